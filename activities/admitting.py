@@ -1,0 +1,228 @@
+"""Admission, the run's last word, and Control's own steps."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from activities.api import (
+    ADMIT,
+    CHECK_UP,
+    FINISH,
+    KNOWN_TARGETS,
+    LOG_TARGET,
+    REGISTER,
+    AdmitInput,
+    FinishInput,
+    KnownTargets,
+    LogHead,
+    RegisterInput,
+    TargetLogInput,
+)
+from activities.workbench import Workbench
+from contracts.audit import AuditEvent
+from contracts.control import (
+    Admission,
+    AdmitRequest,
+    Admitted,
+    Answer,
+    CheckupResult,
+    InstallationFacts,
+    RegisterRequest,
+    RunCheckup,
+    RunFinding,
+    SettleRequest,
+    WriteOutcome,
+    WriteRecord,
+)
+from contracts.handover import PinnedPolicy, RunRef
+from contracts.modes import Role, WriteAction
+from policies.schema import EffectivePolicy
+from ports.control_desk import ControlUnavailable
+from ports.crashpoints import crashpoint
+from ports.forge import Forge, ForgeError
+from ports.policy_source import PolicyError, UnknownTarget
+from ports.repository import RepositoryError
+
+
+@dataclass(frozen=True)
+class Admitting:
+    """Asks Control on behalf of runs, and looks at the world on behalf of Control."""
+
+    bench: Workbench
+
+    @activity.defn(name=ADMIT.name)
+    def admit(self, asked: AdmitInput) -> Admitted:
+        """Pin the policy, find the day in the target's time zone, ask Control. Issues the run id."""
+        policy = self._policy(asked.request.target)
+        limits = policy.autopilot
+        request = asked.request
+        date = request.date or asked.now.astimezone(ZoneInfo(policy.target.time_zone)).date().isoformat()
+        prefix = f"run/{request.target}-{date}-"
+        taken = tuple(log.removeprefix("run/") for log in self.bench.audit.logs() if log.startswith(prefix))
+        answer = self.bench.control.admit(
+            request.target,
+            AdmitRequest(
+                request=request,
+                workflow_id=asked.workflow_id,
+                workflow_run_id=asked.workflow_run_id,
+                date=date,
+                policy_digest=policy.digest,
+                max_active=limits.control.max_active,
+                queue_limit=limits.control.queue_limit,
+                runs_per_day=limits.caps.runs_per_day,
+                maximum_mode=policy.target.maximum_mode or limits.modes.maximum,
+                taken=taken,
+            ),
+        )
+        crashpoint("admit.after_answer")
+        run = None
+        if answer.answer in {Admission.ADMITTED, Admission.QUEUED}:
+            run = self._issue(asked, answer.run_id, policy, date, answer.attempt, answer.mode)
+        return Admitted(
+            answer=answer, run=run, hold_hours=limits.control.hold_hours, wait_hours=limits.approval.wait_hours
+        )
+
+    @activity.defn(name=FINISH.name)
+    def finish(self, said: FinishInput) -> Answer:
+        """Tell Control how the run ended, under which policy, and archive the history so far."""
+        try:
+            digest = self.bench.policies.effective(said.run.target).digest
+        except PolicyError:
+            # Unreadable is not current: a smoke under it is not green.
+            digest = ""
+        crashpoint("finish.before_effect")
+        answer = self.bench.control.finish(said.run.target, said.request.model_copy(update={"policy_digest": digest}))
+        crashpoint("finish.after_effect")
+        return answer
+
+    @activity.defn(name=REGISTER.name)
+    def register(self, asked: RegisterInput) -> InstallationFacts:
+        """Make a Control known to the Installation."""
+        request = RegisterRequest(target=asked.target, chain=asked.chain)
+        facts = self.bench.control.register(request)
+        for _ in range(20):
+            if facts.ready:
+                break
+            time.sleep(0.1)
+            facts = self.bench.control.register(request)
+        if not facts.ready:
+            raise ControlUnavailable("the Installation is still finding its targets")
+        try:
+            policy = self.bench.policies.effective(asked.target).autopilot
+        except PolicyError:
+            # A pause must reach a target whose policy is broken, too; defaults will do for that.
+            return facts
+        return facts.model_copy(update={"reap_seconds": policy.control.reap_seconds, "first_mode": policy.modes.first})
+
+    @activity.defn(name=KNOWN_TARGETS.name)
+    def known_targets(self, _asked: KnownTargets) -> KnownTargets:
+        """Targets that have an audit log."""
+        logs = self.bench.audit.logs()
+        return KnownTargets(names=tuple(log.removeprefix("target/") for log in logs if log.startswith("target/")))
+
+    @activity.defn(name=LOG_TARGET.name)
+    def log_target(self, given: TargetLogInput) -> LogHead:
+        """Append to the target's own audit log and keep its head in the mirror."""
+        head = self.bench.audit.append(f"target/{given.target}", given.events, given.now)
+        try:
+            target = self.bench.policies.effective(given.target).target
+            self.bench.repositories(target).anchor(f"target/{given.target}", head)
+        except (PolicyError, RepositoryError) as problem:
+            # The head is also in the Temporal history; the next append anchors again.
+            activity.logger.warning("head of target/%s not anchored in the mirror: %s", given.target, problem)
+        return LogHead(head=head)
+
+    @activity.defn(name=CHECK_UP.name)
+    def check_up(self, asked: RunCheckup) -> CheckupResult:
+        """Find runs whose workflow is closed, and look at the remote for writes nobody settled."""
+        runs: list[RunFinding] = []
+        unknown: list[str] = []
+        for run in asked.runs:
+            sight = self.bench.control.look(run.workflow_id)
+            if sight is None:
+                found = RunFinding(run_id=run.run_id, open=False, status="GONE", workflow_run_id="")
+            else:
+                found = RunFinding(
+                    run_id=run.run_id,
+                    open=sight.open,
+                    status=sight.status,
+                    workflow_run_id=sight.workflow_run_id,
+                )
+            runs.append(found)
+        settled: list[SettleRequest] = []
+        for write in asked.writes:
+            try:
+                settled.append(self._look_at(asked.target, write))
+            except (PolicyError, ForgeError) as problem:
+                unknown.append(f"{write.key}: {problem}")
+        return CheckupResult(runs=tuple(runs), settled=tuple(settled), unknown=tuple(unknown))
+
+    def _look_at(self, target: str, write: WriteRecord) -> SettleRequest:
+        forge = self.bench.forges(self.bench.policies.effective(target).target)
+        result = found_on_remote(forge, write.clearance.action, write)
+        return SettleRequest(
+            key=write.key,
+            attempt="check-up",
+            outcome=WriteOutcome.DONE if result else WriteOutcome.NOT_DONE,
+            result=result,
+            looked=True,
+        )
+
+    def _policy(self, target: str) -> EffectivePolicy:
+        try:
+            return self.bench.policies.effective(target)
+        except UnknownTarget as unknown:
+            raise ApplicationError(str(unknown), type="UnknownTarget", non_retryable=True) from unknown
+        except PolicyError as broken:
+            raise ApplicationError(str(broken), type="PolicyBroken", non_retryable=True) from broken
+
+    def _issue(
+        self, asked: AdmitInput, run_id: str, policy: EffectivePolicy, date: str, attempt: int, mode: object
+    ) -> RunRef:
+        body = policy.model_dump_json(indent=2).encode()
+        pinned = PinnedPolicy(digest=policy.digest, artifact=self.bench.store.put(run_id, "policy.json", body))
+        run = RunRef.model_validate(
+            {
+                "run_id": run_id,
+                "target": asked.request.target,
+                "kind": asked.request.kind,
+                "mode": mode,
+                "date": date,
+                "attempt": attempt,
+                "workflow_id": asked.workflow_id,
+                "started_at": asked.now,
+                "started_by": asked.request.actor,
+                "policy": pinned,
+            }
+        )
+        event = AuditEvent(
+            key="admit",
+            role=Role.ORCHESTRATOR,
+            event="run issued",
+            facts={"startedBy": asked.request.actor, "workflowId": asked.workflow_id, "mode": run.mode},
+            artifacts=(pinned.artifact.sha256,),
+        )
+        self.bench.record(run_id, (event,), _started())
+        return run
+
+
+def found_on_remote(forge: Forge, action: WriteAction, write: WriteRecord) -> str:
+    """What the remote shows of a write, or an empty string."""
+    if action is WriteAction.PUSH_BRANCH:
+        head = forge.branch_head(write.clearance.branch)
+        return head if head == write.clearance.head_sha else ""
+    if action is WriteAction.OPEN_PULL_REQUEST:
+        found = forge.find_pull_request(write.key)
+        return str(found.number) if found else ""
+    tickets = [ticket for ticket in forge.tickets() if ticket.run_key == write.key]
+    return str(tickets[0].number) if tickets else ""
+
+
+def _started() -> datetime:
+    return activity.info().started_time

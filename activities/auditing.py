@@ -1,0 +1,105 @@
+"""Step 9: the final run report, the archived history, the chain's head in the mirror."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from temporalio import activity
+
+from activities.api import AUDIT, AuditOutput
+from activities.heartbeat import heartbeating
+from activities.workbench import Workbench, written
+from contracts.artifact import ArtifactRef, Contract
+from contracts.audit import AuditEvent
+from contracts.change import Change
+from contracts.evidence import ChecksReport
+from contracts.modes import GREEN_STATUSES, Role, RunStatus
+from contracts.release import ReleaseDecision
+from contracts.report import ReportInput, RunReport
+from contracts.task import TaskContract
+from policies.report import build_report
+from ports.alerts import Alert
+from ports.crashpoints import crashpoint
+from ports.run_index import RunIndex
+
+Model = TypeVar("Model", bound=Contract)
+
+RenderPage = Callable[[RunReport, ReleaseDecision | None, TaskContract | None, Change | None, ChecksReport | None], str]
+
+
+@dataclass(frozen=True)
+class Auditing:
+    """Writes down how it ended; whatever happened before, this happens."""
+
+    bench: Workbench
+    index: RunIndex
+    render: RenderPage
+
+    @activity.defn(name=AUDIT.name)
+    def audit(self, given: ReportInput) -> AuditOutput:
+        """Everything here may run twice: same artifacts, same log keys, same index entry."""
+        with heartbeating():
+            return self._audit(given)
+
+    def _audit(self, given: ReportInput) -> AuditOutput:
+        run_id, refs = given.run.run_id, {ref.name: ref for ref in given.artifacts}
+        crashpoint("audit.before_effect")
+        history = self.bench.control.history(given.run.workflow_id, activity.info().workflow_run_id or "")
+        archived = self.bench.store.put(run_id, "history.json", history)
+        ended = AuditEvent(
+            key="audit/ended",
+            role=Role.AUDIT,
+            event="run ended",
+            facts={"status": given.status, "reason": given.reason[:500], "outcome": given.outcome},
+            artifacts=(archived.sha256,),
+        )
+        head = self.bench.record(run_id, (ended,), given.ended_at)
+        decision = self._read(refs, "release_decision.json", ReleaseDecision)
+        contract = self._read(refs, "task_contract.json", TaskContract)
+        change = self._read(refs, "change.json", Change)
+        checks = self._read(refs, "checks/checks.json", ChecksReport)
+        report = build_report(given, decision, contract, change, checks, head)
+        kept = self.bench.store.put(run_id, "run_report.json", written(report))
+        page_text = self.render(report, decision, contract, change, checks)
+        page = self.bench.store.put(run_id, "run_report.html", page_text.encode(), "text/html")
+        crashpoint("audit.after_report")
+        self._anchor(given, head)
+        self.index.add(report)
+        self._alert(given)
+        crashpoint("audit.after_effect")
+        return AuditOutput(
+            report=kept,
+            page=page,
+            address=self.bench.store.address(run_id),
+            audit_head=head,
+            pull_request=report.pull_request,
+        )
+
+    def _read(self, refs: dict[str, ArtifactRef], name: str, model: type[Model]) -> Model | None:
+        ref = refs.get(name)
+        return None if ref is None else model.model_validate_json(self.bench.store.get(ref))
+
+    def _anchor(self, given: ReportInput, head: str) -> None:
+        """The head also stands in a ref of the mirror, so that a cut tail is found (P10)."""
+        policy = self.bench.pinned_policy(given.run)
+        self.bench.repositories(policy.target).anchor(f"run/{given.run.run_id}", head)
+
+    def _alert(self, given: ReportInput) -> None:
+        if given.status in GREEN_STATUSES or given.status in {RunStatus.CANCELLED, RunStatus.PAUSED}:
+            return
+        run = given.run
+        kind = {RunStatus.ESCALATED: "policy_violation", RunStatus.REJECTED: "run_rejected"}.get(
+            given.status, "run_failed"
+        )
+        self.bench.alerts.send(
+            Alert(
+                kind=kind,
+                target=run.target,
+                run_id=run.run_id,
+                summary=f"{run.run_id} ended {given.status}: {given.reason[:300]}",
+                facts={"mode": run.mode, "outcome": given.outcome},
+                fingerprint=f"{kind}/{run.run_id}",
+            )
+        )

@@ -1,0 +1,50 @@
+"""Step 7: the deterministic checks on the exact merge result (``checks/checks.json``)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from temporalio import activity
+
+from activities.api import CHECK
+from activities.check_room import CheckRoom
+from activities.workbench import Sitting, Workbench
+from contracts.change import Change
+from contracts.evidence import ChecksReport, CheckStatus
+from contracts.handover import StepInput, StepResult
+from contracts.modes import Role, StepName
+from contracts.task import TaskContract
+from policies.verdicts import all_of, allow, deny
+
+
+@dataclass(frozen=True)
+class CheckStep:
+    """Results, not opinions; Release weighs them."""
+
+    bench: Workbench
+    checks: CheckRoom
+
+    @activity.defn(name=CHECK.name)
+    def check(self, given: StepInput) -> StepResult:
+        """Merge, check, compare with the base."""
+        return self.bench.perform(given, StepName.CHECK, Role.CHECKS, self._work)
+
+    def _work(self, sitting: Sitting) -> StepResult:
+        contract = sitting.load("task_contract.json", TaskContract)
+        change = sitting.load("change.json", Change)
+        base_report = sitting.load("checks/base.json", ChecksReport)
+        repository = sitting.repository
+        repository.unbundle(sitting.load_bytes("change.bundle"), change.base_sha, change.head_sha)
+        # The change is a child of its base: this merge cannot conflict, but it is what would land.
+        merge = repository.merge(change.base_sha, change.head_sha)
+        report = self.checks.on_merge(sitting, merge.commit, change.head_sha, base_report)
+        sitting.save("checks/checks.json", report)
+        verdicts = []
+        for result in report.results:
+            sitting.note(f"check {result.name}", status=result.status, attempts=len(result.attempts))
+            green = result.status is CheckStatus.GREEN
+            if result.required:
+                reason = result.attempts[-1].detail or result.status
+                verdicts.append((allow if green else deny)(f"{result.name} is green", reason, status=result.status))
+        verdict = all_of("every required check is green on the merge result", verdicts)
+        return sitting.done(verdict, task_id=contract.task_id, next_role=Role.RELEASE)

@@ -1,0 +1,113 @@
+"""Step 5: the change, made inside the contract's scope and measured by us (``change.bundle``, ``change.diff``)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import BaseModel, TypeAdapter
+from temporalio import activity
+
+from activities.api import CODE
+from activities.proposals import propose
+from activities.workbench import Sitting, Workbench
+from contracts.change import Change
+from contracts.handover import StepInput, StepResult
+from contracts.modes import Role, StepName
+from contracts.task import Finding, TaskContract
+from contracts.verdict import Verdict
+from policies.diff_budget import judge_budget
+from policies.paths import judge_paths, within
+from policies.pull_request_text import commit_message
+from policies.verdicts import all_of, allow, deny
+from ports.agents import Agent, AgentError, Brief
+
+
+class CodingAnswer(BaseModel):
+    """What a coder may say. Its numbers are not used; more than this is not read."""
+
+    summary: str = ""
+
+
+@dataclass(frozen=True)
+class Coding:
+    """The only step whose agent may write, into a work tree of its own."""
+
+    bench: Workbench
+
+    @activity.defn(name=CODE.name)
+    def code(self, given: StepInput) -> StepResult:
+        """Let the agent edit a checkout, then take the change as a commit and judge it."""
+        return self.bench.perform(given, StepName.CODE, Role.CODING, self._work)
+
+    def _work(self, sitting: Sitting) -> StepResult:
+        contract = sitting.load("task_contract.json", TaskContract)
+        base, repository = sitting.given.base_sha, sitting.repository
+        agent = self.bench.agents(sitting.policy, Role.CODING)
+        with self.bench.folder("code") as tree:
+            repository.checkout(base, tree)
+            before = self._measure(sitting, agent, contract, tree)
+            brief = Brief(
+                Role.CODING, sitting.run, sitting.policy, base, tree=tree, contract=contract, alive=sitting.alive
+            )
+            answer = propose(sitting, agent, brief, TypeAdapter(CodingAnswer))
+            head = repository.commit_tree(base, tree, commit_message(contract))
+        paths = repository.changed_paths(base, head)
+        task_id = contract.task_id
+        if not paths:
+            return sitting.done(deny("the change is not empty", "the coder changed nothing"), task_id=task_id)
+        with self.bench.folder("measure") as tree:
+            # Measured on what was committed, not on what the agent left lying in its tree.
+            repository.checkout(head, tree)
+            after = self._measure(sitting, agent, contract, tree)
+        change = Change(
+            base_sha=base,
+            head_sha=head,
+            tree_sha=repository.tree_of(head),
+            paths=paths,
+            bundle=sitting.save("change.bundle", repository.bundle(base, head), "application/x-git-bundle"),
+            diff=sitting.save("change.diff", repository.diff(base, head), "text/x-diff"),
+            metric=contract.metric,
+            metric_before=before,
+            metric_after=after,
+        )
+        sitting.save("change.json", change)
+        sitting.note(
+            "changed",
+            headSha=head,
+            files=len(paths),
+            lines=change.lines,
+            before=before,
+            after=after,
+            said=answer.summary,
+        )
+        fits = all_of(
+            "the change fits its contract",
+            [
+                judge_paths(change, sitting.policy, contract, repository.paths(base)),
+                judge_budget(change, contract, sitting.policy),
+                _improved(change),
+            ],
+        )
+        return sitting.done(fits, task_id=task_id, next_role=Role.REVIEW)
+
+    def _measure(self, sitting: Sitting, agent: Agent, contract: TaskContract, tree: Path) -> int:
+        brief = Brief(Role.SENSING, sitting.run, sitting.policy, sitting.given.base_sha, tree=tree, alive=sitting.alive)
+        findings, missing = agent.detect(brief)
+        if any(contract.tool in reason for reason in missing):
+            # A tool that cannot look must not pass for a tool that found nothing.
+            raise AgentError(f"the effect cannot be measured: {'; '.join(missing)}")
+        return sum(_counts(finding, contract) for finding in findings)
+
+
+def _counts(finding: Finding, contract: TaskContract) -> bool:
+    same = (finding.tool, finding.rule) == (contract.tool, contract.rule)
+    return same and finding.fixable and within(finding.path, contract.scope.allowed_paths)
+
+
+def _improved(change: Change) -> Verdict:
+    rule = "the effect is there"
+    facts = {"before": change.metric_before, "after": change.metric_after}
+    if change.metric_after < change.metric_before:
+        return allow(rule, f"{change.metric}: {change.metric_before} before, {change.metric_after} after", **facts)
+    return deny(rule, f"{change.metric} did not improve", **facts)

@@ -1,0 +1,102 @@
+"""Runbook §6.1: pause every target first, then record the violation and open its ticket."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from activities.api import ESCALATE, EscalateInput, EscalateOutput
+from activities.heartbeat import heartbeating
+from activities.workbench import Workbench
+from contracts.audit import AuditEvent
+from contracts.control import SettleRequest, WriteAnswerKind, WriteOutcome, WriteRequest
+from contracts.effect import Effect
+from contracts.modes import Role, WriteAction, WriteClass
+from ports.crashpoints import crashpoint
+
+_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Escalating:
+    """The change itself is kept: its bundle and diff stay with the run's artifacts (quarantine)."""
+
+    bench: Workbench
+
+    @activity.defn(name=ESCALATE.name)
+    def escalate(self, given: EscalateInput) -> EscalateOutput:
+        """Pause, log, ticket; each step finds what an earlier attempt did."""
+        with heartbeating():
+            return self._escalate(given)
+
+    def _escalate(self, given: EscalateInput) -> EscalateOutput:
+        run = given.run
+        crashpoint("escalate.before_effect")
+        self.bench.control.report(run.target, given.report)
+        crashpoint("escalate.after_pause")
+        event = AuditEvent(
+            key="escalate",
+            role=Role.GATEKEEPER,
+            event="policy violation escalated",
+            facts={"incident": given.report.incident, "reason": given.report.reason},
+            artifacts=tuple(ref.sha256 for ref in given.artifacts),
+        )
+        head = self.bench.record(run.run_id, (event,), activity.info().started_time)
+        ticket = self._ticket(given)
+        crashpoint("escalate.after_effect")
+        return EscalateOutput(ticket=ticket, audit_head=head)
+
+    def _ticket(self, given: EscalateInput) -> str:
+        """A ``record`` write: never moves a ref, so Control clears it while paused."""
+        run, info = given.run, activity.info()
+        policy = self.bench.pinned_policy(run)
+        key = f"{run.run_id}/{WriteAction.OPEN_TICKET}"
+        attempt = f"{info.workflow_run_id}/{info.activity_id}/{info.attempt}"
+        kill_at = time.monotonic() + _SECONDS
+        answer = self.bench.control.begin_write(
+            run.target,
+            WriteRequest(
+                run_id=run.run_id,
+                key=key,
+                attempt=attempt,
+                action=WriteAction.OPEN_TICKET,
+                write_class=WriteClass.RECORD,
+                branch="",
+                head_sha="",
+                base_sha="",
+                policy_digest=run.policy.digest,
+                seconds=_SECONDS,
+            ),
+        )
+        if answer.answer is WriteAnswerKind.SETTLED:
+            return answer.result
+        if answer.clearance is None:
+            raise ApplicationError(answer.verdict.reason, type="WriteBusy")
+        effect = Effect(
+            action=WriteAction.OPEN_TICKET,
+            run_key=key,
+            run_id=run.run_id,
+            task_id="",
+            branch="",
+            base_branch=policy.target.base_branch,
+            head_sha="",
+            base_sha="",
+            title=f"Policy violation in {run.run_id}",
+            body=(
+                f"{given.report.reason}\n\nEvery target is paused. The change is kept as `change.bundle` in "
+                f"{self.bench.store.address(run.run_id)}; `starter.py resume` opens the target again."
+            ),
+        )
+        result = self.bench.effects.perform(
+            policy.target, effect, answer.clearance, kill_at, answer.answer is WriteAnswerKind.LOOK_ONLY
+        )
+        outcome = WriteOutcome.DONE if result.done else WriteOutcome.NOT_DONE
+        self.bench.control.settle_write(
+            run.target, SettleRequest(key=key, attempt=attempt, outcome=outcome, result=result.result)
+        )
+        if not result.done:
+            raise ApplicationError(f"the ticket could not be opened: {result.refused}", type="TicketRefused")
+        return result.result

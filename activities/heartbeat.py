@@ -1,0 +1,39 @@
+"""Beating while a step works: the only way a step learns that it is cancelled."""
+
+from __future__ import annotations
+
+import contextvars
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from temporalio import activity
+from temporalio.exceptions import CancelledError
+
+_EVERY_SECONDS = 2.0
+
+
+@contextmanager
+def heartbeating() -> Iterator[Callable[[], None]]:
+    """Beat in the background; yields ``alive``, which raises once the activity is cancelled.
+
+    Long child processes call ``alive`` while they are polled, so that a cancel kills their whole process tree.
+    """
+    done = threading.Event()
+
+    def beat() -> None:
+        while not done.wait(_EVERY_SECONDS):
+            activity.heartbeat()
+
+    def alive() -> None:
+        if activity.is_cancelled() or activity.is_worker_shutdown():
+            raise CancelledError("the step was cancelled")
+
+    # The activity's context lives in contextvars, which threads do not inherit.
+    thread = threading.Thread(target=contextvars.copy_context().run, args=(beat,), daemon=True)
+    thread.start()
+    try:
+        yield alive
+    finally:
+        done.set()
+        thread.join()

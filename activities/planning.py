@@ -1,0 +1,63 @@
+"""Step 4: one bounded task (``task_contract.json``), approved by policy or by a person."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pydantic import TypeAdapter
+from temporalio import activity
+
+from activities.api import PLAN
+from activities.proposals import propose
+from activities.workbench import Sitting, Workbench
+from contracts.handover import StepInput, StepResult
+from contracts.modes import Role, StepName
+from contracts.task import CandidateTasks, StateSnapshot, TaskContract, TaskState
+from contracts.verdict import Decision
+from policies.planning import judge_contract
+from policies.verdicts import allow
+from ports.agents import Brief
+
+
+@dataclass(frozen=True)
+class Planning:
+    """Bounds the work; one task per run."""
+
+    bench: Workbench
+
+    @activity.defn(name=PLAN.name)
+    def plan(self, given: StepInput) -> StepResult:
+        """Ask for a contract and judge it."""
+        return self.bench.perform(given, StepName.PLAN, Role.PLANNING, self._work)
+
+    def _work(self, sitting: Sitting) -> StepResult:
+        policy, run = sitting.policy, sitting.run
+        snapshot = sitting.load("state_snapshot.json", StateSnapshot)
+        candidates = sitting.load("candidate_tasks.json", CandidateTasks)
+        waiting, most = len(snapshot.open_pull_requests), policy.autopilot.caps.open_pull_requests
+        if waiting >= most:
+            reason = f"{waiting} pull requests wait for a person (caps.open_pull_requests = {most})"
+            return sitting.done(allow("a new pull request may be opened", reason), nothing_to_do=True)
+        agent = self.bench.agents(policy, Role.PLANNING)
+        brief = Brief(
+            Role.PLANNING,
+            run,
+            policy,
+            sitting.given.base_sha,
+            snapshot=snapshot,
+            candidates=candidates,
+            alive=sitting.alive,
+        )
+        wanted: TypeAdapter[TaskContract | None] = TypeAdapter(TaskContract | None)
+        contract = propose(sitting, agent, brief, wanted)
+        if contract is None:
+            reason = "no candidate fits the diff budget"
+            return sitting.done(allow("a candidate fits the budget", reason), nothing_to_do=True)
+        contract = contract.model_copy(update={"run_id": run.run_id})
+        verdict = judge_contract(contract, policy, candidates)
+        approved = verdict.decision in {Decision.ALLOW, Decision.ASK}
+        state = TaskState.APPROVED_FOR_RUN if approved else TaskState.PROPOSED
+        contract = contract.model_copy(update={"state": state})
+        sitting.save("task_contract.json", contract)
+        sitting.note("planned", taskId=contract.task_id, files=contract.scope.max_files, lines=contract.scope.max_lines)
+        return sitting.done(verdict, task_id=contract.task_id, next_role=Role.CODING)

@@ -1,0 +1,109 @@
+"""Step 1: the six checks of runbook §3, each with a receipt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from zoneinfo import ZoneInfo
+
+from temporalio import activity
+
+from activities.api import PREFLIGHT
+from activities.check_room import CheckRoom
+from activities.rollback_drill import drill
+from activities.workbench import Sitting, Workbench
+from contracts.audit import AuditEvent
+from contracts.evidence import CheckStatus, PreflightReport, Receipt
+from contracts.handover import StepInput, StepResult
+from contracts.modes import Role, StepName
+from contracts.verdict import Verdict
+from policies.preflight import budget_caps, gates_refuse, judge_preflight, policy_current, protected_loaded
+from policies.verdicts import all_of, allow, deny
+from ports.environments import EnvironmentUnavailable
+from ports.repository import RepositoryError
+from ports.sandbox import SandboxUnavailable
+from ports.store import StoreError
+
+
+@dataclass(frozen=True)
+class Preflight:
+    """Nothing runs without its receipts."""
+
+    bench: Workbench
+    checks: CheckRoom
+
+    @activity.defn(name=PREFLIGHT.name)
+    def preflight(self, given: StepInput) -> StepResult:
+        """Fetch and pin the base, then make the six checks."""
+        return self.bench.perform(given, StepName.PREFLIGHT, Role.GATEKEEPER, self._work)
+
+    def _work(self, sitting: Sitting) -> StepResult:
+        try:
+            base = sitting.given.base_sha or sitting.repository.fetch_base()
+        except RepositoryError as problem:
+            return sitting.done(deny("the base can be fetched", str(problem)))
+        sitting.note("base pinned", baseSha=base)
+        today = activity.info().started_time.astimezone(ZoneInfo(sitting.policy.target.time_zone)).date()
+        receipts = (
+            Receipt(name="policy_current", verdict=policy_current(sitting.policy, sitting.run.policy.digest, today)),
+            self._required_checks(sitting, base),
+            Receipt(name="budget_caps", verdict=budget_caps(sitting.policy)),
+            Receipt(name="audit_logging", verdict=self._audit_works(sitting)),
+            Receipt(
+                name="protected_paths_loaded",
+                verdict=all_of("the gates refuse", [protected_loaded(sitting.policy), gates_refuse(sitting.policy)]),
+            ),
+            Receipt(name="rollback_tested", verdict=self._rollback_works(sitting, base)),
+        )
+        verdict = judge_preflight(receipts)
+        report = PreflightReport(
+            run_id=sitting.run.run_id, base_sha=base, policy_digest=sitting.policy.digest, receipts=receipts
+        )
+        sitting.save("preflight.json", report)
+        for receipt in receipts:
+            sitting.note(f"receipt {receipt.name}", decision=receipt.verdict.decision, reason=receipt.verdict.reason)
+        return sitting.done(verdict, base_sha=base, next_role=Role.SENSING)
+
+    def _required_checks(self, sitting: Sitting, base: str) -> Receipt:
+        name = "required_checks_green"
+        required = [check for check in sitting.policy.target.checks if check.required]
+        if not required:
+            reason = f"no required check is configured for {sitting.policy.target.name}: add one to its [[checks]]"
+            return Receipt(name=name, verdict=deny("required checks are configured", reason))
+        forge_says = sitting.bench.forges(sitting.policy.target).required_checks_green(base)
+        if forge_says is False:
+            return Receipt(name=name, verdict=deny("required checks are green in the forge's CI", "red on the base"))
+        sandbox = sitting.bench.sandbox.self_test()
+        if not sandbox.allowed:
+            return Receipt(name=name, verdict=sandbox)
+        try:
+            hours = sitting.policy.autopilot.preflight.receipt_hours
+            report = self.checks.on_base(sitting, base, reuse_for=timedelta(hours=hours))
+        except (EnvironmentUnavailable, SandboxUnavailable, RepositoryError) as problem:
+            return Receipt(name=name, verdict=deny("the required checks could be run on the base", str(problem)))
+        ref = sitting.save("checks/base.json", report)
+        verdicts: list[Verdict] = [sandbox]
+        for result in report.results:
+            green = result.status is CheckStatus.GREEN
+            if result.required:
+                made = allow if green else deny
+                verdicts.append(made(f"{result.name} is green on the base", result.status, baseSha=base))
+        return Receipt(name=name, verdict=all_of("required checks are green on the base", verdicts), artifacts=(ref,))
+
+    def _audit_works(self, sitting: Sitting) -> Verdict:
+        log = f"run/{sitting.run.run_id}"
+        event = AuditEvent(key="preflight/probe", role=Role.AUDIT, event="audit log probed")
+        try:
+            head = sitting.bench.audit.append(log, (event,), activity.info().started_time)
+            checked = sitting.bench.audit.verify(log, {"just written": head})
+        except StoreError as problem:
+            return deny("audit logging is active", str(problem))
+        if checked.problem is not None:
+            return deny("audit logging is active", f"record {checked.problem.seq}: {checked.problem.problem}")
+        return allow("audit logging is active", f"{checked.records} records verified", head=head)
+
+    def _rollback_works(self, sitting: Sitting, base: str) -> Verdict:
+        try:
+            return drill(sitting.repository, base, sitting.bench)
+        except RepositoryError as problem:
+            return deny("the rollback drill restored the tree", str(problem))

@@ -1,0 +1,134 @@
+"""Step 8: the outcome policy allows, as a verdict tree (``release_decision.json``), and the writes it plans."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from temporalio import activity
+
+from activities.api import RELEASE
+from activities.workbench import Sitting, Workbench
+from contracts.artifact import ArtifactRef
+from contracts.change import Change
+from contracts.evidence import ChecksReport, ReviewReport
+from contracts.handover import PlannedWrite, StepInput, StepResult
+from contracts.modes import Outcome, Role, RunStatus, StepName, WriteAction
+from contracts.release import ReleaseDecision
+from contracts.task import TaskContract
+from policies.digests import sha256_hex
+from policies.planning import terms_digest
+from policies.pull_request_text import body, branch, title
+from policies.release import Pins, ReleaseFacts, judge_release
+from policies.verdicts import allow, deny
+from ports.run_index import RunIndex
+
+_REMEMBERED = 100
+
+
+@dataclass(frozen=True)
+class Releasing:
+    """Proposes and plans; it writes nothing itself."""
+
+    bench: Workbench
+    index: RunIndex
+
+    @activity.defn(name=RELEASE.name)
+    def release(self, given: StepInput) -> StepResult:
+        """Gather the facts, judge them, plan the writes."""
+        return self.bench.perform(given, StepName.RELEASE, Role.RELEASE, self._work)
+
+    def _work(self, sitting: Sitting) -> StepResult:
+        contract = sitting.load("task_contract.json", TaskContract)
+        change = sitting.load("change.json", Change)
+        checks = sitting.load("checks/checks.json", ChecksReport)
+        repository = sitting.repository
+        repository.unbundle(sitting.load_bytes("change.bundle"), change.base_sha, change.head_sha)
+        merge = repository.merge(change.base_sha, change.head_sha)
+        decision = judge_release(
+            ReleaseFacts(
+                run_id=sitting.run.run_id,
+                today=date.fromisoformat(sitting.run.date),
+                mode=sitting.run.mode,
+                policy=sitting.policy,
+                contract=contract,
+                change=change,
+                base_paths=repository.paths(change.base_sha),
+                review=sitting.load("review_report.json", ReviewReport),
+                checks=checks,
+                pinned=Pins(
+                    contract_digest=terms_digest(contract),
+                    policy_digest=sitting.run.policy.digest,
+                    base_sha=sitting.given.base_sha,
+                    head_sha=change.head_sha,
+                ),
+                policy_digest_now=self.bench.policies.effective(sitting.run.target).digest,
+                base_now=self._base_now(sitting, change),
+                merge_tree_sha=merge.tree if merge.clean else "",
+                merge_conflicts=merge.conflicts,
+                past_failures=self._past_failures(sitting, contract),
+                approved_by=sitting.given.decision.actor if sitting.given.decision else "",
+                canary_passed=False,
+            )
+        )
+        sitting.save("release_decision.json", decision)
+        refused = decision.outcome is Outcome.REJECT
+        reason = decision.verdict.reason
+        sitting.note("released", outcome=decision.outcome, reason=reason, risk=decision.risk.level)
+        if refused:
+            verdict = deny("the change may be released", reason, outcome=decision.outcome)
+            return sitting.done(verdict, task_id=contract.task_id, outcome=decision.outcome)
+        verdict = allow("the change may be released", f"{decision.outcome}: {reason}", outcome=decision.outcome)
+        writes = self._plan(sitting, contract, decision, checks, change)
+        return sitting.done(
+            verdict, task_id=contract.task_id, outcome=decision.outcome, writes=writes, next_role=Role.AUDIT
+        )
+
+    def _base_now(self, sitting: Sitting, change: Change) -> str:
+        """The pinned base while it still is the branch's head, or while a pull request on it stays mergeable.
+
+        Moving on is what base branches do; nothing here merges. Where the change no longer merges cleanly into
+        the new head, the new head is returned, and the drift gate refuses.
+        """
+        now = sitting.repository.fetch_base()
+        if now == change.base_sha:
+            return now
+        clean = sitting.repository.merge(now, change.head_sha).clean
+        sitting.note("base moved", pinned=change.base_sha, now=now, stillMerges=clean)
+        return change.base_sha if clean else now
+
+    def _past_failures(self, sitting: Sitting, contract: TaskContract) -> int:
+        failed = {RunStatus.REJECTED, RunStatus.ESCALATED, RunStatus.FAILED}
+        ended = self.index.latest(_REMEMBERED, sitting.run.target)
+        return sum(entry.task_id == contract.task_id and entry.status in failed for entry in ended)
+
+    def _plan(
+        self,
+        sitting: Sitting,
+        contract: TaskContract,
+        decision: ReleaseDecision,
+        checks: ChecksReport,
+        change: Change,
+    ) -> tuple[PlannedWrite, ...]:
+        """Push, then the pull request: in DRY_RUN the same as in PR_ONLY (P3), so no run id and no time in them."""
+        text = body(contract, decision, checks, change).encode()
+        kept: ArtifactRef = sitting.save("pull_request.md", text, "text/markdown")
+        push = PlannedWrite(
+            action=WriteAction.PUSH_BRANCH,
+            task_id=contract.task_id,
+            branch=branch(contract, change.base_sha),
+            base_branch=sitting.policy.target.base_branch,
+            base_sha=change.base_sha,
+            head_sha=change.head_sha,
+        )
+        assert kept.sha256 == sha256_hex(text)  # noqa: S101  # the store and the plan must mean the same bytes
+        pull = push.model_copy(
+            update={
+                "action": WriteAction.OPEN_PULL_REQUEST,
+                "title": title(contract),
+                "body_sha256": kept.sha256,
+            }
+        )
+        for planned in (push, pull):
+            sitting.note("write planned", action=planned.action, branch=planned.branch, headSha=planned.head_sha)
+        return (push, pull)

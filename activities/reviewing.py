@@ -1,0 +1,73 @@
+"""Step 6: a second look by somebody who did not write it (``review_report.json``)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pydantic import TypeAdapter
+from temporalio import activity
+
+from activities.api import REVIEW
+from activities.proposals import propose
+from activities.workbench import Sitting, Workbench
+from contracts.change import Change
+from contracts.evidence import ReviewProposal, ReviewReport, Severity
+from contracts.handover import StepInput, StepResult
+from contracts.modes import Role, StepName
+from contracts.task import TaskContract
+from policies.verdicts import allow, deny
+from ports.agents import Brief
+
+
+@dataclass(frozen=True)
+class Reviewing:
+    """Proposes; Release weighs."""
+
+    bench: Workbench
+
+    @activity.defn(name=REVIEW.name)
+    def review(self, given: StepInput) -> StepResult:
+        """Show the reviewer both trees, keep what it says."""
+        return self.bench.perform(given, StepName.REVIEW, Role.REVIEW, self._work)
+
+    def _work(self, sitting: Sitting) -> StepResult:
+        contract = sitting.load("task_contract.json", TaskContract)
+        change = sitting.load("change.json", Change)
+        repository = sitting.repository
+        # Any worker may review: the change travels as a bundle, not as somebody's folder.
+        repository.unbundle(sitting.load_bytes("change.bundle"), change.base_sha, change.head_sha)
+        agent = self.bench.agents(sitting.policy, Role.REVIEW)
+        with self.bench.folder("review") as folder:
+            base_tree, tree = folder / "base", folder / "head"
+            for commit, place in ((change.base_sha, base_tree), (change.head_sha, tree)):
+                place.mkdir()
+                repository.checkout(commit, place)
+            brief = Brief(
+                Role.REVIEW,
+                sitting.run,
+                sitting.policy,
+                change.base_sha,
+                tree=tree,
+                base_tree=base_tree,
+                contract=contract,
+                change=change,
+                alive=sitting.alive,
+            )
+            said = propose(sitting, agent, brief, TypeAdapter(ReviewProposal))
+        report = ReviewReport(
+            run_id=sitting.run.run_id,
+            task_id=contract.task_id,
+            head_sha=change.head_sha,
+            reviewer=agent.name,
+            approve=said.approve,
+            confidence=said.confidence,
+            summary=said.summary,
+            remarks=said.remarks,
+        )
+        sitting.save("review_report.json", report)
+        sitting.note("reviewed", approve=said.approve, remarks=len(said.remarks), reviewer=agent.name)
+        blocking = [remark.message for remark in said.remarks if remark.severity is Severity.BLOCKING]
+        rule = "the reviewer approves"
+        approved = said.approve and not blocking
+        verdict = allow(rule, said.summary) if approved else deny(rule, "; ".join(blocking) or said.summary)
+        return sitting.done(verdict, confidence=said.confidence, task_id=contract.task_id, next_role=Role.CHECKS)

@@ -1,0 +1,70 @@
+"""Step 2: what is there, measured on the base commit (``state_snapshot.json``)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from temporalio import activity
+
+from activities.api import SENSE
+from activities.workbench import Sitting, Workbench
+from contracts.handover import StepInput, StepResult
+from contracts.modes import Role, StepName
+from contracts.task import OpenPullRequest, StateSnapshot
+from policies.verdicts import allow, deny
+from ports.agents import Brief
+
+_LISTED = 2000
+"""Findings listed in a snapshot; the rest is counted."""
+
+
+@dataclass(frozen=True)
+class Sensing:
+    """Looks; changes nothing."""
+
+    bench: Workbench
+
+    @activity.defn(name=SENSE.name)
+    def sense(self, given: StepInput) -> StepResult:
+        """Count, detect, and read what is open on the forge."""
+        return self.bench.perform(given, StepName.SENSE, Role.SENSING, self._work)
+
+    def _work(self, sitting: Sitting) -> StepResult:
+        base, policy, run = sitting.given.base_sha, sitting.policy, sitting.run
+        facts = sitting.repository.facts(base)
+        agent = self.bench.agents(policy, Role.SENSING)
+        with self.bench.folder("sense") as tree:
+            sitting.repository.checkout(base, tree)
+            brief = Brief(Role.SENSING, run, policy, base, tree=tree, alive=sitting.alive)
+            findings, missing = agent.detect(brief)
+        pulls = self.bench.forges(policy.target).pull_requests()
+        looked = max(1, len({finding.tool for finding in findings}) + len(missing))
+        snapshot = StateSnapshot(
+            run_id=run.run_id,
+            target=run.target,
+            base_branch=policy.target.base_branch,
+            base_sha=base,
+            files=facts.files,
+            bytes=facts.bytes,
+            languages=facts.suffixes,
+            completeness=1.0 - len(missing) / looked,
+            missing=missing,
+            findings=findings[:_LISTED],
+            open_pull_requests=tuple(
+                OpenPullRequest(number=pull.number, branch=pull.branch, task_id=pull.task_id, url=pull.url)
+                for pull in pulls
+                if pull.state == "open"
+            ),
+            truncated=max(0, len(findings) - _LISTED),
+        )
+        sitting.save("state_snapshot.json", snapshot)
+        sitting.note("sensed", files=facts.files, findings=len(findings), missing=len(missing), agent=agent.name)
+        least = policy.autopilot.candidates.minimum_snapshot_completeness
+        rule = "the snapshot is complete enough"
+        if snapshot.completeness < least:
+            reason = (
+                f"{snapshot.completeness:.0%} of the tools could look, {least:.0%} are needed: {'; '.join(missing)}"
+            )
+            return sitting.done(deny(rule, reason), confidence=snapshot.completeness)
+        verdict = allow(rule, f"{len(findings)} findings in {facts.files} files", completeness=snapshot.completeness)
+        return sitting.done(verdict, confidence=snapshot.completeness, next_role=Role.TRIAGING)

@@ -1,0 +1,79 @@
+"""Step 3: what could be done, ranked (``candidate_tasks.json``)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import date
+
+from pydantic import TypeAdapter
+from temporalio import activity
+
+from activities.api import TRIAGE
+from activities.proposals import propose
+from activities.workbench import Sitting, Workbench
+from contracts.handover import StepInput, StepResult
+from contracts.modes import Role, RunStatus, StepName
+from contracts.task import CandidateTasks, StateSnapshot
+from policies.candidates import Memory, suppress
+from policies.verdicts import allow
+from ports.agents import Brief
+from ports.run_index import RunIndex
+
+_REMEMBERED = 400
+"""Ended runs looked at for what was rejected or tried too often."""
+
+
+@dataclass(frozen=True)
+class Triaging:
+    """Ranks; what is open, rejected or capped is not proposed again."""
+
+    bench: Workbench
+    index: RunIndex
+
+    @activity.defn(name=TRIAGE.name)
+    def triage(self, given: StepInput) -> StepResult:
+        """Ask for candidates, then apply what is remembered."""
+        return self.bench.perform(given, StepName.TRIAGE, Role.TRIAGING, self._work)
+
+    def _work(self, sitting: Sitting) -> StepResult:
+        policy, run = sitting.policy, sitting.run
+        snapshot = sitting.load("state_snapshot.json", StateSnapshot)
+        agent = self.bench.agents(policy, Role.TRIAGING)
+        brief = Brief(Role.TRIAGING, run, policy, sitting.given.base_sha, snapshot=snapshot, alive=sitting.alive)
+        proposed = propose(sitting, agent, brief, TypeAdapter(CandidateTasks))
+        candidates = suppress(proposed, policy, self._memory(sitting, snapshot))
+        # Ids and the base are ours to state, whatever the agent wrote.
+        candidates = candidates.model_copy(update={"run_id": run.run_id, "base_sha": sitting.given.base_sha})
+        sitting.save("candidate_tasks.json", candidates)
+        found, kept_back = len(candidates.candidates), len(candidates.suppressed)
+        sitting.note("triaged", candidates=found, suppressed=kept_back, agent=agent.name)
+        rule = "there is something worth doing"
+        if not candidates.candidates:
+            reason = f"nothing worth doing: {len(snapshot.findings)} findings, {kept_back} ideas suppressed"
+            return sitting.done(allow(rule, reason), nothing_to_do=True)
+        best = candidates.candidates[0]
+        verdict = allow(rule, f"{found} candidates, best: {best.title}", best=best.task_id)
+        return sitting.done(verdict, confidence=best.confidence, next_role=Role.PLANNING)
+
+    def _memory(self, sitting: Sitting, snapshot: StateSnapshot) -> Memory:
+        run = sitting.run
+        ended = [entry for entry in self.index.latest(_REMEMBERED, run.target) if entry.task_id]
+        # A DRY_RUN proves nothing about an idea's reception, and must not use its attempts up.
+        real = [entry for entry in ended if entry.mode != "DRY_RUN" and entry.run_id != run.run_id]
+        closed = {
+            pull.task_id: date.fromisoformat(run.date)
+            for pull in self.bench.forges(sitting.policy.target).pull_requests()
+            if pull.state == "closed" and pull.task_id
+        }
+        rejected = {
+            entry.task_id: date.fromisoformat(entry.date)
+            for entry in reversed(real)
+            if entry.task_id and entry.status in {RunStatus.REJECTED, RunStatus.ESCALATED}
+        }
+        return Memory(
+            today=date.fromisoformat(run.date),
+            open_task_ids=frozenset(pull.task_id for pull in snapshot.open_pull_requests if pull.task_id),
+            rejected=closed | rejected,
+            attempts=Counter(e.task_id for e in real if e.task_id and e.status is not RunStatus.PR_OPENED),
+        )

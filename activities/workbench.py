@@ -1,0 +1,206 @@
+"""What every step of a run has in hand: the pinned policy, artifacts, the audit log, the repository."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from activities.heartbeat import heartbeating
+from contracts.artifact import ArtifactRef, Contract
+from contracts.audit import AuditEvent
+from contracts.handover import Handover, PlannedWrite, RunRef, StepInput, StepResult
+from contracts.modes import Outcome, Role, StepName
+from contracts.verdict import Decision, Fact, Verdict
+from policies.schema import EffectivePolicy
+from policies.verdicts import hold
+from ports.agents import AgentFor
+from ports.alerts import AlertSink
+from ports.control_desk import ControlDesk
+from ports.crashpoints import crashpoint
+from ports.environments import Environments
+from ports.forge import Effects, OpenForge
+from ports.policy_source import PolicyError, PolicySource
+from ports.repository import OpenRepository, Repository
+from ports.sandbox import Sandbox
+from ports.store import ArtifactStore, AuditLog
+
+Model = TypeVar("Model", bound=Contract)
+
+
+@dataclass(frozen=True)
+class Workbench:
+    """The ports, as the composition filled them in."""
+
+    policies: PolicySource
+    repositories: OpenRepository
+    forges: OpenForge
+    effects: Effects
+    store: ArtifactStore
+    audit: AuditLog
+    agents: AgentFor
+    sandbox: Sandbox
+    environments: Environments
+    control: ControlDesk
+    alerts: AlertSink
+    scratch: Path
+    """Folder for work trees; each lives for one attempt of one step."""
+
+    def perform(
+        self, given: StepInput, step: StepName, role: Role, work: Callable[[Sitting], StepResult]
+    ) -> StepResult:
+        """Do a step's work under the pinned policy; hold when it is not the operator's policy any more (P6)."""
+        with heartbeating() as alive:
+            pinned = self.pinned_policy(given.run)
+            try:
+                now = self.policies.effective(given.run.target).digest
+                reason = "" if now == pinned.digest else f"the policy changed under the run: {now[:12]}"
+            except PolicyError as problem:
+                reason = f"the policy cannot be read: {problem}"
+            sitting = Sitting(self, given, step, role, pinned, alive)
+            if reason:
+                return sitting.done(hold("the policy is the pinned one", reason, pinned=pinned.digest[:12]))
+            return work(sitting)
+
+    def pinned_policy(self, run: RunRef) -> EffectivePolicy:
+        """The policy the run started under, from its artifact."""
+        return EffectivePolicy.model_validate_json(self.store.get(run.policy.artifact))
+
+    def record(self, run_id: str, events: tuple[AuditEvent, ...], at: datetime) -> str:
+        """Append to the run's audit log; raises when it cannot be written (P10)."""
+        return self.audit.append(f"run/{run_id}", events, at)
+
+    @contextmanager
+    def folder(self, purpose: str) -> Iterator[Path]:
+        """An empty folder, gone afterwards."""
+        self.scratch.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f"{purpose}-", dir=self.scratch, ignore_cleanup_errors=True) as made:
+            yield Path(made)
+
+
+@dataclass
+class Sitting:
+    """One attempt of one step."""
+
+    bench: Workbench
+    given: StepInput
+    step: StepName
+    role: Role
+    policy: EffectivePolicy
+    alive: Callable[[], None]
+    outputs: list[ArtifactRef] = field(default_factory=list)
+    inputs: list[ArtifactRef] = field(default_factory=list)
+    events: list[AuditEvent] = field(default_factory=list)
+
+    @property
+    def run(self) -> RunRef:
+        """The run."""
+        return self.given.run
+
+    @property
+    def repository(self) -> Repository:
+        """The target's mirror."""
+        return self.bench.repositories(self.policy.target)
+
+    def load(self, name: str, model: type[Model]) -> Model:
+        """An earlier step's artifact, verified and parsed.
+
+        Raises:
+            ApplicationError: ``ArtifactDamaged``, not retryable.
+        """
+        body = self.load_bytes(name)
+        try:
+            return model.model_validate_json(body)
+        except ValidationError as problem:
+            raise ApplicationError(f"{name}: {problem}", type="ArtifactDamaged", non_retryable=True) from problem
+
+    def load_bytes(self, name: str) -> bytes:
+        """An earlier step's artifact, verified."""
+        for ref in self.given.artifacts:
+            if ref.name == name:
+                self.inputs.append(ref)
+                return self.bench.store.get(ref)
+        raise ApplicationError(f"the run has no artifact {name}", type="ArtifactDamaged", non_retryable=True)
+
+    def save(self, name: str, body: Contract | bytes, media_type: str = "application/json") -> ArtifactRef:
+        """Keep an artifact of this step."""
+        data = body if isinstance(body, bytes) else written(body)
+        ref = self.bench.store.put(self.run.run_id, name, data, media_type)
+        self.outputs.append(ref)
+        return ref
+
+    def note(self, event: str, **facts: Fact) -> None:
+        """Remember an event for the audit log; written when the step ends."""
+        key = f"{self.step}/{len(self.events)}/{event}"
+        self.events.append(AuditEvent(key=key, role=self.role, event=event, facts=facts))
+
+    def done(
+        self,
+        verdict: Verdict,
+        *,
+        confidence: float = 1.0,
+        task_id: str | None = None,
+        base_sha: str = "",
+        nothing_to_do: bool = False,
+        outcome: Outcome | None = None,
+        writes: tuple[PlannedWrite, ...] = (),
+        next_role: Role | None = None,
+    ) -> StepResult:
+        """End the step: write the audit log, hand over."""
+        info = activity.info()
+        held = verdict.decision is Decision.HOLD
+        outcome_event = AuditEvent(
+            # A held step is tried again: each holding is an event of its own.
+            key=f"{self.step}/held/{info.activity_id}" if held else f"{self.step}/done",
+            role=self.role,
+            event=f"{self.step} {'held' if held else 'done'}",
+            facts={"decision": verdict.decision, "reason": verdict.reason, "baseSha": base_sha or self.given.base_sha},
+            artifacts=tuple(ref.sha256 for ref in self.outputs),
+        )
+        crashpoint(f"{self.step}.before_done")
+        head = self.bench.record(self.run.run_id, (*self.events, outcome_event), info.started_time)
+        crashpoint(f"{self.step}.after_done")
+        blocking = () if verdict.allowed else (verdict.reason,)
+        return StepResult(
+            handover=Handover(
+                run_id=self.run.run_id,
+                task_id=task_id,
+                role=self.role,
+                input_artifacts=tuple(self.inputs),
+                output_artifacts=tuple(self.outputs),
+                confidence=confidence,
+                blocking_issues=blocking,
+                next_role=next_role,
+            ),
+            verdict=verdict,
+            audit_head=head,
+            base_sha=base_sha,
+            task_id=task_id,
+            nothing_to_do=nothing_to_do,
+            outcome=outcome,
+            writes=writes,
+        )
+
+
+def written(body: Contract) -> bytes:
+    """An artifact's JSON. Bytes of a name that are no UTF-8 show as ``\\xff``: policy refuses such names."""
+    return json.dumps(_readable(body.model_dump(mode="json")), ensure_ascii=False, indent=2).encode()
+
+
+def _readable(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    if isinstance(value, dict):
+        return {_readable(key): _readable(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_readable(item) for item in value]
+    return value

@@ -1,0 +1,241 @@
+"""The deterministic reviewer: compares two trees, and believes neither the coder nor its tools."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+
+from adapters.agents.tools.registry import Tool
+from adapters.agents.tools.scope import in_scope
+from adapters.agents.tools.source_tree import SourceTree
+from adapters.agents.tools.workbench import ToolUnavailable, Workbench
+from adapters.agents.tree_difference import Difference, tree_difference
+from contracts.evidence import ReviewProposal, ReviewRemark, Severity
+from contracts.task import Finding, TaskContract
+from ports.agents import Brief
+
+BASE = "/opt/autonomy/base"
+MARKERS = re.compile(
+    r"#\s*(?:ruff:\s*|flake8:\s*)?noqa|#\s*type:\s*ignore|#\s*(?:pylint|mypy|pyright|isort|fmt|bandit)\s*:|#\s*nosec"
+    r"|pragma:\s*no\s*cover|codespell:ignore|\bskip(?:if|Test|Unless|If)?\b\s*\(|mark\.skip|mark\.xfail|\bxfail\b"
+)
+SECRETS = re.compile(
+    r"-----BEGIN [A-Z ]*PRIVATE KEY|\bAKIA[0-9A-Z]{16}\b|\bgh[pousr]_[A-Za-z0-9]{30,}|\bxox[abprs]-[\w-]{10,}"
+    r"|\bsk-[\w-]{20,}|(?i:password|passwd|secret|token|api_?key)\s*[=:]\s*[\"'](?P<literal>[^\"'\s]{8,})[\"']"
+)
+HIDDEN = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+"""Characters that make code read otherwise than it runs."""
+MODULES_FIXES_ADD = frozenset(
+    [
+        "__future__",
+        "builtins",
+        "collections",
+        "collections.abc",
+        "contextlib",
+        "dataclasses",
+        "datetime",
+        "enum",
+        "functools",
+        "importlib.metadata",
+        "inspect",
+        "io",
+        "itertools",
+        "operator",
+        "re",
+        "shlex",
+        "typing",
+        "unittest.mock",
+    ]
+)
+STYLE = frozenset({"C4", "I", "PIE", "RUF", "SIM", "UP", "W"})
+"""ruff families whose findings are no faults: a fix may leave one of these behind."""
+PYTHON = (".py", ".pyi")
+UNCHECKED = 0.8
+"""Confidence is multiplied by this for each file whose syntax could not be compared."""
+DISAPPROVING = frozenset({Severity.MAJOR, Severity.BLOCKING})
+
+
+class PythonFacts(BaseModel):
+    """What ``inside/python_facts.py`` says of one file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    error: str
+    exact: str = ""
+    prose: str = ""
+    imports_apart: str = ""
+    imports: tuple[str, ...] = ()
+    modules: frozenset[str] = frozenset()
+    definitions: frozenset[str] = frozenset()
+    tests: frozenset[str] = frozenset()
+    asserts: int = 0
+    runs_code: dict[str, int] = {}
+
+
+_FACTS = TypeAdapter(dict[str, PythonFacts])
+
+
+def review(
+    brief: Brief, contract: TaskContract, base: Path, tree: Path, tools: tuple[Tool, ...], bench: Workbench
+) -> ReviewProposal:
+    """Review the change of one contract.
+
+    Raises:
+        ToolUnavailable: a check could not be made; that is no opinion.
+    """
+    differences = tree_difference(base, tree)
+    remarks = [*_bounds(differences, contract)]
+    confidence = 1.0
+    # What is out of bounds is refused already; the sandbox is not asked about it.
+    inside = [each for each in differences if not each.odd and in_scope(contract, each.path)][
+        : contract.scope.max_files
+    ]
+    for each in inside:
+        remarks.extend(_text(each, contract))
+    python = [each.path for each in inside if each.path.endswith(PYTHON) and None not in (each.before, each.after)]
+    before, after = _facts(base, tree, python, bench)
+    for path in python:
+        remarks.extend(_python(path, before[path], after[path], contract))
+        if before[path].error:
+            confidence *= UNCHECKED
+    remarks.extend(_growth(brief, {each.path for each in inside}, base, tree, tools, bench))
+    approve = not any(remark.severity in DISAPPROVING for remark in remarks)
+    files, lines = len(differences), sum(_lines(each) for each in differences)
+    opinion = "nothing speaks against it" if approve else "it must not go on"
+    measured = f"{files} files, {lines} lines changed; {len(python)} Python files compared by their syntax"
+    return ReviewProposal(
+        approve=approve,
+        confidence=round(confidence, 2),
+        summary=f"Compared both trees: {measured}; {opinion}.",
+        remarks=tuple(remarks[:100]),
+    )
+
+
+def _bounds(differences: tuple[Difference, ...], contract: TaskContract) -> Iterator[ReviewRemark]:
+    scope = contract.scope
+    if not differences:
+        yield _remark(Severity.BLOCKING, None, "nothing was changed")
+    for each in differences:
+        if not in_scope(contract, each.path):
+            yield _remark(Severity.BLOCKING, each.path, "is outside the contract's scope")
+        if each.odd:
+            yield _remark(Severity.BLOCKING, each.path, each.odd)
+    for what, count, most in (
+        ("files changed", len(differences), scope.max_files),
+        ("lines changed", sum(_lines(each) for each in differences), scope.max_lines),
+        ("new files", sum(each.before is None for each in differences), scope.max_new_files),
+        ("files deleted", sum(each.after is None for each in differences), scope.max_deletions),
+    ):
+        if count > most:
+            yield _remark(Severity.BLOCKING, None, f"{count} {what}, the contract allows {most}")
+
+
+def _text(each: Difference, contract: TaskContract) -> Iterator[ReviewRemark]:
+    added = "\n".join(each.added)
+    known = (each.before or b"").decode("utf-8", "replace")
+    if any((found["literal"] or found[0]) not in known for found in SECRETS.finditer(added)):
+        yield _remark(Severity.BLOCKING, each.path, "a new line looks like a secret")
+    if HIDDEN.search(added):
+        yield _remark(Severity.BLOCKING, each.path, "a new line holds invisible or direction-changing characters")
+    counts = Counter(MARKERS.findall(added)) - Counter(MARKERS.findall("\n".join(each.removed)))
+    if counts:
+        yield _remark(Severity.MAJOR, each.path, f"adds a marker that silences a check: {min(counts)}")
+    before, after = each.before or b"", each.after or b""
+    if (
+        before.count(b"\r\n")
+        and after.count(b"\n") > after.count(b"\r\n")
+        and before.count(b"\n") == before.count(b"\r\n")
+    ):
+        yield _remark(Severity.MAJOR, each.path, "changes the line ends of the file")
+    if not each.path.endswith(PYTHON) and contract.tool in {"codespell", "pins"} and not _word_for_word(each):
+        yield _remark(Severity.MAJOR, each.path, "changes more than single words")
+
+
+def _word_for_word(each: Difference) -> bool:
+    before, after = ((text or b"").decode("utf-8", "replace").splitlines() for text in (each.before, each.after))
+    return len(before) == len(after) and all(
+        len(old.split()) == len(new.split()) for old, new in zip(before, after, strict=True)
+    )
+
+
+def _facts(
+    base: Path, tree: Path, paths: list[str], bench: Workbench
+) -> tuple[dict[str, PythonFacts], dict[str, PythonFacts]]:
+    if not paths:
+        return {}, {}
+    answers = []
+    for folder in (BASE, "/work"):
+        answer = bench.python("python_facts.py", folder, *paths, tree=tree, beside=((base, BASE),)).stdout
+        try:
+            answers.append(_FACTS.validate_python(json.loads(answer)))
+        except (ValueError, ValidationError, RecursionError) as error:
+            raise ToolUnavailable("the syntax comparison gave no readable answer") from error
+    return answers[0], answers[1]
+
+
+def _python(path: str, before: PythonFacts, after: PythonFacts, contract: TaskContract) -> Iterator[ReviewRemark]:
+    if after.error:
+        broken = _remark(Severity.BLOCKING, path, f"no longer parses: {after.error}")
+        yield (
+            _remark(Severity.MINOR, path, "did not and does not parse here; compared as text")
+            if before.error
+            else broken
+        )
+        return
+    if before.error:
+        return
+    if reason := _unlike(before, after, contract):
+        yield _remark(Severity.BLOCKING, path, reason)
+    if gone := before.tests - after.tests:
+        yield _remark(Severity.BLOCKING, path, f"removes a test: {min(gone)}")
+    if gone := before.definitions - before.tests - after.definitions:
+        yield _remark(Severity.MAJOR, path, f"removes a definition: {min(gone)}")
+    if after.asserts < before.asserts:
+        yield _remark(Severity.BLOCKING, path, f"has {before.asserts - after.asserts} assertions less")
+    if grown := Counter(after.runs_code) - Counter(before.runs_code):
+        yield _remark(Severity.BLOCKING, path, f"can newly run code or programs: {min(grown)}")
+    if new := after.modules - before.modules - MODULES_FIXES_ADD:
+        yield _remark(Severity.MAJOR, path, f"imports a further module: {min(new)}")
+
+
+def _unlike(before: PythonFacts, after: PythonFacts, contract: TaskContract) -> str:
+    """What a change of this kind must leave exactly as it was, and did not."""
+    if contract.tool == "codespell" and before.prose != after.prose:
+        return "changes more than comments and docstrings"
+    if contract.tool == "ruff" and contract.rule == "W" and before.exact != after.exact:
+        return "changes more than white space"
+    order = (before.imports_apart, sorted(before.imports)) == (after.imports_apart, sorted(after.imports))
+    if contract.tool == "ruff" and contract.rule == "I" and not order:
+        return "changes more than the order of imports"
+    return ""
+
+
+def _growth(
+    brief: Brief, paths: set[str], base: Path, tree: Path, tools: tuple[Tool, ...], bench: Workbench
+) -> Iterator[ReviewRemark]:
+    """Which findings grew in the touched files: a fault must not be traded for another."""
+    for tool in tools if paths else ():
+        before, after = (
+            Counter(_kinds(tool.detect(SourceTree(root, paths), brief, bench), paths)) for root in (base, tree)
+        )
+        for rule, path in sorted(after - before):
+            severity = Severity.MINOR if tool.name == "ruff" and rule in STYLE else Severity.MAJOR
+            yield _remark(severity, path, f"has more {tool.name} {rule} findings than before")
+
+
+def _kinds(findings: Iterable[Finding], paths: set[str]) -> Iterator[tuple[str, str]]:
+    return ((finding.rule, finding.path) for finding in findings if finding.path in paths)
+
+
+def _lines(each: Difference) -> int:
+    return len(each.added) + len(each.removed)
+
+
+def _remark(severity: Severity, path: str | None, message: str) -> ReviewRemark:
+    shown = None if path is None else path.encode("utf-8", "backslashreplace").decode()
+    return ReviewRemark(severity=severity, path=shown, message=message)

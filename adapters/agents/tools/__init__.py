@@ -1,0 +1,1 @@
+"""The registry of deterministic engineering tools: one file per tool."""

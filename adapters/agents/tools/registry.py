@@ -1,0 +1,73 @@
+"""What a tool is, and the tools there are."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+from adapters.agents.tools.source_tree import SourceTree
+from adapters.agents.tools.workbench import Workbench
+from contracts.task import Finding, TaskContract
+from ports.agents import Brief
+
+
+class Tool(Protocol):
+    """Detects, fixes, and is asked to detect again on the changed tree."""
+
+    @property
+    def name(self) -> str:
+        """As it stands in findings and contracts."""
+
+    def detect(self, tree: SourceTree, brief: Brief, bench: Workbench) -> tuple[Finding, ...]:
+        """Everything the tool sees.
+
+        Raises:
+            ToolUnavailable: it could not look; an empty answer always means "looked, and found nothing".
+        """
+
+    def fix(self, tree: SourceTree, contract: TaskContract, brief: Brief, bench: Workbench) -> None:
+        """Repair the contract's rule in the files of its scope, and touch nothing else.
+
+        Raises:
+            ToolUnavailable: it could not work.
+        """
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """A finding before it has its fingerprint."""
+
+    rule: str
+    path: str
+    line: int
+    message: str
+    fixable: bool
+    code: str = ""
+    """Finer than the rule, for the fingerprint alone."""
+
+
+def findings_of(tool: str, tree: SourceTree, sightings: Iterable[Sighting]) -> tuple[Finding, ...]:
+    """Give each sighting its fingerprint: it survives moved lines, and tells equal lines apart by their order."""
+    seen: Counter[tuple[str, str, str]] = Counter()
+    findings = []
+    for sighting in sorted(sightings, key=lambda each: (each.path, each.line, each.rule, each.code, each.message)):
+        text = tree.line(sighting.path, sighting.line).strip()
+        place = (sighting.code or sighting.rule, sighting.path, text)
+        parts = (tool, *place, str(seen[place]))
+        seen[place] += 1
+        digest = hashlib.sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()
+        findings.append(
+            Finding(
+                fingerprint=digest[:16],
+                tool=tool,
+                rule=sighting.rule,
+                path=sighting.path,
+                line=sighting.line,
+                message=sighting.message[:300],
+                fixable=sighting.fixable,
+            )
+        )
+    return tuple(findings)

@@ -1,0 +1,72 @@
+"""uv in a closed environment: the user's registry, proxy and certificates; nothing of the repository's."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+
+import uv
+
+from ports.environments import EnvironmentUnavailable
+
+_KEPT_PREFIXES = ("UV_", "PIP_", "SSL_", "XDG_")
+_KEPT = {"HOME", "PATH", "LANG", "TMPDIR", "NETRC", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"}
+_PROXIES = {"http_proxy", "https_proxy", "all_proxy", "no_proxy"}
+_UNREACHABLE = ("Failed to fetch", "error sending request", "network was disabled", "operation timed out")
+_LOOK_EVERY = 0.1
+
+
+def run_uv(arguments: list[str], alive: Callable[[], None]) -> None:
+    """Run uv to the end, in an empty folder.
+
+    Raises:
+        EnvironmentUnavailable: it failed; says what uv said and what to do.
+    """
+    with tempfile.TemporaryDirectory(prefix="autonomy-uv-") as empty, tempfile.TemporaryFile() as said:
+        process = subprocess.Popen(
+            [uv.find_uv_bin(), *arguments],
+            cwd=empty,
+            env=_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=subprocess.STDOUT,
+            # What it writes must be readable for the sandbox's user, whatever the worker's umask is.
+            umask=0o022,
+        )
+        try:
+            while process.poll() is None:
+                alive()
+                time.sleep(_LOOK_EVERY)
+        finally:
+            process.kill()
+            process.wait()
+        if process.returncode:
+            said.seek(0)
+            raise EnvironmentUnavailable(_explain(said.read(20_000).decode(errors="replace").strip()))
+
+
+def _environment() -> dict[str, str]:
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name.startswith(_KEPT_PREFIXES) or name in _KEPT or name.lower() in _PROXIES
+    }
+    return kept | {"UV_NO_CONFIG": "1", "UV_PYTHON_DOWNLOADS": "never", "UV_NO_PROGRESS": "1", "NO_COLOR": "1"}
+
+
+def _explain(said: str) -> str:
+    if any(sign in said for sign in _UNREACHABLE):
+        return (
+            "the package registry could not be reached: check the network, the proxy and UV_DEFAULT_INDEX, "
+            f"or fill uv's cache beforehand and set UV_OFFLINE=1\n{said}"
+        )
+    if "no usable wheels" in said or "Wheels are required" in said:
+        return (
+            "a requirement has no wheel for this interpreter, and source distributions are not built "
+            "(building runs their code): choose a version with a wheel in `environment.packages`, "
+            f"another `environment.python`, or serve a wheel from your own index\n{said}"
+        )
+    return f"the requirements cannot be installed: correct them, or pin in `environment.packages`\n{said}"

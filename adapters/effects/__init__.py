@@ -1,0 +1,1 @@
+"""Writing to the outside: one caged child process per effect, alone with the credential."""

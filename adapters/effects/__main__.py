@@ -1,0 +1,10 @@
+"""The child program. It runs isolated (``python -I``), so it names its own import root."""
+
+import sys
+from pathlib import Path
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+    from adapters.effects.child import main
+
+    sys.exit(main())

@@ -1,0 +1,77 @@
+"""Bubblewrap as a process cage: nothing started inside outlives its end, its caller or its kill."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from adapters.bubblewrap import find_bwrap
+
+
+@dataclass(frozen=True)
+class CageEnd:
+    """How the caged program ended."""
+
+    code: int
+    out: bytes
+    error: str
+
+
+def run_caged(argv: Sequence[str], stdin: bytes, environment: Mapping[str, str], writable: Sequence[Path]) -> CageEnd:
+    """Run a program that sees this machine read-only except ``writable``; an exception kills it and all it started."""
+    binds = [part for path in writable for part in ("--bind", str(path), str(path))]
+    told, telling = os.pipe()
+    try:
+        cage = [str(find_bwrap()), "--die-with-parent", "--unshare-pid", "--info-fd", str(telling)]
+        view = ["--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", *binds]
+        process = subprocess.Popen(
+            [*cage, *view, "--", *argv],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=dict(environment),
+            cwd="/",
+            pass_fds=(telling,),
+            start_new_session=True,
+        )
+    except BaseException:
+        os.close(told)
+        raise
+    finally:
+        os.close(telling)
+    try:
+        return _wait(process, stdin)
+    except BaseException:
+        _kill(process, told)
+        raise
+    finally:
+        os.close(told)
+
+
+def _wait(process: subprocess.Popen[bytes], stdin: bytes) -> CageEnd:
+    unsent: bytes | None = stdin
+    while True:
+        try:
+            # Short waits, so that a cancellation raised in this thread arrives.
+            out, error = process.communicate(unsent, timeout=0.05)
+        except subprocess.TimeoutExpired:
+            unsent = None
+        else:
+            return CageEnd(process.returncode, out, error.decode(errors="replace").strip())
+
+
+def _kill(process: subprocess.Popen[bytes], told: int) -> None:
+    """Kill the cage's first process: the outer one ends only after the kernel has ended everything inside."""
+    with contextlib.suppress(ValueError, KeyError, ProcessLookupError):
+        first = json.loads(os.read(told, 4096))["child-pid"]
+        os.kill(first, signal.SIGKILL)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=5)
+    process.kill()
+    process.communicate()

@@ -1,0 +1,108 @@
+"""Inside the cage: refuse, arm the kernel's timer, look, act, look again."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from pathlib import Path
+
+from adapters.effects.local_records import open_record
+from adapters.effects.order import EffectOrder
+from adapters.git.environment import ClosedGit
+from adapters.git.remotes import push_branch, remote_heads
+from contracts.effect import EffectResult
+from contracts.modes import WriteAction
+from ports.forge import ForgeError
+from ports.repository import RepositoryError
+
+
+def main() -> int:
+    """Read one order, print one result. An exit status other than 0: could not find out."""
+    order = EffectOrder.model_validate_json(sys.stdin.buffer.read())
+    try:
+        result = _perform(order)
+    except (ForgeError, RepositoryError, OSError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    sys.stdout.write(result.model_dump_json())
+    return 0
+
+
+def _perform(order: EffectOrder) -> EffectResult:
+    if reason := _mismatch(order):
+        return EffectResult(done=False, refused=reason)
+    left = order.kill_at - time.monotonic()
+    if left <= 0:
+        return EffectResult(done=False, refused="the clearance's time was over before the effect began")
+    _die_in(left)
+    match order.effect.action:
+        case WriteAction.PUSH_BRANCH:
+            return _push(order, left)
+        case WriteAction.OPEN_PULL_REQUEST:
+            return _open_pull_request(order)
+        case WriteAction.OPEN_TICKET:
+            return open_record(Path(order.records) / "tickets", order.effect, order.look_only, str)
+        case _:
+            raise ForgeError(f"the child does not know the action {order.effect.action.value}")
+
+
+def _mismatch(order: EffectOrder) -> str:
+    """What the clearance does not cover; empty when it covers the effect exactly."""
+    effect, clearance = order.effect, order.clearance
+    wanted = {
+        "key": (effect.run_key, clearance.key),
+        "action": (effect.action.value, clearance.action.value),
+        "branch": (effect.branch, clearance.branch),
+        "head": (effect.head_sha, clearance.head_sha),
+        "base": (effect.base_sha, clearance.base_sha),
+    }
+    wrong = [f"{name} {asked!r} instead of {given!r}" for name, (asked, given) in wanted.items() if asked != given]
+    return f"the clearance is for something else: {'; '.join(wrong)}" if wrong else ""
+
+
+def _die_in(seconds: float) -> None:
+    """Let the kernel end this process; with it the cage ends, and every git in it."""
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGALRM})
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+
+
+def _push(order: EffectOrder, seconds: float) -> EffectResult:
+    effect = order.effect
+    if not effect.branch.startswith("autonomy/"):
+        return EffectResult(done=False, refused=f"{effect.branch!r} is not ours to push: ours begin with autonomy/")
+    git = ClosedGit(Path(order.mirror), inherit=True)
+    now = remote_heads(git, order.remote).get(effect.branch, "")
+    if now == effect.head_sha:
+        return EffectResult(done=True, adopted=True, result=now)
+    if now != effect.expected_old:
+        return EffectResult(done=False, refused=_moved(effect.branch, now, effect.expected_old), result=now)
+    if order.look_only:
+        return EffectResult(done=False, result=now)
+    git.run("cat-file", "-e", f"{effect.head_sha}^{{commit}}")
+    pushed = push_branch(git, order.remote, effect.branch, effect.head_sha, effect.expected_old, seconds)
+    after = remote_heads(git, order.remote).get(effect.branch, "")
+    if after == effect.head_sha:
+        return EffectResult(done=True, result=after)
+    if after != effect.expected_old:
+        return EffectResult(done=False, refused=_moved(effect.branch, after, effect.expected_old), result=after)
+    return EffectResult(done=False, refused=f"the remote refused the push: {pushed.reason}", result=after)
+
+
+def _moved(branch: str, found: str, expected: str) -> str:
+    return f"the remote branch {branch} is at {found or 'nothing'}, not at {expected or 'nothing'}: someone moved it"
+
+
+def _open_pull_request(order: EffectOrder) -> EffectResult:
+    git = ClosedGit(Path(order.mirror), inherit=True)
+    effect = order.effect
+
+    def obstacle() -> str:
+        heads = remote_heads(git, order.remote)
+        if effect.base_branch not in heads:
+            return f"the remote has no base branch {effect.base_branch}"
+        found = heads.get(effect.branch, "")
+        return "" if found == effect.head_sha else _moved(effect.branch, found, effect.head_sha)
+
+    return open_record(Path(order.records) / "pulls", effect, order.look_only, obstacle)

@@ -1,0 +1,69 @@
+"""The write side of the local forge: one JSON file per pull request or ticket, numbered by exclusive creation."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
+
+from adapters.durable_files import sync_folder
+from adapters.git.private import locked
+from adapters.local_forge import read_records
+from contracts.effect import Effect, EffectResult
+from contracts.pull_request import PullRequest
+
+
+def open_record(folder: Path, effect: Effect, look_only: bool, obstacle: Callable[[], str]) -> EffectResult:
+    """Adopt the record of this effect, or write it unless ``obstacle`` says why not."""
+    # Looking must work where nothing can be written, not even a lock.
+    with nullcontext() if look_only else locked(folder / ".lock"):
+        records = read_records(folder)
+        if found := _adopted(records, effect):
+            return _shown(found, adopted=True)
+        if reason := obstacle():
+            return EffectResult(done=False, refused=reason)
+        if look_only:
+            return EffectResult(done=False)
+        return _shown(_write(folder, effect, 1 + max((record.number for record in records), default=0)), adopted=False)
+
+
+def _adopted(records: tuple[PullRequest, ...], effect: Effect) -> PullRequest | None:
+    mine = (record for record in records if record.run_key == effect.run_key)
+    # The same head on the same branch is the same request, whoever opened it. A ticket has no branch.
+    same = (
+        record
+        for record in records
+        if effect.branch and (record.branch, record.head_sha) == (effect.branch, effect.head_sha)
+    )
+    return next(mine, None) or next(same, None)
+
+
+def _shown(record: PullRequest, adopted: bool) -> EffectResult:
+    return EffectResult(done=True, adopted=adopted, result=str(record.number), pull_request=record)
+
+
+def _write(folder: Path, effect: Effect, number: int) -> PullRequest:
+    place = folder / f"{number}.json"
+    record = PullRequest(
+        number=number,
+        branch=effect.branch,
+        base_branch=effect.base_branch,
+        head_sha=effect.head_sha,
+        title=effect.title,
+        body=effect.body,
+        state="open",
+        url=place.as_uri(),
+        run_key=effect.run_key,
+        task_id=effect.task_id,
+    )
+    # One name for the half-written file: the lock is held, and a killed writer's is simply written over.
+    fresh = folder / ".new"
+    with fresh.open("wb") as file:
+        file.write(record.model_dump_json(indent=2).encode())
+        file.flush()
+        os.fsync(file.fileno())
+    place.hardlink_to(fresh)
+    fresh.unlink()
+    sync_folder(folder)
+    return PullRequest.model_validate_json(place.read_bytes())

@@ -1,0 +1,97 @@
+"""ports.forge.Effects: starts the child for one effect and reads what it found."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from adapters.bubblewrap import BubblewrapMissing
+from adapters.effects.cage import CageEnd, run_caged
+from adapters.effects.order import EffectOrder
+from adapters.git.environment import closed_environment
+from adapters.git.mirror import open_mirror
+from adapters.git.remotes import local_path
+from adapters.local_forge import forge_folder
+from contracts.control import Clearance
+from contracts.effect import Effect, EffectResult
+from contracts.modes import WriteAction
+from policies.schema import Target
+from ports.crashpoints import crashpoint
+from ports.forge import ForgeError
+from ports.repository import RepositoryError
+
+_PROGRAM = Path(__file__).with_name("__main__.py")
+_BUILT = frozenset({WriteAction.PUSH_BRANCH, WriteAction.OPEN_PULL_REQUEST, WriteAction.OPEN_TICKET})
+_SIGALRM_STATUS = 128 + 14
+Credential = Callable[[Target], dict[str, str]]
+"""Environment variables that let git or a forge's client write; asked for only when an effect may act."""
+
+
+def no_credential(target: Target) -> dict[str, str]:
+    """For remotes on this machine: there the write access is the writable mount itself."""
+    del target
+    return {}
+
+
+class EffectRunner:
+    """The only way to write. The credential exists in the child's environment and nowhere else."""
+
+    def __init__(self, mirrors: Path, home: Path, credential: Credential = no_credential) -> None:
+        """``mirrors`` holds our git folders; ``home`` the local forge's records."""
+        self._open = open_mirror(mirrors)
+        self._home = home
+        self._credential = credential
+
+    def perform(
+        self, target: Target, effect: Effect, clearance: Clearance, kill_at: float, look_only: bool
+    ) -> EffectResult:
+        """Look, then act, in a caged child; see ports.forge.Effects."""
+        if effect.action not in _BUILT:
+            return EffectResult(done=False, refused=f"the action {effect.action.value} is not built")
+        crashpoint(f"{effect.action.value}.before_effect")
+        records = forge_folder(self._home.absolute(), target.name)
+        try:
+            mirror = self._open(target).path
+            for folder in (records / "pulls", records / "tickets"):
+                folder.mkdir(parents=True, exist_ok=True)
+            order = EffectOrder(
+                effect=effect,
+                clearance=clearance,
+                kill_at=kill_at,
+                look_only=look_only,
+                remote=target.remote,
+                mirror=str(mirror),
+                records=str(records),
+            )
+            end = run_caged(
+                [sys.executable, "-I", str(_PROGRAM)],
+                order.model_dump_json().encode(),
+                closed_environment() | ({} if look_only else self._credential(target)),
+                () if look_only else _writable(target, effect.action, records),
+            )
+        except (BubblewrapMissing, RepositoryError, OSError) as error:
+            raise ForgeError(f"{effect.action.value} of {effect.run_key} could not begin: {error}") from error
+        result = _read(end, effect)
+        crashpoint(f"{effect.action.value}.after_effect")
+        return result
+
+
+def _writable(target: Target, action: WriteAction, records: Path) -> tuple[Path, ...]:
+    """The one place this action writes to, if it is on this machine."""
+    place = local_path(target.remote) if action is WriteAction.PUSH_BRANCH else records
+    return (place.resolve(),) if place is not None and place.exists() else ()
+
+
+def _read(end: CageEnd, effect: Effect) -> EffectResult:
+    what = f"{effect.action.value} of {effect.run_key}"
+    if end.code == _SIGALRM_STATUS:
+        raise ForgeError(f"{what} was killed when its clearance ended; whether it is done is unknown until looked at")
+    if end.code:
+        raise ForgeError(f"{what} failed ({end.code}): {end.error or 'the child said nothing'}")
+    try:
+        return EffectResult.model_validate_json(end.out)
+    except ValidationError as error:
+        raise ForgeError(f"{what} ended without a readable result: {error}") from error

@@ -1,0 +1,96 @@
+"""What differs between two commits, measured from objects alone (design §7)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, cast
+
+from adapters.git.environment import ClosedGit, commit_id
+from contracts.change import ChangedPath
+from ports.repository import RepositoryError
+
+_NONE = "0" * 40
+_GITLINK = "160000"
+_BYTES_PER_LINE = 80
+_READ_UP_TO = 1 << 20
+"""A larger binary blob counts as so many lines by its bytes that its newlines no longer matter."""
+_Lines = tuple[int, int] | None
+"""Added and removed; None where git takes a side for binary."""
+
+
+@dataclass(frozen=True)
+class _Entry:
+    path: str
+    old_mode: str
+    new_mode: str
+    old_sha: str
+    new_sha: str
+    status: str
+
+
+def changed_paths(git: ClosedGit, base: str, head: str) -> tuple[ChangedPath, ...]:
+    """Every changed entry, sorted as git sorts; a rename shows as a delete and an add."""
+    entries, lines = _parse(_diff_tree(git, base, head))
+    if not entries:
+        return ()
+    sizes = _sizes(git, entries)
+    binary = {sha for entry in entries if lines[entry.path] is None for sha in (entry.old_sha, entry.new_sha)}
+    counts = _binary_lines(git, {sha: sizes[sha] for sha in binary})
+    return tuple(_changed(entry, lines[entry.path], sizes, counts) for entry in entries)
+
+
+def _diff_tree(git: ClosedGit, base: str, head: str) -> bytes:
+    fixed = ("diff-tree", "-r", "-z", "--raw", "--numstat", "--no-renames", "--no-ext-diff", "--no-textconv")
+    return git.run(*fixed, commit_id(base), commit_id(head)).out
+
+
+def _parse(out: bytes) -> tuple[list[_Entry], dict[str, _Lines]]:
+    entries: list[_Entry] = []
+    lines: dict[str, _Lines] = {}
+    tokens = iter(out.split(b"\0"))
+    for token in tokens:
+        if token.startswith(b":"):
+            old_mode, new_mode, old_sha, new_sha, status = token[1:].decode().split(" ")
+            path = next(tokens).decode(errors="surrogateescape")
+            entries.append(_Entry(path, old_mode, new_mode, old_sha, new_sha, status))
+        elif token:
+            added, removed, name = token.split(b"\t", 2)
+            path = name.decode(errors="surrogateescape")
+            lines[path] = None if added == b"-" else (int(added), int(removed))
+    return entries, lines
+
+
+def _sizes(git: ClosedGit, entries: list[_Entry]) -> dict[str, int]:
+    sides = [side for entry in entries for side in ((entry.old_mode, entry.old_sha), (entry.new_mode, entry.new_sha))]
+    wanted = sorted({sha for mode, sha in sides if sha != _NONE and mode != _GITLINK})
+    sizes = {_NONE: 0}
+    listing = git.run("cat-file", "--batch-check", stdin="".join(f"{sha}\n" for sha in wanted).encode()).out
+    for line in listing.decode().splitlines():
+        sha, kind, *size = line.split(" ")
+        if kind != "blob":
+            raise RepositoryError(f"object {sha} is {kind} in the mirror; delete the mirror's folder to fetch it anew")
+        sizes[sha] = int(size[0])
+    return sizes
+
+
+def _binary_lines(git: ClosedGit, sizes: dict[str, int]) -> dict[str, int]:
+    """One line per 80 bytes; but a NUL byte in a text must not make it look smaller than the lines it has."""
+    counts = {sha: -(-size // _BYTES_PER_LINE) for sha, size in sizes.items()}
+    for sha in (sha for sha, size in sizes.items() if 0 < size <= _READ_UP_TO):
+        counts[sha] = max(counts[sha], git.run("cat-file", "blob", sha).out.count(b"\n"))
+    return counts
+
+
+def _changed(entry: _Entry, lines: _Lines, sizes: dict[str, int], binary: dict[str, int]) -> ChangedPath:
+    added, removed = lines or (binary[entry.new_sha], binary[entry.old_sha])
+    return ChangedPath(
+        path=entry.path,
+        status=cast('Literal["A", "M", "D", "T"]', entry.status),
+        old_mode=entry.old_mode,
+        new_mode=entry.new_mode,
+        old_sha=entry.old_sha,
+        new_sha=entry.new_sha,
+        added=added,
+        removed=removed,
+        new_bytes=sizes.get(entry.new_sha, 0),
+    )

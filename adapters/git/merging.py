@@ -1,0 +1,68 @@
+"""Commits made in the object store: no work tree, no index, no hook."""
+
+from __future__ import annotations
+
+from adapters.git.environment import ClosedGit, commit_id
+from ports.repository import MergeResult, RepositoryError
+
+_PERSON = "Autonomy"
+_ADDRESS = "autonomy@localhost.invalid"
+
+
+def commit(git: ClosedGit, tree: str, parents: tuple[str, ...], message: str, seconds: int) -> str:
+    """Make a commit with our fixed identity, dated ``seconds`` after the epoch: equal input gives an equal id."""
+    date = f"@{seconds} +0000"
+    identity = {
+        f"GIT_{who}_{what}": value
+        for who in ("AUTHOR", "COMMITTER")
+        for what, value in (("NAME", _PERSON), ("EMAIL", _ADDRESS), ("DATE", date))
+    }
+    named = [part for parent in parents for part in ("-p", parent)]
+    return git.run("commit-tree", tree, *named, stdin=message.encode(), environment=identity).text
+
+
+def committed_at(git: ClosedGit, *commits: str) -> int:
+    """The latest committer date of some commits, in seconds: our own dates come from these, never from a clock."""
+    listing = git.run("rev-list", "--no-walk", "--timestamp", *commits).text
+    return max(int(line.split(" ")[0]) for line in listing.splitlines())
+
+
+def is_ancestor(git: ClosedGit, old: str, new: str) -> bool:
+    """Whether ``new`` holds ``old`` in its history."""
+    return git.run("merge-base", "--is-ancestor", commit_id(old), commit_id(new), accept=(0, 1)).code == 0
+
+
+def merge(git: ClosedGit, base: str, head: str) -> MergeResult:
+    """The merge commit of ``head`` into ``base``."""
+    tree, conflicts = _merge_tree(git, commit_id(base), commit_id(head))
+    if conflicts:
+        return MergeResult(commit="", tree="", conflicts=conflicts)
+    message = f"Merge {head}\n"
+    return MergeResult(commit=commit(git, tree, (base, head), message, committed_at(git, base, head)), tree=tree)
+
+
+def revert(git: ClosedGit, merged: str, onto: str) -> MergeResult:
+    """Undo what ``merged`` changed against its first parent, on top of ``onto``."""
+    if not is_ancestor(git, merged, onto):
+        raise RepositoryError(f"{merged} cannot be reverted on {onto}: it is not in its history")
+    before = git.run("rev-parse", "--verify", "--quiet", f"{merged}^1^{{tree}}", accept=(0, 1)).text
+    if not before:
+        raise RepositoryError(f"{merged} cannot be reverted: it is the first commit")
+    date = committed_at(git, onto)
+    # merge-tree takes no --merge-base before git 2.45. A child of the bad commit that holds the tree before it
+    # makes the bad commit the only merge base, and the merge exactly its undoing.
+    undone = commit(git, before, (merged,), "undo\n", date)
+    tree, conflicts = _merge_tree(git, onto, undone)
+    if conflicts:
+        return MergeResult(commit="", tree="", conflicts=conflicts)
+    message = f"Revert {merged}\n\nThis restores what was there before commit {merged}.\n"
+    return MergeResult(commit=commit(git, tree, (onto,), message, date), tree=tree)
+
+
+def _merge_tree(git: ClosedGit, ours: str, theirs: str) -> tuple[str, tuple[str, ...]]:
+    answer = git.run("merge-tree", "--write-tree", "-z", "--name-only", "--no-messages", ours, theirs, accept=(0, 1))
+    tree, *names = answer.out.split(b"\0")
+    if answer.code == 0:
+        return tree.decode(), ()
+    conflicts = tuple(sorted({name.decode(errors="surrogateescape") for name in names if name}))
+    return tree.decode(), conflicts or ("(conflict without a path)",)

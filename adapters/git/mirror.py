@@ -1,0 +1,216 @@
+"""One target's bare mirror: ports.repository on our own trusted git folder."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+
+from adapters.git import changes, merging, transfer, worktree
+from adapters.git.environment import ClosedGit, branch_name, commit_id
+from adapters.git.private import locked, private_folder
+from adapters.git.remotes import checked_remote, remote_heads
+from contracts.change import ChangedPath
+from policies.schema import Target
+from ports.repository import MergeResult, RepositoryError, TreeFacts
+
+_OLDEST_GIT = (2, 38)
+_ANCHORS = "refs/autonomy/anchors"
+_ABSENT = "0" * 40
+
+
+class Mirror:
+    """A bare repository that appears on first use; any number of threads and processes may share it.
+
+    No remote is configured in it: the address is an argument of each command, so no credential stays on disk.
+    """
+
+    def __init__(self, path: Path, remote: str, base_branch: str) -> None:
+        """Remember where; refuse a remote git could read as an option or a program."""
+        self._path = path.absolute()
+        self._remote = checked_remote(remote)
+        self._base_branch = branch_name(base_branch)
+        self._closed = ClosedGit(self._path)
+
+    @property
+    def path(self) -> Path:
+        """The git folder, created if need be."""
+        return self._git.git_dir
+
+    @property
+    def _git(self) -> ClosedGit:
+        if not (self._path / "HEAD").exists():
+            with locked(self._path.with_name(f"{self._path.name}.lock")):
+                self._create()
+        return self._closed
+
+    def _create(self) -> None:
+        if (self._path / "HEAD").exists():
+            return
+        fresh = Path(tempfile.mkdtemp(dir=self._path.parent, prefix=".new-"))
+        try:
+            git = ClosedGit(fresh)
+            _demand_new_enough(git)
+            git.run("init", "--quiet", "--bare", "--template=", "--object-format=sha1", "--initial-branch=none")
+            (fresh / "info").mkdir(exist_ok=True)
+            (fresh / "info" / "attributes").write_text(worktree.NEUTRAL_ATTRIBUTES)
+            # The rename publishes a whole mirror: a killed creator leaves none that is half made.
+            fresh.rename(self._path)
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)
+
+    def fetch_base(self) -> str:
+        """Fetch the base branch and return its commit."""
+        git = self._git
+        with locked(self._path / "fetch.lock"):
+            return transfer.fetch_branch(git, self._remote, self._base_branch)
+
+    def remote_heads(self) -> dict[str, str]:
+        """Every branch of the remote and where it points now."""
+        return remote_heads(self._git, self._remote)
+
+    def merged(self, heads: frozenset[str], base: str) -> frozenset[str]:
+        """Those of ``heads`` that the history of ``base`` holds; a commit this mirror never saw is not among them."""
+        if not heads:
+            return frozenset()
+        wanted = "".join(f"{commit_id(head)}\n" for head in sorted(heads))
+        listing = self._git.run("cat-file", "--batch-check", stdin=wanted.encode()).text.splitlines()
+        known = {line.split(" ")[0] for line in listing if line.split(" ")[1] == "commit"}
+        outside = self._git.run("rev-list", *sorted(known), f"^{commit_id(base)}").text.split() if known else []
+        return frozenset(known.difference(outside))
+
+    def holds(self, commit: str) -> bool:
+        """Whether the commit is here already."""
+        listing = self._git.run("cat-file", "--batch-check", stdin=f"{commit_id(commit)}\n".encode()).text
+        return listing.split(" ")[1] == "commit"
+
+    def facts(self, commit: str) -> TreeFacts:
+        """Count files and bytes of a commit's tree."""
+        listing = self._git.run("ls-tree", "-r", "-l", "-z", commit_id(commit)).out.decode(errors="surrogateescape")
+        entries = [entry.split("\t", 1) for entry in listing.split("\0") if entry]
+        sizes = (entry[0].rsplit(" ", 1)[1] for entry in entries)
+        suffixes = Counter(PurePosixPath(entry[1]).suffix.lower() for entry in entries)
+        return TreeFacts(len(entries), sum(int(size) for size in sizes if size != "-"), dict(suffixes))
+
+    def tree_of(self, commit: str) -> str:
+        """Tree id of a commit."""
+        return self._git.run("rev-parse", "--verify", f"{commit_id(commit)}^{{tree}}").text
+
+    def paths(self, commit: str) -> tuple[str, ...]:
+        """All file paths of a commit."""
+        listing = self._git.run("ls-tree", "-r", "-z", "--name-only", commit_id(commit)).out
+        return tuple(sorted(listing.decode(errors="surrogateescape").split("\0")[:-1]))
+
+    def read(self, commit: str, path: str) -> bytes | None:
+        """A file's bytes as committed, or None."""
+        asked = f"{commit_id(commit)}\0{commit}:{path}\0".encode(errors="surrogateescape")
+        if "\0" in path or not path or path.startswith(("./", "../")):
+            return None
+        answer = self._git.run("cat-file", "--batch", "-z", stdin=asked).out
+        found, _, rest = answer.partition(b"\n")
+        if found.split(b" ")[1] != b"commit":
+            raise RepositoryError(f"commit {commit} is not in the mirror: fetch the base again")
+        header, _, body = rest[int(found.split(b" ")[2]) + 1 :].partition(b"\n")
+        kind = re.fullmatch(rb"[0-9a-f]{40} blob (\d+)", header)
+        return body[: int(kind[1])] if kind else None
+
+    def checkout(self, commit: str, into: Path) -> None:
+        """Write exactly the commit's tree into the empty folder ``into``."""
+        with self._index() as index:
+            worktree.checkout(self._git, commit, into, index)
+
+    def commit_tree(self, base: str, work_tree: Path, message: str) -> str:
+        """Commit what a hostile folder holds as a child of ``base``."""
+        with self._index() as index:
+            return worktree.commit_tree(self._git, base, work_tree, message, index)
+
+    @contextmanager
+    def _index(self) -> Iterator[Path]:
+        with private_folder(self.path / "private") as folder:
+            yield folder / "index"
+
+    def changed_paths(self, base: str, head: str) -> tuple[ChangedPath, ...]:
+        """Every changed entry between two commits, lines counted from blobs."""
+        return changes.changed_paths(self._git, base, head)
+
+    def diff(self, base: str, head: str) -> bytes:
+        """Readable patch, attributes ignored."""
+        fixed = ("diff-tree", "-r", "-p", "--full-index", "--no-renames", "--no-ext-diff", "--no-textconv")
+        return self._git.run(*fixed, commit_id(base), commit_id(head)).out
+
+    def bundle(self, base: str, head: str) -> bytes:
+        """A git bundle of ``base..head``."""
+        return transfer.bundle(self._git, base, head)
+
+    def unbundle(self, bundle: bytes, base: str, head: str) -> None:
+        """Import a bundle and check that it holds ``head`` and descends from ``base``."""
+        transfer.unbundle(self._git, bundle, base, head)
+
+    def merge(self, base: str, head: str) -> MergeResult:
+        """The merge commit of ``head`` into ``base``."""
+        return merging.merge(self._git, base, head)
+
+    def revert(self, merged: str, onto: str) -> MergeResult:
+        """Undo the first-parent change of ``merged`` on top of ``onto``."""
+        return merging.revert(self._git, merged, onto)
+
+    def move(self, branch: str, new: str, old: str) -> bool:
+        """Compare-and-swap a branch of this repository; ``old`` empty: it must not exist yet."""
+        return self._swap(f"refs/heads/{branch_name(branch)}", commit_id(new), commit_id(old or _ABSENT))
+
+    def _swap(self, ref: str, new: str, old: str) -> bool:
+        answer = self._git.run("update-ref", ref, new, old, accept=(0, 1, 128))
+        if answer.code == 0:
+            return True
+        if (self._ref(ref) or _ABSENT) == old:
+            raise RepositoryError(f"{ref} could not be moved: {answer.error}")
+        return False
+
+    def _ref(self, ref: str) -> str | None:
+        return self._git.run("rev-parse", "--verify", "--quiet", ref, accept=(0, 1)).text or None
+
+    @contextmanager
+    def scratch(self) -> Iterator[Mirror]:
+        """A throw-away repository that only reads this one's objects; its base branch stands where ours does."""
+        with private_folder(self.path / "private") as folder:
+            clone = Mirror(folder / "scratch.git", str(self.path), self._base_branch)
+            alternates = clone.path / "objects" / "info" / "alternates"
+            alternates.parent.mkdir(exist_ok=True)
+            alternates.write_text(f"{self.path / 'objects'}\n")
+            if base := self._ref(transfer.base_ref(self._base_branch)):
+                clone.move(self._base_branch, base, "")
+            yield clone
+
+    def anchor(self, name: str, value: str) -> None:
+        """Keep a short text under a private ref, never pushed."""
+        ref = f"{_ANCHORS}/{branch_name(name)}"
+        blob = self._git.run("hash-object", "-w", "--stdin", stdin=value.encode()).text
+        self._git.run("update-ref", ref, blob)
+
+    def anchored(self, name: str) -> str | None:
+        """What ``anchor`` kept, or None."""
+        blob = self._ref(f"{_ANCHORS}/{branch_name(name)}")
+        return self._git.run("cat-file", "blob", blob).out.decode() if blob else None
+
+
+def _demand_new_enough(git: ClosedGit) -> None:
+    said = git.run("version").text
+    found = re.search(r"(\d+)\.(\d+)", said)
+    if found is None or (int(found[1]), int(found[2])) < _OLDEST_GIT:
+        raise RepositoryError(f"git {_OLDEST_GIT[0]}.{_OLDEST_GIT[1]} or newer is needed; this is {said!r}")
+
+
+def open_mirror(root: Path) -> Callable[[Target], Mirror]:
+    """Mirrors under ``root``, one per target and remote: a changed address never meets another's objects."""
+
+    def opened(target: Target) -> Mirror:
+        place = hashlib.sha256(os.fsencode(target.remote)).hexdigest()[:12]
+        return Mirror(root / f"{target.name}-{place}.git", target.remote, target.base_branch)
+
+    return opened

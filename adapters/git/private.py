@@ -1,0 +1,69 @@
+"""Locks, and private folders beside a mirror for index files and scratch repositories."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from ports.repository import RepositoryError
+
+_LOCK_SECONDS = 900
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold an exclusive lock on a file; the kernel frees it when its holder dies."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        end = time.monotonic() + _LOCK_SECONDS
+        while not _lock(descriptor):
+            # Short naps instead of one long wait, so that a cancellation raised in this thread arrives.
+            if time.monotonic() > end:
+                raise RepositoryError(f"another process keeps {path} locked: is one stopped? (see /proc/locks)")
+            time.sleep(0.005)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+@contextmanager
+def private_folder(root: Path) -> Iterator[Path]:
+    """A fresh folder under ``root``, removed at the end; those of killed processes are removed first."""
+    with locked(root / ".lock"):
+        _sweep(root)
+        folder = Path(tempfile.mkdtemp(dir=root))
+        descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+        _lock(descriptor)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(descriptor)
+
+
+def _sweep(root: Path) -> None:
+    for folder in root.iterdir():
+        if not folder.is_dir():
+            continue
+        with suppress(FileNotFoundError):
+            descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                if _lock(descriptor):
+                    shutil.rmtree(folder, ignore_errors=True)
+            finally:
+                os.close(descriptor)

@@ -1,0 +1,89 @@
+"""What a remote may be, what it shows, and the one push."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from adapters.git.environment import ClosedGit, branch_name, commit_id
+from ports.repository import RepositoryError
+
+_HELPER = re.compile(r"[A-Za-z0-9+.-]+::")
+_SCHEMES = frozenset({"file", "http", "https", "ssh"})
+_ABSENT = "0" * 40
+
+
+def checked_remote(remote: str) -> str:
+    """``remote`` if git can only read it as a place, never as an option or a program.
+
+    Raises:
+        RepositoryError: it is dangerous, or it holds a password.
+    """
+    if not remote or remote.startswith("-") or _HELPER.match(remote) or not remote.isprintable():
+        raise RepositoryError(f"the remote {remote!r} is refused: use an absolute path or an https, ssh or file URL")
+    if "://" in remote:
+        url = urlsplit(remote)
+        if url.scheme not in _SCHEMES:
+            raise RepositoryError(f"the remote's scheme {url.scheme!r} is refused: use https, ssh or file")
+        if url.password is not None:
+            raise RepositoryError(f"the remote on {url.hostname} holds a password: take it out of the address")
+    elif local_path(remote) is not None and not remote.startswith("/"):
+        raise RepositoryError(f"the remote {remote!r} is a relative path: write it as an absolute one")
+    return remote
+
+
+def local_path(remote: str) -> Path | None:
+    """The folder of a remote on this machine; None for one reached over the network."""
+    if "://" in remote:
+        url = urlsplit(remote)
+        return Path(unquote(url.path)) if url.scheme == "file" else None
+    # git's own rule: a colon before the first slash makes it host:path.
+    return None if ":" in remote.partition("/")[0] else Path(remote)
+
+
+def remote_heads(git: ClosedGit, remote: str) -> dict[str, str]:
+    """Every branch of the remote and where it points.
+
+    Raises:
+        RepositoryError: the remote cannot be reached.
+    """
+    answer = git.run("ls-remote", "--heads", checked_remote(remote), accept=(0, 128), seconds=120)
+    if answer.code:
+        raise RepositoryError(f"the remote {remote} cannot be reached: {answer.error}")
+    lines = (line.split("\t", 1) for line in answer.out.decode(errors="surrogateescape").splitlines())
+    return {name.removeprefix("refs/heads/"): sha for sha, name in lines}
+
+
+@dataclass(frozen=True)
+class Pushed:
+    """Whether the remote took the branch."""
+
+    accepted: bool
+    reason: str
+
+
+def push_branch(git: ClosedGit, remote: str, branch: str, sha: str, expected_old: str, seconds: float) -> Pushed:
+    """Move one remote branch from ``expected_old`` (empty: absent) to ``sha``, or learn that the remote refused.
+
+    Raises:
+        RepositoryError: not a branch of ours, or the remote could not be asked.
+    """
+    if not branch_name(branch).startswith("autonomy/"):
+        raise RepositoryError(f"{branch!r} is not ours to push: branches of this system begin with autonomy/")
+    ref = f"refs/heads/{branch}"
+    old = commit_id(expected_old) if expected_old else _ABSENT
+    answer = git.run(
+        "push",
+        "--porcelain",
+        "--no-verify",
+        "--no-follow-tags",
+        "--recurse-submodules=no",
+        f"--force-with-lease={ref}:{old}",
+        checked_remote(remote),
+        f"{commit_id(sha)}:{ref}",
+        accept=(0, 1),
+        seconds=seconds,
+    )
+    return Pushed(accepted=answer.code == 0, reason=answer.text if answer.code else "")

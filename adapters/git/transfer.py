@@ -1,0 +1,66 @@
+"""Objects coming in and going out: fetching the base branch, carrying a change as a bundle."""
+
+from __future__ import annotations
+
+from adapters.git.environment import ClosedGit, branch_name, commit_id
+from adapters.git.merging import is_ancestor
+from adapters.git.remotes import checked_remote, remote_heads
+from ports.repository import RepositoryError
+
+_HEADER = b"# v2 git bundle\n"
+_SHOWN = 20
+
+
+def base_ref(branch: str) -> str:
+    """Where the mirror keeps the remote's base branch."""
+    return f"refs/remotes/origin/{branch_name(branch)}"
+
+
+def fetch_branch(git: ClosedGit, remote: str, branch: str) -> str:
+    """Fetch one branch and return its commit. The caller holds the mirror's lock: FETCH_HEAD is shared."""
+    refspec = f"+refs/heads/{branch_name(branch)}:{base_ref(branch)}"
+    quiet = ("--quiet", "--no-tags", "--no-recurse-submodules", "--no-auto-maintenance")
+    answer = git.run("fetch", *quiet, checked_remote(remote), refspec, accept=(0, 1, 128))
+    if answer.code:
+        raise RepositoryError(_why_not(git, remote, branch, answer.error))
+    # A shallow remote makes git warn, fetch nothing, and succeed: only FETCH_HEAD tells.
+    fetched = (git.git_dir / "FETCH_HEAD").read_text(errors="surrogateescape").split()
+    if not fetched:
+        raise RepositoryError(
+            f"the remote {remote} is a shallow clone: history is missing. Run `git fetch --unshallow` in it"
+        )
+    return commit_id(fetched[0])
+
+
+def _why_not(git: ClosedGit, remote: str, branch: str, said: str) -> str:
+    heads = remote_heads(git, remote)
+    if branch in heads:
+        return f"the branch {branch} could not be fetched from {remote}: {said}"
+    if not heads:
+        return f"the remote {remote} is empty: push a first commit to {branch}"
+    names = sorted(heads)
+    known = ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
+    return f"the remote {remote} has no branch {branch!r}; it has: {known}. Set base_branch to one of them"
+
+
+def bundle(git: ClosedGit, base: str, head: str) -> bytes:
+    """A git bundle of ``base..head``, without making a ref for it."""
+    revisions = f"{commit_id(head)}\n^{commit_id(base)}\n".encode()
+    pack = git.run(
+        "pack-objects", "--revs", "--stdout", "--thin", "--delta-base-offset", "--threads=1", "-q", stdin=revisions
+    ).out
+    return _HEADER + f"-{base} \n{head} refs/heads/change\n\n".encode() + pack
+
+
+def unbundle(git: ClosedGit, content: bytes, base: str, head: str) -> None:
+    """Import a bundle and prove that the mirror then holds ``head`` whole, on top of ``base``."""
+    commit_id(base)
+    header, separator, pack = content.partition(b"\n\n")
+    if not header.startswith(_HEADER) or not separator:
+        raise RepositoryError("the change is not a git bundle of version 2")
+    if f"{commit_id(head)} refs/heads/change".encode() not in header.split(b"\n"):
+        raise RepositoryError(f"the bundle does not hold {head}")
+    git.run("index-pack", "--stdin", "--fix-thin", stdin=pack)
+    if not is_ancestor(git, base, head):
+        raise RepositoryError(f"the bundled change {head} does not descend from {base}")
+    git.run("rev-list", "--objects", "--quiet", head, f"^{base}")

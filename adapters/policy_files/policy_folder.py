@@ -1,0 +1,87 @@
+"""The policy folder as a ``PolicySource`` (P6, P13)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from adapters.policy_files.complaints import check, dotted, nearest
+from adapters.policy_files.policy_document import PolicyDocument, read_document
+from adapters.policy_files.provenance import provenance
+from policies.schema import Autopilot, Charter, EffectivePolicy, ProtectedPaths, Target
+from policies.tightening import Fault, faults, merge
+from ports.policy_source import PolicyError, Provenance, UnknownTarget
+
+
+class PolicyFiles:
+    """Reads ``autopilot.toml``, ``protected_paths.toml``, ``charter.toml`` and ``targets/<name>.toml``, each once."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def names(self) -> tuple[str, ...]:
+        """Known targets, sorted; editors' hidden files are none."""
+        found = (self._folder / "targets").glob("*.toml")
+        return tuple(sorted(path.stem for path in found if not path.name.startswith(".")))
+
+    def effective(self, target: str) -> EffectivePolicy:
+        """Read, check, merge, tighten, digest.
+
+        Raises:
+            PolicyError: everything that is wrong, one line each.
+        """
+        return self._load(target)[0]
+
+    def explain(self, target: str) -> tuple[Provenance, ...]:
+        """Every effective value with its source; read in one go with the values."""
+        return tuple(provenance(*self._load(target)))
+
+    def _load(self, target: str) -> tuple[EffectivePolicy, dict[str, PolicyDocument]]:
+        self._known(target)
+        complaints: list[str] = []
+        documents: dict[str, PolicyDocument] = {}
+        for name, file in (
+            ("autopilot", "autopilot.toml"),
+            ("protected_paths", "protected_paths.toml"),
+            ("charter", "charter.toml"),
+            ("target", f"targets/{target}.toml"),
+        ):
+            try:
+                documents[name] = read_document(self._folder, file)
+            except PolicyError as error:
+                complaints.append(str(error))
+        if complaints:
+            raise PolicyError("\n".join(complaints))
+        autopilot = check(documents["autopilot"], Autopilot, complaints)
+        protected = check(documents["protected_paths"], ProtectedPaths, complaints)
+        charter = check(documents["charter"], Charter, complaints)
+        own = check(documents["target"], Target, complaints)
+        if not (autopilot and protected and charter and own):
+            raise PolicyError("\n".join(complaints))
+        found = [*faults(autopilot, protected, charter, own), *_identity(own, target)]
+        if found:
+            raise PolicyError("\n".join(_line(fault, documents[fault.file]) for fault in found))
+        return merge(autopilot, protected, charter, own), documents
+
+    def _known(self, target: str) -> None:
+        # Only a listed name becomes a path: "../x" is no target.
+        names = self.names()
+        if target not in names:
+            hint = nearest(target, list(names)) if names else "there are none yet; make one with `starter.py init`"
+            raise UnknownTarget(f"no {self._folder / 'targets'}/{target}.toml: {hint}")
+
+
+def _identity(own: Target, target: str) -> list[Fault]:
+    found = []
+    if own.name != target:
+        found.append(Fault("target", ("name",), f"{own.name!r} differs from the file's name, {target!r}"))
+    try:
+        ZoneInfo(own.time_zone)
+    except (ValueError, OSError):
+        problem = f"{own.time_zone!r} is no IANA time zone, for example Europe/Oslo"
+        found.append(Fault("target", ("time_zone",), problem))
+    return found
+
+
+def _line(fault: Fault, document: PolicyDocument) -> str:
+    return f"{document.at(fault.key)}: {dotted(fault.key)}: {fault.problem}"

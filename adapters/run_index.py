@@ -1,0 +1,74 @@
+"""One line per ended run, so that a list of runs opens no report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from adapters.durable_files import locked_lines, settled_size
+from contracts.report import IndexedRun, RunReport
+from ports.store import StoreError
+
+BLOCK = 64 * 1024
+
+
+class RunIndex:
+    """``runs/index.jsonl`` below the store's folder, newest last."""
+
+    def __init__(self, root: Path) -> None:
+        self._path = root.absolute() / "runs" / "index.jsonl"
+
+    def add(self, report: RunReport) -> None:
+        """Note an ended run; noting it again is harmless, the last note counts."""
+        entry = IndexedRun(
+            run_id=report.run.run_id,
+            target=report.run.target,
+            kind=report.run.kind,
+            mode=report.run.mode,
+            date=report.run.date,
+            status=report.status,
+            outcome=report.outcome,
+            task_id=report.task_id,
+            pull_request=report.pull_request.number if report.pull_request else None,
+            ended_at=report.ended_at,
+        )
+        try:
+            with locked_lines(self._path) as file:
+                file.append((entry.model_dump_json().encode() + b"\n",))
+        except OSError as error:
+            raise StoreError(f"cannot append to the run index {self._path}: {error.strerror or error}") from error
+
+    def latest(self, count: int, target: str | None = None) -> tuple[IndexedRun, ...]:
+        """The newest runs first, read from the end of the file."""
+        runs: dict[str, IndexedRun] = {}
+        try:
+            for line in _lines_backwards(self._path):
+                if len(runs) >= count:
+                    break
+                run = IndexedRun.model_validate_json(line)
+                if target in {None, run.target}:
+                    runs.setdefault(run.run_id, run)
+        except FileNotFoundError:
+            return ()
+        except ValidationError as error:
+            raise StoreError(f"the run index {self._path} has a damaged line: remove that line") from error
+        except OSError as error:
+            raise StoreError(f"cannot read the run index {self._path}: {error.strerror or error}") from error
+        return tuple(runs.values())
+
+
+def _lines_backwards(path: Path) -> Iterator[bytes]:
+    """Whole lines, last first; what an interrupted append left behind them is passed over."""
+    end = settled_size(path)
+    with path.open("rb") as file:
+        rest = b""
+        while end > 0:
+            begin = max(0, end - BLOCK)
+            file.seek(begin)
+            lines = (file.read(end - begin) + rest).splitlines(keepends=True)
+            # A block's first line may begin in the block before it.
+            rest = lines.pop(0) if begin else b""
+            yield from (line for line in reversed(lines) if line.endswith(b"\n"))
+            end = begin

@@ -1,0 +1,165 @@
+"""A started sandbox: its first process, its streams, its end."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import subprocess
+from contextlib import ExitStack, suppress
+from types import TracebackType
+from typing import Self
+
+from adapters.sandbox.enclosure import FILES, Bubblewrap, Descriptors, enclose
+from ports.sandbox import Command, SandboxUnavailable
+
+_START_SECONDS = 20
+_DEATH_SECONDS = 20
+_CHUNK = 1 << 16
+
+
+class SandboxProcess:
+    """A running sandbox. Leaving the block kills it and waits until the last of its processes is gone."""
+
+    def __init__(self, bwrap: Bubblewrap, command: Command, uid: int | None) -> None:
+        self._kept = ExitStack()
+        with ExitStack() as inherited:
+            reports = [os.pipe() for _ in range(1 if uid is None else 2)]
+            for read, write in reports:
+                self._kept.callback(os.close, read)
+                inherited.callback(os.close, write)
+            files = {name: _memory_file(name, text) for name, text in FILES.items()}
+            for descriptor in files.values():
+                inherited.callback(os.close, descriptor)
+            self._outer_report, self._inner_report = reports[0][0], reports[-1][0]
+            try:
+                argv = enclose(bwrap, command, uid, Descriptors(reports[0][1], reports[-1][1], files))
+                self._process = subprocess.Popen(
+                    argv,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                    env={},  # bwrap's own environment is readable inside, whatever --clearenv says
+                    umask=0o022,
+                    pass_fds=[*(write for _, write in reports), *files.values()],
+                )
+            except (OSError, ValueError, SandboxUnavailable) as problem:
+                self._kept.close()
+                raise SandboxUnavailable(f"the sandbox could not be started: {problem}") from problem
+        self._kept.enter_context(self._process)
+        self.pid = self._process.pid
+        self._end = os.pidfd_open(self.pid)
+        self._kept.callback(os.close, self._end)
+        self._init: int | None = None
+        self._open = {stream.fileno() for stream in (self._process.stdout, self._process.stderr) if stream}
+        self.stdout = self._process.stdout.fileno() if self._process.stdout else -1
+        for descriptor in self._open:
+            os.set_blocking(descriptor, False)
+
+    def __enter__(self) -> Self:
+        """Wait for the sandbox's first process: whoever holds it can kill all the others, and see them gone.
+
+        Raises:
+            SandboxUnavailable: the sandbox did not come up.
+        """
+        try:
+            self._init = self._find_init()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Kill, wait, close."""
+        with self._kept:
+            self.kill()
+
+    def ended(self) -> bool:
+        """Whether the command is over; processes it left behind may still be there."""
+        return _readable(self._end, 0)
+
+    def read(self, seconds: float) -> list[tuple[int, bytes]]:
+        """What was written since, by stream; waits for something at most so long."""
+        poll = select.poll()
+        for descriptor in (*self._open, self._end):
+            poll.register(descriptor, select.POLLIN)
+        return [(stream, self._take(stream)) for stream, _ in poll.poll(seconds * 1000) if stream != self._end]
+
+    def rest(self) -> list[tuple[int, bytes]]:
+        """What is left in the pipes once every writer is gone."""
+        chunks = []
+        while self._open:
+            chunks += [(stream, self._take(stream)) for stream in tuple(self._open)]
+        return chunks
+
+    def _take(self, stream: int) -> bytes:
+        chunk = b""
+        with suppress(BlockingIOError):
+            chunk = os.read(stream, _CHUNK)
+            if not chunk:
+                self._open.discard(stream)
+        return chunk
+
+    def kill(self) -> None:
+        """Kill everything inside and return once it is gone, whatever it ignores or however often it forked.
+
+        Raises:
+            SandboxUnavailable: something did not die.
+        """
+        if self._init is not None:
+            with suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._init, signal.SIGKILL)
+        self._process.kill()
+        self._process.wait(_DEATH_SECONDS)
+        # The first process of a pid namespace ends last: the kernel kills and reaps all others before.
+        if self._init is not None and not _readable(self._init, _DEATH_SECONDS):
+            raise SandboxUnavailable(f"a process of the sandbox {self.pid} cannot be killed; it may wait for a disk")
+
+    def exit_code(self) -> int | None:
+        """The command's own exit status; None when the sandbox ended without running it."""
+        for report in _reports(os.read(self._inner_report, _CHUNK) if _readable(self._inner_report, 0) else b""):
+            if "exit-code" in report:
+                return report["exit-code"]
+        return None
+
+    def _find_init(self) -> int | None:
+        # Only the report's first line is read here: as the innermost report it goes on with the exit status.
+        line = b""
+        while not line.endswith(b"\n"):
+            byte = os.read(self._outer_report, 1) if _readable(self._outer_report, _START_SECONDS) else b""
+            if not byte:
+                said = b"".join(chunk for _, chunk in self.read(0)).decode(errors="replace").strip()
+                raise SandboxUnavailable(f"the sandbox did not come up: {said[-1000:] or 'no word from bubblewrap'}")
+            line += byte
+        pid = next((report["child-pid"] for report in _reports(line) if "child-pid" in report), None)
+        if pid is None:
+            raise SandboxUnavailable("the sandbox did not name its first process: install the package `bubblewrap`")
+        with suppress(ProcessLookupError):
+            init = os.pidfd_open(pid)
+            self._kept.callback(os.close, init)
+            return init
+        return None
+
+
+def _memory_file(name: str, text: str) -> int:
+    descriptor = os.memfd_create(name)
+    os.write(descriptor, text.encode())
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return descriptor
+
+
+def _readable(descriptor: int, seconds: float) -> bool:
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(seconds * 1000))
+
+
+def _reports(lines: bytes) -> list[dict[str, int]]:
+    reports = []
+    for line in lines.splitlines():
+        with suppress(ValueError):
+            reports.append(json.loads(line))
+    return reports

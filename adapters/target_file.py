@@ -1,0 +1,112 @@
+"""Writes ``targets/<name>.toml`` for a person to read: every setting with its reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import date
+from enum import Enum
+
+import tomlkit
+
+from adapters.surveyor import Survey
+from policies.canonical_path import readable
+from policies.schema import CheckPolicy, Target
+
+
+def render_target(
+    survey: Survey,
+    name: str,
+    remote: str,
+    base_branch: str,
+    today: date,
+    by: str,
+    kept: Iterable[CheckPolicy],
+    dropped: Iterable[tuple[CheckPolicy, str]] = (),
+) -> str:
+    """The file's text.
+
+    Args:
+        survey: what was seen.
+        name: the target's; also the file's.
+        remote: path or URL.
+        base_branch: where changes go.
+        today: stands in ``[review]``: whoever runs ``init`` has looked at it.
+        by: who that is.
+        kept: checks that were green on the base.
+        dropped: the others, with the reason; they stay as comments.
+
+    Raises:
+        pydantic.ValidationError: a value that the loader would refuse, so no broken file is ever written.
+    """
+    kept = tuple(kept)
+    lines = [*_head(survey, name, remote, base_branch), *_limits(survey, kept), *_review(today, by)]
+    lines += [*_environment(survey), *_checks(kept, dropped)]
+    text = "\n".join(lines) + "\n"
+    Target.model_validate(tomlkit.parse(text).unwrap())
+    return text
+
+
+def _head(survey: Survey, name: str, remote: str, base_branch: str) -> Iterator[str]:
+    yield f"# The target {readable(name)}, as `starter.py init` saw it. Settings may only tighten autopilot.toml."
+    yield f"# Layout: {survey.layout}; imports: {', '.join(survey.imports) or 'none found'}."
+    yield f"# Linters configured: {', '.join(survey.linters) or 'none'}."
+    yield from (_comment(note) for note in survey.notes)
+    yield ""
+    yield from _settings({"name": name, "remote": remote, "base_branch": base_branch})
+    yield 'time_zone = "UTC"   # the day of "one run a day", for example "Europe/Oslo"'
+    yield ""
+
+
+def _limits(survey: Survey, kept: tuple[CheckPolicy, ...]) -> Iterator[str]:
+    yield "# What a task may change at most: gitignore-style patterns, or exact paths."
+    yield from _settings({"allowed_paths": survey.allowed_paths})
+    yield ""
+    if not any(check.kind.value == "tests" for check in kept):
+        yield "# No tests prove a change here, so a person always merges."
+        yield 'maximum_mode = "PR_ONLY"'
+    else:
+        yield '# maximum_mode = "DRY_RUN"   # to go no further than this'
+    yield ""
+
+
+def _review(today: date, by: str) -> Iterator[str]:
+    yield "# Who last looked at the whole effective policy (`starter.py policy explain`), and when."
+    yield "[review]"
+    yield f"on = {today.isoformat()}"
+    yield from _settings({"by": by})
+    yield ""
+
+
+def _environment(survey: Survey) -> Iterator[str]:
+    yield "# Where the checks run: wheels only; nothing of the repository is executed outside the sandbox."
+    yield "[environment]"
+    yield from _settings(survey.environment.model_dump(exclude={"python"}))
+    yield ""
+
+
+def _checks(kept: tuple[CheckPolicy, ...], dropped: Iterable[tuple[CheckPolicy, str]]) -> Iterator[str]:
+    yield "# Green on the base when this file was written. Each is an argv list, never a shell line."
+    for check in kept:
+        yield "[[checks]]"
+        yield from _settings(_said(check))
+        yield ""
+    for check, reason in dropped:
+        yield _comment(f"Left out, it was not green on the base: {reason}")
+        yield "# [[checks]]"
+        yield from (f"# {line}" for line in _settings(_said(check)))
+        yield ""
+
+
+def _said(check: CheckPolicy) -> dict[str, object]:
+    """What differs from the defaults."""
+    return {name: value for name, value in check.model_dump(exclude_defaults=True).items() if value is not None}
+
+
+def _settings(values: dict[str, object]) -> Iterator[str]:
+    for name, value in values.items():
+        plain = value.value if isinstance(value, Enum) else list(value) if isinstance(value, tuple) else value
+        yield f"{name} = {tomlkit.item(plain).as_string()}"
+
+
+def _comment(text: str) -> str:
+    return f"# {readable(' '.join(text.split()))}"

@@ -1,0 +1,1 @@
+"""The durable engine: connection, embedded server, and conversations with Control."""

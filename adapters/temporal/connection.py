@@ -1,0 +1,86 @@
+"""Connecting to a Temporal server, and making sure the namespace is what the runbook needs."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from google.protobuf.duration_pb2 import Duration
+from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.api.namespace.v1 import NamespaceConfig
+from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
+from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest, UpdateNamespaceRequest
+from temporalio.client import Client
+from temporalio.envconfig import ClientConfig
+from temporalio.service import RPCError, RPCStatusCode
+
+from adapters.temporal.plugin import project_plugins
+from workflows.api import EPOCH_ATTRIBUTE, SEARCH_ATTRIBUTES
+
+RETENTION = timedelta(days=90)
+"""Policy default: audit is kept at least this long (runbook, policy defaults)."""
+DEFAULT_ADDRESS = "localhost:7233"
+
+
+class ServerUnavailable(Exception):
+    """No Temporal server answers at the address."""
+
+
+async def connect(address: str | None = None) -> Client:
+    """Connect as TEMPORAL_* variables or the Temporal profile say; ``address`` wins.
+
+    Raises:
+        ServerUnavailable: nobody answers; the message says what to start.
+    """
+    config = ClientConfig.load_client_connect_config()
+    config.setdefault("target_host", DEFAULT_ADDRESS)
+    if address is not None:
+        config["target_host"] = address
+    try:
+        return await Client.connect(**config, plugins=project_plugins())
+    except (RPCError, RuntimeError, OSError) as problem:
+        raise ServerUnavailable(
+            f"no Temporal server answers at {config['target_host']}: start one with `starter.py up`, "
+            "use `--embedded`, or set TEMPORAL_ADDRESS"
+        ) from problem
+
+
+async def prepare_namespace(client: Client) -> tuple[str, ...]:
+    """Register our search attributes and raise the retention; returns what could not be done."""
+    undone: list[str] = []
+    try:
+        listed = await client.operator_service.list_search_attributes(
+            ListSearchAttributesRequest(namespace=client.namespace)
+        )
+        missing = {
+            key.name: IndexedValueType.INDEXED_VALUE_TYPE_INT
+            if key is EPOCH_ATTRIBUTE
+            else IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD
+            for key in SEARCH_ATTRIBUTES
+            if key.name not in listed.custom_attributes
+        }
+        if missing:
+            await client.operator_service.add_search_attributes(
+                AddSearchAttributesRequest(namespace=client.namespace, search_attributes=missing)
+            )
+    except RPCError as problem:
+        if problem.status is not RPCStatusCode.ALREADY_EXISTS:
+            undone.append(f"search attributes: {problem.message}")
+    try:
+        if await retention(client) < RETENTION:
+            await client.workflow_service.update_namespace(
+                UpdateNamespaceRequest(
+                    namespace=client.namespace,
+                    config=NamespaceConfig(
+                        workflow_execution_retention_ttl=Duration(seconds=int(RETENTION.total_seconds()))
+                    ),
+                )
+            )
+    except RPCError as problem:
+        undone.append(f"retention of {RETENTION.days} days: {problem.message}")
+    return tuple(undone)
+
+
+async def retention(client: Client) -> timedelta:
+    """How long the namespace keeps closed histories."""
+    answer = await client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace=client.namespace))
+    return timedelta(seconds=answer.config.workflow_execution_retention_ttl.seconds)

@@ -1,0 +1,129 @@
+"""The embedded Temporal server with its UI: one process, one SQLite file, dies with its parent."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import socket
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from adapters.temporal.connection import ServerUnavailable
+from workflows.api import EPOCH_ATTRIBUTE, SEARCH_ATTRIBUTES
+
+# Measured: nine durable steps take 0.12 s with this profile, 0.95 s with the server's defaults.
+_PROFILE = {
+    "history.transferProcessorMaxPollRPS": "10000",
+    "history.timerProcessorMaxPollRPS": "10000",
+    "history.visibilityProcessorMaxPollRPS": "10000",
+    "matching.numTaskqueueReadPartitions": "1",
+    "matching.numTaskqueueWritePartitions": "1",
+    "system.enableActivityEagerExecution": "true",
+    "system.forceSearchAttributesCacheRefreshOnRead": "true",
+}
+# A server whose parent was killed would keep the database file locked.
+_DIE_WITH_PARENT = (
+    "import ctypes,os,signal,sys;"
+    "ctypes.CDLL(None).prctl(1,signal.SIGTERM);"
+    "os.getppid()==int(sys.argv[1]) or sys.exit(1);"
+    "os.execv(sys.argv[2],sys.argv[2:])"
+)
+
+
+def find_server() -> Path:
+    """The `temporal` binary: of our own environment, else on PATH.
+
+    Raises:
+        ServerUnavailable: there is none.
+    """
+    beside = Path(sys.executable).parent / "temporal"
+    found = str(beside) if beside.exists() else shutil.which("temporal")
+    if found is None:
+        raise ServerUnavailable("no `temporal` binary: run `make setup`, or put Temporal's command line on PATH")
+    return Path(found)
+
+
+def free_port() -> int:
+    """A loopback port nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@dataclass
+class EmbeddedServer:
+    """Started by ``start``; ``stop`` ends it in order, so that the file is whole."""
+
+    process: asyncio.subprocess.Process
+    address: str
+    ui: str
+    log: Path
+
+    async def stop(self) -> None:
+        """SIGTERM, then SIGKILL after ten seconds."""
+        if self.process.returncode is not None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            self.process.terminate()
+        try:
+            await asyncio.wait_for(self.process.wait(), 10)
+        except TimeoutError:
+            self.process.kill()
+            await self.process.wait()
+
+
+async def start(
+    database: Path | None, log: Path, port: int = 0, ui_port: int = 0, settings: dict[str, str] | None = None
+) -> EmbeddedServer:
+    """Start a server on loopback and wait until it accepts connections.
+
+    Args:
+        database: SQLite file; None keeps everything in memory.
+        log: where its output goes.
+        port: 0 picks a free one.
+        ui_port: 0 picks a free one.
+        settings: more dynamic configuration, for example a lower continue-as-new suggestion in tests.
+    """
+    port, ui_port = port or free_port(), ui_port or free_port()
+    argv = ["server", "start-dev", "--ip", "127.0.0.1", "--port", str(port), "--ui-port", str(ui_port)]
+    argv += ["--log-level", "warn", "--log-format", "json"]
+    if database is not None:
+        database.parent.mkdir(parents=True, exist_ok=True)
+        argv += ["--db-filename", str(database), "--sqlite-pragma", "journal_mode=WAL"]
+    for key, value in (_PROFILE | (settings or {})).items():
+        argv += ["--dynamic-config-value", f"{key}={value}"]
+    for attribute in SEARCH_ATTRIBUTES:
+        argv += ["--search-attribute", f"{attribute.name}={'Int' if attribute is EPOCH_ATTRIBUTE else 'Keyword'}"]
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as output:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-I",
+            "-S",
+            "-c",
+            _DIE_WITH_PARENT,
+            str(os.getpid()),
+            str(find_server()),
+            *argv,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            # A signal typed at the terminal is ours to handle: worker first, then server.
+            start_new_session=True,
+        )
+    server = EmbeddedServer(process, f"127.0.0.1:{port}", f"http://127.0.0.1:{ui_port}", log)
+    for _ in range(300):
+        if process.returncode is not None:
+            raise ServerUnavailable(f"the embedded server ended at once; its log says why: {log}")
+        with contextlib.suppress(OSError):
+            _reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.close()
+            await writer.wait_closed()
+            return server
+        await asyncio.sleep(0.1)
+    await server.stop()
+    raise ServerUnavailable(f"the embedded server did not answer within 30 s (log: {log})")

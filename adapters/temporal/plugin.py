@@ -1,0 +1,50 @@
+"""One plugin for worker, starter, tests and replay: converter, sandbox runner, tracing share one truth.
+
+It changes what histories contain, so it has been in since the first recorded run (docs/adr/0004).
+"""
+
+from __future__ import annotations
+
+import os
+
+from opentelemetry import trace
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from temporalio.contrib.opentelemetry import OpenTelemetryPlugin, ReplaySafeTracerProvider, create_tracer_provider
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.plugin import SimplePlugin
+from temporalio.worker import WorkflowRunner
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+_PASSED_THROUGH = ("contracts", "policies", "workflows", "activities", "pydantic", "opentelemetry")
+
+
+def project_plugins() -> list[SimplePlugin]:
+    """The plugins every client, worker and replayer of this project uses, in order. Give them to the client only."""
+    _trace_globally()
+    return [
+        SimplePlugin(
+            "autonomy",
+            data_converter=pydantic_data_converter,
+            workflow_runner=_runner,
+        ),
+        OpenTelemetryPlugin(add_temporal_spans=True),
+    ]
+
+
+def _runner(_given: WorkflowRunner | None) -> WorkflowRunner:
+    # Contracts and rules are pure by import contract; reloading them for every run would cost a second each.
+    restrictions = SandboxRestrictions.default.with_passthrough_modules(*_PASSED_THROUGH)
+    return SandboxedWorkflowRunner(restrictions=restrictions)
+
+
+def _trace_globally() -> None:
+    if isinstance(trace.get_tracer_provider(), ReplaySafeTracerProvider):
+        return
+    provider = create_tracer_provider(resource=Resource.create({"service.name": "autonomy"}))
+    if os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"):
+        # Imported here: without a collector nobody pays for the exporter.
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
+
+        provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+    trace.set_tracer_provider(provider)

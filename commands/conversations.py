@@ -1,0 +1,132 @@
+"""Questions and commands to Installation, Control and runs over a client."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
+from temporalio.api.enums.v1 import TaskQueueType
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
+from temporalio.client import (
+    Client,
+    WorkflowHandle,
+    WorkflowQueryRejectedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
+from temporalio.common import QueryRejectCondition
+from temporalio.service import RPCError, RPCStatusCode
+
+from commands.failures import NoWorker
+from contracts.control import Answer, InstallationView, RunRecord, RunView, StatusView
+from contracts.verdict import Verdict
+from workflows import api
+
+Seen = TypeVar("Seen")
+
+RUN_ID = re.compile(r"(?P<target>.+)-\d{4}-\d{2}-\d{2}-(dry|pr|auto|smoke)-\d+")
+_PATIENCE = timedelta(seconds=10)
+_UPDATE_PATIENCE = timedelta(seconds=20)
+_POLL = timedelta(seconds=70)
+"""A worker that lives asks for work at least once a minute."""
+_NO_ANSWER = {RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED, RPCStatusCode.FAILED_PRECONDITION}
+
+
+async def target_status(client: Client, target: str, patience: timedelta = _PATIENCE) -> StatusView | None:
+    """A target's status; None: no Control of it is open.
+
+    Raises:
+        NoWorker: nobody answers the query.
+    """
+    return await _query(client, api.control_id(target), api.STATUS, StatusView, patience)
+
+
+async def installation_status(client: Client, patience: timedelta = _PATIENCE) -> InstallationView | None:
+    """The global status; None: nothing ran here yet."""
+    return await _query(client, api.INSTALLATION_ID, api.STATUS, InstallationView, patience)
+
+
+async def target_why(client: Client, target: str) -> Verdict | None:
+    """Why a target works, or does not."""
+    return await _query(client, api.control_id(target), api.WHY, Verdict, _PATIENCE)
+
+
+async def target_queue(client: Client, target: str) -> list[RunRecord] | None:
+    """Queued runs, first come first served."""
+    return await _query(client, api.control_id(target), api.QUEUE, list[RunRecord], _PATIENCE)
+
+
+async def run_view(handle: WorkflowHandle[Any, Any], patience: timedelta = _PATIENCE) -> RunView:
+    """Where a run is, also when it has ended."""
+    try:
+        view: RunView = await handle.query(api.STATE, result_type=RunView, rpc_timeout=patience)
+    except RPCError as problem:
+        raise (NoWorker() if problem.status in _NO_ANSWER else problem) from problem
+    return view
+
+
+async def find_run(client: Client, run_id: str) -> WorkflowHandle[Any, Any] | None:
+    """The workflow of a run: from Control's books, else from the search attributes."""
+    match = RUN_ID.fullmatch(run_id)
+    if match is None:
+        return None
+    view = await target_status(client, match["target"])
+    for run in (*view.active, *view.queued, *view.recent) if view else ():
+        if run.run_id == run_id:
+            return client.get_workflow_handle(run.workflow_id, run_id=run.workflow_run_id)
+    # RUN_ID lets no quote through, but a target's name is anything a person typed.
+    if '"' not in run_id and "\\" not in run_id:
+        async for found in client.list_workflows(f'{api.RUN_ATTRIBUTE.name} = "{run_id}"'):
+            return client.get_workflow_handle(found.id, run_id=found.run_id)
+    return None
+
+
+async def command(client: Client, workflow_id: str, update: str, request: BaseModel) -> Answer:
+    """An operator's update.
+
+    Raises:
+        NoWorker: nobody answered in time. The server gives up with us: it is not done later behind our back.
+    """
+    handle = client.get_workflow_handle(workflow_id)
+    try:
+        answer: Answer = await handle.execute_update(
+            update, request, result_type=Answer, rpc_timeout=_UPDATE_PATIENCE
+        )
+    except WorkflowUpdateRPCTimeoutOrCancelledError as problem:
+        raise NoWorker("; whether the command arrived is unknown, look with `starter.py status`") from problem
+    return answer
+
+
+async def has_worker(client: Client) -> bool:
+    """Whether a worker asked this queue for work lately."""
+    answer = await client.workflow_service.describe_task_queue(
+        DescribeTaskQueueRequest(
+            namespace=client.namespace,
+            task_queue=TaskQueue(name=api.TASK_QUEUE),
+            task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
+        )
+    )
+    since = datetime.now(UTC) - _POLL
+    return any(poller.last_access_time.ToDatetime(tzinfo=UTC) > since for poller in answer.pollers)
+
+
+async def _query(
+    client: Client, workflow_id: str, query: str, result: type[Seen], patience: timedelta
+) -> Seen | None:
+    try:
+        seen: Seen = await client.get_workflow_handle(workflow_id).query(
+            query,
+            result_type=result,
+            # A terminated Control would still answer, with what was true once.
+            reject_condition=QueryRejectCondition.NOT_OPEN,
+            rpc_timeout=patience,
+        )
+    except WorkflowQueryRejectedError:
+        return None
+    except RPCError as problem:
+        if problem.status is RPCStatusCode.NOT_FOUND:
+            return None
+        raise (NoWorker() if problem.status in _NO_ANSWER else problem) from problem
+    return seen

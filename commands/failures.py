@@ -1,0 +1,58 @@
+"""What went wrong, in one sentence that says what to do, with the exit status that belongs to it."""
+
+from __future__ import annotations
+
+from pydantic import ValidationError
+from temporalio.client import WorkflowUpdateFailedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from commands.exit_statuses import Exit
+from composition import ServerUnavailable
+from ports.environments import EnvironmentUnavailable
+from ports.forge import ForgeError
+from ports.policy_source import PolicyError
+from ports.repository import RepositoryError
+from ports.sandbox import SandboxUnavailable
+from ports.store import StoreError
+
+_SPEAK_FOR_THEMSELVES = (RepositoryError, StoreError, SandboxUnavailable, EnvironmentUnavailable, ForgeError, OSError)
+_NOBODY_THERE = {RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED}
+
+
+class CommandFailed(Exception):
+    """Ends a command with a status and a sentence."""
+
+    def __init__(self, status: Exit, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class NoWorker(CommandFailed):
+    """The server answers, but nobody works."""
+
+    def __init__(self, more: str = "") -> None:
+        start = "start one with `starter.py up` or `python -m worker`"
+        super().__init__(Exit.NO_SERVER, f"no worker answers: {start}{more}")
+
+
+def explain(problem: Exception) -> CommandFailed:
+    """The failure to show for an exception."""
+    if isinstance(problem, CommandFailed):
+        return problem
+    if isinstance(problem, ServerUnavailable):
+        return CommandFailed(Exit.NO_SERVER, str(problem))
+    if isinstance(problem, PolicyError):
+        return CommandFailed(Exit.BAD_POLICY, str(problem))
+    if isinstance(problem, WorkflowUpdateFailedError):
+        return CommandFailed(Exit.REFUSED, f"refused: {problem.cause}")
+    if isinstance(problem, RPCError):
+        if problem.status in _NOBODY_THERE:
+            return CommandFailed(Exit.NO_SERVER, f"the Temporal server does not answer: {problem.message}")
+        return CommandFailed(Exit.TROUBLE, f"the Temporal server refused: {problem.message}")
+    if isinstance(problem, ValidationError):
+        told = "; ".join(f"{'.'.join(map(str, error['loc']))}: {error['msg']}" for error in problem.errors())
+        return CommandFailed(Exit.USAGE, f"not a valid value: {told}")
+    if isinstance(problem, _SPEAK_FOR_THEMSELVES):
+        return CommandFailed(Exit.TROUBLE, str(problem))
+    told = f"unexpected {type(problem).__name__}: {problem}"
+    return CommandFailed(Exit.TROUBLE, f"{told} (`starter.py --debug …` shows where; please report it)")

@@ -1,0 +1,114 @@
+"""One embedded server per home folder: who holds it, and where that server answers."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from temporalio.client import Client
+
+from commands.exit_statuses import Exit
+from commands.failures import CommandFailed
+from composition import EmbeddedServer, build_worker, connect, prepare_namespace, start_embedded_server
+from settings import Settings
+
+_LOCK = "server.lock"
+_TRIES = 10
+"""A reader holds the lock for an instant; whoever wants to own it tries again."""
+
+
+@dataclass(frozen=True)
+class Running:
+    """An embedded server with a worker in this process."""
+
+    client: Client
+    server: EmbeddedServer
+
+
+@asynccontextmanager
+async def embedded(settings: Settings, port: int = 0, ui_port: int = 0) -> AsyncIterator[Running]:
+    """Server, namespace and worker; ended in order: worker first, so that steps can say how they ended.
+
+    Raises:
+        CommandFailed: this home has a running server already (SQLite's file belongs to one).
+    """
+    with _held(settings.home / _LOCK) as note:
+        server = await start_embedded_server(settings.database, settings.logs / "temporal.log", port, ui_port)
+        try:
+            client = await connect(server.address)
+            await prepare_namespace(client)
+            _write(note, {"pid": os.getpid(), "address": server.address, "ui": server.ui})
+            async with build_worker(client, settings):
+                yield Running(client, server)
+        finally:
+            await server.stop()
+
+
+async def client_of(settings: Settings) -> Client:
+    """The server this home's `up` runs, unless TEMPORAL_ADDRESS names another.
+
+    Raises:
+        ServerUnavailable: none answers.
+    """
+    if os.environ.get("TEMPORAL_ADDRESS"):
+        return await connect()
+    return await connect(server_of(settings.home))
+
+
+def server_of(home: Path) -> str | None:
+    """The address of the embedded server that is running on this home now."""
+    try:
+        with (home / _LOCK).open("r") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return _read(file).get("address")
+    except FileNotFoundError:
+        pass
+    return None
+
+
+@contextmanager
+def _held(path: Path) -> Iterator[IO[str]]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+") as file:
+        for left in reversed(range(_TRIES)):
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if left:
+                    time.sleep(0.05)
+                    continue
+                held = _read(file)
+                where = f" at {held['address']}, UI {held['ui']}" if held else ""
+                raise CommandFailed(
+                    Exit.REFUSED,
+                    f"{path.parent} has a running server already{where} (process {held.get('pid', 'unknown')}): "
+                    "use that one, stop it, or set AUTONOMY_HOME to another folder",
+                ) from None
+        _write(file, {})
+        yield file
+
+
+def _write(file: IO[str], note: dict[str, object]) -> None:
+    file.seek(0)
+    file.truncate()
+    file.write(json.dumps(note))
+    file.flush()
+
+
+def _read(file: IO[str]) -> dict[str, str]:
+    file.seek(0)
+    try:
+        return {key: str(value) for key, value in json.loads(file.read() or "{}").items()}
+    except ValueError:
+        # Caught while it is being written.
+        return {}

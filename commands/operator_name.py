@@ -1,0 +1,16 @@
+"""Who is typing."""
+
+from __future__ import annotations
+
+import getpass
+import socket
+
+
+def operator_name() -> str:
+    """Goes into audit logs and pauses; a claim, not a proof (docs/operator-guide.md)."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        # A container's numeric user has no name.
+        user = "unknown"
+    return f"{user}@{socket.gethostname()}"

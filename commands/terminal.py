@@ -1,0 +1,83 @@
+"""Where commands speak: results on stdout, everything else on stderr; and how each of them ends."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import inspect
+import json
+import sys
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Annotated, Any, ParamSpec
+
+import typer
+from pydantic import BaseModel
+from rich.console import Console
+from rich.text import Text
+
+from commands.exit_statuses import Exit
+from commands.failures import CommandFailed, explain
+from reporting.wording import visible
+
+P = ParamSpec("P")
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, and nothing else there.")]
+
+
+@dataclass
+class Tracebacks:
+    """Whether ``--debug`` was given."""
+
+    wanted: bool = False
+
+
+tracebacks = Tracebacks()
+
+
+def show(text: str, style: str = "") -> None:
+    """A line of the result."""
+    _print(out, text, style)
+
+
+def say(text: str, style: str = "") -> None:
+    """A line beside the result: progress, advice, refusals."""
+    _print(err, text, style)
+
+
+def emit(value: BaseModel | dict[str, Any]) -> None:
+    """The one JSON object of ``--json``."""
+    plain = value.model_dump(mode="json", by_alias=True) if isinstance(value, BaseModel) else value
+    sys.stdout.write(json.dumps(plain) + "\n")
+
+
+def guarded(command: Callable[P, int | Coroutine[Any, Any, int]]) -> Callable[P, None]:
+    """Run a command to its exit status; an expected failure is one sentence, never a traceback."""
+
+    @functools.wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            status = command(*args, **kwargs)
+            if inspect.iscoroutine(status):
+                status = asyncio.run(status)
+        except KeyboardInterrupt:
+            raise typer.Exit(Exit.INTERRUPTED) from None
+        except Exception as problem:
+            if tracebacks.wanted and not isinstance(problem, CommandFailed):
+                raise
+            failure = explain(problem)
+            say(str(failure), "red")
+            if kwargs.get("as_json"):
+                emit({"error": str(failure), "exitStatus": int(failure.status)})
+            raise typer.Exit(failure.status) from None
+        raise typer.Exit(int(status))  # type: ignore[call-overload]  # a coroutine was awaited above
+
+    return run
+
+
+def _print(console: Console, text: str, style: str) -> None:
+    # Never markup, never an obeyed control character: repositories choose much of what is printed.
+    console.print(Text(visible(text), style=style), soft_wrap=True)

@@ -1,0 +1,38 @@
+"""The base of every contract, and the reference by which artifacts travel."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+
+
+class Contract(BaseModel):
+    """A frozen value that crosses a boundary.
+
+    JSON names are the runbook's camelCase, Python's are snake_case. Unknown fields are refused: a
+    misspelt field must never be read as an absent one.
+    """
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        alias_generator=to_camel,
+        validate_by_name=True,
+        validate_by_alias=True,
+        serialize_by_alias=True,
+        allow_inf_nan=False,
+    )
+
+
+class ArtifactRef(Contract):
+    """Where an artifact is and what it must hash to. Bodies never cross Temporal; these do."""
+
+    name: str
+    """Path inside the run's folder, for example ``checks/tests.json``."""
+    sha256: str
+    """Hex digest of the bytes, 64 characters."""
+    size: int
+    """Length in bytes."""
+    media_type: str
+    location: str
+    """Key in the artifact store, for example ``objects/ab/cdef…``."""

@@ -1,0 +1,38 @@
+"""One outside effect, complete: what the effect's own child process is told to do."""
+
+from __future__ import annotations
+
+from contracts.artifact import Contract
+from contracts.modes import WriteAction
+from contracts.pull_request import PullRequest
+
+
+class Effect(Contract):
+    """A write on a forge or a shared branch. Look, then act, under ``run_key`` (P7)."""
+
+    action: WriteAction
+    run_key: str
+    """``run_id/step``."""
+    run_id: str
+    task_id: str
+    branch: str
+    base_branch: str
+    head_sha: str
+    base_sha: str
+    expected_old: str = ""
+    """For a push: what the remote branch must point at; empty means it must not exist."""
+    title: str = ""
+    body: str = ""
+
+
+class EffectResult(Contract):
+    """What the remote showed after (or instead of) acting."""
+
+    done: bool
+    adopted: bool = False
+    """Found done by an earlier attempt."""
+    refused: str = ""
+    """Why the remote's state forbids the effect (expected refusal); empty otherwise."""
+    result: str = ""
+    """The branch head or the pull request's number, as read back."""
+    pull_request: PullRequest | None = None

@@ -1,0 +1,125 @@
+"""What Review and the deterministic checks leave behind."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import Field
+
+from contracts.artifact import ArtifactRef, Contract
+from contracts.verdict import Verdict
+
+
+class Severity(StrEnum):
+    """How much a review remark weighs."""
+
+    INFO = "info"
+    MINOR = "minor"
+    MAJOR = "major"
+    BLOCKING = "blocking"
+
+
+class ReviewRemark(Contract):
+    """One remark of the reviewer."""
+
+    severity: Severity
+    path: str | None
+    line: int | None = None
+    message: str
+
+
+class ReviewProposal(Contract):
+    """What a reviewing backend may say."""
+
+    approve: bool
+    confidence: float = Field(ge=0, le=1)
+    summary: str
+    remarks: tuple[ReviewRemark, ...] = ()
+
+
+class ReviewReport(Contract):
+    """``review_report.json``: the proposal plus what only we may state."""
+
+    schema_version: Literal[1] = 1
+    run_id: str
+    task_id: str
+    head_sha: str
+    reviewer: str
+    """Backend name; differs from the coder's when a model codes."""
+    approve: bool
+    confidence: float
+    summary: str
+    remarks: tuple[ReviewRemark, ...] = ()
+
+
+class CheckStatus(StrEnum):
+    """Result is not timeout is not infrastructure trouble."""
+
+    GREEN = "green"
+    RED = "red"
+    FLAKY = "flaky"
+    """Red, then green, on the same commit: never auto-merges."""
+    TIMEOUT = "timeout"
+    INFRASTRUCTURE = "infrastructure"
+    """Could not be run; says nothing about the commit, and never yes."""
+
+
+class CheckAttempt(Contract):
+    """One execution of one check on one tree."""
+
+    status: CheckStatus
+    exit_code: int | None
+    """None when it was killed or never ran."""
+    seconds: float
+    output: ArtifactRef | None
+    """Capped, head and tail kept."""
+    detail: str = ""
+    count: int | None = None
+    """Findings, for checks judged by "not worse than the base"."""
+
+
+class CheckResult(Contract):
+    """One required check on one exact tree."""
+
+    name: str
+    kind: str
+    argv: tuple[str, ...]
+    required: bool
+    status: CheckStatus
+    attempts: tuple[CheckAttempt, ...]
+    base_count: int | None = None
+
+
+class ChecksReport(Contract):
+    """``checks/checks.json``: every check on the exact merge result (P4)."""
+
+    schema_version: Literal[1] = 1
+    commit_sha: str
+    """The commit that was tested: the merge result of base and change, or the base itself."""
+    tree_sha: str
+    base_sha: str
+    head_sha: str
+    environment: str
+    """Digest of the check environment."""
+    sandbox: str
+    """Which sandbox ran them, for example ``bubblewrap 0.11.0``."""
+    results: tuple[CheckResult, ...]
+
+
+class Receipt(Contract):
+    """Proof that one preflight check was really made (runbook §3)."""
+
+    name: str
+    verdict: Verdict
+    artifacts: tuple[ArtifactRef, ...] = ()
+
+
+class PreflightReport(Contract):
+    """``preflight.json``: six receipts, bound to a run."""
+
+    schema_version: Literal[1] = 1
+    run_id: str
+    base_sha: str
+    policy_digest: str
+    receipts: tuple[Receipt, ...]

@@ -1,0 +1,100 @@
+"""What every step receives and returns."""
+
+from __future__ import annotations
+
+from pydantic import AwareDatetime
+
+from contracts.artifact import ArtifactRef, Contract
+from contracts.modes import Mode, Outcome, Role, RunKind, WriteAction
+from contracts.verdict import Verdict
+
+
+class PinnedPolicy(Contract):
+    """The effective policy a run started under (P6): judged by these bytes until it ends."""
+
+    digest: str
+    """SHA-256 of the effective policy's canonical JSON."""
+    artifact: ArtifactRef
+
+
+class RunRef(Contract):
+    """Which run this is; issued by Control's ``admit``, the same in every step."""
+
+    run_id: str
+    target: str
+    kind: RunKind
+    mode: Mode
+    date: str
+    """ISO date in the target's time zone."""
+    attempt: int
+    workflow_id: str
+    started_at: AwareDatetime
+    started_by: str
+    policy: PinnedPolicy
+
+
+class Handover(Contract):
+    """The charter's hand-over fields."""
+
+    run_id: str
+    task_id: str | None = None
+    role: Role
+    input_artifacts: tuple[ArtifactRef, ...] = ()
+    output_artifacts: tuple[ArtifactRef, ...] = ()
+    confidence: float
+    """0.0 to 1.0; 1.0 for measured facts."""
+    blocking_issues: tuple[str, ...] = ()
+    next_role: Role | None = None
+
+
+class StepInput(Contract):
+    """What a step is given: the run, the base commit once known, artifacts so far."""
+
+    run: RunRef
+    base_sha: str = ""
+    """Empty only before preflight."""
+    artifacts: tuple[ArtifactRef, ...] = ()
+    decision: HumanDecision | None = None
+
+
+class HumanDecision(Contract):
+    """A person's answer to a run that waits (update ``decide``)."""
+
+    approve: bool
+    actor: str
+    reason: str
+    subject: str
+    """What was decided on: the artifact's SHA-256 that ``state`` showed."""
+
+
+class StepResult(Contract):
+    """What a step returns. The verdict tells the workflow whether to go on, and why."""
+
+    handover: Handover
+    verdict: Verdict
+    audit_head: str = ""
+    """Hash of the run's last audit record, so the Temporal history holds the chain's head (P10)."""
+    base_sha: str = ""
+    task_id: str | None = None
+    nothing_to_do: bool = False
+    outcome: Outcome | None = None
+    writes: tuple[PlannedWrite, ...] = ()
+    """Release only: the advance writes this run wants, in order. DRY_RUN and PR_ONLY list the same."""
+
+
+class PlannedWrite(Contract):
+    """One write a run wants. Equal in DRY_RUN and PR_ONLY on the same base (P3): no run id, no time."""
+
+    action: WriteAction
+    task_id: str
+    branch: str
+    base_branch: str
+    base_sha: str
+    head_sha: str
+    title: str = ""
+    body_sha256: str = ""
+    """Digest of the pull request body without its run footer."""
+
+
+StepInput.model_rebuild()
+StepResult.model_rebuild()

@@ -1,0 +1,106 @@
+"""``run_report.json`` (runbook §4, §10)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import AwareDatetime
+
+from contracts.artifact import ArtifactRef, Contract
+from contracts.control import PullRequestRef
+from contracts.handover import Handover, PlannedWrite, RunRef
+from contracts.modes import Mode, Outcome, RunKind, RunStatus, StepName
+from contracts.release import Rejection, RiskScore
+from contracts.verdict import Verdict
+
+
+class StepRecord(Contract):
+    """One step as the workflow saw it."""
+
+    step: StepName
+    started_at: AwareDatetime
+    ended_at: AwareDatetime
+    handover: Handover | None
+    verdict: Verdict
+    audit_head: str = ""
+
+
+class WriteResult(Contract):
+    """One planned write and what became of it."""
+
+    planned: PlannedWrite
+    done: bool
+    adopted: bool = False
+    """Found already done by an earlier attempt."""
+    verdict: Verdict
+    pull_request: PullRequestRef | None = None
+    audit_head: str = ""
+
+
+class PostRunReview(Contract):
+    """The five questions of runbook §10."""
+
+    objective: str
+    expected: str
+    achieved: str
+    risk_score: RiskScore | None
+    risk_against_outcome: str
+    check_stability: str
+    cost_usd: float | None
+    """None: nothing was measured, which is not zero."""
+    cost_note: str
+    policy_updates_suggested: tuple[str, ...] = ()
+
+
+class ReportInput(Contract):
+    """What the workflow knows when the run ends; the audit step adds the artifacts."""
+
+    run: RunRef
+    status: RunStatus
+    reason: str
+    base_sha: str
+    task_id: str | None
+    outcome: Outcome | None
+    steps: tuple[StepRecord, ...]
+    writes: tuple[WriteResult, ...]
+    artifacts: tuple[ArtifactRef, ...]
+    ended_at: AwareDatetime
+    log_heads: tuple[str, ...] = ()
+
+
+class RunReport(Contract):
+    """The final report of one run; rebuilt from the ledger and the artifacts alone."""
+
+    schema_version: Literal[1] = 1
+    run: RunRef
+    status: RunStatus
+    reason: str
+    base_sha: str
+    task_id: str | None
+    outcome: Outcome | None
+    rejection: Rejection | None
+    pull_request: PullRequestRef | None
+    refused_writes: tuple[PlannedWrite, ...]
+    """What the mode or a pause kept from happening (P3)."""
+    steps: tuple[StepRecord, ...]
+    writes: tuple[WriteResult, ...]
+    review: PostRunReview
+    artifacts: tuple[ArtifactRef, ...]
+    audit_head: str
+    ended_at: AwareDatetime
+
+
+class IndexedRun(Contract):
+    """One ended run in a list: enough to choose, suppress and count without opening its report."""
+
+    run_id: str
+    target: str
+    kind: RunKind
+    mode: Mode
+    date: str
+    status: RunStatus
+    outcome: Outcome | None
+    task_id: str | None
+    pull_request: int | None
+    """The pull request's number."""
+    ended_at: AwareDatetime

@@ -1,0 +1,189 @@
+"""Findings, candidates and the one task contract of a run (task contracts, runbook §4)."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import Field
+
+from contracts.artifact import Contract
+from contracts.modes import RiskLevel, Role
+
+
+class TaskType(StrEnum):
+    """The contract's task types."""
+
+    CODE_IMPROVEMENT = "code_improvement"
+    RELIABILITY_FIX = "reliability_fix"
+    PERFORMANCE_OPTIMIZATION = "performance_optimization"
+    TEST_HARDENING = "test_hardening"
+    DOCUMENTATION_UPDATE = "documentation_update"
+    SOURCE_DISCOVERY = "source_discovery"
+    SOURCE_TRIAL = "source_trial"
+    SOURCE_PROMOTION = "source_promotion"
+    SOURCE_DEMOTION = "source_demotion"
+
+
+class TaskState(StrEnum):
+    """States of a task contract, in order."""
+
+    PROPOSED = "PROPOSED"
+    APPROVED_FOR_RUN = "APPROVED_FOR_RUN"
+    IN_PROGRESS = "IN_PROGRESS"
+    VERIFYING = "VERIFYING"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    ESCALATED = "ESCALATED"
+
+
+class Finding(Contract):
+    """One thing a tool found in the tree, measured, never an agent's word."""
+
+    fingerprint: str
+    """Stable while the finding is: tool, rule, path and the line's text, not its number."""
+    tool: str
+    rule: str
+    path: str
+    line: int
+    message: str
+    fixable: bool
+
+
+class StateSnapshot(Contract):
+    """``state_snapshot.json``: what Sensing saw on the base commit (charter: at least 95 % complete)."""
+
+    schema_version: Literal[1] = 1
+    run_id: str
+    target: str
+    base_branch: str
+    base_sha: str
+    files: int
+    bytes: int
+    languages: dict[str, int] = {}
+    """File suffix to number of files."""
+    completeness: float
+    """Share of the configured tools that could look, 0.0 to 1.0."""
+    missing: tuple[str, ...] = ()
+    """What could not be looked at, and why."""
+    findings: tuple[Finding, ...]
+    open_pull_requests: tuple[OpenPullRequest, ...] = ()
+    truncated: int = 0
+    """Findings beyond the snapshot's cap, counted but not listed."""
+
+
+class OpenPullRequest(Contract):
+    """An autonomous pull request that waits for a person."""
+
+    number: int
+    branch: str
+    task_id: str | None
+    url: str
+
+
+class Candidate(Contract):
+    """One idea, ranked (charter, Triaging): confidence and expected measurable impact."""
+
+    task_id: str
+    """Stable across runs while the idea is the same: ``<tool>-<rule>-<digest of target and paths>``."""
+    type: TaskType
+    title: str
+    tool: str
+    rule: str
+    paths: tuple[str, ...]
+    metric: str
+    """What the effect is measured in, for example ``ruff UP findings``."""
+    before: int
+    expected_after: int
+    confidence: float = Field(ge=0, le=1)
+    score: float
+    """Rank: higher is better."""
+    estimated_files: int
+    estimated_lines: int
+    evidence: tuple[str, ...] = ()
+
+
+class SuppressedCandidate(Contract):
+    """An idea that is not proposed now, and why."""
+
+    task_id: str
+    title: str
+    reason: str
+
+
+class CandidateTasks(Contract):
+    """``candidate_tasks.json``: ranked, best first."""
+
+    schema_version: Literal[1] = 1
+    run_id: str
+    base_sha: str
+    candidates: tuple[Candidate, ...]
+    suppressed: tuple[SuppressedCandidate, ...] = ()
+
+
+class Scope(Contract):
+    """What Coding may touch."""
+
+    allowed_paths: tuple[str, ...]
+    """Exact repository paths or gitignore-style patterns."""
+    blocked_paths: tuple[str, ...] = ()
+    max_files: int
+    max_lines: int
+    """Added plus removed."""
+    max_new_files: int = 0
+    max_deletions: int = 0
+
+
+class Risk(Contract):
+    """The plan's estimate; Release computes its own from the change."""
+
+    level: RiskLevel
+    category: str
+    blast_radius: str
+
+
+class VerificationPlan(Contract):
+    """How the change will be proven."""
+
+    required_checks: tuple[str, ...]
+    acceptance_criteria: tuple[str, ...]
+    non_regression_focus: tuple[str, ...] = ()
+
+
+class RollbackPlan(Contract):
+    """How the change is undone (runbook §8)."""
+
+    strategy: Literal["revert_pr", "revert_commit", "close_pr"]
+    maximum_minutes: int
+
+
+class TaskContract(Contract):
+    """``task_contract.json``: the one bounded task of a run."""
+
+    schema_version: Literal[1] = 1
+    task_id: str
+    run_id: str
+    type: TaskType
+    state: TaskState
+    title: str
+    objective: str
+    """Measurable."""
+    rationale: str
+    tool: str
+    rule: str
+    metric: str
+    metric_before: int
+    expected_metric_delta: int
+    """Negative when fewer is better."""
+    test_strategy: str
+    scope: Scope
+    risk: Risk
+    verification: VerificationPlan
+    rollback: RollbackPlan
+    evidence: tuple[str, ...] = ()
+    assumptions: tuple[str, ...] = ()
+    owner_role: Role
+    next_role: Role
+
+
+StateSnapshot.model_rebuild()

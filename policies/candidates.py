@@ -1,0 +1,205 @@
+"""From findings to ranked ideas (runbook §4 Triaging; charter: confidence and expected measurable impact)."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import date, timedelta
+from functools import cache, partial
+from typing import NamedTuple
+
+from contracts.artifact import Contract
+from contracts.task import Candidate, CandidateTasks, Finding, SuppressedCandidate, TaskType
+from policies.digests import digest
+from policies.paths import hostile_name, protection, within
+from policies.risk import is_runtime
+from policies.schema import EffectivePolicy
+
+LINES_PER_FINDING = 2
+"""One removed, one added: the estimate; the contract's limit is what holds."""
+
+_EVIDENCE = 10
+
+
+class Memory(Contract):
+    """What earlier runs left behind, read from ledger and forge."""
+
+    today: date
+    open_task_ids: frozenset[str] = frozenset()
+    """Tasks whose pull request waits for a person."""
+    rejected: Mapping[str, date] = {}
+    """Task id to the day it was last rejected, closed or rolled back."""
+    attempts: Mapping[str, int] = {}
+    """Task id to failed attempts."""
+
+
+class Ranking(NamedTuple):
+    """The two lists of ``candidate_tasks.json``."""
+
+    candidates: tuple[Candidate, ...]
+    suppressed: tuple[SuppressedCandidate, ...]
+
+
+class _Family(NamedTuple):
+    confidence: float
+    type: TaskType
+
+
+# How sure a tool's own fix is right, from the kind of rule: white space cannot change meaning, a word can.
+_UNKNOWN = _Family(0.5, TaskType.CODE_IMPROVEMENT)
+_FAMILIES = {
+    "ruff W": _Family(0.97, TaskType.CODE_IMPROVEMENT),
+    "ruff I": _Family(0.95, TaskType.CODE_IMPROVEMENT),
+    "ruff F": _Family(0.95, TaskType.CODE_IMPROVEMENT),
+    "ruff E": _Family(0.95, TaskType.CODE_IMPROVEMENT),
+    "ruff UP": _Family(0.9, TaskType.CODE_IMPROVEMENT),
+    "ruff PIE": _Family(0.85, TaskType.CODE_IMPROVEMENT),
+    "ruff C4": _Family(0.85, TaskType.CODE_IMPROVEMENT),
+    "ruff SIM": _Family(0.8, TaskType.CODE_IMPROVEMENT),
+    "ruff B": _Family(0.8, TaskType.RELIABILITY_FIX),
+    "ruff RUF": _Family(0.75, TaskType.CODE_IMPROVEMENT),
+    "codespell": _Family(0.7, TaskType.DOCUMENTATION_UPDATE),
+    "pins": _Family(0.65, TaskType.RELIABILITY_FIX),
+}
+
+
+def rank(findings: tuple[Finding, ...], policy: EffectivePolicy, memory: Memory) -> Ranking:
+    """Group, bound, score, suppress; the same input always gives the same answer.
+
+    Rules, in order:
+
+    1. Only what a tool can fix, in paths that a contract may contain, counts (P5).
+    2. Findings of one tool and rule are one idea. A larger one than the diff budget is split: the files that fit and
+       remove most findings are proposed, the rest waits for another day. It never overflows.
+    3. The score is confidence * value of the rule family * log2(1 + findings removed).
+    4. Suppressed, with the reason: too many open pull requests · one open for the same tool and rule · rejected within
+       ``candidates.suppress_days`` · ``caps.attempts_per_task`` reached · confidence below the minimum · no file fits
+       the budget · beyond the listed number.
+    """
+    groups: dict[tuple[str, str], list[Finding]] = defaultdict(list)
+    may_touch = cache(partial(_may_touch, policy))
+    for finding in findings:
+        if finding.fixable and may_touch(finding.path, _family(finding.tool, finding.rule).type):
+            groups[finding.tool, finding.rule].append(finding)
+    return _divide((_candidate(*key, group, policy) for key, group in sorted(groups.items())), policy, memory)
+
+
+def suppress(proposed: CandidateTasks, policy: EffectivePolicy, memory: Memory) -> CandidateTasks:
+    """Apply rule 4 of ``rank`` to candidates from any backend; what a backend suppressed itself stays so."""
+    kept, suppressed = _divide(proposed.candidates, policy, memory)
+    return proposed.model_copy(update={"candidates": kept, "suppressed": (*proposed.suppressed, *suppressed)})
+
+
+def _divide(ideas: Iterable[Candidate], policy: EffectivePolicy, memory: Memory) -> Ranking:
+    kept: list[Candidate] = []
+    suppressed: list[SuppressedCandidate] = []
+    for idea in sorted(ideas, key=lambda candidate: (-candidate.score, candidate.task_id)):
+        reason = _suppression(idea, policy, memory)
+        if not reason and len(kept) >= policy.autopilot.candidates.listed:
+            reason = f"beyond the {policy.autopilot.candidates.listed} best"
+        if reason:
+            suppressed.append(SuppressedCandidate(task_id=idea.task_id, title=idea.title, reason=reason))
+        else:
+            kept.append(idea)
+    return Ranking(tuple(kept), tuple(suppressed))
+
+
+def task_id(target: str, tool: str, rule: str, paths: tuple[str, ...]) -> str:
+    """``<tool>-<rule>-<8 hex>``: stable while the idea is; fit for a branch name."""
+    return f"{_idea(tool, rule)}-{digest([target, tool, rule, sorted(paths)])[:8]}"
+
+
+def _idea(tool: str, rule: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", f"{tool}-{rule}".lower()).strip("-")[:60]
+
+
+def _may_touch(policy: EffectivePolicy, path: str, task_type: TaskType) -> bool:
+    return (
+        hostile_name(path) is None
+        and protection(path, policy, task_type) is None
+        and within(path, policy.target.allowed_paths)
+    )
+
+
+def _family(tool: str, rule: str) -> _Family:
+    letters = re.match(r"C4|[A-Z]+", rule)
+    keys = (f"{tool} {letters[0]}" if letters else tool, tool)
+    return next((_FAMILIES[key] for key in keys if key in _FAMILIES), _UNKNOWN)
+
+
+def _candidate(tool: str, rule: str, group: list[Finding], policy: EffectivePolicy) -> Candidate:
+    per_file = Counter(finding.path for finding in group)
+    paths = _best_files(per_file, policy)
+    chosen = [finding for finding in group if finding.path in paths]
+    removed, family = len(chosen), _family(tool, rule)
+    tests_only = all(not is_runtime(path) and path.endswith(".py") for path in paths) and bool(paths)
+    rest = len(per_file) - len(paths)
+    return Candidate(
+        task_id=task_id(policy.target.name, tool, rule, paths),
+        type=TaskType.TEST_HARDENING if tests_only else family.type,
+        title=f"{tool} {rule}: fix {removed} finding{'s' * (removed != 1)} in {_name(paths)}",
+        tool=tool,
+        rule=rule,
+        paths=paths,
+        metric=f"{tool} {rule} findings",
+        before=removed,
+        expected_after=0,
+        confidence=family.confidence,
+        score=round(family.confidence * _value(tool, rule, policy) * math.log2(1 + removed), 4),
+        estimated_files=len(paths),
+        estimated_lines=LINES_PER_FINDING * removed,
+        evidence=tuple(
+            [f"{f.path}:{f.line} {f.rule} {f.message}" for f in sorted(chosen, key=lambda f: (f.path, f.line))][
+                :_EVIDENCE
+            ]
+            + [f"{rest} more files wait for another day: the diff budget"] * (rest > 0)
+        ),
+    )
+
+
+def _best_files(per_file: Mapping[str, int], policy: EffectivePolicy) -> tuple[str, ...]:
+    """Files with most findings first, as long as they fit; a file that alone is too large is left out."""
+    budget = policy.autopilot.diff_budget
+    chosen: list[str] = []
+    lines = 0
+    for path, count in sorted(per_file.items(), key=lambda item: (-item[1], item[0])):
+        if len(chosen) < budget.files and lines + LINES_PER_FINDING * count <= budget.lines:
+            chosen.append(path)
+            lines += LINES_PER_FINDING * count
+    return tuple(sorted(chosen))
+
+
+def _value(tool: str, rule: str, policy: EffectivePolicy) -> float:
+    """1.0 for the first family of the charter, down to 0.5; other tools stand behind all of them."""
+    families = policy.charter.families
+    letters = re.match(r"C4|[A-Z]+", rule)
+    if not tool.startswith("ruff") or letters is None or letters[0] not in families:
+        return 0.5
+    return 1.0 - families.index(letters[0]) / (2 * len(families))
+
+
+def _name(paths: tuple[str, ...]) -> str:
+    return paths[0] if len(paths) == 1 else f"{len(paths)} files"
+
+
+def _suppression(candidate: Candidate, policy: EffectivePolicy, memory: Memory) -> str | None:
+    caps, rules = policy.autopilot.caps, policy.autopilot.candidates
+    if len(memory.open_task_ids) >= caps.open_pull_requests:
+        return f"{len(memory.open_task_ids)} pull requests wait for a person, at most {caps.open_pull_requests}"
+    idea = _idea(candidate.tool, candidate.rule)
+    # Two open pull requests for one rule would touch the same lines as soon as their file sets drift apart.
+    if open_id := next((i for i in sorted(memory.open_task_ids) if i.rpartition("-")[0] == idea), None):
+        return f"a pull request is open for the same idea: {open_id}"
+    rejected = memory.rejected.get(candidate.task_id)
+    until = rejected + timedelta(days=rules.suppress_days) if rejected else None
+    if until and memory.today < until:
+        return f"rejected on {rejected}, suppressed until {until}"
+    if (attempts := memory.attempts.get(candidate.task_id, 0)) >= caps.attempts_per_task:
+        return f"tried {attempts} times without success, at most {caps.attempts_per_task}"
+    if candidate.confidence < rules.minimum_confidence:
+        return f"confidence {candidate.confidence} is below {rules.minimum_confidence}"
+    if not candidate.paths:
+        return "each of its files alone is beyond the diff budget"
+    return None

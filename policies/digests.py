@@ -1,0 +1,36 @@
+"""Canonical JSON and SHA-256: how policies, contracts and tasks are pinned (P6)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from pydantic import BaseModel
+
+from policies.schema import EffectivePolicy
+
+
+def sha256_hex(body: bytes) -> str:
+    """Hex digest, 64 characters."""
+    return hashlib.sha256(body).hexdigest()
+
+
+def canonical_json(value: Any) -> bytes:
+    """One spelling per value: sorted keys, no spaces, ASCII only.
+
+    ASCII escapes also carry the lone surrogates of undecodable file names, which UTF-8 would refuse.
+    """
+    if isinstance(value, BaseModel):
+        value = value.model_dump(mode="json")
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode("ascii")
+
+
+def digest(value: Any) -> str:
+    """SHA-256 of the canonical JSON."""
+    return sha256_hex(canonical_json(value))
+
+
+def policy_digest(policy: EffectivePolicy) -> str:
+    """The digest a policy must carry: of everything in it but the digest itself."""
+    return digest(policy.model_dump(mode="json", exclude={"digest"}))

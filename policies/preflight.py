@@ -1,0 +1,129 @@
+"""The six checks before any run (runbook §3), as far as they are pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+
+from contracts.evidence import Receipt
+from contracts.modes import Outcome
+from contracts.verdict import Decision, Verdict
+from policies import known_bad
+from policies.diff_budget import judge_budget, within_auto_merge
+from policies.digests import policy_digest
+from policies.known_bad import KnownBad
+from policies.paths import judge_paths
+from policies.release import judge_release
+from policies.schema import EffectivePolicy
+from policies.verdicts import all_of, allow, deny
+
+CHECKS = (
+    "policy_current",
+    "required_checks_green",
+    "budget_caps",
+    "audit_logging",
+    "protected_paths_loaded",
+    "rollback_tested",
+)
+"""Exactly these six, in the runbook's order."""
+
+_SEVERITY = (Decision.ALLOW, Decision.ASK, Decision.HOLD, Decision.DENY, Decision.ESCALATE)
+
+
+def judge_preflight(receipts: tuple[Receipt, ...]) -> Verdict:
+    """A run may start only on six good receipts (runbook §3).
+
+    Rules, in order: each of the six is there once and says ALLOW (else DENY) · there is no seventh (DENY: a receipt
+    nobody asked for means that this list and the step disagree).
+    """
+    children = [_receipt(name, [r for r in receipts if r.name == name]) for name in CHECKS]
+    children += [
+        deny(f"preflight {r.name} is known", f"not one of {', '.join(CHECKS)}")
+        for r in receipts
+        if r.name not in CHECKS
+    ]
+    return all_of("all six preflight checks passed", children)
+
+
+def policy_current(policy: EffectivePolicy, pinned_digest: str, today: date) -> Verdict:
+    """Policy files are present and current (runbook §3).
+
+    Rules, in order (DENY): the policy is the one that was pinned, and its digest is of its own content (P6) · a person
+    reviewed it, not in the future, and at most ``preflight.reviewed_within_days`` ago.
+    """
+    rule, stamp = "policy is the pinned one", policy.target.review
+    own = policy_digest(policy)
+    same = policy.digest == pinned_digest == own
+    digests = (allow if same else deny)(
+        rule, "digest matches" if same else "the digest differs: policy was edited", pinned=pinned_digest, found=own
+    )
+    age, most = (today - stamp.on).days, policy.autopilot.preflight.reviewed_within_days
+    reason = f"{stamp.by} reviewed it on {stamp.on}, {age} days ago; at most {most}"
+    if not 0 <= age <= most:
+        reason += f". Look at it (`policy explain`), then set [review] on in targets/{policy.target.name}.toml"
+    reviewed = (allow if 0 <= age <= most else deny)("policy was reviewed lately", reason, days=age, most=most)
+    return all_of("policy files are present and current", [digests, reviewed])
+
+
+def budget_caps(policy: EffectivePolicy) -> Verdict:
+    """Budget caps are configured (runbook §3, §6.4): each has a finite value, and one run cannot outspend its day."""
+    caps = policy.autopilot.caps
+    set_ = allow("every cap has a value", "no cap is unlimited", **caps.model_dump())
+    fits = caps.usd_per_run <= caps.usd_per_day
+    reason = f"{caps.usd_per_run} USD a run, {caps.usd_per_day} USD a day"
+    return all_of("budget caps are configured", [set_, (allow if fits else deny)("a run fits into its day", reason)])
+
+
+def protected_loaded(policy: EffectivePolicy) -> Verdict:
+    """The denylist is loaded (runbook §3): every known-bad change is refused, the protected ones as violations (P5)."""
+    contract = known_bad.contract(policy)
+    return all_of(
+        "the protected-path denylist refuses",
+        [
+            _refuses(case, judge_paths(case.change, policy, contract, known_bad.BASE_PATHS))
+            for case in known_bad.bad_paths()
+        ],
+    )
+
+
+def gates_refuse(policy: EffectivePolicy) -> Verdict:
+    """The budget and release gates refuse what they must: every known-bad size, and every known-bad release."""
+    return all_of("the gates refuse", [*_budgets_refuse(policy), *_release_refuses(policy)])
+
+
+def _budgets_refuse(policy: EffectivePolicy) -> Iterator[Verdict]:
+    contract = known_bad.contract(policy)
+    for case in known_bad.bad_sizes(policy):
+        yield _refuses(case, judge_budget(case.change, contract, policy))
+    limits = policy.autopilot.auto_merge
+    large = known_bad.change(known_bad.entry("src/module.py", lines=limits.lines + 1))
+    case = KnownBad("auto-merge of one line too many", large, Decision.ASK)
+    yield _refuses(case, within_auto_merge(large, policy))
+
+
+def _release_refuses(policy: EffectivePolicy) -> Iterator[Verdict]:
+    for name, facts in known_bad.bad_releases(policy):
+        decision = judge_release(facts)
+        refused = decision.outcome is Outcome.REJECT and decision.rejection is not None
+        yield _seen(name, refused, decision.outcome.value)
+
+
+def _refuses(case: KnownBad, verdict: Verdict) -> Verdict:
+    refused = _SEVERITY.index(verdict.decision) >= _SEVERITY.index(case.expected)
+    return _seen(case.name, refused, verdict.decision.value)
+
+
+def _seen(name: str, refused: bool, found: str) -> Verdict:
+    rule = f"known-bad is refused: {name}"
+    return allow(rule, found) if refused else deny(rule, f"it got {found}; the policy leaves this gate open")
+
+
+def _receipt(name: str, receipts: list[Receipt]) -> Verdict:
+    rule = f"preflight {name} passed"
+    if len(receipts) != 1:
+        return deny(
+            rule, "no receipt: the check was not made" if not receipts else f"{len(receipts)} receipts, not one"
+        )
+    verdict = receipts[0].verdict
+    decision = Decision.ALLOW if verdict.allowed else Decision.DENY
+    return Verdict(rule=rule, decision=decision, reason=verdict.reason, children=(verdict,))

@@ -1,0 +1,103 @@
+"""What a pull request says. Equal in DRY_RUN and PR_ONLY on the same base (P3): no run id, no time, no mode.
+
+Text that an agent or a repository wrote is data: in prose it loses everything a forge acts on (mentions, links,
+references, HTML), in Markdown it stands in code spans.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from contracts.change import Change
+from contracts.evidence import ChecksReport
+from contracts.release import ReleaseDecision
+from contracts.task import TaskContract
+from policies.planning import terms_digest
+
+_TITLE, _LINE = 100, 300
+_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_ACTIVE = (
+    (re.compile(r"[\w+.-]*://"), ""),
+    (re.compile(r"\bwww\.", re.IGNORECASE), "www "),
+    (re.compile(r"\bGH-(?=\d)", re.IGNORECASE), "GH "),
+    (re.compile(r"[@#!](?=\w)"), " "),
+    (re.compile(r"[<>`\[\]|*]"), " "),
+)
+
+
+def title(contract: TaskContract) -> str:
+    """One line, nothing in it that a forge would act on."""
+    return _plain(contract.title, _TITLE) or contract.task_id
+
+
+def branch(contract: TaskContract, base_sha: str) -> str:
+    """``autonomy/<task id>-<8 hex of the base>``: one task on one base is one branch."""
+    return f"autonomy/{re.sub(r'[^a-z0-9]+', '-', contract.task_id.lower()).strip('-')}-{base_sha[:8]}"
+
+
+def commit_message(contract: TaskContract) -> str:
+    """Subject, objective and trailers."""
+    return (
+        f"{title(contract)}\n\n{_plain(contract.objective, _LINE)}\n\n"
+        f"Task-Id: {_plain(contract.task_id, _TITLE)}\nContract-Digest: {terms_digest(contract)}\n"
+    )
+
+
+def body(contract: TaskContract, decision: ReleaseDecision, checks: ChecksReport, change: Change) -> str:
+    """The metadata a pull request must carry (task contracts), as Markdown."""
+    plan = contract.rollback
+    rows = (
+        ("Task", _code(contract.task_id)),
+        ("Type", contract.type.value),
+        ("Risk level", f"{decision.risk.level.value} ({decision.risk.total:.2f})"),
+        ("Policy outcome", decision.outcome.value),
+        ("Rollback plan", f"{plan.strategy}, at most {plan.maximum_minutes} minutes"),
+        ("Expected impact", _code(f"{contract.metric}: {contract.expected_metric_delta:+d}")),
+        ("Measured impact", _code(f"{change.metric}: {change.metric_before} to {change.metric_after}")),
+        ("Size", f"{len(change.paths)} files, {change.lines} lines"),
+        ("Contract digest", _code(decision.contract_digest)),
+        ("Policy digest", _code(decision.policy_digest)),
+        ("Checked tree", _code(checks.tree_sha)),
+    )
+    return "\n".join(
+        [
+            _code(contract.objective),
+            "",
+            _code(contract.rationale),
+            "",
+            "| | |",
+            "|---|---|",
+            *(f"| {name} | {value} |" for name, value in rows),
+            "",
+            "**Checks on the exact merge result**",
+            "",
+            *(f"- {_code(result.name)}: {result.status.value}" for result in checks.results),
+            "",
+            "**Evidence**",
+            "",
+            *([f"- {_code(item)}" for item in contract.evidence] or ["- none"]),
+            "",
+        ]
+    )
+
+
+def footer(run_id: str, run_key: str, report: str) -> str:
+    """Which run opened it. Apart from the body, so that the body is equal in every mode."""
+    return f"\n---\nRun {_code(run_id)} · key {_code(run_key)} · report {_code(report)}\n"
+
+
+def _code(text: str) -> str:
+    """A code span: forges resolve no mention, link, reference or HTML inside."""
+    return f"`{_one_line(text).replace('`', chr(39)).replace('|', '/')[:_LINE] or '-'}`"
+
+
+def _plain(text: str, limit: int) -> str:
+    for pattern, replacement in _ACTIVE:
+        text = pattern.sub(replacement, _one_line(text))
+    return _one_line(text)[:limit].rstrip()
+
+
+def _one_line(text: str) -> str:
+    visible = "".join(" " if unicodedata.category(char) in _HIDDEN else char for char in text)
+    return " ".join(visible.split())

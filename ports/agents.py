@@ -1,0 +1,60 @@
+"""Agents propose; activities measure and validate (P6)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from contracts.change import Change
+from contracts.handover import RunRef
+from contracts.modes import Role
+from contracts.task import CandidateTasks, Finding, StateSnapshot, TaskContract
+from policies.schema import EffectivePolicy
+
+
+class AgentError(Exception):
+    """The backend could not work at all (crash, no sandbox). Retryable; never means yes."""
+
+
+@dataclass(frozen=True)
+class Brief:
+    """All an agent gets to see for one role of one run."""
+
+    role: Role
+    run: RunRef
+    policy: EffectivePolicy
+    base_sha: str
+    tree: Path | None = None
+    """A checkout of the base (Sensing, Planning, Coding: writable) or of the changed tree (Review)."""
+    base_tree: Path | None = None
+    """Review only: the base to compare with."""
+    snapshot: StateSnapshot | None = None
+    candidates: CandidateTasks | None = None
+    contract: TaskContract | None = None
+    change: Change | None = None
+    feedback: str = ""
+    """Why the previous answer was not accepted; empty at first."""
+    alive: Callable[[], None] = field(default=lambda: None)
+
+
+class Agent(Protocol):
+    """A backend. Answers are raw JSON text: validated, repaired at most N times, else a typed failure."""
+
+    @property
+    def name(self) -> str:
+        """For reports; the reviewer's must differ from the coder's when a model codes."""
+
+    def detect(self, brief: Brief) -> tuple[tuple[Finding, ...], tuple[str, ...]]:
+        """Measure a tree: findings, and what could not be looked at with the reason."""
+
+    def answer(self, brief: Brief) -> str:
+        """The role's proposal as JSON.
+
+        TRIAGING: a ``CandidateTasks``; PLANNING: a ``TaskContract`` (or ``null``: nothing fits the budget);
+        CODING: edits ``brief.tree`` in place and returns ``{"summary": …}``; REVIEW: a ``ReviewProposal``.
+        """
+
+
+AgentFor = Callable[[EffectivePolicy, Role], Agent]

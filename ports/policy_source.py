@@ -1,0 +1,44 @@
+"""Where policies come from: files of the operator, read whole or refused (P6, P13)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from policies.schema import EffectivePolicy
+
+
+class PolicyError(Exception):
+    """A policy cannot be used. The message names file, line, key and the nearest valid key."""
+
+
+class UnknownTarget(PolicyError):
+    """No ``targets/<name>.toml``; the message lists the known ones and the nearest name."""
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where one effective value came from."""
+
+    key: str
+    value: str
+    source: str
+    """``autopilot.toml:12``, ``targets/demo.toml:4`` or ``default``."""
+    meaning: str
+
+
+class PolicySource(Protocol):
+    """The operator's policy folder."""
+
+    def names(self) -> tuple[str, ...]:
+        """Known targets."""
+
+    def effective(self, target: str) -> EffectivePolicy:
+        """Read, check, merge, tighten, digest.
+
+        Raises:
+            PolicyError: broken TOML, unknown key, loosening override, missing file.
+        """
+
+    def explain(self, target: str) -> tuple[Provenance, ...]:
+        """Every effective value with its source."""

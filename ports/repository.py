@@ -1,0 +1,107 @@
+"""Git, as the steps need it: one target's bare mirror, outside every sandbox (P8)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from contracts.change import ChangedPath
+from policies.schema import Target
+
+
+class RepositoryError(Exception):
+    """Git could not answer (unreachable remote, missing base branch, damaged object). Never means yes."""
+
+
+@dataclass(frozen=True)
+class TreeFacts:
+    """What a tree holds."""
+
+    files: int
+    bytes: int
+    suffixes: dict[str, int]
+
+
+@dataclass(frozen=True)
+class MergeResult:
+    """A three-way merge made without a work tree. A conflict is a value."""
+
+    commit: str
+    tree: str
+    conflicts: tuple[str, ...] = ()
+
+    @property
+    def clean(self) -> bool:
+        """Whether ``commit`` and ``tree`` mean anything."""
+        return not self.conflicts
+
+
+class Repository(Protocol):
+    """One bare repository. All commits are full hex ids; nothing here runs a repository's command."""
+
+    def fetch_base(self) -> str:
+        """Fetch the base branch from the remote and return its commit id.
+
+        Raises:
+            RepositoryError: unreachable remote, empty or shallow repository, missing base branch.
+        """
+
+    def facts(self, commit: str) -> TreeFacts:
+        """Count files and bytes of a commit's tree."""
+
+    def tree_of(self, commit: str) -> str:
+        """Tree id of a commit."""
+
+    def paths(self, commit: str) -> tuple[str, ...]:
+        """All file paths of a commit, surrogateescape-decoded, sorted."""
+
+    def read(self, commit: str, path: str) -> bytes | None:
+        """A file's bytes as committed, or None."""
+
+    def checkout(self, commit: str, into: Path) -> None:
+        """Write exactly the commit's tree into the empty folder ``into`` (no .git, no filters, no eol conversion)."""
+
+    def commit_tree(self, base: str, work_tree: Path, message: str) -> str:
+        """Commit what a folder holds as a child of ``base``; equal input gives an equal id (fixed identity and date).
+
+        The folder may be hostile: nothing in it (attributes, config, hooks, a planted ``.git``) takes effect.
+        """
+
+    def changed_paths(self, base: str, head: str) -> tuple[ChangedPath, ...]:
+        """Every changed entry between two commits, both sides of renames, lines counted from blobs."""
+
+    def diff(self, base: str, head: str) -> bytes:
+        """Readable patch, attributes ignored."""
+
+    def bundle(self, base: str, head: str) -> bytes:
+        """A git bundle of ``base..head``."""
+
+    def unbundle(self, bundle: bytes, base: str, head: str) -> None:
+        """Import a bundle and check that it holds ``head`` and descends from ``base``; repeating it is harmless."""
+
+    def merge(self, base: str, head: str) -> MergeResult:
+        """The merge commit of ``head`` into ``base``, made in the object store; equal input gives an equal id."""
+
+    def revert(self, merged: str, onto: str) -> MergeResult:
+        """Undo the first-parent change of ``merged`` on top of ``onto`` by a three-way merge (P11)."""
+
+    def move(self, branch: str, new: str, old: str) -> bool:
+        """Compare-and-swap a branch of this bare repository; False when it was not at ``old``.
+
+        ``old`` empty: the branch must not exist yet.
+        """
+
+    def scratch(self) -> AbstractContextManager[Repository]:
+        """A throw-away bare clone sharing nothing writable with this one."""
+
+    def anchor(self, name: str, value: str) -> None:
+        """Keep a short text under a private ref of the mirror, never pushed (P10)."""
+
+    def anchored(self, name: str) -> str | None:
+        """What ``anchor`` kept, or None."""
+
+
+OpenRepository = Callable[[Target], Repository]

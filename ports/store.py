@@ -1,0 +1,63 @@
+"""Artifacts and audit logs: content-addressed, atomic, never half written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Protocol
+
+from contracts.artifact import ArtifactRef
+from contracts.audit import AuditEvent, AuditRecord, AuditVerification
+
+
+class StoreError(Exception):
+    """The store could not be written or read (disk full, damaged object). Nothing may go on without it."""
+
+
+class ArtifactStore(Protocol):
+    """Bodies by digest, names by run."""
+
+    def put(self, run_id: str, name: str, body: bytes, media_type: str = "application/json") -> ArtifactRef:
+        """Write atomically (temp, fsync, rename, fsync folder) and show it as ``runs/<run_id>/<name>``.
+
+        The same bytes again are harmless; other bytes under the same name replace the name, never the object.
+        """
+
+    def get(self, ref: ArtifactRef) -> bytes:
+        """The bytes, verified against the digest.
+
+        Raises:
+            StoreError: missing or not what the digest says.
+        """
+
+    def find(self, run_id: str, name: str) -> ArtifactRef | None:
+        """The reference shown under a run's name, or None."""
+
+    def names(self, run_id: str) -> tuple[str, ...]:
+        """Everything shown for a run."""
+
+    def address(self, run_id: str) -> str:
+        """Where a person finds the run's artifacts."""
+
+
+class AuditLog(Protocol):
+    """Hash-chained logs (P10): ``run/<runId>`` and ``target/<name>``."""
+
+    def append(self, log: str, events: tuple[AuditEvent, ...], at: datetime) -> str:
+        """Append under a lock, fsync once, return the head's hash. Keys already in the log are skipped.
+
+        Raises:
+            StoreError: could not be written durably; then nothing may write to a repository.
+        """
+
+    def head(self, log: str) -> str | None:
+        """Hash of the last record, or None for no log."""
+
+    def records(self, log: str) -> Iterator[AuditRecord]:
+        """Stream the log, unverified."""
+
+    def verify(self, log: str, anchors: dict[str, str]) -> AuditVerification:
+        """Recompute the chain and compare with heads kept elsewhere; names the first bad record."""
+
+    def logs(self) -> tuple[str, ...]:
+        """Names of all logs."""

@@ -1,0 +1,1 @@
+"""How a report looks: pages, terminal output, JSON Schemas. Judges nothing."""

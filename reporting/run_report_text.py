@@ -1,0 +1,193 @@
+"""A run's report in a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.console import Console, Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+from rich.tree import Tree
+
+from contracts.change import Change
+from contracts.evidence import ChecksReport
+from contracts.modes import StepName
+from contracts.release import ReleaseDecision
+from contracts.report import RunReport
+from contracts.task import TaskContract
+from contracts.verdict import Verdict
+from reporting.wording import (
+    CHECK_TONES,
+    DECISION_MARKS,
+    DECISION_TONES,
+    MEANING,
+    Tone,
+    duration,
+    missing_step,
+    size,
+    status_tone,
+    visible,
+)
+
+STYLES = {Tone.GOOD: "green", Tone.CARE: "yellow", Tone.BAD: "red", Tone.QUIET: "dim"}
+
+
+def print_report(
+    console: Console,
+    report: RunReport,
+    decision: ReleaseDecision | None = None,
+    contract: TaskContract | None = None,
+    change: Change | None = None,
+    checks: ChecksReport | None = None,
+) -> None:
+    """Print all that is known; what the run ended too early to make is None and left out."""
+    console.print(_head(report, contract))
+    console.print(_steps(report, decision))
+    if change:
+        console.print(_titled("Change", _change(change, contract)))
+    if checks:
+        console.print(_titled("Checks on the merge result", _checks(checks)))
+    if decision:
+        console.print(_titled(f"Why {decision.outcome}", _tree(decision.verdict)))
+    console.print(_titled("Writes to the repository", _writes(report)))
+    console.print(_titled("Review of the run", _review(report)))
+    console.print(_titled("Artifacts", _artifacts(report)))
+
+
+def _said(text: object, style: str = "") -> Text:
+    # Text, never markup: square brackets in an agent's words are only brackets.
+    return Text(visible(str(text)), style=style, overflow="fold")
+
+
+def _titled(title: str, body: RenderableType) -> Group:
+    return Group(Text(""), Text(title, style="bold"), body)
+
+
+def _grid() -> Table:
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(overflow="fold")
+    return grid
+
+
+def _head(report: RunReport, contract: TaskContract | None) -> Panel:
+    run, style = report.run, STYLES[status_tone(report.status)]
+    grid = _grid()
+    if contract:
+        grid.add_row("task", _said(contract.title, "bold"))
+    grid.add_row("means", _said(MEANING.get(report.status, "The run has not ended yet.")))
+    if report.reason:
+        grid.add_row("reason", _said(report.reason))
+    if report.pull_request:
+        pull = report.pull_request
+        grid.add_row("pull request", _said(f"#{pull.number} from {pull.branch} at {pull.head_sha[:12]}: {pull.url}"))
+    if report.rejection:
+        rejection = report.rejection
+        grid.add_row("rejected by", _said(f"{rejection.failed_gate} ({rejection.reason_code})"))
+        grid.add_row("what to do", _said(rejection.recommended_remediation))
+    grid.add_row("run", _said(f"{run.run_id}, {run.mode} {run.kind}, attempt {run.attempt}, by {run.started_by}"))
+    grid.add_row(
+        "took", _said(f"{duration(run.started_at, report.ended_at)} from {run.started_at:%Y-%m-%d %H:%M:%S %Z}")
+    )
+    grid.add_row("base, policy", _said(f"{report.base_sha[:12] or 'not read'}, {run.policy.digest[:12]}"))
+    title = Text.assemble(f"{visible(run.target)} {run.date} ", (f" {report.status} ", f"bold reverse {style}"))
+    return Panel(grid, title=title, title_align="left", border_style=style)
+
+
+def _steps(report: RunReport, decision: ReleaseDecision | None) -> Table:
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    for ratio in (None, None, 1, None):
+        table.add_column(ratio=ratio, overflow="fold")
+    for record in report.steps:
+        verdict = record.verdict
+        told_below = decision is not None and decision.verdict == verdict
+        why: RenderableType = _said(verdict.reason) if verdict.allowed or told_below else _tree(verdict)
+        took = Text(duration(record.started_at, record.ended_at), style="dim", justify="right")
+        table.add_row(_mark(verdict), Text(record.step), why, took)
+    reached = {record.step for record in report.steps}
+    for step in StepName:
+        if step not in reached:
+            table.add_row(Text("·", style="dim"), Text(step, style="dim"), Text(missing_step(step), style="dim"), "")
+    return table
+
+
+def _mark(verdict: Verdict) -> Text:
+    return Text(DECISION_MARKS[verdict.decision], style=f"bold {STYLES[DECISION_TONES[verdict.decision]]}")
+
+
+def _tree(verdict: Verdict) -> Tree:
+    facts = ", ".join(f"{name}={value}" for name, value in verdict.facts.items())
+    label = Text.assemble(_mark(verdict), " ", _said(verdict.rule, "bold"), ": ", _said(verdict.reason))
+    if facts and not verdict.allowed:
+        label.append_text(_said(f" [{facts}]", "dim"))
+    tree = Tree(label, guide_style="dim")
+    for child in verdict.children:
+        tree.add(_tree(child))
+    return tree
+
+
+def _change(change: Change, contract: TaskContract | None) -> Table:
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    for path in change.paths:
+        table.add_row(
+            Text(path.status), _said(path.path), Text(f"+{path.added}", "green"), Text(f"-{path.removed}", "red")
+        )
+    allowed = f" of {contract.scope.max_files} files, {contract.scope.max_lines} lines allowed" if contract else ""
+    table.add_row("", _said(f"{len(change.paths)} files, {change.lines} lines{allowed}", "dim"))
+    table.add_row("", _said(f"{change.metric}: {change.metric_before} → {change.metric_after}"))
+    return table
+
+
+def _checks(checks: ChecksReport) -> Table:
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    for check in checks.results:
+        attempts = "; ".join(
+            ", ".join(filter(None, (attempt.status, f"{attempt.seconds:.1f} s", attempt.detail)))
+            for attempt in check.attempts
+        )
+        table.add_row(_said(check.name), Text(check.status, STYLES[CHECK_TONES[check.status]]), _said(attempts, "dim"))
+    return table
+
+
+def _writes(report: RunReport) -> RenderableType:
+    if not report.writes:
+        return Text("None was planned, none was made.", style="dim")
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    for write in report.writes:
+        done = "adopted" if write.adopted else "done"
+        table.add_row(
+            Text(done if write.done else "not made", "green" if write.done else "yellow"),
+            _said(write.planned.action.replace("_", " ")),
+            _said(f"{write.planned.branch} → {write.planned.base_branch} at {write.planned.head_sha[:12]}"),
+            _said(write.verdict.reason, "dim"),
+        )
+    return table
+
+
+def _review(report: RunReport) -> Table:
+    grid = _grid()
+    for question, answer in _answers(report):
+        grid.add_row(question, _said(answer))
+    return grid
+
+
+def _answers(report: RunReport) -> Iterator[tuple[str, str]]:
+    review = report.review
+    yield "objective", review.objective
+    yield "expected", review.expected
+    yield "achieved", review.achieved
+    yield "risk", review.risk_against_outcome
+    yield "check stability", review.check_stability
+    cost = "unknown" if review.cost_usd is None else f"{review.cost_usd:.2f} USD"
+    yield "cost", f"{cost}; {review.cost_note}"
+    for update in review.policy_updates_suggested or ("none",):
+        yield "policy updates", update
+
+
+def _artifacts(report: RunReport) -> Table:
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    for ref in report.artifacts:
+        table.add_row(_said(ref.name), Text(size(ref.size), justify="right"), Text(ref.sha256[:12], "dim"))
+    table.add_row("audit head", "", _said(report.audit_head[:12], "dim"))
+    return table

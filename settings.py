@@ -1,0 +1,51 @@
+"""Where things are. Each setting is an environment variable ``AUTONOMY_<NAME>``; defaults work from a checkout."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+ROOT = Path(__file__).resolve().parent
+
+
+class Settings(BaseSettings):
+    """Read once per process."""
+
+    model_config = SettingsConfigDict(env_prefix="AUTONOMY_", frozen=True, extra="ignore")
+
+    home: Path = ROOT / ".autonomy"
+    """Everything this system keeps: artifacts, audit logs, mirrors, environments, the embedded server's database."""
+    policies: Path = ROOT / "policies"
+    """The policy folder: ``autopilot.toml``, ``protected_paths.toml``, ``charter.toml``, ``targets/``."""
+    server_port: int = 7233
+    """Port of the embedded server that `starter.py up` starts."""
+    ui_port: int = 8233
+    """Port of its UI."""
+    concurrent_steps: int = 8
+    """Steps one worker does at the same time; threads and activity slots are the same number."""
+
+    @property
+    def artifacts(self) -> Path:
+        """Artifact store and audit logs."""
+        return self.home / "artifacts"
+
+    @property
+    def mirrors(self) -> Path:
+        """Bare mirrors of the targets."""
+        return self.home / "mirrors"
+
+    @property
+    def scratch(self) -> Path:
+        """Work trees of single steps."""
+        return self.home / "scratch"
+
+    @property
+    def database(self) -> Path:
+        """The embedded server's SQLite file."""
+        return self.home / "temporal" / "temporal.db"
+
+    @property
+    def logs(self) -> Path:
+        """Log files of embedded processes."""
+        return self.home / "logs"

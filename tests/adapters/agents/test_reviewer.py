@@ -1,0 +1,144 @@
+"""The reviewer refuses each bad thing, and approves what is right."""
+
+from __future__ import annotations
+
+import pytest
+
+from contracts.evidence import Severity
+
+CODE = """import os
+import sys
+
+
+class A(object):
+    def keep(self):
+        return "{}".format(self)
+
+
+def test_one():
+    assert os and sys
+
+
+def test_two():
+    assert A().keep()
+"""
+PROJECT = '[project]\nname = "p"\nversion = "1"\nrequires-python = ">=3.8"\n'
+FILES = {"pyproject.toml": PROJECT, "p.py": CODE, "q.py": "x = 1\n", "doc.md": "Text.\n"}
+
+
+@pytest.fixture
+def made(repo):
+    return repo(FILES)
+
+
+def refusals(proposal):
+    """What speaks against the change; the two fields must agree."""
+    found = [each.message for each in proposal.remarks if each.severity in {Severity.MAJOR, Severity.BLOCKING}]
+    assert proposal.approve is not bool(found)
+    return found
+
+
+def test_the_tools_own_fix_is_approved(made):
+    """A true improvement in scope has nothing against it."""
+    contract = made.contract("ruff", "UP")
+    made.code(contract)
+    proposal = made.review(contract)
+    assert ([], True, 1.0) == (refusals(proposal), proposal.approve, proposal.confidence)
+
+
+FIXED = CODE.replace("(object)", "").replace('"{}".format(self)', 'f"{self}"')
+AWS = "AKIA" + "A" * 16
+
+
+@pytest.mark.parametrize(
+    ("reason", "edits"),
+    [
+        ("outside the contract's scope", {"p.py": FIXED, "q.py": "x = 2\n"}),
+        ("outside the contract's scope", {"p.py": FIXED, "new.py": "x = 2\n"}),
+        ("no longer parses", {"p.py": FIXED + "def (\n"}),
+        ("removes a test: test_two", {"p.py": FIXED.replace("test_two", "helper")}),
+        ("assertions less", {"p.py": FIXED.replace("assert A().keep()", "A().keep()")}),
+        ("removes a definition: A.keep", {"p.py": FIXED.replace("def keep", "def kept")}),
+        ("silences a check", {"p.py": FIXED.replace("import sys", "import sys  # noqa: F401")}),
+        ("silences a check", {"p.py": FIXED.replace("import sys", "import sys  # type: ignore")}),
+        ("silences a check", {"p.py": FIXED.replace("def test_two", "@pytest.mark.skip\ndef test_two")}),
+        ("looks like a secret", {"p.py": FIXED + f'KEY = "{AWS}"\n'}),
+        ("looks like a secret", {"p.py": FIXED + 'password = "correct-horse"\n'}),
+        ("can newly run code", {"p.py": FIXED + 'eval("1")\n'}),
+        ("can newly run code", {"p.py": FIXED + "run = os.system\n"}),
+        ("imports a further module: subprocess", {"p.py": "import subprocess\n" + FIXED}),
+        ("invisible", {"p.py": FIXED + "# \u202e reversed\n"}),
+        ("has more ruff F findings", {"p.py": FIXED + "print(undefined_name)\n"}),
+        ("lines changed", {"p.py": FIXED + "y = 1\n" * 500}),
+        ("line ends", {"p.py": FIXED}),
+        ("nothing was changed", {"p.py": CODE}),
+    ],
+)
+def test_each_bad_thing_is_refused(repo, reason, edits):
+    """One hostile change each, with the reason that must be among the remarks."""
+    base = CODE.replace("\n", "\r\n") if reason == "line ends" else CODE
+    made = repo({**FILES, "p.py": base.encode()})
+    contract = made.contract("ruff", "UP")
+    for path, content in edits.items():
+        made.write(path, content)
+    assert [each for each in refusals(made.review(contract)) if reason in each]
+
+
+def test_deletion_link_and_mode_are_refused(made):
+    """What is no edit of a file is no fix."""
+    contract = made.contract("ruff", "UP")
+    (made.tree / "q.py").unlink()
+    (made.tree / "link.py").symlink_to("/etc/passwd")
+    (made.tree / "p.py").chmod(0o744)
+    found = refusals(made.review(contract))
+    for reason in ("files deleted", "other than an ordinary file", "can be executed"):
+        assert [each for each in found if reason in each], reason
+
+
+@pytest.mark.parametrize(
+    ("tool", "rule", "before", "after", "reason"),
+    [
+        (
+            "ruff",
+            "I",
+            "import sys\nimport os\n\nprint(os, sys)\n",
+            "import os\nimport sys\n\nprint(os)\n",
+            "order of imports",
+        ),
+        (
+            "ruff",
+            "I",
+            "import sys\nimport os\n\nprint(os, sys)\n",
+            "import os\nimport re as sys\n\nprint(os, sys)\n",
+            "order of imports",
+        ),
+        ("ruff", "W", "x = 1  \n", "x = 2\n", "white space"),
+        ("codespell", "comments", "x = 1  # We recieve it.\n", "x = 2  # We receive it.\n", "comments and docstrings"),
+        ("codespell", "docs", "We recieve it.\n", "We receive it. And more.\n", "single words"),
+    ],
+)
+def test_a_kind_of_change_stays_in_its_kind(repo, tool, rule, before, after, reason):
+    """Import order, white space and spelling may not change what the code does or the text says."""
+    path = "a.md" if rule == "docs" else "a.py"
+    made = repo(
+        {
+            "pyproject.toml": PROJECT,
+            path: before,
+            "b.py": "import os\n\nprint(os)\n",
+            "c.py": "import os\n\nprint(os)\n",
+        }
+    )
+    contract = made.contract(tool, rule)
+    made.write(path, after)
+    assert [each for each in refusals(made.review(contract)) if reason in each]
+
+
+def test_what_could_not_be_compared_lowers_confidence(repo):
+    """A file that never parsed here is no reason to refuse, and none to be sure."""
+    text = "print 'We recieve it'  # x\n"
+    made = repo({"setup.cfg": "[bdist_wheel]\nuniversal = 1\n", "a.py": text + "y = 1 \n", "b.py": "y = 1 \n"})
+    contract = made.contract("ruff", "W")
+    scope = contract.scope.model_copy(update={"allowed_paths": ("a.py",)})
+    made.write("a.py", text + "y = 1\n")
+    proposal = made.review(contract.model_copy(update={"scope": scope}))
+    assert (True, 0.8) == (proposal.approve, proposal.confidence)

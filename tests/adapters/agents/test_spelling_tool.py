@@ -1,0 +1,76 @@
+"""codespell on prose, and on nothing that is not prose."""
+
+from __future__ import annotations
+
+import pytest
+
+COMMENTS, DOCS = ("codespell", "comments"), ("codespell", "docs")
+
+
+def test_comments_and_docstrings_are_corrected_at_their_place(repo):
+    """The word changes, the bytes around it do not: line ends, letters, code."""
+    text = '"""Größe: a comparision."""\r\n\r\nX = "a comparision"  # das ist naïve: teh comparision.\r\n'
+    made = repo({"p.py": text.encode()})
+    made.code(made.contract(*COMMENTS))
+    expected = '"""Größe: a comparison."""\r\n\r\nX = "a comparision"  # das ist naïve: teh comparison.\r\n'
+    assert expected.encode() == (made.tree / "p.py").read_bytes()
+    assert set() == made.fixable()
+
+
+def test_documents_are_corrected_outside_of_code(repo):
+    """Fences, indented blocks, quotations, paths and addresses stay as they are."""
+    kept = "```\nrecieve\n```\n\n    recieve it\n\nCall `recieve` or recieve() at x/recieve or recieve@example.org.\n"
+    made = repo({"README.md": f"We recieve it.\n\n{kept}", "docs/größe.rst": "They seperate it,\n"})
+    made.code(made.contract(*DOCS))
+    assert f"We receive it.\n\n{kept}" == (made.tree / "README.md").read_text()
+    assert "They separate it,\n" == (made.tree / "docs/größe.rst").read_text()
+
+
+@pytest.mark.parametrize(
+    ("path", "content"),
+    [
+        ("p.py", 'X = "we recieve it"\n'),
+        ("p.py", 'X = (\n    "we recieve it"\n    "seperate"\n)\n'),
+        ("p.py", "def recieve():\n    # Here we recieve it.\n    return 1\n"),
+        ("p.py", "def recieve():\n    # Recieve: we recieve it.\n    return 1\n"),
+        ("p.py", "on_recieve = 1\n# We recieve it.\n"),
+        ("p.py", '"""Doc.\n\n>>> print("x")\nwe recieve it\n"""\n'),
+        ("p.py", "# recieve = 1\n"),
+        ("p.py", "def f(:\n    # We recieve it.\n"),
+        ("p.py", "# Here is RECIEVE and RecieveThing and clas.\n"),
+        ("LICENSE.txt", "We recieve it.\n"),
+        ("requirements.txt", "recieve\n"),
+        ("locale/de.txt", "recieve\n"),
+        ("tests/data/input.txt", "We recieve it.\n"),
+        ("data.json", '{"recieve": 1}\n'),
+        ("poetry.lock", "recieve\n"),
+        ("README.md", "we recieve it".encode("utf-16")),
+    ],
+)
+def test_what_is_no_prose_is_left_alone(repo, path, content):
+    """Names, data, code, examples and legal texts are not spelled by us."""
+    assert set() == repo({path: content}).fixable()
+
+
+def test_the_repositorys_own_word_list_counts(repo):
+    """An ignored word is ignored."""
+    assert (
+        set() == repo({"setup.cfg": "[codespell]\nignore-words-list = recieve\n", "a.md": "We recieve it.\n"}).fixable()
+    )
+
+
+def test_a_hostile_configuration_cannot_make_looking_write(repo):
+    """Codespell's own writing and asking is off."""
+    made = repo({".codespellrc": "[codespell]\nwrite-changes =\ninteractive = 3\n", "a.md": "We recieve it.\n"})
+    assert {(*DOCS, "a.md")} == made.fixable()
+    assert set() == made.changed()
+
+
+def test_only_the_scope_is_corrected(repo):
+    """A file that is not in the contract keeps its mistakes."""
+    made = repo({"a.md": "We recieve it.\n", "b.md": "We recieve it.\n"})
+    contract = made.contract(*DOCS)
+    scope = contract.scope.model_copy(update={"allowed_paths": ("a.md",)})
+    made.code(contract.model_copy(update={"scope": scope}))
+    assert {"a.md"} == made.changed()
+    assert {(*DOCS, "b.md")} == made.fixable()

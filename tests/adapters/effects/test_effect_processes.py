@@ -1,0 +1,156 @@
+"""The child process of an effect: alone with the credential, never late, and nothing left running."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from adapters.effects.runner import EffectRunner
+from contracts.effect import Effect
+from ports.forge import ForgeError
+
+if TYPE_CHECKING:
+    from conftest import Place
+
+ROOT = Path(__file__).parents[3]
+
+
+def test_the_credential_reaches_the_child_alone(place: Place) -> None:
+    """The child's git sees it; this process's environment and every argument list do not."""
+    seen = place.remote / "seen"
+    hook = place.remote / "hooks" / "pre-receive"
+    hook.write_text(f"#!/bin/sh\nenv > {seen}\ncat /proc/[0-9]*/cmdline >> {seen}.arguments\n")
+    hook.chmod(0o755)
+    os.environ["AUTONOMY_CANARY"] = "leaked"
+    try:
+        runner = EffectRunner(place.mirrors, place.home, lambda _: {"FORGE_TOKEN": "s3cr3t"})
+        effect = place.effect()
+        assert runner.perform(place.target, effect, place.clearance(effect), time.monotonic() + 60, False).done
+    finally:
+        del os.environ["AUTONOMY_CANARY"]
+    assert "FORGE_TOKEN=s3cr3t" in seen.read_text()
+    assert "leaked" not in seen.read_text()
+    assert "s3cr3t" not in Path(f"{seen}.arguments").read_text()
+
+
+def slow_hook(place: Place) -> Path:
+    """A remote that says it is busy, then takes its time."""
+    started = place.remote / "started"
+    hook = place.remote / "hooks" / "pre-receive"
+    hook.write_text(f"#!/bin/sh\necho $$ > {started}\nexec sleep 30\n")
+    hook.chmod(0o755)
+    return started
+
+
+def wait_for(path: Path) -> None:
+    end = time.monotonic() + 30
+    while not (path.exists() and path.read_text()):
+        assert time.monotonic() < end, f"{path} never came"
+        time.sleep(0.02)
+
+
+def processes_naming(text: str) -> list[str]:
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            arguments = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            directory = str((folder / "cwd").readlink())
+        except OSError:
+            continue
+        if int(folder.name) != os.getpid() and text in f"{arguments} {directory}":
+            found.append(arguments)
+    return found
+
+
+def gone(text: str) -> bool:
+    end = time.monotonic() + 10
+    while processes_naming(text):
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def test_the_kernel_ends_an_effect_at_its_deadline(place: Place) -> None:
+    """The child dies at kill_at with everything it started; whether it was done is unknown, so an error."""
+    slow_hook(place)
+    with pytest.raises(ForgeError, match="killed when its clearance ended"):
+        place.perform(place.effect(), seconds=3)
+    assert gone(str(place.remote))
+    assert not place.remote_head()
+
+
+def start_worker(place: Place, effect: Effect, variables: dict[str, str]) -> subprocess.Popen[bytes]:
+    """A separate process that performs one effect, as a worker does."""
+    program = (
+        "import json, sys, time\n"
+        "from pathlib import Path\n"
+        "from adapters.effects.runner import EffectRunner\n"
+        "from contracts.control import Clearance\n"
+        "from contracts.effect import Effect\n"
+        "from policies.schema import Target\n"
+        "mirrors, home, target, effect, clearance = json.loads(sys.argv[1])\n"
+        "runner = EffectRunner(Path(mirrors), Path(home))\n"
+        "runner.perform(Target.model_validate_json(target), Effect.model_validate_json(effect),"
+        " Clearance.model_validate_json(clearance), time.monotonic() + 60, False)\n"
+    )
+    models = [model.model_dump_json() for model in (place.target, effect, place.clearance(effect))]
+    arguments = json.dumps([str(place.mirrors), str(place.home), *models])
+    return subprocess.Popen([sys.executable, "-c", program, arguments], cwd=ROOT, env=os.environ | variables)
+
+
+def test_a_killed_worker_leaves_no_process_and_no_late_write(place: Place) -> None:
+    """P1, P7: SIGKILL the worker while the remote is busy: the whole cage dies, the branch never lands."""
+    started = slow_hook(place)
+    worker = start_worker(place, place.effect(), {})
+    wait_for(started)
+    worker.send_signal(signal.SIGKILL)
+    worker.wait()
+    assert gone(str(place.remote))
+    assert not place.remote_head()
+
+
+class Cancelled(BaseException):
+    """What an activity's thread gets."""
+
+
+def test_a_cancelled_activity_kills_the_cage(place: Place) -> None:
+    """An exception thrown into the waiting thread goes up only when nothing runs any more."""
+    started = slow_hook(place)
+    left: list[list[str]] = []
+
+    def perform() -> None:
+        try:
+            place.perform(place.effect())
+        except Cancelled:
+            left.append(processes_naming(str(place.remote)))
+
+    thread = threading.Thread(target=perform)
+    thread.start()
+    wait_for(started)
+    assert 1 == ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(Cancelled))
+    thread.join(30)
+    assert [[]] == left
+    assert not place.remote_head()
+
+
+@pytest.mark.parametrize(("point", "landed"), [("before_effect", False), ("after_effect", True)])
+def test_a_crash_around_the_effect_is_repaired_by_the_retry(place: Place, point: str, landed: bool) -> None:
+    """P7: the worker dies at the named point once; the retry does it, or adopts it."""
+    markers = place.home / "markers"
+    markers.mkdir()
+    variables = {"AUTONOMY_CRASH_AT": f"push_branch.{point}", "AUTONOMY_CRASH_ONCE": str(markers)}
+    assert -signal.SIGKILL == start_worker(place, place.effect(), variables).wait(60)
+    assert landed == bool(place.remote_head())
+    assert 0 == start_worker(place, place.effect(), variables).wait(60)
+    assert place.head == place.remote_head()

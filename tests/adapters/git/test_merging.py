@@ -1,0 +1,122 @@
+"""Merge and revert without a work tree: repeatable, exact, a conflict is a value (P4, P11)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from adapters.git.mirror import Mirror
+from ports.repository import RepositoryError
+
+if TYPE_CHECKING:
+    from conftest import Clone
+
+
+def change(mirror: Mirror, base: str, tree: Path, files: dict[str, str | None]) -> str:
+    """Commit some edits on ``base``; None deletes."""
+    mirror.checkout(base, tree)
+    for name, content in files.items():
+        if content is None:
+            (tree / name).unlink()
+        else:
+            (tree / name).write_text(content)
+    return mirror.commit_tree(base, tree, "change")
+
+
+def test_a_merge_is_repeatable_and_has_both_parents(clone: Clone, mirror: Mirror, tmp_path: Path) -> None:
+    """Equal input, equal id, in any mirror; the dates come from the parents, not from a clock."""
+    old = mirror.fetch_base()
+    head = change(mirror, old, tmp_path / "t", {"folder/b.txt": "better\n"})
+    base = clone.commit({"a.txt": "one\nTWO\nthree\n"})
+    mirror.fetch_base()
+    first, second = mirror.merge(base, head), mirror.merge(base, head)
+    assert first == second
+    assert first.clean
+    assert f"{base} {head}" == clone.git("show", "-s", "--format=%P", first.commit, cwd=mirror.path)
+    contents = [mirror.read(first.commit, name) for name in ("a.txt", "folder/b.txt")]
+    assert [b"one\nTWO\nthree\n", b"better\n"] == contents
+
+
+def test_a_merge_conflict_is_a_value(clone: Clone, mirror: Mirror, tmp_path: Path) -> None:
+    """It names the files; there is no commit to use by mistake."""
+    head = change(mirror, mirror.fetch_base(), tmp_path / "t", {"a.txt": "mine\n"})
+    base = clone.commit({"a.txt": "theirs\n"})
+    mirror.fetch_base()
+    result = mirror.merge(base, head)
+    assert (False, "", ("a.txt",)) == (result.clean, result.commit, result.conflicts)
+
+
+@pytest.mark.parametrize("attributes", ["* merge=ours\n", "* -merge\n", "* merge=union\n", "* binary\n"])
+def test_attributes_in_the_tree_do_not_steer_a_merge(
+    clone: Clone, mirror: Mirror, tmp_path: Path, attributes: str
+) -> None:
+    """A conflict stays one and a clean merge stays clean, whatever the repository's own attributes say."""
+    old = clone.commit({".gitattributes": attributes, "c.txt": "1\n2\n3\n4\n5\n6\n7\n"})
+    mirror.fetch_base()
+    conflicting = change(mirror, old, tmp_path / "t1", {"a.txt": "mine\n"})
+    clean = change(mirror, old, tmp_path / "t2", {"c.txt": "1\n2\n3\n4\n5\n6\nseven\n"})
+    base = clone.commit({"a.txt": "theirs\n", "c.txt": "one\n2\n3\n4\n5\n6\n7\n"})
+    mirror.fetch_base()
+    assert ("a.txt",) == mirror.merge(base, conflicting).conflicts
+    assert b"one\n2\n3\n4\n5\n6\nseven\n" == mirror.read(mirror.merge(base, clean).commit, "c.txt")
+
+
+def test_unrelated_histories_are_an_error(clone: Clone, mirror: Mirror) -> None:
+    """No common ancestor: git cannot say, so neither do we."""
+    base = mirror.fetch_base()
+    clone.git("checkout", "--quiet", "--orphan", "other")
+    clone.git("commit", "--quiet", "-m", "other")
+    clone.git("push", "--quiet", "--force", "origin", "HEAD:main")
+    with pytest.raises(RepositoryError, match="unrelated"):
+        mirror.merge(base, mirror.fetch_base())
+
+
+def test_a_revert_restores_the_baseline_tree(mirror: Mirror, tmp_path: Path) -> None:
+    """P11: adds, deletes, edits and mode changes undone: the very tree of before, and the same id each time."""
+    base = mirror.fetch_base()
+    head = change(mirror, base, tmp_path / "t", {"a.txt": "x\n", "folder/b.txt": None, "new.txt": "n\n"})
+    merged = mirror.merge(base, head).commit
+    result = mirror.revert(merged, merged)
+    assert mirror.tree_of(base) == result.tree == mirror.tree_of(result.commit)
+    assert result == mirror.revert(merged, merged)
+
+
+def test_a_revert_keeps_what_people_did_later(clone: Clone, mirror: Mirror, tmp_path: Path) -> None:
+    """P11: the baseline plus the later commits."""
+    base = mirror.fetch_base()
+    merged = land(clone, mirror, base, change(mirror, base, tmp_path / "t", {"a.txt": "bad\n"}))
+    later = clone.commit({"person.txt": "kept\n"})
+    mirror.fetch_base()
+    result = mirror.revert(merged, later)
+    assert [b"one\ntwo\nthree\n", b"kept\n"] == [mirror.read(result.commit, name) for name in ("a.txt", "person.txt")]
+    assert later == clone.git("rev-parse", f"{result.commit}^", cwd=mirror.path)
+
+
+def test_a_revert_across_a_later_edit_is_a_conflict(clone: Clone, mirror: Mirror, tmp_path: Path) -> None:
+    """People built on it: a value for a person to decide, never a guess."""
+    base = mirror.fetch_base()
+    merged = land(clone, mirror, base, change(mirror, base, tmp_path / "t", {"a.txt": "bad\n"}))
+    later = clone.commit({"a.txt": "built on bad\n"})
+    mirror.fetch_base()
+    assert ("a.txt",) == mirror.revert(merged, later).conflicts
+
+
+def land(clone: Clone, mirror: Mirror, base: str, head: str) -> str:
+    """Merge and bring the merge to the remote and the person's clone."""
+    merged = mirror.merge(base, head).commit
+    clone.git("push", "--quiet", str(clone.bare), f"{merged}:refs/heads/main", cwd=mirror.path)
+    clone.git("pull", "--quiet", "origin", "main")
+    return merged
+
+
+def test_what_cannot_be_reverted_is_an_error(clone: Clone, mirror: Mirror) -> None:
+    """The first commit, and a commit that is not in the history."""
+    base = mirror.fetch_base()
+    later = clone.commit({"x": "x"})
+    mirror.fetch_base()
+    with pytest.raises(RepositoryError, match="first commit"):
+        mirror.revert(base, later)
+    with pytest.raises(RepositoryError, match="not in its history"):
+        mirror.revert(later, base)

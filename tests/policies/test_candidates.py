@@ -1,0 +1,162 @@
+"""Triaging's ranking: bounded, deterministic, and never the same idea twice (runbook §4)."""
+
+from datetime import date
+
+import pytest
+from contracts.task import CandidateTasks, Finding, TaskType
+from hypothesis import given
+from hypothesis import strategies as st
+from policies.candidates import LINES_PER_FINDING, Memory, rank, suppress, task_id
+from tests.policies.sample_policy import policy
+
+POLICY = policy()
+TODAY = date(2026, 11, 23)
+FRESH = Memory(today=TODAY)
+
+
+def found(path: str, count: int = 1, tool: str = "ruff", rule: str = "UP", *, fixable: bool = True) -> list[Finding]:
+    """Findings of one rule in one file."""
+    return [
+        Finding(fingerprint=f"{path}{n}", tool=tool, rule=rule, path=path, line=n + 1, message="old", fixable=fixable)
+        for n in range(count)
+    ]
+
+
+def test_a_group_becomes_one_candidate():
+    """Tool and rule are one idea, with a stable id, a measure and its evidence."""
+    findings = (*found("src/b.py", 2), *found("src/a.py"))
+    (candidate,) = rank(findings, POLICY, FRESH).candidates
+
+    assert ("src/a.py", "src/b.py") == candidate.paths
+    assert (3, 0, "ruff UP findings") == (candidate.before, candidate.expected_after, candidate.metric)
+    assert (2, 6, 0.9) == (candidate.estimated_files, candidate.estimated_lines, candidate.confidence)
+    assert task_id("example", "ruff", "UP", ("src/b.py", "src/a.py")) == candidate.task_id
+    assert candidate.task_id.startswith("ruff-up-")
+    assert candidate.evidence[0] == "src/a.py:1 UP old"
+
+
+@given(st.permutations([*found("src/a.py", 3), *found("src/b.py", 2, rule="F"), *found("README.md", tool="codespell")]))
+def test_order_of_the_findings_does_not_matter(findings):
+    """The same tree gives the same ranking."""
+    ordered = sorted(findings, key=lambda finding: finding.fingerprint)
+
+    assert rank(tuple(ordered), POLICY, FRESH) == rank(tuple(findings), POLICY, FRESH)
+
+
+@given(st.lists(st.integers(1, 250), min_size=1, max_size=20))
+def test_a_large_group_is_split_never_overflows(counts):
+    """The proposed files fit files and lines of the budget, however the findings are spread."""
+    findings = [finding for number, count in enumerate(counts) for finding in found(f"src/{number:02}.py", count)]
+    ranking = rank(tuple(findings), POLICY, FRESH)
+
+    budget = POLICY.autopilot.diff_budget
+    for candidate in ranking.candidates:
+        assert 1 <= len(candidate.paths) <= budget.files
+        assert LINES_PER_FINDING * candidate.before == candidate.estimated_lines <= budget.lines
+    fits = any(LINES_PER_FINDING * count <= budget.lines for count in counts)
+    assert bool(ranking.candidates) == fits
+    assert fits or "beyond the diff budget" in ranking.suppressed[0].reason
+
+
+def test_the_rest_waits_for_another_day():
+    """The best files come first; when they are done, the rest is another task."""
+    findings = [finding for number in range(12) for finding in found(f"src/{number:02}.py", number + 1)]
+    (first,) = rank(tuple(findings), POLICY, FRESH).candidates
+    left = tuple(finding for finding in findings if finding.path not in first.paths)
+    (second,) = rank(left, POLICY, FRESH).candidates
+
+    assert "src/11.py" in first.paths
+    assert first.evidence[-1] == "4 more files wait for another day: the diff budget"
+    assert 4 == len(second.paths)
+    assert first.task_id != second.task_id
+
+
+@pytest.mark.parametrize(
+    "findings",
+    [
+        found("src/a.py", fixable=False),
+        found(".github/workflows/x.py"),
+        found("uv.lock", tool="pins", rule="pin"),
+        found("src/a\u202eb.py"),
+        found("../a.py"),
+    ],
+)
+def test_what_may_not_be_touched_is_not_proposed(findings):
+    """Unfixable, protected and hostile findings are no candidates (P5)."""
+    assert ((), ()) == rank(tuple(findings), POLICY, FRESH)
+
+
+def test_what_the_target_does_not_allow_is_not_proposed():
+    """A contract could never contain it."""
+    assert ((), ()) == rank(tuple(found("src/a.py")), policy(target={"allowed_paths": ["docs/**"]}), FRESH)
+
+
+ID = rank(tuple(found("src/a.py")), POLICY, FRESH).candidates[0].task_id
+
+
+@pytest.mark.parametrize(
+    ("memory", "reason"),
+    [
+        ({"open_task_ids": {ID}}, f"a pull request is open for the same idea: {ID}"),
+        ({"open_task_ids": {"ruff-up-00000000"}}, "a pull request is open for the same idea: ruff-up-00000000"),
+        ({"open_task_ids": set("abcde")}, "5 pull requests wait for a person, at most 5"),
+        ({"rejected": {ID: "2026-10-25"}}, "rejected on 2026-10-25, suppressed until 2026-11-24"),
+        ({"attempts": {ID: 3}}, "tried 3 times without success, at most 3"),
+    ],
+)
+def test_what_is_remembered_is_not_proposed_again(memory, reason):
+    """Open, rejected or capped; the reason is kept, whoever did the ranking."""
+    remembered = Memory.model_validate({"today": TODAY} | memory)
+    proposed = CandidateTasks(
+        run_id="r", base_sha="b", candidates=rank(tuple(found("src/a.py")), POLICY, FRESH).candidates
+    )
+
+    assert [reason] == [s.reason for s in rank(tuple(found("src/a.py")), POLICY, remembered).suppressed]
+    assert [reason] == [s.reason for s in suppress(proposed, POLICY, remembered).suppressed]
+    assert () == suppress(proposed, POLICY, remembered).candidates
+
+
+@pytest.mark.parametrize(
+    "memory",
+    [
+        {"open_task_ids": {"ruff-f-00000000"}},
+        {"rejected": {ID: "2026-10-24"}},
+        {"attempts": {ID: 2}},
+        {"rejected": {"ruff-up-00000000": "2026-11-22"}},
+    ],
+)
+def test_other_memories_do_not_matter(memory):
+    """Suppression expires, and concerns its own idea."""
+    remembered = Memory.model_validate({"today": TODAY} | memory)
+
+    assert [ID] == [c.task_id for c in rank(tuple(found("src/a.py")), POLICY, remembered).candidates]
+
+
+def test_ranking_and_its_limit():
+    """More valuable families and more findings first; beyond ``listed``, suppressed with that reason."""
+    findings = (
+        *found("src/a.py", 2, rule="F"),
+        *found("src/a.py", 2, rule="W"),
+        *found("src/a.py", 9, rule="F", tool="x"),
+    )
+    ranking = rank(findings, policy({"candidates": {"listed": 1}}), FRESH)
+
+    assert ["ruff-f"] == [c.task_id.rpartition("-")[0] for c in ranking.candidates]
+    assert {"x-f": "confidence 0.5 is below 0.6", "ruff-w": "beyond the 1 best"} == {
+        s.task_id.rpartition("-")[0]: s.reason for s in ranking.suppressed
+    }
+
+
+def test_task_types():
+    """Words are documentation, pins reliability, tests test hardening."""
+    findings = (
+        *found("README.md", tool="codespell", rule="spelling"),
+        *found("requirements.txt", tool="pins", rule="pin"),
+        *found("tests/test_a.py", rule="F"),
+        *found("src/a.py", rule="B"),
+    )
+    assert {
+        "codespell": TaskType.DOCUMENTATION_UPDATE,
+        "pins": TaskType.RELIABILITY_FIX,
+        "ruff": TaskType.TEST_HARDENING,
+    } == {c.tool: c.type for c in rank(findings, POLICY, FRESH).candidates if c.rule != "B"}

@@ -1,0 +1,79 @@
+"""A target only tightens; what makes no sense is found before it is used."""
+
+import pytest
+from contracts.modes import Mode
+from policies.digests import canonical_json, policy_digest
+from policies.schema import Autopilot, Charter, ProtectedPaths, Target
+from policies.tightening import faults
+from tests.policies.sample_policy import policy, raw
+
+
+def problems(autopilot=None, target=None, protected=None, charter=None):
+    """Faults of the shipped files with some tables replaced."""
+    common = raw("policies/autopilot.toml")
+    return [
+        (fault.file, fault.key)
+        for fault in faults(
+            Autopilot.model_validate(common | {k: common[k] | v for k, v in (autopilot or {}).items()}),
+            ProtectedPaths.model_validate(raw("policies/protected_paths.toml") | (protected or {})),
+            Charter.model_validate(raw("policies/charter.toml") | (charter or {})),
+            Target.model_validate(raw("examples/targets/example.toml") | (target or {})),
+        )
+    ]
+
+
+def test_the_shipped_files_have_no_fault():
+    """They are what a new operator starts from."""
+    assert [] == problems()
+
+
+CHECK = {"name": "tests", "kind": "tests", "argv": ["true"]}
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"target": {"maximum_mode": "SELECTIVE_AUTO"}}, ("target", ("maximum_mode",))),
+        ({"target": {"diff_budget": {"files": 9}}}, ("target", ("diff_budget", "files"))),
+        ({"target": {"diff_budget": {"deletions": 1}}}, ("target", ("diff_budget", "deletions"))),
+        (
+            {"target": {"diff_budget": {"deletions_allowed_for": ["reliability_fix"]}}},
+            ("target", ("diff_budget", "deletions_allowed_for")),
+        ),
+        ({"target": {"checks": [CHECK | {"seconds": 301}]}}, ("target", ("checks", 0, "seconds"))),
+        ({"target": {"checks": [CHECK, CHECK]}}, ("target", ("checks", 1, "name"))),
+        ({"target": {"allowed_paths": ["#x"]}}, ("target", ("allowed_paths",))),
+        (
+            {"target": {"protected": [{"patterns": ["!.env"], "reason": "x"}]}},
+            ("target", ("protected", 0, "patterns")),
+        ),
+        (
+            {"protected": {"protected": [{"patterns": ["["], "reason": "x"}]}},
+            ("protected_paths", ("protected", 0, "patterns")),
+        ),
+        ({"charter": {"roles": {"coding": {}}}}, ("charter", ("roles",))),
+        ({"autopilot": {"modes": {"first": "SELECTIVE_AUTO"}}}, ("autopilot", ("modes", "first"))),
+        ({"autopilot": {"risk": {"files_touched": 0.5}}}, ("autopilot", ("risk",))),
+        ({"autopilot": {"risk": {"high_from": 0.9}}}, ("autopilot", ("risk", "medium_from"))),
+    ],
+)
+def test_faults(changes, expected):
+    """Each names the file and key to look at."""
+    assert expected in problems(**changes)
+
+
+def test_the_merge_leaves_nothing_open():
+    """Overrides are folded in; what a target does not say it inherits; the digest is of the result."""
+    strict = policy({"diff_budget": {"lines": 100}}, {"maximum_mode": "DRY_RUN", "diff_budget": {"files": 2}})
+    rules = policy(target={"protected": [{"patterns": ["/x"], "reason": "mine"}]}).protected_paths.protected
+
+    assert (Mode.DRY_RUN, Mode.DRY_RUN) == (strict.autopilot.modes.maximum, strict.autopilot.modes.first)
+    assert (2, 100) == (strict.autopilot.diff_budget.files, strict.autopilot.diff_budget.lines)
+    assert strict.autopilot.diff_budget == strict.target.diff_budget
+    assert "mine" == rules[-1].reason
+    assert strict.digest == policy_digest(strict) != policy().digest
+
+
+def test_canonical_json_has_one_spelling():
+    """Order and spacing do not matter; undecodable names survive."""
+    assert b'{"a":[1,"\\udce9"],"b":null}' == canonical_json({"b": None, "a": [1, "\udce9"]})

@@ -1,0 +1,164 @@
+"""A report shows what happened, on a page and in a terminal, and obeys nothing that it quotes."""
+
+from __future__ import annotations
+
+import html
+import io
+import re
+
+import pytest
+from rich.console import Console
+
+from contracts.modes import RunStatus
+from contracts.report import RunReport
+from contracts.verdict import Decision
+from policies.report import build_report
+from reporting.run_report_html import render_html
+from reporting.run_report_text import print_report
+from reporting.wording import MEANING
+from tests.reporting.sample_run import (
+    CHANGE,
+    CONTRACT,
+    FLAKY_LINT,
+    INPUT,
+    OPENED,
+    PUSHED,
+    RED_TESTS,
+    SLOW_TYPES,
+    changed,
+    checks_report,
+    decision,
+    verdict,
+)
+
+CHECKS = checks_report(RED_TESTS, FLAKY_LINT, SLOW_TYPES)
+REPORT = build_report(INPUT, decision(), CONTRACT, CHANGE, CHECKS, "ab" * 32)
+HOSTILE = "<script>alert(1)</script> \" onload='x' {{ 7 * 7 }} [bold red]x[/] \x1b[2J \u202egnp \udc80"
+
+
+def page_of(report: RunReport, **parts: object) -> str:
+    return render_html(
+        report, **{"change": CHANGE, "checks": CHECKS, "decision": decision(), "contract": CONTRACT} | parts
+    )
+
+
+def terminal_of(report: RunReport, *parts: object) -> str:
+    out = io.StringIO()
+    print_report(Console(file=out, width=140, force_terminal=False), report, *parts)
+    return out.getvalue()
+
+
+def hostile_report() -> RunReport:
+    bad = verdict(HOSTILE, HOSTILE, verdict(HOSTILE, HOSTILE, x=HOSTILE), decision=Decision.DENY, x=HOSTILE)
+    pull = OPENED.pull_request.model_copy(update={"url": "javascript:alert(1)", "branch": HOSTILE})
+    steps = (INPUT.steps[0].model_copy(update={"verdict": bad}), *INPUT.steps[1:])
+    return REPORT.model_copy(update={"reason": HOSTILE, "steps": steps, "pull_request": pull, "task_id": HOSTILE})
+
+
+HOSTILE_CONTRACT = CONTRACT.model_copy(update={"title": HOSTILE, "objective": HOSTILE, "rationale": HOSTILE})
+HOSTILE_CHANGE = CHANGE.model_copy(update={"paths": (changed(HOSTILE, 1, 1),)})
+
+
+FACTS = (
+    "Modernise syntax in src/itsdangerous (ruff UP)",
+    "REJECTED",
+    "The change did not pass and was not released.",
+    "pytest is red on the merge result",
+    "Read checks/output.txt",
+    "all 6 conditions hold",
+    "src/itsdangerous/signer.py",
+    "2 failed, 117 passed",
+    "red twice on the same commit",
+    "the target is PAUSED since 05:01 by mia",
+    "underestimated: scored LOW (0.12)",
+    "unknown; no step reported a cost",
+    "state_snapshot.json",
+    "abababababab",
+    "wrote this report",
+)
+
+
+def plain(page: str) -> str:
+    return " ".join(html.unescape(re.sub(r"<[^>]*>", "", page)).split())
+
+
+@pytest.mark.parametrize("fact", FACTS)
+def test_the_page_tells_what_matters(fact: str) -> None:
+    """What an engineer asks after an incident is on the page."""
+    assert fact in plain(page_of(REPORT))
+
+
+@pytest.mark.parametrize("fact", FACTS)
+def test_the_terminal_tells_what_matters(fact: str) -> None:
+    """The same facts, in the terminal."""
+    assert fact in " ".join(terminal_of(REPORT, decision(), CONTRACT, CHANGE, CHECKS).split())
+
+
+def test_what_decided_is_open_and_what_agreed_is_folded() -> None:
+    """A refusing verdict lies open down to its reason; an allowing one is one click away."""
+    page = page_of(REPORT)
+    tree = page[page.index('id="why"') :]
+
+    assert re.search(r"<details open><summary>(?:(?!</summary>).)*the change may be released", tree, re.DOTALL)
+    assert re.search(r"<details><summary>(?:(?!</summary>).)*the change is within its budget", tree, re.DOTALL)
+
+
+def test_a_page_asks_the_network_for_nothing() -> None:
+    """One file: no script, no address, no import; links lead to the artifacts beside it only."""
+    page = page_of(REPORT)
+
+    assert "default-src 'none'" in page
+    assert not re.search(r"<(script|link|img|iframe|object|embed|base|form)\b|\bsrc=|@import|url\(|//\w", page)
+    assert all(href.startswith(("./", "#")) for href in re.findall(r'href="([^"]*)"', page))
+
+
+def test_hostile_words_stay_words_on_the_page() -> None:
+    """Markup, template code, control characters and a script address in agents' text are shown, never obeyed."""
+    page = page_of(hostile_report(), contract=HOSTILE_CONTRACT, change=HOSTILE_CHANGE)
+
+    assert "<script" not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+    assert "{{ 7 * 7 }}" in page
+    assert 'href="javascript:' not in page
+    assert not re.search(r"<[^>]*\bonload=", page)
+    assert {"\x1b", "\u202e", "\udc80"}.isdisjoint(page)
+    assert r"\u{1b}[2J \u{202e}gnp \u{dc80}" in page
+
+
+def test_hostile_words_stay_words_in_the_terminal() -> None:
+    """No escape reaches the terminal, and square brackets are no styles."""
+    said = terminal_of(hostile_report(), decision(), HOSTILE_CONTRACT, HOSTILE_CHANGE, CHECKS)
+
+    assert {"\x1b", "\u202e", "\udc80"}.isdisjoint(said)
+    assert "[bold red]x[/]" in said
+
+
+def test_a_pull_request_on_a_web_forge_is_a_link() -> None:
+    """The address of a real forge can be clicked; it is the only one on the page."""
+    pull = OPENED.pull_request.model_copy(update={"url": "http://127.0.0.1:3000/demo/pulls/7"})
+    page = page_of(REPORT.model_copy(update={"pull_request": pull}))
+
+    assert ["http://127.0.0.1:3000/demo/pulls/7"] == re.findall(r'href="(http[^"]*)"', page)
+
+
+@pytest.mark.parametrize("status", RunStatus)
+def test_every_end_of_a_run_can_be_shown(status: RunStatus) -> None:
+    """However early a run ended, it has a report, and each end state has its sentence."""
+    given = INPUT.model_copy(
+        update={"status": status, "steps": (), "writes": (), "artifacts": (), "outcome": None, "base_sha": ""}
+    )
+    report = build_report(given, None, None, None, None, "")
+    sentence = MEANING.get(status, "The run has not ended yet.")
+
+    assert sentence in plain(render_html(report))
+    assert sentence in terminal_of(report)
+
+
+def test_an_empty_change_can_be_shown() -> None:
+    """A coder that changed nothing has a report too, and what was adopted is told apart."""
+    report = build_report(INPUT.model_copy(update={"writes": (PUSHED, OPENED)}), None, None, None, None, "")
+    nothing = CHANGE.model_copy(update={"paths": ()})
+
+    assert "0 files, 0 lines" in plain(render_html(report, change=nothing))
+    assert "found done by an earlier attempt" in plain(render_html(report, change=nothing))
+    assert "adopted" in terminal_of(report, None, None, nothing)

@@ -1,0 +1,35 @@
+"""Run a worker: ``python -m worker``. It registers every workflow and activity and works until SIGINT or SIGTERM."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+
+from commands.leaving import leave
+from composition import ServerUnavailable, build_worker, connect, prepare_namespace
+from settings import Settings
+
+
+async def work(settings: Settings) -> int:
+    """Connect, prepare the namespace, work until told to stop; returns the exit status."""
+    try:
+        client = await connect()
+    except ServerUnavailable as absent:
+        print(absent, file=sys.stderr)  # noqa: T201  # the operator's terminal
+        return 20
+    for undone in await prepare_namespace(client):
+        logging.getLogger("worker").warning("could not prepare: %s", undone)
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with build_worker(client, settings):
+        logging.getLogger("worker").info("working on task queue, artifacts in %s", settings.artifacts)
+        await stop.wait()
+    return 0
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    leave(asyncio.run(work(Settings())))

@@ -1,0 +1,139 @@
+"""Clearances: may this write begin, and how did it end? (P1, P3, P7; design §3).
+
+``begin`` decides, in order:
+
+1. Settled as done under this key: ``settled``, adopt the result.
+2. Begun by this very attempt and unsettled: the same clearance.
+3. Begun by another attempt before its deadline: ``busy``.
+4. Allowed now (see ``allowed``): ``go``, with a new clearance.
+5. Not allowed, but an earlier attempt's deadline has passed unsettled: ``look_only``.
+6. Else ``refused``.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from contracts.control import (
+    Answer,
+    Clearance,
+    OrderState,
+    RunRecord,
+    SettleRequest,
+    WriteAnswer,
+    WriteAnswerKind,
+    WriteOutcome,
+    WriteRecord,
+    WriteRequest,
+)
+from contracts.modes import Mode, TargetStatus, WriteClass
+from contracts.verdict import Decision, Verdict
+from workflows.admission import RANK
+from workflows.control_state import ControlState, clock
+
+
+def begin(state: ControlState, asked: WriteRequest, now: datetime) -> WriteAnswer:
+    """Answer at once; a ``go`` is counted as in flight until it is settled."""
+    known = state.writes.get(asked.key)
+    if known is not None and known.outcome is WriteOutcome.DONE:
+        verdict = _verdict(Decision.ALLOW, "already done under this key", asked)
+        return WriteAnswer(answer=WriteAnswerKind.SETTLED, verdict=verdict, result=known.result)
+    expired = False
+    if known is not None and known.settled_at is None:
+        if known.clearance.attempt == asked.attempt:
+            verdict = _verdict(Decision.ALLOW, "this attempt began it already", asked)
+            return WriteAnswer(answer=WriteAnswerKind.GO, verdict=verdict, clearance=known.clearance)
+        if now < known.clearance.deadline:
+            reason = f"another attempt holds the clearance until {clock(known.clearance.deadline)}"
+            wait = (known.clearance.deadline - now).total_seconds()
+            verdict = _verdict(Decision.HOLD, reason, asked)
+            return WriteAnswer(answer=WriteAnswerKind.BUSY, verdict=verdict, retry_after_seconds=wait)
+        expired = True
+    verdict = allowed(state, asked)
+    if not verdict.allowed and not expired:
+        state.log("write refused", key=asked.key, action=asked.action, reason=verdict.reason)
+        return WriteAnswer(answer=WriteAnswerKind.REFUSED, verdict=verdict)
+    clearance = Clearance(
+        key=asked.key,
+        attempt=asked.attempt,
+        action=asked.action,
+        write_class=asked.write_class,
+        branch=asked.branch,
+        head_sha=asked.head_sha,
+        base_sha=asked.base_sha,
+        policy_digest=asked.policy_digest,
+        epoch=state.epoch,
+        seconds=asked.seconds,
+        deadline=now + timedelta(seconds=asked.seconds),
+    )
+    state.writes[asked.key] = WriteRecord(key=asked.key, run_id=asked.run_id, clearance=clearance, began_at=now)
+    answer = WriteAnswerKind.GO if verdict.allowed else WriteAnswerKind.LOOK_ONLY
+    state.log("write begun", key=asked.key, action=asked.action, answer=answer, headSha=asked.head_sha)
+    return WriteAnswer(answer=answer, verdict=verdict, clearance=clearance)
+
+
+def settle(state: ControlState, said: SettleRequest, now: datetime) -> Answer:
+    """Accept the end of a write from the attempt that began it, or by looking after its deadline."""
+    known = state.writes.get(said.key)
+    rule = "the write may be settled"
+
+    def answer(decision: Decision, reason: str) -> Answer:
+        verdict = Verdict(rule=rule, decision=decision, reason=reason, facts={"key": said.key})
+        return Answer(accepted=decision is Decision.ALLOW, verdict=verdict, epoch=state.epoch)
+
+    if known is None:
+        return answer(Decision.DENY, "no write was begun under this key")
+    if known.settled_at is not None:
+        same = known.outcome is said.outcome
+        return answer(Decision.ALLOW if same else Decision.DENY, f"already settled as {known.outcome}")
+    if known.clearance.attempt != said.attempt and not (said.looked and now >= known.clearance.deadline):
+        return answer(Decision.DENY, f"another attempt holds it until {clock(known.clearance.deadline)}")
+    state.writes[said.key] = known.model_copy(
+        update={"settled_at": now, "outcome": said.outcome, "result": said.result}
+    )
+    state.log("write settled", key=said.key, outcome=said.outcome, result=said.result, looked=said.looked)
+    return answer(Decision.ALLOW, "settled")
+
+
+def allowed(state: ControlState, asked: WriteRequest) -> Verdict:
+    """The write classes: ``advance`` never in PAUSED or DRY_RUN, ``repair`` for an open incident, ``record`` always."""
+    run = state.runs.get(asked.run_id)
+    if run is None or run.closed_at is not None:
+        return _verdict(Decision.DENY, "the run is not open in Control's books", asked)
+    if asked.policy_digest != run.policy_digest:
+        return _verdict(Decision.HOLD, "the policy is not the one this run was admitted under", asked)
+    if asked.write_class is WriteClass.RECORD:
+        return _verdict(Decision.ALLOW, "a record never moves a ref", asked)
+    if asked.write_class is WriteClass.REPAIR:
+        return _repair(state, asked)
+    return _advance(state, asked, run)
+
+
+def _advance(state: ControlState, asked: WriteRequest, run: RunRecord) -> Verdict:
+    if run.mode is Mode.DRY_RUN:
+        return _verdict(Decision.DENY, "the run is a DRY_RUN: no advance write can begin", asked)
+    if state.status is not TargetStatus.ACTIVE:
+        return _verdict(Decision.HOLD, f"the target is {state.status}", asked)
+    if RANK[state.mode] < RANK[run.mode]:
+        return _verdict(Decision.DENY, f"the target's mode was lowered to {state.mode}", asked)
+    if run.order.state is not OrderState.PROCEED:
+        return _verdict(Decision.HOLD, f"the run's order is {run.order.state}", asked)
+    return _verdict(Decision.ALLOW, f"active in mode {state.mode}", asked)
+
+
+def _repair(state: ControlState, asked: WriteRequest) -> Verdict:
+    incident = state.incidents.get(asked.incident)
+    if incident is None:
+        return _verdict(Decision.DENY, "a repair must name an open incident", asked)
+    if state.status is TargetStatus.PAUSED and not incident.commanded_by:
+        return _verdict(Decision.HOLD, "in PAUSED a repair needs a person's command", asked)
+    return _verdict(Decision.ALLOW, f"repairs incident {incident.incident}", asked)
+
+
+def _verdict(decision: Decision, reason: str, asked: WriteRequest) -> Verdict:
+    return Verdict(
+        rule=f"{asked.action} may begin",
+        decision=decision,
+        reason=reason,
+        facts={"key": asked.key, "class": asked.write_class, "branch": asked.branch, "headSha": asked.head_sha},
+    )

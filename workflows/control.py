@@ -1,0 +1,312 @@
+"""``control/<target>``: the one serial place of a target's status, mode, epoch, queue and writes in flight.
+
+Handlers are synchronous and answer at once. Everything that takes time (telling runs, logging, reaping) is done
+by ``run``'s own loops from what the state says is due, so a crash or a continue-as-new loses none of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+
+from temporalio import workflow
+from temporalio.common import RawValue
+from temporalio.exceptions import ActivityError, ApplicationError, FailureError, is_cancelled_exception
+
+with workflow.unsafe.imports_passed_through():
+    from activities.api import CHECK_UP, LOG_TARGET, REGISTER, RegisterInput, TargetLogInput
+    from contracts.control import (
+        AdmitAnswer,
+        AdmitRequest,
+        Answer,
+        FinishRequest,
+        IncidentReport,
+        InstallationNotice,
+        ModeRequest,
+        PauseRecord,
+        ResumeRequest,
+        RunCheckup,
+        RunRecord,
+        RunRequest,
+        SettleRequest,
+        StatusView,
+        WriteAnswer,
+        WriteRequest,
+    )
+    from contracts.modes import Mode, PauseStyle, RunKind, RunStatus
+    from contracts.verdict import Decision, Verdict
+    from workflows import admission, api, clearances, pausing, signals
+    from workflows.control_state import ControlInput, ControlState
+
+_DESCRIPTION = "an operator command; answered with accepted or refused and the reason"
+
+
+@workflow.defn(name=api.CONTROL)
+class Control:
+    """One target's Control. Blank, it starts PAUSED: terminating a paused Control must not unpause it."""
+
+    @workflow.init
+    def __init__(self, given: ControlInput) -> None:
+        # Epochs are only compared: born at its second, a Control is newer than any that was terminated.
+        birth = int(workflow.now().timestamp())
+        self._state = given.state or ControlState(target=given.target, epoch=birth)
+        self._max_active = 1
+        self._leaving = False
+        self._published: tuple[str, str, int] | None = None
+        # A reset rewinds the books; the brake is the only safe place to wake up in.
+        workflow.register_random_seed_callback(lambda _seed: self._pause_itself("reset by hand"))
+
+    @workflow.run
+    async def run(self, given: ControlInput) -> None:
+        """Run the loops until the history is long, then hand the books to a new run."""
+        loops = [
+            asyncio.create_task(loop())
+            for loop in (self._register, self._tell_runs, self._write_log, self._check_up, self._start_smoke)
+        ]
+        self._publish()
+        while not (workflow.info().is_continue_as_new_suggested() and self._state.registered):
+            try:
+                await workflow.wait_condition(
+                    lambda: workflow.info().is_continue_as_new_suggested() and self._state.registered
+                )
+            except asyncio.CancelledError:
+                # A cancelled Control would leave its runs without a brake: it pauses instead of ending.
+                self._pause_itself("cancelled by hand")
+        self._leaving = True
+        await asyncio.gather(*loops)
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        workflow.continue_as_new(ControlInput(target=given.target, state=self._state))
+
+    # The brake
+
+    @workflow.signal(dynamic=True)
+    def any_signal(self, name: str, args: Sequence[RawValue]) -> None:
+        """``pause`` with any payload; other names are recorded and ignored."""
+        if signals.is_pause(name):
+            pausing.pause(self._state, signals.read_pause(args, "target", workflow.now()))
+            self._publish()
+        else:
+            self._state.log("unknown signal ignored", name=name[:80])
+
+    @workflow.signal(name=api.INSTALLATION_NOTICE)
+    def installation(self, told: InstallationNotice) -> None:
+        """The Installation paused or resumed everybody."""
+        pausing.notice(self._state, told, workflow.now())
+        self._publish()
+
+    def _pause_itself(self, reason: str) -> None:
+        record = PauseRecord(
+            scope="start", style=PauseStyle.CHECKPOINT, reason=reason, actor="control", at=workflow.now(), epoch=0
+        )
+        pausing.pause(self._state, record)
+        self._publish()
+
+    # What operators ask
+
+    @workflow.update(name=api.RESUME, description=_DESCRIPTION)
+    def resume(self, asked: ResumeRequest) -> Answer:
+        """A person names cause and evidence; the ladder begins."""
+        answer = pausing.resume(self._state, asked, workflow.now())
+        self._publish()
+        return answer
+
+    @workflow.update(name=api.SET_MODE, description=_DESCRIPTION)
+    def set_mode(self, asked: ModeRequest) -> Answer:
+        """Lower or raise the mode."""
+        answer = pausing.set_mode(self._state, asked)
+        self._publish()
+        return answer
+
+    # What runs ask
+
+    @workflow.update(name=api.ADMIT_RUN)
+    def admit(self, asked: AdmitRequest) -> AdmitAnswer:
+        """Admitted, queued, refused or already ran; at once."""
+        self._max_active = asked.max_active
+        return admission.admit(self._state, asked, workflow.now())
+
+    @admit.validator
+    def _admit_is_for_this_target(self, asked: AdmitRequest) -> None:
+        if asked.request.target != self._state.target:
+            raise ApplicationError(f"this is Control of {self._state.target}, not of {asked.request.target}")
+
+    @workflow.update(name=api.BEGIN_WRITE)
+    def begin_write(self, asked: WriteRequest) -> WriteAnswer:
+        """A clearance, or why not."""
+        return clearances.begin(self._state, asked, workflow.now())
+
+    @begin_write.validator
+    def _key_is_the_runs(self, asked: WriteRequest) -> None:
+        if not asked.key.startswith(f"{asked.run_id}/"):
+            raise ApplicationError("key must be run_id/step")
+
+    @workflow.update(name=api.SETTLE_WRITE)
+    def settle_write(self, said: SettleRequest) -> Answer:
+        """How a write ended."""
+        return clearances.settle(self._state, said, workflow.now())
+
+    @workflow.update(name=api.FINISH_RUN)
+    def finish(self, said: FinishRequest) -> Answer:
+        """How a run ended; its slot goes to the queue."""
+        now = workflow.now()
+        news = admission.finish(self._state, said, now)
+        if news:
+            pausing.smoke_ended(self._state, said, now)
+            admission.promote(self._state, self._max_active)
+            self._publish()
+        verdict = Verdict(
+            rule="a run may always say how it ended",
+            decision=Decision.ALLOW,
+            reason="closed" if news else "was closed already, or is unknown here",
+        )
+        return Answer(accepted=True, verdict=verdict, epoch=self._state.epoch)
+
+    @workflow.update(name=api.REPORT)
+    def report(self, said: IncidentReport) -> Answer:
+        """An incident trigger."""
+        return pausing.open_incident(self._state, said, workflow.now())
+
+    # What anybody may look at
+
+    @workflow.query(name=api.STATUS, description="status, mode, epoch, writes in flight, runs, pauses")
+    def status(self) -> StatusView:
+        """Everything ``pause --wait`` needs, in one answer."""
+        return self._state.view()
+
+    @workflow.query(name=api.WHY, description="why this target works, or does not")
+    def why(self) -> Verdict:
+        """The verdict tree."""
+        return self._state.why()
+
+    @workflow.query(name=api.QUEUE, description="queued runs, first come first served")
+    def queue(self) -> list[RunRecord]:
+        """Queued runs."""
+        return [self._state.runs[run_id] for run_id in self._state.queue]
+
+    # The loops
+
+    async def _register(self) -> None:
+        if self._state.registered:
+            return
+        chain = workflow.info().first_execution_run_id
+        given = RegisterInput(target=self._state.target, chain=chain)
+        facts = await REGISTER(given, "register with the Installation")
+        pausing.register(self._state, facts, workflow.now())
+        admission.promote(self._state, self._max_active)
+        self._publish()
+
+    async def _until(self, due: Callable[[], bool], wait: timedelta | None = None) -> bool:
+        """Wait for work; False when this run of Control is about to hand over."""
+        try:
+            await workflow.wait_condition(lambda: self._leaving or due(), timeout=wait)
+        except TimeoutError:
+            return not self._leaving
+        return not self._leaving
+
+    async def _tell_runs(self) -> None:
+        while await self._until(lambda: bool(self._state.to_tell)):
+            telling = [self._state.runs[run_id] for run_id in self._state.to_tell if run_id in self._state.runs]
+            await asyncio.gather(*(self._tell(run) for run in telling))
+            told = {run.run_id: run.order.revision for run in telling}
+            # An order that changed while we were telling is told again.
+            self._state.to_tell = [
+                run_id
+                for run_id in self._state.to_tell
+                if run_id in self._state.runs and self._state.runs[run_id].order.revision != told.get(run_id)
+            ]
+
+    async def _tell(self, run: RunRecord) -> None:
+        try:
+            await workflow.get_external_workflow_handle(run.workflow_id).signal(api.ORDER, run.order)
+        except FailureError as gone:
+            # A run that is gone is no error: the check-up closes its record.
+            workflow.logger.info("run %s could not be told: %s", run.run_id, gone)
+
+    async def _write_log(self) -> None:
+        # Not before registering: a log of this target would tell the Installation that it is an old acquaintance.
+        while await self._until(lambda: self._state.registered and bool(self._state.to_log)):
+            events = tuple(self._state.to_log[:100])
+            given = TargetLogInput(target=self._state.target, events=events, now=workflow.now())
+            try:
+                head = await LOG_TARGET(given, f"log {events[-1].event}")
+            except ActivityError as failure:
+                workflow.logger.warning("target log: %s", failure)
+                continue
+            self._state.log_head = head.head
+            self._state.to_log = self._state.to_log[len(events) :]
+
+    async def _check_up(self) -> None:
+        """Find runs that closed without saying so, and writes nobody settled."""
+        while True:
+            if not await self._until(lambda: bool(self._state.active() or self._state.open_writes())):
+                return
+            if not await self._until(lambda: False, timedelta(seconds=self._state.reap_seconds)):
+                return
+            now = workflow.now()
+            late = tuple(write for write in self._state.open_writes() if write.clearance.deadline <= now)
+            queued = [self._state.runs[run_id] for run_id in self._state.queue]
+            given = RunCheckup(target=self._state.target, runs=tuple(self._state.active() + queued), writes=late)
+            if not given.runs and not given.writes:
+                continue
+            try:
+                found = await CHECK_UP(given, f"look at {len(given.runs)} runs, {len(late)} late writes")
+            except ActivityError as failure:
+                workflow.logger.warning("check-up: %s", failure)
+                continue
+            for settled in found.settled:
+                clearances.settle(self._state, settled, workflow.now())
+            for seen in found.runs:
+                run = self._state.runs.get(seen.run_id)
+                if seen.open or run is None or run.closed_at is not None:
+                    continue
+                said = FinishRequest(
+                    run_id=run.run_id, status=RunStatus.LOST, reason=f"its workflow is {seen.status} and never said so"
+                )
+                admission.finish(self._state, said, workflow.now())
+                pausing.smoke_ended(self._state, said, workflow.now())
+            admission.promote(self._state, self._max_active)
+            self._publish()
+
+    async def _start_smoke(self) -> None:
+        while await self._until(lambda: self._state.smoke_due):
+            ladder = self._state.ladder
+            self._state.smoke_due = False
+            if ladder is None:
+                continue
+            request = RunRequest(
+                target=self._state.target, kind=RunKind.SMOKE, mode=Mode.DRY_RUN, actor=f"resume by {ladder.actor}"
+            )
+            try:
+                await workflow.start_child_workflow(
+                    api.DAILY_RUN,
+                    request.model_dump(mode="json", exclude_none=True),
+                    id=ladder.smoke_workflow_id,
+                    parent_close_policy=workflow.ParentClosePolicy.ABANDON,
+                    static_summary=f"smoke run of {self._state.target}, epoch {ladder.epoch}",
+                )
+            except FailureError as failure:
+                if is_cancelled_exception(failure):
+                    raise
+                self._pause_itself(f"the smoke run could not be started: {failure}")
+
+    def _publish(self) -> None:
+        """Show the same in the Temporal UI as in ``status`` (search attributes, Markdown details)."""
+        state = self._state
+        shown = (state.status.value, state.mode.value, state.epoch)
+        lines = [f"**{state.status}** · mode {state.mode} · epoch {state.epoch}", "", state.why().reason]
+        lines += [f"- {pause.scope} pause by {pause.actor}: {pause.reason}" for pause in state.pauses]
+        lines += [f"- run `{run.run_id}` {run.status}, order {run.order.state}" for run in state.active()]
+        lines += [f"- queued `{run_id}`" for run_id in state.queue]
+        workflow.set_current_details("\n".join(lines))
+        if shown == self._published:
+            return
+        self._published = shown
+        workflow.upsert_search_attributes(
+            [
+                api.TARGET_ATTRIBUTE.value_set(state.target),
+                api.STATUS_ATTRIBUTE.value_set(state.status.value),
+                api.MODE_ATTRIBUTE.value_set(state.mode.value),
+                api.EPOCH_ATTRIBUTE.value_set(state.epoch),
+            ]
+        )

@@ -1,0 +1,172 @@
+"""Everything Control knows, in one bounded model: continue-as-new hands it on in one line."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+
+from contracts.audit import AuditEvent
+from contracts.control import (
+    IncidentRecord,
+    Ladder,
+    Order,
+    OrderState,
+    PauseRecord,
+    RunRecord,
+    StatusView,
+    WriteRecord,
+)
+from contracts.modes import Mode, Role, RunKind, RunStatus, TargetStatus
+from contracts.verdict import Decision, Fact, Verdict
+
+KEPT_CLOSED = 60
+"""Closed runs Control remembers; older ones live in the target's audit log and the artifacts."""
+
+
+class ControlState(BaseModel):
+    """One target's books. Mutated only by the pure rules in ``admission``, ``clearances`` and ``pausing``."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        alias_generator=to_camel,
+        validate_by_name=True,
+        validate_by_alias=True,
+        serialize_by_alias=True,
+    )
+
+    target: str
+    registered: bool = False
+    status: TargetStatus = TargetStatus.PAUSED
+    mode: Mode = Mode.PR_ONLY
+    epoch: int = 0
+    """Raised by every pause: nothing that was seen before it may loosen anything after it."""
+    revision: int = 0
+    installation_epoch: int = 0
+    installation_paused: bool = False
+    pauses: list[PauseRecord] = []
+    """The pauses in force: ``target`` and ``start`` are this target's own, ``installation`` is everybody's."""
+    ladder: Ladder | None = None
+    runs: dict[str, RunRecord] = {}
+    queue: list[str] = []
+    writes: dict[str, WriteRecord] = {}
+    incidents: dict[str, IncidentRecord] = {}
+    to_tell: list[str] = []
+    """Run ids whose latest order has not been delivered."""
+    to_log: list[AuditEvent] = []
+    log_head: str = ""
+    logged: int = 0
+    """Serial number of audit events, so that each has its own key."""
+    reap_seconds: int = 60
+    smoke_due: bool = False
+
+    def order(self, run_id: str, state: OrderState, reason: str = "") -> None:
+        """Give a run a new order and remember to deliver it."""
+        self.revision += 1
+        order = Order(revision=self.revision, epoch=self.epoch, state=state, reason=reason)
+        self.runs[run_id] = self.runs[run_id].model_copy(update={"order": order})
+        if run_id not in self.to_tell:
+            self.to_tell.append(run_id)
+
+    def log(self, event: str, **facts: Fact) -> None:
+        """Remember something for the target's audit log."""
+        self.logged += 1
+        key = f"{self.epoch}/{self.logged}"
+        self.to_log.append(
+            AuditEvent(key=key, role=Role.ORCHESTRATOR, event=event, facts={"epoch": self.epoch, **facts})
+        )
+
+    def active(self) -> list[RunRecord]:
+        """Admitted and not closed."""
+        return [run for run in self.runs.values() if run.closed_at is None and run.run_id not in self.queue]
+
+    def occupying(self) -> list[RunRecord]:
+        """Runs that take a slot: a held one does not block the ladder's smoke, which takes none itself."""
+        return [run for run in self.active() if run.kind is RunKind.DAILY]
+
+    def open_writes(self) -> list[WriteRecord]:
+        """Begun and not settled."""
+        return [write for write in self.writes.values() if write.settled_at is None]
+
+    def close(self, run_id: str, now: datetime, status: RunStatus, **more: str) -> None:
+        """Close a run's record and forget the oldest closed ones."""
+        run = self.runs[run_id]
+        self.runs[run_id] = run.model_copy(update={"status": status, "closed_at": now, **more})
+        self.queue = [queued for queued in self.queue if queued != run_id]
+        self.log("run closed", runId=run_id, status=status, **more)
+        closed = [run for run in self.runs.values() if run.closed_at is not None]
+        unsettled = {write.run_id for write in self.open_writes()}
+        for old in sorted(closed, key=lambda run: run.closed_at or now)[: max(0, len(closed) - KEPT_CLOSED)]:
+            if old.run_id in unsettled or old.run_id in self.to_tell:
+                continue
+            del self.runs[old.run_id]
+            self.writes = {key: write for key, write in self.writes.items() if write.run_id != old.run_id}
+
+    def why(self) -> Verdict:
+        """Why this target works, or does not (P12)."""
+        children = tuple(
+            Verdict(
+                rule=f"no {pause.scope} pause is in force",
+                decision=Decision.HOLD,
+                reason=f"paused by {pause.actor}: {pause.reason or 'no reason given'}",
+                facts={
+                    "at": pause.at.isoformat(),
+                    "epoch": pause.epoch,
+                    "style": pause.style,
+                    "reviewOn": pause.review_on,
+                },
+            )
+            for pause in self.pauses
+        )
+        if not self.registered:
+            decision, reason = Decision.HOLD, "not yet registered with the Installation"
+        elif self.status is TargetStatus.ACTIVE:
+            decision, reason = Decision.ALLOW, f"active in mode {self.mode}"
+        elif self.status is TargetStatus.RESUMING:
+            decision, reason = Decision.HOLD, "resuming: waiting for a green DRY_RUN smoke"
+        else:
+            decision, reason = Decision.HOLD, "paused; `starter.py resume` names the cause and opens it again"
+        facts: dict[str, Fact] = {"status": self.status, "mode": self.mode, "epoch": self.epoch}
+        return Verdict(rule="the target may work", decision=decision, reason=reason, facts=facts, children=children)
+
+    def view(self) -> StatusView:
+        """The answer of the ``status`` query."""
+        writes = self.open_writes()
+        closed = sorted(
+            (run for run in self.runs.values() if run.closed_at is not None),
+            key=lambda run: run.closed_at or run.admitted_at,
+            reverse=True,
+        )
+        return StatusView(
+            target=self.target,
+            status=self.status,
+            mode=self.mode,
+            epoch=self.epoch,
+            installation_epoch=self.installation_epoch,
+            quiescent=self.status is TargetStatus.PAUSED and not writes,
+            writes_in_flight=len(writes),
+            pauses=tuple(self.pauses),
+            ladder=self.ladder,
+            active=tuple(self.active()),
+            queued=tuple(self.runs[run_id] for run_id in self.queue),
+            recent=tuple(closed[:20]),
+            writes=tuple(writes),
+            why=self.why(),
+            incidents=tuple(self.incidents.values()),
+            log_head=self.log_head,
+        )
+
+
+class ControlInput(BaseModel):
+    """How a Control starts: blank, for a target; or with the books of the run before it."""
+
+    model_config = ControlState.model_config
+
+    target: str
+    state: ControlState | None = None
+
+
+def clock(moment: AwareDatetime) -> str:
+    """A time as facts show it."""
+    return moment.isoformat(timespec="seconds")

@@ -1,0 +1,345 @@
+"""``DailyRun``: the nine steps of runbook §4, a gate before each, one report at the end whatever happens."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from temporalio import workflow
+from temporalio.common import RawValue
+from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
+
+with workflow.unsafe.imports_passed_through():
+    from activities import api as steps
+    from contracts.artifact import ArtifactRef
+    from contracts.control import (
+        Admission,
+        Admitted,
+        Answer,
+        FinishRequest,
+        IncidentReport,
+        Order,
+        RunResult,
+        RunView,
+    )
+    from contracts.handover import HumanDecision, PlannedWrite, RunRef, StepInput, StepResult
+    from contracts.modes import Mode, Outcome, RunStatus, StepName
+    from contracts.report import ReportInput, StepRecord, WriteResult
+    from contracts.verdict import Decision, Verdict
+    from workflows import api
+    from workflows.gate import Gate, RunStopped, waited
+    from workflows.starts import read_start
+
+FLOW = (steps.PREFLIGHT, steps.SENSE, steps.TRIAGE, steps.PLAN, steps.CODE, steps.REVIEW, steps.CHECK, steps.RELEASE)
+WEIGHED_BY_RELEASE = frozenset({StepName.REVIEW, StepName.CHECK})
+"""A "no" of these does not end the run: Release weighs it and says so in its decision."""
+
+
+Held = TypeVar("Held", StepResult, WriteResult)
+
+
+@workflow.defn(name=api.DAILY_RUN)
+class DailyRun:
+    """One run of one target: at most one task, at most one pull request."""
+
+    @workflow.init
+    def __init__(self, spec: RawValue = None) -> None:  # type: ignore[assignment]  # noqa: ARG002  # as `run`
+        self._gate = Gate()
+        self._asked: steps.AdmitInput | None = None
+        self._run: RunRef | None = None
+        self._status = RunStatus.ADMITTING
+        self._reason = ""
+        self._step: StepName | None = None
+        self._artifacts: dict[str, ArtifactRef] = {}
+        self._records: list[StepRecord] = []
+        self._planned: tuple[PlannedWrite, ...] = ()
+        self._writes: list[WriteResult] = []
+        self._base_sha = ""
+        self._task_id: str | None = None
+        self._outcome: Outcome | None = None
+        self._decision: HumanDecision | None = None
+        self._subject = ""
+        self._waiting_for = ""
+        self._hold = timedelta()
+        self._patience = timedelta()
+
+    @workflow.run
+    async def run(self, spec: RawValue = None) -> RunResult:  # type: ignore[assignment]
+        """Admission, nine steps, report."""
+        request = read_start(spec)
+        workflow.upsert_search_attributes([api.TARGET_ATTRIBUTE.value_set(request.target)])
+        info = workflow.info()
+        self._asked = steps.AdmitInput(
+            request=request, workflow_id=info.workflow_id, workflow_run_id=info.run_id, now=workflow.now()
+        )
+        admitted = await steps.ADMIT(self._asked, f"ask Control of {request.target} for admission")
+        if admitted.run is None:
+            return self._not_admitted(request.target, admitted)
+        run = self._run = admitted.run
+        workflow.upsert_search_attributes(
+            [api.RUN_ATTRIBUTE.value_set(run.run_id), api.MODE_ATTRIBUTE.value_set(run.mode.value)]
+        )
+        self._gate.take(admitted.answer.order)
+        self._hold = timedelta(hours=admitted.hold_hours)
+        self._patience = timedelta(hours=admitted.wait_hours)
+        cancelled: BaseException | None = None
+        try:
+            status, reason = await self._work(run)
+        except RunStopped as stop:
+            status, reason = stop.status, stop.reason
+        except (ActivityError, asyncio.CancelledError) as failure:
+            if is_cancelled_exception(failure):
+                cancelled, status, reason = failure, RunStatus.CANCELLED, "cancelled by hand"
+            else:
+                cause = failure.__cause__ or failure
+                status, reason = RunStatus.FAILED, f"step {self._step} could not be done: {cause}"
+        result = await self._close(run, status, reason)
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        if cancelled is not None:
+            raise cancelled
+        return result
+
+    # What others say to this run
+
+    @workflow.signal(name=api.ORDER)
+    def control(self, order: Order) -> None:
+        """Control's order; the highest revision wins, also when it comes before the answer to ``admit``."""
+        self._gate.take(order)
+
+    @workflow.update(name=api.DECIDE, description="approve or reject what this run waits for")
+    def decide(self, decision: HumanDecision) -> Answer:
+        """A person's decision on the contract, or the end of a run that holds."""
+        self._decision = decision
+        verdict = Verdict(rule="the run waits for a decision", decision=Decision.ALLOW, reason=decision.reason)
+        return Answer(accepted=True, verdict=verdict, epoch=self._gate.order.epoch if self._gate.order else 0)
+
+    @decide.validator
+    def _decide_is_due(self, decision: HumanDecision) -> None:
+        if not self._waiting_for:
+            raise ApplicationError("this run waits for nobody's decision", type="NotWaiting")
+        if decision.subject != self._subject:
+            raise ApplicationError(f"decide on subject {self._subject}, as `state` shows", type="OtherSubject")
+
+    @workflow.query(name=api.STATE, description="where this run is, what it waits for, and why")
+    def state(self) -> RunView:
+        """The run as it is now."""
+        return RunView(
+            run=self._run,
+            status=self._status,
+            step=self._step,
+            order=self._gate.order,
+            task_id=self._task_id,
+            base_sha=self._base_sha,
+            waiting_for=self._waiting_for,
+            subject=self._subject,
+            verdicts=tuple(record.verdict for record in self._records),
+            reason=self._reason,
+        )
+
+    # The run itself
+
+    async def _work(self, run: RunRef) -> tuple[RunStatus, str]:
+        for step in FLOW:
+            result = await self._perform(run, step)
+            verdict = result.verdict
+            if result.nothing_to_do:
+                return RunStatus.NOTHING_TO_DO, verdict.reason
+            if verdict.decision is Decision.ESCALATE:
+                await self._escalate(run, verdict)
+                return RunStatus.ESCALATED, verdict.reason
+            if verdict.decision is Decision.ASK and self._step is StepName.PLAN:
+                await self._ask(result)
+            if verdict.decision is Decision.DENY and self._step is StepName.PREFLIGHT:
+                return RunStatus.REFUSED, verdict.reason
+            if verdict.decision is Decision.DENY and self._step not in WEIGHED_BY_RELEASE:
+                self._outcome = Outcome.REJECT
+                return RunStatus.REJECTED, verdict.reason
+        for planned in self._planned:
+            written = await self._write(run, planned)
+            if not written.done and run.mode is not Mode.DRY_RUN:
+                return RunStatus.REJECTED, f"{planned.action}: {written.verdict.reason}"
+        if run.mode is Mode.DRY_RUN:
+            return RunStatus.DRY_RUN_COMPLETE, f"{len(self._writes)} writes refused, as in every DRY_RUN"
+        return RunStatus.PR_OPENED, f"pull request opened, outcome {self._outcome}"
+
+    async def _perform(self, run: RunRef, step: steps.Step[StepInput, StepResult]) -> StepResult:
+        """One step behind its gate, again while it says HOLD (the policy changed under the run)."""
+        self._step = StepName(step.name)
+
+        async def attempt() -> StepResult:
+            started = workflow.now()
+            given = StepInput(
+                run=run, base_sha=self._base_sha, artifacts=tuple(self._artifacts.values()), decision=self._decision
+            )
+            result = await self._gate.abortable(step(given, f"{self._step}: {self._task_id or run.target}"))
+            if result.verdict.decision is not Decision.HOLD:
+                self._keep(result, started)
+            return result
+
+        return await self._while_held(attempt, lambda result: result.verdict)
+
+    async def _write(self, run: RunRef, planned: PlannedWrite) -> WriteResult:
+        """One planned write. DRY_RUN makes the very same call: Control refuses it, not we (P3)."""
+
+        async def attempt() -> WriteResult:
+            artifacts = tuple(self._artifacts.values())
+            given = steps.WriteInput(run=run, planned=planned, artifacts=artifacts, now=workflow.now())
+            return await steps.WRITE(given, f"{planned.action} {planned.branch}")
+
+        written = await self._while_held(attempt, lambda result: result.verdict)
+        self._writes.append(written)
+        return written
+
+    async def _while_held(self, attempt: Callable[[], Awaitable[Held]], verdict: Callable[[Held], Verdict]) -> Held:
+        since, pause = workflow.now(), timedelta(seconds=10)
+        while True:
+            await self._gate.passed(self._show, self._ask_again)
+            result = await attempt()
+            if verdict(result).decision is not Decision.HOLD:
+                return result
+            reason = verdict(result).reason
+            if workflow.now() - since > self._hold:
+                raise RunStopped(RunStatus.ESCALATED, f"held too long: {reason}")
+            await self._hold_out(reason, pause)
+            pause = min(2 * pause, timedelta(minutes=10))
+
+    async def _hold_out(self, reason: str, pause: timedelta) -> None:
+        """Wait a while for the cause to go away, for a new order, or for a person to end the run."""
+        self._await_person("mend the cause, or end the run with `decide --reject`", "held")
+        self._show(RunStatus.HELD, reason)
+        news = self._gate.news(self._gate.order)
+        await waited(lambda: self._decision is not None or news(), pause, reason[:200])
+        self._waiting_for = ""
+        if self._decision is not None and not self._decision.approve:
+            raise RunStopped(RunStatus.REJECTED, f"ended by {self._decision.actor}: {self._decision.reason}")
+        self._decision = None
+
+    async def _ask_again(self) -> Order | None:
+        assert self._asked is not None  # noqa: S101  # set before the first gate
+        again = await steps.ADMIT(self._asked, "still waiting: ask Control again")
+        known = again.answer.answer in {Admission.ADMITTED, Admission.QUEUED}
+        return again.answer.order if known else None
+
+    async def _ask(self, result: StepResult) -> None:
+        """Wait for a person's ``decide`` on the contract."""
+        self._decision = None
+        subject = result.handover.output_artifacts[-1].sha256
+        self._await_person(f"decide on the task contract {subject[:12]}", subject)
+        self._show(RunStatus.WAITING, result.verdict.reason)
+        await waited(
+            lambda: self._decision is not None or self._gate.aborted, self._patience, "wait for a person's decision"
+        )
+        self._waiting_for = ""
+        decision: HumanDecision | None = self._decision
+        if self._gate.aborted:
+            raise RunStopped(RunStatus.CANCELLED, self._gate.reason)
+        if decision is None:
+            raise RunStopped(RunStatus.REJECTED, "nobody decided on the contract in time")
+        if not decision.approve:
+            raise RunStopped(RunStatus.REJECTED, f"rejected by {decision.actor}: {decision.reason}")
+
+    async def _escalate(self, run: RunRef, verdict: Verdict) -> None:
+        """Runbook §6.1: pause everything first, then the incident's record."""
+        self._show(RunStatus.ESCALATED, verdict.reason)
+        report = IncidentReport(
+            incident=f"{run.run_id}/policy-violation",
+            run_id=run.run_id,
+            trigger="policy_violation",
+            reason=verdict.reason,
+        )
+        artifacts = tuple(self._artifacts.values())
+        given = steps.EscalateInput(run=run, report=report, artifacts=artifacts, now=workflow.now())
+        await steps.ESCALATE(given, "policy violation: pause everything")
+
+    async def _close(self, run: RunRef, status: RunStatus, reason: str) -> RunResult:
+        """Audit and the last word to Control; both are retried until they happen."""
+        self._step = StepName.AUDIT
+        self._show(status, reason)
+        given = ReportInput(
+            run=run,
+            status=status,
+            reason=reason,
+            base_sha=self._base_sha,
+            task_id=self._task_id,
+            outcome=self._outcome,
+            steps=tuple(self._records),
+            writes=tuple(self._writes),
+            artifacts=tuple(self._artifacts.values()),
+            ended_at=workflow.now(),
+        )
+        audited = await steps.AUDIT(given, "write the final report")
+        outcome = self._outcome or ""
+        said = FinishRequest(
+            run_id=run.run_id,
+            status=status,
+            outcome=outcome,
+            reason=reason[:500],
+            audit_head=audited.audit_head,
+            report_sha256=audited.report.sha256,
+            task_id=self._task_id,
+        )
+        await steps.FINISH(steps.FinishInput(run=run, request=said), f"tell Control: {status}")
+        return RunResult(
+            run_id=run.run_id,
+            target=run.target,
+            mode=run.mode,
+            status=status,
+            outcome=outcome,
+            reason=reason,
+            task_id=self._task_id,
+            pull_request=audited.pull_request,
+            artifacts=audited.address,
+            report=f"{audited.address}/{audited.page.name}",
+            audit_head=audited.audit_head,
+        )
+
+    def _not_admitted(self, target: str, admitted: Admitted) -> RunResult:
+        answer = admitted.answer
+        ran = answer.answer is Admission.ALREADY_RAN
+        status = RunStatus.ALREADY_RAN if ran else RunStatus.REFUSED
+        self._show(status, answer.verdict.reason)
+        return RunResult(
+            run_id=answer.run_id,
+            target=target,
+            mode=answer.mode,
+            status=status,
+            outcome=answer.previous.outcome if answer.previous else "",
+            reason=answer.verdict.reason,
+        )
+
+    def _keep(self, result: StepResult, started: datetime) -> None:
+        assert self._step is not None  # noqa: S101  # set by _perform
+        self._base_sha = result.base_sha or self._base_sha
+        self._task_id = result.task_id or self._task_id
+        self._outcome = result.outcome or self._outcome
+        self._planned = result.writes or self._planned
+        for artifact in result.handover.output_artifacts:
+            self._artifacts[artifact.name] = artifact
+        self._records.append(
+            StepRecord(
+                step=self._step,
+                started_at=started,
+                ended_at=workflow.now(),
+                handover=result.handover,
+                verdict=result.verdict,
+                audit_head=result.audit_head,
+            )
+        )
+
+    def _await_person(self, waiting_for: str, subject: str) -> None:
+        self._waiting_for, self._subject = waiting_for, subject
+
+    def _show(self, status: RunStatus, reason: str) -> None:
+        """The same in the Temporal UI as in ``state``."""
+        changed = status is not self._status
+        self._status, self._reason = status, reason
+        title = self._run.run_id if self._run else "(not admitted)"
+        lines = [f"**{status}** · `{title}` · step {self._step or 'admission'}", "", reason]
+        if self._waiting_for:
+            lines += ["", f"Waiting for a person: {self._waiting_for} (subject `{self._subject}`)"]
+        lines += [f"- {record.step}: {record.verdict.decision}, {record.verdict.reason}" for record in self._records]
+        workflow.set_current_details("\n".join(lines))
+        if changed:
+            workflow.upsert_search_attributes([api.STATUS_ATTRIBUTE.value_set(status.value)])

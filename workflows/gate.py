@@ -1,0 +1,115 @@
+"""The durable pause point every step and every write passes (P1)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, is_cancelled_exception
+
+with workflow.unsafe.imports_passed_through():
+    from contracts.control import Order, OrderState
+    from contracts.modes import RunStatus
+
+T = TypeVar("T")
+
+_FIRST_WAIT = timedelta(minutes=5)
+_LONGEST_WAIT = timedelta(hours=1)
+
+
+class RunStopped(Exception):
+    """Raised inside a run to end it in order; never leaves ``DailyRun.run``."""
+
+    def __init__(self, status: RunStatus, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.reason = reason
+
+
+class Gate:
+    """Control's latest order, and what it means for whoever wants to go on."""
+
+    def __init__(self) -> None:
+        self.order: Order | None = None
+
+    @property
+    def reason(self) -> str:
+        """Why the order is what it is."""
+        return self.order.reason if self.order else ""
+
+    @property
+    def aborted(self) -> bool:
+        """Whether the current step must be cancelled."""
+        return self.order is not None and self.order.state is OrderState.ABORT
+
+    def news(self, seen: Order | None) -> Callable[[], bool]:
+        """A condition: another order than ``seen`` has arrived."""
+        return lambda: self.order is not seen
+
+    def take(self, order: Order) -> None:
+        """Keep the highest revision: orders may arrive out of order, even before the answer to ``admit``."""
+        if self.order is None or order.revision > self.order.revision:
+            self.order = order
+
+    async def passed(
+        self, show: Callable[[RunStatus, str], None], ask_again: Callable[[], Awaitable[Order | None]]
+    ) -> None:
+        """Return when the order is PROCEED; wait while it is HOLD or QUEUED.
+
+        Args:
+            show: told the status while waiting.
+            ask_again: asks Control anew after a long wait; it may have been terminated and reborn without its
+                books. None: it no longer knows this run.
+
+        Raises:
+            RunStopped: the order ends the run.
+        """
+        wait = _FIRST_WAIT
+        while True:
+            order = self.order
+            state = OrderState.QUEUED if order is None else order.state
+            if state is OrderState.PROCEED:
+                show(RunStatus.RUNNING, "")
+                return
+            if state is OrderState.DRAIN:
+                raise RunStopped(RunStatus.PAUSED, self.reason)
+            if state in {OrderState.ABORT, OrderState.CANCELLED}:
+                raise RunStopped(RunStatus.CANCELLED, self.reason)
+            show(RunStatus.QUEUED if state is OrderState.QUEUED else RunStatus.HELD, self.reason)
+            if await waited(self.news(order), wait, "wait for Control's order"):
+                continue
+            fresh = await ask_again()
+            if fresh is None:
+                raise RunStopped(RunStatus.CANCELLED, "Control no longer knows this run")
+            self.take(fresh)
+            wait = min(2 * wait, _LONGEST_WAIT)
+
+    async def abortable(self, work: Coroutine[Any, Any, T]) -> T:
+        """Await a step; an abort cancels it and waits until its processes are gone."""
+        task = asyncio.create_task(work)
+        try:
+            await workflow.wait_condition(lambda: task.done() or self.aborted)
+        except asyncio.CancelledError:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            raise
+        if not task.done():
+            task.cancel()
+        try:
+            return await task
+        except (ActivityError, asyncio.CancelledError) as failure:
+            if self.aborted and is_cancelled_exception(failure):
+                raise RunStopped(RunStatus.CANCELLED, self.reason) from None
+            raise
+
+
+async def waited(condition: Callable[[], bool], wait: timedelta, summary: str) -> bool:
+    """Wait for a condition; False when the time ran out first."""
+    try:
+        await workflow.wait_condition(condition, timeout=wait, timeout_summary=summary)
+    except TimeoutError:
+        return False
+    return True

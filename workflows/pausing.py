@@ -1,0 +1,231 @@
+"""Pause and the resume ladder (runbook §7; P1, P2).
+
+Pause: the epoch rises, the status is PAUSED, queued runs are cancelled and stay as records, running ones get
+their order. It is never refused. Resume: a person names cause and evidence under the epoch they saw →
+RESUMING → the ladder's own DRY_RUN smoke, green under the current policy → ACTIVE in PR_ONLY.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from contracts.control import (
+    Answer,
+    FinishRequest,
+    IncidentRecord,
+    IncidentReport,
+    InstallationFacts,
+    InstallationNotice,
+    Ladder,
+    ModeRequest,
+    OrderState,
+    PauseRecord,
+    ResumeRequest,
+)
+from contracts.modes import Mode, PauseStyle, RunKind, RunStatus, TargetStatus
+from contracts.verdict import Decision, Fact, Verdict
+from workflows.admission import RANK, smoke_is_green
+from workflows.api import smoke_id
+from workflows.control_state import ControlState
+
+_ORDER = {
+    PauseStyle.CHECKPOINT: OrderState.HOLD,
+    PauseStyle.DRAIN: OrderState.DRAIN,
+    PauseStyle.ABORT: OrderState.ABORT,
+}
+_HARDNESS = (OrderState.PROCEED, OrderState.HOLD, OrderState.DRAIN, OrderState.ABORT)
+
+
+def pause(state: ControlState, record: PauseRecord) -> None:
+    """Brake. ``record.epoch`` is ignored: the epoch is ours to raise."""
+    state.epoch += 1
+    state.status = TargetStatus.PAUSED
+    state.ladder = None
+    state.smoke_due = False
+    record = record.model_copy(update={"epoch": state.epoch})
+    # One pause per scope is in force; the log keeps them all.
+    state.pauses = [known for known in state.pauses if known.scope != record.scope] + [record]
+    state.log(
+        "paused",
+        scope=record.scope,
+        style=record.style,
+        actor=record.actor,
+        reason=record.reason,
+        reviewOn=record.review_on,
+        raw=record.raw,
+    )
+    for run_id in list(state.queue):
+        state.order(run_id, OrderState.CANCELLED, "cancelled by a pause while queued")
+        state.close(run_id, record.at, RunStatus.CANCELLED, reason="cancelled by a pause while queued")
+    for run in state.active():
+        # A smoke proves nothing once its ladder is gone.
+        wanted = OrderState.ABORT if run.kind is RunKind.SMOKE else _ORDER[record.style]
+        hardest = max(run.order.state, wanted, key=_HARDNESS.index)
+        state.order(run.run_id, hardest, f"{record.scope} pause by {record.actor}: {record.reason}")
+
+
+def resume(state: ControlState, asked: ResumeRequest, now: datetime) -> Answer:
+    """Lift this target's own pause and climb the ladder; refused while the Installation is paused."""
+    refused = may_resume(state, asked)
+    if refused is not None:
+        return Answer(accepted=False, verdict=refused, epoch=state.epoch)
+    _climb(state, cause=asked.cause, evidence=asked.evidence, actor=asked.actor, now=now)
+    verdict = _resume_verdict(state, Decision.ALLOW, "resuming: the DRY_RUN smoke starts now")
+    return Answer(accepted=True, verdict=verdict, epoch=state.epoch)
+
+
+def may_resume(state: ControlState, asked: ResumeRequest) -> Verdict | None:
+    """The refusal, or None."""
+    if asked.expected_epoch != state.epoch:
+        return _resume_verdict(
+            state, Decision.DENY, f"a newer pause raised the epoch to {state.epoch}; look again before you resume"
+        )
+    if not state.registered:
+        return _resume_verdict(state, Decision.DENY, "not yet registered with the Installation; try again")
+    if state.status is not TargetStatus.PAUSED:
+        return _resume_verdict(state, Decision.DENY, f"the target is {state.status}, not PAUSED")
+    if state.installation_paused:
+        return _resume_verdict(state, Decision.DENY, "the whole installation is paused; resume it first (--all)")
+    if state.open_writes():
+        return _resume_verdict(state, Decision.DENY, "a write is still in flight; wait until it is settled")
+    return None
+
+
+def notice(state: ControlState, told: InstallationNotice, now: datetime) -> None:
+    """Follow the Installation; the highest epoch wins, whatever the order of arrival."""
+    if told.epoch <= state.installation_epoch:
+        return
+    state.installation_epoch = told.epoch
+    if told.status is TargetStatus.PAUSED:
+        state.installation_paused = True
+        pause(
+            state,
+            PauseRecord(scope="installation", style=told.style, reason=told.reason, actor=told.actor, at=now, epoch=0),
+        )
+        return
+    state.installation_paused = False
+    was_held = any(known.scope == "installation" for known in state.pauses)
+    state.pauses = [known for known in state.pauses if known.scope != "installation"]
+    state.log("installation resumed", actor=told.actor, cause=told.cause)
+    # A target that was paused separately stays paused (design §3).
+    if was_held and not state.pauses and state.status is TargetStatus.PAUSED:
+        _climb(state, cause=told.cause, evidence=told.evidence, actor=told.actor, now=now)
+
+
+def register(state: ControlState, facts: InstallationFacts, now: datetime) -> None:
+    """Take over what the Installation knows. Only a target nobody ever knew opens itself."""
+    state.registered = True
+    state.reap_seconds = facts.reap_seconds
+    state.installation_epoch = max(state.installation_epoch, facts.epoch)
+    if facts.status is TargetStatus.PAUSED:
+        state.installation_paused = True
+        brake = PauseRecord(
+            scope="installation",
+            style=PauseStyle.CHECKPOINT,
+            reason=facts.reason,
+            actor="installation",
+            at=now,
+            epoch=0,
+        )
+    elif state.pauses or not facts.fresh:
+        brake = PauseRecord(
+            scope="start",
+            style=PauseStyle.CHECKPOINT,
+            reason="this Control is new, its target is not (terminated by hand?)",
+            actor="control",
+            at=now,
+            epoch=0,
+        )
+        if facts.fresh:
+            # Paused before it ever opened: that pause is reason enough, but what was queued goes.
+            brake = state.pauses[-1]
+    else:
+        state.status = TargetStatus.ACTIVE
+        state.mode = facts.first_mode
+        state.log("target opened", mode=state.mode)
+        return
+    pause(state, brake)
+
+
+def smoke_ended(state: ControlState, said: FinishRequest, now: datetime) -> None:
+    """The ladder's next rung: open in PR_ONLY, or back to PAUSED with the reason."""
+    ladder = state.ladder
+    run = state.runs.get(said.run_id)
+    if ladder is None or run is None or run.workflow_id != ladder.smoke_workflow_id:
+        return
+    verdict = smoke_is_green(said, run)
+    if not verdict.allowed:
+        pause(
+            state,
+            PauseRecord(
+                scope="target",
+                style=PauseStyle.CHECKPOINT,
+                reason=verdict.reason,
+                actor="resume ladder",
+                at=now,
+                epoch=0,
+            ),
+        )
+        return
+    state.ladder = None
+    state.pauses = []
+    state.status = TargetStatus.ACTIVE
+    state.mode = Mode.PR_ONLY
+    state.log("resumed", mode=state.mode, smoke=said.run_id, cause=ladder.cause, actor=ladder.actor)
+    for held in state.active():
+        if held.order.state is OrderState.HOLD:
+            state.order(held.run_id, OrderState.PROCEED, "resumed")
+
+
+def set_mode(state: ControlState, asked: ModeRequest) -> Answer:
+    """Lowering always works; raising up to PR_ONLY needs an active target, above it must be earned (P2)."""
+
+    def answer(decision: Decision, reason: str) -> Answer:
+        facts: dict[str, Fact] = {"mode": state.mode, "asked": asked.mode, "epoch": state.epoch}
+        verdict = Verdict(rule="the mode may be set", decision=decision, reason=reason, facts=facts)
+        return Answer(accepted=decision is Decision.ALLOW, verdict=verdict, epoch=state.epoch)
+
+    raising = RANK[asked.mode] > RANK[state.mode]
+    if raising and asked.expected_epoch != state.epoch:
+        return answer(Decision.DENY, f"the epoch is {state.epoch} by now; look again before you raise the mode")
+    if raising and state.status is not TargetStatus.ACTIVE:
+        return answer(Decision.DENY, f"the target is {state.status}; only the resume ladder opens it")
+    if raising and RANK[asked.mode] > RANK[Mode.PR_ONLY]:
+        return answer(Decision.DENY, "SELECTIVE_AUTO is not enabled in this version")
+    state.log("mode set", before=state.mode, mode=asked.mode, actor=asked.actor, reason=asked.reason)
+    state.mode = asked.mode
+    return answer(Decision.ALLOW, f"mode is {asked.mode}")
+
+
+def open_incident(state: ControlState, said: IncidentReport, now: datetime) -> Answer:
+    """Open an incident (runbook §6.1); whoever reports it paused everything first. Idempotent."""
+    if said.incident not in state.incidents:
+        state.incidents[said.incident] = IncidentRecord(
+            incident=said.incident, run_id=said.run_id, trigger=said.trigger, reason=said.reason, opened_at=now
+        )
+        state.log("incident opened", incident=said.incident, runId=said.run_id, trigger=said.trigger)
+    verdict = Verdict(
+        rule="an incident is always taken", decision=Decision.ALLOW, reason="recorded", facts={"id": said.incident}
+    )
+    return Answer(accepted=True, verdict=verdict, epoch=state.epoch)
+
+
+def _climb(state: ControlState, *, cause: str, evidence: str, actor: str, now: datetime) -> None:
+    # A new epoch for each ladder, so that its smoke has an id and a run of its own.
+    state.epoch += 1
+    state.status = TargetStatus.RESUMING
+    state.ladder = Ladder(
+        cause=cause,
+        evidence=evidence,
+        actor=actor,
+        epoch=state.epoch,
+        began_at=now,
+        smoke_workflow_id=smoke_id(state.target, state.epoch),
+    )
+    state.smoke_due = True
+    state.log("resume begun", cause=cause, evidence=evidence, actor=actor)
+
+
+def _resume_verdict(state: ControlState, decision: Decision, reason: str) -> Verdict:
+    facts: dict[str, Fact] = {"epoch": state.epoch, "status": state.status}
+    return Verdict(rule="the target may resume", decision=decision, reason=reason, facts=facts)

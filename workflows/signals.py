@@ -1,0 +1,48 @@
+"""Reading a signal whose payload may be anything at all (P1)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Literal
+
+from temporalio.common import RawValue
+
+from contracts.control import PauseRecord, PauseRequest
+
+_SHOWN = 300
+
+
+def is_pause(name: str) -> bool:
+    """Whether a signal's name means pause; a person may have typed it."""
+    return name.strip().lower() == "pause"
+
+
+def read_pause(args: Sequence[RawValue], scope: Literal["target", "installation"], now: datetime) -> PauseRecord:
+    """Take what can be understood and keep what cannot; the pause holds either way."""
+    asked, raw = PauseRequest(reason="(no readable reason)"), ""
+    if args:
+        data = args[0].payload.data
+        raw = data[:_SHOWN].decode("utf-8", "backslashreplace")
+        try:
+            # Lenient on purpose: unknown keys are dropped, so that a typo never costs the reason or the style.
+            given = json.loads(data)
+            known = {key: value for key, value in given.items() if key in _KEYS}
+            asked, raw = PauseRequest.model_validate(known), ""
+        except (ValueError, AttributeError, TypeError, RecursionError):
+            if raw and raw != "null":
+                asked = PauseRequest(reason=f"(unreadable request) {raw}")
+    return PauseRecord(
+        scope=scope,
+        style=asked.style,
+        reason=asked.reason,
+        actor=asked.actor,
+        at=now,
+        epoch=0,
+        review_on=asked.review_on,
+        raw=raw,
+    )
+
+
+_KEYS = frozenset({"style", "reason", "actor", "reviewOn", "review_on"})

@@ -1,0 +1,43 @@
+"""Reading what somebody started a run with: strict enough to be safe, clear enough to be mended."""
+
+from __future__ import annotations
+
+import difflib
+import json
+
+from pydantic import ValidationError
+from temporalio.common import RawValue
+from temporalio.exceptions import ApplicationError
+
+from contracts.control import RunRequest
+
+_EXAMPLE = '{"target": "demo"}'
+
+
+def read_start(spec: RawValue | None) -> RunRequest:
+    """The request, from a JSON object or a bare target name.
+
+    Raises:
+        ApplicationError: type ``BadStart``, not retryable; the run fails at once with this message.
+    """
+    data = b"" if spec is None else spec.payload.data
+    try:
+        given = json.loads(data) if data else None
+    except (ValueError, RecursionError):
+        raise _bad(f"the input is not JSON: {data[:80].decode('utf-8', 'backslashreplace')!r}") from None
+    if isinstance(given, str):
+        given = {"target": given}
+    if not isinstance(given, dict):
+        raise _bad("the input must be a JSON object")
+    if "target" not in given:
+        near = difflib.get_close_matches("target", [str(key) for key in given], n=1, cutoff=0.5)
+        raise _bad("`target` is missing" + (f" (did you mean it by {near[0]!r}?)" if near else ""))
+    try:
+        return RunRequest.model_validate(given)
+    except ValidationError as problem:
+        told = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in problem.errors())
+        raise _bad(told) from None
+
+
+def _bad(reason: str) -> ApplicationError:
+    return ApplicationError(f"{reason}; start DailyRun with {_EXAMPLE}", type="BadStart", non_retryable=True)
