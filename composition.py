@@ -31,18 +31,21 @@ from adapters.alert_files import AlertFile
 from adapters.chained_log import ChainedLog
 from adapters.check_environments.wheels import WheelEnvironments
 from adapters.effects.runner import EffectRunner
-from adapters.git.mirror import open_mirror
+from adapters.git.default_branch import default_branch
+from adapters.git.mirror import Mirror, open_mirror
 from adapters.local_forge import open_local_forge
 from adapters.local_store import LocalStore
 from adapters.policy_files import PolicyFiles
 from adapters.run_index import RunIndex
 from adapters.sandbox.bubblewrap import BubblewrapSandbox
+from adapters.surveyor import Survey, survey
+from adapters.target_file import render_target
 from adapters.temporal.connection import ServerUnavailable, connect, prepare_namespace, retention
 from adapters.temporal.control_desk import TemporalControlDesk, pause_installation, pause_target
 from adapters.temporal.embedded_server import EmbeddedServer
 from adapters.temporal.embedded_server import start as start_embedded_server
 from contracts.modes import Role
-from policies.schema import EffectivePolicy
+from policies.schema import EffectivePolicy, Target
 from ports.agents import Agent
 from ports.control_desk import ControlDesk
 from reporting.run_report_html import render_html
@@ -82,6 +85,11 @@ def compose(settings: Settings) -> Adapters:
         alerts=AlertFile(settings.home / "alerts.jsonl"),
         settings=settings,
     )
+
+
+def open_repository(settings: Settings, target: Target) -> Mirror:
+    """A target's mirror, the same one that runs use."""
+    return open_mirror(settings.mirrors)(target)
 
 
 def workbench(adapters: Adapters, control: ControlDesk) -> Workbench:
@@ -167,15 +175,21 @@ def build_worker(client: Client, settings: Settings, bench: Workbench | None = N
 __all__ = [
     "Adapters",
     "EmbeddedServer",
+    "PolicyFiles",
     "ServerUnavailable",
+    "Survey",
     "activities",
     "build_worker",
     "compose",
     "connect",
+    "default_branch",
+    "open_repository",
     "pause_installation",
     "pause_target",
     "prepare_namespace",
+    "render_target",
     "retention",
     "start_embedded_server",
+    "survey",
     "workbench",
 ]

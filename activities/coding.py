@@ -12,7 +12,7 @@ from activities.api import CODE
 from activities.proposals import propose
 from activities.workbench import Sitting, Workbench
 from contracts.change import Change
-from contracts.handover import StepInput, StepResult
+from contracts.handover import Pins, StepInput, StepResult
 from contracts.modes import Role, StepName
 from contracts.task import Finding, TaskContract
 from contracts.verdict import Verdict
@@ -89,15 +89,15 @@ class Coding:
                 _improved(change),
             ],
         )
-        return sitting.done(fits, task_id=task_id, next_role=Role.REVIEW)
+        return sitting.done(fits, task_id=task_id, pins=Pins(head_sha=head), next_role=Role.REVIEW)
 
     def _measure(self, sitting: Sitting, agent: Agent, contract: TaskContract, tree: Path) -> int:
         brief = Brief(Role.SENSING, sitting.run, sitting.policy, sitting.given.base_sha, tree=tree, alive=sitting.alive)
-        findings, missing = agent.detect(brief)
-        if any(contract.tool in reason for reason in missing):
+        seen = agent.detect(brief)
+        if any(reason.startswith(f"{contract.tool}:") for reason in seen.missing):
             # A tool that cannot look must not pass for a tool that found nothing.
-            raise AgentError(f"the effect cannot be measured: {'; '.join(missing)}")
-        return sum(_counts(finding, contract) for finding in findings)
+            raise AgentError(f"the effect cannot be measured: {'; '.join(seen.missing)}")
+        return sum(_counts(finding, contract) for finding in seen.findings)
 
 
 def _counts(finding: Finding, contract: TaskContract) -> bool:

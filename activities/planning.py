@@ -10,11 +10,11 @@ from temporalio import activity
 from activities.api import PLAN
 from activities.proposals import propose
 from activities.workbench import Sitting, Workbench
-from contracts.handover import StepInput, StepResult
+from contracts.handover import Pins, StepInput, StepResult
 from contracts.modes import Role, StepName
 from contracts.task import CandidateTasks, StateSnapshot, TaskContract, TaskState
 from contracts.verdict import Decision
-from policies.planning import judge_contract
+from policies.planning import judge_contract, terms_digest
 from policies.verdicts import allow
 from ports.agents import Brief
 
@@ -60,4 +60,5 @@ class Planning:
         contract = contract.model_copy(update={"state": state})
         sitting.save("task_contract.json", contract)
         sitting.note("planned", taskId=contract.task_id, files=contract.scope.max_files, lines=contract.scope.max_lines)
-        return sitting.done(verdict, task_id=contract.task_id, next_role=Role.CODING)
+        pins = Pins(contract_digest=terms_digest(contract))
+        return sitting.done(verdict, task_id=contract.task_id, pins=pins, next_role=Role.CODING)

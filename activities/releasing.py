@@ -17,7 +17,6 @@ from contracts.modes import Outcome, Role, RunStatus, StepName, WriteAction
 from contracts.release import ReleaseDecision
 from contracts.task import TaskContract
 from policies.digests import sha256_hex
-from policies.planning import terms_digest
 from policies.pull_request_text import body, branch, title
 from policies.release import Pins, ReleaseFacts, judge_release
 from policies.verdicts import allow, deny
@@ -57,10 +56,10 @@ class Releasing:
                 review=sitting.load("review_report.json", ReviewReport),
                 checks=checks,
                 pinned=Pins(
-                    contract_digest=terms_digest(contract),
+                    contract_digest=sitting.given.pins.contract_digest,
                     policy_digest=sitting.run.policy.digest,
                     base_sha=sitting.given.base_sha,
-                    head_sha=change.head_sha,
+                    head_sha=sitting.given.pins.head_sha,
                 ),
                 policy_digest_now=self.bench.policies.effective(sitting.run.target).digest,
                 base_now=self._base_now(sitting, change),

@@ -36,9 +36,9 @@ class Sensing:
         with self.bench.folder("sense") as tree:
             sitting.repository.checkout(base, tree)
             brief = Brief(Role.SENSING, run, policy, base, tree=tree, alive=sitting.alive)
-            findings, missing = agent.detect(brief)
+            seen = agent.detect(brief)
+        findings, missing = seen.findings, seen.missing
         pulls = self.bench.forges(policy.target).pull_requests()
-        looked = max(1, len({finding.tool for finding in findings}) + len(missing))
         snapshot = StateSnapshot(
             run_id=run.run_id,
             target=run.target,
@@ -47,7 +47,7 @@ class Sensing:
             files=facts.files,
             bytes=facts.bytes,
             languages=facts.suffixes,
-            completeness=1.0 - len(missing) / looked,
+            completeness=seen.completeness,
             missing=missing,
             findings=findings[:_LISTED],
             open_pull_requests=tuple(

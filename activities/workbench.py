@@ -18,7 +18,7 @@ from temporalio.exceptions import ApplicationError
 from activities.heartbeat import heartbeating
 from contracts.artifact import ArtifactRef, Contract
 from contracts.audit import AuditEvent
-from contracts.handover import Handover, PlannedWrite, RunRef, StepInput, StepResult
+from contracts.handover import Handover, Pins, PlannedWrite, RunRef, StepInput, StepResult
 from contracts.modes import Outcome, Role, StepName
 from contracts.verdict import Decision, Fact, Verdict
 from policies.schema import EffectivePolicy
@@ -152,6 +152,7 @@ class Sitting:
         base_sha: str = "",
         nothing_to_do: bool = False,
         outcome: Outcome | None = None,
+        pins: Pins | None = None,
         writes: tuple[PlannedWrite, ...] = (),
         next_role: Role | None = None,
     ) -> StepResult:
@@ -187,6 +188,7 @@ class Sitting:
             task_id=task_id,
             nothing_to_do=nothing_to_do,
             outcome=outcome,
+            pins=pins or Pins(),
             writes=writes,
         )
 

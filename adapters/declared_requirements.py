@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import configparser
 import re
 import tomllib
@@ -12,6 +11,8 @@ from typing import Any
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
+
+from adapters.setup_py import UnreadableSetup, setup_arguments
 
 Read = Callable[[str], str]
 """The text of a file of the tree; empty when there is none."""
@@ -41,7 +42,6 @@ _TEST_HELPERS = {
 }  # fmt: skip
 _LARGEST = 200_000
 _INCLUDE = re.compile(r"-(?:r|-requirement)[ =]?\s*(?:\{toxinidir\}/)?(\S+)")
-_UNREADABLE = (SyntaxError, ValueError, TypeError, RecursionError, MemoryError)
 
 
 @dataclass(frozen=True)
@@ -166,30 +166,12 @@ def _poetry(pyproject: dict[str, Any], *, tests: bool) -> list[str]:
 
 def _setup_py(text: str) -> dict[str, Any]:
     """Literal keyword arguments of ``setup(...)``, also by way of a module-level name. Parsed, never run."""
-    if len(text) > _LARGEST:
-        return {}
     try:
-        module = ast.parse(text)
-    except _UNREADABLE:
+        arguments = setup_arguments(text)
+    except UnreadableSetup:
         return {}
-    constants = {
-        target.id: node.value
-        for node in module.body
-        if isinstance(node, ast.Assign)
-        for target in node.targets
-        if isinstance(target, ast.Name)
-    }
-    found: dict[str, Any] = {}
-    for call in (node for node in ast.walk(module) if isinstance(node, ast.Call)):
-        for keyword in call.keywords:
-            if keyword.arg in {"install_requires", "tests_require", "extras_require"}:
-                value = keyword.value
-                value = constants.get(value.id, value) if isinstance(value, ast.Name) else value
-                try:
-                    found[keyword.arg] = ast.literal_eval(value)
-                except _UNREADABLE:
-                    continue
-    return found
+    wanted = {"install_requires", "tests_require", "extras_require"}
+    return {each.name: each.value for each in arguments if each.name in wanted and not each.computed}
 
 
 def _literal(lines: Iterable[str]) -> Iterator[str]:

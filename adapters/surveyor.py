@@ -32,12 +32,15 @@ _LINTERS = (
 )
 _MOST_TEST_FILES = 300
 
+Layout = Literal["src", "lib", "flat", "none"]
+_LAYOUTS: tuple[tuple[Layout, str], ...] = (("src", "src/"), ("lib", "lib/"), ("flat", ""))
+
 
 @dataclass(frozen=True)
 class Survey:
     """What was seen, and the checks worth trying on the base."""
 
-    layout: Literal["src", "lib", "flat", "none"]
+    layout: Layout
     imports: tuple[str, ...]
     """Names the package is imported by."""
     sources: tuple[str, ...]
@@ -106,8 +109,8 @@ def _test_roots(test_files: Iterable[str]) -> Iterator[str]:
     yield from sorted(roots)
 
 
-def _sources(paths: tuple[str, ...]) -> tuple[Literal["src", "lib", "flat", "none"], tuple[str, ...], tuple[str, ...]]:
-    for layout, root in (("src", "src/"), ("lib", "lib/"), ("flat", "")):
+def _sources(paths: tuple[str, ...]) -> tuple[Layout, tuple[str, ...], tuple[str, ...]]:
+    for layout, root in _LAYOUTS:
         found: dict[str, str] = {}
         for path in paths:
             if path.startswith(root) and (package := _package(path[len(root) :].split("/"))):
@@ -116,7 +119,7 @@ def _sources(paths: tuple[str, ...]) -> tuple[Literal["src", "lib", "flat", "non
         outer = [name for name in found if not any(name.startswith(f"{other}.") for other in found)]
         if outer:
             modules = {name: found[name] if _is_folder(found[name], paths) else f"{found[name]}.py" for name in outer}
-            return layout, tuple(sorted(outer)), tuple(modules[name] for name in sorted(outer))  # type: ignore[return-value]
+            return layout, tuple(sorted(outer)), tuple(modules[name] for name in sorted(outer))
     return "none", (), ()
 
 

@@ -91,9 +91,7 @@ async def command(client: Client, workflow_id: str, update: str, request: BaseMo
     """
     handle = client.get_workflow_handle(workflow_id)
     try:
-        answer: Answer = await handle.execute_update(
-            update, request, result_type=Answer, rpc_timeout=_UPDATE_PATIENCE
-        )
+        answer: Answer = await handle.execute_update(update, request, result_type=Answer, rpc_timeout=_UPDATE_PATIENCE)
     except WorkflowUpdateRPCTimeoutOrCancelledError as problem:
         raise NoWorker("; whether the command arrived is unknown, look with `starter.py status`") from problem
     return answer
@@ -112,9 +110,7 @@ async def has_worker(client: Client) -> bool:
     return any(poller.last_access_time.ToDatetime(tzinfo=UTC) > since for poller in answer.pollers)
 
 
-async def _query(
-    client: Client, workflow_id: str, query: str, result: type[Seen], patience: timedelta
-) -> Seen | None:
+async def _query(client: Client, workflow_id: str, query: str, result: type[Seen], patience: timedelta) -> Seen | None:
     try:
         seen: Seen = await client.get_workflow_handle(workflow_id).query(
             query,

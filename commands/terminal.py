@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import inspect
 import json
 import sys
 from collections.abc import Callable, Coroutine
@@ -60,9 +59,8 @@ def guarded(command: Callable[P, int | Coroutine[Any, Any, int]]) -> Callable[P,
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
-            status = command(*args, **kwargs)
-            if inspect.iscoroutine(status):
-                status = asyncio.run(status)
+            begun = command(*args, **kwargs)
+            status = begun if isinstance(begun, int) else asyncio.run(begun)
         except KeyboardInterrupt:
             raise typer.Exit(Exit.INTERRUPTED) from None
         except Exception as problem:
@@ -73,7 +71,7 @@ def guarded(command: Callable[P, int | Coroutine[Any, Any, int]]) -> Callable[P,
             if kwargs.get("as_json"):
                 emit({"error": str(failure), "exitStatus": int(failure.status)})
             raise typer.Exit(failure.status) from None
-        raise typer.Exit(int(status))  # type: ignore[call-overload]  # a coroutine was awaited above
+        raise typer.Exit(int(status))
 
     return run
 

@@ -47,6 +47,15 @@ class Handover(Contract):
     next_role: Role | None = None
 
 
+class Pins(Contract):
+    """What the workflow pinned when a step ended, kept in its history: later drift is found against these."""
+
+    contract_digest: str = ""
+    """Digest of the contract's terms, pinned by plan."""
+    head_sha: str = ""
+    """The change's commit, pinned by code."""
+
+
 class StepInput(Contract):
     """What a step is given: the run, the base commit once known, artifacts so far."""
 
@@ -55,6 +64,7 @@ class StepInput(Contract):
     """Empty only before preflight."""
     artifacts: tuple[ArtifactRef, ...] = ()
     decision: HumanDecision | None = None
+    pins: Pins = Pins()
 
 
 class HumanDecision(Contract):
@@ -78,6 +88,8 @@ class StepResult(Contract):
     task_id: str | None = None
     nothing_to_do: bool = False
     outcome: Outcome | None = None
+    pins: Pins = Pins()
+    """Empty fields leave what was pinned before."""
     writes: tuple[PlannedWrite, ...] = ()
     """Release only: the advance writes this run wants, in order. DRY_RUN and PR_ONLY list the same."""
 

@@ -166,6 +166,7 @@ def bad_releases(policy: EffectivePolicy) -> Iterator[tuple[str, ReleaseFacts]]:
     yield "another tree checked", replace(good, merge_tree_sha="f" * 40)
     yield "no effect", replace(good, change=good.change.model_copy(update={"metric_after": 2}))
     yield "review refuses", replace(good, review=good.review.model_copy(update={"approve": False}))
+    yield "review of another head", replace(good, review=good.review.model_copy(update={"head_sha": "f" * 40}))
     yield "check not run", replace(good, checks=good.checks.model_copy(update={"results": ()}))
     for status in (CheckStatus.RED, CheckStatus.TIMEOUT, CheckStatus.INFRASTRUCTURE):
         results = _results(policy, status)

@@ -39,6 +39,22 @@ class Brief:
     alive: Callable[[], None] = field(default=lambda: None)
 
 
+@dataclass(frozen=True)
+class Detection:
+    """What was measured, and by how many of those that should have looked."""
+
+    findings: tuple[Finding, ...]
+    tools: int
+    """Tools asked to look."""
+    missing: tuple[str, ...]
+    """``<tool>: <reason>`` for each tool that could not."""
+
+    @property
+    def completeness(self) -> float:
+        """Share of the tools that could look, 0.0 to 1.0; no tools is 0.0."""
+        return (self.tools - len(self.missing)) / self.tools if self.tools else 0.0
+
+
 class Agent(Protocol):
     """A backend. Answers are raw JSON text: validated, repaired at most N times, else a typed failure."""
 
@@ -46,8 +62,8 @@ class Agent(Protocol):
     def name(self) -> str:
         """For reports; the reviewer's must differ from the coder's when a model codes."""
 
-    def detect(self, brief: Brief) -> tuple[tuple[Finding, ...], tuple[str, ...]]:
-        """Measure a tree: findings, and what could not be looked at with the reason."""
+    def detect(self, brief: Brief) -> Detection:
+        """Measure a tree."""
 
     def answer(self, brief: Brief) -> str:
         """The role's proposal as JSON.

@@ -49,7 +49,7 @@ def print_report(
     if checks:
         console.print(_titled("Checks on the merge result", _checks(checks)))
     if decision:
-        console.print(_titled(f"Why {decision.outcome}", _tree(decision.verdict)))
+        console.print(_titled(f"Why {decision.outcome}", verdict_tree(decision.verdict)))
     console.print(_titled("Writes to the repository", _writes(report)))
     console.print(_titled("Review of the run", _review(report)))
     console.print(_titled("Artifacts", _artifacts(report)))
@@ -102,7 +102,7 @@ def _steps(report: RunReport, decision: ReleaseDecision | None) -> Table:
     for record in report.steps:
         verdict = record.verdict
         told_below = decision is not None and decision.verdict == verdict
-        why: RenderableType = _said(verdict.reason) if verdict.allowed or told_below else _tree(verdict)
+        why: RenderableType = _said(verdict.reason) if verdict.allowed or told_below else verdict_tree(verdict)
         took = Text(duration(record.started_at, record.ended_at), style="dim", justify="right")
         table.add_row(_mark(verdict), Text(record.step), why, took)
     reached = {record.step for record in report.steps}
@@ -116,14 +116,15 @@ def _mark(verdict: Verdict) -> Text:
     return Text(DECISION_MARKS[verdict.decision], style=f"bold {STYLES[DECISION_TONES[verdict.decision]]}")
 
 
-def _tree(verdict: Verdict) -> Tree:
+def verdict_tree(verdict: Verdict) -> Tree:
+    """A verdict and all below it; the facts where it said no."""
     facts = ", ".join(f"{name}={value}" for name, value in verdict.facts.items())
     label = Text.assemble(_mark(verdict), " ", _said(verdict.rule, "bold"), ": ", _said(verdict.reason))
     if facts and not verdict.allowed:
         label.append_text(_said(f" [{facts}]", "dim"))
     tree = Tree(label, guide_style="dim")
     for child in verdict.children:
-        tree.add(_tree(child))
+        tree.add(verdict_tree(child))
     return tree
 
 

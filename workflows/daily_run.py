@@ -24,7 +24,7 @@ with workflow.unsafe.imports_passed_through():
         RunResult,
         RunView,
     )
-    from contracts.handover import HumanDecision, PlannedWrite, RunRef, StepInput, StepResult
+    from contracts.handover import HumanDecision, Pins, PlannedWrite, RunRef, StepInput, StepResult
     from contracts.modes import Mode, Outcome, RunStatus, StepName
     from contracts.report import ReportInput, StepRecord, WriteResult
     from contracts.verdict import Decision, Verdict
@@ -59,6 +59,7 @@ class DailyRun:
         self._base_sha = ""
         self._task_id: str | None = None
         self._outcome: Outcome | None = None
+        self._pins = Pins()
         self._decision: HumanDecision | None = None
         self._subject = ""
         self._waiting_for = ""
@@ -171,7 +172,11 @@ class DailyRun:
         async def attempt() -> StepResult:
             started = workflow.now()
             given = StepInput(
-                run=run, base_sha=self._base_sha, artifacts=tuple(self._artifacts.values()), decision=self._decision
+                run=run,
+                base_sha=self._base_sha,
+                artifacts=tuple(self._artifacts.values()),
+                decision=self._decision,
+                pins=self._pins,
             )
             result = await self._gate.abortable(step(given, f"{self._step}: {self._task_id or run.target}"))
             if result.verdict.decision is not Decision.HOLD:
@@ -314,6 +319,10 @@ class DailyRun:
         self._base_sha = result.base_sha or self._base_sha
         self._task_id = result.task_id or self._task_id
         self._outcome = result.outcome or self._outcome
+        self._pins = Pins(
+            contract_digest=result.pins.contract_digest or self._pins.contract_digest,
+            head_sha=result.pins.head_sha or self._pins.head_sha,
+        )
         self._planned = result.writes or self._planned
         for artifact in result.handover.output_artifacts:
             self._artifacts[artifact.name] = artifact

@@ -22,7 +22,7 @@ from contracts.task import CandidateTasks, Finding, TaskContract
 from contracts.verdict import Decision
 from policies.candidates import Memory, rank
 from policies.planning import judge_contract, make_contract
-from ports.agents import AgentError, Brief
+from ports.agents import AgentError, Brief, Detection
 from ports.sandbox import Sandbox, SandboxUnavailable
 
 TOOLS: tuple[Tool, ...] = (RuffTool(), SpellingTool(), PinsTool())
@@ -42,7 +42,7 @@ class ToolsBackend:
         self._tools = tools
         self._programs = programs or Programs.installed()
 
-    def detect(self, brief: Brief) -> tuple[tuple[Finding, ...], tuple[str, ...]]:
+    def detect(self, brief: Brief) -> Detection:
         """Measure ``brief.tree``; a tool that could not look is named with its reason."""
         findings: list[Finding] = []
         missing: list[str] = []
@@ -54,7 +54,7 @@ class ToolsBackend:
                 except ToolUnavailable as reason:
                     missing.append(f"{tool.name}: {reason}")
         findings.sort(key=lambda finding: not finding.fixable)
-        return tuple(findings[:MOST_FINDINGS]), tuple(missing)
+        return Detection(tuple(findings[:MOST_FINDINGS]), len(self._tools), tuple(missing))
 
     def answer(self, brief: Brief) -> str:
         """The role's proposal as JSON; see the port."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import configparser
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from packaging.metadata import parse_email
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
+from adapters.setup_py import UnreadableSetup, setup_arguments
 from ports.environments import EnvironmentUnavailable
 
 _KEYWORDS = ("install_requires", "setup_requires", "tests_require")
@@ -43,25 +43,21 @@ def from_setup_cfg(body: bytes, extras: Iterable[str]) -> Stated:
 def from_setup_py(body: bytes, extras: Iterable[str]) -> Stated:
     """What ``setup(…)`` is given as plain literals; running the file to find out more is out of the question."""
     try:
-        tree = ast.parse(body)
-    except (SyntaxError, ValueError, RecursionError) as problem:
+        arguments = setup_arguments(body.decode("utf-8", errors="replace"))
+    except UnreadableSetup as problem:
         return Stated(notes=(f"setup.py: cannot be parsed: {problem}",))
     requirements: list[str] = []
     notes: list[str] = []
-    for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call) and _is_setup(node.func)):
-        for keyword in call.keywords:
-            if keyword.arg not in (*_KEYWORDS, "extras_require"):
-                continue
-            try:
-                value = ast.literal_eval(keyword.value)
-            except (ValueError, TypeError, RecursionError):
-                notes.append(f"setup.py:{keyword.value.lineno}: `{keyword.arg}` is computed and was not read")
-                continue
-            if isinstance(value, dict):
-                for chosen in _chosen(value, extras):
-                    requirements += _listed(chosen)
-            else:
-                requirements += _listed(value)
+    for given in arguments:
+        if given.name not in (*_KEYWORDS, "extras_require"):
+            continue
+        if given.computed:
+            notes.append(f"setup.py:{given.line}: `{given.name}` is computed and was not read")
+        elif isinstance(given.value, dict):
+            for chosen in _chosen(given.value, extras):
+                requirements += _listed(chosen)
+        else:
+            requirements += _listed(given.value)
     return Stated(tuple(requirements), tuple(notes))
 
 
@@ -79,12 +75,6 @@ def from_pkg_info(body: bytes, extras: Iterable[str]) -> Stated:
             requirement.marker = None
             requirements.append(str(requirement))
     return Stated(tuple(requirements))
-
-
-def _is_setup(function: ast.expr) -> bool:
-    return (isinstance(function, ast.Name) and function.id == "setup") or (
-        isinstance(function, ast.Attribute) and function.attr == "setup"
-    )
 
 
 def _listed(value: object) -> list[str]:

@@ -77,7 +77,7 @@ def _identity(own: Target, target: str) -> list[Fault]:
         found.append(Fault("target", ("name",), f"{own.name!r} differs from the file's name, {target!r}"))
     try:
         ZoneInfo(own.time_zone)
-    except (ValueError, OSError):
+    except (KeyError, ValueError, OSError):
         problem = f"{own.time_zone!r} is no IANA time zone, for example Europe/Oslo"
         found.append(Fault("target", ("time_zone",), problem))
     return found

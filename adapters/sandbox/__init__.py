@@ -2,6 +2,7 @@
 
 bubblewrap.py    BubblewrapSandbox: start, watch, kill
 enclosure.py     what the command sees: the bwrap arguments
+process.py       a started sandbox: its first process, its streams, its end
 unprivileged.py  the user id a command runs under when we are root, and the tree it is lent
 supervision.py   what a running command may take: time, output, memory, disk
 capture.py       capped output, head and tail kept

@@ -25,8 +25,8 @@ class ServerUnavailable(Exception):
     """No Temporal server answers at the address."""
 
 
-async def connect(address: str | None = None) -> Client:
-    """Connect as TEMPORAL_* variables or the Temporal profile say; ``address`` wins.
+async def connect(address: str | None = None, namespace: str | None = None) -> Client:
+    """Connect as TEMPORAL_* variables or the Temporal profile say; the arguments win.
 
     Raises:
         ServerUnavailable: nobody answers; the message says what to start.
@@ -35,6 +35,8 @@ async def connect(address: str | None = None) -> Client:
     config.setdefault("target_host", DEFAULT_ADDRESS)
     if address is not None:
         config["target_host"] = address
+    if namespace is not None:
+        config["namespace"] = namespace
     try:
         return await Client.connect(**config, plugins=project_plugins())
     except (RPCError, RuntimeError, OSError) as problem:

@@ -1,12 +1,13 @@
 """Size and danger of a change (policy defaults)."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from contracts.modes import RiskLevel
 from contracts.release import RiskScore
 from contracts.task import TaskType
 from contracts.verdict import Decision, Verdict
-from hypothesis import given
-from hypothesis import strategies as st
 from policies import known_bad
 from policies.diff_budget import judge_budget, within_auto_merge
 from policies.known_bad import entry

@@ -3,9 +3,10 @@
 from datetime import date
 
 import pytest
-from contracts.task import CandidateTasks, Finding, TaskType
 from hypothesis import given
 from hypothesis import strategies as st
+
+from contracts.task import CandidateTasks, Finding, TaskType
 from policies.candidates import LINES_PER_FINDING, Memory, rank, suppress, task_id
 from tests.policies.sample_policy import policy
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from contracts.change import ChangedPath
 from contracts.task import TaskType
 from contracts.verdict import Decision
-from hypothesis import given
-from hypothesis import strategies as st
 from policies import known_bad
 from policies.known_bad import BASE_PATHS, entry
 from policies.paths import canonical, hostile_name, judge_paths, matches, protection, within
@@ -34,14 +35,15 @@ HOSTILE = (
     "con", "NUL.txt", "com1", "LPT9.log", "CONIN$", "a/aux.py", "GIT~1", "GITHUB~1/x", "PROGRA~1.TXT", ".env::$DATA",
     "a:b", "a?b", "a*b", 'a"b', "a<b", "a|b",
     # look-alikes
-    ".\u0435nv", ".g\u0456thub/x", "p\u0430ckage.py", "\u03bfauth.py", ".gıthub/x", "ⓖit", "．env", "ﬁle.py", "ªb",
+    ".\u0435nv", ".g\u0456thub/x", "p\u0430ckage.py", "\u03bfauth.py", ".g\u0131thub/x",
+    "\u24d6it", "\uff0eenv", "\ufb01le.py", "\u00aab",
     "x\u0332y", "\u0261it", "a\u0338b", "\u13aauth.py", "a" * 256,
 )  # fmt: skip
 
 HONEST = (
-    "README.md", "src/a b.py", ".env", ".github/x", "naïve.py", "nai\u0308ve.py", "тест.py", "テスト_test.py", "データ.csv",
-    "test_данные.py", "한글.txt", "foo~", "a-b_c+d@e.txt", "setup.cfg", "console.py", "a/b/c/__init__.py", "file(1).txt",
-    "ελληνικά.md", "C++.md", "#notes#", "é/ü.py",
+    "README.md", "src/a b.py", ".env", ".github/x", "naïve.py", "nai\u0308ve.py", "тест.py", "テスト_test.py",
+    "データ.csv", "test_данные.py", "한글.txt", "foo~", "a-b_c+d@e.txt", "setup.cfg", "console.py", "a/b/c/__init__.py",
+    "file(1).txt", "ελληνικά.md", "C++.md", "#notes#", "é/ü.py",
 )  # fmt: skip
 
 
@@ -62,8 +64,8 @@ def test_honest_names_are_not_refused(path):
 
 PROTECTED = (
     ".env", ".env.local", "config/.env.prod", ".github/workflows/ci.yml", ".git/config", "src/.git/hooks/x", "uv.lock",
-    "package-lock.json", "conf/auth.toml", "deploy/run.sh", "Dockerfile", "CODEOWNERS", "billing.yaml", "keys/server.key",
-    ".gitattributes", "a/.gitmodules",
+    "package-lock.json", "conf/auth.toml", "deploy/run.sh", "Dockerfile", "CODEOWNERS", "billing.yaml",
+    "keys/server.key", ".gitattributes", "a/.gitmodules",
 )  # fmt: skip
 LOOKALIKE = dict(zip("aceiopxysj", "асеіорхуѕј", strict=True))  # noqa: RUF001 -- Cyrillic on purpose
 INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff\u00ad\ufe0f\u202e\u034f\x00\n\U000e0101"
@@ -84,7 +86,7 @@ TRANSFORMS = st.one_of(
     st.just(str.swapcase),
     st.just(_widen),
     st.just(lambda p: p.replace("i", "İ")),
-    st.just(lambda p: p.replace("k", "\u212a").replace("s", "ſ")),
+    st.just(lambda p: p.replace("k", "\u212a").replace("s", "\u017f")),
     st.just(lambda p: p.replace("/", "\\")),
     st.just(lambda p: p.replace("/", "//")),
     st.just(lambda p: p.replace("/", "/./")),
@@ -166,6 +168,48 @@ def test_scope_and_target_bound_the_change(scope, allowed, expected):
     assert judge_paths(change, policy(target={"allowed_paths": allowed}), contract, BASE_PATHS).decision is expected
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        ".env. ",
+        ".env::$DATA",
+        ".ENV",
+        "\uff0eenv",
+        "x/../.env",
+        ".\u0435nv",
+        ".e\u200bnv",
+        "a\\.env",
+        ".env\u0332",
+        ".\udcffenv",
+    ],
+    ids=ascii,
+)
+def test_a_disguised_protected_path_is_a_violation(path):
+    """Refusing the name would be enough to stop it; disguising it is a reason to pause (runbook §6.1)."""
+    assert ".env" == canonical(path).removeprefix("a/")
+    assert judge_paths(known_bad.change(entry(path, "A")), POLICY, CONTRACT, BASE_PATHS).decision is Decision.ESCALATE
+
+
+def test_a_word_written_wholly_in_look_alikes_is_a_twin():
+    """No mix of scripts gives it away."""
+    change = known_bad.change(entry("\u0441\u043e\u0440\u0443.md", "A"))
+
+    (verdict,) = judge_paths(change, POLICY, CONTRACT, ("copy.md",)).children
+    assert "path has no twin" == verdict.rule
+    assert judge_paths(change, POLICY, CONTRACT, ()).allowed
+
+
+@pytest.mark.parametrize(
+    ("mode", "reason"),
+    [("120000", "is a symbolic link"), ("160000", "is a submodule"), ("100755", "becomes executable")],
+)
+def test_special_entries_say_what_they_are(mode, reason):
+    """The refusal explains itself (P12)."""
+    change = known_bad.change(entry("src/x", "A", new=mode))
+
+    assert f"src/x {reason}" == judge_paths(change, POLICY, CONTRACT, BASE_PATHS).children[0].reason
+
+
 def test_a_twin_that_was_there_before_is_none():
     """A tree that already holds both spellings can still be worked on."""
     base = ("Docs/a.md", "docs/b.md")
@@ -197,6 +241,6 @@ def test_a_huge_refusal_stays_small_and_keeps_the_worst():
 
 def test_patterns_are_matched_on_the_canonical_form():
     """Case and width of neither side matter."""
-    assert matches("Docs/ＲEADME.MD", ["docs/readme.md"])
+    assert matches("Docs/\uff32EADME.MD", ["docs/readme.md"])
     assert matches("docs/readme.md", ["DOCS/*.MD"])
     assert not within("docs/readme.md", ["readme.md"])

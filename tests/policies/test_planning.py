@@ -3,6 +3,7 @@
 from datetime import date
 
 import pytest
+
 from contracts.modes import RiskLevel
 from contracts.task import CandidateTasks, Risk, RollbackPlan, Scope, TaskState, TaskType, VerificationPlan
 from contracts.verdict import Decision

@@ -3,6 +3,7 @@
 from datetime import date, timedelta
 
 import pytest
+
 from contracts.evidence import Receipt
 from contracts.verdict import Decision
 from policies.preflight import CHECKS, budget_caps, gates_refuse, judge_preflight, policy_current, protected_loaded

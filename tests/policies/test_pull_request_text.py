@@ -4,9 +4,10 @@ import re
 from dataclasses import replace
 
 import pytest
-from contracts.modes import Mode
 from hypothesis import given
 from hypothesis import strategies as st
+
+from contracts.modes import Mode
 from policies.known_bad import good_facts
 from policies.planning import terms_digest
 from policies.pull_request_text import body, branch, commit_message, footer, title
@@ -69,8 +70,9 @@ def test_the_body_carries_the_metadata():
     text = written("plain")[1]
 
     for part in (
-        FACTS.contract.task_id, "LOW (0.22)", "`tests`: green", "REQUIRES_HUMAN_REVIEW", "revert_pr, at most 15 minutes",
-        "findings: -2", "findings: 2 to 0", "- `plain`", FACTS.policy.digest, "1 files, 1 lines",
+        FACTS.contract.task_id, "LOW (0.22)", "`tests`: green", "REQUIRES_HUMAN_REVIEW",
+        "revert_pr, at most 15 minutes", "findings: -2", "findings: 2 to 0", "- `plain`",
+        FACTS.policy.digest, "1 files, 1 lines",
     ):  # fmt: skip
         assert part in text
     assert terms_digest(FACTS.contract) in body(FACTS.contract, judge_release(FACTS), FACTS.checks, FACTS.change)

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import date
 
 import pytest
+
 from contracts.evidence import CheckStatus, ReviewRemark, Severity
 from contracts.modes import Mode, Outcome
 from contracts.release import Rejection
@@ -98,7 +99,8 @@ def test_a_check_that_is_not_required_only_stops_the_automatic_way(status):
             Rejection(
                 reason_code="check_not_run",
                 failed_gate="every required check is green",
-                recommended_remediation="infrastructure. Repair the check environment or raise the limit, then run again.",
+                recommended_remediation="infrastructure. Repair the check environment or raise the limit, "
+                "then run again.",
                 can_retry=True,
                 retry_after=None,
             ),
@@ -129,6 +131,23 @@ def test_a_blocking_remark_outweighs_an_approval():
     found = judge_release(facts)
     assert found.rejection.reason_code == "review_refused"
     assert deciding(found.verdict).reason == "1 blocking remarks, first: deletes data"
+
+
+@pytest.mark.parametrize(
+    ("path", "rule"),
+    [
+        ("CHANGES.md", "no protected path is changed"),
+        ("tox.ini", "nothing checks are made of is changed"),
+        ("oauth.py", "the risk is low enough"),
+    ],
+)
+def test_each_condition_of_the_automatic_way_stops_it(path, rule):
+    """Even what a task type may touch is never merged unseen."""
+    opened = {"patterns": ["/CHANGES.md"], "reason": "released text", "unless": ["code_improvement"]}
+    own = policy({"modes": {"maximum": Mode.SELECTIVE_AUTO}}, {"maximum_mode": None, "protected": [opened]})
+
+    alone = judge_release(with_change(good_facts(own), entry(path))).verdict.children[1]
+    assert rule in {child.rule for child in alone.children if child.decision is Decision.ASK}
 
 
 def test_dry_run_and_pr_only_get_the_same():

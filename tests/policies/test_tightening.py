@@ -1,6 +1,7 @@
 """A target only tightens; what makes no sense is found before it is used."""
 
 import pytest
+
 from contracts.modes import Mode
 from policies.digests import canonical_json, policy_digest
 from policies.schema import Autopilot, Charter, ProtectedPaths, Target

@@ -3,6 +3,7 @@
 from itertools import combinations
 
 import pytest
+
 from contracts.verdict import Decision, Verdict
 from policies.verdicts import all_of, allow, ask, deciding, deny, escalate, explain, hold
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import ast
 import configparser
 import re
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from adapters.agents.tools.source_tree import SourceTree
+from adapters.setup_py import UnreadableSetup, setup_arguments
 
 Version = tuple[int, int]
 
@@ -18,7 +18,6 @@ UNKNOWN: Version = (3, 8)
 """Assumed when a package says nothing: old enough to break nobody we would still meet."""
 KNOWN: tuple[Version, ...] = ((2, 6), (2, 7), *((3, minor) for minor in range(20)))
 CLASSIFIER = re.compile(r"Programming Language :: Python :: (\d+)(?:\.(\d+))?\s*$")
-LARGEST_SETUP = 200_000
 
 
 def lowest_supported(tree: SourceTree) -> Version:
@@ -117,25 +116,12 @@ def _setup_cfg(tree: SourceTree) -> dict[str, str]:
 
 def _setup_py(tree: SourceTree) -> dict[str, object]:
     """Keyword arguments of ``setup(...)`` that are literals; the file is parsed, never run."""
-    text = tree.text("setup.py")
-    if len(text) > LARGEST_SETUP:
-        return {}
     try:
-        module = ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        arguments = setup_arguments(tree.text("setup.py"))
+    except UnreadableSetup:
         return {}
-    return dict(_setup_keywords(module))
-
-
-def _setup_keywords(module: ast.Module) -> Iterator[tuple[str, object]]:
-    for node in ast.walk(module):
-        if isinstance(node, ast.Call):
-            for keyword in node.keywords:
-                if keyword.arg in {"python_requires", "classifiers"}:
-                    try:
-                        yield keyword.arg, ast.literal_eval(keyword.value)
-                    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
-                        continue
+    wanted = {"python_requires", "classifiers"}
+    return {each.name: each.value for each in arguments if each.name in wanted and not each.computed}
 
 
 def _metadata(tree: SourceTree, field: str) -> str | None:

@@ -85,7 +85,8 @@ class Repo:
 
     def detect(self) -> tuple[tuple[Finding, ...], tuple[str, ...]]:
         """Measure the working copy."""
-        return self.backend.detect(self.brief(Role.SENSING, tree=self.tree))
+        seen = self.backend.detect(self.brief(Role.SENSING, tree=self.tree))
+        return seen.findings, seen.missing
 
     def fixable(self) -> set[tuple[str, str, str]]:
         """Tool, rule and path of what could be fixed; nothing may be missing."""

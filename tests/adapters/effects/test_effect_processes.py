@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from adapters.effects.cage import run_caged
 from adapters.effects.runner import EffectRunner
 from contracts.effect import Effect
 from ports.forge import ForgeError
@@ -41,6 +42,14 @@ def test_the_credential_reaches_the_child_alone(place: Place) -> None:
     assert "FORGE_TOKEN=s3cr3t" in seen.read_text()
     assert "leaked" not in seen.read_text()
     assert "s3cr3t" not in Path(f"{seen}.arguments").read_text()
+
+
+def test_the_cage_writes_only_where_it_is_told(place: Place) -> None:
+    """Looking gets no writable folder at all; that is what makes it unable to write."""
+    env = {"PATH": os.environ["PATH"]}
+    ends = [run_caged(["touch", str(place.remote / "x")], b"", env, writable) for writable in ((), (place.home,))]
+    assert ["Read-only file system"] * 2 == [end.error.rpartition(": ")[2] for end in ends]
+    assert 0 == run_caged(["touch", str(place.remote / "x")], b"", env, (place.remote,)).code
 
 
 def slow_hook(place: Place) -> Path:
@@ -85,7 +94,7 @@ def test_the_kernel_ends_an_effect_at_its_deadline(place: Place) -> None:
     """The child dies at kill_at with everything it started; whether it was done is unknown, so an error."""
     slow_hook(place)
     with pytest.raises(ForgeError, match="killed when its clearance ended"):
-        place.perform(place.effect(), seconds=3)
+        place.perform(place.effect(), seconds=5)
     assert gone(str(place.remote))
     assert not place.remote_head()
 

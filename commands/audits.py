@@ -1,0 +1,132 @@
+"""``audit verify``: the audit logs against the heads kept elsewhere (P10)."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+import typer
+from temporalio.client import Client
+from temporalio.service import RPCError
+
+from commands.conversations import RUN_ID, target_status
+from commands.exit_statuses import Exit
+from commands.failures import CommandFailed, NoWorker
+from commands.home import client_of
+from commands.terminal import AsJson, emit, guarded, say, show
+from composition import Adapters, ServerUnavailable, compose, open_repository
+from contracts.audit import AuditVerification
+from contracts.control import RunResult, StatusView
+from ports.policy_source import PolicyError
+from ports.repository import RepositoryError
+from settings import Settings
+
+app = typer.Typer(help="The tamper-evident audit logs.", no_args_is_help=True)
+_AGAIN = 2
+
+
+@app.callback()
+def audit() -> None:
+    """Keep ``verify`` a subcommand, although it is the only one."""
+
+
+@app.command()
+@guarded
+async def verify(
+    what: Annotated[str | None, typer.Argument(help="A run id or a target; default: all logs.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All logs; the default.")] = False,
+    as_json: AsJson = False,
+) -> int:
+    """Recompute the hash chains and compare their heads with those in the mirror and in the Temporal history.
+
+    Names the first bad record: changed, dropped, repeated, moved, cut off, or a replaced file. Without a server
+    only the mirror's heads are compared.
+    """
+    adapters = compose(Settings())
+    logs = [log for log in adapters.audit.logs() if what is None or log.split("/", 1)[1] == what]
+    if everything and what is not None:
+        raise CommandFailed(Exit.USAGE, "name one log, or give --all")
+    if what is not None and not logs:
+        # A log that is gone is not "nothing to verify".
+        logs = [f"run/{what}" if RUN_ID.fullmatch(what) else f"target/{what}"]
+    try:
+        client: Client | None = await client_of(adapters.settings)
+    except ServerUnavailable as absent:
+        say(f"only the mirrors' heads are compared: {absent}")
+        client = None
+    heads = Heads(adapters, client)
+    results = [await _verified(adapters, heads, log) for log in logs]
+    bad = [result for result in results if result.problem]
+    if as_json:
+        emit({"ok": not bad, "logs": [result.model_dump(mode="json", by_alias=True) for result in results]})
+    else:
+        for result in results:
+            _show(result)
+        show(f"{len(results)} logs, {sum(result.records for result in results)} records, {len(bad)} bad")
+    return Exit.TAMPERED if bad else Exit.OK
+
+
+class Heads:
+    """Where else the head of a log is kept."""
+
+    def __init__(self, adapters: Adapters, client: Client | None) -> None:
+        self._adapters = adapters
+        self._client = client
+        self._views: dict[str, StatusView | None] = {}
+
+    async def of(self, log: str) -> dict[str, str]:
+        """Anchor name to head; what cannot be asked is left out, and said."""
+        kind, name = log.split("/", 1)
+        match = RUN_ID.fullmatch(name) if kind == "run" else None
+        target = name if kind == "target" else match["target"] if match else ""
+        anchors: dict[str, str] = {}
+        try:
+            policy = self._adapters.policies.effective(target)
+            kept = open_repository(self._adapters.settings, policy.target).anchored(log)
+            if kept:
+                anchors["mirror ref"] = kept
+        except (PolicyError, RepositoryError) as problem:
+            say(f"{log}: the mirror cannot be asked: {problem}")
+        if self._client is not None:
+            kept = await self._in_temporal(self._client, kind, name, target)
+            if kept:
+                anchors["temporal"] = kept
+        return anchors
+
+    async def _in_temporal(self, client: Client, kind: str, name: str, target: str) -> str:
+        view = None
+        try:
+            view = await target_status(client, target)
+        except (NoWorker, RPCError) as problem:
+            say(f"{kind}/{name}: Control cannot be asked: {problem}")
+        if kind == "target":
+            return view.log_head if view else ""
+        for run in (*view.active, *view.recent) if view else ():
+            if run.run_id == name:
+                return run.audit_head
+        if '"' in name or "\\" in name:
+            return ""
+        async for found in client.list_workflows(f'AutonomyRunId = "{name}" AND ExecutionStatus = "Completed"'):
+            handle = client.get_workflow_handle(found.id, run_id=found.run_id, result_type=RunResult)
+            result: RunResult = await handle.result()
+            return result.audit_head
+        return ""
+
+
+async def _verified(adapters: Adapters, heads: Heads, log: str) -> AuditVerification:
+    result = adapters.audit.verify(log, await heads.of(log))
+    for _ in range(_AGAIN):
+        if result.problem is None:
+            break
+        # A log that grew between two looks shows the same face as a forged one, for a moment.
+        await asyncio.sleep(0.5)
+        result = adapters.audit.verify(log, await heads.of(log))
+    return result
+
+
+def _show(result: AuditVerification) -> None:
+    kept = ", ".join(result.anchors) or "no other place"
+    if result.problem is None:
+        show(f"ok      {result.log}  {result.records} records, head {result.head[:12]} also in: {kept}")
+    else:
+        show(f"not ok  {result.log}  record {result.problem.seq}: {result.problem.problem}", "red")

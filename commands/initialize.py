@@ -1,0 +1,109 @@
+"""``init``: a look at a repository, its checks tried on its base, a target file for a person to read."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+import typer
+
+from commands.exit_statuses import Exit
+from commands.failures import CommandFailed
+from commands.introduction import Introduction, introduce
+from commands.operator_name import operator_name
+from commands.terminal import AsJson, emit, err, guarded, say, show
+from composition import compose
+from policies.schema import CheckKind
+from settings import Settings
+
+EPILOG = (
+    "Examples: `starter.py init ~/src/project` · `starter.py init /srv/git/project.git --name project` · "
+    "`starter.py init https://example.org/project.git`"
+)
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,79}")
+
+
+@guarded
+def init(
+    repository: Annotated[str, typer.Argument(help="A folder with a git repository (bare or not), or its URL.")],
+    name: Annotated[str | None, typer.Option(help="The target's name; default: from the repository's.")] = None,
+    base_branch: Annotated[str | None, typer.Option(help="Default: the branch the remote's HEAD names.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Write over the target's file.")] = False,
+    as_json: AsJson = False,
+) -> int:
+    """Look at a repository and write a commented policies/targets/<name>.toml. No server needed.
+
+    Layout, tests, linters and requirements are read, never executed. The checks it proposes run in the sandbox on the
+    base commit; those that are green become the target's required checks. Read the file before the first run.
+    """
+    settings = Settings()
+    remote = _remote(repository)
+    chosen = name if name is not None else _name_of(remote)
+    if not _NAME.fullmatch(chosen):
+        message = f"{chosen!r} is no target name: lower-case letters, digits and . _ - only; choose one with --name"
+        raise CommandFailed(Exit.USAGE, message)
+    file = settings.policies / "targets" / f"{chosen}.toml"
+    if file.exists() and not force:
+        message = f"{file} exists already and was not touched: choose another --name, or write over it with --force"
+        raise CommandFailed(Exit.REFUSED, message)
+    with err.status("looking"):
+        found = introduce(
+            compose(settings), remote, chosen, base_branch, operator_name(), datetime.now(UTC).date(), say
+        )
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(found.text, encoding="utf-8")
+    if as_json:
+        emit(
+            {
+                "target": chosen,
+                "file": str(file),
+                "remote": remote,
+                "baseBranch": found.base_branch,
+                "baseSha": found.base,
+                "checks": [check.name for check in found.kept],
+                "leftOut": {check.name: reason for check, reason in found.dropped},
+            }
+        )
+        return Exit.OK
+    _show(found, file, chosen)
+    return Exit.OK
+
+
+def _show(found: Introduction, file: Path, name: str) -> None:
+    show(f"wrote {file}", "bold")
+    show(f"  base     {found.base_branch} at {found.base[:12]}")
+    show(f"  layout   {found.survey.layout}, imports {', '.join(found.survey.imports) or 'nothing'}")
+    show(f"  checks   {', '.join(check.name for check in found.kept) or 'none was green on the base'}")
+    for check, reason in found.dropped:
+        show(f"  left out {check.name}: {reason}")
+    for note in found.survey.notes:
+        show(f"  note     {note}")
+    if not found.kept:
+        say("without a required check every run is refused: add one to [[checks]]", "yellow")
+    elif not any(check.kind is CheckKind.TESTS for check in found.kept):
+        say("no tests are required, so the mode stops at PR_ONLY", "yellow")
+    say(f"read the file, then: starter.py run {name} --mode DRY_RUN --embedded")
+
+
+def _remote(given: str) -> str:
+    """A URL as it is, a folder as the absolute path of its repository."""
+    if "://" in given or re.match(r"[^/]+@?[^/]*:", given):
+        return given
+    path = Path(given).expanduser().resolve()
+    if not path.is_dir():
+        raise CommandFailed(
+            Exit.USAGE, f"{path} is no folder: name a git repository's folder, or a URL with its scheme"
+        )
+    for folder in (path, *path.parents):
+        if (folder / ".git").exists() or ((folder / "HEAD").is_file() and (folder / "objects").is_dir()):
+            return str(folder)
+    raise CommandFailed(Exit.USAGE, f"{path} is not inside a git repository: make one with `git init` and commit")
+
+
+def _name_of(remote: str) -> str:
+    path = urlsplit(remote).path if "://" in remote else remote
+    name = path.rstrip("/").removesuffix("/.git").replace(":", "/").rpartition("/")[2].removesuffix(".git")
+    return re.sub(r"[^a-z0-9._-]+", "-", name.lower()).strip("-._")[:80]

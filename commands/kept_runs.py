@@ -1,0 +1,55 @@
+"""What the artifact store keeps of a run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+from composition import Adapters
+from contracts.artifact import Contract
+from contracts.change import Change
+from contracts.evidence import ChecksReport
+from contracts.release import ReleaseDecision
+from contracts.report import RunReport
+from contracts.task import TaskContract
+from contracts.verdict import Verdict
+
+Model = TypeVar("Model", bound=Contract)
+
+
+@dataclass(frozen=True)
+class KeptRun:
+    """A run's report and what it speaks of; None: the run ended before it was made."""
+
+    report: RunReport
+    decision: ReleaseDecision | None
+    contract: TaskContract | None
+    change: Change | None
+    checks: ChecksReport | None
+    page: str
+
+
+def kept_run(adapters: Adapters, run_id: str) -> KeptRun | None:
+    """A run that has ended, or None."""
+    report = _read(adapters, run_id, "run_report.json", RunReport)
+    if report is None:
+        return None
+    return KeptRun(
+        report=report,
+        decision=_read(adapters, run_id, "release_decision.json", ReleaseDecision),
+        contract=_read(adapters, run_id, "task_contract.json", TaskContract),
+        change=_read(adapters, run_id, "change.json", Change),
+        checks=_read(adapters, run_id, "checks/checks.json", ChecksReport),
+        page=f"{adapters.store.address(run_id)}/run_report.html",
+    )
+
+
+def kept_verdicts(adapters: Adapters, run_id: str) -> dict[str, Verdict]:
+    """Each step's verdict by its name; empty for a run that has not ended."""
+    kept = kept_run(adapters, run_id)
+    return {record.step.value: record.verdict for record in kept.report.steps} if kept else {}
+
+
+def _read(adapters: Adapters, run_id: str, name: str, model: type[Model]) -> Model | None:
+    ref = adapters.store.find(run_id, name)
+    return None if ref is None else model.model_validate_json(adapters.store.get(ref))

@@ -1,0 +1,197 @@
+"""``status``, ``watch``, ``why``, ``queue``: what the installation, a target or a run is doing."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+from rich.text import Text
+from temporalio.client import Client, WorkflowHandle
+
+from commands.conversations import (
+    RUN_ID,
+    find_run,
+    installation_status,
+    run_view,
+    target_queue,
+    target_status,
+    target_why,
+)
+from commands.exit_statuses import Exit
+from commands.failures import CommandFailed, NoWorker
+from commands.following import follow, show_result
+from commands.home import client_of
+from commands.kept_runs import kept_verdicts
+from commands.terminal import AsJson, emit, guarded, out, say, show
+from composition import Adapters, ServerUnavailable, compose
+from contracts.control import InstallationView, StatusView
+from contracts.modes import StepName
+from contracts.verdict import Verdict
+from reporting.run_report_text import verdict_tree
+from settings import Settings
+
+TargetOrRun = Annotated[str, typer.Argument(help="A target's name, or a run id such as demo-2026-11-23-pr-1.")]
+
+
+@guarded
+async def status(
+    target: Annotated[str | None, typer.Argument(help="One target; default: all.")] = None, as_json: AsJson = False
+) -> int:
+    """The global status, and each target's: mode, epoch, writes in flight, runs, pauses."""
+    adapters = compose(Settings())
+    client = await client_of(adapters.settings)
+    installation = await installation_status(client)
+    names = [target] if target else await _all_names(adapters, installation)
+    views = dict(zip(names, await asyncio.gather(*(target_status(client, name) for name in names)), strict=True))
+    if target and views[target] is None:
+        known_target(adapters, target)
+    if as_json:
+        emit(
+            {
+                "installation": installation.model_dump(mode="json", by_alias=True) if installation else None,
+                "targets": {
+                    name: view.model_dump(mode="json", by_alias=True) if view else None for name, view in views.items()
+                },
+            }
+        )
+        return Exit.OK
+    if installation is None:
+        show("installation  nothing has run here yet")
+    else:
+        show(f"installation  {installation.status}, epoch {installation.epoch}: {installation.why.reason}", "bold")
+    for name, view in views.items():
+        _show_target(name, view)
+    return Exit.OK
+
+
+@guarded
+async def watch(
+    what: TargetOrRun,
+    within: Annotated[float | None, typer.Option("--timeout", help="Stop watching after so many seconds.")] = None,
+    as_json: AsJson = False,
+) -> int:
+    """Follow a run until it ends; of a target, the one that runs or waits now."""
+    adapters = compose(Settings())
+    client = await client_of(adapters.settings)
+    handle = await (run_handle(client, what) if RUN_ID.fullmatch(what) else _current(adapters, client, what))
+    if handle is None:
+        say(f"no run of {what} is active; the newest: starter.py runs {what}")
+        return Exit.OK
+    result, ended = await follow(client, handle, within)
+    show_result(result, ended, as_json)
+    return ended
+
+
+@guarded
+async def why(what: TargetOrRun, as_json: AsJson = False) -> int:
+    """Why a target works, or does not; why a run went as it did: the verdict trees, with the facts they used."""
+    adapters = compose(Settings())
+    verdicts = await (_why_run(adapters, what) if RUN_ID.fullmatch(what) else _why_target(adapters, what))
+    if as_json:
+        emit({name: verdict.model_dump(mode="json", by_alias=True) for name, verdict in verdicts.items()})
+        return Exit.OK
+    for name, verdict in verdicts.items():
+        show(name, "bold")
+        out.print(verdict_tree(verdict))
+    return Exit.OK
+
+
+@guarded
+async def queue(target: Annotated[str, typer.Argument(help="The target.")], as_json: AsJson = False) -> int:
+    """Runs that wait for a slot, first come first served."""
+    adapters = compose(Settings())
+    queued = await target_queue(await client_of(adapters.settings), target)
+    if queued is None:
+        known_target(adapters, target)
+    if as_json:
+        emit({"target": target, "queued": [run.model_dump(mode="json", by_alias=True) for run in queued or ()]})
+        return Exit.OK
+    for number, run in enumerate(queued or (), 1):
+        show(f"{number}  {run.run_id}  {run.mode}  by {run.actor}  since {run.admitted_at:%Y-%m-%d %H:%M:%S}")
+    if not queued:
+        say(f"nothing waits for {target}")
+    return Exit.OK
+
+
+async def run_handle(client: Client, run_id: str) -> WorkflowHandle[Any, Any]:
+    """A run's workflow.
+
+    Raises:
+        CommandFailed: there is none under this id.
+    """
+    handle = await find_run(client, run_id)
+    if handle is None:
+        raise CommandFailed(
+            Exit.USAGE, f"no run {run_id} is known to the server: `starter.py runs` lists the kept ones"
+        )
+    return handle
+
+
+def known_target(adapters: Adapters, target: str) -> None:
+    """Refuse a name that is no target, with the nearest one."""
+    if target not in adapters.policies.names():
+        adapters.policies.effective(target)
+
+
+async def _all_names(adapters: Adapters, installation: InstallationView | None) -> list[str]:
+    registered = {view.name for view in installation.targets} if installation else set()
+    return sorted(registered.union(adapters.policies.names()))
+
+
+async def _current(adapters: Adapters, client: Client, target: str) -> WorkflowHandle[Any, Any] | None:
+    view = await target_status(client, target)
+    if view is None:
+        known_target(adapters, target)
+        return None
+    waiting = (*view.active, *view.queued)
+    if not waiting:
+        return None
+    newest = max(waiting, key=lambda run: run.admitted_at)
+    return client.get_workflow_handle(newest.workflow_id, run_id=newest.workflow_run_id)
+
+
+async def _why_target(adapters: Adapters, target: str) -> dict[str, Verdict]:
+    client = await client_of(adapters.settings)
+    installation = await installation_status(client)
+    verdicts = {"installation": installation.why} if installation else {}
+    mine = await target_why(client, target)
+    if mine is None:
+        known_target(adapters, target)
+        raise CommandFailed(Exit.TROUBLE, f"{target} has no open Control: its first run or command starts one")
+    return {**verdicts, target: mine}
+
+
+async def _why_run(adapters: Adapters, run_id: str) -> dict[str, Verdict]:
+    kept = kept_verdicts(adapters, run_id)
+    if kept:
+        return kept
+    try:
+        handle = await run_handle(await client_of(adapters.settings), run_id)
+        view = await run_view(handle)
+    except (ServerUnavailable, NoWorker) as absent:
+        message = f"{run_id} has no report in {adapters.settings.artifacts}, and it cannot be asked: {absent}"
+        raise CommandFailed(Exit.NO_SERVER, message) from absent
+    say(f"{run_id} is {view.status} in step {view.step or 'admission'}: {view.reason or 'working'}")
+    return {step.value: verdict for step, verdict in zip(StepName, view.verdicts, strict=False)}
+
+
+def _show_target(name: str, view: StatusView | None) -> None:
+    if view is None:
+        show(f"{name}  not started: its first run opens it")
+        return
+    quiet = ", quiescent" if view.quiescent else ""
+    show(
+        f"{name}  {view.status}, mode {view.mode}, epoch {view.epoch}, {view.writes_in_flight} writes in flight{quiet}",
+        "bold",
+    )
+    for pause in view.pauses:
+        show(f"  {pause.scope} pause ({pause.style}) by {pause.actor} at {pause.at:%Y-%m-%d %H:%M:%S}: {pause.reason}")
+    for incident in view.incidents:
+        show(f"  incident {incident.incident} since {incident.opened_at:%Y-%m-%d %H:%M}: {incident.reason}")
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 2))
+    for run in (*view.active, *view.queued, *view.recent[:5]):
+        table.add_row(*(Text(str(cell)) for cell in (run.run_id, run.status, run.order.state, run.reason[:100])))
+    if table.row_count:
+        out.print(table)

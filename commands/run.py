@@ -1,0 +1,127 @@
+"""``run``: one run of one target, now."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Annotated, Any
+from uuid import uuid4
+from zoneinfo import ZoneInfo
+
+import typer
+from temporalio.client import Client, WorkflowHandle
+from temporalio.common import WorkflowIDConflictPolicy
+from temporalio.exceptions import WorkflowAlreadyStartedError
+
+from commands.exit_statuses import Exit
+from commands.failures import CommandFailed
+from commands.following import follow, show_result
+from commands.home import client_of, embedded
+from commands.operator_name import operator_name
+from commands.terminal import AsJson, emit, guarded, say
+from composition import ServerUnavailable, compose
+from contracts.control import RunRequest
+from contracts.modes import Mode
+from settings import Settings
+from workflows import api
+
+EPILOG = (
+    "Examples: `starter.py run demo` · `starter.py run demo --mode DRY_RUN --embedded` · `… run demo --again --json`"
+)
+
+
+@guarded
+async def run(
+    target: Annotated[str, typer.Argument(help="A target of the policy folder; `policy check` lists them.")],
+    mode: Annotated[Mode | None, typer.Option(help="Never more than the target's mode, which is the default.")] = None,
+    again: Annotated[bool, typer.Option("--again", help="A new attempt, although this day's run was made.")] = False,
+    attempt: Annotated[int, typer.Option(min=1, max=99, help="Name the attempt of a rerun.")] = 1,
+    date: Annotated[str | None, typer.Option(help="YYYY-MM-DD; default: today in the target's time zone.")] = None,
+    in_process: Annotated[
+        bool, typer.Option("--embedded", help="Bring server and worker up inside this command if none runs.")
+    ] = False,
+    within: Annotated[
+        float | None, typer.Option("--timeout", help="Stop waiting after so many seconds; the run goes on.")
+    ] = None,
+    detach: Annotated[bool, typer.Option("--detach", help="Start it and do not wait.")] = False,
+    as_json: AsJson = False,
+) -> int:
+    """Start a run, show its progress, print how it ended. Exit status 0: PR opened, dry run complete, nothing to do.
+
+    A run of the same target, mode, day and attempt is never made twice: typed again, this watches the one that runs,
+    or says how it ended.
+    """
+    settings = Settings()
+    request = RunRequest(
+        target=_known(settings, target), mode=mode, again=again, attempt=attempt, date=date, actor=operator_name()
+    )
+    label = _label(settings, request)
+    if in_process:
+        try:
+            client = await client_of(settings)
+            say("a server runs already: using it and its workers")
+        except ServerUnavailable:
+            if detach:
+                raise CommandFailed(
+                    Exit.USAGE, "--detach and --embedded exclude each other: nobody would work"
+                ) from None
+            async with embedded(settings) as running:
+                return await _run(running.client, label, request, within, as_json, in_process=True)
+    else:
+        client = await client_of(settings)
+    if detach:
+        handle = await start(client, label, request)
+        say(f"started {handle.id}; watch it: starter.py watch {target}")
+        if as_json:
+            emit({"workflowId": handle.id, "target": target, "status": "STARTED"})
+        return Exit.OK
+    return await _run(client, label, request, within, as_json, in_process=False)
+
+
+async def start(client: Client, label: str, request: RunRequest) -> WorkflowHandle[Any, Any]:
+    """Start ``DailyRun``, or take hold of the one that runs under this label."""
+    try:
+        return await client.start_workflow(
+            api.DAILY_RUN,
+            request.model_dump(mode="json", exclude_none=True, exclude_defaults=True),
+            id=label,
+            task_queue=api.TASK_QUEUE,
+            id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
+            static_summary=f"run of {request.target} by {request.actor}",
+        )
+    except WorkflowAlreadyStartedError:
+        say(f"{label} runs already: watching it")
+        return client.get_workflow_handle(label)
+
+
+async def _run(
+    client: Client, label: str, request: RunRequest, within: float | None, as_json: bool, *, in_process: bool
+) -> int:
+    handle = await start(client, label, request)
+    say(f"{handle.id}")
+    try:
+        result, status = await follow(client, handle, within)
+    except asyncio.CancelledError:
+        if in_process:
+            say("stopped with its server; the run goes on when this home's server runs again: starter.py up")
+        else:
+            say(
+                f"the run goes on. Watch it: starter.py watch {request.target} · "
+                f"stop it: starter.py pause {request.target} --style abort --reason …"
+            )
+        return Exit.INTERRUPTED
+    show_result(result.model_copy(update={"target": result.target or request.target}), status, as_json)
+    return status
+
+
+def _known(settings: Settings, target: str) -> str:
+    """Refuse an unknown target or a broken policy here, before anything starts."""
+    return compose(settings).policies.effective(target).target.name
+
+
+def _label(settings: Settings, request: RunRequest) -> str:
+    """A workflow id for people; Control tells runs apart by what they are, not by this."""
+    zone = ZoneInfo(compose(settings).policies.effective(request.target).target.time_zone)
+    date = request.date or datetime.now(UTC).astimezone(zone).date().isoformat()
+    label = f"{api.schedule_id(request.target)}/{date}/{request.mode or 'default'}-{request.attempt}"
+    return f"{label}-{uuid4().hex[:8]}" if request.again else label

@@ -1,0 +1,169 @@
+"""``schedule``: the daily start, as a Temporal Schedule that everybody sees in the UI."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Annotated
+
+import typer
+from temporalio.client import (
+    Client,
+    Schedule,
+    ScheduleActionStartWorkflow,
+    ScheduleAlreadyRunningError,
+    ScheduleCalendarSpec,
+    ScheduleHandle,
+    ScheduleOverlapPolicy,
+    SchedulePolicy,
+    ScheduleRange,
+    ScheduleSpec,
+    ScheduleUpdate,
+    ScheduleUpdateInput,
+)
+from temporalio.service import RPCError, RPCStatusCode
+
+from commands.exit_statuses import Exit
+from commands.failures import CommandFailed
+from commands.home import client_of
+from commands.operator_name import operator_name
+from commands.terminal import AsJson, emit, guarded, say, show
+from composition import compose
+from settings import Settings
+from workflows import api
+
+app = typer.Typer(help="The daily start of a target, by a Temporal Schedule.", no_args_is_help=True)
+TargetName = Annotated[str, typer.Argument(help="The target.")]
+_CATCH_UP = timedelta(hours=1)
+"""A start that was missed for longer than this is not made up for: the next day comes."""
+
+
+@app.command()
+@guarded
+async def apply(
+    target: TargetName, at: Annotated[str, typer.Option(help="HH:MM in the target's time zone.")] = "06:00"
+) -> int:
+    """Create or change a target's daily start. Applying the same again changes nothing."""
+    settings = Settings()
+    policy = compose(settings).policies.effective(target)
+    found = re.fullmatch(r"([01]?\d|2[0-3]):([0-5]\d)", at)
+    if found is None:
+        raise CommandFailed(Exit.USAGE, f"{at!r} is no time of day: write it as HH:MM, for example 06:00")
+    zone = policy.target.time_zone
+    wanted = Schedule(
+        action=ScheduleActionStartWorkflow(
+            api.DAILY_RUN,
+            {"target": target, "actor": "schedule"},
+            # Temporal appends the time; admission tells runs apart by what they are.
+            id=f"{api.schedule_id(target)}/schedule",
+            task_queue=api.TASK_QUEUE,
+            static_summary=f"scheduled run of {target}",
+        ),
+        spec=ScheduleSpec(
+            calendars=[
+                ScheduleCalendarSpec(hour=[ScheduleRange(int(found[1]))], minute=[ScheduleRange(int(found[2]))])
+            ],
+            time_zone_name=zone,
+        ),
+        policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=_CATCH_UP),
+    )
+    client = await client_of(settings)
+    try:
+        handle = await client.create_schedule(api.schedule_id(target), wanted)
+        done = "created"
+    except ScheduleAlreadyRunningError:
+        handle = client.get_schedule_handle(api.schedule_id(target))
+
+        def changed(before: ScheduleUpdateInput) -> ScheduleUpdate:
+            # A paused schedule stays paused.
+            wanted.state = before.description.schedule.state
+            return ScheduleUpdate(schedule=wanted)
+
+        await handle.update(changed)
+        done = "updated"
+    upcoming = (await handle.describe()).info.next_action_times
+    soon = f"; next: {upcoming[0]:%Y-%m-%d %H:%M} UTC" if upcoming else ""
+    show(f"{done}: {target} every day at {at} {zone}{soon}")
+    return Exit.OK
+
+
+@app.command("list")
+@guarded
+async def list_schedules(as_json: AsJson = False) -> int:
+    """Every target's daily start."""
+    client = await client_of(Settings())
+    found = []
+    async for entry in await client.list_schedules():
+        if not entry.id.startswith(api.schedule_id("")) or entry.schedule is None:
+            continue
+        upcoming = entry.info.next_action_times if entry.info else ()
+        found.append(
+            {
+                "target": entry.id.removeprefix(api.schedule_id("")),
+                "paused": entry.schedule.state.paused,
+                "note": entry.schedule.state.note,
+                "next": upcoming[0].isoformat() if upcoming else None,
+            }
+        )
+    if as_json:
+        emit({"schedules": found})
+        return Exit.OK
+    for one in found:
+        show(f"{one['target']}  {'paused: ' + str(one['note']) if one['paused'] else 'next ' + str(one['next'])}")
+    if not found:
+        say("no schedule; make one: starter.py schedule apply <target> --at 06:00")
+    return Exit.OK
+
+
+@app.command()
+@guarded
+async def pause(
+    target: TargetName, reason: Annotated[str, typer.Option(help="Why; shown in the UI.")] = "by starter.py"
+) -> int:
+    """Start no run by itself any more. This is not the brake: `starter.py pause` is."""
+    handle = await _handle(await client_of(Settings()), target)
+    await handle.pause(note=f"{reason} ({operator_name()})")
+    show(f"the schedule of {target} is paused")
+    return Exit.OK
+
+
+@app.command()
+@guarded
+async def unpause(target: TargetName) -> int:
+    """Start runs again at the set time."""
+    handle = await _handle(await client_of(Settings()), target)
+    await handle.unpause(note=f"by {operator_name()}")
+    show(f"the schedule of {target} goes on")
+    return Exit.OK
+
+
+@app.command()
+@guarded
+async def trigger(target: TargetName) -> int:
+    """Start the scheduled run now; admission still makes one run a day."""
+    handle = await _handle(await client_of(Settings()), target)
+    await handle.trigger()
+    show(f"triggered; watch it: starter.py watch {target}")
+    return Exit.OK
+
+
+@app.command()
+@guarded
+async def delete(target: TargetName) -> int:
+    """Remove the schedule; runs that were started stay."""
+    handle = await _handle(await client_of(Settings()), target)
+    await handle.delete()
+    show(f"the schedule of {target} is deleted")
+    return Exit.OK
+
+
+async def _handle(client: Client, target: str) -> ScheduleHandle:
+    handle = client.get_schedule_handle(api.schedule_id(target))
+    try:
+        await handle.describe()
+    except RPCError as problem:
+        if problem.status is not RPCStatusCode.NOT_FOUND:
+            raise
+        message = f"{target} has no schedule: make one with `starter.py schedule apply {target} --at 06:00`"
+        raise CommandFailed(Exit.USAGE, message) from None
+    return handle

@@ -1,0 +1,133 @@
+"""The embedded forge: a pull request's state is what the remote's branches say."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from adapters.git.mirror import open_mirror
+from adapters.local_forge import LocalForge, forge_folder, open_local_forge
+from contracts.pull_request import PullRequest
+from policies.schema import ReviewStamp, Target
+from ports.forge import ForgeError
+
+BRANCH = "autonomy/demo/1"
+PERSON = {
+    "GIT_CONFIG_GLOBAL": "/dev/null",
+    "GIT_CONFIG_NOSYSTEM": "1",
+    **{f"GIT_{who}_{what}": "p@localhost" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")},
+    "PATH": os.environ["PATH"],
+}
+Person = Callable[..., str]
+
+
+@pytest.fixture
+def person(tmp_path: Path) -> Person:
+    """A person's clone with a pushed base and a pushed branch."""
+    clone = tmp_path / "clone"
+    clone.mkdir()
+
+    def git(*arguments: str) -> str:
+        done = subprocess.run(["git", *arguments], cwd=clone, env=PERSON, capture_output=True, check=True, timeout=60)
+        return done.stdout.decode().strip()
+
+    git("init", "--quiet", "--bare", "-b", "main", str(tmp_path / "remote.git"))
+    git("init", "--quiet", "-b", "main")
+    git("remote", "add", "origin", str(tmp_path / "remote.git"))
+    git("commit", "--quiet", "--allow-empty", "-m", "first")
+    git("push", "--quiet", "origin", "main")
+    git("commit", "--quiet", "--allow-empty", "-m", "change")
+    git("push", "--quiet", "origin", f"main:refs/heads/{BRANCH}")
+    return git
+
+
+@pytest.fixture
+def forge(person: Person, tmp_path: Path) -> LocalForge:
+    """The forge with one recorded pull request."""
+    review = ReviewStamp(on=date(2026, 1, 1), by="p")
+    target = Target(name="demo", remote=str(tmp_path / "remote.git"), base_branch="main", review=review)
+    record(tmp_path, "pulls", 1, person("rev-parse", "main"))
+    opened = open_local_forge(tmp_path, tmp_path / "mirrors")(target)
+    assert isinstance(opened, LocalForge)
+    open_mirror(tmp_path / "mirrors")(target).fetch_base()
+    return opened
+
+
+def record(home: Path, kind: str, number: int, head: str) -> None:
+    folder = forge_folder(home, "demo") / kind
+    folder.mkdir(parents=True, exist_ok=True)
+    shown = PullRequest(
+        number=number,
+        branch=BRANCH,
+        base_branch="main",
+        head_sha=head,
+        title="t",
+        body="b",
+        state="open",
+        url="file:///x",
+        run_key=f"run-{number}/release",
+    )
+    (folder / f"{number}.json").write_text(shown.model_dump_json())
+
+
+def state(forge: LocalForge) -> str:
+    found = forge.find_pull_request("run-1/release")
+    assert found is not None
+    return found.state
+
+
+def test_it_is_open_while_its_branch_is_there(forge: LocalForge, person: Person) -> None:
+    """Open, and showing where the branch stands now."""
+    assert "open" == state(forge)
+    person("commit", "--quiet", "--allow-empty", "-m", "a person's fix")
+    person("push", "--quiet", "origin", f"main:refs/heads/{BRANCH}")
+    assert ("open", person("rev-parse", "main")) == (state(forge), forge.pull_requests()[0].head_sha)
+
+
+def test_it_is_merged_once_the_base_holds_it(forge: LocalForge, person: Person) -> None:
+    """Merged by a person, seen without being told; still so when the branch is deleted."""
+    person("push", "--quiet", "origin", "main:refs/heads/main")
+    assert "merged" == state(forge)
+    person("push", "--quiet", "origin", f":refs/heads/{BRANCH}")
+    assert "merged" == state(forge)
+
+
+def test_it_is_closed_when_its_branch_is_deleted(forge: LocalForge, person: Person) -> None:
+    """A person's way to say no on a bare repository."""
+    person("push", "--quiet", "origin", f":refs/heads/{BRANCH}")
+    assert "closed" == state(forge)
+    assert forge.branch_head(BRANCH) is None
+
+
+def test_the_newest_comes_first_and_an_unknown_key_is_none(forge: LocalForge, tmp_path: Path) -> None:
+    """Ten comes before nine before two; a half-written record is not one."""
+    for number in (2, 10, 9):
+        record(tmp_path, "pulls", number, "a" * 40)
+    (forge_folder(tmp_path, "demo") / "pulls" / ".new").write_text("{")
+    assert [10, 9, 2, 1] == [pull.number for pull in forge.pull_requests()]
+    assert forge.find_pull_request("other") is None
+    assert () == forge.tickets()
+
+
+def test_it_has_no_ci(forge: LocalForge) -> None:
+    """None, neither green nor red."""
+    assert forge.required_checks_green("a" * 40) is None
+
+
+def test_a_damaged_record_is_an_error(forge: LocalForge, tmp_path: Path) -> None:
+    """Nothing is concluded from what cannot be read."""
+    (forge_folder(tmp_path, "demo") / "pulls" / "2.json").write_text("{")
+    with pytest.raises(ForgeError, match="cannot be read"):
+        forge.pull_requests()
+
+
+def test_an_unreachable_remote_is_an_error(forge: LocalForge, tmp_path: Path) -> None:
+    """Not closed, not open: unknown."""
+    (tmp_path / "remote.git").rename(tmp_path / "gone.git")
+    with pytest.raises(ForgeError, match="cannot be reached"):
+        forge.pull_requests()

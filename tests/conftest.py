@@ -1,0 +1,53 @@
+"""Fixtures shared by the whole-run tests."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import composition  # noqa: E402
+from world import World, make_world  # noqa: E402
+
+# Never reach a server that happens to run on the developer's machine.
+for name in [name for name in os.environ if name.startswith(("TEMPORAL_", "AUTONOMY_"))]:
+    del os.environ[name]
+
+
+@pytest.fixture(scope="session")
+async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
+    """One embedded server per test process; its address."""
+    folder = tmp_path_factory.mktemp("server")
+    settings = {
+        "limit.historyCount.suggestContinueAsNew": "400",
+        "frontend.WorkflowTimeSkippingEnabled": "true",
+    }
+    running = await composition.start_embedded_server(folder / "temporal.db", folder / "server.log", settings=settings)
+    yield running.address
+    await running.stop()
+
+
+@pytest.fixture(scope="session")
+def environments(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Check environments are cached by digest: one cache for all tests of a process."""
+    return tmp_path_factory.mktemp("environments")
+
+
+@pytest.fixture
+async def world(tmp_path: Path, server: str, environments: Path) -> World:
+    """An installation with the target ``demo``."""
+    made = await make_world(tmp_path / "world", server, environments)
+    made.add_target()
+    return made
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure() -> None:
+    """A process that used the Temporal client may abort in interpreter teardown: leave without it."""
+    sys.stdout.flush()
+    sys.stderr.flush()
