@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +15,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.heartbeat import heartbeating
+from activities.work_folder import work_folder
 from contracts.artifact import ArtifactRef, Contract
 from contracts.audit import AuditEvent
 from contracts.handover import Handover, Pins, PlannedWrite, RunRef, StepInput, StepResult
@@ -79,12 +79,9 @@ class Workbench:
         """Append to the run's audit log; raises when it cannot be written (P10)."""
         return self.audit.append(f"run/{run_id}", events, at)
 
-    @contextmanager
-    def folder(self, purpose: str) -> Iterator[Path]:
+    def folder(self, purpose: str) -> AbstractContextManager[Path]:
         """An empty folder, gone afterwards."""
-        self.scratch.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f"{purpose}-", dir=self.scratch, ignore_cleanup_errors=True) as made:
-            yield Path(made)
+        return work_folder(self.scratch, purpose)
 
 
 @dataclass
@@ -194,7 +191,7 @@ class Sitting:
 
 
 def written(body: Contract) -> bytes:
-    """An artifact's JSON. Bytes of a name that are no UTF-8 show as ``\\xff``: policy refuses such names."""
+    """An artifact's JSON. Bytes of a name that are no UTF-8 show as backslash escapes: policy refuses such names."""
     return json.dumps(_readable(body.model_dump(mode="json")), ensure_ascii=False, indent=2).encode()
 
 
