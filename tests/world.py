@@ -149,6 +149,8 @@ class World:
     @asynccontextmanager
     async def worker(self, bench: Workbench | None = None, **options: Any) -> AsyncIterator[None]:
         """A worker in this process."""
+        # `make test-uncached` runs every test without cached workflows, which replays at every task.
+        options.setdefault("max_cached_workflows", int(os.environ.get("WORLD_CACHED_WORKFLOWS", "1000")))
         async with composition.build_worker(self.client, self.settings, bench or self.bench(), **options):
             yield
 

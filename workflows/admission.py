@@ -2,12 +2,11 @@
 
 The rules, in order; the first that decides, decides:
 
-1. The same workflow run asked before: the same answer.
+1. The same workflow run asked before: the same answer. (Another one under the same workflow id: that one is lost.)
 2. This (target, kind, mode, date, attempt) has a run, in the books or in the audit logs: ``already_ran``.
-3. Not registered with the Installation yet: queued.
-4. RESUMING: only the ladder's own smoke. Otherwise a smoke, or anything while PAUSED: refused.
-5. More than the mode allows, or more runs than the day's cap: refused.
-6. A free slot and nobody before it: admitted. Else queued, up to the limit.
+3. RESUMING: only the ladder's own smoke. Otherwise a smoke, or anything while PAUSED: refused.
+4. More than the mode allows, or more runs than the day's cap: refused.
+5. Registered with the Installation, a free slot and nobody before it: admitted. Else queued, up to the limit.
 """
 
 from __future__ import annotations
@@ -21,6 +20,7 @@ from workflows.control_state import ControlState
 
 RANK = {Mode.DRY_RUN: 0, Mode.PR_ONLY: 1, Mode.SELECTIVE_AUTO: 2}
 _SHORT = {Mode.DRY_RUN: "dry", Mode.PR_ONLY: "pr", Mode.SELECTIVE_AUTO: "auto"}
+_SMOKE = "smoke"
 
 
 def admit(state: ControlState, asked: AdmitRequest, now: datetime) -> AdmitAnswer:
@@ -29,6 +29,7 @@ def admit(state: ControlState, asked: AdmitRequest, now: datetime) -> AdmitAnswe
         if run.workflow_run_id == asked.workflow_run_id:
             queued = run.run_id in state.queue
             return _answer(run, Admission.QUEUED if queued else Admission.ADMITTED, "asked before: the same answer")
+    _close_predecessor(state, asked, now)
     request = asked.request
     mode = request.mode or lower(state.mode, asked.maximum_mode)
     attempt = request.attempt
@@ -38,7 +39,7 @@ def admit(state: ControlState, asked: AdmitRequest, now: datetime) -> AdmitAnswe
     elif request.again:
         attempt = _next_attempt(state, asked, mode)
     dedup = f"{state.target}/{request.kind}/{mode}/{asked.date}/{attempt}"
-    middle = "smoke" if request.kind is RunKind.SMOKE else _SHORT[mode]
+    middle = _SMOKE if request.kind is RunKind.SMOKE else _SHORT[mode]
     run_id = f"{state.target}-{asked.date}-{middle}-{attempt}"
     known = state.runs.get(run_id)
     if known is not None:
@@ -53,21 +54,20 @@ def admit(state: ControlState, asked: AdmitRequest, now: datetime) -> AdmitAnswe
         state.log("run refused", runId=run_id, workflowId=asked.workflow_id, actor=request.actor, reason=reason)
         return _refusal(run_id, mode, attempt, state, decision, reason, Admission.REFUSED, None)
 
-    if state.registered:
-        smoke = request.kind is RunKind.SMOKE
-        ours = state.ladder is not None and asked.workflow_id == state.ladder.smoke_workflow_id
-        if state.status is TargetStatus.RESUMING and not (smoke and ours):
-            return refuse("resuming: only the ladder's own smoke run is admitted", Decision.HOLD)
-        if state.status is TargetStatus.PAUSED:
-            return refuse(f"the target is PAUSED: {_pause_reasons(state)}", Decision.HOLD)
-        if smoke and not ours:
-            return refuse("a smoke run is started by the resume ladder only; use mode DRY_RUN instead")
+    smoke = request.kind is RunKind.SMOKE
+    ours = state.ladder is not None and asked.workflow_id == state.ladder.smoke_workflow_id
+    if state.status is TargetStatus.RESUMING and not (smoke and ours):
+        return refuse("resuming: only the ladder's own smoke run is admitted", Decision.HOLD)
+    if state.registered and state.status is TargetStatus.PAUSED:
+        return refuse(f"the target is PAUSED: {_pause_reasons(state)}", Decision.HOLD)
+    if smoke and not ours:
+        return refuse("a smoke run is started by the resume ladder only; use mode DRY_RUN instead")
     if RANK[mode] > RANK[lower(state.mode, asked.maximum_mode)]:
         return refuse(f"mode {mode} asked, but the target is in {state.mode} and policy allows {asked.maximum_mode}")
-    today = [run for run in state.runs.values() if run.date == asked.date and run.kind is RunKind.DAILY]
-    if request.kind is RunKind.DAILY and len(today) >= asked.runs_per_day:
-        return refuse(f"caps.runs_per_day: {len(today)} of {asked.runs_per_day} runs of {asked.date} are used")
-    free = request.kind is RunKind.SMOKE or (
+    used = _runs_of_the_day(state, asked)
+    if not smoke and used >= asked.runs_per_day:
+        return refuse(f"caps.runs_per_day: {used} of {asked.runs_per_day} runs of {asked.date} are used")
+    free = smoke or (
         state.registered and not state.queue and len(state.occupying()) < asked.max_active
     )
     if not free and len(state.queue) >= asked.queue_limit:
@@ -160,8 +160,25 @@ def _next_attempt(state: ControlState, asked: AdmitRequest, mode: Mode) -> int:
         if (run.kind, run.mode, run.date) == (asked.request.kind, mode, asked.date)
     ]
     prefix = f"{state.target}-{asked.date}-{_SHORT[mode]}-"
-    logged = [int(run_id.removeprefix(prefix)) for run_id in asked.taken if run_id.startswith(prefix)]
-    return max([asked.request.attempt - 1, *taken, *logged]) + 1
+    # Somebody's copy of a log ("…-1.bak") is no attempt, and must not break Control.
+    logged = [run_id.removeprefix(prefix) for run_id in asked.taken if run_id.startswith(prefix)]
+    return max([asked.request.attempt - 1, *taken, *(int(number) for number in logged if number.isdecimal())]) + 1
+
+
+def _runs_of_the_day(state: ControlState, asked: AdmitRequest) -> int:
+    """Counted from the audit logs, too: forgotten records still count."""
+    smokes = f"{state.target}-{asked.date}-{_SMOKE}-"
+    logged = {run_id for run_id in asked.taken if not run_id.startswith(smokes)}
+    booked = {run.run_id for run in state.runs.values() if run.date == asked.date and run.kind is RunKind.DAILY}
+    return len(logged | booked)
+
+
+def _close_predecessor(state: ControlState, asked: AdmitRequest, now: datetime) -> None:
+    """Two runs never share a workflow id: whoever is still open under this one was terminated by hand."""
+    for run in list(state.runs.values()):
+        if run.workflow_id == asked.workflow_id and run.closed_at is None and run.kind is RunKind.DAILY:
+            state.close(run.run_id, now, RunStatus.LOST, reason="its workflow id was started again")
+            promote(state, asked.max_active)
 
 
 def _pause_reasons(state: ControlState) -> str:

@@ -3,7 +3,7 @@
 ``begin`` decides, in order:
 
 1. Settled as done under this key: ``settled``, adopt the result.
-2. Begun by this very attempt and unsettled: the same clearance.
+2. Begun by this very attempt, unsettled, before its deadline: the same clearance; ``look_only`` if it may not now.
 3. Begun by another attempt before its deadline: ``busy``.
 4. Allowed now (see ``allowed``): ``go``, with a new clearance.
 5. Not allowed, but an earlier attempt's deadline has passed unsettled: ``look_only``.
@@ -26,10 +26,18 @@ from contracts.control import (
     WriteRecord,
     WriteRequest,
 )
-from contracts.modes import Mode, TargetStatus, WriteClass
+from contracts.modes import Mode, TargetStatus, WriteAction, WriteClass
 from contracts.verdict import Decision, Verdict
 from workflows.admission import RANK
 from workflows.control_state import ControlState, clock
+
+_PUBLISHING = frozenset({WriteAction.PUSH_BRANCH, WriteAction.OPEN_PULL_REQUEST, WriteAction.MERGE})
+_ACTIONS = {
+    WriteClass.ADVANCE: _PUBLISHING,
+    WriteClass.REPAIR: _PUBLISHING | {WriteAction.REVERT},
+    # Cleared even while paused, so nothing that moves a ref may call itself a record.
+    WriteClass.RECORD: frozenset({WriteAction.OPEN_TICKET}),
+}
 
 
 def begin(state: ControlState, asked: WriteRequest, now: datetime) -> WriteAnswer:
@@ -40,10 +48,13 @@ def begin(state: ControlState, asked: WriteRequest, now: datetime) -> WriteAnswe
         return WriteAnswer(answer=WriteAnswerKind.SETTLED, verdict=verdict, result=known.result)
     expired = False
     if known is not None and known.settled_at is None:
-        if known.clearance.attempt == asked.attempt:
-            verdict = _verdict(Decision.ALLOW, "this attempt began it already", asked)
-            return WriteAnswer(answer=WriteAnswerKind.GO, verdict=verdict, clearance=known.clearance)
-        if now < known.clearance.deadline:
+        in_time = now < known.clearance.deadline
+        if in_time and known.clearance.attempt == asked.attempt:
+            # It asks again, so it has not acted yet: after a pause it must not begin (P1).
+            verdict = allowed(state, asked)
+            again = WriteAnswerKind.GO if verdict.allowed else WriteAnswerKind.LOOK_ONLY
+            return WriteAnswer(answer=again, verdict=verdict, clearance=known.clearance)
+        if in_time:
             reason = f"another attempt holds the clearance until {clock(known.clearance.deadline)}"
             wait = (known.clearance.deadline - now).total_seconds()
             verdict = _verdict(Decision.HOLD, reason, asked)
@@ -97,6 +108,8 @@ def settle(state: ControlState, said: SettleRequest, now: datetime) -> Answer:
 
 def allowed(state: ControlState, asked: WriteRequest) -> Verdict:
     """The write classes: ``advance`` never in PAUSED or DRY_RUN, ``repair`` for an open incident, ``record`` always."""
+    if asked.action not in _ACTIONS[asked.write_class]:
+        return _verdict(Decision.DENY, f"{asked.action} is no {asked.write_class} write", asked)
     run = state.runs.get(asked.run_id)
     if run is None or run.closed_at is not None:
         return _verdict(Decision.DENY, "the run is not open in Control's books", asked)
@@ -112,6 +125,8 @@ def allowed(state: ControlState, asked: WriteRequest) -> Verdict:
 def _advance(state: ControlState, asked: WriteRequest, run: RunRecord) -> Verdict:
     if run.mode is Mode.DRY_RUN:
         return _verdict(Decision.DENY, "the run is a DRY_RUN: no advance write can begin", asked)
+    if asked.action is WriteAction.MERGE and run.mode is not Mode.SELECTIVE_AUTO:
+        return _verdict(Decision.DENY, f"{run.mode} never merges", asked)
     if state.status is not TargetStatus.ACTIVE:
         return _verdict(Decision.HOLD, f"the target is {state.status}", asked)
     if RANK[state.mode] < RANK[run.mode]:

@@ -26,7 +26,6 @@ with workflow.unsafe.imports_passed_through():
         ModeRequest,
         PauseRecord,
         ResumeRequest,
-        RunCheckup,
         RunRecord,
         RunRequest,
         SettleRequest,
@@ -34,9 +33,9 @@ with workflow.unsafe.imports_passed_through():
         WriteAnswer,
         WriteRequest,
     )
-    from contracts.modes import Mode, PauseStyle, RunKind, RunStatus
+    from contracts.modes import Mode, PauseStyle, RunKind
     from contracts.verdict import Decision, Verdict
-    from workflows import admission, api, clearances, pausing, signals
+    from workflows import admission, api, clearances, pausing, reaping, signals
     from workflows.control_state import ControlInput, ControlState
 
 _DESCRIPTION = "an operator command; answered with accepted or refused and the reason"
@@ -243,28 +242,15 @@ class Control:
                 return
             if not await self._until(lambda: False, timedelta(seconds=self._state.reap_seconds)):
                 return
-            now = workflow.now()
-            late = tuple(write for write in self._state.open_writes() if write.clearance.deadline <= now)
-            queued = [self._state.runs[run_id] for run_id in self._state.queue]
-            given = RunCheckup(target=self._state.target, runs=tuple(self._state.active() + queued), writes=late)
+            given = reaping.due(self._state, workflow.now())
             if not given.runs and not given.writes:
                 continue
             try:
-                found = await CHECK_UP(given, f"look at {len(given.runs)} runs, {len(late)} late writes")
+                found = await CHECK_UP(given, f"look at {len(given.runs)} runs, {len(given.writes)} late writes")
             except ActivityError as failure:
                 workflow.logger.warning("check-up: %s", failure)
                 continue
-            for settled in found.settled:
-                clearances.settle(self._state, settled, workflow.now())
-            for seen in found.runs:
-                run = self._state.runs.get(seen.run_id)
-                if seen.open or run is None or run.closed_at is not None:
-                    continue
-                said = FinishRequest(
-                    run_id=run.run_id, status=RunStatus.LOST, reason=f"its workflow is {seen.status} and never said so"
-                )
-                admission.finish(self._state, said, workflow.now())
-                pausing.smoke_ended(self._state, said, workflow.now())
+            reaping.apply(self._state, found, workflow.now())
             admission.promote(self._state, self._max_active)
             self._publish()
 

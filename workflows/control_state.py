@@ -23,6 +23,11 @@ from contracts.verdict import Decision, Fact, Verdict
 
 KEPT_CLOSED = 60
 """Closed runs Control remembers; older ones live in the target's audit log and the artifacts."""
+KEPT_UNLOGGED = 300
+"""Events that wait while the audit log cannot be written; more would outgrow what continue-as-new can carry."""
+
+
+_LOST = "events not kept: the log could not be written"
 
 
 class ControlState(BaseModel):
@@ -38,6 +43,8 @@ class ControlState(BaseModel):
 
     target: str
     registered: bool = False
+    max_active: int = 1
+    """As the latest admission's policy said."""
     status: TargetStatus = TargetStatus.PAUSED
     mode: Mode = Mode.PR_ONLY
     epoch: int = 0
@@ -72,6 +79,11 @@ class ControlState(BaseModel):
     def log(self, event: str, **facts: Fact) -> None:
         """Remember something for the target's audit log."""
         self.logged += 1
+        if len(self.to_log) >= KEPT_UNLOGGED:
+            # Said, not hidden: how many are missing, counted up to the latest.
+            last = self.to_log.pop()
+            before = last.facts.get("events", 1) if last.event == _LOST else 1
+            event, facts = _LOST, {"events": int(before or 0) + 1, "latest": event}
         key = f"{self.epoch}/{self.logged}"
         self.to_log.append(
             AuditEvent(key=key, role=Role.ORCHESTRATOR, event=event, facts={"epoch": self.epoch, **facts})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TypeVar
 
 from temporalio import workflow
@@ -13,23 +13,22 @@ from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_
 
 with workflow.unsafe.imports_passed_through():
     from activities import api as steps
-    from contracts.artifact import ArtifactRef
     from contracts.control import (
         Admission,
         Admitted,
         Answer,
-        FinishRequest,
         IncidentReport,
         Order,
         RunResult,
         RunView,
     )
-    from contracts.handover import HumanDecision, Pins, PlannedWrite, RunRef, StepInput, StepResult
+    from contracts.handover import HumanDecision, PlannedWrite, RunRef, StepInput, StepResult
     from contracts.modes import Mode, Outcome, RunStatus, StepName
-    from contracts.report import ReportInput, StepRecord, WriteResult
+    from contracts.report import WriteResult
     from contracts.verdict import Decision, Verdict
     from workflows import api
     from workflows.gate import Gate, RunStopped, waited
+    from workflows.run_ledger import RunLedger
     from workflows.starts import read_start
 
 FLOW = (steps.PREFLIGHT, steps.SENSE, steps.TRIAGE, steps.PLAN, steps.CODE, steps.REVIEW, steps.CHECK, steps.RELEASE)
@@ -52,14 +51,7 @@ class DailyRun:
         self._status = RunStatus.ADMITTING
         self._reason = ""
         self._step: StepName | None = None
-        self._artifacts: dict[str, ArtifactRef] = {}
-        self._records: list[StepRecord] = []
-        self._planned: tuple[PlannedWrite, ...] = ()
-        self._writes: list[WriteResult] = []
-        self._base_sha = ""
-        self._task_id: str | None = None
-        self._outcome: Outcome | None = None
-        self._pins = Pins()
+        self._ledger = RunLedger()
         self._decision: HumanDecision | None = None
         self._subject = ""
         self._waiting_for = ""
@@ -131,11 +123,11 @@ class DailyRun:
             status=self._status,
             step=self._step,
             order=self._gate.order,
-            task_id=self._task_id,
-            base_sha=self._base_sha,
+            task_id=self._ledger.task_id,
+            base_sha=self._ledger.base_sha,
             waiting_for=self._waiting_for,
             subject=self._subject,
-            verdicts=tuple(record.verdict for record in self._records),
+            verdicts=tuple(record.verdict for record in self._ledger.records),
             reason=self._reason,
         )
 
@@ -155,15 +147,15 @@ class DailyRun:
             if verdict.decision is Decision.DENY and self._step is StepName.PREFLIGHT:
                 return RunStatus.REFUSED, verdict.reason
             if verdict.decision is Decision.DENY and self._step not in WEIGHED_BY_RELEASE:
-                self._outcome = Outcome.REJECT
+                self._ledger.outcome = Outcome.REJECT
                 return RunStatus.REJECTED, verdict.reason
-        for planned in self._planned:
+        for planned in self._ledger.planned:
             written = await self._write(run, planned)
             if not written.done and run.mode is not Mode.DRY_RUN:
                 return RunStatus.REJECTED, f"{planned.action}: {written.verdict.reason}"
         if run.mode is Mode.DRY_RUN:
-            return RunStatus.DRY_RUN_COMPLETE, f"{len(self._writes)} writes refused, as in every DRY_RUN"
-        return RunStatus.PR_OPENED, f"pull request opened, outcome {self._outcome}"
+            return RunStatus.DRY_RUN_COMPLETE, f"{len(self._ledger.writes)} writes refused, as in every DRY_RUN"
+        return RunStatus.PR_OPENED, f"pull request opened, outcome {self._ledger.outcome}"
 
     async def _perform(self, run: RunRef, step: steps.Step[StepInput, StepResult]) -> StepResult:
         """One step behind its gate, again while it says HOLD (the policy changed under the run)."""
@@ -173,14 +165,14 @@ class DailyRun:
             started = workflow.now()
             given = StepInput(
                 run=run,
-                base_sha=self._base_sha,
-                artifacts=tuple(self._artifacts.values()),
+                base_sha=self._ledger.base_sha,
+                artifacts=self._ledger.artifacts,
                 decision=self._decision,
-                pins=self._pins,
+                pins=self._ledger.pins,
             )
-            result = await self._gate.abortable(step(given, f"{self._step}: {self._task_id or run.target}"))
+            result = await self._gate.abortable(step(given, f"{self._step}: {self._ledger.task_id or run.target}"))
             if result.verdict.decision is not Decision.HOLD:
-                self._keep(result, started)
+                self._ledger.keep(StepName(step.name), result, started, workflow.now())
             return result
 
         return await self._while_held(attempt, lambda result: result.verdict)
@@ -189,12 +181,12 @@ class DailyRun:
         """One planned write. DRY_RUN makes the very same call: Control refuses it, not we (P3)."""
 
         async def attempt() -> WriteResult:
-            artifacts = tuple(self._artifacts.values())
+            artifacts = self._ledger.artifacts
             given = steps.WriteInput(run=run, planned=planned, artifacts=artifacts, now=workflow.now())
             return await steps.WRITE(given, f"{planned.action} {planned.branch}")
 
         written = await self._while_held(attempt, lambda result: result.verdict)
-        self._writes.append(written)
+        self._ledger.writes.append(written)
         return written
 
     async def _while_held(self, attempt: Callable[[], Awaitable[Held]], verdict: Callable[[Held], Verdict]) -> Held:
@@ -254,7 +246,7 @@ class DailyRun:
             trigger="policy_violation",
             reason=verdict.reason,
         )
-        artifacts = tuple(self._artifacts.values())
+        artifacts = self._ledger.artifacts
         given = steps.EscalateInput(run=run, report=report, artifacts=artifacts, now=workflow.now())
         await steps.ESCALATE(given, "policy violation: pause everything")
 
@@ -262,43 +254,11 @@ class DailyRun:
         """Audit and the last word to Control; both are retried until they happen."""
         self._step = StepName.AUDIT
         self._show(status, reason)
-        given = ReportInput(
-            run=run,
-            status=status,
-            reason=reason,
-            base_sha=self._base_sha,
-            task_id=self._task_id,
-            outcome=self._outcome,
-            steps=tuple(self._records),
-            writes=tuple(self._writes),
-            artifacts=tuple(self._artifacts.values()),
-            ended_at=workflow.now(),
-        )
+        given = self._ledger.report_input(run, status, reason, workflow.now())
         audited = await steps.AUDIT(given, "write the final report")
-        outcome = self._outcome or ""
-        said = FinishRequest(
-            run_id=run.run_id,
-            status=status,
-            outcome=outcome,
-            reason=reason[:500],
-            audit_head=audited.audit_head,
-            report_sha256=audited.report.sha256,
-            task_id=self._task_id,
-        )
+        said = self._ledger.finish_request(run, status, reason, audited)
         await steps.FINISH(steps.FinishInput(run=run, request=said), f"tell Control: {status}")
-        return RunResult(
-            run_id=run.run_id,
-            target=run.target,
-            mode=run.mode,
-            status=status,
-            outcome=outcome,
-            reason=reason,
-            task_id=self._task_id,
-            pull_request=audited.pull_request,
-            artifacts=audited.address,
-            report=f"{audited.address}/{audited.page.name}",
-            audit_head=audited.audit_head,
-        )
+        return self._ledger.result(run, status, reason, audited)
 
     def _not_admitted(self, target: str, admitted: Admitted) -> RunResult:
         answer = admitted.answer
@@ -314,29 +274,6 @@ class DailyRun:
             reason=answer.verdict.reason,
         )
 
-    def _keep(self, result: StepResult, started: datetime) -> None:
-        assert self._step is not None  # noqa: S101  # set by _perform
-        self._base_sha = result.base_sha or self._base_sha
-        self._task_id = result.task_id or self._task_id
-        self._outcome = result.outcome or self._outcome
-        self._pins = Pins(
-            contract_digest=result.pins.contract_digest or self._pins.contract_digest,
-            head_sha=result.pins.head_sha or self._pins.head_sha,
-        )
-        self._planned = result.writes or self._planned
-        for artifact in result.handover.output_artifacts:
-            self._artifacts[artifact.name] = artifact
-        self._records.append(
-            StepRecord(
-                step=self._step,
-                started_at=started,
-                ended_at=workflow.now(),
-                handover=result.handover,
-                verdict=result.verdict,
-                audit_head=result.audit_head,
-            )
-        )
-
     def _await_person(self, waiting_for: str, subject: str) -> None:
         self._waiting_for, self._subject = waiting_for, subject
 
@@ -348,7 +285,9 @@ class DailyRun:
         lines = [f"**{status}** · `{title}` · step {self._step or 'admission'}", "", reason]
         if self._waiting_for:
             lines += ["", f"Waiting for a person: {self._waiting_for} (subject `{self._subject}`)"]
-        lines += [f"- {record.step}: {record.verdict.decision}, {record.verdict.reason}" for record in self._records]
+        lines += [
+            f"- {record.step}: {record.verdict.decision}, {record.verdict.reason}" for record in self._ledger.records
+        ]
         workflow.set_current_details("\n".join(lines))
         if changed:
             workflow.upsert_search_attributes([api.STATUS_ATTRIBUTE.value_set(status.value)])

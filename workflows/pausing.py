@@ -8,6 +8,7 @@ RESUMING → the ladder's own DRY_RUN smoke, green under the current policy → 
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Literal
 
 from contracts.control import (
     Answer,
@@ -38,7 +39,10 @@ _HARDNESS = (OrderState.PROCEED, OrderState.HOLD, OrderState.DRAIN, OrderState.A
 
 def pause(state: ControlState, record: PauseRecord) -> None:
     """Brake. ``record.epoch`` is ignored: the epoch is ours to raise."""
-    state.epoch += 1
+    # At least the clock's second: a Control that was reset by hand has forgotten its latest epochs and orders.
+    second = int(record.at.timestamp())
+    state.epoch = max(state.epoch + 1, second)
+    state.revision = max(state.revision, second)
     state.status = TargetStatus.PAUSED
     state.ladder = None
     state.smoke_due = False
@@ -117,34 +121,20 @@ def register(state: ControlState, facts: InstallationFacts, now: datetime) -> No
     state.registered = True
     state.reap_seconds = facts.reap_seconds
     state.installation_epoch = max(state.installation_epoch, facts.epoch)
+    if not facts.fresh:
+        # Also while everybody is paused: its own pause, forgotten now, must not end with theirs.
+        reason = "this Control is new, its target is not (terminated by hand?)"
+        pause(state, _brake("start", reason, "control", now))
     if facts.status is TargetStatus.PAUSED:
         state.installation_paused = True
-        brake = PauseRecord(
-            scope="installation",
-            style=PauseStyle.CHECKPOINT,
-            reason=facts.reason,
-            actor="installation",
-            at=now,
-            epoch=0,
-        )
-    elif state.pauses or not facts.fresh:
-        brake = PauseRecord(
-            scope="start",
-            style=PauseStyle.CHECKPOINT,
-            reason="this Control is new, its target is not (terminated by hand?)",
-            actor="control",
-            at=now,
-            epoch=0,
-        )
-        if facts.fresh:
-            # Paused before it ever opened: that pause is reason enough, but what was queued goes.
-            brake = state.pauses[-1]
-    else:
+        pause(state, _brake("installation", facts.reason, "installation", now))
+    elif facts.fresh and state.pauses:
+        # Paused before it ever opened: that pause is reason enough, but what was queued goes.
+        pause(state, state.pauses[-1])
+    elif facts.fresh:
         state.status = TargetStatus.ACTIVE
         state.mode = facts.first_mode
         state.log("target opened", mode=state.mode)
-        return
-    pause(state, brake)
 
 
 def smoke_ended(state: ControlState, said: FinishRequest, now: datetime) -> None:
@@ -155,17 +145,7 @@ def smoke_ended(state: ControlState, said: FinishRequest, now: datetime) -> None
         return
     verdict = smoke_is_green(said, run)
     if not verdict.allowed:
-        pause(
-            state,
-            PauseRecord(
-                scope="target",
-                style=PauseStyle.CHECKPOINT,
-                reason=verdict.reason,
-                actor="resume ladder",
-                at=now,
-                epoch=0,
-            ),
-        )
+        pause(state, _brake("target", verdict.reason, "resume ladder", now))
         return
     state.ladder = None
     state.pauses = []
@@ -201,13 +181,17 @@ def open_incident(state: ControlState, said: IncidentReport, now: datetime) -> A
     """Open an incident (runbook §6.1); whoever reports it paused everything first. Idempotent."""
     if said.incident not in state.incidents:
         state.incidents[said.incident] = IncidentRecord(
-            incident=said.incident, run_id=said.run_id, trigger=said.trigger, reason=said.reason, opened_at=now
+            incident=said.incident, run_id=said.run_id, trigger=said.trigger, reason=said.reason[:500], opened_at=now
         )
         state.log("incident opened", incident=said.incident, runId=said.run_id, trigger=said.trigger)
     verdict = Verdict(
         rule="an incident is always taken", decision=Decision.ALLOW, reason="recorded", facts={"id": said.incident}
     )
     return Answer(accepted=True, verdict=verdict, epoch=state.epoch)
+
+
+def _brake(scope: Literal["target", "installation", "start"], reason: str, actor: str, now: datetime) -> PauseRecord:
+    return PauseRecord(scope=scope, style=PauseStyle.CHECKPOINT, reason=reason, actor=actor, at=now, epoch=0)
 
 
 def _climb(state: ControlState, *, cause: str, evidence: str, actor: str, now: datetime) -> None:

@@ -12,6 +12,8 @@ from temporalio.common import RawValue
 from contracts.control import PauseRecord, PauseRequest
 
 _SHOWN = 300
+_KEPT = 1000
+"""Characters of each field: books that cannot be handed on any more would wedge the brake."""
 
 
 def is_pause(name: str) -> bool:
@@ -28,7 +30,7 @@ def read_pause(args: Sequence[RawValue], scope: Literal["target", "installation"
         try:
             # Lenient on purpose: unknown keys are dropped, so that a typo never costs the reason or the style.
             given = json.loads(data)
-            known = {key: value for key, value in given.items() if key in _KEYS}
+            known = {key: _short(value) for key, value in given.items() if key in _KEYS}
             asked, raw = PauseRequest.model_validate(known), ""
         except (ValueError, AttributeError, TypeError, RecursionError):
             if raw and raw != "null":
@@ -43,6 +45,10 @@ def read_pause(args: Sequence[RawValue], scope: Literal["target", "installation"
         review_on=asked.review_on,
         raw=raw,
     )
+
+
+def _short(value: object) -> object:
+    return value[:_KEPT] if isinstance(value, str) else value
 
 
 _KEYS = frozenset({"style", "reason", "actor", "reviewOn", "review_on"})

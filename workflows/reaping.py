@@ -1,0 +1,31 @@
+"""Runs that closed without saying so, and writes nobody settled (design §3: Control reaps)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from contracts.control import CheckupResult, FinishRequest, RunCheckup
+from contracts.modes import RunStatus
+from workflows import admission, clearances, pausing
+from workflows.control_state import ControlState
+
+
+def due(state: ControlState, now: datetime) -> RunCheckup:
+    """What to look at: every open run, and open writes past their deadline."""
+    queued = [state.runs[run_id] for run_id in state.queue]
+    late = tuple(write for write in state.open_writes() if write.clearance.deadline <= now)
+    return RunCheckup(target=state.target, runs=tuple(state.active() + queued), writes=late)
+
+
+def apply(state: ControlState, found: CheckupResult, now: datetime) -> None:
+    """Settle what was found on the remote; a run that is gone becomes LOST and frees its slot."""
+    for settled in found.settled:
+        clearances.settle(state, settled, now)
+    for seen in found.runs:
+        run = state.runs.get(seen.run_id)
+        if seen.open or run is None or run.closed_at is not None:
+            continue
+        reason = f"its workflow is {seen.status} and never said so"
+        said = FinishRequest(run_id=run.run_id, status=RunStatus.LOST, reason=reason)
+        admission.finish(state, said, now)
+        pausing.smoke_ended(state, said, now)

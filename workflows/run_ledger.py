@@ -1,0 +1,100 @@
+"""What a run has produced so far: kept by the workflow, so that it is in the history and not in anybody's memory."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from activities.api import AuditOutput
+    from contracts.artifact import ArtifactRef
+    from contracts.control import FinishRequest, RunResult
+    from contracts.handover import Pins, PlannedWrite, RunRef, StepResult
+    from contracts.modes import Outcome, RunStatus, StepName
+    from contracts.report import ReportInput, StepRecord, WriteResult
+
+
+class RunLedger:
+    """Artifacts, step records, writes, pins."""
+
+    def __init__(self) -> None:
+        self.base_sha = ""
+        self.task_id: str | None = None
+        self.outcome: Outcome | None = None
+        self.pins = Pins()
+        self.planned: tuple[PlannedWrite, ...] = ()
+        self.writes: list[WriteResult] = []
+        self.records: list[StepRecord] = []
+        self._artifacts: dict[str, ArtifactRef] = {}
+
+    @property
+    def artifacts(self) -> tuple[ArtifactRef, ...]:
+        """The newest artifact of each name."""
+        return tuple(self._artifacts.values())
+
+    def keep(self, step: StepName, result: StepResult, started: datetime, ended: datetime) -> None:
+        """Take over a step's result."""
+        self.base_sha = result.base_sha or self.base_sha
+        self.task_id = result.task_id or self.task_id
+        self.outcome = result.outcome or self.outcome
+        self.planned = result.writes or self.planned
+        self.pins = Pins(
+            contract_digest=result.pins.contract_digest or self.pins.contract_digest,
+            head_sha=result.pins.head_sha or self.pins.head_sha,
+        )
+        for artifact in result.handover.output_artifacts:
+            self._artifacts[artifact.name] = artifact
+        self.records.append(
+            StepRecord(
+                step=step,
+                started_at=started,
+                ended_at=ended,
+                handover=result.handover,
+                verdict=result.verdict,
+                audit_head=result.audit_head,
+            )
+        )
+
+    def report_input(self, run: RunRef, status: RunStatus, reason: str, ended: datetime) -> ReportInput:
+        """What the audit step is given."""
+        return ReportInput(
+            run=run,
+            status=status,
+            reason=reason,
+            base_sha=self.base_sha,
+            task_id=self.task_id,
+            outcome=self.outcome,
+            steps=tuple(self.records),
+            writes=tuple(self.writes),
+            artifacts=self.artifacts,
+            ended_at=ended,
+        )
+
+    def finish_request(self, run: RunRef, status: RunStatus, reason: str, audited: AuditOutput) -> FinishRequest:
+        """The last word to Control."""
+        return FinishRequest(
+            run_id=run.run_id,
+            status=status,
+            outcome=self.outcome or "",
+            reason=reason[:500],
+            audit_head=audited.audit_head,
+            report_sha256=audited.report.sha256,
+            task_id=self.task_id,
+        )
+
+    def result(self, run: RunRef, status: RunStatus, reason: str, audited: AuditOutput) -> RunResult:
+        """What whoever started the run gets."""
+        return RunResult(
+            run_id=run.run_id,
+            target=run.target,
+            mode=run.mode,
+            status=status,
+            outcome=self.outcome or "",
+            reason=reason,
+            task_id=self.task_id,
+            pull_request=audited.pull_request,
+            artifacts=audited.address,
+            report=f"{audited.address}/{audited.page.name}",
+            audit_head=audited.audit_head,
+        )
