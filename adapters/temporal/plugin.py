@@ -5,6 +5,7 @@ It changes what histories contain, so it has been in since the first recorded ru
 
 from __future__ import annotations
 
+import logging
 import os
 
 from opentelemetry import trace
@@ -41,6 +42,7 @@ def _runner(_given: WorkflowRunner | None) -> WorkflowRunner:
 def _trace_globally() -> None:
     if isinstance(trace.get_tracer_provider(), ReplaySafeTracerProvider):
         return
+    logging.getLogger("opentelemetry.context").addFilter(_unless_evicted)
     provider = create_tracer_provider(resource=Resource.create({"service.name": "autonomy"}))
     if os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"):
         # Imported here: without a collector nobody pays for the exporter.
@@ -48,3 +50,10 @@ def _trace_globally() -> None:
 
         provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     trace.set_tracer_provider(provider)
+
+
+def _unless_evicted(record: logging.LogRecord) -> bool:
+    # A workflow evicted from the cache closes its spans in a foreign context. Nothing is lost, but every stop of a
+    # worker would print a traceback per open run.
+    problem = record.exc_info[1] if record.exc_info else None
+    return not (isinstance(problem, ValueError) and isinstance(problem.__context__, GeneratorExit))

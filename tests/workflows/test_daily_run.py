@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass, field
 
-from contracts.modes import RunStatus
 from world import World
+
+from adapters.chained_log import ChainedLog
+from adapters.policy_files import PolicyFiles
+from contracts.control import Clearance, StatusView
+from contracts.effect import Effect, EffectResult
+from contracts.modes import RunStatus, WriteAction
+from policies.schema import Target
+from ports.forge import Effects
 
 
 async def test_dry_run_refuses_exactly_the_writes_that_pr_only_makes(world: World) -> None:
@@ -49,3 +57,89 @@ async def test_three_starts_for_one_day_make_one_run(world: World) -> None:
     assert [RunStatus.ALREADY_RAN, RunStatus.ALREADY_RAN, RunStatus.PR_OPENED] == statuses
     assert 1 == len({result.run_id for result in results})
     assert again.run_id not in {result.run_id for result in results}
+
+
+@dataclass
+class CountingEffects:
+    """The real effects, counted."""
+
+    real: Effects
+    started: list[str] = field(default_factory=list)
+
+    def perform(
+        self, target: Target, effect: Effect, clearance: Clearance, kill_at: float, look_only: bool
+    ) -> EffectResult:
+        """Count, then do it."""
+        self.started.append(effect.action)
+        return self.real.perform(target, effect, clearance, kill_at, look_only)
+
+
+async def test_dry_run_starts_no_child_that_could_hold_a_credential(world: World) -> None:
+    """P3: not an `if` around the write, but no clearance and so no child at all."""
+    effects = CountingEffects(world.bench().effects)
+    async with world.worker(world.bench(effects=effects)):
+        await world.run(mode="DRY_RUN")
+        in_dry_run = list(effects.started)
+        await world.run(mode="PR_ONLY")
+
+    assert [] == in_dry_run
+    assert [WriteAction.PUSH_BRANCH, WriteAction.OPEN_PULL_REQUEST] == effects.started
+
+
+async def test_nothing_worth_doing_is_an_end_not_a_failure(world: World) -> None:
+    """A clean repository ends NOTHING_TO_DO, with a report like any other run."""
+    world.add_target("clean", {"pkg/__init__.py": "def names():\n    return ['a', 'b']\n", "README.md": "# pkg\n"})
+    async with world.worker():
+        result = await world.run("clean")
+
+    assert RunStatus.NOTHING_TO_DO is result.status
+    report = world.artifact(result.run_id, "run_report.json")
+    assert "NOTHING_TO_DO" == report["status"]
+    assert ["preflight", "sense", "triage"] == [step["step"] for step in report["steps"]]
+
+
+async def test_a_finished_run_leaves_everything_the_runbook_asks_for(world: World) -> None:
+    """§4, §10 and P10: artifacts, hand-overs, the five questions, a chain that verifies, the exported history."""
+    async with world.worker():
+        result = await world.run()
+        view = await world.until(lambda: _logged(world))
+
+    report = world.artifact(result.run_id, "run_report.json")
+    shown = {path.name for path in (world.settings.artifacts / "runs" / result.run_id).iterdir()}
+    wanted = {
+        "state_snapshot.json",
+        "candidate_tasks.json",
+        "task_contract.json",
+        "change.bundle",
+        "change.diff",
+        "review_report.json",
+        "checks",
+        "release_decision.json",
+        "run_report.json",
+        "run_report.html",
+        "audit_log.jsonl",
+        "history.json",
+    }
+    assert set() == wanted - shown
+    for step in report["steps"]:
+        handover = step["handover"]
+        fields = {"runId", "taskId", "role", "inputArtifacts", "outputArtifacts", "confidence", "blockingIssues"}
+        assert set() == fields - set(handover)
+        assert result.run_id == handover["runId"]
+    review = report["review"]
+    assert review["expected"]
+    assert review["achieved"]
+    assert review["costNote"]
+    assert any("eventType" in event for event in world.artifact(result.run_id, "history.json")["events"])
+    audit = ChainedLog(world.settings.artifacts)
+    anchored = world.bench().repositories(PolicyFiles(world.settings.policies).effective("demo").target)
+    heads = {"temporal": result.audit_head, "mirror": anchored.anchored(f"run/{result.run_id}") or ""}
+    assert audit.verify(f"run/{result.run_id}", heads).problem is None
+    assert audit.verify("target/demo", {"temporal": view.log_head}).problem is None
+
+
+async def _logged(world: World) -> StatusView | None:
+    """Control's view, once everything it has to say is in the target's log."""
+    view = await world.status()
+    head = ChainedLog(world.settings.artifacts).head("target/demo")
+    return view if view.log_head and view.log_head == head and not view.active else None
