@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +19,7 @@ from contracts.modes import Role, StepName
 from contracts.task import Finding, TaskContract
 from contracts.verdict import Verdict
 from policies.diff_budget import judge_budget
-from policies.paths import judge_paths, within
+from policies.paths import judge_paths, readable, within
 from policies.pull_request_text import commit_message
 from policies.verdicts import all_of, allow, deny
 from ports.agents import Agent, AgentError, Brief
@@ -51,6 +53,9 @@ class Coding:
                 Role.CODING, sitting.run, sitting.policy, base, tree=tree, contract=contract, alive=sitting.alive
             )
             answer = propose(sitting, agent, brief, TypeAdapter(CodingAnswer))
+            if special := _special(tree):
+                reason = f"the coder left {special}, which is neither file, folder nor link"
+                return sitting.done(deny("the tree can be committed", reason), task_id=contract.task_id)
             head = repository.commit_tree(base, tree, commit_message(contract))
         paths = repository.changed_paths(base, head)
         task_id = contract.task_id
@@ -98,6 +103,17 @@ class Coding:
             # A tool that cannot look must not pass for a tool that found nothing.
             raise AgentError(f"the effect cannot be measured: {'; '.join(seen.missing)}")
         return sum(_counts(finding, contract) for finding in seen.findings)
+
+
+def _special(tree: Path) -> str:
+    """A pipe, socket or device, which git would wait for or fail at; empty when there is none."""
+    for folder, _, names in os.walk(tree):
+        for name in names:
+            path = Path(folder, name)
+            mode = path.lstat().st_mode
+            if not (stat.S_ISREG(mode) or stat.S_ISLNK(mode)):
+                return readable(str(path.relative_to(tree)))
+    return ""
 
 
 def _counts(finding: Finding, contract: TaskContract) -> bool:

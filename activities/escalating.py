@@ -17,8 +17,6 @@ from contracts.effect import Effect
 from contracts.modes import Role, WriteAction, WriteClass
 from ports.crashpoints import crashpoint
 
-_SECONDS = 60
-
 
 @dataclass(frozen=True)
 class Escalating:
@@ -55,7 +53,8 @@ class Escalating:
         policy = self.bench.pinned_policy(run)
         key = f"{run.run_id}/{WriteAction.OPEN_TICKET}"
         attempt = f"{info.workflow_run_id}/{info.activity_id}/{info.attempt}"
-        kill_at = time.monotonic() + _SECONDS
+        seconds = policy.autopilot.control.write_seconds
+        kill_at = time.monotonic() + seconds
         answer = self.bench.control.begin_write(
             run.target,
             WriteRequest(
@@ -68,7 +67,7 @@ class Escalating:
                 head_sha="",
                 base_sha="",
                 policy_digest=run.policy.digest,
-                seconds=_SECONDS,
+                seconds=seconds,
             ),
         )
         if answer.answer is WriteAnswerKind.SETTLED:

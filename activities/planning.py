@@ -61,4 +61,7 @@ class Planning:
         sitting.save("task_contract.json", contract)
         sitting.note("planned", taskId=contract.task_id, files=contract.scope.max_files, lines=contract.scope.max_lines)
         pins = Pins(contract_digest=terms_digest(contract))
-        return sitting.done(verdict, task_id=contract.task_id, pins=pins, next_role=Role.CODING)
+        # An id that is not listed is only what the agent wrote: nothing is booked under it.
+        listed = contract.task_id in {candidate.task_id for candidate in candidates.candidates}
+        task_id = contract.task_id if listed else None
+        return sitting.done(verdict, task_id=task_id, pins=pins, next_role=Role.CODING)

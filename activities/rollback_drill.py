@@ -9,14 +9,15 @@ from ports.repository import Repository
 
 _RULE = "the rollback drill restored the tree"
 _DRILL_BRANCH = "drill"
-_DRILL_FILE = "autonomy-rollback-drill.txt"
 
 
 def drill(repository: Repository, base: str, bench: Workbench) -> Verdict:
     """Commit, merge and revert a harmless change on top of ``base``; the restored tree must equal the base's."""
     with repository.scratch() as scratch, bench.folder("drill") as tree:
         scratch.checkout(base, tree)
-        (tree / _DRILL_FILE).write_text("This commit exists only to be reverted.\n")
+        # No commit can hold a file with its own id in the name, nor a link of that name for us to write through.
+        with (tree / f"autonomy-rollback-drill-{base}.txt").open("x") as file:
+            file.write("This commit exists only to be reverted.\n")
         change = scratch.commit_tree(base, tree, "Rollback drill")
         merged = scratch.merge(base, change)
         if not merged.clean or merged.tree == scratch.tree_of(base):

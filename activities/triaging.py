@@ -15,7 +15,7 @@ from activities.workbench import Sitting, Workbench
 from contracts.handover import StepInput, StepResult
 from contracts.modes import Role, RunStatus, StepName
 from contracts.task import CandidateTasks, StateSnapshot
-from policies.candidates import Memory, suppress
+from policies.candidates import Memory, suppress, task_id
 from policies.verdicts import allow
 from ports.agents import Brief
 from ports.run_index import RunIndex
@@ -42,9 +42,13 @@ class Triaging:
         agent = self.bench.agents(policy, Role.TRIAGING)
         brief = Brief(Role.TRIAGING, run, policy, sitting.given.base_sha, snapshot=snapshot, alive=sitting.alive)
         proposed = propose(sitting, agent, brief, TypeAdapter(CandidateTasks))
-        candidates = suppress(proposed, policy, self._memory(sitting, snapshot))
-        # Ids and the base are ours to state, whatever the agent wrote.
-        candidates = candidates.model_copy(update={"run_id": run.run_id, "base_sha": sitting.given.base_sha})
+        # Ids and the base are ours to state, whatever the agent wrote: a fresh id would slip past what is suppressed.
+        named = tuple(
+            each.model_copy(update={"task_id": task_id(run.target, each.tool, each.rule, each.paths)})
+            for each in proposed.candidates
+        )
+        ours = {"run_id": run.run_id, "base_sha": sitting.given.base_sha, "candidates": named}
+        candidates = suppress(proposed.model_copy(update=ours), policy, self._memory(sitting, snapshot))
         sitting.save("candidate_tasks.json", candidates)
         found, kept_back = len(candidates.candidates), len(candidates.suppressed)
         sitting.note("triaged", candidates=found, suppressed=kept_back, agent=agent.name)

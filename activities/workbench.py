@@ -36,6 +36,9 @@ from ports.store import ArtifactStore, AuditLog
 
 Model = TypeVar("Model", bound=Contract)
 
+_LARGEST_VERDICT = 128 * 1024
+_LONGEST_REASON = 2000
+
 
 @dataclass(frozen=True)
 class Workbench:
@@ -155,6 +158,7 @@ class Sitting:
     ) -> StepResult:
         """End the step: write the audit log, hand over."""
         info = activity.info()
+        verdict = self._carried(verdict)
         held = verdict.decision is Decision.HOLD
         outcome_event = AuditEvent(
             # A held step is tried again: each holding is an event of its own.
@@ -188,6 +192,14 @@ class Sitting:
             pins=pins or Pins(),
             writes=writes,
         )
+
+    def _carried(self, verdict: Verdict) -> Verdict:
+        """Bulky things never cross Temporal: a run whose history they fill could not even end."""
+        if len(verdict.model_dump_json()) <= _LARGEST_VERDICT:
+            return verdict
+        whole = self.save(f"verdicts/{self.step}.json", verdict)
+        short = {"reason": verdict.reason[:_LONGEST_REASON], "facts": {"whole": whole.name}, "children": ()}
+        return verdict.model_copy(update=short)
 
 
 def written(body: Contract) -> bytes:

@@ -33,9 +33,6 @@ from policies.verdicts import allow, deny, hold
 from ports.crashpoints import crashpoint
 from ports.policy_source import PolicyError
 
-SECONDS = 60
-"""How long one effect may take, from the moment the clearance is asked for."""
-
 
 @dataclass(frozen=True)
 class Writing:
@@ -57,7 +54,8 @@ class Writing:
         attempt = f"{info.workflow_run_id}/{info.activity_id}/{info.attempt}"
         crashpoint(f"{planned.action}.before_begin")
         # The clock starts before Control's does: the child dead by then is dead before Control's deadline.
-        kill_at = time.monotonic() + SECONDS
+        seconds = policy.autopilot.control.write_seconds
+        kill_at = time.monotonic() + seconds
         answer = self.bench.control.begin_write(
             run.target,
             WriteRequest(
@@ -70,7 +68,7 @@ class Writing:
                 head_sha=planned.head_sha,
                 base_sha=planned.base_sha,
                 policy_digest=self._policy_now(run.target),
-                seconds=SECONDS,
+                seconds=seconds,
             ),
         )
         crashpoint(f"{planned.action}.after_begin")

@@ -9,6 +9,7 @@ from enum import Enum
 import tomlkit
 
 from adapters.surveyor import Survey
+from contracts.modes import Mode
 from policies.canonical_path import readable
 from policies.schema import CheckPolicy, Target
 
@@ -22,6 +23,7 @@ def render_target(
     by: str,
     kept: Iterable[CheckPolicy],
     dropped: Iterable[tuple[CheckPolicy, str]] = (),
+    maximum_mode: Mode | None = None,
 ) -> str:
     """The file's text.
 
@@ -34,12 +36,13 @@ def render_target(
         by: who that is.
         kept: checks that were green on the base.
         dropped: the others, with the reason; they stay as comments.
+        maximum_mode: to go no further than this.
 
     Raises:
         pydantic.ValidationError: a value that the loader would refuse, so no broken file is ever written.
     """
     kept = tuple(kept)
-    lines = [*_head(survey, name, remote, base_branch), *_limits(survey, kept), *_review(today, by)]
+    lines = [*_head(survey, name, remote, base_branch), *_limits(survey, kept, maximum_mode), *_review(today, by)]
     lines += [*_environment(survey), *_checks(kept, dropped)]
     text = "\n".join(lines) + "\n"
     Target.model_validate(tomlkit.parse(text).unwrap())
@@ -57,13 +60,15 @@ def _head(survey: Survey, name: str, remote: str, base_branch: str) -> Iterator[
     yield ""
 
 
-def _limits(survey: Survey, kept: tuple[CheckPolicy, ...]) -> Iterator[str]:
+def _limits(survey: Survey, kept: tuple[CheckPolicy, ...], maximum_mode: Mode | None) -> Iterator[str]:
     yield "# What a task may change at most: gitignore-style patterns, or exact paths."
     yield from _settings({"allowed_paths": survey.allowed_paths})
     yield ""
     if not any(check.kind.value == "tests" for check in kept):
         yield "# No tests prove a change here, so a person always merges."
-        yield 'maximum_mode = "PR_ONLY"'
+        yield f'maximum_mode = "{Mode.DRY_RUN if maximum_mode is Mode.DRY_RUN else Mode.PR_ONLY}"'
+    elif maximum_mode is not None:
+        yield f'maximum_mode = "{maximum_mode}"'
     else:
         yield '# maximum_mode = "DRY_RUN"   # to go no further than this'
     yield ""

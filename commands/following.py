@@ -15,7 +15,9 @@ from temporalio.service import RPCError
 from commands.conversations import has_worker, run_view
 from commands.exit_statuses import OF_RUN, Exit
 from commands.failures import NoWorker
+from commands.kept_runs import kept_run
 from commands.terminal import emit, err, say, show
+from composition import Adapters
 from contracts.control import RunResult, RunView
 from contracts.modes import RunStatus, StepName
 from reporting.wording import DECISION_MARKS, visible
@@ -83,6 +85,21 @@ async def follow(client: Client, handle: WorkflowHandle[Any, Any], within: float
         return _ended(handle, view, ending)
     finally:
         ending.cancel()
+
+
+def with_kept(result: RunResult, adapters: Adapters) -> RunResult:
+    """A run that was made before: what it left behind."""
+    kept = kept_run(adapters, result.run_id) if result.status is RunStatus.ALREADY_RAN else None
+    if kept is None:
+        return result
+    more = {
+        "task_id": kept.report.task_id,
+        "pull_request": kept.report.pull_request,
+        "artifacts": adapters.store.address(result.run_id),
+        "report": kept.page,
+        "audit_head": kept.report.audit_head,
+    }
+    return result.model_copy(update=more)
 
 
 def show_result(result: RunResult, status: Exit, as_json: bool) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import json
+import logging
 import os
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -16,10 +18,18 @@ from temporalio.client import Client
 
 from commands.exit_statuses import Exit
 from commands.failures import CommandFailed
-from composition import EmbeddedServer, build_worker, connect, prepare_namespace, start_embedded_server
+from composition import (
+    EmbeddedServer,
+    ServerUnavailable,
+    build_worker,
+    connect,
+    prepare_namespace,
+    start_embedded_server,
+)
 from settings import Settings
 
 _LOCK = "server.lock"
+_STARTING = 80
 _TRIES = 10
 """A reader holds the lock for an instant; whoever wants to own it tries again."""
 
@@ -42,11 +52,12 @@ async def embedded(settings: Settings, port: int = 0, ui_port: int = 0) -> Async
     with _held(settings.home / _LOCK) as note:
         server = await start_embedded_server(settings.database, settings.logs / "temporal.log", port, ui_port)
         try:
-            client = await connect(server.address)
+            client = await _connected(server.address)
             await prepare_namespace(client)
             _write(note, {"pid": os.getpid(), "address": server.address, "ui": server.ui})
-            async with build_worker(client, settings):
-                yield Running(client, server)
+            with _logged(settings.logs / "worker.log"):
+                async with build_worker(client, settings):
+                    yield Running(client, server)
         finally:
             await server.stop()
 
@@ -73,6 +84,31 @@ def server_of(home: Path) -> str | None:
     except FileNotFoundError:
         pass
     return None
+
+
+async def _connected(address: str) -> Client:
+    """A server that has just begun listens before it answers."""
+    for _ in range(_STARTING):
+        try:
+            return await connect(address)
+        except ServerUnavailable:
+            await asyncio.sleep(0.25)
+    return await connect(address)
+
+
+@contextmanager
+def _logged(path: Path) -> Iterator[None]:
+    """The worker's own words go to a file; the terminal is the command's."""
+    handler = logging.FileHandler(path)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(name)s %(levelname)s %(message)s"))
+    root = logging.getLogger()
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        root.removeHandler(handler)
+        handler.close()
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from commands.introduction import Introduction, introduce
 from commands.operator_name import operator_name
 from commands.terminal import AsJson, emit, err, guarded, say, show
 from composition import compose
+from contracts.modes import Mode
 from policies.schema import CheckKind
 from settings import Settings
 
@@ -31,6 +32,7 @@ def init(
     repository: Annotated[str, typer.Argument(help="A folder with a git repository (bare or not), or its URL.")],
     name: Annotated[str | None, typer.Option(help="The target's name; default: from the repository's.")] = None,
     base_branch: Annotated[str | None, typer.Option(help="Default: the branch the remote's HEAD names.")] = None,
+    maximum_mode: Annotated[Mode | None, typer.Option(help="To go no further than this.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Write over the target's file.")] = False,
     as_json: AsJson = False,
 ) -> int:
@@ -51,7 +53,7 @@ def init(
         raise CommandFailed(Exit.REFUSED, message)
     with err.status("looking"):
         found = introduce(
-            compose(settings), remote, chosen, base_branch, operator_name(), datetime.now(UTC).date(), say
+            compose(settings), remote, chosen, base_branch, operator_name(), datetime.now(UTC).date(), say, maximum_mode
         )
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(found.text, encoding="utf-8")

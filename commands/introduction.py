@@ -25,6 +25,7 @@ from composition import (
 )
 from contracts.artifact import ArtifactRef
 from contracts.evidence import CheckResult, CheckStatus
+from contracts.modes import Mode
 from policies.schema import CheckKind, CheckPolicy, EffectivePolicy, EnvironmentPolicy, ReviewStamp, Target
 from ports.environments import CheckEnvironment, EnvironmentUnavailable
 from ports.repository import Repository, RepositoryError
@@ -53,6 +54,7 @@ def introduce(
     by: str,
     today: date,
     tell: Callable[[str], None],
+    maximum_mode: Mode | None = None,
 ) -> Introduction:
     """Fetch the base, look at it, try the checks.
 
@@ -70,7 +72,7 @@ def introduce(
     tell(f"layout {seen.layout}; trying {', '.join(check.name for check in seen.checks)} in the sandbox")
 
     def render(chosen: Survey, kept: tuple[CheckPolicy, ...], dropped: tuple[tuple[CheckPolicy, str], ...]) -> str:
-        return render_target(chosen, name, remote, branch, today, by, kept, dropped)
+        return render_target(chosen, name, remote, branch, today, by, kept, dropped, maximum_mode)
 
     trial = _Trial(adapters, repository, base, tell)
     seen, policy, environment = trial.furnish(seen, name, lambda chosen: render(chosen, chosen.checks, ()))

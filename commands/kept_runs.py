@@ -9,6 +9,7 @@ from composition import Adapters
 from contracts.artifact import Contract
 from contracts.change import Change
 from contracts.evidence import ChecksReport
+from contracts.modes import StepName
 from contracts.release import ReleaseDecision
 from contracts.report import RunReport
 from contracts.task import TaskContract
@@ -45,9 +46,14 @@ def kept_run(adapters: Adapters, run_id: str) -> KeptRun | None:
 
 
 def kept_verdicts(adapters: Adapters, run_id: str) -> dict[str, Verdict]:
-    """Each step's verdict by its name; empty for a run that has not ended."""
+    """Each step's verdict by its name, Release's with its whole tree; empty for a run that has not ended."""
     kept = kept_run(adapters, run_id)
-    return {record.step.value: record.verdict for record in kept.report.steps} if kept else {}
+    if kept is None:
+        return {}
+    verdicts = {record.step.value: record.verdict for record in kept.report.steps}
+    if kept.decision:
+        verdicts[StepName.RELEASE.value] = kept.decision.verdict
+    return verdicts | {f"write {write.planned.action}": write.verdict for write in kept.report.writes}
 
 
 def _read(adapters: Adapters, run_id: str, name: str, model: type[Model]) -> Model | None:

@@ -85,7 +85,11 @@ async def watch(
 
 
 @guarded
-async def why(what: TargetOrRun, as_json: AsJson = False) -> int:
+async def why(
+    what: TargetOrRun,
+    full: Annotated[bool, typer.Option("--full", help="Also below every yes.")] = False,
+    as_json: AsJson = False,
+) -> int:
     """Why a target works, or does not; why a run went as it did: the verdict trees, with the facts they used."""
     adapters = compose(Settings())
     verdicts = await (_why_run(adapters, what) if RUN_ID.fullmatch(what) else _why_target(adapters, what))
@@ -94,7 +98,8 @@ async def why(what: TargetOrRun, as_json: AsJson = False) -> int:
         return Exit.OK
     for name, verdict in verdicts.items():
         show(name, "bold")
-        out.print(verdict_tree(verdict))
+        whole = full or not verdict.allowed or name == StepName.RELEASE
+        out.print(verdict_tree(verdict if whole else verdict.model_copy(update={"children": ()})))
     return Exit.OK
 
 

@@ -15,7 +15,7 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from commands.exit_statuses import Exit
 from commands.failures import CommandFailed
-from commands.following import follow, show_result
+from commands.following import follow, show_result, with_kept
 from commands.home import client_of, embedded
 from commands.operator_name import operator_name
 from commands.terminal import AsJson, emit, guarded, say
@@ -110,6 +110,7 @@ async def _run(
                 f"stop it: starter.py pause {request.target} --style abort --reason …"
             )
         return Exit.INTERRUPTED
+    result = with_kept(result, compose(Settings()))
     show_result(result.model_copy(update={"target": result.target or request.target}), status, as_json)
     return status
 

@@ -21,7 +21,9 @@ from reporting.wording import visible
 
 P = ParamSpec("P")
 
-out = Console(highlight=False)
+# Piped output is read by programs and pagers: not folded at the 80 columns of a terminal that is not there.
+_WIDTH = None if sys.stdout.isatty() else 160
+out = Console(highlight=False, width=_WIDTH)
 err = Console(stderr=True, highlight=False)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, and nothing else there.")]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import signal
 import socket
 from typing import Annotated
@@ -36,12 +35,6 @@ async def up(
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    settings.logs.mkdir(parents=True, exist_ok=True)
-    logging.basicConfig(
-        filename=settings.logs / "worker.log",
-        level=logging.INFO,
-        format="%(asctime)s %(name)s %(levelname)s %(message)s",
-    )
     async with embedded(settings, port, ui_port) as running:
         show(f"server  {running.server.address}", "bold")
         show(f"UI      {running.server.ui}", "bold")

@@ -81,7 +81,7 @@ def judge_release(facts: ReleaseFacts) -> ReleaseDecision:
     else REQUIRES_HUMAN_REVIEW. DRY_RUN and PR_ONLY therefore never get further than the last, and get the same.
     """
     covered = any(r.kind == CheckKind.TESTS and r.status is CheckStatus.GREEN for r in facts.checks.results)
-    risk = score_risk(facts.change, facts.contract, facts.policy, covered=covered, past_failures=facts.past_failures)
+    risk = score_risk(facts.change, facts.policy, covered=covered, past_failures=facts.past_failures)
     gates = tuple(_gates(facts, risk))
     mandatory = all_of("every mandatory gate passed", [verdict for _, verdict in gates])
     conditions = tuple(_conditions(facts, risk))

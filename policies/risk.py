@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from contracts.change import Change
 from contracts.modes import RiskLevel
 from contracts.release import RiskScore
-from contracts.task import TaskContract
 from policies.paths import matches
-from policies.schema import EffectivePolicy
+from policies.schema import CheckKind, EffectivePolicy
 
 LEVELS = tuple(RiskLevel)
 """From least to most."""
@@ -20,21 +19,18 @@ _NOT_RUNTIME = (
 )  # fmt: skip
 
 
-def score_risk(
-    change: Change, contract: TaskContract, policy: EffectivePolicy, *, covered: bool, past_failures: int
-) -> RiskScore:
+def score_risk(change: Change, policy: EffectivePolicy, *, covered: bool, past_failures: int) -> RiskScore:
     """Score a measured change.
 
     Args:
         change: measured from two commits.
-        contract: the terms the change was made under.
         policy: weights, thresholds, patterns.
         covered: a test check was green on the exact merge result.
         past_failures: earlier runs that tried this task and failed.
 
     Each input is 0.0 to 1.0; the total is their weighted sum, at most 1.0 (weights: policy ``[risk]``):
 
-    1. files_touched = files / the smaller of the contract's and the policy's file limit.
+    1. files_touched = files / the policy's file limit (not the contract's: a tight contract is no risk).
     2. sensitive_paths = 1 if any path is sensitive or protected (one is enough), else 0.
     3. runtime_impact = changed lines outside documentation and tests / all changed lines.
     4. test_coverage = 0 if nothing at run time changed or tests covered it, else 1.
@@ -45,14 +41,16 @@ def score_risk(
     lines: dict[str, int] = {}
     for path in change.paths:
         lines[path.path] = path.added + path.removed
-    most_files = min(contract.scope.max_files, policy.autopilot.diff_budget.files)
-    return _score(lines, max(1, most_files), policy, covered, past_failures)
+    return _score(lines, policy, covered, past_failures)
 
 
 def estimate_level(paths: tuple[str, ...], policy: EffectivePolicy) -> RiskLevel:
-    """What the same formulas say before there is a change: equal lines per path, tests green, no failures yet."""
-    most_files = policy.autopilot.diff_budget.files
-    return _score(dict.fromkeys(paths, 1), most_files, policy, covered=True, past_failures=0).level
+    """What the same formulas say before there is a change: equal lines per path, no failures yet.
+
+    Covered is what the target's required tests will cover; without any, Release could not call it covered either.
+    """
+    covered = any(check.required and check.kind is CheckKind.TESTS for check in policy.target.checks)
+    return _score(dict.fromkeys(paths, 1), policy, covered=covered, past_failures=0).level
 
 
 def is_runtime(path: str) -> bool:
@@ -60,9 +58,7 @@ def is_runtime(path: str) -> bool:
     return not matches(path, _NOT_RUNTIME)
 
 
-def _score(
-    lines: Mapping[str, int], most_files: int, policy: EffectivePolicy, covered: bool, past_failures: int
-) -> RiskScore:
+def _score(lines: Mapping[str, int], policy: EffectivePolicy, covered: bool, past_failures: int) -> RiskScore:
     weights = policy.autopilot.risk
     sensitive = (*weights.sensitive, *(p for rule in policy.protected_paths.protected for p in rule.patterns))
     runtime = [path for path in lines if is_runtime(path)]
@@ -70,7 +66,7 @@ def _score(
     runtime_lines = sum(max(1, lines[path]) for path in runtime)
     all_lines = sum(max(1, count) for count in lines.values())
     inputs = {
-        "files_touched": min(1.0, len(lines) / most_files),
+        "files_touched": min(1.0, len(lines) / policy.autopilot.diff_budget.files),
         "sensitive_paths": 1.0 if any(matches(path, sensitive) for path in lines) else 0.0,
         "runtime_impact": runtime_lines / all_lines if all_lines else 0.0,
         "test_coverage": 0.0 if covered or not runtime else 1.0,

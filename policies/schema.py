@@ -122,6 +122,8 @@ class ControlPolicy(Section):
     queue_limit: Positive = 20
     reap_seconds: Positive = 60
     """How often Control looks for runs that closed without saying so."""
+    write_seconds: int = Field(default=60, ge=5, le=600)
+    """How long one push, pull request or ticket may take; after that it is killed, and another attempt may begin."""
     hold_hours: float = Field(default=24, gt=0)
     """How long a run holds when the policy changed under it before it ends ESCALATED."""
 

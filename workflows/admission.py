@@ -67,9 +67,7 @@ def admit(state: ControlState, asked: AdmitRequest, now: datetime) -> AdmitAnswe
     used = _runs_of_the_day(state, asked)
     if not smoke and used >= asked.runs_per_day:
         return refuse(f"caps.runs_per_day: {used} of {asked.runs_per_day} runs of {asked.date} are used")
-    free = smoke or (
-        state.registered and not state.queue and len(state.occupying()) < asked.max_active
-    )
+    free = smoke or (state.registered and not state.queue and len(state.occupying()) < asked.max_active)
     if not free and len(state.queue) >= asked.queue_limit:
         return refuse(f"the queue is full ({asked.queue_limit}); control.queue_limit raises it")
     order = Order(revision=state.revision, epoch=state.epoch, state=OrderState.QUEUED)

@@ -23,11 +23,13 @@ with workflow.unsafe.imports_passed_through():
         FinishRequest,
         IncidentReport,
         InstallationNotice,
+        Ladder,
         ModeRequest,
         PauseRecord,
         ResumeRequest,
         RunRecord,
         RunRequest,
+        RunResult,
         SettleRequest,
         StatusView,
         WriteAnswer,
@@ -50,7 +52,6 @@ class Control:
         # Epochs are only compared: born at its second, a Control is newer than any that was terminated.
         birth = int(workflow.now().timestamp())
         self._state = given.state or ControlState(target=given.target, epoch=birth)
-        self._max_active = 1
         self._leaving = False
         self._published: tuple[str, str, int] | None = None
         # A reset rewinds the books; the brake is the only safe place to wake up in.
@@ -64,11 +65,9 @@ class Control:
             for loop in (self._register, self._tell_runs, self._write_log, self._check_up, self._start_smoke)
         ]
         self._publish()
-        while not (workflow.info().is_continue_as_new_suggested() and self._state.registered):
+        while not self._may_leave():
             try:
-                await workflow.wait_condition(
-                    lambda: workflow.info().is_continue_as_new_suggested() and self._state.registered
-                )
+                await workflow.wait_condition(self._may_leave)
             except asyncio.CancelledError:
                 # A cancelled Control would leave its runs without a brake: it pauses instead of ending.
                 self._pause_itself("cancelled by hand")
@@ -76,6 +75,11 @@ class Control:
         await asyncio.gather(*loops)
         await workflow.wait_condition(workflow.all_handlers_finished)
         workflow.continue_as_new(ControlInput(target=given.target, state=self._state))
+
+    def _may_leave(self) -> bool:
+        # Only the run of Control that started a ladder's smoke hears how it ended.
+        climbing = self._state.ladder is not None
+        return workflow.info().is_continue_as_new_suggested() and self._state.registered and not climbing
 
     # The brake
 
@@ -122,7 +126,7 @@ class Control:
     @workflow.update(name=api.ADMIT_RUN)
     def admit(self, asked: AdmitRequest) -> AdmitAnswer:
         """Admitted, queued, refused or already ran; at once."""
-        self._max_active = asked.max_active
+        self._state.max_active = asked.max_active
         return admission.admit(self._state, asked, workflow.now())
 
     @admit.validator
@@ -152,7 +156,7 @@ class Control:
         news = admission.finish(self._state, said, now)
         if news:
             pausing.smoke_ended(self._state, said, now)
-            admission.promote(self._state, self._max_active)
+            admission.promote(self._state, self._state.max_active)
             self._publish()
         verdict = Verdict(
             rule="a run may always say how it ended",
@@ -192,7 +196,7 @@ class Control:
         given = RegisterInput(target=self._state.target, chain=chain)
         facts = await REGISTER(given, "register with the Installation")
         pausing.register(self._state, facts, workflow.now())
-        admission.promote(self._state, self._max_active)
+        admission.promote(self._state, self._state.max_active)
         self._publish()
 
     async def _until(self, due: Callable[[], bool], wait: timedelta | None = None) -> bool:
@@ -207,13 +211,7 @@ class Control:
         while await self._until(lambda: bool(self._state.to_tell)):
             telling = [self._state.runs[run_id] for run_id in self._state.to_tell if run_id in self._state.runs]
             await asyncio.gather(*(self._tell(run) for run in telling))
-            told = {run.run_id: run.order.revision for run in telling}
-            # An order that changed while we were telling is told again.
-            self._state.to_tell = [
-                run_id
-                for run_id in self._state.to_tell
-                if run_id in self._state.runs and self._state.runs[run_id].order.revision != told.get(run_id)
-            ]
+            self._state.told(telling)
 
     async def _tell(self, run: RunRecord) -> None:
         try:
@@ -251,40 +249,43 @@ class Control:
                 workflow.logger.warning("check-up: %s", failure)
                 continue
             reaping.apply(self._state, found, workflow.now())
-            admission.promote(self._state, self._max_active)
+            admission.promote(self._state, self._state.max_active)
             self._publish()
 
     async def _start_smoke(self) -> None:
         while await self._until(lambda: self._state.smoke_due):
-            ladder = self._state.ladder
             self._state.smoke_due = False
-            if ladder is None:
-                continue
-            request = RunRequest(
-                target=self._state.target, kind=RunKind.SMOKE, mode=Mode.DRY_RUN, actor=f"resume by {ladder.actor}"
+            if self._state.ladder is not None:
+                await self._smoke(self._state.ladder)
+
+    async def _smoke(self, ladder: Ladder) -> None:
+        request = RunRequest(
+            target=self._state.target, kind=RunKind.SMOKE, mode=Mode.DRY_RUN, actor=f"resume by {ladder.actor}"
+        )
+        try:
+            smoke = await workflow.start_child_workflow(
+                api.DAILY_RUN,
+                request.model_dump(mode="json", exclude_none=True),
+                id=ladder.smoke_workflow_id,
+                parent_close_policy=workflow.ParentClosePolicy.ABANDON,
+                result_type=RunResult,
+                static_summary=f"smoke run of {self._state.target}, epoch {ladder.epoch}",
             )
-            try:
-                await workflow.start_child_workflow(
-                    api.DAILY_RUN,
-                    request.model_dump(mode="json", exclude_none=True),
-                    id=ladder.smoke_workflow_id,
-                    parent_close_policy=workflow.ParentClosePolicy.ABANDON,
-                    static_summary=f"smoke run of {self._state.target}, epoch {ladder.epoch}",
-                )
-            except FailureError as failure:
-                if is_cancelled_exception(failure):
-                    raise
-                self._pause_itself(f"the smoke run could not be started: {failure}")
+        except FailureError as failure:
+            if is_cancelled_exception(failure):
+                raise
+            self._pause_itself(f"the smoke run could not be started: {failure}")
+            return
+        await workflow.wait_condition(lambda: smoke.done() or self._state.ladder is not ladder)
+        if self._state.ladder is ladder:
+            # A smoke that was admitted says so before it ends: this one never got that far.
+            self._pause_itself(f"the smoke run ended unheard: {_why_it_ended(smoke)}")
 
     def _publish(self) -> None:
         """Show the same in the Temporal UI as in ``status`` (search attributes, Markdown details)."""
         state = self._state
         shown = (state.status.value, state.mode.value, state.epoch)
-        lines = [f"**{state.status}** · mode {state.mode} · epoch {state.epoch}", "", state.why().reason]
-        lines += [f"- {pause.scope} pause by {pause.actor}: {pause.reason}" for pause in state.pauses]
-        lines += [f"- run `{run.run_id}` {run.status}, order {run.order.state}" for run in state.active()]
-        lines += [f"- queued `{run_id}`" for run_id in state.queue]
-        workflow.set_current_details("\n".join(lines))
+        workflow.set_current_details(state.details())
         if shown == self._published:
             return
         self._published = shown
@@ -296,3 +297,12 @@ class Control:
                 api.EPOCH_ATTRIBUTE.value_set(state.epoch),
             ]
         )
+
+
+def _why_it_ended(smoke: asyncio.Task[RunResult]) -> str:
+    failure: BaseException | None = smoke.exception()
+    if failure is None:
+        return f"{smoke.result().status}: {smoke.result().reason}"
+    while failure.__cause__ is not None:
+        failure = failure.__cause__
+    return str(failure)

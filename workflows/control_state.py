@@ -142,6 +142,23 @@ class ControlState(BaseModel):
         facts: dict[str, Fact] = {"status": self.status, "mode": self.mode, "epoch": self.epoch}
         return Verdict(rule="the target may work", decision=decision, reason=reason, facts=facts, children=children)
 
+    def told(self, runs: list[RunRecord]) -> None:
+        """These orders were delivered; one that changed meanwhile is told again."""
+        told = {run.run_id: run.order.revision for run in runs}
+        self.to_tell = [
+            run_id
+            for run_id in self.to_tell
+            if run_id in self.runs and self.runs[run_id].order.revision != told.get(run_id)
+        ]
+
+    def details(self) -> str:
+        """Markdown for the Temporal UI."""
+        lines = [f"**{self.status}** · mode {self.mode} · epoch {self.epoch}", "", self.why().reason]
+        lines += [f"- {pause.scope} pause by {pause.actor}: {pause.reason}" for pause in self.pauses]
+        lines += [f"- run `{run.run_id}` {run.status}, order {run.order.state}" for run in self.active()]
+        lines += [f"- queued `{run_id}`" for run_id in self.queue]
+        return "\n".join(lines)
+
     def view(self) -> StatusView:
         """The answer of the ``status`` query."""
         writes = self.open_writes()

@@ -23,7 +23,7 @@ with workflow.unsafe.imports_passed_through():
         RunView,
     )
     from contracts.handover import HumanDecision, PlannedWrite, RunRef, StepInput, StepResult
-    from contracts.modes import Mode, Outcome, RunStatus, StepName
+    from contracts.modes import Mode, Outcome, RunKind, RunStatus, StepName
     from contracts.report import WriteResult
     from contracts.verdict import Decision, Verdict
     from workflows import api
@@ -53,6 +53,7 @@ class DailyRun:
         self._step: StepName | None = None
         self._ledger = RunLedger()
         self._decision: HumanDecision | None = None
+        self._approval: HumanDecision | None = None
         self._subject = ""
         self._waiting_for = ""
         self._hold = timedelta()
@@ -167,7 +168,7 @@ class DailyRun:
                 run=run,
                 base_sha=self._ledger.base_sha,
                 artifacts=self._ledger.artifacts,
-                decision=self._decision,
+                decision=self._approval,
                 pins=self._ledger.pins,
             )
             result = await self._gate.abortable(step(given, f"{self._step}: {self._ledger.task_id or run.target}"))
@@ -197,6 +198,9 @@ class DailyRun:
             if verdict(result).decision is not Decision.HOLD:
                 return result
             reason = verdict(result).reason
+            if self._run is not None and self._run.kind is RunKind.SMOKE:
+                # It proves something about now, or nothing: the ladder must not wait for it.
+                raise RunStopped(RunStatus.REJECTED, f"a smoke run does not wait: {reason}")
             if workflow.now() - since > self._hold:
                 raise RunStopped(RunStatus.ESCALATED, f"held too long: {reason}")
             await self._hold_out(reason, pause)
@@ -215,8 +219,16 @@ class DailyRun:
 
     async def _ask_again(self) -> Order | None:
         assert self._asked is not None  # noqa: S101  # set before the first gate
-        again = await steps.ADMIT(self._asked, "still waiting: ask Control again")
-        known = again.answer.answer in {Admission.ADMITTED, Admission.QUEUED}
+        try:
+            again = await steps.ADMIT(self._asked, "still waiting: ask Control again")
+        except ActivityError as failure:
+            if is_cancelled_exception(failure):
+                raise
+            # Not finding out (a broken policy file, say) changes nothing: the run goes on waiting (P13).
+            return self._gate.order
+        # A Control reborn without its books may take it for a new attempt: that is not this run.
+        ours = self._run is not None and again.answer.run_id == self._run.run_id
+        known = ours and again.answer.answer in {Admission.ADMITTED, Admission.QUEUED}
         return again.answer.order if known else None
 
     async def _ask(self, result: StepResult) -> None:
@@ -226,16 +238,19 @@ class DailyRun:
         self._await_person(f"decide on the task contract {subject[:12]}", subject)
         self._show(RunStatus.WAITING, result.verdict.reason)
         await waited(
-            lambda: self._decision is not None or self._gate.aborted, self._patience, "wait for a person's decision"
+            lambda: self._decision is not None or self._gate.ended is not None,
+            self._patience,
+            "wait for a person's decision",
         )
         self._waiting_for = ""
         decision: HumanDecision | None = self._decision
-        if self._gate.aborted:
-            raise RunStopped(RunStatus.CANCELLED, self._gate.reason)
+        if self._gate.ended is not None:
+            raise self._gate.ended
         if decision is None:
             raise RunStopped(RunStatus.REJECTED, "nobody decided on the contract in time")
         if not decision.approve:
             raise RunStopped(RunStatus.REJECTED, f"rejected by {decision.actor}: {decision.reason}")
+        self._approval, self._decision = decision, None
 
     async def _escalate(self, run: RunRef, verdict: Verdict) -> None:
         """Runbook §6.1: pause everything first, then the incident's record."""

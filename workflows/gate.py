@@ -45,6 +45,16 @@ class Gate:
         """Whether the current step must be cancelled."""
         return self.order is not None and self.order.state is OrderState.ABORT
 
+    @property
+    def ended(self) -> RunStopped | None:
+        """How the order ends the run, if it does."""
+        state = self.order.state if self.order else None
+        if state is OrderState.DRAIN:
+            return RunStopped(RunStatus.PAUSED, self.reason)
+        if state in {OrderState.ABORT, OrderState.CANCELLED}:
+            return RunStopped(RunStatus.CANCELLED, self.reason)
+        return None
+
     def news(self, seen: Order | None) -> Callable[[], bool]:
         """A condition: another order than ``seen`` has arrived."""
         return lambda: self.order is not seen
@@ -74,10 +84,8 @@ class Gate:
             if state is OrderState.PROCEED:
                 show(RunStatus.RUNNING, "")
                 return
-            if state is OrderState.DRAIN:
-                raise RunStopped(RunStatus.PAUSED, self.reason)
-            if state in {OrderState.ABORT, OrderState.CANCELLED}:
-                raise RunStopped(RunStatus.CANCELLED, self.reason)
+            if self.ended is not None:
+                raise self.ended
             show(RunStatus.QUEUED if state is OrderState.QUEUED else RunStatus.HELD, self.reason)
             if await waited(self.news(order), wait, "wait for Control's order"):
                 continue

@@ -19,16 +19,20 @@ def checked_remote(remote: str) -> str:
     """``remote`` if git can only read it as a place, never as an option or a program.
 
     Raises:
-        RepositoryError: it is dangerous, or it holds a password.
+        RepositoryError: it is dangerous, or it holds a credential.
     """
     if not remote or remote.startswith("-") or _HELPER.match(remote) or not remote.isprintable():
         raise RepositoryError(f"the remote {remote!r} is refused: use an absolute path or an https, ssh or file URL")
     if "://" in remote:
-        url = urlsplit(remote)
+        try:
+            url = urlsplit(remote)
+        except ValueError as problem:
+            raise RepositoryError(f"the remote is not a URL: {problem}") from problem
         if url.scheme not in _SCHEMES:
             raise RepositoryError(f"the remote's scheme {url.scheme!r} is refused: use https, ssh or file")
-        if url.password is not None:
-            raise RepositoryError(f"the remote on {url.hostname} holds a password: take it out of the address")
+        # Over http a user name alone is a token, too; over ssh it is just a name.
+        if url.password is not None or (url.username and url.scheme.startswith("http")):
+            raise RepositoryError(f"the remote on {url.hostname} holds a credential: take it out of the address")
     elif local_path(remote) is not None and not remote.startswith("/"):
         raise RepositoryError(f"the remote {remote!r} is a relative path: write it as an absolute one")
     return remote

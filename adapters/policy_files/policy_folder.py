@@ -5,12 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from adapters.git.environment import branch_name
+from adapters.git.remotes import checked_remote
 from adapters.policy_files.complaints import check, dotted, nearest
 from adapters.policy_files.policy_document import PolicyDocument, read_document
 from adapters.policy_files.provenance import provenance
 from policies.schema import Autopilot, Charter, EffectivePolicy, ProtectedPaths, Target
 from policies.tightening import Fault, faults, merge
 from ports.policy_source import PolicyError, Provenance, UnknownTarget
+from ports.repository import RepositoryError
 
 
 class PolicyFiles:
@@ -80,6 +83,12 @@ def _identity(own: Target, target: str) -> list[Fault]:
     except (KeyError, ValueError, OSError):
         problem = f"{own.time_zone!r} is no IANA time zone, for example Europe/Oslo"
         found.append(Fault("target", ("time_zone",), problem))
+    for key, demand, value in (("remote", checked_remote, own.remote), ("base_branch", branch_name, own.base_branch)):
+        try:
+            demand(value)
+        except RepositoryError as refused:
+            # Here, before the policy is kept with a run: an artifact must not hold a credential.
+            found.append(Fault("target", (key,), str(refused)))
     return found
 
 

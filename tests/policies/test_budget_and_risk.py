@@ -83,7 +83,7 @@ def test_a_whole_risk_score():
     """Five inputs, each by its formula; the total is their weighted sum."""
     change = known_bad.change(entry("src/module.py", lines=30), entry("tests/test_module.py", lines=10))
 
-    assert score_risk(change, CONTRACT, POLICY, covered=False, past_failures=1) == RiskScore(
+    assert score_risk(change, POLICY, covered=False, past_failures=1) == RiskScore(
         files_touched=0.25,
         sensitive_paths=0.0,
         runtime_impact=0.75,
@@ -117,11 +117,11 @@ def test_risk_never_falls_when_an_input_rises(covered, failures, files):
     change = known_bad.change(*(entry(f"src/{n}.py") for n in range(files)))
     more = known_bad.change(*(entry(f"src/{n}.py") for n in range(files + 1)))
 
-    score = score_risk(change, CONTRACT, POLICY, covered=covered, past_failures=failures)
+    score = score_risk(change, POLICY, covered=covered, past_failures=failures)
     worse = [
-        score_risk(change, CONTRACT, POLICY, covered=False, past_failures=failures),
-        score_risk(change, CONTRACT, POLICY, covered=covered, past_failures=failures + 1),
-        score_risk(more, CONTRACT, POLICY, covered=covered, past_failures=failures),
+        score_risk(change, POLICY, covered=False, past_failures=failures),
+        score_risk(change, POLICY, covered=covered, past_failures=failures + 1),
+        score_risk(more, POLICY, covered=covered, past_failures=failures),
     ]
     assert all(each.total >= score.total for each in worse)
     assert all(LEVELS.index(each.level) >= LEVELS.index(score.level) for each in worse)

@@ -1,0 +1,86 @@
+# make setup · demo · test · check: everything of this project, from a fresh clone, without root.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+export UV_PYTHON_DOWNLOADS := never
+# Trust what this machine trusts (a company's proxy, for example); uv's own list of authorities otherwise.
+ifneq ($(wildcard /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt /etc/ssl/cert.pem),)
+export UV_SYSTEM_CERTS ?= true
+endif
+
+PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3; do \
+	"$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { command -v "$$name"; break; }; done)
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.set-up
+JOBS ?= 2
+
+.PHONY: help setup demo demo-up test test-packages test-sweep check format lock clean
+
+help:
+	@echo "make demo           set up, then run the main job on a real package (DEMO_PACKAGE=name==version takes any)"
+	@echo "make test           set up, then all tests"
+	@echo "make setup          set up alone: .venv with locked dependencies, Temporal server and sandbox included"
+	@echo "make check          format, lint, types, import rules, schemas"
+	@echo "make demo-up        server, UI and worker on what the last demo left"
+	@echo "make test-packages  the loop on real packages from the registry (opt-in)"
+	@echo "make test-sweep     the complete crash sweep (opt-in)"
+	@echo "make lock           write requirements.lock anew from pyproject.toml"
+	@echo "make clean          remove .venv and .cache; .autonomy, where runs are kept, stays"
+
+setup: $(STAMP)
+	@:
+
+# uv comes from PATH, or through pip into .cache; then everything else comes from the lock, by hash.
+$(STAMP): requirements.lock Makefile
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is missing: install it, or name it with make PYTHON=/path/to/python" >&2; exit 1; }
+	@command -v git >/dev/null || { echo "git is missing: install it (2.38 or newer)" >&2; exit 1; }
+	@uv=$$(command -v uv || true); \
+	if [ -z "$$uv" ]; then \
+		uv=.cache/bootstrap/bin/uv; \
+		if [ ! -x "$$uv" ]; then \
+			echo "setting up uv in .cache"; \
+			"$(PYTHON)" -m venv --clear .cache/bootstrap >/dev/null || { echo "$(PYTHON) cannot make virtual environments: install its venv module (Debian: python3-venv)" >&2; exit 1; }; \
+			sed -n '/^uv==/,/[^\\]$$/p' requirements.lock > .cache/bootstrap/uv.txt; \
+			.cache/bootstrap/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .cache/bootstrap/uv.txt || { echo "pip cannot install uv: is the package registry reachable?" >&2; exit 1; }; \
+		fi; \
+	fi; \
+	echo "setting up $(VENV) with $(PYTHON)"; \
+	test -x $(BIN)/python && $(BIN)/python -c '' 2>/dev/null || "$$uv" venv --quiet --clear --python "$(PYTHON)" $(VENV); \
+	"$$uv" pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
+	@touch $@
+
+demo: setup
+	@$(BIN)/python -m demo
+
+demo-up: setup
+	@AUTONOMY_HOME="$(CURDIR)/.autonomy/demo/home" AUTONOMY_POLICIES="$(CURDIR)/.autonomy/demo/policies" $(BIN)/python starter.py up
+
+test: setup
+	@$(BIN)/python -m pytest -n $(JOBS) -m "not packages and not sweep"
+
+test-packages: setup
+	@$(BIN)/python -m pytest -m packages
+
+test-sweep: setup
+	@$(BIN)/python -m pytest -n $(JOBS) -m sweep
+
+check: setup
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python -m reporting.schemas --check
+
+format: setup
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+# A requirements lock and not uv.lock: that one would write a registry's address into a file (docs/adr/0002).
+lock: setup
+	@$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-emit-find-links --quiet --output-file requirements.lock
+
+clean:
+	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -prune -exec rm -rf {} +

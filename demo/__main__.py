@@ -1,0 +1,128 @@
+"""``python -m demo``: fetch a real package, put it behind a bare remote, DRY_RUN it, open a pull request."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from commands.exit_statuses import Exit
+from commands.failures import CommandFailed, explain
+from commands.following import follow, show_result
+from commands.home import embedded, server_of
+from commands.introduction import introduce
+from commands.kept_runs import KeptRun, kept_run
+from commands.leaving import leave
+from commands.run import start
+from commands.terminal import out, say, show
+from composition import Adapters, compose
+from contracts.control import RunRequest, RunResult
+from contracts.modes import GREEN_STATUSES, Mode
+from demo.repository import diffstat, publish
+from demo.source_distribution import FetchFailed, Pin, fetch
+from settings import ROOT, Settings
+
+PACKAGE = "itsdangerous==1.1.0"
+FOLDER = ROOT / ".autonomy" / "demo"
+_TIMEOUT = 600.0
+
+
+def prepare(folder: Path, pin: Pin) -> tuple[Settings, str, Path]:
+    """A fresh home and policy folder, the package behind a bare remote, and its target file."""
+    settings = Settings(home=folder / "home", policies=folder / "policies")
+    if server_of(settings.home):
+        raise CommandFailed(Exit.REFUSED, f"a server still runs on {settings.home}: stop it (Ctrl-C in its `up`) first")
+    for name in ("home", "policies", "remote", "work"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+    say(f"fetching the source distribution of {pin}; nothing of it is executed", "bold")
+    package = fetch(pin, folder / "downloads", folder / "work")
+    remote = folder / "remote" / f"{pin.name}.git"
+    remote.parent.mkdir(parents=True)
+    publish(package, remote, f"{pin} as released")
+    (settings.policies / "targets").mkdir(parents=True)
+    for file in (ROOT / "policies").glob("*.toml"):
+        shutil.copy(file, settings.policies)
+    say("looking at it, as `starter.py init` does", "bold")
+    today = datetime.now(UTC).date()
+    found = introduce(compose(settings), str(remote), pin.name, None, "make demo", today, lambda text: say(f"  {text}"))
+    (settings.policies / "targets" / f"{pin.name}.toml").write_text(found.text, encoding="utf-8")
+    return settings, pin.name, remote
+
+
+async def perform(settings: Settings, target: str) -> list[RunResult]:
+    """The two runs, on an embedded server with a worker."""
+    results = []
+    async with embedded(settings, ui_port=0) as running:
+        say(f"Temporal server at {running.server.address}, its UI at {running.server.ui}", "bold")
+        for mode in (Mode.DRY_RUN, Mode.PR_ONLY):
+            say(f"run {mode}", "bold")
+            request = RunRequest(target=target, mode=mode, actor="make demo")
+            handle = await start(running.client, f"daily-run/{target}/demo/{mode}", request)
+            result, status = await follow(running.client, handle, _TIMEOUT)
+            show_result(result, status, as_json=False)
+            results.append(result)
+            if result.status not in GREEN_STATUSES:
+                break
+    return results
+
+
+def conclude(adapters: Adapters, last: RunResult, remote: Path) -> None:
+    """The pull request, where the report is, how to go on."""
+    kept = kept_run(adapters, last.run_id)
+    if last.pull_request and kept:
+        show("")
+        show(f"Pull request #{last.pull_request.number}, branch {last.pull_request.branch}", "bold")
+        show(diffstat(remote, last.pull_request.branch))
+        _contract(kept)
+    settings = adapters.settings
+    show("")
+    show(f"report  file://{last.report}")
+    show(f"remote  {remote}")
+    show(
+        f"UI      `make demo-up` starts server, worker and UI again, with these runs in it, at http://127.0.0.1:{settings.ui_port}"
+    )
+
+
+def _contract(kept: KeptRun) -> None:
+    if kept.contract is None or kept.change is None or kept.checks is None or kept.decision is None:
+        return
+    contract, change = kept.contract, kept.change
+    for name, value in (
+        ("task", f"{contract.task_id}: {contract.title}"),
+        ("outcome", kept.decision.outcome),
+        ("risk", f"{kept.decision.risk.level} ({kept.decision.risk.total:.2f})"),
+        ("measured", f"{change.metric}: {change.metric_before} → {change.metric_after}"),
+        ("checks", ", ".join(f"{check.name} {check.status}" for check in kept.checks.results)),
+        ("rollback", f"{contract.rollback.strategy}, at most {contract.rollback.maximum_minutes} minutes"),
+        ("contract", kept.decision.contract_digest),
+        ("policy", kept.decision.policy_digest),
+    ):
+        show(f"  {name:<9} {value}")
+
+
+def main() -> int:
+    """Demo from start to end; its exit status."""
+    began = time.monotonic()
+    try:
+        pin = Pin.parse(os.environ.get("DEMO_PACKAGE") or PACKAGE)
+        settings, target, remote = prepare(FOLDER, pin)
+        results = asyncio.run(perform(settings, target))
+    except KeyboardInterrupt:
+        return Exit.INTERRUPTED
+    except FetchFailed as problem:
+        say(str(problem), "red")
+        return Exit.TROUBLE
+    except Exception as problem:
+        failure = explain(problem)
+        say(str(failure), "red")
+        return failure.status
+    conclude(compose(settings), results[-1], remote)
+    out.print(f"done in {time.monotonic() - began:.0f} s", style="dim")
+    return Exit.OK if results[-1].status in GREEN_STATUSES else Exit.FAILED
+
+
+if __name__ == "__main__":
+    leave(main())

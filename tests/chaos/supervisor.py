@@ -1,0 +1,102 @@
+"""Keeps a real worker process alive, whatever kills it: what an init system does in production."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
+
+from world import World
+
+from settings import ROOT
+
+WORKER = ("-m", "worker")
+HOSTILE_WORKER = (str(Path(__file__).with_name("hostile_worker.py")),)
+
+
+class Supervisor:
+    """``async with Supervisor(world)``: a worker runs, and runs again after each death.
+
+    With crash points, each start is told the first one not reached yet.
+    """
+
+    def __init__(self, world: World, crash_at: Sequence[str] = (), program: Sequence[str] = WORKER) -> None:
+        self.world = world
+        self.deaths: list[int] = []
+        self._points = tuple(crash_at)
+        self._program = program
+        self._markers = world.root / "crashed"
+        self._markers.mkdir(exist_ok=True)
+        self._process: asyncio.subprocess.Process | None = None
+        self._wanted = asyncio.Event()
+        self._wanted.set()
+        self._keeping: asyncio.Task[None] | None = None
+
+    @property
+    def missed(self) -> list[str]:
+        """Crash points that were never reached."""
+        return [point for point in self._points if not (self._markers / point).exists()]
+
+    @property
+    def pid(self) -> int:
+        """The worker that runs now."""
+        assert self._process is not None
+        return self._process.pid
+
+    async def __aenter__(self) -> Self:
+        self._keeping = asyncio.create_task(self._keep())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._keeping is not None
+        self._keeping.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._keeping
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
+            await self._process.wait()
+
+    async def kill(self, *, restart: bool = True) -> None:
+        """SIGKILL the worker; it comes back unless told otherwise."""
+        if not restart:
+            self._wanted.clear()
+        assert self._process is not None
+        os.kill(self._process.pid, signal.SIGKILL)
+        await self._process.wait()
+
+    def restart(self) -> None:
+        """Let it come back."""
+        self._wanted.set()
+
+    def hold_down(self) -> None:
+        """Let the next death be the last one for now."""
+        self._wanted.clear()
+
+    async def _keep(self) -> None:
+        while True:
+            await self._wanted.wait()
+            with (self.world.root / "worker.log").open("ab") as log:
+                self._process = await asyncio.create_subprocess_exec(
+                    sys.executable, *self._program, cwd=ROOT, env=self._environment(), stdout=log, stderr=log
+                )
+            self.deaths.append(await self._process.wait())
+            # A worker that cannot start at all must not turn into a busy loop.
+            await asyncio.sleep(0.2)
+
+    def _environment(self) -> dict[str, str]:
+        environment = {
+            **os.environ,
+            "TEMPORAL_ADDRESS": self.world.address,
+            "TEMPORAL_NAMESPACE": self.world.namespace,
+            "AUTONOMY_HOME": str(self.world.settings.home),
+            "AUTONOMY_POLICIES": str(self.world.settings.policies),
+            "AUTONOMY_CRASH_ONCE": str(self._markers),
+        }
+        if left := self.missed:
+            environment["AUTONOMY_CRASH_AT"] = left[0]
+        return environment

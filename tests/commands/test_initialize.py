@@ -1,0 +1,78 @@
+"""``init``: any repository, nothing of it executed outside the sandbox, nothing of the operator's overwritten."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from shell import Shell
+from world import PACKAGE, git
+
+from adapters.policy_files import PolicyFiles
+
+
+@pytest.fixture
+def work_tree(tmp_path: Path) -> Path:
+    """A repository as a person has it."""
+    folder = tmp_path / "Some Project"
+    for path, body in (PACKAGE | {"setup.py": "open('/tmp/executed-on-the-host', 'w')\n"}).items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(str(body))
+    git("init", "--quiet", "--initial-branch=trunk", cwd=folder)
+    git("add", "--all", cwd=folder)
+    git("commit", "--quiet", "--message=First", cwd=folder)
+    return folder
+
+
+def test_a_work_tree_becomes_a_target_that_loads(nobody_there: Shell, policies: Path, work_tree: Path):
+    """Base branch from HEAD, name from the folder, checks that were green; the loader takes the file as it is."""
+    done = nobody_there.type("init", str(work_tree / "pkg"), "--json")
+    assert 0 == done.status, done.err
+    assert "some-project" == done.json["target"]
+    assert "trunk" == done.json["baseBranch"]
+    target = PolicyFiles(policies).effective("some-project").target
+    assert str(work_tree) == target.remote
+    assert done.json["checks"] == [check.name for check in target.checks]
+    assert {"compile", "lint", "security"} <= set(done.json["checks"])
+
+
+def test_a_target_file_is_never_overwritten_unless_told(nobody_there: Shell, policies: Path, work_tree: Path):
+    """A second `init` refuses and changes nothing."""
+    file = policies / "targets" / "mine.toml"
+    file.parent.mkdir()
+    file.write_text("# my own words\n")
+    refused = nobody_there.type("init", str(work_tree), "--name", "mine")
+    assert 11 == refused.status
+    assert "--force" in refused.err
+    assert "# my own words\n" == file.read_text()
+    assert (
+        0 == nobody_there.type("init", str(work_tree), "--name", "mine", "--force", "--maximum-mode", "DRY_RUN").status
+    )
+    assert 'maximum_mode = "DRY_RUN"' in file.read_text()
+
+
+def test_what_cannot_be_a_target_is_said_in_one_sentence(nobody_there: Shell, tmp_path: Path, work_tree: Path):
+    """Not a repository, empty, shallow, unreachable, detached, badly named: each says what to do."""
+    plain, empty, shallow = tmp_path / "plain", tmp_path / "empty", tmp_path / "shallow"
+    plain.mkdir()
+    git("init", "--quiet", str(empty), cwd=tmp_path)
+    git("commit", "--quiet", "--allow-empty", "--message=Second", cwd=work_tree)
+    git("clone", "--quiet", "--depth=1", f"file://{work_tree}", str(shallow), cwd=tmp_path)
+    detached = tmp_path / "detached"
+    git("clone", "--quiet", str(work_tree), str(detached), cwd=tmp_path)
+    git("checkout", "--quiet", "--detach", cwd=detached)
+    for argv, status, words in (
+        ((str(plain),), 2, "git init"),
+        ((str(tmp_path / "nowhere"),), 2, "no folder"),
+        ((str(empty),), 1, "is empty"),
+        ((str(shallow),), 1, "--unshallow"),
+        ((f"file://{tmp_path}/gone.git",), 1, "cannot be reached"),
+        ((str(detached),), 2, "--base-branch"),
+        ((str(work_tree), "--name", "Not A Name"), 2, "--name"),
+        ((str(work_tree), "--base-branch", "gone"), 1, "trunk"),
+        (("ext::sh -c id",), 1, "refused"),
+    ):
+        done = nobody_there.type("init", *argv)
+        assert status == done.status, (argv, done.err)
+        assert words in done.err, (argv, done.err)
+        assert "Traceback" not in done.err

@@ -1,0 +1,100 @@
+"""Commands typed with no server, or with no worker, say so and end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from shell import Shell, shell_of
+from world import World
+
+from settings import ROOT
+
+COMMANDS = (
+    ("status",),
+    ("queue", "demo"),
+    ("watch", "demo"),
+    ("pause", "--all", "--reason", "x"),
+    ("resume", "--all", "--cause", "a cause", "--evidence", "evidence"),
+    ("mode", "demo", "DRY_RUN", "--reason", "because"),
+    ("decide", "demo-2026-01-01-pr-1", "--approve", "--reason", "because"),
+    ("schedule", "list"),
+)
+
+
+@pytest.mark.parametrize("argv", COMMANDS, ids=lambda argv: argv[0])
+def test_without_a_server_one_sentence_and_its_own_status(nobody_there: Shell, argv: tuple[str, ...]):
+    """Exit status 20 and how to start one; never a traceback."""
+    done = nobody_there.type(*argv)
+    assert 20 == done.status, done.err
+    assert "starter.py up" in done.err
+    assert 1 == len(done.err.strip().splitlines())
+
+
+async def test_without_a_worker_a_run_is_not_waited_for(world: World):
+    """After ten seconds the command says so; the run stays and begins when a worker comes."""
+    shell = shell_of(world)
+    done = await shell.typed("run", "demo", "--mode", "DRY_RUN", "--json")
+    assert 20 == done.status
+    assert "no worker" in done.json["error"]
+    async with world.worker():
+        later = await shell.typed("run", "demo", "--mode", "DRY_RUN", "--json")
+    assert "DRY_RUN_COMPLETE" == later.json["status"], later.err
+
+
+async def test_without_a_worker_the_brake_is_recorded(world: World):
+    """The command says exactly that, and a worker that comes later finds the target paused."""
+    shell = shell_of(world)
+    recorded = await shell.typed("pause", "demo", "--reason", "at night", "--json")
+    assert 0 == recorded.status, recorded.err
+    assert {"recorded": True, "inForce": False, "quiescent": None} == recorded.json
+    assert "in force once a worker runs" in recorded.err
+    async with world.worker():
+        held = await shell.typed("pause", "demo", "--reason", "again", "--wait")
+        refused = await shell.typed("run", "demo")
+    assert 0 == held.status, held.err
+    assert 11 == refused.status, refused.out
+
+
+def test_up_serves_one_home_once_and_ends_in_order(tmp_path: Path, policies: Path):
+    """A second `up` is refused with the first one's address; commands find it; Ctrl-C ends worker and server."""
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith(("TEMPORAL_", "AUTONOMY_"))},
+        "AUTONOMY_HOME": str(tmp_path / "home"),
+        "AUTONOMY_POLICIES": str(policies),
+    }
+    starter = [sys.executable, str(ROOT / "starter.py")]
+    ports = ["--port", str(_free_port()), "--ui-port", str(_free_port())]
+    first = subprocess.Popen(
+        [*starter, "up", *ports], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        assert first.stdout is not None
+        address = first.stdout.readline().split()[-1]
+        first.stdout.readline()
+        shell = Shell({**environment, "TEMPORAL_ADDRESS": ""})
+        second = shell.type("up", "--port", str(_free_port()), "--ui-port", str(_free_port()))
+        assert 11 == second.status
+        assert address in second.err
+        # A process that used the Temporal client may abort in teardown: each must leave with the status it meant.
+        for _ in range(10):
+            done = subprocess.run([*starter, "status"], env=environment, capture_output=True, text=True, check=False)
+            assert (0, "") == (done.returncode, done.stderr)
+    finally:
+        first.send_signal(signal.SIGINT)
+        _, said = first.communicate(timeout=60)
+    assert 0 == first.returncode, said
+    assert 20 == shell.type("status").status
+
+
+def _free_port() -> int:
+    import socket
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

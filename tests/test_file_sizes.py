@@ -1,0 +1,27 @@
+"""One module, one thing: small files with names that say what is in them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from settings import ROOT
+
+SAYS_NOTHING = {"utils", "helpers", "common", "manager", "misc", "tools_common"}
+SKIPPED = {".venv", ".git", ".cache", ".autonomy"}
+
+
+def _modules() -> list[Path]:
+    found = (path for path in ROOT.rglob("*.py") if SKIPPED.isdisjoint(path.relative_to(ROOT).parts))
+    return sorted(path.relative_to(ROOT) for path in found)
+
+
+def test_files_stay_small():
+    """Under 300 lines, tests under 400: who wants more has two things in one file."""
+    limits = {path: 400 if path.parts[0] == "tests" else 300 for path in _modules()}
+    lines = {path: len((ROOT / path).read_text(encoding="utf-8").splitlines()) for path in limits}
+    assert {} == {str(path): count for path, count in lines.items() if count >= limits[path]}
+
+
+def test_names_say_what_is_in_the_file():
+    """No drawer for everything."""
+    assert [] == [str(path) for path in _modules() if path.stem in SAYS_NOTHING]

@@ -1,0 +1,153 @@
+"""Control's books without a server: a clock that goes only when told, and short forms of every question."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from contracts.control import (
+    AdmitAnswer,
+    AdmitRequest,
+    Answer,
+    FinishRequest,
+    InstallationFacts,
+    InstallationNotice,
+    ModeRequest,
+    PauseRecord,
+    ResumeRequest,
+    RunRequest,
+    SettleRequest,
+    WriteAnswer,
+    WriteOutcome,
+    WriteRequest,
+)
+from contracts.modes import Mode, PauseStyle, RunKind, RunStatus, TargetStatus, WriteAction, WriteClass
+from workflows import admission, clearances, pausing
+from workflows.control_state import ControlState
+
+TARGET = "demo"
+DAY = "2026-03-02"
+POLICY = "policy-1"
+BIRTH = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+
+
+@dataclass
+class Books:
+    """A ControlState and the world it believes in."""
+
+    state: ControlState = field(default_factory=lambda: ControlState(target=TARGET, epoch=int(BIRTH.timestamp())))
+    now: datetime = BIRTH
+    policy: str = POLICY
+    max_active: int = 1
+    queue_limit: int = 3
+    runs_per_day: int = 50
+    maximum_mode: Mode = Mode.PR_ONLY
+
+    def opened(self) -> Books:
+        """Registered as a target nobody knew."""
+        self.register()
+        return self
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass."""
+        self.now += timedelta(seconds=seconds)
+
+    def register(self, status: TargetStatus = TargetStatus.ACTIVE, *, fresh: bool = True) -> None:
+        """The Installation's answer."""
+        facts = InstallationFacts(epoch=1, status=status, ready=True, fresh=fresh, reason="everybody rests")
+        pausing.register(self.state, facts, self.now)
+        admission.promote(self.state, self.max_active)
+
+    def admit(
+        self, execution: str = "w1", workflow_id: str = "", taken: tuple[str, ...] = (), **spec: Any
+    ) -> AdmitAnswer:
+        """A workflow run asks for admission."""
+        asked = AdmitRequest(
+            request=RunRequest(target=TARGET, **spec),
+            workflow_id=workflow_id or f"run-{execution}",
+            workflow_run_id=execution,
+            date=spec.get("date", DAY),
+            policy_digest=self.policy,
+            max_active=self.max_active,
+            queue_limit=self.queue_limit,
+            runs_per_day=self.runs_per_day,
+            maximum_mode=self.maximum_mode,
+            taken=taken,
+        )
+        return admission.admit(self.state, asked, self.now)
+
+    def smoke(self, execution: str = "s1") -> AdmitAnswer:
+        """The ladder's own smoke asks for admission."""
+        assert self.state.ladder is not None
+        self.state.smoke_due = False
+        return self.admit(execution, self.state.ladder.smoke_workflow_id, kind=RunKind.SMOKE, mode=Mode.DRY_RUN)
+
+    def finish(self, run_id: str, status: RunStatus = RunStatus.PR_OPENED, policy: str | None = None) -> None:
+        """A run says how it ended, as Control's handler takes it."""
+        said = FinishRequest(run_id=run_id, status=status, policy_digest=self.policy if policy is None else policy)
+        if admission.finish(self.state, said, self.now):
+            pausing.smoke_ended(self.state, said, self.now)
+            admission.promote(self.state, self.max_active)
+
+    def pause(self, style: PauseStyle = PauseStyle.CHECKPOINT, scope: Any = "target") -> None:
+        """The brake of this target."""
+        record = PauseRecord(scope=scope, style=style, reason="smoke in the room", actor="ann", at=self.now, epoch=0)
+        pausing.pause(self.state, record)
+
+    def notice(self, epoch: int, status: TargetStatus) -> None:
+        """News from the Installation."""
+        pausing.notice(
+            self.state,
+            InstallationNotice(epoch=epoch, status=status, reason="all stop", actor="ann", cause="c", evidence="e"),
+            self.now,
+        )
+
+    def resume(self, epoch: int | None = None) -> Answer:
+        """A person resumes under the epoch they saw."""
+        seen = self.state.epoch if epoch is None else epoch
+        asked = ResumeRequest(expected_epoch=seen, cause="it was the cat", evidence="photo", actor="bob")
+        return pausing.resume(self.state, asked, self.now)
+
+    def set_mode(self, mode: Mode, epoch: int | None = None) -> Answer:
+        """A person sets the mode."""
+        seen = self.state.epoch if epoch is None else epoch
+        return pausing.set_mode(
+            self.state, ModeRequest(expected_epoch=seen, mode=mode, reason="as agreed", actor="bob")
+        )
+
+    def begin(
+        self,
+        run_id: str,
+        attempt: str = "a1",
+        action: WriteAction = WriteAction.PUSH_BRANCH,
+        write_class: WriteClass = WriteClass.ADVANCE,
+        policy: str | None = None,
+    ) -> WriteAnswer:
+        """An attempt asks whether it may write."""
+        asked = WriteRequest(
+            run_id=run_id,
+            key=f"{run_id}/{action}",
+            attempt=attempt,
+            action=action,
+            write_class=write_class,
+            branch="autonomy/x",
+            head_sha="h" * 40,
+            base_sha="b" * 40,
+            policy_digest=self.policy if policy is None else policy,
+            seconds=60,
+        )
+        return clearances.begin(self.state, asked, self.now)
+
+    def settle(
+        self,
+        run_id: str,
+        attempt: str = "a1",
+        outcome: WriteOutcome = WriteOutcome.DONE,
+        action: WriteAction = WriteAction.PUSH_BRANCH,
+        *,
+        looked: bool = False,
+    ) -> Answer:
+        """A write ended."""
+        said = SettleRequest(key=f"{run_id}/{action}", attempt=attempt, outcome=outcome, result="7", looked=looked)
+        return clearances.settle(self.state, said, self.now)

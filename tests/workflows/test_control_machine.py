@@ -1,0 +1,281 @@
+"""Random operators, runs, attempts, faults and time against Control's books; the promises hold after every step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from contracts.control import Admission, OrderState, WriteAnswerKind, WriteOutcome
+from contracts.modes import Mode, PauseStyle, RunKind, RunStatus, TargetStatus, WriteAction, WriteClass
+from tests.workflows.books import BIRTH, Books
+from workflows.control_state import ControlState
+
+LARGEST = 512 * 1024
+PUBLISHING = (WriteAction.PUSH_BRANCH, WriteAction.OPEN_PULL_REQUEST)
+ENDS = (RunStatus.PR_OPENED, RunStatus.REJECTED, RunStatus.CANCELLED, RunStatus.LOST, RunStatus.DRY_RUN_COMPLETE)
+any_number = st.integers(0, 1000)
+
+
+@dataclass
+class Window:
+    """The time in which an attempt that was told ``go`` may touch the remote."""
+
+    attempt: str
+    begin: datetime
+    end: datetime
+
+
+class ControlMachine(RuleBasedStateMachine):
+    """What a person believes about Control, kept beside it and compared."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.books = Books(max_active=2, queue_limit=4, runs_per_day=1000)
+        self.open = False
+        """Fresh, or the ladder was climbed since the last pause."""
+        self.asked: list[tuple[str, str]] = []
+        self.started = 0
+        self.installation = 1
+        self.windows: dict[str, list[Window]] = {}
+        self.done: set[str] = set()
+        self.epoch = self.revision = 0
+        self.waiting: list[str] = []
+
+    @property
+    def state(self) -> ControlState:
+        """The books."""
+        return self.books.state
+
+    @initialize(
+        fresh=st.booleans(), status=st.sampled_from([TargetStatus.ACTIVE, TargetStatus.PAUSED]), early=st.booleans()
+    )
+    def register(self, status: TargetStatus, *, fresh: bool, early: bool) -> None:
+        """Born blank; perhaps asked for admission before it knows anything."""
+        if early:
+            self.admit(None, again=True)
+        self.books.register(status, fresh=fresh)
+        self.open = fresh and status is TargetStatus.ACTIVE
+
+    # Runs
+
+    @rule(mode=st.sampled_from([None, Mode.DRY_RUN, Mode.PR_ONLY, Mode.SELECTIVE_AUTO]), again=st.booleans())
+    def admit(self, mode: Mode | None, *, again: bool) -> None:
+        """Somebody starts a run."""
+        self.started += 1
+        queue_was = list(self.state.queue)
+        said = self.books.admit(f"w{self.started}", mode=mode, again=again, date=self.books.now.date().isoformat())
+        self.asked.append((f"w{self.started}", said.run_id))
+        if said.answer is Admission.ADMITTED:
+            assert self.open
+            assert not queue_was, "it overtook the queue"
+        if said.answer is Admission.QUEUED:
+            self.waiting.append(said.run_id)
+
+    @precondition(lambda self: self.asked)
+    @rule(number=any_number)
+    def ask_again(self, number: int) -> None:
+        """The answer was lost: the same workflow run asks once more."""
+        execution, run_id = self.asked[number % len(self.asked)]
+        known = self.state.runs.get(run_id)
+        if known is not None and known.workflow_run_id == execution:
+            said = self.books.admit(execution, again=True)
+            assert (run_id, known.order) == (said.run_id, self.state.runs[run_id].order)
+
+    @precondition(lambda self: self.state.runs)
+    @rule(number=any_number, status=st.sampled_from(ENDS))
+    def finish(self, number: int, status: RunStatus) -> None:
+        """A run ends, or is found dead, perhaps with a write in flight."""
+        run_id = sorted(self.state.runs)[number % len(self.state.runs)]
+        if self.state.runs[run_id].kind is RunKind.DAILY:
+            self.books.finish(run_id, status)
+
+    # Writes
+
+    @precondition(lambda self: self.state.runs)
+    @rule(
+        number=any_number,
+        attempt=st.integers(1, 4),
+        action=st.sampled_from(list(WriteAction)),
+        write_class=st.sampled_from(list(WriteClass)),
+    )
+    def begin(self, number: int, attempt: int, action: WriteAction, write_class: WriteClass) -> None:
+        """Some attempt of some run wants to write."""
+        run = self.state.runs[sorted(self.state.runs)[number % len(self.state.runs)]]
+        said = self.books.begin(run.run_id, f"a{attempt}", action, write_class)
+        if said.answer is WriteAnswerKind.GO:
+            self._went(f"{run.run_id}/{action}", f"a{attempt}", action, run.mode)
+
+    @precondition(lambda self: any(run.closed_at is None for run in self.state.runs.values()))
+    @rule(number=any_number, attempt=st.integers(1, 4), action=st.sampled_from(PUBLISHING))
+    def publish(self, number: int, attempt: int, action: WriteAction) -> None:
+        """An open run wants what runs usually want."""
+        alive = sorted(run.run_id for run in self.state.runs.values() if run.closed_at is None)
+        run = self.state.runs[alive[number % len(alive)]]
+        said = self.books.begin(run.run_id, f"a{attempt}", action)
+        if said.answer is WriteAnswerKind.GO:
+            self._went(f"{run.run_id}/{action}", f"a{attempt}", action, run.mode)
+
+    def _went(self, key: str, attempt: str, action: WriteAction, mode: Mode) -> None:
+        now = self.books.now
+        if action is not WriteAction.OPEN_TICKET:
+            assert self.open, "a go after a pause, without the ladder"
+            assert mode is not Mode.DRY_RUN
+            assert action in PUBLISHING
+        assert key not in self.done, "a go for what is done"
+        for window in self.windows.get(key, []):
+            assert window.attempt == attempt or window.end <= now, "two attempts at once"
+        clearance = self.state.writes[key].clearance
+        assert clearance.deadline > now
+        self.windows.setdefault(key, []).append(Window(attempt, now, clearance.deadline))
+
+    @precondition(lambda self: self.state.open_writes())
+    @rule(
+        number=any_number,
+        attempt=st.sampled_from(["a1", "a2", "a3", "a4", "check-up"]),
+        outcome=st.sampled_from(list(WriteOutcome)),
+    )
+    def settle(self, number: int, attempt: str, outcome: WriteOutcome) -> None:
+        """An attempt says how it ended, or somebody looked."""
+        write = self.state.open_writes()[number % len(self.state.open_writes())]
+        run_id, action = write.key.split("/")
+        said = self.books.settle(run_id, attempt, outcome, WriteAction(action), looked=attempt == "check-up")
+        if said.accepted:
+            for window in self.windows.get(write.key, []):
+                window.end = min(window.end, self.books.now)
+            if outcome is WriteOutcome.DONE:
+                self.done.add(write.key)
+
+    # Operators
+
+    @rule(style=st.sampled_from(list(PauseStyle)), scope=st.sampled_from(["target", "start"]))
+    def pause(self, style: PauseStyle, scope: str) -> None:
+        """The brake."""
+        self.books.pause(style, scope)
+        self.open = False
+
+    @rule(back=st.sampled_from([0, 0, 0, 1, 2]))
+    def resume(self, back: int) -> None:
+        """A person resumes, perhaps having seen an older epoch."""
+        accepted = self.books.resume(self.state.epoch - back).accepted
+        assert not (accepted and back), "a late resume"
+
+    @rule(status=st.sampled_from([TargetStatus.ACTIVE, TargetStatus.PAUSED]), step=st.sampled_from([1, 1, 1, 0, -1]))
+    def notice(self, status: TargetStatus, step: int) -> None:
+        """News from the Installation, sometimes late or twice."""
+        epoch = self.installation + step
+        news = epoch > self.state.installation_epoch
+        self.installation = max(self.installation, epoch)
+        self.books.notice(epoch, status)
+        if news and status is TargetStatus.PAUSED:
+            self.open = False
+
+    @precondition(lambda self: self.state.ladder is not None)
+    @rule(
+        end=st.sampled_from([RunStatus.DRY_RUN_COMPLETE, RunStatus.NOTHING_TO_DO, RunStatus.REFUSED, RunStatus.LOST]),
+        edited=st.booleans(),
+        interrupted=st.booleans(),
+    )
+    def climb(self, end: RunStatus, *, edited: bool, interrupted: bool) -> None:
+        """The ladder's smoke runs to some end; a policy edit or a pause may come between."""
+        self.started += 1
+        said = self.books.smoke(f"w{self.started}")
+        assert Admission.ADMITTED is said.answer
+        if interrupted:
+            self.books.pause()
+        self.books.finish(said.run_id, end, "edited" if edited else None)
+        green = end in {RunStatus.DRY_RUN_COMPLETE, RunStatus.NOTHING_TO_DO}
+        self.open = green and not edited and not interrupted
+        assert self.open is (self.state.status is TargetStatus.ACTIVE)
+
+    @rule(mode=st.sampled_from(list(Mode)), back=st.integers(0, 1))
+    def set_mode(self, mode: Mode, back: int) -> None:
+        """A person sets the mode."""
+        self.books.set_mode(mode, self.state.epoch - back)
+        assert self.state.mode is not Mode.SELECTIVE_AUTO
+
+    @rule(policy=st.sampled_from(["policy-1", "policy-2"]))
+    def edit_policy(self, policy: str) -> None:
+        """A person edits the policy."""
+        self.books.policy = policy
+
+    # Time and Control's own loops
+
+    @rule(seconds=st.sampled_from([0.5, 20, 59, 60, 61, 90_000]))
+    def wait(self, seconds: float) -> None:
+        """Time passes."""
+        self.books.wait(seconds)
+
+    @rule(most=st.integers(1, 100))
+    def loops(self, most: int) -> None:
+        """Orders are delivered, events logged."""
+        self.state.told(list(self.state.runs.values()))
+        self.state.to_log = self.state.to_log[most:]
+
+    # What must hold, always
+
+    @invariant()
+    def continues_as_new(self) -> None:
+        """The books go through JSON whole, and stay small."""
+        handed_on = self.state.model_dump_json()
+        read = ControlState.model_validate_json(handed_on)
+        assert read == self.state
+        assert len(handed_on) < LARGEST
+        self.books.state = read
+
+    @invariant()
+    def never_back(self) -> None:
+        """Epoch and revision never fall."""
+        assert (self.epoch, self.revision) <= (self.state.epoch, self.state.revision)
+        assert self.revision <= self.state.revision
+        self.epoch, self.revision = self.state.epoch, self.state.revision
+
+    @invariant()
+    def brake(self) -> None:
+        """Active exactly when the ladder was climbed; while not, nobody is told to proceed and nobody queues."""
+        active = self.state.status is TargetStatus.ACTIVE
+        assert active is self.open
+        if self.state.registered and not active:
+            orders = {run.order.state for run in self.state.occupying()}
+            assert OrderState.PROCEED not in orders
+            assert [] == self.state.queue
+        if self.state.view().quiescent:
+            assert not any(window.end > self.books.now for each in self.windows.values() for window in each)
+
+    @invariant()
+    def slots(self) -> None:
+        """No more than the slots, and the queue in the order of asking."""
+        assert len(self.state.occupying()) <= self.books.max_active
+        assert [run_id for run_id in self.waiting if run_id in self.state.queue] == self.state.queue
+
+
+TestControlMachine = ControlMachine.TestCase
+TestControlMachine.settings = settings(max_examples=80, stateful_step_count=60, deadline=None)
+
+
+def test_books_of_two_thousand_days_stay_small() -> None:
+    """A target that runs, pauses and resumes for years hands on less than 512 KB, whatever the day it is asked."""
+    books = Books(max_active=1).opened()
+    largest = 0
+    for day in range(2000):
+        run_id = books.admit(f"w{day}", date=(BIRTH + timedelta(days=day)).date().isoformat()).run_id
+        for action in PUBLISHING:
+            books.begin(run_id, action=action)
+            books.settle(run_id, action=action)
+        if day % 7 == 0:
+            books.pause()
+            books.resume()
+            books.finish(books.smoke(f"s{day}").run_id, RunStatus.NOTHING_TO_DO)
+        books.finish(run_id)
+        books.wait(86_400)
+        books.state.told(list(books.state.runs.values()))
+        books.state.to_log.clear()
+        handed_on = books.state.model_dump_json()
+        largest = max(largest, len(handed_on))
+        books.state = ControlState.model_validate_json(handed_on)
+
+    assert largest < LARGEST
+    assert TargetStatus.ACTIVE is books.state.status
