@@ -15,7 +15,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.set-up
 JOBS ?= 2
 
-.PHONY: help setup demo demo-up test test-packages test-sweep check format lock clean
+.PHONY: help setup demo demo-up test test-uncached test-packages test-sweep check format lock clean
 
 help:
 	@echo "make demo           set up, then run the main job on a real package (DEMO_PACKAGE=name==version takes any)"
@@ -23,6 +23,7 @@ help:
 	@echo "make setup          set up alone: .venv with locked dependencies, Temporal server and sandbox included"
 	@echo "make check          format, lint, types, import rules, schemas"
 	@echo "make demo-up        server, UI and worker on what the last demo left"
+	@echo "make test-uncached  the flows with no workflow cached (opt-in)"
 	@echo "make test-packages  the loop on real packages from the registry (opt-in)"
 	@echo "make test-sweep     the complete crash sweep (opt-in)"
 	@echo "make lock           write requirements.lock anew from pyproject.toml"
@@ -58,6 +59,10 @@ demo-up: setup
 
 test: setup
 	@$(BIN)/python -m pytest -n $(JOBS) -m "not packages and not sweep"
+
+# Every workflow task replays its whole history: what is not deterministic fails here.
+test-uncached: setup
+	@WORLD_CACHED_WORKFLOWS=0 $(BIN)/python -m pytest -n $(JOBS) -m "not packages and not sweep" tests/workflows
 
 test-packages: setup
 	@$(BIN)/python -m pytest -m packages

@@ -72,7 +72,10 @@ async def find_run(client: Client, run_id: str) -> WorkflowHandle[Any, Any] | No
     match = RUN_ID.fullmatch(run_id)
     if match is None:
         return None
-    view = await target_status(client, match["target"])
+    try:
+        view = await target_status(client, match["target"])
+    except NoWorker:
+        view = None
     for run in (*view.active, *view.queued, *view.recent) if view else ():
         if run.run_id == run_id:
             return client.get_workflow_handle(run.workflow_id, run_id=run.workflow_run_id)

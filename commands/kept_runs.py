@@ -52,7 +52,8 @@ def kept_verdicts(adapters: Adapters, run_id: str) -> dict[str, Verdict]:
         return {}
     verdicts = {record.step.value: record.verdict for record in kept.report.steps}
     if kept.decision:
-        verdicts[StepName.RELEASE.value] = kept.decision.verdict
+        release = verdicts[StepName.RELEASE.value]
+        verdicts[StepName.RELEASE.value] = release.model_copy(update={"children": (kept.decision.verdict,)})
     return verdicts | {f"write {write.planned.action}": write.verdict for write in kept.report.writes}
 
 

@@ -17,7 +17,7 @@ from commands.looking import known_target
 from commands.operator_name import operator_name
 from commands.terminal import AsJson, emit, guarded, say, show
 from composition import compose
-from contracts.control import Answer, ResumeRequest, StatusView
+from contracts.control import ResumeRequest, StatusView
 from contracts.modes import TargetStatus
 from settings import Settings
 from workflows import api
@@ -71,10 +71,12 @@ async def resume(
         else:
             show(f"accepted; follow it: starter.py status {target or ''}".rstrip())
         return Exit.OK
-    return await _wait(client, names, answer, within, as_json)
+    # A target that the Installation has not told yet still shows its old status.
+    notice_epoch = answer.epoch if everything else 0
+    return await _wait(client, names, notice_epoch, within, as_json)
 
 
-async def _wait(client: Client, names: list[str], answer: Answer, within: float, as_json: bool) -> int:
+async def _wait(client: Client, names: list[str], notice_epoch: int, within: float, as_json: bool) -> int:
     """Until no target is RESUMING any more; of a global resume, the targets that were told."""
     until = time.monotonic() + within
     ended: dict[str, StatusView] = {}
@@ -83,7 +85,7 @@ async def _wait(client: Client, names: list[str], answer: Answer, within: float,
             view = await target_status(client, name)
             if view is None or name in ended:
                 continue
-            told = len(names) == 1 or view.installation_epoch >= answer.epoch
+            told = view.installation_epoch >= notice_epoch
             if told and view.status is not TargetStatus.RESUMING:
                 ended[name] = view
                 say(f"{name}  {view.status}, mode {view.mode}: {_reason(view)}")

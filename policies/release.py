@@ -208,7 +208,7 @@ def _conditions(facts: ReleaseFacts, risk: RiskScore) -> Iterator[Verdict]:
     policy, paths = facts.policy, [path.path for path in facts.change.paths]
     most = policy.autopilot.auto_merge.highest_risk
     protected = tuple(pattern for rule in policy.protected_paths.protected for pattern in rule.patterns)
-    yield _unless("the run's mode is SELECTIVE_AUTO", facts.mode is Mode.SELECTIVE_AUTO, facts.mode.value)
+    yield _unless("the run's mode is SELECTIVE_AUTO", facts.mode is Mode.SELECTIVE_AUTO, f"it is {facts.mode.value}")
     maximum = policy.autopilot.modes.maximum
     yield _unless("policy enables SELECTIVE_AUTO", maximum is Mode.SELECTIVE_AUTO, f"modes.maximum is {maximum.value}")
     low = LEVELS.index(risk.level) <= LEVELS.index(most)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,9 +42,9 @@ def read_requirements(read: ReadFile, environment: EnvironmentPolicy) -> Needed:
         lines.update(checked(str(text), origin) for text in texts)
 
     project = _table(pyproject, "project")
-    dynamic = project.get("dynamic", [])
+    dynamic = _list(project, "dynamic")
     stated = list(_setup_files(read, environment.extras)) if not project or "dependencies" in dynamic else []
-    add(f"{_PYPROJECT} [project] dependencies", project.get("dependencies", []))
+    add(f"{_PYPROJECT} [project] dependencies", _list(project, "dependencies"))
     extras = _table(project, "optional-dependencies")
     if extras or not stated:
         add(f"{_PYPROJECT} [project.optional-dependencies]", _extras(project, extras, environment.extras))
@@ -59,7 +59,7 @@ def read_requirements(read: ReadFile, environment: EnvironmentPolicy) -> Needed:
     add("environment.packages", environment.packages)
     if environment.build:
         build = _table(pyproject, "build-system")
-        add(f"{_PYPROJECT} [build-system] requires", [*build.get("requires", _DEFAULT_BUILD), "pip"])
+        add(f"{_PYPROJECT} [build-system] requires", [*_list(build, "requires", _DEFAULT_BUILD), "pip"])
     return Needed(tuple(sorted(lines)), tuple(notes))
 
 
@@ -74,6 +74,13 @@ def _table(parent: dict[str, Any], key: str) -> dict[str, Any]:
     value = parent.get(key, {})
     if not isinstance(value, dict):
         raise EnvironmentUnavailable(f"{_PYPROJECT} of the base commit: `{key}` is not a table")
+    return value
+
+
+def _list(parent: Mapping[Any, Any], key: str, default: tuple[str, ...] = ()) -> list[object]:
+    value = parent.get(key, list(default))
+    if not isinstance(value, list):
+        raise EnvironmentUnavailable(f"{_PYPROJECT} of the base commit: `{key}` is not a list")
     return value
 
 
@@ -104,7 +111,7 @@ def _extras(project: dict[str, Any], table: dict[str, Any], wanted: tuple[str, .
                 f"{_PYPROJECT} has no extra `{extra}` (it has: {', '.join(sorted(known)) or 'none'}): "
                 "correct `environment.extras`"
             )
-        for text in known[extra]:
+        for text in _list(known, extra):
             requirement = Requirement(checked(str(text), f"{_PYPROJECT} extra `{extra}`"))
             if canonicalize_name(requirement.name) == own:
                 todo += [canonicalize_name(name) for name in requirement.extras]
@@ -129,5 +136,5 @@ def _dynamic_files(pyproject: dict[str, Any], extras: tuple[str, ...]) -> list[s
     wanted = {canonicalize_name(extra) for extra in extras}
     chosen = [_table(dynamic, "dependencies")]
     chosen += [_table(optional, name) for name in optional if canonicalize_name(name) in wanted]
-    files = [entry.get("file", []) for entry in chosen]
-    return [str(path) for entry in files for path in ([entry] if isinstance(entry, str) else entry)]
+    files = [[entry["file"]] if isinstance(entry.get("file"), str) else _list(entry, "file") for entry in chosen]
+    return [str(path) for paths in files for path in paths]

@@ -7,6 +7,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import uv
 
@@ -16,6 +17,7 @@ _KEPT_PREFIXES = ("UV_", "PIP_", "SSL_", "XDG_")
 _KEPT = {"HOME", "PATH", "LANG", "TMPDIR", "NETRC", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"}
 _PROXIES = {"http_proxy", "https_proxy", "all_proxy", "no_proxy"}
 _UNREACHABLE = ("Failed to fetch", "error sending request", "network was disabled", "operation timed out")
+_AUTHORITIES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
 _LOOK_EVERY = 0.1
 
 
@@ -54,6 +56,9 @@ def _environment() -> dict[str, str]:
         for name, value in os.environ.items()
         if name.startswith(_KEPT_PREFIXES) or name in _KEPT or name.lower() in _PROXIES
     }
+    if any(Path(bundle).exists() for bundle in _AUTHORITIES):
+        # Trust what this machine trusts, a company's proxy for example; uv's own list otherwise.
+        kept.setdefault("UV_SYSTEM_CERTS", "true")
     return kept | {"UV_NO_CONFIG": "1", "UV_PYTHON_DOWNLOADS": "never", "UV_NO_PROGRESS": "1", "NO_COLOR": "1"}
 
 

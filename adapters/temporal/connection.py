@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import timedelta
+from functools import cache
 
 from google.protobuf.duration_pb2 import Duration
 from temporalio.api.enums.v1 import IndexedValueType
@@ -11,6 +13,7 @@ from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSe
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest, UpdateNamespaceRequest
 from temporalio.client import Client
 from temporalio.envconfig import ClientConfig
+from temporalio.runtime import LogForwardingConfig, LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
 from temporalio.service import RPCError, RPCStatusCode
 
 from adapters.temporal.plugin import project_plugins
@@ -38,12 +41,20 @@ async def connect(address: str | None = None, namespace: str | None = None) -> C
     if namespace is not None:
         config["namespace"] = namespace
     try:
-        return await Client.connect(**config, plugins=project_plugins())
+        return await Client.connect(**config, plugins=project_plugins(), runtime=quiet_runtime())
     except (RPCError, RuntimeError, OSError) as problem:
         raise ServerUnavailable(
             f"no Temporal server answers at {config['target_host']}: start one with `starter.py up`, "
             "use `--embedded`, or set TEMPORAL_ADDRESS"
         ) from problem
+
+
+@cache
+def quiet_runtime() -> Runtime:
+    """The process's one runtime; the core's own log lines go through Python's logging, not to the terminal."""
+    forwarding = LogForwardingConfig(logger=logging.getLogger("temporalio.core"))
+    levels = TelemetryFilter(core_level="WARN", other_level="ERROR")
+    return Runtime(telemetry=TelemetryConfig(logging=LoggingConfig(filter=levels, forwarding=forwarding)))
 
 
 async def prepare_namespace(client: Client) -> tuple[str, ...]:

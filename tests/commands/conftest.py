@@ -36,7 +36,7 @@ def nobody_there(tmp_path: Path, policies: Path) -> Shell:
 
 @pytest.fixture(scope="module")
 async def installation(tmp_path_factory: pytest.TempPathFactory, server: str, environments: Path) -> World:
-    """One world for a module whose tests tell one story, in order."""
+    """One world for a module whose tests do not disturb each other."""
     made = await make_world(tmp_path_factory.mktemp("installation") / "world", server, environments)
     made.add_target()
     return made

@@ -57,7 +57,9 @@ async def test_without_a_worker_the_brake_is_recorded(world: World):
         held = await shell.typed("pause", "demo", "--reason", "again", "--wait")
         refused = await shell.typed("run", "demo")
     assert 0 == held.status, held.err
-    assert 11 == refused.status, refused.out
+    # Refused, or queued by a Control that was just born and cancelled with the queue.
+    assert refused.status in {11, 13}, refused.out
+    assert [] == world.autonomy_branches()
 
 
 def test_up_serves_one_home_once_and_ends_in_order(tmp_path: Path, policies: Path):

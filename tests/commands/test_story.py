@@ -1,4 +1,4 @@
-"""An operator's day: run, look, brake, resume, schedule, verify. One installation, in order."""
+"""An operator's day: run, look, brake, resume, schedule, verify. One installation; each test stands alone."""
 
 from __future__ import annotations
 
@@ -46,7 +46,8 @@ async def test_the_brake_and_the_way_back(installation: World):
         lowered = await shell.typed("mode", "demo", "DRY_RUN", "--reason", "a quiet week")
     assert 0 == paused.status, paused.err
     assert paused.json["inForce"] <= paused.json["quiescent"]
-    assert (11, "REFUSED") == (refused.status, refused.json["status"])
+    # Refused, or queued by a Control that was just born and cancelled with the queue.
+    assert (refused.status, refused.json["status"]) in {(11, "REFUSED"), (13, "CANCELLED")}
     assert 11 == late.status
     assert "newer pause" in late.err
     assert (0, {"demo": "ACTIVE"}) == (resumed.status, resumed.json["targets"]), resumed.err
@@ -88,10 +89,11 @@ async def test_a_tampered_log_is_named(installation: World):
     """`audit verify` passes on what was written, and names the first bad record of what was changed."""
     shell = shell_of(installation)
     async with installation.worker():
+        run = await shell.typed(*RUN, "--mode", "DRY_RUN", "--again", "--json")
         good = await shell.typed("audit", "verify")
         assert 0 == good.status, good.out
         assert "mirror ref, temporal" in good.out
-        log = next((installation.settings.artifacts / "runs").glob("*-pr-1/audit_log.jsonl"))
+        log = installation.settings.artifacts / "runs" / run.json["runId"] / "audit_log.jsonl"
         log.write_bytes(b"".join(log.read_bytes().splitlines(keepends=True)[:-1]))
         cut = await shell.typed("audit", "verify", log.parent.name)
     assert 17 == cut.status
