@@ -24,6 +24,7 @@ from activities.api import (
     RegisterInput,
     TargetLogInput,
 )
+from activities.heartbeat import heartbeating
 from activities.workbench import Workbench
 from contracts.audit import AuditEvent
 from contracts.control import (
@@ -56,7 +57,7 @@ class Admitting:
 
     bench: Workbench
 
-    @activity.defn(name=ADMIT.name)
+    @activity.defn(name=ADMIT.name, no_thread_cancel_exception=True)
     def admit(self, asked: AdmitInput) -> Admitted:
         """Pin the policy, find the day in the target's time zone, ask Control. Issues the run id."""
         policy = self._policy(asked.request.target)
@@ -88,7 +89,7 @@ class Admitting:
             answer=answer, run=run, hold_hours=limits.control.hold_hours, wait_hours=limits.approval.wait_hours
         )
 
-    @activity.defn(name=FINISH.name)
+    @activity.defn(name=FINISH.name, no_thread_cancel_exception=True)
     def finish(self, said: FinishInput) -> Answer:
         """Tell Control how the run ended, under which policy, and archive the history so far."""
         try:
@@ -101,7 +102,7 @@ class Admitting:
         crashpoint("finish.after_effect")
         return answer
 
-    @activity.defn(name=REGISTER.name)
+    @activity.defn(name=REGISTER.name, no_thread_cancel_exception=True)
     def register(self, asked: RegisterInput) -> InstallationFacts:
         """Make a Control known to the Installation."""
         request = RegisterRequest(target=asked.target, chain=asked.chain)
@@ -120,13 +121,13 @@ class Admitting:
             return facts
         return facts.model_copy(update={"reap_seconds": policy.control.reap_seconds, "first_mode": policy.modes.first})
 
-    @activity.defn(name=KNOWN_TARGETS.name)
+    @activity.defn(name=KNOWN_TARGETS.name, no_thread_cancel_exception=True)
     def known_targets(self, _asked: KnownTargets) -> KnownTargets:
         """Targets that have an audit log."""
         logs = self.bench.audit.logs()
         return KnownTargets(names=tuple(log.removeprefix("target/") for log in logs if log.startswith("target/")))
 
-    @activity.defn(name=LOG_TARGET.name)
+    @activity.defn(name=LOG_TARGET.name, no_thread_cancel_exception=True)
     def log_target(self, given: TargetLogInput) -> LogHead:
         """Append to the target's own audit log and keep its head in the mirror."""
         head = self.bench.audit.append(f"target/{given.target}", given.events, given.now)
@@ -138,9 +139,14 @@ class Admitting:
             activity.logger.warning("head of target/%s not anchored in the mirror: %s", given.target, problem)
         return LogHead(head=head)
 
-    @activity.defn(name=CHECK_UP.name)
+    @activity.defn(name=CHECK_UP.name, no_thread_cancel_exception=True)
     def check_up(self, asked: RunCheckup) -> CheckupResult:
         """Find runs whose workflow is closed, and look at the remote for writes nobody settled."""
+        with heartbeating():
+            # A slow remote must not look like a dead worker.
+            return self._check_up(asked)
+
+    def _check_up(self, asked: RunCheckup) -> CheckupResult:
         runs: list[RunFinding] = []
         unknown: list[str] = []
         for run in asked.runs:

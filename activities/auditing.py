@@ -22,6 +22,7 @@ from contracts.task import TaskContract
 from policies.report import build_report
 from ports.alerts import Alert
 from ports.crashpoints import crashpoint
+from ports.repository import RepositoryError
 from ports.run_index import RunIndex
 
 Model = TypeVar("Model", bound=Contract)
@@ -37,14 +38,14 @@ class Auditing:
     index: RunIndex
     render: RenderPage
 
-    @activity.defn(name=AUDIT.name)
+    @activity.defn(name=AUDIT.name, no_thread_cancel_exception=True)
     def audit(self, given: ReportInput) -> AuditOutput:
         """Everything here may run twice: same artifacts, same log keys, same index entry."""
         with heartbeating():
             return self._audit(given)
 
     def _audit(self, given: ReportInput) -> AuditOutput:
-        run_id, refs = given.run.run_id, {ref.name: ref for ref in given.artifacts}
+        run_id = given.run.run_id
         crashpoint("audit.before_effect")
         history = self.bench.control.history(given.run.workflow_id, activity.info().workflow_run_id or "")
         archived = self.bench.store.put(run_id, "history.json", history)
@@ -56,13 +57,11 @@ class Auditing:
             artifacts=(archived.sha256,),
         )
         head = self.bench.record(run_id, (ended,), given.ended_at)
-        decision = self._read(refs, "release_decision.json", ReleaseDecision)
-        contract = self._read(refs, "task_contract.json", TaskContract)
-        change = self._read(refs, "change.json", Change)
-        checks = self._read(refs, "checks/checks.json", ChecksReport)
-        report = build_report(given, decision, contract, change, checks, head)
+        earlier = self._earlier(run_id)
+        papers = self._papers(earlier.artifacts if earlier else given.artifacts)
+        report = earlier or build_report(given, *papers, head)
         kept = self.bench.store.put(run_id, "run_report.json", written(report))
-        page_text = self.render(report, decision, contract, change, checks)
+        page_text = self.render(report, *papers)
         page = self.bench.store.put(run_id, "run_report.html", page_text.encode(), "text/html")
         crashpoint("audit.after_report")
         self._anchor(given, head)
@@ -77,6 +76,22 @@ class Auditing:
             pull_request=report.pull_request,
         )
 
+    def _earlier(self, run_id: str) -> RunReport | None:
+        """A run has one report: of an attempt that died after writing it, or from before a reset by hand."""
+        ref = self.bench.store.find(run_id, "run_report.json")
+        return None if ref is None else RunReport.model_validate_json(self.bench.store.get(ref))
+
+    def _papers(
+        self, artifacts: tuple[ArtifactRef, ...]
+    ) -> tuple[ReleaseDecision | None, TaskContract | None, Change | None, ChecksReport | None]:
+        refs = {ref.name: ref for ref in artifacts}
+        return (
+            self._read(refs, "release_decision.json", ReleaseDecision),
+            self._read(refs, "task_contract.json", TaskContract),
+            self._read(refs, "change.json", Change),
+            self._read(refs, "checks/checks.json", ChecksReport),
+        )
+
     def _read(self, refs: dict[str, ArtifactRef], name: str, model: type[Model]) -> Model | None:
         ref = refs.get(name)
         return None if ref is None else model.model_validate_json(self.bench.store.get(ref))
@@ -84,7 +99,11 @@ class Auditing:
     def _anchor(self, given: ReportInput, head: str) -> None:
         """The head also stands in a ref of the mirror, so that a cut tail is found (P10)."""
         policy = self.bench.pinned_policy(given.run)
-        self.bench.repositories(policy.target).anchor(f"run/{given.run.run_id}", head)
+        try:
+            self.bench.repositories(policy.target).anchor(f"run/{given.run.run_id}", head)
+        except RepositoryError as problem:
+            # The head is in the Temporal history too; a broken mirror must not keep the run from ending.
+            activity.logger.warning("head of run/%s not anchored in the mirror: %s", given.run.run_id, problem)
 
     def _alert(self, given: ReportInput) -> None:
         if given.status in GREEN_STATUSES or given.status in {RunStatus.CANCELLED, RunStatus.PAUSED}:

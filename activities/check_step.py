@@ -24,7 +24,7 @@ class CheckStep:
     bench: Workbench
     checks: CheckRoom
 
-    @activity.defn(name=CHECK.name)
+    @activity.defn(name=CHECK.name, no_thread_cancel_exception=True)
     def check(self, given: StepInput) -> StepResult:
         """Merge, check, compare with the base."""
         return self.bench.perform(given, StepName.CHECK, Role.CHECKS, self._work)

@@ -37,7 +37,7 @@ class Coding:
 
     bench: Workbench
 
-    @activity.defn(name=CODE.name)
+    @activity.defn(name=CODE.name, no_thread_cancel_exception=True)
     def code(self, given: StepInput) -> StepResult:
         """Let the agent edit a checkout, then take the change as a commit and judge it."""
         return self.bench.perform(given, StepName.CODE, Role.CODING, self._work)

@@ -24,7 +24,7 @@ class Escalating:
 
     bench: Workbench
 
-    @activity.defn(name=ESCALATE.name)
+    @activity.defn(name=ESCALATE.name, no_thread_cancel_exception=True)
     def escalate(self, given: EscalateInput) -> EscalateOutput:
         """Pause, log, ticket; each step finds what an earlier attempt did."""
         with heartbeating():

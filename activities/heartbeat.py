@@ -1,4 +1,8 @@
-"""Beating while a step works: the only way a step learns that it is cancelled."""
+"""Beating while a step works: the only way a step learns that it is cancelled.
+
+Every activity is defined with ``no_thread_cancel_exception``: an exception that strikes at any bytecode could hit the
+very code that kills a process tree or settles a write. Steps ask ``alive`` where stopping is safe instead.
+"""
 
 from __future__ import annotations
 

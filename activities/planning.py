@@ -25,7 +25,7 @@ class Planning:
 
     bench: Workbench
 
-    @activity.defn(name=PLAN.name)
+    @activity.defn(name=PLAN.name, no_thread_cancel_exception=True)
     def plan(self, given: StepInput) -> StepResult:
         """Ask for a contract and judge it."""
         return self.bench.perform(given, StepName.PLAN, Role.PLANNING, self._work)

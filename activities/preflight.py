@@ -32,7 +32,7 @@ class Preflight:
     bench: Workbench
     checks: CheckRoom
 
-    @activity.defn(name=PREFLIGHT.name)
+    @activity.defn(name=PREFLIGHT.name, no_thread_cancel_exception=True)
     def preflight(self, given: StepInput) -> StepResult:
         """Fetch and pin the base, then make the six checks."""
         return self.bench.perform(given, StepName.PREFLIGHT, Role.GATEKEEPER, self._work)

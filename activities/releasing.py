@@ -32,7 +32,7 @@ class Releasing:
     bench: Workbench
     index: RunIndex
 
-    @activity.defn(name=RELEASE.name)
+    @activity.defn(name=RELEASE.name, no_thread_cancel_exception=True)
     def release(self, given: StepInput) -> StepResult:
         """Gather the facts, judge them, plan the writes."""
         return self.bench.perform(given, StepName.RELEASE, Role.RELEASE, self._work)

@@ -25,7 +25,7 @@ class Reviewing:
 
     bench: Workbench
 
-    @activity.defn(name=REVIEW.name)
+    @activity.defn(name=REVIEW.name, no_thread_cancel_exception=True)
     def review(self, given: StepInput) -> StepResult:
         """Show the reviewer both trees, keep what it says."""
         return self.bench.perform(given, StepName.REVIEW, Role.REVIEW, self._work)

@@ -24,7 +24,7 @@ class Sensing:
 
     bench: Workbench
 
-    @activity.defn(name=SENSE.name)
+    @activity.defn(name=SENSE.name, no_thread_cancel_exception=True)
     def sense(self, given: StepInput) -> StepResult:
         """Count, detect, and read what is open on the forge."""
         return self.bench.perform(given, StepName.SENSE, Role.SENSING, self._work)

@@ -31,7 +31,7 @@ class Triaging:
     bench: Workbench
     index: RunIndex
 
-    @activity.defn(name=TRIAGE.name)
+    @activity.defn(name=TRIAGE.name, no_thread_cancel_exception=True)
     def triage(self, given: StepInput) -> StepResult:
         """Ask for candidates, then apply what is remembered."""
         return self.bench.perform(given, StepName.TRIAGE, Role.TRIAGING, self._work)

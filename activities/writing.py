@@ -40,7 +40,7 @@ class Writing:
 
     bench: Workbench
 
-    @activity.defn(name=WRITE.name)
+    @activity.defn(name=WRITE.name, no_thread_cancel_exception=True)
     def write(self, given: WriteInput) -> WriteResult:
         """Ask, act in a child, settle. In DRY_RUN Control refuses and no child is ever started."""
         with heartbeating():

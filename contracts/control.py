@@ -274,7 +274,7 @@ class RegisterRequest(Contract):
 
     target: str
     chain: str
-    """The Control's first execution run id: a new chain of a known target starts PAUSED."""
+    """The Control's run id at its birth: another one of a known target starts PAUSED."""
 
 
 class InstallationNotice(Contract):

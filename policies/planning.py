@@ -18,7 +18,7 @@ from contracts.task import (
 from contracts.verdict import Verdict
 from policies.diff_budget import deletions_allowed
 from policies.digests import digest
-from policies.paths import hostile_name, protection, readable, within
+from policies.paths import hostile_name, matches, protection, readable, within
 from policies.risk import LEVELS, estimate_level, is_runtime
 from policies.schema import EffectivePolicy
 from policies.verdicts import all_of, allow, ask, deny
@@ -86,7 +86,7 @@ def judge_contract(contract: TaskContract, policy: EffectivePolicy, candidates: 
     5. It names the target's rollback, no slower (policy defaults: every run names a rollback strategy).
     6. It promises a measurable effect (task contracts).
     7. Its risk is not understated; above ``approval.highest_risk``, and always from HIGH, a person approves (ASK).
-    8. Its type is one policy approves by itself; else a person does (ASK).
+    8. Its type is one policy approves by itself, and opens nothing protected and no deletion; else a person does (ASK).
     """
     return all_of(
         "the contract is approved for the run",
@@ -200,6 +200,21 @@ def _risk(contract: TaskContract, policy: EffectivePolicy) -> Verdict:
 
 def _type(contract: TaskContract, policy: EffectivePolicy) -> Verdict:
     rule = "the task type is approved by policy"
-    if contract.type in policy.autopilot.approval.task_types:
-        return allow(rule, contract.type.value)
-    return ask(rule, f"{contract.type.value} is not in approval.task_types, so a person approves it")
+    if contract.type not in policy.autopilot.approval.task_types:
+        return ask(rule, f"{contract.type.value} is not in approval.task_types, so a person approves it")
+    # The type is the proposer's word: where it opens what is closed to others, a person has to believe it (P6).
+    opened = [
+        path
+        for path in contract.scope.allowed_paths
+        for protected in policy.protected_paths.protected
+        if contract.type in protected.unless and matches(path, protected.patterns)
+    ]
+    if opened:
+        return ask(
+            rule, f"as {contract.type.value} it may touch the protected {readable(opened[0])}; a person approves"
+        )
+    if contract.scope.max_deletions and contract.type in policy.autopilot.diff_budget.deletions_allowed_for:
+        return ask(
+            rule, f"as {contract.type.value} it may delete {contract.scope.max_deletions} files; a person approves"
+        )
+    return allow(rule, contract.type.value)

@@ -27,6 +27,11 @@ def admit(state: ControlState, asked: AdmitRequest, now: datetime) -> AdmitAnswe
     """Answer at once; never wait (ten waiting updates would lock out the write they wait for)."""
     for run in state.runs.values():
         if run.workflow_run_id == asked.workflow_run_id:
+            if run.closed_at is not None and run.order.state is not OrderState.CANCELLED:
+                reason = f"reset by hand after its end: {run.run_id} is {run.status}"
+                return _refusal(
+                    run.run_id, run.mode, run.attempt, state, Decision.DENY, reason, Admission.ALREADY_RAN, run
+                )
             queued = run.run_id in state.queue
             return _answer(run, Admission.QUEUED if queued else Admission.ADMITTED, "asked before: the same answer")
     _close_predecessor(state, asked, now)

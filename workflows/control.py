@@ -39,6 +39,7 @@ with workflow.unsafe.imports_passed_through():
     from contracts.verdict import Decision, Verdict
     from workflows import admission, api, clearances, pausing, reaping, signals
     from workflows.control_state import ControlInput, ControlState
+    from workflows.resets import when_reset
 
 _DESCRIPTION = "an operator command; answered with accepted or refused and the reason"
 
@@ -55,7 +56,7 @@ class Control:
         self._leaving = False
         self._published: tuple[str, str, int] | None = None
         # A reset rewinds the books; the brake is the only safe place to wake up in.
-        workflow.register_random_seed_callback(lambda _seed: self._pause_itself("reset by hand"))
+        when_reset(lambda: self._pause_itself("reset by hand"))
 
     @workflow.run
     async def run(self, given: ControlInput) -> None:
@@ -192,8 +193,8 @@ class Control:
     async def _register(self) -> None:
         if self._state.registered:
             return
-        chain = workflow.info().first_execution_run_id
-        given = RegisterInput(target=self._state.target, chain=chain)
+        # Of this run, not of the chain: a Control that was reset to its beginning is a new one.
+        given = RegisterInput(target=self._state.target, chain=workflow.info().run_id)
         facts = await REGISTER(given, "register with the Installation")
         pausing.register(self._state, facts, workflow.now())
         admission.promote(self._state, self._state.max_active)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import TypeVar
+from typing import Self, TypeVar
 
 from temporalio import workflow
 from temporalio.common import RawValue
@@ -29,7 +29,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows import api
     from workflows.gate import Gate, RunStopped, waited
     from workflows.run_ledger import RunLedger
-    from workflows.starts import read_start
+    from workflows.starts import bad_start, read_start
 
 FLOW = (steps.PREFLIGHT, steps.SENSE, steps.TRIAGE, steps.PLAN, steps.CODE, steps.REVIEW, steps.CHECK, steps.RELEASE)
 WEIGHED_BY_RELEASE = frozenset({StepName.REVIEW, StepName.CHECK})
@@ -42,6 +42,12 @@ Held = TypeVar("Held", StepResult, WriteResult)
 @workflow.defn(name=api.DAILY_RUN)
 class DailyRun:
     """One run of one target: at most one task, at most one pull request."""
+
+    def __new__(cls, *given: object) -> Self:
+        """Refuse a second input here: nowhere else could it end the run; Temporal would try for ever."""
+        if len(given) > 1:
+            raise bad_start(f"one input is needed, {len(given)} were given")
+        return super().__new__(cls)
 
     @workflow.init
     def __init__(self, spec: RawValue = None) -> None:  # type: ignore[assignment]  # noqa: ARG002  # as `run`
@@ -65,8 +71,10 @@ class DailyRun:
         request = read_start(spec)
         workflow.upsert_search_attributes([api.TARGET_ATTRIBUTE.value_set(request.target)])
         info = workflow.info()
+        # The first execution's id: a run that was reset by hand is still the same run.
+        identity = info.first_execution_run_id
         self._asked = steps.AdmitInput(
-            request=request, workflow_id=info.workflow_id, workflow_run_id=info.run_id, now=workflow.now()
+            request=request, workflow_id=info.workflow_id, workflow_run_id=identity, now=workflow.now()
         )
         admitted = await steps.ADMIT(self._asked, f"ask Control of {request.target} for admission")
         if admitted.run is None:
@@ -89,7 +97,12 @@ class DailyRun:
             else:
                 cause = failure.__cause__ or failure
                 status, reason = RunStatus.FAILED, f"step {self._step} could not be done: {cause}"
-        result = await self._close(run, status, reason)
+        closing = asyncio.create_task(self._close(run, status, reason))
+        try:
+            result = await asyncio.shield(closing)
+        except asyncio.CancelledError:
+            # Too late to cancel anything, and no reason to lose the report.
+            result = await closing
         await workflow.wait_condition(workflow.all_handlers_finished)
         if cancelled is not None:
             raise cancelled

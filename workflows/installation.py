@@ -25,6 +25,7 @@ with workflow.unsafe.imports_passed_through():
     from contracts.verdict import Decision, Verdict
     from workflows import api, signals
     from workflows.installation_state import InstallationState
+    from workflows.resets import when_reset
 
 
 @workflow.defn(name=api.INSTALLATION)
@@ -36,14 +37,13 @@ class Installation:
         self._state = state
         self._state.epoch = self._state.epoch or int(workflow.now().timestamp())
         self._leaving = False
-        workflow.register_random_seed_callback(lambda _seed: self._pause(_by_itself("reset by hand")))
+        self._resets = 0
+        when_reset(self._recover)
 
     @workflow.run
-    async def run(self, state: InstallationState) -> None:
+    async def run(self, state: InstallationState) -> None:  # noqa: ARG002  # as `__init__`
         """Tell every Control what changed, until the history is long."""
-        if not state.ready:
-            await self._find_targets()
-        telling = asyncio.create_task(self._tell_controls())
+        loops = [asyncio.create_task(loop()) for loop in (self._find_targets, self._tell_controls)]
         self._publish()
         while not workflow.info().is_continue_as_new_suggested():
             try:
@@ -52,7 +52,7 @@ class Installation:
                 # Without an Installation nobody could pause everything: it pauses instead of ending.
                 self._pause(_by_itself("cancelled by hand"))
         self._leaving = True
-        await telling
+        await asyncio.gather(*loops)
         await workflow.wait_condition(workflow.all_handlers_finished)
         workflow.continue_as_new(self._state)
 
@@ -115,7 +115,8 @@ class Installation:
 
     def _pause(self, record: PauseRecord) -> None:
         state = self._state
-        state.epoch += 1
+        # At least the clock's second: one that was reset by hand has forgotten which epochs the Controls know.
+        state.epoch = max(state.epoch + 1, int(record.at.timestamp()))
         state.status = TargetStatus.PAUSED
         state.pause = record.model_copy(update={"epoch": state.epoch})
         state.notice = InstallationNotice(
@@ -126,13 +127,26 @@ class Installation:
 
     async def _find_targets(self) -> None:
         """Targets older than this Installation mean that one was terminated: wake up with the brake on."""
-        known = await KNOWN_TARGETS(KnownTargets(), "find targets that existed before")
-        for name in known.names:
-            # No chain of theirs is ever fresh.
-            self._state.targets[name] = TargetView(name=name, chain="", registered_at=workflow.now())
-        self._state.ready = True
-        if self._state.targets:
-            self._pause(self._state.pause or _by_itself("this Installation is new, its targets are not"))
+        while True:
+            await workflow.wait_condition(lambda: self._leaving or not self._state.ready)
+            if self._leaving:
+                return
+            resets = self._resets
+            known = await KNOWN_TARGETS(KnownTargets(), "find targets that existed before")
+            for name in known.names:
+                # No chain of theirs is ever fresh.
+                old = TargetView(name=name, chain="", registered_at=workflow.now())
+                self._state.targets.setdefault(name, old)
+            # An answer from before a reset knows nothing of later targets.
+            self._state.ready = resets == self._resets
+            if self._state.targets:
+                self._pause(self._state.pause or _by_itself("this Installation is new, its targets are not"))
+
+    def _recover(self) -> None:
+        """A reset rewinds the list of targets: whoever is missing from it would not hear a pause."""
+        self._resets += 1
+        self._state.ready = False
+        self._pause(_by_itself("reset by hand"))
 
     async def _tell_controls(self) -> None:
         while True:

@@ -24,20 +24,21 @@ def read_start(spec: RawValue | None) -> RunRequest:
     try:
         given = json.loads(data) if data else None
     except (ValueError, RecursionError):
-        raise _bad(f"the input is not JSON: {data[:80].decode('utf-8', 'backslashreplace')!r}") from None
+        raise bad_start(f"the input is not JSON: {data[:80].decode('utf-8', 'backslashreplace')!r}") from None
     if isinstance(given, str):
         given = {"target": given}
     if not isinstance(given, dict):
-        raise _bad("the input must be a JSON object")
+        raise bad_start("the input must be a JSON object")
     if "target" not in given:
         near = difflib.get_close_matches("target", [str(key) for key in given], n=1, cutoff=0.5)
-        raise _bad("`target` is missing" + (f" (did you mean it by {near[0]!r}?)" if near else ""))
+        raise bad_start("`target` is missing" + (f" (did you mean it by {near[0]!r}?)" if near else ""))
     try:
         return RunRequest.model_validate(given)
     except ValidationError as problem:
         told = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in problem.errors())
-        raise _bad(told) from None
+        raise bad_start(told) from None
 
 
-def _bad(reason: str) -> ApplicationError:
+def bad_start(reason: str) -> ApplicationError:
+    """What ends a run that nobody can start: a reason, and an example of how to."""
     return ApplicationError(f"{reason}; start DailyRun with {_EXAMPLE}", type="BadStart", non_retryable=True)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from world import git
 
 from contracts.verdict import Decision
 
@@ -81,12 +82,11 @@ def make_executable(path: str) -> Act:
 def nested_repository(tree: Path) -> None:
     """A repository inside: its files would hide behind a submodule entry."""
     nested = tree / "pkg" / "nested"
-    quiet = {"cwd": tree, "check": True, "capture_output": True}
-    subprocess.run(["git", "init", "--quiet", str(nested)], **quiet)
+    nested.mkdir()
+    git("init", "--quiet", cwd=nested)
     (nested / "hidden.py").write_text("hostile\n")
-    who = ("-c", "user.name=a", "-c", "user.email=a@example.invalid")
-    subprocess.run(["git", "-C", str(nested), "add", "."], **quiet)
-    subprocess.run(["git", "-C", str(nested), *who, "commit", "--quiet", "-m", "x"], **quiet)
+    git("add", ".", cwd=nested)
+    git("commit", "--quiet", "--message=x", cwd=nested)
 
 
 def bytes_name(tree: Path) -> None:

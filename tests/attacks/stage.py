@@ -1,4 +1,4 @@
-"""One step of one run, on a real bench: real policy files, git and store, without a server; only the agent is played."""
+"""One step of one run on a real bench: real policy files, git and store, no server; only the agent is played."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from temporalio.testing import ActivityEnvironment
+from world import PACKAGE, World
 
 import composition
 from activities.coding import Coding
@@ -24,7 +25,6 @@ from policies.planning import make_contract
 from policies.schema import EffectivePolicy
 from ports.agents import Agent, Brief, Detection
 from settings import ROOT, Settings
-from world import PACKAGE, World
 
 FILES: dict[str, str | bytes] = PACKAGE | {
     ".env": "PASSWORD=none\n",

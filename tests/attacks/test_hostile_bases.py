@@ -7,16 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from world import PACKAGE, World, git
 
-from contracts.modes import RunStatus
-from contracts.verdict import Decision
-from policies.verdicts import deciding
-from tests.attacks.stage import Stage, make_stage
 from activities.check_room import CheckRoom
 from activities.preflight import Preflight
 from contracts.handover import StepResult
-from tests.attacks.stage import done
-from world import PACKAGE, QUICK_CHECK, World, git
+from contracts.modes import RunStatus
+from contracts.verdict import Decision
+from policies.verdicts import deciding
+from tests.attacks.stage import Stage, done, make_stage
 
 TIGHT = "seconds = 20\ncpu_seconds = 20\nmemory_mb = 512\nprocesses = 64\nfile_mb = 64\noutput_kb = 64\n"
 MARK = f"autonomy-hostile-check-{os.getpid()}"
@@ -51,7 +50,7 @@ def fill_with_tricks(work: Path, canary: Path, outside: Path) -> None:
     (work / "broken.py").write_text("def (:\n")
     (work / "ruff.toml").write_text('extend = "/etc/passwd"\nline-length = 100\n')
     for name in ("conftest.py", "sitecustomize.py", "setup.py"):
-        (work / name).write_text(touch)
+        (work / name).write_text(touch + "import setuptools; setuptools.setup()\n" * (name == "setup.py"))
     (work / "many").mkdir()
     for number in range(2000):
         (work / "many" / f"f{number}.txt").write_text(f"{number}\n")
@@ -60,7 +59,9 @@ def fill_with_tricks(work: Path, canary: Path, outside: Path) -> None:
         '[project]\nname = "pkg"\nversion = "1.0"\n[tool.setuptools]\npackages = ["pkg"]\n'
         '[build-system]\nrequires = ["setuptools"]\nbuild-backend = "backend"\nbackend-path = ["."]\n'
     )
-    (work / ".gitattributes").write_text("* text eol=crlf ident filter=evil diff=evil\n*.py working-tree-encoding=UTF-16\n")
+    (work / ".gitattributes").write_text(
+        "* text eol=crlf ident filter=evil diff=evil\n*.py working-tree-encoding=UTF-16\n"
+    )
 
 
 def submodule(work: Path) -> None:
@@ -93,11 +94,14 @@ async def test_base_full_of_tricks_runs_nothing_and_writes_nowhere(world: World,
     assert {name.split("/")[0] for name in changed} <= {"pkg", "README.md", "windows.py"}
 
 
-HANGS = ("hangs", "timeout", "while True: time.sleep(1)")
-DEAF = ("deaf", "timeout", "[signal.signal(n, signal.SIG_IGN) for n in (1, 2, 15)]; [time.sleep(1) for _ in range(99)]")
-FLOODS = ("floods", "output", "[os.write(1, b'x' * 65536) for _ in range(16384)]")
-FORKS = ("forks", "timeout", "[os.fork() for _ in iter(int, 1)]")
-DAEMON = ("daemon", "", "os.fork() or (os.setsid(), os.fork() or time.sleep(999)); sys.exit(3)")
+HOSTILE = (
+    ("hangs", "timeout", "while True: time.sleep(1)"),
+    ("deaf", "timeout", "[signal.signal(n, signal.SIG_IGN) for n in (1, 2, 15)]; [time.sleep(1) for _ in range(99)]"),
+    ("floods", "red", "[os.write(1, b'x' * 65536) for _ in range(16384)]"),
+    ("forks", "red", "[os.fork() for _ in iter(int, 1)]"),
+    ("daemon", "red", "os.fork() or (os.setsid(), os.fork() or time.sleep(999)); sys.exit(3)"),
+)
+"""Name, status, script. The flood is a gigabyte; the forks are refused by the process limit."""
 
 
 def check(name: str, script: str) -> str:
@@ -124,8 +128,7 @@ async def test_hostile_checks_are_named_and_the_worker_goes_on(world: World) -> 
     text = limits.read_text()
     head, _, tail = text.partition("[sandbox]")
     limits.write_text(f"{head}[sandbox]\n{TIGHT}\n[agents]{tail.partition('[agents]')[2]}")
-    hostile = (HANGS, DEAF, FLOODS, FORKS, DAEMON)
-    world.add_target("hostile", more="".join(check(name, script) for name, _, script in hostile))
+    world.add_target("hostile", more="".join(check(name, script) for name, _, script in HOSTILE))
 
     async with world.worker():
         refused = await world.run("hostile")
@@ -135,9 +138,8 @@ async def test_hostile_checks_are_named_and_the_worker_goes_on(world: World) -> 
     assert RunStatus.REFUSED is refused.status
     assert "hangs is green on the base: timeout" in refused.reason
     results = {each["name"]: each for each in world.artifact(refused.run_id, "checks/base.json")["results"]}
-    print({name: (each["status"], each["attempts"][0]["detail"]) for name, each in results.items()})
-    assert not {"green", "flaky"} & {each["status"] for each in results.values()}
-    assert "output" in results["floods"]["attempts"][0]["detail"]
+    assert {name: status for name, status, _ in HOSTILE} == {name: each["status"] for name, each in results.items()}
+    assert "more output than" in results["floods"]["attempts"][0]["detail"]
     assert [] == left
     assert RunStatus.PR_OPENED is good.status
 
@@ -162,6 +164,8 @@ PYPROJECTS = {
     "groups that include themselves": '[dependency-groups]\na = [{include-group = "a"}]\n',
     "no such backend": '[build-system]\nrequires = ["setuptools"]\nbuild-backend = "nowhere"\n',
     "not UTF-8": b"\xff\xfe\x00",
+    "dynamic files are a number": '[project]\nname = "pkg"\nversion = "1"\ndynamic = ["dependencies"]\n'
+    "[tool.setuptools.dynamic]\ndependencies = {file = 5}\n",
     "deep": "a = " + "[" * 3000 + "]" * 3000 + "\n",
 }
 

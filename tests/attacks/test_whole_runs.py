@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from world import PACKAGE, ScriptedAgent, World
+
 from contracts.modes import RunStatus, TargetStatus
 from ports.agents import Agent, Brief
-from world import PACKAGE, ScriptedAgent, World
 
 APPROVED = json.dumps({"approve": True, "confidence": 1.0, "summary": "looks good to me"})
 REFUSED = json.dumps({"approve": False, "confidence": 1.0, "summary": "this is not what was asked"})

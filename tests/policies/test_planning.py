@@ -125,3 +125,16 @@ def test_terms_digest_is_of_the_terms_alone():
     assert terms_digest(CONTRACT) == terms_digest(changed(run_id="r2", state=TaskState.IN_PROGRESS))
     assert terms_digest(CONTRACT) != terms_digest(scope(max_lines=401))
     assert 64 == len(terms_digest(CONTRACT))
+
+
+def test_a_type_that_opens_something_needs_a_person():
+    """P6: the type is the proposer's word; where it unlocks a protected path, a person has to believe it."""
+    rule = {"patterns": ["/CHANGES.md"], "reason": "released text", "unless": ["code_improvement"]}
+    opened = policy(target={"protected": [rule]})
+    candidate = CANDIDATES.candidates[0].model_copy(update={"paths": ("CHANGES.md",)})
+    listed = CANDIDATES.model_copy(update={"candidates": (candidate,)})
+
+    verdict = judge_contract(make_contract(candidate, opened, "r1"), opened, listed)
+
+    assert Decision.ASK is verdict.decision, explain(verdict)
+    assert "CHANGES.md" in verdict.reason
