@@ -82,6 +82,9 @@ class Writing:
             return self._ended(given, "write adopted", answer.verdict, done=True, adopted=True, pull=pull)
         if answer.clearance is None:
             raise ApplicationError("Control answered without a clearance", type="NoClearance")
+        if time.monotonic() > kill_at:
+            # Stopped or suspended since it asked: by now the log may be closed.
+            raise ApplicationError("woke up after its clearance ended", type="WriteLate")
         # If this cannot be written, nothing may be written to a repository (P10).
         self._log(given, f"{key}/cleared/{attempt}", "write cleared", answer=answer.answer, attempt=attempt)
         result = self._perform(given, policy, answer.clearance, kill_at, answer.answer is WriteAnswerKind.LOOK_ONLY)
@@ -147,7 +150,8 @@ class Writing:
         adopted: bool = False,
         pull: PullRequest | None = None,
     ) -> WriteResult:
-        key = f"{given.planned.action}/{event}/{activity.info().activity_id}"
+        # One end for all attempts of this activity: one that wakes up late has nothing to add.
+        key = f"{given.planned.action}/ended/{activity.info().activity_id}"
         head = self._log(given, key, event, action=given.planned.action, reason=verdict.reason, done=done)
         shown = (
             PullRequestRef(number=pull.number, branch=pull.branch, head_sha=pull.head_sha, url=pull.url)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal
 
+from pydantic_core import from_json
 from temporalio.common import RawValue
 
 from contracts.control import PauseRecord, PauseRequest
@@ -28,8 +28,9 @@ def read_pause(args: Sequence[RawValue], scope: Literal["target", "installation"
         data = args[0].payload.data
         raw = data[:_SHOWN].decode("utf-8", "backslashreplace")
         try:
-            # Lenient on purpose: unknown keys are dropped, so that a typo never costs the reason or the style.
-            given = json.loads(data)
+            # Lenient on purpose: unknown keys are dropped, so that a typo never costs the reason or the style. Strict
+            # about text only: half a surrogate pair could not be written down again, and Control would stop here.
+            given = from_json(data)
             known = {key: _short(value) for key, value in given.items() if key in _KEYS}
             asked, raw = PauseRequest.model_validate(known), ""
         except (ValueError, AttributeError, TypeError, RecursionError):

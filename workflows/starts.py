@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import difflib
-import json
 
 from pydantic import ValidationError
+from pydantic_core import from_json
 from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
 
@@ -22,7 +22,7 @@ def read_start(spec: RawValue | None) -> RunRequest:
     """
     data = b"" if spec is None else spec.payload.data
     try:
-        given = json.loads(data) if data else None
+        given = from_json(data) if data else None
     except (ValueError, RecursionError):
         raise bad_start(f"the input is not JSON: {data[:80].decode('utf-8', 'backslashreplace')!r}") from None
     if isinstance(given, str):

@@ -70,16 +70,18 @@ def test_every_point_is_swept() -> None:
 
 
 async def test_effects_happen_once_whenever_the_worker_dies(make: MakeWorld) -> None:
-    """P7: all points around the effects; several deaths of one run, three runs side by side."""
-    chains = (("admit.after_answer", *PUSH), PULL, ENDING)
+    """P7: all points around the effects; several deaths of one run, four runs side by side."""
+    # Few deaths of one activity each: its retries come at growing distances.
+    chains = [("admit.after_answer", *PUSH[:2], *PULL[:2]), PUSH[2:4] + PULL[2:4], PUSH[4:] + PULL[4:], ENDING]
     # Control's check-up is kept slow here: quick, it settles by itself what the next attempt should settle.
     worlds = [await make(f"world-{number}", reap_seconds=600) for number in range(len(chains))]
     await asyncio.gather(*(opens_one_pull_request(world, *chain) for world, chain in zip(worlds, chains, strict=True)))
 
 
-async def test_a_violation_is_escalated_once_whenever_the_worker_dies(world: World) -> None:
+async def test_a_violation_is_escalated_once_whenever_the_worker_dies(make: MakeWorld) -> None:
     """P7: everything paused, one incident, one ticket."""
-    await escalates_once(world, *ESCALATION)
+    first, second = await make("first", reap_seconds=600), await make("second", reap_seconds=600)
+    await asyncio.gather(escalates_once(first, *ESCALATION[:3]), escalates_once(second, *ESCALATION[3:]))
 
 
 @pytest.mark.sweep

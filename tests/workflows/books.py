@@ -28,6 +28,7 @@ from workflows.control_state import ControlState
 
 TARGET = "demo"
 DAY = "2026-03-02"
+FIRST = f"demo-{DAY}-pr-1"
 POLICY = "policy-1"
 BIRTH = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
@@ -151,3 +152,18 @@ class Books:
         """A write ended."""
         said = SettleRequest(key=f"{run_id}/{action}", attempt=attempt, outcome=outcome, result="7", looked=looked)
         return clearances.settle(self.state, said, self.now)
+
+
+def running(**more: Any) -> Books:
+    """An open target with one admitted run, ``FIRST``."""
+    books = Books(**more).opened()
+    books.admit()
+    return books
+
+
+def on_the_ladder() -> Books:
+    """Paused and resumed: waiting for the smoke."""
+    books = Books().opened()
+    books.pause()
+    assert books.resume().accepted
+    return books

@@ -11,13 +11,26 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from contracts.control import Admission, OrderState, WriteAnswerKind, WriteOutcome
 from contracts.modes import Mode, PauseStyle, RunKind, RunStatus, TargetStatus, WriteAction, WriteClass
-from tests.workflows.books import BIRTH, Books
+from tests.workflows.books import BIRTH, POLICY, Books
 from workflows.control_state import ControlState
 
 LARGEST = 512 * 1024
 PUBLISHING = (WriteAction.PUSH_BRANCH, WriteAction.OPEN_PULL_REQUEST)
 ENDS = (RunStatus.PR_OPENED, RunStatus.REJECTED, RunStatus.CANCELLED, RunStatus.LOST, RunStatus.DRY_RUN_COMPLETE)
 any_number = st.integers(0, 1000)
+attempts = st.sampled_from(["a1", "a1", "a2", "a3"])
+stories = st.lists(
+    st.one_of(
+        st.tuples(st.just("begin"), attempts),
+        st.tuples(st.just("begin"), attempts),
+        st.tuples(st.just("settle"), st.one_of(attempts, st.just("check-up"))),
+        st.tuples(st.just("fail"), st.one_of(attempts, st.just("check-up"))),
+        st.tuples(st.just("wait"), st.sampled_from(["1", "30", "59", "60"])),
+        st.tuples(st.just("pause"), st.sampled_from(list(PauseStyle))),
+    ),
+    min_size=2,
+    max_size=8,
+)
 
 
 @dataclass
@@ -95,29 +108,58 @@ class ControlMachine(RuleBasedStateMachine):
 
     # Writes
 
+    @rule(number=any_number, mode=st.sampled_from([Mode.PR_ONLY, Mode.PR_ONLY, Mode.DRY_RUN]), story=stories)
+    def write(self, number: int, mode: Mode, story: list[tuple[str, str]]) -> None:
+        """Attempts of one run race for one key, while time passes and operators brake."""
+        alive = [run.run_id for run in self.state.occupying() if run.order.state is OrderState.PROCEED]
+        if not alive:
+            for run in self.state.occupying():
+                self.books.finish(run.run_id, RunStatus.CANCELLED)
+            self.recover()
+            self.admit(mode, again=True)
+            alive = [run.run_id for run in self.state.occupying()]
+        run = self.state.runs[alive[number % len(alive)]]
+        action = PUBLISHING[number % len(PUBLISHING)]
+        for what, detail in story:
+            if what == "begin":
+                self._begin(run.run_id, detail, action)
+            elif what == "settle":
+                self._settle(run.run_id, detail, WriteOutcome.DONE, action)
+            elif what == "fail":
+                self._settle(run.run_id, detail, WriteOutcome.NOT_DONE, action)
+            elif what == "wait":
+                self.books.wait(float(detail))
+            else:
+                self.pause(PauseStyle(detail), "target")
+            self.brake()
+
     @precondition(lambda self: self.state.runs)
     @rule(
         number=any_number,
         attempt=st.integers(1, 4),
         action=st.sampled_from(list(WriteAction)),
         write_class=st.sampled_from(list(WriteClass)),
+        policy=st.sampled_from([None, None, "another policy"]),
     )
-    def begin(self, number: int, attempt: int, action: WriteAction, write_class: WriteClass) -> None:
-        """Some attempt of some run wants to write."""
-        run = self.state.runs[sorted(self.state.runs)[number % len(self.state.runs)]]
-        said = self.books.begin(run.run_id, f"a{attempt}", action, write_class)
-        if said.answer is WriteAnswerKind.GO:
-            self._went(f"{run.run_id}/{action}", f"a{attempt}", action, run.mode)
+    def begin(
+        self, number: int, attempt: int, action: WriteAction, write_class: WriteClass, policy: str | None
+    ) -> None:
+        """Some attempt of some run, open or closed, wants something strange."""
+        run_id = sorted(self.state.runs)[number % len(self.state.runs)]
+        self._begin(run_id, f"a{attempt}", action, write_class, policy)
 
-    @precondition(lambda self: any(run.closed_at is None for run in self.state.runs.values()))
-    @rule(number=any_number, attempt=st.integers(1, 4), action=st.sampled_from(PUBLISHING))
-    def publish(self, number: int, attempt: int, action: WriteAction) -> None:
-        """An open run wants what runs usually want."""
-        alive = sorted(run.run_id for run in self.state.runs.values() if run.closed_at is None)
-        run = self.state.runs[alive[number % len(alive)]]
-        said = self.books.begin(run.run_id, f"a{attempt}", action)
+    def _begin(
+        self,
+        run_id: str,
+        attempt: str,
+        action: WriteAction,
+        write_class: WriteClass = WriteClass.ADVANCE,
+        policy: str | None = None,
+    ) -> None:
+        said = self.books.begin(run_id, attempt, action, write_class, policy)
         if said.answer is WriteAnswerKind.GO:
-            self._went(f"{run.run_id}/{action}", f"a{attempt}", action, run.mode)
+            assert policy is None
+            self._went(f"{run_id}/{action}", attempt, action, self.state.runs[run_id].mode)
 
     def _went(self, key: str, attempt: str, action: WriteAction, mode: Mode) -> None:
         now = self.books.now
@@ -132,22 +174,17 @@ class ControlMachine(RuleBasedStateMachine):
         assert clearance.deadline > now
         self.windows.setdefault(key, []).append(Window(attempt, now, clearance.deadline))
 
-    @precondition(lambda self: self.state.open_writes())
-    @rule(
-        number=any_number,
-        attempt=st.sampled_from(["a1", "a2", "a3", "a4", "check-up"]),
-        outcome=st.sampled_from(list(WriteOutcome)),
-    )
-    def settle(self, number: int, attempt: str, outcome: WriteOutcome) -> None:
-        """An attempt says how it ended, or somebody looked."""
-        write = self.state.open_writes()[number % len(self.state.open_writes())]
-        run_id, action = write.key.split("/")
-        said = self.books.settle(run_id, attempt, outcome, WriteAction(action), looked=attempt == "check-up")
-        if said.accepted:
-            for window in self.windows.get(write.key, []):
+    def _settle(self, run_id: str, attempt: str, outcome: WriteOutcome, action: WriteAction) -> None:
+        said = self.books.settle(run_id, attempt, outcome, action, looked=attempt == "check-up")
+        if not said.accepted:
+            return
+        key = f"{run_id}/{action}"
+        for window in self.windows.get(key, []):
+            # Only the beginner's own word ends its time; whoever looked had to wait for the deadline.
+            if window.attempt == attempt:
                 window.end = min(window.end, self.books.now)
-            if outcome is WriteOutcome.DONE:
-                self.done.add(write.key)
+        if outcome is WriteOutcome.DONE:
+            self.done.add(key)
 
     # Operators
 
@@ -191,16 +228,27 @@ class ControlMachine(RuleBasedStateMachine):
         self.open = green and not edited and not interrupted
         assert self.open is (self.state.status is TargetStatus.ACTIVE)
 
-    @rule(mode=st.sampled_from(list(Mode)), back=st.integers(0, 1))
+    @rule()
+    def recover(self) -> None:
+        """Whatever was wrong is mended, and the ladder climbed."""
+        self.books.policy = POLICY
+        if self.state.installation_paused:
+            self.notice(TargetStatus.ACTIVE, 1)
+        for write in self.state.open_writes():
+            self.books.wait(61)
+            run_id, action = write.key.split("/")
+            self._settle(run_id, "check-up", WriteOutcome.NOT_DONE, WriteAction(action))
+        if self.state.status is TargetStatus.PAUSED:
+            assert self.books.resume().accepted
+        if self.state.ladder is not None:
+            self.climb(RunStatus.DRY_RUN_COMPLETE, edited=False, interrupted=False)
+        self.set_mode(Mode.PR_ONLY, 0)
+
+    @rule(mode=st.sampled_from([Mode.DRY_RUN, Mode.PR_ONLY, Mode.PR_ONLY, Mode.SELECTIVE_AUTO]), back=st.integers(0, 1))
     def set_mode(self, mode: Mode, back: int) -> None:
         """A person sets the mode."""
         self.books.set_mode(mode, self.state.epoch - back)
         assert self.state.mode is not Mode.SELECTIVE_AUTO
-
-    @rule(policy=st.sampled_from(["policy-1", "policy-2"]))
-    def edit_policy(self, policy: str) -> None:
-        """A person edits the policy."""
-        self.books.policy = policy
 
     # Time and Control's own loops
 
@@ -229,7 +277,7 @@ class ControlMachine(RuleBasedStateMachine):
     @invariant()
     def never_back(self) -> None:
         """Epoch and revision never fall."""
-        assert (self.epoch, self.revision) <= (self.state.epoch, self.state.revision)
+        assert self.epoch <= self.state.epoch
         assert self.revision <= self.state.revision
         self.epoch, self.revision = self.state.epoch, self.state.revision
 
@@ -253,7 +301,7 @@ class ControlMachine(RuleBasedStateMachine):
 
 
 TestControlMachine = ControlMachine.TestCase
-TestControlMachine.settings = settings(max_examples=80, stateful_step_count=60, deadline=None)
+TestControlMachine.settings = settings(max_examples=120, stateful_step_count=40, deadline=None)
 
 
 def test_books_of_two_thousand_days_stay_small() -> None:

@@ -1,4 +1,4 @@
-"""The pure rules of Control, row by row, with whole answers."""
+"""The pure rules of pause, ladder and books, row by row, with whole answers."""
 
 from __future__ import annotations
 
@@ -9,42 +9,15 @@ import pytest
 from contracts.control import (
     Admission,
     Answer,
-    Clearance,
     IncidentReport,
     OrderState,
     PauseRecord,
-    WriteAnswer,
-    WriteAnswerKind,
-    WriteOutcome,
 )
-from contracts.modes import Mode, PauseStyle, RunKind, RunStatus, TargetStatus, WriteAction, WriteClass
+from contracts.modes import Mode, PauseStyle, RunStatus, TargetStatus
 from contracts.verdict import Decision, Verdict
-from tests.workflows.books import BIRTH, DAY, Books
+from tests.workflows.books import BIRTH, DAY, FIRST, Books, on_the_ladder, running
 from workflows import pausing
 from workflows.control_state import KEPT_CLOSED, ControlState
-
-FIRST = f"demo-{DAY}-pr-1"
-PUSH_FACTS = {"key": f"{FIRST}/push_branch", "class": "advance", "branch": "autonomy/x", "headSha": "h" * 40}
-
-
-def running(**more: Any) -> Books:
-    """An open target with one admitted run, ``FIRST``."""
-    books = Books(**more).opened()
-    books.admit()
-    return books
-
-
-def on_the_ladder() -> Books:
-    """Paused and resumed: waiting for the smoke."""
-    books = Books().opened()
-    books.pause()
-    assert books.resume().accepted
-    return books
-
-
-def may_begin(decision: Decision, reason: str) -> Verdict:
-    """The verdict of a push."""
-    return Verdict(rule="push_branch may begin", decision=decision, reason=reason, facts=PUSH_FACTS)
 
 
 def test_a_blank_control_is_paused_and_a_target_nobody_knew_opens_itself() -> None:
@@ -87,103 +60,6 @@ def test_a_reborn_control_forgets_nothing_that_somebody_paused_separately() -> N
 
     assert TargetStatus.PAUSED is books.state.status
     assert books.resume().accepted
-
-
-@pytest.mark.parametrize(
-    ("spec", "answer", "run_id", "reason"),
-    [
-        ({}, Admission.ADMITTED, FIRST, "a slot was free"),
-        ({"mode": Mode.DRY_RUN}, Admission.ADMITTED, f"demo-{DAY}-dry-1", "a slot was free"),
-        ({"attempt": 7}, Admission.ADMITTED, f"demo-{DAY}-pr-7", "a slot was free"),
-        (
-            {"mode": Mode.SELECTIVE_AUTO},
-            Admission.REFUSED,
-            f"demo-{DAY}-auto-1",
-            "mode SELECTIVE_AUTO asked, but the target is in PR_ONLY and policy allows PR_ONLY",
-        ),
-        (
-            {"kind": RunKind.SMOKE},
-            Admission.REFUSED,
-            f"demo-{DAY}-smoke-{int(BIRTH.timestamp())}",
-            "a smoke run is started by the resume ladder only; use mode DRY_RUN instead",
-        ),
-    ],
-)
-def test_who_is_admitted_into_an_open_target(spec: dict[str, Any], answer: Admission, run_id: str, reason: str) -> None:
-    """Each question has one answer, a run id and a reason."""
-    said = Books().opened().admit(**spec)
-
-    assert (answer, run_id, reason) == (said.answer, said.run_id, said.verdict.reason)
-
-
-def test_a_smoke_is_never_admitted_by_a_control_that_is_not_registered() -> None:
-    """P2: the ladder is the only way to a smoke run, whatever Control knows so far."""
-    assert Admission.REFUSED is Books().admit(kind=RunKind.SMOKE).answer
-
-
-def test_the_mode_is_never_more_than_policy_allows() -> None:
-    """The policy's ceiling wins over the target's mode."""
-    books = Books(maximum_mode=Mode.DRY_RUN).opened()
-
-    assert Mode.DRY_RUN is books.admit().mode
-    assert Admission.REFUSED is books.admit("w2", mode=Mode.PR_ONLY).answer
-
-
-def test_the_second_run_waits_the_queue_is_first_come_first_served_and_has_a_limit() -> None:
-    """One active run per target by default; nobody overtakes."""
-    books = running(queue_limit=2)
-    second, third, fourth = (books.admit(f"w{n}", attempt=n) for n in (2, 3, 4))
-    books.finish(FIRST)
-    late = books.admit("w5", attempt=5)
-
-    assert [Admission.QUEUED, Admission.QUEUED, Admission.REFUSED] == [s.answer for s in (second, third, fourth)]
-    assert "the queue is full (2); control.queue_limit raises it" == fourth.verdict.reason
-    assert Admission.QUEUED is late.answer
-    assert OrderState.PROCEED is books.state.runs[second.run_id].order.state
-    assert [third.run_id, late.run_id] == books.state.queue
-
-
-def test_the_same_workflow_run_gets_the_same_answer_and_another_one_learns_who_ran() -> None:
-    """Admission is by business key; a retried question changes nothing."""
-    books = running()
-    again, other = books.admit(), books.admit("w2")
-
-    assert (Admission.ADMITTED, FIRST) == (again.answer, again.run_id)
-    assert (Admission.ALREADY_RAN, books.state.runs[FIRST]) == (other.answer, other.previous)
-    assert f"{FIRST} is RUNNING; `--again` makes a new attempt" == other.verdict.reason
-
-
-@pytest.mark.parametrize(
-    ("taken", "run_id"),
-    [
-        ((), f"demo-{DAY}-pr-2"),
-        ((f"demo-{DAY}-pr-7",), f"demo-{DAY}-pr-8"),
-        ((f"demo-{DAY}-dry-7",), f"demo-{DAY}-pr-2"),
-        ((f"demo-{DAY}-pr-7.bak", f"demo-{DAY}-pr-", f"demo-{DAY}-pr-x"), f"demo-{DAY}-pr-2"),
-    ],
-)
-def test_again_takes_the_next_attempt_that_neither_books_nor_logs_know(taken: tuple[str, ...], run_id: str) -> None:
-    """Stray files beside the audit logs are no attempts, and break nothing."""
-    assert run_id == running(max_active=2).admit("w2", taken=taken, again=True).run_id
-
-
-def test_a_control_that_lost_its_books_still_knows_what_ran_and_how_often() -> None:
-    """The audit logs outlive Control: no second run of an attempt, no second daily allowance."""
-    taken = (FIRST, f"demo-{DAY}-dry-1", f"demo-{DAY}-smoke-5")
-    books = Books(runs_per_day=2).opened()
-    same, more = books.admit(taken=taken), books.admit("w2", taken=taken, again=True)
-
-    assert (Admission.ALREADY_RAN, None) == (same.answer, same.previous)
-    assert f"caps.runs_per_day: 2 of 2 runs of {DAY} are used" == more.verdict.reason
-
-
-def test_a_workflow_id_that_is_started_again_frees_the_slot_of_the_run_before() -> None:
-    """A terminated run under the same id would look alive for ever to whoever describes that id."""
-    books = running()
-    again = books.admit("w2", workflow_id="run-w1", attempt=2)
-
-    assert Admission.ADMITTED is again.answer
-    assert RunStatus.LOST is books.state.runs[FIRST].status
 
 
 @pytest.mark.parametrize(
@@ -302,16 +178,6 @@ def test_only_a_green_smoke_under_the_current_policy_opens_the_target(
     ]
 
 
-def test_while_resuming_only_the_ladders_own_smoke_is_admitted() -> None:
-    """No daily run, and no smoke that somebody else started."""
-    books = on_the_ladder()
-    daily, forged = books.admit(), books.admit("w2", kind=RunKind.SMOKE)
-
-    wanted = (Admission.REFUSED, "resuming: only the ladder's own smoke run is admitted")
-    assert [wanted, wanted] == [(said.answer, said.verdict.reason) for said in (daily, forged)]
-    assert Admission.ADMITTED is books.smoke().answer
-
-
 def test_held_runs_go_on_after_a_green_smoke_and_cancelled_ones_do_not() -> None:
     """A checkpoint is a pause, not an end."""
     books = running()
@@ -335,153 +201,6 @@ def test_the_end_of_a_global_pause_opens_only_those_it_closed() -> None:
 
     assert TargetStatus.RESUMING is closed_by_all.state.status
     assert TargetStatus.PAUSED is closed_itself.state.status
-
-
-def test_the_first_write_goes_and_its_clearance_names_everything() -> None:
-    """The clearance is bound to key, attempt, action, head, base, policy, epoch and a deadline."""
-    books = running()
-    clearance = Clearance(
-        key=f"{FIRST}/push_branch",
-        attempt="a1",
-        action=WriteAction.PUSH_BRANCH,
-        write_class=WriteClass.ADVANCE,
-        branch="autonomy/x",
-        head_sha="h" * 40,
-        base_sha="b" * 40,
-        policy_digest="policy-1",
-        epoch=books.state.epoch,
-        seconds=60,
-        deadline="2026-03-02T09:01:00+00:00",  # type: ignore[arg-type]  # parsed
-    )
-    verdict = may_begin(Decision.ALLOW, "active in mode PR_ONLY")
-    assert WriteAnswer(answer=WriteAnswerKind.GO, verdict=verdict, clearance=clearance) == books.begin(FIRST)
-    assert WriteAnswer(answer=WriteAnswerKind.GO, verdict=verdict, clearance=clearance) == books.begin(FIRST)
-
-
-@pytest.mark.parametrize(
-    ("then", "attempt", "answer", "reason"),
-    [
-        (lambda b: b.wait(59), "a2", WriteAnswerKind.BUSY, "another attempt holds the clearance until 2026-03-02T09:01:00+00:00"),
-        (lambda b: b.wait(60), "a2", WriteAnswerKind.GO, "active in mode PR_ONLY"),
-        (lambda b: (b.pause(), b.wait(60)), "a2", WriteAnswerKind.LOOK_ONLY, "the target is PAUSED"),
-        (lambda b: b.pause(), "a2", WriteAnswerKind.BUSY, "another attempt holds the clearance until 2026-03-02T09:01:00+00:00"),
-        (lambda b: b.pause(), "a1", WriteAnswerKind.LOOK_ONLY, "the target is PAUSED"),
-        (lambda b: (b.pause(), b.wait(60), b.begin(FIRST, "a2")), "a2", WriteAnswerKind.LOOK_ONLY, "the target is PAUSED"),
-        (lambda b: b.settle(FIRST), "a2", WriteAnswerKind.SETTLED, "already done under this key"),
-        (lambda b: (b.settle(FIRST), b.pause()), "a2", WriteAnswerKind.SETTLED, "already done under this key"),
-        (lambda b: b.settle(FIRST, outcome=WriteOutcome.NOT_DONE), "a2", WriteAnswerKind.GO, "active in mode PR_ONLY"),
-        (
-            lambda b: (b.settle(FIRST, outcome=WriteOutcome.NOT_DONE), b.pause()),
-            "a2",
-            WriteAnswerKind.REFUSED,
-            "the target is PAUSED",
-        ),
-    ],
-)  # fmt: skip
-def test_what_the_next_question_about_a_begun_write_is_answered(
-    then: Any, attempt: str, answer: WriteAnswerKind, reason: str
-) -> None:
-    """P1 and P7: never two at once, never a new beginning after a pause, adopt what is done."""
-    books = running()
-    books.begin(FIRST)
-    then(books)
-    said = books.begin(FIRST, attempt)
-
-    assert (answer, reason) == (said.answer, said.verdict.reason)
-
-
-@pytest.mark.parametrize(
-    ("prepare", "more", "decision", "reason"),
-    [
-        (lambda b: b.finish(FIRST), {}, Decision.DENY, "the run is not open in Control's books"),
-        (lambda b: None, {"policy": "other"}, Decision.HOLD, "the policy is not the one this run was admitted under"),
-        (lambda b: b.pause(), {}, Decision.HOLD, "the target is PAUSED"),
-        (lambda b: b.set_mode(Mode.DRY_RUN), {}, Decision.DENY, "the target's mode was lowered to DRY_RUN"),
-        (lambda b: None, {"write_class": WriteClass.RECORD}, Decision.DENY, "push_branch is no record write"),
-    ],
-)
-def test_when_a_push_is_refused(prepare: Any, more: dict[str, Any], decision: Decision, reason: str) -> None:
-    """P12: each "no" names its reason, and counts nothing as in flight."""
-    books = running()
-    prepare(books)
-    said = books.begin(FIRST, **more)
-
-    assert (WriteAnswerKind.REFUSED, decision, reason) == (said.answer, said.verdict.decision, said.verdict.reason)
-    assert 0 == books.state.view().writes_in_flight
-
-
-@pytest.mark.parametrize("action", list(WriteAction))
-@pytest.mark.parametrize("write_class", list(WriteClass))
-def test_a_dry_run_begins_nothing_but_records(action: WriteAction, write_class: WriteClass) -> None:
-    """P3: whatever class and action a step claims."""
-    books = Books().opened()
-    run_id = books.admit(mode=Mode.DRY_RUN).run_id
-    allowed = (action, write_class) == (WriteAction.OPEN_TICKET, WriteClass.RECORD)
-
-    said = books.begin(run_id, action=action, write_class=write_class)
-    assert (WriteAnswerKind.GO if allowed else WriteAnswerKind.REFUSED) is said.answer
-
-
-@pytest.mark.parametrize("write_class", list(WriteClass))
-def test_pr_only_never_merges(write_class: WriteClass) -> None:
-    """P4: no class makes a merge out of a run that may only open pull requests."""
-    said = running().begin(FIRST, action=WriteAction.MERGE, write_class=write_class)
-    assert WriteAnswerKind.REFUSED is said.answer
-
-
-def test_a_record_is_cleared_while_paused() -> None:
-    """An incident's ticket is written under the brake; it never moves a ref."""
-    books = running()
-    books.pause()
-    said = books.begin(FIRST, action=WriteAction.OPEN_TICKET, write_class=WriteClass.RECORD)
-    assert WriteAnswerKind.GO is said.answer
-
-
-@pytest.mark.parametrize(
-    ("wait", "attempt", "looked", "accepted", "reason"),
-    [
-        (0, "a1", False, True, "settled"),
-        (70, "a1", False, True, "settled"),
-        (59, "check-up", True, False, "another attempt holds it until 2026-03-02T09:01:00+00:00"),
-        (60, "check-up", True, True, "settled"),
-        (60, "check-up", False, False, "another attempt holds it until 2026-03-02T09:01:00+00:00"),
-    ],
-)
-def test_who_may_settle_a_write(wait: int, attempt: str, reason: str, *, looked: bool, accepted: bool) -> None:
-    """The attempt that began, or after the deadline whoever looked at the remote."""
-    books = running()
-    books.begin(FIRST)
-    books.wait(wait)
-    answer = books.settle(FIRST, attempt, looked=looked)
-
-    assert (accepted, reason) == (answer.accepted, answer.verdict.reason)
-
-
-@pytest.mark.parametrize(
-    ("second", "accepted", "reason"),
-    [(WriteOutcome.DONE, True, "already settled as done"), (WriteOutcome.NOT_DONE, False, "already settled as done")],
-)
-def test_a_settled_write_stays_as_it_was_settled(second: WriteOutcome, reason: str, *, accepted: bool) -> None:
-    """The first word counts; saying it again is no error, another one is."""
-    books = running()
-    books.begin(FIRST)
-    books.settle(FIRST)
-    answer = books.settle(FIRST, outcome=second)
-
-    assert (accepted, reason) == (answer.accepted, answer.verdict.reason)
-
-
-def test_quiescent_means_paused_and_nothing_in_flight() -> None:
-    """P1's second moment comes when the write that was in flight is settled."""
-    books = running()
-    books.begin(FIRST)
-    moments = [books.state.view().quiescent]
-    books.pause()
-    moments.append(books.state.view().quiescent)
-    books.settle(FIRST)
-    moments.append(books.state.view().quiescent)
-
-    assert [False, False, True] == moments
 
 
 @pytest.mark.parametrize(
