@@ -26,21 +26,10 @@ from activities.api import (
 )
 from activities.heartbeat import heartbeating
 from activities.workbench import Workbench
+from contracts.admission import Admission, AdmitRequest, Admitted
 from contracts.audit import AuditEvent
-from contracts.control import (
-    Admission,
-    AdmitRequest,
-    Admitted,
-    Answer,
-    CheckupResult,
-    InstallationFacts,
-    RegisterRequest,
-    RunCheckup,
-    RunFinding,
-    SettleRequest,
-    WriteOutcome,
-    WriteRecord,
-)
+from contracts.clearance import SettleRequest, WriteOutcome, WriteRecord
+from contracts.control import Answer, CheckupResult, InstallationFacts, RegisterRequest, RunCheckup, RunFinding
 from contracts.handover import PinnedPolicy, RunRef
 from contracts.modes import Role, WriteAction
 from policies.schema import EffectivePolicy

@@ -10,19 +10,10 @@ from pydantic import AwareDatetime
 from temporalio import workflow
 from temporalio.common import RetryPolicy
 
+from contracts.admission import Admitted, FinishRequest, PullRequestRef, RunRequest
 from contracts.artifact import ArtifactRef, Contract
 from contracts.audit import AuditEvent
-from contracts.control import (
-    Admitted,
-    Answer,
-    CheckupResult,
-    FinishRequest,
-    IncidentReport,
-    InstallationFacts,
-    PullRequestRef,
-    RunCheckup,
-    RunRequest,
-)
+from contracts.control import Answer, CheckupResult, IncidentReport, InstallationFacts, RunCheckup
 from contracts.handover import PlannedWrite, RunRef, StepInput, StepResult
 from contracts.report import ReportInput, WriteResult
 

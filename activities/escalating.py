@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.api import ESCALATE, EscalateInput, EscalateOutput
+from activities.bracket import Bracket
 from activities.heartbeat import heartbeating
 from activities.workbench import Workbench
 from contracts.audit import AuditEvent
-from contracts.control import SettleRequest, WriteAnswerKind, WriteOutcome, WriteRequest
+from contracts.clearance import WriteAnswerKind
 from contracts.effect import Effect
 from contracts.modes import Role, WriteAction, WriteClass
 from ports.crashpoints import crashpoint
@@ -49,34 +49,11 @@ class Escalating:
 
     def _ticket(self, given: EscalateInput) -> str:
         """A ``record`` write: never moves a ref, so Control clears it while paused."""
-        run, info = given.run, activity.info()
+        run = given.run
         policy = self.bench.pinned_policy(run)
-        key = f"{run.run_id}/{WriteAction.OPEN_TICKET}"
-        attempt = f"{info.workflow_run_id}/{info.activity_id}/{info.attempt}"
-        seconds = policy.autopilot.control.write_seconds
-        kill_at = time.monotonic() + seconds
-        answer = self.bench.control.begin_write(
-            run.target,
-            WriteRequest(
-                run_id=run.run_id,
-                key=key,
-                attempt=attempt,
-                action=WriteAction.OPEN_TICKET,
-                write_class=WriteClass.RECORD,
-                branch="",
-                head_sha="",
-                base_sha="",
-                policy_digest=run.policy.digest,
-                seconds=seconds,
-            ),
-        )
-        if answer.answer is WriteAnswerKind.SETTLED:
-            return answer.result
-        if answer.clearance is None:
-            raise ApplicationError(answer.verdict.reason, type="WriteBusy")
         effect = Effect(
             action=WriteAction.OPEN_TICKET,
-            run_key=key,
+            run_key=f"{run.run_id}/{WriteAction.OPEN_TICKET}",
             run_id=run.run_id,
             task_id="",
             branch="",
@@ -89,13 +66,10 @@ class Escalating:
                 f"{self.bench.store.address(run.run_id)}; `starter.py resume` opens the target again."
             ),
         )
-        result = self.bench.effects.perform(
-            policy.target, effect, answer.clearance, kill_at, answer.answer is WriteAnswerKind.LOOK_ONLY
-        )
-        outcome = WriteOutcome.DONE if result.done else WriteOutcome.NOT_DONE
-        self.bench.control.settle_write(
-            run.target, SettleRequest(key=key, attempt=attempt, outcome=outcome, result=result.result)
-        )
-        if not result.done:
-            raise ApplicationError(f"the ticket could not be opened: {result.refused}", type="TicketRefused")
-        return result.result
+        done = Bracket(self.bench).around(run, policy, effect, WriteClass.RECORD, run.policy.digest)
+        if done.answer.answer is WriteAnswerKind.SETTLED:
+            return done.answer.result
+        if done.result is None or not done.result.done:
+            refused = done.result.refused if done.result else done.answer.verdict.reason
+            raise ApplicationError(f"the ticket could not be opened: {refused}", type="TicketRefused")
+        return done.result.result

@@ -15,8 +15,9 @@ from commands.failures import CommandFailed, NoWorker
 from commands.home import client_of
 from commands.terminal import AsJson, emit, guarded, say, show
 from composition import Adapters, ServerUnavailable, compose, open_repository
+from contracts.admission import RunResult
 from contracts.audit import AuditVerification
-from contracts.control import RunResult, StatusView
+from contracts.control import StatusView
 from ports.policy_source import PolicyError
 from ports.repository import RepositoryError
 from settings import Settings

@@ -20,7 +20,8 @@ from temporalio.common import QueryRejectCondition
 from temporalio.service import RPCError, RPCStatusCode
 
 from commands.failures import NoWorker
-from contracts.control import Answer, InstallationView, RunRecord, RunView, StatusView
+from contracts.admission import RunRecord, RunView
+from contracts.control import Answer, InstallationView, StatusView
 from contracts.verdict import Verdict
 from workflows import api
 

@@ -18,7 +18,7 @@ from commands.failures import NoWorker
 from commands.kept_runs import kept_run
 from commands.terminal import emit, err, say, show
 from composition import Adapters
-from contracts.control import RunResult, RunView
+from contracts.admission import RunResult, RunView
 from contracts.modes import RunStatus, StepName
 from reporting.wording import DECISION_MARKS, visible
 

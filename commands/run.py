@@ -20,7 +20,7 @@ from commands.home import client_of, embedded
 from commands.operator_name import operator_name
 from commands.terminal import AsJson, emit, guarded, say
 from composition import ServerUnavailable, compose
-from contracts.control import RunRequest
+from contracts.admission import RunRequest
 from contracts.modes import Mode
 from settings import Settings
 from workflows import api

@@ -6,8 +6,8 @@ from typing import Literal
 
 from pydantic import AwareDatetime
 
+from contracts.admission import PullRequestRef
 from contracts.artifact import ArtifactRef, Contract
-from contracts.control import PullRequestRef
 from contracts.handover import Handover, PlannedWrite, RunRef
 from contracts.modes import Mode, Outcome, RunKind, RunStatus, StepName
 from contracts.release import Rejection, RiskScore

@@ -19,7 +19,7 @@ from commands.leaving import leave
 from commands.run import start
 from commands.terminal import out, say, show
 from composition import Adapters, compose
-from contracts.control import RunRequest, RunResult
+from contracts.admission import RunRequest, RunResult
 from contracts.modes import GREEN_STATUSES, Mode
 from demo.repository import diffstat, publish
 from demo.source_distribution import FetchFailed, Pin, fetch

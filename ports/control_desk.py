@@ -5,18 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from contracts.control import (
-    AdmitAnswer,
-    AdmitRequest,
-    Answer,
-    FinishRequest,
-    IncidentReport,
-    InstallationFacts,
-    RegisterRequest,
-    SettleRequest,
-    WriteAnswer,
-    WriteRequest,
-)
+from contracts.admission import AdmitAnswer, AdmitRequest, FinishRequest
+from contracts.clearance import SettleRequest, WriteAnswer, WriteRequest
+from contracts.control import Answer, IncidentReport, InstallationFacts, RegisterRequest
 
 
 class ControlUnavailable(Exception):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from contracts.control import Clearance
+from contracts.clearance import Clearance
 from contracts.effect import Effect, EffectResult
 from contracts.pull_request import PullRequest
 from policies.schema import Target

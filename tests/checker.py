@@ -22,8 +22,9 @@ from world import World, git
 from adapters.chained_log import ChainedLog
 from adapters.git.mirror import open_mirror
 from adapters.policy_files import PolicyFiles
+from contracts.admission import RunRecord, RunResult
 from contracts.audit import AuditRecord
-from contracts.control import RunRecord, RunResult, StatusView
+from contracts.control import StatusView
 from contracts.modes import GREEN_STATUSES, RunStatus
 from contracts.report import IndexedRun, RunReport
 
@@ -204,15 +205,14 @@ class _Look:
         for branch, count in Counter(str(pull["branch"]) for pull in pulls).items():
             if count > 1:
                 self.found.append(f"{target} has {count} pull requests of branch {branch}")
+        for written in (*pulls, *tickets):
+            self._cleared(str(written["runKey"]), begun)
         for pull in pulls:
             head = refs.get(f"refs/heads/{pull['branch']}")
             if head != pull["headSha"]:
                 self.found.append(
                     f"pull request {pull['number']} of {target} shows {pull['headSha']}, its branch {head}"
                 )
-            self._cleared(str(pull["runKey"]), begun, in_run_log=True)
-        for ticket in tickets:
-            self._cleared(str(ticket["runKey"]), begun, in_run_log=False)
         for ref, head in refs.items():
             if not ref.startswith("refs/heads/autonomy/"):
                 continue
@@ -224,10 +224,10 @@ class _Look:
             elif not any(self._in_run_log(key) for key in keys):
                 self.found.append(f"{ref} of {target} was pushed without a cleared write in a run's log")
 
-    def _cleared(self, key: str, begun: list[AuditRecord], *, in_run_log: bool) -> None:
+    def _cleared(self, key: str, begun: list[AuditRecord]) -> None:
         if key not in {record.facts["key"] for record in begun}:
             self.found.append(f"{key} was written without a begun clearance in the target's log")
-        elif in_run_log and not self._in_run_log(key):
+        elif not self._in_run_log(key):
             self.found.append(f"{key} was written without a cleared write in its run's log")
 
     def _in_run_log(self, key: str) -> bool:

@@ -11,8 +11,9 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-import composition  # noqa: E402
-from world import World, make_world  # noqa: E402
+from world import World, make_world
+
+import composition
 
 # Never reach a server that happens to run on the developer's machine.
 for name in [name for name in os.environ if name.startswith(("TEMPORAL_", "AUTONOMY_"))]:

@@ -28,7 +28,8 @@ import composition
 from activities.workbench import Workbench
 from adapters.check_environments.wheels import WheelEnvironments
 from adapters.temporal.control_desk import TemporalControlDesk
-from contracts.control import InstallationView, RunResult, RunView, StatusView
+from contracts.admission import RunResult, RunView
+from contracts.control import InstallationView, StatusView
 from ports.agents import Agent, Brief, Detection
 from settings import ROOT, Settings
 from workflows import api

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from contracts.control import Admission, AdmitAnswer, AdmitRequest, FinishRequest, Order, OrderState, RunRecord
+from contracts.admission import Admission, AdmitAnswer, AdmitRequest, FinishRequest, Order, OrderState, RunRecord
+from contracts.control import Answer
 from contracts.modes import GREEN_STATUSES, Mode, RunKind, RunStatus, TargetStatus
 from contracts.verdict import Decision, Fact, Verdict
 from workflows.control_state import ControlState
@@ -129,6 +130,13 @@ def finish(state: ControlState, said: FinishRequest, now: datetime) -> bool:
         report_sha256=said.report_sha256,
     )
     return True
+
+
+def heard(state: ControlState, *, news: bool) -> Answer:
+    """A run may always say how it ended."""
+    reason = "closed" if news else "was closed already, or is unknown here"
+    verdict = Verdict(rule="a run may always say how it ended", decision=Decision.ALLOW, reason=reason)
+    return Answer(accepted=True, verdict=verdict, epoch=state.epoch)
 
 
 def smoke_is_green(said: FinishRequest, run: RunRecord) -> Verdict:

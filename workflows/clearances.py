@@ -14,11 +14,9 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from contracts.control import (
-    Answer,
+from contracts.admission import OrderState, RunRecord
+from contracts.clearance import (
     Clearance,
-    OrderState,
-    RunRecord,
     SettleRequest,
     WriteAnswer,
     WriteAnswerKind,
@@ -26,6 +24,7 @@ from contracts.control import (
     WriteRecord,
     WriteRequest,
 )
+from contracts.control import Answer
 from contracts.modes import Mode, TargetStatus, WriteAction, WriteClass
 from contracts.verdict import Decision, Verdict
 from workflows.admission import RANK

@@ -16,27 +16,20 @@ from temporalio.exceptions import ActivityError, ApplicationError, FailureError,
 
 with workflow.unsafe.imports_passed_through():
     from activities.api import CHECK_UP, LOG_TARGET, REGISTER, RegisterInput, TargetLogInput
+    from contracts.admission import AdmitAnswer, AdmitRequest, FinishRequest, RunRecord, RunRequest, RunResult
+    from contracts.clearance import SettleRequest, WriteAnswer, WriteRequest
     from contracts.control import (
-        AdmitAnswer,
-        AdmitRequest,
         Answer,
-        FinishRequest,
         IncidentReport,
         InstallationNotice,
         Ladder,
         ModeRequest,
         PauseRecord,
         ResumeRequest,
-        RunRecord,
-        RunRequest,
-        RunResult,
-        SettleRequest,
         StatusView,
-        WriteAnswer,
-        WriteRequest,
     )
     from contracts.modes import Mode, PauseStyle, RunKind
-    from contracts.verdict import Decision, Verdict
+    from contracts.verdict import Verdict
     from workflows import admission, api, clearances, pausing, reaping, signals
     from workflows.control_state import ControlInput, ControlState
     from workflows.resets import when_reset
@@ -159,12 +152,7 @@ class Control:
             pausing.smoke_ended(self._state, said, now)
             admission.promote(self._state, self._state.max_active)
             self._publish()
-        verdict = Verdict(
-            rule="a run may always say how it ended",
-            decision=Decision.ALLOW,
-            reason="closed" if news else "was closed already, or is unknown here",
-        )
-        return Answer(accepted=True, verdict=verdict, epoch=self._state.epoch)
+        return admission.heard(self._state, news=news)
 
     @workflow.update(name=api.REPORT)
     def report(self, said: IncidentReport) -> Answer:

@@ -7,17 +7,10 @@ from datetime import datetime
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
+from contracts.admission import Order, OrderState, RunRecord
 from contracts.audit import AuditEvent
-from contracts.control import (
-    IncidentRecord,
-    Ladder,
-    Order,
-    OrderState,
-    PauseRecord,
-    RunRecord,
-    StatusView,
-    WriteRecord,
-)
+from contracts.clearance import WriteRecord
+from contracts.control import IncidentRecord, Ladder, PauseRecord, StatusView
 from contracts.modes import Mode, Role, RunKind, RunStatus, TargetStatus
 from contracts.verdict import Decision, Fact, Verdict
 

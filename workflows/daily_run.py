@@ -13,22 +13,15 @@ from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_
 
 with workflow.unsafe.imports_passed_through():
     from activities import api as steps
-    from contracts.control import (
-        Admission,
-        Admitted,
-        Answer,
-        IncidentReport,
-        Order,
-        RunResult,
-        RunView,
-    )
+    from contracts.admission import Admission, Order, RunResult, RunView
+    from contracts.control import Answer, IncidentReport
     from contracts.handover import HumanDecision, PlannedWrite, RunRef, StepInput, StepResult
     from contracts.modes import Mode, Outcome, RunKind, RunStatus, StepName
     from contracts.report import WriteResult
     from contracts.verdict import Decision, Verdict
     from workflows import api
     from workflows.gate import Gate, RunStopped, waited
-    from workflows.run_ledger import RunLedger
+    from workflows.run_ledger import RunLedger, not_admitted
     from workflows.starts import bad_start, read_start
 
 FLOW = (steps.PREFLIGHT, steps.SENSE, steps.TRIAGE, steps.PLAN, steps.CODE, steps.REVIEW, steps.CHECK, steps.RELEASE)
@@ -78,7 +71,9 @@ class DailyRun:
         )
         admitted = await steps.ADMIT(self._asked, f"ask Control of {request.target} for admission")
         if admitted.run is None:
-            return self._not_admitted(request.target, admitted)
+            refused = not_admitted(request.target, admitted.answer)
+            self._show(refused.status, refused.reason)
+            return refused
         run = self._run = admitted.run
         workflow.upsert_search_attributes(
             [api.RUN_ATTRIBUTE.value_set(run.run_id), api.MODE_ATTRIBUTE.value_set(run.mode.value)]
@@ -288,20 +283,6 @@ class DailyRun:
         await steps.FINISH(steps.FinishInput(run=run, request=said), f"tell Control: {status}")
         return self._ledger.result(run, status, reason, audited)
 
-    def _not_admitted(self, target: str, admitted: Admitted) -> RunResult:
-        answer = admitted.answer
-        ran = answer.answer is Admission.ALREADY_RAN
-        status = RunStatus.ALREADY_RAN if ran else RunStatus.REFUSED
-        self._show(status, answer.verdict.reason)
-        return RunResult(
-            run_id=answer.run_id,
-            target=target,
-            mode=answer.mode,
-            status=status,
-            outcome=answer.previous.outcome if answer.previous else "",
-            reason=answer.verdict.reason,
-        )
-
     def _await_person(self, waiting_for: str, subject: str) -> None:
         self._waiting_for, self._subject = waiting_for, subject
 
@@ -309,13 +290,9 @@ class DailyRun:
         """The same in the Temporal UI as in ``state``."""
         changed = status is not self._status
         self._status, self._reason = status, reason
-        title = self._run.run_id if self._run else "(not admitted)"
-        lines = [f"**{status}** · `{title}` · step {self._step or 'admission'}", "", reason]
+        lines = self._ledger.details(self._run, status, self._step, reason)
         if self._waiting_for:
             lines += ["", f"Waiting for a person: {self._waiting_for} (subject `{self._subject}`)"]
-        lines += [
-            f"- {record.step}: {record.verdict.decision}, {record.verdict.reason}" for record in self._ledger.records
-        ]
         workflow.set_current_details("\n".join(lines))
         if changed:
             workflow.upsert_search_attributes([api.STATUS_ATTRIBUTE.value_set(status.value)])

@@ -11,7 +11,7 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
-    from contracts.control import Order, OrderState
+    from contracts.admission import Order, OrderState
     from contracts.modes import RunStatus
 
 T = TypeVar("T")

@@ -10,16 +10,15 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
+from contracts.admission import FinishRequest, OrderState
 from contracts.control import (
     Answer,
-    FinishRequest,
     IncidentRecord,
     IncidentReport,
     InstallationFacts,
     InstallationNotice,
     Ladder,
     ModeRequest,
-    OrderState,
     PauseRecord,
     ResumeRequest,
 )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from contracts.control import CheckupResult, FinishRequest, RunCheckup
+from contracts.admission import FinishRequest
+from contracts.control import CheckupResult, RunCheckup
 from contracts.modes import RunStatus
 from workflows import admission, clearances, pausing
 from workflows.control_state import ControlState

@@ -8,8 +8,8 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.api import AuditOutput
+    from contracts.admission import Admission, AdmitAnswer, FinishRequest, RunResult
     from contracts.artifact import ArtifactRef
-    from contracts.control import FinishRequest, RunResult
     from contracts.handover import Pins, PlannedWrite, RunRef, StepResult
     from contracts.modes import Outcome, RunStatus, StepName
     from contracts.report import ReportInput, StepRecord, WriteResult
@@ -98,3 +98,22 @@ class RunLedger:
             report=f"{audited.address}/{audited.page.name}",
             audit_head=audited.audit_head,
         )
+
+    def details(self, run: RunRef | None, status: RunStatus, step: StepName | None, reason: str) -> list[str]:
+        """Markdown lines for the Temporal UI."""
+        title = run.run_id if run else "(not admitted)"
+        lines = [f"**{status}** · `{title}` · step {step or 'admission'}", "", reason]
+        return lines + [f"- {kept.step}: {kept.verdict.decision}, {kept.verdict.reason}" for kept in self.records]
+
+
+def not_admitted(target: str, answer: AdmitAnswer) -> RunResult:
+    """What a run that never began returns."""
+    ran = answer.answer is Admission.ALREADY_RAN
+    return RunResult(
+        run_id=answer.run_id,
+        target=target,
+        mode=answer.mode,
+        status=RunStatus.ALREADY_RAN if ran else RunStatus.REFUSED,
+        outcome=answer.previous.outcome if answer.previous else "",
+        reason=answer.verdict.reason,
+    )

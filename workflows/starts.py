@@ -9,7 +9,7 @@ from pydantic_core import from_json
 from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
 
-from contracts.control import RunRequest
+from contracts.admission import RunRequest
 
 _EXAMPLE = '{"target": "demo"}'
 

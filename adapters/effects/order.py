@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contracts.artifact import Contract
-from contracts.control import Clearance
+from contracts.clearance import Clearance
 from contracts.effect import Effect
 
 

@@ -19,20 +19,9 @@ from temporalio.client import (
 from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.service import RPCError, RPCStatusCode
 
-from contracts.control import (
-    AdmitAnswer,
-    AdmitRequest,
-    Answer,
-    FinishRequest,
-    IncidentReport,
-    InstallationFacts,
-    PauseRequest,
-    RegisterRequest,
-    SettleRequest,
-    StatusView,
-    WriteAnswer,
-    WriteRequest,
-)
+from contracts.admission import AdmitAnswer, AdmitRequest, FinishRequest
+from contracts.clearance import SettleRequest, WriteAnswer, WriteRequest
+from contracts.control import Answer, IncidentReport, InstallationFacts, PauseRequest, RegisterRequest, StatusView
 from contracts.modes import PauseStyle
 from ports.control_desk import ControlUnavailable, RunSight
 from workflows import api

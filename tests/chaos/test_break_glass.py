@@ -11,7 +11,8 @@ from faulty import hook, quiescent, reset, seen, step_done, unchanged
 from supervisor import Supervisor
 from temporalio.client import WorkflowFailureError
 
-from contracts.control import PauseRequest, RunResult
+from contracts.admission import RunResult
+from contracts.control import PauseRequest
 from contracts.modes import PauseStyle, RunStatus, TargetStatus
 from workflows import api
 

@@ -26,13 +26,8 @@ ENDING = (
     "finish.before_effect",
     "finish.after_effect",
 )
-ESCALATION = (
-    "escalate.before_effect",
-    "escalate.after_pause",
-    "open_ticket.before_effect",
-    "open_ticket.after_effect",
-    "escalate.after_effect",
-)
+TICKET = tuple(f"open_ticket.{moment}" for moment in MOMENTS)
+ESCALATION = ("escalate.before_effect", "escalate.after_pause", *TICKET, "escalate.after_effect")
 STEPS = tuple(
     f"{step}.{moment}_done"
     for step in ("preflight", "sense", "triage", "plan", "code", "review", "check", "release")
@@ -80,8 +75,9 @@ async def test_effects_happen_once_whenever_the_worker_dies(make: MakeWorld) -> 
 
 async def test_a_violation_is_escalated_once_whenever_the_worker_dies(make: MakeWorld) -> None:
     """P7: everything paused, one incident, one ticket."""
-    first, second = await make("first", reap_seconds=600), await make("second", reap_seconds=600)
-    await asyncio.gather(escalates_once(first, *ESCALATION[:3]), escalates_once(second, *ESCALATION[3:]))
+    chains = [ESCALATION[:3], ESCALATION[3:6], ESCALATION[6:]]
+    worlds = [await make(f"world-{number}", reap_seconds=600) for number in range(len(chains))]
+    await asyncio.gather(*(escalates_once(world, *chain) for world, chain in zip(worlds, chains, strict=True)))
 
 
 @pytest.mark.sweep

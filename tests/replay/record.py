@@ -28,7 +28,8 @@ from world import PACKAGE, ScriptedAgent, World, make_world
 
 import composition
 from commands.leaving import leave
-from contracts.control import Answer, PauseRequest, ResumeRequest, RunResult
+from contracts.admission import RunResult
+from contracts.control import Answer, PauseRequest, ResumeRequest
 from contracts.modes import PauseStyle, Role, RunStatus, TargetStatus
 from ports.agents import Agent, Brief
 from workflows import api

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from contracts.admission import PullRequestRef
 from contracts.artifact import ArtifactRef
 from contracts.change import Change, ChangedPath
-from contracts.control import PullRequestRef
 from contracts.evidence import CheckAttempt, CheckResult, ChecksReport, CheckStatus
 from contracts.handover import Handover, PinnedPolicy, PlannedWrite, RunRef
 from contracts.modes import Mode, Outcome, RiskLevel, Role, RunKind, RunStatus, StepName, WriteAction

@@ -6,22 +6,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from contracts.control import (
-    AdmitAnswer,
-    AdmitRequest,
-    Answer,
-    FinishRequest,
-    InstallationFacts,
-    InstallationNotice,
-    ModeRequest,
-    PauseRecord,
-    ResumeRequest,
-    RunRequest,
-    SettleRequest,
-    WriteAnswer,
-    WriteOutcome,
-    WriteRequest,
-)
+from contracts.admission import AdmitAnswer, AdmitRequest, FinishRequest, RunRequest
+from contracts.clearance import SettleRequest, WriteAnswer, WriteOutcome, WriteRequest
+from contracts.control import Answer, InstallationFacts, InstallationNotice, ModeRequest, PauseRecord, ResumeRequest
 from contracts.modes import Mode, PauseStyle, RunKind, RunStatus, TargetStatus, WriteAction, WriteClass
 from workflows import admission, clearances, pausing
 from workflows.control_state import ControlState

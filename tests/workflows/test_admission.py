@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from world import World
 
-from contracts.control import Admission, OrderState, RunRecord, RunResult
+from contracts.admission import Admission, OrderState, RunRecord, RunResult
 from contracts.modes import GREEN_STATUSES, Mode, RunKind, RunStatus, TargetStatus
 from tests.workflows.books import BIRTH, DAY, FIRST, Books, on_the_ladder, running
 from tests.workflows.conversation import edit, pause, resume, until_status

@@ -9,7 +9,8 @@ import pytest
 from temporalio.client import WorkflowUpdateFailedError
 from world import World
 
-from contracts.control import Answer, Clearance, SettleRequest, WriteAnswer, WriteAnswerKind, WriteOutcome, WriteRequest
+from contracts.clearance import Clearance, SettleRequest, WriteAnswer, WriteAnswerKind, WriteOutcome, WriteRequest
+from contracts.control import Answer
 from contracts.modes import Mode, RunStatus, WriteAction, WriteClass
 from contracts.verdict import Decision, Verdict
 from tests.workflows.books import FIRST, Books, running

@@ -9,7 +9,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from contracts.control import Admission, OrderState, WriteAnswerKind, WriteOutcome
+from contracts.admission import Admission, OrderState
+from contracts.clearance import WriteAnswerKind, WriteOutcome
 from contracts.modes import Mode, PauseStyle, RunKind, RunStatus, TargetStatus, WriteAction, WriteClass
 from tests.workflows.books import BIRTH, POLICY, Books
 from workflows.control_state import ControlState

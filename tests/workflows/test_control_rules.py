@@ -6,13 +6,8 @@ from typing import Any
 
 import pytest
 
-from contracts.control import (
-    Admission,
-    Answer,
-    IncidentReport,
-    OrderState,
-    PauseRecord,
-)
+from contracts.admission import Admission, OrderState
+from contracts.control import Answer, IncidentReport, PauseRecord
 from contracts.modes import Mode, PauseStyle, RunStatus, TargetStatus
 from contracts.verdict import Decision, Verdict
 from tests.workflows.books import BIRTH, DAY, FIRST, Books, on_the_ladder, running

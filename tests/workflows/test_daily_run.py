@@ -9,7 +9,8 @@ from world import World
 
 from adapters.chained_log import ChainedLog
 from adapters.policy_files import PolicyFiles
-from contracts.control import Clearance, StatusView
+from contracts.clearance import Clearance
+from contracts.control import StatusView
 from contracts.effect import Effect, EffectResult
 from contracts.modes import RunStatus, WriteAction
 from policies.schema import Target

@@ -12,7 +12,8 @@ from temporalio.service import RPCError
 from temporalio.testing import TimeSkipper
 from world import World
 
-from contracts.control import Answer, RunResult, RunView
+from contracts.admission import RunResult, RunView
+from contracts.control import Answer
 from contracts.handover import HumanDecision
 from contracts.modes import PauseStyle, RunStatus
 from tests.workflows.conversation import edit, pause, resume
@@ -85,7 +86,7 @@ async def test_a_run_that_holds_can_be_ended_by_a_person_and_ends_by_itself_in_t
     """`decide` rejects; nobody decides: escalated, nothing written."""
     for name in ("decided", "forgotten"):
         add_target(world, name)
-    edit(world, "hold_hours = 24", "hold_hours = 0.5")
+    edit(world, "hold_hours = 24.0", "hold_hours = 0.5")
     turnstile = Turnstile({"decided": "check", "forgotten": "check"})
     async with world.worker(stopping(world, turnstile)):
         handles = [await world.start(name, name) for name in ("decided", "forgotten")]

@@ -13,7 +13,8 @@ from world import World
 import composition
 from activities.workbench import Workbench
 from adapters.chained_log import ChainedLog
-from contracts.control import Answer, ModeRequest, OrderState, PauseRequest
+from contracts.admission import OrderState
+from contracts.control import Answer, ModeRequest, PauseRequest
 from contracts.modes import Mode, PauseStyle, RunStatus, TargetStatus
 from ports.sandbox import Command, Limits
 from tests.workflows.conversation import pause, pause_all, resume_all

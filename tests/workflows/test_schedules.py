@@ -19,7 +19,7 @@ from temporalio.client import (
 )
 from world import World
 
-from contracts.control import RunResult
+from contracts.admission import RunResult
 from contracts.modes import RunStatus
 from tests.workflows.conversation import open_target, pause
 from tests.workflows.quick import add_target, quick

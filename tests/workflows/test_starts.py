@@ -15,7 +15,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError
 from world import World
 
-from contracts.control import RunRequest
+from contracts.admission import RunRequest
 from contracts.modes import Mode
 from tests.workflows.quick import add_target, quick
 from tests.workflows.raw import payload, start

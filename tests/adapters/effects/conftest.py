@@ -13,7 +13,7 @@ import pytest
 
 from adapters.effects.runner import EffectRunner
 from adapters.git.mirror import Mirror, open_mirror
-from contracts.control import Clearance
+from contracts.clearance import Clearance
 from contracts.effect import Effect, EffectResult
 from contracts.modes import WriteAction, WriteClass
 from policies.schema import ReviewStamp, Target

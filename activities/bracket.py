@@ -1,0 +1,97 @@
+"""The bracket around every outside effect: begin_write, the effect's own child, settle_write (P1, P3, P7, P10).
+
+docs/design.md draws it; whoever wants to write goes through here.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from activities.workbench import Workbench
+from contracts.audit import AuditEvent
+from contracts.clearance import SettleRequest, WriteAnswer, WriteAnswerKind, WriteOutcome, WriteRequest
+from contracts.effect import Effect, EffectResult
+from contracts.handover import RunRef
+from contracts.modes import Role, WriteClass
+from policies.schema import EffectivePolicy
+from ports.crashpoints import crashpoint
+
+
+@dataclass(frozen=True)
+class Bracketed:
+    """What Control said, and what the remote showed after acting; no result when nothing was started."""
+
+    answer: WriteAnswer
+    result: EffectResult | None = None
+
+
+@dataclass(frozen=True)
+class Bracket:
+    """Asks, acts in a child, settles. Everything the effect needs is prepared before it asks: the lease is short."""
+
+    bench: Workbench
+
+    def around(
+        self, run: RunRef, policy: EffectivePolicy, effect: Effect, write_class: WriteClass, policy_digest: str
+    ) -> Bracketed:
+        """Do the effect once, or adopt it, or learn why not.
+
+        Raises:
+            ApplicationError: ``WriteBusy``, ``WriteLate``, ``SettleRefused``: another attempt of this activity looks.
+        """
+        info, key = activity.info(), effect.run_key
+        attempt = f"{info.workflow_run_id}/{info.activity_id}/{info.attempt}"
+        seconds = policy.autopilot.control.write_seconds
+        crashpoint(f"{effect.action}.before_begin")
+        # The clock starts before Control's does: the child dead by then is dead before Control's deadline.
+        kill_at = time.monotonic() + seconds
+        answer = self.bench.control.begin_write(
+            run.target,
+            WriteRequest(
+                run_id=run.run_id,
+                key=key,
+                attempt=attempt,
+                action=effect.action,
+                write_class=write_class,
+                branch=effect.branch,
+                head_sha=effect.head_sha,
+                base_sha=effect.base_sha,
+                policy_digest=policy_digest,
+                seconds=seconds,
+            ),
+        )
+        crashpoint(f"{effect.action}.after_begin")
+        if answer.answer is WriteAnswerKind.BUSY:
+            wait = timedelta(seconds=answer.retry_after_seconds + 0.5)
+            raise ApplicationError(answer.verdict.reason, type="WriteBusy", next_retry_delay=wait)
+        if answer.answer in {WriteAnswerKind.REFUSED, WriteAnswerKind.SETTLED}:
+            return Bracketed(answer)
+        if answer.clearance is None:
+            raise ApplicationError("Control answered without a clearance", type="NoClearance")
+        if time.monotonic() > kill_at:
+            # Stopped or suspended since it asked: by now the log may be closed.
+            raise ApplicationError("woke up after its clearance ended", type="WriteLate")
+        cleared = AuditEvent(
+            key=f"{key}/cleared/{attempt}",
+            role=Role.RELEASE,
+            event="write cleared",
+            facts={"answer": answer.answer, "attempt": attempt, "action": effect.action},
+        )
+        # If this cannot be written, nothing may be written to a repository (P10).
+        self.bench.record(run.run_id, (cleared,), info.started_time)
+        look_only = answer.answer is WriteAnswerKind.LOOK_ONLY
+        result = self.bench.effects.perform(policy.target, effect, answer.clearance, kill_at, look_only)
+        crashpoint(f"{effect.action}.before_settle")
+        outcome = WriteOutcome.DONE if result.done else WriteOutcome.NOT_DONE
+        said = SettleRequest(key=key, attempt=attempt, outcome=outcome, result=result.result)
+        settled = self.bench.control.settle_write(run.target, said)
+        if not settled.accepted:
+            # Our deadline passed and somebody else holds it now: the next attempt looks and adopts.
+            raise ApplicationError(settled.verdict.reason, type="SettleRefused")
+        crashpoint(f"{effect.action}.after_settle")
+        return Bracketed(answer, result)

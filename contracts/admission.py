@@ -1,0 +1,181 @@
+"""Admission and the life of a run, as Control and the run talk about it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pydantic import AwareDatetime, Field
+
+from contracts.artifact import Contract
+from contracts.handover import RunRef
+from contracts.modes import Mode, RunKind, RunStatus, StepName
+from contracts.verdict import Verdict
+
+
+class RunRequest(Contract):
+    """What a person, the starter or a Schedule asks for: ``{"target": "demo"}`` is enough."""
+
+    target: str = Field(min_length=1, max_length=80, pattern=r"^[a-z0-9][a-z0-9._-]*$")
+    kind: RunKind = RunKind.DAILY
+    mode: Mode | None = None
+    """None: the target's current mode. Never more than that mode."""
+    date: str | None = Field(default=None, pattern=r"^\d{4}-\d{2}-\d{2}$")
+    """None: today in the target's time zone."""
+    attempt: int = Field(default=1, ge=1, le=99)
+    """A rerun of the same day names its attempt."""
+    actor: str = Field(default="unknown", max_length=200)
+    again: bool = False
+    """Take the next free attempt instead of naming one."""
+
+
+class Admission(StrEnum):
+    """Control's immediate answer to ``admit``."""
+
+    ADMITTED = "admitted"
+    QUEUED = "queued"
+    REFUSED = "refused"
+    ALREADY_RAN = "already_ran"
+
+
+class AdmitRequest(Contract):
+    """What the ``admit`` activity found out and asks Control for."""
+
+    request: RunRequest
+    workflow_id: str
+    workflow_run_id: str
+    date: str
+    policy_digest: str
+    max_active: int
+    queue_limit: int
+    runs_per_day: int
+    maximum_mode: Mode
+    """The policy's ceiling for this target."""
+    taken: tuple[str, ...] = ()
+    """Run ids of that date that have an audit log already: a Control that lost its books still knows them."""
+
+
+class OrderState(StrEnum):
+    """What a run should do at its next gate."""
+
+    QUEUED = "queued"
+    PROCEED = "proceed"
+    HOLD = "hold"
+    DRAIN = "drain"
+    ABORT = "abort"
+    CANCELLED = "cancelled"
+    """A queued run that will never start; it stays as a record."""
+
+
+class Order(Contract):
+    """The one thing Control tells a run. The highest revision wins, whatever order they arrive in."""
+
+    revision: int
+    epoch: int
+    state: OrderState
+    reason: str = ""
+
+
+class RunRecord(Contract):
+    """One run in Control's books."""
+
+    run_id: str
+    dedup: str
+    workflow_id: str
+    workflow_run_id: str
+    kind: RunKind
+    mode: Mode
+    date: str
+    attempt: int
+    actor: str
+    policy_digest: str
+    status: RunStatus
+    order: Order
+    admitted_at: AwareDatetime
+    closed_at: AwareDatetime | None = None
+    outcome: str = ""
+    reason: str = ""
+    audit_head: str = ""
+    report_sha256: str = ""
+    step: StepName | None = None
+
+
+class AdmitAnswer(Contract):
+    """Control's answer to ``admit``; deduplicated on (target, kind, mode, date, attempt)."""
+
+    answer: Admission
+    run_id: str
+    mode: Mode
+    attempt: int
+    order: Order
+    verdict: Verdict
+    previous: RunRecord | None = None
+    """For ``already_ran``: the run that did."""
+
+
+class Admitted(Contract):
+    """What the ``admit`` activity hands to the run."""
+
+    answer: AdmitAnswer
+    run: RunRef | None
+    """None when refused before a run id could be issued."""
+    hold_hours: float
+    """How long the run holds when the policy changes under it."""
+    wait_hours: float
+    """How long the run waits for a person's ``decide``."""
+
+
+class FinishRequest(Contract):
+    """A run says how it ended."""
+
+    run_id: str
+    status: RunStatus
+    outcome: str = ""
+    reason: str = ""
+    audit_head: str = ""
+    report_sha256: str = ""
+    policy_digest: str = ""
+    """The policy in force when the run ended; a smoke is green only under the current one."""
+    task_id: str | None = None
+
+
+class RunView(Contract):
+    """Query ``state`` of a run."""
+
+    run: RunRef | None
+    status: RunStatus
+    step: StepName | None
+    order: Order | None
+    task_id: str | None
+    base_sha: str
+    waiting_for: str
+    """What a person should do now, or empty."""
+    subject: str
+    """Digest to name in ``decide``."""
+    verdicts: tuple[Verdict, ...]
+    reason: str
+
+
+class PullRequestRef(Contract):
+    """The pull request as ``run --json`` prints it."""
+
+    number: int
+    branch: str
+    head_sha: str
+    url: str
+
+
+class RunResult(Contract):
+    """What ``DailyRun`` returns and ``run --json`` prints."""
+
+    run_id: str
+    target: str
+    mode: str
+    status: RunStatus
+    outcome: str = ""
+    reason: str = ""
+    task_id: str | None = None
+    pull_request: PullRequestRef | None = None
+    artifacts: str = ""
+    """Folder or prefix of the run's artifacts."""
+    report: str = ""
+    audit_head: str = ""
