@@ -15,7 +15,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.set-up
 JOBS ?= 2
 
-.PHONY: help setup demo demo-up test test-uncached test-packages test-sweep check format lock clean
+.PHONY: help setup demo demo-up test test-uncached test-packages test-sweep check format lock clean record-histories
 
 help:
 	@echo "make demo           set up, then run the main job on a real package (DEMO_PACKAGE=name==version takes any)"
@@ -69,6 +69,10 @@ test-packages: setup
 
 test-sweep: setup
 	@$(BIN)/python -m pytest -n $(JOBS) -m sweep
+
+# After a change of a workflow's command order: the recorded histories are what open runs look like.
+record-histories: setup
+	@$(BIN)/python tests/replay/record.py
 
 check: setup
 	@$(BIN)/ruff format --check .

@@ -66,7 +66,15 @@ def git(*argv: str, cwd: Path) -> str:
         for one in ("AUTHOR", "COMMITTER")
         for what in ("NAME", "EMAIL")
     }
-    done = subprocess.run(["git", *argv], cwd=cwd, env=identity | who, check=True, capture_output=True, text=True)
+    done = subprocess.run(
+        ["git", *argv],
+        cwd=cwd,
+        env=identity | who,
+        check=True,
+        capture_output=True,
+        text=True,
+        errors="surrogateescape",
+    )
     return done.stdout.strip()
 
 

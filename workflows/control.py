@@ -32,6 +32,7 @@ with workflow.unsafe.imports_passed_through():
     from contracts.verdict import Verdict
     from workflows import admission, api, clearances, pausing, reaping, signals
     from workflows.control_state import ControlInput, ControlState
+    from workflows.epochs import epoch_at
     from workflows.resets import when_reset
 
 _DESCRIPTION = "an operator command; answered with accepted or refused and the reason"
@@ -43,8 +44,7 @@ class Control:
 
     @workflow.init
     def __init__(self, given: ControlInput) -> None:
-        # Epochs are only compared: born at its second, a Control is newer than any that was terminated.
-        birth = int(workflow.now().timestamp())
+        birth = epoch_at(workflow.now())
         self._state = given.state or ControlState(target=given.target, epoch=birth)
         self._leaving = False
         self._published: tuple[str, str, int] | None = None

@@ -24,6 +24,7 @@ with workflow.unsafe.imports_passed_through():
     from contracts.modes import PauseStyle, TargetStatus
     from contracts.verdict import Decision, Verdict
     from workflows import api, signals
+    from workflows.epochs import epoch_at
     from workflows.installation_state import InstallationState
     from workflows.resets import when_reset
 
@@ -35,7 +36,7 @@ class Installation:
     @workflow.init
     def __init__(self, state: InstallationState) -> None:
         self._state = state
-        self._state.epoch = self._state.epoch or int(workflow.now().timestamp())
+        self._state.epoch = self._state.epoch or epoch_at(workflow.now())
         self._leaving = False
         self._resets = 0
         when_reset(self._recover)
@@ -115,8 +116,8 @@ class Installation:
 
     def _pause(self, record: PauseRecord) -> None:
         state = self._state
-        # At least the clock's second: one that was reset by hand has forgotten which epochs the Controls know.
-        state.epoch = max(state.epoch + 1, int(record.at.timestamp()))
+        # At least the clock's: one that was reset by hand has forgotten which epochs the Controls know.
+        state.epoch = max(state.epoch + 1, epoch_at(record.at))
         state.status = TargetStatus.PAUSED
         state.pause = record.model_copy(update={"epoch": state.epoch})
         state.notice = InstallationNotice(

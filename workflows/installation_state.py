@@ -24,7 +24,7 @@ class InstallationState(BaseModel):
     """Whether it knows which targets existed before it."""
     status: TargetStatus = TargetStatus.ACTIVE
     epoch: int = 0
-    """Starts at the second of its birth: newer than any Installation that was terminated."""
+    """Starts at the millisecond of its birth: newer than any Installation that was terminated."""
     pause: PauseRecord | None = None
     targets: dict[str, TargetView] = {}
     notice: InstallationNotice | None = None

@@ -27,6 +27,7 @@ from contracts.verdict import Decision, Fact, Verdict
 from workflows.admission import RANK, smoke_is_green
 from workflows.api import smoke_id
 from workflows.control_state import ControlState
+from workflows.epochs import epoch_at
 
 _ORDER = {
     PauseStyle.CHECKPOINT: OrderState.HOLD,
@@ -38,10 +39,10 @@ _HARDNESS = (OrderState.PROCEED, OrderState.HOLD, OrderState.DRAIN, OrderState.A
 
 def pause(state: ControlState, record: PauseRecord) -> None:
     """Brake. ``record.epoch`` is ignored: the epoch is ours to raise."""
-    # At least the clock's second: a Control that was reset by hand has forgotten its latest epochs and orders.
-    second = int(record.at.timestamp())
-    state.epoch = max(state.epoch + 1, second)
-    state.revision = max(state.revision, second)
+    # At least the clock's: a Control that was reset by hand has forgotten its latest epochs and orders.
+    present = epoch_at(record.at)
+    state.epoch = max(state.epoch + 1, present)
+    state.revision = max(state.revision, present)
     state.status = TargetStatus.PAUSED
     state.ladder = None
     state.smoke_due = False

@@ -12,6 +12,7 @@ from contracts.control import Answer, InstallationFacts, InstallationNotice, Mod
 from contracts.modes import Mode, PauseStyle, RunKind, RunStatus, TargetStatus, WriteAction, WriteClass
 from workflows import admission, clearances, pausing
 from workflows.control_state import ControlState
+from workflows.epochs import epoch_at
 
 TARGET = "demo"
 DAY = "2026-03-02"
@@ -24,7 +25,7 @@ BIRTH = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 class Books:
     """A ControlState and the world it believes in."""
 
-    state: ControlState = field(default_factory=lambda: ControlState(target=TARGET, epoch=int(BIRTH.timestamp())))
+    state: ControlState = field(default_factory=lambda: ControlState(target=TARGET, epoch=epoch_at(BIRTH)))
     now: datetime = BIRTH
     policy: str = POLICY
     max_active: int = 1

@@ -15,6 +15,7 @@ from tests.workflows.conversation import edit, pause, resume, until_status
 from tests.workflows.quick import Turnstile, add_target, quick, stopping
 from tests.workflows.raw import reset
 from workflows import api
+from workflows.epochs import epoch_at
 
 
 @pytest.mark.parametrize(
@@ -32,7 +33,7 @@ from workflows import api
         (
             {"kind": RunKind.SMOKE},
             Admission.REFUSED,
-            f"demo-{DAY}-smoke-{int(BIRTH.timestamp())}",
+            f"demo-{DAY}-smoke-{epoch_at(BIRTH)}",
             "a smoke run is started by the resume ladder only; use mode DRY_RUN instead",
         ),
     ],

@@ -57,7 +57,9 @@ class ControlMachine(RuleBasedStateMachine):
         self.windows: dict[str, list[Window]] = {}
         self.done: set[str] = set()
         self.epoch = self.revision = 0
-        self.waiting: list[str] = []
+        self.queue: list[str] = []
+        self.apart = False
+        """Paused by itself, not only with everybody."""
 
     @property
     def state(self) -> ControlState:
@@ -73,6 +75,7 @@ class ControlMachine(RuleBasedStateMachine):
             self.admit(None, again=True)
         self.books.register(status, fresh=fresh)
         self.open = fresh and status is TargetStatus.ACTIVE
+        self.apart = not fresh
 
     # Runs
 
@@ -86,8 +89,24 @@ class ControlMachine(RuleBasedStateMachine):
         if said.answer is Admission.ADMITTED:
             assert self.open
             assert not queue_was, "it overtook the queue"
-        if said.answer is Admission.QUEUED:
-            self.waiting.append(said.run_id)
+
+    @rule(runs=st.integers(2, 6), ends=st.integers(0, 3))
+    def rush_hour(self, runs: int, ends: int) -> None:
+        """Many start at once; some of them end."""
+        self.recover()
+        for _ in range(runs):
+            self.admit(Mode.PR_ONLY, again=True)
+            self.slots()
+        for run in self.state.occupying()[:ends]:
+            self.books.finish(run.run_id)
+            self.slots()
+
+    @rule()
+    def forge_a_smoke(self) -> None:
+        """Somebody starts a smoke run by hand."""
+        self.started += 1
+        said = self.books.admit(f"w{self.started}", kind=RunKind.SMOKE)
+        assert said.answer in {Admission.REFUSED, Admission.ALREADY_RAN}
 
     @precondition(lambda self: self.asked)
     @rule(number=any_number)
@@ -193,13 +212,14 @@ class ControlMachine(RuleBasedStateMachine):
     def pause(self, style: PauseStyle, scope: str) -> None:
         """The brake."""
         self.books.pause(style, scope)
-        self.open = False
+        self.open, self.apart = False, True
 
     @rule(back=st.sampled_from([0, 0, 0, 1, 2]))
     def resume(self, back: int) -> None:
         """A person resumes, perhaps having seen an older epoch."""
-        accepted = self.books.resume(self.state.epoch - back).accepted
-        assert not (accepted and back), "a late resume"
+        paused = self.state.status is TargetStatus.PAUSED and not self.state.installation_paused
+        in_time = paused and not self.state.open_writes() and not back
+        assert in_time is self.books.resume(self.state.epoch - back).accepted
 
     @rule(status=st.sampled_from([TargetStatus.ACTIVE, TargetStatus.PAUSED]), step=st.sampled_from([1, 1, 1, 0, -1]))
     def notice(self, status: TargetStatus, step: int) -> None:
@@ -210,12 +230,14 @@ class ControlMachine(RuleBasedStateMachine):
         self.books.notice(epoch, status)
         if news and status is TargetStatus.PAUSED:
             self.open = False
+        if self.apart and self.state.ladder is None:
+            assert self.state.status is TargetStatus.PAUSED
 
     @precondition(lambda self: self.state.ladder is not None)
     @rule(
         end=st.sampled_from([RunStatus.DRY_RUN_COMPLETE, RunStatus.NOTHING_TO_DO, RunStatus.REFUSED, RunStatus.LOST]),
         edited=st.booleans(),
-        interrupted=st.booleans(),
+        interrupted=st.sampled_from([False, False, True]),
     )
     def climb(self, end: RunStatus, *, edited: bool, interrupted: bool) -> None:
         """The ladder's smoke runs to some end; a policy edit or a pause may come between."""
@@ -227,6 +249,7 @@ class ControlMachine(RuleBasedStateMachine):
         self.books.finish(said.run_id, end, "edited" if edited else None)
         green = end in {RunStatus.DRY_RUN_COMPLETE, RunStatus.NOTHING_TO_DO}
         self.open = green and not edited and not interrupted
+        self.apart = not self.open
         assert self.open is (self.state.status is TargetStatus.ACTIVE)
 
     @rule()
@@ -296,9 +319,12 @@ class ControlMachine(RuleBasedStateMachine):
 
     @invariant()
     def slots(self) -> None:
-        """No more than the slots, and the queue in the order of asking."""
+        """No more than the slots; whoever leaves the queue for a slot was its head."""
         assert len(self.state.occupying()) <= self.books.max_active
-        assert [run_id for run_id in self.waiting if run_id in self.state.queue] == self.state.queue
+        left = [run_id for run_id in self.queue if run_id not in self.state.queue]
+        called = [run_id for run_id in left if self.state.runs[run_id].order.state is OrderState.PROCEED]
+        assert called == self.queue[: len(called)], "somebody was called out of turn"
+        self.queue = list(self.state.queue)
 
 
 TestControlMachine = ControlMachine.TestCase

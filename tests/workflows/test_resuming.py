@@ -66,6 +66,18 @@ async def test_a_green_smoke_opens_the_target_in_pr_only_and_nothing_to_do_is_gr
     assert [[], []] == [world.autonomy_branches(target) for target in ends]
 
 
+async def _newer_pause(world: World, seen: int) -> StatusView:
+    """Pause again, and wait for the epoch to rise."""
+    await pause(world, "quick")
+
+    async def risen() -> StatusView | None:
+        view = await world.status("quick")
+        return view if view.epoch > seen else None
+
+    view: StatusView = await world.until(risen)
+    return view
+
+
 async def test_resume_is_refused_with_the_reason_when_it_is_not_time(world: World) -> None:
     """P14: active, older epoch, write in flight, installation paused; nothing changes."""
     add_target(world, "quick")
@@ -76,7 +88,7 @@ async def test_resume_is_refused_with_the_reason_when_it_is_not_time(world: Worl
         active = await resume(world, "quick")
         seen = (await pause(world, "quick")).epoch
         writing = await resume(world, "quick")
-        await pause(world, "quick")
+        newer = (await _newer_pause(world, seen)).epoch
         late = await resume(world, "quick", seen)
         turnstile.open()
         await pause_all(world)
@@ -93,7 +105,7 @@ async def test_resume_is_refused_with_the_reason_when_it_is_not_time(world: Worl
     assert [
         "the target is ACTIVE, not PAUSED",
         "a write is still in flight; wait until it is settled",
-        f"a newer pause raised the epoch to {seen + 1}; look again before you resume",
+        f"a newer pause raised the epoch to {newer}; look again before you resume",
         "the whole installation is paused; resume it first (--all)",
     ] == reasons
     assert TargetStatus.PAUSED is after.status

@@ -105,7 +105,7 @@ def start_worker(place: Place, effect: Effect, variables: dict[str, str]) -> sub
         "import json, sys, time\n"
         "from pathlib import Path\n"
         "from adapters.effects.runner import EffectRunner\n"
-        "from contracts.control import Clearance\n"
+        "from contracts.clearance import Clearance\n"
         "from contracts.effect import Effect\n"
         "from policies.schema import Target\n"
         "mirrors, home, target, effect, clearance = json.loads(sys.argv[1])\n"
