@@ -210,8 +210,10 @@ class Control:
             workflow.logger.info("run %s could not be told: %s", run.run_id, gone)
 
     async def _write_log(self) -> None:
-        # Not before registering: a log of this target would tell the Installation that it is an old acquaintance.
-        while await self._until(lambda: self._state.registered and bool(self._state.to_log)):
+        # Orders first: a replay may group updates and results otherwise. Not before registering: a log would tell the Installation that it is an old acquaintance.
+        while await self._until(
+            lambda: self._state.registered and bool(self._state.to_log) and not self._state.to_tell
+        ):
             events = tuple(self._state.to_log[:100])
             given = TargetLogInput(target=self._state.target, events=events, now=workflow.now())
             try:

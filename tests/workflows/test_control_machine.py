@@ -224,13 +224,14 @@ class ControlMachine(RuleBasedStateMachine):
     @rule(status=st.sampled_from([TargetStatus.ACTIVE, TargetStatus.PAUSED]), step=st.sampled_from([1, 1, 1, 0, -1]))
     def notice(self, status: TargetStatus, step: int) -> None:
         """News from the Installation, sometimes late or twice."""
+        climbing = self.state.ladder is not None
         epoch = self.installation + step
         news = epoch > self.state.installation_epoch
         self.installation = max(self.installation, epoch)
         self.books.notice(epoch, status)
         if news and status is TargetStatus.PAUSED:
             self.open = False
-        if self.apart and self.state.ladder is None:
+        if self.apart and not climbing:
             assert self.state.status is TargetStatus.PAUSED
 
     @precondition(lambda self: self.state.ladder is not None)
