@@ -210,7 +210,7 @@ class Control:
             workflow.logger.info("run %s could not be told: %s", run.run_id, gone)
 
     async def _write_log(self) -> None:
-        # Orders first: a replay may group updates and results otherwise. Not before registering: a log would tell the Installation that it is an old acquaintance.
+        # Orders first: a replay may group updates and results otherwise. Unregistered, a log would age the target.
         while await self._until(
             lambda: self._state.registered and bool(self._state.to_log) and not self._state.to_tell
         ):
