@@ -15,10 +15,13 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.set-up
 JOBS ?= 2
 
-.PHONY: help setup demo demo-up test test-uncached test-packages test-sweep check format lock clean record-histories
+.PHONY: help setup demo demo-incident demo-rollback demo-up gitea test test-gitea test-uncached test-packages test-sweep check format \
+	lock clean record-histories
 
 help:
 	@echo "make demo           set up, then run the main job on a real package (DEMO_PACKAGE=name==version takes any)"
+	@echo "make demo-incident  an agent touches a protected path: stop, explain, resume, on a real package"
+	@echo "make demo-rollback  a change merges by itself, breaks production, is undone exactly, on a real package"
 	@echo "make test           set up, then all tests"
 	@echo "make setup          set up alone: .venv with locked dependencies, Temporal server and sandbox included"
 	@echo "make check          format, lint, types, import rules, schemas"
@@ -26,6 +29,8 @@ help:
 	@echo "make test-uncached  the flows with no workflow cached (opt-in)"
 	@echo "make test-packages  the loop on real packages from the registry (opt-in)"
 	@echo "make test-sweep     the complete crash sweep (opt-in)"
+	@echo "make test-gitea     the forge's behaviour against a real Gitea (opt-in, needs Go)"
+	@echo "make gitea          build the Gitea that the forge tests need (Go; minutes the first time)"
 	@echo "make lock           write requirements.lock anew from pyproject.toml"
 	@echo "make clean          remove .venv and .cache; .autonomy, where runs are kept, stays"
 
@@ -54,15 +59,37 @@ $(STAMP): requirements.lock Makefile
 demo: setup
 	@$(BIN)/python -m demo
 
+demo-incident: setup
+	@$(BIN)/python -m demo.incident
+
+demo-rollback: setup
+	@$(BIN)/python -m demo.rollback
+
 demo-up: setup
 	@AUTONOMY_HOME="$(CURDIR)/.autonomy/demo/home" AUTONOMY_POLICIES="$(CURDIR)/.autonomy/demo/policies" $(BIN)/python starter.py up
 
+# A real forge for the tests, from the Go module in tests/gitea; its static files stay in Go's module cache.
+GITEA := .cache/gitea/gitea
+gitea: $(GITEA)
+	@:
+
+$(GITEA): tests/gitea/go.mod tests/gitea/go.sum
+	@command -v go >/dev/null || { echo "Go is missing: install it (1.26 or newer) to build the forge of the tests" >&2; exit 1; }
+	@echo "building Gitea from tests/gitea: minutes the first time"
+	@mkdir -p $(@D)
+	@go build -C tests/gitea -trimpath -ldflags '-s -w' -tags 'sqlite sqlite_unlock_notify' -o "$(CURDIR)/$@" code.gitea.io/gitea
+	@ln -sfn "$$(go list -C tests/gitea -m -f '{{.Dir}}' code.gitea.io/gitea)" $(@D)/static
+	@touch $@
+
 test: setup
-	@$(BIN)/python -m pytest -n $(JOBS) -m "not packages and not sweep"
+	@$(BIN)/python -m pytest -n $(JOBS) -m "not packages and not sweep and not gitea"
+
+test-gitea: setup gitea
+	@$(BIN)/python -m pytest -m "gitea and not sweep" tests/forges
 
 # Every workflow task replays its whole history: what is not deterministic fails here.
 test-uncached: setup
-	@WORLD_CACHED_WORKFLOWS=0 $(BIN)/python -m pytest -n $(JOBS) -m "not packages and not sweep" tests/workflows
+	@WORLD_CACHED_WORKFLOWS=0 $(BIN)/python -m pytest -n $(JOBS) -m "not packages and not sweep and not gitea" tests/workflows
 
 test-packages: setup
 	@$(BIN)/python -m pytest -m packages

@@ -7,55 +7,85 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from temporalio.client import Client
 from temporalio.worker import Worker
 
 from activities.admitting import Admitting
+from activities.alerting import Alerting
 from activities.auditing import Auditing
+from activities.budget_reporting import BudgetReporting
+from activities.canary import Canary
 from activities.check_room import CheckRoom
 from activities.check_step import CheckStep
 from activities.coding import Coding
-from activities.escalating import Escalating
+from activities.collecting import Collecting
+from activities.incident_keeping import IncidentKeeping
+from activities.merge_check import MergeCheck
+from activities.merge_release import MergeRelease
+from activities.observing import Observing
 from activities.planning import Planning
 from activities.preflight import Preflight
+from activities.probing import ProbeRoom
 from activities.releasing import Releasing
+from activities.responding import Responding
+from activities.reverting import Reverting
 from activities.reviewing import Reviewing
+from activities.scheduling import Scheduling
 from activities.sensing import Sensing
 from activities.triaging import Triaging
+from activities.watching import Watching
 from activities.workbench import Workbench
 from activities.writing import Writing
 from adapters.agents.tools_backend import ToolsBackend
-from adapters.alert_files import AlertFile
+from adapters.alerts.alert_file import AlertFile
+from adapters.alerts.apprise_channel import AppriseChannel
+from adapters.alerts.terminal import Terminal
 from adapters.chained_log import ChainedLog
 from adapters.check_environments.wheels import WheelEnvironments
 from adapters.effects.runner import EffectRunner
+from adapters.forge_access.tokens import reading_environment, writing_environment
 from adapters.git.default_branch import default_branch
 from adapters.git.mirror import Mirror, open_mirror
+from adapters.gitea.forge import open_gitea_forge
 from adapters.local_forge import open_local_forge
 from adapters.local_store import LocalStore
 from adapters.policy_files import PolicyFiles
+from adapters.probes.url import ChildUrlProbes
 from adapters.run_index import RunIndex
 from adapters.sandbox.bubblewrap import BubblewrapSandbox
 from adapters.surveyor import Survey, survey
 from adapters.target_file import render_target
+from adapters.temporal.alert_sink import TemporalAlertSink, raise_alert, start_alerts
 from adapters.temporal.connection import ServerUnavailable, connect, prepare_namespace, retention
 from adapters.temporal.control_desk import TemporalControlDesk, pause_installation, pause_target
 from adapters.temporal.embedded_server import EmbeddedServer
 from adapters.temporal.embedded_server import start as start_embedded_server
+from adapters.temporal.lookout import TemporalLookout
+from adapters.temporal.schedules import mind_schedule
 from contracts.modes import Role
+from policies.alert_policy import AlertPolicy
 from policies.schema import EffectivePolicy, Target
 from ports.agents import Agent
+from ports.alerts import AlertSink, Channel
 from ports.control_desk import ControlDesk
+from ports.forge import OpenForge
+from ports.lookout import Lookout
+from reporting.incident_markdown import render_incident
 from reporting.run_report_html import render_html
 from settings import Settings
+from workflows.alerts import Alerts
 from workflows.api import TASK_QUEUE
 from workflows.control import Control
 from workflows.daily_run import DailyRun
+from workflows.follow_up import FollowUp
+from workflows.incident import Incident
 from workflows.installation import Installation
+from workflows.rollback import Rollback
 
-WORKFLOWS: tuple[type, ...] = (Installation, Control, DailyRun)
+WORKFLOWS: tuple[type, ...] = (Installation, Control, DailyRun, Incident, Alerts, FollowUp, Rollback)
 
 
 @dataclass(frozen=True)
@@ -68,7 +98,6 @@ class Adapters:
     index: RunIndex
     sandbox: BubblewrapSandbox
     environments: WheelEnvironments
-    alerts: AlertFile
     settings: Settings
 
 
@@ -82,17 +111,32 @@ def compose(settings: Settings) -> Adapters:
         index=RunIndex(settings.artifacts),
         sandbox=sandbox,
         environments=WheelEnvironments(settings.home / "environments", sandbox),
-        alerts=AlertFile(settings.home / "alerts.jsonl"),
         settings=settings,
     )
 
 
 def open_repository(settings: Settings, target: Target) -> Mirror:
     """A target's mirror, the same one that runs use."""
-    return open_mirror(settings.mirrors)(target)
+    return open_mirror(settings.mirrors, reading_environment)(target)
 
 
-def workbench(adapters: Adapters, control: ControlDesk) -> Workbench:
+def _forges(settings: Settings) -> OpenForge:
+    """Each target's forge by the kind its policy names."""
+    kinds = {
+        "local": open_local_forge(settings.home, settings.mirrors),
+        "gitea": open_gitea_forge(settings.mirrors),
+    }
+    return lambda target: kinds[target.forge](target)
+
+
+def channels(settings: Settings, policy: AlertPolicy) -> tuple[Channel, ...]:
+    """Every way an alert goes, the built-in ones first."""
+    terminal: tuple[Channel, ...] = (Terminal(),) if policy.delivery.terminal else ()
+    named = (AppriseChannel(channel) for channel in policy.channels)
+    return (AlertFile(settings.home / "alerts.jsonl"), *terminal, *named)
+
+
+def workbench(adapters: Adapters, control: ControlDesk, alerts: AlertSink) -> Workbench:
     """Fill the ports."""
     settings = adapters.settings
     tools = ToolsBackend(adapters.sandbox)
@@ -103,24 +147,35 @@ def workbench(adapters: Adapters, control: ControlDesk) -> Workbench:
 
     return Workbench(
         policies=adapters.policies,
-        repositories=open_mirror(settings.mirrors),
-        forges=open_local_forge(settings.home, settings.mirrors),
-        effects=EffectRunner(settings.mirrors, settings.home),
+        repositories=open_mirror(settings.mirrors, reading_environment),
+        forges=_forges(settings),
+        effects=EffectRunner(settings.mirrors, settings.home, writing_environment, reading_environment),
         store=adapters.store,
         audit=adapters.audit,
         agents=agent_for,
         sandbox=adapters.sandbox,
         environments=adapters.environments,
         control=control,
-        alerts=adapters.alerts,
+        alerts=alerts,
         scratch=settings.scratch,
     )
 
 
-def activities(adapters: Adapters, bench: Workbench) -> Sequence[Callable[..., Any]]:
+def connected_workbench(client: Client, settings: Settings) -> Workbench:
+    """The default workbench, talking to Control and to the alerts over ``client`` on the running loop."""
+    loop = asyncio.get_running_loop()
+    return workbench(compose(settings), TemporalControlDesk(client, loop), TemporalAlertSink(client, loop))
+
+
+def activities(adapters: Adapters, bench: Workbench, lookout: Lookout) -> Sequence[Callable[..., Any]]:
     """Every activity a worker registers."""
     room = CheckRoom(adapters.environments, adapters.sandbox)
+    probes = ProbeRoom(bench, adapters.environments, adapters.sandbox, ChildUrlProbes())
     admitting = Admitting(bench)
+    observing = Observing(bench, room, ProbeRoom(bench, adapters.environments, adapters.sandbox, ChildUrlProbes()))
+    reverting = Reverting(bench)
+    alerting = Alerting(bench, partial(channels, adapters.settings))
+    keeping = IncidentKeeping(bench, render_incident)
     return (
         admitting.admit,
         admitting.finish,
@@ -136,8 +191,32 @@ def activities(adapters: Adapters, bench: Workbench) -> Sequence[Callable[..., A
         Reviewing(bench).review,
         CheckStep(bench, room).check,
         Releasing(bench, adapters.index).release,
+        MergeCheck(bench, room).merge_check,
+        Canary(bench, probes).probe_canary,
+        MergeRelease(bench, adapters.index).merge_release,
         Writing(bench).write,
-        Escalating(bench).escalate,
+        alerting.raise_alerts,
+        alerting.alert_settings,
+        alerting.deliver,
+        Watching(bench, lookout).watch,
+        Responding(bench).respond,
+        Collecting(bench).collect,
+        keeping.open_ticket,
+        keeping.close_ticket,
+        keeping.write_report,
+        keeping.tell_control,
+        observing.terms,
+        observing.sight,
+        observing.observe,
+        observing.look_at_pull,
+        reverting.prepare,
+        reverting.repair,
+        reverting.note,
+        reverting.tell_regression,
+        reverting.tell_followed_up,
+        reverting.tell_rolled_back,
+        Scheduling(bench).mind_schedule,
+        BudgetReporting(bench).report_budget,
         Auditing(bench, adapters.index, render_html).audit,
     )
 
@@ -152,13 +231,14 @@ def build_worker(client: Client, settings: Settings, bench: Workbench | None = N
         options: passed on to ``temporalio.worker.Worker``.
     """
     adapters = compose(settings)
+    loop = asyncio.get_running_loop()
     if bench is None:
-        bench = workbench(adapters, TemporalControlDesk(client, asyncio.get_running_loop()))
+        bench = connected_workbench(client, settings)
     slots = settings.concurrent_steps
     chosen: dict[str, Any] = {
         "task_queue": TASK_QUEUE,
         "workflows": WORKFLOWS,
-        "activities": activities(adapters, bench),
+        "activities": activities(adapters, bench, TemporalLookout(client, loop)),
         # As many threads as slots: a queued thread would burn its step's time.
         "activity_executor": ThreadPoolExecutor(slots, thread_name_prefix="step"),
         "max_concurrent_activities": slots,
@@ -182,13 +262,17 @@ __all__ = [
     "build_worker",
     "compose",
     "connect",
+    "connected_workbench",
     "default_branch",
+    "mind_schedule",
     "open_repository",
     "pause_installation",
     "pause_target",
     "prepare_namespace",
+    "raise_alert",
     "render_target",
     "retention",
+    "start_alerts",
     "start_embedded_server",
     "survey",
     "workbench",

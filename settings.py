@@ -17,7 +17,7 @@ class Settings(BaseSettings):
     home: Path = ROOT / ".autonomy"
     """Everything this system keeps: artifacts, audit logs, mirrors, environments, the embedded server's database."""
     policies: Path = ROOT / "policies"
-    """The policy folder: ``autopilot.toml``, ``protected_paths.toml``, ``charter.toml``, ``targets/``."""
+    """The policy folder: three files for every target, ``alerts.toml``, and ``targets/``."""
     server_port: int = 7233
     """Port of the embedded server that `starter.py up` starts."""
     ui_port: int = 8233

@@ -8,7 +8,7 @@ import signal
 import sys
 
 from commands.leaving import leave
-from composition import ServerUnavailable, build_worker, connect, prepare_namespace
+from composition import ServerUnavailable, build_worker, connect, prepare_namespace, start_alerts
 from settings import Settings
 
 
@@ -25,6 +25,7 @@ async def work(settings: Settings) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with build_worker(client, settings):
+        await start_alerts(client)
         logging.getLogger("worker").info("working on task queue, artifacts in %s", settings.artifacts)
         await stop.wait()
     return 0

@@ -24,14 +24,18 @@ from activities.api import (
     RegisterInput,
     TargetLogInput,
 )
+from activities.booked_before import booked_before
 from activities.heartbeat import heartbeating
+from activities.quarantine import NotInQuarantine, open_quarantine
 from activities.workbench import Workbench
-from contracts.admission import Admission, AdmitRequest, Admitted
+from contracts.admission import Admission, AdmitAnswer, AdmitRequest, Admitted, RunRequest
 from contracts.audit import AuditEvent
 from contracts.clearance import SettleRequest, WriteOutcome, WriteRecord
 from contracts.control import Answer, CheckupResult, InstallationFacts, RegisterRequest, RunCheckup, RunFinding
 from contracts.handover import PinnedPolicy, RunRef
 from contracts.modes import Role, WriteAction
+from contracts.rollback import RollbackCaps
+from policies.caps import budget_terms
 from policies.schema import EffectivePolicy
 from ports.control_desk import ControlUnavailable
 from ports.crashpoints import crashpoint
@@ -55,6 +59,7 @@ class Admitting:
         date = request.date or asked.now.astimezone(ZoneInfo(policy.target.time_zone)).date().isoformat()
         prefix = f"run/{request.target}-{date}-"
         taken = tuple(log.removeprefix("run/") for log in self.bench.audit.logs() if log.startswith(prefix))
+        head, problem = self._in_quarantine(request)
         answer = self.bench.control.admit(
             request.target,
             AdmitRequest(
@@ -66,14 +71,24 @@ class Admitting:
                 max_active=limits.control.max_active,
                 queue_limit=limits.control.queue_limit,
                 runs_per_day=limits.caps.runs_per_day,
+                failures_in_a_row=limits.control.failures_in_a_row,
+                rollback_caps=RollbackCaps(
+                    reverts_per_day=limits.rollback.reverts_per_day,
+                    culprit_hours=limits.rollback.culprit_hours,
+                    quarantine_days=limits.rollback.quarantine_days,
+                ),
                 maximum_mode=policy.target.maximum_mode or limits.modes.maximum,
+                budget=budget_terms(policy),
                 taken=taken,
+                grant_days=limits.control.grant_days,
+                quarantined_head=head,
+                quarantine_problem=problem,
             ),
         )
         crashpoint("admit.after_answer")
         run = None
         if answer.answer in {Admission.ADMITTED, Admission.QUEUED}:
-            run = self._issue(asked, answer.run_id, policy, date, answer.attempt, answer.mode)
+            run = self._issue(asked, answer, policy, date)
         return Admitted(
             answer=answer, run=run, hold_hours=limits.control.hold_hours, wait_hours=limits.approval.wait_hours
         )
@@ -103,12 +118,21 @@ class Admitting:
             facts = self.bench.control.register(request)
         if not facts.ready:
             raise ControlUnavailable("the Installation is still finding its targets")
+        if not facts.fresh:
+            now = activity.info().scheduled_time
+            booked = booked_before(self.bench.audit.records(f"target/{asked.target}"), now)
+            facts = facts.model_copy(update={"booked": booked})
         try:
-            policy = self.bench.policies.effective(asked.target).autopilot
+            policy = self.bench.policies.effective(asked.target)
         except PolicyError:
             # A pause must reach a target whose policy is broken, too; defaults will do for that.
             return facts
-        return facts.model_copy(update={"reap_seconds": policy.control.reap_seconds, "first_mode": policy.modes.first})
+        told = {
+            "reap_seconds": policy.autopilot.control.reap_seconds,
+            "first_mode": policy.autopilot.modes.first,
+            "budget": budget_terms(policy),
+        }
+        return facts.model_copy(update=told)
 
     @activity.defn(name=KNOWN_TARGETS.name, no_thread_cancel_exception=True)
     def known_targets(self, _asked: KnownTargets) -> KnownTargets:
@@ -177,9 +201,18 @@ class Admitting:
         except PolicyError as broken:
             raise ApplicationError(str(broken), type="PolicyBroken", non_retryable=True) from broken
 
-    def _issue(
-        self, asked: AdmitInput, run_id: str, policy: EffectivePolicy, date: str, attempt: int, mode: object
-    ) -> RunRef:
+    def _in_quarantine(self, request: RunRequest) -> tuple[str, str]:
+        """The commit a granted run would take, or why there is none; both empty for every other run."""
+        if not request.grant:
+            return "", ""
+        try:
+            kept = open_quarantine(self.bench.store, self.bench.audit, request.target, request.grant)
+        except NotInQuarantine as problem:
+            return "", str(problem)
+        return kept.change.head_sha, ""
+
+    def _issue(self, asked: AdmitInput, answer: AdmitAnswer, policy: EffectivePolicy, date: str) -> RunRef:
+        run_id = answer.run_id
         body = policy.model_dump_json(indent=2).encode()
         pinned = PinnedPolicy(digest=policy.digest, artifact=self.bench.store.put(run_id, "policy.json", body))
         run = RunRef.model_validate(
@@ -187,20 +220,23 @@ class Admitting:
                 "run_id": run_id,
                 "target": asked.request.target,
                 "kind": asked.request.kind,
-                "mode": mode,
+                "mode": answer.mode,
                 "date": date,
-                "attempt": attempt,
+                "attempt": answer.attempt,
                 "workflow_id": asked.workflow_id,
                 "started_at": asked.now,
                 "started_by": asked.request.actor,
                 "policy": pinned,
+                "grant": answer.grant,
             }
         )
+        grant = run.grant
+        granted = {"grantedRun": grant.run_id, "grantedBy": grant.actor, "grantReason": grant.reason} if grant else {}
         event = AuditEvent(
             key="admit",
             role=Role.ORCHESTRATOR,
             event="run issued",
-            facts={"startedBy": asked.request.actor, "workflowId": asked.workflow_id, "mode": run.mode},
+            facts={"startedBy": asked.request.actor, "workflowId": asked.workflow_id, "mode": run.mode} | granted,
             artifacts=(pinned.artifact.sha256,),
         )
         self.bench.record(run_id, (event,), _started())
@@ -212,11 +248,16 @@ def found_on_remote(forge: Forge, action: WriteAction, write: WriteRecord) -> st
     if action is WriteAction.PUSH_BRANCH:
         head = forge.branch_head(write.clearance.branch)
         return head if head == write.clearance.head_sha else ""
+    if action in {WriteAction.MERGE, WriteAction.REVERT}:
+        # People may have moved on since: what counts is that the base's history holds our commit.
+        return write.clearance.head_sha if forge.base_holds(write.clearance.head_sha) else ""
     if action is WriteAction.OPEN_PULL_REQUEST:
         found = forge.find_pull_request(write.key)
         return str(found.number) if found else ""
-    tickets = [ticket for ticket in forge.tickets() if ticket.run_key == write.key]
-    return str(tickets[0].number) if tickets else ""
+    opened = f"{write.run_id}/{WriteAction.OPEN_TICKET}"
+    tickets = [ticket for ticket in forge.tickets() if ticket.run_key == opened]
+    done = bool(tickets) and (action is WriteAction.OPEN_TICKET or tickets[0].state == "closed")
+    return str(tickets[0].number) if done else ""
 
 
 def _started() -> datetime:

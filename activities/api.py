@@ -2,63 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import Generic, TypeVar
 
 from pydantic import AwareDatetime
-from temporalio import workflow
-from temporalio.common import RetryPolicy
 
+from activities.step import Step as Step  # noqa: PLC0414  # the face shows it
+from contracts import rollback_work as after
 from contracts.admission import Admitted, FinishRequest, PullRequestRef, RunRequest
+from contracts.alert import Alert, AlertSettings, Delivered, Progress, Undelivered
 from contracts.artifact import ArtifactRef, Contract
 from contracts.audit import AuditEvent
-from contracts.control import Answer, CheckupResult, IncidentReport, InstallationFacts, RunCheckup
+from contracts.budget import BudgetAlertReport, BudgetReportRef
+from contracts.control import Answer, CheckupResult, InstallationFacts, RunCheckup
 from contracts.handover import PlannedWrite, RunRef, StepInput, StepResult
+from contracts.incident_work import (
+    Collected,
+    IncidentStart,
+    ReportWritten,
+    RespondInput,
+    RespondOutput,
+    TellControlInput,
+    TicketInput,
+    TicketOutput,
+    WriteReportInput,
+)
+from contracts.merge_work import MergeInput, MergeResult, ProbeInput
+from contracts.merging import ProbeRound
+from contracts.remediation import Remediation
 from contracts.report import ReportInput, WriteResult
-
-FATAL_ERRORS = ("UnknownTarget", "AgentOutputInvalid", "ArtifactDamaged")
-"""Application error types that no retry can mend."""
-
-Given = TypeVar("Given", bound=Contract)
-Result = TypeVar("Result", bound=Contract)
-
-
-@dataclass(frozen=True)
-class Step(Generic[Given, Result]):
-    """One activity: its registered name, its types, how long it may take, how often it is retried."""
-
-    name: str
-    result: type[Result]
-    start_to_close: timedelta
-    attempts: int
-    """0: until ``patience`` is over."""
-    patience: timedelta
-    """Schedule-to-close: all attempts together."""
-    heartbeat: timedelta | None = timedelta(seconds=10)
-
-    async def __call__(self, given: Given, summary: str) -> Result:
-        """Run the step from a workflow.
-
-        Cancellation waits for the activity to end: a repair must never race a dying write.
-        """
-        result: Result = await workflow.execute_activity(
-            self.name,
-            given,
-            result_type=self.result,
-            start_to_close_timeout=self.start_to_close,
-            schedule_to_close_timeout=self.patience,
-            heartbeat_timeout=self.heartbeat,
-            cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-            retry_policy=RetryPolicy(
-                initial_interval=timedelta(seconds=1),
-                maximum_interval=timedelta(seconds=30),
-                maximum_attempts=self.attempts,
-                non_retryable_error_types=FATAL_ERRORS,
-            ),
-            summary=summary,
-        )
-        return result
+from contracts.rollback import FollowUpInput, Observation, Regression
 
 
 class AdmitInput(Contract):
@@ -77,6 +49,8 @@ class WriteInput(Contract):
     planned: PlannedWrite
     artifacts: tuple[ArtifactRef, ...]
     now: AwareDatetime
+    name: str = ""
+    """Last part of the write's key; empty: its action. A run's canaries are pushes, too."""
 
 
 class FinishInput(Contract):
@@ -94,22 +68,10 @@ class AuditOutput(Contract):
     address: str
     audit_head: str
     pull_request: PullRequestRef | None = None
-
-
-class EscalateInput(Contract):
-    """A policy violation (runbook §6.1)."""
-
-    run: RunRef
-    report: IncidentReport
-    artifacts: tuple[ArtifactRef, ...]
-    now: AwareDatetime
-
-
-class EscalateOutput(Contract):
-    """What the escalation left behind."""
-
-    ticket: str
-    audit_head: str
+    remediation: Remediation | None = None
+    """What the failed checks asked for (runbook §6.2)."""
+    resolved: tuple[str, ...] = ()
+    """Failures whose findings are gone."""
 
 
 class RegisterInput(Contract):
@@ -127,10 +89,67 @@ class TargetLogInput(Contract):
     now: AwareDatetime
 
 
+class RaiseAlertsInput(Contract):
+    """Alerts that a workflow raises."""
+
+    alerts: tuple[Alert, ...]
+
+
+class AlertsRaised(Contract):
+    """How many were handed over: all, or the activity failed."""
+
+    count: int
+
+
+class AlertSettingsInput(Contract):
+    """What does ``alerts.toml`` say now?"""
+
+
+class DeliverInput(Contract):
+    """Alerts to deliver, most urgent first."""
+
+    alerts: tuple[Undelivered, ...]
+
+
+class DeliverOutput(Contract):
+    """One answer for each alert."""
+
+    delivered: tuple[Delivered, ...]
+
+
+class WatchInput(Contract):
+    """What the last look saw."""
+
+    now: AwareDatetime
+    watched_at: AwareDatetime | None
+    progress: tuple[Progress, ...] = ()
+
+
+class WatchOutput(Contract):
+    """What this look found."""
+
+    alerts: tuple[Alert, ...]
+    progress: tuple[Progress, ...]
+
+
 class KnownTargets(Contract):
     """Targets that have an audit log: they existed before this Installation did."""
 
     names: tuple[str, ...] = ()
+
+
+class MindScheduleInput(Contract):
+    """A target was paused or works again: its Schedule goes with it (runbook §7)."""
+
+    target: str
+    paused: bool
+    reason: str
+
+
+class ScheduleMinded(Contract):
+    """What was done."""
+
+    done: str
 
 
 class LogHead(Contract):
@@ -156,15 +175,36 @@ CODE = _work("code", 60)
 REVIEW = _work("review", 30)
 CHECK = _work("check", 90)
 RELEASE = _work("release", 10)
+# SELECTIVE_AUTO alone.
+MERGE_CHECK: Step[MergeInput, MergeResult] = Step(
+    "merge_check", MergeResult, 120 * _MINUTE, attempts=8, patience=480 * _MINUTE
+)
+PROBE_CANARY: Step[ProbeInput, ProbeRound] = Step(
+    "probe_canary", ProbeRound, 120 * _MINUTE, attempts=8, patience=480 * _MINUTE
+)
+MERGE_RELEASE: Step[MergeInput, MergeResult] = Step(
+    "merge_release", MergeResult, 10 * _MINUTE, attempts=8, patience=40 * _MINUTE
+)
 AUDIT: Step[ReportInput, AuditOutput] = Step("audit", AuditOutput, 10 * _MINUTE, attempts=0, patience=7 * _DAY)
 
 # Conversations with Control, and the effects.
 ADMIT: Step[AdmitInput, Admitted] = Step("admit", Admitted, _MINUTE, attempts=0, patience=_DAY)
 WRITE: Step[WriteInput, WriteResult] = Step("write", WriteResult, 15 * _MINUTE, attempts=0, patience=_DAY)
 FINISH: Step[FinishInput, Answer] = Step("finish", Answer, 5 * _MINUTE, attempts=0, patience=7 * _DAY)
-ESCALATE: Step[EscalateInput, EscalateOutput] = Step(
-    "escalate", EscalateOutput, 10 * _MINUTE, attempts=0, patience=7 * _DAY
+RESPOND: Step[RespondInput, RespondOutput] = Step("respond", RespondOutput, 10 * _MINUTE, attempts=0, patience=7 * _DAY)
+
+# The Incident's steps. After their patience they are tried again later; meanwhile the others go on.
+COLLECT: Step[IncidentStart, Collected] = Step("collect", Collected, 10 * _MINUTE, attempts=0, patience=60 * _MINUTE)
+OPEN_TICKET: Step[TicketInput, TicketOutput] = Step(
+    "open_ticket", TicketOutput, 5 * _MINUTE, attempts=0, patience=15 * _MINUTE
 )
+CLOSE_TICKET: Step[TicketInput, TicketOutput] = Step(
+    "close_ticket", TicketOutput, 5 * _MINUTE, attempts=0, patience=15 * _MINUTE
+)
+WRITE_REPORT: Step[WriteReportInput, ReportWritten] = Step(
+    "write_report", ReportWritten, 5 * _MINUTE, attempts=0, patience=60 * _MINUTE
+)
+TELL_CONTROL: Step[TellControlInput, Answer] = Step("tell_control", Answer, _MINUTE, attempts=0, patience=60 * _MINUTE)
 
 # Control's own steps.
 REGISTER: Step[RegisterInput, InstallationFacts] = Step(
@@ -172,6 +212,54 @@ REGISTER: Step[RegisterInput, InstallationFacts] = Step(
 )
 CHECK_UP: Step[RunCheckup, CheckupResult] = Step("check_up", CheckupResult, 5 * _MINUTE, attempts=3, patience=_DAY)
 LOG_TARGET: Step[TargetLogInput, LogHead] = Step("log_target", LogHead, _MINUTE, attempts=0, patience=365 * _DAY)
+
+MIND_SCHEDULE: Step[MindScheduleInput, ScheduleMinded] = Step(
+    "mind_schedule", ScheduleMinded, _MINUTE, attempts=0, patience=10 * _MINUTE
+)
+RAISE_ALERTS: Step[RaiseAlertsInput, AlertsRaised] = Step(
+    "raise_alerts", AlertsRaised, _MINUTE, attempts=0, patience=365 * _DAY
+)
+REPORT_BUDGET: Step[BudgetAlertReport, BudgetReportRef] = Step(
+    "report_budget", BudgetReportRef, _MINUTE, attempts=0, patience=365 * _DAY
+)
+
+# The Alerts' own steps.
+ALERT_SETTINGS: Step[AlertSettingsInput, AlertSettings] = Step(
+    "alert_settings", AlertSettings, _MINUTE, attempts=0, patience=_DAY
+)
+DELIVER: Step[DeliverInput, DeliverOutput] = Step("deliver", DeliverOutput, 15 * _MINUTE, attempts=3, patience=_DAY)
+WATCH: Step[WatchInput, WatchOutput] = Step("watch", WatchOutput, 5 * _MINUTE, attempts=2, patience=_DAY)
+
+SIGHT: Step[after.SightInput, after.WorkflowSight] = Step(
+    "sight", after.WorkflowSight, _MINUTE, attempts=3, patience=_DAY
+)
+
+# After a run: ``FollowUp`` and ``Rollback``. Reading is given up after a while, and then says "unknown".
+TERMS: Step[FollowUpInput, after.FollowUpTerms] = Step(
+    "terms", after.FollowUpTerms, _MINUTE, attempts=0, patience=365 * _DAY
+)
+OBSERVE: Step[after.ObserveInput, Observation] = Step(
+    "observe", Observation, 90 * _MINUTE, attempts=0, patience=6 * 60 * _MINUTE
+)
+LOOK_AT_PULL: Step[FollowUpInput, after.PullLook] = Step(
+    "look_at_pull", after.PullLook, 5 * _MINUTE, attempts=0, patience=_DAY
+)
+TELL_REGRESSION: Step[Regression, Answer] = Step("tell_regression", Answer, _MINUTE, attempts=0, patience=365 * _DAY)
+TELL_FOLLOWED_UP: Step[after.TellFollowedUpInput, Answer] = Step(
+    "tell_followed_up", Answer, _MINUTE, attempts=0, patience=365 * _DAY
+)
+PREPARE_REVERT: Step[after.PrepareInput, after.RevertPlan] = Step(
+    "prepare_revert", after.RevertPlan, 15 * _MINUTE, attempts=0, patience=7 * _DAY
+)
+REPAIR: Step[after.RepairInput, after.RepairResult] = Step(
+    "repair", after.RepairResult, 15 * _MINUTE, attempts=0, patience=7 * _DAY
+)
+NOTE_ROLLBACK: Step[after.RollbackNote, LogHead] = Step(
+    "note_rollback", LogHead, _MINUTE, attempts=0, patience=365 * _DAY
+)
+TELL_ROLLED_BACK: Step[after.TellRolledBackInput, Answer] = Step(
+    "tell_rolled_back", Answer, _MINUTE, attempts=0, patience=365 * _DAY
+)
 
 # The Installation's own step.
 KNOWN_TARGETS: Step[KnownTargets, KnownTargets] = Step(

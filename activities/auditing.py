@@ -9,18 +9,21 @@ from typing import TypeVar
 from temporalio import activity
 
 from activities.api import AUDIT, AuditOutput
+from activities.failures import Failures
 from activities.heartbeat import heartbeating
 from activities.workbench import Workbench, written
 from contracts.artifact import ArtifactRef, Contract
 from contracts.audit import AuditEvent
+from contracts.budget import RunCost
 from contracts.change import Change
 from contracts.evidence import ChecksReport
-from contracts.modes import GREEN_STATUSES, Role, RunStatus
+from contracts.modes import Role
 from contracts.release import ReleaseDecision
 from contracts.report import ReportInput, RunReport
 from contracts.task import TaskContract
+from policies.alerting import alerts_of
 from policies.report import build_report
-from ports.alerts import Alert
+from ports.control_desk import ControlUnavailable
 from ports.crashpoints import crashpoint
 from ports.repository import RepositoryError
 from ports.run_index import RunIndex
@@ -58,15 +61,18 @@ class Auditing:
         )
         head = self.bench.record(run_id, (ended,), given.ended_at)
         earlier = self._earlier(run_id)
-        papers = self._papers(earlier.artifacts if earlier else given.artifacts)
-        report = earlier or build_report(given, *papers, head)
+        artifacts = earlier.artifacts if earlier else given.artifacts
+        papers = self._papers(artifacts)
+        failure = Failures(self.bench).of(given, artifacts, *papers)
+        report = earlier or build_report(given, *papers, head, failure.checks, failure.task_id, self._cost(given))
         kept = self.bench.store.put(run_id, "run_report.json", written(report))
         page_text = self.render(report, *papers)
         page = self.bench.store.put(run_id, "run_report.html", page_text.encode(), "text/html")
         crashpoint("audit.after_report")
         self._anchor(given, head)
         self.index.add(report)
-        self._alert(given)
+        for alert in alerts_of(given, papers[3]):
+            self.bench.alerts.send(alert)
         crashpoint("audit.after_effect")
         return AuditOutput(
             report=kept,
@@ -74,12 +80,23 @@ class Auditing:
             address=self.bench.store.address(run_id),
             audit_head=head,
             pull_request=report.pull_request,
+            remediation=failure.remediation,
+            resolved=failure.resolved,
         )
 
     def _earlier(self, run_id: str) -> RunReport | None:
         """A run has one report: of an attempt that died after writing it, or from before a reset by hand."""
         ref = self.bench.store.find(run_id, "run_report.json")
         return None if ref is None else RunReport.model_validate_json(self.bench.store.get(ref))
+
+    def _cost(self, given: ReportInput) -> RunCost | None:
+        """As Control has booked it; None, which is not zero, when it does not know."""
+        try:
+            return self.bench.control.run_cost(given.run.target, given.run.run_id)
+        except ControlUnavailable as problem:
+            # A report that says "unknown" is worth more than a run that can not end.
+            activity.logger.warning("the cost of %s could not be asked: %s", given.run.run_id, problem)
+            return None
 
     def _papers(
         self, artifacts: tuple[ArtifactRef, ...]
@@ -104,21 +121,3 @@ class Auditing:
         except RepositoryError as problem:
             # The head is in the Temporal history too; a broken mirror must not keep the run from ending.
             activity.logger.warning("head of run/%s not anchored in the mirror: %s", given.run.run_id, problem)
-
-    def _alert(self, given: ReportInput) -> None:
-        if given.status in GREEN_STATUSES or given.status in {RunStatus.CANCELLED, RunStatus.PAUSED}:
-            return
-        run = given.run
-        kind = {RunStatus.ESCALATED: "policy_violation", RunStatus.REJECTED: "run_rejected"}.get(
-            given.status, "run_failed"
-        )
-        self.bench.alerts.send(
-            Alert(
-                kind=kind,
-                target=run.target,
-                run_id=run.run_id,
-                summary=f"{run.run_id} ended {given.status}: {given.reason[:300]}",
-                facts={"mode": run.mode, "outcome": given.outcome},
-                fingerprint=f"{kind}/{run.run_id}",
-            )
-        )

@@ -16,7 +16,6 @@ from activities.workbench import Workbench
 from contracts.audit import AuditEvent
 from contracts.clearance import SettleRequest, WriteAnswer, WriteAnswerKind, WriteOutcome, WriteRequest
 from contracts.effect import Effect, EffectResult
-from contracts.handover import RunRef
 from contracts.modes import Role, WriteClass
 from policies.schema import EffectivePolicy
 from ports.crashpoints import crashpoint
@@ -35,25 +34,27 @@ class Bracket:
     """Asks, acts in a child, settles. Everything the effect needs is prepared before it asks: the lease is short."""
 
     bench: Workbench
+    incident: str = ""
+    """``repair`` only: the open incident that names the merge."""
 
-    def around(
-        self, run: RunRef, policy: EffectivePolicy, effect: Effect, write_class: WriteClass, policy_digest: str
-    ) -> Bracketed:
+    def around(self, policy: EffectivePolicy, effect: Effect, write_class: WriteClass, policy_digest: str) -> Bracketed:
         """Do the effect once, or adopt it, or learn why not.
+
+        ``effect.run_id`` says whose write it is, a run's or an incident's; its audit log gets the clearance.
 
         Raises:
             ApplicationError: ``WriteBusy``, ``WriteLate``, ``SettleRefused``: another attempt of this activity looks.
         """
-        info, key = activity.info(), effect.run_key
+        info, key, target = activity.info(), effect.run_key, policy.target.name
         attempt = f"{info.workflow_run_id}/{info.activity_id}/{info.attempt}"
         seconds = policy.autopilot.control.write_seconds
         crashpoint(f"{effect.action}.before_begin")
         # The clock starts before Control's does: the child dead by then is dead before Control's deadline.
         kill_at = time.monotonic() + seconds
         answer = self.bench.control.begin_write(
-            run.target,
+            target,
             WriteRequest(
-                run_id=run.run_id,
+                run_id=effect.run_id,
                 key=key,
                 attempt=attempt,
                 action=effect.action,
@@ -63,6 +64,7 @@ class Bracket:
                 base_sha=effect.base_sha,
                 policy_digest=policy_digest,
                 seconds=seconds,
+                incident=self.incident,
             ),
         )
         crashpoint(f"{effect.action}.after_begin")
@@ -83,13 +85,13 @@ class Bracket:
             facts={"answer": answer.answer, "attempt": attempt, "action": effect.action},
         )
         # If this cannot be written, nothing may be written to a repository (P10).
-        self.bench.record(run.run_id, (cleared,), info.started_time)
+        self.bench.record(effect.run_id, (cleared,), info.started_time)
         look_only = answer.answer is WriteAnswerKind.LOOK_ONLY
         result = self.bench.effects.perform(policy.target, effect, answer.clearance, kill_at, look_only)
         crashpoint(f"{effect.action}.before_settle")
         outcome = WriteOutcome.DONE if result.done else WriteOutcome.NOT_DONE
         said = SettleRequest(key=key, attempt=attempt, outcome=outcome, result=result.result)
-        settled = self.bench.control.settle_write(run.target, said)
+        settled = self.bench.control.settle_write(target, said)
         if not settled.accepted:
             # Our deadline passed and somebody else holds it now: the next attempt looks and adopts.
             raise ApplicationError(settled.verdict.reason, type="SettleRefused")

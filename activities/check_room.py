@@ -14,9 +14,10 @@ from temporalio import activity
 from activities.checking import Checking, counts_of, run_checks
 from activities.workbench import Sitting
 from contracts.artifact import ArtifactRef, Contract
-from contracts.evidence import ChecksReport
+from contracts.evidence import ChecksReport, CheckStatus
 from ports.environments import Environments, EnvironmentUnavailable
 from ports.sandbox import Sandbox
+from ports.store import StoreError
 
 _RECEIPTS = "receipts"
 
@@ -44,7 +45,7 @@ class CheckRoom:
         now = activity.info().started_time
         name = f"base-{base}-{sitting.policy.digest}.json"
         known = self._known(sitting, name)
-        if known is not None and now - known.made_at <= reuse_for:
+        if known is not None and now - known.made_at <= reuse_for and self._shown(sitting, known.report):
             sitting.note("base checks reused", madeAt=known.made_at.isoformat(), baseSha=base)
             return known.report
         report = self._run(sitting, commit=base, base=base, head=base, base_counts=None)
@@ -55,10 +56,25 @@ class CheckRoom:
     def on_merge(self, sitting: Sitting, merged: str, head: str, base_report: ChecksReport) -> ChecksReport:
         """The checks on the exact merge result of base and change."""
         counts = counts_of(base_report.results)
-        return self._run(sitting, commit=merged, base=sitting.given.base_sha, head=head, base_counts=counts)
+        return self._run(sitting, commit=merged, base=base_report.base_sha, head=head, base_counts=counts)
+
+    def after_merge(self, sitting: Sitting, commit: str, place: str) -> ChecksReport:
+        """The checks on a commit of the base, always run: what was green once says nothing about now.
+
+        A tree that does not build any more is red by its checks, as a change's is. ``place`` begins the names of the
+        outputs.
+        """
+        return self._run(sitting, commit=commit, base=commit, head=commit, base_counts=None, place=place)
 
     def _run(
-        self, sitting: Sitting, *, commit: str, base: str, head: str, base_counts: dict[str, int] | None
+        self,
+        sitting: Sitting,
+        *,
+        commit: str,
+        base: str,
+        head: str,
+        base_counts: dict[str, int] | None,
+        place: str = "",
     ) -> ChecksReport:
         repository, policy, alive = sitting.repository, sitting.policy, sitting.alive
         # From the base's requirements, always: a change must not choose what it is checked with (P6).
@@ -71,6 +87,8 @@ class CheckRoom:
                 yield tree
 
         def save(name: str, body: bytes) -> ArtifactRef:
+            if place:
+                return sitting.save(f"{place}/{name.removeprefix('checks/')}", body, "text/plain")
             shown = name if commit != base else name.replace("checks/", "checks/base-", 1)
             return sitting.save(shown, body, "text/plain")
 
@@ -78,7 +96,7 @@ class CheckRoom:
             try:
                 environment = self.environments.install(environment, tree, policy, alive)
             except EnvironmentUnavailable as broken:
-                if commit == base:
+                if commit == base and not place:
                     raise
                 # The base built and the change does not: that is the change's own red.
                 save("checks/build.txt", str(broken).encode())
@@ -102,6 +120,18 @@ class CheckRoom:
             sandbox=self.sandbox.name,
             results=results,
         )
+
+    def _shown(self, sitting: Sitting, report: ChecksReport) -> bool:
+        """What failed on the base is shown by every run that it refuses, not only by the one that ran it."""
+        failed = [result for result in report.results if result.status is not CheckStatus.GREEN]
+        outputs = [attempt.output for result in failed for attempt in result.attempts if attempt.output is not None]
+        try:
+            for output in outputs:
+                sitting.save(output.name, sitting.bench.store.get(output), "text/plain")
+        except StoreError:
+            # Its outputs are gone: run the checks again.
+            return False
+        return True
 
     def _known(self, sitting: Sitting, name: str) -> BaseChecks | None:
         ref = sitting.bench.store.find(_RECEIPTS, name)

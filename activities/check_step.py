@@ -14,6 +14,7 @@ from contracts.evidence import ChecksReport, CheckStatus
 from contracts.handover import StepInput, StepResult
 from contracts.modes import Role, StepName
 from contracts.task import TaskContract
+from contracts.verdict import Verdict
 from policies.verdicts import all_of, allow, deny
 
 
@@ -39,12 +40,16 @@ class CheckStep:
         merge = repository.merge(change.base_sha, change.head_sha)
         report = self.checks.on_merge(sitting, merge.commit, change.head_sha, base_report)
         sitting.save("checks/checks.json", report)
-        verdicts = []
-        for result in report.results:
-            sitting.note(f"check {result.name}", status=result.status, attempts=len(result.attempts))
-            green = result.status is CheckStatus.GREEN
-            if result.required:
-                reason = result.attempts[-1].detail or result.status
-                verdicts.append((allow if green else deny)(f"{result.name} is green", reason, status=result.status))
-        verdict = all_of("every required check is green on the merge result", verdicts)
-        return sitting.done(verdict, task_id=contract.task_id, next_role=Role.RELEASE)
+        return sitting.done(judged(sitting, report), task_id=contract.task_id, next_role=Role.RELEASE)
+
+
+def judged(sitting: Sitting, report: ChecksReport) -> Verdict:
+    """Note every check; every required one must be green on the merge result."""
+    verdicts = []
+    for result in report.results:
+        sitting.note(f"check {result.name}", status=result.status, attempts=len(result.attempts))
+        green = result.status is CheckStatus.GREEN
+        if result.required:
+            reason = result.attempts[-1].detail or result.status
+            verdicts.append((allow if green else deny)(f"{result.name} is green", reason, status=result.status))
+    return all_of("every required check is green on the merge result", verdicts)

@@ -11,6 +11,7 @@ from pydantic import BaseModel, TypeAdapter
 from temporalio import activity
 
 from activities.api import CODE
+from activities.granted_change import MadeCommit, granted_change, take
 from activities.proposals import propose
 from activities.workbench import Sitting, Workbench
 from contracts.change import Change
@@ -18,7 +19,9 @@ from contracts.handover import Pins, StepInput, StepResult
 from contracts.modes import Role, StepName
 from contracts.task import Finding, TaskContract
 from contracts.verdict import Verdict
+from policies.compliance import judge_compliance
 from policies.diff_budget import judge_budget
+from policies.granted import widened
 from policies.paths import judge_paths, readable, within
 from policies.pull_request_text import commit_message
 from policies.verdicts import all_of, allow, deny
@@ -45,18 +48,15 @@ class Coding:
     def _work(self, sitting: Sitting) -> StepResult:
         contract = sitting.load("task_contract.json", TaskContract)
         base, repository = sitting.given.base_sha, sitting.repository
-        agent = self.bench.agents(sitting.policy, Role.CODING)
+        agent = sitting.agent
+        granted = granted_change(sitting)
         with self.bench.folder("code") as tree:
             repository.checkout(base, tree)
             before = self._measure(sitting, agent, contract, tree)
-            brief = Brief(
-                Role.CODING, sitting.run, sitting.policy, base, tree=tree, contract=contract, alive=sitting.alive
-            )
-            answer = propose(sitting, agent, brief, TypeAdapter(CodingAnswer))
-            if special := _special(tree):
-                reason = f"the coder left {special}, which is neither file, folder nor link"
-                return sitting.done(deny("the tree can be committed", reason), task_id=contract.task_id)
-            head = repository.commit_tree(base, tree, commit_message(contract))
+            made = take(sitting, granted) if granted else self._ask(sitting, agent, contract, tree)
+        if made.refused:
+            return sitting.done(deny(made.rule, made.refused), task_id=contract.task_id)
+        head = made.head
         paths = repository.changed_paths(base, head)
         task_id = contract.task_id
         if not paths:
@@ -65,13 +65,14 @@ class Coding:
             # Measured on what was committed, not on what the agent left lying in its tree.
             repository.checkout(head, tree)
             after = self._measure(sitting, agent, contract, tree)
+        diff = repository.diff(base, head)
         change = Change(
             base_sha=base,
             head_sha=head,
             tree_sha=repository.tree_of(head),
             paths=paths,
             bundle=sitting.save("change.bundle", repository.bundle(base, head), "application/x-git-bundle"),
-            diff=sitting.save("change.diff", repository.diff(base, head), "text/x-diff"),
+            diff=sitting.save("change.diff", diff, "text/x-diff"),
             metric=contract.metric,
             metric_before=before,
             metric_after=after,
@@ -84,17 +85,28 @@ class Coding:
             lines=change.lines,
             before=before,
             after=after,
-            said=answer.summary,
+            said=made.said,
         )
+        released = granted.released if granted else ()
         fits = all_of(
             "the change fits its contract",
             [
-                judge_paths(change, sitting.policy, contract, repository.paths(base)),
-                judge_budget(change, contract, sitting.policy),
+                judge_paths(change, sitting.policy, contract, repository.paths(base), released),
+                judge_compliance(change, diff, sitting.policy),
+                judge_budget(change, widened(contract, released), sitting.policy),
                 _improved(change),
             ],
         )
         return sitting.done(fits, task_id=task_id, pins=Pins(head_sha=head), next_role=Role.REVIEW)
+
+    def _ask(self, sitting: Sitting, agent: Agent, contract: TaskContract, tree: Path) -> MadeCommit:
+        base, rule = sitting.given.base_sha, "the tree can be committed"
+        brief = Brief(Role.CODING, sitting.run, sitting.policy, base, tree=tree, contract=contract, alive=sitting.alive)
+        answer = propose(sitting, agent, brief, TypeAdapter(CodingAnswer))
+        if special := _special(tree):
+            return MadeCommit(rule, refused=f"the coder left {special}, which is neither file, folder nor link")
+        head = sitting.repository.commit_tree(base, tree, commit_message(contract))
+        return MadeCommit(rule, head=head, said=answer.summary)
 
     def _measure(self, sitting: Sitting, agent: Agent, contract: TaskContract, tree: Path) -> int:
         brief = Brief(Role.SENSING, sitting.run, sitting.policy, sitting.given.base_sha, tree=tree, alive=sitting.alive)

@@ -8,6 +8,7 @@ from pydantic import TypeAdapter
 from temporalio import activity
 
 from activities.api import PLAN
+from activities.granted_change import quarantined_task
 from activities.proposals import propose
 from activities.workbench import Sitting, Workbench
 from contracts.handover import Pins, StepInput, StepResult
@@ -15,7 +16,7 @@ from contracts.modes import Role, StepName
 from contracts.task import CandidateTasks, StateSnapshot, TaskContract, TaskState
 from contracts.verdict import Decision
 from policies.planning import judge_contract, terms_digest
-from policies.verdicts import allow
+from policies.verdicts import allow, deny
 from ports.agents import Brief
 
 
@@ -38,22 +39,16 @@ class Planning:
         if waiting >= most:
             reason = f"{waiting} pull requests wait for a person (caps.open_pull_requests = {most})"
             return sitting.done(allow("a new pull request may be opened", reason), nothing_to_do=True)
-        agent = self.bench.agents(policy, Role.PLANNING)
-        brief = Brief(
-            Role.PLANNING,
-            run,
-            policy,
-            sitting.given.base_sha,
-            snapshot=snapshot,
-            candidates=candidates,
-            alive=sitting.alive,
-        )
-        wanted: TypeAdapter[TaskContract | None] = TypeAdapter(TaskContract | None)
-        contract = propose(sitting, agent, brief, wanted)
+        contract = self._proposed(sitting, snapshot, candidates)
         if contract is None:
             reason = "no candidate fits the diff budget"
             return sitting.done(allow("a candidate fits the budget", reason), nothing_to_do=True)
         contract = contract.model_copy(update={"run_id": run.run_id})
+        open_tasks = {pull.task_id for pull in snapshot.open_pull_requests}
+        if run.grant is not None and contract.task_id in open_tasks:
+            # Triage keeps such an idea back; a released one did not pass it.
+            reason = f"a pull request for {contract.task_id} is open already"
+            return sitting.done(deny("nothing of this task is under review", reason))
         verdict = judge_contract(contract, policy, candidates)
         approved = verdict.decision in {Decision.ALLOW, Decision.ASK}
         state = TaskState.APPROVED_FOR_RUN if approved else TaskState.PROPOSED
@@ -65,3 +60,21 @@ class Planning:
         listed = contract.task_id in {candidate.task_id for candidate in candidates.candidates}
         task_id = contract.task_id if listed else None
         return sitting.done(verdict, task_id=task_id, pins=pins, next_role=Role.CODING)
+
+    def _proposed(self, sitting: Sitting, snapshot: StateSnapshot, candidates: CandidateTasks) -> TaskContract | None:
+        """The agent's contract, or the one a quarantined change was made for: judged anew like any other."""
+        if sitting.run.grant is not None:
+            kept = quarantined_task(sitting, sitting.run.grant).contract
+            return kept.model_copy(update={"state": TaskState.PROPOSED})
+        agent = sitting.agent
+        brief = Brief(
+            Role.PLANNING,
+            sitting.run,
+            sitting.policy,
+            sitting.given.base_sha,
+            snapshot=snapshot,
+            candidates=candidates,
+            alive=sitting.alive,
+        )
+        wanted: TypeAdapter[TaskContract | None] = TypeAdapter(TaskContract | None)
+        return propose(sitting, agent, brief, wanted)

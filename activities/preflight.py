@@ -10,10 +10,11 @@ from temporalio import activity
 
 from activities.api import PREFLIGHT
 from activities.check_room import CheckRoom
-from activities.rollback_drill import drill
+from activities.rollback_drill import drilled
 from activities.workbench import Sitting, Workbench
 from contracts.audit import AuditEvent
-from contracts.evidence import CheckStatus, PreflightReport, Receipt
+from contracts.evidence import CheckResult, CheckStatus, PreflightReport, Receipt
+from contracts.forge_facts import CheckState
 from contracts.handover import StepInput, StepResult
 from contracts.modes import Role, StepName
 from contracts.verdict import Verdict
@@ -53,7 +54,7 @@ class Preflight:
                 name="protected_paths_loaded",
                 verdict=all_of("the gates refuse", [protected_loaded(sitting.policy), gates_refuse(sitting.policy)]),
             ),
-            Receipt(name="rollback_tested", verdict=self._rollback_works(sitting, base)),
+            Receipt(name="rollback_tested", verdict=drilled(sitting, base, activity.info().started_time)),
         )
         verdict = judge_preflight(receipts)
         report = PreflightReport(
@@ -70,9 +71,10 @@ class Preflight:
         if not required:
             reason = f"no required check is configured for {sitting.policy.target.name}: add one to its [[checks]]"
             return Receipt(name=name, verdict=deny("required checks are configured", reason))
-        forge_says = sitting.bench.forges(sitting.policy.target).required_checks_green(base)
-        if forge_says is False:
-            return Receipt(name=name, verdict=deny("required checks are green in the forge's CI", "red on the base"))
+        forge_says = sitting.bench.forges(sitting.policy.target).required_checks(base) or ()
+        if unready := [f"{check.name} is {check.state}" for check in forge_says if check.state is not CheckState.GREEN]:
+            reason = f"on the base {', '.join(unready)}"
+            return Receipt(name=name, verdict=deny("required checks are green in the forge's CI", reason))
         sandbox = sitting.bench.sandbox.self_test()
         if not sandbox.allowed:
             return Receipt(name=name, verdict=sandbox)
@@ -86,8 +88,9 @@ class Preflight:
         for result in report.results:
             green = result.status is CheckStatus.GREEN
             if result.required:
-                made = allow if green else deny
-                verdicts.append(made(f"{result.name} is green on the base", result.status, baseSha=base))
+                rule = f"{result.name} is green on the base"
+                told = allow(rule, result.status, baseSha=base) if green else deny(rule, _advice(sitting, result))
+                verdicts.append(told)
         return Receipt(name=name, verdict=all_of("required checks are green on the base", verdicts), artifacts=(ref,))
 
     def _audit_works(self, sitting: Sitting) -> Verdict:
@@ -102,8 +105,11 @@ class Preflight:
             return deny("audit logging is active", f"record {checked.problem.seq}: {checked.problem.problem}")
         return allow("audit logging is active", f"{checked.records} records verified", head=head)
 
-    def _rollback_works(self, sitting: Sitting, base: str) -> Verdict:
-        try:
-            return drill(sitting.repository, base, sitting.bench)
-        except RepositoryError as problem:
-            return deny("the rollback drill restored the tree", str(problem))
+
+def _advice(sitting: Sitting, result: CheckResult) -> str:
+    """How it failed, and what a person can do about it: no agent is asked while the base itself is red."""
+    last = result.attempts[-1] if result.attempts else None
+    how = ": ".join(filter(None, (result.status.value, last.detail if last else "it did not run")))
+    target = sitting.policy.target
+    seen = f" (its output: {last.output.name})" if last and last.output else ""
+    return f"{how}{seen}. Mend {target.base_branch}, or the check in targets/{target.name}.toml, then run again"

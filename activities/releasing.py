@@ -8,6 +8,7 @@ from datetime import date
 from temporalio import activity
 
 from activities.api import RELEASE
+from activities.granted_change import granted_change
 from activities.workbench import Sitting, Workbench
 from contracts.artifact import ArtifactRef
 from contracts.change import Change
@@ -20,6 +21,7 @@ from policies.digests import sha256_hex
 from policies.pull_request_text import body, branch, title
 from policies.release import Pins, ReleaseFacts, judge_release
 from policies.verdicts import allow, deny
+from ports.repository import MergeResult
 from ports.run_index import RunIndex
 
 _REMEMBERED = 100
@@ -45,28 +47,13 @@ class Releasing:
         repository.unbundle(sitting.load_bytes("change.bundle"), change.base_sha, change.head_sha)
         merge = repository.merge(change.base_sha, change.head_sha)
         decision = judge_release(
-            ReleaseFacts(
-                run_id=sitting.run.run_id,
-                today=date.fromisoformat(sitting.run.date),
-                mode=sitting.run.mode,
-                policy=sitting.policy,
-                contract=contract,
-                change=change,
-                base_paths=repository.paths(change.base_sha),
-                review=sitting.load("review_report.json", ReviewReport),
-                checks=checks,
-                pinned=Pins(
-                    contract_digest=sitting.given.pins.contract_digest,
-                    policy_digest=sitting.run.policy.digest,
-                    base_sha=sitting.given.base_sha,
-                    head_sha=sitting.given.pins.head_sha,
-                ),
-                policy_digest_now=self.bench.policies.effective(sitting.run.target).digest,
+            release_facts(
+                sitting,
+                self.index,
+                change,
+                merge,
+                pinned_base=sitting.given.base_sha,
                 base_now=self._base_now(sitting, change),
-                merge_tree_sha=merge.tree if merge.clean else "",
-                merge_conflicts=merge.conflicts,
-                past_failures=self._past_failures(sitting, contract),
-                approved_by=sitting.given.decision.actor if sitting.given.decision else "",
                 canary_passed=False,
             )
         )
@@ -96,11 +83,6 @@ class Releasing:
         sitting.note("base moved", pinned=change.base_sha, now=now, stillMerges=clean)
         return change.base_sha if clean else now
 
-    def _past_failures(self, sitting: Sitting, contract: TaskContract) -> int:
-        failed = {RunStatus.REJECTED, RunStatus.ESCALATED, RunStatus.FAILED}
-        ended = self.index.latest(_REMEMBERED, sitting.run.target)
-        return sum(entry.task_id == contract.task_id and entry.status in failed for entry in ended)
-
     def _plan(
         self,
         sitting: Sitting,
@@ -110,7 +92,7 @@ class Releasing:
         change: Change,
     ) -> tuple[PlannedWrite, ...]:
         """Push, then the pull request: in DRY_RUN the same as in PR_ONLY (P3), so no run id and no time in them."""
-        text = body(contract, decision, checks, change).encode()
+        text = body(contract, decision, checks, change, sitting.run.grant).encode()
         kept: ArtifactRef = sitting.save("pull_request.md", text, "text/markdown")
         push = PlannedWrite(
             action=WriteAction.PUSH_BRANCH,
@@ -131,3 +113,57 @@ class Releasing:
         for planned in (push, pull):
             sitting.note("write planned", action=planned.action, branch=planned.branch, headSha=planned.head_sha)
         return (push, pull)
+
+
+def release_facts(
+    sitting: Sitting,
+    index: RunIndex,
+    change: Change,
+    merge: MergeResult,
+    *,
+    pinned_base: str,
+    base_now: str,
+    canary_passed: bool,
+) -> ReleaseFacts:
+    """All the release rules look at, for this change and this merge result of it."""
+    contract = sitting.load("task_contract.json", TaskContract)
+    granted, grant = granted_change(sitting), sitting.run.grant
+    return ReleaseFacts(
+        run_id=sitting.run.run_id,
+        today=date.fromisoformat(sitting.run.date),
+        mode=sitting.run.mode,
+        policy=sitting.policy,
+        contract=contract,
+        change=change,
+        base_paths=sitting.repository.paths(change.base_sha),
+        review=sitting.load("review_report.json", ReviewReport),
+        checks=sitting.load("checks/checks.json", ChecksReport),
+        pinned=Pins(
+            contract_digest=sitting.given.pins.contract_digest,
+            policy_digest=sitting.run.policy.digest,
+            base_sha=pinned_base,
+            head_sha=sitting.given.pins.head_sha,
+        ),
+        policy_digest_now=sitting.bench.policies.effective(sitting.run.target).digest,
+        base_now=base_now,
+        merge_tree_sha=merge.tree if merge.clean else "",
+        merge_conflicts=merge.conflicts,
+        past_failures=_past_failures(sitting, index, contract),
+        approved_by=_approved_by(sitting),
+        canary_passed=canary_passed,
+        granted=granted.released if granted else (),
+        from_quarantine=grant.run_id if grant else "",
+    )
+
+
+def _past_failures(sitting: Sitting, index: RunIndex, contract: TaskContract) -> int:
+    failed = {RunStatus.REJECTED, RunStatus.ESCALATED, RunStatus.FAILED}
+    ended = index.latest(_REMEMBERED, sitting.run.target)
+    return sum(entry.task_id == contract.task_id and entry.status in failed for entry in ended)
+
+
+def _approved_by(sitting: Sitting) -> str:
+    """Who approved before the run: of a granted change, whoever granted exactly this commit."""
+    if sitting.given.decision:
+        return sitting.given.decision.actor
+    return sitting.run.grant.actor if sitting.run.grant else ""

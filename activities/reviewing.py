@@ -8,6 +8,7 @@ from pydantic import TypeAdapter
 from temporalio import activity
 
 from activities.api import REVIEW
+from activities.granted_change import granted_change
 from activities.proposals import propose
 from activities.workbench import Sitting, Workbench
 from contracts.change import Change
@@ -15,6 +16,7 @@ from contracts.evidence import ReviewProposal, ReviewReport, Severity
 from contracts.handover import StepInput, StepResult
 from contracts.modes import Role, StepName
 from contracts.task import TaskContract
+from policies.granted import widened
 from policies.verdicts import allow, deny
 from ports.agents import Brief
 
@@ -36,7 +38,9 @@ class Reviewing:
         repository = sitting.repository
         # Any worker may review: the change travels as a bundle, not as somebody's folder.
         repository.unbundle(sitting.load_bytes("change.bundle"), change.base_sha, change.head_sha)
-        agent = self.bench.agents(sitting.policy, Role.REVIEW)
+        granted = granted_change(sitting)
+        released = granted.released if granted else ()
+        agent = sitting.agent
         with self.bench.folder("review") as folder:
             base_tree, tree = folder / "base", folder / "head"
             for commit, place in ((change.base_sha, base_tree), (change.head_sha, tree)):
@@ -49,8 +53,9 @@ class Reviewing:
                 change.base_sha,
                 tree=tree,
                 base_tree=base_tree,
-                contract=contract,
+                contract=widened(contract, released),
                 change=change,
+                granted=frozenset(entry.path for entry in released),
                 alive=sitting.alive,
             )
             said = propose(sitting, agent, brief, TypeAdapter(ReviewProposal))

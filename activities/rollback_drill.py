@@ -2,13 +2,59 @@
 
 from __future__ import annotations
 
-from activities.workbench import Workbench
+from datetime import datetime, timedelta
+
+from pydantic import AwareDatetime, ValidationError
+
+from activities.workbench import Sitting, Workbench
+from contracts.artifact import Contract
 from contracts.verdict import Verdict
 from policies.verdicts import allow, deny
-from ports.repository import Repository
+from ports.repository import Repository, RepositoryError
 
 _RULE = "the rollback drill restored the tree"
 _DRILL_BRANCH = "drill"
+_RECEIPTS = "receipts"
+
+
+class DrillReceipt(Contract):
+    """A drill that passed, for later runs on the same base and policy, until it expires."""
+
+    made_at: AwareDatetime
+    verdict: Verdict
+
+
+def drilled(sitting: Sitting, base: str, now: datetime) -> Verdict:
+    """A drill that passed on this base and policy at most ``preflight.drill_hours`` ago, or one made now.
+
+    A failed drill leaves no receipt, and an expired one is worth nothing: when no new one can be made, that is a no.
+    """
+    lasts = timedelta(hours=sitting.policy.autopilot.preflight.drill_hours)
+    name = f"drill-{base}-{sitting.policy.digest}.json"
+    known = _known(sitting, name)
+    if known is not None and known.verdict.allowed and timedelta() <= now - known.made_at < lasts:
+        expires = known.made_at + lasts
+        sitting.note("rollback drill reused", madeAt=known.made_at.isoformat(), expiresAt=expires.isoformat())
+        return known.verdict
+    try:
+        verdict = drill(sitting.repository, base, sitting.bench)
+    except RepositoryError as problem:
+        return deny(_RULE, str(problem))
+    if verdict.allowed and lasts:
+        kept = DrillReceipt(made_at=now, verdict=verdict)
+        sitting.bench.store.put(_RECEIPTS, name, kept.model_dump_json(indent=2).encode())
+    return verdict
+
+
+def _known(sitting: Sitting, name: str) -> DrillReceipt | None:
+    ref = sitting.bench.store.find(_RECEIPTS, name)
+    if ref is None:
+        return None
+    try:
+        return DrillReceipt.model_validate_json(sitting.bench.store.get(ref))
+    except ValidationError:
+        # Of an older version of this program: drilled again.
+        return None
 
 
 def drill(repository: Repository, base: str, bench: Workbench) -> Verdict:

@@ -32,7 +32,7 @@ class Sensing:
     def _work(self, sitting: Sitting) -> StepResult:
         base, policy, run = sitting.given.base_sha, sitting.policy, sitting.run
         facts = sitting.repository.facts(base)
-        agent = self.bench.agents(policy, Role.SENSING)
+        agent = sitting.agent
         with self.bench.folder("sense") as tree:
             sitting.repository.checkout(base, tree)
             brief = Brief(Role.SENSING, run, policy, base, tree=tree, alive=sitting.alive)

@@ -10,12 +10,16 @@ from pydantic import TypeAdapter
 from temporalio import activity
 
 from activities.api import TRIAGE
+from activities.granted_change import quarantined_task
 from activities.proposals import propose
 from activities.workbench import Sitting, Workbench
+from contracts.grant import Grant
 from contracts.handover import StepInput, StepResult
 from contracts.modes import Role, RunStatus, StepName
 from contracts.task import CandidateTasks, StateSnapshot
+from policies.aftercare import with_hardening, without_quarantined
 from policies.candidates import Memory, suppress, task_id
+from policies.remediation import take_up, with_backlog
 from policies.verdicts import allow
 from ports.agents import Brief
 from ports.run_index import RunIndex
@@ -39,28 +43,61 @@ class Triaging:
     def _work(self, sitting: Sitting) -> StepResult:
         policy, run = sitting.policy, sitting.run
         snapshot = sitting.load("state_snapshot.json", StateSnapshot)
-        agent = self.bench.agents(policy, Role.TRIAGING)
-        brief = Brief(Role.TRIAGING, run, policy, sitting.given.base_sha, snapshot=snapshot, alive=sitting.alive)
+        if run.grant is not None:
+            return self._from_quarantine(sitting, run.grant)
+        agent = sitting.agent
+        memory, closed = self._memory(sitting, snapshot)
+        booked = self.bench.control.backlog(run.target)
+        memory = memory.model_copy(update={"ideas": {one.remediating_task: (one.tool, one.rule) for one in booked}})
+        backlog = take_up(booked, snapshot, policy, memory, closed)
+        # What waits for a person must not keep the sound files of the same idea from being proposed.
+        free = tuple(f for f in snapshot.findings if (f.tool, f.rule, f.path) not in backlog.cornered)
+        seen = snapshot.model_copy(update={"findings": free})
+        brief = Brief(Role.TRIAGING, run, policy, sitting.given.base_sha, snapshot=seen, alive=sitting.alive)
         proposed = propose(sitting, agent, brief, TypeAdapter(CandidateTasks))
         # Ids and the base are ours to state, whatever the agent wrote: a fresh id would slip past what is suppressed.
         named = tuple(
-            each.model_copy(update={"task_id": task_id(run.target, each.tool, each.rule, each.paths)})
+            each.model_copy(
+                update={
+                    "task_id": task_id(run.target, each.tool, each.rule, each.paths),
+                    "remediates": "",
+                    "needs_person": False,
+                }
+            )
             for each in proposed.candidates
         )
-        ours = {"run_id": run.run_id, "base_sha": sitting.given.base_sha, "candidates": named}
-        candidates = suppress(proposed.model_copy(update=ours), policy, self._memory(sitting, snapshot))
+        ours = {"run_id": run.run_id, "base_sha": sitting.given.base_sha, "candidates": named, "resolved": ()}
+        memory = memory.model_copy(update={"suspects": backlog.suspects})
+        left, now = self.bench.control.aftercare(run.target), activity.info().started_time
+        allowed = without_quarantined(proposed.model_copy(update=ours), left.quarantined, now)
+        candidates = with_backlog(suppress(allowed, policy, memory), backlog)
+        # Again, for what the backlog proposes.
+        candidates = with_hardening(without_quarantined(candidates, left.quarantined, now), left.hardening)
         sitting.save("candidate_tasks.json", candidates)
         found, kept_back = len(candidates.candidates), len(candidates.suppressed)
         sitting.note("triaged", candidates=found, suppressed=kept_back, agent=agent.name)
         rule = "there is something worth doing"
-        if not candidates.candidates:
-            reason = f"nothing worth doing: {len(snapshot.findings)} findings, {kept_back} ideas suppressed"
+        takeable = [each for each in candidates.candidates if not each.needs_person]
+        if not takeable:
+            waiting = f", {found} wait for a person: {candidates.candidates[0].title}" if found else ""
+            reason = f"nothing worth doing: {len(snapshot.findings)} findings, {kept_back} ideas suppressed{waiting}"
             return sitting.done(allow(rule, reason), nothing_to_do=True)
-        best = candidates.candidates[0]
+        best = takeable[0]
         verdict = allow(rule, f"{found} candidates, best: {best.title}", best=best.task_id)
         return sitting.done(verdict, confidence=best.confidence, next_role=Role.PLANNING)
 
-    def _memory(self, sitting: Sitting, snapshot: StateSnapshot) -> Memory:
+    def _from_quarantine(self, sitting: Sitting, grant: Grant) -> StepResult:
+        """The one task a person released; that it was escalated lately is no reason to suppress it now."""
+        chosen = quarantined_task(sitting, grant).candidate
+        only = CandidateTasks(run_id=sitting.run.run_id, base_sha=sitting.given.base_sha, candidates=(chosen,))
+        sitting.save("candidate_tasks.json", only)
+        sitting.note("triaged", candidates=1, suppressed=0, quarantinedRun=grant.run_id)
+        reason = f"the task of {grant.run_id}, released from quarantine by {grant.actor}"
+        verdict = allow("there is something worth doing", reason, best=chosen.task_id)
+        return sitting.done(verdict, confidence=chosen.confidence, next_role=Role.PLANNING)
+
+    def _memory(self, sitting: Sitting, snapshot: StateSnapshot) -> tuple[Memory, dict[str, date]]:
+        """What is remembered; and of it, the tasks whose pull request a person closed."""
         run = sitting.run
         ended = [entry for entry in self.index.latest(_REMEMBERED, run.target) if entry.task_id]
         # A DRY_RUN proves nothing about an idea's reception, and must not use its attempts up.
@@ -75,9 +112,10 @@ class Triaging:
             for entry in reversed(real)
             if entry.task_id and entry.status in {RunStatus.REJECTED, RunStatus.ESCALATED}
         }
-        return Memory(
+        memory = Memory(
             today=date.fromisoformat(run.date),
             open_task_ids=frozenset(pull.task_id for pull in snapshot.open_pull_requests if pull.task_id),
             rejected=closed | rejected,
             attempts=Counter(e.task_id for e in real if e.task_id and e.status is not RunStatus.PR_OPENED),
         )
+        return memory, closed

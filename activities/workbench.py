@@ -15,15 +15,17 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.heartbeat import heartbeating
+from activities.spending import MeteredAgent, Tally, spend
 from activities.work_folder import work_folder
 from contracts.artifact import ArtifactRef, Contract
 from contracts.audit import AuditEvent
 from contracts.handover import Handover, Pins, PlannedWrite, RunRef, StepInput, StepResult
 from contracts.modes import Outcome, Role, StepName
 from contracts.verdict import Decision, Fact, Verdict
+from policies.caps import SPENDING
 from policies.schema import EffectivePolicy
 from policies.verdicts import hold
-from ports.agents import AgentFor
+from ports.agents import Agent, AgentFor
 from ports.alerts import AlertSink
 from ports.control_desk import ControlDesk
 from ports.crashpoints import crashpoint
@@ -72,7 +74,7 @@ class Workbench:
             sitting = Sitting(self, given, step, role, pinned, alive)
             if reason:
                 return sitting.done(hold("the policy is the pinned one", reason, pinned=pinned.digest[:12]))
-            return work(sitting)
+            return spend(sitting, work) if role in SPENDING else work(sitting)
 
     def pinned_policy(self, run: RunRef) -> EffectivePolicy:
         """The policy the run started under, from its artifact."""
@@ -100,11 +102,17 @@ class Sitting:
     outputs: list[ArtifactRef] = field(default_factory=list)
     inputs: list[ArtifactRef] = field(default_factory=list)
     events: list[AuditEvent] = field(default_factory=list)
+    tally: Tally = field(default_factory=Tally)
 
     @property
     def run(self) -> RunRef:
         """The run."""
         return self.given.run
+
+    @property
+    def agent(self) -> Agent:
+        """The backend of this step's role; what it spends is counted."""
+        return MeteredAgent(self.bench.agents(self.policy, self.role), self.tally)
 
     @property
     def repository(self) -> Repository:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from temporalio import activity
+from temporalio.exceptions import ApplicationError
 
 from activities.api import WRITE, WriteInput
 from activities.bracket import Bracket
@@ -15,6 +16,7 @@ from contracts.audit import AuditEvent
 from contracts.change import Change
 from contracts.clearance import WriteAnswerKind
 from contracts.effect import Effect
+from contracts.handover import PlannedWrite
 from contracts.modes import Role, WriteAction, WriteClass
 from contracts.pull_request import PullRequest
 from contracts.report import WriteResult
@@ -41,7 +43,7 @@ class Writing:
         planned, run = given.planned, given.run
         policy = self.bench.pinned_policy(run)
         effect = self._effect(given, policy)
-        done = Bracket(self.bench).around(run, policy, effect, WriteClass.ADVANCE, self._policy_now(run.target))
+        done = Bracket(self.bench).around(policy, effect, WriteClass.ADVANCE, self._policy_now(run.target))
         if done.answer.answer is WriteAnswerKind.REFUSED:
             return self._ended(given, "write refused", done.answer.verdict, done=False)
         if done.result is None:
@@ -52,7 +54,13 @@ class Writing:
             not_done = deny if result.refused else hold
             reason = result.refused or "looked after the pause: it had not happened"
             return self._ended(given, "write not done", not_done(f"{planned.action} happened", reason), done=False)
-        verdict = allow(f"{planned.action} happened", f"{result.result} on {planned.branch}", adopted=result.adopted)
+        facts: dict[str, Fact] = {"adopted": result.adopted}
+        if planned.tree_sha:
+            # P4: what the remote holds now is the tree that was checked, or this is no merge of ours.
+            if result.tree_sha != planned.tree_sha:
+                raise ApplicationError(f"{result.result} holds {result.tree_sha}", type="TreeDiffers")
+            facts["tree"] = result.tree_sha
+        verdict = allow(f"{planned.action} happened", f"{result.result} on {planned.branch}", **facts)
         return self._ended(given, "write done", verdict, done=True, adopted=result.adopted, pull=result.pull_request)
 
     def _effect(self, given: WriteInput, policy: EffectivePolicy) -> Effect:
@@ -63,7 +71,12 @@ class Writing:
         # Any worker may push: the commits come from the bundle, whoever made them.
         bundle = self.bench.store.get(bodies["change.bundle"])
         self.bench.repositories(policy.target).unbundle(bundle, change.base_sha, change.head_sha)
-        key, text = f"{run.run_id}/{planned.action}", ""
+        expected_old = ""
+        if planned.head_sha != change.head_sha:
+            self._make_merge(policy, planned, change)
+        if planned.action is WriteAction.MERGE:
+            expected_old = planned.base_sha
+        key, text = f"{run.run_id}/{given.name or planned.action}", ""
         if planned.action is WriteAction.OPEN_PULL_REQUEST:
             text = self.bench.store.get(bodies["pull_request.md"]).decode()
             text += footer(run.run_id, key, self.bench.store.address(run.run_id))
@@ -76,9 +89,19 @@ class Writing:
             base_branch=planned.base_branch,
             head_sha=planned.head_sha,
             base_sha=planned.base_sha,
+            expected_old=expected_old,
+            tree_sha=planned.tree_sha,
             title=planned.title,
             body=text,
         )
+
+    def _make_merge(self, policy: EffectivePolicy, planned: PlannedWrite, change: Change) -> None:
+        """The commit that is not the change itself is its merge result: made anew, it is the same one or none."""
+        repository = self.bench.repositories(policy.target)
+        repository.fetch_base()
+        merge = repository.merge(planned.base_sha, change.head_sha)
+        if merge.commit != planned.head_sha:
+            raise ApplicationError(f"the merge result is {merge.commit}, not {planned.head_sha}", type="MergeDiffers")
 
     def _policy_now(self, target: str) -> str:
         try:

@@ -8,6 +8,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from adapters.git.mirror import Mirror, open_mirror
+from contracts.forge_facts import BranchProtection, CommitCheck, HumanAct
 from contracts.pull_request import PullRequest
 from policies.schema import Target
 from ports.forge import ForgeError, OpenForge
@@ -52,6 +53,10 @@ class LocalForge:
         """Where the remote branch points now."""
         return self._heads().get(branch)
 
+    def base_holds(self, commit: str) -> bool:
+        """Whether the history of the remote's base branch holds the commit now."""
+        return bool(self._held(frozenset({commit}), self._heads().get(self._base_branch)))
+
     def find_pull_request(self, run_key: str) -> PullRequest | None:
         """The pull request this run key opened."""
         return next((record for record in self.pull_requests() if record.run_key == run_key), None)
@@ -62,17 +67,26 @@ class LocalForge:
         if not records:
             return ()
         heads = self._heads()
-        merged = self._merged(records, heads.get(self._base_branch))
+        merged = self._held(frozenset(record.head_sha for record in records), heads.get(self._base_branch))
         return tuple(_in_state(record, merged, heads) for record in records)
 
     def tickets(self) -> tuple[PullRequest, ...]:
         """Every ticket this system opened, newest first."""
         return read_records(self._folder / "tickets")
 
-    def required_checks_green(self, commit: str) -> bool | None:
+    def required_checks(self, commit: str) -> tuple[CommitCheck, ...] | None:
         """None: a bare repository has no CI."""
         del commit
         return None
+
+    def protection(self) -> BranchProtection:
+        """A bare repository protects nothing."""
+        return BranchProtection(protected=False, writer_may_push=True)
+
+    def human_acts(self, number: int) -> tuple[HumanAct, ...]:
+        """None: who moved a branch is written nowhere."""
+        del number
+        return ()
 
     def _heads(self) -> dict[str, str]:
         try:
@@ -80,13 +94,13 @@ class LocalForge:
         except RepositoryError as error:
             raise ForgeError(str(error)) from error
 
-    def _merged(self, records: tuple[PullRequest, ...], base: str | None) -> frozenset[str]:
+    def _held(self, commits: frozenset[str], base: str | None) -> frozenset[str]:
         if base is None:
             raise ForgeError(f"the remote has no branch {self._base_branch}: whether anything was merged is unknown")
         try:
             if not self._mirror.holds(base):
                 base = self._mirror.fetch_base()
-            return self._mirror.merged(frozenset(record.head_sha for record in records), base)
+            return self._mirror.merged(commits, base)
         except RepositoryError as error:
             raise ForgeError(str(error)) from error
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
+import math
 import os
 import re
 import time
@@ -28,6 +30,7 @@ MEDIA_TYPES = {
     ".md": "text/markdown",
     ".txt": "text/plain",
     ".log": "text/plain",
+    ".tar": "application/x-tar",
 }
 
 
@@ -150,26 +153,46 @@ class LocalStore:
     def _temporary(self) -> Iterator[Path]:
         make_folder(self._temporary_files)
         path = self._temporary_files / uuid4().hex
-        try:
-            yield path
-        finally:
-            # Also after success: renaming one link of a file onto another of the same file leaves both.
-            path.unlink(missing_ok=True)
+        with _locked(self._temporary_files, fcntl.LOCK_SH):
+            try:
+                yield path
+            finally:
+                # Also after success: renaming one link of a file onto another of the same file leaves both.
+                path.unlink(missing_ok=True)
 
     def _remove_leftovers(self) -> None:
+        """What killed writers left; while somebody writes, only what is old."""
         if not self._temporary_files.is_dir():
             return
-        # The machine's clock on purpose: it is what the file system stamped them with. The change
-        # time, because a fresh link to an old object keeps the object's modification time.
-        oldest = time.time() - LEFTOVER_SECONDS
+        try:
+            with _locked(self._temporary_files, fcntl.LOCK_EX | fcntl.LOCK_NB):
+                self._remove_older(math.inf)
+        except BlockingIOError:
+            # The machine's clock on purpose: it is what the file system stamped them with.
+            self._remove_older(time.time() - LEFTOVER_SECONDS)
+        except OSError as error:
+            raise StoreError(f"cannot look at {self._temporary_files}: {error.strerror or error}") from error
+
+    def _remove_older(self, moment: float) -> None:
         for path in self._temporary_files.iterdir():
             try:
-                if path.stat().st_ctime < oldest:
+                # The change time, because a fresh link to an old object keeps the object's modification time.
+                if path.stat().st_ctime < moment:
                     path.unlink()
             except FileNotFoundError:
                 continue
             except OSError as error:
                 raise StoreError(f"cannot remove the leftover {path}: {error.strerror or error}") from error
+
+
+@contextmanager
+def _locked(folder: Path, how: int) -> Iterator[None]:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, how)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _write_new(path: Path, body: bytes) -> None:

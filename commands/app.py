@@ -7,17 +7,23 @@ from typing import Annotated
 import typer
 
 from commands import (
+    alerting,
     audits,
+    budgeting,
     deciding,
     doctor,
+    granting,
+    incidents,
     initialize,
     looking,
     pausing,
     policy,
     reports,
     resuming,
+    rolling_back,
     run,
     schedules,
+    silencing,
     up,
 )
 from commands.exit_statuses import Exit
@@ -45,8 +51,14 @@ def build_app() -> typer.Typer:
         app.command(rich_help_panel=_LOOK)(command)
     app.command(rich_help_panel=_BRAKE, epilog=pausing.EPILOG)(pausing.pause)
     app.command(rich_help_panel=_BRAKE, epilog=resuming.EPILOG)(resuming.resume)
+    app.command(rich_help_panel=_BRAKE, epilog=rolling_back.EPILOG)(rolling_back.rollback)
     app.command(rich_help_panel=_BRAKE)(deciding.mode)
     app.command(rich_help_panel=_BRAKE, epilog=deciding.EPILOG)(deciding.decide)
+    app.add_typer(budgeting.app, name="budget", rich_help_panel=_BRAKE)
+    app.command(rich_help_panel=_BRAKE, epilog=granting.EPILOG)(granting.grant)
+    app.add_typer(alerting.app, name="alerts", rich_help_panel=_LOOK)
+    app.command(rich_help_panel=_CARE, epilog=silencing.EPILOG)(silencing.silence)
+    app.add_typer(incidents.app, name="incident", rich_help_panel=_CARE)
     app.command(rich_help_panel=_CARE)(doctor.doctor)
     app.add_typer(audits.app, name="audit", rich_help_panel=_CARE)
     app.add_typer(policy.app, name="policy", rich_help_panel=_CARE)

@@ -13,6 +13,8 @@ from commands.conversations import RUN_ID, target_status
 from commands.exit_statuses import Exit
 from commands.failures import CommandFailed, NoWorker
 from commands.home import client_of
+from commands.incidents import INCIDENT, incident_view, target_of
+from commands.rolling_back import ROLLBACK, rollback_view
 from commands.terminal import AsJson, emit, guarded, say, show
 from composition import Adapters, ServerUnavailable, compose, open_repository
 from contracts.admission import RunResult
@@ -49,7 +51,8 @@ async def verify(
         raise CommandFailed(Exit.USAGE, "name one log, or give --all")
     if what is not None and not logs:
         # A log that is gone is not "nothing to verify".
-        logs = [f"run/{what}" if RUN_ID.fullmatch(what) else f"target/{what}"]
+        what_of = what.removeprefix(ROLLBACK)
+        logs = [f"run/{what}" if RUN_ID.fullmatch(what_of) or INCIDENT.fullmatch(what) else f"target/{what}"]
     try:
         client: Client | None = await client_of(adapters.settings)
     except ServerUnavailable as absent:
@@ -78,21 +81,39 @@ class Heads:
     async def of(self, log: str) -> dict[str, str]:
         """Anchor name to head; what cannot be asked is left out, and said."""
         kind, name = log.split("/", 1)
+        if kind == "run" and INCIDENT.fullmatch(name):
+            return await self._of_incident(name)
+        if kind == "run" and name.startswith(ROLLBACK):
+            return await self._of_rollback(name.removeprefix(ROLLBACK))
         match = RUN_ID.fullmatch(name) if kind == "run" else None
         target = name if kind == "target" else match["target"] if match else ""
-        anchors: dict[str, str] = {}
-        try:
-            policy = self._adapters.policies.effective(target)
-            kept = open_repository(self._adapters.settings, policy.target).anchored(log)
-            if kept:
-                anchors["mirror ref"] = kept
-        except (PolicyError, RepositoryError) as problem:
-            say(f"{log}: the mirror cannot be asked: {problem}")
+        anchors = self._in_mirror(log, target)
         if self._client is not None:
             kept = await self._in_temporal(self._client, kind, name, target)
             if kept:
                 anchors["temporal"] = kept
         return anchors
+
+    async def _of_incident(self, incident: str) -> dict[str, str]:
+        target = target_of(incident)
+        anchors = self._in_mirror(f"run/{incident}", target)
+        view = await incident_view(self._client, target, incident) if self._client else None
+        return anchors | ({"temporal": view.audit_head} if view and view.audit_head else {})
+
+    async def _of_rollback(self, run_id: str) -> dict[str, str]:
+        match = RUN_ID.fullmatch(run_id)
+        anchors = self._in_mirror(f"run/{ROLLBACK}{run_id}", match["target"] if match else "")
+        view = await rollback_view(self._client, run_id) if self._client else None
+        return anchors | ({"temporal": view.audit_head} if view and view.audit_head else {})
+
+    def _in_mirror(self, log: str, target: str) -> dict[str, str]:
+        try:
+            policy = self._adapters.policies.effective(target)
+            kept = open_repository(self._adapters.settings, policy.target).anchored(log)
+        except (PolicyError, RepositoryError) as problem:
+            say(f"{log}: the mirror cannot be asked: {problem}")
+            return {}
+        return {"mirror ref": kept} if kept else {}
 
     async def _in_temporal(self, client: Client, kind: str, name: str, target: str) -> str:
         view = None

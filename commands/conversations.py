@@ -21,7 +21,10 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from commands.failures import NoWorker
 from contracts.admission import RunRecord, RunView
+from contracts.alert import AlertsView
+from contracts.budget import BudgetView
 from contracts.control import Answer, InstallationView, StatusView
+from contracts.remediation import Remediation
 from contracts.verdict import Verdict
 from workflows import api
 
@@ -57,6 +60,21 @@ async def target_why(client: Client, target: str) -> Verdict | None:
 async def target_queue(client: Client, target: str) -> list[RunRecord] | None:
     """Queued runs, first come first served."""
     return await _query(client, api.control_id(target), api.QUEUE, list[RunRecord], _PATIENCE)
+
+
+async def target_budget(client: Client, target: str) -> BudgetView | None:
+    """A target's ledger; None: no Control of it is open."""
+    return await _query(client, api.control_id(target), api.BUDGET, BudgetView, _PATIENCE)
+
+
+async def alerts_view(client: Client) -> AlertsView | None:
+    """Alerts, receipts, silences; None: the workflow does not run."""
+    return await _query(client, api.ALERTS_ID, api.ALERTS_VIEW, AlertsView, _PATIENCE)
+
+
+async def target_backlog(client: Client, target: str) -> list[Remediation] | None:
+    """Remediations of failed changes, open ones first."""
+    return await _query(client, api.control_id(target), api.BACKLOG, list[Remediation], _PATIENCE)
 
 
 async def run_view(handle: WorkflowHandle[Any, Any], patience: timedelta = _PATIENCE) -> RunView:

@@ -42,7 +42,12 @@ async def mode(
         raise CommandFailed(Exit.REFUSED, message)
     epoch = expected_epoch if expected_epoch is not None else view.epoch
     request = ModeRequest(expected_epoch=epoch, mode=to, reason=reason, actor=operator_name())
-    return _answered(await command(client, api.control_id(target), api.SET_MODE, request), as_json)
+    if to is Mode.SELECTIVE_AUTO:
+        # Lowering must work with a broken policy folder; this alone needs to know it.
+        policy = adapters.policies.effective(target)
+        known = {"maximum": policy.autopilot.modes.maximum, "probes": len(policy.target.probes)}
+        request = request.model_copy(update=known)
+    return answered(await command(client, api.control_id(target), api.SET_MODE, request), as_json)
 
 
 @guarded
@@ -60,10 +65,11 @@ async def decide(
         raise CommandFailed(Exit.REFUSED, f"{run_id} waits for nobody's decision: it is {view.status}")
     decision = HumanDecision(approve=approve, actor=operator_name(), reason=reason, subject=view.subject)
     answer: Answer = await handle.execute_update(api.DECIDE, decision, result_type=Answer)
-    return _answered(answer, as_json)
+    return answered(answer, as_json)
 
 
-def _answered(answer: Answer, as_json: bool) -> int:
+def answered(answer: Answer, as_json: bool) -> int:
+    """Show an answer; refused is an exit status of its own."""
     if as_json:
         emit(answer)
     elif answer.accepted:

@@ -14,6 +14,7 @@ from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
 from temporalio.client import Client
 from temporalio.service import RPCError
 
+from commands.alert_findings import channel_findings, delivery_findings
 from commands.conversations import has_worker
 from commands.exit_statuses import Exit
 from commands.home import client_of
@@ -47,6 +48,7 @@ async def doctor(as_json: AsJson = False) -> int:
     """
     adapters = compose(Settings())
     findings = [*_machine(adapters), *_policies(adapters)]
+    findings += [Finding(*found) for found in channel_findings(adapters)]
     findings += [finding async for finding in _server(adapters)]
     sick = [finding for finding in findings if not finding.ok]
     if as_json:
@@ -121,6 +123,9 @@ async def _server(adapters: Adapters) -> AsyncIterator[Finding]:
     worked = await has_worker(client)
     detail = "one asks for work" if worked else "none asked for work lately"
     yield Finding("worker", worked, detail, "start one: starter.py up, or python -m worker")
+    if worked:
+        async for found in delivery_findings(client):
+            yield Finding(*found)
 
 
 async def _retention(client: Client) -> Finding:

@@ -11,7 +11,7 @@ class Exit(IntEnum):
     """What a status means."""
 
     OK = 0
-    """Accepted; a run: pull request opened, dry run complete, nothing worth doing, or already ran today."""
+    """Accepted; a run: pull request opened, merged, dry run complete, nothing worth doing, or already ran today."""
     TROUBLE = 1
     """Something that should not happen; the message says what to do."""
     USAGE = 2
@@ -19,13 +19,13 @@ class Exit(IntEnum):
     REJECTED = 10
     """The run's outcome is REJECT; the report says which gate."""
     REFUSED = 11
-    """Not allowed now (paused, policy, preflight, epoch); the reason is printed."""
+    """Not allowed now (paused, budget, policy, preflight, epoch); the reason is printed."""
     ESCALATED = 12
     """A policy violation: everything is paused."""
     CANCELLED = 13
     """Cancelled by a person or an abort."""
     PAUSED = 14
-    """Drained by a pause."""
+    """Drained by a pause, or out of money for longer than a run holds."""
     FAILED = 15
     """A step could not be done; also a run that was lost."""
     BAD_POLICY = 16
@@ -42,6 +42,7 @@ class Exit(IntEnum):
 
 OF_RUN = {
     RunStatus.PR_OPENED: Exit.OK,
+    RunStatus.MERGED: Exit.OK,
     RunStatus.DRY_RUN_COMPLETE: Exit.OK,
     RunStatus.NOTHING_TO_DO: Exit.OK,
     RunStatus.ALREADY_RAN: Exit.OK,

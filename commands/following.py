@@ -19,7 +19,7 @@ from commands.kept_runs import kept_run
 from commands.terminal import emit, err, say, show
 from composition import Adapters
 from contracts.admission import RunResult, RunView
-from contracts.modes import RunStatus, StepName
+from contracts.modes import RunStatus
 from reporting.wording import DECISION_MARKS, visible
 
 _LOOK_EVERY = 0.5
@@ -39,7 +39,7 @@ class Progress:
 
     def tell(self, view: RunView) -> None:
         """Show finished steps, and what the run waits for."""
-        for step, verdict in list(zip(StepName, view.verdicts, strict=False))[self._said :]:
+        for step, verdict in list(zip(view.steps, view.verdicts, strict=False))[self._said :]:
             say(f"  {DECISION_MARKS[verdict.decision]} {step:<9} {verdict.reason}")
         self._said = len(view.verdicts)
         state = "" if view.status in _QUIET else f"{view.status}: {view.reason}"

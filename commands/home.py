@@ -8,7 +8,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import IO
 
 from temporalio.client import Client
 
+from activities.workbench import Workbench
 from commands.exit_statuses import Exit
 from commands.failures import CommandFailed
 from composition import (
@@ -24,6 +25,7 @@ from composition import (
     build_worker,
     connect,
     prepare_namespace,
+    start_alerts,
     start_embedded_server,
 )
 from settings import Settings
@@ -32,6 +34,9 @@ _LOCK = "server.lock"
 _STARTING = 80
 _TRIES = 10
 """A reader holds the lock for an instant; whoever wants to own it tries again."""
+
+
+MakeBench = Callable[[Client, Settings], Workbench]
 
 
 @dataclass(frozen=True)
@@ -43,8 +48,16 @@ class Running:
 
 
 @asynccontextmanager
-async def embedded(settings: Settings, port: int = 0, ui_port: int = 0) -> AsyncIterator[Running]:
+async def embedded(
+    settings: Settings, port: int = 0, ui_port: int = 0, bench: MakeBench | None = None
+) -> AsyncIterator[Running]:
     """Server, namespace and worker; ended in order: worker first, so that steps can say how they ended.
+
+    Args:
+        settings: where things are.
+        port: the server's; 0 takes a free one.
+        ui_port: the UI's; 0 takes a free one.
+        bench: makes another workbench than the default composition's.
 
     Raises:
         CommandFailed: this home has a running server already (SQLite's file belongs to one).
@@ -56,7 +69,8 @@ async def embedded(settings: Settings, port: int = 0, ui_port: int = 0) -> Async
             await prepare_namespace(client)
             _write(note, {"pid": os.getpid(), "address": server.address, "ui": server.ui})
             with _logged(settings.logs / "worker.log"):
-                async with build_worker(client, settings):
+                async with build_worker(client, settings, bench(client, settings) if bench else None):
+                    await start_alerts(client)
                     yield Running(client, server)
         finally:
             await server.stop()

@@ -87,6 +87,7 @@ def _show(found: Introduction, file: Path, name: str) -> None:
         say("without a required check every run is refused: add one to [[checks]]", "yellow")
     elif not any(check.kind is CheckKind.TESTS for check in found.kept):
         say("no tests are required, so the mode stops at PR_ONLY", "yellow")
+    say("who hears when something goes wrong: policies/alerts.toml, then `starter.py alerts test`")
     say(f"read the file, then: starter.py run {name} --mode DRY_RUN --embedded")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, date, datetime
 from typing import Annotated, Any
 
 import typer
@@ -15,6 +16,7 @@ from commands.conversations import (
     find_run,
     installation_status,
     run_view,
+    target_backlog,
     target_queue,
     target_status,
     target_why,
@@ -23,7 +25,10 @@ from commands.exit_statuses import Exit
 from commands.failures import CommandFailed, NoWorker
 from commands.following import follow, show_result
 from commands.home import client_of
+from commands.incidents import INCIDENT, show_incident
 from commands.kept_runs import kept_verdicts
+from commands.review_dates import review_words, today_of, with_reviews
+from commands.rolling_back import follow_up_verdict, show_rollbacks
 from commands.terminal import AsJson, emit, guarded, out, say, show
 from composition import Adapters, ServerUnavailable, compose
 from contracts.control import InstallationView, StatusView
@@ -32,7 +37,9 @@ from contracts.verdict import Verdict
 from reporting.run_report_text import verdict_tree
 from settings import Settings
 
-TargetOrRun = Annotated[str, typer.Argument(help="A target's name, or a run id such as demo-2026-11-23-pr-1.")]
+TargetOrRun = Annotated[
+    str, typer.Argument(help="A target's name, a run id such as demo-2026-11-23-pr-1; for `why` also an incident's id.")
+]
 
 
 @guarded
@@ -60,9 +67,12 @@ async def status(
     if installation is None:
         show("installation  nothing has run here yet")
     else:
-        show(f"installation  {installation.status}, epoch {installation.epoch}: {installation.why.reason}", "bold")
+        late = review_words(installation.pause, today_of(adapters, None)) if installation.pause else ""
+        show(
+            f"installation  {installation.status}, epoch {installation.epoch}: {installation.why.reason}{late}", "bold"
+        )
     for name, view in views.items():
-        _show_target(name, view)
+        _show_target(name, view, today_of(adapters, name))
     return Exit.OK
 
 
@@ -90,8 +100,10 @@ async def why(
     full: Annotated[bool, typer.Option("--full", help="Also below every yes.")] = False,
     as_json: AsJson = False,
 ) -> int:
-    """Why a target works, or does not; why a run went as it did: the verdict trees, with the facts they used."""
+    """Why a target works, or does not; why a run went as it did; what an incident is: with the facts they used."""
     adapters = compose(Settings())
+    if INCIDENT.fullmatch(what):
+        return await show_incident(adapters, what, as_json)
     verdicts = await (_why_run(adapters, what) if RUN_ID.fullmatch(what) else _why_target(adapters, what))
     if as_json:
         emit({name: verdict.model_dump(mode="json", by_alias=True) for name, verdict in verdicts.items()})
@@ -105,18 +117,32 @@ async def why(
 
 @guarded
 async def queue(target: Annotated[str, typer.Argument(help="The target.")], as_json: AsJson = False) -> int:
-    """Runs that wait for a slot, first come first served."""
+    """Runs that wait for a slot, first come first served; and failed changes that are to be remedied."""
     adapters = compose(Settings())
-    queued = await target_queue(await client_of(adapters.settings), target)
+    client = await client_of(adapters.settings)
+    queued, backlog = await target_queue(client, target), await target_backlog(client, target)
     if queued is None:
         known_target(adapters, target)
+    remediations = [one for one in backlog or () if one.ended is None]
     if as_json:
-        emit({"target": target, "queued": [run.model_dump(mode="json", by_alias=True) for run in queued or ()]})
+        emit(
+            {
+                "target": target,
+                "queued": [run.model_dump(mode="json", by_alias=True) for run in queued or ()],
+                "remediations": [one.model_dump(mode="json", by_alias=True) for one in remediations],
+            }
+        )
         return Exit.OK
     for number, run in enumerate(queued or (), 1):
         show(f"{number}  {run.run_id}  {run.mode}  by {run.actor}  since {run.admitted_at:%Y-%m-%d %H:%M:%S}")
     if not queued:
         say(f"nothing waits for {target}")
+    for one in remediations:
+        show(
+            f"{one.remediating_task}  {one.attempts} of {one.most_attempts} attempts, of {one.task_id} in {one.run_id}"
+        )
+        for note in one.failed:
+            show(f"  {note.check} {note.status}: {note.detail}")
     return Exit.OK
 
 
@@ -160,18 +186,18 @@ async def _current(adapters: Adapters, client: Client, target: str) -> WorkflowH
 async def _why_target(adapters: Adapters, target: str) -> dict[str, Verdict]:
     client = await client_of(adapters.settings)
     installation = await installation_status(client)
-    verdicts = {"installation": installation.why} if installation else {}
+    verdicts = {"installation": with_reviews(installation.why, today_of(adapters, None))} if installation else {}
     mine = await target_why(client, target)
     if mine is None:
         known_target(adapters, target)
         raise CommandFailed(Exit.TROUBLE, f"{target} has no open Control: its first run or command starts one")
-    return {**verdicts, target: mine}
+    return {**verdicts, target: with_reviews(mine, today_of(adapters, target))}
 
 
 async def _why_run(adapters: Adapters, run_id: str) -> dict[str, Verdict]:
     kept = kept_verdicts(adapters, run_id)
     if kept:
-        return kept
+        return kept | await _followed(adapters, run_id)
     try:
         handle = await run_handle(await client_of(adapters.settings), run_id)
         view = await run_view(handle)
@@ -179,10 +205,20 @@ async def _why_run(adapters: Adapters, run_id: str) -> dict[str, Verdict]:
         message = f"{run_id} has no report in {adapters.settings.artifacts}, and it cannot be asked: {absent}"
         raise CommandFailed(Exit.NO_SERVER, message) from absent
     say(f"{run_id} is {view.status} in step {view.step or 'admission'}: {view.reason or 'working'}")
-    return {step.value: verdict for step, verdict in zip(StepName, view.verdicts, strict=False)}
+    return {step.value: verdict for step, verdict in zip(view.steps, view.verdicts, strict=False)}
 
 
-def _show_target(name: str, view: StatusView | None) -> None:
+async def _followed(adapters: Adapters, run_id: str) -> dict[str, Verdict]:
+    try:
+        verdict = await follow_up_verdict(await client_of(adapters.settings), run_id)
+    except (CommandFailed, ServerUnavailable, NoWorker):
+        # The report is here; what became of it later can only the server tell.
+        say(f"what became of {run_id} since cannot be asked: no server or no worker answers")
+        return {}
+    return {"follow-up": verdict} if verdict else {}
+
+
+def _show_target(name: str, view: StatusView | None, today: date) -> None:
     if view is None:
         show(f"{name}  not started: its first run opens it")
         return
@@ -192,9 +228,25 @@ def _show_target(name: str, view: StatusView | None) -> None:
         "bold",
     )
     for pause in view.pauses:
-        show(f"  {pause.scope} pause ({pause.style}) by {pause.actor} at {pause.at:%Y-%m-%d %H:%M:%S}: {pause.reason}")
+        since = f"at {pause.at:%Y-%m-%d %H:%M:%S}{review_words(pause, today)}"
+        show(f"  {pause.scope} pause ({pause.style}) by {pause.actor} {since}: {pause.reason or 'no reason given'}")
     for incident in view.incidents:
-        show(f"  incident {incident.incident} since {incident.opened_at:%Y-%m-%d %H:%M}: {incident.reason}")
+        due = (
+            f", prevention {'OVERDUE since' if incident.overdue else 'due on'} {incident.due_on}"
+            if incident.due_on
+            else ""
+        )
+        show(f"  incident {incident.incident} {incident.state} since {incident.opened_at:%Y-%m-%d %H:%M}{due}")
+        show(f"    {incident.reason}")
+        if (done := incident.rollback) is not None:
+            show(f"    rollback {done.outcome} in {done.seconds:.0f} s: {done.impact}")
+    show_rollbacks(view)
+    if view.budget is not None and not view.budget.blocked.allowed:
+        show(f"  budget: {view.budget.blocked.reason}", "yellow")
+    for grant in view.grants:
+        if grant.expires_at > datetime.now(UTC):
+            paths = ", ".join(grant.paths)
+            show(f"  grant for {grant.run_id} by {grant.actor} until {grant.expires_at:%Y-%m-%d %H:%M}: {paths}")
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 2))
     for run in (*view.active, *view.queued, *view.recent[:5]):
         table.add_row(*(Text(str(cell)) for cell in (run.run_id, run.status, run.order.state, run.reason[:100])))

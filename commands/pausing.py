@@ -20,6 +20,7 @@ from commands.terminal import AsJson, emit, guarded, say, show
 from composition import compose, pause_installation, pause_target
 from contracts.control import PauseRequest, StatusView
 from contracts.modes import PauseStyle, TargetStatus
+from contracts.review_date import read_review_date
 from settings import Settings
 
 EPILOG = (
@@ -55,11 +56,15 @@ async def pause(
     """
     adapters = compose(Settings())
     if everything == (target is not None):
-        raise CommandFailed(Exit.USAGE, "name one target, or give --all")
+        raise CommandFailed(Exit.USAGE, "name one target, or give --all; nothing was paused")
+    if review_on is not None and read_review_date(review_on) is None:
+        raise CommandFailed(
+            Exit.USAGE, f"--review-on {review_on!r} is no day: write it as YYYY-MM-DD; nothing was paused"
+        )
     if target is not None and not force:
         known_target(adapters, target)
     client = await client_of(adapters.settings)
-    request = PauseRequest(style=style, reason=reason, actor=operator_name(), review_on=review_on)
+    request = PauseRequest(style=style, reason=reason, actor=operator_name(), review_on=read_review_date(review_on))
     brake = Brake(client, target)
     await brake.look_before()
     await brake.pull(request)

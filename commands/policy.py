@@ -57,6 +57,10 @@ def check(as_json: AsJson = False) -> int:
             good[name] = adapters.policies.effective(name).digest
         except PolicyError as problem:
             wrong[name] = str(problem)
+    try:
+        adapters.policies.alerts()
+    except PolicyError as problem:
+        wrong["alerts.toml"] = str(problem)
     if as_json:
         emit({"ok": good, "wrong": wrong})
     else:

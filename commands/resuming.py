@@ -90,14 +90,21 @@ async def _wait(client: Client, names: list[str], notice_epoch: int, within: flo
                 ended[name] = view
                 say(f"{name}  {view.status}, mode {view.mode}: {_reason(view)}")
         if time.monotonic() > until:
-            say(f"stopped waiting; still resuming: {', '.join(sorted(set(names) - set(ended)))}")
+            missing = sorted(set(names) - set(ended))
+            say(f"stopped waiting; still resuming: {', '.join(missing)}")
+            if as_json:
+                emit({"accepted": True, "targets": _statuses(ended), "missing": missing})
             return Exit.WAITING
         await asyncio.sleep(_LOOK_EVERY)
     opened = all(view.status is TargetStatus.ACTIVE for view in ended.values())
     if as_json:
-        emit({"accepted": True, "targets": {name: view.status.value for name, view in ended.items()}})
+        emit({"accepted": True, "targets": _statuses(ended)})
     return Exit.OK if opened else Exit.REFUSED
 
 
+def _statuses(ended: dict[str, StatusView]) -> dict[str, str]:
+    return {name: view.status.value for name, view in ended.items()}
+
+
 def _reason(view: StatusView) -> str:
-    return "; ".join(f"{pause.actor}: {pause.reason}" for pause in view.pauses) or view.why.reason
+    return "; ".join(f"{pause.actor}: {pause.reason or 'no reason given'}" for pause in view.pauses) or view.why.reason

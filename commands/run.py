@@ -37,6 +37,10 @@ async def run(
     again: Annotated[bool, typer.Option("--again", help="A new attempt, although this day's run was made.")] = False,
     attempt: Annotated[int, typer.Option(min=1, max=99, help="Name the attempt of a rerun.")] = 1,
     date: Annotated[str | None, typer.Option(help="YYYY-MM-DD; default: today in the target's time zone.")] = None,
+    grant: Annotated[
+        str,
+        typer.Option("--grant", metavar="RUN", help="Take the granted change of this escalated run; a new attempt."),
+    ] = "",
     in_process: Annotated[
         bool, typer.Option("--embedded", help="Bring server and worker up inside this command if none runs.")
     ] = False,
@@ -53,7 +57,14 @@ async def run(
     """
     settings = Settings()
     request = RunRequest(
-        target=_known(settings, target), mode=mode, again=again, attempt=attempt, date=date, actor=operator_name()
+        target=_known(settings, target),
+        mode=mode,
+        # A granted run is always a new attempt: the day's own run is the one that was escalated.
+        again=again or bool(grant),
+        attempt=attempt,
+        date=date,
+        actor=operator_name(),
+        grant=grant,
     )
     label = _label(settings, request)
     if in_process:

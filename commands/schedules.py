@@ -18,17 +18,20 @@ from temporalio.client import (
     SchedulePolicy,
     ScheduleRange,
     ScheduleSpec,
+    ScheduleState,
     ScheduleUpdate,
     ScheduleUpdateInput,
 )
 from temporalio.service import RPCError, RPCStatusCode
 
+from commands.conversations import target_status
 from commands.exit_statuses import Exit
-from commands.failures import CommandFailed
+from commands.failures import CommandFailed, NoWorker
 from commands.home import client_of
 from commands.operator_name import operator_name
 from commands.terminal import AsJson, emit, guarded, say, show
-from composition import compose
+from composition import compose, mind_schedule
+from contracts.modes import TargetStatus
 from settings import Settings
 from workflows import api
 
@@ -68,9 +71,16 @@ async def apply(
         policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=_CATCH_UP),
     )
     client = await client_of(settings)
+    held = await _held(client, target)
+    if held:
+        wanted.state = ScheduleState(paused=True, note=f"{api.SCHEDULE_MARK}{held}")
     try:
         handle = await client.create_schedule(api.schedule_id(target), wanted)
         done = "created"
+        if held and not await _held(client, target):
+            # Resumed in between: Control has looked already, and found nothing to let go on.
+            await mind_schedule(client, target, paused=False, reason="the target was resumed")
+            held = ""
     except ScheduleAlreadyRunningError:
         handle = client.get_schedule_handle(api.schedule_id(target))
 
@@ -84,6 +94,8 @@ async def apply(
     upcoming = (await handle.describe()).info.next_action_times
     soon = f"; next: {upcoming[0]:%Y-%m-%d %H:%M} UTC" if upcoming else ""
     show(f"{done}: {target} every day at {at} {zone}{soon}")
+    if held:
+        show(f"it is paused with the target ({held}); the resume lets both go on")
     return Exit.OK
 
 
@@ -141,9 +153,15 @@ async def unpause(target: TargetName) -> int:
 @guarded
 async def trigger(target: TargetName) -> int:
     """Start the scheduled run now; admission still makes one run a day."""
-    handle = await _handle(await client_of(Settings()), target)
+    client = await client_of(Settings())
+    handle = await _handle(client, target)
+    held = await _held(client, target)
     await handle.trigger()
-    show(f"triggered; watch it: starter.py watch {target}")
+    if held:
+        show(f"triggered; admission refuses the run while the target is {held}")
+        show(f"`starter.py resume {target}` opens it again")
+    else:
+        show(f"triggered; watch it: starter.py watch {target}")
     return Exit.OK
 
 
@@ -155,6 +173,17 @@ async def delete(target: TargetName) -> int:
     await handle.delete()
     show(f"the schedule of {target} is deleted")
     return Exit.OK
+
+
+async def _held(client: Client, target: str) -> str:
+    """Why the target does not work now; empty when it does, or when nobody can say: admission refuses by itself."""
+    try:
+        view = await target_status(client, target)
+    except NoWorker:
+        return ""
+    if view is None or view.status is TargetStatus.ACTIVE or not view.pauses:
+        return ""
+    return f"{view.status}: {view.pauses[-1].reason or 'no reason given'}"
 
 
 async def _handle(client: Client, target: str) -> ScheduleHandle:

@@ -7,8 +7,12 @@ from enum import StrEnum
 from pydantic import AwareDatetime, Field
 
 from contracts.artifact import Contract
+from contracts.budget import BudgetTerms
+from contracts.grant import Grant
 from contracts.handover import RunRef
 from contracts.modes import Mode, RunKind, RunStatus, StepName
+from contracts.remediation import Remediation
+from contracts.rollback import FollowUpInput, Merged, RollbackCaps
 from contracts.verdict import Verdict
 
 
@@ -26,6 +30,8 @@ class RunRequest(Contract):
     actor: str = Field(default="unknown", max_length=200)
     again: bool = False
     """Take the next free attempt instead of naming one."""
+    grant: str = Field(default="", max_length=200)
+    """Id of the escalated run whose quarantined change this run takes under a person's grant. Implies ``again``."""
 
 
 class Admission(StrEnum):
@@ -50,8 +56,19 @@ class AdmitRequest(Contract):
     runs_per_day: int
     maximum_mode: Mode
     """The policy's ceiling for this target."""
+    budget: BudgetTerms | None = None
+    """None: asked by a worker from before the ledger; then only ``runs_per_day`` is counted."""
+    failures_in_a_row: int = 3
+    """As many failed runs in a row pause the target."""
+    rollback_caps: RollbackCaps = RollbackCaps()
     taken: tuple[str, ...] = ()
     """Run ids of that date that have an audit log already: a Control that lost its books still knows them."""
+    grant_days: float = 7
+    """The longest a grant may last, as the policy says now."""
+    quarantined_head: str = ""
+    """The commit in quarantine under ``request.grant``, read back from the artifacts and the audit log of that run."""
+    quarantine_problem: str = ""
+    """Why there is none that can be trusted."""
 
 
 class OrderState(StrEnum):
@@ -97,6 +114,8 @@ class RunRecord(Contract):
     audit_head: str = ""
     report_sha256: str = ""
     step: StepName | None = None
+    grant: Grant | None = None
+    """What it took; kept here so that a retry of the same run is given it again."""
 
 
 class AdmitAnswer(Contract):
@@ -110,6 +129,7 @@ class AdmitAnswer(Contract):
     verdict: Verdict
     previous: RunRecord | None = None
     """For ``already_ran``: the run that did."""
+    grant: Grant | None = None
 
 
 class Admitted(Contract):
@@ -136,6 +156,14 @@ class FinishRequest(Contract):
     policy_digest: str = ""
     """The policy in force when the run ended; a smoke is green only under the current one."""
     task_id: str | None = None
+    remediation: Remediation | None = None
+    """The run was rejected by its required checks (runbook §6.2)."""
+    resolved: tuple[str, ...] = Field(default=(), max_length=100)
+    """Fingerprints of failures whose findings the run no longer saw."""
+    follow_up: FollowUpInput | None = None
+    """The run left a merge or an open pull request, which is followed from now on."""
+    merged: Merged | None = None
+    """What the run merged by itself; whoever follows it up starts from here."""
 
 
 class RunView(Contract):
@@ -152,6 +180,8 @@ class RunView(Contract):
     subject: str
     """Digest to name in ``decide``."""
     verdicts: tuple[Verdict, ...]
+    steps: tuple[StepName, ...] = ()
+    """The step of each verdict."""
     reason: str
 
 

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, Field, StringConstraints
 
 from contracts.admission import RunRecord
 from contracts.artifact import Contract
+from contracts.budget import BookedBefore, BudgetTerms, BudgetView
 from contracts.clearance import SettleRequest, WriteRecord
+from contracts.grant import Grant
+from contracts.incident import IncidentRecord
 from contracts.modes import Mode, PauseStyle, TargetStatus
+from contracts.rollback import MergeRecord
 from contracts.verdict import Verdict
+
+Statement = Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=4000)]
+"""What a person states for the record; blanks are no statement."""
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 
 
 class Answer(Contract):
@@ -28,7 +36,7 @@ class PauseRequest(Contract):
     reason: str = ""
     actor: str = "unknown"
     review_on: str | None = None
-    """ISO date by which a person looks at this pause again."""
+    """ISO date by which a person looks at this pause again; what is none is quoted in the record and left out."""
 
 
 class ResumeRequest(Contract):
@@ -36,39 +44,22 @@ class ResumeRequest(Contract):
 
     expected_epoch: int
     """The epoch the person saw; a newer pause makes this resume void."""
-    cause: str = Field(min_length=3, max_length=4000)
-    evidence: str = Field(min_length=3, max_length=4000)
-    actor: str = Field(min_length=1, max_length=200)
+    cause: Statement
+    evidence: Statement
+    actor: Name
 
 
 class ModeRequest(Contract):
-    """A person sets the mode. Lowering always works; raising above PR_ONLY must be earned."""
+    """A person sets the mode. Lowering always works; raising above PR_ONLY needs what the policy says, too."""
 
     expected_epoch: int
     mode: Mode
-    reason: str = Field(min_length=3, max_length=4000)
-    actor: str = Field(min_length=1, max_length=200)
-
-
-class IncidentReport(Contract):
-    """An incident trigger (runbook §6): opens an incident in Control's books; idempotent by id."""
-
-    incident: str
-    run_id: str
-    trigger: Literal["policy_violation"]
-    reason: str
-
-
-class IncidentRecord(Contract):
-    """One open incident in Control's books."""
-
-    incident: str
-    run_id: str
-    trigger: str
-    reason: str
-    opened_at: AwareDatetime
-    commanded_by: str = ""
-    """The person who ordered its repair while paused; empty: nobody did."""
+    reason: Statement
+    actor: Name
+    maximum: Mode = Mode.PR_ONLY
+    """The target's ``modes.maximum``, as the sender's policy folder says; left out, nothing above PR_ONLY."""
+    probes: int = Field(default=0, ge=0)
+    """How many probes the target has: without one nothing merges by itself."""
 
 
 class InstallationFacts(Contract):
@@ -83,6 +74,10 @@ class InstallationFacts(Contract):
     reason: str = ""
     reap_seconds: int = 60
     first_mode: Mode = Mode.PR_ONLY
+    budget: BudgetTerms | None = None
+    """None: the policy cannot be read."""
+    booked: BookedBefore = BookedBefore()
+    """From the target's audit log: what an earlier Control booked in periods that may still be present."""
 
 
 class RegisterRequest(Contract):
@@ -129,6 +124,8 @@ class Ladder(Contract):
     began_at: AwareDatetime
     smoke_workflow_id: str
     smoke_run_id: str = ""
+    reviews: str = ""
+    """The incident this person reviewed (runbook §6.3); any other that is due keeps the mode at DRY_RUN."""
 
 
 class StatusView(Contract):
@@ -150,6 +147,15 @@ class StatusView(Contract):
     writes: tuple[WriteRecord, ...]
     why: Verdict
     incidents: tuple[IncidentRecord, ...] = ()
+    budget: BudgetView | None = None
+    incidents_done: tuple[str, ...] = ()
+    """Ids of those whose prevention is done, the latest ones."""
+    rollbacks: tuple[MergeRecord, ...] = ()
+    """Due and running ones."""
+    review_due: str = ""
+    """The incident a person must review before the mode rises above DRY_RUN (runbook §6.3)."""
+    grants: tuple[Grant, ...] = ()
+    """Given, not taken, not voided by a newer pause; each until its ``expiresAt``."""
     log_head: str = ""
     """Hash of the target's audit log, held in the Temporal history (P10)."""
 

@@ -20,7 +20,12 @@ class Effect(Contract):
     head_sha: str
     base_sha: str
     expected_old: str = ""
-    """For a push: what the remote branch must point at; empty means it must not exist."""
+    """For a push: what the remote branch must point at; empty means it must not exist.
+
+    For a merge or a revert: the first parent of ``head_sha``, where the base branch must still be.
+    """
+    tree_sha: str = ""
+    """For a merge or a revert: the tree that was checked; ``head_sha`` must hold exactly it (P4, P11)."""
     title: str = ""
     body: str = ""
 
@@ -35,4 +40,6 @@ class EffectResult(Contract):
     """Why the remote's state forbids the effect (expected refusal); empty otherwise."""
     result: str = ""
     """The branch head or the pull request's number, as read back."""
+    tree_sha: str = ""
+    """For a merge or a revert that is done: the tree of our commit, read back after the remote held it."""
     pull_request: PullRequest | None = None

@@ -107,6 +107,27 @@ class ChecksReport(Contract):
     results: tuple[CheckResult, ...]
 
 
+class FailedCheck(Contract):
+    """A check that is not green, as reports show it (runbook §6.2)."""
+
+    name: str
+    kind: str
+    tree: Literal["merge", "base"]
+    """Whether it failed on the merge result, or on the base already."""
+    required: bool
+    status: CheckStatus
+    exit_code: int | None
+    """Of the last attempt, as the next fields; None when it was killed or never ran."""
+    seconds: float
+    attempts: int
+    detail: str
+    first_lines: tuple[str, ...]
+    last_lines: tuple[str, ...]
+    """What the first lines do not show already."""
+    output: str
+    """Name of the artifact with all of the output, or empty."""
+
+
 class Receipt(Contract):
     """Proof that one preflight check was really made (runbook §3)."""
 

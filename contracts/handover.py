@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import AwareDatetime
 
 from contracts.artifact import ArtifactRef, Contract
+from contracts.grant import Grant
 from contracts.modes import Mode, Outcome, Role, RunKind, WriteAction
 from contracts.verdict import Verdict
 
@@ -31,6 +32,8 @@ class RunRef(Contract):
     started_at: AwareDatetime
     started_by: str
     policy: PinnedPolicy
+    grant: Grant | None = None
+    """The run takes a change out of quarantine instead of asking an agent."""
 
 
 class Handover(Contract):
@@ -103,6 +106,8 @@ class PlannedWrite(Contract):
     base_branch: str
     base_sha: str
     head_sha: str
+    tree_sha: str = ""
+    """For a merge: the checked tree, which the base must hold afterwards (P4)."""
     title: str = ""
     body_sha256: str = ""
     """Digest of the pull request body without its run footer."""

@@ -53,6 +53,8 @@ class RunStatus(StrEnum):
     """Waiting for a person's ``decide``."""
 
     PR_OPENED = "PR_OPENED"
+    MERGED = "MERGED"
+    """SELECTIVE_AUTO only."""
     DRY_RUN_COMPLETE = "DRY_RUN_COMPLETE"
     NOTHING_TO_DO = "NOTHING_TO_DO"
     ALREADY_RAN = "ALREADY_RAN"
@@ -68,7 +70,7 @@ class RunStatus(StrEnum):
 
 LIVE_STATUSES = frozenset({RunStatus.ADMITTING, RunStatus.QUEUED, RunStatus.RUNNING, RunStatus.HELD, RunStatus.WAITING})
 GREEN_STATUSES = frozenset(
-    {RunStatus.PR_OPENED, RunStatus.DRY_RUN_COMPLETE, RunStatus.NOTHING_TO_DO, RunStatus.ALREADY_RAN}
+    {RunStatus.PR_OPENED, RunStatus.MERGED, RunStatus.DRY_RUN_COMPLETE, RunStatus.NOTHING_TO_DO, RunStatus.ALREADY_RAN}
 )
 
 
@@ -106,7 +108,7 @@ class Role(StrEnum):
 
 
 class StepName(StrEnum):
-    """The nine steps of the daily run, in order (runbook §3 and §4)."""
+    """The nine steps of the daily run, in order (runbook §3 and §4), and what merging by itself adds."""
 
     PREFLIGHT = "preflight"
     SENSE = "sense"
@@ -116,7 +118,15 @@ class StepName(StrEnum):
     REVIEW = "review"
     CHECK = "check"
     RELEASE = "release"
+    MERGE_CHECK = "merge_check"
+    """SELECTIVE_AUTO only, as the next two: the merge result is the checked one, or is checked again."""
+    CANARY = "canary"
+    MERGE_RELEASE = "merge_release"
+    """Release judges again, with the canary."""
     AUDIT = "audit"
+
+
+MERGE_STEPS = frozenset({StepName.MERGE_CHECK, StepName.CANARY, StepName.MERGE_RELEASE})
 
 
 class WriteClass(StrEnum):
@@ -138,3 +148,4 @@ class WriteAction(StrEnum):
     MERGE = "merge"
     REVERT = "revert"
     OPEN_TICKET = "open_ticket"
+    CLOSE_TICKET = "close_ticket"

@@ -21,3 +21,5 @@ class PullRequest(Contract):
     run_key: str
     """``run_id/step`` of the write that opened it; adoption looks for this."""
     task_id: str | None = None
+    merge_sha: str = ""
+    """What the base got, where the forge says so; a person may have squashed."""

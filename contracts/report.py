@@ -8,9 +8,11 @@ from pydantic import AwareDatetime
 
 from contracts.admission import PullRequestRef
 from contracts.artifact import ArtifactRef, Contract
+from contracts.evidence import FailedCheck
 from contracts.handover import Handover, PlannedWrite, RunRef
 from contracts.modes import Mode, Outcome, RunKind, RunStatus, StepName
 from contracts.release import Rejection, RiskScore
+from contracts.rollback import Merged
 from contracts.verdict import Verdict
 
 
@@ -35,6 +37,8 @@ class WriteResult(Contract):
     verdict: Verdict
     pull_request: PullRequestRef | None = None
     audit_head: str = ""
+    result: str = ""
+    """What was read back: a branch's head, a pull request's number."""
 
 
 class PostRunReview(Contract):
@@ -47,7 +51,11 @@ class PostRunReview(Contract):
     risk_against_outcome: str
     check_stability: str
     cost_usd: float | None
-    """None: nothing was measured, which is not zero."""
+    """None: unknown, which is not zero."""
+    cost_tokens: int | None = None
+    """None: unknown."""
+    agent_minutes: float | None = None
+    """Measured by us; None: no record."""
     cost_note: str
     policy_updates_suggested: tuple[str, ...] = ()
 
@@ -66,6 +74,7 @@ class ReportInput(Contract):
     artifacts: tuple[ArtifactRef, ...]
     ended_at: AwareDatetime
     log_heads: tuple[str, ...] = ()
+    merged: Merged | None = None
 
 
 class RunReport(Contract):
@@ -79,7 +88,13 @@ class RunReport(Contract):
     task_id: str | None
     outcome: Outcome | None
     rejection: Rejection | None
+    failed_checks: tuple[FailedCheck, ...] = ()
+    """Details of what was not green (runbook §6.2)."""
+    remediation: str = ""
+    """Task id of the remediation that this failure queued, if it did."""
     pull_request: PullRequestRef | None
+    merged: Merged | None = None
+    """What this run merged by itself, in SELECTIVE_AUTO."""
     refused_writes: tuple[PlannedWrite, ...]
     """What the mode or a pause kept from happening (P3)."""
     steps: tuple[StepRecord, ...]

@@ -101,6 +101,10 @@ class Candidate(Contract):
     estimated_files: int
     estimated_lines: int
     evidence: tuple[str, ...] = ()
+    remediates: str = ""
+    """Fingerprint of the failure that this is to remedy (runbook §6.2)."""
+    needs_person: bool = False
+    """Listed for a person to see; no run takes it."""
 
 
 class SuppressedCandidate(Contract):
@@ -119,6 +123,8 @@ class CandidateTasks(Contract):
     base_sha: str
     candidates: tuple[Candidate, ...]
     suppressed: tuple[SuppressedCandidate, ...] = ()
+    resolved: tuple[str, ...] = ()
+    """Fingerprints of failures whose findings are gone from the base."""
 
 
 class Scope(Contract):

@@ -3,53 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import shutil
-import time
-from datetime import UTC, datetime
 from pathlib import Path
 
 from commands.exit_statuses import Exit
-from commands.failures import CommandFailed, explain
 from commands.following import follow, show_result
-from commands.home import embedded, server_of
-from commands.introduction import introduce
+from commands.home import embedded
 from commands.kept_runs import KeptRun, kept_run
 from commands.leaving import leave
 from commands.run import start
-from commands.terminal import out, say, show
+from commands.terminal import say, show
 from composition import Adapters, compose
 from contracts.admission import RunRequest, RunResult
 from contracts.modes import GREEN_STATUSES, Mode
-from demo.repository import diffstat, publish
-from demo.source_distribution import FetchFailed, Pin, fetch
-from settings import ROOT, Settings
+from demo.ending import ended
+from demo.preparation import chosen, prepare
+from demo.repository import diffstat
+from settings import Settings
 
-PACKAGE = "itsdangerous==1.1.0"
-FOLDER = ROOT / ".autonomy" / "demo"
 _TIMEOUT = 600.0
-
-
-def prepare(folder: Path, pin: Pin) -> tuple[Settings, str, Path]:
-    """A fresh home and policy folder, the package behind a bare remote, and its target file."""
-    settings = Settings(home=folder / "home", policies=folder / "policies")
-    if server_of(settings.home):
-        raise CommandFailed(Exit.REFUSED, f"a server still runs on {settings.home}: stop it (Ctrl-C in its `up`) first")
-    for name in ("home", "policies", "remote", "work"):
-        shutil.rmtree(folder / name, ignore_errors=True)
-    say(f"fetching the source distribution of {pin}; nothing of it is executed", "bold")
-    package = fetch(pin, folder / "downloads", folder / "work")
-    remote = folder / "remote" / f"{pin.name}.git"
-    remote.parent.mkdir(parents=True)
-    publish(package, remote, f"{pin} as released")
-    (settings.policies / "targets").mkdir(parents=True)
-    for file in (ROOT / "policies").glob("*.toml"):
-        shutil.copy(file, settings.policies)
-    say("looking at it, as `starter.py init` does", "bold")
-    today = datetime.now(UTC).date()
-    found = introduce(compose(settings), str(remote), pin.name, None, "make demo", today, lambda text: say(f"  {text}"))
-    (settings.policies / "targets" / f"{pin.name}.toml").write_text(found.text, encoding="utf-8")
-    return settings, pin.name, remote
 
 
 async def perform(settings: Settings, target: str) -> list[RunResult]:
@@ -103,26 +74,13 @@ def _contract(kept: KeptRun) -> None:
         show(f"  {name:<9} {value}")
 
 
-def main() -> int:
+def main() -> Exit:
     """Demo from start to end; its exit status."""
-    began = time.monotonic()
-    try:
-        pin = Pin.parse(os.environ.get("DEMO_PACKAGE") or PACKAGE)
-        settings, target, remote = prepare(FOLDER, pin)
-        results = asyncio.run(perform(settings, target))
-    except KeyboardInterrupt:
-        return Exit.INTERRUPTED
-    except FetchFailed as problem:
-        say(str(problem), "red")
-        return Exit.TROUBLE
-    except Exception as problem:
-        failure = explain(problem)
-        say(str(failure), "red")
-        return failure.status
+    settings, target, remote = prepare("demo", chosen())
+    results = asyncio.run(perform(settings, target))
     conclude(compose(settings), results[-1], remote)
-    out.print(f"done in {time.monotonic() - began:.0f} s", style="dim")
     return Exit.OK if results[-1].status in GREEN_STATUSES else Exit.FAILED
 
 
 if __name__ == "__main__":
-    leave(main())
+    leave(ended(main))

@@ -12,8 +12,9 @@ from typing import NamedTuple
 
 from contracts.artifact import Contract
 from contracts.task import Candidate, CandidateTasks, Finding, SuppressedCandidate, TaskType
+from policies.compliance import is_licence_text
 from policies.digests import digest
-from policies.paths import hostile_name, protection, within
+from policies.paths import hostile_name, protection, readable, within
 from policies.risk import is_runtime
 from policies.schema import EffectivePolicy
 
@@ -33,6 +34,10 @@ class Memory(Contract):
     """Task id to the day it was last rejected, closed or rolled back."""
     attempts: Mapping[str, int] = {}
     """Task id to failed attempts."""
+    ideas: Mapping[str, tuple[str, str]] = {}
+    """Task id of a remediation to its tool and rule, which its id does not name."""
+    suspects: frozenset[tuple[str, str, str]] = frozenset()
+    """Tool, rule and path of what a listed remediation is about: no other idea takes it before."""
 
 
 class Ranking(NamedTuple):
@@ -75,15 +80,15 @@ def rank(findings: tuple[Finding, ...], policy: EffectivePolicy, memory: Memory)
        remove most findings are proposed, the rest waits for another day. It never overflows.
     3. The score is confidence * value of the rule family * log2(1 + findings removed).
     4. Suppressed, with the reason: too many open pull requests · one open for the same tool and rule · rejected within
-       ``candidates.suppress_days`` · ``caps.attempts_per_task`` reached · confidence below the minimum · no file fits
-       the budget · beyond the listed number.
+       ``candidates.suppress_days`` · being remediated · ``caps.attempts_per_task`` reached · confidence below the
+       minimum · no file fits the budget · beyond the listed number.
     """
     groups: dict[tuple[str, str], list[Finding]] = defaultdict(list)
     may_touch = cache(partial(_may_touch, policy))
     for finding in findings:
         if finding.fixable and may_touch(finding.path, _family(finding.tool, finding.rule).type):
             groups[finding.tool, finding.rule].append(finding)
-    return _divide((_candidate(*key, group, policy) for key, group in sorted(groups.items())), policy, memory)
+    return _divide((candidate_of(*key, group, policy) for key, group in sorted(groups.items())), policy, memory)
 
 
 def suppress(proposed: CandidateTasks, policy: EffectivePolicy, memory: Memory) -> CandidateTasks:
@@ -111,6 +116,21 @@ def task_id(target: str, tool: str, rule: str, paths: tuple[str, ...]) -> str:
     return f"{_idea(tool, rule)}-{digest([target, tool, rule, sorted(paths)])[:8]}"
 
 
+def may_be_touched(finding: Finding, policy: EffectivePolicy) -> bool:
+    """Whether a contract may be made of a finding (rule 1 of ``rank``)."""
+    return finding.fixable and _may_touch(policy, finding.path, _family(finding.tool, finding.rule).type)
+
+
+def open_for_the_idea(tool: str, rule: str, memory: Memory) -> str | None:
+    """A task of the same tool and rule whose pull request is open: two would touch the same lines before long."""
+    idea = _idea(tool, rule)
+    for open_id in sorted(memory.open_task_ids):
+        known = memory.ideas.get(open_id)
+        if idea == (_idea(*known) if known else open_id.rpartition("-")[0]):
+            return open_id
+    return None
+
+
 def _idea(tool: str, rule: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", f"{tool}-{rule}".lower()).strip("-")[:60]
 
@@ -119,6 +139,7 @@ def _may_touch(policy: EffectivePolicy, path: str, task_type: TaskType) -> bool:
     return (
         hostile_name(path) is None
         and protection(path, policy, task_type) is None
+        and not is_licence_text(path, policy)
         and within(path, policy.target.allowed_paths)
     )
 
@@ -129,7 +150,8 @@ def _family(tool: str, rule: str) -> _Family:
     return next((_FAMILIES[key] for key in keys if key in _FAMILIES), _UNKNOWN)
 
 
-def _candidate(tool: str, rule: str, group: list[Finding], policy: EffectivePolicy) -> Candidate:
+def candidate_of(tool: str, rule: str, group: list[Finding], policy: EffectivePolicy) -> Candidate:
+    """One idea: the findings of a tool and rule in as many files as fit the diff budget."""
     per_file = Counter(finding.path for finding in group)
     paths = _best_files(per_file, policy)
     chosen = [finding for finding in group if finding.path in paths]
@@ -188,14 +210,14 @@ def _suppression(candidate: Candidate, policy: EffectivePolicy, memory: Memory) 
     caps, rules = policy.autopilot.caps, policy.autopilot.candidates
     if len(memory.open_task_ids) >= caps.open_pull_requests:
         return f"{len(memory.open_task_ids)} pull requests wait for a person, at most {caps.open_pull_requests}"
-    idea = _idea(candidate.tool, candidate.rule)
-    # Two open pull requests for one rule would touch the same lines as soon as their file sets drift apart.
-    if open_id := next((i for i in sorted(memory.open_task_ids) if i.rpartition("-")[0] == idea), None):
+    if open_id := open_for_the_idea(candidate.tool, candidate.rule, memory):
         return f"a pull request is open for the same idea: {open_id}"
     rejected = memory.rejected.get(candidate.task_id)
     until = rejected + timedelta(days=rules.suppress_days) if rejected else None
     if until and memory.today < until:
         return f"rejected on {rejected}, suppressed until {until}"
+    if late := sorted(p for p in candidate.paths if (candidate.tool, candidate.rule, p) in memory.suspects):
+        return f"a remediation of the same idea has its turn first, on {readable(late[0])}"
     if (attempts := memory.attempts.get(candidate.task_id, 0)) >= caps.attempts_per_task:
         return f"tried {attempts} times without success, at most {caps.attempts_per_task}"
     if candidate.confidence < rules.minimum_confidence:

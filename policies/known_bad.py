@@ -110,6 +110,13 @@ def bad_paths() -> Iterator[KnownBad]:
         yield KnownBad(name, change(*paths), expected)
 
 
+def bad_licences(policy: EffectivePolicy) -> Iterator[KnownBad]:
+    """A licence text edited, for every pattern that protects one."""
+    for pattern in policy.protected_paths.compliance:
+        name = pattern.replace("**", "MIT.txt").replace("*", "").replace("?", "x")
+        yield KnownBad(f"licence text {name} edited", change(entry(name)), Decision.ESCALATE)
+
+
 def bad_sizes(policy: EffectivePolicy) -> Iterator[KnownBad]:
     """Changes beyond the policy's diff budget (ASK at least), and beyond the contract's own limits (DENY)."""
     budget = policy.autopilot.diff_budget
@@ -171,6 +178,22 @@ def bad_releases(policy: EffectivePolicy) -> Iterator[tuple[str, ReleaseFacts]]:
     for status in (CheckStatus.RED, CheckStatus.TIMEOUT, CheckStatus.INFRASTRUCTURE):
         results = _results(policy, status)
         yield f"check {status.value}", replace(good, checks=good.checks.model_copy(update={"results": results}))
+
+
+def unmerged_releases(policy: EffectivePolicy) -> Iterator[tuple[str, ReleaseFacts]]:
+    """Facts none of which may be merged without a person; apart from one point nothing speaks against it."""
+    good = good_facts(policy)
+    limits = policy.autopilot.auto_merge
+    yield "no canary", replace(good, canary_passed=False)
+    yield "mode below SELECTIVE_AUTO", replace(good, mode=Mode.PR_ONLY)
+    yield (
+        "a check flaky",
+        replace(good, checks=good.checks.model_copy(update={"results": _results(policy, CheckStatus.FLAKY)})),
+    )
+    yield "one line too many", replace(good, change=change(entry("src/module.py", lines=limits.lines + 1)))
+    yield "what checks are made of", replace(good, change=change(entry("conftest.py")))
+    without = policy.model_copy(update={"target": policy.target.model_copy(update={"probes": ()})})
+    yield "no probe", replace(good, policy=without)
 
 
 def _results(policy: EffectivePolicy, status: CheckStatus) -> tuple[CheckResult, ...]:

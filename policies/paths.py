@@ -60,7 +60,13 @@ def protection(path: str, policy: EffectivePolicy, task_type: TaskType) -> Prote
     return None
 
 
-def judge_paths(change: Change, policy: EffectivePolicy, contract: TaskContract, base_paths: Iterable[str]) -> Verdict:
+def judge_paths(
+    change: Change,
+    policy: EffectivePolicy,
+    contract: TaskContract,
+    base_paths: Iterable[str],
+    granted: Sequence[ChangedPath] = (),
+) -> Verdict:
     """Judge every changed entry, both sides of every rename.
 
     Rules, in order, each for every path (the worst decides):
@@ -71,10 +77,14 @@ def judge_paths(change: Change, policy: EffectivePolicy, contract: TaskContract,
     4. It is a plain file that keeps its mode: no symlink, no submodule, no new execute bit (DENY).
     5. It is inside the contract's scope and what the target allows (DENY; task contracts, "scope").
 
+    ``granted`` are entries a person released from quarantine (``policies.granted``): an entry equal to one of them,
+    blobs and modes included, needs neither rule 1 nor the contract's scope. Rules 2 to 4 and the target's own limit
+    hold for it too; any other entry at the same path, and every other spelling of it, is a violation as ever.
+
     An empty change proves nothing and is denied.
     """
     twins = _twins(change, base_paths)
-    found = [_judge_path(entry, policy, contract, twins.get(entry.path)) for entry in change.paths]
+    found = [_judge_path(entry, policy, contract, twins.get(entry.path), granted) for entry in change.paths]
     bad = sorted((v for v in found if not v.allowed), key=lambda v: _WORST_FIRST.index(v.decision))
     good = len(found) - len(bad)
     children = bad[:_LISTED]
@@ -87,9 +97,17 @@ def judge_paths(change: Change, policy: EffectivePolicy, contract: TaskContract,
     return all_of("every changed path may be touched", children)
 
 
-def _judge_path(entry: ChangedPath, policy: EffectivePolicy, contract: TaskContract, twin: str | None) -> Verdict:
+def _judge_path(
+    entry: ChangedPath,
+    policy: EffectivePolicy,
+    contract: TaskContract,
+    twin: str | None,
+    granted: Sequence[ChangedPath],
+) -> Verdict:
     path, shown = entry.path, readable(entry.path)
-    if rule := protection(path, policy, contract.type):
+    rule = protection(path, policy, contract.type)
+    released = rule is not None and entry in granted
+    if rule is not None and not released:
         return escalate("path is not protected", f"{shown} is protected: {rule.reason}", path=shown)
     if reason := hostile_name(path):
         return deny("path has an honest name", f"{shown} is refused: {reason}", path=shown)
@@ -97,8 +115,10 @@ def _judge_path(entry: ChangedPath, policy: EffectivePolicy, contract: TaskContr
         return deny("path has no twin", f"{shown} is {readable(twin)} on some file systems", path=shown)
     if reason := _special(entry):
         return deny("path is a plain file", f"{shown} {reason}", path=shown, old=entry.old_mode, new=entry.new_mode)
-    if reason := _outside(path, contract.scope, policy):
+    if reason := _outside(path, None if released else contract.scope, policy):
         return deny("path is in scope", f"{shown} {reason}", path=shown)
+    if released:
+        return allow("path may be touched", f"{shown} is protected, and released by a person's grant", path=shown)
     return allow("path may be touched", f"{shown} is a plain file in scope", path=shown)
 
 
@@ -117,10 +137,10 @@ def _special(entry: ChangedPath) -> str | None:
     return None
 
 
-def _outside(path: str, scope: Scope, policy: EffectivePolicy) -> str | None:
-    if matches(path, scope.blocked_paths):
+def _outside(path: str, scope: Scope | None, policy: EffectivePolicy) -> str | None:
+    if scope and matches(path, scope.blocked_paths):
         return "is blocked by the contract"
-    if not within(path, scope.allowed_paths):
+    if scope and not within(path, scope.allowed_paths):
         return "is outside the contract's scope"
     if not within(path, policy.target.allowed_paths):
         return "is outside what the target allows"

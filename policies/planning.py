@@ -16,6 +16,7 @@ from contracts.task import (
     VerificationPlan,
 )
 from contracts.verdict import Verdict
+from policies.compliance import is_licence_text
 from policies.diff_budget import deletions_allowed
 from policies.digests import digest
 from policies.paths import hostile_name, matches, protection, readable, within
@@ -118,6 +119,8 @@ def _from_candidate(contract: TaskContract, candidates: CandidateTasks) -> Verdi
     chosen = next((c for c in candidates.candidates if c.task_id == contract.task_id), None)
     if chosen is None:
         return deny(rule, f"{contract.task_id} is not among the candidates", listed=len(candidates.candidates))
+    if chosen.needs_person:
+        return deny(rule, f"{chosen.task_id} waits for a person, no run takes it")
     if contract.state is not TaskState.PROPOSED:
         return deny(rule, f"its state is {contract.state.value}, not PROPOSED")
     expected = (chosen.type, chosen.tool, chosen.rule, chosen.metric, chosen.before)
@@ -134,6 +137,8 @@ def _scope(contract: TaskContract, policy: EffectivePolicy) -> Iterator[Verdict]
         shown = readable(path)
         if protecting := protection(path, policy, contract.type):
             yield deny(rule, f"{shown} is protected: {protecting.reason}", path=shown)
+        elif is_licence_text(path, policy):
+            yield deny(rule, f"{shown} is a licence text: a person's business", path=shown)
         elif reason := hostile_name(path):
             yield deny(rule, f"{shown} is refused: {reason}", path=shown)
         elif not within(path, policy.target.allowed_paths):

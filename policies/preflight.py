@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date
 
+from contracts.budget import Measure, Period
 from contracts.evidence import Receipt
 from contracts.modes import Outcome
 from contracts.verdict import Decision, Verdict
 from policies import known_bad
+from policies.caps import SPENDING, budget_terms, cap_name, worst_case
+from policies.compliance import judge_compliance
 from policies.diff_budget import judge_budget, within_auto_merge
 from policies.digests import policy_digest
 from policies.known_bad import KnownBad
@@ -27,6 +30,7 @@ CHECKS = (
 )
 """Exactly these six, in the runbook's order."""
 
+_COSTS = (Measure.USD, Measure.TOKENS, Measure.AGENT_MINUTES)
 _SEVERITY = (Decision.ALLOW, Decision.ASK, Decision.HOLD, Decision.DENY, Decision.ESCALATE)
 
 
@@ -66,24 +70,45 @@ def policy_current(policy: EffectivePolicy, pinned_digest: str, today: date) -> 
 
 
 def budget_caps(policy: EffectivePolicy) -> Verdict:
-    """Budget caps are configured (runbook §3, §6.4): each has a finite value, and one run cannot outspend its day."""
+    """Budget caps are configured (runbook §3, §6.4).
+
+    Rules, in order (DENY): each cap has a finite value · one run cannot outspend its day, week or month · what a step
+    may cost at worst fits into a run: it could never be reserved.
+    """
     caps = policy.autopilot.caps
-    set_ = allow("every cap has a value", "no cap is unlimited", **caps.model_dump())
-    fits = caps.usd_per_run <= caps.usd_per_day
-    reason = f"{caps.usd_per_run} USD a run, {caps.usd_per_day} USD a day"
-    return all_of("budget caps are configured", [set_, (allow if fits else deny)("a run fits into its day", reason)])
+    set_ = allow("every cap has a value", "no cap is unlimited", **caps.model_dump(exclude={"budget_thresholds"}))
+    return all_of("budget caps are configured", [set_, *_runs_fit(policy), *_steps_fit(policy)])
+
+
+def _runs_fit(policy: EffectivePolicy) -> Iterator[Verdict]:
+    caps = budget_terms(policy).caps
+    for period, most in ((Period.DAY, caps.day), (Period.WEEK, caps.week), (Period.MONTH, caps.month)):
+        above = [measure for measure in _COSTS if getattr(caps.run, measure) > getattr(most, measure)]
+        names = ", ".join(f"{cap_name(Period.RUN, each)} > {cap_name(period, each)}" for each in above)
+        yield (deny if above else allow)(f"a run fits into its {period}", names or "no cap of a run is larger")
+
+
+def _steps_fit(policy: EffectivePolicy) -> Iterator[Verdict]:
+    most = budget_terms(policy).caps.run
+    for role in sorted(SPENDING & set(policy.charter.roles)):
+        worst = worst_case(policy, role)
+        above = [measure for measure in _COSTS if getattr(worst, measure) > getattr(most, measure)]
+        names = ", ".join(
+            f"roles.{role}.{'minutes' if each is Measure.AGENT_MINUTES else each} > {cap_name(Period.RUN, each)}"
+            for each in above
+        )
+        yield (deny if above else allow)(f"a {role} step fits into a run", names or "its worst case is within the caps")
 
 
 def protected_loaded(policy: EffectivePolicy) -> Verdict:
     """The denylist is loaded (runbook §3): every known-bad change is refused, the protected ones as violations (P5)."""
     contract = known_bad.contract(policy)
-    return all_of(
-        "the protected-path denylist refuses",
-        [
-            _refuses(case, judge_paths(case.change, policy, contract, known_bad.BASE_PATHS))
-            for case in known_bad.bad_paths()
-        ],
-    )
+    paths = [
+        _refuses(case, judge_paths(case.change, policy, contract, known_bad.BASE_PATHS))
+        for case in known_bad.bad_paths()
+    ]
+    licences = [_refuses(case, judge_compliance(case.change, b"", policy)) for case in known_bad.bad_licences(policy)]
+    return all_of("the protected-path denylist refuses", [*paths, *licences])
 
 
 def gates_refuse(policy: EffectivePolicy) -> Verdict:
@@ -106,6 +131,10 @@ def _release_refuses(policy: EffectivePolicy) -> Iterator[Verdict]:
         decision = judge_release(facts)
         refused = decision.outcome is Outcome.REJECT and decision.rejection is not None
         yield _seen(name, refused, decision.outcome.value)
+    for name, facts in known_bad.unmerged_releases(policy):
+        outcome = judge_release(facts).outcome
+        stopped = outcome is not Outcome.AUTO_MERGE_ALLOWED
+        yield _seen(f"merged by itself: {name}", stopped, outcome.value)
 
 
 def _refuses(case: KnownBad, verdict: Verdict) -> Verdict:

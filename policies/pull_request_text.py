@@ -11,6 +11,8 @@ import unicodedata
 
 from contracts.change import Change
 from contracts.evidence import ChecksReport
+from contracts.grant import Grant
+from contracts.modes import Outcome
 from contracts.release import ReleaseDecision
 from contracts.task import TaskContract
 from policies.planning import terms_digest
@@ -44,9 +46,16 @@ def commit_message(contract: TaskContract) -> str:
     )
 
 
-def body(contract: TaskContract, decision: ReleaseDecision, checks: ChecksReport, change: Change) -> str:
-    """The metadata a pull request must carry (task contracts), as Markdown."""
+def body(
+    contract: TaskContract,
+    decision: ReleaseDecision,
+    checks: ChecksReport,
+    change: Change,
+    grant: Grant | None = None,
+) -> str:
+    """The metadata a pull request must carry (task contracts), as Markdown; of a released change, who released it."""
     plan = contract.rollback
+    lands = decision.outcome is Outcome.CANARY_ALLOWED
     rows = (
         ("Task", _code(contract.task_id)),
         ("Type", contract.type.value),
@@ -59,6 +68,7 @@ def body(contract: TaskContract, decision: ReleaseDecision, checks: ChecksReport
         ("Contract digest", _code(decision.contract_digest)),
         ("Policy digest", _code(decision.policy_digest)),
         ("Checked tree", _code(checks.tree_sha)),
+        *([("Merges by itself", f"after its canary, as {_code(checks.commit_sha)}")] if lands else []),
     )
     return "\n".join(
         [
@@ -70,6 +80,7 @@ def body(contract: TaskContract, decision: ReleaseDecision, checks: ChecksReport
             "|---|---|",
             *(f"| {name} | {value} |" for name, value in rows),
             "",
+            *(_granted(grant) if grant else ()),
             "**Checks on the exact merge result**",
             "",
             *(f"- {_code(result.name)}: {result.status.value}" for result in checks.results),
@@ -79,6 +90,18 @@ def body(contract: TaskContract, decision: ReleaseDecision, checks: ChecksReport
             *([f"- {_code(item)}" for item in contract.evidence] or ["- none"]),
             "",
         ]
+    )
+
+
+def _granted(grant: Grant) -> tuple[str, ...]:
+    return (
+        "**Released from quarantine: this change touches protected paths**",
+        "",
+        f"- Granted by {_code(grant.actor)} until {_code(grant.expires_at.isoformat(timespec='seconds'))}",
+        f"- Reason: {_code(grant.reason)}",
+        f"- Quarantined by run {_code(grant.run_id)} as commit {_code(grant.head_sha)}",
+        *(f"- Protected path: {_code(path)}" for path in grant.paths),
+        "",
     )
 
 

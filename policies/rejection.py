@@ -21,6 +21,10 @@ class _Advice:
     """The same attempt would fail again: not before the idea's suppression ends."""
 
 
+CHECKS_RULE = "every required check is green"
+"""What the gate ``CHECKS`` is called in verdicts and rejections."""
+
+
 class Gate(Enum):
     """The mandatory gates of a release, each with its advice."""
 

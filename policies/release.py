@@ -6,16 +6,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 
-from contracts.change import Change
+from contracts.change import Change, ChangedPath
 from contracts.evidence import CheckResult, ChecksReport, CheckStatus, ReviewReport, Severity
 from contracts.modes import Mode, Outcome, RiskLevel
 from contracts.release import ReleaseDecision, RiskScore
 from contracts.task import TaskContract
 from contracts.verdict import Decision, Verdict
 from policies.diff_budget import judge_budget, within_auto_merge
+from policies.granted import widened
 from policies.paths import judge_paths, matches
 from policies.planning import terms_digest
-from policies.rejection import Gate, reject
+from policies.rejection import CHECKS_RULE, Gate, reject
 from policies.risk import LEVELS, score_risk
 from policies.schema import CheckKind, EffectivePolicy
 from policies.verdicts import all_of, allow, ask, deny
@@ -54,8 +55,12 @@ class ReleaseFacts:
     merge_conflicts: tuple[str, ...]
     past_failures: int
     approved_by: str
-    """The person who approved the contract before the run; empty: policy did."""
+    """The person who approved the contract, or granted this very change, before the run; empty: policy did."""
     canary_passed: bool
+    granted: tuple[ChangedPath, ...] = ()
+    """Protected entries a person released from quarantine."""
+    from_quarantine: str = ""
+    """The escalated run the change comes from."""
 
 
 def judge_release(facts: ReleaseFacts) -> ReleaseDecision:
@@ -74,8 +79,9 @@ def judge_release(facts: ReleaseFacts) -> ReleaseDecision:
     9. HIGH and CRITICAL risk was approved before the run by a person.
 
     The conditions of doing without a person, each ASK when unmet: SELECTIVE_AUTO in the run and in the policy's
-    maximum · low risk · auto-merge budget · nothing that checks are made of · no protected path at all · every check
-    green, required or not · canary passed.
+    maximum · the target has probes · low risk · auto-merge budget · not from quarantine · nothing that checks are made
+    of · no protected
+    path at all · every check green, required or not · canary passed.
 
     Outcome: REJECT; else AUTO_MERGE_ALLOWED when everything holds; CANARY_ALLOWED when only the canary is missing;
     else REQUIRES_HUMAN_REVIEW. DRY_RUN and PR_ONLY therefore never get further than the last, and get the same.
@@ -115,10 +121,10 @@ def judge_release(facts: ReleaseFacts) -> ReleaseDecision:
 def _gates(facts: ReleaseFacts, risk: RiskScore) -> Iterator[tuple[Gate, Verdict]]:
     yield Gate.NOT_EMPTY, _not_empty(facts.change)
     yield Gate.NO_DRIFT, all_of("nothing drifted since it was pinned", _pins(facts))
-    yield Gate.PATHS, judge_paths(facts.change, facts.policy, facts.contract, facts.base_paths)
-    yield Gate.BUDGET, judge_budget(facts.change, facts.contract, facts.policy)
+    yield Gate.PATHS, judge_paths(facts.change, facts.policy, facts.contract, facts.base_paths, facts.granted)
+    yield Gate.BUDGET, judge_budget(facts.change, widened(facts.contract, facts.granted), facts.policy)
     yield Gate.MERGE, _merge(facts)
-    yield Gate.CHECKS, all_of("every required check is green", _required_checks(facts))
+    yield Gate.CHECKS, all_of(CHECKS_RULE, _required_checks(facts))
     yield Gate.REVIEW, _review(facts)
     yield Gate.EFFECT, _effect(facts)
     yield Gate.RISK, _risk(facts, risk)
@@ -211,9 +217,13 @@ def _conditions(facts: ReleaseFacts, risk: RiskScore) -> Iterator[Verdict]:
     yield _unless("the run's mode is SELECTIVE_AUTO", facts.mode is Mode.SELECTIVE_AUTO, f"it is {facts.mode.value}")
     maximum = policy.autopilot.modes.maximum
     yield _unless("policy enables SELECTIVE_AUTO", maximum is Mode.SELECTIVE_AUTO, f"modes.maximum is {maximum.value}")
+    probes = len(policy.target.probes)
+    yield _unless("the target has probes", probes > 0, "no [[probes]]: nothing could say it is healthy", f"{probes}")
     low = LEVELS.index(risk.level) <= LEVELS.index(most)
     yield _unless("the risk is low enough", low, f"{risk.level.value} risk, at most {most.value}")
     yield within_auto_merge(facts.change, policy)
+    if facts.from_quarantine:
+        yield ask("the change is no quarantined one", f"it was in quarantine after {facts.from_quarantine}")
     free = not any(matches(path, policy.protected_paths.check_defining) for path in paths)
     yield _unless(
         "nothing checks are made of is changed", free, "checks or agent instructions are changed", "unchanged"

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 
+from contracts.budget import RunCost
 from contracts.change import Change
-from contracts.evidence import CheckResult, ChecksReport, CheckStatus
+from contracts.evidence import CheckResult, ChecksReport, CheckStatus, FailedCheck
 from contracts.modes import RiskLevel
 from contracts.release import ReleaseDecision
 from contracts.report import PostRunReview, ReportInput, RunReport
 from contracts.task import TaskContract
 
-COST_NOTE = "no step reported a cost: the `tools` backend calls no model. Not measured is not zero"
+COST_NOTE = "Control has no record of what this run cost. Not measured is not zero"
 FAILED = (CheckStatus.RED, CheckStatus.TIMEOUT)
 
 
@@ -22,6 +23,9 @@ def build_report(
     change: Change | None,
     checks: ChecksReport | None,
     audit_head: str,
+    failed_checks: tuple[FailedCheck, ...] = (),
+    remediation: str = "",
+    cost: RunCost | None = None,
 ) -> RunReport:
     """Put together what is known; what a run ended too early to make is None."""
     opened = [write.pull_request for write in given.writes if write.done and write.pull_request]
@@ -33,7 +37,10 @@ def build_report(
         task_id=given.task_id,
         outcome=given.outcome,
         rejection=decision.rejection if decision else None,
+        failed_checks=failed_checks,
+        remediation=remediation,
         pull_request=opened[-1] if opened else None,
+        merged=given.merged,
         refused_writes=tuple(write.planned for write in given.writes if not write.done),
         steps=given.steps,
         writes=given.writes,
@@ -44,14 +51,30 @@ def build_report(
             risk_score=decision.risk if decision else None,
             risk_against_outcome=_risk_against_outcome(decision, checks),
             check_stability=_check_stability(checks),
-            cost_usd=None,
-            cost_note=COST_NOTE,
+            cost_usd=None if cost is None or cost.unknown else cost.total.usd,
+            cost_tokens=None if cost is None or cost.unknown else cost.total.tokens,
+            agent_minutes=None if cost is None else cost.total.agent_minutes,
+            cost_note=_cost_note(cost),
             policy_updates_suggested=_policy_updates(given.run.target, decision, contract, change, checks),
         ),
         artifacts=given.artifacts,
         audit_head=audit_head,
         ended_at=given.ended_at,
     )
+
+
+def _cost_note(cost: RunCost | None) -> str:
+    if cost is None:
+        return COST_NOTE
+    minutes = f"{cost.total.agent_minutes:.1f} agent minutes, measured"
+    if cost.unknown:
+        known = f"{cost.total.usd:.2f} USD and {cost.total.tokens} tokens are booked so far"
+        return f"{minutes}; unknown for {', '.join(cost.unknown)} (`starter.py budget state-cost`); {known}"
+    told = f"{minutes}; {cost.total.tokens} tokens and the money as the backends reported them"
+    if cost.lost:
+        attempts = "1 attempt" if cost.lost == 1 else f"{cost.lost} attempts"
+        told += f"; {attempts} died before saying and count at the worst case"
+    return told
 
 
 def _expected(contract: TaskContract | None) -> str:

@@ -6,20 +6,17 @@ from datetime import date
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
 from contracts.modes import Mode, RiskLevel, Role
 from contracts.task import TaskType
+from policies.aftercare_schema import FollowUpPolicy, RollbackPolicy
+from policies.cap_settings import Caps, CapTokens
+from policies.forge_access import ForgeAccess
+from policies.merge_schema import AutoMerge, ProbePolicy
+from policies.section import Positive, Section, Share
 
-Positive = Annotated[int, Field(ge=1)]
-Share = Annotated[float, Field(ge=0, le=1)]
 TargetName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=80)]
-
-
-class Section(BaseModel):
-    """A policy table: frozen, unknown keys refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
 
 class Modes(Section):
@@ -41,15 +38,6 @@ class DiffBudget(Section):
     deletions: int = Field(default=0, ge=0)
     """Deleted files, unless the task type is listed below."""
     deletions_allowed_for: tuple[TaskType, ...] = ()
-
-
-class AutoMerge(Section):
-    """``[auto_merge]``: the smaller budget and the level auto-merge needs."""
-
-    files: Positive = 3
-    lines: Positive = 80
-    new_files: int = Field(default=0, ge=0)
-    highest_risk: RiskLevel = RiskLevel.LOW
 
 
 class RiskWeights(Section):
@@ -74,20 +62,8 @@ class PreflightPolicy(Section):
     """A policy nobody looked at for longer is not current."""
     receipt_hours: float = Field(default=12, ge=0)
     """How long a green result of the required checks on one base commit and policy may be reused; 0: never."""
-
-
-class Caps(Section):
-    """``[caps]``: budget caps (runbook §3, §6.4). All must be set; there is no unlimited."""
-
-    runs_per_day: Positive = 10
-    agent_minutes_per_run: Positive = 30
-    usd_per_run: float = Field(default=5.0, ge=0)
-    usd_per_day: float = Field(default=20.0, ge=0)
-    tokens_per_run: int = Field(default=1_000_000, ge=0)
-    attempts_per_task: Positive = 3
-    """Runs that may try the same idea before it is suppressed."""
-    open_pull_requests: Positive = 5
-    """No new task is planned while this many wait for a person."""
+    drill_hours: float = Field(default=0, ge=0)
+    """How long a passed rollback drill on one base commit and policy may be reused; 0: drilled before every run."""
 
 
 class CandidatePolicy(Section):
@@ -124,8 +100,12 @@ class ControlPolicy(Section):
     """How often Control looks for runs that closed without saying so."""
     write_seconds: int = Field(default=60, ge=5, le=600)
     """How long one push, pull request or ticket may take; after that it is killed, and another attempt may begin."""
+    grant_days: float = Field(default=7, gt=0, le=90)
+    """How long a person's grant for a quarantined change may last at most."""
     hold_hours: float = Field(default=24, gt=0)
-    """How long a run holds when the policy changed under it before it ends ESCALATED."""
+    """How long a run holds: when the policy changed under it, it ends ESCALATED then; without money, PAUSED."""
+    failures_in_a_row: int = Field(default=3, ge=1, le=50)
+    """As many daily runs in a row that failed or were lost pause the target and open an incident."""
 
 
 class SandboxLimits(Section):
@@ -159,6 +139,8 @@ class Autopilot(Section):
     candidates: CandidatePolicy = CandidatePolicy()
     approval: ApprovalPolicy = ApprovalPolicy()
     control: ControlPolicy = ControlPolicy()
+    follow_up: FollowUpPolicy = FollowUpPolicy()
+    rollback: RollbackPolicy = RollbackPolicy()
     sandbox: SandboxLimits = SandboxLimits()
     agents: AgentPolicy = AgentPolicy()
 
@@ -179,6 +161,8 @@ class ProtectedPaths(Section):
     protected: tuple[ProtectedRule, ...] = Field(min_length=1)
     check_defining: tuple[str, ...] = ()
     """What checks are made of, and agent instruction files: a change to these is never auto-merged."""
+    compliance: tuple[str, ...] = ("LICENSE*", "LICENCE*", "COPYING*", "NOTICE*", "LICENSES/**")
+    """Licence texts: whether a change to them is allowed is not for a machine to say, so it escalates."""
 
 
 class RolePolicy(Section):
@@ -186,6 +170,11 @@ class RolePolicy(Section):
 
     backend: Literal["tools"] = "tools"
     minutes: Positive = 10
+    """Agent minutes one step may take at worst: reserved before it begins."""
+    usd: float = Field(default=0, ge=0, le=1e9)
+    """What one step may cost at worst: reserved before it begins. 0 for `tools`, which calls no model."""
+    tokens: CapTokens = 0
+    """Tokens one step may take at worst."""
 
 
 class Charter(Section):
@@ -250,7 +239,9 @@ class Target(Section):
     name: TargetName
     remote: str = Field(min_length=1)
     """Path or URL that git can fetch from and push to."""
-    forge: Literal["local"] = "local"
+    forge: Literal["local", "gitea"] = "local"
+    """``local``: pull requests are records beside the remote. ``gitea``: Gitea or Forgejo, see ``[forge_access]``."""
+    forge_access: ForgeAccess = ForgeAccess()
     base_branch: str = Field(min_length=1)
     time_zone: str = "UTC"
     """IANA name: the day of "one run a day" and of the caps."""
@@ -267,6 +258,8 @@ class Target(Section):
     review: ReviewStamp
     environment: EnvironmentPolicy = EnvironmentPolicy()
     checks: tuple[CheckPolicy, ...] = ()
+    probes: tuple[ProbePolicy, ...] = ()
+    """Without one nothing merges by itself: SELECTIVE_AUTO is refused."""
 
 
 class EffectivePolicy(Section):

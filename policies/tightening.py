@@ -48,15 +48,20 @@ def merge(autopilot: Autopilot, protected: ProtectedPaths, charter: Charter, tar
 def faults(autopilot: Autopilot, protected: ProtectedPaths, charter: Charter, target: Target) -> Iterator[Fault]:
     """Everything that forbids the merge.
 
-    Rules, in order: a target only tightens (mode, diff budget, check seconds) · its check names differ · every working
-    role has a backend · the first mode is PR_ONLY or below · the risk weights add up to 1 and the levels ascend · every
-    pattern can match something, and no protected one is negative (it would silently unprotect).
+    Rules, in order: a target only tightens (mode, diff budget, check seconds) · the names of its checks differ, and
+    those of its probes · every working role has a backend · the first mode is PR_ONLY or below · the risk weights add
+    up to 1 and the levels ascend · every pattern can match something, and no protected one is negative (it would
+    silently unprotect).
     """
     yield from _loosenings(autopilot, target)
     names = [check.name for check in target.checks]
     for index, name in enumerate(names):
         if name in names[:index]:
             yield Fault("target", ("checks", index, "name"), f"a second check is named {name!r}; names must differ")
+    probes = [probe.name for probe in target.probes]
+    for index, name in enumerate(probes):
+        if name in probes[:index]:
+            yield Fault("target", ("probes", index, "name"), f"a second probe is named {name!r}; names must differ")
     for role in WORKING_ROLES:
         if role not in charter.roles:
             yield Fault("charter", ("roles",), f"no backend for role {role.value!r}; add [roles.{role.value}]")
@@ -65,7 +70,7 @@ def faults(autopilot: Autopilot, protected: ProtectedPaths, charter: Charter, ta
     yield from _risk_faults(autopilot)
     for file, key, patterns in _pattern_lists(autopilot, protected, target):
         for pattern in patterns:
-            if problem := _pattern_problem(pattern, protecting="patterns" in key):
+            if problem := _pattern_problem(pattern, protecting=key[-1] in {"patterns", "compliance"}):
                 yield Fault(file, key, f"{pattern!r} {problem}")
 
 
@@ -107,6 +112,7 @@ def _pattern_lists(
 ) -> Iterator[tuple[str, tuple[str | int, ...], tuple[str, ...]]]:
     yield "autopilot", ("risk", "sensitive"), autopilot.risk.sensitive
     yield "protected_paths", ("check_defining",), protected.check_defining
+    yield "protected_paths", ("compliance",), protected.compliance
     yield "target", ("allowed_paths",), target.allowed_paths
     for file, rules in (("protected_paths", protected.protected), ("target", target.protected)):
         for index, rule in enumerate(rules):

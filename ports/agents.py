@@ -12,6 +12,7 @@ from contracts.handover import RunRef
 from contracts.modes import Role
 from contracts.task import CandidateTasks, Finding, StateSnapshot, TaskContract
 from policies.schema import EffectivePolicy
+from ports.metering import Meter
 
 
 class AgentError(Exception):
@@ -34,9 +35,13 @@ class Brief:
     candidates: CandidateTasks | None = None
     contract: TaskContract | None = None
     change: Change | None = None
+    granted: frozenset[str] = frozenset()
+    """Review only: protected paths a person released; they belong to the change although the contract blocks them."""
     feedback: str = ""
     """Why the previous answer was not accepted; empty at first."""
     alive: Callable[[], None] = field(default=lambda: None)
+    meter: Meter = field(default_factory=Meter)
+    """Where the backend says what this question cost; fresh for every question."""
 
 
 @dataclass(frozen=True)

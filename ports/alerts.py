@@ -2,26 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
-from contracts.artifact import Contract
-from contracts.verdict import Fact
+from contracts.alert import Alert
+from policies.alert_policy import AlertPolicy
 
 
-class Alert(Contract):
-    """One alert."""
-
-    kind: str
-    """``run_failed``, ``policy_violation``, ``protected_path_touched``, ``required_check_failed`` …"""
-    target: str
-    run_id: str
-    summary: str
-    facts: dict[str, Fact] = {}
-    fingerprint: str
+class AlertsUnavailable(Exception):
+    """The alert could not be handed over. Retried; never means that nobody had to hear of it."""
 
 
 class AlertSink(Protocol):
-    """A place alerts go to."""
+    """Where steps raise alerts."""
 
     def send(self, alert: Alert) -> None:
-        """Deliver or raise."""
+        """Hand over durably.
+
+        Raises:
+            AlertsUnavailable: it was not taken.
+        """
+
+
+class ChannelFailed(Exception):
+    """A channel did not take an alert. The message says why, and holds no secret."""
+
+
+class Channel(Protocol):
+    """One way to a person."""
+
+    @property
+    def name(self) -> str:
+        """As in ``alerts.toml``, or ``file`` or ``terminal``."""
+
+    def takes(self, alert: Alert) -> bool:
+        """Whether this alert should go this way."""
+
+    def send(self, alert: Alert) -> str:
+        """Deliver; returns what to note on the receipt.
+
+        Raises:
+            ChannelFailed: it is not delivered, or nobody knows.
+        """
+
+
+OpenChannels = Callable[[AlertPolicy], tuple[Channel, ...]]
+"""The channels of a policy, the built-in ones first."""

@@ -9,35 +9,58 @@ from pathlib import Path
 POINTS: frozenset[str] = frozenset(
     {
         "admit.after_answer",
-        "push_branch.before_begin",
-        "push_branch.after_begin",
-        "push_branch.before_effect",
-        "push_branch.after_effect",
-        "push_branch.before_settle",
-        "push_branch.after_settle",
-        "open_pull_request.before_begin",
-        "open_pull_request.after_begin",
-        "open_pull_request.before_effect",
-        "open_pull_request.after_effect",
-        "open_pull_request.before_settle",
-        "open_pull_request.after_settle",
-        "open_ticket.before_begin",
-        "open_ticket.after_begin",
-        "open_ticket.before_effect",
-        "open_ticket.after_effect",
-        "open_ticket.before_settle",
-        "open_ticket.after_settle",
-        "escalate.before_effect",
-        "escalate.after_pause",
-        "escalate.after_effect",
+        *(
+            f"{write}.{moment}"
+            for write in ("push_branch", "open_pull_request", "open_ticket", "close_ticket", "merge", "revert")
+            for moment in (
+                "before_begin",
+                "after_begin",
+                "before_effect",
+                "after_effect",
+                "before_settle",
+                "after_settle",
+            )
+        ),
+        "spend.after_reserve",
+        "spend.before_settle",
+        "spend.after_settle",
+        "report_budget.before_effect",
+        "report_budget.after_effect",
+        "respond.before_effect",
+        "respond.after_pause",
+        "respond.after_report",
+        "respond.after_alert",
+        "respond.after_effect",
+        "collect.before_effect",
+        "collect.after_bundle",
+        "collect.after_effect",
+        "write_report.before_effect",
+        "write_report.after_log",
+        "write_report.after_effect",
+        "tell_control.before_effect",
+        "tell_control.after_effect",
+        "mind_schedule.before_effect",
+        "mind_schedule.after_effect",
+        *(
+            f"{step}.{moment}_effect"
+            for step in ("prepare_revert", "tell_regression", "tell_rolled_back")
+            for moment in ("before", "after")
+        ),
         "audit.before_effect",
         "audit.after_report",
         "audit.after_effect",
         "finish.before_effect",
         "finish.after_effect",
+        "deliver.before_effect",
+        "deliver.after_effect",
         *(
             f"{step}.{moment}_done"
             for step in ("preflight", "sense", "triage", "plan", "code", "review", "check", "release")
+            for moment in ("before", "after")
+        ),
+        *(
+            f"{step}.{moment}_done"
+            for step in ("merge_check", "canary", "merge_release")
             for moment in ("before", "after")
         ),
     }

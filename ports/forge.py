@@ -7,6 +7,7 @@ from typing import Protocol
 
 from contracts.clearance import Clearance
 from contracts.effect import Effect, EffectResult
+from contracts.forge_facts import BranchProtection, CommitCheck, HumanAct
 from contracts.pull_request import PullRequest
 from policies.schema import Target
 
@@ -21,6 +22,9 @@ class Forge(Protocol):
     def branch_head(self, branch: str) -> str | None:
         """Where the remote branch points now."""
 
+    def base_holds(self, commit: str) -> bool:
+        """Whether the history of the remote's base branch holds the commit now."""
+
     def find_pull_request(self, run_key: str) -> PullRequest | None:
         """The pull request this run key opened, in whatever state."""
 
@@ -30,8 +34,17 @@ class Forge(Protocol):
     def tickets(self) -> tuple[PullRequest, ...]:
         """Every ticket this system opened; ``branch`` is empty, ``run_key`` its key."""
 
-    def required_checks_green(self, commit: str) -> bool | None:
-        """The forge's own CI verdict on a commit; None when this forge has no CI."""
+    def required_checks(self, commit: str) -> tuple[CommitCheck, ...] | None:
+        """What the forge's own CI says of a commit, one entry per required check; None when there is no CI.
+
+        A required check without a result is there, as MISSING: nothing missing is ever green.
+        """
+
+    def protection(self) -> BranchProtection:
+        """How the base branch is protected."""
+
+    def human_acts(self, number: int) -> tuple[HumanAct, ...]:
+        """What people did with a pull request, oldest first: approved, asked for changes, merged, closed."""
 
 
 class Effects(Protocol):

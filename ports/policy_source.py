@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from policies.alert_policy import AlertPolicy
 from policies.schema import EffectivePolicy
 
 
@@ -38,6 +39,13 @@ class PolicySource(Protocol):
 
         Raises:
             PolicyError: broken TOML, unknown key, loosening override, missing file.
+        """
+
+    def alerts(self) -> AlertPolicy:
+        """``alerts.toml``; its defaults when there is none.
+
+        Raises:
+            PolicyError: broken TOML, unknown key.
         """
 
     def explain(self, target: str) -> tuple[Provenance, ...]:

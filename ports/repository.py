@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -23,6 +24,18 @@ class TreeFacts:
     files: int
     bytes: int
     suffixes: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Landing:
+    """How a commit came onto a branch: the first commit of the branch's own line that holds it."""
+
+    commit: str
+    parent: str
+    """Its first parent; empty for the first commit of a history."""
+    who: str
+    """Name of its committer."""
+    at: datetime
 
 
 @dataclass(frozen=True)
@@ -84,6 +97,12 @@ class Repository(Protocol):
 
     def merge(self, base: str, head: str) -> MergeResult:
         """The merge commit of ``head`` into ``base``, made in the object store; equal input gives an equal id."""
+
+    def contains(self, commit: str, earlier: str) -> bool:
+        """Whether the history of ``commit`` holds ``earlier``; False for one this mirror never saw."""
+
+    def landing(self, commit: str, head: str) -> Landing | None:
+        """How ``commit`` came onto the line of first parents that ends in ``head``; None when it did not."""
 
     def revert(self, merged: str, onto: str) -> MergeResult:
         """Undo the first-parent change of ``merged`` on top of ``onto`` by a three-way merge (P11)."""

@@ -12,7 +12,6 @@ from markupsafe import Markup
 
 from contracts.change import Change
 from contracts.evidence import ChecksReport
-from contracts.modes import StepName
 from contracts.release import ReleaseDecision
 from contracts.report import RunReport, StepRecord
 from contracts.task import TaskContract
@@ -48,7 +47,7 @@ def render_html(
             contract=contract,
             bars=_bars(report),
             most_lines=max([1, *(path.added + path.removed for path in change.paths)]) if change else 1,
-            not_reached=[step for step in StepName if step not in reached],
+            not_reached=[step for step in wording.steps_of(report.run.mode) if step not in reached],
             refused=[write for write in report.writes if not write.done],
             done=[write for write in report.writes if write.done],
         )

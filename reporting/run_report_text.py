@@ -11,8 +11,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from contracts.change import Change
-from contracts.evidence import ChecksReport
-from contracts.modes import StepName
+from contracts.evidence import ChecksReport, FailedCheck
 from contracts.release import ReleaseDecision
 from contracts.report import RunReport
 from contracts.task import TaskContract
@@ -24,9 +23,11 @@ from reporting.wording import (
     MEANING,
     Tone,
     duration,
+    failed_check_facts,
     missing_step,
     size,
     status_tone,
+    steps_of,
     visible,
 )
 
@@ -48,6 +49,8 @@ def print_report(
         console.print(_titled("Change", _change(change, contract)))
     if checks:
         console.print(_titled("Checks on the merge result", _checks(checks)))
+    if report.failed_checks:
+        console.print(_titled("Failing checks", failed_checks(report)))
     if decision:
         console.print(_titled(f"Why {decision.outcome}", verdict_tree(decision.verdict)))
     console.print(_titled("Writes to the repository", _writes(report)))
@@ -82,10 +85,15 @@ def _head(report: RunReport, contract: TaskContract | None) -> Panel:
     if report.pull_request:
         pull = report.pull_request
         grid.add_row("pull request", _said(f"#{pull.number} from {pull.branch} at {pull.head_sha[:12]}: {pull.url}"))
+    if report.merged:
+        merged = report.merged
+        grid.add_row("merged", _said(f"{merged.merge_sha} onto {merged.parent_sha[:12]}, tree {merged.tree_sha}"))
     if report.rejection:
         rejection = report.rejection
         grid.add_row("rejected by", _said(f"{rejection.failed_gate} ({rejection.reason_code})"))
         grid.add_row("what to do", _said(rejection.recommended_remediation))
+    if report.remediation:
+        grid.add_row("queued", _said(f"{report.remediation}: the same fix on fewer files"))
     grid.add_row("run", _said(f"{run.run_id}, {run.mode} {run.kind}, attempt {run.attempt}, by {run.started_by}"))
     grid.add_row(
         "took", _said(f"{duration(run.started_at, report.ended_at)} from {run.started_at:%Y-%m-%d %H:%M:%S %Z}")
@@ -106,7 +114,7 @@ def _steps(report: RunReport, decision: ReleaseDecision | None) -> Table:
         took = Text(duration(record.started_at, record.ended_at), style="dim", justify="right")
         table.add_row(_mark(verdict), Text(record.step), why, took)
     reached = {record.step for record in report.steps}
-    for step in StepName:
+    for step in steps_of(report.run.mode):
         if step not in reached:
             table.add_row(Text("·", style="dim"), Text(step, style="dim"), Text(missing_step(step), style="dim"), "")
     return table
@@ -149,6 +157,23 @@ def _checks(checks: ChecksReport) -> Table:
         )
         table.add_row(_said(check.name), Text(check.status, STYLES[CHECK_TONES[check.status]]), _said(attempts, "dim"))
     return table
+
+
+def failed_checks(report: RunReport) -> Group:
+    """Each failing check with how it ended, where its output is, and what it said first and last."""
+    return Group(*(part for check in report.failed_checks for part in _failed_check(check)))
+
+
+def _failed_check(check: FailedCheck) -> Iterator[RenderableType]:
+    style = STYLES[CHECK_TONES[check.status]]
+    facts = ", ".join(failed_check_facts(check))
+    yield Text.assemble((visible(check.name), "bold"), " ", (check.status, style), _said(f"  {facts}", "dim"))
+    for line in check.first_lines:
+        yield _said(f"    {line}")
+    if check.last_lines:
+        yield Text("    …", "dim")
+    for line in check.last_lines:
+        yield _said(f"    {line}")
 
 
 def _writes(report: RunReport) -> RenderableType:

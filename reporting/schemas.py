@@ -12,8 +12,11 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from contracts.artifact import Contract
 from contracts.audit import AuditRecord
+from contracts.budget import BudgetAlertReport
 from contracts.change import Change
 from contracts.evidence import ChecksReport, PreflightReport, ReviewReport
+from contracts.incident import PostIncidentReport
+from contracts.incident_work import EvidenceManifest
 from contracts.release import ReleaseDecision
 from contracts.report import RunReport
 from contracts.task import CandidateTasks, StateSnapshot, TaskContract
@@ -21,9 +24,12 @@ from contracts.task import CandidateTasks, StateSnapshot, TaskContract
 FOLDER = Path(__file__).parents[1] / "contracts" / "schemas"
 ARTIFACTS: dict[str, type[Contract]] = {
     "audit_record.json": AuditRecord,
+    "budget_alert_report.json": BudgetAlertReport,
     "candidate_tasks.json": CandidateTasks,
     "change.json": Change,
     "checks.json": ChecksReport,
+    "evidence_manifest.json": EvidenceManifest,
+    "post_incident_report.json": PostIncidentReport,
     "preflight.json": PreflightReport,
     "release_decision.json": ReleaseDecision,
     "review_report.json": ReviewReport,

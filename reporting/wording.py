@@ -6,8 +6,8 @@ import unicodedata
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from contracts.evidence import CheckStatus
-from contracts.modes import GREEN_STATUSES, LIVE_STATUSES, RiskLevel, RunStatus, StepName
+from contracts.evidence import CheckStatus, FailedCheck
+from contracts.modes import GREEN_STATUSES, LIVE_STATUSES, MERGE_STEPS, Mode, RiskLevel, RunStatus, StepName
 from contracts.verdict import Decision
 
 INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
@@ -25,13 +25,14 @@ class Tone(StrEnum):
 
 MEANING = {
     RunStatus.PR_OPENED: "A pull request waits for a person.",
+    RunStatus.MERGED: "The change was checked, probed and merged by itself.",
     RunStatus.DRY_RUN_COMPLETE: "Everything was tried, nothing was written to the repository.",
     RunStatus.NOTHING_TO_DO: "Nothing worth doing was found today.",
     RunStatus.ALREADY_RAN: "This day's run had been made before.",
     RunStatus.REJECTED: "The change did not pass and was not released.",
     RunStatus.REFUSED: "The run was not allowed to start.",
     RunStatus.ESCALATED: "The run stopped itself: a person must look at it before anything goes on.",
-    RunStatus.PAUSED: "A pause ended the run; its artifacts are kept.",
+    RunStatus.PAUSED: "The run ended before it was done: a pause, or no money in time. Its artifacts are kept.",
     RunStatus.CANCELLED: "The run was cancelled; its artifacts are kept.",
     RunStatus.FAILED: "The run failed: a step could not be carried out.",
     RunStatus.LOST: "The run was closed by hand without saying how it ended.",
@@ -76,9 +77,27 @@ def status_tone(status: RunStatus) -> Tone:
     return Tone.BAD
 
 
+def steps_of(mode: Mode) -> tuple[StepName, ...]:
+    """The steps that a run in this mode could reach."""
+    return tuple(step for step in StepName if mode is Mode.SELECTIVE_AUTO or step not in MERGE_STEPS)
+
+
 def missing_step(step: StepName) -> str:
     """What to say of a step the report has no record of; the audit step is the one that writes the report."""
     return "wrote this report" if step is StepName.AUDIT else "not reached"
+
+
+def failed_check_facts(check: FailedCheck) -> list[str]:
+    """A failing check in short facts, for example ``tests``, ``exit status 1``, ``1.2 s``."""
+    facts = [check.kind, "on the base" if check.tree == "base" else "on the merge result"]
+    if not check.required:
+        facts.append("not required")
+    if check.exit_code is not None:
+        facts.append(f"exit status {check.exit_code}")
+    facts.append(f"{check.seconds:.1f} s")
+    if check.attempts > 1:
+        facts.append(f"{check.attempts} attempts")
+    return facts + [fact for fact in (check.detail, check.output) if fact]
 
 
 def visible(text: str) -> str:

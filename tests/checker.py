@@ -15,6 +15,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from incident_checker import incidents_unsound
+from rollback_checker import rollbacks_unsound
 from temporalio.client import WorkflowExecutionStatus
 from temporalio.service import RPCError
 from world import World, git
@@ -77,6 +79,8 @@ class _Look:
         await self._starts()
         for target in self.policies.names():
             await self._control(target)
+        self.found += await incidents_unsound(self.world)
+        self.found += await rollbacks_unsound(self.world)
         reports = [report for log in self.log.logs() if (report := self._run(log)) is not None]
         green = sum(report.status in GREEN_STATUSES for report in reports)
         if green < self.at_least:
@@ -145,7 +149,7 @@ class _Look:
     def _run(self, log: str) -> RunReport | None:
         """A run that was issued ended once, with one report, and everything the report names is there."""
         run_id = log.removeprefix("run/")
-        if log == run_id or run_id in self.abandoned:
+        if log == run_id or run_id in self.abandoned or run_id.startswith(("INC-", "RB-")):
             return None
         lost = run_id in self.closed and self.closed[run_id].status is RunStatus.LOST
         ends = [record for record in self.log.records(log) if record.event == "run ended"]
@@ -249,8 +253,29 @@ class _Look:
             except Exception as broken:
                 self.found.append(f"git fsck of {repository.name} is not clean: {broken}")
             self.found += [f"{repository.name} keeps the lock {lock}" for lock in _locks(repository)]
-        if git("rev-parse", "HEAD", cwd=work) != self.world.refs(target).get("refs/heads/main"):
-            self.found.append(f"the base branch of {target} is not where people left it")
+        self._base(target, git("rev-parse", "HEAD", cwd=work))
+
+    def _base(self, target: str, left_at: str) -> None:
+        """The base is where people left it, or moved on by merges of ours: each cleared, each of the checked tree."""
+        remote = self.world.root / f"{target}.git"
+        now = self.world.refs(target).get("refs/heads/main", "")
+        begun = [record for record in self._records(f"target/{target}") if record.event == "write begun"]
+        cleared = {
+            str(r.facts["headSha"]): str(r.facts["key"]) for r in begun if r.facts["action"] in {"merge", "revert"}
+        }
+        while now != left_at:
+            if now not in cleared:
+                self.found.append(f"the base branch of {target} is at {now}, put there by nobody")
+                return
+            self._cleared(cleared[now], begun)
+            run_id, action = cleared[now].rsplit("/", 1)
+            checks = self.artifacts / "runs" / run_id / "checks" / "checks.json"
+            tree = git("rev-parse", f"{now}^{{tree}}", cwd=remote)
+            # What a rollback merges is judged by `rollback_checker`.
+            checked = action == "merge" and not run_id.startswith("RB-")
+            if checked and json.loads(checks.read_text())["treeSha"] != tree:
+                self.found.append(f"{now} on the base of {target} holds another tree than the checked one")
+            now = git("rev-parse", f"{now}^1", cwd=remote)
 
     def _left_over(self) -> None:
         home = self.world.settings.home

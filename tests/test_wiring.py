@@ -29,7 +29,9 @@ def test_every_step_is_registered_under_its_name(tmp_path: Path):
     """A step that workflows call and no worker knows would hang for days; one nobody calls is dead code."""
     adapters = composition.compose(Settings(home=tmp_path))
     # Nothing is asked of Control here.
-    registered = composition.activities(adapters, composition.workbench(adapters, control=None))
+    registered = composition.activities(
+        adapters, composition.workbench(adapters, control=None, alerts=None), lookout=None
+    )
     called = [step.name for step in vars(api).values() if isinstance(step, api.Step)]
     assert sorted(called) == sorted(activity._Definition.must_from_callable(found).name for found in registered)
 
@@ -37,4 +39,6 @@ def test_every_step_is_registered_under_its_name(tmp_path: Path):
 def test_workflows_have_explicit_names():
     """A renamed class must not rename what histories refer to."""
     definitions = [workflow._Definition.must_from_class(found) for found in composition.WORKFLOWS]
-    assert {names.INSTALLATION, names.CONTROL, names.DAILY_RUN} == {found.name for found in definitions}
+    flows = {names.INSTALLATION, names.CONTROL, names.DAILY_RUN, names.INCIDENT, names.ALERTS, names.FOLLOW_UP}
+    flows.add(names.ROLLBACK)
+    assert flows == {found.name for found in definitions}

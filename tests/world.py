@@ -27,6 +27,7 @@ from temporalio.service import RPCError
 import composition
 from activities.workbench import Workbench
 from adapters.check_environments.wheels import WheelEnvironments
+from adapters.temporal.alert_sink import TemporalAlertSink
 from adapters.temporal.control_desk import TemporalControlDesk
 from contracts.admission import RunResult, RunView
 from contracts.control import InstallationView, StatusView
@@ -100,6 +101,7 @@ class ScriptedAgent:
         """The scripted answer of the role, or the real one."""
         self.asked.append(brief.role)
         scripted = self.answers.get(brief.role)
+        brief.meter.free()
         return scripted(brief) if scripted else self.real.answer(brief)
 
 
@@ -148,7 +150,9 @@ class World:
         """The default composition's workbench, with environments shared between tests."""
         adapters = composition.compose(self.settings)
         adapters = replace(adapters, environments=WheelEnvironments(self.environments, adapters.sandbox))
-        bench = composition.workbench(adapters, TemporalControlDesk(self.client, asyncio.get_running_loop()))
+        loop = asyncio.get_running_loop()
+        desk, alerts = TemporalControlDesk(self.client, loop), TemporalAlertSink(self.client, loop)
+        bench = composition.workbench(adapters, desk, alerts)
         if agent is not None:
             tools = bench.agents(None, None)  # type: ignore[arg-type]
             scripted = agent(tools)
@@ -235,7 +239,7 @@ async def make_world(root: Path, address: str, environments: Path) -> World:
     """A namespace, a home, policies and the target ``demo``."""
     policies = root / "policies"
     policies.mkdir(parents=True)
-    for name in ("autopilot.toml", "protected_paths.toml", "charter.toml"):
+    for name in ("autopilot.toml", "protected_paths.toml", "charter.toml", "alerts.toml"):
         (policies / name).write_text((ROOT / "policies" / name).read_text())
     namespace = f"world-{uuid.uuid4().hex[:10]}"
     default = await composition.connect(address)

@@ -5,8 +5,9 @@ The rules, in order; the first that decides, decides:
 1. The same workflow run asked before: the same answer. (Another one under the same workflow id: that one is lost.)
 2. This (target, kind, mode, date, attempt) has a run, in the books or in the audit logs: ``already_ran``.
 3. RESUMING: only the ladder's own smoke. Otherwise a smoke, or anything while PAUSED: refused.
-4. More than the mode allows, or more runs than the day's cap: refused.
-5. Registered with the Installation, a free slot and nobody before it: admitted. Else queued, up to the limit.
+4. More than the mode allows, a used-up budget (§6.4: HOLD), or more runs than the day's cap: refused.
+5. A run that takes a change out of quarantine, without a grant in force: refused (see ``granting``).
+6. Registered with the Installation, a free slot and nobody before it: admitted. Else queued, up to the limit.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from contracts.admission import Admission, AdmitAnswer, AdmitRequest, FinishRequ
 from contracts.control import Answer
 from contracts.modes import GREEN_STATUSES, Mode, RunKind, RunStatus, TargetStatus
 from contracts.verdict import Decision, Fact, Verdict
+from workflows import budgeting, granting, rolling_back
 from workflows.control_state import ControlState
 
 RANK = {Mode.DRY_RUN: 0, Mode.PR_ONLY: 1, Mode.SELECTIVE_AUTO: 2}
@@ -38,11 +40,13 @@ def admit(state: ControlState, asked: AdmitRequest, now: datetime) -> AdmitAnswe
     _close_predecessor(state, asked, now)
     request = asked.request
     mode = request.mode or lower(state.mode, asked.maximum_mode)
+    if request.grant and request.mode is None:
+        mode = lower(mode, granting.HIGHEST_MODE)
     attempt = request.attempt
     if request.kind is RunKind.SMOKE:
         # One smoke per ladder: the ladder's epoch makes it new.
         mode, attempt = Mode.DRY_RUN, state.epoch
-    elif request.again:
+    elif request.again or request.grant:
         attempt = _next_attempt(state, asked, mode)
     dedup = f"{state.target}/{request.kind}/{mode}/{asked.date}/{attempt}"
     middle = _SMOKE if request.kind is RunKind.SMOKE else _SHORT[mode]
@@ -70,9 +74,15 @@ def admit(state: ControlState, asked: AdmitRequest, now: datetime) -> AdmitAnswe
         return refuse("a smoke run is started by the resume ladder only; use mode DRY_RUN instead")
     if RANK[mode] > RANK[lower(state.mode, asked.maximum_mode)]:
         return refuse(f"mode {mode} asked, but the target is in {state.mode} and policy allows {asked.maximum_mode}")
-    used = _runs_of_the_day(state, asked)
-    if not smoke and used >= asked.runs_per_day:
-        return refuse(f"caps.runs_per_day: {used} of {asked.runs_per_day} runs of {asked.date} are used")
+    if not smoke and asked.budget is not None:
+        affordable = budgeting.may_start(state, asked.budget, run_id, now)
+        if not affordable.allowed:
+            return refuse(affordable.reason, Decision.HOLD)
+    used, most = _runs_of_the_day(state, asked), budgeting.runs_per_day(state, asked)
+    if not smoke and used >= most:
+        return refuse(f"caps.runs_per_day: {used} of {most} runs of {asked.date} are used")
+    if request.grant and (problem := granting.may_not_take(state, asked, mode, now)):
+        return refuse(problem)
     free = smoke or (state.registered and not state.queue and len(state.occupying()) < asked.max_active)
     if not free and len(state.queue) >= asked.queue_limit:
         return refuse(f"the queue is full ({asked.queue_limit}); control.queue_limit raises it")
@@ -91,8 +101,11 @@ def admit(state: ControlState, asked: AdmitRequest, now: datetime) -> AdmitAnswe
         status=RunStatus.QUEUED,
         order=order,
         admitted_at=now,
+        grant=granting.take(state, request.grant, run_id, now) if request.grant else None,
     )
     facts: dict[str, Fact] = {"runId": run_id, "mode": mode, "actor": request.actor}
+    if not smoke:
+        facts["periods"] = " ".join(budgeting.count_run(state, run_id))
     if not free:
         state.queue.append(run_id)
         state.log("run queued", **facts)
@@ -118,6 +131,9 @@ def promote(state: ControlState, max_active: int) -> None:
 def finish(state: ControlState, said: FinishRequest, now: datetime) -> bool:
     """Close a run that says how it ended. True if this is news."""
     run = state.runs.get(said.run_id)
+    if said.merged is not None:
+        # Also of a run that was taken for lost: what is on the base is on the base.
+        rolling_back.merged(state, said.merged)
     if run is None or run.closed_at is not None:
         return False
     state.close(
@@ -204,7 +220,13 @@ def _answer(run: RunRecord, answer: Admission, reason: str) -> AdmitAnswer:
         facts={"runId": run.run_id, "mode": run.mode},
     )
     return AdmitAnswer(
-        answer=answer, run_id=run.run_id, mode=run.mode, attempt=run.attempt, order=run.order, verdict=verdict
+        answer=answer,
+        run_id=run.run_id,
+        mode=run.mode,
+        attempt=run.attempt,
+        order=run.order,
+        verdict=verdict,
+        grant=run.grant,
     )
 
 

@@ -10,6 +10,11 @@ INSTALLATION = "Installation"
 INSTALLATION_ID = "control"
 CONTROL = "Control"
 DAILY_RUN = "DailyRun"
+INCIDENT = "Incident"
+FOLLOW_UP = "FollowUp"
+ROLLBACK = "Rollback"
+ALERTS = "Alerts"
+ALERTS_ID = "alerts"
 
 PAUSE = "pause"
 """Signal: any payload, never refused (P1)."""
@@ -20,6 +25,10 @@ ORDER = "control"
 STATUS = "status"
 WHY = "why"
 QUEUE = "queue"
+BUDGET = "budget"
+BACKLOG = "backlog"
+VIEW = "view"
+ALERTS_VIEW = "alerts"
 STATE = "state"
 
 RESUME = "resume"
@@ -31,6 +40,27 @@ FINISH_RUN = "finish"
 REPORT = "report"
 REGISTER_TARGET = "register"
 DECIDE = "decide"
+RESERVE = "reserve"
+SETTLE_COST = "settle_cost"
+SET_CAPS = "set_caps"
+STATE_COST = "state_cost"
+GRANT = "grant"
+MERGED = "merged"
+REGRESSION = "regression"
+ROLL_BACK = "roll_back"
+ROLLED_BACK = "rolled_back"
+FOLLOWED_UP = "followed_up"
+AFTERCARE = "aftercare"
+INCIDENT_NEWS = "incident_news"
+EDIT = "edit"
+CLOSE = "close"
+PREVENTED = "prevented"
+RAISE = "raise"
+SILENCE = "silence"
+LIFT = "lift"
+
+SCHEDULE_MARK = "paused with the target: "
+"""How the note of a Schedule begins that was paused by us; a person's own pause has another."""
 
 TARGET_ATTRIBUTE = SearchAttributeKey.for_keyword("AutonomyTarget")
 RUN_ATTRIBUTE = SearchAttributeKey.for_keyword("AutonomyRunId")
@@ -43,6 +73,26 @@ SEARCH_ATTRIBUTES = (TARGET_ATTRIBUTE, RUN_ATTRIBUTE, STATUS_ATTRIBUTE, MODE_ATT
 def control_id(target: str) -> str:
     """Workflow id of a target's Control."""
     return f"control/{target}"
+
+
+def incident_id(target: str, incident: str) -> str:
+    """Workflow id of an incident."""
+    return f"incident/{target}/{incident}"
+
+
+def follow_up_id(run_id: str) -> str:
+    """Workflow id of what follows a run's pull request or merge."""
+    return f"follow-up/{run_id}"
+
+
+def rollback_id(run_id: str) -> str:
+    """Workflow id of a run's one rollback."""
+    return f"rollback/{run_id}"
+
+
+def rollback_run_id(run_id: str) -> str:
+    """The id under which a rollback's writes, artifacts and audit log are kept; capitals: no run is named so."""
+    return f"RB-{run_id}"
 
 
 def smoke_id(target: str, epoch: int) -> str:

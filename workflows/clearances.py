@@ -28,6 +28,7 @@ from contracts.control import Answer
 from contracts.modes import Mode, TargetStatus, WriteAction, WriteClass
 from contracts.verdict import Decision, Verdict
 from workflows.admission import RANK
+from workflows.api import rollback_run_id
 from workflows.control_state import ControlState, clock
 
 _PUBLISHING = frozenset({WriteAction.PUSH_BRANCH, WriteAction.OPEN_PULL_REQUEST, WriteAction.MERGE})
@@ -35,7 +36,7 @@ _ACTIONS = {
     WriteClass.ADVANCE: _PUBLISHING,
     WriteClass.REPAIR: _PUBLISHING | {WriteAction.REVERT},
     # Cleared even while paused, so nothing that moves a ref may call itself a record.
-    WriteClass.RECORD: frozenset({WriteAction.OPEN_TICKET}),
+    WriteClass.RECORD: frozenset({WriteAction.OPEN_TICKET, WriteAction.CLOSE_TICKET}),
 }
 
 
@@ -50,7 +51,7 @@ def begin(state: ControlState, asked: WriteRequest, now: datetime) -> WriteAnswe
         in_time = now < known.clearance.deadline
         if in_time and known.clearance.attempt == asked.attempt:
             # It asks again, so it has not acted yet: after a pause it must not begin (P1).
-            verdict = allowed(state, asked)
+            verdict = allowed(state, asked, now)
             again = WriteAnswerKind.GO if verdict.allowed else WriteAnswerKind.LOOK_ONLY
             return WriteAnswer(answer=again, verdict=verdict, clearance=known.clearance)
         if in_time:
@@ -59,7 +60,7 @@ def begin(state: ControlState, asked: WriteRequest, now: datetime) -> WriteAnswe
             verdict = _verdict(Decision.HOLD, reason, asked)
             return WriteAnswer(answer=WriteAnswerKind.BUSY, verdict=verdict, retry_after_seconds=wait)
         expired = True
-    verdict = allowed(state, asked)
+    verdict = allowed(state, asked, now)
     if not verdict.allowed and not expired:
         state.log("write refused", key=asked.key, action=asked.action, reason=verdict.reason)
         return WriteAnswer(answer=WriteAnswerKind.REFUSED, verdict=verdict)
@@ -105,10 +106,16 @@ def settle(state: ControlState, said: SettleRequest, now: datetime) -> Answer:
     return answer(Decision.ALLOW, "settled")
 
 
-def allowed(state: ControlState, asked: WriteRequest) -> Verdict:
+def allowed(state: ControlState, asked: WriteRequest, now: datetime) -> Verdict:
     """The write classes: ``advance`` never in PAUSED or DRY_RUN, ``repair`` for an open incident, ``record`` always."""
     if asked.action not in _ACTIONS[asked.write_class]:
         return _verdict(Decision.DENY, f"{asked.action} is no {asked.write_class} write", asked)
+    if asked.write_class is WriteClass.RECORD and asked.run_id in state.incidents:
+        # An incident outlives its run; the clearance is for its own ticket, under its own key.
+        return _verdict(Decision.ALLOW, "a record of an incident in the books", asked)
+    if asked.write_class is WriteClass.REPAIR:
+        # A rollback outlives its run: it is booked under its own id, and its incident is what allows it.
+        return _repair(state, asked)
     run = state.runs.get(asked.run_id)
     if run is None or run.closed_at is not None:
         return _verdict(Decision.DENY, "the run is not open in Control's books", asked)
@@ -116,8 +123,8 @@ def allowed(state: ControlState, asked: WriteRequest) -> Verdict:
         return _verdict(Decision.HOLD, "the policy is not the one this run was admitted under", asked)
     if asked.write_class is WriteClass.RECORD:
         return _verdict(Decision.ALLOW, "a record never moves a ref", asked)
-    if asked.write_class is WriteClass.REPAIR:
-        return _repair(state, asked)
+    if run.grant is not None and run.grant.expires_at <= now:
+        return _verdict(Decision.DENY, f"the grant of this change ended at {clock(run.grant.expires_at)}", asked)
     return _advance(state, asked, run)
 
 
@@ -139,8 +146,14 @@ def _repair(state: ControlState, asked: WriteRequest) -> Verdict:
     incident = state.incidents.get(asked.incident)
     if incident is None:
         return _verdict(Decision.DENY, "a repair must name an open incident", asked)
-    if state.status is TargetStatus.PAUSED and not incident.commanded_by:
-        return _verdict(Decision.HOLD, "in PAUSED a repair needs a person's command", asked)
+    if asked.run_id != rollback_run_id(incident.run_id):
+        return _verdict(Decision.DENY, f"{incident.incident} is about {incident.run_id}, not about this", asked)
+    if state.mode is not Mode.DRY_RUN:
+        # Somebody raised it meanwhile: the next write would not be the only thing that moves.
+        return _verdict(Decision.HOLD, f"a repair waits until the mode is DRY_RUN; it is {state.mode}", asked)
+    commanded = incident.commanded_by and incident.commanded_epoch == state.epoch
+    if state.status is TargetStatus.PAUSED and not commanded:
+        return _verdict(Decision.HOLD, "in PAUSED a repair needs a person's command, newer than the pause", asked)
     return _verdict(Decision.ALLOW, f"repairs incident {incident.incident}", asked)
 
 

@@ -1,38 +1,55 @@
 """``control/<target>``: the one serial place of a target's status, mode, epoch, queue and writes in flight.
 
-Handlers are synchronous and answer at once. Everything that takes time (telling runs, logging, reaping) is done
-by ``run``'s own loops from what the state says is due, so a crash or a continue-as-new loses none of it.
+Handlers are synchronous and answer at once. Everything that takes time (telling runs, logging, reaping) is one of
+the ``Chores`` that ``run`` keeps going.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from datetime import timedelta
+from collections.abc import Sequence
 
 from temporalio import workflow
 from temporalio.common import RawValue
-from temporalio.exceptions import ActivityError, ApplicationError, FailureError, is_cancelled_exception
+from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
-    from activities.api import CHECK_UP, LOG_TARGET, REGISTER, RegisterInput, TargetLogInput
-    from contracts.admission import AdmitAnswer, AdmitRequest, FinishRequest, RunRecord, RunRequest, RunResult
+    from contracts.admission import AdmitAnswer, AdmitRequest, FinishRequest, RunRecord
+    from contracts.budget import BudgetView, CapsRequest, CostStatement, ReserveAnswer, ReserveRequest, SettleCost
     from contracts.clearance import SettleRequest, WriteAnswer, WriteRequest
     from contracts.control import (
         Answer,
-        IncidentReport,
         InstallationNotice,
-        Ladder,
         ModeRequest,
         PauseRecord,
         ResumeRequest,
         StatusView,
     )
-    from contracts.modes import Mode, PauseStyle, RunKind
+    from contracts.grant import GrantRequest
+    from contracts.incident import IncidentNews, IncidentReport
+    from contracts.modes import PauseStyle
+    from contracts.remediation import Remediation
+    from contracts.rollback import Aftercare, FollowUpEnd, Merged, Regression, RollbackRequest, RollbackResult
     from contracts.verdict import Verdict
-    from workflows import admission, api, clearances, pausing, reaping, signals
+    from workflows import (
+        admission,
+        api,
+        backlog,
+        budget_caps,
+        budget_view,
+        budgeting,
+        clearances,
+        granting,
+        incident_books,
+        pausing,
+        rolling_back,
+        signals,
+    )
+    from workflows.chores import Chores
     from workflows.control_state import ControlInput, ControlState
     from workflows.epochs import epoch_at
+    from workflows.failures import escalate_failures
+    from workflows.periods import is_zone
     from workflows.resets import when_reset
 
 _DESCRIPTION = "an operator command; answered with accepted or refused and the reason"
@@ -46,7 +63,7 @@ class Control:
     def __init__(self, given: ControlInput) -> None:
         birth = epoch_at(workflow.now())
         self._state = given.state or ControlState(target=given.target, epoch=birth)
-        self._leaving = False
+        self._chores = Chores(self._state, self._publish, self._pause_itself)
         self._published: tuple[str, str, int] | None = None
         # A reset rewinds the books; the brake is the only safe place to wake up in.
         when_reset(lambda: self._pause_itself("reset by hand"))
@@ -54,10 +71,7 @@ class Control:
     @workflow.run
     async def run(self, given: ControlInput) -> None:
         """Run the loops until the history is long, then hand the books to a new run."""
-        loops = [
-            asyncio.create_task(loop())
-            for loop in (self._register, self._tell_runs, self._write_log, self._check_up, self._start_smoke)
-        ]
+        loops = self._chores.begin()
         self._publish()
         while not self._may_leave():
             try:
@@ -65,7 +79,7 @@ class Control:
             except asyncio.CancelledError:
                 # A cancelled Control would leave its runs without a brake: it pauses instead of ending.
                 self._pause_itself("cancelled by hand")
-        self._leaving = True
+        self._chores.leave()
         await asyncio.gather(*loops)
         await workflow.wait_condition(workflow.all_handlers_finished)
         workflow.continue_as_new(ControlInput(target=given.target, state=self._state))
@@ -104,16 +118,27 @@ class Control:
     @workflow.update(name=api.RESUME, description=_DESCRIPTION)
     def resume(self, asked: ResumeRequest) -> Answer:
         """A person names cause and evidence; the ladder begins."""
-        answer = pausing.resume(self._state, asked, workflow.now())
-        self._publish()
-        return answer
+        return self._shown(pausing.resume(self._state, asked, workflow.now()))
 
     @workflow.update(name=api.SET_MODE, description=_DESCRIPTION)
     def set_mode(self, asked: ModeRequest) -> Answer:
         """Lower or raise the mode."""
-        answer = pausing.set_mode(self._state, asked)
-        self._publish()
-        return answer
+        return self._shown(pausing.set_mode(self._state, asked))
+
+    @workflow.update(name=api.SET_CAPS, description=_DESCRIPTION)
+    def set_caps(self, asked: CapsRequest) -> Answer:
+        """Change a cap for the present period."""
+        return self._shown(budget_caps.set_caps(self._state, asked, workflow.now()))
+
+    @workflow.update(name=api.STATE_COST, description=_DESCRIPTION)
+    def state_cost(self, said: CostStatement) -> Answer:
+        """Say what an unknown cost was."""
+        return self._shown(budgeting.state_cost(self._state, said, workflow.now()))
+
+    @workflow.update(name=api.GRANT, description=_DESCRIPTION)
+    def grant(self, asked: GrantRequest) -> Answer:
+        """Release one quarantined change, once, for a while."""
+        return granting.give(self._state, asked, workflow.now())
 
     # What runs ask
 
@@ -121,12 +146,39 @@ class Control:
     def admit(self, asked: AdmitRequest) -> AdmitAnswer:
         """Admitted, queued, refused or already ran; at once."""
         self._state.max_active = asked.max_active
-        return admission.admit(self._state, asked, workflow.now())
+        self._state.grant_days = asked.grant_days
+        self._state.failures_in_a_row = asked.failures_in_a_row
+        self._state.rollback_caps = asked.rollback_caps
+        answer = admission.admit(self._state, asked, workflow.now())
+        if escalate_failures(self._state, workflow.now()):
+            self._publish()
+        return answer
 
     @admit.validator
     def _admit_is_for_this_target(self, asked: AdmitRequest) -> None:
         if asked.request.target != self._state.target:
             raise ApplicationError(f"this is Control of {self._state.target}, not of {asked.request.target}")
+        if asked.budget is not None and not is_zone(asked.budget.time_zone):
+            raise ApplicationError(f"{asked.budget.time_zone!r} is no time zone")
+
+    @workflow.update(name=api.RESERVE)
+    def reserve(self, asked: ReserveRequest) -> ReserveAnswer:
+        """May a step cost up to this much?"""
+        answer = budgeting.reserve(self._state, asked, workflow.now())
+        self._publish()
+        return answer
+
+    @reserve.validator
+    def _reservation_is_the_runs(self, asked: ReserveRequest) -> None:
+        if not asked.key.startswith(f"{asked.run_id}/"):
+            raise ApplicationError("key must be run_id/step")
+        if not is_zone(asked.terms.time_zone):
+            raise ApplicationError(f"{asked.terms.time_zone!r} is no time zone")
+
+    @workflow.update(name=api.SETTLE_COST)
+    def settle_cost(self, said: SettleCost) -> Answer:
+        """What a step really cost."""
+        return self._shown(budgeting.settle(self._state, said, workflow.now()))
 
     @workflow.update(name=api.BEGIN_WRITE)
     def begin_write(self, asked: WriteRequest) -> WriteAnswer:
@@ -149,7 +201,11 @@ class Control:
         now = workflow.now()
         news = admission.finish(self._state, said, now)
         if news:
+            backlog.heard(self._state, said)
+            if said.follow_up is not None:
+                self._state.to_follow[said.run_id] = said.follow_up
             pausing.smoke_ended(self._state, said, now)
+            escalate_failures(self._state, now)
             admission.promote(self._state, self._state.max_active)
             self._publish()
         return admission.heard(self._state, news=news)
@@ -157,7 +213,37 @@ class Control:
     @workflow.update(name=api.REPORT)
     def report(self, said: IncidentReport) -> Answer:
         """An incident trigger."""
-        return pausing.open_incident(self._state, said, workflow.now())
+        return self._shown(incident_books.open_incident(self._state, said, workflow.now()))
+
+    @workflow.update(name=api.INCIDENT_NEWS)
+    def incident_news(self, said: IncidentNews) -> Answer:
+        """What an ``Incident`` says of itself."""
+        return self._shown(incident_books.take_news(self._state, said))
+
+    @workflow.update(name=api.MERGED)
+    def merged(self, said: Merged) -> Answer:
+        """A merge of ours is on the base."""
+        return rolling_back.merged(self._state, said)
+
+    @workflow.update(name=api.REGRESSION)
+    def regression(self, said: Regression) -> Answer:
+        """A confirmed regression of ours."""
+        return self._shown(rolling_back.regression(self._state, said, workflow.now()))
+
+    @workflow.update(name=api.ROLL_BACK, description=_DESCRIPTION)
+    def roll_back(self, asked: RollbackRequest) -> Answer:
+        """A person orders a rollback."""
+        return self._shown(rolling_back.roll_back(self._state, asked, workflow.now()))
+
+    @workflow.update(name=api.ROLLED_BACK)
+    def rolled_back(self, said: RollbackResult) -> Answer:
+        """How a rollback ended."""
+        return self._shown(rolling_back.rolled_back(self._state, said, workflow.now()))
+
+    @workflow.update(name=api.FOLLOWED_UP)
+    def followed_up(self, said: FollowUpEnd) -> Answer:
+        """How a merge or a pull request fared."""
+        return rolling_back.followed_up(self._state, said)
 
     # What anybody may look at
 
@@ -171,106 +257,29 @@ class Control:
         """The verdict tree."""
         return self._state.why()
 
+    @workflow.query(name=api.BUDGET, description="caps, spent, reserved, unknown costs, and what blocks new runs")
+    def budget(self, run_id: str = "") -> BudgetView:
+        """The ledger; with a run id, that run's cost stands first."""
+        return budget_view.view(self._state.budget, self._state.target, self._state.epoch, run_id)
+
     @workflow.query(name=api.QUEUE, description="queued runs, first come first served")
     def queue(self) -> list[RunRecord]:
         """Queued runs."""
         return [self._state.runs[run_id] for run_id in self._state.queue]
 
-    # The loops
+    @workflow.query(name=api.BACKLOG, description="remediations of failed changes, open ones first")
+    def backlog(self) -> list[Remediation]:
+        """Remediations (runbook §6.2)."""
+        return backlog.shown(self._state)
 
-    async def _register(self) -> None:
-        if self._state.registered:
-            return
-        # Of this run, not of the chain: a Control that was reset to its beginning is a new one.
-        given = RegisterInput(target=self._state.target, chain=workflow.info().run_id)
-        facts = await REGISTER(given, "register with the Installation")
-        pausing.register(self._state, facts, workflow.now())
-        admission.promote(self._state, self._state.max_active)
+    @workflow.query(name=api.AFTERCARE, description="merges, rollbacks, hardening tasks, quarantined ideas")
+    def aftercare(self) -> Aftercare:
+        """What later runs, and people, must know."""
+        return rolling_back.aftercare(self._state)
+
+    def _shown(self, answer: Answer) -> Answer:
         self._publish()
-
-    async def _until(self, due: Callable[[], bool], wait: timedelta | None = None) -> bool:
-        """Wait for work; False when this run of Control is about to hand over."""
-        try:
-            await workflow.wait_condition(lambda: self._leaving or due(), timeout=wait)
-        except TimeoutError:
-            return not self._leaving
-        return not self._leaving
-
-    async def _tell_runs(self) -> None:
-        while await self._until(lambda: bool(self._state.to_tell)):
-            telling = [self._state.runs[run_id] for run_id in self._state.to_tell if run_id in self._state.runs]
-            await asyncio.gather(*(self._tell(run) for run in telling))
-            self._state.told(telling)
-
-    async def _tell(self, run: RunRecord) -> None:
-        try:
-            await workflow.get_external_workflow_handle(run.workflow_id).signal(api.ORDER, run.order)
-        except FailureError as gone:
-            # A run that is gone is no error: the check-up closes its record.
-            workflow.logger.info("run %s could not be told: %s", run.run_id, gone)
-
-    async def _write_log(self) -> None:
-        # Orders first: a replay may group updates and results otherwise. Unregistered, a log would age the target.
-        while await self._until(
-            lambda: self._state.registered and bool(self._state.to_log) and not self._state.to_tell
-        ):
-            events = tuple(self._state.to_log[:100])
-            given = TargetLogInput(target=self._state.target, events=events, now=workflow.now())
-            try:
-                head = await LOG_TARGET(given, f"log {events[-1].event}")
-            except ActivityError as failure:
-                workflow.logger.warning("target log: %s", failure)
-                continue
-            self._state.log_head = head.head
-            self._state.to_log = self._state.to_log[len(events) :]
-
-    async def _check_up(self) -> None:
-        """Find runs that closed without saying so, and writes nobody settled."""
-        while True:
-            if not await self._until(lambda: bool(self._state.active() or self._state.open_writes())):
-                return
-            if not await self._until(lambda: False, timedelta(seconds=self._state.reap_seconds)):
-                return
-            given = reaping.due(self._state, workflow.now())
-            if not given.runs and not given.writes:
-                continue
-            try:
-                found = await CHECK_UP(given, f"look at {len(given.runs)} runs, {len(given.writes)} late writes")
-            except ActivityError as failure:
-                workflow.logger.warning("check-up: %s", failure)
-                continue
-            reaping.apply(self._state, found, workflow.now())
-            admission.promote(self._state, self._state.max_active)
-            self._publish()
-
-    async def _start_smoke(self) -> None:
-        while await self._until(lambda: self._state.smoke_due):
-            self._state.smoke_due = False
-            if self._state.ladder is not None:
-                await self._smoke(self._state.ladder)
-
-    async def _smoke(self, ladder: Ladder) -> None:
-        request = RunRequest(
-            target=self._state.target, kind=RunKind.SMOKE, mode=Mode.DRY_RUN, actor=f"resume by {ladder.actor}"
-        )
-        try:
-            smoke = await workflow.start_child_workflow(
-                api.DAILY_RUN,
-                request.model_dump(mode="json", exclude_none=True),
-                id=ladder.smoke_workflow_id,
-                parent_close_policy=workflow.ParentClosePolicy.ABANDON,
-                result_type=RunResult,
-                static_summary=f"smoke run of {self._state.target}, epoch {ladder.epoch}",
-            )
-        except FailureError as failure:
-            if is_cancelled_exception(failure):
-                raise
-            self._pause_itself(f"the smoke run could not be started: {failure}")
-            return
-        await workflow.wait_condition(lambda: smoke.done() or self._state.ladder is not ladder)
-        if self._state.ladder is ladder:
-            # A smoke that was admitted says so before it ends: this one never got that far.
-            self._pause_itself(f"the smoke run ended unheard: {_why_it_ended(smoke)}")
+        return answer
 
     def _publish(self) -> None:
         """Show the same in the Temporal UI as in ``status`` (search attributes, Markdown details)."""
@@ -288,12 +297,3 @@ class Control:
                 api.EPOCH_ATTRIBUTE.value_set(state.epoch),
             ]
         )
-
-
-def _why_it_ended(smoke: asyncio.Task[RunResult]) -> str:
-    failure: BaseException | None = smoke.exception()
-    if failure is None:
-        return f"{smoke.result().status}: {smoke.result().reason}"
-    while failure.__cause__ is not None:
-        failure = failure.__cause__
-    return str(failure)

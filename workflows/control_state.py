@@ -8,11 +8,25 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
 from contracts.admission import Order, OrderState, RunRecord
+from contracts.alert import Alert, AlertKind
 from contracts.audit import AuditEvent
 from contracts.clearance import WriteRecord
-from contracts.control import IncidentRecord, Ladder, PauseRecord, StatusView
+from contracts.control import Ladder, PauseRecord, StatusView
+from contracts.grant import Grant
+from contracts.incident import IncidentRecord, IncidentState
 from contracts.modes import Mode, Role, RunKind, RunStatus, TargetStatus
+from contracts.remediation import Remediation
+from contracts.rollback import (
+    FollowUpInput,
+    HardeningTask,
+    MergeRecord,
+    Quarantined,
+    RollbackCaps,
+    RollbackStage,
+)
 from contracts.verdict import Decision, Fact, Verdict
+from workflows import budget_view
+from workflows.budget_book import BudgetBook
 
 KEPT_CLOSED = 60
 """Closed runs Control remembers; older ones live in the target's audit log and the artifacts."""
@@ -20,6 +34,8 @@ KEPT_UNLOGGED = 300
 """Events that wait while the audit log cannot be written; more would outgrow what continue-as-new can carry."""
 
 
+LONGEST_WORD = 1000
+"""Characters that are kept of what a run says about its end."""
 _LOST = "events not kept: the log could not be written"
 
 
@@ -52,9 +68,39 @@ class ControlState(BaseModel):
     queue: list[str] = []
     writes: dict[str, WriteRecord] = {}
     incidents: dict[str, IncidentRecord] = {}
+    incidents_done: list[str] = []
+    failures_in_a_row: int = 3
+    """As the latest admission's policy said."""
+    failed_in_a_row: list[str] = []
+    """Daily runs that ended FAILED or LOST since the last one that ended in an answer, or since the last resume."""
+    grants: dict[str, Grant] = {}
+    """By quarantined run; a taken one moves into the record of the run that took it."""
+    grant_days: float = 7
+    """As the latest admission's policy said."""
+    remediations: dict[str, Remediation] = {}
+    """By fingerprint; ``backlog`` has the rules."""
+    schedule_paused: bool = False
+    """Whether this target's Schedule was paused by us, if it has one."""
+    schedule_epoch: int = 0
+    """The epoch the Schedule's note is of."""
+    merges: dict[str, MergeRecord] = {}
+    """Merges of ours by run id, each with its one rollback; ``rolling_back`` has the rules."""
+    rollback_caps: RollbackCaps = RollbackCaps()
+    """As the latest admission's policy said."""
+    to_follow: dict[str, FollowUpInput] = {}
+    """Ended runs whose ``FollowUp`` has not been started."""
+    hardening: dict[str, HardeningTask] = {}
+    """By incident, until it is done."""
+    quarantined: dict[str, Quarantined] = {}
+    """By task id."""
+    review_due: str = ""
+    """The incident a person must review before the mode rises above DRY_RUN (runbook §6.3)."""
     to_tell: list[str] = []
     """Run ids whose latest order has not been delivered."""
     to_log: list[AuditEvent] = []
+    to_alert: list[Alert] = []
+    """Alerts that have not been handed over."""
+    budget: BudgetBook = BudgetBook()
     log_head: str = ""
     logged: int = 0
     """Serial number of audit events, so that each has its own key."""
@@ -82,6 +128,19 @@ class ControlState(BaseModel):
             AuditEvent(key=key, role=Role.ORCHESTRATOR, event=event, facts={"epoch": self.epoch, **facts})
         )
 
+    def alert(self, kind: AlertKind, fingerprint: str, summary: str, run_id: str = "", **facts: Fact) -> None:
+        """Remember to raise an alert."""
+        self.to_alert.append(
+            Alert(
+                kind=kind,
+                target=self.target,
+                run_id=run_id,
+                summary=summary[:2000],
+                facts=facts,
+                fingerprint=fingerprint[:300],
+            )
+        )
+
     def active(self) -> list[RunRecord]:
         """Admitted and not closed."""
         return [run for run in self.runs.values() if run.closed_at is None and run.run_id not in self.queue]
@@ -94,12 +153,18 @@ class ControlState(BaseModel):
         """Begun and not settled."""
         return [write for write in self.writes.values() if write.settled_at is None]
 
+    def rolling_back(self) -> list[MergeRecord]:
+        """Rollbacks that are due or running."""
+        return [m for m in self.merges.values() if m.stage in {RollbackStage.DUE, RollbackStage.RUNNING}]
+
     def close(self, run_id: str, now: datetime, status: RunStatus, **more: str) -> None:
         """Close a run's record and forget the oldest closed ones."""
         run = self.runs[run_id]
+        more = {name: value[:LONGEST_WORD] for name, value in more.items()}
         self.runs[run_id] = run.model_copy(update={"status": status, "closed_at": now, **more})
         self.queue = [queued for queued in self.queue if queued != run_id]
         self.log("run closed", runId=run_id, status=status, **more)
+        self._count(run_id, run.kind, status)
         closed = [run for run in self.runs.values() if run.closed_at is not None]
         unsettled = {write.run_id for write in self.open_writes()}
         for old in sorted(closed, key=lambda run: run.closed_at or now)[: max(0, len(closed) - KEPT_CLOSED)]:
@@ -107,6 +172,13 @@ class ControlState(BaseModel):
                 continue
             del self.runs[old.run_id]
             self.writes = {key: write for key, write in self.writes.items() if write.run_id != old.run_id}
+
+    def _count(self, run_id: str, kind: RunKind, status: RunStatus) -> None:
+        if kind is not RunKind.DAILY or status in {RunStatus.CANCELLED, RunStatus.PAUSED}:
+            # A person or a pause ended it, or it is the ladder's own: says nothing about the target's health.
+            return
+        failed = status in {RunStatus.FAILED, RunStatus.LOST}
+        self.failed_in_a_row = [*self.failed_in_a_row, run_id] if failed else []
 
     def why(self) -> Verdict:
         """Why this target works, or does not (P12)."""
@@ -124,8 +196,19 @@ class ControlState(BaseModel):
             )
             for pause in self.pauses
         )
+        budget = budget_view.blocked(self.budget, self.target)
+        if not budget.allowed:
+            children = (*children, budget)
+        children += tuple(_unresolved(record) for record in self.incidents.values())
+        if self.review_due:
+            reason = f"{self.review_due} waits for a person's review: `starter.py resume` names cause and evidence"
+            rule = "no review is due before the mode may rise above DRY_RUN"
+            children += (Verdict(rule=rule, decision=Decision.ASK, reason=reason, facts={}),)
         if not self.registered:
             decision, reason = Decision.HOLD, "not yet registered with the Installation"
+        elif self.status is TargetStatus.ACTIVE and not budget.allowed:
+            # A block of its own (runbook §6.4): nobody paused anything, so nothing has to be resumed.
+            decision, reason = Decision.HOLD, f"active in mode {self.mode}, but no new run may start: {budget.reason}"
         elif self.status is TargetStatus.ACTIVE:
             decision, reason = Decision.ALLOW, f"active in mode {self.mode}"
         elif self.status is TargetStatus.RESUMING:
@@ -148,8 +231,11 @@ class ControlState(BaseModel):
         """Markdown for the Temporal UI."""
         lines = [f"**{self.status}** · mode {self.mode} · epoch {self.epoch}", "", self.why().reason]
         lines += [f"- {pause.scope} pause by {pause.actor}: {pause.reason}" for pause in self.pauses]
+        lines += [f"- {_unresolved(record).reason}" for record in self.incidents.values()]
+        lines += [f"- rollback of `{m.merged.run.run_id}` is {m.stage}: {m.reason}" for m in self.rolling_back()]
         lines += [f"- run `{run.run_id}` {run.status}, order {run.order.state}" for run in self.active()]
         lines += [f"- queued `{run_id}`" for run_id in self.queue]
+        lines += budget_view.details(self.budget, self.target)
         return "\n".join(lines)
 
     def view(self) -> StatusView:
@@ -176,6 +262,11 @@ class ControlState(BaseModel):
             writes=tuple(writes),
             why=self.why(),
             incidents=tuple(self.incidents.values()),
+            budget=budget_view.view(self.budget, self.target, self.epoch),
+            incidents_done=tuple(self.incidents_done),
+            rollbacks=tuple(self.rolling_back()),
+            review_due=self.review_due,
+            grants=tuple(grant for grant in self.grants.values() if grant.expected_epoch == self.epoch),
             log_head=self.log_head,
         )
 
@@ -187,6 +278,16 @@ class ControlInput(BaseModel):
 
     target: str
     state: ControlState | None = None
+
+
+def _unresolved(record: IncidentRecord) -> Verdict:
+    closed = record.state is IncidentState.CLOSED
+    when = "overdue since" if record.overdue else "due on"
+    due = f"prevention {when} {record.due_on}" if record.due_on else "no due date"
+    reason = f"{record.incident} is {record.state}, {due}, owner {record.owner or 'nobody yet'}: {record.reason}"
+    facts: dict[str, Fact] = {"trigger": record.trigger, "runId": record.run_id, "dueOn": record.due_on}
+    decision = Decision.ALLOW if closed and not record.overdue else Decision.ASK
+    return Verdict(rule="no incident asks for a person", decision=decision, reason=reason, facts=facts)
 
 
 def clock(moment: AwareDatetime) -> str:

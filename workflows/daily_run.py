@@ -14,13 +14,15 @@ from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_
 with workflow.unsafe.imports_passed_through():
     from activities import api as steps
     from contracts.admission import Admission, Order, RunResult, RunView
-    from contracts.control import Answer, IncidentReport
+    from contracts.control import Answer
     from contracts.handover import HumanDecision, PlannedWrite, RunRef, StepInput, StepResult
     from contracts.modes import Mode, Outcome, RunKind, RunStatus, StepName
     from contracts.report import WriteResult
     from contracts.verdict import Decision, Verdict
     from workflows import api
-    from workflows.gate import Gate, RunStopped, waited
+    from workflows.escalation import escalation
+    from workflows.gate import Gate, RunStopped, held_too_long, waited
+    from workflows.merging import Means, Merging
     from workflows.run_ledger import RunLedger, not_admitted
     from workflows.starts import bad_start, read_start
 
@@ -29,7 +31,7 @@ WEIGHED_BY_RELEASE = frozenset({StepName.REVIEW, StepName.CHECK})
 """A "no" of these does not end the run: Release weighs it and says so in its decision."""
 
 
-Held = TypeVar("Held", StepResult, WriteResult)
+Held = TypeVar("Held")
 
 
 @workflow.defn(name=api.DAILY_RUN)
@@ -127,18 +129,9 @@ class DailyRun:
     @workflow.query(name=api.STATE, description="where this run is, what it waits for, and why")
     def state(self) -> RunView:
         """The run as it is now."""
-        return RunView(
-            run=self._run,
-            status=self._status,
-            step=self._step,
-            order=self._gate.order,
-            task_id=self._ledger.task_id,
-            base_sha=self._ledger.base_sha,
-            waiting_for=self._waiting_for,
-            subject=self._subject,
-            verdicts=tuple(record.verdict for record in self._ledger.records),
-            reason=self._reason,
-        )
+        view = self._ledger.view(self._run, self._status, self._step, self._reason)
+        seen = {"order": self._gate.order, "waiting_for": self._waiting_for, "subject": self._subject}
+        return view.model_copy(update=seen)
 
     # The run itself
 
@@ -149,7 +142,8 @@ class DailyRun:
             if result.nothing_to_do:
                 return RunStatus.NOTHING_TO_DO, verdict.reason
             if verdict.decision is Decision.ESCALATE:
-                await self._escalate(run, verdict)
+                self._show(RunStatus.ESCALATED, verdict.reason)
+                await steps.RESPOND(escalation(run, verdict, self._ledger.artifacts), "an escalation: pause first")
                 return RunStatus.ESCALATED, verdict.reason
             if verdict.decision is Decision.ASK and self._step is StepName.PLAN:
                 await self._ask(result)
@@ -164,6 +158,9 @@ class DailyRun:
                 return RunStatus.REJECTED, f"{planned.action}: {written.verdict.reason}"
         if run.mode is Mode.DRY_RUN:
             return RunStatus.DRY_RUN_COMPLETE, f"{len(self._ledger.writes)} writes refused, as in every DRY_RUN"
+        if self._ledger.outcome is Outcome.CANARY_ALLOWED:
+            means = Means(self._gate, self._ledger, self._approval, self._while_held, self._write)
+            return await Merging(run, means, self._at, self._show, self._ask_again).land()
         return RunStatus.PR_OPENED, f"pull request opened, outcome {self._ledger.outcome}"
 
     async def _perform(self, run: RunRef, step: steps.Step[StepInput, StepResult]) -> StepResult:
@@ -172,13 +169,7 @@ class DailyRun:
 
         async def attempt() -> StepResult:
             started = workflow.now()
-            given = StepInput(
-                run=run,
-                base_sha=self._ledger.base_sha,
-                artifacts=self._ledger.artifacts,
-                decision=self._approval,
-                pins=self._ledger.pins,
-            )
+            given = self._ledger.step_input(run, self._approval)
             result = await self._gate.abortable(step(given, f"{self._step}: {self._ledger.task_id or run.target}"))
             if result.verdict.decision is not Decision.HOLD:
                 self._ledger.keep(StepName(step.name), result, started, workflow.now())
@@ -186,22 +177,26 @@ class DailyRun:
 
         return await self._while_held(attempt, lambda result: result.verdict)
 
-    async def _write(self, run: RunRef, planned: PlannedWrite) -> WriteResult:
+    async def _write(self, run: RunRef, planned: PlannedWrite, name: str = "") -> WriteResult:
         """One planned write. DRY_RUN makes the very same call: Control refuses it, not we (P3)."""
 
         async def attempt() -> WriteResult:
             artifacts = self._ledger.artifacts
-            given = steps.WriteInput(run=run, planned=planned, artifacts=artifacts, now=workflow.now())
+            given = steps.WriteInput(run=run, planned=planned, artifacts=artifacts, now=workflow.now(), name=name)
             return await steps.WRITE(given, f"{planned.action} {planned.branch}")
 
         written = await self._while_held(attempt, lambda result: result.verdict)
         self._ledger.writes.append(written)
         return written
 
+    def _at(self, step: StepName) -> None:
+        self._step = step
+
     async def _while_held(self, attempt: Callable[[], Awaitable[Held]], verdict: Callable[[Held], Verdict]) -> Held:
         since, pause = workflow.now(), timedelta(seconds=10)
         while True:
             await self._gate.passed(self._show, self._ask_again)
+            news = self._gate.news(self._gate.order)
             result = await attempt()
             if verdict(result).decision is not Decision.HOLD:
                 return result
@@ -210,15 +205,14 @@ class DailyRun:
                 # It proves something about now, or nothing: the ladder must not wait for it.
                 raise RunStopped(RunStatus.REJECTED, f"a smoke run does not wait: {reason}")
             if workflow.now() - since > self._hold:
-                raise RunStopped(RunStatus.ESCALATED, f"held too long: {reason}")
-            await self._hold_out(reason, pause)
+                raise held_too_long(verdict(result))
+            await self._hold_out(reason, pause, news)
             pause = min(2 * pause, timedelta(minutes=10))
 
-    async def _hold_out(self, reason: str, pause: timedelta) -> None:
+    async def _hold_out(self, reason: str, pause: timedelta, news: Callable[[], bool]) -> None:
         """Wait a while for the cause to go away, for a new order, or for a person to end the run."""
         self._await_person("mend the cause, or end the run with `decide --reject`", "held")
         self._show(RunStatus.HELD, reason)
-        news = self._gate.news(self._gate.order)
         await waited(lambda: self._decision is not None or news(), pause, reason[:200])
         self._waiting_for = ""
         if self._decision is not None and not self._decision.approve:
@@ -259,19 +253,6 @@ class DailyRun:
         if not decision.approve:
             raise RunStopped(RunStatus.REJECTED, f"rejected by {decision.actor}: {decision.reason}")
         self._approval, self._decision = decision, None
-
-    async def _escalate(self, run: RunRef, verdict: Verdict) -> None:
-        """Runbook §6.1: pause everything first, then the incident's record."""
-        self._show(RunStatus.ESCALATED, verdict.reason)
-        report = IncidentReport(
-            incident=f"{run.run_id}/policy-violation",
-            run_id=run.run_id,
-            trigger="policy_violation",
-            reason=verdict.reason,
-        )
-        artifacts = self._ledger.artifacts
-        given = steps.EscalateInput(run=run, report=report, artifacts=artifacts, now=workflow.now())
-        await steps.ESCALATE(given, "policy violation: pause everything")
 
     async def _close(self, run: RunRef, status: RunStatus, reason: str) -> RunResult:
         """Audit and the last word to Control; both are retried until they happen."""

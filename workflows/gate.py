@@ -8,11 +8,13 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, is_cancelled_exception
+from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
     from contracts.admission import Order, OrderState
+    from contracts.budget import FITS_THE_BUDGET
     from contracts.modes import RunStatus
+    from contracts.verdict import Verdict
 
 T = TypeVar("T")
 
@@ -27,6 +29,12 @@ class RunStopped(Exception):
         super().__init__(reason)
         self.status = status
         self.reason = reason
+
+
+def held_too_long(held: Verdict) -> RunStopped:
+    """Nobody mended the cause: a person must look; only a run without money just ends (runbook §6.4)."""
+    status = RunStatus.PAUSED if held.rule == FITS_THE_BUDGET else RunStatus.ESCALATED
+    return RunStopped(status, f"held too long: {held.reason}")
 
 
 class Gate:
@@ -108,8 +116,9 @@ class Gate:
             task.cancel()
         try:
             return await task
-        except (ActivityError, asyncio.CancelledError) as failure:
-            if self.aborted and is_cancelled_exception(failure):
+        except (ActivityError, asyncio.CancelledError):
+            if self.aborted:
+                # However it ended: a worker that died under the abort leaves a timeout instead of a cancellation.
                 raise RunStopped(RunStatus.CANCELLED, self.reason) from None
             raise
 

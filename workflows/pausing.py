@@ -13,8 +13,6 @@ from typing import Literal
 from contracts.admission import FinishRequest, OrderState
 from contracts.control import (
     Answer,
-    IncidentRecord,
-    IncidentReport,
     InstallationFacts,
     InstallationNotice,
     Ladder,
@@ -26,8 +24,10 @@ from contracts.modes import Mode, PauseStyle, RunKind, RunStatus, TargetStatus
 from contracts.verdict import Decision, Fact, Verdict
 from workflows.admission import RANK, smoke_is_green
 from workflows.api import smoke_id
+from workflows.budget_recovery import recover
 from workflows.control_state import ControlState
 from workflows.epochs import epoch_at
+from workflows.incident_books import barred
 
 _ORDER = {
     PauseStyle.CHECKPOINT: OrderState.HOLD,
@@ -74,6 +74,9 @@ def resume(state: ControlState, asked: ResumeRequest, now: datetime) -> Answer:
     if refused is not None:
         return Answer(accepted=False, verdict=refused, epoch=state.epoch)
     _climb(state, cause=asked.cause, evidence=asked.evidence, actor=asked.actor, now=now)
+    if state.ladder is not None and not state.rolling_back():
+        # Nobody reviews what has not ended: while a rollback goes on, the ladder ends in DRY_RUN.
+        state.ladder = state.ladder.model_copy(update={"reviews": state.review_due})
     verdict = _resume_verdict(state, Decision.ALLOW, "resuming: the DRY_RUN smoke starts now")
     return Answer(accepted=True, verdict=verdict, epoch=state.epoch)
 
@@ -86,7 +89,11 @@ def may_resume(state: ControlState, asked: ResumeRequest) -> Verdict | None:
         )
     if not state.registered:
         return _resume_verdict(state, Decision.DENY, "not yet registered with the Installation; try again")
-    if state.status is not TargetStatus.PAUSED:
+    if state.status is TargetStatus.ACTIVE and state.review_due:
+        # After a regression the mode is DRY_RUN, and the review is the way up (runbook §6.3).
+        if state.rolling_back():
+            return _resume_verdict(state, Decision.DENY, f"the rollback of {state.review_due} has not ended yet")
+    elif state.status is not TargetStatus.PAUSED:
         return _resume_verdict(state, Decision.DENY, f"the target is {state.status}, not PAUSED")
     if state.installation_paused:
         return _resume_verdict(state, Decision.DENY, "the whole installation is paused; resume it first (--all)")
@@ -121,6 +128,7 @@ def register(state: ControlState, facts: InstallationFacts, now: datetime) -> No
     state.registered = True
     state.reap_seconds = facts.reap_seconds
     state.installation_epoch = max(state.installation_epoch, facts.epoch)
+    recover(state, facts.budget, facts.booked, now)
     if not facts.fresh:
         # Also while everybody is paused: its own pause, forgotten now, must not end with theirs.
         reason = "this Control is new, its target is not (terminated by hand?)"
@@ -150,7 +158,11 @@ def smoke_ended(state: ControlState, said: FinishRequest, now: datetime) -> None
     state.ladder = None
     state.pauses = []
     state.status = TargetStatus.ACTIVE
-    state.mode = Mode.PR_ONLY
+    if state.review_due == ladder.reviews:
+        state.mode, state.review_due = Mode.PR_ONLY, ""
+    else:
+        # A resume of the whole installation, or one before the rollback ended, reviews no regression.
+        state.mode = Mode.DRY_RUN
     state.log("resumed", mode=state.mode, smoke=said.run_id, cause=ladder.cause, actor=ladder.actor)
     for held in state.active():
         if held.order.state is OrderState.HOLD:
@@ -158,7 +170,7 @@ def smoke_ended(state: ControlState, said: FinishRequest, now: datetime) -> None
 
 
 def set_mode(state: ControlState, asked: ModeRequest) -> Answer:
-    """Lowering always works; raising up to PR_ONLY needs an active target, above it must be earned (P2)."""
+    """Lowering always works; raising needs an active target (P2), and SELECTIVE_AUTO what ``_unmet`` says."""
 
     def answer(decision: Decision, reason: str) -> Answer:
         facts: dict[str, Fact] = {"mode": state.mode, "asked": asked.mode, "epoch": state.epoch}
@@ -170,24 +182,24 @@ def set_mode(state: ControlState, asked: ModeRequest) -> Answer:
         return answer(Decision.DENY, f"the epoch is {state.epoch} by now; look again before you raise the mode")
     if raising and state.status is not TargetStatus.ACTIVE:
         return answer(Decision.DENY, f"the target is {state.status}; only the resume ladder opens it")
-    if raising and RANK[asked.mode] > RANK[Mode.PR_ONLY]:
-        return answer(Decision.DENY, "SELECTIVE_AUTO is not enabled in this version")
+    if raising and state.review_due:
+        how = "`starter.py resume` names cause and evidence; a green smoke then leads to PR_ONLY"
+        return answer(Decision.DENY, f"a person must review {state.review_due} first: {how}")
+    if raising and RANK[asked.mode] > RANK[Mode.PR_ONLY] and (obstacle := _unmet(state, asked)):
+        return answer(Decision.DENY, obstacle)
     state.log("mode set", before=state.mode, mode=asked.mode, actor=asked.actor, reason=asked.reason)
     state.mode = asked.mode
     return answer(Decision.ALLOW, f"mode is {asked.mode}")
 
 
-def open_incident(state: ControlState, said: IncidentReport, now: datetime) -> Answer:
-    """Open an incident (runbook §6.1); whoever reports it paused everything first. Idempotent."""
-    if said.incident not in state.incidents:
-        state.incidents[said.incident] = IncidentRecord(
-            incident=said.incident, run_id=said.run_id, trigger=said.trigger, reason=said.reason[:500], opened_at=now
-        )
-        state.log("incident opened", incident=said.incident, runId=said.run_id, trigger=said.trigger)
-    verdict = Verdict(
-        rule="an incident is always taken", decision=Decision.ALLOW, reason="recorded", facts={"id": said.incident}
-    )
-    return Answer(accepted=True, verdict=verdict, epoch=state.epoch)
+def _unmet(state: ControlState, asked: ModeRequest) -> str:
+    """What a person must see to before a target may merge by itself; empty when nothing."""
+    if RANK[asked.maximum] < RANK[asked.mode]:
+        return f"policy allows {asked.maximum} at most; raise modes.maximum and the target's maximum_mode first"
+    if not asked.probes:
+        return "the target has no [[probes]]: nothing could say that a merge result is healthy"
+    troubled = barred(state)
+    return f"no higher mode before this is dealt with: {troubled}" if troubled else ""
 
 
 def _brake(scope: Literal["target", "installation", "start"], reason: str, actor: str, now: datetime) -> PauseRecord:
@@ -207,6 +219,7 @@ def _climb(state: ControlState, *, cause: str, evidence: str, actor: str, now: d
         smoke_workflow_id=smoke_id(state.target, state.epoch),
     )
     state.smoke_due = True
+    state.failed_in_a_row = []
     state.log("resume begun", cause=cause, evidence=evidence, actor=actor)
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 
 from contracts.admission import FinishRequest
+from contracts.alert import AlertKind
 from contracts.control import CheckupResult, RunCheckup
 from contracts.modes import RunStatus
 from workflows import admission, clearances, pausing
 from workflows.control_state import ControlState
+from workflows.failures import escalate_failures
 
 
 def due(state: ControlState, now: datetime) -> RunCheckup:
@@ -30,3 +32,5 @@ def apply(state: ControlState, found: CheckupResult, now: datetime) -> None:
         said = FinishRequest(run_id=run.run_id, status=RunStatus.LOST, reason=reason)
         admission.finish(state, said, now)
         pausing.smoke_ended(state, said, now)
+        state.alert(AlertKind.RUN_FAILED, f"{AlertKind.RUN_FAILED}/{run.run_id}", f"{run.run_id}: {reason}", run.run_id)
+        escalate_failures(state, now)

@@ -8,11 +8,12 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.api import AuditOutput
-    from contracts.admission import Admission, AdmitAnswer, FinishRequest, RunResult
+    from contracts.admission import Admission, AdmitAnswer, FinishRequest, RunResult, RunView
     from contracts.artifact import ArtifactRef
-    from contracts.handover import Pins, PlannedWrite, RunRef, StepResult
+    from contracts.handover import HumanDecision, Pins, PlannedWrite, RunRef, StepInput, StepResult
     from contracts.modes import Outcome, RunStatus, StepName
     from contracts.report import ReportInput, StepRecord, WriteResult
+    from contracts.rollback import FollowUpInput, Merged
 
 
 class RunLedger:
@@ -26,12 +27,17 @@ class RunLedger:
         self.planned: tuple[PlannedWrite, ...] = ()
         self.writes: list[WriteResult] = []
         self.records: list[StepRecord] = []
+        self.merged: Merged | None = None
         self._artifacts: dict[str, ArtifactRef] = {}
 
     @property
     def artifacts(self) -> tuple[ArtifactRef, ...]:
         """The newest artifact of each name."""
         return tuple(self._artifacts.values())
+
+    def step_input(self, run: RunRef, decision: HumanDecision | None) -> StepInput:
+        """What the next step is given."""
+        return StepInput(run=run, base_sha=self.base_sha, artifacts=self.artifacts, decision=decision, pins=self.pins)
 
     def keep(self, step: StepName, result: StepResult, started: datetime, ended: datetime) -> None:
         """Take over a step's result."""
@@ -56,6 +62,22 @@ class RunLedger:
             )
         )
 
+    def view(self, run: RunRef | None, status: RunStatus, step: StepName | None, reason: str) -> RunView:
+        """The run as it is now; gate and waiting are the run's own to add."""
+        return RunView(
+            run=run,
+            status=status,
+            step=step,
+            order=None,
+            task_id=self.task_id,
+            base_sha=self.base_sha,
+            waiting_for="",
+            subject="",
+            verdicts=tuple(record.verdict for record in self.records),
+            steps=tuple(record.step for record in self.records),
+            reason=reason,
+        )
+
     def report_input(self, run: RunRef, status: RunStatus, reason: str, ended: datetime) -> ReportInput:
         """What the audit step is given."""
         return ReportInput(
@@ -69,6 +91,7 @@ class RunLedger:
             writes=tuple(self.writes),
             artifacts=self.artifacts,
             ended_at=ended,
+            merged=self.merged,
         )
 
     def finish_request(self, run: RunRef, status: RunStatus, reason: str, audited: AuditOutput) -> FinishRequest:
@@ -81,7 +104,17 @@ class RunLedger:
             audit_head=audited.audit_head,
             report_sha256=audited.report.sha256,
             task_id=self.task_id,
+            remediation=audited.remediation,
+            resolved=audited.resolved,
+            follow_up=self._follow_up(run, status, audited),
+            merged=self.merged,
         )
+
+    def _follow_up(self, run: RunRef, status: RunStatus, audited: AuditOutput) -> FollowUpInput | None:
+        if status not in {RunStatus.PR_OPENED, RunStatus.MERGED}:
+            return None
+        number = audited.pull_request.number if audited.pull_request else 0
+        return FollowUpInput(run=run, task_id=self.task_id or "", pull_request=number, merged=self.merged)
 
     def result(self, run: RunRef, status: RunStatus, reason: str, audited: AuditOutput) -> RunResult:
         """What whoever started the run gets."""

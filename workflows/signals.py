@@ -10,6 +10,7 @@ from pydantic_core import from_json
 from temporalio.common import RawValue
 
 from contracts.control import PauseRecord, PauseRequest
+from contracts.review_date import read_review_date
 
 _SHOWN = 300
 _KEPT = 1000
@@ -32,7 +33,11 @@ def read_pause(args: Sequence[RawValue], scope: Literal["target", "installation"
             # about text only: half a surrogate pair could not be written down again, and Control would stop here.
             given = from_json(data)
             known = {key: _short(value) for key, value in given.items() if key in _KEYS}
-            asked, raw = PauseRequest.model_validate(known), ""
+            review = known.pop("reviewOn", known.pop("review_on", None))
+            day = read_review_date(review)
+            # A date that is none costs only itself, and is quoted.
+            unread = raw if review is not None and day is None else ""
+            asked, raw = PauseRequest.model_validate(known | {"review_on": day}), unread
         except (ValueError, AttributeError, TypeError, RecursionError):
             if raw and raw != "null":
                 asked = PauseRequest(reason=f"(unreadable request) {raw}")

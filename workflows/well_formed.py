@@ -22,6 +22,9 @@ from temporalio.worker import (
 from contracts.artifact import Contract
 from workflows import api
 
+LARGEST = 64 * 1024
+"""Bytes of one message as JSON: what handlers keep of it must go through continue-as-new."""
+
 # All other signals are read raw, by handlers that take anything.
 _MODEL_SIGNALS = frozenset({(api.CONTROL, api.INSTALLATION_NOTICE), (api.DAILY_RUN, api.ORDER)})
 
@@ -49,9 +52,9 @@ class _Inbound(WorkflowInboundInterceptor):
 
     async def handle_update_handler(self, input: HandleUpdateInput) -> Any:  # noqa: A002
         """Answer with an error what a handler could not take."""
-        if not _one_model(input.args):
+        if not _one_model(input.args) or len(input.args[0].model_dump_json()) > LARGEST:
             raise ApplicationError(
-                f"update {input.update} takes one JSON object; see docs/operator-guide.md",
+                f"update {input.update} takes one JSON object of at most {LARGEST} bytes; see docs/operator-guide.md",
                 type="Malformed",
                 non_retryable=True,
             )

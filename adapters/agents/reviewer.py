@@ -89,18 +89,18 @@ def review(
         ToolUnavailable: a check could not be made; that is no opinion.
     """
     differences = tree_difference(base, tree)
-    remarks = [*_bounds(differences, contract)]
+    remarks = [*_bounds(differences, contract, brief.granted)]
     confidence = 1.0
     # What is out of bounds is refused already; the sandbox is not asked about it.
-    inside = [each for each in differences if not each.odd and in_scope(contract, each.path)][
-        : contract.scope.max_files
-    ]
+    inside = [
+        each for each in differences if not each.odd and (each.path in brief.granted or in_scope(contract, each.path))
+    ][: contract.scope.max_files]
     for each in inside:
-        remarks.extend(_text(each, contract))
+        remarks.extend(_text(each, contract, each.path in brief.granted))
     python = [each.path for each in inside if each.path.endswith(PYTHON) and None not in (each.before, each.after)]
     before, after = _facts(base, tree, python, bench)
     for path in python:
-        remarks.extend(_python(path, before[path], after[path], contract))
+        remarks.extend(_python(path, before[path], after[path], None if path in brief.granted else contract))
         if before[path].error:
             confidence *= UNCHECKED
     remarks.extend(_growth(brief, {each.path for each in inside}, base, tree, tools, bench))
@@ -116,12 +116,14 @@ def review(
     )
 
 
-def _bounds(differences: tuple[Difference, ...], contract: TaskContract) -> Iterator[ReviewRemark]:
+def _bounds(
+    differences: tuple[Difference, ...], contract: TaskContract, granted: frozenset[str]
+) -> Iterator[ReviewRemark]:
     scope = contract.scope
     if not differences:
         yield _remark(Severity.BLOCKING, None, "nothing was changed")
     for each in differences:
-        if not in_scope(contract, each.path):
+        if each.path not in granted and not in_scope(contract, each.path):
             yield _remark(Severity.BLOCKING, each.path, "is outside the contract's scope")
         if each.odd:
             yield _remark(Severity.BLOCKING, each.path, each.odd)
@@ -135,7 +137,7 @@ def _bounds(differences: tuple[Difference, ...], contract: TaskContract) -> Iter
             yield _remark(Severity.BLOCKING, None, f"{count} {what}, the contract allows {most}")
 
 
-def _text(each: Difference, contract: TaskContract) -> Iterator[ReviewRemark]:
+def _text(each: Difference, contract: TaskContract, granted: bool) -> Iterator[ReviewRemark]:
     added = "\n".join(each.added)
     known = (each.before or b"").decode("utf-8", "replace")
     if any((found["literal"] or found[0]) not in known for found in SECRETS.finditer(added)):
@@ -152,7 +154,9 @@ def _text(each: Difference, contract: TaskContract) -> Iterator[ReviewRemark]:
         and before.count(b"\n") == before.count(b"\r\n")
     ):
         yield _remark(Severity.MAJOR, each.path, "changes the line ends of the file")
-    if not each.path.endswith(PYTHON) and contract.tool in {"codespell", "pins"} and not _word_for_word(each):
+    # What a person released need not be of the contract's kind; a secret or a silenced check it still must not be.
+    words_only = not granted and contract.tool in {"codespell", "pins"} and not each.path.endswith(PYTHON)
+    if words_only and not _word_for_word(each):
         yield _remark(Severity.MAJOR, each.path, "changes more than single words")
 
 
@@ -178,7 +182,9 @@ def _facts(
     return answers[0], answers[1]
 
 
-def _python(path: str, before: PythonFacts, after: PythonFacts, contract: TaskContract) -> Iterator[ReviewRemark]:
+def _python(
+    path: str, before: PythonFacts, after: PythonFacts, contract: TaskContract | None
+) -> Iterator[ReviewRemark]:
     if after.error:
         broken = _remark(Severity.BLOCKING, path, f"no longer parses: {after.error}")
         yield (
@@ -189,7 +195,7 @@ def _python(path: str, before: PythonFacts, after: PythonFacts, contract: TaskCo
         return
     if before.error:
         return
-    if reason := _unlike(before, after, contract):
+    if contract is not None and (reason := _unlike(before, after, contract)):
         yield _remark(Severity.BLOCKING, path, reason)
     if gone := before.tests - after.tests:
         yield _remark(Severity.BLOCKING, path, f"removes a test: {min(gone)}")

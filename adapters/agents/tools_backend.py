@@ -44,6 +44,7 @@ class ToolsBackend:
 
     def detect(self, brief: Brief) -> Detection:
         """Measure ``brief.tree``; a tool that could not look is named with its reason."""
+        brief.meter.free()
         findings: list[Finding] = []
         missing: list[str] = []
         with _found_out():
@@ -58,6 +59,7 @@ class ToolsBackend:
 
     def answer(self, brief: Brief) -> str:
         """The role's proposal as JSON; see the port."""
+        brief.meter.free()
         with _found_out():
             match brief.role:
                 case Role.TRIAGING:
@@ -121,6 +123,8 @@ def _plan(brief: Brief) -> TaskContract | None:
     """The best candidate whose contract policy does not forbid; a person may still have to approve it."""
     candidates = _given(brief.candidates, "candidates")
     for candidate in candidates.candidates:
+        if candidate.needs_person:
+            continue
         contract = make_contract(candidate, brief.policy, brief.run.run_id)
         if judge_contract(contract, brief.policy, candidates).decision in {Decision.ALLOW, Decision.ASK}:
             return contract

@@ -7,21 +7,30 @@ import sys
 import time
 from pathlib import Path
 
+from adapters.effects.base_branch import UNSEEN_STATUS, Unseen, land
 from adapters.effects.local_records import open_record
+from adapters.effects.local_tickets import close_ticket, open_ticket
 from adapters.effects.order import EffectOrder
 from adapters.git.environment import ClosedGit
 from adapters.git.remotes import push_branch, remote_heads
+from adapters.gitea.writes import write_to_gitea
 from contracts.effect import EffectResult
 from contracts.modes import WriteAction
 from ports.forge import ForgeError
 from ports.repository import RepositoryError
 
+# Branches move by git on every forge.
+_OVER_API = frozenset({WriteAction.OPEN_PULL_REQUEST, WriteAction.OPEN_TICKET, WriteAction.CLOSE_TICKET})
+
 
 def main() -> int:
-    """Read one order, print one result. An exit status other than 0: could not find out."""
+    """Read one order, print one result. Exit status 3: fetch the base and ask again; another: could not find out."""
     order = EffectOrder.model_validate_json(sys.stdin.buffer.read())
     try:
         result = _perform(order)
+    except Unseen as unseen:
+        sys.stderr.write(f"{unseen}\n")
+        return UNSEEN_STATUS
     except (ForgeError, RepositoryError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
@@ -33,18 +42,24 @@ def _perform(order: EffectOrder) -> EffectResult:
     if reason := _mismatch(order):
         return EffectResult(done=False, refused=reason)
     left = order.kill_at - time.monotonic()
+    if left <= 0 and order.again:
+        raise ForgeError("the clearance's time was over before the base could be looked at again")
     if left <= 0:
         return EffectResult(done=False, refused="the clearance's time was over before the effect began")
     _die_in(left)
+    if order.forge == "gitea" and order.effect.action in _OVER_API:
+        return write_to_gitea(order)
     match order.effect.action:
         case WriteAction.PUSH_BRANCH:
             return _push(order, left)
         case WriteAction.OPEN_PULL_REQUEST:
             return _open_pull_request(order)
+        case WriteAction.MERGE | WriteAction.REVERT:
+            return land(order, left)
         case WriteAction.OPEN_TICKET:
-            return open_record(Path(order.records) / "tickets", order.effect, order.look_only, str)
-        case _:
-            raise ForgeError(f"the child does not know the action {order.effect.action.value}")
+            return open_ticket(Path(order.records) / "tickets", order.effect, order.look_only)
+        case WriteAction.CLOSE_TICKET:
+            return close_ticket(Path(order.records) / "tickets", order.effect, order.look_only)
 
 
 def _mismatch(order: EffectOrder) -> str:

@@ -57,13 +57,19 @@ def _write(folder: Path, effect: Effect, number: int) -> PullRequest:
         run_key=effect.run_key,
         task_id=effect.task_id,
     )
-    # One name for the half-written file: the lock is held, and a killed writer's is simply written over.
-    fresh = folder / ".new"
-    with fresh.open("wb") as file:
-        file.write(record.model_dump_json(indent=2).encode())
-        file.flush()
-        os.fsync(file.fileno())
+    fresh = half_written(folder, record.model_dump_json(indent=2).encode())
     place.hardlink_to(fresh)
     fresh.unlink()
     sync_folder(folder)
     return PullRequest.model_validate_json(place.read_bytes())
+
+
+def half_written(folder: Path, body: bytes) -> Path:
+    """The body in a synced file of the folder, to be linked or renamed to its name."""
+    # One name for the half-written file: the lock is held, and a killed writer's is simply written over.
+    fresh = folder / ".new"
+    with fresh.open("wb") as file:
+        file.write(body)
+        file.flush()
+        os.fsync(file.fileno())
+    return fresh

@@ -15,8 +15,15 @@ class EffectOrder(Contract):
     kill_at: float
     """``time.monotonic()``, one clock for the whole machine."""
     look_only: bool
+    again: bool = False
+    """The child asked for commits of the base that the mirror lacked; it may have acted before."""
     remote: str
     mirror: str
     """Git folder that holds the commit to push."""
     records: str
     """Folder of the local forge's pull requests and tickets."""
+    forge: str = "local"
+    """Kind of the target's forge; for those with an API, the rest says where it is."""
+    api: str = ""
+    repository: str = ""
+    account: str = ""

@@ -9,8 +9,10 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from adapters.bubblewrap import BubblewrapMissing
+from adapters.effects.base_branch import UNSEEN_STATUS
 from adapters.effects.cage import CageEnd, run_caged
 from adapters.effects.order import EffectOrder
+from adapters.forge_access.address import forge_address
 from adapters.git.environment import closed_environment
 from adapters.git.mirror import open_mirror
 from adapters.git.remotes import local_path
@@ -24,7 +26,9 @@ from ports.forge import ForgeError
 from ports.repository import RepositoryError
 
 _PROGRAM = Path(__file__).with_name("__main__.py")
-_BUILT = frozenset({WriteAction.PUSH_BRANCH, WriteAction.OPEN_PULL_REQUEST, WriteAction.OPEN_TICKET})
+_TO_REMOTE = frozenset({WriteAction.PUSH_BRANCH, WriteAction.MERGE, WriteAction.REVERT})
+_LOOKS = 5
+"""How often the base may move on under our eyes before we give up finding out."""
 _SIGALRM_STATUS = 128 + 14
 Credential = Callable[[Target], dict[str, str]]
 """Environment variables that let git or a forge's client write; asked for only when an effect may act."""
@@ -39,18 +43,19 @@ def no_credential(target: Target) -> dict[str, str]:
 class EffectRunner:
     """The only way to write. The credential exists in the child's environment and nowhere else."""
 
-    def __init__(self, mirrors: Path, home: Path, credential: Credential = no_credential) -> None:
-        """``mirrors`` holds our git folders; ``home`` the local forge's records."""
-        self._open = open_mirror(mirrors)
+    def __init__(
+        self, mirrors: Path, home: Path, credential: Credential = no_credential, reading: Credential = no_credential
+    ) -> None:
+        """``mirrors`` holds our git folders; ``home`` the local forge's records; ``reading`` is for a mere look."""
+        self._open = open_mirror(mirrors, reading)
         self._home = home
         self._credential = credential
+        self._reading = reading
 
     def perform(
         self, target: Target, effect: Effect, clearance: Clearance, kill_at: float, look_only: bool
     ) -> EffectResult:
         """Look, then act, in a caged child; see ports.forge.Effects."""
-        if effect.action not in _BUILT:
-            return EffectResult(done=False, refused=f"the action {effect.action.value} is not built")
         crashpoint(f"{effect.action.value}.before_effect")
         records = forge_folder(self._home.absolute(), target.name)
         try:
@@ -65,23 +70,42 @@ class EffectRunner:
                 remote=target.remote,
                 mirror=str(mirror),
                 records=str(records),
+                **_where(target),
             )
-            end = run_caged(
-                [sys.executable, "-I", str(_PROGRAM)],
-                order.model_dump_json().encode(),
-                closed_environment() | ({} if look_only else self._credential(target)),
-                () if look_only else _writable(target, effect.action, records),
-            )
+            end = self._run(target, order, records)
+            for _ in range(_LOOKS):
+                if end.code != UNSEEN_STATUS:
+                    break
+                # Reading needs no credential to write, so it is not the child's work.
+                self._open(target).fetch_base()
+                order = order.model_copy(update={"again": True})
+                end = self._run(target, order, records)
         except (BubblewrapMissing, RepositoryError, OSError) as error:
             raise ForgeError(f"{effect.action.value} of {effect.run_key} could not begin: {error}") from error
         result = _read(end, effect)
         crashpoint(f"{effect.action.value}.after_effect")
         return result
 
+    def _run(self, target: Target, order: EffectOrder, records: Path) -> CageEnd:
+        return run_caged(
+            [sys.executable, "-I", str(_PROGRAM)],
+            order.model_dump_json().encode(),
+            closed_environment() | (self._reading if order.look_only else self._credential)(target),
+            () if order.look_only else _writable(target, order.effect.action, records),
+        )
+
+
+def _where(target: Target) -> dict[str, str]:
+    """The forge's API, for those that have one."""
+    if target.forge == "local":
+        return {}
+    address, account = forge_address(target), target.forge_access.account
+    return {"forge": target.forge, "api": address.api, "repository": address.repository, "account": account}
+
 
 def _writable(target: Target, action: WriteAction, records: Path) -> tuple[Path, ...]:
     """The one place this action writes to, if it is on this machine."""
-    place = local_path(target.remote) if action is WriteAction.PUSH_BRANCH else records
+    place = local_path(target.remote) if action in _TO_REMOTE else records
     return (place.resolve(),) if place is not None and place.exists() else ()
 
 

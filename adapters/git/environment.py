@@ -9,7 +9,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from git.cmd import Git
@@ -104,6 +104,8 @@ class ClosedGit:
     git_dir: Path
     inherit: bool = False
     """The calling process was itself started with a closed environment, and git needs what it added (a credential)."""
+    secret: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Variables that no argument list may show."""
 
     def run(
         self,
@@ -120,13 +122,17 @@ class ClosedGit:
         """
         variables = {**closed_environment(), "GIT_DIR": str(self.git_dir), **(environment or {})}
         # GitPython adds to the caller's environment and cannot empty it; env(1) can, without a further process.
-        emptied = ("env",) if self.inherit else ("env", "-i")
+        emptied: tuple[str, ...] = ("env",) if self.inherit else ("env", "-i")
+        if self.secret and not self.inherit:
+            # By name instead of all: what GitPython hands over must survive.
+            emptied = ("env", *(f"--unset={name}" for name in os.environ if name not in self.secret))
         flags = [part for flag in _FLAGS for part in ("-c", flag)]
         argv = [*emptied, *(f"{name}={value}" for name, value in variables.items()), "git", *flags, *arguments]
         started = Git(str(self.git_dir) if self.git_dir.is_dir() else "/").execute(
             argv,
             istream=None if stdin is None else subprocess.PIPE,
             as_process=True,
+            env=dict(self.secret),
             start_new_session=True,
         )
         process = started.proc

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from adapters.git.environment import ClosedGit, commit_id
-from ports.repository import MergeResult, RepositoryError
+from ports.repository import Landing, MergeResult, RepositoryError
 
 _PERSON = "Autonomy"
 _ADDRESS = "autonomy@localhost.invalid"
@@ -30,6 +32,22 @@ def committed_at(git: ClosedGit, *commits: str) -> int:
 def is_ancestor(git: ClosedGit, old: str, new: str) -> bool:
     """Whether ``new`` holds ``old`` in its history."""
     return git.run("merge-base", "--is-ancestor", commit_id(old), commit_id(new), accept=(0, 1)).code == 0
+
+
+def landing(git: ClosedGit, commit: str, head: str) -> Landing:
+    """How ``commit``, which ``head`` holds, came onto the line of first parents that ends in ``head``."""
+    line = git.run("rev-list", "--first-parent", f"^{commit}", head).text.split()
+    # Some of these were there before: the oldest one that holds it brought it. None: it was itself moved onto the line.
+    holders = [each for each in line if is_ancestor(git, commit, each)]
+    brought = holders[-1] if holders and first_parent(git, holders[-1]) != commit else commit
+    shown = git.run("show", "--no-patch", "--format=%P%x00%cn%x00%ct", brought).out.decode(errors="replace")
+    parents, who, seconds = shown.strip().split("\0")
+    return Landing(brought, parents.split(" ")[0], who, datetime.fromtimestamp(int(seconds), UTC))
+
+
+def first_parent(git: ClosedGit, child: str) -> str:
+    """The first parent of a commit; empty for the first commit of a history."""
+    return git.run("rev-parse", "--verify", "--quiet", f"{commit_id(child)}^1", accept=(0, 1)).text
 
 
 def merge(git: ClosedGit, base: str, head: str) -> MergeResult:

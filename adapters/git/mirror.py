@@ -8,8 +8,9 @@ import re
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from adapters.git import changes, merging, transfer, worktree
@@ -18,11 +19,12 @@ from adapters.git.private import locked, private_folder
 from adapters.git.remotes import checked_remote, remote_heads
 from contracts.change import ChangedPath
 from policies.schema import Target
-from ports.repository import MergeResult, RepositoryError, TreeFacts
+from ports.repository import Landing, MergeResult, RepositoryError, TreeFacts
 
 _OLDEST_GIT = (2, 38)
 _ANCHORS = "refs/autonomy/anchors"
 _ABSENT = "0" * 40
+Credential = Callable[[], Mapping[str, str]]
 
 
 class Mirror:
@@ -31,12 +33,16 @@ class Mirror:
     No remote is configured in it: the address is an argument of each command, so no credential stays on disk.
     """
 
-    def __init__(self, path: Path, remote: str, base_branch: str) -> None:
-        """Remember where; refuse a remote git could read as an option or a program."""
+    def __init__(self, path: Path, remote: str, base_branch: str, credential: Credential = dict) -> None:
+        """Remember where; refuse a remote git could read as an option or a program.
+
+        ``credential`` gives the variables that let git read the remote; asked for with each command that does.
+        """
         self._path = path.absolute()
         self._remote = checked_remote(remote)
         self._base_branch = branch_name(base_branch)
         self._closed = ClosedGit(self._path)
+        self._credential = credential
 
     @property
     def path(self) -> Path:
@@ -49,6 +55,10 @@ class Mirror:
             with locked(self._path.with_name(f"{self._path.name}.lock")):
                 self._create()
         return self._closed
+
+    @property
+    def _reaching_out(self) -> ClosedGit:
+        return replace(self._git, secret=self._credential())
 
     def _create(self) -> None:
         if (self._path / "HEAD").exists():
@@ -67,13 +77,13 @@ class Mirror:
 
     def fetch_base(self) -> str:
         """Fetch the base branch and return its commit."""
-        git = self._git
+        git = self._reaching_out
         with locked(self._path / "fetch.lock"):
             return transfer.fetch_branch(git, self._remote, self._base_branch)
 
     def remote_heads(self) -> dict[str, str]:
         """Every branch of the remote and where it points now."""
-        return remote_heads(self._git, self._remote)
+        return remote_heads(self._reaching_out, self._remote)
 
     def merged(self, heads: frozenset[str], base: str) -> frozenset[str]:
         """Those of ``heads`` that the history of ``base`` holds; a commit this mirror never saw is not among them."""
@@ -156,6 +166,14 @@ class Mirror:
         """The merge commit of ``head`` into ``base``."""
         return merging.merge(self._git, base, head)
 
+    def contains(self, commit: str, earlier: str) -> bool:
+        """Whether the history of ``commit`` holds ``earlier``."""
+        return self.holds(earlier) and merging.is_ancestor(self._git, earlier, commit)
+
+    def landing(self, commit: str, head: str) -> Landing | None:
+        """The first commit of the branch's own line that holds ``commit``."""
+        return merging.landing(self._git, commit_id(commit), commit_id(head)) if self.contains(head, commit) else None
+
     def revert(self, merged: str, onto: str) -> MergeResult:
         """Undo the first-parent change of ``merged`` on top of ``onto``."""
         return merging.revert(self._git, merged, onto)
@@ -206,11 +224,17 @@ def _demand_new_enough(git: ClosedGit) -> None:
         raise RepositoryError(f"git {_OLDEST_GIT[0]}.{_OLDEST_GIT[1]} or newer is needed; this is {said!r}")
 
 
-def open_mirror(root: Path) -> Callable[[Target], Mirror]:
-    """Mirrors under ``root``, one per target and remote: a changed address never meets another's objects."""
+def open_mirror(
+    root: Path, credential: Callable[[Target], Mapping[str, str]] = lambda _target: {}
+) -> Callable[[Target], Mirror]:
+    """Mirrors under ``root``, one per target and remote: a changed address never meets another's objects.
+
+    ``credential`` gives the variables that let git read a target's remote.
+    """
 
     def opened(target: Target) -> Mirror:
         place = hashlib.sha256(os.fsencode(target.remote)).hexdigest()[:12]
-        return Mirror(root / f"{target.name}-{place}.git", target.remote, target.base_branch)
+        path = root / f"{target.name}-{place}.git"
+        return Mirror(path, target.remote, target.base_branch, lambda: credential(target))
 
     return opened

@@ -7,11 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from adapters.git.environment import ClosedGit, branch_name, commit_id
+from adapters.git.environment import Answer, ClosedGit, branch_name, commit_id
+from adapters.git.merging import first_parent
 from ports.repository import RepositoryError
 
 _HELPER = re.compile(r"[A-Za-z0-9+.-]+::")
 _SCHEMES = frozenset({"file", "http", "https", "ssh"})
+_REFUSED = re.compile(r"^!\t\S+\t\[(?:remote )?rejected\]", re.MULTILINE)
+# A server over http that takes nothing from this account says so before anything is sent.
+_FORBIDDEN = re.compile(r"returned error: 40[134]\b|Authentication failed|could not read Username")
 _ABSENT = "0" * 40
 
 
@@ -76,6 +80,22 @@ def push_branch(git: ClosedGit, remote: str, branch: str, sha: str, expected_old
     """
     if not branch_name(branch).startswith("autonomy/"):
         raise RepositoryError(f"{branch!r} is not ours to push: branches of this system begin with autonomy/")
+    return _swap(git, remote, branch, sha, expected_old, seconds)
+
+
+def advance_base(git: ClosedGit, remote: str, branch: str, sha: str, expected_old: str, seconds: float) -> Pushed:
+    """Move a base branch from ``expected_old`` to its child ``sha``, or learn that the remote refused.
+
+    Raises:
+        RepositoryError: ``sha`` is no child of ``expected_old``, or the remote could not be asked.
+    """
+    if first_parent(git, sha) != commit_id(expected_old):
+        raise RepositoryError(f"{sha} is no child of {expected_old}: a base branch is only ever moved on")
+    return _swap(git, remote, branch_name(branch), sha, expected_old, seconds)
+
+
+def _swap(git: ClosedGit, remote: str, branch: str, sha: str, expected_old: str, seconds: float) -> Pushed:
+    """Compare-and-swap by git's own lease: the remote takes it only from ``expected_old``."""
     ref = f"refs/heads/{branch}"
     old = commit_id(expected_old) if expected_old else _ABSENT
     answer = git.run(
@@ -87,7 +107,18 @@ def push_branch(git: ClosedGit, remote: str, branch: str, sha: str, expected_old
         f"--force-with-lease={ref}:{old}",
         checked_remote(remote),
         f"{commit_id(sha)}:{ref}",
-        accept=(0, 1),
+        accept=(0, 1, 128),
         seconds=seconds,
     )
-    return Pushed(accepted=answer.code == 0, reason=answer.text if answer.code else "")
+    if _FORBIDDEN.search(answer.error):
+        return Pushed(accepted=False, reason=" ".join(answer.error.split()))
+    if answer.code and not _REFUSED.search(answer.text):
+        # Cut off on the way, or "[remote failure]": whether it arrived is not known.
+        raise RepositoryError(f"the push to {remote} got no clear answer: {answer.error or answer.text}")
+    return Pushed(accepted=answer.code == 0, reason=_words(answer) if answer.code else "")
+
+
+def _words(answer: Answer) -> str:
+    """What the remote said, its hooks' own lines included."""
+    told = [line for line in answer.error.splitlines() if line.startswith("remote:")]
+    return "\n".join([answer.text, *told])

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from adapters.forge_access.address import forge_address
 from adapters.git.environment import branch_name
 from adapters.git.remotes import checked_remote
 from adapters.policy_files.complaints import check, dotted, nearest
 from adapters.policy_files.policy_document import PolicyDocument, read_document
 from adapters.policy_files.provenance import provenance
+from policies.alert_policy import AlertPolicy
+from policies.forge_access import TokenSource
 from policies.schema import Autopilot, Charter, EffectivePolicy, ProtectedPaths, Target
 from policies.tightening import Fault, faults, merge
+from ports.forge import ForgeError
 from ports.policy_source import PolicyError, Provenance, UnknownTarget
 from ports.repository import RepositoryError
+
+ALERTS_FILE = "alerts.toml"
 
 
 class PolicyFiles:
@@ -34,6 +41,23 @@ class PolicyFiles:
             PolicyError: everything that is wrong, one line each.
         """
         return self._load(target)[0]
+
+    def alerts(self) -> AlertPolicy:
+        """``alerts.toml``, for the whole installation; without the file, its defaults.
+
+        It is no part of an effective policy or of its digest: who hears of a run changes nothing that a run may do, and
+        a new channel must not void the runs under way.
+
+        Raises:
+            PolicyError: everything that is wrong, one line each.
+        """
+        if not (self._folder / ALERTS_FILE).exists():
+            return AlertPolicy()
+        complaints: list[str] = []
+        policy = check(read_document(self._folder, ALERTS_FILE), AlertPolicy, complaints)
+        if policy is None:
+            raise PolicyError("\n".join(complaints))
+        return policy
 
     def explain(self, target: str) -> tuple[Provenance, ...]:
         """Every effective value with its source; read in one go with the values."""
@@ -89,7 +113,22 @@ def _identity(own: Target, target: str) -> list[Fault]:
         except RepositoryError as refused:
             # Here, before the policy is kept with a run: an artifact must not hold a credential.
             found.append(Fault("target", (key,), str(refused)))
+    if own.forge != "local":
+        found += [Fault("target", ("forge_access",), problem) for problem in _forge_faults(own)]
     return found
+
+
+def _forge_faults(own: Target) -> Iterator[str]:
+    if not own.forge_access.account:
+        yield "account must be set: the login that the writing token belongs to"
+    for name in ("write", "read"):
+        source: TokenSource = getattr(own.forge_access, name)
+        if source.variable and source.command:
+            yield f"{name} must name a variable or a command, not both"
+    try:
+        forge_address(own)
+    except ForgeError as refused:
+        yield str(refused)
 
 
 def _line(fault: Fault, document: PolicyDocument) -> str:

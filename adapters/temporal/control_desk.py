@@ -13,16 +13,22 @@ from temporalio.client import (
     Client,
     WithStartWorkflowOperation,
     WorkflowQueryFailedError,
+    WorkflowQueryRejectedError,
     WorkflowUpdateFailedError,
     WorkflowUpdateRPCTimeoutOrCancelledError,
 )
-from temporalio.common import WorkflowIDConflictPolicy
+from temporalio.common import QueryRejectCondition, WorkflowIDConflictPolicy
 from temporalio.service import RPCError, RPCStatusCode
 
+from adapters.temporal.schedules import mind_schedule
 from contracts.admission import AdmitAnswer, AdmitRequest, FinishRequest
+from contracts.budget import BudgetView, ReserveAnswer, ReserveRequest, RunCost, SettleCost
 from contracts.clearance import SettleRequest, WriteAnswer, WriteRequest
-from contracts.control import Answer, IncidentReport, InstallationFacts, PauseRequest, RegisterRequest, StatusView
-from contracts.modes import PauseStyle
+from contracts.control import Answer, InstallationFacts, PauseRequest, RegisterRequest, StatusView
+from contracts.incident import IncidentNews, IncidentReport
+from contracts.modes import TargetStatus
+from contracts.remediation import Remediation
+from contracts.rollback import Aftercare, FollowUpEnd, Merged, Regression, RollbackResult
 from ports.control_desk import ControlUnavailable, RunSight
 from workflows import api
 from workflows.control_state import ControlInput
@@ -61,20 +67,111 @@ class TemporalControlDesk:
         """It happened, or it did not."""
         return self._ask(target, api.SETTLE_WRITE, request, Answer)
 
+    def reserve(self, target: str, request: ReserveRequest) -> ReserveAnswer:
+        """May this step cost up to so much?"""
+        return self._ask(target, api.RESERVE, request, ReserveAnswer)
+
+    def settle_cost(self, target: str, said: SettleCost) -> Answer:
+        """What it really cost."""
+        return self._ask(target, api.SETTLE_COST, said, Answer)
+
+    def run_cost(self, target: str, run_id: str) -> RunCost | None:
+        """Asked of the run itself: the view lists the dearest only."""
+
+        async def look() -> RunCost | None:
+            handle = self._client.get_workflow_handle(api.control_id(target))
+            view: BudgetView = await handle.query(api.BUDGET, run_id, result_type=BudgetView, rpc_timeout=_PATIENCE)
+            return next((run for run in view.runs if run.run_id == run_id), None)
+
+        return self._wait(look())
+
     def finish(self, target: str, request: FinishRequest) -> Answer:
         """The run ended."""
         return self._ask(target, api.FINISH_RUN, request, Answer)
 
-    def report(self, target: str, report: IncidentReport) -> None:
-        """Pause everybody first; only then the books, which make a repeated report harmless."""
-        status: StatusView = self._wait(self._status(target))
-        if any(known.incident == report.incident for known in status.incidents):
-            return
-        request = PauseRequest(
-            style=PauseStyle.CHECKPOINT, reason=f"{report.trigger}: {report.reason}", actor=report.run_id
-        )
+    def knows_incident(self, target: str, incident: str) -> bool:
+        """Whether it is in the books of an open Control: one that is gone has forgotten."""
+        view = self._wait(self._status(target))
+        if view is None:
+            return False
+        return incident in view.incidents_done or any(known.incident == incident for known in view.incidents)
+
+    def pause_all(self, request: PauseRequest) -> None:
+        """The brake for every target."""
         self._wait(pause_installation(self._client, request))
-        self._ask(target, api.REPORT, report, Answer)
+
+    def pause_target(self, target: str, request: PauseRequest) -> None:
+        """The brake for one target."""
+        self._wait(pause_target(self._client, target, request))
+
+    def is_paused(self, target: str) -> bool:
+        """PAUSED, or gone."""
+        view = self._wait(self._status(target))
+        return view is None or view.status is TargetStatus.PAUSED
+
+    def report(self, target: str, report: IncidentReport) -> Answer:
+        """Open the incident in the books."""
+        return self._ask(target, api.REPORT, report, Answer)
+
+    def incident_news(self, target: str, news: IncidentNews) -> Answer:
+        """What became of an incident."""
+        return self._ask(target, api.INCIDENT_NEWS, news, Answer)
+
+    def backlog(self, target: str) -> tuple[Remediation, ...]:
+        """The target's remediations; none when its Control is gone, and its books with it."""
+
+        async def ask() -> tuple[Remediation, ...]:
+            handle = self._client.get_workflow_handle(api.control_id(target))
+            booked: list[Remediation] = await handle.query(
+                api.BACKLOG,
+                result_type=list[Remediation],
+                reject_condition=QueryRejectCondition.NOT_OPEN,
+                rpc_timeout=_PATIENCE,
+            )
+            return tuple(booked)
+
+        try:
+            return self._wait(ask())
+        except WorkflowQueryRejectedError:
+            return ()
+
+    def aftercare(self, target: str) -> Aftercare:
+        """What later runs must know; nothing when its Control is gone, and its books with it."""
+
+        async def ask() -> Aftercare:
+            handle = self._client.get_workflow_handle(api.control_id(target))
+            known: Aftercare = await handle.query(
+                api.AFTERCARE,
+                result_type=Aftercare,
+                reject_condition=QueryRejectCondition.NOT_OPEN,
+                rpc_timeout=_PATIENCE,
+            )
+            return known
+
+        try:
+            return self._wait(ask())
+        except WorkflowQueryRejectedError:
+            return Aftercare()
+
+    def merged(self, target: str, merged: Merged) -> Answer:
+        """A merge of ours is on the base."""
+        return self._ask(target, api.MERGED, merged, Answer)
+
+    def regression(self, target: str, found: Regression) -> Answer:
+        """A merge of ours broke the base."""
+        return self._ask(target, api.REGRESSION, found, Answer)
+
+    def rolled_back(self, target: str, result: RollbackResult) -> Answer:
+        """How a rollback ended."""
+        return self._ask(target, api.ROLLED_BACK, result, Answer)
+
+    def followed_up(self, target: str, end: FollowUpEnd) -> Answer:
+        """How a merge or a pull request fared."""
+        return self._ask(target, api.FOLLOWED_UP, end, Answer)
+
+    def mind_schedule(self, target: str, *, paused: bool, reason: str) -> str:
+        """Pause the target's Schedule with the target, or let it go on."""
+        return self._wait(mind_schedule(self._client, target, paused=paused, reason=reason))
 
     def look(self, workflow_id: str) -> RunSight | None:
         """Describe a run."""
@@ -100,9 +197,18 @@ class TemporalControlDesk:
 
         return self._wait(fetch())
 
-    async def _status(self, target: str) -> StatusView:
+    async def _status(self, target: str) -> StatusView | None:
         handle = self._client.get_workflow_handle(api.control_id(target))
-        view: StatusView = await handle.query(api.STATUS, result_type=StatusView)
+        try:
+            view: StatusView = await handle.query(
+                api.STATUS, result_type=StatusView, reject_condition=QueryRejectCondition.NOT_OPEN
+            )
+        except WorkflowQueryRejectedError:
+            return None
+        except RPCError as problem:
+            if problem.status is RPCStatusCode.NOT_FOUND:
+                return None
+            raise
         return view
 
     def _ask(self, target: str, name: str, request: BaseModel, answer: type[Answered]) -> Answered:

@@ -116,7 +116,7 @@ def test_the_newest_comes_first_and_an_unknown_key_is_none(forge: LocalForge, tm
 
 def test_it_has_no_ci(forge: LocalForge) -> None:
     """None, neither green nor red."""
-    assert forge.required_checks_green("a" * 40) is None
+    assert forge.required_checks("a" * 40) is None
 
 
 def test_a_damaged_record_is_an_error(forge: LocalForge, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import multiprocessing
 import os
@@ -208,17 +209,30 @@ def test_a_killed_writer_never_leaves_a_torn_file(tmp_path: Path) -> None:
     assert b"mended" == store.get(store.put("run", "a.bin", b"mended"))
 
 
-def test_leftovers_of_the_dead_go_after_a_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A young temporary file may belong to a living writer; one older than a day cannot."""
+def test_leftovers_of_the_dead_go_when_nobody_writes(tmp_path: Path) -> None:
+    """Writers share a lock on the folder, which the kernel takes from the dead."""
     leftover = tmp_path / "tmp" / "dead"
     leftover.parent.mkdir()
     leftover.write_bytes(b"half")
+
+    LocalStore(tmp_path)
+    assert not leftover.exists()
+
+
+def test_leftovers_go_after_a_day_while_somebody_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A young temporary file may belong to the living writer; one older than a day cannot."""
+    leftover = tmp_path / "tmp" / "dead"
+    leftover.parent.mkdir()
+    leftover.write_bytes(b"half")
+    writer = os.open(leftover.parent, os.O_RDONLY)
+    fcntl.flock(writer, fcntl.LOCK_SH)
 
     LocalStore(tmp_path)
     assert leftover.exists()
     today = time.time()
     monkeypatch.setattr(time, "time", lambda: today + 90_000)
     LocalStore(tmp_path)
+    os.close(writer)
     assert not leftover.exists()
 
 

@@ -17,14 +17,20 @@ from activities.coding import Coding
 from activities.workbench import Workbench
 from adapters.check_environments.wheels import WheelEnvironments
 from contracts.artifact import ArtifactRef, Contract
+from contracts.budget import ReserveAnswer, ReserveRequest, SettleCost
+from contracts.control import Answer
 from contracts.handover import PinnedPolicy, RunRef, StepInput, StepResult
 from contracts.modes import Mode, Role, RunKind
+from contracts.remediation import Remediation
+from contracts.rollback import Aftercare
 from contracts.task import Candidate, CandidateTasks, Finding, StateSnapshot, TaskContract, TaskType
 from policies.candidates import task_id
 from policies.planning import make_contract
 from policies.schema import EffectivePolicy
 from ports.agents import Agent, Brief, Detection
 from settings import ROOT, Settings
+from workflows import budgeting
+from workflows.control_state import ControlState
 
 FILES: dict[str, str | bytes] = PACKAGE | {
     ".env": "PASSWORD=none\n",
@@ -50,6 +56,7 @@ class PlayedAgent:
 
     def detect(self, brief: Brief) -> Detection:
         """Count one typo in one file."""
+        brief.meter.free()
         assert brief.tree is not None
         file = brief.tree / PATH
         found = file.read_bytes().count(TYPO.encode()) if file.is_file() and not file.is_symlink() else 0
@@ -63,8 +70,32 @@ class PlayedAgent:
 
     def answer(self, brief: Brief) -> str:
         """Whatever was scripted."""
+        brief.meter.free()
         self.asked.append(brief)
         return self.answers[brief.role](brief)
+
+
+@dataclass
+class LedgerOnly:
+    """Control's own ledger in memory: the only thing that the steps on this stage ask Control for."""
+
+    state: ControlState = field(default_factory=lambda: ControlState(target="demo"))
+
+    def reserve(self, _target: str, request: ReserveRequest) -> ReserveAnswer:
+        """May it cost this much?"""
+        return budgeting.reserve(self.state, request, datetime.now(UTC))
+
+    def settle_cost(self, _target: str, said: SettleCost) -> Answer:
+        """It cost this much."""
+        return budgeting.settle(self.state, said, datetime.now(UTC))
+
+    def backlog(self, _target: str) -> tuple[Remediation, ...]:
+        """Nothing failed here before."""
+        return ()
+
+    def aftercare(self, _target: str) -> Aftercare:
+        """Nothing was merged here."""
+        return Aftercare()
 
 
 @dataclass
@@ -181,7 +212,7 @@ def make_stage(root: Path, environments: Path, files: dict[str, str | bytes] | N
     world.add_target(files=files or FILES, **({"more": more} if more else {}))
     adapters = composition.compose(settings)
     adapters = replace(adapters, environments=WheelEnvironments(environments, adapters.sandbox))
-    bench = composition.workbench(adapters, None)  # type: ignore[arg-type]  # no step here talks to Control
+    bench = composition.workbench(adapters, LedgerOnly(), None)  # type: ignore[arg-type]  # no server in these tests
     policy = bench.policies.effective("demo")
     pinned = bench.store.put("demo-run", "policy.json", policy.model_dump_json().encode())
     run = RunRef(

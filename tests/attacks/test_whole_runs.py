@@ -33,6 +33,12 @@ async def test_protected_path_pauses_everything_and_keeps_the_work(world: World,
         result = await world.run()
         refused = await world.run("other")
         status, installation = await world.status(), await world.installation()
+        tickets = world.settings.home / "forge" / "demo" / "tickets"
+
+        async def ticket_opened() -> bool:
+            return bool(list(tickets.glob("[0-9]*.json")))
+
+        await world.until(ticket_opened)
 
     assert RunStatus.ESCALATED is result.status
     assert ".github/workflows/deploy.yml is protected" in result.reason
@@ -40,7 +46,7 @@ async def test_protected_path_pauses_everything_and_keeps_the_work(world: World,
     # Refused at once, or queued by a Control that had yet to hear of the pause, and then cancelled.
     assert refused.status in {RunStatus.REFUSED, RunStatus.CANCELLED}
     assert [result.run_id] == [incident.run_id for incident in status.incidents]
-    assert 1 == len(list((world.settings.home / "forge" / "demo" / "tickets").glob("[0-9]*.json")))
+    assert 1 == len(list(tickets.glob("[0-9]*.json")))
     kept = world.settings.artifacts / "runs" / result.run_id
     assert b"deploy.yml" in (kept / "change.diff").read_bytes()
     assert (kept / "change.bundle").stat().st_size

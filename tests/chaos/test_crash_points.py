@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 from checker import check_world
 from supervisor import HOSTILE_WORKER, WORKER, Supervisor
+from temporalio.client import (
+    Schedule,
+    ScheduleActionStartWorkflow,
+    ScheduleSpec,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
+from world import git
 
+import composition
+from contracts.control import Answer, PauseRequest
+from contracts.incident import CloseRequest, HumanFacts, IncidentState, IncidentView, Trigger, incident_id
 from contracts.modes import RunStatus
 from ports.crashpoints import POINTS
+from tests.workflows import auto
+from workflows import api
 
 if TYPE_CHECKING:
     from conftest import MakeWorld
@@ -27,12 +40,38 @@ ENDING = (
     "finish.after_effect",
 )
 TICKET = tuple(f"open_ticket.{moment}" for moment in MOMENTS)
-ESCALATION = ("escalate.before_effect", "escalate.after_pause", *TICKET, "escalate.after_effect")
+DELIVERY = ("deliver.before_effect", "deliver.after_effect")
+"""Swept by ``test_alert_channels``: no run waits for the delivery of an alert."""
+RESPONSE = tuple(f"respond.{moment}" for moment in ("before_effect", "after_pause", "after_report", "after_alert"))
+RESPONSE = (*RESPONSE, "respond.after_effect")
+COLLECTION = ("collect.before_effect", "collect.after_bundle", "collect.after_effect")
+KEEPING = (
+    "write_report.before_effect",
+    "write_report.after_log",
+    "write_report.after_effect",
+    "tell_control.before_effect",
+    "tell_control.after_effect",
+)
+CLOSING = tuple(f"close_ticket.{moment}" for moment in MOMENTS)
+ESCALATION = (*RESPONSE, *COLLECTION, *KEEPING[:3], *TICKET, *KEEPING[3:], *CLOSING)
+MINDING = ("mind_schedule.before_effect", "mind_schedule.after_effect")
+SPENDING = ("spend.after_reserve", "spend.before_settle", "spend.after_settle")
+BUDGET = ("report_budget.before_effect", "report_budget.after_effect")
 STEPS = tuple(
     f"{step}.{moment}_done"
     for step in ("preflight", "sense", "triage", "plan", "code", "review", "check", "release")
     for moment in ("before", "after")
 )
+MERGE = tuple(f"merge.{moment}" for moment in MOMENTS)
+MERGE_STEPS = tuple(
+    f"{step}.{moment}_done" for step in ("merge_check", "canary", "merge_release") for moment in ("before", "after")
+)
+ROLLBACK = (
+    *(f"{step}.{moment}_effect" for step in ("tell_regression", "prepare_revert") for moment in ("before", "after")),
+    *(f"revert.{moment}" for moment in MOMENTS),
+    *(f"tell_rolled_back.{moment}_effect" for moment in ("before", "after")),
+)
+"""Swept by test_rollback_crash_points.py."""
 
 
 async def opens_one_pull_request(world: World, *points: str) -> None:
@@ -53,15 +92,102 @@ async def escalates_once(world: World, *points: str) -> None:
         handle = await world.start()
         result = await asyncio.wait_for(handle.result(), 60 + 25 * len(points))
         assert RunStatus.ESCALATED is result.status, result.reason
-        assert [] == supervisor.missed
         assert [] == world.pulls()
+        await close_incident(world, incident_id(result.run_id, Trigger.POLICY_VIOLATION), 60 + 25 * len(points))
+        assert [] == supervisor.missed
         assert 1 == len(list((world.settings.home / "forge" / "demo" / "tickets").glob("*.json")))
         await check_world(world, at_least=0, started=[handle.id])
 
 
+async def reports_the_budget_once(world: World, *points: str) -> None:
+    """A second run on a day of one run: refused, with one report, though the worker dies at each of the points."""
+    policy = world.settings.policies / "autopilot.toml"
+    policy.write_text(policy.read_text().replace("runs_per_day = 10", "runs_per_day = 1"))
+    async with Supervisor(world, points) as supervisor:
+        first = await world.run()
+        second = await world.run(again=True)
+        assert (RunStatus.PR_OPENED, RunStatus.REFUSED) == (first.status, second.status)
+
+        async def reports() -> tuple[object, ...]:
+            view = await world.status()
+            return view.budget.reports if view.budget else ()
+
+        assert 1 == len(await world.until(reports, 60 + 25 * len(points)))
+        assert [] == supervisor.missed
+    folder = world.settings.artifacts / "runs" / first.run_id
+    assert 1 == len(list(folder.rglob("budget_alert_report.json")))
+
+
+async def close_incident(world: World, incident: str, seconds: float) -> None:
+    """A person fills in the report and closes it, whoever dies meanwhile."""
+    handle = world.client.get_workflow_handle(api.incident_id("demo", incident))
+    words = dict.fromkeys(("impact", "root_cause", "remediation", "prevention"), "as found")
+    facts = HumanFacts(
+        actor="ann", owner="ann", due_on=(datetime.now(UTC) + timedelta(days=9)).date().isoformat(), **words
+    )
+
+    async def done(update: str, said: HumanFacts | CloseRequest) -> bool:
+        try:
+            answer = await handle.execute_update(update, said, result_type=Answer, rpc_timeout=timedelta(seconds=20))
+        except WorkflowUpdateRPCTimeoutOrCancelledError:
+            # Its worker is dying just now; said twice is said once.
+            return False
+        return answer.accepted
+
+    await world.until(lambda: done(api.EDIT, facts), seconds)
+    await world.until(lambda: done(api.CLOSE, CloseRequest(actor="ann", reason="all is said")), seconds)
+
+    async def at_rest() -> bool:
+        view = await handle.query(api.VIEW, result_type=IncidentView, rpc_timeout=timedelta(seconds=5))
+        return view.report.state is IncidentState.CLOSED and not view.waiting_for
+
+    await world.until(at_rest, seconds)
+
+
+async def pauses_the_schedule_with_the_target(world: World, *points: str) -> None:
+    """A pause while the worker dies at each of the points: the Schedule is paused, with our note."""
+    async with Supervisor(world, points) as supervisor:
+        run = await world.run(mode="DRY_RUN")
+        schedule = await world.client.create_schedule(
+            api.schedule_id("demo"),
+            Schedule(
+                action=ScheduleActionStartWorkflow(api.DAILY_RUN, "demo", id="scheduled", task_queue=api.TASK_QUEUE),
+                spec=ScheduleSpec(),
+            ),
+        )
+        await composition.pause_target(world.client, "demo", PauseRequest(reason="drill", actor="ann"))
+
+        async def paused() -> bool:
+            state = (await schedule.describe()).schedule.state
+            return not supervisor.missed and state.paused and (state.note or "").startswith(api.SCHEDULE_MARK)
+
+        await world.until(paused)
+        assert RunStatus.DRY_RUN_COMPLETE is run.status
+        assert [-9] * len(points) == supervisor.deaths
+
+
+async def merges_once(world: World, *points: str) -> None:
+    """A SELECTIVE_AUTO run that dies at each of the points."""
+    auto.permit(world)
+    world.write_target("demo", auto.CHECKS + auto.PROBES)
+    async with Supervisor(world, ()):
+        await auto.opened(world, "demo")
+    async with Supervisor(world, points) as supervisor:
+        handle = await world.start()
+        result = await asyncio.wait_for(handle.result(), 90 + 25 * len(points))
+        assert RunStatus.MERGED is result.status, result.reason
+        assert [] == supervisor.missed
+        remote = world.remote
+        ours = git("rev-list", "--count", "--merges", "main", cwd=remote)
+        assert "1" == ours
+        assert [-9] * len(points) == supervisor.deaths
+        await check_world(world, started=[handle.id])
+
+
 def test_every_point_is_swept() -> None:
     """A point nobody tries would be a promise nobody keeps."""
-    assert set(POINTS) == {"admit.after_answer", *PUSH, *PULL, *ENDING, *ESCALATION, *STEPS}
+    others = {"admit.after_answer", *ENDING, *STEPS, *DELIVERY, *MINDING, *SPENDING, *BUDGET, *MERGE, *MERGE_STEPS}
+    assert set(POINTS) == {*PUSH, *PULL, *ESCALATION, *others, *ROLLBACK}
 
 
 async def test_effects_happen_once_whenever_the_worker_dies(make: MakeWorld) -> None:
@@ -73,16 +199,47 @@ async def test_effects_happen_once_whenever_the_worker_dies(make: MakeWorld) -> 
     await asyncio.gather(*(opens_one_pull_request(world, *chain) for world, chain in zip(worlds, chains, strict=True)))
 
 
-async def test_a_violation_is_escalated_once_whenever_the_worker_dies(make: MakeWorld) -> None:
-    """P7: everything paused, one incident, one ticket."""
-    chains = [ESCALATION[:3], ESCALATION[3:6], ESCALATION[6:]]
+@pytest.mark.parametrize("part", [0, 1], ids=["respond and collect", "tickets"])
+async def test_a_violation_is_escalated_once_whenever_the_worker_dies(make: MakeWorld, part: int) -> None:
+    """P7: everything paused, one incident, one bundle, one ticket, one report, closed once."""
+    chains = [
+        [RESPONSE[:3], RESPONSE[3:] + KEEPING[:3], COLLECTION + KEEPING[3:]],
+        [TICKET[:2] + CLOSING[:2], TICKET[2:4] + CLOSING[2:4], TICKET[4:] + CLOSING[4:]],
+    ][part]
     worlds = [await make(f"world-{number}", reap_seconds=600) for number in range(len(chains))]
     await asyncio.gather(*(escalates_once(world, *chain) for world, chain in zip(worlds, chains, strict=True)))
 
 
+async def test_money_is_booked_once_whenever_the_worker_dies(make: MakeWorld) -> None:
+    """P9: between reserve and settle, the next attempt books the lost one and goes on; nothing stays reserved."""
+    spending, reporting = await make("spending", reap_seconds=600), await make("reporting")
+    await asyncio.gather(opens_one_pull_request(spending, *SPENDING), reports_the_budget_once(reporting, *BUDGET))
+
+
+async def test_a_schedule_is_paused_whenever_the_worker_dies(make: MakeWorld) -> None:
+    """§7: found done, or done again; the note is the same."""
+    await pauses_the_schedule_with_the_target(await make("world", reap_seconds=600), *MINDING)
+
+
+async def test_a_merge_happens_once_whenever_the_worker_dies(make: MakeWorld) -> None:
+    """P7: killed before and after the merge effect and around it: exactly one merge."""
+    chains = [(*MERGE[:2], MERGE_STEPS[0]), (*MERGE[2:4], MERGE_STEPS[3]), MERGE[4:]]
+    worlds = [await make(f"world-{number}", reap_seconds=600) for number in range(len(chains))]
+    await asyncio.gather(*(merges_once(world, *chain) for world, chain in zip(worlds, chains, strict=True)))
+
+
 @pytest.mark.sweep
-@pytest.mark.parametrize("point", sorted(POINTS))
+@pytest.mark.parametrize("point", sorted(POINTS - set(DELIVERY) - set(ROLLBACK)))
 async def test_sweep(world: World, point: str) -> None:
     """Every point alone, each in a world of its own."""
+    if point in MINDING:
+        await pauses_the_schedule_with_the_target(world, point)
+        return
     program = HOSTILE_WORKER if point in ESCALATION else WORKER
-    await (escalates_once if program is HOSTILE_WORKER else opens_one_pull_request)(world, point)
+    if point in BUDGET:
+        await reports_the_budget_once(world, point)
+        return
+    if point in {*MERGE, *MERGE_STEPS}:
+        await merges_once(world, point)
+    else:
+        await (escalates_once if program is HOSTILE_WORKER else opens_one_pull_request)(world, point)

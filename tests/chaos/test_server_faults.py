@@ -3,56 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from checker import check_world
-from faulty import hook, prepare, seen, step_done
+from faulty import hook, seen, step_done
 from google.protobuf.duration_pb2 import Duration
+from mortal import mortal
 from supervisor import Supervisor
 from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
-from world import World, make_world
+from world import World
 
 import composition
 from contracts.modes import RunStatus, TargetStatus
-
-if TYPE_CHECKING:
-    from composition import EmbeddedServer
-
-
-class MortalServer:
-    """An embedded server of this test's own."""
-
-    def __init__(self, folder: Path) -> None:
-        self.database = folder / "temporal.db"
-        self._log = folder / "server.log"
-        self._running: EmbeddedServer | None = None
-        self._port = 0
-
-    async def start(self) -> str:
-        """Start on the same port and file as before; its address."""
-        self._running = await composition.start_embedded_server(self.database, self._log, port=self._port)
-        self._port = int(self._running.address.rsplit(":", 1)[1])
-        return self._running.address
-
-    async def kill(self) -> None:
-        """SIGKILL."""
-        assert self._running is not None
-        self._running.process.kill()
-        await self._running.process.wait()
-
-
-@asynccontextmanager
-async def mortal(tmp_path: Path, environments: Path) -> AsyncIterator[tuple[World, MortalServer]]:
-    """A world on a server of its own."""
-    server = MortalServer(tmp_path / "server")
-    try:
-        address = await server.start()
-        yield prepare(await make_world(tmp_path / "world", address, environments)), server
-    finally:
-        await server.kill()
 
 
 async def test_a_killed_server_comes_back_on_its_file_and_the_run_goes_on(tmp_path: Path, environments: Path) -> None:

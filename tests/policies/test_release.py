@@ -10,7 +10,7 @@ from contracts.modes import Mode, Outcome
 from contracts.release import Rejection
 from contracts.verdict import Decision
 from policies import known_bad
-from policies.known_bad import bad_releases, entry, good_facts
+from policies.known_bad import bad_releases, entry, good_facts, unmerged_releases
 from policies.release import judge_release
 from policies.verdicts import deciding, explain
 from tests.policies.sample_policy import auto_policy, policy
@@ -123,6 +123,15 @@ def test_a_whole_rejection(facts, expected):
     assert expected == judge_release(facts).rejection
 
 
+@pytest.mark.parametrize(("name", "facts"), list(unmerged_releases(auto_policy())))
+def test_each_condition_alone_missing_merges_nothing(name, facts):
+    """P4: everything else holds; a person decides."""
+    found = judge_release(facts)
+
+    assert found.outcome in {Outcome.REQUIRES_HUMAN_REVIEW, Outcome.CANARY_ALLOWED}
+    assert (found.outcome is Outcome.CANARY_ALLOWED) == (name == "no canary")
+
+
 def test_a_blocking_remark_outweighs_an_approval():
     """The reviewer cannot approve over its own blocking remark."""
     remark = ReviewRemark(severity=Severity.BLOCKING, path="src/a.py", message="deletes data")
@@ -192,6 +201,7 @@ def test_the_whole_tree_of_a_pull_request():
         "ASK the change may be released without a person",
         "ASK the run's mode is SELECTIVE_AUTO",
         "ASK policy enables SELECTIVE_AUTO",
+        "ALLOW the target has probes",
         "ALLOW the risk is low enough",
         "ALLOW the change is within the auto-merge budget",
         "ALLOW files are within auto-merge",

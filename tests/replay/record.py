@@ -12,8 +12,10 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,17 +23,24 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parents[1] / "chaos"))
 
+from aftermath import hasten
 from faulty import PLAIN, prepare
-from hostile_worker import Hostile
 from temporalio.client import WorkflowFailureError, WorkflowHandle
 from world import PACKAGE, ScriptedAgent, World, make_world
 
 import composition
 from commands.leaving import leave
 from contracts.admission import RunResult
+from contracts.budget import CapsRequest, Measure, Period
 from contracts.control import Answer, PauseRequest, ResumeRequest
+from contracts.incident import CloseRequest, HumanFacts, IncidentView, Trigger, incident_id
 from contracts.modes import PauseStyle, Role, RunStatus, TargetStatus
-from ports.agents import Agent, Brief
+from contracts.rollback import FollowUpEnd, RollbackOutcome, RollbackResult
+from demo.careless_agent import CarelessAgent
+from demo.production import Production, served
+from ports.agents import Agent, Brief, Detection
+from ports.metering import Meter
+from tests.workflows import auto
 from workflows import api
 
 HISTORIES = Path(__file__).with_name("histories")
@@ -55,6 +64,12 @@ class Recorder:
         (HISTORIES / f"{name}.json").write_text(text + "\n")
         self.recorded.append(name)
         print(f"{name}: {len(history['events'])} events, {len(text) // 1000} kB")
+
+    async def first_run(self, workflow_id: str) -> WorkflowHandle[Any, Any]:
+        """The first run of a chain: a later one begins with the books, and shows little of how they came about."""
+        latest = await self.world.client.get_workflow_handle(workflow_id).describe()
+        first: str = latest.raw_description.workflow_execution_info.first_run_id
+        return self.world.client.get_workflow_handle(workflow_id, run_id=first)
 
     async def run(self, name: str, status: RunStatus, target: str = "demo", **spec: Any) -> RunResult:
         """A run to its end."""
@@ -148,12 +163,94 @@ async def violation(recorder: Recorder) -> None:
     """A protected path is touched: everything pauses, and opens again for the whole installation."""
     world = recorder.world
     world.add_target("victim", PACKAGE, PLAIN)
-    async with world.worker(world.bench(agent=Hostile)):
-        await recorder.run("run-escalated", RunStatus.ESCALATED, "victim")
+    async with world.worker(world.bench(agent=CarelessAgent)):
+        escalated = await recorder.run("run-escalated", RunStatus.ESCALATED, "victim")
     async with world.worker():
+        await incident(recorder, incident_id(escalated.run_id, Trigger.POLICY_VIOLATION))
+        await recorder.keep("alerts", world.client.get_workflow_handle(api.ALERTS_ID))
+        # Before the resume: with the ladder it would be too large to keep.
+        await recorder.keep("control-incident", await recorder.first_run(api.control_id("victim")))
         await recorder.resume("victim", api.INSTALLATION_ID)
-        await recorder.keep("control-incident", world.control("victim"))
         await recorder.keep("installation-paused-and-resumed", world.client.get_workflow_handle(api.INSTALLATION_ID))
+
+
+async def incident(recorder: Recorder, name: str) -> None:
+    """A report is refused while half filled, then closed; its prevention ends it."""
+    handle = recorder.world.client.get_workflow_handle(api.incident_id("victim", name))
+    words = dict.fromkeys(("impact", "root_cause", "remediation", "prevention"), "recorded")
+    said = CloseRequest(actor="recorder", reason="to be recorded")
+
+    async def ticketed() -> bool:
+        view = await handle.query(api.VIEW, result_type=IncidentView)
+        return bool(view.report.ticket and not view.waiting_for)
+
+    await recorder.world.until(ticketed)
+    refused: Answer = await handle.execute_update(api.CLOSE, said, result_type=Answer)
+    assert not refused.accepted
+    facts = HumanFacts(
+        actor="recorder", owner="recorder", due_on=(datetime.now(UTC) + timedelta(days=30)).date().isoformat(), **words
+    )
+    for update, asked in ((api.EDIT, facts), (api.CLOSE, said), (api.PREVENTED, said)):
+        answer: Answer = await handle.execute_update(update, asked, result_type=Answer)
+        assert answer.accepted, answer.verdict.reason
+    await asyncio.wait_for(handle.result(), 60)
+    await recorder.keep("incident-done", handle)
+
+
+async def budget(recorder: Recorder) -> None:
+    """A run waits where its money ends, and goes on when a person raises the cap."""
+    world = recorder.world
+    world.add_target("poor", PACKAGE, PLAIN)
+    charter = world.settings.policies / "charter.toml"
+    before = charter.read_text()
+    charter.write_text(before.replace("usd = 0.0", "usd = 2.0"))
+
+    def pay(brief: Brief) -> None:
+        brief.meter.spent(usd=2.0, tokens=0)
+
+    async with world.worker(world.bench(agent=lambda real: PayingAgent(real, pay))):
+        handle = await world.start("poor")
+
+        async def held() -> str:
+            view = await world.state(handle)
+            return view.run.run_id if view.run and view.status is RunStatus.HELD else ""
+
+        run_id = await world.until(held)
+        asked = CapsRequest(
+            expected_epoch=(await world.status("poor")).epoch,
+            period=Period.RUN,
+            measure=Measure.USD,
+            cap=100,
+            run_id=run_id,
+            reason="to be recorded",
+            actor="recorder",
+        )
+        answer: Answer = await world.control("poor").execute_update(api.SET_CAPS, asked, result_type=Answer)
+        assert answer.accepted, answer.verdict.reason
+        result = await asyncio.wait_for(handle.result(), 120)
+        assert result.status is RunStatus.PR_OPENED, result.reason
+    await recorder.keep("run-held-by-its-budget", handle)
+    await recorder.keep("control-budget", await recorder.first_run(api.control_id("poor")))
+    charter.write_text(before)
+
+
+@dataclass(frozen=True)
+class PayingAgent:
+    """The honest agent, for money."""
+
+    real: Agent
+    pay: Callable[[Brief], None]
+    name: str = "paying"
+
+    def detect(self, brief: Brief) -> Detection:
+        """As the honest one."""
+        return self.real.detect(brief)
+
+    def answer(self, brief: Brief) -> str:
+        """As the honest one; the meter is told."""
+        answer = self.real.answer(replace(brief, meter=Meter()))
+        self.pay(brief)
+        return answer
 
 
 async def long_control(recorder: Recorder) -> None:
@@ -172,6 +269,40 @@ async def long_control(recorder: Recorder) -> None:
         await recorder.keep("control-continued-as-new", first)
         await world.until(lambda: world.status("long"))
         await recorder.keep("control-with-handed-on-books", world.control("long"))
+
+
+async def merges(recorder: Recorder) -> None:
+    """A merge that proves healthy, and one that production does not bear."""
+    world = recorder.world
+    auto.permit(world)
+    hasten(world, write_seconds=30)
+    for target in ("merging", "breaking"):
+        auto.add_target(world, target)
+    with served(Production.of(world.root / "breaking.git")) as url:
+        world.write_target("breaking", f'{auto.CHECKS}\n[[probes]]\nname = "production"\nurl = "{url}"\n')
+        async with world.worker(auto.quick(world)):
+            await auto.opened(world, "merging")
+            merged = await recorder.run("run-merged", RunStatus.MERGED, "merging")
+            await followed(recorder, "follow-up-healthy", merged, "healthy")
+            await auto.opened(world, "breaking")
+            broken = await world.run("breaking")
+            await followed(recorder, "follow-up-regression", broken, "regression")
+            rollback = world.client.get_workflow_handle(api.rollback_id(broken.run_id), result_type=RollbackResult)
+            await world.until(rollback.describe)
+            result = await asyncio.wait_for(rollback.result(), 120)
+            assert result.outcome is RollbackOutcome.RESTORED, result.reason
+            await recorder.keep("rollback-restored", rollback)
+            await recorder.resume("breaking")
+            await recorder.keep("control-rolled-back-and-resumed", world.control("breaking"))
+
+
+async def followed(recorder: Recorder, name: str, run: RunResult, outcome: str) -> None:
+    """The ``FollowUp`` that Control started, to its end."""
+    handle = recorder.world.client.get_workflow_handle(api.follow_up_id(run.run_id), result_type=FollowUpEnd)
+    await recorder.world.until(handle.describe)
+    end = await asyncio.wait_for(handle.result(), 120)
+    assert end.outcome == outcome, end
+    await recorder.keep(name, handle)
 
 
 def scripted(world: World, answers: dict[str, Any]) -> Any:
@@ -203,7 +334,7 @@ async def main() -> int:
     with tempfile.TemporaryDirectory(prefix="record-") as folder:
         async with fresh_world(Path(folder)) as world:
             recorder = Recorder(world)
-            for part in (runs, pauses, violation, long_control):
+            for part in (runs, pauses, violation, budget, long_control, merges):
                 await part(recorder)
     print(f"{len(recorder.recorded)} histories in {HISTORIES}")
     return 0

@@ -18,7 +18,9 @@ HISTORIES = sorted(Path(__file__).with_name("histories").glob("*.json"))
 ENDS = {"run-pr", "run-dry", "run-nothing-to-do", "run-already-ran", "run-rejected", "run-refused", "run-escalated"} | {
     *("run-aborted", "run-drained", "run-held-and-resumed", "run-cancelled", "run-failed"),
     *("control-paused-and-resumed", "control-incident", "control-continued-as-new", "control-with-handed-on-books"),
-    "installation-paused-and-resumed",
+    *("installation-paused-and-resumed", "incident-done", "alerts", "run-held-by-its-budget", "control-budget"),
+    *("run-merged", "follow-up-healthy", "follow-up-regression", "rollback-restored"),
+    "control-rolled-back-and-resumed",
 }
 
 

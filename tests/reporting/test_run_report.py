@@ -12,6 +12,7 @@ from rich.console import Console
 from contracts.modes import RunStatus
 from contracts.report import RunReport
 from contracts.verdict import Decision
+from policies.failed_checks import failed_checks
 from policies.report import build_report
 from reporting.run_report_html import render_html
 from reporting.run_report_text import print_report
@@ -71,7 +72,7 @@ FACTS = (
     "red twice on the same commit",
     "the target is PAUSED since 05:01 by mia",
     "underestimated: scored LOW (0.12)",
-    "unknown; no step reported a cost",
+    "unknown; Control has no record",
     "state_snapshot.json",
     "abababababab",
     "wrote this report",
@@ -162,3 +163,20 @@ def test_an_empty_change_can_be_shown() -> None:
     assert "0 files, 0 lines" in plain(render_html(report, change=nothing))
     assert "found done by an earlier attempt" in plain(render_html(report, change=nothing))
     assert "adopted" in terminal_of(report, None, None, nothing)
+
+
+def test_6_2_failing_checks_are_told_on_the_page_and_in_the_terminal():
+    """§6.2: name, kind, exit status, seconds, output, what was queued; as text, never obeyed."""
+    failed = failed_checks(
+        RunStatus.REJECTED, CHECKS, None, lambda _ref: f"{HOSTILE}\nE assert 0\n".encode("utf-8", "replace")
+    )
+    report = build_report(INPUT, decision(), CONTRACT, CHANGE, CHECKS, "ab" * 32, failed, "remediate-abababab")
+    page, terminal = page_of(report), terminal_of(report)
+    assert "<script>" not in page
+    assert "\x1b[2J" not in page + terminal
+    for text in (plain(page), terminal):
+        assert "Failing checks" in text
+        assert "remediate-abababab" in text
+        assert "E assert 0" in text
+        for fact in ("tests, on the merge result, exit status 1, 3.0 s, 2 attempts", "checks/output.txt"):
+            assert fact in text

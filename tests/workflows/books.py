@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from contracts.admission import AdmitAnswer, AdmitRequest, FinishRequest, RunRequest
+from contracts.budget import BudgetTerms
 from contracts.clearance import SettleRequest, WriteAnswer, WriteOutcome, WriteRequest
 from contracts.control import Answer, InstallationFacts, InstallationNotice, ModeRequest, PauseRecord, ResumeRequest
 from contracts.modes import Mode, PauseStyle, RunKind, RunStatus, TargetStatus, WriteAction, WriteClass
@@ -32,6 +33,7 @@ class Books:
     queue_limit: int = 3
     runs_per_day: int = 50
     maximum_mode: Mode = Mode.PR_ONLY
+    terms: BudgetTerms | None = None
 
     def opened(self) -> Books:
         """Registered as a target nobody knew."""
@@ -62,6 +64,7 @@ class Books:
             queue_limit=self.queue_limit,
             runs_per_day=self.runs_per_day,
             maximum_mode=self.maximum_mode,
+            budget=self.terms,
             taken=taken,
         )
         return admission.admit(self.state, asked, self.now)
@@ -98,11 +101,11 @@ class Books:
         asked = ResumeRequest(expected_epoch=seen, cause="it was the cat", evidence="photo", actor="bob")
         return pausing.resume(self.state, asked, self.now)
 
-    def set_mode(self, mode: Mode, epoch: int | None = None) -> Answer:
-        """A person sets the mode."""
+    def set_mode(self, mode: Mode, epoch: int | None = None, **ceiling: Any) -> Answer:
+        """A person sets the mode; ``ceiling``: what the policy folder says, ``maximum`` and ``probes``."""
         seen = self.state.epoch if epoch is None else epoch
         return pausing.set_mode(
-            self.state, ModeRequest(expected_epoch=seen, mode=mode, reason="as agreed", actor="bob")
+            self.state, ModeRequest(expected_epoch=seen, mode=mode, reason="as agreed", actor="bob", **ceiling)
         )
 
     def begin(

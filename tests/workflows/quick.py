@@ -38,6 +38,8 @@ class Speller:
     real: Agent
     before: Callable[[Brief], None] = lambda brief: None
     """Called before every answer."""
+    pay: Callable[[Brief], None] = lambda brief: brief.meter.free()
+    """Says what the question cost."""
 
     @property
     def name(self) -> str:
@@ -46,6 +48,7 @@ class Speller:
 
     def detect(self, brief: Brief) -> Detection:
         """Lines with the word."""
+        self.pay(brief)
         if brief.role is Role.SENSING:
             self.before(brief)
         readme = (brief.tree or Path()) / "README.md"
@@ -71,6 +74,7 @@ class Speller:
     def answer(self, brief: Brief) -> str:
         """The role's proposal."""
         self.before(brief)
+        self.pay(brief)
         if brief.role is Role.REVIEW:
             return ReviewProposal(approve=True, confidence=0.9, summary="a word is mended").model_dump_json()
         if brief.role is not Role.CODING:

@@ -1,16 +1,20 @@
-"""Signals and starts as any program may send them: past the client's converter, straight to the server."""
+"""Signals, updates and starts as any program may send them: past the client's converter, straight to the server."""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from datetime import timedelta
 
 from temporalio.api.common.v1 import Payload, Payloads, WorkflowExecution, WorkflowType
+from temporalio.api.enums.v1 import UpdateWorkflowExecutionLifecycleStage
 from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.update.v1 import Input, Meta, Request, WaitPolicy
 from temporalio.api.workflowservice.v1 import (
     ResetWorkflowExecutionRequest,
     SignalWorkflowExecutionRequest,
     StartWorkflowExecutionRequest,
+    UpdateWorkflowExecutionRequest,
 )
 from world import World
 
@@ -67,3 +71,24 @@ async def reset(world: World, workflow_id: str, task: int) -> None:
         ),
         retry=True,
     )
+
+
+async def update(world: World, workflow_id: str, name: str, payloads: Sequence[Payload] | None) -> str:
+    """Send an update with exactly these payloads; why it failed, or empty when it was answered."""
+    answer = await world.client.workflow_service.update_workflow_execution(
+        UpdateWorkflowExecutionRequest(
+            namespace=world.namespace,
+            workflow_execution=WorkflowExecution(workflow_id=workflow_id),
+            wait_policy=WaitPolicy(
+                lifecycle_stage=UpdateWorkflowExecutionLifecycleStage.UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_COMPLETED
+            ),
+            request=Request(
+                meta=Meta(update_id=uuid.uuid4().hex),
+                input=Input(name=name, args=None if payloads is None else Payloads(payloads=payloads)),
+            ),
+        ),
+        retry=True,
+        timeout=timedelta(seconds=20),
+    )
+    failure = answer.outcome.failure
+    return (failure.message or "failed") if answer.outcome.HasField("failure") else ""

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from contracts.admission import Admission, OrderState
-from contracts.control import Answer, IncidentReport, PauseRecord
+from contracts.control import Answer, PauseRecord
+from contracts.incident import IncidentReport, Trigger
 from contracts.modes import Mode, PauseStyle, RunStatus, TargetStatus
 from contracts.verdict import Decision, Verdict
 from tests.workflows.books import BIRTH, DAY, FIRST, Books, on_the_ladder, running
-from workflows import pausing
+from workflows import incident_books, pausing
 from workflows.control_state import KEPT_CLOSED, ControlState
 
 
@@ -121,7 +122,7 @@ def test_a_pause_is_newer_than_anything_a_reset_control_has_forgotten() -> None:
         (lambda books: (books.pause(), books.resume()), "the target is RESUMING, not PAUSED"),
     ],
 )
-def test_when_a_resume_is_refused(prepare: Any, reason: str) -> None:
+def test_7_when_a_resume_is_refused(prepare: Any, reason: str) -> None:
     """P14: refused with the reason, and nothing changed."""
     books = running()
     prepare(books)
@@ -159,7 +160,7 @@ def test_a_resume_under_an_older_epoch_never_undoes_a_newer_pause() -> None:
         (RunStatus.REJECTED, "policy-1", False, "the smoke ended REJECTED: see its report"),
     ],
 )
-def test_only_a_green_smoke_under_the_current_policy_opens_the_target(
+def test_7_only_a_green_smoke_under_the_current_policy_opens_the_target(
     status: RunStatus, policy: str, *, opened: bool, reason: str
 ) -> None:
     """P2: green → ACTIVE in PR_ONLY; else PAUSED again, with the reason."""
@@ -205,7 +206,14 @@ def test_the_end_of_a_global_pause_opens_only_those_it_closed() -> None:
         (Mode.DRY_RUN, Mode.PR_ONLY, False, False, True, "mode is PR_ONLY"),
         (Mode.DRY_RUN, Mode.PR_ONLY, True, False, False, "the target is PAUSED; only the resume ladder opens it"),
         (Mode.DRY_RUN, Mode.PR_ONLY, False, True, False, "look again before you raise the mode"),
-        (Mode.PR_ONLY, Mode.SELECTIVE_AUTO, False, False, False, "SELECTIVE_AUTO is not enabled in this version"),
+        (
+            Mode.PR_ONLY,
+            Mode.SELECTIVE_AUTO,
+            False,
+            False,
+            False,
+            "raise modes.maximum and the target's maximum_mode first",
+        ),
     ],
 )
 def test_lowering_the_mode_always_works_and_raising_it_has_conditions(
@@ -225,11 +233,13 @@ def test_lowering_the_mode_always_works_and_raising_it_has_conditions(
 def test_an_incident_is_recorded_once() -> None:
     """P7: a repeated report adds nothing."""
     books = running()
-    said = IncidentReport(incident="i1", run_id=FIRST, trigger="policy_violation", reason="left its scope" * 1000)
-    answers = [pausing.open_incident(books.state, said, books.now) for _ in range(2)]
+    said = IncidentReport(
+        incident="INC-1", run_id=FIRST, trigger=Trigger.POLICY_VIOLATION, reason="left its scope" * 1000
+    )
+    answers = [incident_books.open_incident(books.state, said, books.now) for _ in range(2)]
 
     assert [True, True] == [answer.accepted for answer in answers]
-    assert ["i1"] == list(books.state.incidents)
+    assert ["INC-1"] == list(books.state.incidents)
     assert 1 == sum(event.event == "incident opened" for event in books.state.to_log)
 
 

@@ -76,7 +76,7 @@ def asleep() -> list[str]:
     return lines
 
 
-async def test_checkpoint_of_all_at_each_step_holds_and_goes_on_after_the_resume(world: World) -> None:
+async def test_7_checkpoint_of_all_at_each_step_holds_and_goes_on_after_the_resume(world: World) -> None:
     """Nothing moves, across a worker restart too; after the ladder every run opens its one pull request."""
     turnstile = Turnstile()
     bench = stopping(world, turnstile)
@@ -99,7 +99,7 @@ async def test_checkpoint_of_all_at_each_step_holds_and_goes_on_after_the_resume
     assert [1] * len(STEPS) == [len(world.autonomy_branches(step)) for step in STEPS]
 
 
-async def test_drain_of_one_target_at_each_step_ends_the_run_paused(world: World) -> None:
+async def test_7_drain_of_one_target_at_each_step_ends_the_run_paused(world: World) -> None:
     """The current step finishes, no write begins, the run ends PAUSED; what is already audited ends as it was."""
     turnstile = Turnstile()
     world.settings = world.settings.model_copy(update={"concurrent_steps": 24})
@@ -117,7 +117,7 @@ async def test_drain_of_one_target_at_each_step_ends_the_run_paused(world: World
     assert before == everything(world, STEPS)
 
 
-async def test_abort_of_all_at_each_step_cancels_and_leaves_no_process(world: World) -> None:
+async def test_7_abort_of_all_at_each_step_cancels_and_leaves_no_process(world: World) -> None:
     """Every step works in a real sandboxed process; its whole tree is killed, also that of a hanging check."""
     plain = world.bench()
     limits = Limits(

@@ -45,7 +45,7 @@ MALFORMED: list[Any] = [
 ]
 
 
-async def test_a_green_smoke_opens_the_target_in_pr_only_and_nothing_to_do_is_green(world: World) -> None:
+async def test_7_a_green_smoke_opens_the_target_in_pr_only_and_nothing_to_do_is_green(world: World) -> None:
     """A person names cause and evidence; the smoke is a DRY_RUN of the ladder; the pause is over."""
     add_target(world, "busy")
     world.add_target("clean", {"README.md": "# fine\n"}, CHECK.replace("import pkg", ""))
@@ -78,7 +78,7 @@ async def _newer_pause(world: World, seen: int) -> StatusView:
     return view
 
 
-async def test_resume_is_refused_with_the_reason_when_it_is_not_time(world: World) -> None:
+async def test_7_resume_is_refused_with_the_reason_when_it_is_not_time(world: World) -> None:
     """P14: active, older epoch, write in flight, installation paused; nothing changes."""
     add_target(world, "quick")
     turnstile = Turnstile({"writer": "effect"})
@@ -147,7 +147,7 @@ async def _fallen(world: World) -> str:
     return max(view.pauses, key=lambda each: each.epoch).reason
 
 
-async def test_whatever_happens_to_the_smoke_the_target_is_paused_with_the_reason(world: World) -> None:
+async def test_7_whatever_happens_to_the_smoke_the_target_is_paused_with_the_reason(world: World) -> None:
     """Pause during it, policy edited during and after its last step, red base, broken policy, killed by hand."""
     add_target(world, "quick")
     policy = world.settings.policies / "targets" / "quick.toml"

@@ -26,8 +26,8 @@ from tests.workflows.quick import add_target, quick
 from workflows import api
 
 
-async def daily(world: World) -> ScheduleHandle:
-    """Six in the morning, every day; paused, so that only the tests make it act."""
+async def daily(world: World, *, paused: bool = True) -> ScheduleHandle:
+    """Six in the morning, every day; by default paused, so that only the tests make it act."""
     return await world.client.create_schedule(
         api.schedule_id("quick"),
         Schedule(
@@ -35,7 +35,7 @@ async def daily(world: World) -> ScheduleHandle:
                 api.DAILY_RUN, {"target": "quick", "actor": "schedule"}, id="scheduled", task_queue=api.TASK_QUEUE
             ),
             spec=ScheduleSpec(calendars=[ScheduleCalendarSpec(hour=[ScheduleRange(6)])]),
-            state=ScheduleState(paused=True),
+            state=ScheduleState(paused=paused),
         ),
     )
 

@@ -40,6 +40,11 @@ FORMS: dict[str, list[Payload] | None] = {
     "a word": [payload(b'"please"')],
     "not UTF-8": [payload(b'{"reason": "\xff\xfe"}')],
     "deep": [payload(b"[" * 100_000)],
+    "a review date that is none": [payload(b'{"reason": "kept", "reviewOn": "next week"}')],
+    "a review date of another type": [payload(b'{"reason": "kept", "reviewOn": [2026]}')],
+    "NaN": [payload(b'{"reason": NaN, "reviewOn": NaN}')],
+    "protobuf": [payload(b"\x08\x01", b"binary/protobuf")],
+    "UTF-16": [payload('{"reason": "r"}'.encode("utf-16"))],
     "half a character": [payload(b'{"reason": "\\ud800"}')],
 }
 
@@ -73,6 +78,13 @@ def test_other_names_are_not_pause(name: str) -> None:
         ),
         (b'{"reason": "kept", "urgency": 9}', PauseStyle.CHECKPOINT, "kept", "unknown", ""),
         (b"{}", PauseStyle.CHECKPOINT, "", "unknown", ""),
+        (
+            b'{"reason": "kept", "reviewOn": "soon"}',
+            PauseStyle.CHECKPOINT,
+            "kept",
+            "unknown",
+            '{"reason": "kept", "reviewOn": "soon"}',
+        ),
         (b"null", PauseStyle.CHECKPOINT, "(no readable reason)", "unknown", "null"),
         (b"", PauseStyle.CHECKPOINT, "(no readable reason)", "unknown", ""),
         (b"stop", PauseStyle.CHECKPOINT, "(unreadable request) stop", "unknown", "stop"),
@@ -91,6 +103,32 @@ def test_what_can_be_read_is_kept_and_what_cannot_is_quoted(
     """P12: the record says what was sent."""
     record = read(data)
     assert (style, reason, actor, raw) == (record.style, record.reason, record.actor, record.raw)
+
+
+@pytest.mark.parametrize(
+    ("given_date", "kept"),
+    [
+        ('"2026-12-01"', "2026-12-01"),
+        ('" 2026-12-01 "', "2026-12-01"),
+        ('"20261201"', "2026-12-01"),
+        ('"2028-02-29"', "2028-02-29"),
+        ('"2026-02-29"', None),
+        ('"2026-13-01"', None),
+        ('"2026-12-01T06:00:00"', None),
+        ('"tomorrow"', None),
+        ('""', None),
+        ("null", None),
+        ("20261201", None),
+        ("NaN", None),
+        ('{"year": 2026}', None),
+        (f'"{"9" * 100_000}"', None),
+    ],
+)
+def test_7_a_review_date_is_an_iso_date_or_left_out(given_date: str, kept: str | None) -> None:
+    """A bad one costs only itself: the pause, its reason and its style hold."""
+    record = read(f'{{"reason": "r", "style": "drain", "reviewOn": {given_date}}}'.encode())
+    assert (kept, "r", PauseStyle.DRAIN) == (record.review_on, record.reason, record.style)
+    assert bool(record.raw) == (kept is None and given_date != "null")
 
 
 @given(

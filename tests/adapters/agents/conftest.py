@@ -118,9 +118,9 @@ class Repo:
         """Let the coder work."""
         return self.backend.answer(self.brief(Role.CODING, tree=self.tree, contract=contract))
 
-    def review(self, contract: TaskContract) -> ReviewProposal:
+    def review(self, contract: TaskContract, **more: object) -> ReviewProposal:
         """Let the reviewer compare."""
-        brief = self.brief(Role.REVIEW, tree=self.tree, base_tree=self.base, contract=contract)
+        brief = self.brief(Role.REVIEW, tree=self.tree, base_tree=self.base, contract=contract, **more)
         return ReviewProposal.model_validate_json(self.backend.answer(brief))
 
     def changed(self) -> set[str]:

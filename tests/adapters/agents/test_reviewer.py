@@ -142,3 +142,26 @@ def test_what_could_not_be_compared_lowers_confidence(repo):
     made.write("a.py", text + "y = 1\n")
     proposal = made.review(contract.model_copy(update={"scope": scope}))
     assert (True, 0.8) == (proposal.approve, proposal.confidence)
+
+
+@pytest.mark.parametrize(
+    ("body", "granted", "refused"),
+    [
+        ("on: push\n", ("ci.yml",), []),
+        ("on: push\n", (), ["is outside the contract's scope", "2 files changed, the contract allows 1"]),
+        (f"key: {AWS}\n", ("ci.yml",), ["a new line looks like a secret"]),
+        ("run: ruff check  # noqa\n", ("ci.yml",), ["adds a marker that silences a check: # noqa"]),
+    ],
+)
+def test_a_granted_path_is_looked_at_like_any_other(repo, body, granted, refused):
+    """It need not be of the contract's kind; a secret or a silenced check in it still speaks against the change."""
+    made = repo(FILES | {"doc.md": "You recieve.\n", "ci.yml": "on: never\n"})
+    contract = made.contract("codespell", "docs")
+    made.write("doc.md", "You receive.\n")
+    made.write("ci.yml", body)
+    if granted:
+        scope = contract.scope.model_copy(update={"max_files": 2})
+        contract = contract.model_copy(update={"scope": scope})
+    found = refusals(made.review(contract, granted=frozenset(granted)))
+    assert set(refused) <= set(found)
+    assert bool(refused) is bool(found)

@@ -95,13 +95,6 @@ def test_a_malformed_branch_is_an_error(place: Place, branch: str) -> None:
         place.perform(place.effect(branch=branch))
 
 
-@pytest.mark.parametrize("action", [WriteAction.MERGE, WriteAction.REVERT])
-def test_what_is_not_built_is_refused_by_name(place: Place, action: WriteAction) -> None:
-    """Merging and reverting come later: a refusal, not a silent success."""
-    result = place.perform(place.effect(action))
-    assert (False, f"the action {action.value} is not built") == (result.done, result.refused)
-
-
 def test_a_pull_request_is_opened_once(place: Place, tmp_path: Path) -> None:
     """The record shows what was asked; the second attempt adopts it, and so does another key for the same head."""
     place.perform(place.effect())

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from adapters.durable_files import locked_lines
-from ports.alerts import Alert
+from contracts.alert import Alert
+from ports.alerts import ChannelFailed
 
 
 class AlertFile:
@@ -16,12 +17,22 @@ class AlertFile:
     A retry appends it again: readers recognise it by its fingerprint (at least once, P7).
     """
 
+    name = "file"
+
     def __init__(self, path: Path) -> None:
         self._path = path.absolute()
 
-    def send(self, alert: Alert) -> None:
-        """Deliver or raise ``OSError``."""
+    def takes(self, _alert: Alert) -> bool:
+        """The file keeps them all."""
+        return True
+
+    def send(self, alert: Alert) -> str:
+        """Deliver or raise ``ChannelFailed`` (a full disk, a folder in the way): the file is then as it was before."""
         # Escapes instead of raw characters: an alert may quote a file name that is not valid UTF-8.
         line = json.dumps({"at": datetime.now(UTC).isoformat(), **alert.model_dump(mode="json")})
-        with locked_lines(self._path) as file:
-            file.append((line.encode("ascii") + b"\n",))
+        try:
+            with locked_lines(self._path) as file:
+                file.append((line.encode("ascii") + b"\n",))
+        except OSError as problem:
+            raise ChannelFailed(f"{problem.strerror or problem}: {self._path}") from problem
+        return self._path.name

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from adapters.alert_files import AlertFile
+from adapters.alerts.alert_file import AlertFile
 from adapters.bubblewrap import find_bwrap
-from ports.alerts import Alert
+from contracts.alert import Alert
+from ports.alerts import ChannelFailed
 
 ALERT = Alert(kind="run_failed", target="demo", run_id="demo-1", summary="a\nb \udc80", fingerprint="f1")
 
@@ -25,7 +26,7 @@ def test_each_alert_is_one_line_with_its_time(tmp_path: Path) -> None:
     lines = [json.loads(line) for line in (tmp_path / "alerts/alerts.jsonl").read_text().splitlines()]
 
     assert ["f1", "f1"] == [line["fingerprint"] for line in lines]
-    assert "a\nb \udc80" == lines[0]["summary"]
+    assert "a\nb \\udc80" == lines[0]["summary"]
     assert datetime.fromisoformat(lines[0]["at"]) <= datetime.fromisoformat(lines[1]["at"])
 
 
@@ -41,7 +42,7 @@ def test_a_torn_line_does_not_spoil_the_next_alert(tmp_path: Path) -> None:
 def test_a_full_disk_raises(tmp_path: Path) -> None:
     """An alert that is not on the disk was not delivered, and the alerts before it are whole."""
     script = (
-        "import sys\nfrom tests.adapters.test_alert_files import *\n"
+        "import sys\nfrom tests.adapters.test_alert_file import *\n"
         "sink = AlertFile(Path(sys.argv[1]) / 'alerts.jsonl')\n"
         "for _ in range(9999): sink.send(ALERT.model_copy(update={'summary': 'x' * 1000}))\n"
     )
@@ -61,6 +62,6 @@ def test_a_full_disk_raises(tmp_path: Path) -> None:
 
 
 def test_a_folder_in_the_way_raises(tmp_path: Path) -> None:
-    """What cannot be opened is an error that names the path."""
-    with pytest.raises(OSError, match=str(tmp_path)):
+    """What cannot be opened is a refusal that names the path."""
+    with pytest.raises(ChannelFailed, match=str(tmp_path)):
         AlertFile(tmp_path).send(ALERT)

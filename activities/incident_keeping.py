@@ -1,0 +1,134 @@
+"""What an ``Incident`` does to the world: its ticket, its report, its audit log, its news for Control."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from activities.api import CLOSE_TICKET, OPEN_TICKET, TELL_CONTROL, WRITE_REPORT
+from activities.bracket import Bracket
+from activities.collecting import REPORT
+from activities.heartbeat import heartbeating
+from activities.incident_policy import anchor_log, incident_policy
+from activities.workbench import Workbench, written
+from contracts.audit import AuditEvent
+from contracts.clearance import WriteAnswerKind
+from contracts.control import Answer
+from contracts.effect import Effect
+from contracts.incident import PostIncidentReport
+from contracts.incident_work import (
+    ReportWritten,
+    TellControlInput,
+    TicketInput,
+    TicketOutput,
+    WriteReportInput,
+)
+from contracts.modes import Role, WriteAction, WriteClass
+from policies.incident_report import missing
+from ports.crashpoints import crashpoint
+
+PAGE = "post_incident_report.md"
+
+RenderIncident = Callable[[PostIncidentReport, tuple[str, ...]], str]
+
+
+@dataclass(frozen=True)
+class IncidentKeeping:
+    """Every step finds what an earlier attempt did."""
+
+    bench: Workbench
+    render: RenderIncident
+
+    @activity.defn(name=OPEN_TICKET.name, no_thread_cancel_exception=True)
+    def open_ticket(self, given: TicketInput) -> TicketOutput:
+        """A ``record`` write: never moves a ref, so Control clears it while paused, also after the run's end."""
+        report = given.report
+        evidence = f"sha256 {report.evidence.sha256}" if report.evidence else "not collected yet"
+        body = (
+            f"{report.trigger_reason}\n\n"
+            f"Run `{report.run_id}`; evidence {evidence} in {self.bench.store.address(report.incident)}; the change is "
+            f"kept in {self.bench.store.address(report.run_id)}. Fill in the report with "
+            f"`starter.py incident edit {report.incident}`; `starter.py resume` opens what is paused."
+        )
+        return self._write(given, WriteAction.OPEN_TICKET, f"{report.trigger} in {report.run_id}", body)
+
+    @activity.defn(name=CLOSE_TICKET.name, no_thread_cancel_exception=True)
+    def close_ticket(self, given: TicketInput) -> TicketOutput:
+        """The incident is closed, and so is its ticket."""
+        return self._write(given, WriteAction.CLOSE_TICKET, "", given.report.closed_because)
+
+    @activity.defn(name=WRITE_REPORT.name, no_thread_cancel_exception=True)
+    def write_report(self, given: WriteReportInput) -> ReportWritten:
+        """The report as JSON and Markdown, and the audit log of what changed it."""
+        with heartbeating():
+            crashpoint("write_report.before_effect")
+            report, incident = given.report, given.report.incident
+            # First the log: a fact without its record would be nobody's word (P10).
+            self.bench.record(incident, given.events, given.now)
+            crashpoint("write_report.after_log")
+            kept = self.bench.store.put(incident, REPORT, written(report))
+            page = self.render(report, missing(report)).encode()
+            shown = self.bench.store.put(incident, PAGE, page, "text/markdown")
+            wrote = AuditEvent(
+                key=f"report/{kept.sha256}",
+                role=Role.AUDIT,
+                event="report written",
+                facts={"revision": report.revision, "state": report.state, "report": kept.sha256},
+                artifacts=(kept.sha256, shown.sha256),
+            )
+            head = self.bench.record(incident, (wrote,), given.now)
+            anchor_log(self.bench, given.target, incident, head)
+            crashpoint("write_report.after_effect")
+            return ReportWritten(audit_head=head, due_at=self._due(given))
+
+    @activity.defn(name=TELL_CONTROL.name, no_thread_cancel_exception=True)
+    def tell_control(self, given: TellControlInput) -> Answer:
+        """Owner, due date, closed, overdue, done: into Control's books."""
+        crashpoint("tell_control.before_effect")
+        answer = self.bench.control.incident_news(given.target, given.news)
+        crashpoint("tell_control.after_effect")
+        return answer
+
+    def _due(self, given: WriteReportInput) -> datetime | None:
+        """The end of the due day where the target lives."""
+        if not given.report.due_on:
+            return None
+        zone = ZoneInfo(incident_policy(self.bench, given.target, given.report.run_id).target.time_zone)
+        day = datetime.fromisoformat(given.report.due_on).date()
+        return datetime.combine(day + timedelta(days=1), time(), zone).astimezone(UTC)
+
+    def _write(self, given: TicketInput, action: WriteAction, title: str, body: str) -> TicketOutput:
+        with heartbeating():
+            incident = given.report.incident
+            policy = incident_policy(self.bench, given.target, given.report.run_id)
+            # Books that were lost by force learn of the incident again: without it they clear nothing.
+            self.bench.control.incident_news(given.target, given.news)
+            effect = Effect(
+                action=action,
+                run_key=f"{incident}/{action}",
+                run_id=incident,
+                task_id="",
+                branch="",
+                base_branch=policy.target.base_branch,
+                head_sha="",
+                base_sha="",
+                title=title,
+                body=body,
+            )
+            done = Bracket(self.bench).around(policy, effect, WriteClass.RECORD, policy.digest)
+            if done.answer.answer is WriteAnswerKind.SETTLED:
+                ticket = done.answer.result
+            elif done.result is None or not done.result.done:
+                refused = done.result.refused if done.result else done.answer.verdict.reason
+                raise ApplicationError(f"{action} could not be done: {refused}", type="TicketRefused")
+            else:
+                ticket = done.result.result
+            event = AuditEvent(key=action, role=Role.AUDIT, event=f"{action} done", facts={"ticket": ticket})
+            head = self.bench.record(incident, (event,), activity.info().started_time)
+            anchor_log(self.bench, given.target, incident, head)
+            return TicketOutput(ticket=ticket, audit_head=head)

@@ -1,0 +1,152 @@
+"""Looks at commits of the base after a merge (runbook §6.3, §8): required checks and probes, run anew each time.
+
+What could not be found out is UNKNOWN: it never counts as green, and never triggers anything (P13).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from temporalio import activity
+
+from activities.api import LOOK_AT_PULL, OBSERVE, SIGHT, TERMS
+from activities.check_room import CheckRoom
+from activities.heartbeat import heartbeating
+from activities.probing import ProbeRoom
+from activities.workbench import Sitting, Workbench, written
+from contracts.artifact import ArtifactRef
+from contracts.evidence import CheckStatus
+from contracts.handover import StepInput
+from contracts.modes import Role, StepName
+from contracts.rollback import EVERYTHING, FollowUpInput, Health, Merged, Observation, ProbeResult
+from contracts.rollback_work import FollowUpTerms, ObserveInput, PullLook, SightInput, WorkflowSight
+from policies.schema import EffectivePolicy
+from ports.environments import EnvironmentUnavailable
+from ports.forge import ForgeError
+from ports.repository import Repository
+from ports.sandbox import SandboxUnavailable
+
+_CHECKS = {
+    CheckStatus.GREEN: Health.GREEN,
+    CheckStatus.RED: Health.RED,
+    # Red, then green on the same commit; not done in time; could not be run: none of these says what the commit is.
+    CheckStatus.FLAKY: Health.UNKNOWN,
+    CheckStatus.TIMEOUT: Health.UNKNOWN,
+    CheckStatus.INFRASTRUCTURE: Health.UNKNOWN,
+}
+
+
+@dataclass(frozen=True)
+class Observing:
+    """Reads and runs; writes nothing but its evidence."""
+
+    bench: Workbench
+    room: CheckRoom
+    probes: ProbeRoom
+
+    @activity.defn(name=TERMS.name, no_thread_cancel_exception=True)
+    def terms(self, given: FollowUpInput) -> FollowUpTerms:
+        """What the pinned policy says about following up."""
+        rules = self.bench.pinned_policy(given.run).autopilot.follow_up
+        return FollowUpTerms(
+            observation_minutes=rules.observation_minutes,
+            every_minutes=rules.every_minutes,
+            confirmations=rules.confirmations,
+            poll_first_minutes=rules.poll_first_minutes,
+            poll_most_minutes=rules.poll_most_minutes,
+        )
+
+    @activity.defn(name=SIGHT.name, no_thread_cancel_exception=True)
+    def sight(self, given: SightInput) -> WorkflowSight:
+        """Whether a workflow is open."""
+        seen = self.bench.control.look(given.workflow_id)
+        return WorkflowSight(open=seen is not None and seen.open, status=seen.status if seen else "GONE")
+
+    @activity.defn(name=OBSERVE.name, no_thread_cancel_exception=True)
+    def observe(self, given: ObserveInput) -> Observation:
+        """One look at one commit, or at the base's head.
+
+        Raises:
+            RepositoryError: the remote cannot be reached; tried again.
+        """
+        with heartbeating() as alive:
+            policy = self.bench.pinned_policy(given.run)
+            # Evidence is kept under the place's own id: the run itself has ended.
+            run = given.run.model_copy(update={"run_id": given.place})
+            sitting = Sitting(self.bench, StepInput(run=run), StepName.CHECK, Role.CHECKS, policy, alive)
+            repository = sitting.repository
+            head = repository.fetch_base()
+            commit = given.commit or head
+            health: dict[str, Health] = {}
+            folder = f"observations/{given.number}"
+            try:
+                report = self.room.after_merge(sitting, commit, folder)
+            except (EnvironmentUnavailable, SandboxUnavailable) as problem:
+                sitting.save(f"{folder}/problem.txt", str(problem).encode(), "text/plain")
+                health[EVERYTHING] = Health.UNKNOWN
+            else:
+                sitting.save(f"{folder}/checks.json", report)
+                health |= {result.name: _CHECKS[result.status] for result in report.results if result.required}
+            probed = self.probes.probe(policy, commit, commit, alive)
+            health |= {f"probe {result.name}": result.health for result in probed}
+            holds = not given.merge_sha or repository.contains(head, given.merge_sha)
+            return self._seen(sitting, folder, commit, health, probed, holds)
+
+    def _seen(
+        self,
+        sitting: Sitting,
+        folder: str,
+        commit: str,
+        health: dict[str, Health],
+        probed: tuple[ProbeResult, ...],
+        holds: bool,
+    ) -> Observation:
+        found = set(health.values())
+        whole = next((worst for worst in (Health.RED, Health.UNKNOWN) if worst in found), Health.GREEN)
+        seen = Observation(
+            commit=commit,
+            # A target with nothing to look at shows nothing.
+            health=whole if found else Health.UNKNOWN,
+            failing=tuple(name for name, each in health.items() if each is Health.RED),
+            unknown=tuple(name for name, each in health.items() if each is Health.UNKNOWN) if found else (EVERYTHING,),
+            healthy=tuple(name for name, each in health.items() if each is Health.GREEN),
+            probes=probed,
+            holds_merge=holds,
+        )
+        evidence: ArtifactRef = sitting.save(f"{folder}/observation.json", written(seen))
+        return seen.model_copy(update={"evidence": evidence})
+
+    @activity.defn(name=LOOK_AT_PULL.name, no_thread_cancel_exception=True)
+    def look_at_pull(self, given: FollowUpInput) -> PullLook:
+        """What became of the pull request, read side only; who and when as far as the forge and the base tell.
+
+        Raises:
+            ForgeError, RepositoryError: could not be asked; tried again.
+        """
+        with heartbeating():
+            policy = self.bench.pinned_policy(given.run)
+            pulls = self.bench.forges(policy.target).pull_requests()
+            ours = next((pull for pull in pulls if pull.number == given.pull_request), None)
+            if ours is None:
+                raise ForgeError(f"the forge knows no pull request {given.pull_request}")
+            if ours.state != "merged":
+                return PullLook(state=ours.state)
+            return self._merged(given, policy, ours.head_sha)
+
+    def _merged(self, given: FollowUpInput, policy: EffectivePolicy, pull_head: str) -> PullLook:
+        repository: Repository = self.bench.repositories(policy.target)
+        landing = repository.landing(pull_head, repository.fetch_base())
+        if landing is None:
+            return PullLook(state="merged")
+        at: datetime = landing.at
+        merged = Merged(
+            run=given.run,
+            merge_sha=landing.commit,
+            parent_sha=landing.parent,
+            head_sha=pull_head,
+            task_id=given.task_id,
+            pull_request=given.pull_request,
+            merged_at=at,
+        )
+        return PullLook(state="merged", who=landing.who, at=at, merged=merged if landing.parent else None)

@@ -1,0 +1,113 @@
+"""Walks a row of the incident matrix for a run whose verdict escalated (runbook §6.1; policy, "escalate on")."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from activities.api import RESPOND
+from activities.heartbeat import heartbeating
+from activities.workbench import Workbench, written
+from contracts.alert import Alert, AlertKind
+from contracts.audit import AuditEvent
+from contracts.control import PauseRequest
+from contracts.incident import Response, Trigger
+from contracts.incident_work import RespondInput, RespondOutput
+from contracts.modes import PauseStyle, Role
+from policies.incident_matrix import MATRIX
+from ports.crashpoints import crashpoint
+
+_IN_FORCE_SECONDS = 30
+
+
+@dataclass(frozen=True)
+class Responding:
+    """Each response finds what an earlier attempt did. The change stays with the run's artifacts (quarantine)."""
+
+    bench: Workbench
+
+    @activity.defn(name=RESPOND.name, no_thread_cancel_exception=True)
+    def respond(self, given: RespondInput) -> RespondOutput:
+        """Every response of the trigger's row, in its order: where the row pauses, that comes first."""
+        with heartbeating():
+            crashpoint("respond.before_effect")
+            responses: Mapping[Response, Callable[[RespondInput], None]] = {
+                Response.PAUSE_ALL: partial(self._pause, everybody=True),
+                Response.PAUSE_TARGET: partial(self._pause, everybody=False),
+                Response.OPEN_INCIDENT: self._open,
+                Response.ALERT: self._alert,
+                Response.MARK_ESCALATED: self._mark,
+            }
+            row = MATRIX[given.report.trigger]
+            if unknown := [response.value for response in row.responses if response not in responses]:
+                message = f"{given.report.trigger} is answered elsewhere: {', '.join(unknown)}"
+                raise ApplicationError(message, type="NotAnEscalation", non_retryable=True)
+            for response in row.responses:
+                responses[response](given)
+            crashpoint("respond.after_effect")
+            head = self.bench.audit.head(f"run/{given.run.run_id}") or ""
+            return RespondOutput(given=tuple(response.value for response in row.responses), audit_head=head)
+
+    def _pause(self, given: RespondInput, *, everybody: bool) -> None:
+        target, report = given.run.target, given.report
+        # In the books means: paused then. A retry must not pull the brake again after a person resumed.
+        if not self.bench.control.knows_incident(target, report.incident):
+            request = PauseRequest(
+                style=PauseStyle.CHECKPOINT, reason=f"{report.trigger}: {report.reason}", actor=report.run_id
+            )
+            if everybody:
+                self.bench.control.pause_all(request)
+            else:
+                self.bench.control.pause_target(target, request)
+            # A signal's acknowledgement means "recorded": the books open only once nothing can begin any more.
+            self._until_in_force(target)
+        crashpoint("respond.after_pause")
+
+    def _until_in_force(self, target: str) -> None:
+        end = time.monotonic() + _IN_FORCE_SECONDS
+        while not self.bench.control.is_paused(target):
+            if time.monotonic() > end:
+                raise ApplicationError(f"the pause of {target} is not in force yet", type="PauseNotInForce")
+            time.sleep(0.2)
+
+    def _open(self, given: RespondInput) -> None:
+        # Before the books, because they start the workflow that collects it.
+        self.bench.store.put(given.run.run_id, "verdicts/escalated.json", written(given.verdict))
+        self.bench.control.report(given.run.target, given.report)
+        crashpoint("respond.after_report")
+
+    def _alert(self, given: RespondInput) -> None:
+        kinds = [AlertKind.POLICY_VIOLATION]
+        if given.report.trigger is Trigger.POLICY_VIOLATION:
+            kinds.append(AlertKind.PROTECTED_PATH_TOUCHED)
+        for kind in kinds:
+            self.bench.alerts.send(
+                Alert(
+                    kind=kind,
+                    target=given.run.target,
+                    run_id=given.run.run_id,
+                    summary=f"{given.report.trigger}: {given.report.reason}"[:2000],
+                    facts={"incident": given.report.incident},
+                    fingerprint=f"{kind}/{given.run.run_id}",
+                )
+            )
+        crashpoint("respond.after_alert")
+
+    def _mark(self, given: RespondInput) -> None:
+        event = AuditEvent(
+            key="escalate",
+            role=Role.GATEKEEPER,
+            event="run escalated",
+            facts={
+                "incident": given.report.incident,
+                "trigger": given.report.trigger,
+                "reason": given.report.reason[:2000],
+            },
+            artifacts=tuple(ref.sha256 for ref in given.artifacts),
+        )
+        self.bench.record(given.run.run_id, (event,), activity.info().started_time)

@@ -1,0 +1,211 @@
+"""The steps of a rollback (runbook §8, P11): plan the exact tree before any write, write, read back.
+
+Writes go through the bracket with class ``repair``, booked under the rollback's own id (``RB-<run>``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from temporalio import activity
+
+from activities.api import (
+    NOTE_ROLLBACK,
+    PREPARE_REVERT,
+    REPAIR,
+    TELL_FOLLOWED_UP,
+    TELL_REGRESSION,
+    TELL_ROLLED_BACK,
+    LogHead,
+)
+from activities.bracket import Bracket
+from activities.heartbeat import heartbeating
+from activities.revert_plan import plan_revert, rollback_id
+from activities.workbench import Workbench
+from contracts.audit import AuditEvent
+from contracts.clearance import WriteAnswerKind
+from contracts.control import Answer
+from contracts.effect import Effect
+from contracts.modes import Role, WriteAction, WriteClass
+from contracts.rollback import Regression, RollbackInput
+from contracts.rollback_work import (
+    PrepareInput,
+    RepairInput,
+    RepairResult,
+    RevertPlan,
+    RollbackNote,
+    TellFollowedUpInput,
+    TellRolledBackInput,
+)
+from contracts.verdict import Fact, Verdict
+from policies.schema import EffectivePolicy
+from policies.verdicts import allow, deny, hold
+from ports.crashpoints import crashpoint
+from ports.policy_source import PolicyError
+from ports.repository import RepositoryError
+
+
+@dataclass(frozen=True)
+class Reverting:
+    """Each step finds what an earlier attempt of it did."""
+
+    bench: Workbench
+
+    @activity.defn(name=PREPARE_REVERT.name, no_thread_cancel_exception=True)
+    def prepare(self, asked: PrepareInput) -> RevertPlan:
+        """Fetch, revert, and record the expected tree before anything is written.
+
+        Raises:
+            RepositoryError: the remote cannot be reached; tried again.
+        """
+        with heartbeating():
+            policy = self.bench.pinned_policy(asked.given.merged.run)
+            forge = self.bench.forges(policy.target)
+            if forge.branch_head(policy.target.base_branch) is None:
+                problem = f"the remote has no branch {policy.target.base_branch} any more (renamed, deleted?)"
+                plan = RevertPlan(problem=problem)
+            else:
+                plan = plan_revert(asked, policy, self.bench)
+            facts: dict[str, Fact] = {
+                "problem": plan.problem,
+                "strategy": plan.strategy,
+                "onto": plan.onto,
+                "expectedTree": plan.expected_tree,
+                "isBaseline": plan.baseline,
+                "landing": plan.landing_sha,
+            }
+            crashpoint("prepare_revert.before_effect")
+            head = self._record(asked.given, f"prepared/{asked.number}", "rollback prepared", facts)
+            crashpoint("prepare_revert.after_effect")
+            return plan.model_copy(update={"audit_head": head})
+
+    @activity.defn(name=REPAIR.name, no_thread_cancel_exception=True)
+    def repair(self, asked: RepairInput) -> RepairResult:
+        """One write of the plan, through the bracket."""
+        with heartbeating():
+            policy = self.bench.pinned_policy(asked.given.merged.run)
+            return self._repair(asked, policy)
+
+    def _repair(self, asked: RepairInput, policy: EffectivePolicy) -> RepairResult:
+        given, plan = asked.given, asked.plan
+        self._import(asked, policy)
+        effect = self._effect(asked)
+        done = Bracket(self.bench, given.incident).around(
+            policy, effect, WriteClass.REPAIR, given.merged.run.policy.digest
+        )
+        rule = f"{asked.action} of the rollback happened"
+        if done.answer.answer is WriteAnswerKind.REFUSED:
+            return self._ended(asked, done.answer.verdict)
+        lands = asked.action in {WriteAction.REVERT, WriteAction.MERGE}
+        if done.result is None:
+            # Settled under this key: by an earlier attempt, or by Control's own look at the remote.
+            result = done.answer.result
+            adopted = not lands or result == plan.landing_sha
+            if not adopted:
+                return self._ended(asked, hold(rule, f"an earlier plan was written: {result}"), moved=True)
+        elif not done.result.done:
+            reason = done.result.refused or "looked after the pause: it had not happened"
+            verdict = (deny if done.result.refused else hold)(rule, reason)
+            return self._ended(asked, verdict, moved=lands and bool(done.result.refused))
+        else:
+            result = done.result.result
+        tree = self._read_back(policy, plan) if lands else ""
+        if lands and tree != plan.expected_tree:
+            return self._ended(asked, deny(rule, f"the tree is {tree}, not the expected {plan.expected_tree}"))
+        return self._ended(asked, allow(rule, f"{result} on {effect.branch}"), done=True, result=result, tree=tree)
+
+    def _read_back(self, policy: EffectivePolicy, plan: RevertPlan) -> str:
+        """The tree of our commit as the remote's history holds it now (P11)."""
+        repository = self.bench.repositories(policy.target)
+        head = repository.fetch_base()
+        if not repository.contains(head, plan.landing_sha):
+            raise RepositoryError(f"the base at {head} does not hold {plan.landing_sha} yet")
+        return repository.tree_of(plan.landing_sha)
+
+    def _import(self, asked: RepairInput, policy: EffectivePolicy) -> None:
+        """Any worker may write: the commits are made anew, equal input gives equal ids."""
+        again = plan_revert(
+            PrepareInput(given=asked.given, number=asked.number, revert_onto=asked.plan.revert_onto),
+            policy,
+            self.bench,
+            asked.plan.onto,
+        )
+        if again.landing_sha != asked.plan.landing_sha:
+            raise RepositoryError(f"the plan gives {again.landing_sha or again.problem}, not {asked.plan.landing_sha}")
+
+    def _effect(self, asked: RepairInput) -> Effect:
+        given, plan, merged = asked.given, asked.plan, asked.given.merged
+        lands = asked.action in {WriteAction.REVERT, WriteAction.MERGE}
+        effect = Effect(
+            action=asked.action,
+            run_key=f"{rollback_id(given)}/{asked.action}",
+            run_id=rollback_id(given),
+            task_id=f"rollback-{merged.task_id}",
+            branch=plan.base_branch if lands else plan.branch,
+            base_branch=plan.base_branch,
+            head_sha=plan.landing_sha if lands else plan.revert_sha,
+            base_sha=plan.onto,
+            expected_old=plan.onto if lands else "",
+            tree_sha=plan.expected_tree if lands else "",
+        )
+        if asked.action is WriteAction.OPEN_PULL_REQUEST:
+            title = f"Roll back {merged.run.run_id}"
+            body = (
+                f"{given.reason}\n\nUndoes {merged.merge_sha} ({given.incident}).\n\n"
+                f"run: {rollback_id(given)}\nkey: {effect.run_key}\n"
+            )
+            return effect.model_copy(update={"title": title, "body": body})
+        return effect
+
+    def _ended(
+        self,
+        asked: RepairInput,
+        verdict: Verdict,
+        *,
+        done: bool = False,
+        moved: bool = False,
+        result: str = "",
+        tree: str = "",
+    ) -> RepairResult:
+        facts: dict[str, Fact] = {"action": asked.action, "done": done, "reason": verdict.reason, "tree": tree}
+        key = f"{asked.action}/ended/{activity.info().activity_id}"
+        head = self._record(asked.given, key, "repair done" if done else "repair not done", facts)
+        return RepairResult(done=done, verdict=verdict, moved=moved, result=result, restored_tree=tree, audit_head=head)
+
+    @activity.defn(name=NOTE_ROLLBACK.name, no_thread_cancel_exception=True)
+    def note(self, asked: RollbackNote) -> LogHead:
+        """An event of the rollback, for its audit log."""
+        return LogHead(head=self._record(asked.given, asked.key, asked.event, asked.facts))
+
+    @activity.defn(name=TELL_REGRESSION.name, no_thread_cancel_exception=True)
+    def tell_regression(self, found: Regression) -> Answer:
+        """To Control: DRY_RUN, the incident, the rollback."""
+        crashpoint("tell_regression.before_effect")
+        answer = self.bench.control.regression(found.merged.run.target, found)
+        crashpoint("tell_regression.after_effect")
+        return answer
+
+    @activity.defn(name=TELL_FOLLOWED_UP.name, no_thread_cancel_exception=True)
+    def tell_followed_up(self, said: TellFollowedUpInput) -> Answer:
+        """To Control: how a merge or a pull request fared."""
+        return self.bench.control.followed_up(said.target, said.end)
+
+    @activity.defn(name=TELL_ROLLED_BACK.name, no_thread_cancel_exception=True)
+    def tell_rolled_back(self, said: TellRolledBackInput) -> Answer:
+        """To Control: how the rollback ended."""
+        crashpoint("tell_rolled_back.before_effect")
+        answer = self.bench.control.rolled_back(said.target, said.result)
+        crashpoint("tell_rolled_back.after_effect")
+        return answer
+
+    def _record(self, given: RollbackInput, key: str, event: str, facts: dict[str, Fact]) -> str:
+        record = AuditEvent(key=key, role=Role.RELEASE, event=event, facts={"incident": given.incident, **facts})
+        name = rollback_id(given)
+        head = self.bench.record(name, (record,), activity.info().started_time)
+        try:
+            target = self.bench.policies.effective(given.merged.run.target).target
+            self.bench.repositories(target).anchor(f"run/{name}", head)
+        except (PolicyError, RepositoryError) as problem:
+            # The head is in the Temporal history, too; the next record anchors again.
+            activity.logger.warning("head of run/%s not anchored in the mirror: %s", name, problem)
+        return head

@@ -1,0 +1,84 @@
+"""Merge and revert: the base branch moves on by one commit of ours, by compare-and-swap, never by force (P4, P11)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from adapters.effects.order import EffectOrder
+from adapters.git.environment import ClosedGit
+from adapters.git.merging import first_parent, is_ancestor
+from adapters.git.remotes import advance_base, remote_heads
+from contracts.effect import EffectResult
+
+UNSEEN_STATUS = 3
+"""The child's exit status when the base is at a commit the mirror lacks: fetch it, then look again."""
+
+
+class Unseen(Exception):
+    """Whether the base holds our commit cannot be told before the mirror is up to date."""
+
+
+def land(order: EffectOrder, seconds: float) -> EffectResult:
+    """Look, move the base from ``expected_old`` to ``head_sha``, look again.
+
+    Done already when the base's history holds the commit, wherever people moved it since. Refused when the base is
+    elsewhere, when the commit is no child of ``expected_old``, or does not hold the checked tree.
+
+    Raises:
+        Unseen: the base is at a commit the mirror lacks.
+    """
+    effect = order.effect
+    git = ClosedGit(Path(order.mirror), inherit=True)
+    if reason := _unfit(git, order):
+        return EffectResult(done=False, refused=reason)
+    now = remote_heads(git, order.remote).get(effect.branch, "")
+    if _holds(git, now, effect.head_sha):
+        return _done(git, order, adopted=True)
+    if now != effect.expected_old:
+        return EffectResult(done=False, refused=_moved(order, now), result=now)
+    if order.look_only:
+        return EffectResult(done=False, result=now)
+    pushed = advance_base(git, order.remote, effect.branch, effect.head_sha, effect.expected_old, seconds)
+    after = remote_heads(git, order.remote).get(effect.branch, "")
+    if _holds(git, after, effect.head_sha):
+        return _done(git, order, adopted=False)
+    if after != effect.expected_old:
+        return EffectResult(done=False, refused=_moved(order, after), result=after)
+    return EffectResult(done=False, refused=f"the remote refused the push: {pushed.reason}", result=after)
+
+
+def _unfit(git: ClosedGit, order: EffectOrder) -> str:
+    """Why this commit may never be what the base moves to; empty when it may."""
+    effect = order.effect
+    if not effect.branch or effect.branch != effect.base_branch:
+        return f"{effect.branch!r} is not the base branch {effect.base_branch!r}"
+    if effect.expected_old != effect.base_sha:
+        return f"the base was checked at {effect.base_sha}, not at {effect.expected_old or 'nothing'}"
+    git.run("cat-file", "-e", f"{effect.head_sha}^{{commit}}")
+    parent = first_parent(git, effect.head_sha)
+    if parent != effect.expected_old:
+        return f"{effect.head_sha} is a child of {parent or 'nothing'}, not of {effect.expected_old}"
+    tree = _tree(git, effect.head_sha)
+    return "" if tree == effect.tree_sha else f"its tree is {tree}, the checked one {effect.tree_sha or 'not named'}"
+
+
+def _holds(git: ClosedGit, now: str, commit: str) -> bool:
+    if now in {"", commit}:
+        return bool(now)
+    if git.run("cat-file", "-e", f"{now}^{{commit}}", accept=(0, 1, 128)).code:
+        raise Unseen(f"the base is at {now}, which the mirror lacks")
+    return is_ancestor(git, commit, now)
+
+
+def _done(git: ClosedGit, order: EffectOrder, *, adopted: bool) -> EffectResult:
+    commit = order.effect.head_sha
+    return EffectResult(done=True, adopted=adopted, result=commit, tree_sha=_tree(git, commit))
+
+
+def _tree(git: ClosedGit, commit: str) -> str:
+    return git.run("rev-parse", "--verify", f"{commit}^{{tree}}").text
+
+
+def _moved(order: EffectOrder, found: str) -> str:
+    effect = order.effect
+    return f"the base {effect.branch} is at {found or 'nothing'}, not at {effect.expected_old}: someone moved it"

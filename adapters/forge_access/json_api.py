@@ -1,0 +1,198 @@
+"""A careful HTTP client for one forge: TLS checked, no redirect followed, no proxy, no cookie, bounded answers."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+import urllib3
+from urllib3.exceptions import HTTPError
+
+from ports.forge import ForgeError
+
+_CONNECT, _READ = 10.0, 30.0
+_LARGEST = 16 * 1024 * 1024
+_PAGE = 50
+_MOST_PAGES = 400
+_LOOKS = 3
+_LONGEST_WAIT = 20.0
+_SHOWN = 300
+_HINTS: dict[int, str] = {
+    HTTPStatus.UNAUTHORIZED: "the token is missing, wrong or expired; see [forge_access]",
+    HTTPStatus.FORBIDDEN: "the token or its account lacks a right",
+    HTTPStatus.NOT_FOUND: "it is not there, or the token's account may not see it",
+}
+_PASSING = frozenset({429, 500, 502, 503, 504})
+
+
+class UnclearAnswer(ForgeError):
+    """The request may or may not have had its effect: only looking tells."""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A complete answer, whatever its status."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: Any
+    """Decoded JSON; None when the answer was none."""
+    said: str
+    """What the forge said, one short line for messages."""
+
+    @property
+    def good(self) -> bool:
+        """2xx."""
+        return HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES
+
+
+class JsonApi:
+    """Requests to one API. Looking is repeated a little when the forge is out of breath; acting never is."""
+
+    def __init__(self, base: str, headers: Mapping[str, str]) -> None:
+        """``base``: address without a slash at the end; ``headers`` go with every request, and to no other host."""
+        self._base = base
+        self._headers = {"Accept": "application/json", "User-Agent": "autonomy-runbook", **headers}
+        self._host = urlsplit(base).netloc
+        self._pool = urllib3.PoolManager(
+            retries=False,
+            timeout=urllib3.Timeout(connect=_CONNECT, read=_READ),
+            # git's own variable for a company's authorities; the system's otherwise.
+            ca_certs=os.environ.get("GIT_SSL_CAINFO"),
+        )
+
+    def look(self, path: str, **query: str) -> Reply:
+        """GET; waits out short breakdowns.
+
+        Raises:
+            ForgeError: no answer, or none of the 4xx that a caller could understand.
+        """
+        problem: ForgeError | None = None
+        for attempt in range(_LOOKS):
+            try:
+                reply = self._ask("GET", path, query=query)
+            except UnclearAnswer as broken:
+                problem, wait = broken, 0.2 * 2**attempt
+            else:
+                if reply.status not in _PASSING:
+                    return reply
+                problem, wait = ForgeError(self.complaint(reply, f"looking at {path}")), _wait(reply, attempt)
+            if attempt + 1 < _LOOKS:
+                time.sleep(wait)
+        raise problem or ForgeError("not asked")
+
+    def get(self, path: str, **query: str) -> Any:
+        """GET something that must be there.
+
+        Raises:
+            ForgeError: it is not, or may not be seen.
+        """
+        reply = self.look(path, **query)
+        if not reply.good:
+            raise ForgeError(self.complaint(reply, f"looking at {path}"))
+        return reply.content
+
+    def pages(self, path: str, within: str = "", **query: str) -> Iterator[Any]:
+        """Every item of a list (or of the list ``within`` an object), page by page, each once.
+
+        A server may make pages smaller than asked for, so only its own count, or a page with nothing new, ends it.
+
+        Raises:
+            ForgeError: fewer items than the server counted: a truncated list proves nothing absent.
+        """
+        known: set[object] = set()
+        for page in range(1, _MOST_PAGES + 1):
+            reply = self.look(path, **query, page=str(page), limit=str(_PAGE))
+            if not reply.good:
+                raise ForgeError(self.complaint(reply, f"looking at {path}"))
+            counted, before = reply.headers.get("X-Total-Count", ""), len(known)
+            for item in self._items(reply, path, within):
+                if item["id"] not in known:
+                    known.add(item["id"])
+                    yield item
+            total = int(counted) if counted.isdecimal() else None
+            if total is not None and len(known) >= total:
+                return
+            if len(known) == before:
+                if total is not None:
+                    raise ForgeError(f"{self._host} showed {before} of {total} entries of {path}: truncated")
+                return
+        raise ForgeError(f"{self._host} does not come to an end of {path}")
+
+    def _items(self, reply: Reply, path: str, within: str) -> list[dict[str, Any]]:
+        found = reply.content
+        if within and isinstance(found, dict):
+            found = found.get(within) or []
+        if not isinstance(found, list) or not all(isinstance(item, dict) and "id" in item for item in found):
+            raise ForgeError(f"{self._host} answered {path} with something that is no list of entries")
+        return found
+
+    def act(self, method: str, path: str, content: Mapping[str, object]) -> Reply:
+        """POST, PATCH or the like, once.
+
+        Raises:
+            UnclearAnswer: cut off, timed out, or 5xx: it may have happened.
+        """
+        reply = self._ask(method, path, content)
+        if reply.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise UnclearAnswer(self.complaint(reply, f"{method} {path}"))
+        return reply
+
+    def complaint(self, reply: Reply, doing: str) -> str:
+        """What is wrong, for a person who can mend it."""
+        hint = _HINTS.get(reply.status, "")
+        if reply.status == HTTPStatus.TOO_MANY_REQUESTS:
+            hint = f"the forge limits the rate; again in {reply.headers.get('Retry-After', '?')} s"
+        if place := reply.headers.get("Location"):
+            hint = f"it redirects to {urlsplit(place).netloc or 'elsewhere'}, which is not followed: mend the address"
+        return f"{self._host} answered {reply.status} to {doing}: {'; '.join(filter(None, (hint, reply.said)))}"
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        content: Mapping[str, object] | None = None,
+        query: Mapping[str, str] | None = None,
+    ) -> Reply:
+        address = f"{self._base}{path}" + (f"?{urlencode(query)}" if query else "")
+        headers = self._headers | ({"Content-Type": "application/json"} if content is not None else {})
+        body = None if content is None else json.dumps(content).encode()
+        try:
+            answer = self._pool.request(
+                method, address, body=body, headers=headers, redirect=False, preload_content=False
+            )
+            try:
+                raw = answer.read(_LARGEST + 1, decode_content=True)
+            finally:
+                answer.release_conn()
+        except (HTTPError, OSError) as problem:
+            raise UnclearAnswer(f"{self._host} gave no answer to {method} {path}: {_cause(problem)}") from problem
+        if len(raw) > _LARGEST:
+            raise ForgeError(f"{self._host} answered {method} {path} with more than {_LARGEST} bytes")
+        try:
+            decoded = json.loads(raw) if raw else None
+        except ValueError:
+            if HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
+                raise UnclearAnswer(f"{self._host} answered {method} {path} with something that is no JSON") from None
+            decoded = None
+        return Reply(answer.status, answer.headers, decoded, _said(decoded))
+
+
+def _wait(reply: Reply, attempt: int) -> float:
+    after = reply.headers.get("Retry-After", "")
+    return min(_LONGEST_WAIT, float(after)) if after.isdecimal() else 0.2 * 2**attempt
+
+
+def _said(content: object) -> str:
+    message = content.get("message", "") if isinstance(content, dict) else ""
+    return " ".join("".join(char if char.isprintable() else " " for char in str(message)).split())[:_SHOWN]
+
+
+def _cause(problem: BaseException) -> str:
+    return f"{type(problem).__name__}: {problem}"[:_SHOWN]

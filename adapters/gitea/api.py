@@ -1,0 +1,217 @@
+"""One repository's part of the API, as values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from http import HTTPStatus
+from typing import Any, Literal, TypeVar
+from urllib.parse import quote
+
+from pydantic import AwareDatetime, BaseModel, ValidationError
+
+from adapters.forge_access.json_api import JsonApi, Reply
+from adapters.forge_access.ownership import read_mark
+from contracts.pull_request import PullRequest
+from ports.forge import ForgeError
+
+
+class User(BaseModel):
+    """Whoever did something."""
+
+    login: str = ""
+
+
+class Branch(BaseModel):
+    """One end of a pull request."""
+
+    label: str
+    """The branch's name, also after it was deleted."""
+    sha: str = ""
+    repo_id: int = 0
+
+
+class Pull(BaseModel):
+    """A pull request."""
+
+    number: int
+    title: str = ""
+    body: str | None = ""
+    state: Literal["open", "closed"]
+    html_url: str = ""
+    merged: bool = False
+    merge_commit_sha: str | None = None
+    user: User | None = None
+    head: Branch
+    base: Branch
+
+
+class Issue(BaseModel):
+    """A ticket."""
+
+    number: int
+    title: str = ""
+    body: str | None = ""
+    state: Literal["open", "closed"]
+    html_url: str = ""
+    user: User | None = None
+
+
+class Review(BaseModel):
+    """What a reviewer said."""
+
+    state: str
+    user: User | None = None
+    commit_id: str = ""
+    stale: bool = False
+    official: bool = False
+    dismissed: bool = False
+    submitted_at: AwareDatetime
+
+
+class TimelineEntry(BaseModel):
+    """Something that happened to a pull request."""
+
+    type: str
+    user: User | None = None
+    created_at: AwareDatetime
+
+
+class Status(BaseModel):
+    """The latest word of one check on a commit."""
+
+    context: str
+    status: str
+    target_url: str = ""
+    description: str = ""
+
+
+class ProtectedBranch(BaseModel):
+    """A branch with what protects it."""
+
+    protected: bool = False
+    required_approvals: int = 0
+    enable_status_check: bool = False
+    status_check_contexts: tuple[str, ...] | None = ()
+    user_can_push: bool = False
+
+
+Shape = TypeVar("Shape", bound=BaseModel)
+
+
+def shaped(model: type[Shape], content: object) -> Shape:
+    """An answer as a value.
+
+    Raises:
+        ForgeError: it is something else.
+    """
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ForgeError(f"the forge answered no {model.__name__}: {where}: {first['msg']}") from None
+
+
+class GiteaRepository:
+    """Reads and writes of one repository; which of them a token may do is the forge's word."""
+
+    def __init__(self, api: str, repository: str, account: str, token: str) -> None:
+        """``account`` is the login whose pull requests and tickets are ours."""
+        self.http = JsonApi(api, {"Authorization": f"token {token}"} if token else {})
+        self._root = f"/repos/{repository}"
+        self._account = account
+
+    def account_of_token(self) -> str:
+        """Login the token belongs to."""
+        return shaped(User, self.http.get("/user")).login
+
+    def our_pulls(self) -> Iterator[Pull]:
+        """Pull requests that our account opened from this repository's own branches, newest first."""
+        for found in self.http.pages(f"{self._root}/pulls", state="all", poster=self._account):
+            pull = shaped(Pull, found)
+            if self._is_ours(pull.user) and pull.head.repo_id == pull.base.repo_id:
+                yield pull
+
+    def pull_between(self, base: str, branch: str) -> Pull | None:
+        """The pull request from one branch of this repository to another, whoever opened it."""
+        place = f"{self._root}/pulls/{quote(base, safe='')}/{quote(branch, safe='')}"
+        reply = self.http.look(place)
+        if reply.status == HTTPStatus.NOT_FOUND:
+            # Not there, or not shown: the repository itself tells which.
+            self.http.get(self._root)
+            return None
+        if not reply.good:
+            raise ForgeError(self.http.complaint(reply, f"looking at {place}"))
+        return shaped(Pull, reply.content)
+
+    def our_tickets(self) -> Iterator[Issue]:
+        """Tickets that our account opened, newest first."""
+        for found in self.http.pages(f"{self._root}/issues", state="all", type="issues", created_by=self._account):
+            issue = shaped(Issue, found)
+            if self._is_ours(issue.user):
+                yield issue
+
+    def statuses(self, commit: str) -> tuple[Status, ...]:
+        """The latest status of each check on a commit."""
+        found = self.http.pages(f"{self._root}/commits/{commit}/status", within="statuses")
+        return tuple(shaped(Status, each) for each in found)
+
+    def branch(self, name: str) -> ProtectedBranch:
+        """A branch and its protection."""
+        return shaped(ProtectedBranch, self.http.get(f"{self._root}/branches/{quote(name, safe='/')}"))
+
+    def reviews(self, number: int) -> tuple[Review, ...]:
+        """Reviews of a pull request that were handed in."""
+        found = self.http.pages(f"{self._root}/pulls/{number}/reviews")
+        return tuple(shaped(Review, each) for each in found if each.get("submitted_at"))
+
+    def timeline(self, number: int) -> tuple[TimelineEntry, ...]:
+        """What happened to a pull request, oldest first."""
+        found = self.http.pages(f"{self._root}/issues/{number}/timeline")
+        return tuple(shaped(TimelineEntry, each) for each in found)
+
+    def commit_parents(self, commit: str) -> tuple[str, ...]:
+        """Parents of a commit, first first."""
+        found: Any = self.http.get(f"{self._root}/git/commits/{commit}", stat="false", files="false")
+        try:
+            return tuple(str(parent["sha"]) for parent in found["parents"])
+        except (KeyError, TypeError):
+            raise ForgeError(f"the forge answered no commit for {commit}") from None
+
+    def act(self, method: str, path: str, **content: object) -> Reply:
+        """Change something below the repository."""
+        return self.http.act(method, f"{self._root}{path}", content)
+
+    def shown(self, pull: Pull) -> PullRequest:
+        """A pull request as the port shows it."""
+        mark = read_mark(pull.body or "") if self._is_ours(pull.user) else read_mark("")
+        return PullRequest(
+            number=pull.number,
+            branch=pull.head.label,
+            base_branch=pull.base.label,
+            head_sha=pull.head.sha,
+            title=pull.title,
+            body=pull.body or "",
+            state="merged" if pull.merged else pull.state,
+            url=pull.html_url,
+            run_key=mark.run_key,
+            task_id=mark.task_id,
+            merge_sha=(pull.merge_commit_sha or "") if pull.merged else "",
+        )
+
+    def shown_ticket(self, issue: Issue) -> PullRequest:
+        """A ticket as the port shows it."""
+        mark = read_mark(issue.body or "") if self._is_ours(issue.user) else read_mark("")
+        facts: Mapping[str, Any] = {"branch": "", "base_branch": "", "head_sha": "", "url": issue.html_url}
+        return PullRequest(
+            number=issue.number,
+            title=issue.title,
+            body=issue.body or "",
+            state=issue.state,
+            run_key=mark.run_key,
+            task_id=mark.task_id,
+            **facts,
+        )
+
+    def _is_ours(self, user: User | None) -> bool:
+        return user is not None and user.login.lower() == self._account.lower()

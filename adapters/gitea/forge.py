@@ -1,0 +1,129 @@
+"""ports.forge.Forge over Gitea's API; branches are read with git, as everywhere."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from adapters.forge_access.address import forge_address
+from adapters.forge_access.tokens import read_token, reading_environment
+from adapters.git.mirror import Mirror, open_mirror
+from adapters.gitea.api import GiteaRepository, Review, Status
+from contracts.forge_facts import BranchProtection, CheckState, CommitCheck, HumanAct
+from contracts.pull_request import PullRequest
+from policies.schema import Target
+from ports.forge import ForgeError, OpenForge
+from ports.repository import RepositoryError
+
+_OURS = "autonomy/"
+# What was skipped did not run.
+_STATES = {"success": CheckState.GREEN, "pending": CheckState.PENDING, "skipped": CheckState.MISSING}
+_REVIEWS = {"APPROVED": "approved", "REQUEST_CHANGES": "changes_requested"}
+_EVENTS = {"close": "closed", "reopen": "reopened", "merge_pull": "merged"}
+
+
+class GiteaForge:
+    """Reading one target's forge."""
+
+    def __init__(self, repository: GiteaRepository, mirror: Mirror, base_branch: str) -> None:
+        """``mirror`` reaches the same repository with git."""
+        self._repository = repository
+        self._mirror = mirror
+        self._base_branch = base_branch
+
+    def branch_head(self, branch: str) -> str | None:
+        """Where the remote branch points now."""
+        try:
+            return self._mirror.remote_heads().get(branch)
+        except RepositoryError as error:
+            raise ForgeError(str(error)) from error
+
+    def base_holds(self, commit: str) -> bool:
+        """Whether the history of the remote's base branch holds the commit now."""
+        try:
+            return bool(self._mirror.merged(frozenset({commit}), self._mirror.fetch_base()))
+        except RepositoryError as error:
+            raise ForgeError(str(error)) from error
+
+    def find_pull_request(self, run_key: str) -> PullRequest | None:
+        """The pull request this run key opened: the oldest one, should there be more."""
+        found = [pull for pull in self.pull_requests() if pull.run_key == run_key]
+        return found[-1] if found else None
+
+    def pull_requests(self) -> tuple[PullRequest, ...]:
+        """Every pull request from the autonomy branches, newest first."""
+        shown = (self._repository.shown(pull) for pull in self._repository.our_pulls())
+        ours = (pull for pull in shown if pull.branch.startswith(_OURS))
+        return tuple(sorted(ours, key=lambda pull: pull.number, reverse=True))
+
+    def tickets(self) -> tuple[PullRequest, ...]:
+        """Every ticket this system opened, newest first."""
+        shown = (self._repository.shown_ticket(issue) for issue in self._repository.our_tickets())
+        return tuple(sorted((each for each in shown if each.run_key), key=lambda each: each.number, reverse=True))
+
+    def required_checks(self, commit: str) -> tuple[CommitCheck, ...] | None:
+        """What branch protection demands; every reported status where it demands nothing by name."""
+        protection = self.protection()
+        statuses = self._repository.statuses(commit)
+        if not protection.required_checks:
+            return tuple(_check(status) for status in statuses) or None
+        return tuple(check for pattern in protection.required_checks for check in _required(pattern, statuses))
+
+    def protection(self) -> BranchProtection:
+        """How the base branch is protected, as far as the reading token may see."""
+        found = self._repository.branch(self._base_branch)
+        return BranchProtection(
+            protected=found.protected,
+            # The answer is about the token's own account, and that one only reads.
+            writer_may_push=None if found.protected else True,
+            required_checks=(found.status_check_contexts or ()) if found.enable_status_check else (),
+            required_approvals=found.required_approvals,
+        )
+
+    def human_acts(self, number: int) -> tuple[HumanAct, ...]:
+        """Reviews, and who merged, closed or reopened it."""
+        reviews = [act for review in self._repository.reviews(number) if (act := _reviewed(review))]
+        events = [
+            HumanAct.model_validate({"actor": entry.user.login, "act": _EVENTS[entry.type], "at": entry.created_at})
+            for entry in self._repository.timeline(number)
+            if entry.type in _EVENTS and entry.user
+        ]
+        return tuple(sorted([*reviews, *events], key=lambda act: act.at))
+
+
+def _check(status: Status) -> CommitCheck:
+    state = _STATES.get(status.status, CheckState.RED)
+    return CommitCheck(name=status.context, state=state, link=status.target_url, detail=status.description[:300])
+
+
+def _required(pattern: str, statuses: tuple[Status, ...]) -> list[CommitCheck]:
+    # Gitea reads a required name as a glob.
+    matching = [_check(each) for each in statuses if each.context == pattern or fnmatchcase(each.context, pattern)]
+    return matching or [CommitCheck(name=pattern, state=CheckState.MISSING)]
+
+
+def _reviewed(review: Review) -> HumanAct | None:
+    if review.state not in _REVIEWS or review.user is None:
+        return None
+    return HumanAct.model_validate(
+        {
+            "actor": review.user.login,
+            "act": _REVIEWS[review.state],
+            "at": review.submitted_at,
+            "commit_sha": review.commit_id,
+            "counts": review.official and not review.stale and not review.dismissed,
+        }
+    )
+
+
+def open_gitea_forge(mirrors: Path) -> OpenForge:
+    """Forges of targets whose ``forge`` is ``gitea``, read with the token of ``[forge_access.read]``, if any."""
+    open_repository = open_mirror(mirrors, reading_environment)
+
+    def opened(target: Target) -> GiteaForge:
+        address = forge_address(target)
+        token = read_token(target.forge_access.read, "forge_access.read")
+        repository = GiteaRepository(address.api, address.repository, target.forge_access.account, token)
+        return GiteaForge(repository, open_repository(target), target.base_branch)
+
+    return opened

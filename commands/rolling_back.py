@@ -1,0 +1,147 @@
+"""``rollback``: a person undoes a merge of ours; and what follow-ups and rollbacks show of themselves."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Annotated
+
+import typer
+from temporalio.client import Client
+from temporalio.service import RPCError, RPCStatusCode
+
+from commands.conversations import RUN_ID, command, target_status
+from commands.exit_statuses import Exit
+from commands.failures import CommandFailed, NoWorker
+from commands.home import client_of
+from commands.operator_name import operator_name
+from commands.terminal import AsJson, emit, guarded, say, show
+from composition import compose
+from contracts.control import StatusView
+from contracts.rollback import FollowUpView, Health, RollbackOutcome, RollbackRequest, RollbackResult
+from contracts.verdict import Decision, Fact, Verdict
+from settings import Settings
+from workflows import api
+
+EPILOG = (
+    "Example: `starter.py rollback demo-2026-11-23-auto-1 --reason 'breaks the importer' --wait`. Exit statuses: 0 "
+    "accepted, with --wait restored; 11 refused, with the reason; 12 escalated: a person goes on; 18 it still goes on."
+)
+ROLLBACK = "RB-"
+"""How the audit log of a rollback is named: this and the run's id."""
+_LOOK_EVERY = 0.5
+
+
+@guarded
+async def rollback(
+    run_id: Annotated[str, typer.Argument(help="The run whose merge to undo, for example demo-2026-11-23-auto-1.")],
+    reason: Annotated[str, typer.Option(help="Why; it is kept, and opens the incident.")],
+    wait: Annotated[bool, typer.Option("--wait", help="Until it is restored, or a person must go on.")] = False,
+    within: Annotated[float, typer.Option("--timeout", help="Seconds --wait waits at most.")] = 3600,
+    as_json: AsJson = False,
+) -> int:
+    """Undo what a run merged, once: mode DRY_RUN first, then the exact revert, then health confirmed.
+
+    Afterwards `resume` names cause and evidence, and a green smoke leads back to PR_ONLY. A rollback that a pause
+    holds goes on with the same command.
+    """
+    match = RUN_ID.fullmatch(run_id)
+    if match is None:
+        raise CommandFailed(Exit.USAGE, f"{run_id!r} is no run id; `starter.py runs` lists them")
+    settings = compose(Settings()).settings
+    client = await client_of(settings)
+    if await target_status(client, match["target"]) is None:
+        raise CommandFailed(Exit.REFUSED, f"no Control of {match['target']} is open: nothing is known to be merged")
+    asked = RollbackRequest(run_id=run_id, reason=reason, actor=operator_name())
+    answer = await command(client, api.control_id(match["target"]), api.ROLL_BACK, asked)
+    if not answer.accepted:
+        if as_json:
+            emit(answer)
+            return Exit.REFUSED
+        raise CommandFailed(Exit.REFUSED, f"refused: {answer.verdict.reason}")
+    say(answer.verdict.reason)
+    if not wait:
+        if as_json:
+            emit(answer)
+        else:
+            show(f"accepted; follow it: starter.py status {match['target']}")
+        return Exit.OK
+    result = await _ended(client, match["target"], run_id, within)
+    if result is None:
+        say("stopped waiting; it goes on")
+        return Exit.WAITING
+    if as_json:
+        emit(result)
+    else:
+        _show(result)
+    return Exit.OK if result.outcome is RollbackOutcome.RESTORED else Exit.ESCALATED
+
+
+async def rollback_view(client: Client | None, run_id: str) -> RollbackResult | None:
+    """A rollback as it is, also when it has ended; None: there is none, or nobody answers."""
+    if client is None:
+        return None
+    try:
+        handle = client.get_workflow_handle(api.rollback_id(run_id))
+        view: RollbackResult = await handle.query(api.VIEW, result_type=RollbackResult)
+    except RPCError:
+        return None
+    return view
+
+
+async def follow_up_verdict(client: Client, run_id: str) -> Verdict | None:
+    """What became of a run's merge or pull request; None: nothing follows it."""
+    try:
+        handle = client.get_workflow_handle(api.follow_up_id(run_id))
+        view: FollowUpView = await handle.query(api.VIEW, result_type=FollowUpView)
+    except RPCError as absent:
+        if absent.status is RPCStatusCode.NOT_FOUND:
+            return None
+        raise NoWorker from absent
+    bad = view.outcome.startswith(("regression", "red", "unknown", "gone", "someone")) or "regression" in view.outcome
+    facts: dict[str, Fact] = {"state": view.state, "looks": len(view.observations)}
+    for seen in view.observations[-3:]:
+        facts[f"at {seen.commit[:12] or 'the base'}"] = seen.health + "".join(f" {name}" for name in seen.failing)
+    return Verdict(
+        rule="what it left behind is well",
+        decision=Decision.DENY if bad else Decision.ALLOW if view.outcome else Decision.ASK,
+        reason=view.outcome or view.state,
+        facts=facts,
+        children=(view.verdict,) if view.verdict else (),
+    )
+
+
+def show_rollbacks(view: StatusView) -> None:
+    """Lines of ``status``: rollbacks that are due or running, and the review that is due."""
+    for one in view.rollbacks:
+        by = f" by {one.commanded_by}" if one.commanded_by else ""
+        show(f"  rollback of {one.merged.run.run_id} is {one.stage}{by} ({one.incident}): {one.reason[:200]}")
+    if view.review_due:
+        show(f"  review due: {view.review_due}; `starter.py resume {view.target}` names cause and evidence", "bold")
+
+
+async def _ended(client: Client, target: str, run_id: str, within: float) -> RollbackResult | None:
+    handle = client.get_workflow_handle(api.rollback_id(run_id), result_type=RollbackResult)
+    until, said = time.monotonic() + within, ""
+    while time.monotonic() < until:
+        view = await target_status(client, target)
+        going = view is not None and any(one.merged.run.run_id == run_id for one in view.rollbacks)
+        if not going:
+            ended: RollbackResult = await handle.result()
+            return ended
+        seen = await rollback_view(client, run_id)
+        if seen is not None and seen.reason != said:
+            said = seen.reason
+            say(said)
+        await asyncio.sleep(_LOOK_EVERY)
+    return None
+
+
+def _show(result: RollbackResult) -> None:
+    show(f"{result.outcome.upper()}  {result.run_id}: {result.reason}", "bold")
+    show(f"  incident       {result.incident}")
+    show(f"  expected tree  {result.expected_tree or '-'}")
+    show(f"  restored tree  {result.restored_tree or '-'}")
+    show(f"  took           {result.seconds:.0f} s; {result.impact}")
+    greens = sum(seen.health is Health.GREEN for seen in result.observations)
+    show(f"  looks          {len(result.observations)}, {greens} green")

@@ -1,0 +1,52 @@
+"""What a forge says about commits, branches and people; never what we would like it to say."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import AwareDatetime
+
+from contracts.artifact import Contract
+
+
+class CheckState(StrEnum):
+    """How a check of the forge's CI stands."""
+
+    GREEN = "green"
+    RED = "red"
+    PENDING = "pending"
+    MISSING = "missing"
+    """Required, and nobody reported it. Not green."""
+
+
+class CommitCheck(Contract):
+    """One check of the forge's CI on one commit."""
+
+    name: str
+    state: CheckState
+    link: str = ""
+    detail: str = ""
+
+
+class BranchProtection(Contract):
+    """How the base branch is protected."""
+
+    protected: bool
+    writer_may_push: bool | None = None
+    """None: the forge tells only people with more rights."""
+    required_checks: tuple[str, ...] = ()
+    """Names or glob patterns."""
+    required_approvals: int = 0
+
+
+class HumanAct(Contract):
+    """What somebody did with a pull request."""
+
+    actor: str
+    act: Literal["approved", "changes_requested", "merged", "closed", "reopened"]
+    at: AwareDatetime
+    commit_sha: str = ""
+    """For a review: what was looked at."""
+    counts: bool = True
+    """False for a review that is stale, dismissed, or from somebody whose word the forge does not count."""

@@ -1,0 +1,188 @@
+"""Incidents (runbook §6, §12): what triggers one, how it is answered, and its report's seven parts."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import AwareDatetime, Field
+
+from contracts.artifact import ArtifactRef, Contract
+from contracts.rollback import RollbackTag
+
+
+class Trigger(StrEnum):
+    """What goes wrong; `policies/incident_matrix.py` says what is done about it."""
+
+    POLICY_VIOLATION = "policy_violation"
+    """Runbook §6.1."""
+    CI_GATE_FAILURE = "ci_gate_failure"
+    """Runbook §6.2."""
+    REGRESSION = "regression"
+    """Runbook §6.3."""
+    BUDGET_EXHAUSTED = "budget_exhausted"
+    """Runbook §6.4."""
+    REPEATED_FAILURES = "repeated_failures"
+    """Policy: repeated run failures escalate."""
+    UNCERTAIN_COMPLIANCE = "uncertain_compliance"
+    """Policy: uncertain compliance (licences) escalates."""
+
+
+class Response(StrEnum):
+    """One idempotent step of an answer to a trigger."""
+
+    PAUSE_ALL = "pause_all"
+    PAUSE_TARGET = "pause_target"
+    OPEN_INCIDENT = "open_incident"
+    """Books first; Control then starts the ``Incident`` workflow: evidence bundle and ticket."""
+    MARK_ESCALATED = "mark_escalated"
+    REJECT_RELEASE = "reject_release"
+    ATTACH_DETAILS = "attach_details"
+    QUEUE_REMEDIATION = "queue_remediation"
+    MODE_DRY_RUN = "mode_dry_run"
+    ROLL_BACK = "roll_back"
+    STOP_NEW_RUNS = "stop_new_runs"
+    REPORT_BUDGET = "report_budget"
+    ALERT = "alert"
+
+
+def incident_id(run_id: str, trigger: Trigger) -> str:
+    """``INC-<run id>-<trigger>``: capitals, so that it is never taken for a run's id."""
+    return f"INC-{run_id}-{trigger.value.replace('_', '-')}"
+
+
+class IncidentReport(Contract):
+    """A trigger happened: opens an incident in Control's books; idempotent by ``incident``."""
+
+    incident: str = Field(pattern=r"^INC-[A-Za-z0-9._-]{1,190}$")
+    """See ``incident_id``."""
+    run_id: str
+    trigger: Trigger
+    reason: str
+    runs: tuple[str, ...] = ()
+    """More runs it is about, besides ``run_id``."""
+
+
+class IncidentState(StrEnum):
+    """Where an incident is."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+    """All seven parts are there; the prevention may still be due."""
+
+
+class IncidentRecord(Contract):
+    """One incident in Control's books, until it is closed and its prevention is done."""
+
+    incident: str
+    run_id: str
+    trigger: str
+    reason: str
+    opened_at: AwareDatetime
+    runs: tuple[str, ...] = ()
+    """More runs it is about, besides ``run_id``."""
+    commanded_by: str = ""
+    """The person who ordered its repair while paused; empty: nobody did."""
+    commanded_epoch: int = 0
+    """The epoch that person saw: a newer pause needs a new command (P1)."""
+    rollback: RollbackTag | None = None
+    """How its rollback ended (runbook §8)."""
+    tagged: bool = True
+    """Whether its ``Incident`` workflow heard of the rollback's end."""
+    started: bool = False
+    """Whether its ``Incident`` workflow was started."""
+    state: IncidentState = IncidentState.OPEN
+    owner: str = ""
+    due_on: str = ""
+    """ISO date by which the prevention is due."""
+    overdue: bool = False
+    """Shown in status; blocks a higher mode."""
+
+
+class IncidentNews(Contract):
+    """What an ``Incident`` workflow tells Control's books: the whole record, so that books that lost it learn it."""
+
+    record: IncidentRecord
+    done: bool = False
+    """Closed and its prevention done: the books may forget it."""
+
+
+class HumanFacts(Contract):
+    """Update ``edit``: what only a person knows. None leaves a part as it is."""
+
+    actor: str = Field(min_length=1, max_length=200)
+    impact: str | None = Field(default=None, min_length=3, max_length=4000)
+    root_cause: str | None = Field(default=None, min_length=3, max_length=4000)
+    remediation: str | None = Field(default=None, min_length=3, max_length=4000)
+    prevention: str | None = Field(default=None, min_length=3, max_length=4000)
+    owner: str | None = Field(default=None, min_length=1, max_length=200)
+    due_on: str | None = Field(default=None, pattern=r"^\d{4}-\d{2}-\d{2}$")
+
+
+class CloseRequest(Contract):
+    """Update ``close`` (the report is complete) and ``prevented`` (the prevention is done)."""
+
+    actor: str = Field(min_length=1, max_length=200)
+    reason: str = Field(min_length=3, max_length=4000)
+
+
+class CitedFact(Contract):
+    """A fact of the report, with the audit record that proves it."""
+
+    at: AwareDatetime
+    text: str
+    log: str
+    """For example ``run/demo-2026-11-23-pr-1``."""
+    record: str
+    """Hash of the record."""
+
+
+class PostIncidentReport(Contract):
+    """``post_incident_report.json``: the seven parts of runbook §12."""
+
+    schema_version: Literal[1] = 1
+    revision: int = 0
+    """Raised by every change."""
+    incident: str
+    opened_at: AwareDatetime
+    target: str
+    run_id: str
+    trigger: Trigger
+    trigger_reason: str
+    impact: str = ""
+    root_cause: str = ""
+    """A person's; never filled in by the system."""
+    remediation: str = ""
+    """Immediate."""
+    prevention: str = ""
+    """Long-term."""
+    owner: str = ""
+    due_on: str = ""
+    timeline: tuple[CitedFact, ...] = ()
+    evidence: ArtifactRef | None = None
+    ticket: str = ""
+    rollback: RollbackTag | None = None
+    """Duration and impact of the rollback, if there was one (runbook §8)."""
+    state: IncidentState = IncidentState.OPEN
+    edited_by: tuple[str, ...] = ()
+    closed_by: str = ""
+    closed_at: AwareDatetime | None = None
+    closed_because: str = ""
+    prevention_done_by: str = ""
+    prevention_done_at: AwareDatetime | None = None
+    prevention_evidence: str = ""
+
+
+class IncidentView(Contract):
+    """Query ``view`` of an ``Incident``."""
+
+    report: PostIncidentReport
+    missing: tuple[str, ...]
+    """Parts of §12 that are still empty."""
+    overdue: bool
+    address: str = ""
+    """Where evidence and report are."""
+    audit_head: str = ""
+    """Hash of the incident's last audit record, held in the Temporal history (P10)."""
+    waiting_for: str = ""
+    """What could not be done yet, and is tried again; empty when everything is recorded."""

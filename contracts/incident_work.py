@@ -1,0 +1,130 @@
+"""What the ``Incident`` workflow and its steps hand to each other, and the manifest of its evidence."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import AwareDatetime
+
+from contracts.admission import RunRecord
+from contracts.artifact import ArtifactRef, Contract
+from contracts.audit import AuditEvent
+from contracts.handover import RunRef
+from contracts.incident import CitedFact, IncidentNews, IncidentRecord, IncidentReport, PostIncidentReport
+from contracts.verdict import Verdict
+
+
+class EvidenceEntry(Contract):
+    """One file of the evidence bundle."""
+
+    name: str
+    """Path inside the bundle, for example ``runs/<runId>/change.diff``."""
+    sha256: str
+    size: int
+    """Length in bytes."""
+
+
+class EvidenceManifest(Contract):
+    """``manifest.json``, also the first file of ``evidence.tar``."""
+
+    schema_version: Literal[1] = 1
+    incident: str
+    target: str
+    runs: tuple[str, ...]
+    entries: tuple[EvidenceEntry, ...]
+    missing: tuple[str, ...] = ()
+    """What could not be collected, and why (P13): said, not hidden."""
+
+
+class RespondInput(Contract):
+    """A run's verdict escalated (runbook §6.1)."""
+
+    run: RunRef
+    report: IncidentReport
+    verdict: Verdict
+    artifacts: tuple[ArtifactRef, ...]
+
+
+class RespondOutput(Contract):
+    """Which responses were given, in order."""
+
+    given: tuple[str, ...]
+    audit_head: str
+
+
+class IncidentBook(Contract):
+    """Everything an ``Incident`` knows: handed on at continue-as-new."""
+
+    report: PostIncidentReport
+    written: int = -1
+    """The revision that report artifacts and audit log show."""
+    events: tuple[AuditEvent, ...] = ()
+    """For the audit log, not yet written."""
+    ticket_closed: bool = False
+    due_at: AwareDatetime | None = None
+    """The end of the day ``due_on`` in the target's time zone."""
+    overdue: bool = False
+    told: IncidentNews | None = None
+    """What Control's books were told last."""
+    audit_head: str = ""
+    address: str = ""
+
+
+class IncidentStart(Contract):
+    """Input of the ``Incident`` workflow."""
+
+    target: str
+    record: IncidentRecord
+    runs: tuple[RunRecord, ...] = ()
+    """The runs it is about, as Control's books knew them."""
+    book: IncidentBook | None = None
+    """Of the workflow run before this one."""
+
+
+class Collected(Contract):
+    """What was collected."""
+
+    evidence: ArtifactRef
+    timeline: tuple[CitedFact, ...]
+    kept: PostIncidentReport | None
+    """The report an earlier ``Incident`` under this id left behind (reset or terminated by hand)."""
+    address: str
+    audit_head: str
+
+
+class TicketInput(Contract):
+    """Open or close the incident's ticket."""
+
+    target: str
+    report: PostIncidentReport
+    news: IncidentNews
+
+
+class TicketOutput(Contract):
+    """The ticket's number on the forge."""
+
+    ticket: str
+    audit_head: str
+
+
+class WriteReportInput(Contract):
+    """The report as it is now, and what happened since it was written last."""
+
+    target: str
+    report: PostIncidentReport
+    events: tuple[AuditEvent, ...]
+    now: AwareDatetime
+
+
+class ReportWritten(Contract):
+    """Where the audit log ends now, and when the prevention is due."""
+
+    audit_head: str
+    due_at: AwareDatetime | None
+
+
+class TellControlInput(Contract):
+    """News for Control's books."""
+
+    target: str
+    news: IncidentNews

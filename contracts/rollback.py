@@ -1,0 +1,234 @@
+"""After a merge (runbook §6.3, §8; P11): probes, observations, the rollback and what it proves."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pydantic import AwareDatetime, Field
+
+from contracts.artifact import ArtifactRef, Contract
+from contracts.handover import RunRef
+from contracts.verdict import Verdict
+
+
+class Health(StrEnum):
+    """What one look at one commit showed."""
+
+    GREEN = "green"
+    RED = "red"
+    UNKNOWN = "unknown"
+    """Could not find out (timeout, unreachable, garbage). Never counts as green, never triggers a rollback (P13)."""
+
+
+class ProbeResult(Contract):
+    """One probe's answer for one commit."""
+
+    name: str
+    health: Health
+    detail: str = ""
+    seconds: float = Field(ge=0)
+
+
+class Observation(Contract):
+    """Required checks and probes on one commit of the base."""
+
+    commit: str
+    health: Health
+    """RED if anything is red; else UNKNOWN if anything is; else GREEN."""
+    failing: tuple[str, ...] = ()
+    """Names of red checks and probes."""
+    unknown: tuple[str, ...] = ()
+    healthy: tuple[str, ...] = ()
+    probes: tuple[ProbeResult, ...] = ()
+    holds_merge: bool = True
+    """Whether the commit's history holds our merge; False: the base was moved back or replaced."""
+    evidence: ArtifactRef | None = None
+    """``<place>/observation-<n>.json`` with every check's result."""
+
+
+EVERYTHING = "everything"
+"""In ``Observation.unknown``: nothing could be found out at all."""
+
+
+class Merged(Contract):
+    """A merge that this system made, as Control and ``FollowUp`` know it."""
+
+    run: RunRef
+    merge_sha: str
+    """The merge commit."""
+    parent_sha: str
+    """The base it was merged into: the baseline a rollback restores."""
+    tree_sha: str = ""
+    """Tree of the merge commit: what was checked, and what was read back."""
+    head_sha: str
+    task_id: str
+    pull_request: int
+    merged_at: AwareDatetime
+
+
+class FollowUpInput(Contract):
+    """Input of ``FollowUp``: a merge of ours, or a pull request that waits for a person."""
+
+    run: RunRef
+    task_id: str
+    pull_request: int
+    merged: Merged | None = None
+
+
+class FollowUpView(Contract):
+    """Query ``view`` of a ``FollowUp``."""
+
+    run_id: str
+    state: str
+    """``waiting for a person``, ``observing``, ``confirming``, ``attributing``, ``ended``."""
+    outcome: str = ""
+    """``merged by …``, ``closed``, ``healthy``, ``regression``, ``red before us``, ``unknown`` …"""
+    observations: tuple[Observation, ...] = ()
+    """The latest, at most ten."""
+    verdict: Verdict | None = None
+
+
+class FollowUpEnd(Contract):
+    """``FollowUp`` tells Control how it ended (update ``followed_up``); also its result."""
+
+    run_id: str
+    outcome: str
+    reason: str
+    who: str = ""
+    at: AwareDatetime | None = None
+    """When a person merged or closed the pull request."""
+
+
+class Regression(Contract):
+    """A merge of ours broke the base, confirmed and attributed (update ``regression`` of Control)."""
+
+    merged: Merged
+    reason: str
+    failing: tuple[str, ...]
+
+
+class RollbackRequest(Contract):
+    """A person orders a rollback (update ``roll_back`` of Control)."""
+
+    run_id: str
+    reason: str = Field(min_length=3, max_length=4000)
+    actor: str = Field(min_length=1, max_length=200)
+
+
+class RollbackCaps(Contract):
+    """Blast caps, as the latest admission's policy said."""
+
+    reverts_per_day: int = 2
+    culprit_hours: float = 72
+    quarantine_days: int = 30
+
+
+class RollbackInput(Contract):
+    """Input of ``Rollback``."""
+
+    merged: Merged
+    incident: str
+    reason: str
+    commanded_by: str = ""
+    """The person who ordered it; empty: a confirmed regression did."""
+
+
+class Idea(Contract):
+    """What a task was about."""
+
+    task_id: str
+    title: str
+    tool: str
+    rule: str
+    paths: tuple[str, ...]
+
+
+class RollbackOutcome(StrEnum):
+    """How a rollback ended."""
+
+    RESTORED = "restored"
+    """The tree is exactly what P11 says, and health was confirmed."""
+    ESCALATED = "escalated"
+    """A conflict, a moved history, health not confirmed in time: a person goes on."""
+
+
+class RollbackTag(Contract):
+    """What a rollback puts on its incident (runbook §8)."""
+
+    outcome: RollbackOutcome
+    reason: str
+    seconds: float
+    """From its start to confirmed health, or to the escalation."""
+    impact: str
+    revert_sha: str = ""
+    restored_tree: str = ""
+
+
+class RollbackResult(Contract):
+    """What ``Rollback`` returns; also tagged onto the incident (runbook §8)."""
+
+    run_id: str
+    incident: str
+    outcome: RollbackOutcome
+    reason: str
+    revert_sha: str = ""
+    expected_tree: str = ""
+    """Computed before anything was written."""
+    restored_tree: str = ""
+    """Read back from the remote."""
+    seconds: float = 0
+    impact: str = ""
+    observations: tuple[Observation, ...] = ()
+    """The latest, at most ten."""
+    idea: Idea | None = None
+    audit_head: str = ""
+
+
+class RollbackStage(StrEnum):
+    """Where a merge's one rollback is."""
+
+    NONE = "none"
+    DUE = "due"
+    RUNNING = "running"
+    RESTORED = "restored"
+    ESCALATED = "escalated"
+
+
+class MergeRecord(Contract):
+    """A merge of ours in Control's books, with its rollback."""
+
+    merged: Merged
+    stage: RollbackStage = RollbackStage.NONE
+    incident: str = ""
+    reason: str = ""
+    commanded_by: str = ""
+    begun_at: AwareDatetime | None = None
+    result: RollbackTag | None = None
+
+
+class HardeningTask(Contract):
+    """What a regression leaves to be done (runbook §8): seen in ``candidate_tasks.json`` until its incident is done."""
+
+    incident: str
+    run_id: str
+    title: str
+    idea: Idea
+    at: AwareDatetime
+
+
+class Quarantined(Contract):
+    """An idea that is not proposed again for a while."""
+
+    idea: Idea
+    reason: str
+    until: AwareDatetime
+
+
+class Aftercare(Contract):
+    """Query ``aftercare`` of Control: what later runs must know."""
+
+    merges: tuple[MergeRecord, ...] = ()
+    hardening: tuple[HardeningTask, ...] = ()
+    quarantined: tuple[Quarantined, ...] = ()
+    review_due: str = ""
+    """The incident a person must review before the mode rises above DRY_RUN."""

@@ -1,0 +1,72 @@
+"""Which alerts the end of a run raises (runbook §9)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from contracts.alert import Alert, AlertKind
+from contracts.evidence import ChecksReport, CheckStatus
+from contracts.modes import GREEN_STATUSES, RunStatus, StepName
+from contracts.report import ReportInput
+from contracts.verdict import Decision, Verdict
+
+PROTECTED_RULE = "path is not protected"
+"""The rule of `policies.paths` that a touched protected path breaks."""
+_HEARD = frozenset({RunStatus.CANCELLED, RunStatus.PAUSED, RunStatus.REJECTED})
+"""Ends that a person brought about, or an expected no."""
+
+
+def alerts_of(ended: ReportInput, checks: ChecksReport | None) -> tuple[Alert, ...]:
+    """What somebody must hear, the cause before its consequences."""
+    found: list[Alert] = []
+    verdicts = [record.verdict for record in ended.steps]
+    violations = [verdict for verdict in verdicts if verdict.decision is Decision.ESCALATE]
+    if violations:
+        found.append(_alert(ended, AlertKind.POLICY_VIOLATION, violations[0].reason))
+    touched = sorted({_touched(leaf) for verdict in verdicts for leaf in _broken(verdict)})
+    if touched:
+        found.append(_alert(ended, AlertKind.PROTECTED_PATH_TOUCHED, "; ".join(touched)))
+    sensed = next((record.verdict for record in ended.steps if record.step is StepName.SENSE), None)
+    if sensed is not None and sensed.decision is Decision.DENY:
+        found.append(_alert(ended, AlertKind.SOURCE_QUALITY, sensed.reason))
+    red = _red(checks)
+    if ended.status is RunStatus.REJECTED and red:
+        found.append(_alert(ended, AlertKind.REQUIRED_CHECK_FAILED, f"not released: {red}"))
+    if ended.status not in GREEN_STATUSES | _HEARD:
+        found.append(_alert(ended, AlertKind.RUN_FAILED, f"ended {ended.status}: {ended.reason}"))
+    return tuple(found)
+
+
+def _alert(ended: ReportInput, kind: AlertKind, said: str) -> Alert:
+    run = ended.run
+    return Alert(
+        kind=kind,
+        target=run.target,
+        run_id=run.run_id,
+        summary=f"{run.run_id}: {said}"[:1000],
+        facts={"mode": run.mode, "status": ended.status, "outcome": ended.outcome, "task": ended.task_id},
+        fingerprint=f"{kind}/{run.run_id}"[:300],
+    )
+
+
+def _broken(verdict: Verdict) -> Iterator[Verdict]:
+    if verdict.rule == PROTECTED_RULE and verdict.decision is Decision.ESCALATE:
+        yield verdict
+    if verdict.decision is Decision.ESCALATE and "whole" in verdict.facts:
+        # Too long to travel, its children are in an artifact: rather told once too often.
+        yield verdict
+    for child in verdict.children:
+        yield from _broken(child)
+
+
+def _touched(leaf: Verdict) -> str:
+    return str(leaf.facts.get("path") or leaf.reason)
+
+
+def _red(checks: ChecksReport | None) -> str:
+    if checks is None:
+        return ""
+    # A flaky check rejects nothing by itself: it goes to a person.
+    good = {CheckStatus.GREEN, CheckStatus.FLAKY}
+    failed = (each for each in checks.results if each.required and each.status not in good)
+    return "; ".join(f"check {each.name} is {each.status}" for each in failed)

@@ -1,0 +1,181 @@
+"""The post-incident report (runbook §12): its seven parts, and who may change what, when.
+
+The system states when, where and what triggered it, and cites audit records. Impact, cause, remediation, prevention,
+owner and due date are a person's: nothing here ever fills them in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date, datetime, timedelta
+
+from contracts.audit import AuditRecord
+from contracts.incident import (
+    CitedFact,
+    CloseRequest,
+    HumanFacts,
+    IncidentRecord,
+    IncidentState,
+    PostIncidentReport,
+    Trigger,
+)
+from contracts.verdict import Verdict
+from policies.verdicts import all_of, allow, deny
+
+PARTS: dict[str, tuple[str, ...]] = {
+    "incident id and time": ("incident", "opened_at"),
+    "trigger": ("trigger", "trigger_reason"),
+    "impact": ("impact",),
+    "root cause": ("root_cause",),
+    "immediate remediation": ("remediation",),
+    "long-term prevention": ("prevention",),
+    "owner and due date": ("owner", "due_on"),
+}
+"""Runbook §12, in its order: each part and the fields that make it."""
+
+HUMAN = ("impact", "root_cause", "remediation", "prevention", "owner", "due_on")
+AFTER_CLOSING = frozenset({"prevention"})
+TOLD = frozenset(
+    {
+        "run issued",
+        "run admitted",
+        "run closed",
+        "run ended",
+        "run escalated",
+        "incident opened",
+        "paused",
+        "write cleared",
+        "write done",
+        "write not done",
+    }
+)
+"""Events of the audit logs that belong into a timeline; a step that escalated does, too."""
+KEPT_FACTS = 60
+LATEST = timedelta(days=3660)
+"""A prevention that is due later is none."""
+
+Changed = tuple[PostIncidentReport, Verdict]
+
+
+def draft(target: str, record: IncidentRecord) -> PostIncidentReport:
+    """The report as the system can write it: nothing of what only a person knows."""
+    return PostIncidentReport(
+        incident=record.incident,
+        opened_at=record.opened_at,
+        target=target,
+        run_id=record.run_id,
+        trigger=Trigger(record.trigger),
+        trigger_reason=record.reason,
+    )
+
+
+def missing(report: PostIncidentReport) -> tuple[str, ...]:
+    """The parts of §12 that are still empty, in their order."""
+    return tuple(part for part, fields in PARTS.items() if not all(getattr(report, field) for field in fields))
+
+
+def edit(report: PostIncidentReport, facts: HumanFacts) -> Changed:
+    """Take over what a person says; what they leave out stays.
+
+    Refused, in order: nothing said · blank text · a due date that is no date, before the incident, or ten years off ·
+    once the prevention is done, anything · after closing, anything but the prevention.
+    """
+    given = {name: value.strip() for name in HUMAN if (value := getattr(facts, name)) is not None}
+    rule = "the report may be edited"
+    if not given:
+        return report, deny(rule, "nothing is said: name at least one part")
+    if blank := [name for name, value in given.items() if not value]:
+        return report, deny(rule, f"{', '.join(blank)}: blank is not an answer")
+    if "due_on" in given and (problem := _not_due(given["due_on"], report.opened_at)):
+        return report, deny(rule, f"{given['due_on']} {problem}")
+    if report.prevention_done_by:
+        return report, deny(rule, f"closed, and its prevention done by {report.prevention_done_by}")
+    if report.state is IncidentState.CLOSED and (late := sorted(set(given) - AFTER_CLOSING)):
+        return report, deny(rule, f"closed by {report.closed_by}: {', '.join(late)} cannot be changed any more")
+    changed = _raised(report, **given, edited_by=tuple(dict.fromkeys((*report.edited_by, facts.actor))))
+    left = missing(changed)
+    return changed, allow(rule, f"taken over; still missing: {', '.join(left)}" if left else "taken over; complete")
+
+
+def close(report: PostIncidentReport, asked: CloseRequest, now: datetime) -> Changed:
+    """Close a complete report; a half-filled one is refused with everything that is missing. Idempotent."""
+    rule = "the incident may be closed"
+    if not asked.reason.strip():
+        return report, deny(rule, "the reason is blank")
+    if report.state is IncidentState.CLOSED:
+        return report, allow(rule, f"was closed already, by {report.closed_by}")
+    left = missing(report)
+    parts = [
+        deny(f"§12 {part} is there", "it is empty") if part in left else allow(f"§12 {part} is there", "given")
+        for part in PARTS
+    ]
+    if left:
+        verdict = all_of(rule, parts)
+        return report, verdict.model_copy(update={"reason": f"missing: {', '.join(left)}"})
+    closed = _raised(
+        report, state=IncidentState.CLOSED, closed_by=asked.actor, closed_at=now, closed_because=asked.reason
+    )
+    return closed, all_of(rule, parts)
+
+
+def prevented(report: PostIncidentReport, asked: CloseRequest, now: datetime) -> Changed:
+    """A person says that the long-term prevention is done, and how to see it. Idempotent."""
+    rule = "the prevention is done"
+    if not asked.reason.strip():
+        return report, deny(rule, "the reason is blank")
+    if report.prevention_done_by:
+        return report, allow(rule, f"was said already, by {report.prevention_done_by}")
+    if report.state is not IncidentState.CLOSED:
+        return report, deny(rule, "the incident is still open: close it first")
+    done = _raised(report, prevention_done_by=asked.actor, prevention_done_at=now, prevention_evidence=asked.reason)
+    return done, allow(rule, "recorded")
+
+
+def recovered(ours: PostIncidentReport, kept: PostIncidentReport | None) -> PostIncidentReport:
+    """What an earlier ``Incident`` of this id wrote down is not lost by a reset or a termination.
+
+    What was said since then wins; what only the kept report says is taken from it.
+    """
+    if kept is None or kept.incident != ours.incident:
+        return ours
+    closing = ("ticket", "closed_by", "closed_at", "closed_because")
+    names = (*HUMAN, *closing, "prevention_done_by", "prevention_done_at", "prevention_evidence")
+    found = {name: getattr(ours, name) or getattr(kept, name) for name in names}
+    people = tuple(dict.fromkeys((*kept.edited_by, *ours.edited_by)))
+    state = IncidentState.CLOSED if found["closed_by"] else IncidentState.OPEN
+    merged = ours.model_copy(update={**found, "edited_by": people, "state": state})
+    return merged.model_copy(update={"revision": max(ours.revision, kept.revision) + 1})
+
+
+def timeline(records: Iterable[AuditRecord]) -> tuple[CitedFact, ...]:
+    """Facts in the order they happened, each with the record that proves it; the first and the last are kept."""
+    facts = [
+        CitedFact(at=record.at, text=_told(record), log=record.log, record=record.hash)
+        for record in sorted(records, key=lambda record: (record.at, record.log, record.seq))
+        if record.event in TOLD or record.facts.get("decision") == "escalate"
+    ]
+    half = KEPT_FACTS // 2
+    return tuple(facts if len(facts) <= KEPT_FACTS else facts[:half] + facts[-half:])
+
+
+def _told(record: AuditRecord) -> str:
+    shown = ("runId", "key", "scope", "status", "actor", "startedBy", "action", "incident", "decision", "reason")
+    said = ", ".join(f"{name} {record.facts[name]}" for name in shown if record.facts.get(name))
+    return f"{record.event}: {said}"[:300] if said else record.event
+
+
+def _raised(report: PostIncidentReport, **changes: object) -> PostIncidentReport:
+    return report.model_copy(update={**changes, "revision": report.revision + 1})
+
+
+def _not_due(text: str, opened_at: datetime) -> str:
+    """Why this cannot be the day a prevention is due; empty when it can."""
+    try:
+        due = date.fromisoformat(text)
+    except ValueError:
+        return "is no date of the calendar"
+    if due < opened_at.date() - timedelta(days=1):
+        return f"is before the incident, which was opened on {opened_at.date()}"
+    if due > opened_at.date() + LATEST:
+        return f"is more than {LATEST.days} days after the incident"
+    return ""

@@ -1,0 +1,254 @@
+"""Remediations (runbook §6.2): the same fix on fewer files, until what is sound got through and the culprit is alone.
+
+A failure is known by its fingerprint; its suspects are the files that the rejected change touched. Each attempt takes
+another part of them: both halves first, then both halves of those, down to single files.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+
+from contracts.artifact import ArtifactRef
+from contracts.change import Change
+from contracts.evidence import CheckResult, ChecksReport, CheckStatus
+from contracts.handover import RunRef
+from contracts.modes import Mode, RunKind, RunStatus
+from contracts.release import ReleaseDecision
+from contracts.remediation import FailureNote, Remediation, RemediationEnd
+from contracts.task import Candidate, CandidateTasks, Finding, StateSnapshot, SuppressedCandidate, TaskContract
+from policies.candidates import Memory, candidate_of, may_be_touched, open_for_the_idea
+from policies.digests import digest
+from policies.failed_checks import complaints, first_complaint
+from policies.rejection import CHECKS_RULE
+from policies.schema import EffectivePolicy
+
+FAILED = frozenset({CheckStatus.RED, CheckStatus.TIMEOUT})
+"""What a change can be blamed for; a check that could not be run says nothing about it."""
+_LARGEST_PATHS = 8000
+_NOTES = 10
+
+
+@dataclass(frozen=True)
+class Papers:
+    """What a rejected run left behind."""
+
+    decision: ReleaseDecision
+    contract: TaskContract
+    change: Change
+    checks: ChecksReport
+    output: Callable[[ArtifactRef], bytes]
+    """An attempt's output, empty when it is gone."""
+
+
+def queued_by(
+    run: RunRef, status: RunStatus, at: datetime, policy: EffectivePolicy, papers: Papers
+) -> Remediation | None:
+    """The remediation that a run's end asks for, or None.
+
+    Rules, in order: only a REJECTED daily run that might have written (a DRY_RUN or smoke uses no attempt up) · only
+    when the required checks are the gate that rejected it · only when a check was RED or ran out of time · only when
+    the change touched files of the contract, named shortly enough for Control's books.
+    """
+    if status is not RunStatus.REJECTED or run.kind is not RunKind.DAILY or run.mode is Mode.DRY_RUN:
+        return None
+    rejection, contract = papers.decision.rejection, papers.contract
+    failed = [result for result in papers.checks.results if result.required and result.status in FAILED]
+    if rejection is None or rejection.failed_gate != CHECKS_RULE or not failed:
+        return None
+    touched = {path.path for path in papers.change.paths}
+    paths = tuple(sorted(touched & set(contract.scope.allowed_paths)))
+    if not paths or sum(map(len, paths)) > _LARGEST_PATHS:
+        return None
+    notes = [_note(result, papers.output) for result in failed]
+    return Remediation(
+        fingerprint=fingerprint(run.target, contract.tool, contract.rule, failed, papers.output),
+        task_id=contract.task_id,
+        tool=contract.tool,
+        rule=contract.rule,
+        paths=paths,
+        failed=tuple(notes[:_NOTES]),
+        run_id=run.run_id,
+        at=at,
+        most_attempts=policy.autopilot.caps.attempts_per_task,
+    )
+
+
+def fingerprint(
+    target: str, tool: str, rule: str, failed: list[CheckResult], output: Callable[[ArtifactRef], bytes]
+) -> str:
+    """Digest of target, idea and the failing checks with what they said; no times, folders, addresses, paths."""
+    said = []
+    for result in sorted(failed, key=lambda each: each.name):
+        last = result.attempts[-1] if result.attempts else None
+        body = output(last.output) if last and last.output else b""
+        said.append([result.name, result.status.value, last.exit_code if last else None, list(complaints(body))])
+    return digest([target, tool, rule, said])
+
+
+def part(paths: tuple[str, ...], attempt: int) -> tuple[str, ...]:
+    """The files of one attempt, counted from 0; empty when every part was tried.
+
+    Both halves, then quarters, down to single files: after n attempts on n suspects nothing sound is held back any
+    longer than it must.
+    """
+    return next(iter(_parts(tuple(sorted(set(paths))))[attempt:]), ())
+
+
+def _parts(paths: tuple[str, ...]) -> list[tuple[str, ...]]:
+    found: list[tuple[str, ...]] = []
+    size = len(paths)
+    while size > 1:
+        size = math.ceil(size / 2)
+        blocks = [paths[start : start + size] for start in range(0, len(paths), size)]
+        found += [block for block in blocks if block not in found]
+    return found
+
+
+@dataclass(frozen=True)
+class Backlog:
+    """What a triage makes of the remediations in the books."""
+
+    candidates: tuple[Candidate, ...] = ()
+    suppressed: tuple[SuppressedCandidate, ...] = ()
+    resolved: tuple[str, ...] = ()
+    cornered: frozenset[tuple[str, str, str]] = frozenset()
+    """Tool, rule and path of findings that wait for a person: other ideas leave them out."""
+    suspects: frozenset[tuple[str, str, str]] = frozenset()
+    """The same of everything that is listed here."""
+
+
+def take_up(
+    booked: tuple[Remediation, ...],
+    snapshot: StateSnapshot,
+    policy: EffectivePolicy,
+    memory: Memory,
+    closed: Mapping[str, date],
+) -> Backlog:
+    """Candidates for what is booked, measured anew on this base.
+
+    Rules for each open remediation, in order:
+
+    1. No finding is left in its files: resolved, if every tool could look; else it waits.
+    2. One file is left, or every part was tried: listed for a person, no run takes it.
+    3. Suppressed, with the reason: too many open pull requests · one open for the same idea · its own was closed by a
+       person within ``candidates.suppress_days`` · ``caps.attempts_per_task`` reached · confidence below the minimum.
+    4. Else a candidate: the same tool and rule on the part whose turn it is.
+
+    One whose attempts are used up is named as suppressed while its findings last.
+    """
+    result = Backlog()
+    for one in sorted(booked, key=lambda each: each.fingerprint):
+        findings = _left(one, snapshot, policy)
+        if one.ended is RemediationEnd.ATTEMPTS and findings:
+            result = _suppressed(
+                result, one, f"tried {one.attempts} times without success, at most {one.most_attempts}"
+            )
+        elif one.ended is None:
+            result = _take_up(result, one, findings, snapshot, policy, memory, closed)
+    return result
+
+
+def with_backlog(proposed: CandidateTasks, backlog: Backlog) -> CandidateTasks:
+    """Remediations among the other ideas: the best first, those for a person last; the cap on the list is others'."""
+    both = (*proposed.candidates, *backlog.candidates)
+    ranked = sorted(both, key=lambda each: (each.needs_person, -each.score, each.task_id))
+    return proposed.model_copy(
+        update={
+            "candidates": tuple(ranked),
+            "suppressed": (*proposed.suppressed, *backlog.suppressed),
+            "resolved": backlog.resolved,
+        }
+    )
+
+
+def _take_up(
+    so_far: Backlog,
+    one: Remediation,
+    findings: list[Finding],
+    snapshot: StateSnapshot,
+    policy: EffectivePolicy,
+    memory: Memory,
+    closed: Mapping[str, date],
+) -> Backlog:
+    if not findings:
+        if snapshot.missing or snapshot.truncated:
+            return _suppressed(so_far, one, "not every finding could be looked at, so none of it is known to be gone")
+        return replace(so_far, resolved=(*so_far.resolved, one.fingerprint))
+    left = tuple(sorted({finding.path for finding in findings}))
+    chosen = part(left, one.attempts)
+    if not chosen:
+        cornered = {(one.tool, one.rule, path) for path in left}
+        candidate = _candidate(one, findings, policy, "for a person: ", needs_person=True)
+        return replace(
+            so_far,
+            candidates=(*so_far.candidates, candidate),
+            cornered=so_far.cornered | cornered,
+            suspects=so_far.suspects | cornered,
+        )
+    mine = [finding for finding in findings if finding.path in chosen]
+    candidate = _candidate(one, mine, policy, f"{len(chosen)} of {len(left)} files: ", needs_person=False)
+    if reason := _suppression(one, candidate, policy, memory, closed):
+        return _suppressed(so_far, one, reason)
+    suspects = so_far.suspects | {(one.tool, one.rule, path) for path in left}
+    return replace(so_far, candidates=(*so_far.candidates, candidate), suspects=suspects)
+
+
+def _left(one: Remediation, snapshot: StateSnapshot, policy: EffectivePolicy) -> list[Finding]:
+    return [
+        finding
+        for finding in snapshot.findings
+        if (finding.tool, finding.rule) == (one.tool, one.rule)
+        and finding.path in one.paths
+        and may_be_touched(finding, policy)
+    ]
+
+
+def _candidate(
+    one: Remediation, findings: list[Finding], policy: EffectivePolicy, how: str, *, needs_person: bool
+) -> Candidate:
+    plain = candidate_of(one.tool, one.rule, findings, policy)
+    why = tuple(f"{note.check} was {note.status.value} in {one.run_id}: {note.detail}" for note in one.failed)
+    return plain.model_copy(
+        update={
+            "task_id": one.remediating_task,
+            "title": f"remediation of {one.task_id}, {how}{plain.title}",
+            "evidence": (*why, *plain.evidence),
+            "remediates": one.fingerprint,
+            "needs_person": needs_person,
+        }
+    )
+
+
+def _suppression(
+    one: Remediation, candidate: Candidate, policy: EffectivePolicy, memory: Memory, closed: Mapping[str, date]
+) -> str:
+    caps, rules = policy.autopilot.caps, policy.autopilot.candidates
+    if len(memory.open_task_ids) >= caps.open_pull_requests:
+        return f"{len(memory.open_task_ids)} pull requests wait for a person, at most {caps.open_pull_requests}"
+    if open_id := open_for_the_idea(one.tool, one.rule, memory):
+        return f"a pull request is open for the same idea: {open_id}"
+    refused = closed.get(one.remediating_task)
+    until = refused + timedelta(days=rules.suppress_days) if refused else None
+    if until and memory.today < until:
+        return f"its pull request was closed on {refused}, suppressed until {until}"
+    if one.attempts >= caps.attempts_per_task:
+        return f"tried {one.attempts} times without success, at most {caps.attempts_per_task}"
+    if candidate.confidence < rules.minimum_confidence:
+        return f"confidence {candidate.confidence} is below {rules.minimum_confidence}"
+    return "" if candidate.paths else "each of its files alone is beyond the diff budget"
+
+
+def _suppressed(so_far: Backlog, one: Remediation, reason: str) -> Backlog:
+    title = f"remediation of {one.task_id}"
+    told = SuppressedCandidate(task_id=one.remediating_task, title=title, reason=reason)
+    return replace(so_far, suppressed=(*so_far.suppressed, told))
+
+
+def _note(result: CheckResult, output: Callable[[ArtifactRef], bytes]) -> FailureNote:
+    last = result.attempts[-1] if result.attempts else None
+    said = first_complaint(output(last.output)) if last and last.output else ""
+    detail = ": ".join(filter(None, (last.detail if last else "", said)))
+    return FailureNote(check=result.name[:200], status=result.status, detail=detail[:400])

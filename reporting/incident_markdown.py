@@ -1,0 +1,63 @@
+"""``post_incident_report.md``: the seven parts of runbook §12 for people."""
+
+from __future__ import annotations
+
+from contracts.incident import PostIncidentReport
+from reporting.wording import visible
+
+_OPEN = "*Not stated yet: a person fills this in with `starter.py incident edit`.*"
+
+
+def render_incident(report: PostIncidentReport, missing: tuple[str, ...]) -> str:
+    """The report as Markdown; the same report always makes the same text."""
+    evidence = report.evidence
+    parts = (
+        ("Incident id and time", f"`{report.incident}`, opened {report.opened_at.isoformat(timespec='seconds')}"),
+        ("Trigger", f"{report.trigger} in run `{report.run_id}` of {report.target}: {_text(report.trigger_reason)}"),
+        ("Impact", _text(report.impact) or _OPEN),
+        ("Root cause", _text(report.root_cause) or _OPEN),
+        ("Immediate remediation", _text(report.remediation) or _OPEN),
+        ("Long-term prevention", _text(report.prevention) or _OPEN),
+        (
+            "Owner and due date",
+            f"{_text(report.owner) or 'nobody yet'}, due on {report.due_on or 'no date yet'}"
+            + ("" if report.owner and report.due_on else f"\n\n{_OPEN}"),
+        ),
+    )
+    lines = [f"# Post-incident report {report.incident}", "", f"State: **{report.state}**{_end(report)}", ""]
+    if missing:
+        lines += [f"Still missing: {', '.join(missing)}.", ""]
+    for number, (title, text) in enumerate(parts, 1):
+        lines += [f"## {number}. {title}", "", text, ""]
+    lines += [
+        "## Timeline",
+        "",
+        "Each fact is a record of the audit log named behind it; `starter.py audit verify`",
+        "",
+    ]
+    lines += [
+        f"- {fact.at.isoformat(timespec='seconds')} {_text(fact.text)} (`{fact.log}` `{fact.record[:16]}`)"
+        for fact in report.timeline
+    ] or ["- none collected yet"]
+    lines += ["", "## Evidence", ""]
+    lines.append(
+        f"`{evidence.name}`, {evidence.size} bytes, SHA-256 `{evidence.sha256}`; its `manifest.json` names every file."
+        if evidence
+        else "Not collected yet."
+    )
+    lines += ["", f"Ticket: {report.ticket or 'not opened yet'}"]
+    if report.edited_by:
+        lines += ["", f"Stated by: {', '.join(_text(name) for name in report.edited_by)}"]
+    return "\n".join([*lines, ""])
+
+
+def _end(report: PostIncidentReport) -> str:
+    said = f" by {_text(report.closed_by)}: {_text(report.closed_because)}" if report.closed_by else ""
+    if report.prevention_done_by:
+        said += f". Prevention done, says {_text(report.prevention_done_by)}: {_text(report.prevention_evidence)}"
+    return said
+
+
+def _text(text: str) -> str:
+    """What people, agents and repositories wrote: nothing hidden, no HTML, no heading of its own."""
+    return visible(text).replace("<", "&lt;").replace("\n#", "\n\\#")

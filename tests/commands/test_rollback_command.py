@@ -1,0 +1,58 @@
+"""``starter.py rollback``, typed: accepted, refused with the reason, escalated; what ``--json`` prints."""
+
+from __future__ import annotations
+
+from aftermath import BROKEN, CHECK, after_a_run, hasten
+from shell import shell_of
+from world import World, git
+
+from tests.workflows.quick import quick
+
+WHY = ("--reason", "it hurts")
+
+
+def prepared(world: World) -> None:
+    """The target ``demo``, with windows of seconds."""
+    hasten(world, write_seconds=30)
+    world.write_target("demo", "\n[environment]\nbuild = false\n" + CHECK, rollback_strategy="revert_commit")
+
+
+async def test_a_merge_is_rolled_back_once(world: World) -> None:
+    """0 and the result; 11 with the reason for what merged nothing, is unknown, or was rolled back; 2 for a typo."""
+    prepared(world)
+    shell = shell_of(world)
+    async with world.worker(quick(world)):
+        after = await after_a_run(world)
+        run_id = after.run.run_id
+        before = after.tree()
+        nothing = await shell.typed("rollback", run_id, *WHY)
+        unknown = await shell.typed("rollback", "demo-2020-01-01-auto-1", *WHY)
+        nobody = await shell.typed("rollback", "nobody-2020-01-01-auto-1", *WHY)
+        typo = await shell.typed("rollback", "demo", *WHY)
+        empty = await shell.typed("rollback", run_id)
+        await after.merge(BROKEN)
+        done = await shell.typed("rollback", run_id, *WHY, "--wait", "--json")
+        again = await shell.typed("rollback", run_id, *WHY, "--json")
+    assert (11, True) == (nothing.status, "it merged nothing" in nothing.err)
+    assert (11, True) == (unknown.status, "no such run is in Control's books" in unknown.err)
+    assert (11, True) == (nobody.status, "no Control of nobody is open" in nobody.err)
+    assert (2, 2) == (typo.status, empty.status)
+    assert (0, "restored", before) == (done.status, done.json["outcome"], done.json["restoredTree"]), done.err
+    assert before == after.tree()
+    assert (11, False) == (again.status, again.json["accepted"])
+    assert "it was rolled back already" == again.json["verdict"]["reason"]
+
+
+async def test_what_needs_a_person_says_so(world: World) -> None:
+    """12, escalated, with the reason; its one rollback is over then."""
+    prepared(world)
+    shell = shell_of(world)
+    async with world.worker(quick(world)):
+        after = await after_a_run(world)
+        merged = await after.merge(BROKEN)
+        git("reset", "--quiet", "--hard", merged.parent_sha, cwd=after.work)
+        after.push("--force")
+        escalated = await shell.typed("rollback", after.run.run_id, *WHY, "--wait")
+        again = await shell.typed("rollback", after.run.run_id, *WHY)
+    assert (12, True) == (escalated.status, "its history was replaced" in escalated.out), escalated
+    assert (11, True) == (again.status, "a person goes on by hand" in again.err)

@@ -1,0 +1,240 @@
+"""The same small stage on every forge: a repository, our mirror of it holding a change, and a person's deeds."""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+from gitea_server import BOT, OWNER, GiteaServer
+from world import git
+
+from adapters.effects.runner import EffectRunner
+from adapters.forge_access.tokens import reading_environment, writing_environment
+from adapters.git.mirror import Mirror, open_mirror
+from adapters.gitea.forge import open_gitea_forge
+from adapters.local_forge import open_local_forge
+from contracts.clearance import Clearance
+from contracts.effect import Effect, EffectResult
+from contracts.modes import WriteAction, WriteClass
+from contracts.pull_request import PullRequest
+from policies.forge_access import ForgeAccess, TokenSource
+from policies.schema import ReviewStamp, Target
+from ports.forge import Forge, ForgeError
+
+BRANCH = "autonomy/tidy-abc-00000000"
+TOKEN = "STAGE_BOT_TOKEN"  # the variable's name
+
+
+@dataclass
+class Stage(ABC):
+    """One repository on one forge."""
+
+    home: Path
+    target: Target
+    person: Path
+    """A person's clone; its ``origin`` may be pushed to."""
+    base: str = ""
+    head: str = ""
+    runner: EffectRunner = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Fetch the base and make a change in our mirror."""
+        self.runner = EffectRunner(self.home / "mirrors", self.home, writing_environment, reading_environment)
+        mirror = self.mirror
+        self.base = mirror.fetch_base()
+        self.head = self.change("better\n")
+
+    @property
+    def mirror(self) -> Mirror:
+        """Our git folder."""
+        return open_mirror(self.home / "mirrors", reading_environment)(self.target)
+
+    @property
+    @abstractmethod
+    def forge(self) -> Forge:
+        """The read side."""
+
+    @abstractmethod
+    def person_merges(self, pull: PullRequest) -> None:
+        """As in the forge's own page."""
+
+    @abstractmethod
+    def person_closes(self, pull: PullRequest) -> None:
+        """Without merging."""
+
+    def person_pushes(self, text: str, branch: str = BRANCH) -> str:
+        """Something of a person's own over the branch, whatever was there; the new head."""
+        git("fetch", "--quiet", "origin", cwd=self.person)
+        git("checkout", "--quiet", "--detach", "origin/main", cwd=self.person)
+        (self.person / "theirs.txt").write_text(text)
+        git("add", "--all", cwd=self.person)
+        git("commit", "--quiet", "--message=By a person", cwd=self.person)
+        git("push", "--quiet", "--force", "origin", f"HEAD:refs/heads/{branch}", cwd=self.person)
+        return git("rev-parse", "HEAD", cwd=self.person)
+
+    def person_deletes(self, branch: str = BRANCH) -> None:
+        """The branch, not the pull request."""
+        git("push", "--quiet", "origin", f":refs/heads/{branch}", cwd=self.person)
+
+    def change(self, text: str) -> str:
+        """A commit on the base in our mirror."""
+        work = self.home / f"work-{abs(hash(text))}"
+        work.mkdir()
+        self.mirror.checkout(self.base, work)
+        (work / "a.txt").write_text(text)
+        return self.mirror.commit_tree(self.base, work, "improve")
+
+    def effect(self, action: WriteAction = WriteAction.PUSH_BRANCH, **fields: str) -> Effect:
+        """What a run would ask for."""
+        given = {
+            "run_key": f"demo-1/{action.value}", "run_id": "demo-1", "task_id": "tidy-abc", "branch": BRANCH,
+            "base_branch": "main", "head_sha": self.head, "base_sha": self.base, "title": "Tidy a.txt",
+            "body": "`better`\n\n| | |\n|---|---|\n| Task | `tidy-abc` |\n",
+        }  # fmt: skip
+        return Effect(action=action, **(given | fields))
+
+    def perform(self, effect: Effect, look_only: bool = False, seconds: float = 60) -> EffectResult:
+        """Under a clearance of its own."""
+        return self.runner.perform(self.target, effect, self.clearance(effect), time.monotonic() + seconds, look_only)
+
+    @staticmethod
+    def clearance(effect: Effect) -> Clearance:
+        """One that covers the effect exactly."""
+        return Clearance(
+            key=effect.run_key, attempt="a1", action=effect.action, write_class=WriteClass.ADVANCE,
+            branch=effect.branch, head_sha=effect.head_sha, base_sha=effect.base_sha, policy_digest="p", epoch=1,
+            seconds=60, deadline=datetime.now(UTC),
+        )  # fmt: skip
+
+    def done(self, effect: Effect, attempts: int = 6) -> EffectResult:
+        """As a run does it: again after every "could not find out"."""
+        problems = []
+        for _ in range(attempts):
+            try:
+                return self.perform(effect)
+            except ForgeError as problem:
+                problems.append(str(problem))
+        raise AssertionError(problems)
+
+    def opened(self) -> PullRequest:
+        """Push and pull request."""
+        assert self.perform(self.effect()).done
+        result = self.perform(self.effect(WriteAction.OPEN_PULL_REQUEST))
+        assert result.pull_request is not None, result
+        return result.pull_request
+
+    def shown(self) -> PullRequest:
+        """The one pull request, as the forge shows it now."""
+        pulls = self.forge.pull_requests()
+        assert len(pulls) == 1
+        return pulls[0]
+
+
+@dataclass
+class LocalStage(Stage):
+    """A bare repository with records beside it."""
+
+    @property
+    def forge(self) -> Forge:
+        """Read off the branches."""
+        return open_local_forge(self.home, self.home / "mirrors")(self.target)
+
+    def person_merges(self, pull: PullRequest) -> None:
+        """Push it to the base."""
+        git("fetch", "--quiet", "origin", cwd=self.person)
+        git("push", "--quiet", "origin", f"{pull.head_sha}:refs/heads/main", cwd=self.person)
+
+    def person_closes(self, pull: PullRequest) -> None:
+        """Delete its branch."""
+        self.person_deletes(pull.branch)
+
+
+@dataclass
+class GiteaStage(Stage):
+    """A repository on a real Gitea; ``server`` is asked by people, the target's address may be a proxy's."""
+
+    server: GiteaServer = None  # type: ignore[assignment]
+    repository: str = ""
+
+    @property
+    def forge(self) -> Forge:
+        """Over its API."""
+        return open_gitea_forge(self.home / "mirrors")(self.target)
+
+    def person_merges(self, pull: PullRequest) -> None:
+        """With the button; Gitea needs a moment to find out that it may."""
+        for _ in range(100):
+            answer = self.ask("POST", f"/pulls/{pull.number}/merge", Do="merge")
+            if answer.status != 405:
+                break
+            time.sleep(0.1)
+        assert answer.status == 200, answer
+
+    def person_closes(self, pull: PullRequest) -> None:
+        """With the button."""
+        assert self.ask("PATCH", f"/pulls/{pull.number}", state="closed").status == 201
+
+    def ask(self, method: str, path: str, **content: Any) -> Any:
+        """Something of the owner's in this repository."""
+        return self.server.ask(method, f"/repos/{self.repository}{path}", **content)
+
+    def through(self, address: str) -> GiteaStage:
+        """The same, reached by another address."""
+        other = self.target.model_copy(update={"remote": f"{address}/{self.repository}.git"})
+        home = self.home / f"through-{address.rsplit(':', 1)[1]}"
+        home.mkdir()
+        return GiteaStage(home, other, self.person, server=self.server, repository=self.repository)
+
+
+def soon(what: Callable[[], bool], seconds: float = 60) -> None:
+    """Gitea looks at a push in its own time."""
+    end = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < end, "not in time"
+        time.sleep(0.05)
+
+
+def _clone(place: Path, origin: str) -> Path:
+    place.mkdir(parents=True)
+    git("init", "--quiet", "--initial-branch=main", cwd=place)
+    git("remote", "add", "origin", origin, cwd=place)
+    (place / "a.txt").write_text("a\n")
+    git("add", "--all", cwd=place)
+    git("commit", "--quiet", "--message=First", cwd=place)
+    git("push", "--quiet", "origin", "main", cwd=place)
+    return place
+
+
+def local_stage(folder: Path) -> LocalStage:
+    """On a bare repository."""
+    remote = folder / "remote.git"
+    folder.mkdir(exist_ok=True)
+    git("init", "--quiet", "--bare", "--initial-branch=main", str(remote), cwd=folder)
+    person = _clone(folder / "person", str(remote))
+    target = Target(
+        name="demo", remote=str(remote), base_branch="main", review=ReviewStamp(on=date(2026, 1, 1), by="p")
+    )
+    return LocalStage(folder / "home", target, person)
+
+
+def gitea_stage(folder: Path, server: GiteaServer, name: str, **options: Any) -> GiteaStage:
+    """On a repository of its own; ``options`` are those of ``make_repository``."""
+    repository = server.make_repository(name, **options)
+    person = _clone(folder / "person", server.remote(repository, server.tokens[OWNER]))
+    soon(lambda: not server.done("GET", f"/repos/{repository}")["empty"])
+    reads = TokenSource(variable="STAGE_READ_TOKEN") if options.get("private") else TokenSource()
+    access = ForgeAccess(account=BOT, write=TokenSource(variable=TOKEN), read=reads)
+    target = Target(
+        name="demo",
+        remote=server.remote(repository),
+        forge="gitea",
+        forge_access=access,
+        base_branch="main",
+        review=ReviewStamp(on=date(2026, 1, 1), by="p"),
+    )
+    return GiteaStage(folder / "home", target, person, server=server, repository=repository)

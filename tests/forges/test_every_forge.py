@@ -1,0 +1,151 @@
+"""One suite for every forge behind the port: same deeds, same answers (issue 6, "Done when")."""
+
+from __future__ import annotations
+
+import pytest
+from forge_stages import BRANCH, GiteaStage, Stage, soon
+
+from contracts.modes import WriteAction
+from ports.forge import ForgeError
+
+PULL, TICKET = WriteAction.OPEN_PULL_REQUEST, WriteAction.OPEN_TICKET
+
+
+def test_a_push_lands_once_and_is_adopted(stage: Stage) -> None:
+    """P7: two attempts of one push make one branch."""
+    first, second = stage.perform(stage.effect()), stage.perform(stage.effect())
+    assert (True, False, stage.head) == (first.done, first.adopted, first.result)
+    assert (True, True, stage.head) == (second.done, second.adopted, second.result)
+    assert stage.head == stage.forge.branch_head(BRANCH)
+
+
+def test_a_push_over_somebody_elses_work_is_refused(stage: Stage) -> None:
+    """A lease: what a person pushed stays."""
+    theirs = stage.person_pushes("theirs\n")
+    result = stage.perform(stage.effect())
+    assert not result.done
+    assert "someone moved it" in result.refused
+    assert theirs == stage.forge.branch_head(BRANCH)
+
+
+def test_a_push_moves_a_branch_from_where_it_is_expected(stage: Stage) -> None:
+    """With the lease met, no fast-forward is needed."""
+    stage.perform(stage.effect())
+    again = stage.change("best\n")
+    assert stage.perform(stage.effect(head_sha=again, expected_old=stage.head)).done
+    assert again == stage.forge.branch_head(BRANCH)
+
+
+def test_a_pull_request_is_opened_once_found_and_adopted(stage: Stage) -> None:
+    """By its run key, and by its head whoever opened it; everything shown is read back."""
+    opened = stage.opened()
+    request = stage.effect(PULL)
+    again = stage.perform(request)
+    other = stage.perform(request.model_copy(update={"run_key": "demo-2/open_pull_request"}))
+    assert [True, True] == [again.adopted, other.adopted]
+    assert {str(opened.number)} == {again.result, other.result}
+    shown = stage.forge.find_pull_request(request.run_key)
+    assert shown == stage.shown()
+    assert (BRANCH, "main", stage.head, "open", "tidy-abc", "Tidy a.txt") == (
+        shown.branch, shown.base_branch, shown.head_sha, shown.state, shown.task_id, shown.title,
+    )  # fmt: skip
+    assert shown.url
+    assert stage.forge.find_pull_request("demo-9/open_pull_request") is None
+
+
+def test_a_pull_request_for_what_was_not_pushed_is_refused(stage: Stage) -> None:
+    """A pull request shows what the remote has."""
+    result = stage.perform(stage.effect(PULL))
+    assert "is at nothing" in result.refused
+    assert () == stage.forge.pull_requests()
+
+
+def test_a_pull_request_onto_a_missing_base_is_refused(stage: Stage) -> None:
+    """A renamed or deleted base is said by name."""
+    stage.perform(stage.effect())
+    assert "no base branch" in stage.perform(stage.effect(PULL, base_branch="trunk")).refused
+
+
+def test_a_persons_merge_is_seen(stage: Stage) -> None:
+    """Merged, and still so after the branch is gone."""
+    stage.person_merges(stage.opened())
+    assert "merged" == stage.shown().state
+    stage.person_deletes()
+    assert "merged" == stage.shown().state
+    assert stage.perform(stage.effect(PULL)).adopted
+
+
+def test_a_persons_close_is_seen_and_nothing_is_opened_again(stage: Stage) -> None:
+    """Closed means no: the same write adopts the closed one."""
+    stage.person_closes(stage.opened())
+    assert "closed" == stage.shown().state
+    assert stage.perform(stage.effect(PULL)).adopted
+    assert "closed" == stage.shown().state
+
+
+def test_a_deleted_branch_closes_its_pull_request(stage: Stage) -> None:
+    """Another way to say no."""
+    stage.opened()
+    stage.person_deletes()
+    soon(lambda: "closed" == stage.shown().state)
+    assert stage.forge.branch_head(BRANCH) is None
+
+
+def test_a_force_push_is_seen(stage: Stage) -> None:
+    """The head is the person's now; the write is still ours to adopt."""
+    stage.opened()
+    theirs = stage.person_pushes("theirs\n")
+    soon(lambda: theirs == stage.shown().head_sha)
+    assert "open" == stage.shown().state
+    assert stage.perform(stage.effect(PULL)).adopted
+
+
+def test_tickets_are_opened_once_each(stage: Stage) -> None:
+    """One ticket per key; none of them is a pull request."""
+    asked = [stage.effect(TICKET, branch="", head_sha="", run_key=key) for key in ("i-1/t", "i-1/t", "i-2/t")]
+    done = [stage.perform(each) for each in asked]
+    assert [False, True, False] == [each.adopted for each in done]
+    assert done[0].result == done[1].result != done[2].result
+    assert ["i-2/t", "i-1/t"] == [ticket.run_key for ticket in stage.forge.tickets()]
+    assert ["open", "open"] == [ticket.state for ticket in stage.forge.tickets()]
+    assert () == stage.forge.pull_requests()
+
+
+def test_a_ticket_is_closed_once(stage: Stage) -> None:
+    """By the key it was opened under; closed already is fine; none is said; a look closes nothing."""
+    close = stage.effect(WriteAction.CLOSE_TICKET, branch="", head_sha="")
+    assert "no ticket was opened" in stage.perform(close).refused
+    stage.perform(stage.effect(TICKET, branch="", head_sha=""))
+    assert not stage.perform(close, look_only=True).done
+    assert [False, True] == [stage.perform(close).adopted for _ in range(2)]
+    assert ["closed"] == [ticket.state for ticket in stage.forge.tickets()]
+
+
+@pytest.mark.parametrize("action", [WriteAction.PUSH_BRANCH, PULL, TICKET])
+def test_looking_writes_nothing_and_finds_what_is_done(stage: Stage, action: WriteAction) -> None:
+    """A look has no credential to write with; it adopts what an earlier attempt did."""
+    if action is PULL:
+        stage.perform(stage.effect())
+    fields = {"branch": "", "head_sha": ""} if action is TICKET else {}
+    before = stage.mirror.remote_heads(), stage.forge.pull_requests(), stage.forge.tickets()
+    assert not stage.perform(stage.effect(action, **fields), look_only=True).done
+    assert before == (stage.mirror.remote_heads(), stage.forge.pull_requests(), stage.forge.tickets())
+    assert stage.perform(stage.effect(action, **fields)).done
+    found = stage.perform(stage.effect(action, **fields), look_only=True)
+    assert (True, True) == (found.done, found.adopted)
+
+
+def test_a_forge_that_is_gone_is_an_error(stage: Stage) -> None:
+    """Could not find out: no answer, and never "there is none"."""
+    nowhere = "http://127.0.0.1:1/owner/none.git" if isinstance(stage, GiteaStage) else str(stage.home / "none.git")
+    stage.target = stage.target.model_copy(update={"remote": nowhere})
+    with pytest.raises(ForgeError):
+        stage.perform(stage.effect())
+    with pytest.raises(ForgeError):
+        stage.forge.branch_head(BRANCH)
+
+
+def test_without_ci_there_is_no_verdict(stage: Stage) -> None:
+    """None: neither green nor red."""
+    assert stage.forge.required_checks(stage.base) is None
+    assert not stage.forge.protection().protected

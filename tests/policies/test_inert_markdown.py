@@ -1,0 +1,59 @@
+"""The last word before a forge: whatever was written, nothing outside a code span acts."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from policies.inert_markdown import inert_line, inert_markdown
+from policies.known_bad import good_facts
+from policies.pull_request_text import body, footer
+from policies.release import judge_release
+from tests.policies.sample_policy import policy
+
+ACTS = re.compile(r"[@#!]\w|GH-\d|://|www\.|[<>\[\]]|mailto:", re.IGNORECASE)
+
+
+def outside_code(markdown: str) -> str:
+    """What a forge would interpret."""
+    return re.sub(r"(?<![`\\])`(?!`)[^`\n|]+`(?!`)", " · ", markdown)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "@octocat and @org/team",
+        "closes #12, fixes owner/repo#3, !4, GH-7",
+        "https://evil.invalid and www.evil.invalid and mailto:x@y",
+        "[click](https://evil.invalid) ![x](y) [ref]: z",
+        "<img src=x onerror=alert(1)><!-- hidden -->",
+        "``@x` y`",
+        r"\`@x`",
+        "`a | @b`",
+        "`a\n@b`",
+        "@@octocat ##1 ht://tp://x",
+        "&#64;octocat",
+    ],
+)
+def test_known_tricks(text: str):
+    """Pings, references, links, HTML, and code that only looks like it."""
+    assert not ACTS.search(outside_code(inert_markdown(text)))
+    assert not ACTS.search(inert_line(text))
+
+
+@given(st.text(alphabet=st.sampled_from("ab1@#!<>[]()`\\|\n:/.wW&;-GHgh "), max_size=60))
+def test_any_text_is_inert_and_stays_so(text: str):
+    """Nobody thought of all tricks; once through is enough."""
+    once = inert_markdown(text)
+    assert not ACTS.search(outside_code(once))
+    assert once == inert_markdown(once)
+    assert "\n" not in inert_line(text)
+
+
+def test_code_and_our_own_pull_request_text_stay_as_they_are():
+    """What the rules of pull requests wrote is inert already: equal in every mode (P3)."""
+    facts = good_facts(policy())
+    own = body(facts.contract, judge_release(facts), facts.checks, facts.change) + footer("r-1", "r-1/x", "/a/b.html")
+    assert own == inert_markdown(own)
+    assert "`@x <y> #1`" == inert_markdown("`@x <y> #1`")

@@ -1,0 +1,90 @@
+"""Whole flows after a merge: regression, rollback, review (runbook §6.3, §8; P11; issue: FollowUp and Rollback)."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from aftermath import BROKEN, CHECK, after_a_run, hasten
+from world import World, git
+
+from contracts.incident import IncidentView
+from contracts.modes import Mode, TargetStatus
+from contracts.rollback import FollowUpEnd, RollbackOutcome
+from tests.workflows.quick import quick
+from workflows import api
+
+
+def prepared(world: World, more: str = CHECK, **head: str) -> World:
+    """The target ``demo`` with a package that can be broken."""
+    hasten(world)
+    world.write_target("demo", more, **({"rollback_strategy": "revert_commit"} | head))
+    return world
+
+
+async def test_a_confirmed_regression_is_rolled_back_to_the_identical_tree_and_reviewed(world: World) -> None:
+    """6.3, 8: red twice and ours → DRY_RUN before the first write → the baseline's tree → incident, backlog, review."""
+    prepared(world)
+    async with world.worker(quick(world)):
+        after = await after_a_run(world)
+        before = after.tree()
+        merged = await after.merge(BROKEN)
+        end = await after.follow(merged)
+        assert "regression" == end.outcome, end
+        result = await after.rolled_back()
+        assert RollbackOutcome.RESTORED is result.outcome, result.reason
+        assert before == after.tree() == result.expected_tree == result.restored_tree
+        await after.logged("hardening task queued")
+        events = [record.event for record in after.log()]
+        assert (
+            events.index("mode set")
+            < events.index("incident opened")
+            < events.index("write begun", events.index("mode set"))
+        )
+        view = await world.status()
+        assert (Mode.DRY_RUN, TargetStatus.ACTIVE) == (view.mode, view.status)
+        incident = view.incidents[0]
+        assert incident.rollback is not None
+        assert incident.rollback.seconds > 0
+        assert "on the base for" in incident.rollback.impact
+        handle = world.client.get_workflow_handle(api.incident_id("demo", incident.incident))
+
+        async def tagged() -> bool:
+            seen: IncidentView = await handle.query(api.VIEW, result_type=IncidentView)
+            return seen.report.rollback == incident.rollback
+
+        await world.until(tagged)
+        assert view.review_due == incident.incident
+        assert (await after.resume()).accepted
+
+        async def open_again() -> bool:
+            seen = await world.status()
+            return (seen.status, seen.mode, seen.review_due) == (TargetStatus.ACTIVE, Mode.PR_ONLY, "")
+
+        await world.until(open_again)
+        smoke = (await world.status()).recent[0]
+        ideas = world.artifact(smoke.run_id, "candidate_tasks.json")
+        assert [f"harden-{after.run.run_id}"] == [one["taskId"] for one in ideas["candidates"] if one["needsPerson"]]
+        assert any("quarantined until" in one["reason"] for one in ideas["suppressed"])
+
+
+@pytest.mark.parametrize(
+    ("deed", "outcome"), [("merge", "merged by name@example.invalid; healthy"), ("close", "closed by")]
+)
+async def test_what_a_person_does_with_a_pull_request_is_recorded(world: World, deed: str, outcome: str) -> None:
+    """Issue: for an open PR: waits for a person's merge or close and records it."""
+    prepared(world)
+    async with world.worker(quick(world)):
+        after = await after_a_run(world)
+        (branch,) = (ref.removeprefix("refs/heads/") for ref in world.autonomy_branches())
+        if deed == "merge":
+            git("fetch", "--quiet", str(world.remote), branch, cwd=after.work)
+            git("merge", "--quiet", "--no-ff", "--message=Yes", "FETCH_HEAD", cwd=after.work)
+            after.push()
+        else:
+            git("push", "--quiet", "--delete", str(world.remote), branch, cwd=after.work)
+        handle = world.client.get_workflow_handle(api.follow_up_id(after.run.run_id), result_type=FollowUpEnd)
+        await world.until(handle.describe)
+        end = await asyncio.wait_for(handle.result(), 90)
+        assert end.outcome.startswith(outcome), end
+        assert end.outcome == (await after.logged("follow-up ended")).facts["outcome"]

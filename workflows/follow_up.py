@@ -1,0 +1,193 @@
+"""``follow-up/<run>``: what becomes of a merge of ours, or of a pull request that waits for a person (runbook §6.3).
+
+Nothing is written here. A confirmed regression of ours is told to Control, which sets DRY_RUN and starts the rollback;
+after a person's merge it only raises an alert.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, is_cancelled_exception
+
+with workflow.unsafe.imports_passed_through():
+    from activities import api as steps
+    from contracts.alert import Alert, AlertKind
+    from contracts.rollback import (
+        EVERYTHING,
+        FollowUpEnd,
+        FollowUpInput,
+        FollowUpView,
+        Health,
+        Merged,
+        Observation,
+        Regression,
+    )
+    from contracts.rollback_work import FollowUpTerms, PullLook, TellFollowedUpInput
+    from contracts.verdict import Verdict
+    from policies.attribution import Culprit, attribute, confirmed, flaky, whose
+    from workflows import api
+    from workflows.looks import Looks, rest
+
+HEALTHY = "healthy"
+
+
+@workflow.defn(name=api.FOLLOW_UP)
+class FollowUp:
+    """One run's aftermath; ends with an outcome that Control logs."""
+
+    @workflow.init
+    def __init__(self, given: FollowUpInput) -> None:
+        self._given = given
+        self._state = "starting"
+        self._outcome = ""
+        self._verdict: Verdict | None = None
+        self._looks = Looks(given.run, given.run.run_id, "")
+        self._judged: set[tuple[str, tuple[str, ...]]] = set()
+        self._found: dict[Culprit, str] = {}
+        self._unclear = ""
+
+    @workflow.run
+    async def run(self, given: FollowUpInput) -> FollowUpEnd:
+        """Wait for a person if need be, observe, tell Control."""
+        # Not the run's id: whoever looks for the run by it must find the run.
+        workflow.upsert_search_attributes([api.TARGET_ATTRIBUTE.value_set(given.run.target)])
+        terms = await steps.TERMS(given, "what policy says about following up")
+        if given.merged is not None:
+            end = await self._observe(given.merged, terms, person="")
+        else:
+            end = await self._wait_for_a_person(terms)
+        self._show("ended", end.outcome)
+        said = TellFollowedUpInput(target=given.run.target, end=end)
+        await steps.TELL_FOLLOWED_UP(said, f"tell Control: {end.outcome}")
+        return end
+
+    @workflow.query(name=api.VIEW, description="where it is, what it saw, how it ended")
+    def view(self) -> FollowUpView:
+        """The follow-up as it is now."""
+        return FollowUpView(
+            run_id=self._given.run.run_id,
+            state=self._state,
+            outcome=self._outcome,
+            observations=self._looks.latest,
+            verdict=self._verdict,
+        )
+
+    async def _wait_for_a_person(self, terms: FollowUpTerms) -> FollowUpEnd:
+        """Poll the forge, less and less often, until a person merged or closed the pull request."""
+        self._show("waiting for a person")
+        wait = timedelta(minutes=terms.poll_first_minutes)
+        while True:
+            await rest(wait.total_seconds(), f"pull request {self._given.pull_request} waits for a person")
+            look = await self._look_at_pull()
+            if look is not None and look.state != "open":
+                break
+            wait = min(2 * wait, timedelta(minutes=terms.poll_most_minutes))
+            if workflow.info().is_continue_as_new_suggested():
+                workflow.continue_as_new(self._given)
+        who = look.who or "a person whom the forge does not name"
+        if look.merged is None:
+            reason = f"pull request {self._given.pull_request} was {look.state}"
+            return self._end(f"{look.state} by {who}", reason, look)
+        end = await self._observe(look.merged, terms, person=who)
+        return end.model_copy(update={"who": look.who, "at": look.at})
+
+    async def _look_at_pull(self) -> PullLook | None:
+        try:
+            return await steps.LOOK_AT_PULL(self._given, "merged, closed, or still open?")
+        except ActivityError as failure:
+            if is_cancelled_exception(failure):
+                raise
+            # Not finding out changes nothing: it is asked again (P13).
+            return None
+
+    async def _observe(self, merged: Merged, terms: FollowUpTerms, person: str) -> FollowUpEnd:
+        """Look at the base during the observation window; ``person`` merged it, or we did when empty."""
+        self._looks = Looks(self._given.run, self._given.run.run_id, merged.merge_sha)
+        until = workflow.now() + timedelta(minutes=terms.observation_minutes)
+        by = f"merged by {person}; " if person else ""
+        while True:
+            self._show("observing")
+            seen = await self._looks.at()
+            if not seen.holds_merge:
+                return self._end(f"{by}gone", f"the base does not hold {merged.merge_sha} any more")
+            self._unclear = ", ".join(seen.unknown) if seen.health is Health.UNKNOWN else ""
+            if seen.health is Health.RED and await self._is_ours(seen, merged, terms.confirmations):
+                return await self._regression(merged, by)
+            if workflow.now() >= until:
+                return await self._fared(by, seen)
+            await rest(60 * terms.every_minutes, "until the base is looked at again")
+
+    async def _is_ours(self, seen: Observation, merged: Merged, confirmations: int) -> bool:
+        """Confirm by a second look at the same commit, then look whether it began with our merge."""
+        self._show("confirming")
+        again = await self._looks.at(seen.commit)
+        failing = confirmed(seen, again)
+        if not failing:
+            self._unclear = f"red once, then {again.health}: {', '.join(seen.failing)}"
+            return False
+        if (seen.commit, failing) in self._judged:
+            return False
+        self._show("attributing")
+        ours: tuple[Observation, ...] = ()
+        parents: tuple[Observation, ...] = ()
+        for _ in range(confirmations):
+            # In turn: what comes and goes with time, and not with our merge, gives itself away.
+            parents = (*parents, await self._looks.at(merged.parent_sha))
+            ours = (*ours, await self._looks.at(merged.merge_sha))
+            self._verdict = attribute(failing, ours, parents, flaky(self._looks.all))
+            if not self._verdict.allowed:
+                break
+        assert self._verdict is not None  # noqa: S101  # at least one round
+        culprit = whose(self._verdict)
+        if culprit is not Culprit.UNKNOWN:
+            # Unknown is looked at again.
+            self._judged.add((seen.commit, failing))
+        self._found[culprit] = self._verdict.reason
+        return culprit is Culprit.OURS
+
+    async def _regression(self, merged: Merged, by: str) -> FollowUpEnd:
+        verdict = self._verdict
+        reason = verdict.reason if verdict else "regression"
+        if by:
+            await self._alert(f"the base broke with pull request {self._given.pull_request}, {by}{reason}")
+            return self._end(f"{by}{Culprit.OURS.value}, not rolled back by itself", reason)
+        latest = self._looks.latest[-1]
+        told = await steps.TELL_REGRESSION(
+            Regression(merged=merged, reason=reason, failing=latest.failing), "tell Control of the regression"
+        )
+        return self._end(Culprit.OURS.value, f"{reason}. {told.verdict.reason}")
+
+    async def _fared(self, by: str, last: Observation) -> FollowUpEnd:
+        if last.health is Health.RED:
+            failing = ", ".join(last.failing)
+            await self._alert(
+                f"the base is red after {self._given.run.run_id}, which is not known to be why: {failing}"
+            )
+        for culprit in (Culprit.UNKNOWN, Culprit.BEFORE_US, Culprit.SOMEONE_ELSE):
+            if culprit in self._found:
+                return self._end(f"{by}{culprit.value}", self._found[culprit])
+        if self._unclear:
+            return self._end(f"{by}{Culprit.UNKNOWN.value}", self._unclear.replace(EVERYTHING, "nothing could be run"))
+        return self._end(f"{by}{HEALTHY}", "required checks and probes were green at the end of the window")
+
+    async def _alert(self, summary: str) -> None:
+        """Nothing is rolled back by itself: a person must hear of it."""
+        alert = Alert(
+            kind=AlertKind.REQUIRED_CHECK_FAILED,
+            target=self._given.run.target,
+            run_id=self._given.run.run_id,
+            summary=summary[:2000],
+            fingerprint=f"follow-up/{self._given.run.run_id}",
+        )
+        await steps.RAISE_ALERTS(steps.RaiseAlertsInput(alerts=(alert,)), "a person decides")
+
+    def _end(self, outcome: str, reason: str, look: PullLook | None = None) -> FollowUpEnd:
+        self._outcome = outcome
+        who, at = (look.who, look.at or workflow.now()) if look else ("", None)
+        return FollowUpEnd(run_id=self._given.run.run_id, outcome=outcome, reason=reason[:1000], who=who, at=at)
+
+    def _show(self, state: str, outcome: str = "") -> None:
+        self._state = state
+        workflow.set_current_details(f"**{state}** · `{self._given.run.run_id}`\n\n{outcome}")
