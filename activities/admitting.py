@@ -254,6 +254,12 @@ def found_on_remote(forge: Forge, action: WriteAction, write: WriteRecord) -> st
     if action is WriteAction.OPEN_PULL_REQUEST:
         found = forge.find_pull_request(write.key)
         return str(found.number) if found else ""
+    if action is WriteAction.CLOSE_PULL_REQUEST:
+        mine = [pull for pull in forge.pull_requests() if pull.branch == write.clearance.branch]
+        return str(mine[0].number) if mine and mine[0].state == "closed" else ""
+    if action in {WriteAction.UPDATE_PULL_REQUEST, WriteAction.UPDATE_TICKET}:
+        # What it should say is not in the books; saying it again is harmless, so "not done" is safe.
+        return ""
     opened = f"{write.run_id}/{WriteAction.OPEN_TICKET}"
     tickets = [ticket for ticket in forge.tickets() if ticket.run_key == opened]
     done = bool(tickets) and (action is WriteAction.OPEN_TICKET or tickets[0].state == "closed")

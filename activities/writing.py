@@ -71,7 +71,7 @@ class Writing:
         # Any worker may push: the commits come from the bundle, whoever made them.
         bundle = self.bench.store.get(bodies["change.bundle"])
         self.bench.repositories(policy.target).unbundle(bundle, change.base_sha, change.head_sha)
-        expected_old = ""
+        expected_old = planned.expected_old
         if planned.head_sha != change.head_sha:
             self._make_merge(policy, planned, change)
         if planned.action is WriteAction.MERGE:
@@ -91,6 +91,7 @@ class Writing:
             base_sha=planned.base_sha,
             expected_old=expected_old,
             tree_sha=planned.tree_sha,
+            pull_branch=planned.pull_branch,
             title=planned.title,
             body=text,
         )

@@ -40,7 +40,7 @@ class LocalForge:
     """ports.forge.Forge over a bare repository, which knows no pull requests of its own.
 
     Their state is read off the branches: merged when the base holds the head, closed when the branch is gone
-    without that (so a person closes one by deleting its branch), open otherwise.
+    without that (so a person closes one by deleting its branch) or when we closed it, open otherwise.
     """
 
     def __init__(self, folder: Path, mirror: Mirror, base_branch: str) -> None:
@@ -108,7 +108,7 @@ class LocalForge:
 def _in_state(record: PullRequest, merged: frozenset[str], heads: dict[str, str]) -> PullRequest:
     if record.head_sha in merged:
         return record.model_copy(update={"state": "merged"})
-    if record.branch not in heads:
+    if record.state == "closed" or record.branch not in heads:
         return record.model_copy(update={"state": "closed"})
     return record.model_copy(update={"head_sha": heads[record.branch]})
 

@@ -26,6 +26,13 @@ class Effect(Contract):
     """
     tree_sha: str = ""
     """For a merge or a revert: the tree that was checked; ``head_sha`` must hold exactly it (P4, P11)."""
+    pull_branch: str = ""
+    """For a merge or a revert on a forge that merges pull requests: the branch whose pull request lands it.
+
+    Empty: the base branch is moved by git. A local forge always does that.
+    """
+    record_key: str = ""
+    """What is updated or closed: the run key under which the pull request or ticket was opened. Empty: ``run_key``."""
     title: str = ""
     body: str = ""
 

@@ -108,6 +108,10 @@ class PlannedWrite(Contract):
     head_sha: str
     tree_sha: str = ""
     """For a merge: the checked tree, which the base must hold afterwards (P4)."""
+    expected_old: str = ""
+    """For a push that moves a branch of ours on: where it must be; empty: it must not exist."""
+    pull_branch: str = ""
+    """For a merge on a forge that merges pull requests: the branch whose pull request lands it."""
     title: str = ""
     body_sha256: str = ""
     """Digest of the pull request body without its run footer."""

@@ -145,7 +145,12 @@ class WriteAction(StrEnum):
 
     PUSH_BRANCH = "push_branch"
     OPEN_PULL_REQUEST = "open_pull_request"
+    UPDATE_PULL_REQUEST = "update_pull_request"
+    """Its title and body, never its branches."""
+    CLOSE_PULL_REQUEST = "close_pull_request"
     MERGE = "merge"
     REVERT = "revert"
     OPEN_TICKET = "open_ticket"
+    UPDATE_TICKET = "update_ticket"
+    """Its title and body; opened when there is none."""
     CLOSE_TICKET = "close_ticket"

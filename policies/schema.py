@@ -239,8 +239,11 @@ class Target(Section):
     name: TargetName
     remote: str = Field(min_length=1)
     """Path or URL that git can fetch from and push to."""
-    forge: Literal["local", "gitea"] = "local"
-    """``local``: pull requests are records beside the remote. ``gitea``: Gitea or Forgejo, see ``[forge_access]``."""
+    forge: Literal["local", "gitea", "github"] = "local"
+    """``local``: pull requests are records beside the remote. ``gitea``: Gitea or Forgejo. ``github``.
+
+    For the latter two see ``[forge_access]``.
+    """
     forge_access: ForgeAccess = ForgeAccess()
     base_branch: str = Field(min_length=1)
     time_zone: str = "UTC"

@@ -11,7 +11,17 @@ POINTS: frozenset[str] = frozenset(
         "admit.after_answer",
         *(
             f"{write}.{moment}"
-            for write in ("push_branch", "open_pull_request", "open_ticket", "close_ticket", "merge", "revert")
+            for write in (
+                "push_branch",
+                "open_pull_request",
+                "update_pull_request",
+                "close_pull_request",
+                "open_ticket",
+                "update_ticket",
+                "close_ticket",
+                "merge",
+                "revert",
+            )
             for moment in (
                 "before_begin",
                 "after_begin",

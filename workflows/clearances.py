@@ -31,12 +31,20 @@ from workflows.admission import RANK
 from workflows.api import rollback_run_id
 from workflows.control_state import ControlState, clock
 
-_PUBLISHING = frozenset({WriteAction.PUSH_BRANCH, WriteAction.OPEN_PULL_REQUEST, WriteAction.MERGE})
+_PUBLISHING = frozenset(
+    {
+        WriteAction.PUSH_BRANCH,
+        WriteAction.OPEN_PULL_REQUEST,
+        WriteAction.UPDATE_PULL_REQUEST,
+        WriteAction.CLOSE_PULL_REQUEST,
+        WriteAction.MERGE,
+    }
+)
 _ACTIONS = {
     WriteClass.ADVANCE: _PUBLISHING,
     WriteClass.REPAIR: _PUBLISHING | {WriteAction.REVERT},
     # Cleared even while paused, so nothing that moves a ref may call itself a record.
-    WriteClass.RECORD: frozenset({WriteAction.OPEN_TICKET, WriteAction.CLOSE_TICKET}),
+    WriteClass.RECORD: frozenset({WriteAction.OPEN_TICKET, WriteAction.UPDATE_TICKET, WriteAction.CLOSE_TICKET}),
 }
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from adapters.effects.base_branch import UNSEEN_STATUS, Unseen, land
-from adapters.effects.local_records import open_record
-from adapters.effects.local_tickets import close_ticket, open_ticket
+from adapters.effects.local_pulls import write_pull
+from adapters.effects.local_tickets import write_ticket
 from adapters.effects.order import EffectOrder
 from adapters.git.environment import ClosedGit
 from adapters.git.remotes import push_branch, remote_heads
@@ -19,8 +20,11 @@ from contracts.modes import WriteAction
 from ports.forge import ForgeError
 from ports.repository import RepositoryError
 
-# Branches move by git on every forge.
-_OVER_API = frozenset({WriteAction.OPEN_PULL_REQUEST, WriteAction.OPEN_TICKET, WriteAction.CLOSE_TICKET})
+_PULLS = frozenset({WriteAction.OPEN_PULL_REQUEST, WriteAction.UPDATE_PULL_REQUEST, WriteAction.CLOSE_PULL_REQUEST})
+_TICKETS = frozenset({WriteAction.OPEN_TICKET, WriteAction.UPDATE_TICKET, WriteAction.CLOSE_TICKET})
+_LANDINGS = frozenset({WriteAction.MERGE, WriteAction.REVERT})
+_WRITERS: dict[str, Callable[[EffectOrder], EffectResult]] = {"gitea": write_to_gitea}
+"""Forges with an API. Branches move by git on every forge, but for what a pull request of theirs lands."""
 
 
 def main() -> int:
@@ -47,19 +51,18 @@ def _perform(order: EffectOrder) -> EffectResult:
     if left <= 0:
         return EffectResult(done=False, refused="the clearance's time was over before the effect began")
     _die_in(left)
-    if order.forge == "gitea" and order.effect.action in _OVER_API:
-        return write_to_gitea(order)
-    match order.effect.action:
-        case WriteAction.PUSH_BRANCH:
-            return _push(order, left)
-        case WriteAction.OPEN_PULL_REQUEST:
-            return _open_pull_request(order)
-        case WriteAction.MERGE | WriteAction.REVERT:
-            return land(order, left)
-        case WriteAction.OPEN_TICKET:
-            return open_ticket(Path(order.records) / "tickets", order.effect, order.look_only)
-        case WriteAction.CLOSE_TICKET:
-            return close_ticket(Path(order.records) / "tickets", order.effect, order.look_only)
+    effect = order.effect
+    if effect.action is WriteAction.PUSH_BRANCH:
+        return _push(order, left)
+    if order.forge in _WRITERS and (effect.action in _PULLS | _TICKETS or effect.pull_branch):
+        return _WRITERS[order.forge](order)
+    if effect.action in _LANDINGS:
+        return land(order, left)
+    if order.forge != "local":
+        raise ForgeError(f"the forge {order.forge!r} is not built")
+    if effect.action in _PULLS:
+        return write_pull(order)
+    return write_ticket(Path(order.records) / "tickets", effect, order.look_only)
 
 
 def _mismatch(order: EffectOrder) -> str:
@@ -107,17 +110,3 @@ def _push(order: EffectOrder, seconds: float) -> EffectResult:
 
 def _moved(branch: str, found: str, expected: str) -> str:
     return f"the remote branch {branch} is at {found or 'nothing'}, not at {expected or 'nothing'}: someone moved it"
-
-
-def _open_pull_request(order: EffectOrder) -> EffectResult:
-    git = ClosedGit(Path(order.mirror), inherit=True)
-    effect = order.effect
-
-    def obstacle() -> str:
-        heads = remote_heads(git, order.remote)
-        if effect.base_branch not in heads:
-            return f"the remote has no base branch {effect.base_branch}"
-        found = heads.get(effect.branch, "")
-        return "" if found == effect.head_sha else _moved(effect.branch, found, effect.head_sha)
-
-    return open_record(Path(order.records) / "pulls", effect, order.look_only, obstacle)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from adapters.durable_files import sync_folder
@@ -16,20 +16,47 @@ from contracts.pull_request import PullRequest
 
 def open_record(folder: Path, effect: Effect, look_only: bool, obstacle: Callable[[], str]) -> EffectResult:
     """Adopt the record of this effect, or write it unless ``obstacle`` says why not."""
-    # Looking must work where nothing can be written, not even a lock.
-    with nullcontext() if look_only else locked(folder / ".lock"):
+    with _lock(folder, look_only):
         records = read_records(folder)
         if found := _adopted(records, effect):
-            return _shown(found, adopted=True)
+            return shown_record(found, adopted=True)
         if reason := obstacle():
             return EffectResult(done=False, refused=reason)
         if look_only:
             return EffectResult(done=False)
-        return _shown(_write(folder, effect, 1 + max((record.number for record in records), default=0)), adopted=False)
+        number = 1 + max((record.number for record in records), default=0)
+        return shown_record(_write(folder, effect, number), adopted=False)
+
+
+def change_record(folder: Path, run_key: str, look_only: bool, **wanted: str) -> EffectResult:
+    """Give the record that was opened under ``run_key`` these fields; one that has them already is adopted."""
+    with _lock(folder, look_only):
+        record = next((each for each in read_records(folder) if each.run_key == run_key), None)
+        if record is None:
+            return EffectResult(done=False, refused=f"no {folder.name.removesuffix('s')} was opened under {run_key}")
+        changed = PullRequest.model_validate(record.model_dump() | wanted)
+        if changed == record:
+            return shown_record(record, adopted=True)
+        if look_only:
+            return EffectResult(done=False)
+        fresh = half_written(folder, changed.model_dump_json(indent=2).encode())
+        fresh.replace(folder / f"{record.number}.json")
+        sync_folder(folder)
+        return shown_record(changed, adopted=False)
+
+
+def shown_record(record: PullRequest, adopted: bool) -> EffectResult:
+    """Done, and this is what the forge shows."""
+    return EffectResult(done=True, adopted=adopted, result=str(record.number), pull_request=record)
+
+
+def _lock(folder: Path, look_only: bool) -> AbstractContextManager[object]:
+    # Looking must work where nothing can be written, not even a lock.
+    return nullcontext() if look_only else locked(folder / ".lock")
 
 
 def _adopted(records: tuple[PullRequest, ...], effect: Effect) -> PullRequest | None:
-    mine = (record for record in records if record.run_key == effect.run_key)
+    mine = (record for record in records if record.run_key == (effect.record_key or effect.run_key))
     # The same head on the same branch is the same request, whoever opened it. A ticket has no branch.
     same = (
         record
@@ -37,10 +64,6 @@ def _adopted(records: tuple[PullRequest, ...], effect: Effect) -> PullRequest | 
         if effect.branch and (record.branch, record.head_sha) == (effect.branch, effect.head_sha)
     )
     return next(mine, None) or next(same, None)
-
-
-def _shown(record: PullRequest, adopted: bool) -> EffectResult:
-    return EffectResult(done=True, adopted=adopted, result=str(record.number), pull_request=record)
 
 
 def _write(folder: Path, effect: Effect, number: int) -> PullRequest:
@@ -54,7 +77,7 @@ def _write(folder: Path, effect: Effect, number: int) -> PullRequest:
         body=effect.body,
         state="open",
         url=place.as_uri(),
-        run_key=effect.run_key,
+        run_key=effect.record_key or effect.run_key,
         task_id=effect.task_id,
     )
     fresh = half_written(folder, record.model_dump_json(indent=2).encode())

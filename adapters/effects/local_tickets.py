@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from adapters.durable_files import sync_folder
-from adapters.effects.local_records import half_written, open_record
+from adapters.effects.local_records import change_record, half_written, open_record
 from adapters.git.private import locked
 from adapters.local_forge import read_records
 from contracts.effect import Effect, EffectResult
@@ -14,37 +14,25 @@ from contracts.modes import WriteAction
 INDEX = "index.md"
 
 
-def open_ticket(folder: Path, effect: Effect, look_only: bool) -> EffectResult:
-    """Adopt the ticket of this effect, or write it."""
-    result = open_record(folder, effect, look_only, str)
+def write_ticket(folder: Path, effect: Effect, look_only: bool) -> EffectResult:
+    """Open, update or close one ticket, or adopt what an earlier attempt did."""
+    result = _write(folder, effect, look_only)
     _show(folder, look_only)
     return result
 
 
-def close_ticket(folder: Path, effect: Effect, look_only: bool) -> EffectResult:
-    """Set the ticket that this effect's owner opened to closed; one that is closed already is adopted."""
-    opened = f"{effect.run_id}/{WriteAction.OPEN_TICKET}"
-    if look_only:
-        return _close(folder, opened, look_only)
-    with locked(folder / ".lock"):
-        result = _close(folder, opened, look_only)
-    _show(folder, look_only)
-    return result
+def _write(folder: Path, effect: Effect, look_only: bool) -> EffectResult:
+    key = effect.record_key or effect.run_key
+    if effect.action is WriteAction.CLOSE_TICKET:
+        return change_record(folder, effect.record_key or ticket_of(effect.run_id), look_only, state="closed")
+    if effect.action is WriteAction.UPDATE_TICKET and any(each.run_key == key for each in read_records(folder)):
+        return change_record(folder, key, look_only, title=effect.title, body=effect.body)
+    return open_record(folder, effect, look_only, str)
 
 
-def _close(folder: Path, opened: str, look_only: bool) -> EffectResult:
-    record = next((each for each in read_records(folder) if each.run_key == opened), None)
-    if record is None:
-        return EffectResult(done=False, refused=f"no ticket was opened under {opened}")
-    if record.state == "closed":
-        return EffectResult(done=True, adopted=True, result=str(record.number))
-    if look_only:
-        return EffectResult(done=False)
-    closed = record.model_copy(update={"state": "closed"})
-    fresh = half_written(folder, closed.model_dump_json(indent=2).encode())
-    fresh.replace(folder / f"{record.number}.json")
-    sync_folder(folder)
-    return EffectResult(done=True, result=str(record.number))
+def ticket_of(run_id: str) -> str:
+    """The key under which a run's or incident's own ticket is opened."""
+    return f"{run_id}/{WriteAction.OPEN_TICKET}"
 
 
 def _show(folder: Path, look_only: bool) -> None:

@@ -183,7 +183,7 @@ class ControlMachine(RuleBasedStateMachine):
 
     def _went(self, key: str, attempt: str, action: WriteAction, mode: Mode) -> None:
         now = self.books.now
-        if action not in {WriteAction.OPEN_TICKET, WriteAction.CLOSE_TICKET}:
+        if not action.value.endswith("_ticket"):
             assert self.open, "a go after a pause, without the ladder"
             assert mode is not Mode.DRY_RUN
             assert action in PUBLISHING

@@ -1,0 +1,57 @@
+"""The local forge's pull requests: opened for a branch that is there, updated and closed while they are open."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from adapters.effects.local_records import change_record, open_record
+from adapters.effects.order import EffectOrder
+from adapters.git.environment import ClosedGit
+from adapters.git.merging import is_ancestor
+from adapters.git.remotes import remote_heads
+from adapters.local_forge import read_records
+from contracts.effect import EffectResult
+from contracts.modes import WriteAction
+
+
+def write_pull(order: EffectOrder) -> EffectResult:
+    """Open, update or close one pull request, or adopt what an earlier attempt did."""
+    effect, folder = order.effect, Path(order.records) / "pulls"
+    if effect.action is WriteAction.OPEN_PULL_REQUEST:
+        return open_record(folder, effect, order.look_only, lambda: _obstacle(order))
+    key = effect.record_key or effect.run_key
+    if reason := _not_open(order, folder, key):
+        return EffectResult(done=False, refused=reason)
+    said = {name: text for name, text in (("title", effect.title), ("body", effect.body)) if text}
+    if effect.action is WriteAction.CLOSE_PULL_REQUEST:
+        said["state"] = "closed"
+    return change_record(folder, key, order.look_only, **said)
+
+
+def _obstacle(order: EffectOrder) -> str:
+    effect, heads = order.effect, _heads(order)
+    if effect.base_branch not in heads:
+        return f"the remote has no base branch {effect.base_branch}"
+    found = heads.get(effect.branch, "")
+    if found == effect.head_sha:
+        return ""
+    return f"the remote branch {effect.branch} is at {found or 'nothing'}, not at {effect.head_sha}: someone moved it"
+
+
+def _not_open(order: EffectOrder, folder: Path, key: str) -> str:
+    """Why there is nothing to update or close any more; empty while it is open, or closed by us."""
+    record = next((each for each in read_records(folder) if each.run_key == key), None)
+    if record is None or record.state == "closed":
+        return "" if order.effect.action is WriteAction.CLOSE_PULL_REQUEST else f"no pull request is open under {key}"
+    git, heads = ClosedGit(Path(order.mirror), inherit=True), _heads(order)
+    if record.branch not in heads:
+        return f"a person closed pull request {record.number}: its branch is gone"
+    base = heads.get(record.base_branch, "")
+    known = bool(base) and not git.run("cat-file", "-e", f"{base}^{{commit}}", accept=(0, 1, 128)).code
+    if known and is_ancestor(git, record.head_sha, base):
+        return f"pull request {record.number} is merged"
+    return ""
+
+
+def _heads(order: EffectOrder) -> dict[str, str]:
+    return remote_heads(ClosedGit(Path(order.mirror), inherit=True), order.remote)
