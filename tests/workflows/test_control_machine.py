@@ -186,7 +186,7 @@ class ControlMachine(RuleBasedStateMachine):
         if not action.value.endswith("_ticket"):
             assert self.open, "a go after a pause, without the ladder"
             assert mode is not Mode.DRY_RUN
-            assert action in PUBLISHING
+            assert action not in {WriteAction.MERGE, WriteAction.REVERT}, "PR_ONLY lands nothing"
         assert key not in self.done, "a go for what is done"
         for window in self.windows.get(key, []):
             assert window.attempt == attempt or window.end <= now, "two attempts at once"
