@@ -15,6 +15,7 @@ from contracts.modes import Mode, TargetStatus
 from contracts.rollback import (
     Aftercare,
     FollowUpEnd,
+    FollowUpInput,
     HardeningTask,
     Merged,
     MergeRecord,
@@ -55,6 +56,24 @@ def merged(state: ControlState, said: Merged) -> Answer:
         )
         _forget(state)
     return _answer(state, Decision.ALLOW, "recorded", said.run.run_id)
+
+
+def landed(state: ControlState, said: Merged) -> None:
+    """A merge was settled as done; its run may have died before it could say so, and is followed all the same."""
+    merged(state, said)
+    run = state.runs.get(said.run.run_id)
+    if run is None or run.closed_at is not None:
+        follow_anyway(state, said.run.run_id)
+
+
+def follow_anyway(state: ControlState, run_id: str) -> None:
+    """What is on the base is followed, however its run ended."""
+    known = state.merges.get(run_id)
+    if known is not None and run_id not in state.to_follow:
+        said = known.merged
+        state.to_follow[run_id] = FollowUpInput(
+            run=said.run, task_id=said.task_id, pull_request=said.pull_request, merged=said
+        )
 
 
 def regression(state: ControlState, said: Regression, now: datetime) -> Answer:
