@@ -15,7 +15,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.set-up
 JOBS ?= 2
 
-.PHONY: help setup demo demo-incident demo-rollback demo-up gitea test test-gitea test-uncached test-packages test-sweep check format \
+.PHONY: help setup demo demo-incident demo-rollback demo-up gitea test test-gitea test-uncached test-packages test-regressions test-sweep check format \
 	lock clean record-histories
 
 help:
@@ -28,7 +28,8 @@ help:
 	@echo "make demo-up        server, UI and worker on what the last demo left"
 	@echo "make test-uncached  the flows with no workflow cached (opt-in)"
 	@echo "make test-packages  the loop on real packages from the registry (opt-in)"
-	@echo "make test-sweep     the complete crash sweep (opt-in)"
+	@echo "make test-regressions  the 100 generated regressions (REGRESSION_SEED=… makes others; one of each kind is in make test)"
+	@echo "make test-sweep     the complete crash sweep, the generated regressions, twenty merges at once (opt-in)"
 	@echo "make test-gitea     the forge's behaviour against a real Gitea (opt-in, needs Go)"
 	@echo "make gitea          build the Gitea that the forge tests need (Go; minutes the first time)"
 	@echo "make lock           write requirements.lock anew from pyproject.toml"
@@ -93,6 +94,9 @@ test-uncached: setup
 
 test-packages: setup
 	@$(BIN)/python -m pytest -m packages
+
+test-regressions: setup
+	@$(BIN)/python -m pytest -n $(JOBS) -m sweep tests/chaos/test_generated_regressions.py
 
 test-sweep: setup
 	@$(BIN)/python -m pytest -n $(JOBS) -m sweep

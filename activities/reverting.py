@@ -60,9 +60,7 @@ class Reverting:
         """
         with heartbeating():
             policy = self.bench.pinned_policy(asked.given.merged.run)
-            forge = self.bench.forges(policy.target)
-            if forge.branch_head(policy.target.base_branch) is None:
-                problem = f"the remote has no branch {policy.target.base_branch} any more (renamed, deleted?)"
+            if problem := self._no_base(policy):
                 plan = RevertPlan(problem=problem)
             else:
                 plan = plan_revert(asked, policy, self.bench)
@@ -86,8 +84,16 @@ class Reverting:
             policy = self.bench.pinned_policy(asked.given.merged.run)
             return self._repair(asked, policy)
 
+    def _no_base(self, policy: EffectivePolicy) -> str:
+        base = policy.target.base_branch
+        there = self.bench.forges(policy.target).branch_head(base) is not None
+        return "" if there else f"the remote has no branch {base} any more (renamed, deleted?)"
+
     def _repair(self, asked: RepairInput, policy: EffectivePolicy) -> RepairResult:
         given, plan = asked.given, asked.plan
+        if problem := self._no_base(policy):
+            # Asked again and again it would stay away: the next plan says so, to a person.
+            return self._ended(asked, deny("the base is still there", problem), moved=True)
         self._import(asked, policy)
         effect = self._effect(asked)
         done = Bracket(self.bench, given.incident).around(

@@ -20,6 +20,7 @@ from contracts.handover import PlannedWrite
 from contracts.modes import Role, WriteAction, WriteClass
 from contracts.pull_request import PullRequest
 from contracts.report import WriteResult
+from contracts.rollback import Merged
 from contracts.verdict import Fact, Verdict
 from policies.pull_request_text import footer
 from policies.schema import EffectivePolicy
@@ -43,7 +44,8 @@ class Writing:
         planned, run = given.planned, given.run
         policy = self.bench.pinned_policy(run)
         effect = self._effect(given, policy)
-        done = Bracket(self.bench).around(policy, effect, WriteClass.ADVANCE, self._policy_now(run.target))
+        bracket = Bracket(self.bench, merges=self._merges(given, policy))
+        done = bracket.around(policy, effect, WriteClass.ADVANCE, self._policy_now(run.target))
         if done.answer.answer is WriteAnswerKind.REFUSED:
             return self._ended(given, "write refused", done.answer.verdict, done=False)
         if done.result is None:
@@ -94,6 +96,24 @@ class Writing:
             pull_branch=planned.pull_branch,
             title=planned.title,
             body=text,
+        )
+
+    def _merges(self, given: WriteInput, policy: EffectivePolicy) -> Merged | None:
+        """What Control must know of a merge even if nobody lives to tell it that it landed."""
+        planned, run = given.planned, given.run
+        if planned.action is not WriteAction.MERGE:
+            return None
+        change = next(ref for ref in given.artifacts if ref.name == "change.json")
+        pull = self.bench.forges(policy.target).find_pull_request(f"{run.run_id}/{WriteAction.OPEN_PULL_REQUEST}")
+        return Merged(
+            run=run,
+            merge_sha=planned.head_sha,
+            parent_sha=planned.base_sha,
+            tree_sha=planned.tree_sha,
+            head_sha=Change.model_validate_json(self.bench.store.get(change)).head_sha,
+            task_id=planned.task_id,
+            pull_request=pull.number if pull else 0,
+            merged_at=given.now,
         )
 
     def _make_merge(self, policy: EffectivePolicy, planned: PlannedWrite, change: Change) -> None:

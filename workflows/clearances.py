@@ -27,6 +27,7 @@ from contracts.clearance import (
 from contracts.control import Answer
 from contracts.modes import Mode, TargetStatus, WriteAction, WriteClass
 from contracts.verdict import Decision, Verdict
+from workflows import rolling_back
 from workflows.admission import RANK
 from workflows.api import rollback_run_id
 from workflows.control_state import ControlState, clock
@@ -85,7 +86,9 @@ def begin(state: ControlState, asked: WriteRequest, now: datetime) -> WriteAnswe
         seconds=asked.seconds,
         deadline=now + timedelta(seconds=asked.seconds),
     )
-    state.writes[asked.key] = WriteRecord(key=asked.key, run_id=asked.run_id, clearance=clearance, began_at=now)
+    state.writes[asked.key] = WriteRecord(
+        key=asked.key, run_id=asked.run_id, clearance=clearance, began_at=now, merges=asked.merges
+    )
     answer = WriteAnswerKind.GO if verdict.allowed else WriteAnswerKind.LOOK_ONLY
     state.log("write begun", key=asked.key, action=asked.action, answer=answer, headSha=asked.head_sha)
     return WriteAnswer(answer=answer, verdict=verdict, clearance=clearance)
@@ -111,6 +114,8 @@ def settle(state: ControlState, said: SettleRequest, now: datetime) -> Answer:
         update={"settled_at": now, "outcome": said.outcome, "result": said.result}
     )
     state.log("write settled", key=said.key, outcome=said.outcome, result=said.result, looked=said.looked)
+    if said.outcome is WriteOutcome.DONE and known.merges is not None:
+        rolling_back.landed(state, known.merges)
     return answer(Decision.ALLOW, "settled")
 
 

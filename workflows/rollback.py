@@ -52,6 +52,8 @@ class Rollback:
         self._place = api.rollback_run_id(given.merged.run.run_id)
         self._looks = Looks(given.merged.run, self._place, given.merged.merge_sha)
         self._state = "preparing"
+        self._outcome = RollbackOutcome.RUNNING
+        self._why = ""
 
     @workflow.run
     async def run(self, given: RollbackInput) -> RollbackResult:
@@ -70,17 +72,18 @@ class Rollback:
         result = await self._result(outcome, reason, began)
         told = TellRolledBackInput(target=given.merged.run.target, result=result)
         await steps.TELL_ROLLED_BACK(told, f"tell Control: {outcome}")
+        self._outcome, self._why = outcome, reason
         self._show(outcome.value, reason)
         return result
 
     @workflow.query(name=api.VIEW, description="the plan, where it is, what it saw")
     def view(self) -> RollbackResult:
-        """The rollback as it is now; ``reason`` says what it is doing."""
+        """The rollback as it is now; ``reason`` says what it is doing, or why it ended so."""
         return RollbackResult(
             run_id=self._given.merged.run.run_id,
             incident=self._given.incident,
-            outcome=RollbackOutcome.ESCALATED if self._state == "escalated" else RollbackOutcome.RESTORED,
-            reason=self._state,
+            outcome=self._outcome,
+            reason=self._why or self._state,
             revert_sha=self._plan.landing_sha,
             expected_tree=self._plan.expected_tree,
             restored_tree=self._tree,
@@ -145,9 +148,10 @@ class Rollback:
         row = 0
         while True:
             self._show(f"confirming health: {row} of {terms.in_a_row}")
-            seen = await self._looks.at()
+            # A look that cannot be finished in time has said nothing in time.
+            seen = await self._looks.at(within=max(until - workflow.now(), timedelta(seconds=1)))
             row = row + 1 if seen.health is Health.GREEN else 0
-            if row >= terms.in_a_row:
+            if row >= terms.in_a_row and workflow.now() <= until:
                 return f"health confirmed {row} times in a row"
             if workflow.now() + timedelta(seconds=terms.every_seconds) > until:
                 shown = ", ".join((*seen.failing, *seen.unknown)) or f"{row} of {terms.in_a_row} green looks in a row"
