@@ -10,7 +10,9 @@ import re
 import unicodedata
 
 from contracts.change import Change
+from contracts.ci import CiReport
 from contracts.evidence import ChecksReport
+from contracts.forge_facts import CheckState
 from contracts.grant import Grant
 from contracts.modes import Outcome
 from contracts.release import ReleaseDecision
@@ -18,6 +20,7 @@ from contracts.task import TaskContract
 from policies.planning import terms_digest
 
 _TITLE, _LINE = 100, 300
+_CHECKS = 50
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _ACTIVE = (
     (re.compile(r"[\w+.-]*://"), ""),
@@ -108,6 +111,25 @@ def _granted(grant: Grant) -> tuple[str, ...]:
 def footer(run_id: str, run_key: str, report: str) -> str:
     """Which run opened it. Apart from the body, so that the body is equal in every mode."""
     return f"\n---\nRun {_code(run_id)} · key {_code(run_key)} · report {_code(report)}\n"
+
+
+def not_released(ci: CiReport) -> str:
+    """Why the pull request was closed again: what the forge's CI said of its commit."""
+    failed = [check for check in ci.checks if check.state is not CheckState.GREEN]
+    return "\n".join(
+        [
+            "",
+            f"**Closed by us: CI rejected {_code(ci.commit_sha)}**",
+            "",
+            *(
+                f"- {_code(check.name)}: {check.state.value}"
+                + (f", {_code(check.detail)}" if check.detail else "")
+                + (f", {_code(check.link)}" if check.link else "")
+                for check in failed[:_CHECKS]
+            ),
+            "",
+        ]
+    )
 
 
 def _code(text: str) -> str:
