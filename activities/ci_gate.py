@@ -72,7 +72,7 @@ class LookingAtCi:
         forge = self.bench.forges(sitting.policy.target)
         pull, head, checks, problem = None, "", None, ""
         try:
-            pull = forge.find_pull_request(f"{sitting.run.run_id}/{WriteAction.OPEN_PULL_REQUEST}")
+            pull = _pull_request(forge, given)
             head = _branch_head(forge, pull, given.commit_sha)
             checks = forge.required_checks(given.commit_sha, given.terms.named)
         except ForgeError as unclear:
@@ -141,6 +141,13 @@ class LookingAtCi:
             outcome=Outcome.REJECT if verdict.decision is Decision.DENY else None,
             writes=writes,
         )
+
+
+def _pull_request(forge: Forge, given: CiInput) -> PullRequest | None:
+    """By its number: a run that adopted another's finds no mark of its own."""
+    if given.pull_request:
+        return next((pull for pull in forge.pull_requests() if pull.number == given.pull_request), None)
+    return forge.find_pull_request(f"{given.step.run.run_id}/{WriteAction.OPEN_PULL_REQUEST}")
 
 
 def _branch_head(forge: Forge, pull: PullRequest | None, commit_sha: str) -> str:

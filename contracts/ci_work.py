@@ -15,6 +15,8 @@ class CiInput(Contract):
     step: StepInput
     terms: CiTerms
     commit_sha: str
+    pull_request: int
+    """Number of the one that was opened; 0: look for this run's mark."""
     began_at: AwareDatetime
     deadline: AwareDatetime
     looks: int

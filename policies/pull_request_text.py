@@ -16,7 +16,9 @@ from contracts.forge_facts import CheckState
 from contracts.grant import Grant
 from contracts.modes import Outcome
 from contracts.release import ReleaseDecision
+from contracts.remediation import TASK_PREFIX
 from contracts.task import TaskContract
+from policies.digests import digest
 from policies.planning import terms_digest
 
 _TITLE, _LINE = 100, 300
@@ -37,8 +39,15 @@ def title(contract: TaskContract) -> str:
 
 
 def branch(contract: TaskContract, base_sha: str) -> str:
-    """``autonomy/<task id>-<8 hex of the base>``: one task on one base is one branch."""
-    return f"autonomy/{re.sub(r'[^a-z0-9]+', '-', contract.task_id.lower()).strip('-')}-{base_sha[:8]}"
+    """``autonomy/<task id>-<8 hex of the base>``: one task on one base is one branch.
+
+    Each attempt of a remediation takes other files, and the one before may have left its branch: their digest tells
+    them apart.
+    """
+    part = ""
+    if contract.task_id.startswith(TASK_PREFIX):
+        part = f"-{digest(sorted(contract.scope.allowed_paths))[:6]}"
+    return f"autonomy/{re.sub(r'[^a-z0-9]+', '-', contract.task_id.lower()).strip('-')}{part}-{base_sha[:8]}"
 
 
 def commit_message(contract: TaskContract) -> str:

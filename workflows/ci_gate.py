@@ -81,6 +81,7 @@ class CiGate:
                 step=self._ledger.step_input(self._run, None),
                 terms=terms,
                 commit_sha=commit_sha,
+                pull_request=next((ref.number for write in self._ledger.writes if (ref := write.pull_request)), 0),
                 began_at=started,
                 deadline=deadline,
                 looks=looks,
