@@ -20,6 +20,7 @@ from activities.budget_reporting import BudgetReporting
 from activities.canary import Canary
 from activities.check_room import CheckRoom
 from activities.check_step import CheckStep
+from activities.ci_gate import LookingAtCi
 from activities.coding import Coding
 from activities.collecting import Collecting
 from activities.incident_keeping import IncidentKeeping
@@ -195,6 +196,7 @@ def activities(adapters: Adapters, bench: Workbench, lookout: Lookout) -> Sequen
         Canary(bench, probes).probe_canary,
         MergeRelease(bench, adapters.index).merge_release,
         Writing(bench).write,
+        LookingAtCi(bench).look_at_ci,
         alerting.raise_alerts,
         alerting.alert_settings,
         alerting.deliver,

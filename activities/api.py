@@ -13,6 +13,7 @@ from contracts.alert import Alert, AlertSettings, Delivered, Progress, Undeliver
 from contracts.artifact import ArtifactRef, Contract
 from contracts.audit import AuditEvent
 from contracts.budget import BudgetAlertReport, BudgetReportRef
+from contracts.ci_work import CiInput, CiLook
 from contracts.control import Answer, CheckupResult, InstallationFacts, RunCheckup
 from contracts.handover import PlannedWrite, RunRef, StepInput, StepResult
 from contracts.incident_work import (
@@ -175,6 +176,8 @@ CODE = _work("code", 60)
 REVIEW = _work("review", 30)
 CHECK = _work("check", 90)
 RELEASE = _work("release", 10)
+# Where there is CI. A forge that cannot be asked is an answer: the next look comes by the run's own timer.
+LOOK_AT_CI: Step[CiInput, CiLook] = Step("look_at_ci", CiLook, 10 * _MINUTE, attempts=8, patience=40 * _MINUTE)
 # SELECTIVE_AUTO alone.
 MERGE_CHECK: Step[MergeInput, MergeResult] = Step(
     "merge_check", MergeResult, 120 * _MINUTE, attempts=8, patience=480 * _MINUTE

@@ -14,10 +14,10 @@ from activities.rollback_drill import drilled
 from activities.workbench import Sitting, Workbench
 from contracts.audit import AuditEvent
 from contracts.evidence import CheckResult, CheckStatus, PreflightReport, Receipt
-from contracts.forge_facts import CheckState
 from contracts.handover import StepInput, StepResult
 from contracts.modes import Role, StepName
 from contracts.verdict import Verdict
+from policies.ci import judge_base
 from policies.preflight import budget_caps, gates_refuse, judge_preflight, policy_current, protected_loaded
 from policies.verdicts import all_of, allow, deny
 from ports.environments import EnvironmentUnavailable
@@ -71,10 +71,10 @@ class Preflight:
         if not required:
             reason = f"no required check is configured for {sitting.policy.target.name}: add one to its [[checks]]"
             return Receipt(name=name, verdict=deny("required checks are configured", reason))
-        forge_says = sitting.bench.forges(sitting.policy.target).required_checks(base) or ()
-        if unready := [f"{check.name} is {check.state}" for check in forge_says if check.state is not CheckState.GREEN]:
-            reason = f"on the base {', '.join(unready)}"
-            return Receipt(name=name, verdict=deny("required checks are green in the forge's CI", reason))
+        target = sitting.policy.target
+        in_ci = judge_base(sitting.bench.forges(target).required_checks(base, target.ci.required), base, target)
+        if not in_ci.allowed:
+            return Receipt(name=name, verdict=in_ci)
         sandbox = sitting.bench.sandbox.self_test()
         if not sandbox.allowed:
             return Receipt(name=name, verdict=sandbox)

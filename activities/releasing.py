@@ -17,6 +17,7 @@ from contracts.handover import PlannedWrite, StepInput, StepResult
 from contracts.modes import Outcome, Role, RunStatus, StepName, WriteAction
 from contracts.release import ReleaseDecision
 from contracts.task import TaskContract
+from policies.ci import ci_terms
 from policies.digests import sha256_hex
 from policies.pull_request_text import body, branch, title
 from policies.release import Pins, ReleaseFacts, judge_release
@@ -68,7 +69,7 @@ class Releasing:
         writes = self._plan(sitting, contract, decision, checks, change)
         return sitting.done(
             verdict, task_id=contract.task_id, outcome=decision.outcome, writes=writes, next_role=Role.AUDIT
-        )
+        ).model_copy(update={"ci": ci_terms(sitting.policy)})
 
     def _base_now(self, sitting: Sitting, change: Change) -> str:
         """The pinned base while it still is the branch's head, or while a pull request on it stays mergeable.

@@ -12,6 +12,7 @@ from activities.bracket import Bracket
 from activities.heartbeat import heartbeating
 from activities.workbench import Workbench
 from contracts.admission import PullRequestRef
+from contracts.artifact import ArtifactRef
 from contracts.audit import AuditEvent
 from contracts.change import Change
 from contracts.clearance import WriteAnswerKind
@@ -69,6 +70,8 @@ class Writing:
         """Everything the child needs, ready before Control is asked."""
         planned, run = given.planned, given.run
         bodies = {ref.name: ref for ref in given.artifacts}
+        if planned.action is WriteAction.CLOSE_PULL_REQUEST:
+            return self._closing(given, bodies["pull_request_closed.md"])
         change = Change.model_validate_json(self.bench.store.get(bodies["change.json"]))
         # Any worker may push: the commits come from the bundle, whoever made them.
         bundle = self.bench.store.get(bodies["change.bundle"])
@@ -114,6 +117,24 @@ class Writing:
             task_id=planned.task_id,
             pull_request=pull.number if pull else 0,
             merged_at=given.now,
+        )
+
+    def _closing(self, given: WriteInput, body: ArtifactRef) -> Effect:
+        """No commit is needed; the body still names the write that opened it."""
+        planned, run = given.planned, given.run
+        opened = f"{run.run_id}/{WriteAction.OPEN_PULL_REQUEST}"
+        text = self.bench.store.get(body).decode()
+        return Effect(
+            action=planned.action,
+            run_key=f"{run.run_id}/{given.name or planned.action}",
+            run_id=run.run_id,
+            task_id=planned.task_id,
+            branch=planned.branch,
+            base_branch=planned.base_branch,
+            head_sha=planned.head_sha,
+            base_sha=planned.base_sha,
+            record_key=opened,
+            body=text + footer(run.run_id, opened, self.bench.store.address(run.run_id)),
         )
 
     def _make_merge(self, policy: EffectivePolicy, planned: PlannedWrite, change: Change) -> None:

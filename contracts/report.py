@@ -8,6 +8,7 @@ from pydantic import AwareDatetime
 
 from contracts.admission import PullRequestRef
 from contracts.artifact import ArtifactRef, Contract
+from contracts.ci import CiReport
 from contracts.evidence import FailedCheck
 from contracts.handover import Handover, PlannedWrite, RunRef
 from contracts.modes import Mode, Outcome, RunKind, RunStatus, StepName
@@ -90,6 +91,8 @@ class RunReport(Contract):
     rejection: Rejection | None
     failed_checks: tuple[FailedCheck, ...] = ()
     """Details of what was not green (runbook §6.2)."""
+    ci: CiReport | None = None
+    """What the forge's CI said of the commit, where the run waited for it."""
     remediation: str = ""
     """Task id of the remediation that this failure queued, if it did."""
     pull_request: PullRequestRef | None
@@ -118,4 +121,6 @@ class IndexedRun(Contract):
     task_id: str | None
     pull_request: int | None
     """The pull request's number."""
+    closed_by_us: bool = False
+    """The run closed it itself: no person said no to it."""
     ended_at: AwareDatetime

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from contracts.alert import Alert, AlertKind
+from contracts.ci import CiReport
 from contracts.evidence import ChecksReport, CheckStatus
 from contracts.modes import GREEN_STATUSES, RunStatus, StepName
 from contracts.report import ReportInput
 from contracts.verdict import Decision, Verdict
+from policies.ci import not_green
 
 PROTECTED_RULE = "path is not protected"
 """The rule of `policies.paths` that a touched protected path breaks."""
@@ -16,7 +18,7 @@ _HEARD = frozenset({RunStatus.CANCELLED, RunStatus.PAUSED, RunStatus.REJECTED})
 """Ends that a person brought about, or an expected no."""
 
 
-def alerts_of(ended: ReportInput, checks: ChecksReport | None) -> tuple[Alert, ...]:
+def alerts_of(ended: ReportInput, checks: ChecksReport | None, ci: CiReport | None = None) -> tuple[Alert, ...]:
     """What somebody must hear, the cause before its consequences."""
     found: list[Alert] = []
     verdicts = [record.verdict for record in ended.steps]
@@ -29,7 +31,7 @@ def alerts_of(ended: ReportInput, checks: ChecksReport | None) -> tuple[Alert, .
     sensed = next((record.verdict for record in ended.steps if record.step is StepName.SENSE), None)
     if sensed is not None and sensed.decision is Decision.DENY:
         found.append(_alert(ended, AlertKind.SOURCE_QUALITY, sensed.reason))
-    red = _red(checks)
+    red = _red(checks) or _not_green_in_ci(ci)
     if ended.status is RunStatus.REJECTED and red:
         found.append(_alert(ended, AlertKind.REQUIRED_CHECK_FAILED, f"not released: {red}"))
     if ended.status not in GREEN_STATUSES | _HEARD:
@@ -70,3 +72,10 @@ def _red(checks: ChecksReport | None) -> str:
     good = {CheckStatus.GREEN, CheckStatus.FLAKY}
     failed = (each for each in checks.results if each.required and each.status not in good)
     return "; ".join(f"check {each.name} is {each.status}" for each in failed)
+
+
+def _not_green_in_ci(ci: CiReport | None) -> str:
+    """Of a run that CI rejected; a person who took the pull request over has seen it."""
+    if ci is None or ci.verdict.decision is not Decision.DENY:
+        return ""
+    return f"the forge's CI: {not_green(ci.checks) or ci.verdict.reason}"

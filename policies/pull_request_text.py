@@ -10,14 +10,19 @@ import re
 import unicodedata
 
 from contracts.change import Change
+from contracts.ci import CiReport
 from contracts.evidence import ChecksReport
+from contracts.forge_facts import CheckState
 from contracts.grant import Grant
 from contracts.modes import Outcome
 from contracts.release import ReleaseDecision
+from contracts.remediation import TASK_PREFIX
 from contracts.task import TaskContract
+from policies.digests import digest
 from policies.planning import terms_digest
 
 _TITLE, _LINE = 100, 300
+_CHECKS = 50
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _ACTIVE = (
     (re.compile(r"[\w+.-]*://"), ""),
@@ -34,8 +39,15 @@ def title(contract: TaskContract) -> str:
 
 
 def branch(contract: TaskContract, base_sha: str) -> str:
-    """``autonomy/<task id>-<8 hex of the base>``: one task on one base is one branch."""
-    return f"autonomy/{re.sub(r'[^a-z0-9]+', '-', contract.task_id.lower()).strip('-')}-{base_sha[:8]}"
+    """``autonomy/<task id>-<8 hex of the base>``: one task on one base is one branch.
+
+    Each attempt of a remediation takes other files, and the one before may have left its branch: their digest tells
+    them apart.
+    """
+    part = ""
+    if contract.task_id.startswith(TASK_PREFIX):
+        part = f"-{digest(sorted(contract.scope.allowed_paths))[:6]}"
+    return f"autonomy/{re.sub(r'[^a-z0-9]+', '-', contract.task_id.lower()).strip('-')}{part}-{base_sha[:8]}"
 
 
 def commit_message(contract: TaskContract) -> str:
@@ -108,6 +120,25 @@ def _granted(grant: Grant) -> tuple[str, ...]:
 def footer(run_id: str, run_key: str, report: str) -> str:
     """Which run opened it. Apart from the body, so that the body is equal in every mode."""
     return f"\n---\nRun {_code(run_id)} · key {_code(run_key)} · report {_code(report)}\n"
+
+
+def not_released(ci: CiReport) -> str:
+    """Why the pull request was closed again: what the forge's CI said of its commit."""
+    failed = [check for check in ci.checks if check.state is not CheckState.GREEN]
+    return "\n".join(
+        [
+            "",
+            f"**Closed by us: CI rejected {_code(ci.commit_sha)}**",
+            "",
+            *(
+                f"- {_code(check.name)}: {check.state.value}"
+                + (f", {_code(check.detail)}" if check.detail else "")
+                + (f", {_code(check.link)}" if check.link else "")
+                for check in failed[:_CHECKS]
+            ),
+            "",
+        ]
+    )
 
 
 def _code(text: str) -> str:

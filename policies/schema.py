@@ -12,6 +12,7 @@ from contracts.modes import Mode, RiskLevel, Role
 from contracts.task import TaskType
 from policies.aftercare_schema import FollowUpPolicy, RollbackPolicy
 from policies.cap_settings import Caps, CapTokens
+from policies.ci_schema import CiPolicy
 from policies.forge_access import ForgeAccess
 from policies.merge_schema import AutoMerge, ProbePolicy
 from policies.section import Positive, Section, Share
@@ -263,6 +264,7 @@ class Target(Section):
     checks: tuple[CheckPolicy, ...] = ()
     probes: tuple[ProbePolicy, ...] = ()
     """Without one nothing merges by itself: SELECTIVE_AUTO is refused."""
+    ci: CiPolicy = CiPolicy()
 
 
 class EffectivePolicy(Section):

@@ -20,6 +20,7 @@ with workflow.unsafe.imports_passed_through():
     from contracts.report import WriteResult
     from contracts.verdict import Decision, Verdict
     from workflows import api
+    from workflows.ci_gate import CiGate
     from workflows.escalation import escalation
     from workflows.gate import Gate, RunStopped, held_too_long, waited
     from workflows.merging import Means, Merging
@@ -161,7 +162,15 @@ class DailyRun:
         if self._ledger.outcome is Outcome.CANARY_ALLOWED:
             means = Means(self._gate, self._ledger, self._approval, self._while_held, self._write)
             return await Merging(run, means, self._at, self._show, self._ask_again).land()
-        return RunStatus.PR_OPENED, f"pull request opened, outcome {self._ledger.outcome}"
+        opened = f"pull request opened, outcome {self._ledger.outcome}"
+        return await self._ci(run) or (RunStatus.PR_OPENED, opened)
+
+    async def _ci(self, run: RunRef) -> tuple[RunStatus, str] | None:
+        """Wait for the forge's CI, where there is any; None: it has nothing against the change."""
+        if self._ledger.ci is None:
+            return None
+        gate = CiGate(run, self._gate, self._ledger, self._write, self._at, self._show, self._ask_again)
+        return await gate.stopped(self._ledger.pins.head_sha, self._ledger.ci)
 
     async def _perform(self, run: RunRef, step: steps.Step[StepInput, StepResult]) -> StepResult:
         """One step behind its gate, again while it says HOLD (the policy changed under the run)."""

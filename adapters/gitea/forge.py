@@ -61,13 +61,16 @@ class GiteaForge:
         shown = (self._repository.shown_ticket(issue) for issue in self._repository.our_tickets())
         return tuple(sorted((each for each in shown if each.run_key), key=lambda each: each.number, reverse=True))
 
-    def required_checks(self, commit: str) -> tuple[CommitCheck, ...] | None:
-        """What branch protection demands; every reported status where it demands nothing by name."""
+    def required_checks(self, commit: str, named: tuple[str, ...] = ()) -> tuple[CommitCheck, ...] | None:
+        """What branch protection demands, and what is named; every reported status where that is nothing."""
         protection = self.protection()
         statuses = self._repository.statuses(commit)
-        if not protection.required_checks:
+        if not protection.required_checks and not named:
             return tuple(_check(status) for status in statuses) or None
-        return tuple(check for pattern in protection.required_checks for check in _required(pattern, statuses))
+        demanded = (check for pattern in protection.required_checks for check in _required(pattern, statuses))
+        ours = (check for name in named for check in _required(name, statuses, exactly=True))
+        # A pattern and a name may mean the same check.
+        return tuple({check.name: check for check in (*demanded, *ours)}.values())
 
     def protection(self) -> BranchProtection:
         """How the base branch is protected, as far as the reading token may see."""
@@ -96,9 +99,13 @@ def _check(status: Status) -> CommitCheck:
     return CommitCheck(name=status.context, state=state, link=status.target_url, detail=status.description[:300])
 
 
-def _required(pattern: str, statuses: tuple[Status, ...]) -> list[CommitCheck]:
-    # Gitea reads a required name as a glob.
-    matching = [_check(each) for each in statuses if each.context == pattern or fnmatchcase(each.context, pattern)]
+def _required(pattern: str, statuses: tuple[Status, ...], *, exactly: bool = False) -> list[CommitCheck]:
+    # Gitea reads a required name of its own as a glob.
+    matching = [
+        _check(each)
+        for each in statuses
+        if each.context == pattern or (not exactly and fnmatchcase(each.context, pattern))
+    ]
     return matching or [CommitCheck(name=pattern, state=CheckState.MISSING)]
 
 

@@ -74,6 +74,14 @@ ROLLBACK = (
 """Swept by test_rollback_crash_points.py."""
 
 
+CI = ("ci.before_done", "ci.after_done", *(f"close_pull_request.{moment}" for moment in MOMENTS))
+"""Swept by test_ci_crash_points.py."""
+ON_A_FORGE_ALONE = tuple(
+    f"{action}.{moment}" for action in ("update_pull_request", "update_ticket") for moment in MOMENTS
+)
+"""No flow on the local forge writes these."""
+
+
 async def opens_one_pull_request(world: World, *points: str) -> None:
     """A run that dies at each of the points, in this order."""
     async with Supervisor(world, points) as supervisor:
@@ -187,7 +195,7 @@ async def merges_once(world: World, *points: str) -> None:
 def test_every_point_is_swept() -> None:
     """A point nobody tries would be a promise nobody keeps."""
     others = {"admit.after_answer", *ENDING, *STEPS, *DELIVERY, *MINDING, *SPENDING, *BUDGET, *MERGE, *MERGE_STEPS}
-    assert set(POINTS) == {*PUSH, *PULL, *ESCALATION, *others, *ROLLBACK}
+    assert set(POINTS) == {*PUSH, *PULL, *ESCALATION, *others, *ROLLBACK, *CI, *ON_A_FORGE_ALONE}
 
 
 async def test_effects_happen_once_whenever_the_worker_dies(make: MakeWorld) -> None:
@@ -230,7 +238,7 @@ async def test_a_merge_happens_once_whenever_the_worker_dies(make: MakeWorld) ->
 
 
 @pytest.mark.sweep
-@pytest.mark.parametrize("point", sorted(POINTS - set(DELIVERY) - set(ROLLBACK)))
+@pytest.mark.parametrize("point", sorted(POINTS - {*DELIVERY, *ROLLBACK, *CI, *ON_A_FORGE_ALONE}))
 async def test_sweep(world: World, point: str) -> None:
     """Every point alone, each in a world of its own."""
     if point in MINDING:
