@@ -19,12 +19,15 @@ from contracts.effect import Effect
 from contracts.handover import PlannedWrite
 from contracts.modes import Role, WriteAction, WriteClass
 from contracts.pull_request import PullRequest
-from contracts.report import WriteResult
+from contracts.report import Landed, WriteResult
 from contracts.verdict import Fact, Verdict
 from policies.pull_request_text import footer
 from policies.schema import EffectivePolicy
 from policies.verdicts import allow, deny, hold
 from ports.policy_source import PolicyError
+from ports.repository import RepositoryError
+
+_SPOKEN = frozenset({WriteAction.OPEN_PULL_REQUEST, WriteAction.UPDATE_PULL_REQUEST})
 
 
 @dataclass(frozen=True)
@@ -47,21 +50,57 @@ class Writing:
         if done.answer.answer is WriteAnswerKind.REFUSED:
             return self._ended(given, "write refused", done.answer.verdict, done=False)
         if done.result is None:
-            pull = self.bench.forges(policy.target).find_pull_request(effect.run_key)
-            return self._ended(given, "write adopted", done.answer.verdict, done=True, adopted=True, pull=pull)
+            # Settled under this key: by an earlier attempt, or by Control's own look at the remote.
+            pull = self.bench.forges(policy.target).find_pull_request(effect.record_key or effect.run_key)
+            verdict, landed = done.answer.verdict, self._landed(policy, planned, done.answer.result)
+            return self._ended(
+                given,
+                "write adopted",
+                _as_checked(planned, landed) or verdict,
+                done=True,
+                adopted=True,
+                pull=pull,
+                landed=landed,
+            )
         result = done.result
         if not result.done:
             not_done = deny if result.refused else hold
             reason = result.refused or "looked after the pause: it had not happened"
             return self._ended(given, "write not done", not_done(f"{planned.action} happened", reason), done=False)
         facts: dict[str, Fact] = {"adopted": result.adopted}
+        landed = None
         if planned.tree_sha:
-            # P4: what the remote holds now is the tree that was checked, or this is no merge of ours.
-            if result.tree_sha != planned.tree_sha:
-                raise ApplicationError(f"{result.result} holds {result.tree_sha}", type="TreeDiffers")
             facts["tree"] = result.tree_sha
+            if (result.result, result.tree_sha) != (planned.head_sha, planned.tree_sha):
+                landed = self._landed(policy, planned, result.result)
         verdict = allow(f"{planned.action} happened", f"{result.result} on {planned.branch}", **facts)
-        return self._ended(given, "write done", verdict, done=True, adopted=result.adopted, pull=result.pull_request)
+        return self._ended(
+            given,
+            "write done",
+            _as_checked(planned, landed) or verdict,
+            done=True,
+            adopted=result.adopted,
+            pull=result.pull_request,
+            landed=landed,
+        )
+
+    def _landed(self, policy: EffectivePolicy, planned: PlannedWrite, commit: str) -> Landed | None:
+        """What the base got with a merge, by git, if that is not the very commit that was planned.
+
+        Raises:
+            RepositoryError: the base cannot be fetched, or does not show it (yet).
+        """
+        if not planned.tree_sha:
+            return None
+        repository = self.bench.repositories(policy.target)
+        base = repository.fetch_base()
+        found = repository.landing(commit or planned.head_sha, base)
+        if found is None:
+            raise RepositoryError(f"the base at {base} does not hold {commit or planned.head_sha}")
+        tree = repository.tree_of(found.commit)
+        if (found.commit, tree) == (planned.head_sha, planned.tree_sha):
+            return None
+        return Landed(commit_sha=found.commit, parent_sha=found.parent, tree_sha=tree)
 
     def _effect(self, given: WriteInput, policy: EffectivePolicy) -> Effect:
         """Everything the child needs, ready before Control is asked."""
@@ -72,14 +111,16 @@ class Writing:
         bundle = self.bench.store.get(bodies["change.bundle"])
         self.bench.repositories(policy.target).unbundle(bundle, change.base_sha, change.head_sha)
         expected_old = planned.expected_old
+        opened = f"{run.run_id}/{WriteAction.OPEN_PULL_REQUEST}"
         if planned.head_sha != change.head_sha:
             self._make_merge(policy, planned, change)
         if planned.action is WriteAction.MERGE:
             expected_old = planned.base_sha
         key, text = f"{run.run_id}/{given.name or planned.action}", ""
-        if planned.action is WriteAction.OPEN_PULL_REQUEST:
+        if planned.action in _SPOKEN:
+            # Equal in form, whichever of them writes it: the footer names the write that opened it.
             text = self.bench.store.get(bodies["pull_request.md"]).decode()
-            text += footer(run.run_id, key, self.bench.store.address(run.run_id))
+            text += footer(run.run_id, opened, self.bench.store.address(run.run_id))
         return Effect(
             action=planned.action,
             run_key=key,
@@ -92,6 +133,7 @@ class Writing:
             expected_old=expected_old,
             tree_sha=planned.tree_sha,
             pull_branch=planned.pull_branch,
+            record_key=opened if planned.action is WriteAction.UPDATE_PULL_REQUEST else "",
             title=planned.title,
             body=text,
         )
@@ -120,6 +162,7 @@ class Writing:
         done: bool,
         adopted: bool = False,
         pull: PullRequest | None = None,
+        landed: Landed | None = None,
     ) -> WriteResult:
         # One end for all attempts of this activity: one that wakes up late has nothing to add.
         key = f"{given.planned.action}/ended/{activity.info().activity_id}"
@@ -132,5 +175,19 @@ class Writing:
             else None
         )
         return WriteResult(
-            planned=given.planned, done=done, adopted=adopted, verdict=verdict, pull_request=shown, audit_head=head
+            planned=given.planned,
+            done=done,
+            adopted=adopted,
+            verdict=verdict,
+            pull_request=shown,
+            audit_head=head,
+            landed=landed,
         )
+
+
+def _as_checked(planned: PlannedWrite, landed: Landed | None) -> Verdict | None:
+    """P4 for forges that cannot promise it: merged, but not what was checked, is a no that has happened."""
+    if landed is None or landed.tree_sha == planned.tree_sha:
+        return None
+    reason = f"{landed.commit_sha} holds the tree {landed.tree_sha}, the checked one is {planned.tree_sha}"
+    return deny("only what was checked is merged", reason, tree=landed.tree_sha, commit=landed.commit_sha)
