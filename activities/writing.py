@@ -27,6 +27,7 @@ from policies.verdicts import allow, deny, hold
 from ports.policy_source import PolicyError
 from ports.repository import RepositoryError
 
+_CHANGED = frozenset({WriteAction.UPDATE_PULL_REQUEST, WriteAction.CLOSE_PULL_REQUEST})
 _SPOKEN = frozenset({WriteAction.OPEN_PULL_REQUEST, WriteAction.UPDATE_PULL_REQUEST})
 
 
@@ -133,7 +134,7 @@ class Writing:
             expected_old=expected_old,
             tree_sha=planned.tree_sha,
             pull_branch=planned.pull_branch,
-            record_key=opened if planned.action is WriteAction.UPDATE_PULL_REQUEST else "",
+            record_key=opened if planned.action in _CHANGED else "",
             title=planned.title,
             body=text,
         )
