@@ -15,7 +15,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.set-up
 JOBS ?= 2
 
-.PHONY: help setup demo demo-incident demo-rollback demo-up gitea test test-gitea test-uncached test-packages test-regressions test-sweep check format \
+.PHONY: help setup demo demo-incident demo-rollback demo-up gitea test test-gitea test-faults test-uncached test-packages test-regressions \
+	test-sweep check format \
 	lock clean record-histories
 
 help:
@@ -31,6 +32,7 @@ help:
 	@echo "make test-regressions  the 100 generated regressions (REGRESSION_SEED=… makes others; one of each kind is in make test)"
 	@echo "make test-sweep     the complete crash sweep, the generated regressions, twenty merges at once (opt-in)"
 	@echo "make test-gitea     the forge's behaviour against a real Gitea (opt-in, needs Go)"
+	@echo "make test-faults    fifty runs against a Gitea that fails at every call, and every fault of every write (opt-in, needs Go)"
 	@echo "make gitea          build the Gitea that the forge tests need (Go; minutes the first time)"
 	@echo "make lock           write requirements.lock anew from pyproject.toml"
 	@echo "make clean          remove .venv and .cache; .autonomy, where runs are kept, stays"
@@ -87,6 +89,9 @@ test: setup
 
 test-gitea: setup gitea
 	@$(BIN)/python -m pytest -m "gitea and not sweep" tests/forges
+
+test-faults: setup gitea
+	@$(BIN)/python -m pytest -m "gitea and sweep" -rP tests/forges
 
 # Every workflow task replays its whole history: what is not deterministic fails here.
 test-uncached: setup

@@ -93,8 +93,7 @@ class Releasing:
         change: Change,
     ) -> tuple[PlannedWrite, ...]:
         """Push, then the pull request: in DRY_RUN the same as in PR_ONLY (P3), so no run id and no time in them."""
-        text = body(contract, decision, checks, change, sitting.run.grant).encode()
-        kept: ArtifactRef = sitting.save("pull_request.md", text, "text/markdown")
+        kept = save_pull_request_text(sitting, decision, checks, change)
         push = PlannedWrite(
             action=WriteAction.PUSH_BRANCH,
             task_id=contract.task_id,
@@ -103,7 +102,6 @@ class Releasing:
             base_sha=change.base_sha,
             head_sha=change.head_sha,
         )
-        assert kept.sha256 == sha256_hex(text)  # noqa: S101  # the store and the plan must mean the same bytes
         pull = push.model_copy(
             update={
                 "action": WriteAction.OPEN_PULL_REQUEST,
@@ -114,6 +112,16 @@ class Releasing:
         for planned in (push, pull):
             sitting.note("write planned", action=planned.action, branch=planned.branch, headSha=planned.head_sha)
         return (push, pull)
+
+
+def save_pull_request_text(
+    sitting: Sitting, decision: ReleaseDecision, checks: ChecksReport, change: Change
+) -> ArtifactRef:
+    """What the pull request says of this change and these checks; a write adds the run's footer."""
+    text = body(sitting.load("task_contract.json", TaskContract), decision, checks, change, sitting.run.grant).encode()
+    kept = sitting.save("pull_request.md", text, "text/markdown")
+    assert kept.sha256 == sha256_hex(text)  # noqa: S101  # the store and the plan must mean the same bytes
+    return kept
 
 
 def release_facts(

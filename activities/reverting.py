@@ -142,17 +142,20 @@ class Reverting:
     def _effect(self, asked: RepairInput) -> Effect:
         given, plan, merged = asked.given, asked.plan, asked.given.merged
         lands = asked.action in {WriteAction.REVERT, WriteAction.MERGE}
+        # With a tip, the push shows on the pull request what is going to land; each landing commit once.
+        name = f"landing-{plan.landing_sha[:8]}" if asked.tip else asked.action
         effect = Effect(
             action=asked.action,
-            run_key=f"{rollback_id(given)}/{asked.action}",
+            run_key=f"{rollback_id(given)}/{name}",
             run_id=rollback_id(given),
             task_id=f"rollback-{merged.task_id}",
             branch=plan.base_branch if lands else plan.branch,
             base_branch=plan.base_branch,
-            head_sha=plan.landing_sha if lands else plan.revert_sha,
+            head_sha=plan.landing_sha if lands or asked.tip else plan.revert_sha,
             base_sha=plan.onto,
-            expected_old=plan.onto if lands else "",
+            expected_old=plan.onto if lands else asked.tip,
             tree_sha=plan.expected_tree if lands else "",
+            pull_branch=plan.pull_branch if asked.action is WriteAction.MERGE else "",
         )
         if asked.action is WriteAction.OPEN_PULL_REQUEST:
             title = f"Roll back {merged.run.run_id}"

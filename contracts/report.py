@@ -28,6 +28,16 @@ class StepRecord(Contract):
     audit_head: str = ""
 
 
+class Landed(Contract):
+    """What a merge gave the base, where that is not exactly what was planned."""
+
+    commit_sha: str
+    """The commit of the base's own line that brought it."""
+    parent_sha: str
+    """Its first parent."""
+    tree_sha: str
+
+
 class WriteResult(Contract):
     """One planned write and what became of it."""
 
@@ -40,6 +50,8 @@ class WriteResult(Contract):
     audit_head: str = ""
     result: str = ""
     """What was read back: a branch's head, a pull request's number."""
+    landed: Landed | None = None
+    """Of a merge that made another commit than the checked one; None: as planned."""
 
 
 class PostRunReview(Contract):

@@ -39,6 +39,7 @@ class Call:
     method: str
     path: str
     authorization: str
+    at: float = field(default_factory=time.monotonic)
 
 
 @dataclass

@@ -160,17 +160,17 @@ class DailyRun:
         if run.mode is Mode.DRY_RUN:
             return RunStatus.DRY_RUN_COMPLETE, f"{len(self._ledger.writes)} writes refused, as in every DRY_RUN"
         if self._ledger.outcome is Outcome.CANARY_ALLOWED:
-            means = Means(self._gate, self._ledger, self._approval, self._while_held, self._write)
+            means = Means(self._gate, self._ledger, self._approval, self._while_held, self._write, self._ci)
             return await Merging(run, means, self._at, self._show, self._ask_again).land()
         opened = f"pull request opened, outcome {self._ledger.outcome}"
-        return await self._ci(run) or (RunStatus.PR_OPENED, opened)
+        return await self._ci(run, self._ledger.pins.head_sha) or (RunStatus.PR_OPENED, opened)
 
-    async def _ci(self, run: RunRef) -> tuple[RunStatus, str] | None:
-        """Wait for the forge's CI, where there is any; None: it has nothing against the change."""
+    async def _ci(self, run: RunRef, commit: str) -> tuple[RunStatus, str] | None:
+        """Wait for what the forge's CI says of a commit, where there is any; None: it has nothing against it."""
         if self._ledger.ci is None:
             return None
         gate = CiGate(run, self._gate, self._ledger, self._write, self._at, self._show, self._ask_again)
-        return await gate.stopped(self._ledger.pins.head_sha, self._ledger.ci)
+        return await gate.stopped(commit, self._ledger.ci)
 
     async def _perform(self, run: RunRef, step: steps.Step[StepInput, StepResult]) -> StepResult:
         """One step behind its gate, again while it says HOLD (the policy changed under the run)."""

@@ -66,6 +66,8 @@ MERGE = tuple(f"merge.{moment}" for moment in MOMENTS)
 MERGE_STEPS = tuple(
     f"{step}.{moment}_done" for step in ("merge_check", "canary", "merge_release") for moment in ("before", "after")
 )
+UPDATE_PULL = tuple(f"update_pull_request.{moment}" for moment in MOMENTS)
+"""Swept on a Gitea by tests/forges/test_gitea_crashes.py: no local run says anything anew on its pull request."""
 ROLLBACK = (
     *(f"{step}.{moment}_effect" for step in ("tell_regression", "prepare_revert") for moment in ("before", "after")),
     *(f"revert.{moment}" for moment in MOMENTS),
@@ -76,10 +78,7 @@ ROLLBACK = (
 
 CI = ("ci.before_done", "ci.after_done", *(f"close_pull_request.{moment}" for moment in MOMENTS))
 """Swept by test_ci_crash_points.py."""
-ON_A_FORGE_ALONE = tuple(
-    f"{action}.{moment}" for action in ("update_pull_request", "update_ticket") for moment in MOMENTS
-)
-"""No flow on the local forge writes these."""
+DASHBOARD = tuple(f"update_ticket.{moment}" for moment in MOMENTS)
 
 
 async def opens_one_pull_request(world: World, *points: str) -> None:
@@ -195,7 +194,7 @@ async def merges_once(world: World, *points: str) -> None:
 def test_every_point_is_swept() -> None:
     """A point nobody tries would be a promise nobody keeps."""
     others = {"admit.after_answer", *ENDING, *STEPS, *DELIVERY, *MINDING, *SPENDING, *BUDGET, *MERGE, *MERGE_STEPS}
-    assert set(POINTS) == {*PUSH, *PULL, *ESCALATION, *others, *ROLLBACK, *CI, *ON_A_FORGE_ALONE}
+    assert set(POINTS) == {*PUSH, *PULL, *ESCALATION, *others, *ROLLBACK, *CI, *UPDATE_PULL, *DASHBOARD}
 
 
 async def test_effects_happen_once_whenever_the_worker_dies(make: MakeWorld) -> None:
@@ -238,7 +237,7 @@ async def test_a_merge_happens_once_whenever_the_worker_dies(make: MakeWorld) ->
 
 
 @pytest.mark.sweep
-@pytest.mark.parametrize("point", sorted(POINTS - {*DELIVERY, *ROLLBACK, *CI, *ON_A_FORGE_ALONE}))
+@pytest.mark.parametrize("point", sorted(POINTS - {*DELIVERY, *ROLLBACK, *CI, *UPDATE_PULL, *DASHBOARD}))
 async def test_sweep(world: World, point: str) -> None:
     """Every point alone, each in a world of its own."""
     if point in MINDING:
