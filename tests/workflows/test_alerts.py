@@ -124,7 +124,7 @@ async def test_9_run_failed_is_raised_for_a_run_that_was_lost(world: World) -> N
     assert "TERMINATED" in found["run_failed"].alert.summary
 
 
-async def test_run_missed_its_deadline_names_who_paused_it(world: World) -> None:
+async def test_9_run_missed_its_deadline_names_who_paused_it(world: World) -> None:
     """Issue, item 5, dead-man: the workflow's clock jumps to tomorrow noon; nobody ran, because ann paused."""
     configure(world, **{'daily_by = ""': 'daily_by = "09:00"', "every_minutes = 0.01": "every_minutes = 600.0"})
     add_target(world, "quick")
@@ -147,7 +147,7 @@ async def test_run_missed_its_deadline_names_who_paused_it(world: World) -> None
     assert len(found) == len({record.alert.fingerprint for record in found}) <= 2
 
 
-async def test_run_stuck_says_in_which_step(world: World) -> None:
+async def test_9_run_stuck_says_in_which_step(world: World) -> None:
     """Issue, item 5; P15: a run that makes no progress is told once; nothing is told of one that waits at its gate."""
     configure(world, **{"stuck_minutes = 120.0": "stuck_minutes = 0.05"})
     add_target(world, "quick")
