@@ -102,6 +102,7 @@ ROWS: dict[tuple[str, str], tuple[str, ...]] = {
     ),
     ("9", "required CI check failed"): (
         "workflows/test_alerts.py::test_9_required_check_failed_is_raised_for_a_rejected_release",
+        "workflows/test_alerts.py::test_9_required_check_failed_is_raised_for_a_red_base",
     ),
     ("9", "budget threshold reached"): (
         "workflows/test_budgeting.py::test_9_budget_threshold_alerts_once_per_period_and_the_last_makes_a_report",

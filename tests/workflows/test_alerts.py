@@ -15,7 +15,7 @@ from contracts.modes import RunStatus
 from ports.agents import Agent, Brief, Detection
 from tests.workflows.alert_desk import alerts, begin, configure, handle, lines, scripted, settled
 from tests.workflows.conversation import open_target, pause
-from tests.workflows.quick import Speller, Turnstile, add_target, quick, stopping
+from tests.workflows.quick import CHECK, Speller, Turnstile, add_target, quick, stopping
 
 
 async def test_9_run_failed_is_raised_once_and_delivered(world: World) -> None:
@@ -78,6 +78,18 @@ async def test_9_required_check_failed_is_raised_for_a_rejected_release(world: W
     assert RunStatus.REJECTED is result.status, result.reason
     assert {"required_check_failed"} == set(found)
     assert "check words is red" in found["required_check_failed"].alert.summary
+
+
+async def test_9_required_check_failed_is_raised_for_a_red_base(world: World) -> None:
+    """§9, required CI check failed: preflight refuses the run, and says which check it was."""
+    add_target(world, "quick", CHECK.replace("import pkg", "raise SystemExit('AssertionError: base')"))
+    async with world.worker(quick(world)):
+        result = await world.run("quick")
+        found = await settled(world)
+
+    assert RunStatus.REFUSED is result.status, result.reason
+    assert {"required_check_failed", "run_failed"} == set(found)
+    assert "on the base: imports is green on the base: red" in found["required_check_failed"].alert.summary
 
 
 @dataclass
