@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import AwareDatetime, BeforeValidator, Field
 
 from contracts.artifact import Contract
+from contracts.statement import Name, Statement
 from contracts.verdict import Fact
 
 
@@ -149,10 +150,10 @@ class SilenceRequest(Contract):
     """A person silences alerts for a while (update ``silence``)."""
 
     kind: AlertKind
-    target: str = ""
+    target: str = Field(default="", max_length=200)
     """Empty: of every target."""
-    owner: str = Field(min_length=1, max_length=200)
-    reason: str = Field(min_length=3, max_length=1000)
+    owner: Name
+    reason: Annotated[Statement, Field(max_length=1000)]
     expires_at: AwareDatetime
 
 
@@ -166,7 +167,7 @@ class LiftRequest(Contract):
     """A person ends a silence early (update ``lift``)."""
 
     id: str = Field(min_length=1, max_length=40)
-    actor: str = Field(min_length=1, max_length=200)
+    actor: Name
 
 
 class AlertsView(Contract):

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, Field
 
 from contracts.artifact import Contract
+from contracts.statement import Name, Statement
 from contracts.verdict import Verdict
 
 Usd = Annotated[float, Field(ge=0, le=1e9)]
@@ -107,8 +108,8 @@ class CapsRequest(Contract):
     cap: float = Field(ge=0, le=1e15)
     run_id: str = Field(default="", max_length=200)
     """For period ``run``: whose cap."""
-    reason: str = Field(min_length=3, max_length=4000)
-    actor: str = Field(min_length=1, max_length=200)
+    reason: Statement
+    actor: Name
 
 
 class CostStatement(Contract):
@@ -117,8 +118,8 @@ class CostStatement(Contract):
     key: str
     cost: Amounts
     """Agent minutes 0: as measured."""
-    evidence: str = Field(min_length=3, max_length=4000)
-    actor: str = Field(min_length=1, max_length=200)
+    evidence: Statement
+    actor: Name
 
 
 class Reservation(Contract):

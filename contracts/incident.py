@@ -9,6 +9,7 @@ from pydantic import AwareDatetime, Field
 
 from contracts.artifact import ArtifactRef, Contract
 from contracts.rollback import RollbackTag
+from contracts.statement import Name, Statement
 
 
 class Trigger(StrEnum):
@@ -110,7 +111,7 @@ class IncidentNews(Contract):
 class HumanFacts(Contract):
     """Update ``edit``: what only a person knows. None leaves a part as it is."""
 
-    actor: str = Field(min_length=1, max_length=200)
+    actor: Name
     impact: str | None = Field(default=None, min_length=3, max_length=4000)
     root_cause: str | None = Field(default=None, min_length=3, max_length=4000)
     remediation: str | None = Field(default=None, min_length=3, max_length=4000)
@@ -122,8 +123,8 @@ class HumanFacts(Contract):
 class CloseRequest(Contract):
     """Update ``close`` (the report is complete) and ``prevented`` (the prevention is done)."""
 
-    actor: str = Field(min_length=1, max_length=200)
-    reason: str = Field(min_length=3, max_length=4000)
+    actor: Name
+    reason: Statement
 
 
 class CitedFact(Contract):

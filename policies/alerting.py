@@ -14,6 +14,8 @@ from policies.ci import not_green
 
 PROTECTED_RULE = "path is not protected"
 """The rule of `policies.paths` that a touched protected path breaks."""
+BASE_RULE = "preflight required_checks_green passed"
+"""The rule of `policies.preflight` that a base breaks whose required checks are not green."""
 _HEARD = frozenset({RunStatus.CANCELLED, RunStatus.PAUSED, RunStatus.REJECTED})
 """Ends that a person brought about, or an expected no."""
 
@@ -34,6 +36,8 @@ def alerts_of(ended: ReportInput, checks: ChecksReport | None, ci: CiReport | No
     red = _red(checks) or _not_green_in_ci(ci)
     if ended.status is RunStatus.REJECTED and red:
         found.append(_alert(ended, AlertKind.REQUIRED_CHECK_FAILED, f"not released: {red}"))
+    if ended.status is RunStatus.REFUSED and (base := _red_base(ended)):
+        found.append(_alert(ended, AlertKind.REQUIRED_CHECK_FAILED, f"on the base: {base}"))
     if ended.status not in GREEN_STATUSES | _HEARD:
         found.append(_alert(ended, AlertKind.RUN_FAILED, f"ended {ended.status}: {ended.reason}"))
     return tuple(found)
@@ -63,6 +67,13 @@ def _broken(verdict: Verdict) -> Iterator[Verdict]:
 
 def _touched(leaf: Verdict) -> str:
     return str(leaf.facts.get("path") or leaf.reason)
+
+
+def _red_base(ended: ReportInput) -> str:
+    """What preflight said of the base's required checks; a base nobody could check is not green either."""
+    preflight = (record.verdict for record in ended.steps if record.step is StepName.PREFLIGHT)
+    leaves = (leaf for verdict in preflight for leaf in verdict.children)
+    return next((leaf.reason for leaf in leaves if leaf.rule == BASE_RULE and not leaf.allowed), "")
 
 
 def _red(checks: ChecksReport | None) -> str:

@@ -157,7 +157,7 @@ def test_12_an_open_incident_or_an_overdue_prevention_bars_a_higher_mode(news: d
     assert all(books.set_mode(mode).accepted for mode in (Mode.DRY_RUN, Mode.PR_ONLY))
 
 
-def test_overdue_is_alerted_once_and_shown() -> None:
+def test_12_overdue_is_alerted_once_and_shown() -> None:
     """Status, why and the UI's details say whose prevention is late."""
     books = opened()
     for _ in range(2):
