@@ -12,6 +12,7 @@ from contracts.modes import Mode, RiskLevel, Role
 from contracts.task import TaskType
 from policies.aftercare_schema import FollowUpPolicy, RollbackPolicy
 from policies.cap_settings import Caps, CapTokens
+from policies.dashboard_policy import DashboardPolicy
 from policies.forge_access import ForgeAccess
 from policies.merge_schema import AutoMerge, ProbePolicy
 from policies.section import Positive, Section, Share
@@ -141,6 +142,7 @@ class Autopilot(Section):
     control: ControlPolicy = ControlPolicy()
     follow_up: FollowUpPolicy = FollowUpPolicy()
     rollback: RollbackPolicy = RollbackPolicy()
+    dashboard: DashboardPolicy = DashboardPolicy()
     sandbox: SandboxLimits = SandboxLimits()
     agents: AgentPolicy = AgentPolicy()
 
@@ -246,6 +248,8 @@ class Target(Section):
     """
     forge_access: ForgeAccess = ForgeAccess()
     base_branch: str = Field(min_length=1)
+    dashboard: bool = True
+    """Whether a ticket on the forge shows how the target stands."""
     time_zone: str = "UTC"
     """IANA name: the day of "one run a day" and of the caps."""
     allowed_paths: tuple[str, ...] = ("**",)
