@@ -23,6 +23,7 @@ from activities.check_step import CheckStep
 from activities.ci_gate import LookingAtCi
 from activities.coding import Coding
 from activities.collecting import Collecting
+from activities.dashboard_keeping import DashboardKeeping
 from activities.incident_keeping import IncidentKeeping
 from activities.merge_check import MergeCheck
 from activities.merge_release import MergeRelease
@@ -62,6 +63,7 @@ from adapters.target_file import render_target
 from adapters.temporal.alert_sink import TemporalAlertSink, raise_alert, start_alerts
 from adapters.temporal.connection import ServerUnavailable, connect, prepare_namespace, retention
 from adapters.temporal.control_desk import TemporalControlDesk, pause_installation, pause_target
+from adapters.temporal.dashboards import refresh_dashboards, start_dashboards
 from adapters.temporal.embedded_server import EmbeddedServer
 from adapters.temporal.embedded_server import start as start_embedded_server
 from adapters.temporal.lookout import TemporalLookout
@@ -74,6 +76,7 @@ from ports.alerts import AlertSink, Channel
 from ports.control_desk import ControlDesk
 from ports.forge import OpenForge
 from ports.lookout import Lookout
+from reporting.dashboard_markdown import render_dashboard
 from reporting.incident_markdown import render_incident
 from reporting.run_report_html import render_html
 from settings import Settings
@@ -81,12 +84,13 @@ from workflows.alerts import Alerts
 from workflows.api import TASK_QUEUE
 from workflows.control import Control
 from workflows.daily_run import DailyRun
+from workflows.dashboards import Dashboards
 from workflows.follow_up import FollowUp
 from workflows.incident import Incident
 from workflows.installation import Installation
 from workflows.rollback import Rollback
 
-WORKFLOWS: tuple[type, ...] = (Installation, Control, DailyRun, Incident, Alerts, FollowUp, Rollback)
+WORKFLOWS: tuple[type, ...] = (Installation, Control, DailyRun, Incident, Alerts, Dashboards, FollowUp, Rollback)
 
 
 @dataclass(frozen=True)
@@ -177,6 +181,7 @@ def activities(adapters: Adapters, bench: Workbench, lookout: Lookout) -> Sequen
     reverting = Reverting(bench)
     alerting = Alerting(bench, partial(channels, adapters.settings))
     keeping = IncidentKeeping(bench, render_incident)
+    dashboards = DashboardKeeping(bench, lookout, adapters.index, render_dashboard)
     return (
         admitting.admit,
         admitting.finish,
@@ -201,6 +206,8 @@ def activities(adapters: Adapters, bench: Workbench, lookout: Lookout) -> Sequen
         alerting.alert_settings,
         alerting.deliver,
         Watching(bench, lookout).watch,
+        dashboards.dashboard_terms,
+        dashboards.show_dashboard,
         Responding(bench).respond,
         Collecting(bench).collect,
         keeping.open_ticket,
@@ -272,9 +279,11 @@ __all__ = [
     "pause_target",
     "prepare_namespace",
     "raise_alert",
+    "refresh_dashboards",
     "render_target",
     "retention",
     "start_alerts",
+    "start_dashboards",
     "start_embedded_server",
     "survey",
     "workbench",

@@ -15,6 +15,7 @@ from contracts.audit import AuditEvent
 from contracts.budget import BudgetAlertReport, BudgetReportRef
 from contracts.ci_work import CiInput, CiLook
 from contracts.control import Answer, CheckupResult, InstallationFacts, RunCheckup
+from contracts.dashboard import DashboardTerms, DashboardTermsInput, ShowInput, Shown
 from contracts.handover import PlannedWrite, RunRef, StepInput, StepResult
 from contracts.incident_work import (
     Collected,
@@ -232,6 +233,12 @@ ALERT_SETTINGS: Step[AlertSettingsInput, AlertSettings] = Step(
 )
 DELIVER: Step[DeliverInput, DeliverOutput] = Step("deliver", DeliverOutput, 15 * _MINUTE, attempts=3, patience=_DAY)
 WATCH: Step[WatchInput, WatchOutput] = Step("watch", WatchOutput, 5 * _MINUTE, attempts=2, patience=_DAY)
+
+# The Dashboards' own steps. A forge that is gone costs one look, not the other targets'.
+DASHBOARD_TERMS: Step[DashboardTermsInput, DashboardTerms] = Step(
+    "dashboard_terms", DashboardTerms, _MINUTE, attempts=3, patience=5 * _MINUTE
+)
+SHOW_DASHBOARD: Step[ShowInput, Shown] = Step("show_dashboard", Shown, 3 * _MINUTE, attempts=3, patience=5 * _MINUTE)
 
 SIGHT: Step[after.SightInput, after.WorkflowSight] = Step(
     "sight", after.WorkflowSight, _MINUTE, attempts=3, patience=_DAY

@@ -20,8 +20,10 @@ _ACTIVE = (
     (re.compile(r"[<>\[\]`]"), " "),
     (re.compile(r"&(?=#?\w+;)"), "& "),
 )
+_LONGEST_CODE = 300
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _LONGEST_LINE = 250
+_CUT = "*The rest is left out here: a forge takes only so much.*"
 
 
 def inert_markdown(text: str) -> str:
@@ -37,6 +39,31 @@ def inert_markdown(text: str) -> str:
 def inert_line(text: str) -> str:
     """One line for a title, where forges know no code."""
     return _prose(" ".join(inert_markdown(text).replace("`", "'").split()))[:_LONGEST_LINE].rstrip()
+
+
+def code_span(text: str) -> str:
+    """Foreign text on one line, in a table cell or anywhere: inside a code span forges resolve nothing."""
+    return f"`{one_line(text).replace('`', chr(39)).replace('|', '/')[:_LONGEST_CODE].rstrip() or '-'}`"
+
+
+def one_line(text: str) -> str:
+    """Nothing hidden, nothing that reorders, no line break, single blanks."""
+    visible = "".join(" " if unicodedata.category(char) in _HIDDEN else char for char in text)
+    return " ".join(visible.split())
+
+
+def capped(markdown: str, most: int, ending: str) -> str:
+    """At most ``most`` bytes, cut between lines and said so: a forge would cut anywhere, or refuse the whole.
+
+    ``ending`` is the last line, cut or not.
+    """
+    room = most - len(f"\n\n{_CUT}\n\n{ending}\n".encode())
+    lines, size = markdown.rstrip("\n").split("\n"), 0
+    for number, line in enumerate(lines):
+        size += len(line.encode()) + 1
+        if size > room:
+            return "\n".join([*lines[:number], "", _CUT, "", ending, ""])
+    return "\n".join([*lines, "", ending, ""] if ending else [*lines, ""])
 
 
 def _prose(text: str) -> str:
