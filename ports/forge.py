@@ -15,6 +15,11 @@ from policies.schema import Target
 class ForgeError(Exception):
     """The forge could not be asked. Never means yes."""
 
+    def __init__(self, message: str = "", retry_after: float | None = None) -> None:
+        """``retry_after``: seconds after which the forge itself said to ask again, where it limits the rate."""
+        super().__init__(message)
+        self.retry_after = retry_after
+
 
 class Forge(Protocol):
     """Reading one target's forge; holds no write credential."""
@@ -34,7 +39,7 @@ class Forge(Protocol):
     def tickets(self) -> tuple[PullRequest, ...]:
         """Every ticket this system opened; ``branch`` is empty, ``run_key`` its key."""
 
-    def required_checks(self, commit: str) -> tuple[CommitCheck, ...] | None:
+    def required_checks(self, commit: str, named: tuple[str, ...] = ()) -> tuple[CommitCheck, ...] | None:
         """What the forge's own CI says of a commit, one entry per required check; None when there is no CI.
 
         A required check without a result is there, as MISSING: nothing missing is ever green.
