@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from gitea_server import BOT, OWNER, GiteaServer
 from world import git
@@ -41,6 +41,8 @@ class Stage(ABC):
     base: str = ""
     head: str = ""
     runner: EffectRunner = field(init=False)
+    lands_by_pull: ClassVar[bool] = False
+    """The forge itself merges pull requests; else the base is moved by git."""
 
     def __post_init__(self) -> None:
         """Fetch the base and make a change in our mirror."""
@@ -128,6 +130,18 @@ class Stage(ABC):
         assert result.pull_request is not None, result
         return result.pull_request
 
+    def landing(self, base: str = "") -> Effect:
+        """The merge of the change into the base; where a pull request lands it, it shows the merge result already."""
+        base = base or self.base
+        merge = self.mirror.merge(base, self.head)
+        if self.lands_by_pull:
+            moved = self.effect(run_key="demo-1/pull", head_sha=merge.commit, expected_old=self.head)
+            assert self.perform(moved).done
+        return self.effect(
+            WriteAction.MERGE, branch="main", base_sha=base, expected_old=base, head_sha=merge.commit,
+            tree_sha=merge.tree, pull_branch=BRANCH if self.lands_by_pull else "",
+        )  # fmt: skip
+
     def shown(self) -> PullRequest:
         """The one pull request, as the forge shows it now."""
         pulls = self.forge.pull_requests()
@@ -158,6 +172,7 @@ class LocalStage(Stage):
 class GiteaStage(Stage):
     """A repository on a real Gitea; ``server`` is asked by people, the target's address may be a proxy's."""
 
+    lands_by_pull: ClassVar[bool] = True
     server: GiteaServer = None  # type: ignore[assignment]
     repository: str = ""
 

@@ -29,25 +29,25 @@ def land(order: EffectOrder, seconds: float) -> EffectResult:
     """
     effect = order.effect
     git = ClosedGit(Path(order.mirror), inherit=True)
-    if reason := _unfit(git, order):
+    if reason := unfit(git, order):
         return EffectResult(done=False, refused=reason)
     now = remote_heads(git, order.remote).get(effect.branch, "")
-    if _holds(git, now, effect.head_sha):
-        return _done(git, order, adopted=True)
+    if holds(git, now, effect.head_sha):
+        return landed(git, order, adopted=True)
     if now != effect.expected_old:
-        return EffectResult(done=False, refused=_moved(order, now), result=now)
+        return EffectResult(done=False, refused=moved(order, now), result=now)
     if order.look_only:
         return EffectResult(done=False, result=now)
     pushed = advance_base(git, order.remote, effect.branch, effect.head_sha, effect.expected_old, seconds)
     after = remote_heads(git, order.remote).get(effect.branch, "")
-    if _holds(git, after, effect.head_sha):
-        return _done(git, order, adopted=False)
+    if holds(git, after, effect.head_sha):
+        return landed(git, order, adopted=False)
     if after != effect.expected_old:
-        return EffectResult(done=False, refused=_moved(order, after), result=after)
+        return EffectResult(done=False, refused=moved(order, after), result=after)
     return EffectResult(done=False, refused=f"the remote refused the push: {pushed.reason}", result=after)
 
 
-def _unfit(git: ClosedGit, order: EffectOrder) -> str:
+def unfit(git: ClosedGit, order: EffectOrder) -> str:
     """Why this commit may never be what the base moves to; empty when it may."""
     effect = order.effect
     if not effect.branch or effect.branch != effect.base_branch:
@@ -62,7 +62,12 @@ def _unfit(git: ClosedGit, order: EffectOrder) -> str:
     return "" if tree == effect.tree_sha else f"its tree is {tree}, the checked one {effect.tree_sha or 'not named'}"
 
 
-def _holds(git: ClosedGit, now: str, commit: str) -> bool:
+def holds(git: ClosedGit, now: str, commit: str) -> bool:
+    """Whether the base at ``now`` (empty: not there) has the commit in its history.
+
+    Raises:
+        Unseen: the mirror lacks ``now``.
+    """
     if now in {"", commit}:
         return bool(now)
     if git.run("cat-file", "-e", f"{now}^{{commit}}", accept=(0, 1, 128)).code:
@@ -70,7 +75,8 @@ def _holds(git: ClosedGit, now: str, commit: str) -> bool:
     return is_ancestor(git, commit, now)
 
 
-def _done(git: ClosedGit, order: EffectOrder, *, adopted: bool) -> EffectResult:
+def landed(git: ClosedGit, order: EffectOrder, *, adopted: bool) -> EffectResult:
+    """The base holds our commit: that, and its tree as our own git reads it."""
     commit = order.effect.head_sha
     return EffectResult(done=True, adopted=adopted, result=commit, tree_sha=_tree(git, commit))
 
@@ -79,6 +85,7 @@ def _tree(git: ClosedGit, commit: str) -> str:
     return git.run("rev-parse", "--verify", f"{commit}^{{tree}}").text
 
 
-def _moved(order: EffectOrder, found: str) -> str:
+def moved(order: EffectOrder, found: str) -> str:
+    """The refusal when the base is not where the commit was made for."""
     effect = order.effect
     return f"the base {effect.branch} is at {found or 'nothing'}, not at {effect.expected_old}: someone moved it"

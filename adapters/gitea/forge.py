@@ -105,6 +105,9 @@ def _required(pattern: str, statuses: tuple[Status, ...]) -> list[CommitCheck]:
 def _reviewed(review: Review) -> HumanAct | None:
     if review.state not in _REVIEWS or review.user is None:
         return None
+    if review.dismissed and review.state == "REQUEST_CHANGES":
+        # Taken back by somebody who may: it stands in nobody's way any more.
+        return None
     return HumanAct.model_validate(
         {
             "actor": review.user.login,

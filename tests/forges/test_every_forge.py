@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import pytest
-from forge_stages import BRANCH, GiteaStage, Stage, soon
+from forge_stages import BRANCH, GiteaStage, LocalStage, Stage, soon
 
+from contracts.effect import EffectResult
 from contracts.modes import WriteAction
 from ports.forge import ForgeError
 
 PULL, TICKET = WriteAction.OPEN_PULL_REQUEST, WriteAction.OPEN_TICKET
+UPDATE, CLOSE = WriteAction.UPDATE_PULL_REQUEST, WriteAction.CLOSE_PULL_REQUEST
+OPENED = {"record_key": "demo-1/open_pull_request"}
 
 
 def test_a_push_lands_once_and_is_adopted(stage: Stage) -> None:
@@ -119,6 +122,106 @@ def test_a_ticket_is_closed_once(stage: Stage) -> None:
     assert not stage.perform(close, look_only=True).done
     assert [False, True] == [stage.perform(close).adopted for _ in range(2)]
     assert ["closed"] == [ticket.state for ticket in stage.forge.tickets()]
+
+
+def test_a_pull_request_is_updated_by_the_key_it_was_opened_under(stage: Stage) -> None:
+    """Title and body; said twice is adopted; its key stays, a look changes nothing, and there is one."""
+    stage.opened()
+    update = stage.effect(UPDATE, title="Tidy it all", body="`all` of it\n", **OPENED)
+    assert not stage.perform(update, look_only=True).done
+    assert [False, True] == [stage.perform(update).adopted for _ in range(2)]
+    shown = stage.shown()
+    assert ("Tidy it all", "open", OPENED["record_key"]) == (shown.title, shown.state, shown.run_key)
+    assert shown.body.startswith("`all` of it")
+    assert stage.perform(stage.effect(PULL)).adopted
+
+
+def test_a_pull_request_of_ours_is_closed_once(stage: Stage) -> None:
+    """With a last word; closed already is fine, and one that is closed is updated no more."""
+    stage.opened()
+    close = stage.effect(CLOSE, title="", body="`ci/test` is red\n", **OPENED)
+    assert not stage.perform(close, look_only=True).done
+    assert [False, True] == [stage.perform(close).adopted for _ in range(2)]
+    assert ("closed", True) == (stage.shown().state, stage.shown().body.startswith("`ci/test` is red"))
+    assert "closed" in stage.perform(stage.effect(UPDATE, title="x", **OPENED)).refused or isinstance(stage, LocalStage)
+    assert "Tidy a.txt" == stage.shown().title
+
+
+@pytest.mark.parametrize("action", [UPDATE, CLOSE])
+def test_what_a_person_merged_is_neither_updated_nor_closed(stage: Stage, action: WriteAction) -> None:
+    """Refused with the reason; none at all is said, too."""
+    assert stage.perform(stage.effect(action, **OPENED)).refused
+    stage.person_merges(stage.opened())
+    stage.mirror.fetch_base()
+    assert "is merged" in stage.perform(stage.effect(action, **OPENED)).refused
+    assert "merged" == stage.shown().state
+
+
+def test_what_a_person_closed_is_not_updated(stage: Stage) -> None:
+    """Closed means no; closing it is done already, or refused with that reason."""
+    stage.person_closes(stage.opened())
+    assert "a person closed" in stage.perform(stage.effect(UPDATE, title="x", **OPENED)).refused
+    closed = stage.perform(stage.effect(CLOSE, **OPENED))
+    assert closed.adopted or "a person closed" in closed.refused
+    assert "closed" == stage.shown().state
+
+
+def test_a_ticket_is_updated_and_never_a_second_one(stage: Stage) -> None:
+    """An upsert under its key: opened when there is none, and what a person closed stays closed."""
+
+    def update(text: str) -> EffectResult:
+        fields = {"branch": "", "head_sha": "", "run_key": f"board/{text}", "record_key": "board/demo"}
+        return stage.perform(stage.effect(WriteAction.UPDATE_TICKET, title=text, body=f"`{text}`\n", **fields))
+
+    done = [update(text) for text in ("one", "one", "two")]
+    assert [False, True, False] == [each.adopted for each in done]
+    assert 1 == len({each.result for each in done})
+    [ticket] = stage.forge.tickets()
+    assert ("board/demo", "two", "open") == (ticket.run_key, ticket.title, ticket.state)
+    close = stage.effect(WriteAction.CLOSE_TICKET, branch="", head_sha="", record_key="board/demo")
+    assert stage.perform(close).done
+    assert update("three").done
+    assert [("three", "closed")] == [(each.title, each.state) for each in stage.forge.tickets()]
+
+
+def test_a_merge_makes_the_base_exactly_what_was_checked(stage: Stage) -> None:
+    """P4: the base becomes the checked commit, its tree read back; a repeat adopts; the pull request is merged."""
+    stage.opened()
+    landing = stage.landing()
+    assert not stage.perform(landing, look_only=True).done
+    done = stage.done(landing)
+    assert (True, False, landing.head_sha, landing.tree_sha) == (done.done, done.adopted, done.result, done.tree_sha)
+    assert landing.head_sha == stage.forge.branch_head("main")
+    assert [True, True] == [stage.perform(landing, look_only=look).adopted for look in (False, True)]
+    soon(lambda: "merged" == stage.shown().state)
+
+
+def test_a_merge_onto_a_base_that_moved_is_refused(stage: Stage) -> None:
+    """What a person pushed meanwhile was never checked together with it; the next merge result is."""
+    stage.opened()
+    landing = stage.landing()
+    theirs = stage.person_pushes("theirs\n", branch="main")
+    assert "someone moved it" in stage.perform(landing).refused
+    assert theirs == stage.forge.branch_head("main") == stage.mirror.fetch_base()
+
+
+@pytest.mark.parametrize("wrong", ["tree_sha", "expected_old"])
+def test_a_merge_of_something_else_than_was_checked_is_refused(stage: Stage, wrong: str) -> None:
+    """Another tree, another parent: refused before anything is asked."""
+    stage.opened()
+    landing = stage.landing().model_copy(update={wrong: stage.head})
+    assert stage.perform(landing).refused
+    assert stage.base == stage.forge.branch_head("main")
+
+
+def test_after_the_merge_people_go_on_and_it_is_still_adopted(stage: Stage) -> None:
+    """The base's history holds it, under commits that our mirror has never seen."""
+    stage.opened()
+    landing = stage.landing()
+    assert stage.done(landing).done
+    theirs = stage.person_pushes("later\n", branch="main")
+    assert stage.perform(landing).adopted
+    assert theirs == stage.forge.branch_head("main")
 
 
 @pytest.mark.parametrize("action", [WriteAction.PUSH_BRANCH, PULL, TICKET])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,10 +12,7 @@ from faulty_proxy import Call, Fault, FaultyProxy
 from forge_stages import BRANCH, TOKEN, GiteaStage, soon
 from gitea_server import BOT, BOT_SCOPES, OWNER, STRANGER
 
-from adapters.effects.order import EffectOrder
-from adapters.forge_access.tokens import TOKEN_VARIABLE
-from adapters.gitea.writes import write_to_gitea
-from contracts.effect import Effect, EffectResult
+from contracts.effect import Effect
 from contracts.forge_facts import CheckState
 from contracts.modes import WriteAction
 from ports.forge import ForgeError
@@ -247,58 +243,3 @@ def test_hostile_text_does_not_act(on_gitea: OnGitea) -> None:
     assert not stage.ask("GET", f"/pulls/{pull.number}").content["draft"]
     stage.person_merges(pull)
     assert "open" == stage.ask("GET", f"/issues/{issue}").content["state"]
-
-
-def merge(stage: GiteaStage, **fields: str) -> EffectResult:
-    """What the child does, for an action that no run orders yet."""
-    effect = stage.effect(WriteAction.MERGE, **fields)
-    return write_to_gitea(
-        EffectOrder(
-            effect=effect,
-            clearance=stage.clearance(effect),
-            kill_at=0,
-            look_only=False,
-            remote=stage.target.remote,
-            mirror=str(stage.mirror.path),
-            records="",
-            forge="gitea",
-            api=f"{stage.server.address}/api/v1",
-            repository=stage.repository,
-            account=BOT,
-        )
-    )
-
-
-def test_a_merge_makes_the_base_exactly_what_was_checked(on_gitea: OnGitea, monkeypatch: pytest.MonkeyPatch) -> None:
-    """P4: the base becomes the pinned head; a moved head or base is refused; a repeat adopts."""
-    stage = on_gitea()
-    monkeypatch.setenv(TOKEN_VARIABLE, os.environ[TOKEN])
-    stage.opened()
-    assert "the head moved" in merge(stage, head_sha=stage.change("other\n")).refused
-    assert "the base moved" in merge(stage, base_sha=stage.head).refused
-    done = _merged(stage)
-    assert (True, stage.head) == (done.done, done.result)
-    assert stage.head == stage.forge.branch_head("main")
-    assert merge(stage).adopted
-
-
-def test_a_merge_onto_a_base_that_moved_is_refused(on_gitea: OnGitea, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a person pushed meanwhile was never checked together with it."""
-    stage = on_gitea()
-    monkeypatch.setenv(TOKEN_VARIABLE, os.environ[TOKEN])
-    stage.opened()
-    theirs = stage.person_pushes("theirs\n", branch="main")
-    assert "the base moved" in merge(stage).refused
-    stage.mirror.fetch_base()
-    assert "never checked" in merge(stage, base_sha=theirs).refused
-    assert theirs == stage.forge.branch_head("main")
-
-
-def _merged(stage: GiteaStage) -> EffectResult:
-    for _ in range(50):
-        try:
-            return merge(stage)
-        except ForgeError:
-            # Gitea looks at a pull request in its own time.
-            time.sleep(0.1)
-    raise AssertionError("Gitea never looked at the pull request")

@@ -1,0 +1,109 @@
+"""Pull requests on a Gitea: opened once, updated and closed while nobody else ended them."""
+
+from __future__ import annotations
+
+from adapters.forge_access.ownership import marked, read_mark
+from adapters.gitea.acting import Acting, forge_title, same_text
+from adapters.gitea.api import Pull, shaped
+from contracts.effect import EffectResult
+from contracts.modes import WriteAction
+from policies.inert_markdown import inert_markdown
+
+
+def open_pull(acting: Acting) -> EffectResult:
+    """Open it, or adopt the one of this key or this head."""
+    effect = acting.effect
+    if found := _opened(acting):
+        return _shown(acting, found, adopted=True)
+    if reason := _no_head(acting) or acting.wrong_account():
+        return EffectResult(done=False, refused=reason)
+    if acting.order.look_only:
+        return EffectResult(done=False)
+    body = marked(inert_markdown(effect.body), effect.run_key, effect.task_id)
+    reply = acting.act(
+        "POST", "/pulls", title=forge_title(effect.title), body=body, head=effect.branch, base=effect.base_branch
+    )
+    if reply is not None and reply.good:
+        return _shown(acting, shaped(Pull, reply.content), adopted=False)
+    if found := _opened(acting):
+        # 409: somebody was faster. No clear answer: it was us after all.
+        return _shown(acting, found, adopted=reply is not None)
+    return acting.refused(reply, "open a pull request")
+
+
+def change_pull(acting: Acting) -> EffectResult:
+    """Give an open one its title and body, or close it; refused once a person merged or closed it."""
+    closing = acting.effect.action is WriteAction.CLOSE_PULL_REQUEST
+    found = _to_change(acting)
+    if found is None:
+        key = acting.effect.record_key or acting.effect.run_key
+        return EffectResult(done=False, refused=f"no pull request is open under {key}")
+    if found.merged:
+        return EffectResult(done=False, refused=f"pull request {found.number} is merged")
+    if found.state == "closed" and not closing:
+        return EffectResult(done=False, refused=f"a person closed pull request {found.number}")
+    wanted = _wanted(acting, found)
+    if found.state == "closed" or _is(found, wanted):
+        return _shown(acting, found, adopted=True)
+    if acting.order.look_only:
+        return EffectResult(done=False)
+    reply = acting.act("PATCH", f"/pulls/{found.number}", **wanted)
+    again = _to_change(acting)
+    if again is not None and _is(again, wanted):
+        return _shown(acting, again, adopted=False)
+    return acting.refused(reply, f"{'close' if closing else 'update'} pull request {found.number}")
+
+
+def _wanted(acting: Acting, found: Pull) -> dict[str, str]:
+    effect, mark = acting.effect, read_mark(found.body or "")
+    wanted = {"title": forge_title(effect.title)} if effect.title else {}
+    if effect.body:
+        # Whoever opened it stays its opener: that key is what adoption looks for.
+        key, task = mark.run_key or effect.record_key or effect.run_key, mark.task_id or effect.task_id
+        wanted["body"] = marked(inert_markdown(effect.body), key, task)
+    if effect.action is WriteAction.CLOSE_PULL_REQUEST:
+        wanted["state"] = "closed"
+    return wanted
+
+
+def _is(pull: Pull, wanted: dict[str, str]) -> bool:
+    shown = {"title": pull.title, "body": pull.body, "state": pull.state}
+    return all(same_text(shown[name], text) for name, text in wanted.items())
+
+
+def _opened(acting: Acting) -> Pull | None:
+    effect = acting.effect
+    if found := _under(acting, effect.run_key):
+        return found
+    # The same head on the same branch is the same request, whoever opened it.
+    same = acting.repository.pull_between(effect.base_branch, effect.branch)
+    return same if same and same.state == "open" and same.head.sha == effect.head_sha else None
+
+
+def _to_change(acting: Acting) -> Pull | None:
+    """By the key it was opened under; of a run that adopted it, our open one of the same branch."""
+    effect = acting.effect
+    if found := _under(acting, effect.record_key or effect.run_key):
+        return found
+    ours = acting.repository.our_pulls()
+    return next((pull for pull in ours if pull.head.label == effect.branch and pull.state == "open"), None)
+
+
+def _under(acting: Acting, key: str) -> Pull | None:
+    marks = [pull for pull in acting.repository.our_pulls() if read_mark(pull.body or "").run_key == key]
+    return marks[-1] if marks else None
+
+
+def _no_head(acting: Acting) -> str:
+    effect, heads = acting.effect, acting.heads()
+    if effect.base_branch not in heads:
+        return f"the remote has no base branch {effect.base_branch}"
+    found = heads.get(effect.branch, "")
+    if found == effect.head_sha:
+        return ""
+    return f"the remote branch {effect.branch} is at {found or 'nothing'}, not at {effect.head_sha}"
+
+
+def _shown(acting: Acting, pull: Pull, adopted: bool) -> EffectResult:
+    shown = acting.repository.shown(pull)
+    return EffectResult(done=True, adopted=adopted, result=str(pull.number), pull_request=shown)

@@ -1,0 +1,80 @@
+"""Tickets on a Gitea: one per key, opened, updated and closed; what a person closed stays closed."""
+
+from __future__ import annotations
+
+from adapters.forge_access.ownership import marked, read_mark
+from adapters.gitea.acting import Acting, forge_title, same_text
+from adapters.gitea.api import Issue, shaped
+from contracts.effect import EffectResult
+from contracts.modes import WriteAction
+from policies.inert_markdown import inert_markdown
+
+
+def open_ticket(acting: Acting) -> EffectResult:
+    """Open it, or adopt the one of this key."""
+    key = _key(acting)
+    if found := _known(acting, key):
+        return _shown(acting, found, adopted=True)
+    if acting.order.look_only:
+        return EffectResult(done=False)
+    if reason := acting.wrong_account():
+        return EffectResult(done=False, refused=reason)
+    reply = acting.act("POST", "/issues", **_text(acting))
+    if reply is not None and reply.good:
+        return _shown(acting, shaped(Issue, reply.content), adopted=False)
+    if found := _known(acting, key):
+        return _shown(acting, found, adopted=reply is not None)
+    return acting.refused(reply, "open a ticket")
+
+
+def update_ticket(acting: Acting) -> EffectResult:
+    """Give it its title and body; opened when there is none."""
+    if _known(acting, _key(acting)) is None:
+        return open_ticket(acting)
+    return _changed(acting, _key(acting), _text(acting), "update")
+
+
+def close_ticket(acting: Acting) -> EffectResult:
+    """Close it, or find it closed."""
+    key = acting.effect.record_key or f"{acting.effect.run_id}/{WriteAction.OPEN_TICKET}"
+    return _changed(acting, key, {"state": "closed"}, "close")
+
+
+def _changed(acting: Acting, key: str, wanted: dict[str, str], verb: str) -> EffectResult:
+    found = _known(acting, key)
+    if found is None:
+        return EffectResult(done=False, refused=f"no ticket was opened under {key}")
+    if _is(found, wanted):
+        return _shown(acting, found, adopted=True)
+    if acting.order.look_only:
+        return EffectResult(done=False)
+    reply = acting.act("PATCH", f"/issues/{found.number}", **wanted)
+    again = _known(acting, key)
+    if again is not None and _is(again, wanted):
+        return _shown(acting, again, adopted=False)
+    return acting.refused(reply, f"{verb} ticket {found.number}")
+
+
+def _key(acting: Acting) -> str:
+    return acting.effect.record_key or acting.effect.run_key
+
+
+def _text(acting: Acting) -> dict[str, str]:
+    effect = acting.effect
+    body = marked(inert_markdown(effect.body), _key(acting), effect.task_id)
+    return {"title": forge_title(effect.title), "body": body}
+
+
+def _is(issue: Issue, wanted: dict[str, str]) -> bool:
+    shown = {"title": issue.title, "body": issue.body, "state": issue.state}
+    return all(same_text(shown[name], text) for name, text in wanted.items())
+
+
+def _known(acting: Acting, key: str) -> Issue | None:
+    marks = [each for each in acting.repository.our_tickets() if read_mark(each.body or "").run_key == key]
+    return marks[-1] if marks else None
+
+
+def _shown(acting: Acting, issue: Issue, adopted: bool) -> EffectResult:
+    shown = acting.repository.shown_ticket(issue)
+    return EffectResult(done=True, adopted=adopted, result=str(issue.number), pull_request=shown)

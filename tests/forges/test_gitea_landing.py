@@ -1,0 +1,148 @@
+"""Landing by pull request on a real Gitea: what people, protection and settings say to it (P4)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from faulty_proxy import Fault, FaultyProxy
+from forge_stages import BRANCH, TOKEN, GiteaStage
+from gitea_server import BOT, OWNER, STRANGER
+
+from contracts.effect import Effect
+from contracts.modes import WriteAction
+
+OnGitea = Callable[..., GiteaStage]
+
+
+@pytest.fixture
+def protected(on_gitea: OnGitea) -> Callable[..., tuple[GiteaStage, Effect]]:
+    """A stage whose base takes nobody's push, and a merge that only has to be asked for."""
+
+    def made(**protection: object) -> tuple[GiteaStage, Effect]:
+        stage = on_gitea()
+        answer = stage.ask("POST", "/branch_protections", rule_name="main", enable_push=False, **protection)
+        assert answer.status == 201, answer
+        stage.opened()
+        return stage, stage.landing()
+
+    return made
+
+
+Protected = Callable[..., tuple[GiteaStage, Effect]]
+
+
+def refused(stage: GiteaStage, landing: Effect) -> str:
+    """Why it did not land; and it did not."""
+    result = stage.perform(landing)
+    assert not result.done
+    assert stage.base == stage.forge.branch_head("main")
+    return result.refused
+
+
+def test_a_base_that_takes_no_push_takes_the_pull_request(protected: Protected) -> None:
+    """The base is exactly the checked commit; the pull request shows that we merged it."""
+    stage, landing = protected()
+    assert "refused the push" in refused(stage, landing.model_copy(update={"pull_branch": ""}))
+    done = stage.done(landing)
+    assert (landing.head_sha, landing.tree_sha) == (done.result, done.tree_sha)
+    assert landing.head_sha == stage.forge.branch_head("main")
+    assert ("merged", landing.head_sha) == (stage.shown().state, stage.shown().merge_sha)
+    assert [(BOT, "merged")] == [(act.actor, act.act) for act in stage.forge.human_acts(stage.shown().number)]
+
+
+def test_a_repository_without_fast_forward_says_which_setting(protected: Protected) -> None:
+    """A clear no, and what to change."""
+    stage, landing = protected()
+    assert stage.ask("PATCH", "", allow_fast_forward_only_merge=False).status == 200
+    assert "allow_fast_forward_only_merge" in refused(stage, landing)
+
+
+@pytest.mark.parametrize(
+    ("protection", "words"),
+    [
+        ({"required_approvals": 1}, "not have enough approvals"),
+        ({"enable_status_check": True, "status_check_contexts": ["ci/test"]}, "required status checks"),
+        ({"enable_merge_whitelist": True, "merge_whitelist_usernames": [OWNER]}, "allowlist"),
+        ({"protected_file_patterns": "a.txt"}, "protected files"),
+    ],
+)
+def test_what_protection_forbids_is_refused_in_its_words(
+    protected: Protected, protection: dict[str, object], words: str
+) -> None:
+    """No is no at once, and not "later" for a day."""
+    stage, landing = protected(**protection)
+    assert words in refused(stage, landing)
+
+
+def test_a_change_that_somebody_wants_is_refused(protected: Protected) -> None:
+    """Where protection blocks on rejected reviews."""
+    stage, landing = protected(block_on_rejected_reviews=True)
+    review = {"event": "REQUEST_CHANGES", "body": "no", "commit_id": landing.head_sha}
+    assert stage.ask("POST", f"/pulls/{stage.shown().number}/reviews", **review).status == 200
+    assert "requested changes" in refused(stage, landing)
+
+
+@pytest.mark.parametrize("deed", ["close", "push", "delete"])
+def test_what_a_person_did_to_it_is_respected(protected: Protected, deed: str) -> None:
+    """Closed, force-pushed, deleted: refused by name."""
+    stage, landing = protected()
+    if deed == "close":
+        stage.person_closes(stage.shown())
+    elif deed == "push":
+        stage.person_pushes("theirs\n")
+    else:
+        stage.person_deletes()
+    words = {"close": "a person closed", "push": "the head moved", "delete": "is at nothing"}[deed]
+    assert words in refused(stage, landing)
+
+
+def test_a_persons_squash_is_not_ours(on_gitea: OnGitea) -> None:
+    """The base moved, and holds something that nobody checked."""
+    stage = on_gitea()
+    stage.opened()
+    landing = stage.landing()
+    answer = stage.ask("POST", f"/pulls/{stage.shown().number}/merge", Do="squash")
+    while answer.status == 405:
+        answer = stage.ask("POST", f"/pulls/{stage.shown().number}/merge", Do="squash")
+    assert "someone moved it" in stage.perform(landing).refused
+
+
+def test_a_token_without_rights_lands_nothing(protected: Protected, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Clear, by name."""
+    stage, landing = protected()
+    monkeypatch.setenv(TOKEN, stage.server.token(BOT, "read:repository,read:issue,read:user"))
+    assert "write:repository" in refused(stage, landing)
+    monkeypatch.setenv(TOKEN, stage.server.token(STRANGER, "all"))
+    assert "right" in refused(stage, landing)
+
+
+@pytest.fixture
+def proxied(on_gitea: OnGitea) -> Iterator[tuple[GiteaStage, FaultyProxy]]:
+    """A stage whose remote and API are behind the proxy."""
+    stage = on_gitea()
+    with FaultyProxy(stage.server.address) as proxy:
+        yield stage.through(proxy.address), proxy
+
+
+@pytest.mark.parametrize("kind", ["cut_before", "cut_after", "fail_before", "fail_after", "half"])
+@pytest.mark.parametrize("call", ["merge", "PATCH", "tickets"])
+def test_an_unclear_answer_is_looked_up(proxied: tuple[GiteaStage, FaultyProxy], kind: str, call: str) -> None:
+    """Merged, updated, opened once, whatever was answered."""
+    stage, proxy = proxied
+    stage.opened()
+    if call == "merge":
+        fault, effect = Fault(kind, "POST", "/merge$"), stage.landing()
+    elif call == "PATCH":
+        opened = "demo-1/open_pull_request"
+        fault = Fault(kind, "PATCH", "/pulls/")
+        effect = stage.effect(WriteAction.UPDATE_PULL_REQUEST, title="other", record_key=opened)
+    else:
+        fields = {"branch": "", "head_sha": "", "record_key": "board/demo"}
+        fault, effect = Fault(kind, "POST", "/issues$"), stage.effect(WriteAction.UPDATE_TICKET, **fields)
+    proxy.faults = [fault]
+    assert stage.done(effect).done
+    assert 0 == fault.times
+    assert stage.perform(effect).adopted
+    assert 1 == len(stage.ask("GET", f"/issues?state=all&type={'issues' if call == 'tickets' else 'pulls'}").content)
+    assert BRANCH == stage.shown().branch
