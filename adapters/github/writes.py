@@ -8,6 +8,7 @@ from collections.abc import Callable
 from http import HTTPStatus
 from pathlib import Path
 
+from adapters.effects.base_branch import holds, moved, unfit
 from adapters.effects.order import EffectOrder
 from adapters.forge_access.json_api import Reply, UnclearAnswer
 from adapters.forge_access.ownership import marked, read_mark
@@ -87,9 +88,12 @@ class _Writer:
 
     def _update_pull(self) -> EffectResult:
         found = self._marked_pull()
-        if found is None or found.state == "closed":
-            how = "no pull request is open" if found is None else f"pull request {found.number} is {_end_of(found)}"
-            return EffectResult(done=False, refused=f"{how} under {self._key}")
+        if found is None:
+            return EffectResult(done=False, refused=f"no pull request is open under {self._key}")
+        if found.merged_at:
+            return EffectResult(done=False, refused=f"pull request {found.number} is merged")
+        if found.state == "closed":
+            return EffectResult(done=False, refused=f"a person closed pull request {found.number}")
         return self._change_pull(found, self._texts())
 
     def _close_pull(self) -> EffectResult:
@@ -151,7 +155,7 @@ class _Writer:
             return self._landed(pull, adopted=True)
         if pull.state == "closed":
             return EffectResult(done=False, refused=f"a person closed pull request {pull.number}")
-        if reason := self._base_moved():
+        if reason := unfit(self._git, self._order) or self._base_moved():
             return EffectResult(done=False, refused=reason)
         if self._order.look_only:
             return EffectResult(done=False)
@@ -169,9 +173,9 @@ class _Writer:
         found = remote_heads(self._git, self._order.remote).get(effect.base_branch, "")
         if found == effect.expected_old:
             return ""
-        return (
-            f"the base {effect.base_branch} is at {found or 'nothing'}, not at {effect.expected_old}: someone moved it"
-        )
+        if holds(self._git, found, effect.head_sha):
+            raise ForgeError(f"the base holds {effect.head_sha}, and GitHub does not show its pull request merged yet")
+        return moved(self._order, found)
 
     def _landed(self, pull: Pull, adopted: bool) -> EffectResult:
         """With the tree that the base really got: whoever reads another one than was checked must act on it.
@@ -282,7 +286,3 @@ class _Writer:
 def _has(shown: Pull | Issue, wanted: dict[str, str]) -> bool:
     now = {"title": shown.title, "body": (shown.body or "").rstrip(), "state": shown.state}
     return all(now[name] == text.rstrip() for name, text in wanted.items())
-
-
-def _end_of(pull: Pull) -> str:
-    return "merged" if pull.merged_at else "closed"
