@@ -15,7 +15,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.set-up
 JOBS ?= 2
 
-.PHONY: help setup demo demo-incident demo-rollback demo-up gitea test test-gitea test-uncached test-packages test-sweep check format \
+.PHONY: help setup demo demo-incident demo-rollback demo-up gitea prism test test-gitea test-github test-uncached test-packages test-sweep check format \
 	lock clean record-histories
 
 help:
@@ -31,6 +31,8 @@ help:
 	@echo "make test-sweep     the complete crash sweep (opt-in)"
 	@echo "make test-gitea     the forge's behaviour against a real Gitea (opt-in, needs Go)"
 	@echo "make gitea          build the Gitea that the forge tests need (Go; minutes the first time)"
+	@echo "make test-github    the forge's behaviour against GitHub's published contract (opt-in, needs Node)"
+	@echo "make prism          install the contract and the server that the GitHub tests need (Node)"
 	@echo "make lock           write requirements.lock anew from pyproject.toml"
 	@echo "make clean          remove .venv and .cache; .autonomy, where runs are kept, stays"
 
@@ -81,15 +83,31 @@ $(GITEA): tests/gitea/go.mod tests/gitea/go.sum
 	@ln -sfn "$$(go list -C tests/gitea -m -f '{{.Dir}}' code.gitea.io/gitea)" $(@D)/static
 	@touch $@
 
+# GitHub's published OpenAPI description and the server that holds requests and answers against it.
+PRISM := .cache/github/node_modules/.bin/prism
+prism: $(PRISM)
+	@:
+
+$(PRISM): tests/github/package.json tests/github/package-lock.json
+	@command -v npm >/dev/null || { echo "npm is missing: install Node (18.20 or newer) to hold the GitHub tests against GitHub's contract" >&2; exit 1; }
+	@echo "installing GitHub's contract from tests/github"
+	@mkdir -p .cache/github && cp tests/github/package.json tests/github/package-lock.json .cache/github/
+	@cd .cache/github && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
+	@find .cache/github/node_modules/@octokit/openapi/generated -name '*.json' ! -name api.github.com.json -delete
+	@touch $@
+
 test: setup
-	@$(BIN)/python -m pytest -n $(JOBS) -m "not packages and not sweep and not gitea"
+	@$(BIN)/python -m pytest -n $(JOBS) -m "not packages and not sweep and not gitea and not github"
 
 test-gitea: setup gitea
 	@$(BIN)/python -m pytest -m "gitea and not sweep" tests/forges
 
+test-github: setup prism
+	@$(BIN)/python -m pytest -m "github and not sweep" tests/forges
+
 # Every workflow task replays its whole history: what is not deterministic fails here.
 test-uncached: setup
-	@WORLD_CACHED_WORKFLOWS=0 $(BIN)/python -m pytest -n $(JOBS) -m "not packages and not sweep and not gitea" tests/workflows
+	@WORLD_CACHED_WORKFLOWS=0 $(BIN)/python -m pytest -n $(JOBS) -m "not packages and not sweep and not gitea and not github" tests/workflows
 
 test-packages: setup
 	@$(BIN)/python -m pytest -m packages
