@@ -15,15 +15,15 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.set-up
 JOBS ?= 2
 
-.PHONY: help setup demo demo-incident demo-rollback demo-up gitea test test-gitea test-faults test-uncached test-packages test-regressions \
-	test-sweep check format \
+.PHONY: help setup demo demo-incident demo-rollback demo-up forges gitea prism test test-gitea test-github test-faults test-uncached \
+	test-packages test-regressions test-sweep check format \
 	lock clean record-histories
 
 help:
 	@echo "make demo           set up, then run the main job on a real package (DEMO_PACKAGE=name==version takes any)"
 	@echo "make demo-incident  an agent touches a protected path: stop, explain, resume, on a real package"
 	@echo "make demo-rollback  a change merges by itself, breaks production, is undone exactly, on a real package"
-	@echo "make test           set up, then all tests"
+	@echo "make test           set up, then all tests; those against Gitea and GitHub's contract where Go and Node are there"
 	@echo "make setup          set up alone: .venv with locked dependencies, Temporal server and sandbox included"
 	@echo "make check          format, lint, types, import rules, schemas"
 	@echo "make demo-up        server, UI and worker on what the last demo left"
@@ -31,9 +31,11 @@ help:
 	@echo "make test-packages  the loop on real packages from the registry (opt-in)"
 	@echo "make test-regressions  the 100 generated regressions (REGRESSION_SEED=… makes others; one of each kind is in make test)"
 	@echo "make test-sweep     the complete crash sweep, the generated regressions, twenty merges at once (opt-in)"
-	@echo "make test-gitea     the forge's behaviour against a real Gitea (opt-in, needs Go)"
+	@echo "make test-gitea     the tests against a real Gitea alone (needs Go)"
 	@echo "make test-faults    fifty runs against a Gitea that fails at every call, and every fault of every write (opt-in, needs Go)"
 	@echo "make gitea          build the Gitea that the forge tests need (Go; minutes the first time)"
+	@echo "make test-github    the tests against GitHub's published contract alone (needs Node)"
+	@echo "make prism          install the contract and the server that the GitHub tests need (Node)"
 	@echo "make lock           write requirements.lock anew from pyproject.toml"
 	@echo "make clean          remove .venv and .cache; .autonomy, where runs are kept, stays"
 
@@ -84,18 +86,43 @@ $(GITEA): tests/gitea/go.mod tests/gitea/go.sum
 	@ln -sfn "$$(go list -C tests/gitea -m -f '{{.Dir}}' code.gitea.io/gitea)" $(@D)/static
 	@touch $@
 
-test: setup
-	@$(BIN)/python -m pytest -n $(JOBS) -m "not packages and not sweep and not gitea"
+# GitHub's published OpenAPI description and the server that holds requests and answers against it.
+PRISM := .cache/github/node_modules/.bin/prism
+prism: $(PRISM)
+	@:
+
+$(PRISM): tests/github/package.json tests/github/package-lock.json
+	@command -v npm >/dev/null || { echo "npm is missing: install Node (18.20 or newer) to hold the GitHub tests against GitHub's contract" >&2; exit 1; }
+	@echo "installing GitHub's contract from tests/github"
+	@mkdir -p .cache/github && cp tests/github/package.json tests/github/package-lock.json .cache/github/
+	@cd .cache/github && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
+	@find .cache/github/node_modules/@octokit/openapi/generated -name '*.json' ! -name api.github.com.json -delete
+	@touch $@
+
+# What the forge tests need, where it can be made: Gitea by Go, GitHub's contract by Node.
+HAS_GO := $(shell go version 2>/dev/null | grep -qE 'go1\.(2[6-9]|[3-9][0-9])' && echo yes)
+HAS_NODE := $(shell command -v npm >/dev/null && node -e "process.exit(parseInt(process.versions.node) >= 18 ? 0 : 1)" && echo yes)
+OPT_IN := not packages and not sweep$(if $(HAS_GO),, and not gitea)$(if $(HAS_NODE),, and not github)
+
+forges: $(if $(HAS_GO),gitea) $(if $(HAS_NODE),prism)
+	@$(if $(HAS_GO),:,echo "left out: Go 1.26 or newer is missing, so nothing runs against a real Gitea")
+	@$(if $(HAS_NODE),:,echo "left out: Node 18 or newer is missing, so nothing is held against GitHub's contract")
+
+test: setup forges
+	@$(BIN)/python -m pytest -n $(JOBS) -m "$(OPT_IN)"
 
 test-gitea: setup gitea
 	@$(BIN)/python -m pytest -m "gitea and not sweep" tests/forges
+
+test-github: setup prism
+	@$(BIN)/python -m pytest -m "github and not sweep" tests/forges
 
 test-faults: setup gitea
 	@$(BIN)/python -m pytest -m "gitea and sweep" -rP tests/forges
 
 # Every workflow task replays its whole history: what is not deterministic fails here.
 test-uncached: setup
-	@WORLD_CACHED_WORKFLOWS=0 $(BIN)/python -m pytest -n $(JOBS) -m "not packages and not sweep and not gitea" tests/workflows
+	@WORLD_CACHED_WORKFLOWS=0 $(BIN)/python -m pytest -n $(JOBS) -m "not packages and not sweep and not gitea and not github" tests/workflows
 
 test-packages: setup
 	@$(BIN)/python -m pytest -m packages

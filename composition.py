@@ -74,7 +74,7 @@ from policies.schema import EffectivePolicy, Target
 from ports.agents import Agent
 from ports.alerts import AlertSink, Channel
 from ports.control_desk import ControlDesk
-from ports.forge import OpenForge
+from ports.forge import Forge, OpenForge
 from ports.lookout import Lookout
 from reporting.dashboard_markdown import render_dashboard
 from reporting.incident_markdown import render_incident
@@ -130,8 +130,19 @@ def _forges(settings: Settings) -> OpenForge:
     kinds = {
         "local": open_local_forge(settings.home, settings.mirrors),
         "gitea": open_gitea_forge(settings.mirrors),
+        "github": _open_github_forge(settings),
     }
     return lambda target: kinds[target.forge](target)
+
+
+def _open_github_forge(settings: Settings) -> OpenForge:
+    def opened(target: Target) -> Forge:
+        # Imported here: half a second that no command on another forge pays.
+        from adapters.github.forge import open_github_forge  # noqa: PLC0415
+
+        return open_github_forge(settings.mirrors)(target)
+
+    return opened
 
 
 def channels(settings: Settings, policy: AlertPolicy) -> tuple[Channel, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import StringConstraints
+from pydantic import Field, StringConstraints
 
 from policies.section import Section
 
@@ -16,6 +16,17 @@ class TokenSource(Section):
     """Environment variable of the worker that holds it."""
     command: tuple[str, ...] = ()
     """Or an argv list whose first line of output it is."""
+
+
+class AppAccess(Section):
+    """A GitHub App's installation: its tokens are made for each use, for one repository, and last an hour at most."""
+
+    id: Annotated[str, StringConstraints(pattern=r"^[\w.-]*$")] = ""
+    """The App's id or client id; empty: no App, tokens come from ``write`` and ``read``."""
+    installation: int = Field(default=0, ge=0)
+    """The installation's number, as in the address of its settings page."""
+    key: TokenSource = TokenSource()
+    """The App's private key in PEM form; everything that a command prints."""
 
 
 class ForgeAccess(Section):
@@ -31,3 +42,5 @@ class ForgeAccess(Section):
     """The token that may push and open pull requests; only the child process of a write ever gets it."""
     read: TokenSource = TokenSource()
     """For a forge that shows nothing without a token: one that may only read."""
+    app: AppAccess = AppAccess()
+    """GitHub only, instead of both: we are an App, and ``account`` is its ``<slug>[bot]``."""

@@ -15,6 +15,11 @@ from policies.schema import Target
 class ForgeError(Exception):
     """The forge could not be asked. Never means yes."""
 
+    def __init__(self, message: str = "", retry_after: float | None = None) -> None:
+        """``retry_after``: seconds after which the forge itself said to ask again, where it limits the rate."""
+        super().__init__(message)
+        self.retry_after = retry_after
+
 
 class Forge(Protocol):
     """Reading one target's forge; holds no write credential."""

@@ -97,7 +97,8 @@ class FaultyProxy:
             case "cut_before":
                 return None
             case "fail_before" | "status":
-                return _say(asked, int(fault.value or 502), b'{"message": "made up"}', [("Retry-After", "1")])
+                limits = [("Retry-After", "1")] if fault.value in {"429", "503"} else []
+                return _say(asked, int(fault.value or 502), b'{"message": "made up"}', limits)
             case "redirect":
                 return _say(asked, 302, b"", [("Location", fault.value + asked.path)])
             case "slow":

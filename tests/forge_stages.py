@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from gitea_server import BOT, OWNER, GiteaServer
+from github_server import GitHubServer
 from world import git
 
 from adapters.effects.runner import EffectRunner
 from adapters.forge_access.tokens import reading_environment, writing_environment
 from adapters.git.mirror import Mirror, open_mirror
 from adapters.gitea.forge import open_gitea_forge
+from adapters.github.forge import open_github_forge
 from adapters.local_forge import open_local_forge
 from contracts.clearance import Clearance
 from contracts.effect import Effect, EffectResult
@@ -206,6 +208,40 @@ class GiteaStage(Stage):
         return GiteaStage(home, other, self.person, server=self.server, repository=self.repository)
 
 
+@dataclass
+class GitHubStage(Stage):
+    """A repository on the GitHub double; ``server`` is asked by people, the target's address may be a proxy's."""
+
+    lands_by_pull: ClassVar[bool] = True
+    server: GitHubServer = None  # type: ignore[assignment]
+    repository: str = ""
+
+    @property
+    def forge(self) -> Forge:
+        """Over its API."""
+        return open_github_forge(self.home / "mirrors")(self.target)
+
+    def person_merges(self, pull: PullRequest) -> None:
+        """With the button."""
+        assert self.ask("PUT", f"/pulls/{pull.number}/merge").status == 200
+
+    def person_closes(self, pull: PullRequest) -> None:
+        """With the button."""
+        assert self.ask("PATCH", f"/pulls/{pull.number}", state="closed").status == 200
+
+    def ask(self, method: str, path: str, **content: Any) -> Any:
+        """Something of the owner's in this repository."""
+        return self.server.ask(method, f"/repos/{self.repository}{path}", **content)
+
+    def through(self, address: str, **access: Any) -> GitHubStage:
+        """The same, reached by another address, or with other access."""
+        said = ForgeAccess.model_validate(self.target.forge_access.model_dump() | access)
+        other = self.target.model_copy(update={"remote": f"{address}/{self.repository}.git", "forge_access": said})
+        home = self.home / f"through-{time.monotonic_ns()}"
+        home.mkdir()
+        return GitHubStage(home, other, self.person, server=self.server, repository=self.repository)
+
+
 def soon(what: Callable[[], bool], seconds: float = 60) -> None:
     """Gitea looks at a push in its own time."""
     end = time.monotonic() + seconds
@@ -253,3 +289,19 @@ def gitea_stage(folder: Path, server: GiteaServer, name: str, **options: Any) ->
         review=ReviewStamp(on=date(2026, 1, 1), by="p"),
     )
     return GiteaStage(folder / "home", target, person, server=server, repository=repository)
+
+
+def github_stage(folder: Path, server: GitHubServer, name: str, **options: Any) -> GitHubStage:
+    """On a repository of its own; ``options`` are those of ``make_repository``."""
+    repository = server.make_repository(name, **options)
+    person = _clone(folder / "person", server.remote(repository, server.tokens[OWNER]))
+    access = ForgeAccess(account=BOT, write=TokenSource(variable=TOKEN), read=TokenSource(variable="STAGE_READ_TOKEN"))
+    target = Target(
+        name="demo",
+        remote=server.remote(repository),
+        forge="github",
+        forge_access=access,
+        base_branch="main",
+        review=ReviewStamp(on=date(2026, 1, 1), by="p"),
+    )
+    return GitHubStage(folder / "home", target, person, server=server, repository=repository)

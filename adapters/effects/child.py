@@ -11,7 +11,7 @@ from pathlib import Path
 from adapters.effects.base_branch import UNSEEN_STATUS, Unseen, land
 from adapters.effects.local_pulls import write_pull
 from adapters.effects.local_tickets import write_ticket
-from adapters.effects.order import EffectOrder
+from adapters.effects.order import LIMITED_STATUS, EffectOrder, RateLimited
 from adapters.git.environment import ClosedGit
 from adapters.git.remotes import push_branch, remote_heads
 from adapters.gitea.writes import write_to_gitea
@@ -23,12 +23,21 @@ from ports.repository import RepositoryError
 _PULLS = frozenset({WriteAction.OPEN_PULL_REQUEST, WriteAction.UPDATE_PULL_REQUEST, WriteAction.CLOSE_PULL_REQUEST})
 _TICKETS = frozenset({WriteAction.OPEN_TICKET, WriteAction.UPDATE_TICKET, WriteAction.CLOSE_TICKET})
 _LANDINGS = frozenset({WriteAction.MERGE, WriteAction.REVERT})
-_WRITERS: dict[str, Callable[[EffectOrder], EffectResult]] = {"gitea": write_to_gitea}
+
+
+def _write_to_github(order: EffectOrder) -> EffectResult:
+    # Imported here: half a second that no other forge's child pays.
+    from adapters.github.writes import write_to_github  # noqa: PLC0415
+
+    return write_to_github(order)
+
+
+_WRITERS: dict[str, Callable[[EffectOrder], EffectResult]] = {"gitea": write_to_gitea, "github": _write_to_github}
 """Forges with an API. Branches move by git on every forge, but for what a pull request of theirs lands."""
 
 
 def main() -> int:
-    """Read one order, print one result. Exit status 3: fetch the base and ask again; another: could not find out."""
+    """Read one order, print one result. Exit status 3: fetch the base, ask again; 4: wait; another: not found out."""
     order = EffectOrder.model_validate_json(sys.stdin.buffer.read())
     try:
         result = _perform(order)
@@ -36,6 +45,9 @@ def main() -> int:
         sys.stderr.write(f"{unseen}\n")
         return UNSEEN_STATUS
     except (ForgeError, RepositoryError, OSError) as error:
+        if isinstance(error, ForgeError) and error.retry_after is not None:
+            sys.stdout.write(RateLimited(reason=str(error), retry_after=error.retry_after).model_dump_json())
+            return LIMITED_STATUS
         sys.stderr.write(f"{error}\n")
         return 1
     sys.stdout.write(result.model_dump_json())

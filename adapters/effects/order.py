@@ -27,3 +27,14 @@ class EffectOrder(Contract):
     api: str = ""
     repository: str = ""
     account: str = ""
+
+
+LIMITED_STATUS = 4
+"""The child's exit status when the forge limits the rate; its output is a ``RateLimited``."""
+
+
+class RateLimited(Contract):
+    """What the child could not find out because it has to wait."""
+
+    reason: str
+    retry_after: float

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from adapters.bubblewrap import BubblewrapMissing
 from adapters.effects.base_branch import UNSEEN_STATUS
 from adapters.effects.cage import CageEnd, run_caged
-from adapters.effects.order import EffectOrder
+from adapters.effects.order import LIMITED_STATUS, EffectOrder, RateLimited
 from adapters.forge_access.address import forge_address
 from adapters.git.environment import closed_environment
 from adapters.git.mirror import open_mirror
@@ -113,9 +113,12 @@ def _read(end: CageEnd, effect: Effect) -> EffectResult:
     what = f"{effect.action.value} of {effect.run_key}"
     if end.code == _SIGALRM_STATUS:
         raise ForgeError(f"{what} was killed when its clearance ended; whether it is done is unknown until looked at")
-    if end.code:
-        raise ForgeError(f"{what} failed ({end.code}): {end.error or 'the child said nothing'}")
     try:
+        if end.code == LIMITED_STATUS:
+            limited = RateLimited.model_validate_json(end.out)
+            raise ForgeError(f"{what} has to wait: {limited.reason}", limited.retry_after)
+        if end.code:
+            raise ForgeError(f"{what} failed ({end.code}): {end.error or 'the child said nothing'}")
         return EffectResult.model_validate_json(end.out)
     except ValidationError as error:
         raise ForgeError(f"{what} ended without a readable result: {error}") from error

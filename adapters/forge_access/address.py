@@ -12,7 +12,9 @@ from ports.forge import ForgeError
 _REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
 _SCP_LIKE = re.compile(r"(?:[^@/:]+@)?(?P<host>[^/:]+):(?P<path>[^:]+)")
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-_API_PATHS = {"gitea": "/api/v1"}
+_API_PATHS = {"gitea": "/api/v1", "github": "/api/v3"}
+# The one forge whose API has a host of its own.
+_GITHUB, _GITHUB_API = frozenset({"github.com", "ssh.github.com"}), "https://api.github.com"
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -42,15 +44,19 @@ def forge_address(target: Target) -> ForgeAddress:
         raise ForgeError(f"the remote {target.remote} is no repository of a forge: use an https or ssh URL, owner/name")
     above = "/".join(["", *parts[:-2]]) if over_http else ""
     root = f"{over_http.scheme}://{over_http.netloc}" if over_http else f"https://{host}"
-    api = (said.api or root + above + _API_PATHS[target.forge]).rstrip("/")
+    on_github = target.forge == "github" and host in _GITHUB
+    api = (said.api or (_GITHUB_API if on_github else root + above + _API_PATHS[target.forge])).rstrip("/")
     repository = said.repository or "/".join(parts[-2:])
     if not _REPOSITORY.fullmatch(repository):
         raise ForgeError(f"forge_access.repository {repository!r} must be owner/name")
     _demand_safe(urlsplit(api), "forge_access.api")
+    pair = on_github and api == _GITHUB_API
     if over_http is None:
+        if on_github and not pair:
+            raise ForgeError(f"forge_access.api of {host} is {_GITHUB_API}, not {urlsplit(api).netloc}")
         return ForgeAddress(api, repository, "")
     _demand_safe(over_http, "the remote")
-    if _origin(urlsplit(api)) != _origin(over_http):
+    if _origin(urlsplit(api)) != _origin(over_http) and not (pair and root == "https://github.com"):
         raise ForgeError(f"forge_access.api is on another host than the remote: {urlsplit(api).netloc}")
     return ForgeAddress(api, repository, root)
 

@@ -5,21 +5,22 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
 import urllib3
 from urllib3.exceptions import HTTPError
 
+from adapters.forge_access.rate_limits import server_delay
 from ports.forge import ForgeError
 
-_CONNECT, _READ = 10.0, 30.0
-_LARGEST = 16 * 1024 * 1024
+CONNECT_SECONDS, READ_SECONDS = 10.0, 30.0
+LARGEST = 16 * 1024 * 1024
 _PAGE = 50
-_MOST_PAGES = 400
+MOST_PAGES = 400
 _LOOKS = 3
 _LONGEST_WAIT = 20.0
 _SHOWN = 300
@@ -28,11 +29,24 @@ _HINTS: dict[int, str] = {
     HTTPStatus.FORBIDDEN: "the token or its account lacks a right",
     HTTPStatus.NOT_FOUND: "it is not there, or the token's account may not see it",
 }
+_BROKEN = HTTPStatus.INTERNAL_SERVER_ERROR
 _PASSING = frozenset({429, 500, 502, 503, 504})
 
 
 class UnclearAnswer(ForgeError):
     """The request may or may not have had its effect: only looking tells."""
+
+
+class RawAnswer(NamedTuple):
+    """What came back over the wire; ``body`` is cut one byte after the largest that is read."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+Send = Callable[[str, str, Mapping[str, str], bytes | None], RawAnswer]
+"""Method, address, headers, body. Follows nothing, repeats nothing; ``UnclearAnswer`` when no answer came."""
 
 
 @dataclass(frozen=True)
@@ -51,21 +65,44 @@ class Reply:
         """2xx."""
         return HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES
 
+    @property
+    def delay(self) -> float | None:
+        """Seconds the forge wants us to wait, where it limits the rate."""
+        return server_delay(self.status, self.headers, self.said)
+
+
+def send_with_pool() -> Send:
+    """The client of forges that have none of their own."""
+    pool = urllib3.PoolManager(
+        retries=False,
+        timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
+        # git's own variable for a company's authorities; the system's otherwise.
+        ca_certs=os.environ.get("GIT_SSL_CAINFO"),
+    )
+
+    def send(method: str, address: str, headers: Mapping[str, str], body: bytes | None) -> RawAnswer:
+        try:
+            answer = pool.request(method, address, body=body, headers=headers, redirect=False, preload_content=False)
+            try:
+                raw = answer.read(LARGEST + 1, decode_content=True)
+            finally:
+                answer.release_conn()
+        except (HTTPError, OSError) as problem:
+            raise UnclearAnswer(f"{type(problem).__name__}: {problem}"[:_SHOWN]) from problem
+        return RawAnswer(answer.status, answer.headers, raw)
+
+    return send
+
 
 class JsonApi:
     """Requests to one API. Looking is repeated a little when the forge is out of breath; acting never is."""
 
-    def __init__(self, base: str, headers: Mapping[str, str]) -> None:
+    def __init__(self, base: str, headers: Mapping[str, str], send: Send | None = None) -> None:
         """``base``: address without a slash at the end; ``headers`` go with every request, and to no other host."""
         self._base = base
         self._headers = {"Accept": "application/json", "User-Agent": "autonomy-runbook", **headers}
         self._host = urlsplit(base).netloc
-        self._pool = urllib3.PoolManager(
-            retries=False,
-            timeout=urllib3.Timeout(connect=_CONNECT, read=_READ),
-            # git's own variable for a company's authorities; the system's otherwise.
-            ca_certs=os.environ.get("GIT_SSL_CAINFO"),
-        )
+        self._send = send or send_with_pool()
 
     def look(self, path: str, **query: str) -> Reply:
         """GET; waits out short breakdowns.
@@ -80,9 +117,13 @@ class JsonApi:
             except UnclearAnswer as broken:
                 problem, wait = broken, 0.2 * 2**attempt
             else:
-                if reply.status not in _PASSING:
+                if reply.status not in _PASSING and reply.delay is None:
                     return reply
-                problem, wait = ForgeError(self.complaint(reply, f"looking at {path}")), _wait(reply, attempt)
+                problem = ForgeError(self.complaint(reply, f"looking at {path}"), reply.delay)
+                wait = 0.2 * 2**attempt if reply.delay is None else reply.delay
+                if wait > _LONGEST_WAIT:
+                    # Too long for a step that holds a slot: whoever runs the step waits instead.
+                    break
             if attempt + 1 < _LOOKS:
                 time.sleep(wait)
         raise problem or ForgeError("not asked")
@@ -107,7 +148,7 @@ class JsonApi:
             ForgeError: fewer items than the server counted: a truncated list proves nothing absent.
         """
         known: set[object] = set()
-        for page in range(1, _MOST_PAGES + 1):
+        for page in range(1, MOST_PAGES + 1):
             reply = self.look(path, **query, page=str(page), limit=str(_PAGE))
             if not reply.good:
                 raise ForgeError(self.complaint(reply, f"looking at {path}"))
@@ -138,17 +179,20 @@ class JsonApi:
 
         Raises:
             UnclearAnswer: cut off, timed out, or 5xx: it may have happened.
+            ForgeError: the forge limits the rate: it did not happen, and may be asked again after its delay.
         """
         reply = self._ask(method, path, content)
-        if reply.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            raise UnclearAnswer(self.complaint(reply, f"{method} {path}"))
+        if reply.status == HTTPStatus.TOO_MANY_REQUESTS or (reply.delay is not None and reply.status < _BROKEN):
+            raise ForgeError(self.complaint(reply, f"{method} {path}"), reply.delay)
+        if reply.status >= _BROKEN:
+            raise UnclearAnswer(self.complaint(reply, f"{method} {path}"), reply.delay)
         return reply
 
     def complaint(self, reply: Reply, doing: str) -> str:
         """What is wrong, for a person who can mend it."""
         hint = _HINTS.get(reply.status, "")
-        if reply.status == HTTPStatus.TOO_MANY_REQUESTS:
-            hint = f"the forge limits the rate; again in {reply.headers.get('Retry-After', '?')} s"
+        if reply.status == HTTPStatus.TOO_MANY_REQUESTS or reply.delay is not None:
+            hint = f"the forge limits the rate; again in {'?' if reply.delay is None else round(reply.delay)} s"
         if place := reply.headers.get("Location"):
             hint = f"it redirects to {urlsplit(place).netloc or 'elsewhere'}, which is not followed: mend the address"
         return f"{self._host} answered {reply.status} to {doing}: {'; '.join(filter(None, (hint, reply.said)))}"
@@ -164,35 +208,20 @@ class JsonApi:
         headers = self._headers | ({"Content-Type": "application/json"} if content is not None else {})
         body = None if content is None else json.dumps(content).encode()
         try:
-            answer = self._pool.request(
-                method, address, body=body, headers=headers, redirect=False, preload_content=False
-            )
-            try:
-                raw = answer.read(_LARGEST + 1, decode_content=True)
-            finally:
-                answer.release_conn()
-        except (HTTPError, OSError) as problem:
-            raise UnclearAnswer(f"{self._host} gave no answer to {method} {path}: {_cause(problem)}") from problem
-        if len(raw) > _LARGEST:
-            raise ForgeError(f"{self._host} answered {method} {path} with more than {_LARGEST} bytes")
+            status, shown, raw = self._send(method, address, headers, body)
+        except UnclearAnswer as problem:
+            raise UnclearAnswer(f"{self._host} gave no answer to {method} {path}: {problem}") from problem
+        if len(raw) > LARGEST:
+            raise ForgeError(f"{self._host} answered {method} {path} with more than {LARGEST} bytes")
         try:
             decoded = json.loads(raw) if raw else None
         except ValueError:
-            if HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
+            if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
                 raise UnclearAnswer(f"{self._host} answered {method} {path} with something that is no JSON") from None
             decoded = None
-        return Reply(answer.status, answer.headers, decoded, _said(decoded))
-
-
-def _wait(reply: Reply, attempt: int) -> float:
-    after = reply.headers.get("Retry-After", "")
-    return min(_LONGEST_WAIT, float(after)) if after.isdecimal() else 0.2 * 2**attempt
+        return Reply(status, shown, decoded, _said(decoded))
 
 
 def _said(content: object) -> str:
     message = content.get("message", "") if isinstance(content, dict) else ""
     return " ".join("".join(char if char.isprintable() else " " for char in str(message)).split())[:_SHOWN]
-
-
-def _cause(problem: BaseException) -> str:
-    return f"{type(problem).__name__}: {problem}"[:_SHOWN]

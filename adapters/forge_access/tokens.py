@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Callable
+from typing import Literal
 
 from adapters.forge_access.address import forge_address
 from policies.forge_access import TokenSource
@@ -14,7 +16,7 @@ TOKEN_VARIABLE = "AUTONOMY_FORGE_TOKEN"  # noqa: S105  # a name, not a token
 _SECONDS = 30
 # git runs this through sh for one origin only; printf is the shell's own, so no argv ever holds the token.
 _HELPER = (
-    '!f() { test "$1" = get && printf "username=autonomy\\npassword=%s\\n" "$' + TOKEN_VARIABLE + '"; }; f'
+    '!f() { test "$1" = get && printf "username=x-access-token\\npassword=%s\\n" "$' + TOKEN_VARIABLE + '"; }; f'
 )  # fmt: skip
 
 
@@ -28,19 +30,30 @@ def read_token(source: TokenSource, setting: str) -> str:
     Raises:
         ForgeError: the source gives none; what a command printed is not in the message.
     """
-    if source.variable:
-        token = os.environ.get(source.variable, "")
-        missing = f"the environment variable {source.variable} is not set in the worker ({setting}.variable)"
-    elif source.command:
-        token = _said_by(source.command, setting)
-        missing = f"the command {source.command[0]} printed no token ({setting}.command)"
-    else:
+    if not source.variable and not source.command:
         return ""
-    if not token:
-        raise ForgeError(missing)
+    lines = read_secret(source, setting).splitlines()
+    token = lines[0].strip() if lines else ""
     if not token.isascii() or not token.isprintable() or " " in token:
         raise ForgeError(f"{setting} gives something that is no token: it holds spaces or characters nobody can type")
     return token
+
+
+def read_secret(source: TokenSource, setting: str) -> str:
+    """Everything that the source gives.
+
+    Raises:
+        ForgeError: it gives nothing; what a command printed is not in the message.
+    """
+    if source.variable:
+        secret = os.environ.get(source.variable, "")
+        missing = f"the environment variable {source.variable} is not set in the worker ({setting}.variable)"
+    else:
+        secret = _said_by(source.command, setting)
+        missing = f"the command {source.command[0]} printed nothing ({setting}.command)"
+    if not secret.strip():
+        raise ForgeError(missing)
+    return secret
 
 
 def _said_by(command: tuple[str, ...], setting: str) -> str:
@@ -52,8 +65,7 @@ def _said_by(command: tuple[str, ...], setting: str) -> str:
         raise ForgeError(f"the command {command[0]} ({setting}.command) failed: {type(problem).__name__}") from None
     if done.returncode:
         raise ForgeError(f"the command {command[0]} ({setting}.command) ended with {done.returncode}")
-    lines = done.stdout.decode(errors="replace").splitlines()
-    return lines[0].strip() if lines else ""
+    return done.stdout.decode(errors="replace")
 
 
 def token_environment(token: str, git_origin: str) -> dict[str, str]:
@@ -72,13 +84,37 @@ def token_environment(token: str, git_origin: str) -> dict[str, str]:
     return numbered
 
 
+def reading_token(target: Target) -> str:
+    """The token that may only read; empty where the policy names none.
+
+    Raises:
+        ForgeError: the source gives no token.
+    """
+    if target.forge_access.app.id:
+        return _installation_token(target, "read")
+    return read_token(target.forge_access.read, "forge_access.read")
+
+
+def _writing_token(target: Target) -> str:
+    if target.forge_access.app.id:
+        return _installation_token(target, "write")
+    return read_token(target.forge_access.write, "forge_access.write")
+
+
+def _installation_token(target: Target, right: Literal["read", "write"]) -> str:
+    # Imported here: half a second that only the user of an App pays.
+    from adapters.github.app_tokens import installation_token  # noqa: PLC0415
+
+    return installation_token(target, right)
+
+
 def reading_environment(target: Target) -> dict[str, str]:
     """Variables that let git, and the child of a mere look, read a target's forge.
 
     Raises:
         ForgeError: the source gives no token.
     """
-    return _environment(target, target.forge_access.read, "forge_access.read")
+    return _environment(target, reading_token)
 
 
 def writing_environment(target: Target) -> dict[str, str]:
@@ -87,13 +123,13 @@ def writing_environment(target: Target) -> dict[str, str]:
     Raises:
         ForgeError: the policy names no token, or its source gives none.
     """
-    found = _environment(target, target.forge_access.write, "forge_access.write")
+    found = _environment(target, _writing_token)
     if not found and target.forge != "local":
         raise ForgeError(f"no token to write with: set [forge_access.write] in targets/{target.name}.toml")
     return found
 
 
-def _environment(target: Target, source: TokenSource, setting: str) -> dict[str, str]:
+def _environment(target: Target, token_of: Callable[[Target], str]) -> dict[str, str]:
     if target.forge == "local":
         return {}
-    return token_environment(read_token(source, setting), forge_address(target).git_origin)
+    return token_environment(token_of(target), forge_address(target).git_origin)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 from urllib.parse import quote
 
-from pydantic import AwareDatetime, BaseModel, ValidationError
+from pydantic import AwareDatetime, BaseModel
 
 from adapters.forge_access.json_api import JsonApi, Reply
 from adapters.forge_access.ownership import read_mark
+from adapters.forge_access.shapes import shaped
 from contracts.pull_request import PullRequest
 from ports.forge import ForgeError
 
@@ -93,23 +94,6 @@ class ProtectedBranch(BaseModel):
     enable_status_check: bool = False
     status_check_contexts: tuple[str, ...] | None = ()
     user_can_push: bool = False
-
-
-Shape = TypeVar("Shape", bound=BaseModel)
-
-
-def shaped(model: type[Shape], content: object) -> Shape:
-    """An answer as a value.
-
-    Raises:
-        ForgeError: it is something else.
-    """
-    try:
-        return model.model_validate(content)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise ForgeError(f"the forge answered no {model.__name__}: {where}: {first['msg']}") from None
 
 
 class GiteaRepository:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from adapters.forge_access.ownership import marked, read_mark
+from adapters.forge_access.shapes import shaped
 from adapters.gitea.acting import Acting, forge_title, same_text
-from adapters.gitea.api import Pull, shaped
+from adapters.gitea.api import Pull
 from contracts.effect import EffectResult
 from contracts.modes import WriteAction
 from policies.inert_markdown import inert_markdown

@@ -13,7 +13,7 @@ from adapters.policy_files.complaints import check, dotted, nearest
 from adapters.policy_files.policy_document import PolicyDocument, read_document
 from adapters.policy_files.provenance import provenance
 from policies.alert_policy import AlertPolicy
-from policies.forge_access import TokenSource
+from policies.forge_access import AppAccess, TokenSource
 from policies.schema import Autopilot, Charter, EffectivePolicy, ProtectedPaths, Target
 from policies.tightening import Fault, faults, merge
 from ports.forge import ForgeError
@@ -125,10 +125,29 @@ def _forge_faults(own: Target) -> Iterator[str]:
         source: TokenSource = getattr(own.forge_access, name)
         if source.variable and source.command:
             yield f"{name} must name a variable or a command, not both"
+    yield from _app_faults(own)
     try:
         forge_address(own)
     except ForgeError as refused:
         yield str(refused)
+
+
+def _app_faults(own: Target) -> Iterator[str]:
+    access, app = own.forge_access, own.forge_access.app
+    if not app.id:
+        if app != AppAccess():
+            yield "app.id must be set: the App's id or client id"
+        return
+    if own.forge != "github":
+        yield f"app is for a forge of kind github, not {own.forge}"
+    if not app.installation:
+        yield "app.installation must be set: the number of the App's installation"
+    if bool(app.key.variable) == bool(app.key.command):
+        yield "app.key must name a variable or a command, and not both"
+    if access.write != TokenSource() or access.read != TokenSource():
+        yield "app takes the place of write and read: leave them out"
+    if not access.account.endswith("[bot]"):
+        yield "account of an App is its slug with [bot] at the end"
 
 
 def _line(fault: Fault, document: PolicyDocument) -> str:

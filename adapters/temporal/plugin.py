@@ -17,6 +17,7 @@ from temporalio.plugin import SimplePlugin
 from temporalio.worker import WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
+from adapters.temporal.forge_patience import ForgePatience
 from workflows.well_formed import WellFormedMessages
 
 _PASSED_THROUGH = ("contracts", "policies", "workflows", "activities", "pydantic", "opentelemetry")
@@ -30,7 +31,7 @@ def project_plugins() -> list[SimplePlugin]:
             "autonomy",
             data_converter=pydantic_data_converter,
             workflow_runner=_runner,
-            interceptors=[WellFormedMessages()],
+            interceptors=[WellFormedMessages(), ForgePatience()],
         ),
         OpenTelemetryPlugin(add_temporal_spans=True),
     ]

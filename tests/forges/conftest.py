@@ -12,17 +12,21 @@ import pytest
 # The supervisor of workers that die.
 sys.path.insert(0, str(Path(__file__).parents[1] / "chaos"))
 
-from forge_stages import TOKEN, GiteaStage, Stage, gitea_stage, local_stage
+from forge_stages import TOKEN, GiteaStage, GitHubStage, Stage, gitea_stage, github_stage, local_stage
 from gitea_server import BOT, PROGRAM, STATIC, GiteaServer, free_port
+from github_contract import PROGRAM as PRISM
+from github_contract import PUBLISHED, Description
+from github_server import GitHubServer
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whatever talks to the server is an opt-in: it has to be built first."""
+    """Whatever talks to a server is an opt-in: it has to be built or installed first."""
     for item in items:
-        needs = {"gitea", "on_gitea"} & set(getattr(item, "fixturenames", ()))
         callspec = getattr(item, "callspec", None)
-        if needs or (callspec is not None and callspec.params.get("stage") == "gitea"):
-            item.add_marker(pytest.mark.gitea)
+        for kind in ("gitea", "github"):
+            needs = {kind, f"on_{kind}"} & set(getattr(item, "fixturenames", ()))
+            if needs or (callspec is not None and callspec.params.get("stage") == kind):
+                item.add_marker(kind)
 
 
 @pytest.fixture(scope="session")
@@ -51,10 +55,43 @@ def on_gitea(gitea: GiteaServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     return made
 
 
-@pytest.fixture(params=["local", "gitea"])
+@pytest.fixture(scope="session")
+def contract() -> Description:
+    """GitHub's published description of what we use."""
+    if not PRISM.exists() or not PUBLISHED.exists():
+        pytest.skip("no Prism here: `make prism` installs it (needs Node)")
+    return Description.published()
+
+
+@pytest.fixture(scope="session")
+def github(contract: Description, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GitHubServer]:
+    """One double behind one Prism for all tests of a process."""
+    server = GitHubServer(tmp_path_factory.mktemp("github") / "home", contract)
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def on_github(
+    github: GitHubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., GitHubStage]]:
+    """Makes stages on the GitHub; in the end, no request and no answer broke GitHub's contract."""
+    monkeypatch.setenv(TOKEN, github.tokens[BOT])
+    monkeypatch.setenv("STAGE_READ_TOKEN", github.tokens["reader"])
+
+    def made(**options: object) -> GitHubStage:
+        name = f"r{uuid.uuid4().hex[:8]}"
+        return github_stage(tmp_path / name, github, name, **options)
+
+    github.broken.clear()
+    yield made
+    assert [] == github.broken
+
+
+@pytest.fixture(params=["local", "gitea", "github"])
 def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Stage:
     """The same stage on each forge."""
     if request.param == "local":
         return local_stage(tmp_path / "stage")
-    made: Stage = request.getfixturevalue("on_gitea")()
+    made: Stage = request.getfixturevalue(f"on_{request.param}")()
     return made

@@ -1,0 +1,36 @@
+"""How long a forge says to wait: its own word for a rate limit, primary or secondary."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+
+# What GitHub tells clients to wait after a secondary limit that names no time.
+_UNNAMED = 60.0
+_LIMITING = frozenset({HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
+
+
+def server_delay(status: int, headers: Mapping[str, str], said: str) -> float | None:
+    """Seconds after which to ask again; None when the answer is no rate limit, or names no time.
+
+    A 403 is a refusal unless its headers or words say that it is a limit.
+    """
+    if status not in _LIMITING:
+        return None
+    if (named := _retry_after(headers.get("Retry-After", ""))) is not None:
+        return named
+    if headers.get("X-RateLimit-Remaining", "") == "0" and headers.get("X-RateLimit-Reset", "").isdecimal():
+        # One second more: the reset is told in whole ones.
+        return max(0.0, float(headers["X-RateLimit-Reset"]) - time.time()) + 1.0
+    return _UNNAMED if "rate limit" in said.lower() else None
+
+
+def _retry_after(text: str) -> float | None:
+    if text.isdecimal():
+        return float(text)
+    try:
+        return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
+    except (ValueError, TypeError):
+        return None

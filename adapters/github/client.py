@@ -1,0 +1,168 @@
+"""githubkit with every door closed: one origin, no redirect, no proxy, no cache, no repeat, bounded answers.
+
+Everything goes through ``JsonApi``, so looking, acting and complaining are those of every forge; githubkit signs as a
+token or as an App. Why so: docs/adr/0008.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import ssl
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import httpx
+from githubkit import GitHub
+from githubkit.auth import AppAuthStrategy
+from githubkit.cache import MemCacheStrategy
+from githubkit.exception import RequestError, RequestFailed
+
+from adapters.forge_access.json_api import (
+    CONNECT_SECONDS,
+    LARGEST,
+    MOST_PAGES,
+    READ_SECONDS,
+    JsonApi,
+    RawAnswer,
+    Reply,
+    Send,
+    UnclearAnswer,
+)
+from ports.forge import ForgeError
+
+_PAGE = 100
+_SHOWN = 300
+_HEADERS = {
+    "Accept": "application/vnd.github+json",
+    "X-GitHub-Api-Version": "2022-11-28",
+    # Unpacked answers could be of any size.
+    "Accept-Encoding": "identity",
+}
+_NEXT = re.compile(r'<([^<>]+)>;\s*rel="next"')
+
+
+class GitHubApi(JsonApi):
+    """Requests to one GitHub, with a token, as an App, or as nobody."""
+
+    def __init__(self, base: str, auth: str | AppAuthStrategy) -> None:
+        """``base``: address of the API; ``auth``: a token, an App's key, or an empty string."""
+        super().__init__(base, _HEADERS, _send_with_githubkit(base, auth))
+
+    def pages(self, path: str, within: str = "", **query: str) -> Iterator[Any]:
+        """Every entry of a list, each once, for as long as GitHub says that there is more.
+
+        Raises:
+            ForgeError: the list broke off: fewer entries than GitHub counted, or nothing where there should be more.
+        """
+        known: set[object] = set()
+        asked = query | {"per_page": str(_PAGE)}
+        for page in range(2, MOST_PAGES + 2):
+            reply = self.look(path, **asked)
+            if not reply.good:
+                raise ForgeError(self.complaint(reply, f"looking at {path}"))
+            items, total = self._entries(reply, path, within)
+            for item in items:
+                if (identity := _identity(item)) not in known:
+                    known.add(identity)
+                    yield item
+            if (following := _following(reply.headers.get("Link", ""))) is not None:
+                if not items:
+                    raise ForgeError(f"{self._host} showed an empty page of {path}, and says there are more: truncated")
+                # Its query alone: the address is ours, whatever host the answer names.
+                asked = following
+            elif len(items) == _PAGE:
+                # A full page without a word of the next: only asking tells that it was the last.
+                asked = query | {"per_page": str(_PAGE), "page": str(page)}
+            elif total is not None and len(known) < total:
+                raise ForgeError(f"{self._host} showed {len(known)} of {total} entries of {path}: truncated")
+            else:
+                return
+        raise ForgeError(f"{self._host} does not come to an end of {path}")
+
+    def _entries(self, reply: Reply, path: str, within: str) -> tuple[list[dict[str, Any]], int | None]:
+        found: Any = reply.content
+        total = None
+        if within and isinstance(found, dict):
+            found, total = found.get(within), found.get("total_count")
+        if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
+            raise ForgeError(f"{self._host} answered {path} with something that is no list of entries")
+        return found, total if isinstance(total, int) else None
+
+
+def _identity(item: Mapping[str, Any]) -> object:
+    # Rules have no id: what is equal is the same.
+    return item["id"] if "id" in item else json.dumps(item, sort_keys=True)
+
+
+def _following(link: str) -> dict[str, str] | None:
+    found = _NEXT.search(link)
+    return dict(parse_qsl(urlsplit(found[1]).query)) if found else None
+
+
+class _OneOrigin(httpx.BaseTransport):
+    """Reaches one origin; nothing that a library adds, or an answer says, leads anywhere else."""
+
+    def __init__(self, base: str) -> None:
+        self._origin = _origin(httpx.URL(base))
+        # The system's authorities, or git's own variable for a company's.
+        context = ssl.create_default_context(cafile=os.environ.get("GIT_SSL_CAINFO"))
+        self._inner = httpx.HTTPTransport(verify=context, trust_env=False, retries=0)
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Send it, and read a bounded answer."""
+        if _origin(request.url) != self._origin:
+            raise httpx.UnsupportedProtocol(f"{request.url.host} is not the forge")
+        answer = self._inner.handle_request(request)
+        try:
+            body = _bounded(answer)
+        finally:
+            answer.close()
+        return httpx.Response(answer.status_code, headers=answer.headers, content=body, extensions=answer.extensions)
+
+
+def _bounded(answer: httpx.Response) -> bytes:
+    if answer.headers.get("Content-Encoding", "identity") != "identity":
+        raise httpx.DecodingError("the answer is packed, though it was asked for plain")
+    body = bytearray()
+    for chunk in answer.iter_raw():
+        body += chunk
+        if len(body) > LARGEST:
+            break
+    return bytes(body[: LARGEST + 1])
+
+
+def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
+    return url.scheme, url.host, url.port
+
+
+def _send_with_githubkit(base: str, auth: str | AppAuthStrategy) -> Send:
+    settings: dict[str, Any] = {
+        "base_url": base,
+        "transport": _OneOrigin(base),
+        "trust_env": False,
+        "follow_redirects": False,
+        "auto_retry": False,
+        "http_cache": False,
+        # Its own, shared by all clients of a process, knows Apps by their number and not by their key.
+        "cache_strategy": MemCacheStrategy(),
+        "timeout": httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
+    }
+    github: GitHub[Any] = GitHub(auth, **settings) if auth else GitHub(**settings)
+
+    def send(method: str, address: str, headers: Mapping[str, str], body: bytes | None) -> RawAnswer:
+        try:
+            answer = github.request(method, address, headers=dict(headers), content=body).raw_response
+        except RequestFailed as failed:
+            # Whatever it makes of the status: what to do about it is decided in one place, for every forge.
+            answer = failed.response.raw_response
+        except RequestError as problem:
+            cause = problem.__cause__ or problem
+            raise UnclearAnswer(f"{type(cause).__name__}: {cause}"[:_SHOWN]) from problem
+        except ValueError as problem:
+            raise UnclearAnswer(f"its rate limit is no number: {problem}"[:_SHOWN]) from problem
+        return RawAnswer(answer.status_code, answer.headers, answer.content)
+
+    return send

@@ -1,0 +1,151 @@
+"""ports.forge.Forge over GitHub's API; branches are read with git, as everywhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from adapters.forge_access.address import forge_address
+from adapters.forge_access.shapes import shaped
+from adapters.forge_access.tokens import reading_environment, reading_token
+from adapters.git.mirror import Mirror, open_mirror
+from adapters.github.answers import RequiredCheck, Review, Rule
+from adapters.github.api import GitHubRepository
+from adapters.github.checks import reported, required
+from contracts.forge_facts import BranchProtection, CommitCheck, HumanAct
+from contracts.pull_request import PullRequest
+from policies.schema import Target
+from ports.forge import ForgeError, OpenForge
+from ports.repository import RepositoryError
+
+_OURS = "autonomy/"
+_REVIEWS = {"APPROVED": "approved", "CHANGES_REQUESTED": "changes_requested"}
+_EVENTS = {"closed": "closed", "reopened": "reopened", "merged": "merged"}
+
+
+class _RuledCheck(BaseModel):
+    context: str
+    integration_id: int | None = None
+
+
+class GitHubForge:
+    """Reading one target's forge."""
+
+    def __init__(self, repository: GitHubRepository, mirror: Mirror, base_branch: str) -> None:
+        """``mirror`` reaches the same repository with git."""
+        self._repository = repository
+        self._mirror = mirror
+        self._base_branch = base_branch
+
+    def branch_head(self, branch: str) -> str | None:
+        """Where the remote branch points now."""
+        try:
+            return self._mirror.remote_heads().get(branch)
+        except RepositoryError as error:
+            raise ForgeError(str(error)) from error
+
+    def base_holds(self, commit: str) -> bool:
+        """Whether the history of the remote's base branch holds the commit now."""
+        try:
+            return bool(self._mirror.merged(frozenset({commit}), self._mirror.fetch_base()))
+        except RepositoryError as error:
+            raise ForgeError(str(error)) from error
+
+    def find_pull_request(self, run_key: str) -> PullRequest | None:
+        """The pull request this run key opened: the oldest one, should there be more."""
+        found = [pull for pull in self.pull_requests() if pull.run_key == run_key]
+        return found[-1] if found else None
+
+    def pull_requests(self) -> tuple[PullRequest, ...]:
+        """Every pull request from the autonomy branches, newest first."""
+        shown = (self._repository.shown(pull) for pull in self._repository.our_pulls())
+        ours = (pull for pull in shown if pull.branch.startswith(_OURS))
+        return tuple(sorted(ours, key=lambda pull: pull.number, reverse=True))
+
+    def tickets(self) -> tuple[PullRequest, ...]:
+        """Every ticket this system opened, newest first."""
+        shown = (self._repository.shown_ticket(issue) for issue in self._repository.our_tickets())
+        return tuple(sorted((each for each in shown if each.run_key), key=lambda each: each.number, reverse=True))
+
+    def required_checks(self, commit: str, named: tuple[str, ...] = ()) -> tuple[CommitCheck, ...] | None:
+        """What protection, rulesets and ``named`` demand; every reported check where nobody demands one by name."""
+        wanted = self._required()
+        runs, statuses = self._repository.check_runs(commit), self._repository.statuses(commit)
+        if not wanted and not named:
+            return reported(runs, statuses) or None
+        return required(wanted, named, runs, statuses)
+
+    def protection(self) -> BranchProtection:
+        """How the base branch is protected, as far as the reading token may see.
+
+        Of approvals, only rulesets tell readers the number; classic protection tells administrators.
+        """
+        rules = self._repository.rules(self._base_branch)
+        protected = self._repository.branch(self._base_branch).protected or bool(rules)
+        approvals = [_whole(rule.parameters.get("required_approving_review_count")) for rule in rules]
+        return BranchProtection(
+            protected=protected,
+            # Who may push past it is told to nobody who only reads.
+            writer_may_push=None if protected else True,
+            required_checks=tuple(dict.fromkeys(check.context for check in self._required(rules))),
+            required_approvals=max(approvals, default=0),
+        )
+
+    def human_acts(self, number: int) -> tuple[HumanAct, ...]:
+        """Reviews, and who merged, closed or reopened it."""
+        head = self._repository.pull(number).head.sha
+        reviews = [act for review in self._repository.reviews(number) if (act := self._reviewed(review, head))]
+        events = [
+            HumanAct.model_validate({"actor": event.actor.login, "act": _EVENTS[event.event], "at": event.created_at})
+            for event in self._repository.events(number)
+            if event.event in _EVENTS and event.actor
+        ]
+        merges = [event.at for event in events if event.act == "merged"]
+        # Merging closes too, and GitHub says so; nobody closed it.
+        told = [event for event in events if not (event.act == "closed" and any(event.at >= at for at in merges))]
+        return tuple(sorted([*reviews, *told], key=lambda act: act.at))
+
+    def _required(self, rules: tuple[Rule, ...] | None = None) -> tuple[RequiredCheck, ...]:
+        classic = self._repository.branch(self._base_branch).protection.required_status_checks
+        pinned = {check.context for check in classic.checks}
+        found = [*classic.checks, *(RequiredCheck(context=name) for name in classic.contexts if name not in pinned)]
+        for rule in self._repository.rules(self._base_branch) if rules is None else rules:
+            if rule.type == "required_status_checks":
+                each: Any
+                for each in rule.parameters.get("required_status_checks") or ():
+                    ruled = shaped(_RuledCheck, each)
+                    found.append(RequiredCheck(context=ruled.context, app_id=ruled.integration_id))
+        return tuple(found)
+
+    def _reviewed(self, review: Review, head: str) -> HumanAct | None:
+        if review.state not in _REVIEWS or review.user is None or review.submitted_at is None:
+            return None
+        looked_at = review.commit_id or ""
+        return HumanAct.model_validate(
+            {
+                "actor": review.user.login,
+                "act": _REVIEWS[review.state],
+                "at": review.submitted_at,
+                "commit_sha": looked_at,
+                "counts": looked_at == head and self._repository.may_write(review.user.login),
+            }
+        )
+
+
+def _whole(value: object) -> int:
+    return value if isinstance(value, int) else 0
+
+
+def open_github_forge(mirrors: Path) -> OpenForge:
+    """Forges of targets whose ``forge`` is ``github``, read with ``[forge_access.read]`` or as the App, if named."""
+    open_repository = open_mirror(mirrors, reading_environment)
+
+    def opened(target: Target) -> GitHubForge:
+        address = forge_address(target)
+        token, account = reading_token(target), target.forge_access.account
+        repository = GitHubRepository(address.api, address.repository, account, token)
+        return GitHubForge(repository, open_repository(target), target.base_branch)
+
+    return opened
