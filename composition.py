@@ -49,10 +49,9 @@ from adapters.chained_log import ChainedLog
 from adapters.check_environments.wheels import WheelEnvironments
 from adapters.effects.runner import EffectRunner
 from adapters.forge_access.tokens import reading_environment, writing_environment
+from adapters.forges import open_forges
 from adapters.git.default_branch import default_branch
 from adapters.git.mirror import Mirror, open_mirror
-from adapters.gitea.forge import open_gitea_forge
-from adapters.local_forge import open_local_forge
 from adapters.local_store import LocalStore
 from adapters.policy_files import PolicyFiles
 from adapters.probes.url import ChildUrlProbes
@@ -74,7 +73,6 @@ from policies.schema import EffectivePolicy, Target
 from ports.agents import Agent
 from ports.alerts import AlertSink, Channel
 from ports.control_desk import ControlDesk
-from ports.forge import Forge, OpenForge
 from ports.lookout import Lookout
 from reporting.dashboard_markdown import render_dashboard
 from reporting.incident_markdown import render_incident
@@ -125,26 +123,6 @@ def open_repository(settings: Settings, target: Target) -> Mirror:
     return open_mirror(settings.mirrors, reading_environment)(target)
 
 
-def _forges(settings: Settings) -> OpenForge:
-    """Each target's forge by the kind its policy names."""
-    kinds = {
-        "local": open_local_forge(settings.home, settings.mirrors),
-        "gitea": open_gitea_forge(settings.mirrors),
-        "github": _open_github_forge(settings),
-    }
-    return lambda target: kinds[target.forge](target)
-
-
-def _open_github_forge(settings: Settings) -> OpenForge:
-    def opened(target: Target) -> Forge:
-        # Imported here: half a second that no command on another forge pays.
-        from adapters.github.forge import open_github_forge  # noqa: PLC0415
-
-        return open_github_forge(settings.mirrors)(target)
-
-    return opened
-
-
 def channels(settings: Settings, policy: AlertPolicy) -> tuple[Channel, ...]:
     """Every way an alert goes, the built-in ones first."""
     terminal: tuple[Channel, ...] = (Terminal(),) if policy.delivery.terminal else ()
@@ -164,7 +142,7 @@ def workbench(adapters: Adapters, control: ControlDesk, alerts: AlertSink) -> Wo
     return Workbench(
         policies=adapters.policies,
         repositories=open_mirror(settings.mirrors, reading_environment),
-        forges=_forges(settings),
+        forges=open_forges(settings.home, settings.mirrors),
         effects=EffectRunner(settings.mirrors, settings.home, writing_environment, reading_environment),
         store=adapters.store,
         audit=adapters.audit,
