@@ -18,6 +18,7 @@ from ports.forge import ForgeError
 
 _CONNECT, _READ = 10.0, 30.0
 _LARGEST = 16 * 1024 * 1024
+_CHUNK = 64 * 1024
 _PAGE = 50
 _MOST_PAGES = 400
 _LOOKS = 3
@@ -97,6 +98,25 @@ class JsonApi:
         if not reply.good:
             raise ForgeError(self.complaint(reply, f"looking at {path}"))
         return reply.content
+
+    def end_of(self, path: str, most: int) -> str:
+        """The end of a text, for a person to read; empty when it cannot be had: nothing is ever concluded from it."""
+        headers = self._headers | {"Accept": "text/plain"}
+        end, seen = b"", 0
+        try:
+            answer = self._pool.request(
+                "GET", f"{self._base}{path}", headers=headers, redirect=False, preload_content=False
+            )
+            try:
+                for part in answer.stream(_CHUNK, decode_content=True):
+                    end, seen = (end + part)[-most:], seen + len(part)
+                    if seen > _LARGEST:
+                        return ""
+            finally:
+                answer.close()
+        except (HTTPError, OSError):
+            return ""
+        return end.decode(errors="replace") if answer.status == HTTPStatus.OK else ""
 
     def pages(self, path: str, within: str = "", **query: str) -> Iterator[Any]:
         """Every item of a list (or of the list ``within`` an object), page by page, each once.
