@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from ports.forge import ForgeError, OpenForge
 from ports.repository import RepositoryError
 
 _OURS = "autonomy/"
+_MOST_LOGS = 10
 # What was skipped did not run.
 _STATES = {"success": CheckState.GREEN, "pending": CheckState.PENDING, "skipped": CheckState.MISSING}
 _REVIEWS = {"APPROVED": "approved", "REQUEST_CHANGES": "changes_requested"}
@@ -66,11 +68,21 @@ class GiteaForge:
         protection = self.protection()
         statuses = self._repository.statuses(commit)
         if not protection.required_checks and not named:
-            return tuple(_check(status) for status in statuses) or None
+            return self._explained(_check(status) for status in statuses) or None
         demanded = (check for pattern in protection.required_checks for check in _required(pattern, statuses))
         ours = (check for name in named for check in _required(name, statuses, exactly=True))
         # A pattern and a name may mean the same check.
-        return tuple({check.name: check for check in (*demanded, *ours)}.values())
+        return self._explained({check.name: check for check in (*demanded, *ours)}.values())
+
+    def _explained(self, checks: Iterable[CommitCheck]) -> tuple[CommitCheck, ...]:
+        """With whole links, and what failing jobs of Gitea's own CI said last."""
+        shown: list[CommitCheck] = []
+        for check in checks:
+            told = check.state is CheckState.RED and sum(bool(each.log) for each in shown) < _MOST_LOGS
+            log = self._repository.end_of_job(check.link) if told else ""
+            link = self._repository.whole_link(check.link)
+            shown.append(check.model_copy(update={"link": link, "log": log}))
+        return tuple(shown)
 
     def protection(self) -> BranchProtection:
         """How the base branch is protected, as far as the reading token may see."""

@@ -36,7 +36,7 @@ async def rejects_and_closes_once(world: World, *points: str) -> None:
     results.report(ANY, RED)
     async with Supervisor(world, points, CI_WORKER) as supervisor:
         handle = await world.start()
-        result = await asyncio.wait_for(handle.result(), 60 + 25 * len(points))
+        result = await asyncio.wait_for(handle.result(), 90 + 30 * len(points))
         assert RunStatus.REJECTED is result.status, result.reason
         assert [] == supervisor.missed
         [pull] = world.pulls()

@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from forge_stages import GiteaStage, soon
+from gitea_runner import WORKFLOW, Runner
 from gitea_server import BOT, OWNER, GiteaServer
 from temporalio.client import WorkflowHandle
 from world import World, git, make_world
 
 from contracts.admission import RunResult
+from contracts.forge_facts import CheckState
 from contracts.modes import RunStatus, StepName
 from contracts.remediation import Remediation
 from tests.workflows.quick import CHECK, FILES, quick
@@ -31,6 +34,9 @@ async def world(
     """The target ``quick`` on the Gitea; its base demands ``ci/test``, which is green there."""
     monkeypatch.setenv(TOKEN, gitea.tokens[BOT])
     world = await make_world(tmp_path / "world", server, environments)
+    world.environments.mkdir(exist_ok=True)
+    world.settings.home.mkdir(parents=True)
+    (world.settings.home / "environments").symlink_to(world.environments)
     repository = gitea.make_repository(world.namespace)
     work = world.root / "work"
     for path, body in FILES.items():
@@ -58,7 +64,7 @@ def report(world: World, gitea: GiteaServer) -> Report:
     return said
 
 
-def point(world: World, gitea: GiteaServer, required: str = "[]", minutes: float = 10) -> None:
+def point(world: World, gitea: GiteaServer, required: str = "[]", minutes: float = 8) -> None:
     """The target file."""
     access = f'\n[forge_access]\naccount = "{BOT}"\nwrite.variable = "{TOKEN}"\n'
     ci = f"\n[ci]\nrequired = {required}\nminutes = {minutes}\nevery_seconds = 1\n"
@@ -172,3 +178,33 @@ async def test_without_ci_nobody_waits(world: World, gitea: GiteaServer) -> None
         result = await world.run("quick")
     assert RunStatus.PR_OPENED is result.status, result.reason
     assert "NONE" == world.artifact(result.run_id, "ci.json")["state"]
+
+
+def test_the_end_of_a_failing_jobs_log_is_read(on_gitea: Callable[..., GiteaStage], gitea: GiteaServer) -> None:
+    """Gitea's own CI: name, whole link, and what the job said last; of a green one nothing is fetched."""
+    # Gitea shows logs to nobody without a token.
+    stage = on_gitea(private=True)
+    runner = Runner(gitea)
+    runner.register()
+    place = stage.person / ".gitea" / "workflows" / "ci.yml"
+    place.parent.mkdir(parents=True)
+    place.write_text(WORKFLOW)
+    for result in ("SUCCESS", "FAILURE"):
+        (stage.person / "more.txt").write_text(result)
+        git("add", "--all", cwd=stage.person)
+        git("commit", "--quiet", "--message=More", cwd=stage.person)
+        git("push", "--quiet", "origin", "HEAD:refs/heads/main", cwd=stage.person)
+        runner.does(result, *(f"line {number}" for number in range(2000)), "FAILED test_names - assert 1 == 2")
+    head = git("rev-parse", "HEAD", cwd=stage.person)
+    name = "CI / test (push)"
+    soon(lambda: stage.forge.required_checks(head, (name,))[0].state is CheckState.RED)
+    [red] = stage.forge.required_checks(head, (name,))
+    assert (name, f"{gitea.address}/{stage.repository}/actions/runs/") == (
+        red.name,
+        red.link.rpartition("runs/")[0] + "runs/",
+    )
+    assert red.log.rstrip().endswith("FAILED test_names - assert 1 == 2")
+    assert len(red.log) <= 8192
+    [green] = stage.forge.required_checks(git("rev-parse", "HEAD~", cwd=stage.person), (name,))
+    assert (CheckState.GREEN, "") == (green.state, green.log)
+    assert CheckState.MISSING is stage.forge.required_checks(head, ("CI / *",))[0].state

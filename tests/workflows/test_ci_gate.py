@@ -39,12 +39,16 @@ PENDING = CommitCheck(name="ci/test", state=CheckState.PENDING)
 def ci(world: World) -> CiResults:
     """A target whose CI is green on the base and has said nothing of anything else."""
     results = CiResults(world.root / "ci.json")
+    # What runs make their environments from is shared with the other tests, too.
+    world.environments.mkdir(exist_ok=True)
+    world.settings.home.mkdir(parents=True)
+    (world.settings.home / "environments").symlink_to(world.environments)
     point(world)
     results.report(world.refs("quick")["refs/heads/main"], *GREEN)
     return results
 
 
-def point(world: World, minutes: float = 360, every: float = 60, files: dict[str, str | bytes] | None = None) -> None:
+def point(world: World, minutes: float = 360, every: float = 1800, files: dict[str, str | bytes] | None = None) -> None:
     """The target ``quick``: two checks of the CI are named."""
     world.add_target("quick", files or FILES, CI.format(minutes=minutes, every=every) + CHECK)
 
@@ -109,7 +113,7 @@ async def test_green_after_hours_and_a_dead_worker(world: World, ci: CiResults) 
         await TimeSkipper(world.client).fast_forward(handle, timedelta(hours=3))
         await waits(world, handle, "pending: ci/test")
         ci.report(head(world), *GREEN)
-        await TimeSkipper(world.client).fast_forward(handle, timedelta(minutes=5))
+        await TimeSkipper(world.client).fast_forward(handle, timedelta(minutes=31))
         result = await ended(handle)
     assert RunStatus.PR_OPENED is result.status, result.reason
     assert world.artifact(result.run_id, "ci.json")["looks"] > 3
@@ -153,7 +157,7 @@ async def test_our_own_closing_is_no_persons_no(world: World, ci: CiResults) -> 
     world.add_target(
         "flow",
         {"pkg/__init__.py": '"""Names."""\n', **{f"pkg/{name}.py": f'"""Seperate {name}."""\n' for name in "abcd"}},
-        CI.format(minutes=360, every=60) + CHECK,
+        CI.format(minutes=360, every=1800) + CHECK,
     )
     ci.report(world.refs("flow")["refs/heads/main"], *GREEN)
     ci.report(ANY, RED, GREEN[1])
@@ -194,7 +198,7 @@ async def test_a_forge_that_cannot_be_asked_is_not_green(world: World, ci: CiRes
         handle = await world.start("quick")
         await waits(world, handle)
         ci.break_down()
-        await TimeSkipper(world.client).fast_forward(handle, timedelta(minutes=5))
+        await TimeSkipper(world.client).fast_forward(handle, timedelta(minutes=31))
         await waits(world, handle, "unknown: the forge is down")
         await TimeSkipper(world.client).fast_forward(handle, timedelta(hours=7))
         result = await ended(handle)
@@ -250,7 +254,7 @@ async def test_a_person_takes_over_while_it_waits(world: World, ci: CiResults, d
             git("update-ref", "-d", branch, cwd=remote)
         else:
             git("update-ref", branch, "refs/heads/main", cwd=remote)
-        await TimeSkipper(world.client).fast_forward(handle, timedelta(minutes=2))
+        await TimeSkipper(world.client).fast_forward(handle, timedelta(minutes=31))
         result = await ended(handle)
     said = {"merged": "a person merged pull request 1", "closed": "a person closed pull request 1"}
     assert said.get(deed, "somebody moved the branch of pull request 1") in result.reason
