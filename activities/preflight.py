@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from datetime import timedelta
 from zoneinfo import ZoneInfo
@@ -25,6 +26,9 @@ from ports.repository import RepositoryError
 from ports.sandbox import SandboxUnavailable
 from ports.store import StoreError
 
+_BREATHERS = (0.5, 2.0)
+"""Seconds between looks at a remote that does not answer."""
+
 
 @dataclass(frozen=True)
 class Preflight:
@@ -40,7 +44,7 @@ class Preflight:
 
     def _work(self, sitting: Sitting) -> StepResult:
         try:
-            base = sitting.given.base_sha or sitting.repository.fetch_base()
+            base = sitting.given.base_sha or _fetched(sitting)
         except RepositoryError as problem:
             return sitting.done(deny("the base can be fetched", str(problem)))
         sitting.note("base pinned", baseSha=base)
@@ -104,6 +108,17 @@ class Preflight:
         if checked.problem is not None:
             return deny("audit logging is active", f"record {checked.problem.seq}: {checked.problem.problem}")
         return allow("audit logging is active", f"{checked.records} records verified", head=head)
+
+
+def _fetched(sitting: Sitting) -> str:
+    """The base's commit. One hiccup of the remote must not cost the day: asked a few times before it is a refusal."""
+    for wait in _BREATHERS:
+        try:
+            return sitting.repository.fetch_base()
+        except RepositoryError as problem:
+            activity.logger.warning("the base could not be fetched, again in %s s: %s", wait, problem)
+            time.sleep(wait)
+    return sitting.repository.fetch_base()
 
 
 def _advice(sitting: Sitting, result: CheckResult) -> str:

@@ -106,8 +106,7 @@ class Reverting:
         if done.result is None:
             # Settled under this key: by an earlier attempt, or by Control's own look at the remote.
             result = done.answer.result
-            adopted = not lands or result == plan.landing_sha
-            if not adopted:
+            if lands and not self._is_on_base(policy, plan):
                 return self._ended(asked, hold(rule, f"an earlier plan was written: {result}"), moved=True)
         elif not done.result.done:
             reason = done.result.refused or "looked after the pause: it had not happened"
@@ -120,13 +119,19 @@ class Reverting:
             return self._ended(asked, deny(rule, f"the tree is {tree}, not the expected {plan.expected_tree}"))
         return self._ended(asked, allow(rule, f"{result} on {effect.branch}"), done=True, result=result, tree=tree)
 
+    def _is_on_base(self, policy: EffectivePolicy, plan: RevertPlan) -> bool:
+        repository = self.bench.repositories(policy.target)
+        return repository.contains(repository.fetch_base(), plan.landing_sha)
+
     def _read_back(self, policy: EffectivePolicy, plan: RevertPlan) -> str:
-        """The tree of our commit as the remote's history holds it now (P11)."""
+        """The tree that our commit gave the base, as the remote's history holds it now (P11)."""
         repository = self.bench.repositories(policy.target)
         head = repository.fetch_base()
-        if not repository.contains(head, plan.landing_sha):
+        found = repository.landing(plan.landing_sha, head)
+        if found is None:
             raise RepositoryError(f"the base at {head} does not hold {plan.landing_sha} yet")
-        return repository.tree_of(plan.landing_sha)
+        # Itself, unless the forge merged it by a commit of its own.
+        return repository.tree_of(found.commit)
 
     def _import(self, asked: RepairInput, policy: EffectivePolicy) -> None:
         """Any worker may write: the commits are made anew, equal input gives equal ids."""

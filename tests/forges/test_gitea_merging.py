@@ -11,8 +11,9 @@ from gitea_server import BOT, OWNER, GiteaServer
 from gitea_world import TOKEN, Hosted, Meanwhile, host, point, set_policy
 from world import World, git, make_world
 
+from contracts.control import Answer
 from contracts.modes import Mode, RunStatus
-from contracts.rollback import FollowUpEnd, RollbackOutcome, RollbackResult
+from contracts.rollback import FollowUpEnd, RollbackOutcome, RollbackRequest, RollbackResult
 from demo.production import Production, served
 from tests.workflows import auto
 from workflows import api
@@ -118,6 +119,30 @@ async def test_a_merge_that_breaks_production_is_undone_by_a_pull_request(world:
     assert back.revert_sha == hosted.head()
     assert [True, True] == [pull["merged"] for pull in hosted.pulls()]
     assert f"Roll back {result.run_id}" == hosted.pulls()[0]["title"]
+
+
+@pytest.mark.timeout(900)
+async def test_a_base_that_moves_under_a_rollback_keeps_what_people_did(world: World, hosted: Hosted) -> None:
+    """P11: the same pull request shows the new landing commit; everybody's commits but ours stay."""
+    hosted.protect(**PERSONS_BASE)
+    hasten(world, write_seconds=30)
+    point(world, hosted, auto.CHECKS + auto.PROBES, rollback_strategy="revert_pr")
+    before = git("rev-parse", "main:README.md", cwd=hosted.folder)
+    meanwhile = Meanwhile(world.bench().effects)
+    meanwhile.after["auto", "landing-"] = lambda _effect: hosted.commits("notes.txt", "a note\n")
+    async with world.worker(auto.quick(world, effects=meanwhile)):
+        await auto.opened(world)
+        result = await world.run("auto")
+        assert RunStatus.MERGED is result.status, result.reason
+        asked = RollbackRequest(run_id=result.run_id, reason="it hurts", actor="ann")
+        answer = await world.control("auto").execute_update(api.ROLL_BACK, asked, result_type=Answer)
+        assert answer.accepted, answer.verdict.reason
+        back = await rolled_back(world, result.run_id)
+    assert RollbackOutcome.RESTORED is back.outcome, back.reason
+    assert (back.expected_tree, back.revert_sha) == (hosted.tree(), hosted.head())
+    assert before == git("rev-parse", "main:README.md", cwd=hosted.folder)
+    assert "a note" == git("show", "main:notes.txt", cwd=hosted.folder)
+    assert [True, True] == [pull["merged"] for pull in hosted.pulls()]
 
 
 @pytest.mark.timeout(900)
