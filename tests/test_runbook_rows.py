@@ -132,6 +132,7 @@ ROWS: dict[tuple[str, str], tuple[str, ...]] = {
     },
     ("12", "(issue) an overdue prevention shows, and bars a higher mode"): (
         f"{BOOKS}::test_12_an_open_incident_or_an_overdue_prevention_bars_a_higher_mode",
+        f"{BOOKS}::test_12_an_overdue_prevention_ends_selective_auto",
         f"{BOOKS}::test_12_overdue_is_alerted_once_and_shown",
     ),
 }
