@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
+from contracts.alert import AlertKind
 from contracts.ci import CiState
 from contracts.forge_facts import CheckState, CommitCheck
-from contracts.modes import Outcome
+from contracts.modes import Mode, Outcome, RunStatus
 from contracts.pull_request import PullRequest
 from contracts.release import Rejection
 from contracts.verdict import Decision, Verdict
+from policies.alerting import alerts_of
 from policies.ci import CiFacts, ci_state, ci_terms, judge_base, judge_ci, rejected_by_ci
 from policies.ci_schema import CiPolicy
 from policies.failed_in_ci import failed_in_ci, fingerprint_in_ci, note_in_ci, to_blame
+from policies.inert_markdown import inert_markdown
+from policies.pull_request_text import not_released
 from policies.rejection import CI_RULE
+from policies.remediation import Papers, queued_by
 from policies.verdicts import allow, ask, deny, hold
 from tests.policies.sample_policy import policy
-from tests.reporting.sample_run import CI, decision
+from tests.reporting.sample_run import CHANGE, CI, CONTRACT, GREEN_TESTS, INPUT, RUN, changed, checks_report, decision
 
 HEAD = "c" * 40
 BEGAN = datetime(2026, 11, 23, 9, tzinfo=UTC)
@@ -249,3 +255,39 @@ def test_one_failure_has_one_fingerprint(same: bool, more: dict[str, str]) -> No
     [blamed] = to_blame(CI)
     prints = [fingerprint_in_ci("demo", "ruff", "UP", [check]) for check in (blamed, blamed.model_copy(update=more))]
     assert same == (prints[0] == prints[1])
+
+
+def test_a_red_ci_queues_a_remediation_and_is_heard() -> None:
+    """The same rules as for our own checks: daily, not a DRY_RUN, and only when CI is the gate that rejected."""
+    rejection = Rejection(reason_code="ci_failed", failed_gate=CI_RULE, recommended_remediation="r", can_retry=True)
+    decided = decision().model_copy(update={"rejection": rejection})
+    inside = CHANGE.model_copy(update={"paths": tuple(changed(path, 1, 1) for path in CONTRACT.scope.allowed_paths)})
+    papers = Papers(decided, CONTRACT, inside, checks_report(GREEN_TESTS), lambda _ref: b"", CI)
+    late = replace(papers, ci=CI.model_copy(update={"state": CiState.PENDING}))
+
+    queued = queued_by(RUN, RunStatus.REJECTED, BEGAN, policy(), papers)
+    assert queued is not None
+    assert (CONTRACT.task_id, ("CI test",)) == (queued.task_id, tuple(note.check for note in queued.failed))
+    dry = RUN.model_copy(update={"mode": Mode.DRY_RUN})
+    assert [None] * 3 == [
+        queued_by(run, status, BEGAN, policy(), these)
+        for run, status, these in (
+            (dry, RunStatus.REJECTED, papers),
+            (RUN, RunStatus.PR_OPENED, papers),
+            (RUN, RunStatus.REJECTED, late),
+        )
+    ]
+    ended = INPUT.model_copy(update={"status": RunStatus.REJECTED, "steps": ()})
+    [alert] = alerts_of(ended, checks_report(GREEN_TESTS), CI)
+    assert AlertKind.REQUIRED_CHECK_FAILED is alert.kind
+    assert "the forge's CI: red: test; missing: docs" in alert.summary
+    assert () == alerts_of(ended, None, CI.model_copy(update={"verdict": judge_ci(facts(GREEN))}))
+
+
+def test_why_it_was_closed_does_not_act() -> None:
+    """What a CI writes is data: in code spans, where forges ping, link and close nothing."""
+    hostile = CommitCheck(name="@owner `x` closes #1", state=CheckState.RED, link="javascript:y", detail="<img src=x>")
+    text = not_released(CI.model_copy(update={"checks": (hostile, GREEN)}))
+    assert text == inert_markdown(text)
+    assert "- `@owner 'x' closes #1`: red, `<img src=x>`, `javascript:y`" in text
+    assert "lint" not in text
