@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import re
 import threading
@@ -153,5 +154,7 @@ def _say(
         if name.lower() not in _HOP:
             asked.send_header(name, value)
     asked.send_header("Content-Length", str(len(body) if length is None else length))
-    asked.end_headers()
-    asked.wfile.write(body)
+    # Whoever asked may be gone: a child whose time is over.
+    with contextlib.suppress(OSError):
+        asked.end_headers()
+        asked.wfile.write(body)

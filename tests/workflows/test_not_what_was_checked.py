@@ -53,7 +53,9 @@ class OwnCommits:
         clone = self.world.root / f"forge-work-{len(self.given)}"
         remote = str(self.world.root / "auto.git")
         git("clone", "--quiet", remote, str(clone), cwd=self.world.root)
-        git("fetch", "--quiet", "origin", "refs/heads/autonomy/*:refs/remotes/origin/autonomy/*", cwd=clone)
+        # A rollback's landing commit is on no branch of a local forge: it is taken from our mirror.
+        [mirror] = self.world.settings.mirrors.glob("auto-*.git")
+        (clone / ".git/objects/info/alternates").write_text(f"{mirror / 'objects'}\n")
         git("merge", "--quiet", "--no-ff", "--message=Merge pull request", effect.head_sha, cwd=clone)
         git("push", "--quiet", "origin", "HEAD:refs/heads/main", cwd=clone)
         return git("rev-parse", "HEAD", cwd=clone)
