@@ -23,7 +23,8 @@ class Fault:
 
     kind: str
     """Without acting: ``cut_before``, ``fail_before`` (502), ``status`` (``value``), ``redirect`` (to ``value``).
-    After acting: ``cut_after``, ``fail_after`` (502), ``half`` (of the body), ``empty`` (a list without its entries).
+    After acting: ``cut_after``, ``fail_after`` (502), ``half`` (of the body), ``empty`` (a list without its entries),
+    ``unlinked`` (no word of a next page).
     ``slow``: first ``value`` seconds of nothing."""
     method: str = ""
     path: str = ""
@@ -31,6 +32,8 @@ class Fault:
     times: int = 1
     at: int | None = None
     """Only the call with this number."""
+    headers: dict[str, str] = field(default_factory=dict)
+    """Of a ``status``; else a rate limit's."""
 
 
 @dataclass
@@ -98,8 +101,9 @@ class FaultyProxy:
             case "cut_before":
                 return None
             case "fail_before" | "status":
-                limits = [("Retry-After", "1")] if fault.value in {"429", "503"} else []
-                return _say(asked, int(fault.value or 502), b'{"message": "made up"}', limits)
+                limits = {"Retry-After": "1"} if fault.value in {"429", "503"} else {}
+                told = [*(fault.headers or limits).items()]
+                return _say(asked, int(fault.value or 502), b'{"message": "made up"}', told)
             case "redirect":
                 return _say(asked, 302, b"", [("Location", fault.value + asked.path)])
             case "slow":
@@ -112,6 +116,8 @@ class FaultyProxy:
                 return _say(asked, 502, b"<html>bad gateway</html>", [])
             case "empty":
                 return _say(asked, status, b"[]", headers)
+            case "unlinked":
+                return _say(asked, status, content, [each for each in headers if each[0].lower() != "link"])
             case "half":
                 return _say(asked, status, content[: len(content) // 2], headers, len(content))
         return _say(asked, status, content, headers)
