@@ -20,10 +20,10 @@ from ports.policy_source import PolicyError
 from settings import ROOT
 
 
-def target(remote: str, **access: object) -> Target:
-    """A target on a Gitea."""
+def target(remote: str, forge: str = "gitea", **access: object) -> Target:
+    """A target on a forge."""
     return Target(
-        name="demo", remote=remote, forge="gitea", forge_access=ForgeAccess.model_validate(access),
+        name="demo", remote=remote, forge=forge, forge_access=ForgeAccess.model_validate(access),
         base_branch="main", review=ReviewStamp(on=date(2026, 1, 1), by="p"),
     )  # fmt: skip
 
@@ -43,6 +43,41 @@ def test_remote_forms(remote: str, api: str, repository: str, origin: str) -> No
     """Every form of a remote names its API and its repository."""
     found = forge_address(target(remote))
     assert (api, repository, origin) == (found.api, found.repository, found.git_origin)
+
+
+@pytest.mark.parametrize(
+    ("remote", "api", "origin"),
+    [
+        ("https://github.com/a/b.git", "https://api.github.com", "https://github.com"),
+        ("https://github.com/a/b", "https://api.github.com", "https://github.com"),
+        ("git@github.com:a/b.git", "https://api.github.com", ""),
+        ("ssh://git@github.com/a/b.git", "https://api.github.com", ""),
+        ("ssh://git@ssh.github.com:443/a/b.git", "https://api.github.com", ""),
+        ("https://ghe.invalid/a/b.git", "https://ghe.invalid/api/v3", "https://ghe.invalid"),
+        ("git@ghe.invalid:a/b.git", "https://ghe.invalid/api/v3", ""),
+        ("https://github.com.invalid/a/b", "https://github.com.invalid/api/v3", "https://github.com.invalid"),
+    ],
+)
+def test_github_has_one_host_for_git_and_one_for_its_api(remote: str, api: str, origin: str) -> None:
+    """That pair alone; an Enterprise Server is one host."""
+    found = forge_address(target(remote, "github"))
+    assert (api, "a/b", origin) == (found.api, found.repository, found.git_origin)
+
+
+@pytest.mark.parametrize(
+    ("remote", "api"),
+    [
+        ("https://github.com/a/b.git", "https://api.github.com.invalid"),
+        ("git@github.com:a/b.git", "https://evil.invalid/api/v3"),
+        ("https://ghe.invalid/a/b.git", "https://api.github.com"),
+        ("https://github.com:8443/a/b.git", "https://api.github.com"),
+        ("http://github.com/a/b.git", "https://api.github.com"),
+    ],
+)
+def test_githubs_token_goes_to_no_other_host(remote: str, api: str) -> None:
+    """Whatever the policy calls its API."""
+    with pytest.raises(ForgeError, match=r"another host|forge_access\.api of|in the clear"):
+        forge_address(target(remote, "github", api=api))
 
 
 @pytest.mark.parametrize(
@@ -113,6 +148,12 @@ def test_a_mark_is_read_back_whatever_stands_around_it(key: str, task: str) -> N
         ('account = "bot"\nwrite = {variable = "X", command = ["y"]}', "not both"),
         ('account = "bot"\napi = "http://git.invalid/api/v1"', "in the clear"),
         ('account = "bot"\nwrite = {variable = "TOKEN=abc"}', "must match"),
+        ('account = "x[bot]"\napp = {id = "1", installation = 2, key = {variable = "K"}}', "kind github"),
+        ('account = "x"\napp = {id = "1", installation = 2, key = {variable = "K"}}', "slug with"),
+        ('account = "x[bot]"\napp = {id = "1", key = {variable = "K"}}', "installation must be set"),
+        ('account = "x[bot]"\napp = {id = "1", installation = 2}', "key must name"),
+        ('account = "x[bot]"\napp = {installation = 2}', "id must be set"),
+        ('account = "x[bot]"\nread.variable = "R"\napp = {id = "1"}', "takes the place"),
     ],
 )
 def test_the_policy_says_what_is_wrong_with_a_forge(tmp_path: Path, more: str, words: str) -> None:

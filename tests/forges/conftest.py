@@ -24,7 +24,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         callspec = getattr(item, "callspec", None)
         for kind in ("gitea", "github"):
-            needs = {kind, f"on_{kind}"} & set(getattr(item, "fixturenames", ()))
+            needs = {kind, f"on_{kind}", *({"contract"} if kind == "github" else ())} & set(
+                getattr(item, "fixturenames", ())
+            )
             if needs or (callspec is not None and callspec.params.get("stage") == kind):
                 item.add_marker(kind)
 

@@ -97,6 +97,7 @@ def test_required_are_protection_and_rulesets_and_what_the_policy_names(on_githu
     for name in ("ci/test", "ruled", "e2e a", "other"):
         run(stage, name, "success")
     run(stage, "app/only", "success", app_id=1)
+    state_of(stage).may[STRANGER] = "write"
     status(stage, "app/only", "success", stage.server.tokens[STRANGER])
     assert {"ci/test": "green", "app/only": "missing", "ruled": "green", "e2e a": "green"} == states(stage, "e2e*")
     run(stage, "app/only", "success", app_id=42)
