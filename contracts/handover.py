@@ -7,7 +7,6 @@ from pydantic import AwareDatetime
 from contracts.artifact import ArtifactRef, Contract
 from contracts.grant import Grant
 from contracts.modes import Mode, Outcome, Role, RunKind, WriteAction
-from contracts.statement import Name, Statement
 from contracts.verdict import Verdict
 
 
@@ -75,8 +74,8 @@ class HumanDecision(Contract):
     """A person's answer to a run that waits (update ``decide``)."""
 
     approve: bool
-    actor: Name
-    reason: Statement
+    actor: str
+    reason: str
     subject: str
     """What was decided on: the artifact's SHA-256 that ``state`` showed."""
 
