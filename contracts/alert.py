@@ -8,7 +8,6 @@ from typing import Annotated, Any
 from pydantic import AwareDatetime, BeforeValidator, Field
 
 from contracts.artifact import Contract
-from contracts.statement import Name, Statement
 from contracts.verdict import Fact
 
 
@@ -150,10 +149,10 @@ class SilenceRequest(Contract):
     """A person silences alerts for a while (update ``silence``)."""
 
     kind: AlertKind
-    target: str = Field(default="", max_length=200)
+    target: str = ""
     """Empty: of every target."""
-    owner: Name
-    reason: Annotated[Statement, Field(max_length=1000)]
+    owner: str = Field(min_length=1, max_length=200)
+    reason: str = Field(min_length=3, max_length=1000)
     expires_at: AwareDatetime
 
 
@@ -167,7 +166,7 @@ class LiftRequest(Contract):
     """A person ends a silence early (update ``lift``)."""
 
     id: str = Field(min_length=1, max_length=40)
-    actor: Name
+    actor: str = Field(min_length=1, max_length=200)
 
 
 class AlertsView(Contract):

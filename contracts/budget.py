@@ -8,7 +8,6 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, Field
 
 from contracts.artifact import Contract
-from contracts.statement import Name, Statement
 from contracts.verdict import Verdict
 
 Usd = Annotated[float, Field(ge=0, le=1e9)]
@@ -108,8 +107,8 @@ class CapsRequest(Contract):
     cap: float = Field(ge=0, le=1e15)
     run_id: str = Field(default="", max_length=200)
     """For period ``run``: whose cap."""
-    reason: Statement
-    actor: Name
+    reason: str = Field(min_length=3, max_length=4000)
+    actor: str = Field(min_length=1, max_length=200)
 
 
 class CostStatement(Contract):
@@ -118,8 +117,8 @@ class CostStatement(Contract):
     key: str
     cost: Amounts
     """Agent minutes 0: as measured."""
-    evidence: Statement
-    actor: Name
+    evidence: str = Field(min_length=3, max_length=4000)
+    actor: str = Field(min_length=1, max_length=200)
 
 
 class Reservation(Contract):

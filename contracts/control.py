@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, Field, StringConstraints
 
 from contracts.admission import RunRecord
 from contracts.artifact import Contract
@@ -14,8 +14,11 @@ from contracts.grant import Grant
 from contracts.incident import IncidentRecord
 from contracts.modes import Mode, PauseStyle, TargetStatus
 from contracts.rollback import MergeRecord
-from contracts.statement import Name, Statement
 from contracts.verdict import Verdict
+
+Statement = Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=4000)]
+"""What a person states for the record; blanks are no statement."""
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 
 
 class Answer(Contract):

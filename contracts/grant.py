@@ -7,7 +7,6 @@ from typing import Annotated
 from pydantic import AwareDatetime, Field
 
 from contracts.artifact import Contract
-from contracts.statement import Name, Statement
 
 
 class GrantRequest(Contract):
@@ -24,8 +23,8 @@ class GrantRequest(Contract):
     escalated_record: str = Field(default="", pattern=r"^([0-9a-f]{64})?$")
     """Hash of the audit record that says the run ended ESCALATED. Needed for a run that Control has forgotten; the
     admission of the run that takes the grant reads that log itself."""
-    reason: Annotated[Statement, Field(max_length=2000)]
-    actor: Name
+    reason: str = Field(min_length=3, max_length=2000)
+    actor: str = Field(min_length=1, max_length=200)
 
 
 class Grant(GrantRequest):

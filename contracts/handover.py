@@ -8,7 +8,6 @@ from contracts.artifact import ArtifactRef, Contract
 from contracts.ci import CiTerms
 from contracts.grant import Grant
 from contracts.modes import Mode, Outcome, Role, RunKind, WriteAction
-from contracts.statement import Name, Statement
 from contracts.verdict import Verdict
 
 
@@ -76,8 +75,8 @@ class HumanDecision(Contract):
     """A person's answer to a run that waits (update ``decide``)."""
 
     approve: bool
-    actor: Name
-    reason: Statement
+    actor: str
+    reason: str
     subject: str
     """What was decided on: the artifact's SHA-256 that ``state`` showed."""
 

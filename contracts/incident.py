@@ -9,7 +9,6 @@ from pydantic import AwareDatetime, Field
 
 from contracts.artifact import ArtifactRef, Contract
 from contracts.rollback import RollbackTag
-from contracts.statement import Name, Statement
 
 
 class Trigger(StrEnum):
@@ -111,7 +110,7 @@ class IncidentNews(Contract):
 class HumanFacts(Contract):
     """Update ``edit``: what only a person knows. None leaves a part as it is."""
 
-    actor: Name
+    actor: str = Field(min_length=1, max_length=200)
     impact: str | None = Field(default=None, min_length=3, max_length=4000)
     root_cause: str | None = Field(default=None, min_length=3, max_length=4000)
     remediation: str | None = Field(default=None, min_length=3, max_length=4000)
@@ -123,8 +122,8 @@ class HumanFacts(Contract):
 class CloseRequest(Contract):
     """Update ``close`` (the report is complete) and ``prevented`` (the prevention is done)."""
 
-    actor: Name
-    reason: Statement
+    actor: str = Field(min_length=1, max_length=200)
+    reason: str = Field(min_length=3, max_length=4000)
 
 
 class CitedFact(Contract):

@@ -100,6 +100,8 @@ def edit(report: PostIncidentReport, facts: HumanFacts) -> Changed:
 def close(report: PostIncidentReport, asked: CloseRequest, now: datetime) -> Changed:
     """Close a complete report; a half-filled one is refused with everything that is missing. Idempotent."""
     rule = "the incident may be closed"
+    if not asked.reason.strip():
+        return report, deny(rule, "the reason is blank")
     if report.state is IncidentState.CLOSED:
         return report, allow(rule, f"was closed already, by {report.closed_by}")
     left = missing(report)
@@ -119,6 +121,8 @@ def close(report: PostIncidentReport, asked: CloseRequest, now: datetime) -> Cha
 def prevented(report: PostIncidentReport, asked: CloseRequest, now: datetime) -> Changed:
     """A person says that the long-term prevention is done, and how to see it. Idempotent."""
     rule = "the prevention is done"
+    if not asked.reason.strip():
+        return report, deny(rule, "the reason is blank")
     if report.prevention_done_by:
         return report, allow(rule, f"was said already, by {report.prevention_done_by}")
     if report.state is not IncidentState.CLOSED:

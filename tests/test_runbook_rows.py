@@ -52,6 +52,7 @@ ROWS: dict[tuple[str, str], tuple[str, ...]] = {
     ("6.2", "queue a remediation candidate"): (
         REJECTION,
         "workflows/test_remediation.py::test_6_2_attempts_are_capped_and_the_next_idea_has_its_turn",
+        "chaos/test_answer_crash_points.py::test_6_2_a_rejection_is_booked_once_whenever_the_worker_dies",
     ),
     ("6.4", "stop new runs"): (
         EXHAUSTED,
@@ -84,6 +85,7 @@ ROWS: dict[tuple[str, str], tuple[str, ...]] = {
     ),
     ("7", "resume: pass one DRY_RUN smoke run"): (
         OPENED,
+        "chaos/test_answer_crash_points.py::test_7_the_ladder_is_climbed_whenever_the_worker_dies",
         "workflows/test_resuming.py::test_7_whatever_happens_to_the_smoke_the_target_is_paused_with_the_reason",
         "workflows/test_control_rules.py::test_7_only_a_green_smoke_under_the_current_policy_opens_the_target",
     ),

@@ -26,6 +26,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.merging import Means, Merging
     from workflows.run_ledger import RunLedger, not_admitted
     from workflows.starts import bad_start, read_start
+    from workflows.statements import stated
 
 FLOW = (steps.PREFLIGHT, steps.SENSE, steps.TRIAGE, steps.PLAN, steps.CODE, steps.REVIEW, steps.CHECK, steps.RELEASE)
 WEIGHED_BY_RELEASE = frozenset({StepName.REVIEW, StepName.CHECK})
@@ -122,6 +123,7 @@ class DailyRun:
 
     @decide.validator
     def _decide_is_due(self, decision: HumanDecision) -> None:
+        stated(decision)
         if not self._waiting_for:
             raise ApplicationError("this run waits for nobody's decision", type="NotWaiting")
         if decision.subject != self._subject:

@@ -104,7 +104,6 @@ def test_facts_that_say_nothing_are_refused(facts: dict[str, str], reason: str) 
         {"actor": "a", "cause": "mistyped"},
         {"actor": "a", "rootCause": 7},
         {"actor": None, "impact": "none"},
-        {"actor": " \t", "impact": "none"},
     ],
 )
 def test_malformed_facts_are_refused_at_the_sender(facts: dict[str, Any]) -> None:
@@ -132,6 +131,7 @@ def test_closing_and_prevention_are_idempotent_and_in_order() -> None:
     assert (True, "bob") == (verdict.allowed, done.prevention_done_by)
     assert done is prevented(done, ASKED, AT)[0]
     assert not edit(done, HumanFacts(actor="eve", prevention="more"))[1].allowed
+    assert not prevented(once, CloseRequest(actor="bob", reason="    "), AT)[1].allowed
 
 
 def test_a_reset_loses_nothing_that_was_written_down() -> None:
