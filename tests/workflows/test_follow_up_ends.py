@@ -34,8 +34,8 @@ async def test_a_merge_that_people_forced_away_is_gone(world: World) -> None:
         merged = await after.merge({"docs/one.md": "1\n"})
         following = await after.following(merged)
         git("reset", "--quiet", "--hard", merged.parent_sha, cwd=after.work)
-        after.commit(dict(BROKEN))
-        git("commit", "--quiet", "--amend", "--message=Another history", cwd=after.work)
+        (after.work / "pkg" / "__init__.py").write_text(BROKEN["pkg/__init__.py"])
+        git("commit", "--quiet", "--all", "--message=Another history", cwd=after.work)
         head = after.push("--force")
         end = await asyncio.wait_for(following.result(), 120)
         assert ("gone", True) == (end.outcome, merged.merge_sha in end.reason), end
