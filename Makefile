@@ -15,23 +15,26 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.set-up
 JOBS ?= 2
 
-.PHONY: help setup demo demo-incident demo-rollback demo-up gitea prism test test-gitea test-github test-uncached test-packages test-sweep check format \
+.PHONY: help setup demo demo-incident demo-rollback demo-up forges gitea prism test test-gitea test-github test-faults test-uncached \
+	test-packages test-regressions test-sweep check format \
 	lock clean record-histories
 
 help:
 	@echo "make demo           set up, then run the main job on a real package (DEMO_PACKAGE=name==version takes any)"
 	@echo "make demo-incident  an agent touches a protected path: stop, explain, resume, on a real package"
 	@echo "make demo-rollback  a change merges by itself, breaks production, is undone exactly, on a real package"
-	@echo "make test           set up, then all tests"
+	@echo "make test           set up, then all tests; those against Gitea and GitHub's contract where Go and Node are there"
 	@echo "make setup          set up alone: .venv with locked dependencies, Temporal server and sandbox included"
 	@echo "make check          format, lint, types, import rules, schemas"
 	@echo "make demo-up        server, UI and worker on what the last demo left"
 	@echo "make test-uncached  the flows with no workflow cached (opt-in)"
 	@echo "make test-packages  the loop on real packages from the registry (opt-in)"
-	@echo "make test-sweep     the complete crash sweep (opt-in)"
-	@echo "make test-gitea     the forge's behaviour against a real Gitea (opt-in, needs Go)"
+	@echo "make test-regressions  the 100 generated regressions (REGRESSION_SEED=… makes others; one of each kind is in make test)"
+	@echo "make test-sweep     the complete crash sweep, the generated regressions, twenty merges at once (opt-in)"
+	@echo "make test-gitea     the tests against a real Gitea alone (needs Go)"
+	@echo "make test-faults    fifty runs against a Gitea that fails at every call, and every fault of every write (opt-in, needs Go)"
 	@echo "make gitea          build the Gitea that the forge tests need (Go; minutes the first time)"
-	@echo "make test-github    the forge's behaviour against GitHub's published contract (opt-in, needs Node)"
+	@echo "make test-github    the tests against GitHub's published contract alone (needs Node)"
 	@echo "make prism          install the contract and the server that the GitHub tests need (Node)"
 	@echo "make lock           write requirements.lock anew from pyproject.toml"
 	@echo "make clean          remove .venv and .cache; .autonomy, where runs are kept, stays"
@@ -96,8 +99,17 @@ $(PRISM): tests/github/package.json tests/github/package-lock.json
 	@find .cache/github/node_modules/@octokit/openapi/generated -name '*.json' ! -name api.github.com.json -delete
 	@touch $@
 
-test: setup
-	@$(BIN)/python -m pytest -n $(JOBS) -m "not packages and not sweep and not gitea and not github"
+# What the forge tests need, where it can be made: Gitea by Go, GitHub's contract by Node.
+HAS_GO := $(shell go version 2>/dev/null | grep -qE 'go1\.(2[6-9]|[3-9][0-9])' && echo yes)
+HAS_NODE := $(shell command -v npm >/dev/null && node -e "process.exit(parseInt(process.versions.node) >= 18 ? 0 : 1)" && echo yes)
+OPT_IN := not packages and not sweep$(if $(HAS_GO),, and not gitea)$(if $(HAS_NODE),, and not github)
+
+forges: $(if $(HAS_GO),gitea) $(if $(HAS_NODE),prism)
+	@$(if $(HAS_GO),:,echo "left out: Go 1.26 or newer is missing, so nothing runs against a real Gitea")
+	@$(if $(HAS_NODE),:,echo "left out: Node 18 or newer is missing, so nothing is held against GitHub's contract")
+
+test: setup forges
+	@$(BIN)/python -m pytest -n $(JOBS) -m "$(OPT_IN)"
 
 test-gitea: setup gitea
 	@$(BIN)/python -m pytest -m "gitea and not sweep" tests/forges
@@ -105,12 +117,18 @@ test-gitea: setup gitea
 test-github: setup prism
 	@$(BIN)/python -m pytest -m "github and not sweep" tests/forges
 
+test-faults: setup gitea
+	@$(BIN)/python -m pytest -m "gitea and sweep" -rP tests/forges
+
 # Every workflow task replays its whole history: what is not deterministic fails here.
 test-uncached: setup
 	@WORLD_CACHED_WORKFLOWS=0 $(BIN)/python -m pytest -n $(JOBS) -m "not packages and not sweep and not gitea and not github" tests/workflows
 
 test-packages: setup
 	@$(BIN)/python -m pytest -m packages
+
+test-regressions: setup
+	@$(BIN)/python -m pytest -n $(JOBS) -m sweep tests/chaos/test_generated_regressions.py
 
 test-sweep: setup
 	@$(BIN)/python -m pytest -n $(JOBS) -m sweep

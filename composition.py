@@ -20,8 +20,10 @@ from activities.budget_reporting import BudgetReporting
 from activities.canary import Canary
 from activities.check_room import CheckRoom
 from activities.check_step import CheckStep
+from activities.ci_gate import LookingAtCi
 from activities.coding import Coding
 from activities.collecting import Collecting
+from activities.dashboard_keeping import DashboardKeeping
 from activities.incident_keeping import IncidentKeeping
 from activities.merge_check import MergeCheck
 from activities.merge_release import MergeRelease
@@ -47,10 +49,9 @@ from adapters.chained_log import ChainedLog
 from adapters.check_environments.wheels import WheelEnvironments
 from adapters.effects.runner import EffectRunner
 from adapters.forge_access.tokens import reading_environment, writing_environment
+from adapters.forges import open_forges
 from adapters.git.default_branch import default_branch
 from adapters.git.mirror import Mirror, open_mirror
-from adapters.gitea.forge import open_gitea_forge
-from adapters.local_forge import open_local_forge
 from adapters.local_store import LocalStore
 from adapters.policy_files import PolicyFiles
 from adapters.probes.url import ChildUrlProbes
@@ -61,6 +62,7 @@ from adapters.target_file import render_target
 from adapters.temporal.alert_sink import TemporalAlertSink, raise_alert, start_alerts
 from adapters.temporal.connection import ServerUnavailable, connect, prepare_namespace, retention
 from adapters.temporal.control_desk import TemporalControlDesk, pause_installation, pause_target
+from adapters.temporal.dashboards import refresh_dashboards, start_dashboards
 from adapters.temporal.embedded_server import EmbeddedServer
 from adapters.temporal.embedded_server import start as start_embedded_server
 from adapters.temporal.lookout import TemporalLookout
@@ -71,8 +73,8 @@ from policies.schema import EffectivePolicy, Target
 from ports.agents import Agent
 from ports.alerts import AlertSink, Channel
 from ports.control_desk import ControlDesk
-from ports.forge import Forge, OpenForge
 from ports.lookout import Lookout
+from reporting.dashboard_markdown import render_dashboard
 from reporting.incident_markdown import render_incident
 from reporting.run_report_html import render_html
 from settings import Settings
@@ -80,12 +82,13 @@ from workflows.alerts import Alerts
 from workflows.api import TASK_QUEUE
 from workflows.control import Control
 from workflows.daily_run import DailyRun
+from workflows.dashboards import Dashboards
 from workflows.follow_up import FollowUp
 from workflows.incident import Incident
 from workflows.installation import Installation
 from workflows.rollback import Rollback
 
-WORKFLOWS: tuple[type, ...] = (Installation, Control, DailyRun, Incident, Alerts, FollowUp, Rollback)
+WORKFLOWS: tuple[type, ...] = (Installation, Control, DailyRun, Incident, Alerts, Dashboards, FollowUp, Rollback)
 
 
 @dataclass(frozen=True)
@@ -120,26 +123,6 @@ def open_repository(settings: Settings, target: Target) -> Mirror:
     return open_mirror(settings.mirrors, reading_environment)(target)
 
 
-def _forges(settings: Settings) -> OpenForge:
-    """Each target's forge by the kind its policy names."""
-    kinds = {
-        "local": open_local_forge(settings.home, settings.mirrors),
-        "gitea": open_gitea_forge(settings.mirrors),
-        "github": _open_github_forge(settings),
-    }
-    return lambda target: kinds[target.forge](target)
-
-
-def _open_github_forge(settings: Settings) -> OpenForge:
-    def opened(target: Target) -> Forge:
-        # Imported here: half a second that no command on another forge pays.
-        from adapters.github.forge import open_github_forge  # noqa: PLC0415
-
-        return open_github_forge(settings.mirrors)(target)
-
-    return opened
-
-
 def channels(settings: Settings, policy: AlertPolicy) -> tuple[Channel, ...]:
     """Every way an alert goes, the built-in ones first."""
     terminal: tuple[Channel, ...] = (Terminal(),) if policy.delivery.terminal else ()
@@ -159,7 +142,7 @@ def workbench(adapters: Adapters, control: ControlDesk, alerts: AlertSink) -> Wo
     return Workbench(
         policies=adapters.policies,
         repositories=open_mirror(settings.mirrors, reading_environment),
-        forges=_forges(settings),
+        forges=open_forges(settings.home, settings.mirrors),
         effects=EffectRunner(settings.mirrors, settings.home, writing_environment, reading_environment),
         store=adapters.store,
         audit=adapters.audit,
@@ -187,6 +170,7 @@ def activities(adapters: Adapters, bench: Workbench, lookout: Lookout) -> Sequen
     reverting = Reverting(bench)
     alerting = Alerting(bench, partial(channels, adapters.settings))
     keeping = IncidentKeeping(bench, render_incident)
+    dashboards = DashboardKeeping(bench, lookout, adapters.index, render_dashboard)
     return (
         admitting.admit,
         admitting.finish,
@@ -206,10 +190,13 @@ def activities(adapters: Adapters, bench: Workbench, lookout: Lookout) -> Sequen
         Canary(bench, probes).probe_canary,
         MergeRelease(bench, adapters.index).merge_release,
         Writing(bench).write,
+        LookingAtCi(bench).look_at_ci,
         alerting.raise_alerts,
         alerting.alert_settings,
         alerting.deliver,
         Watching(bench, lookout).watch,
+        dashboards.dashboard_terms,
+        dashboards.show_dashboard,
         Responding(bench).respond,
         Collecting(bench).collect,
         keeping.open_ticket,
@@ -281,9 +268,11 @@ __all__ = [
     "pause_target",
     "prepare_namespace",
     "raise_alert",
+    "refresh_dashboards",
     "render_target",
     "retention",
     "start_alerts",
+    "start_dashboards",
     "start_embedded_server",
     "survey",
     "workbench",

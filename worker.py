@@ -8,7 +8,7 @@ import signal
 import sys
 
 from commands.leaving import leave
-from composition import ServerUnavailable, build_worker, connect, prepare_namespace, start_alerts
+from composition import ServerUnavailable, build_worker, connect, prepare_namespace, start_alerts, start_dashboards
 from settings import Settings
 
 
@@ -26,6 +26,7 @@ async def work(settings: Settings) -> int:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with build_worker(client, settings):
         await start_alerts(client)
+        await start_dashboards(client)
         logging.getLogger("worker").info("working on task queue, artifacts in %s", settings.artifacts)
         await stop.wait()
     return 0

@@ -13,7 +13,9 @@ from contracts.alert import Alert, AlertSettings, Delivered, Progress, Undeliver
 from contracts.artifact import ArtifactRef, Contract
 from contracts.audit import AuditEvent
 from contracts.budget import BudgetAlertReport, BudgetReportRef
+from contracts.ci_work import CiInput, CiLook
 from contracts.control import Answer, CheckupResult, InstallationFacts, RunCheckup
+from contracts.dashboard import DashboardTerms, DashboardTermsInput, ShowInput, Shown
 from contracts.handover import PlannedWrite, RunRef, StepInput, StepResult
 from contracts.incident_work import (
     Collected,
@@ -175,6 +177,8 @@ CODE = _work("code", 60)
 REVIEW = _work("review", 30)
 CHECK = _work("check", 90)
 RELEASE = _work("release", 10)
+# Where there is CI. A forge that cannot be asked is an answer: the next look comes by the run's own timer.
+LOOK_AT_CI: Step[CiInput, CiLook] = Step("look_at_ci", CiLook, 10 * _MINUTE, attempts=8, patience=40 * _MINUTE)
 # SELECTIVE_AUTO alone.
 MERGE_CHECK: Step[MergeInput, MergeResult] = Step(
     "merge_check", MergeResult, 120 * _MINUTE, attempts=8, patience=480 * _MINUTE
@@ -229,6 +233,12 @@ ALERT_SETTINGS: Step[AlertSettingsInput, AlertSettings] = Step(
 )
 DELIVER: Step[DeliverInput, DeliverOutput] = Step("deliver", DeliverOutput, 15 * _MINUTE, attempts=3, patience=_DAY)
 WATCH: Step[WatchInput, WatchOutput] = Step("watch", WatchOutput, 5 * _MINUTE, attempts=2, patience=_DAY)
+
+# The Dashboards' own steps. A forge that is gone costs one look, not the other targets'.
+DASHBOARD_TERMS: Step[DashboardTermsInput, DashboardTerms] = Step(
+    "dashboard_terms", DashboardTerms, _MINUTE, attempts=3, patience=5 * _MINUTE
+)
+SHOW_DASHBOARD: Step[ShowInput, Shown] = Step("show_dashboard", Shown, 3 * _MINUTE, attempts=3, patience=5 * _MINUTE)
 
 SIGHT: Step[after.SightInput, after.WorkflowSight] = Step(
     "sight", after.WorkflowSight, _MINUTE, attempts=3, patience=_DAY

@@ -63,15 +63,16 @@ class Auditing:
         earlier = self._earlier(run_id)
         artifacts = earlier.artifacts if earlier else given.artifacts
         papers = self._papers(artifacts)
-        failure = Failures(self.bench).of(given, artifacts, *papers)
-        report = earlier or build_report(given, *papers, head, failure.checks, failure.task_id, self._cost(given))
+        failures = Failures(self.bench)
+        failure, ci = failures.of(given, artifacts, *papers), failures.ci(artifacts)
+        report = earlier or build_report(given, *papers, head, failure.checks, failure.task_id, self._cost(given), ci)
         kept = self.bench.store.put(run_id, "run_report.json", written(report))
         page_text = self.render(report, *papers)
         page = self.bench.store.put(run_id, "run_report.html", page_text.encode(), "text/html")
         crashpoint("audit.after_report")
         self._anchor(given, head)
         self.index.add(report)
-        for alert in alerts_of(given, papers[3]):
+        for alert in alerts_of(given, papers[3], ci):
             self.bench.alerts.send(alert)
         crashpoint("audit.after_effect")
         return AuditOutput(

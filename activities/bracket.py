@@ -17,6 +17,7 @@ from contracts.audit import AuditEvent
 from contracts.clearance import SettleRequest, WriteAnswer, WriteAnswerKind, WriteOutcome, WriteRequest
 from contracts.effect import Effect, EffectResult
 from contracts.modes import Role, WriteClass
+from contracts.rollback import Merged
 from policies.schema import EffectivePolicy
 from ports.crashpoints import crashpoint
 
@@ -36,6 +37,8 @@ class Bracket:
     bench: Workbench
     incident: str = ""
     """``repair`` only: the open incident that names the merge."""
+    merges: Merged | None = None
+    """A run's merge only: Control's books know it as soon as it is settled, or found on the base."""
 
     def around(self, policy: EffectivePolicy, effect: Effect, write_class: WriteClass, policy_digest: str) -> Bracketed:
         """Do the effect once, or adopt it, or learn why not.
@@ -65,6 +68,7 @@ class Bracket:
                 policy_digest=policy_digest,
                 seconds=seconds,
                 incident=self.incident,
+                merges=self.merges,
             ),
         )
         crashpoint(f"{effect.action}.after_begin")

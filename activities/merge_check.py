@@ -10,6 +10,7 @@ from temporalio import activity
 from activities.api import MERGE_CHECK
 from activities.check_room import CheckRoom
 from activities.check_step import judged
+from activities.releasing import save_pull_request_text
 from activities.workbench import Sitting, Workbench
 from contracts.change import Change
 from contracts.evidence import ChecksReport
@@ -17,7 +18,11 @@ from contracts.handover import StepResult
 from contracts.merge_work import MergeInput, MergeResult
 from contracts.merging import MergeCandidate
 from contracts.modes import Role, StepName
+from contracts.release import ReleaseDecision
+from contracts.task import TaskContract
 from contracts.verdict import Verdict
+from policies.landing import lands_by_pull
+from policies.pull_request_text import branch
 from policies.verdicts import allow, deny
 from ports.environments import EnvironmentUnavailable
 from ports.repository import MergeResult as Merge
@@ -86,12 +91,17 @@ class _Looking:
         sitting.save("checks/base.json", base_report)
         report = self.checks.on_merge(sitting, merge.commit, change.head_sha, base_report)
         sitting.save("checks/checks.json", report)
+        if lands_by_pull(sitting.policy.target):
+            # Its pull request has to say what is going to be merged now.
+            decision = sitting.load("release_decision.json", ReleaseDecision)
+            save_pull_request_text(sitting, decision, report, change)
         return judged(sitting, report)
 
     def _ended(
         self, sitting: Sitting, verdict: Verdict, base: str, change: Change, merge: Merge, moves: int
     ) -> StepResult:
         limits = sitting.policy.autopilot.auto_merge
+        pull_branch = branch(sitting.load("task_contract.json", TaskContract), change.base_sha)
         self.candidate = MergeCandidate(
             base_sha=base,
             head_sha=change.head_sha,
@@ -99,6 +109,7 @@ class _Looking:
             tree_sha=merge.tree,
             base_branch=sitting.policy.target.base_branch,
             canary_branch=f"autonomy/canary/{sitting.run.run_id}-{merge.commit[:8]}",
+            pull_branch=pull_branch if lands_by_pull(sitting.policy.target) else "",
             moves=moves,
             window_seconds=60 * limits.canary_minutes,
             every_seconds=limits.canary_every_seconds,

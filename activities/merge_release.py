@@ -14,7 +14,10 @@ from contracts.handover import PlannedWrite, StepResult
 from contracts.merge_work import MergeInput, MergeResult
 from contracts.merging import MergeCandidate
 from contracts.modes import Outcome, Role, StepName, WriteAction
+from contracts.task import TaskContract
 from policies.health import judge_canary
+from policies.landing import LandingFacts, judge_landing
+from policies.pull_request_text import branch
 from policies.release import judge_release
 from policies.verdicts import allow, ask
 from ports.run_index import RunIndex
@@ -61,15 +64,19 @@ class MergeRelease:
                 canary_passed=canary.allowed,
             )
         )
+        landing = judge_landing(self._landing_facts(sitting, change, wanted))
         if given.canary is not None:
             sitting.save("canary.json", given.canary)
         sitting.save("release_decision.json", decision)
+        outcome = decision.outcome
         reason = canary.reason if not canary.allowed else decision.verdict.reason
-        sitting.note("released again", outcome=decision.outcome, reason=reason, mergeSha=wanted.merge_sha)
-        rule, outcome = "the change may be merged without a person", decision.outcome
+        if outcome is Outcome.AUTO_MERGE_ALLOWED and not landing.allowed:
+            outcome, reason = Outcome.REQUIRES_HUMAN_REVIEW, landing.reason
+        sitting.note("released again", outcome=outcome, reason=reason, mergeSha=wanted.merge_sha)
+        rule = "the change may be merged without a person"
         if outcome is not Outcome.AUTO_MERGE_ALLOWED:
             return sitting.done(
-                ask(rule, f"{outcome}: {reason}", outcome=outcome),
+                ask(rule, f"{outcome}: {reason}", outcome=outcome).model_copy(update={"children": (landing,)}),
                 task_id=decision.task_id,
                 outcome=Outcome.REQUIRES_HUMAN_REVIEW,
             )
@@ -81,7 +88,29 @@ class MergeRelease:
             base_sha=wanted.base_sha,
             head_sha=wanted.merge_sha,
             tree_sha=wanted.tree_sha,
+            pull_branch=wanted.pull_branch,
         )
         sitting.note("write planned", action=planned.action, branch=planned.branch, headSha=planned.head_sha)
         verdict = allow(rule, f"{outcome}: {canary.reason}", outcome=outcome, tree=wanted.tree_sha)
         return sitting.done(verdict, task_id=decision.task_id, outcome=outcome, writes=(planned,), next_role=Role.AUDIT)
+
+    def _landing_facts(self, sitting: Sitting, change: Change, wanted: MergeCandidate) -> LandingFacts:
+        """Read now, after the canary: what people did while it ran counts."""
+        target, run = sitting.policy.target, sitting.run
+        forge = sitting.bench.forges(target)
+        contract = sitting.load("task_contract.json", TaskContract)
+        pulls = forge.pull_requests()
+        key, shown = f"{run.run_id}/{WriteAction.OPEN_PULL_REQUEST}", branch(contract, change.base_sha)
+        # By its key; of a run that adopted an earlier one's, by its branch.
+        ours = [each for each in pulls if each.run_key == key] or [each for each in pulls if each.branch == shown]
+        pull = ours[0] if ours else None
+        return LandingFacts(
+            merge_sha=wanted.merge_sha,
+            landed=forge.base_holds(wanted.merge_sha),
+            pull=pull,
+            acts=forge.human_acts(pull.number) if pull else (),
+            protection=forge.protection(),
+            account=target.forge_access.account,
+            commit_message=sitting.repository.message(change.head_sha),
+            contract_digest=sitting.given.pins.contract_digest,
+        )

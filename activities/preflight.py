@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from datetime import timedelta
 from zoneinfo import ZoneInfo
@@ -14,16 +15,19 @@ from activities.rollback_drill import drilled
 from activities.workbench import Sitting, Workbench
 from contracts.audit import AuditEvent
 from contracts.evidence import CheckResult, CheckStatus, PreflightReport, Receipt
-from contracts.forge_facts import CheckState
 from contracts.handover import StepInput, StepResult
 from contracts.modes import Role, StepName
 from contracts.verdict import Verdict
+from policies.ci import judge_base
 from policies.preflight import budget_caps, gates_refuse, judge_preflight, policy_current, protected_loaded
 from policies.verdicts import all_of, allow, deny
 from ports.environments import EnvironmentUnavailable
 from ports.repository import RepositoryError
 from ports.sandbox import SandboxUnavailable
 from ports.store import StoreError
+
+_BREATHERS = (0.5, 2.0)
+"""Seconds between looks at a remote that does not answer."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,7 @@ class Preflight:
 
     def _work(self, sitting: Sitting) -> StepResult:
         try:
-            base = sitting.given.base_sha or sitting.repository.fetch_base()
+            base = sitting.given.base_sha or _fetched(sitting)
         except RepositoryError as problem:
             return sitting.done(deny("the base can be fetched", str(problem)))
         sitting.note("base pinned", baseSha=base)
@@ -71,10 +75,10 @@ class Preflight:
         if not required:
             reason = f"no required check is configured for {sitting.policy.target.name}: add one to its [[checks]]"
             return Receipt(name=name, verdict=deny("required checks are configured", reason))
-        forge_says = sitting.bench.forges(sitting.policy.target).required_checks(base) or ()
-        if unready := [f"{check.name} is {check.state}" for check in forge_says if check.state is not CheckState.GREEN]:
-            reason = f"on the base {', '.join(unready)}"
-            return Receipt(name=name, verdict=deny("required checks are green in the forge's CI", reason))
+        target = sitting.policy.target
+        in_ci = judge_base(sitting.bench.forges(target).required_checks(base, target.ci.required), base, target)
+        if not in_ci.allowed:
+            return Receipt(name=name, verdict=in_ci)
         sandbox = sitting.bench.sandbox.self_test()
         if not sandbox.allowed:
             return Receipt(name=name, verdict=sandbox)
@@ -104,6 +108,17 @@ class Preflight:
         if checked.problem is not None:
             return deny("audit logging is active", f"record {checked.problem.seq}: {checked.problem.problem}")
         return allow("audit logging is active", f"{checked.records} records verified", head=head)
+
+
+def _fetched(sitting: Sitting) -> str:
+    """The base's commit. One hiccup of the remote must not cost the day: asked a few times before it is a refusal."""
+    for wait in _BREATHERS:
+        try:
+            return sitting.repository.fetch_base()
+        except RepositoryError as problem:
+            activity.logger.warning("the base could not be fetched, again in %s s: %s", wait, problem)
+            time.sleep(wait)
+    return sitting.repository.fetch_base()
 
 
 def _advice(sitting: Sitting, result: CheckResult) -> str:

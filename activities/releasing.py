@@ -17,6 +17,7 @@ from contracts.handover import PlannedWrite, StepInput, StepResult
 from contracts.modes import Outcome, Role, RunStatus, StepName, WriteAction
 from contracts.release import ReleaseDecision
 from contracts.task import TaskContract
+from policies.ci import ci_terms
 from policies.digests import sha256_hex
 from policies.pull_request_text import body, branch, title
 from policies.release import Pins, ReleaseFacts, judge_release
@@ -68,7 +69,7 @@ class Releasing:
         writes = self._plan(sitting, contract, decision, checks, change)
         return sitting.done(
             verdict, task_id=contract.task_id, outcome=decision.outcome, writes=writes, next_role=Role.AUDIT
-        )
+        ).model_copy(update={"ci": ci_terms(sitting.policy)})
 
     def _base_now(self, sitting: Sitting, change: Change) -> str:
         """The pinned base while it still is the branch's head, or while a pull request on it stays mergeable.
@@ -92,8 +93,7 @@ class Releasing:
         change: Change,
     ) -> tuple[PlannedWrite, ...]:
         """Push, then the pull request: in DRY_RUN the same as in PR_ONLY (P3), so no run id and no time in them."""
-        text = body(contract, decision, checks, change, sitting.run.grant).encode()
-        kept: ArtifactRef = sitting.save("pull_request.md", text, "text/markdown")
+        kept = save_pull_request_text(sitting, decision, checks, change)
         push = PlannedWrite(
             action=WriteAction.PUSH_BRANCH,
             task_id=contract.task_id,
@@ -102,7 +102,6 @@ class Releasing:
             base_sha=change.base_sha,
             head_sha=change.head_sha,
         )
-        assert kept.sha256 == sha256_hex(text)  # noqa: S101  # the store and the plan must mean the same bytes
         pull = push.model_copy(
             update={
                 "action": WriteAction.OPEN_PULL_REQUEST,
@@ -113,6 +112,16 @@ class Releasing:
         for planned in (push, pull):
             sitting.note("write planned", action=planned.action, branch=planned.branch, headSha=planned.head_sha)
         return (push, pull)
+
+
+def save_pull_request_text(
+    sitting: Sitting, decision: ReleaseDecision, checks: ChecksReport, change: Change
+) -> ArtifactRef:
+    """What the pull request says of this change and these checks; a write adds the run's footer."""
+    text = body(sitting.load("task_contract.json", TaskContract), decision, checks, change, sitting.run.grant).encode()
+    kept = sitting.save("pull_request.md", text, "text/markdown")
+    assert kept.sha256 == sha256_hex(text)  # noqa: S101  # the store and the plan must mean the same bytes
+    return kept
 
 
 def release_facts(

@@ -8,6 +8,7 @@ from activities.workbench import Workbench
 from contracts.rollback import Idea, RollbackInput
 from contracts.rollback_work import HealthTerms, PrepareInput, RevertPlan
 from contracts.task import TaskContract
+from policies.landing import lands_by_pull
 from policies.schema import EffectivePolicy
 from ports.store import StoreError
 
@@ -90,7 +91,12 @@ def plan_revert(asked: PrepareInput, policy: EffectivePolicy, bench: Workbench, 
         return person(f"the revert of the pull request conflicts in {', '.join(landing.conflicts)}")
     if landing.tree != first.tree:
         return person(f"merging the revert gives {landing.tree}, reverting on the base {first.tree}")
-    ours = {"revert_sha": shown.commit, "revert_onto": shown_onto, "landing_sha": landing.commit}
+    ours = {
+        "revert_sha": shown.commit,
+        "revert_onto": shown_onto,
+        "landing_sha": landing.commit,
+        "pull_branch": known.branch if lands_by_pull(policy.target) else "",
+    }
     return known.model_copy(update={**found, **ours})
 
 

@@ -60,9 +60,7 @@ class Reverting:
         """
         with heartbeating():
             policy = self.bench.pinned_policy(asked.given.merged.run)
-            forge = self.bench.forges(policy.target)
-            if forge.branch_head(policy.target.base_branch) is None:
-                problem = f"the remote has no branch {policy.target.base_branch} any more (renamed, deleted?)"
+            if problem := self._no_base(policy):
                 plan = RevertPlan(problem=problem)
             else:
                 plan = plan_revert(asked, policy, self.bench)
@@ -86,8 +84,16 @@ class Reverting:
             policy = self.bench.pinned_policy(asked.given.merged.run)
             return self._repair(asked, policy)
 
+    def _no_base(self, policy: EffectivePolicy) -> str:
+        base = policy.target.base_branch
+        there = self.bench.forges(policy.target).branch_head(base) is not None
+        return "" if there else f"the remote has no branch {base} any more (renamed, deleted?)"
+
     def _repair(self, asked: RepairInput, policy: EffectivePolicy) -> RepairResult:
         given, plan = asked.given, asked.plan
+        if problem := self._no_base(policy):
+            # Asked again and again it would stay away: the next plan says so, to a person.
+            return self._ended(asked, deny("the base is still there", problem), moved=True)
         self._import(asked, policy)
         effect = self._effect(asked)
         done = Bracket(self.bench, given.incident).around(
@@ -100,8 +106,7 @@ class Reverting:
         if done.result is None:
             # Settled under this key: by an earlier attempt, or by Control's own look at the remote.
             result = done.answer.result
-            adopted = not lands or result == plan.landing_sha
-            if not adopted:
+            if lands and not self._is_on_base(policy, plan):
                 return self._ended(asked, hold(rule, f"an earlier plan was written: {result}"), moved=True)
         elif not done.result.done:
             reason = done.result.refused or "looked after the pause: it had not happened"
@@ -114,13 +119,19 @@ class Reverting:
             return self._ended(asked, deny(rule, f"the tree is {tree}, not the expected {plan.expected_tree}"))
         return self._ended(asked, allow(rule, f"{result} on {effect.branch}"), done=True, result=result, tree=tree)
 
+    def _is_on_base(self, policy: EffectivePolicy, plan: RevertPlan) -> bool:
+        repository = self.bench.repositories(policy.target)
+        return repository.contains(repository.fetch_base(), plan.landing_sha)
+
     def _read_back(self, policy: EffectivePolicy, plan: RevertPlan) -> str:
-        """The tree of our commit as the remote's history holds it now (P11)."""
+        """The tree that our commit gave the base, as the remote's history holds it now (P11)."""
         repository = self.bench.repositories(policy.target)
         head = repository.fetch_base()
-        if not repository.contains(head, plan.landing_sha):
+        found = repository.landing(plan.landing_sha, head)
+        if found is None:
             raise RepositoryError(f"the base at {head} does not hold {plan.landing_sha} yet")
-        return repository.tree_of(plan.landing_sha)
+        # Itself, unless the forge merged it by a commit of its own.
+        return repository.tree_of(found.commit)
 
     def _import(self, asked: RepairInput, policy: EffectivePolicy) -> None:
         """Any worker may write: the commits are made anew, equal input gives equal ids."""
@@ -136,17 +147,20 @@ class Reverting:
     def _effect(self, asked: RepairInput) -> Effect:
         given, plan, merged = asked.given, asked.plan, asked.given.merged
         lands = asked.action in {WriteAction.REVERT, WriteAction.MERGE}
+        # With a tip, the push shows on the pull request what is going to land; each landing commit once.
+        name = f"landing-{plan.landing_sha[:8]}" if asked.tip else asked.action
         effect = Effect(
             action=asked.action,
-            run_key=f"{rollback_id(given)}/{asked.action}",
+            run_key=f"{rollback_id(given)}/{name}",
             run_id=rollback_id(given),
             task_id=f"rollback-{merged.task_id}",
             branch=plan.base_branch if lands else plan.branch,
             base_branch=plan.base_branch,
-            head_sha=plan.landing_sha if lands else plan.revert_sha,
+            head_sha=plan.landing_sha if lands or asked.tip else plan.revert_sha,
             base_sha=plan.onto,
-            expected_old=plan.onto if lands else "",
+            expected_old=plan.onto if lands else asked.tip,
             tree_sha=plan.expected_tree if lands else "",
+            pull_branch=plan.pull_branch if asked.action is WriteAction.MERGE else "",
         )
         if asked.action is WriteAction.OPEN_PULL_REQUEST:
             title = f"Roll back {merged.run.run_id}"

@@ -31,8 +31,8 @@ class Step(Generic[Given, Result]):
     """Schedule-to-close: all attempts together."""
     heartbeat: timedelta | None = timedelta(seconds=10)
 
-    async def __call__(self, given: Given, summary: str) -> Result:
-        """Run the step from a workflow.
+    async def __call__(self, given: Given, summary: str, within: timedelta | None = None) -> Result:
+        """Run the step from a workflow; ``within``: give up sooner than its patience says.
 
         Cancellation waits for the activity to end: a repair must never race a dying write.
         """
@@ -41,7 +41,7 @@ class Step(Generic[Given, Result]):
             given,
             result_type=self.result,
             start_to_close_timeout=self.start_to_close,
-            schedule_to_close_timeout=self.patience,
+            schedule_to_close_timeout=min(self.patience, within) if within else self.patience,
             heartbeat_timeout=self.heartbeat,
             cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
             retry_policy=RetryPolicy(

@@ -102,10 +102,12 @@ class Triaging:
         ended = [entry for entry in self.index.latest(_REMEMBERED, run.target) if entry.task_id]
         # A DRY_RUN proves nothing about an idea's reception, and must not use its attempts up.
         real = [entry for entry in ended if entry.mode != "DRY_RUN" and entry.run_id != run.run_id]
+        # One that we closed because CI rejected it is no person's "no": the run's own rejection counts.
+        ours = {entry.pull_request for entry in ended if entry.closed_by_us}
         closed = {
             pull.task_id: date.fromisoformat(run.date)
             for pull in self.bench.forges(sitting.policy.target).pull_requests()
-            if pull.state == "closed" and pull.task_id
+            if pull.state == "closed" and pull.task_id and pull.number not in ours
         }
         rejected = {
             entry.task_id: date.fromisoformat(entry.date)

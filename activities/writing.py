@@ -12,6 +12,7 @@ from activities.bracket import Bracket
 from activities.heartbeat import heartbeating
 from activities.workbench import Workbench
 from contracts.admission import PullRequestRef
+from contracts.artifact import ArtifactRef
 from contracts.audit import AuditEvent
 from contracts.change import Change
 from contracts.clearance import WriteAnswerKind
@@ -19,12 +20,21 @@ from contracts.effect import Effect
 from contracts.handover import PlannedWrite
 from contracts.modes import Role, WriteAction, WriteClass
 from contracts.pull_request import PullRequest
-from contracts.report import WriteResult
+from contracts.report import Landed, WriteResult
+from contracts.rollback import Merged
 from contracts.verdict import Fact, Verdict
 from policies.pull_request_text import footer
 from policies.schema import EffectivePolicy
 from policies.verdicts import allow, deny, hold
 from ports.policy_source import PolicyError
+from ports.repository import RepositoryError
+
+_CHANGED = frozenset({WriteAction.UPDATE_PULL_REQUEST, WriteAction.CLOSE_PULL_REQUEST})
+_BODIES = {
+    WriteAction.OPEN_PULL_REQUEST: "pull_request.md",
+    WriteAction.UPDATE_PULL_REQUEST: "pull_request.md",
+    WriteAction.CLOSE_PULL_REQUEST: "pull_request_closed.md",
+}
 
 
 @dataclass(frozen=True)
@@ -43,57 +53,116 @@ class Writing:
         planned, run = given.planned, given.run
         policy = self.bench.pinned_policy(run)
         effect = self._effect(given, policy)
-        done = Bracket(self.bench).around(policy, effect, WriteClass.ADVANCE, self._policy_now(run.target))
+        bracket = Bracket(self.bench, merges=self._merges(given, policy))
+        done = bracket.around(policy, effect, WriteClass.ADVANCE, self._policy_now(run.target))
         if done.answer.answer is WriteAnswerKind.REFUSED:
             return self._ended(given, "write refused", done.answer.verdict, done=False)
         if done.result is None:
-            pull = self.bench.forges(policy.target).find_pull_request(effect.run_key)
-            return self._ended(given, "write adopted", done.answer.verdict, done=True, adopted=True, pull=pull)
+            # Settled under this key: by an earlier attempt, or by Control's own look at the remote.
+            pull = self.bench.forges(policy.target).find_pull_request(effect.record_key or effect.run_key)
+            verdict, landed = done.answer.verdict, self._landed(policy, planned, done.answer.result)
+            return self._ended(
+                given,
+                "write adopted",
+                _as_checked(planned, landed) or verdict,
+                done=True,
+                adopted=True,
+                pull=pull,
+                landed=landed,
+            )
         result = done.result
         if not result.done:
             not_done = deny if result.refused else hold
             reason = result.refused or "looked after the pause: it had not happened"
             return self._ended(given, "write not done", not_done(f"{planned.action} happened", reason), done=False)
         facts: dict[str, Fact] = {"adopted": result.adopted}
+        landed = None
         if planned.tree_sha:
-            # P4: what the remote holds now is the tree that was checked, or this is no merge of ours.
-            if result.tree_sha != planned.tree_sha:
-                raise ApplicationError(f"{result.result} holds {result.tree_sha}", type="TreeDiffers")
             facts["tree"] = result.tree_sha
+            if (result.result, result.tree_sha) != (planned.head_sha, planned.tree_sha):
+                landed = self._landed(policy, planned, result.result)
         verdict = allow(f"{planned.action} happened", f"{result.result} on {planned.branch}", **facts)
-        return self._ended(given, "write done", verdict, done=True, adopted=result.adopted, pull=result.pull_request)
+        return self._ended(
+            given,
+            "write done",
+            _as_checked(planned, landed) or verdict,
+            done=True,
+            adopted=result.adopted,
+            pull=result.pull_request,
+            landed=landed,
+        )
+
+    def _landed(self, policy: EffectivePolicy, planned: PlannedWrite, commit: str) -> Landed | None:
+        """What the base got with a merge, by git, if that is not the very commit that was planned.
+
+        Raises:
+            RepositoryError: the base cannot be fetched, or does not show it (yet).
+        """
+        if not planned.tree_sha:
+            return None
+        repository = self.bench.repositories(policy.target)
+        base = repository.fetch_base()
+        found = repository.landing(commit or planned.head_sha, base)
+        if found is None:
+            raise RepositoryError(f"the base at {base} does not hold {commit or planned.head_sha}")
+        tree = repository.tree_of(found.commit)
+        if (found.commit, tree) == (planned.head_sha, planned.tree_sha):
+            return None
+        return Landed(commit_sha=found.commit, parent_sha=found.parent, tree_sha=tree)
 
     def _effect(self, given: WriteInput, policy: EffectivePolicy) -> Effect:
         """Everything the child needs, ready before Control is asked."""
         planned, run = given.planned, given.run
         bodies = {ref.name: ref for ref in given.artifacts}
-        change = Change.model_validate_json(self.bench.store.get(bodies["change.json"]))
-        # Any worker may push: the commits come from the bundle, whoever made them.
-        bundle = self.bench.store.get(bodies["change.bundle"])
-        self.bench.repositories(policy.target).unbundle(bundle, change.base_sha, change.head_sha)
-        expected_old = planned.expected_old
-        if planned.head_sha != change.head_sha:
-            self._make_merge(policy, planned, change)
-        if planned.action is WriteAction.MERGE:
-            expected_old = planned.base_sha
-        key, text = f"{run.run_id}/{given.name or planned.action}", ""
-        if planned.action is WriteAction.OPEN_PULL_REQUEST:
-            text = self.bench.store.get(bodies["pull_request.md"]).decode()
-            text += footer(run.run_id, key, self.bench.store.address(run.run_id))
+        if planned.action is not WriteAction.CLOSE_PULL_REQUEST:
+            self._bring_commits(policy, planned, bodies)
+        opened = f"{run.run_id}/{WriteAction.OPEN_PULL_REQUEST}"
+        text = ""
+        if planned.action in _BODIES:
+            # Equal in form, whichever of them writes it: the footer names the write that opened it.
+            text = self.bench.store.get(bodies[_BODIES[planned.action]]).decode()
+            text += footer(run.run_id, opened, self.bench.store.address(run.run_id))
         return Effect(
             action=planned.action,
-            run_key=key,
+            run_key=f"{run.run_id}/{given.name or planned.action}",
             run_id=run.run_id,
             task_id=planned.task_id,
             branch=planned.branch,
             base_branch=planned.base_branch,
             head_sha=planned.head_sha,
             base_sha=planned.base_sha,
-            expected_old=expected_old,
+            expected_old=planned.base_sha if planned.action is WriteAction.MERGE else planned.expected_old,
             tree_sha=planned.tree_sha,
             pull_branch=planned.pull_branch,
+            record_key=opened if planned.action in _CHANGED else "",
             title=planned.title,
             body=text,
+        )
+
+    def _bring_commits(self, policy: EffectivePolicy, planned: PlannedWrite, bodies: dict[str, ArtifactRef]) -> None:
+        """Any worker may push: the commits come from the bundle, whoever made them."""
+        change = Change.model_validate_json(self.bench.store.get(bodies["change.json"]))
+        bundle = self.bench.store.get(bodies["change.bundle"])
+        self.bench.repositories(policy.target).unbundle(bundle, change.base_sha, change.head_sha)
+        if planned.head_sha != change.head_sha:
+            self._make_merge(policy, planned, change)
+
+    def _merges(self, given: WriteInput, policy: EffectivePolicy) -> Merged | None:
+        """What Control must know of a merge even if nobody lives to tell it that it landed."""
+        planned, run = given.planned, given.run
+        if planned.action is not WriteAction.MERGE:
+            return None
+        change = next(ref for ref in given.artifacts if ref.name == "change.json")
+        pull = self.bench.forges(policy.target).find_pull_request(f"{run.run_id}/{WriteAction.OPEN_PULL_REQUEST}")
+        return Merged(
+            run=run,
+            merge_sha=planned.head_sha,
+            parent_sha=planned.base_sha,
+            tree_sha=planned.tree_sha,
+            head_sha=Change.model_validate_json(self.bench.store.get(change)).head_sha,
+            task_id=planned.task_id,
+            pull_request=pull.number if pull else 0,
+            merged_at=given.now,
         )
 
     def _make_merge(self, policy: EffectivePolicy, planned: PlannedWrite, change: Change) -> None:
@@ -120,6 +189,7 @@ class Writing:
         done: bool,
         adopted: bool = False,
         pull: PullRequest | None = None,
+        landed: Landed | None = None,
     ) -> WriteResult:
         # One end for all attempts of this activity: one that wakes up late has nothing to add.
         key = f"{given.planned.action}/ended/{activity.info().activity_id}"
@@ -132,5 +202,19 @@ class Writing:
             else None
         )
         return WriteResult(
-            planned=given.planned, done=done, adopted=adopted, verdict=verdict, pull_request=shown, audit_head=head
+            planned=given.planned,
+            done=done,
+            adopted=adopted,
+            verdict=verdict,
+            pull_request=shown,
+            audit_head=head,
+            landed=landed,
         )
+
+
+def _as_checked(planned: PlannedWrite, landed: Landed | None) -> Verdict | None:
+    """P4 for forges that cannot promise it: merged, but not what was checked, is a no that has happened."""
+    if landed is None or landed.tree_sha == planned.tree_sha:
+        return None
+    reason = f"{landed.commit_sha} holds the tree {landed.tree_sha}, the checked one is {planned.tree_sha}"
+    return deny("only what was checked is merged", reason, tree=landed.tree_sha, commit=landed.commit_sha)

@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from adapters.git.mirror import Mirror, open_mirror
-from contracts.forge_facts import BranchProtection, CommitCheck, HumanAct
+from contracts.forge_facts import BranchProtection, CheckState, CommitCheck, HumanAct
 from contracts.pull_request import PullRequest
 from policies.schema import Target
 from ports.forge import ForgeError, OpenForge
@@ -74,10 +74,11 @@ class LocalForge:
         """Every ticket this system opened, newest first."""
         return read_records(self._folder / "tickets")
 
-    def required_checks(self, commit: str) -> tuple[CommitCheck, ...] | None:
-        """None: a bare repository has no CI."""
+    def required_checks(self, commit: str, named: tuple[str, ...] = ()) -> tuple[CommitCheck, ...] | None:
+        """A bare repository has no CI: nobody will ever report what is named."""
         del commit
-        return None
+        detail = "a repository without a forge has no CI"
+        return tuple(CommitCheck(name=name, state=CheckState.MISSING, detail=detail) for name in named) or None
 
     def protection(self) -> BranchProtection:
         """A bare repository protects nothing."""

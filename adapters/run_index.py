@@ -8,6 +8,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from adapters.durable_files import locked_lines, settled_size
+from contracts.modes import WriteAction
 from contracts.report import IndexedRun, RunReport
 from ports.store import StoreError
 
@@ -32,6 +33,9 @@ class RunIndex:
             outcome=report.outcome,
             task_id=report.task_id,
             pull_request=report.pull_request.number if report.pull_request else None,
+            closed_by_us=any(
+                write.done and write.planned.action is WriteAction.CLOSE_PULL_REQUEST for write in report.writes
+            ),
             ended_at=report.ended_at,
         )
         try:

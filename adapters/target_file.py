@@ -43,7 +43,7 @@ def render_target(
     """
     kept = tuple(kept)
     lines = [*_head(survey, name, remote, base_branch), *_limits(survey, kept, maximum_mode), *_review(today, by)]
-    lines += [*_environment(survey), *_checks(kept, dropped)]
+    lines += [*_environment(survey), *_ci(), *_checks(kept, dropped)]
     text = "\n".join(lines) + "\n"
     Target.model_validate(tomlkit.parse(text).unwrap())
     return text
@@ -86,6 +86,14 @@ def _environment(survey: Survey) -> Iterator[str]:
     yield "# Where the checks run: wheels only; nothing of the repository is executed outside the sandbox."
     yield "[environment]"
     yield from _settings(survey.environment.model_dump(exclude={"python"}))
+    yield ""
+
+
+def _ci() -> Iterator[str]:
+    yield "# With a forge that has CI: checks that must be green there, beside those its branch protection demands."
+    yield "# [ci]"
+    yield '# required = ["CI / test"]   # exact names; one that nobody reports is not green'
+    yield "# minutes = 60              # how long a run waits for results"
     yield ""
 
 

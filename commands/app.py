@@ -10,6 +10,7 @@ from commands import (
     alerting,
     audits,
     budgeting,
+    dashboards,
     deciding,
     doctor,
     granting,
@@ -47,7 +48,15 @@ def build_app() -> typer.Typer:
     app.command(rich_help_panel=_WORK, epilog=run.EPILOG)(run.run)
     app.command(rich_help_panel=_WORK)(up.up)
     app.add_typer(schedules.app, name="schedule", rich_help_panel=_WORK)
-    for command in (looking.status, looking.watch, looking.why, looking.queue, reports.runs, reports.report):
+    for command in (
+        looking.status,
+        looking.watch,
+        looking.why,
+        looking.queue,
+        dashboards.dashboard,
+        reports.runs,
+        reports.report,
+    ):
         app.command(rich_help_panel=_LOOK)(command)
     app.command(rich_help_panel=_BRAKE, epilog=pausing.EPILOG)(pausing.pause)
     app.command(rich_help_panel=_BRAKE, epilog=resuming.EPILOG)(resuming.resume)

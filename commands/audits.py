@@ -20,6 +20,7 @@ from composition import Adapters, ServerUnavailable, compose, open_repository
 from contracts.admission import RunResult
 from contracts.audit import AuditVerification
 from contracts.control import StatusView
+from contracts.dashboard import DASHBOARD
 from ports.policy_source import PolicyError
 from ports.repository import RepositoryError
 from settings import Settings
@@ -81,6 +82,9 @@ class Heads:
     async def of(self, log: str) -> dict[str, str]:
         """Anchor name to head; what cannot be asked is left out, and said."""
         kind, name = log.split("/", 1)
+        if (kind, name) == ("run", DASHBOARD):
+            # Every target's share it; each of its writes is in that target's own log, too, whose head is kept.
+            return {}
         if kind == "run" and INCIDENT.fullmatch(name):
             return await self._of_incident(name)
         if kind == "run" and name.startswith(ROLLBACK):

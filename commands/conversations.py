@@ -24,6 +24,7 @@ from contracts.admission import RunRecord, RunView
 from contracts.alert import AlertsView
 from contracts.budget import BudgetView
 from contracts.control import Answer, InstallationView, StatusView
+from contracts.dashboard import DashboardsView
 from contracts.remediation import Remediation
 from contracts.verdict import Verdict
 from workflows import api
@@ -70,6 +71,11 @@ async def target_budget(client: Client, target: str) -> BudgetView | None:
 async def alerts_view(client: Client) -> AlertsView | None:
     """Alerts, receipts, silences; None: the workflow does not run."""
     return await _query(client, api.ALERTS_ID, api.ALERTS_VIEW, AlertsView, _PATIENCE)
+
+
+async def dashboards_view(client: Client) -> DashboardsView | None:
+    """The latest look at each dashboard ticket; None: the workflow does not run."""
+    return await _query(client, api.DASHBOARDS_ID, api.DASHBOARDS_VIEW, DashboardsView, _PATIENCE)
 
 
 async def target_backlog(client: Client, target: str) -> list[Remediation] | None:

@@ -26,6 +26,7 @@ from composition import (
     connect,
     prepare_namespace,
     start_alerts,
+    start_dashboards,
     start_embedded_server,
 )
 from settings import Settings
@@ -71,6 +72,7 @@ async def embedded(
             with _logged(settings.logs / "worker.log"):
                 async with build_worker(client, settings, bench(client, settings) if bench else None):
                     await start_alerts(client)
+                    await start_dashboards(client)
                     yield Running(client, server)
         finally:
             await server.stop()

@@ -28,7 +28,7 @@ from commands.home import client_of
 from commands.incidents import INCIDENT, show_incident
 from commands.kept_runs import kept_verdicts
 from commands.review_dates import review_words, today_of, with_reviews
-from commands.rolling_back import follow_up_verdict, show_rollbacks
+from commands.rolling_back import follow_up_verdict, rollback_verdict, show_rollbacks
 from commands.terminal import AsJson, emit, guarded, out, say, show
 from composition import Adapters, ServerUnavailable, compose
 from contracts.control import InstallationView, StatusView
@@ -210,12 +210,14 @@ async def _why_run(adapters: Adapters, run_id: str) -> dict[str, Verdict]:
 
 async def _followed(adapters: Adapters, run_id: str) -> dict[str, Verdict]:
     try:
-        verdict = await follow_up_verdict(await client_of(adapters.settings), run_id)
+        client = await client_of(adapters.settings)
+        verdicts = {"follow-up": await follow_up_verdict(client, run_id)}
+        verdicts["rollback"] = await rollback_verdict(client, run_id)
     except (CommandFailed, ServerUnavailable, NoWorker):
         # The report is here; what became of it later can only the server tell.
         say(f"what became of {run_id} since cannot be asked: no server or no worker answers")
         return {}
-    return {"follow-up": verdict} if verdict else {}
+    return {name: verdict for name, verdict in verdicts.items() if verdict}
 
 
 def _show_target(name: str, view: StatusView | None, today: date) -> None:

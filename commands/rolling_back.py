@@ -7,7 +7,7 @@ import time
 from typing import Annotated
 
 import typer
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowFailureError
 from temporalio.service import RPCError, RPCStatusCode
 
 from commands.conversations import RUN_ID, command, target_status
@@ -89,6 +89,26 @@ async def rollback_view(client: Client | None, run_id: str) -> RollbackResult | 
     return view
 
 
+async def rollback_verdict(client: Client, run_id: str) -> Verdict | None:
+    """How a run's rollback ended, or what it is doing; None: there is none, or nobody answers."""
+    view = await rollback_view(client, run_id)
+    if view is None:
+        return None
+    decisions = {RollbackOutcome.RESTORED: Decision.ALLOW, RollbackOutcome.ESCALATED: Decision.DENY}
+    return Verdict(
+        rule="what it merged was undone, exactly",
+        decision=decisions.get(view.outcome, Decision.ASK),
+        reason=f"{view.outcome}: {view.reason}",
+        facts={
+            "incident": view.incident,
+            "expectedTree": view.expected_tree,
+            "restoredTree": view.restored_tree,
+            "revert": view.revert_sha,
+            "looks": len(view.observations),
+        },
+    )
+
+
 async def follow_up_verdict(client: Client, run_id: str) -> Verdict | None:
     """What became of a run's merge or pull request; None: nothing follows it."""
     try:
@@ -127,7 +147,11 @@ async def _ended(client: Client, target: str, run_id: str, within: float) -> Rol
         view = await target_status(client, target)
         going = view is not None and any(one.merged.run.run_id == run_id for one in view.rollbacks)
         if not going:
-            ended: RollbackResult = await handle.result()
+            try:
+                ended: RollbackResult = await handle.result()
+            except WorkflowFailureError as lost:
+                reason = f"its workflow ended without a result ({lost.cause}); a person goes on"
+                raise CommandFailed(Exit.ESCALATED, f"ESCALATED  {run_id}: {reason}") from lost
             return ended
         seen = await rollback_view(client, run_id)
         if seen is not None and seen.reason != said:

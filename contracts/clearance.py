@@ -8,6 +8,7 @@ from pydantic import AwareDatetime, Field
 
 from contracts.artifact import Contract
 from contracts.modes import WriteAction, WriteClass
+from contracts.rollback import Merged
 from contracts.verdict import Verdict
 
 
@@ -29,6 +30,8 @@ class WriteRequest(Contract):
     """How long the effect may take from the moment this request is sent."""
     incident: str = ""
     """``repair`` only: the open incident that names the merge."""
+    merges: Merged | None = None
+    """A run's merge only: what is on the base once this is done, whoever lives to tell."""
 
 
 class Clearance(Contract):
@@ -103,3 +106,4 @@ class WriteRecord(Contract):
     settled_at: AwareDatetime | None = None
     outcome: WriteOutcome | None = None
     result: str = ""
+    merges: Merged | None = None

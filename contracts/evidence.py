@@ -112,8 +112,8 @@ class FailedCheck(Contract):
 
     name: str
     kind: str
-    tree: Literal["merge", "base"]
-    """Whether it failed on the merge result, or on the base already."""
+    tree: Literal["merge", "base", "ci"]
+    """Whether it failed on the merge result, on the base already, or in the forge's own CI."""
     required: bool
     status: CheckStatus
     exit_code: int | None
@@ -126,6 +126,8 @@ class FailedCheck(Contract):
     """What the first lines do not show already."""
     output: str
     """Name of the artifact with all of the output, or empty."""
+    link: str = ""
+    """Where the forge's CI shows it."""
 
 
 class Receipt(Contract):

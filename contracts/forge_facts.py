@@ -27,6 +27,8 @@ class CommitCheck(Contract):
     state: CheckState
     link: str = ""
     detail: str = ""
+    log: str = ""
+    """The end of its log, as far as the forge shows it."""
 
 
 class BranchProtection(Contract):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import AwareDatetime
 
 from contracts.artifact import ArtifactRef, Contract
+from contracts.ci import CiTerms
 from contracts.grant import Grant
 from contracts.modes import Mode, Outcome, Role, RunKind, WriteAction
 from contracts.verdict import Verdict
@@ -95,6 +96,8 @@ class StepResult(Contract):
     """Empty fields leave what was pinned before."""
     writes: tuple[PlannedWrite, ...] = ()
     """Release only: the advance writes this run wants, in order. DRY_RUN and PR_ONLY list the same."""
+    ci: CiTerms | None = None
+    """Release only: how to wait for CI once the pull request is open; None: there is none to wait for."""
 
 
 class PlannedWrite(Contract):

@@ -21,6 +21,8 @@ class MergeCandidate(Contract):
     tree_sha: str
     base_branch: str
     canary_branch: str
+    pull_branch: str = ""
+    """On a forge that merges pull requests: the branch whose pull request lands it; empty: git moves the base."""
     moves: int = Field(default=0, ge=0)
     """How often the base has moved since the run's own check."""
     window_seconds: float

@@ -118,6 +118,8 @@ class StepName(StrEnum):
     REVIEW = "review"
     CHECK = "check"
     RELEASE = "release"
+    CI = "ci"
+    """Only where the forge has CI, or a check of it is named: what it says of the commit (§6.2)."""
     MERGE_CHECK = "merge_check"
     """SELECTIVE_AUTO only, as the next two: the merge result is the checked one, or is checked again."""
     CANARY = "canary"

@@ -8,6 +8,7 @@ from pydantic import AwareDatetime
 
 from contracts.admission import PullRequestRef
 from contracts.artifact import ArtifactRef, Contract
+from contracts.ci import CiReport
 from contracts.evidence import FailedCheck
 from contracts.handover import Handover, PlannedWrite, RunRef
 from contracts.modes import Mode, Outcome, RunKind, RunStatus, StepName
@@ -27,6 +28,16 @@ class StepRecord(Contract):
     audit_head: str = ""
 
 
+class Landed(Contract):
+    """What a merge gave the base, where that is not exactly what was planned."""
+
+    commit_sha: str
+    """The commit of the base's own line that brought it."""
+    parent_sha: str
+    """Its first parent."""
+    tree_sha: str
+
+
 class WriteResult(Contract):
     """One planned write and what became of it."""
 
@@ -39,6 +50,8 @@ class WriteResult(Contract):
     audit_head: str = ""
     result: str = ""
     """What was read back: a branch's head, a pull request's number."""
+    landed: Landed | None = None
+    """Of a merge that made another commit than the checked one; None: as planned."""
 
 
 class PostRunReview(Contract):
@@ -90,6 +103,8 @@ class RunReport(Contract):
     rejection: Rejection | None
     failed_checks: tuple[FailedCheck, ...] = ()
     """Details of what was not green (runbook §6.2)."""
+    ci: CiReport | None = None
+    """What the forge's CI said of the commit, where the run waited for it."""
     remediation: str = ""
     """Task id of the remediation that this failure queued, if it did."""
     pull_request: PullRequestRef | None
@@ -118,4 +133,6 @@ class IndexedRun(Contract):
     task_id: str | None
     pull_request: int | None
     """The pull request's number."""
+    closed_by_us: bool = False
+    """The run closed it itself: no person said no to it."""
     ended_at: AwareDatetime

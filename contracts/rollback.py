@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Literal
 
 from pydantic import AwareDatetime, Field
 
@@ -150,12 +151,14 @@ class RollbackOutcome(StrEnum):
     """The tree is exactly what P11 says, and health was confirmed."""
     ESCALATED = "escalated"
     """A conflict, a moved history, health not confirmed in time: a person goes on."""
+    RUNNING = "running"
+    """Only in the query's answer: it has not ended."""
 
 
 class RollbackTag(Contract):
     """What a rollback puts on its incident (runbook §8)."""
 
-    outcome: RollbackOutcome
+    outcome: Literal[RollbackOutcome.RESTORED, RollbackOutcome.ESCALATED]
     reason: str
     seconds: float
     """From its start to confirmed health, or to the escalation."""

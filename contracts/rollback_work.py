@@ -79,6 +79,8 @@ class RevertPlan(Contract):
     revert_sha: str = ""
     revert_onto: str = ""
     """The base ``revert_sha`` is a child of."""
+    pull_branch: str = ""
+    """On a forge that merges pull requests, with ``revert_pr``: the branch whose pull request lands it."""
     landing_sha: str = ""
     """What the base moves to: the revert itself, or the merge of its pull request. Empty: nothing is left to undo."""
     expected_tree: str = ""
@@ -96,6 +98,8 @@ class RepairInput(Contract):
     plan: RevertPlan
     action: WriteAction
     number: int
+    tip: str = ""
+    """For the push that shows the landing commit on the pull request: where its branch is now."""
 
 
 class RepairResult(Contract):

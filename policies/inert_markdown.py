@@ -12,7 +12,8 @@ import unicodedata
 # Only what every Markdown reads as code: one backtick each side, no escape, on one line, in one table cell.
 _CODE = re.compile(r"(?<![`\\])`(?!`)[^`\n|]+`(?!`)")
 _ACTIVE = (
-    (re.compile(r"[\w+.-]*://"), ""),
+    # From the start of a word only: from anywhere, a long word would take its length squared.
+    (re.compile(r"(?<![\w+.-])[\w+.-]*://"), ""),
     (re.compile(r"\bwww\.", re.IGNORECASE), "www "),
     (re.compile(r"\bmailto:", re.IGNORECASE), "mailto "),
     (re.compile(r"\bGH-(?=\d)", re.IGNORECASE), "GH "),
@@ -20,8 +21,10 @@ _ACTIVE = (
     (re.compile(r"[<>\[\]`]"), " "),
     (re.compile(r"&(?=#?\w+;)"), "& "),
 )
+_LONGEST_CODE, _LONGEST_READ = 300, 5000
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _LONGEST_LINE = 250
+_CUT = "*The rest is left out here: a forge takes only so much.*"
 
 
 def inert_markdown(text: str) -> str:
@@ -37,6 +40,32 @@ def inert_markdown(text: str) -> str:
 def inert_line(text: str) -> str:
     """One line for a title, where forges know no code."""
     return _prose(" ".join(inert_markdown(text).replace("`", "'").split()))[:_LONGEST_LINE].rstrip()
+
+
+def code_span(text: str) -> str:
+    """Foreign text on one line, in a table cell or anywhere: inside a code span forges resolve nothing."""
+    return f"`{one_line(text[:_LONGEST_READ]).replace('`', chr(39)).replace('|', '/')[:_LONGEST_CODE].rstrip() or '-'}`"
+
+
+def one_line(text: str) -> str:
+    """Nothing hidden, nothing that reorders, no line break, single blanks."""
+    visible = "".join(" " if unicodedata.category(char) in _HIDDEN else char for char in text)
+    return " ".join(visible.split())
+
+
+def capped(markdown: str, most: int, ending: str = "") -> str:
+    """At most ``most`` bytes, cut between lines and said so: a forge would cut anywhere, or refuse the whole.
+
+    ``ending`` is the last line, cut or not.
+    """
+    last = f"\n{ending}\n" if ending else ""
+    room = most - len(f"\n{_CUT}\n{last}".encode())
+    lines, size = markdown.rstrip("\n").split("\n"), 0
+    for number, line in enumerate(lines):
+        size += len(line.encode()) + 1
+        if size > room:
+            return "\n".join([*lines[:number], "", _CUT, last])
+    return "\n".join([*lines, last])
 
 
 def _prose(text: str) -> str:

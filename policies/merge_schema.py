@@ -61,6 +61,9 @@ class ProbePolicy(Section):
             raise ValueError("the URL holds a credential: take it out")
         if "{sha}" in parts.netloc:
             raise ValueError("{sha} may stand in the path or the query, not in the host")
+        if "{sha}" not in parts.path + parts.query:
+            # It would say the same of every commit: green on a canary nobody runs, and red before us after a merge.
+            raise ValueError("{sha} is missing: the URL must say of which commit it is asked, in the path or the query")
         return url
 
     @model_validator(mode="after")

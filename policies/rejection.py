@@ -23,6 +23,8 @@ class _Advice:
 
 CHECKS_RULE = "every required check is green"
 """What the gate ``CHECKS`` is called in verdicts and rejections."""
+CI_RULE = "every required check of the forge's CI is green"
+"""The same of the gates ``CI`` and ``CI_IN_TIME``."""
 
 
 class Gate(Enum):
@@ -43,6 +45,13 @@ class Gate(Enum):
         "effect_unproven", "The metric did not improve on the changed tree; drop or change the idea.", later=True
     )
     RISK = _Advice("risk_unapproved", "Have a person approve the contract before the run.", later=False)
+    CI = _Advice("ci_failed", "Read the failing check's log behind its link, and fix what it names.", later=True)
+    CI_IN_TIME = _Advice(
+        "ci_not_finished",
+        "See why the forge's CI reported nothing, or raise [ci] minutes; the pull request is still open: a person may "
+        "merge it once it is green.",
+        later=False,
+    )
 
 
 _PROTECTED = _Advice(

@@ -21,6 +21,9 @@ from policies.risk import LEVELS, score_risk
 from policies.schema import CheckKind, EffectivePolicy
 from policies.verdicts import all_of, allow, ask, deny
 
+MODE_RULE = "the run's mode is SELECTIVE_AUTO"
+"""The one condition that tells a DRY_RUN from the others: what a pull request says leaves it out (P3)."""
+
 
 @dataclass(frozen=True)
 class Pins:
@@ -214,7 +217,7 @@ def _conditions(facts: ReleaseFacts, risk: RiskScore) -> Iterator[Verdict]:
     policy, paths = facts.policy, [path.path for path in facts.change.paths]
     most = policy.autopilot.auto_merge.highest_risk
     protected = tuple(pattern for rule in policy.protected_paths.protected for pattern in rule.patterns)
-    yield _unless("the run's mode is SELECTIVE_AUTO", facts.mode is Mode.SELECTIVE_AUTO, f"it is {facts.mode.value}")
+    yield _unless(MODE_RULE, facts.mode is Mode.SELECTIVE_AUTO, f"it is {facts.mode.value}")
     maximum = policy.autopilot.modes.maximum
     yield _unless("policy enables SELECTIVE_AUTO", maximum is Mode.SELECTIVE_AUTO, f"modes.maximum is {maximum.value}")
     probes = len(policy.target.probes)

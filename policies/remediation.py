@@ -10,9 +10,11 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from typing import NamedTuple
 
 from contracts.artifact import ArtifactRef
 from contracts.change import Change
+from contracts.ci import CiReport
 from contracts.evidence import CheckResult, ChecksReport, CheckStatus
 from contracts.handover import RunRef
 from contracts.modes import Mode, RunKind, RunStatus
@@ -22,7 +24,8 @@ from contracts.task import Candidate, CandidateTasks, Finding, StateSnapshot, Su
 from policies.candidates import Memory, candidate_of, may_be_touched, open_for_the_idea
 from policies.digests import digest
 from policies.failed_checks import complaints, first_complaint
-from policies.rejection import CHECKS_RULE
+from policies.failed_in_ci import fingerprint_in_ci, note_in_ci, to_blame
+from policies.rejection import CHECKS_RULE, CI_RULE
 from policies.schema import EffectivePolicy
 
 FAILED = frozenset({CheckStatus.RED, CheckStatus.TIMEOUT})
@@ -41,6 +44,8 @@ class Papers:
     checks: ChecksReport
     output: Callable[[ArtifactRef], bytes]
     """An attempt's output, empty when it is gone."""
+    ci: CiReport | None = None
+    """What the forge's CI said, if the run waited for it."""
 
 
 def queued_by(
@@ -49,31 +54,50 @@ def queued_by(
     """The remediation that a run's end asks for, or None.
 
     Rules, in order: only a REJECTED daily run that might have written (a DRY_RUN or smoke uses no attempt up) · only
-    when the required checks are the gate that rejected it · only when a check was RED or ran out of time · only when
-    the change touched files of the contract, named shortly enough for Control's books.
+    when the required checks, ours or those of the forge's CI, are the gate that rejected it · only when a check was RED
+    or, of ours, ran out of time · only when the change touched files of the contract, named shortly enough for
+    Control's books.
     """
     if status is not RunStatus.REJECTED or run.kind is not RunKind.DAILY or run.mode is Mode.DRY_RUN:
         return None
-    rejection, contract = papers.decision.rejection, papers.contract
-    failed = [result for result in papers.checks.results if result.required and result.status in FAILED]
-    if rejection is None or rejection.failed_gate != CHECKS_RULE or not failed:
+    contract, blamed = papers.contract, _blamed(run.target, papers)
+    if blamed is None:
         return None
     touched = {path.path for path in papers.change.paths}
     paths = tuple(sorted(touched & set(contract.scope.allowed_paths)))
     if not paths or sum(map(len, paths)) > _LARGEST_PATHS:
         return None
-    notes = [_note(result, papers.output) for result in failed]
     return Remediation(
-        fingerprint=fingerprint(run.target, contract.tool, contract.rule, failed, papers.output),
+        fingerprint=blamed.fingerprint,
         task_id=contract.task_id,
         tool=contract.tool,
         rule=contract.rule,
         paths=paths,
-        failed=tuple(notes[:_NOTES]),
+        failed=blamed.notes[:_NOTES],
         run_id=run.run_id,
         at=at,
         most_attempts=policy.autopilot.caps.attempts_per_task,
     )
+
+
+class _Blamed(NamedTuple):
+    """What failed, as Control keeps it."""
+
+    fingerprint: str
+    notes: tuple[FailureNote, ...]
+
+
+def _blamed(target: str, papers: Papers) -> _Blamed | None:
+    rejection, contract = papers.decision.rejection, papers.contract
+    gate = rejection.failed_gate if rejection else ""
+    idea = (target, contract.tool, contract.rule)
+    if gate == CHECKS_RULE:
+        ours = [result for result in papers.checks.results if result.required and result.status in FAILED]
+        notes = tuple(_note(result, papers.output) for result in ours)
+        return _Blamed(fingerprint(*idea, ours, papers.output), notes) if ours else None
+    if gate == CI_RULE and (reds := to_blame(papers.ci)):
+        return _Blamed(fingerprint_in_ci(*idea, reds), tuple(note_in_ci(check) for check in reds))
+    return None
 
 
 def fingerprint(

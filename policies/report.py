@@ -6,11 +6,13 @@ from collections import Counter
 
 from contracts.budget import RunCost
 from contracts.change import Change
+from contracts.ci import CiReport, CiState
 from contracts.evidence import CheckResult, ChecksReport, CheckStatus, FailedCheck
 from contracts.modes import RiskLevel
 from contracts.release import ReleaseDecision
 from contracts.report import PostRunReview, ReportInput, RunReport
 from contracts.task import TaskContract
+from policies.ci import not_green
 
 COST_NOTE = "Control has no record of what this run cost. Not measured is not zero"
 FAILED = (CheckStatus.RED, CheckStatus.TIMEOUT)
@@ -26,6 +28,7 @@ def build_report(
     failed_checks: tuple[FailedCheck, ...] = (),
     remediation: str = "",
     cost: RunCost | None = None,
+    ci: CiReport | None = None,
 ) -> RunReport:
     """Put together what is known; what a run ended too early to make is None."""
     opened = [write.pull_request for write in given.writes if write.done and write.pull_request]
@@ -39,6 +42,7 @@ def build_report(
         rejection=decision.rejection if decision else None,
         failed_checks=failed_checks,
         remediation=remediation,
+        ci=ci,
         pull_request=opened[-1] if opened else None,
         merged=given.merged,
         refused_writes=tuple(write.planned for write in given.writes if not write.done),
@@ -49,8 +53,8 @@ def build_report(
             expected=_expected(contract),
             achieved=_achieved(contract, change),
             risk_score=decision.risk if decision else None,
-            risk_against_outcome=_risk_against_outcome(decision, checks),
-            check_stability=_check_stability(checks),
+            risk_against_outcome=_risk_against_outcome(decision, checks, ci),
+            check_stability=_check_stability(checks, ci),
             cost_usd=None if cost is None or cost.unknown else cost.total.usd,
             cost_tokens=None if cost is None or cost.unknown else cost.total.tokens,
             agent_minutes=None if cost is None else cost.total.agent_minutes,
@@ -104,7 +108,7 @@ def _ahead(contract: TaskContract, change: Change) -> int:
     return missed if contract.expected_metric_delta > 0 else -missed
 
 
-def _risk_against_outcome(decision: ReleaseDecision | None, checks: ChecksReport | None) -> str:
+def _risk_against_outcome(decision: ReleaseDecision | None, checks: ChecksReport | None, ci: CiReport | None) -> str:
     if not decision:
         return "no risk was scored: the run ended before the release decision"
     scored = f"scored {decision.risk.level} ({decision.risk.total:.2f})"
@@ -114,6 +118,9 @@ def _risk_against_outcome(decision: ReleaseDecision | None, checks: ChecksReport
     if failed := _named(required, *FAILED):
         judged = "underestimated" if _underestimated(decision, checks) else "borne out"
         return f"{judged}: {scored}, and failed on the merge result: {failed}"
+    if ci and ci.state is CiState.RED:
+        judged = "underestimated" if decision.risk.level is RiskLevel.LOW else "borne out"
+        return f"{judged}: {scored}, and failed in the forge's CI: {not_green(ci.checks)}"
     if unclear := _named(required, CheckStatus.FLAKY, CheckStatus.INFRASTRUCTURE):
         return f"unknown: {scored}, and without a clear result: {unclear}"
     if not required:
@@ -128,7 +135,7 @@ def _underestimated(decision: ReleaseDecision | None, checks: ChecksReport | Non
     return any(result.required and result.status in FAILED for result in checks.results)
 
 
-def _check_stability(checks: ChecksReport | None) -> str:
+def _check_stability(checks: ChecksReport | None, ci: CiReport | None) -> str:
     if not checks or not checks.results:
         return "no check ran"
     attempts = [attempt for result in checks.results for attempt in result.attempts]
@@ -142,6 +149,9 @@ def _check_stability(checks: ChecksReport | None) -> str:
         if status is not CheckStatus.GREEN and counts[status]
     ]
     told.append(f"{len(attempts)} attempts, {reruns} of them reruns, {timeouts} timed out")
+    if ci:
+        waited = (ci.looked_at - ci.began_at).total_seconds() / 60
+        told.append(f"the forge's CI {ci.state} after {waited:.0f} minutes and {ci.looks} looks")
     return "; ".join(told)
 
 

@@ -12,6 +12,8 @@ from contracts.modes import Mode, RiskLevel, Role
 from contracts.task import TaskType
 from policies.aftercare_schema import FollowUpPolicy, RollbackPolicy
 from policies.cap_settings import Caps, CapTokens
+from policies.ci_schema import CiPolicy
+from policies.dashboard_policy import DashboardPolicy
 from policies.forge_access import ForgeAccess
 from policies.merge_schema import AutoMerge, ProbePolicy
 from policies.section import Positive, Section, Share
@@ -141,6 +143,7 @@ class Autopilot(Section):
     control: ControlPolicy = ControlPolicy()
     follow_up: FollowUpPolicy = FollowUpPolicy()
     rollback: RollbackPolicy = RollbackPolicy()
+    dashboard: DashboardPolicy = DashboardPolicy()
     sandbox: SandboxLimits = SandboxLimits()
     agents: AgentPolicy = AgentPolicy()
 
@@ -246,6 +249,8 @@ class Target(Section):
     """
     forge_access: ForgeAccess = ForgeAccess()
     base_branch: str = Field(min_length=1)
+    dashboard: bool = True
+    """Whether a ticket on the forge shows how the target stands."""
     time_zone: str = "UTC"
     """IANA name: the day of "one run a day" and of the caps."""
     allowed_paths: tuple[str, ...] = ("**",)
@@ -263,6 +268,7 @@ class Target(Section):
     checks: tuple[CheckPolicy, ...] = ()
     probes: tuple[ProbePolicy, ...] = ()
     """Without one nothing merges by itself: SELECTIVE_AUTO is refused."""
+    ci: CiPolicy = CiPolicy()
 
 
 class EffectivePolicy(Section):

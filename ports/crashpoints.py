@@ -70,7 +70,7 @@ POINTS: frozenset[str] = frozenset(
         ),
         *(
             f"{step}.{moment}_done"
-            for step in ("merge_check", "canary", "merge_release")
+            for step in ("ci", "merge_check", "canary", "merge_release")
             for moment in ("before", "after")
         ),
     }

@@ -40,9 +40,10 @@ class Forge(Protocol):
         """Every ticket this system opened; ``branch`` is empty, ``run_key`` its key."""
 
     def required_checks(self, commit: str, named: tuple[str, ...] = ()) -> tuple[CommitCheck, ...] | None:
-        """What the forge's own CI says of a commit, one entry per required check; None when there is no CI.
+        """What the forge's own CI says of a commit, one entry per required check.
 
-        A required check without a result is there, as MISSING: nothing missing is ever green.
+        Required is what the forge demands of the base branch, and what is ``named``; a required check without a result
+        is there, as MISSING: nothing missing is ever green. None only when there is no CI and nobody named a check.
         """
 
     def protection(self) -> BranchProtection:

@@ -68,6 +68,9 @@ class Repository(Protocol):
     def tree_of(self, commit: str) -> str:
         """Tree id of a commit."""
 
+    def message(self, commit: str) -> str:
+        """A commit's message, whole."""
+
     def paths(self, commit: str) -> tuple[str, ...]:
         """All file paths of a commit, surrogateescape-decoded, sorted."""
 

@@ -11,6 +11,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from contracts.change import Change
+from contracts.ci import CiReport
 from contracts.evidence import ChecksReport, FailedCheck
 from contracts.release import ReleaseDecision
 from contracts.report import RunReport
@@ -18,6 +19,7 @@ from contracts.task import TaskContract
 from contracts.verdict import Verdict
 from reporting.wording import (
     CHECK_TONES,
+    CI_TONES,
     DECISION_MARKS,
     DECISION_TONES,
     MEANING,
@@ -49,6 +51,8 @@ def print_report(
         console.print(_titled("Change", _change(change, contract)))
     if checks:
         console.print(_titled("Checks on the merge result", _checks(checks)))
+    if report.ci:
+        console.print(_titled(f"CI of the forge on {report.ci.commit_sha[:12]}: {report.ci.state}", _ci(report.ci)))
     if report.failed_checks:
         console.print(_titled("Failing checks", failed_checks(report)))
     if decision:
@@ -156,6 +160,15 @@ def _checks(checks: ChecksReport) -> Table:
             for attempt in check.attempts
         )
         table.add_row(_said(check.name), Text(check.status, STYLES[CHECK_TONES[check.status]]), _said(attempts, "dim"))
+    return table
+
+
+def _ci(ci: CiReport) -> RenderableType:
+    if not ci.checks:
+        return _said(ci.verdict.reason, "dim")
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    for check in ci.checks:
+        table.add_row(_said(check.name), Text(check.state, STYLES[CI_TONES[check.state]]), _said(check.link, "dim"))
     return table
 
 

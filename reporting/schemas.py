@@ -14,6 +14,7 @@ from contracts.artifact import Contract
 from contracts.audit import AuditRecord
 from contracts.budget import BudgetAlertReport
 from contracts.change import Change
+from contracts.ci import CiReport
 from contracts.evidence import ChecksReport, PreflightReport, ReviewReport
 from contracts.incident import PostIncidentReport
 from contracts.incident_work import EvidenceManifest
@@ -28,6 +29,7 @@ ARTIFACTS: dict[str, type[Contract]] = {
     "candidate_tasks.json": CandidateTasks,
     "change.json": Change,
     "checks.json": ChecksReport,
+    "ci.json": CiReport,
     "evidence_manifest.json": EvidenceManifest,
     "post_incident_report.json": PostIncidentReport,
     "preflight.json": PreflightReport,

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from contracts.evidence import CheckStatus, FailedCheck
+from contracts.forge_facts import CheckState
 from contracts.modes import GREEN_STATUSES, LIVE_STATUSES, MERGE_STEPS, Mode, RiskLevel, RunStatus, StepName
 from contracts.verdict import Decision
 
@@ -60,6 +61,12 @@ CHECK_TONES = {
     CheckStatus.TIMEOUT: Tone.BAD,
     CheckStatus.INFRASTRUCTURE: Tone.CARE,
 }
+CI_TONES = {
+    CheckState.GREEN: Tone.GOOD,
+    CheckState.RED: Tone.BAD,
+    CheckState.PENDING: Tone.CARE,
+    CheckState.MISSING: Tone.CARE,
+}
 RISK_TONES = {
     RiskLevel.LOW: Tone.GOOD,
     RiskLevel.MEDIUM: Tone.CARE,
@@ -78,8 +85,9 @@ def status_tone(status: RunStatus) -> Tone:
 
 
 def steps_of(mode: Mode) -> tuple[StepName, ...]:
-    """The steps that a run in this mode could reach."""
-    return tuple(step for step in StepName if mode is Mode.SELECTIVE_AUTO or step not in MERGE_STEPS)
+    """The steps that a run in this mode must reach; where there is no CI, nobody waits for it."""
+    left_out = {StepName.CI} if mode is Mode.SELECTIVE_AUTO else {StepName.CI, *MERGE_STEPS}
+    return tuple(step for step in StepName if step not in left_out)
 
 
 def missing_step(step: StepName) -> str:
@@ -89,6 +97,8 @@ def missing_step(step: StepName) -> str:
 
 def failed_check_facts(check: FailedCheck) -> list[str]:
     """A failing check in short facts, for example ``tests``, ``exit status 1``, ``1.2 s``."""
+    if check.tree == "ci":
+        return ["in the forge's CI", *filter(None, (check.detail, check.link))]
     facts = [check.kind, "on the base" if check.tree == "base" else "on the merge result"]
     if not check.required:
         facts.append("not required")

@@ -27,6 +27,7 @@ from adapters.policy_files import PolicyFiles
 from contracts.admission import RunRecord, RunResult
 from contracts.audit import AuditRecord
 from contracts.control import StatusView
+from contracts.dashboard import DASHBOARD, dashboard_key
 from contracts.modes import GREEN_STATUSES, RunStatus
 from contracts.report import IndexedRun, RunReport
 
@@ -149,7 +150,7 @@ class _Look:
     def _run(self, log: str) -> RunReport | None:
         """A run that was issued ended once, with one report, and everything the report names is there."""
         run_id = log.removeprefix("run/")
-        if log == run_id or run_id in self.abandoned or run_id.startswith(("INC-", "RB-")):
+        if log == run_id or run_id in self.abandoned or run_id.startswith(("INC-", "RB-")) or run_id == DASHBOARD:
             return None
         lost = run_id in self.closed and self.closed[run_id].status is RunStatus.LOST
         ends = [record for record in self.log.records(log) if record.event == "run ended"]
@@ -210,7 +211,10 @@ class _Look:
             if count > 1:
                 self.found.append(f"{target} has {count} pull requests of branch {branch}")
         for written in (*pulls, *tickets):
-            self._cleared(str(written["runKey"]), begun)
+            if written["runKey"] == dashboard_key(target):
+                self._dashboard(target, begun)
+            else:
+                self._cleared(str(written["runKey"]), begun)
         for pull in pulls:
             head = refs.get(f"refs/heads/{pull['branch']}")
             if head != pull["headSha"]:
@@ -233,6 +237,12 @@ class _Look:
             self.found.append(f"{key} was written without a begun clearance in the target's log")
         elif not self._in_run_log(key):
             self.found.append(f"{key} was written without a cleared write in its run's log")
+
+    def _dashboard(self, target: str, begun: list[AuditRecord]) -> None:
+        """One ticket, written again and again, each time under a key of its own."""
+        keys = [str(r.facts["key"]) for r in begun if str(r.facts["key"]).startswith(f"{DASHBOARD}/")]
+        if not any(self._in_run_log(key) for key in keys):
+            self.found.append(f"the dashboard of {target} was written without a cleared write in its log")
 
     def _in_run_log(self, key: str) -> bool:
         log = f"run/{key.rsplit('/', 1)[0]}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import re
 import threading
@@ -42,6 +43,7 @@ class Call:
     method: str
     path: str
     authorization: str
+    at: float = field(default_factory=time.monotonic)
 
 
 @dataclass
@@ -158,5 +160,7 @@ def _say(
         if name.lower() not in _HOP:
             asked.send_header(name, value)
     asked.send_header("Content-Length", str(len(body) if length is None else length))
-    asked.end_headers()
-    asked.wfile.write(body)
+    # Whoever asked may be gone: a child whose time is over.
+    with contextlib.suppress(OSError):
+        asked.end_headers()
+        asked.wfile.write(body)

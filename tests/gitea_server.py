@@ -57,7 +57,7 @@ ENABLED = false
 [mailer]
 ENABLED = false
 [actions]
-ENABLED = false
+ENABLED = true
 [log]
 MODE = file
 LEVEL = Warn
@@ -143,6 +143,10 @@ class GiteaServer:
         if found is None:
             raise GiteaFailed(f"no token in {said!r}")
         return found[0]
+
+    def runner_token(self) -> str:
+        """With it a CI runner registers itself."""
+        return self._command("actions", "generate-runner-token").split()[-1]
 
     def ask(self, method: str, path: str, token: str = "", **content: object) -> Answer:
         """One request below ``/api/v1``, by the owner unless another token is given."""

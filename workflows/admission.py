@@ -145,6 +145,8 @@ def finish(state: ControlState, said: FinishRequest, now: datetime) -> bool:
         audit_head=said.audit_head,
         report_sha256=said.report_sha256,
     )
+    if said.follow_up is None:
+        rolling_back.follow_anyway(state, said.run_id)
     return True
 
 

@@ -33,6 +33,7 @@ with workflow.unsafe.imports_passed_through():
     from contracts.control import Answer
     from workflows import alert_rules, api
     from workflows.alerts_state import AlertsState
+    from workflows.statements import stated
 
 _AT_ONCE = 10
 """Alerts in one delivery."""
@@ -79,12 +80,20 @@ class Alerts:
         self._details()
         return answer
 
+    @silence.validator
+    def _silence_is_stated(self, asked: SilenceRequest) -> None:
+        stated(asked)
+
     @workflow.update(name=api.LIFT, description=_DESCRIPTION)
     def lift(self, asked: LiftRequest) -> Answer:
         """End a silence early."""
         answer = alert_rules.lift(self._state, asked, workflow.now())
         self._details()
         return answer
+
+    @lift.validator
+    def _lift_is_stated(self, asked: LiftRequest) -> None:
+        stated(asked)
 
     @workflow.query(name=api.ALERTS_VIEW, description="recent alerts with receipts, what is undelivered, silences")
     def alerts(self) -> AlertsView:

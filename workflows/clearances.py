@@ -8,6 +8,8 @@
 4. Allowed now (see ``allowed``): ``go``, with a new clearance.
 5. Not allowed, but an earlier attempt's deadline has passed unsettled: ``look_only``.
 6. Else ``refused``.
+
+The dashboard writes under keys of its own, one at a time (else ``busy``); the books keep its latest only.
 """
 
 from __future__ import annotations
@@ -25,8 +27,10 @@ from contracts.clearance import (
     WriteRequest,
 )
 from contracts.control import Answer
+from contracts.dashboard import DASHBOARD
 from contracts.modes import Mode, TargetStatus, WriteAction, WriteClass
 from contracts.verdict import Decision, Verdict
+from workflows import rolling_back
 from workflows.admission import RANK
 from workflows.api import rollback_run_id
 from workflows.control_state import ControlState, clock
@@ -68,6 +72,10 @@ def begin(state: ControlState, asked: WriteRequest, now: datetime) -> WriteAnswe
             verdict = _verdict(Decision.HOLD, reason, asked)
             return WriteAnswer(answer=WriteAnswerKind.BUSY, verdict=verdict, retry_after_seconds=wait)
         expired = True
+    if asked.run_id == DASHBOARD and (other := _forget_dashboards(state, asked, now)):
+        verdict = _verdict(Decision.HOLD, f"another look writes the dashboard until {clock(other)}", asked)
+        wait = (other - now).total_seconds()
+        return WriteAnswer(answer=WriteAnswerKind.BUSY, verdict=verdict, retry_after_seconds=wait)
     verdict = allowed(state, asked, now)
     if not verdict.allowed and not expired:
         state.log("write refused", key=asked.key, action=asked.action, reason=verdict.reason)
@@ -85,7 +93,9 @@ def begin(state: ControlState, asked: WriteRequest, now: datetime) -> WriteAnswe
         seconds=asked.seconds,
         deadline=now + timedelta(seconds=asked.seconds),
     )
-    state.writes[asked.key] = WriteRecord(key=asked.key, run_id=asked.run_id, clearance=clearance, began_at=now)
+    state.writes[asked.key] = WriteRecord(
+        key=asked.key, run_id=asked.run_id, clearance=clearance, began_at=now, merges=asked.merges
+    )
     answer = WriteAnswerKind.GO if verdict.allowed else WriteAnswerKind.LOOK_ONLY
     state.log("write begun", key=asked.key, action=asked.action, answer=answer, headSha=asked.head_sha)
     return WriteAnswer(answer=answer, verdict=verdict, clearance=clearance)
@@ -111,6 +121,8 @@ def settle(state: ControlState, said: SettleRequest, now: datetime) -> Answer:
         update={"settled_at": now, "outcome": said.outcome, "result": said.result}
     )
     state.log("write settled", key=said.key, outcome=said.outcome, result=said.result, looked=said.looked)
+    if said.outcome is WriteOutcome.DONE and known.merges is not None:
+        rolling_back.landed(state, known.merges)
     return answer(Decision.ALLOW, "settled")
 
 
@@ -118,6 +130,8 @@ def allowed(state: ControlState, asked: WriteRequest, now: datetime) -> Verdict:
     """The write classes: ``advance`` never in PAUSED or DRY_RUN, ``repair`` for an open incident, ``record`` always."""
     if asked.action not in _ACTIONS[asked.write_class]:
         return _verdict(Decision.DENY, f"{asked.action} is no {asked.write_class} write", asked)
+    if asked.run_id == DASHBOARD:
+        return _dashboard(asked)
     if asked.write_class is WriteClass.RECORD and asked.run_id in state.incidents:
         # An incident outlives its run; the clearance is for its own ticket, under its own key.
         return _verdict(Decision.ALLOW, "a record of an incident in the books", asked)
@@ -134,6 +148,24 @@ def allowed(state: ControlState, asked: WriteRequest, now: datetime) -> Verdict:
     if run.grant is not None and run.grant.expires_at <= now:
         return _verdict(Decision.DENY, f"the grant of this change ended at {clock(run.grant.expires_at)}", asked)
     return _advance(state, asked, run)
+
+
+def _dashboard(asked: WriteRequest) -> Verdict:
+    if asked.write_class is WriteClass.RECORD and asked.action is WriteAction.UPDATE_TICKET:
+        # Also while paused, and under any policy: it says what is true, and moves nothing.
+        return _verdict(Decision.ALLOW, "the dashboard is kept in every state", asked)
+    return _verdict(Decision.DENY, f"the dashboard only updates its ticket: {asked.action} is not its to do", asked)
+
+
+def _forget_dashboards(state: ControlState, asked: WriteRequest, now: datetime) -> datetime | None:
+    """Drop all its writes that are over, but the latest settled one; or until when another one is in flight."""
+    others = [write for write in state.writes.values() if write.run_id == DASHBOARD and write.key != asked.key]
+    flying = [write.clearance.deadline for write in others if write.settled_at is None]
+    settled = [write.key for write in others if write.settled_at is not None]
+    over = {write.key for write in others if write.settled_at is None and write.clearance.deadline <= now}
+    over.update(settled[:-1])
+    state.writes = {key: write for key, write in state.writes.items() if key not in over}
+    return max((deadline for deadline in flying if deadline > now), default=None)
 
 
 def _advance(state: ControlState, asked: WriteRequest, run: RunRecord) -> Verdict:

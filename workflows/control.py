@@ -1,7 +1,6 @@
 """``control/<target>``: the one serial place of a target's status, mode, epoch, queue and writes in flight.
 
-Handlers are synchronous and answer at once. Everything that takes time (telling runs, logging, reaping) is one of
-the ``Chores`` that ``run`` keeps going.
+Handlers are synchronous and answer at once; all that takes time (telling runs, logging, reaping) are ``run``'s chores.
 """
 
 from __future__ import annotations
@@ -17,17 +16,9 @@ with workflow.unsafe.imports_passed_through():
     from contracts.admission import AdmitAnswer, AdmitRequest, FinishRequest, RunRecord
     from contracts.budget import BudgetView, CapsRequest, CostStatement, ReserveAnswer, ReserveRequest, SettleCost
     from contracts.clearance import SettleRequest, WriteAnswer, WriteRequest
-    from contracts.control import (
-        Answer,
-        InstallationNotice,
-        ModeRequest,
-        PauseRecord,
-        ResumeRequest,
-        StatusView,
-    )
+    from contracts.control import Answer, InstallationNotice, ModeRequest, ResumeRequest, StatusView
     from contracts.grant import GrantRequest
     from contracts.incident import IncidentNews, IncidentReport
-    from contracts.modes import PauseStyle
     from contracts.remediation import Remediation
     from contracts.rollback import Aftercare, FollowUpEnd, Merged, Regression, RollbackRequest, RollbackResult
     from contracts.verdict import Verdict
@@ -51,6 +42,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.failures import escalate_failures
     from workflows.periods import is_zone
     from workflows.resets import when_reset
+    from workflows.statements import stated
 
 _DESCRIPTION = "an operator command; answered with accepted or refused and the reason"
 
@@ -86,8 +78,7 @@ class Control:
 
     def _may_leave(self) -> bool:
         # Only the run of Control that started a ladder's smoke hears how it ended.
-        climbing = self._state.ladder is not None
-        return workflow.info().is_continue_as_new_suggested() and self._state.registered and not climbing
+        return self._state.registered and self._state.ladder is None and workflow.info().is_continue_as_new_suggested()
 
     # The brake
 
@@ -107,10 +98,7 @@ class Control:
         self._publish()
 
     def _pause_itself(self, reason: str) -> None:
-        record = PauseRecord(
-            scope="start", style=PauseStyle.CHECKPOINT, reason=reason, actor="control", at=workflow.now(), epoch=0
-        )
-        pausing.pause(self._state, record)
+        pausing.pause(self._state, pausing.brake("start", reason, "control", workflow.now()))
         self._publish()
 
     # What operators ask
@@ -139,6 +127,18 @@ class Control:
     def grant(self, asked: GrantRequest) -> Answer:
         """Release one quarantined change, once, for a while."""
         return granting.give(self._state, asked, workflow.now())
+
+    @set_caps.validator
+    def _set_caps_is_stated(self, asked: CapsRequest) -> None:
+        stated(asked)
+
+    @state_cost.validator
+    def _state_cost_is_stated(self, said: CostStatement) -> None:
+        stated(said)
+
+    @grant.validator
+    def _grant_is_stated(self, asked: GrantRequest) -> None:
+        stated(asked)
 
     # What runs ask
 

@@ -12,6 +12,7 @@ from contracts.alert import Alert, AlertKind
 from contracts.audit import AuditEvent
 from contracts.clearance import WriteRecord
 from contracts.control import Ladder, PauseRecord, StatusView
+from contracts.dashboard import DASHBOARD
 from contracts.grant import Grant
 from contracts.incident import IncidentRecord, IncidentState
 from contracts.modes import Mode, Role, RunKind, RunStatus, TargetStatus
@@ -150,8 +151,8 @@ class ControlState(BaseModel):
         return [run for run in self.active() if run.kind is RunKind.DAILY]
 
     def open_writes(self) -> list[WriteRecord]:
-        """Begun and not settled."""
-        return [write for write in self.writes.values() if write.settled_at is None]
+        """Begun and not settled. The dashboard's go on in every state, and the next one makes up for a lost one."""
+        return [write for write in self.writes.values() if write.settled_at is None and write.run_id != DASHBOARD]
 
     def rolling_back(self) -> list[MergeRecord]:
         """Rollbacks that are due or running."""

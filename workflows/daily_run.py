@@ -20,11 +20,13 @@ with workflow.unsafe.imports_passed_through():
     from contracts.report import WriteResult
     from contracts.verdict import Decision, Verdict
     from workflows import api
+    from workflows.ci_gate import CiGate
     from workflows.escalation import escalation
     from workflows.gate import Gate, RunStopped, held_too_long, waited
     from workflows.merging import Means, Merging
     from workflows.run_ledger import RunLedger, not_admitted
     from workflows.starts import bad_start, read_start
+    from workflows.statements import stated
 
 FLOW = (steps.PREFLIGHT, steps.SENSE, steps.TRIAGE, steps.PLAN, steps.CODE, steps.REVIEW, steps.CHECK, steps.RELEASE)
 WEIGHED_BY_RELEASE = frozenset({StepName.REVIEW, StepName.CHECK})
@@ -121,6 +123,7 @@ class DailyRun:
 
     @decide.validator
     def _decide_is_due(self, decision: HumanDecision) -> None:
+        stated(decision)
         if not self._waiting_for:
             raise ApplicationError("this run waits for nobody's decision", type="NotWaiting")
         if decision.subject != self._subject:
@@ -159,9 +162,17 @@ class DailyRun:
         if run.mode is Mode.DRY_RUN:
             return RunStatus.DRY_RUN_COMPLETE, f"{len(self._ledger.writes)} writes refused, as in every DRY_RUN"
         if self._ledger.outcome is Outcome.CANARY_ALLOWED:
-            means = Means(self._gate, self._ledger, self._approval, self._while_held, self._write)
+            means = Means(self._gate, self._ledger, self._approval, self._while_held, self._write, self._ci)
             return await Merging(run, means, self._at, self._show, self._ask_again).land()
-        return RunStatus.PR_OPENED, f"pull request opened, outcome {self._ledger.outcome}"
+        opened = f"pull request opened, outcome {self._ledger.outcome}"
+        return await self._ci(run, self._ledger.pins.head_sha) or (RunStatus.PR_OPENED, opened)
+
+    async def _ci(self, run: RunRef, commit: str) -> tuple[RunStatus, str] | None:
+        """Wait for what the forge's CI says of a commit, where there is any; None: it has nothing against it."""
+        if self._ledger.ci is None:
+            return None
+        gate = CiGate(run, self._gate, self._ledger, self._write, self._at, self._show, self._ask_again)
+        return await gate.stopped(commit, self._ledger.ci)
 
     async def _perform(self, run: RunRef, step: steps.Step[StepInput, StepResult]) -> StepResult:
         """One step behind its gate, again while it says HOLD (the policy changed under the run)."""

@@ -33,6 +33,7 @@ with workflow.unsafe.imports_passed_through():
     from policies import incident_report
     from workflows import api
     from workflows.resets import when_reset
+    from workflows.statements import stated
 
 REST = timedelta(minutes=10)
 """How long a piece of work rests after it could not be done."""
@@ -80,17 +81,29 @@ class Incident:
         said = {name: getattr(facts, name) for name in incident_report.HUMAN if getattr(facts, name) is not None}
         return self._taken("facts stated", facts.actor, report, verdict, **said)
 
+    @edit.validator
+    def _edit_is_stated(self, facts: HumanFacts) -> None:
+        stated(facts)
+
     @workflow.update(name=api.CLOSE, description="close a complete report; refused with what is missing")
     def close(self, asked: CloseRequest) -> Answer:
         """All seven parts of §12 are there."""
         report, verdict = incident_report.close(self._book.report, asked, workflow.now())
         return self._taken("incident closed", asked.actor, report, verdict, reason=asked.reason)
 
+    @close.validator
+    def _close_is_stated(self, asked: CloseRequest) -> None:
+        stated(asked)
+
     @workflow.update(name=api.PREVENTED, description="the long-term prevention is done")
     def prevented(self, asked: CloseRequest) -> Answer:
         """It ends the incident."""
         report, verdict = incident_report.prevented(self._book.report, asked, workflow.now())
         return self._taken("prevention done", asked.actor, report, verdict, reason=asked.reason)
+
+    @prevented.validator
+    def _prevented_is_stated(self, asked: CloseRequest) -> None:
+        stated(asked)
 
     @workflow.signal(name=api.ROLLED_BACK)
     def rolled_back(self, tag: RollbackTag) -> None:

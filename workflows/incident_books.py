@@ -12,6 +12,7 @@ from contracts.alert import AlertKind
 from contracts.control import Answer
 from contracts.incident import IncidentNews, IncidentRecord, IncidentReport, IncidentState
 from contracts.incident_work import IncidentStart
+from contracts.modes import Mode
 from contracts.verdict import Decision, Verdict
 from workflows.control_state import ControlState
 
@@ -61,6 +62,10 @@ def take_news(state: ControlState, said: IncidentNews) -> Answer:
         state.log("incident closed", incident=told.incident, owner=told.owner, dueOn=told.due_on)
     if told.overdue and not (known and known.overdue):
         state.log("prevention overdue", incident=told.incident, owner=told.owner, dueOn=told.due_on)
+        if state.mode is Mode.SELECTIVE_AUTO:
+            # A bar only for whoever asks for the mode would be none for a target that has it.
+            state.log("mode set", before=state.mode, mode=Mode.PR_ONLY, actor="control", reason="prevention overdue")
+            state.mode = Mode.PR_ONLY
         state.alert(
             AlertKind.PREVENTION_OVERDUE,
             f"overdue/{told.incident}/{told.due_on}",

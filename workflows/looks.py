@@ -24,13 +24,13 @@ class Looks:
         self.latest: tuple[Observation, ...] = ()
         self._given = ObserveInput(run=run, place=place, number=0, merge_sha=merge_sha)
 
-    async def at(self, commit: str = "") -> Observation:
+    async def at(self, commit: str = "", within: timedelta | None = None) -> Observation:
         """One look; what could not be found out in all its time is an Observation, too, and says so."""
         number = self._given.number + 1
         self._given = self._given.model_copy(update={"number": number})
         given = self._given.model_copy(update={"commit": commit})
         try:
-            seen = await OBSERVE(given, f"look {number} at {commit[:12] or 'the base'}")
+            seen = await OBSERVE(given, f"look {number} at {commit[:12] or 'the base'}", within)
         except ActivityError as failure:
             if is_cancelled_exception(failure):
                 raise

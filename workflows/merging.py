@@ -15,13 +15,14 @@ with workflow.unsafe.imports_passed_through():
     from contracts.merge_work import MergeInput, MergeResult, ProbeInput
     from contracts.merging import CanaryReport, MergeCandidate
     from contracts.modes import Outcome, RunStatus, StepName, WriteAction
-    from contracts.report import StepRecord, WriteResult
-    from contracts.rollback import Health, Merged
+    from contracts.report import Landed, StepRecord, WriteResult
+    from contracts.rollback import Health, Merged, Regression
     from contracts.verdict import Decision, Verdict
     from workflows.gate import Gate, waited
     from workflows.run_ledger import RunLedger
 
 End = tuple[RunStatus, str]
+P4 = "only what was checked is merged"
 Attempt = Callable[[], Awaitable[MergeResult]]
 
 
@@ -36,6 +37,8 @@ class Means:
     """Does a step behind the gate, again while its verdict says HOLD."""
     write: Callable[[RunRef, PlannedWrite, str], Awaitable[WriteResult]]
     """One planned write, and the last part of its key (empty: its action)."""
+    ci: Callable[[RunRef, str], Awaitable[End | None]]
+    """Waits for what the forge's CI says of a commit; None: go on."""
 
 
 class Merging:
@@ -65,7 +68,7 @@ class Merging:
         no after ``auto_merge.base_moves`` of them.
         """
         before: MergeCandidate | None = None
-        refused = ""
+        refused = tip = ""
         while True:
             checked = await self._step(steps.MERGE_CHECK, before)
             wanted = checked.candidate
@@ -74,6 +77,13 @@ class Merging:
             if before is not None and wanted.merge_sha == before.merge_sha:
                 # The base is where it was: that was a refusal, not a race.
                 return self._to_a_person(refused)
+            if wanted.pull_branch:
+                unshown = await self._shown_on_pull(wanted, tip or wanted.head_sha)
+                if unshown:
+                    return self._to_a_person(unshown)
+                tip = wanted.merge_sha
+            if ended := await self._means.ci(self._run, wanted.merge_sha):
+                return ended
             pushed = await self._means.write(self._run, self._canary_push(wanted), f"canary-{wanted.merge_sha[:8]}")
             if not pushed.done:
                 return self._to_a_person(f"the canary branch: {pushed.verdict.reason}")
@@ -84,8 +94,22 @@ class Merging:
                 return self._to_a_person(released.result.verdict.reason)
             merged = await self._means.write(self._run, merges[0], "")
             if merged.done:
-                return self._landed(wanted)
+                return await self._landed(wanted, merged)
             before, refused = wanted, f"merge: {merged.verdict.reason}"
+
+    async def _shown_on_pull(self, wanted: MergeCandidate, tip: str) -> str:
+        """Show on the pull request what is going to be merged. Why that could not be done; empty: it is.
+
+        ``tip`` is where its branch is now: the change, or the merge result of an earlier turn.
+        """
+        short = wanted.merge_sha[:8]
+        moved = self._canary_push(wanted).model_copy(update={"branch": wanted.pull_branch, "expected_old": tip})
+        pushed = await self._means.write(self._run, moved, f"pull-{short}")
+        if not pushed.done:
+            return f"the pull request's branch: {pushed.verdict.reason}"
+        told = moved.model_copy(update={"action": WriteAction.UPDATE_PULL_REQUEST, "expected_old": ""})
+        updated = await self._means.write(self._run, told, f"update-{short}")
+        return "" if updated.done else f"the pull request's text: {updated.verdict.reason}"
 
     async def _step(
         self,
@@ -178,20 +202,28 @@ class Merging:
             head_sha=wanted.merge_sha,
         )
 
-    def _landed(self, wanted: MergeCandidate) -> End:
+    async def _landed(self, wanted: MergeCandidate, write: WriteResult) -> End:
+        """What the base got is what the books know; where it is not what was checked, Control hears of it at once."""
         numbers = [write.pull_request.number for write in self._ledger.writes if write.pull_request]
-        self._ledger.merged = Merged(
+        planned = Landed(commit_sha=wanted.merge_sha, parent_sha=wanted.base_sha, tree_sha=wanted.tree_sha)
+        landed = write.landed or planned
+        merged = self._ledger.merged = Merged(
             run=self._run,
-            merge_sha=wanted.merge_sha,
-            parent_sha=wanted.base_sha,
-            tree_sha=wanted.tree_sha,
+            merge_sha=landed.commit_sha,
+            parent_sha=landed.parent_sha,
+            tree_sha=landed.tree_sha,
             head_sha=wanted.head_sha,
             task_id=self._ledger.task_id or "",
             pull_request=numbers[-1] if numbers else 0,
             merged_at=workflow.now(),
         )
-        what = f"{wanted.base_branch} is at {wanted.merge_sha[:12]}, tree {wanted.tree_sha[:12]} as checked"
-        return RunStatus.MERGED, f"merged: {what}"
+        what = f"{wanted.base_branch} is at {landed.commit_sha[:12]}, tree {landed.tree_sha[:12]}"
+        if landed.tree_sha == wanted.tree_sha:
+            return RunStatus.MERGED, f"merged: {what} as checked"
+        reason = f"{what}, which is not the checked {wanted.tree_sha[:12]}"
+        told = Regression(merged=merged, reason=f"merged, but not what was checked: {reason}", failing=(P4,))
+        answer = await steps.TELL_REGRESSION(told, "tell Control: the base holds what nobody checked")
+        return RunStatus.MERGED, f"{told.reason}. {answer.verdict.reason}"
 
     def _to_a_person(self, reason: str) -> End:
         self._ledger.outcome = Outcome.REQUIRES_HUMAN_REVIEW

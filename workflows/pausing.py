@@ -132,10 +132,10 @@ def register(state: ControlState, facts: InstallationFacts, now: datetime) -> No
     if not facts.fresh:
         # Also while everybody is paused: its own pause, forgotten now, must not end with theirs.
         reason = "this Control is new, its target is not (terminated by hand?)"
-        pause(state, _brake("start", reason, "control", now))
+        pause(state, brake("start", reason, "control", now))
     if facts.status is TargetStatus.PAUSED:
         state.installation_paused = True
-        pause(state, _brake("installation", facts.reason, "installation", now))
+        pause(state, brake("installation", facts.reason, "installation", now))
     elif facts.fresh and state.pauses:
         # Paused before it ever opened: that pause is reason enough, but what was queued goes.
         pause(state, state.pauses[-1])
@@ -153,7 +153,7 @@ def smoke_ended(state: ControlState, said: FinishRequest, now: datetime) -> None
         return
     verdict = smoke_is_green(said, run)
     if not verdict.allowed:
-        pause(state, _brake("target", verdict.reason, "resume ladder", now))
+        pause(state, brake("target", verdict.reason, "resume ladder", now))
         return
     state.ladder = None
     state.pauses = []
@@ -202,7 +202,8 @@ def _unmet(state: ControlState, asked: ModeRequest) -> str:
     return f"no higher mode before this is dealt with: {troubled}" if troubled else ""
 
 
-def _brake(scope: Literal["target", "installation", "start"], reason: str, actor: str, now: datetime) -> PauseRecord:
+def brake(scope: Literal["target", "installation", "start"], reason: str, actor: str, now: datetime) -> PauseRecord:
+    """A pause that nobody sent: the system pulls its own brake."""
     return PauseRecord(scope=scope, style=PauseStyle.CHECKPOINT, reason=reason, actor=actor, at=now, epoch=0)
 
 

@@ -6,6 +6,7 @@ one. It ends restored, with health confirmed, or escalated to a person; Control 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from temporalio import workflow
@@ -35,6 +36,14 @@ _WRITES = {
 }
 
 
+@dataclass(frozen=True)
+class Moved:
+    """A write that the remote refused because the base is elsewhere, or so it seems."""
+
+    action: WriteAction
+    result: RepairResult
+
+
 class Escalated(Exception):
     """A person goes on; never leaves ``Rollback.run``."""
 
@@ -48,10 +57,13 @@ class Rollback:
         self._given = given
         self._plan = RevertPlan()
         self._tree = ""
+        self._tip = ""
         self._head = ""
         self._place = api.rollback_run_id(given.merged.run.run_id)
         self._looks = Looks(given.merged.run, self._place, given.merged.merge_sha)
         self._state = "preparing"
+        self._outcome = RollbackOutcome.RUNNING
+        self._why = ""
 
     @workflow.run
     async def run(self, given: RollbackInput) -> RollbackResult:
@@ -70,17 +82,18 @@ class Rollback:
         result = await self._result(outcome, reason, began)
         told = TellRolledBackInput(target=given.merged.run.target, result=result)
         await steps.TELL_ROLLED_BACK(told, f"tell Control: {outcome}")
+        self._outcome, self._why = outcome, reason
         self._show(outcome.value, reason)
         return result
 
     @workflow.query(name=api.VIEW, description="the plan, where it is, what it saw")
     def view(self) -> RollbackResult:
-        """The rollback as it is now; ``reason`` says what it is doing."""
+        """The rollback as it is now; ``reason`` says what it is doing, or why it ended so."""
         return RollbackResult(
             run_id=self._given.merged.run.run_id,
             incident=self._given.incident,
-            outcome=RollbackOutcome.ESCALATED if self._state == "escalated" else RollbackOutcome.RESTORED,
-            reason=self._state,
+            outcome=self._outcome,
+            reason=self._why or self._state,
             revert_sha=self._plan.landing_sha,
             expected_tree=self._plan.expected_tree,
             restored_tree=self._tree,
@@ -90,7 +103,7 @@ class Rollback:
 
     async def _restore(self) -> None:
         """Until the base holds the expected tree; planned anew when the base moved meanwhile."""
-        number, first, last = 0, "", ""
+        number, first, onto, last = 0, "", "", ""
         while True:
             given = PrepareInput(given=self._given, number=number, revert_onto=first)
             self._show("preparing")
@@ -101,35 +114,50 @@ class Rollback:
             if not plan.landing_sha:
                 self._tree = plan.expected_tree
                 return
-            first = first or plan.revert_onto
+            if plan.onto == onto:
+                # The base is where it was: that was a refusal, not a race.
+                raise Escalated(last)
+            first, onto = first or plan.revert_onto, plan.onto
             moved = await self._write(plan, number)
             if moved is None:
                 return
-            last = moved.verdict.reason
+            last = f"{moved.action}: {moved.result.verdict.reason}"
             number += 1
             if plan.health is not None and number > plan.health.base_moves:
                 raise Escalated(f"the base moved {number} times: {last}")
 
-    async def _write(self, plan: RevertPlan, number: int) -> RepairResult | None:
+    async def _write(self, plan: RevertPlan, number: int) -> Moved | None:
         """Every write of the strategy; None when all are done, the refused one when the base moved."""
         for action in _WRITES[plan.strategy]:
+            if action is WriteAction.MERGE and plan.pull_branch:
+                await self._show_landing(plan, number)
             result = await self._repair(plan, action, number)
             if result.done:
                 self._tree = result.restored_tree or self._tree
                 continue
             if result.moved:
-                return result
+                return Moved(action, result)
             raise Escalated(f"{action}: {result.verdict.reason}")
         if self._tree != plan.expected_tree:
             raise Escalated(f"the tree is {self._tree}, not the expected {plan.expected_tree}")
         return None
 
-    async def _repair(self, plan: RevertPlan, action: WriteAction, number: int) -> RepairResult:
+    async def _show_landing(self, plan: RevertPlan, number: int) -> None:
+        """The pull request is merged as it stands: first it gets the commit that the base is going to be."""
+        self._tip = self._tip or plan.revert_sha
+        if self._tip == plan.landing_sha:
+            return
+        pushed = await self._repair(plan, WriteAction.PUSH_BRANCH, number, self._tip)
+        if not pushed.done:
+            raise Escalated(f"{plan.pull_branch}: {pushed.verdict.reason}")
+        self._tip = plan.landing_sha
+
+    async def _repair(self, plan: RevertPlan, action: WriteAction, number: int, tip: str = "") -> RepairResult:
         """One write; while Control says HOLD (paused without a newer command), wait and ask again."""
         pause = _FIRST_HOLD
         while True:
             self._show(f"writing: {action}")
-            given = RepairInput(given=self._given, plan=plan, action=action, number=number)
+            given = RepairInput(given=self._given, plan=plan, action=action, number=number, tip=tip)
             result = await steps.REPAIR(given, f"{action}, plan {number + 1}")
             self._head = result.audit_head or self._head
             if result.done or result.moved or result.verdict.decision is not Decision.HOLD:
@@ -145,9 +173,10 @@ class Rollback:
         row = 0
         while True:
             self._show(f"confirming health: {row} of {terms.in_a_row}")
-            seen = await self._looks.at()
+            # A look that cannot be finished in time has said nothing in time.
+            seen = await self._looks.at(within=max(until - workflow.now(), timedelta(seconds=1)))
             row = row + 1 if seen.health is Health.GREEN else 0
-            if row >= terms.in_a_row:
+            if row >= terms.in_a_row and workflow.now() <= until:
                 return f"health confirmed {row} times in a row"
             if workflow.now() + timedelta(seconds=terms.every_seconds) > until:
                 shown = ", ".join((*seen.failing, *seen.unknown)) or f"{row} of {terms.in_a_row} green looks in a row"

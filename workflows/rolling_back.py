@@ -15,10 +15,9 @@ from contracts.modes import Mode, TargetStatus
 from contracts.rollback import (
     Aftercare,
     FollowUpEnd,
-    HardeningTask,
+    FollowUpInput,
     Merged,
     MergeRecord,
-    Quarantined,
     Regression,
     RollbackInput,
     RollbackOutcome,
@@ -28,12 +27,12 @@ from contracts.rollback import (
     RollbackTag,
 )
 from contracts.verdict import Decision, Fact, Verdict
+from workflows import hardening
 from workflows.control_state import ControlState, clock
 from workflows.incident_books import open_incident
 
 KEPT = 60
 """Merges the books remember; one whose rollback goes on is never forgotten."""
-KEPT_TASKS = 40
 _ENDED = {
     RollbackStage.RESTORED: "it was rolled back already",
     RollbackStage.ESCALATED: "its one rollback was escalated; a person goes on by hand",
@@ -55,6 +54,24 @@ def merged(state: ControlState, said: Merged) -> Answer:
         )
         _forget(state)
     return _answer(state, Decision.ALLOW, "recorded", said.run.run_id)
+
+
+def landed(state: ControlState, said: Merged) -> None:
+    """A merge was settled as done; its run may have died before it could say so, and is followed all the same."""
+    merged(state, said)
+    run = state.runs.get(said.run.run_id)
+    if run is None or run.closed_at is not None:
+        follow_anyway(state, said.run.run_id)
+
+
+def follow_anyway(state: ControlState, run_id: str) -> None:
+    """What is on the base is followed, however its run ended."""
+    known = state.merges.get(run_id)
+    if known is not None and run_id not in state.to_follow:
+        said = known.merged
+        state.to_follow[run_id] = FollowUpInput(
+            run=said.run, task_id=said.task_id, pull_request=said.pull_request, merged=said
+        )
 
 
 def regression(state: ControlState, said: Regression, now: datetime) -> Answer:
@@ -117,7 +134,7 @@ def rolled_back(state: ControlState, said: RollbackResult, now: datetime) -> Ans
         return _answer(state, Decision.ALLOW, "known already, or not in these books", said.run_id)
     restored = said.outcome is RollbackOutcome.RESTORED
     tag = RollbackTag(
-        outcome=said.outcome,
+        outcome=RollbackOutcome.RESTORED if restored else RollbackOutcome.ESCALATED,
         reason=said.reason[:500],
         seconds=said.seconds,
         impact=said.impact[:1000],
@@ -129,20 +146,7 @@ def rolled_back(state: ControlState, said: RollbackResult, now: datetime) -> Ans
     record = state.incidents.get(said.incident)
     if record is not None:
         state.incidents[said.incident] = record.model_copy(update={"rollback": tag, "tagged": False})
-    if said.idea is not None:
-        until = now + state.rollback_caps.quarantine_days * _DAY
-        reason = f"rolled back: {known.reason}"[:300]
-        state.quarantined[said.idea.task_id] = Quarantined(idea=said.idea, reason=reason, until=until)
-        state.hardening[said.incident] = HardeningTask(
-            incident=said.incident,
-            run_id=said.run_id,
-            title=f"Harden: a check that would have caught {said.run_id} ({known.reason})"[:200],
-            idea=said.idea,
-            at=now,
-        )
-        state.log("idea quarantined", task=said.idea.task_id, until=clock(until), reason=reason)
-        state.log("hardening task queued", incident=said.incident, runId=said.run_id)
-        _bound(state, now)
+    hardening.leave(state, known, said, now)
     state.log(
         "rollback ended",
         runId=said.run_id,
@@ -263,13 +267,6 @@ def _forget(state: ControlState) -> None:
     idle = [m for m in state.merges.values() if m.stage not in {RollbackStage.DUE, RollbackStage.RUNNING}]
     for old in sorted(idle, key=lambda m: m.merged.merged_at)[: max(0, len(state.merges) - KEPT)]:
         del state.merges[old.merged.run.run_id]
-
-
-def _bound(state: ControlState, now: datetime) -> None:
-    """Expired quarantines go; of both lists the oldest beyond what the books can carry."""
-    live = {name: one for name, one in state.quarantined.items() if one.until > now}
-    state.quarantined = dict(sorted(live.items(), key=lambda item: item[1].until)[-KEPT_TASKS:])
-    state.hardening = dict(sorted(state.hardening.items(), key=lambda item: item[1].at)[-KEPT_TASKS:])
 
 
 def _answer(state: ControlState, decision: Decision, reason: str, run_id: str) -> Answer:

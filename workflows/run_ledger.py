@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from temporalio import workflow
@@ -10,8 +11,9 @@ with workflow.unsafe.imports_passed_through():
     from activities.api import AuditOutput
     from contracts.admission import Admission, AdmitAnswer, FinishRequest, RunResult, RunView
     from contracts.artifact import ArtifactRef
+    from contracts.ci import CiTerms
     from contracts.handover import HumanDecision, Pins, PlannedWrite, RunRef, StepInput, StepResult
-    from contracts.modes import Outcome, RunStatus, StepName
+    from contracts.modes import Outcome, RunStatus, StepName, WriteAction
     from contracts.report import ReportInput, StepRecord, WriteResult
     from contracts.rollback import FollowUpInput, Merged
 
@@ -28,6 +30,7 @@ class RunLedger:
         self.writes: list[WriteResult] = []
         self.records: list[StepRecord] = []
         self.merged: Merged | None = None
+        self.ci: CiTerms | None = None
         self._artifacts: dict[str, ArtifactRef] = {}
 
     @property
@@ -45,6 +48,7 @@ class RunLedger:
         self.task_id = result.task_id or self.task_id
         self.outcome = result.outcome or self.outcome
         self.planned = result.writes or self.planned
+        self.ci = result.ci or self.ci
         self.pins = Pins(
             contract_digest=result.pins.contract_digest or self.pins.contract_digest,
             head_sha=result.pins.head_sha or self.pins.head_sha,
@@ -111,9 +115,11 @@ class RunLedger:
         )
 
     def _follow_up(self, run: RunRef, status: RunStatus, audited: AuditOutput) -> FollowUpInput | None:
-        if status not in {RunStatus.PR_OPENED, RunStatus.MERGED}:
-            return None
         number = audited.pull_request.number if audited.pull_request else 0
+        # A rejected one whose pull request we did not close is still there for a person to merge.
+        left_open = status is RunStatus.REJECTED and number and not closed_by_us(self.writes)
+        if status not in {RunStatus.PR_OPENED, RunStatus.MERGED} and not left_open:
+            return None
         return FollowUpInput(run=run, task_id=self.task_id or "", pull_request=number, merged=self.merged)
 
     def result(self, run: RunRef, status: RunStatus, reason: str, audited: AuditOutput) -> RunResult:
@@ -137,6 +143,11 @@ class RunLedger:
         title = run.run_id if run else "(not admitted)"
         lines = [f"**{status}** · `{title}` · step {step or 'admission'}", "", reason]
         return lines + [f"- {kept.step}: {kept.verdict.decision}, {kept.verdict.reason}" for kept in self.records]
+
+
+def closed_by_us(writes: Iterable[WriteResult]) -> bool:
+    """Whether the run closed its own pull request: nobody said no to it."""
+    return any(write.done and write.planned.action is WriteAction.CLOSE_PULL_REQUEST for write in writes)
 
 
 def not_admitted(target: str, answer: AdmitAnswer) -> RunResult:

@@ -58,3 +58,15 @@ def _short(value: object) -> object:
 
 
 _KEYS = frozenset({"style", "reason", "actor", "reviewOn", "review_on"})
+
+
+def read_refresh(args: Sequence[RawValue]) -> str:
+    """The target a refresh names, as text or as ``{"target": …}``; empty, which means all, for anything else."""
+    if not args:
+        return ""
+    try:
+        given = from_json(args[0].payload.data)
+    except (ValueError, RecursionError):
+        return ""
+    named = given.get("target") if isinstance(given, dict) else given
+    return named if isinstance(named, str) and len(named) <= _SHOWN else ""

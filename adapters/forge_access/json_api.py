@@ -139,6 +139,16 @@ class JsonApi:
             raise ForgeError(self.complaint(reply, f"looking at {path}"))
         return reply.content
 
+    def end_of(self, path: str, most: int) -> str:
+        """The end of a text, for a person to read; empty when it cannot be had: nothing is ever concluded from it."""
+        headers = self._headers | {"Accept": "text/plain"}
+        try:
+            status, _shown, raw = self._send("GET", f"{self._base}{path}", headers, None)
+        except UnclearAnswer:
+            return ""
+        whole = status == HTTPStatus.OK and len(raw) <= LARGEST
+        return raw[-most:].decode(errors="replace") if whole else ""
+
     def pages(self, path: str, within: str = "", **query: str) -> Iterator[Any]:
         """Every item of a list (or of the list ``within`` an object), page by page, each once.
 

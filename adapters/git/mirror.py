@@ -112,6 +112,11 @@ class Mirror:
         """Tree id of a commit."""
         return self._git.run("rev-parse", "--verify", f"{commit_id(commit)}^{{tree}}").text
 
+    def message(self, commit: str) -> str:
+        """A commit's message."""
+        shown = self._git.run("show", "--no-patch", "--format=%B", commit_id(commit)).out
+        return shown.decode(errors="replace")
+
     def paths(self, commit: str) -> tuple[str, ...]:
         """All file paths of a commit."""
         listing = self._git.run("ls-tree", "-r", "-z", "--name-only", commit_id(commit)).out

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Any, Literal
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from pydantic import AwareDatetime, BaseModel
 
@@ -14,6 +15,9 @@ from adapters.forge_access.ownership import read_mark
 from adapters.forge_access.shapes import shaped
 from contracts.pull_request import PullRequest
 from ports.forge import ForgeError
+
+_LOG = 8 * 1024
+"""Bytes of a log that are kept: its end."""
 
 
 class User(BaseModel):
@@ -104,6 +108,9 @@ class GiteaRepository:
         self.http = JsonApi(api, {"Authorization": f"token {token}"} if token else {})
         self._root = f"/repos/{repository}"
         self._account = account
+        at = urlsplit(api)
+        self._origin = f"{at.scheme}://{at.netloc}"
+        self._page = f"{at.path.removesuffix('/api/v1')}/{repository}"
 
     def account_of_token(self) -> str:
         """Login the token belongs to."""
@@ -139,6 +146,15 @@ class GiteaRepository:
         """The latest status of each check on a commit."""
         found = self.http.pages(f"{self._root}/commits/{commit}/status", within="statuses")
         return tuple(shaped(Status, each) for each in found)
+
+    def whole_link(self, link: str) -> str:
+        """A status's link as an address; Gitea's own CI leaves the host out."""
+        return f"{self._origin}{link}" if re.match(r"/(?!/)", link) else link
+
+    def end_of_job(self, link: str) -> str:
+        """The last lines of the job of Gitea's own CI that a status links; empty when the forge does not show them."""
+        job = re.fullmatch(rf"{re.escape(self._page)}/actions/runs/\d+/jobs/(\d+)", link)
+        return self.http.end_of(f"{self._root}/actions/jobs/{job[1]}/logs", _LOG) if job else ""
 
     def branch(self, name: str) -> ProtectedBranch:
         """A branch and its protection."""

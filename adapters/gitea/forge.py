@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from ports.forge import ForgeError, OpenForge
 from ports.repository import RepositoryError
 
 _OURS = "autonomy/"
+_MOST_LOGS = 10
 # What was skipped did not run.
 _STATES = {"success": CheckState.GREEN, "pending": CheckState.PENDING, "skipped": CheckState.MISSING}
 _REVIEWS = {"APPROVED": "approved", "REQUEST_CHANGES": "changes_requested"}
@@ -61,13 +63,26 @@ class GiteaForge:
         shown = (self._repository.shown_ticket(issue) for issue in self._repository.our_tickets())
         return tuple(sorted((each for each in shown if each.run_key), key=lambda each: each.number, reverse=True))
 
-    def required_checks(self, commit: str) -> tuple[CommitCheck, ...] | None:
-        """What branch protection demands; every reported status where it demands nothing by name."""
+    def required_checks(self, commit: str, named: tuple[str, ...] = ()) -> tuple[CommitCheck, ...] | None:
+        """What branch protection demands, and what is named; every reported status where that is nothing."""
         protection = self.protection()
         statuses = self._repository.statuses(commit)
-        if not protection.required_checks:
-            return tuple(_check(status) for status in statuses) or None
-        return tuple(check for pattern in protection.required_checks for check in _required(pattern, statuses))
+        if not protection.required_checks and not named:
+            return self._explained(_check(status) for status in statuses) or None
+        demanded = (check for pattern in protection.required_checks for check in _required(pattern, statuses))
+        ours = (check for name in named for check in _required(name, statuses, exactly=True))
+        # A pattern and a name may mean the same check.
+        return self._explained({check.name: check for check in (*demanded, *ours)}.values())
+
+    def _explained(self, checks: Iterable[CommitCheck]) -> tuple[CommitCheck, ...]:
+        """With whole links, and what failing jobs of Gitea's own CI said last."""
+        shown: list[CommitCheck] = []
+        for check in checks:
+            told = check.state is CheckState.RED and sum(bool(each.log) for each in shown) < _MOST_LOGS
+            log = self._repository.end_of_job(check.link) if told else ""
+            link = self._repository.whole_link(check.link)
+            shown.append(check.model_copy(update={"link": link, "log": log}))
+        return tuple(shown)
 
     def protection(self) -> BranchProtection:
         """How the base branch is protected, as far as the reading token may see."""
@@ -96,9 +111,13 @@ def _check(status: Status) -> CommitCheck:
     return CommitCheck(name=status.context, state=state, link=status.target_url, detail=status.description[:300])
 
 
-def _required(pattern: str, statuses: tuple[Status, ...]) -> list[CommitCheck]:
-    # Gitea reads a required name as a glob.
-    matching = [_check(each) for each in statuses if each.context == pattern or fnmatchcase(each.context, pattern)]
+def _required(pattern: str, statuses: tuple[Status, ...], *, exactly: bool = False) -> list[CommitCheck]:
+    # Gitea reads a required name of its own as a glob.
+    matching = [
+        _check(each)
+        for each in statuses
+        if each.context == pattern or (not exactly and fnmatchcase(each.context, pattern))
+    ]
     return matching or [CommitCheck(name=pattern, state=CheckState.MISSING)]
 
 

@@ -76,9 +76,10 @@ def _opened(acting: Acting) -> Pull | None:
     effect = acting.effect
     if found := _under(acting, effect.run_key):
         return found
-    # The same head on the same branch is the same request, whoever opened it.
+    # The same head on the same branch is the same request, whoever opened it, and merged it perhaps.
     same = acting.repository.pull_between(effect.base_branch, effect.branch)
-    return same if same and same.state == "open" and same.head.sha == effect.head_sha else None
+    alive = same is not None and (same.state == "open" or same.merged)
+    return same if same and alive and same.head.sha == effect.head_sha else None
 
 
 def _to_change(acting: Acting) -> Pull | None:

@@ -188,9 +188,12 @@ def put_for_ever(root: Path, number: int) -> None:
 
 
 def test_a_killed_writer_never_leaves_a_torn_file(tmp_path: Path) -> None:
-    """Thirty writers are killed at random instants: every reader sees whole bytes, every object is true."""
-    shown, seen = tmp_path / "runs/run/a.bin", b""
-    for round_ in range(30):
+    """Writers are killed at random instants: every reader sees whole bytes, every object is true."""
+    shown, seen, torn, round_ = tmp_path / "runs/run/a.bin", b"", 0, 0
+    # Thirty at least, and on until some were caught in the middle of a write: else it would prove nothing.
+    while round_ < 30 or torn < 3:
+        round_ += 1
+        assert round_ < 1000, "no writer was killed in the middle of a write: the test proved nothing"
         writer = FORK.Process(target=put_for_ever, args=(tmp_path, round_ * 1_000_000))
         writer.start()
         before, kill_at = seen, 0.0
@@ -201,8 +204,9 @@ def test_a_killed_writer_never_leaves_a_torn_file(tmp_path: Path) -> None:
                 kill_at = time.monotonic() + random.uniform(0, 0.02)  # noqa: S311  # a moment, no secret
         os.kill(writer.pid, signal.SIGKILL)
         writer.join(30)
+        # The next writer clears away what this one left.
+        torn += bool(files_in(tmp_path / "tmp"))
 
-    assert files_in(tmp_path / "tmp"), "no writer was killed in the middle of a write: the test proved nothing"
     for kept in (tmp_path / "objects").glob("*/*"):
         assert hashlib.sha256(kept.read_bytes()).hexdigest() == kept.parent.name + kept.name
     store = LocalStore(tmp_path)

@@ -14,7 +14,7 @@ APPROVED = json.dumps({"approve": True, "confidence": 1.0, "summary": "looks goo
 REFUSED = json.dumps({"approve": False, "confidence": 1.0, "summary": "this is not what was asked"})
 
 
-async def test_protected_path_pauses_everything_and_keeps_the_work(world: World, canary: Path) -> None:
+async def test_6_1_protected_path_pauses_everything_and_keeps_the_work(world: World, canary: Path) -> None:
     """Runbook §6.1: ESCALATED, every target paused, one incident, one ticket, the change quarantined, no ref moved."""
     world.add_target("other")
     before = world.refs(), world.refs("other")

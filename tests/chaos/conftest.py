@@ -11,9 +11,15 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from faulty import prepare
+from regressions import SEED
 from world import World, make_world
 
 MakeWorld = Callable[..., Awaitable[World]]
+
+
+def pytest_report_header() -> str:
+    """How to make the same generated regressions again."""
+    return f"REGRESSION_SEED={SEED}"
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ so that it can flap and hang; checks, git, sandbox, Control and writes are the r
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import threading
 import time
@@ -31,6 +32,7 @@ KINDS = (
     "failure that was there before us",
     "remote down",
 )
+SEED = int(os.environ.get("REGRESSION_SEED", "20261123"))
 Answer = Callable[[str], int]
 """SHA to HTTP status; it may sleep."""
 
@@ -64,11 +66,11 @@ def probe_server(answer: list[Answer]) -> Iterator[str]:
         thread.join()
 
 
-def prepared(world: World, dice: random.Random, url: str = "") -> str:
-    """Policy and target of one generated case; the chosen strategy."""
-    hasten(world, confirmations=3)
+def prepared(world: World, dice: random.Random, url: str = "", seconds: float = 20) -> str:
+    """Policy and target of one generated case; the chosen strategy. Only what is meant to be late may be late."""
+    hasten(world, confirmations=3, write_seconds=30)
     strategy = dice.choice(["revert_commit", "revert_pr"])
-    probe = f'\n[[probes]]\nname = "service"\nurl = "{url}"\nseconds = 1.0\n' if url else ""
+    probe = f'\n[[probes]]\nname = "service"\nurl = "{url}"\nseconds = {seconds}\n' if url else ""
     quick = "\n[environment]\nbuild = false\n"
     world.write_target("demo", quick + CHECK + probe, rollback_strategy=strategy)
     return strategy
@@ -79,7 +81,7 @@ async def regress(world: World, kind: str, dice: random.Random) -> None:
     answer: list[Answer] = [lambda sha: 200]
     probing = kind.endswith("probe")
     with probe_server(answer) as url:
-        prepared(world, dice, url if probing else "")
+        prepared(world, dice, url if probing else "", 1 if kind == "slow probe" else 20)
         after = await after_a_run(world)
         if kind == "failure that was there before us":
             after.commit(dict(BROKEN), "Broken by a person, before ours")

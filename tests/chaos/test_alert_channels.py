@@ -47,9 +47,7 @@ async def until_fate(world: World, alert_id: str, fate: AlertFate) -> AlertRecor
     return record
 
 
-async def test_a_channel_that_refuses_is_tried_again_and_told_of_on_the_others(
-    world: World, service: AlertService
-) -> None:
+async def test_9_delivery_failed_is_tried_again_and_told_of_on_the_others(world: World, service: AlertService) -> None:
     """§9, delivery failed: after N attempts the file and the terminal say so; when it works again, it has the alert.
 
     And its URL, which holds a secret, is nowhere: not in alerts.jsonl, not in a history, not in a log.

@@ -84,7 +84,7 @@ BROKEN: dict[str, Callable[[World], object]] = {
         run_folder(world) / "audit_log.jsonl", '"event":"run issued"', '"event":"run issueD"'
     ),
     "git fsck of demo.git": damage_object,
-    "not where people left it": lambda world: ref(world, "refs/heads/main", world.autonomy_branches()[0]),
+    "put there by nobody": lambda world: ref(world, "refs/heads/main", world.autonomy_branches()[0]),
     "keeps the lock": lambda world: (world.remote / "refs" / "heads" / "main.lock").touch(),
     "code-abandoned is left over": lambda world: (world.settings.scratch / "code-abandoned").mkdir(),
     "tmp/half is left over": lambda world: (world.settings.artifacts / "tmp" / "half").touch(),

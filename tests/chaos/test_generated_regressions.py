@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import random
 from typing import TYPE_CHECKING
 
 import pytest
-from regressions import KINDS, regress
+from regressions import KINDS, SEED, regress
 
 from tests.workflows.quick import quick
 
 if TYPE_CHECKING:
     from conftest import MakeWorld
 
-SEED = int(os.environ.get("REGRESSION_SEED", "20261123"))
 SWEPT = 104
 
 

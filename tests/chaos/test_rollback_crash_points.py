@@ -9,7 +9,7 @@ import pytest
 from aftermath import BROKEN, CHECK, after_a_run, hasten
 from rollback_checker import check_rollbacks
 from supervisor import Supervisor
-from test_crash_points import ROLLBACK
+from test_crash_points import MERGE, PULL, PUSH, ROLLBACK
 from world import git
 
 from contracts.rollback import RollbackOutcome
@@ -19,10 +19,14 @@ if TYPE_CHECKING:
     from world import World
 
 
-async def rolls_back_once(world: World, *points: str) -> None:
+BY_PULL_REQUEST = (*PUSH, *PULL, *MERGE)
+"""The writes of `revert_pr`, which runs make, too."""
+
+
+async def rolls_back_once(world: World, *points: str, strategy: str = "revert_commit") -> None:
     """A merge that breaks a check, and a worker that dies at each of the points on the way back."""
     hasten(world, write_seconds=8, reap_seconds=600)
-    world.write_target("demo", "\n[environment]\nbuild = false\n" + CHECK, rollback_strategy="revert_commit")
+    world.write_target("demo", "\n[environment]\nbuild = false\n" + CHECK, rollback_strategy=strategy)
     async with Supervisor(world):
         after = await after_a_run(world)
         before = after.tree()
@@ -33,7 +37,7 @@ async def rolls_back_once(world: World, *points: str) -> None:
         result = await after.rolled_back(120 + 25 * len(points))
         assert RollbackOutcome.RESTORED is result.outcome, result
         assert before == after.tree() == result.expected_tree
-        assert "1" == git("rev-list", "--count", f"{merged.merge_sha}..main", cwd=world.remote)
+        assert "1" == git("rev-list", "--first-parent", "--count", f"{merged.merge_sha}..main", cwd=world.remote)
         assert [] == supervisor.missed
         assert [-9] * len(points) == supervisor.deaths
         told = [record.event for record in after.log()]
@@ -46,8 +50,16 @@ async def test_a_rollback_happens_once_whenever_the_worker_dies(make: MakeWorld)
     await rolls_back_once(await make("world"), ROLLBACK[1], ROLLBACK[3], *ROLLBACK[7:9], ROLLBACK[-1])
 
 
+async def test_a_rollback_by_pull_request_happens_once_whenever_the_worker_dies(make: MakeWorld) -> None:
+    """P7: after each of its three effects; one branch, one pull request, one merge."""
+    await rolls_back_once(await make("world"), PUSH[3], PULL[3], MERGE[2], MERGE[3], strategy="revert_pr")
+
+
 @pytest.mark.sweep
-@pytest.mark.parametrize("point", ROLLBACK)
-async def test_sweep(make: MakeWorld, point: str) -> None:
+@pytest.mark.parametrize(
+    ("strategy", "point"),
+    [*(("revert_commit", point) for point in ROLLBACK), *(("revert_pr", point) for point in BY_PULL_REQUEST)],
+)
+async def test_sweep(make: MakeWorld, strategy: str, point: str) -> None:
     """Every point alone."""
-    await rolls_back_once(await make("world"), point)
+    await rolls_back_once(await make("world"), point, strategy=strategy)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from aftermath import BROKEN, CHECK, after_a_run, hasten
 from shell import shell_of
 from world import World, git
 
-from tests.workflows.quick import quick
+from contracts.rollback import Aftercare
+from tests.workflows.quick import Turnstile, quick, stopping
+from workflows import api
 
 WHY = ("--reason", "it hurts")
 
@@ -33,6 +37,7 @@ async def test_a_merge_is_rolled_back_once(world: World) -> None:
         await after.merge(BROKEN)
         done = await shell.typed("rollback", run_id, *WHY, "--wait", "--json")
         again = await shell.typed("rollback", run_id, *WHY, "--json")
+        why = await shell.typed("why", run_id, "--json")
     assert (11, True) == (nothing.status, "it merged nothing" in nothing.err)
     assert (11, True) == (unknown.status, "no such run is in Control's books" in unknown.err)
     assert (11, True) == (nobody.status, "no Control of nobody is open" in nobody.err)
@@ -41,6 +46,9 @@ async def test_a_merge_is_rolled_back_once(world: World) -> None:
     assert before == after.tree()
     assert (11, False) == (again.status, again.json["accepted"])
     assert "it was rolled back already" == again.json["verdict"]["reason"]
+    asked = why.json["rollback"]
+    assert ("allow", before) == (asked["decision"], asked["facts"]["restoredTree"])
+    assert "restored: health confirmed 2 times in a row" == asked["reason"]
 
 
 async def test_what_needs_a_person_says_so(world: World) -> None:
@@ -56,3 +64,23 @@ async def test_what_needs_a_person_says_so(world: World) -> None:
         again = await shell.typed("rollback", after.run.run_id, *WHY)
     assert (12, True) == (escalated.status, "its history was replaced" in escalated.out), escalated
     assert (11, True) == (again.status, "a person goes on by hand" in again.err)
+
+
+async def test_a_rollback_that_was_terminated_by_hand_is_a_persons(world: World) -> None:
+    """Break-glass while --wait waits: 12 and one sentence; the idea is in quarantine all the same."""
+    prepared(world)
+    shell = shell_of(world)
+    turnstile = Turnstile()
+    async with world.worker(stopping(world, turnstile)):
+        after = await after_a_run(world)
+        await after.merge(BROKEN)
+        turnstile.close(**{api.rollback_id(after.run.run_id): "effect"})
+        waiting = asyncio.create_task(shell.typed("rollback", after.run.run_id, *WHY, "--wait"))
+        await world.until(turnstile.all_reached())
+        await after.rollback().terminate("break-glass")
+        stopped = await waiting
+        turnstile.open()
+        kept: Aftercare = await world.control().query(api.AFTERCARE, result_type=Aftercare)
+    assert (12, True) == (stopped.status, "its workflow ended without a result" in stopped.err), stopped
+    assert ["escalated"] == [one.stage for one in kept.merges]
+    assert ([after.task_id], 1) == ([one.idea.task_id for one in kept.quarantined], len(kept.hardening))

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+# The supervisor of workers that die.
+sys.path.insert(0, str(Path(__file__).parents[1] / "chaos"))
+
 from forge_stages import TOKEN, GiteaStage, GitHubStage, Stage, gitea_stage, github_stage, local_stage
 from gitea_server import BOT, PROGRAM, STATIC, GiteaServer, free_port
 from github_contract import PROGRAM as PRISM

@@ -83,6 +83,18 @@ def test_a_change_that_somebody_wants_is_refused(protected: Protected) -> None:
     assert "requested changes" in refused(stage, landing)
 
 
+def test_an_objection_that_was_dismissed_is_none(protected: Protected) -> None:
+    """Taken back by somebody who may; until then it is one, also when a newer head made it stale."""
+    stage, _ = protected()
+    number = stage.shown().number
+    review = {"event": "REQUEST_CHANGES", "body": "no", "commit_id": stage.head}
+    said = stage.ask("POST", f"/pulls/{number}/reviews", **review)
+    assert ["changes_requested"] == [act.act for act in stage.forge.human_acts(number)]
+    taken = stage.ask("POST", f"/pulls/{number}/reviews/{said.content['id']}/dismissals", message="never mind")
+    assert taken.status == 200
+    assert () == stage.forge.human_acts(number)
+
+
 @pytest.mark.parametrize("deed", ["close", "push", "delete"])
 def test_what_a_person_did_to_it_is_respected(protected: Protected, deed: str) -> None:
     """Closed, force-pushed, deleted: refused by name."""

@@ -40,7 +40,7 @@ def test_every_trigger_has_a_row() -> None:
 
 
 @pytest.mark.parametrize("trigger", MATRIX)
-def test_what_pauses_pauses_first_and_everything_alerts(trigger: Trigger) -> None:
+def test_6_1_what_pauses_pauses_first_and_everything_alerts(trigger: Trigger) -> None:
     """Issue 4: where a row pauses, the pause comes first; nobody is left unaware."""
     responses = MATRIX[trigger].responses
     assert PAUSES.isdisjoint(responses[1:])

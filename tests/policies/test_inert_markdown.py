@@ -34,6 +34,8 @@ def outside_code(markdown: str) -> str:
         "`a\n@b`",
         "@@octocat ##1 ht://tp://x",
         "&#64;octocat",
+        "x" * 100_000 + "://evil.invalid",
+        ":/:///evil.invalid",
     ],
 )
 def test_known_tricks(text: str):

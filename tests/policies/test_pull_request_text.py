@@ -2,15 +2,23 @@
 
 import re
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from adapters.forge_access.ownership import Mark, read_mark
+from contracts.change import Change
+from contracts.evidence import ChecksReport, CheckStatus, ReviewRemark, Severity
+from contracts.grant import Grant
 from contracts.modes import Mode
+from contracts.release import ReleaseDecision
+from contracts.task import TaskContract
+from policies.inert_markdown import inert_markdown
 from policies.known_bad import good_facts
 from policies.planning import terms_digest
-from policies.pull_request_text import body, branch, commit_message, footer, title
+from policies.pull_request_text import LARGEST, body, branch, commit_message, footer, title
 from policies.release import judge_release
 from tests.policies.sample_policy import policy
 
@@ -25,16 +33,58 @@ HOSTILE = (
     "`` ` breaking out ` `` @x | cell |",
     "\u202eright to left\u200b",
     "",
+    "`a` @octocat `b` #1 ```` @x ```` ~~~",
+    "Fixes: #1\n\nCloses #2\nSigned-off-by: Eve <eve@evil.invalid>\nContract-Digest: 0000",
+    "see[^1]\n\n[^1]: @octocat https://evil.invalid",
+    "/close\n/merge\n/approve @octocat",
+    "  /tag v1.2.3",
+    "[skip ci] ***NO_CI*** [ci skip]",
+    "@\u200boctocat \uff20octocat @\u00adoctocat \u202e1# sesolc",
+    "h:/:///evil.invalid and ht://tp://evil.invalid and mailto:eve@evil.invalid",
+    "&#64;octocat &lt;img&gt; &commat;octocat",
+    "![pixel](https://evil.invalid/p.png) [ref]: https://evil.invalid",
+    "<!-- autonomy-runbook key=demo-1/open_pull_request task=x -->",
+    "\n<!-- autonomy-runbook key=demo-1/open_pull_request -->\n",
+    "```suggestion\nrm -rf /\n```",
+    "- [x] @all\n1. #1\n> quoted\n# heading\n---",
+    "owner/repo@0123456789012345678901234567890123456789 owner/repo#1 #\uff11",
+    "\ud800 half \x00 \x1b[31m red",
+    "x" * 100_000,
 )
+OURS = re.compile(r"(?:  )?- |\||\*\*|`|\*The rest|$")
+"""How each of our own lines begins; a line of somebody else's begins in a code span."""
+COMMANDS = re.compile(r"^\s*/\w", re.MULTILINE)
+ACTS = re.compile(r"[@#]\w|GH-\d|://|www\.|mailto:|[<>]|\]\(|\[\^|&#?\w+;", re.IGNORECASE)
+
+
+def hostile(text: str, size: int = 1) -> tuple[TaskContract, ReleaseDecision, ChecksReport, Change, Grant]:
+    """Everything a pull request is made of; every word that an agent, a tool or a repository chose is ``text``."""
+    contract = FACTS.contract.model_copy(
+        update={
+            "title": text, "objective": text, "rationale": text, "metric": text, "tool": text, "rule": text,
+            "evidence": (text,) * size, "assumptions": (text,), "test_strategy": text,
+        }
+    )  # fmt: skip
+    blocking = ReviewRemark(severity=Severity.BLOCKING, path=text, message=text)
+    review = FACTS.review.model_copy(update={"summary": text, "remarks": (blocking,) * size})
+    entries = tuple(path.model_copy(update={"path": text}) for path in FACTS.change.paths)
+    change = FACTS.change.model_copy(update={"metric": text, "paths": entries * size})
+    result = FACTS.checks.results[0]
+    red = result.attempts[-1].model_copy(update={"detail": text})
+    named = result.model_copy(update={"name": text, "attempts": (red,)})
+    checks = FACTS.checks.model_copy(update={"results": (named,) * size})
+    facts = replace(FACTS, contract=contract, review=review, change=change, checks=checks, merge_conflicts=(text,))
+    grant = Grant.model_construct(
+        run_id="demo-1", head_sha="h", paths=(text,) * size, reason=text, actor=text,
+        expires_at=datetime(2026, 1, 2, tzinfo=UTC),
+    )  # fmt: skip
+    return contract, judge_release(facts), checks, change, grant
 
 
 def written(text: str) -> list[str]:
-    """Title, body and commit message of a contract whose every free text is ``text``."""
-    contract = FACTS.contract.model_copy(
-        update={"title": text, "objective": text, "rationale": text, "evidence": (text,)}
-    )
-    decision = judge_release(FACTS)
-    return [title(contract), body(contract, decision, FACTS.checks, FACTS.change), commit_message(contract)]
+    """Title, body and commit message."""
+    contract, decision, checks, change, grant = hostile(text)
+    return [title(contract), body(contract, decision, checks, change, grant), commit_message(contract)]
 
 
 def outside_code(markdown: str) -> str:
@@ -48,11 +98,18 @@ def test_nothing_an_agent_writes_acts_on_a_forge(text):
     first, markdown, message = written(text)
 
     for prose in (first, outside_code(markdown), message):
-        assert not re.search(r"@\w|#\d|GH-\d|://|www\.|[<>]|\]\(", prose), prose
+        assert not ACTS.search(prose), prose
+    for whole in (first, markdown, message):
+        assert not COMMANDS.search(whole), whole
+    assert Mark() == read_mark(markdown + footer("r-1", "r-1/open_pull_request", text))
+    assert LARGEST >= len(markdown.encode())
+    assert markdown == inert_markdown(markdown)
     assert first
     assert "\n" not in first
     assert [f"Task-Id: {FACTS.contract.task_id}"] == re.findall(r"^Task-Id:.*", message, re.MULTILINE)
-    assert markdown.count("\n") == written("plain")[1].count("\n")
+    assert f"Contract-Digest: {terms_digest(hostile(text)[0])}" == message.splitlines()[-1]
+    assert 5 == message.rstrip().count("\n")
+    assert [] == [line for line in markdown.split("\n") if not OURS.match(line)]
 
 
 @given(st.text(max_size=80))
@@ -65,9 +122,48 @@ def test_any_text_is_inert(text):
     assert message.encode("utf-8")
 
 
+def test_the_body_is_bounded():
+    """However much there is to say, a forge takes it, and what matters comes before what is left out."""
+    text = body(*hostile("\u20ac" * 400, 5000))
+
+    assert LARGEST >= len(text.encode())
+    assert "left out" in text
+    assert text.index("Risk level") < text.index("left out")
+    assert LARGEST >= len((text + footer("r" * 999, "k" * 999, "p" * 9999)).encode()) - 3000
+
+
+def test_the_body_says_why_and_how_it_is_undone():
+    """The verdict in short, the risk's inputs, evidence by name and digest, and the exact way back."""
+    text = body(FACTS.contract, judge_release(FACTS), FACTS.checks, FACTS.change)
+
+    for part in (
+        "| Risk inputs | files touched 0.12, sensitive paths 0.00, runtime impact 1.00,",
+        "- allow: `the change is not empty`: `1 paths`",
+        "- allow: `the effect is proven`: `findings went from 2 to 0`",
+        "- a person merges, because:",
+        "  - `policy enables SELECTIVE_AUTO`: `modes.maximum is PR_ONLY`",
+        "close this pull request",
+        "`git revert --mainline 1 <commit>`",
+        f"`{FACTS.change.diff.name}`: SHA-256 `{FACTS.change.diff.sha256}`",
+        f"commit `{FACTS.change.head_sha}` on `{FACTS.change.base_sha}`",
+    ):
+        assert part in text, part
+    assert "`starter.py rollback r-1 --reason …`" in footer("r-1", "r-1/open", "report.html")
+
+
+def test_what_keeps_a_change_back_is_said():
+    """A gate that is not a plain yes shows what is below it."""
+    flaky = FACTS.checks.results[0].model_copy(update={"status": CheckStatus.FLAKY})
+    checks = FACTS.checks.model_copy(update={"results": (flaky, *FACTS.checks.results[1:])})
+    text = body(FACTS.contract, judge_release(replace(FACTS, checks=checks)), checks, FACTS.change)
+
+    assert "  - ask: `check tests is green`: `red, then green, on the same commit: a person looks`" in text
+
+
 def test_the_body_carries_the_metadata():
     """Task id, risk, checks, outcome, rollback, impact, evidence, both digests (task contracts)."""
-    text = written("plain")[1]
+    contract = FACTS.contract.model_copy(update={"evidence": ("plain",)})
+    text = body(contract, judge_release(FACTS), FACTS.checks, FACTS.change)
 
     for part in (
         FACTS.contract.task_id, "LOW (0.22)", "`tests`: green", "REQUIRES_HUMAN_REVIEW",

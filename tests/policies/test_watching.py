@@ -106,7 +106,7 @@ CAUSES: dict[str, tuple[TargetSight, str, str]] = {
 
 
 @pytest.mark.parametrize("name", CAUSES)
-def test_run_missed_its_deadline_with_the_cause(name: str) -> None:
+def test_9_run_missed_its_deadline_with_the_cause(name: str) -> None:
     """Issue, item 5: the dead-man's alert says why, as far as anybody can know."""
     seen, cause, said = CAUSES[name]
     alert = missed_deadline(seen, NOW)

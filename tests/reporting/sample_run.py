@@ -7,7 +7,9 @@ from datetime import UTC, datetime, timedelta
 from contracts.admission import PullRequestRef
 from contracts.artifact import ArtifactRef
 from contracts.change import Change, ChangedPath
+from contracts.ci import CiReport, CiState
 from contracts.evidence import CheckAttempt, CheckResult, ChecksReport, CheckStatus
+from contracts.forge_facts import CheckState, CommitCheck
 from contracts.handover import Handover, PinnedPolicy, PlannedWrite, RunRef
 from contracts.modes import Mode, Outcome, RiskLevel, Role, RunKind, RunStatus, StepName, WriteAction
 from contracts.release import Rejection, ReleaseDecision, RiskScore
@@ -259,4 +261,26 @@ INPUT = ReportInput(
         ref(name) for name in ("state_snapshot.json", "task_contract.json", "change.diff", "checks/checks.json")
     ),
     ended_at=START + timedelta(seconds=53),
+)
+CI = CiReport(
+    run_id=RUN.run_id,
+    commit_sha=HEAD,
+    pull_request=7,
+    state=CiState.RED,
+    checks=(
+        CommitCheck(
+            name="test",
+            state=CheckState.RED,
+            link="https://ci/1",
+            detail="1 failed in 0.3 s",
+            log="E   assert 1 == 2\nFAILED test_names\n",
+        ),
+        CommitCheck(name="lint", state=CheckState.GREEN),
+        CommitCheck(name="docs", state=CheckState.MISSING),
+    ),
+    began_at=START,
+    looked_at=START + timedelta(minutes=9),
+    deadline=START + timedelta(minutes=60),
+    looks=12,
+    verdict=verdict("every required check of the forge's CI is green", "red: test", decision=Decision.DENY),
 )

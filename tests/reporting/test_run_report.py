@@ -13,12 +13,14 @@ from contracts.modes import RunStatus
 from contracts.report import RunReport
 from contracts.verdict import Decision
 from policies.failed_checks import failed_checks
+from policies.failed_in_ci import failed_in_ci
 from policies.report import build_report
 from reporting.run_report_html import render_html
 from reporting.run_report_text import print_report
 from reporting.wording import MEANING
 from tests.reporting.sample_run import (
     CHANGE,
+    CI,
     CONTRACT,
     FLAKY_LINT,
     INPUT,
@@ -180,3 +182,19 @@ def test_6_2_failing_checks_are_told_on_the_page_and_in_the_terminal():
         assert "E assert 0" in text
         for fact in ("tests, on the merge result, exit status 1, 3.0 s, 2 attempts", "checks/output.txt"):
             assert fact in text
+
+
+def test_the_forges_ci_is_shown_everywhere() -> None:
+    """Each check with state and link; of a failing one what its log said last; a link that is no address is text."""
+    bad = CI.checks[0].model_copy(update={"link": "javascript:alert(1)", "name": HOSTILE})
+    for ci in (CI, CI.model_copy(update={"checks": (bad, *CI.checks[1:])})):
+        report = REPORT.model_copy(update={"ci": ci, "failed_checks": failed_in_ci(ci)})
+        page, shown = page_of(report), terminal_of(report)
+        assert "CI of the forge" in page
+        assert "CI of the forge on cccccccccccc: RED" in shown
+        for words in ("FAILED test_names", "docs", "missing", "in the forge&#39;s CI"):
+            assert words in page
+            assert html.unescape(words) in shown
+        assert ci.checks[0].link in shown
+        assert ('href="https://ci/1"' in page) == (ci is CI)
+        assert "<script>alert" not in page

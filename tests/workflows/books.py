@@ -11,6 +11,7 @@ from contracts.budget import BudgetTerms
 from contracts.clearance import SettleRequest, WriteAnswer, WriteOutcome, WriteRequest
 from contracts.control import Answer, InstallationFacts, InstallationNotice, ModeRequest, PauseRecord, ResumeRequest
 from contracts.modes import Mode, PauseStyle, RunKind, RunStatus, TargetStatus, WriteAction, WriteClass
+from contracts.rollback import Merged
 from workflows import admission, clearances, pausing
 from workflows.control_state import ControlState
 from workflows.epochs import epoch_at
@@ -115,6 +116,7 @@ class Books:
         action: WriteAction = WriteAction.PUSH_BRANCH,
         write_class: WriteClass = WriteClass.ADVANCE,
         policy: str | None = None,
+        merges: Merged | None = None,
     ) -> WriteAnswer:
         """An attempt asks whether it may write."""
         asked = WriteRequest(
@@ -128,6 +130,7 @@ class Books:
             base_sha="b" * 40,
             policy_digest=self.policy if policy is None else policy,
             seconds=60,
+            merges=merges,
         )
         return clearances.begin(self.state, asked, self.now)
 

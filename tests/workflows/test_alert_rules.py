@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from contracts.alert import (
-    NEVER_SILENCED,
     Alert,
     AlertFate,
     AlertKind,
@@ -16,6 +15,7 @@ from contracts.alert import (
     Delivered,
     LiftRequest,
     Receipt,
+    Silence,
     SilenceRequest,
 )
 from workflows import alert_rules
@@ -126,15 +126,19 @@ def request(kind: AlertKind, hours: float = 2, **more: Any) -> SilenceRequest:
     return SilenceRequest(**(fields | more))
 
 
-@pytest.mark.parametrize("kind", sorted(NEVER_SILENCED))
+# Named here, not taken from the code: the promise must not shrink with the constant.
+@pytest.mark.parametrize("kind", [AlertKind.POLICY_VIOLATION, AlertKind.PROTECTED_PATH_TOUCHED])
 @pytest.mark.parametrize("target", ["", "demo"])
-def test_what_can_never_be_silenced_is_refused_with_the_reason(kind: AlertKind, target: str) -> None:
+def test_9_what_can_never_be_silenced_is_refused_with_the_reason(kind: AlertKind, target: str) -> None:
     """Issue, bad input: "silencing what cannot be silenced". Even a silence in the books would not hold it back."""
     books = state()
     answer = alert_rules.silence(books, request(kind, target=target), NOW)
     assert not answer.accepted
     assert "can never be silenced" in answer.verdict.reason
     assert {} == books.silences
+
+    books.silences["S1"] = Silence(id="S1", **request(kind, target=target).model_dump())
+    assert AlertFate.QUEUED is alert_rules.take(books, alert(kind), NOW).fate
 
 
 REFUSED_SILENCES: dict[str, tuple[AlertsState, SilenceRequest, str]] = {

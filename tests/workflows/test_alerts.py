@@ -15,7 +15,7 @@ from contracts.modes import RunStatus
 from ports.agents import Agent, Brief, Detection
 from tests.workflows.alert_desk import alerts, begin, configure, handle, lines, scripted, settled
 from tests.workflows.conversation import open_target, pause
-from tests.workflows.quick import Speller, Turnstile, add_target, quick, stopping
+from tests.workflows.quick import CHECK, Speller, Turnstile, add_target, quick, stopping
 
 
 async def test_9_run_failed_is_raised_once_and_delivered(world: World) -> None:
@@ -80,6 +80,18 @@ async def test_9_required_check_failed_is_raised_for_a_rejected_release(world: W
     assert "check words is red" in found["required_check_failed"].alert.summary
 
 
+async def test_9_required_check_failed_is_raised_for_a_red_base(world: World) -> None:
+    """§9, required CI check failed: preflight refuses the run, and says which check it was."""
+    add_target(world, "quick", CHECK.replace("import pkg", "raise SystemExit('AssertionError: base')"))
+    async with world.worker(quick(world)):
+        result = await world.run("quick")
+        found = await settled(world)
+
+    assert RunStatus.REFUSED is result.status, result.reason
+    assert {"required_check_failed", "run_failed"} == set(found)
+    assert "on the base: imports is green on the base: red" in found["required_check_failed"].alert.summary
+
+
 @dataclass
 class HalfBlind(Speller):
     """One of two tools cannot look."""
@@ -124,7 +136,7 @@ async def test_9_run_failed_is_raised_for_a_run_that_was_lost(world: World) -> N
     assert "TERMINATED" in found["run_failed"].alert.summary
 
 
-async def test_run_missed_its_deadline_names_who_paused_it(world: World) -> None:
+async def test_9_run_missed_its_deadline_names_who_paused_it(world: World) -> None:
     """Issue, item 5, dead-man: the workflow's clock jumps to tomorrow noon; nobody ran, because ann paused."""
     configure(world, **{'daily_by = ""': 'daily_by = "09:00"', "every_minutes = 0.01": "every_minutes = 600.0"})
     add_target(world, "quick")
@@ -147,7 +159,7 @@ async def test_run_missed_its_deadline_names_who_paused_it(world: World) -> None
     assert len(found) == len({record.alert.fingerprint for record in found}) <= 2
 
 
-async def test_run_stuck_says_in_which_step(world: World) -> None:
+async def test_9_run_stuck_says_in_which_step(world: World) -> None:
     """Issue, item 5; P15: a run that makes no progress is told once; nothing is told of one that waits at its gate."""
     configure(world, **{"stuck_minutes = 120.0": "stuck_minutes = 0.05"})
     add_target(world, "quick")

@@ -157,7 +157,19 @@ def test_12_an_open_incident_or_an_overdue_prevention_bars_a_higher_mode(news: d
     assert all(books.set_mode(mode).accepted for mode in (Mode.DRY_RUN, Mode.PR_ONLY))
 
 
-def test_overdue_is_alerted_once_and_shown() -> None:
+def test_12_an_overdue_prevention_ends_selective_auto() -> None:
+    """§12, issue 4: the mode falls to PR_ONLY, said in the log; DRY_RUN stays what it is; only a person raises it."""
+    closed = {"state": IncidentState.CLOSED, "due_on": "2026-04-01"}
+    for mode, then in ((Mode.SELECTIVE_AUTO, Mode.PR_ONLY), (Mode.DRY_RUN, Mode.DRY_RUN)):
+        books = opened()
+        tell(books, **closed)
+        assert books.set_mode(mode, maximum=Mode.SELECTIVE_AUTO, probes=1).accepted
+        tell(books, **closed, overdue=True)
+        said = [event.facts["actor"] for event in books.state.to_log if event.event == "mode set"]
+        assert (then, then is not mode) == (books.state.mode, "control" in said)
+
+
+def test_12_overdue_is_alerted_once_and_shown() -> None:
     """Status, why and the UI's details say whose prevention is late."""
     books = opened()
     for _ in range(2):

@@ -15,15 +15,17 @@ import composition
 from contracts.alert import Alert
 from contracts.control import InstallationView, StatusView
 from contracts.incident import IncidentReport
-from contracts.modes import TargetStatus
+from contracts.modes import RunStatus, TargetStatus
 from tests.workflows.alert_desk import alerts, configure, settled
-from tests.workflows.conversation import open_target, pause
+from tests.workflows.conversation import edit, open_target, pause
 from tests.workflows.quick import add_target, quick
 from tests.workflows.raw import payload, update
+from tests.workflows.test_decide import ASK, ended, until
 from tests.workflows.test_incident_flow import at_rest, the_incident
 from workflows import api
 from workflows.alerts import Alerts
 from workflows.control import Control
+from workflows.daily_run import DailyRun
 from workflows.incident import Incident
 from workflows.installation import Installation
 
@@ -31,6 +33,25 @@ STATED = {"cause": "it was a drill", "evidence": "the plan", "actor": "bob"}
 GOOD: dict[str, dict[str, Any]] = {
     api.RESUME: {"expectedEpoch": 0, **STATED},
     api.SET_MODE: {"expectedEpoch": 0, "mode": "DRY_RUN", "reason": "a quiet week", "actor": "bob"},
+    api.SET_CAPS: {
+        "expectedEpoch": 0,
+        "period": "day",
+        "measure": "usd",
+        "cap": 30,
+        "reason": "release week",
+        "actor": "bob",
+    },
+    api.STATE_COST: {"key": "quick-1/code", "cost": {"usd": 1.2}, "evidence": "the bill", "actor": "bob"},
+    api.GRANT: {
+        "expectedEpoch": 0,
+        "runId": "quick-1",
+        "headSha": "a" * 40,
+        "paths": [".env"],
+        "expiresAt": "2099-01-01T00:00:00Z",
+        "reason": "read line by line",
+        "actor": "bob",
+    },
+    api.DECIDE: {"approve": True, "actor": "bob", "reason": "scope is fine", "subject": "held"},
     api.EDIT: {"actor": "bob", "impact": "none"},
     api.CLOSE: {"actor": "bob", "reason": "all is said"},
     api.PREVENTED: {"actor": "bob", "reason": "see commit 7"},
@@ -89,6 +110,14 @@ STATEMENTS: dict[str, dict[str, Any]] = {
     "half an epoch": {"expectedEpoch": 0, **STATED} | {"expectedEpoch": 0.5},
     "infinite epoch": {"expectedEpoch": 0, **STATED} | {"expectedEpoch": float("inf")},
 }
+STATED_FIELDS = ("cause", "evidence", "reason", "actor", "owner")
+"""What a person says for the record; `edit` refuses its blank facts itself, with the reason."""
+
+
+def blanks(name: str) -> dict[str, list[Payload]]:
+    """An update with one of its statements blank: nobody said so, for no reason."""
+    good = GOOD.get(name, {})
+    return {f"blank {field}": _said(good | {field: " \t"}) for field in STATED_FIELDS if field in good}
 
 
 def updates_of(defined: type) -> list[str]:
@@ -122,6 +151,8 @@ async def test_malformed_updates_of_every_kind_fail_at_the_sender_and_change_not
                 for form, make in FORMS.items():
                     why = await update(world, workflow_id, name, make(GOOD.get(name, GOOD[api.RESUME])))
                     answered[workflow_id, name, form] = why
+                for form, said in blanks(name).items():
+                    answered[workflow_id, name, form] = await update(world, workflow_id, name, said)
             for form, stated in STATEMENTS.items():
                 answered[workflow_id, api.RESUME, form] = await update(world, workflow_id, api.RESUME, _said(stated))
         after = await everything(world)
@@ -153,13 +184,35 @@ async def test_malformed_updates_of_incidents_and_alerts_fail_at_the_sender_too(
         told = await settled(world)
         for workflow_id, defined in ((incident.id, Incident), (api.ALERTS_ID, Alerts)):
             for name in updates_of(defined):
-                for form, make in FORMS.items():
-                    answered[workflow_id, name, form] = await update(world, workflow_id, name, make(GOOD[name]))
+                said = {form: make(GOOD[name]) for form, make in FORMS.items()} | blanks(name)
+                for form, data in said.items():
+                    answered[workflow_id, name, form] = await update(world, workflow_id, name, data)
         after = await at_rest(world, incident)
         heard, silences = await settled(world), (await alerts(world)).silences
         failed = [await wedged(world, each) for each in (incident.id, api.ALERTS_ID)]
 
-    assert len(answered) == len(FORMS) * len(GOOD.keys() - {api.RESUME, api.SET_MODE})
+    assert {api.EDIT, api.CLOSE, api.PREVENTED, api.RAISE, api.SILENCE, api.LIFT} == {name for _, name, _ in answered}
     assert [] == [key for key, why in answered.items() if not why]
     assert (before.report, told, ()) == (after.report, heard, silences)
     assert [[], []] == failed
+
+
+async def test_malformed_decisions_leave_a_run_waiting(world: World) -> None:
+    """Every form to ``decide``, the one update of a run: it waits as before, and a real decision still ends it."""
+    add_target(world, "quick")
+    edit(world, *ASK)
+    async with world.worker(quick(world)):
+        run = await world.start("quick", "waits")
+        before = await until(world, run, RunStatus.WAITING)
+        good = GOOD[api.DECIDE] | {"approve": False, "subject": before.subject}
+        said = {form: make(good) for form, make in FORMS.items()}
+        said |= {f"blank {field}": _said(good | {field: " "}) for field in ("actor", "reason")}
+        answered = {form: await update(world, run.id, api.DECIDE, data) for form, data in said.items()}
+        after, failed = await world.state(run), await wedged(world, run.id)
+        real = await update(world, run.id, api.DECIDE, _said(good))
+        result = await ended(run)
+
+    assert [api.DECIDE] == updates_of(DailyRun)
+    assert [] == [form for form, why in answered.items() if not why]
+    assert (before, [], "") == (after, failed, real)
+    assert (RunStatus.REJECTED, "rejected by bob: scope is fine") == (result.status, result.reason)

@@ -63,6 +63,11 @@ async def watch(world: World, targets: tuple[str, ...], seconds: float) -> None:
         assert before == everything(world, targets)
 
 
+def artifacts(world: World) -> set[Path]:
+    """Every artifact there is, of every run."""
+    return {path for path in (world.settings.artifacts / "runs").rglob("*") if path.is_file()}
+
+
 def asleep() -> list[str]:
     """Command lines of our sleeping processes that are still there."""
     lines = []
@@ -108,10 +113,15 @@ async def test_7_drain_of_one_target_at_each_step_ends_the_run_paused(world: Wor
         for step in STEPS:
             await pause(world, step, PauseStyle.DRAIN)
         await all_quiescent(world, STEPS)
-        before = everything(world, STEPS)
+        before, kept = everything(world, STEPS), artifacts(world)
         turnstile.open()
         results = {step: await asyncio.wait_for(handles[step].result(), 60) for step in STEPS}
 
+    # §7: artifacts and audit logs stay; each run that was stopped has its report beside them.
+    assert kept <= artifacts(world)
+    for result in results.values():
+        for name in ("run_report.json", "audit_log.jsonl", "policy.json"):
+            assert (world.settings.artifacts / "runs" / result.run_id / name).stat().st_size
     ends = {step: results[step].status for step in STEPS}
     assert dict.fromkeys(STEPS[:-1], RunStatus.PAUSED) | {"audit": RunStatus.PR_OPENED} == ends
     assert before == everything(world, STEPS)

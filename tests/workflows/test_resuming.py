@@ -111,7 +111,7 @@ async def test_7_resume_is_refused_with_the_reason_when_it_is_not_time(world: Wo
     assert TargetStatus.PAUSED is after.status
 
 
-async def test_malformed_updates_are_refused_at_the_sender_and_change_nothing(world: World) -> None:
+async def test_7_a_resume_without_cause_evidence_or_name_is_refused_at_the_sender(world: World) -> None:
     """P14: no form of nonsense gets through, wedges Control, or is answered with silence."""
     add_target(world, "quick")
     async with world.worker(quick(world)):

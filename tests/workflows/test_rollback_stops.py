@@ -15,7 +15,7 @@ from world import World, git
 from contracts.control import PauseRequest
 from contracts.handover import RunRef
 from contracts.modes import Mode, TargetStatus
-from contracts.rollback import RollbackOutcome, RollbackResult
+from contracts.rollback import Aftercare, RollbackOutcome, RollbackResult
 from tests.workflows.quick import Turnstile, quick, stopping
 from workflows import api
 
@@ -87,6 +87,27 @@ async def test_a_remote_that_goes_away_between_two_writes(world: World) -> None:
         assert "1" == git("rev-list", "--first-parent", "--count", f"{merged.merge_sha}..main", cwd=world.remote)
 
 
+async def test_a_base_renamed_in_the_middle_needs_a_person(world: World) -> None:
+    """Between two writes: the revert is pushed, its pull request is not opened to a branch that is gone."""
+    prepared(world, strategy="revert_pr")
+    turnstile = Turnstile()
+    async with world.worker(stopping(world, turnstile)):
+        after = await after_a_run(world)
+        await after.merge(BROKEN)
+        await at_its_first_effect(world, turnstile, after)
+        seen: RollbackResult = await after.rollback().query(api.VIEW, result_type=RollbackResult)
+        assert RollbackOutcome.RUNNING is seen.outcome
+        git("branch", "--move", "main", "trunk", cwd=world.remote)
+        turnstile.open()
+        result = await after.rolled_back()
+        assert RollbackOutcome.ESCALATED is result.outcome
+        assert "has no branch main any more" in result.reason
+        view = await world.status()
+        assert (Mode.DRY_RUN, "escalated") == (view.mode, view.incidents[0].rollback.outcome)
+        kept: Aftercare = await world.control().query(api.AFTERCARE, result_type=Aftercare)
+        assert [after.task_id] == [one.idea.task_id for one in kept.quarantined]
+
+
 async def test_of_two_rollbacks_ordered_at_once_one_happens_first(world: World) -> None:
     """One at a time per target: the other is refused with the reason, and may be ordered when the first has ended."""
     prepared(world)
@@ -151,7 +172,8 @@ def babbling() -> Iterator[str]:
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Babble) as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
-        yield f'\n[[probes]]\nname = "babbles"\nurl = "http://127.0.0.1:{server.server_address[1]}/"\nseconds = 5\n'
+        url = f"http://127.0.0.1:{server.server_address[1]}/{{sha}}"
+        yield f'\n[[probes]]\nname = "babbles"\nurl = "{url}"\nseconds = 5\n'
         server.shutdown()
         thread.join()
 

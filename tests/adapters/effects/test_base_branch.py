@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 from world import git
 
+from adapters.git.environment import ClosedGit
+from adapters.git.remotes import advance_base
 from adapters.local_forge import open_local_forge
 from contracts.effect import Effect, EffectResult
 from contracts.modes import WriteAction
@@ -106,6 +108,14 @@ def test_between_look_and_push_the_remote_itself_compares(landing: Landing, tmp_
     assert not result.done
     assert result.refused
     assert theirs == landing.base
+
+
+def test_the_push_itself_compares_before_it_swaps(landing: Landing, tmp_path: Path) -> None:
+    """The base moved after the look and before the push began: without the lease theirs would be overwritten."""
+    place = landing.place
+    theirs = landing.person_commits(tmp_path, "theirs")
+    pushed = advance_base(ClosedGit(place.mirror.path), str(place.remote), "main", landing.commit, place.base, 60)
+    assert (False, theirs) == (pushed.accepted, landing.base), pushed.reason
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,165 @@
+"""One look at the forge's own CI, and at the pull request whose commit it is about (runbook §3, §6.2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from temporalio import activity
+
+from activities.api import LOOK_AT_CI
+from activities.heartbeat import heartbeating
+from activities.workbench import Sitting, Workbench
+from contracts.audit import AuditEvent
+from contracts.ci import CiReport, CiState
+from contracts.ci_work import CiInput, CiLook
+from contracts.handover import Handover, PlannedWrite, StepResult
+from contracts.modes import Outcome, Role, StepName, WriteAction
+from contracts.pull_request import PullRequest
+from contracts.release import ReleaseDecision
+from contracts.verdict import Decision, Fact, Verdict
+from policies.ci import CiFacts, ci_state, complete, judge_ci, rejected_by_ci
+from policies.pull_request_text import not_released
+from ports.crashpoints import crashpoint
+from ports.forge import Forge, ForgeError
+
+_CARRIED = 60
+"""Checks whose verdicts cross Temporal; ``ci.json`` holds all of them."""
+
+
+@dataclass(frozen=True)
+class LookingAtCi:
+    """Asks; the workflow keeps the time."""
+
+    bench: Workbench
+
+    @activity.defn(name=LOOK_AT_CI.name, no_thread_cancel_exception=True)
+    def look_at_ci(self, given: CiInput) -> CiLook:
+        """Read, judge, keep; of a "no", also the release decision that it makes void and the write that follows."""
+        with heartbeating() as alive:
+            policy = self.bench.pinned_policy(given.step.run)
+            sitting = Sitting(self.bench, given.step, StepName.CI, Role.CHECKS, policy, alive)
+            return self._look(given, sitting)
+
+    def _look(self, given: CiInput, sitting: Sitting) -> CiLook:
+        facts = self._facts(given, sitting)
+        verdict, pull = judge_ci(facts), facts.pull
+        report = CiReport(
+            run_id=sitting.run.run_id,
+            commit_sha=given.commit_sha,
+            pull_request=pull.number if pull else 0,
+            state=ci_state(facts, verdict),
+            checks=complete(facts.checks, facts.named),
+            began_at=given.began_at,
+            looked_at=facts.looked_at,
+            deadline=given.deadline,
+            looks=given.looks,
+            verdict=verdict,
+        )
+        sitting.save("ci.json", report)
+        decided = sitting.load("release_decision.json", ReleaseDecision)
+        writes: tuple[PlannedWrite, ...] = ()
+        if verdict.decision is Decision.DENY:
+            today = date.fromisoformat(sitting.run.date)
+            rejected = rejected_by_ci(decided, verdict, report.state, sitting.policy, today)
+            sitting.save("release_decision.json", rejected)
+            if report.state is CiState.RED and pull is not None:
+                writes = (self._closing(sitting, report, rejected, pull),)
+        result = self._result(sitting, report, decided.task_id, verdict, writes)
+        return CiLook(result=result, state=report.state)
+
+    def _facts(self, given: CiInput, sitting: Sitting) -> CiFacts:
+        forge = self.bench.forges(sitting.policy.target)
+        pull, head, checks, problem = None, "", None, ""
+        try:
+            pull = _pull_request(forge, given)
+            head = _branch_head(forge, pull, given.commit_sha)
+            checks = forge.required_checks(given.commit_sha, given.terms.named)
+        except ForgeError as unclear:
+            problem = str(unclear)[:300]
+        return CiFacts(
+            commit_sha=given.commit_sha,
+            named=given.terms.named,
+            checks=checks,
+            pull=pull,
+            branch_head=head,
+            began_at=given.began_at,
+            looked_at=activity.info().started_time,
+            over=given.over,
+            problem=problem,
+        )
+
+    def _closing(
+        self, sitting: Sitting, report: CiReport, decision: ReleaseDecision, pull: PullRequest
+    ) -> PlannedWrite:
+        """A rejected change does not wait for a person; its pull request says why."""
+        text = sitting.load_bytes("pull_request.md") + not_released(report).encode()
+        kept = sitting.save("pull_request_closed.md", text, "text/markdown")
+        return PlannedWrite(
+            action=WriteAction.CLOSE_PULL_REQUEST,
+            task_id=decision.task_id,
+            branch=pull.branch,
+            base_branch=pull.base_branch,
+            base_sha=decision.base_sha,
+            head_sha=report.commit_sha,
+            body_sha256=kept.sha256,
+        )
+
+    def _result(
+        self, sitting: Sitting, report: CiReport, task_id: str, verdict: Verdict, writes: tuple[PlannedWrite, ...]
+    ) -> StepResult:
+        info, run_id = activity.info(), sitting.run.run_id
+        facts: dict[str, Fact] = {
+            "commit": report.commit_sha,
+            "state": report.state,
+            "decision": verdict.decision,
+            "reason": verdict.reason[:500],
+            "look": report.looks,
+        }
+        event = AuditEvent(
+            key=f"ci/{info.activity_id}",
+            role=Role.CHECKS,
+            event="CI looked at",
+            facts=facts,
+            artifacts=tuple(ref.sha256 for ref in sitting.outputs),
+        )
+        crashpoint("ci.before_done")
+        head = self.bench.record(run_id, (event,), info.started_time)
+        crashpoint("ci.after_done")
+        return StepResult(
+            handover=Handover(
+                run_id=run_id,
+                task_id=task_id,
+                role=Role.CHECKS,
+                input_artifacts=tuple(sitting.inputs),
+                output_artifacts=tuple(sitting.outputs),
+                confidence=1.0,
+                blocking_issues=() if verdict.allowed else (verdict.reason,),
+            ),
+            verdict=_carried(verdict),
+            audit_head=head,
+            outcome=Outcome.REJECT if verdict.decision is Decision.DENY else None,
+            writes=writes,
+        )
+
+
+def _pull_request(forge: Forge, given: CiInput) -> PullRequest | None:
+    """By its number: a run that adopted another's finds no mark of its own."""
+    if given.pull_request:
+        return next((pull for pull in forge.pull_requests() if pull.number == given.pull_request), None)
+    return forge.find_pull_request(f"{given.step.run.run_id}/{WriteAction.OPEN_PULL_REQUEST}")
+
+
+def _branch_head(forge: Forge, pull: PullRequest | None, commit_sha: str) -> str:
+    """Asked of git only where the forge shows another head: it may not have noticed a push of ours yet."""
+    if pull is None or pull.state != "open" or pull.head_sha == commit_sha:
+        return commit_sha
+    return forge.branch_head(pull.branch) or ""
+
+
+def _carried(verdict: Verdict) -> Verdict:
+    """Hundreds of looks are in one history: while waiting, the reason is enough; and of many checks, the worst."""
+    if verdict.decision is Decision.HOLD:
+        return verdict.model_copy(update={"children": ()})
+    worst_first = sorted(verdict.children, key=lambda child: child.allowed)
+    return verdict.model_copy(update={"children": tuple(worst_first[:_CARRIED])})

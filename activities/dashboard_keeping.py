@@ -1,0 +1,132 @@
+"""The dashboard tickets: looked at, compared, and written only where they do not say what is true."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from temporalio import activity
+
+from activities.api import DASHBOARD_TERMS, SHOW_DASHBOARD
+from activities.bracket import Bracket
+from activities.heartbeat import heartbeating
+from activities.workbench import Workbench
+from contracts.clearance import WriteAnswerKind
+from contracts.control import StatusView
+from contracts.dashboard import (
+    DASHBOARD,
+    DashboardSight,
+    DashboardTerms,
+    DashboardTermsInput,
+    ShowInput,
+    Shown,
+    ShownOutcome,
+    dashboard_key,
+)
+from contracts.effect import Effect
+from contracts.modes import WriteAction, WriteClass
+from contracts.pull_request import PullRequest
+from policies.inert_markdown import inert_line, inert_markdown
+from policies.schema import EffectivePolicy
+from ports.forge import Forge
+from ports.lookout import Lookout
+from ports.policy_source import PolicyError
+from ports.run_index import RunIndex
+
+RenderDashboard = Callable[[DashboardSight], tuple[str, str]]
+_SHOWN = 500
+
+
+@dataclass(frozen=True)
+class DashboardKeeping:
+    """Reads Control, the run index, the forge and the Schedule; starts none of them."""
+
+    bench: Workbench
+    lookout: Lookout
+    index: RunIndex
+    render: RenderDashboard
+
+    @activity.defn(name=DASHBOARD_TERMS.name, no_thread_cancel_exception=True)
+    def dashboard_terms(self, _given: DashboardTermsInput) -> DashboardTerms:
+        """Targets whose file says so; one that cannot be read keeps no other from its dashboard."""
+        targets, problems, minutes = [], [], DashboardTerms().every_minutes
+        for name in self.bench.policies.names():
+            try:
+                policy = self.bench.policies.effective(name)
+            except PolicyError as problem:
+                problems.append(str(problem))
+                continue
+            minutes = policy.autopilot.dashboard.every_minutes
+            if policy.target.dashboard:
+                targets.append(name)
+        return DashboardTerms(targets=tuple(targets), every_minutes=minutes, problem="; ".join(problems)[:_SHOWN])
+
+    @activity.defn(name=SHOW_DASHBOARD.name, no_thread_cancel_exception=True)
+    def show_dashboard(self, given: ShowInput) -> Shown:
+        """Compare the ticket with what is true; what could not be found out is raised, and tried again."""
+        with heartbeating():
+            try:
+                policy = self.bench.policies.effective(given.target)
+            except PolicyError as problem:
+                return Shown(outcome=ShownOutcome.FAILED, reason=str(problem)[:_SHOWN])
+            if not policy.target.dashboard:
+                return Shown(outcome=ShownOutcome.OFF)
+            status = self.lookout.status(given.target)
+            if status is None:
+                # Writing would start one: a mere look opens no target.
+                return Shown(
+                    outcome=ShownOutcome.NOT_STARTED, reason="no Control of it is open: its first run opens it"
+                )
+            return self._show(given, policy, status)
+
+    def _show(self, given: ShowInput, policy: EffectivePolicy, status: StatusView) -> Shown:
+        forge = self.bench.forges(policy.target)
+        title, body = self.render(self._sight(given.target, status, forge))
+        # What the forge would keep of it: else the two could never be equal.
+        title, body = inert_line(title), inert_markdown(body)
+        ticket = ticket_of(forge, given.target)
+        if ticket is not None and ticket.title == title and shown_body(ticket) == body.strip():
+            return Shown(outcome=ShownOutcome.UNCHANGED, ticket=str(ticket.number))
+        effect = Effect(
+            action=WriteAction.UPDATE_TICKET,
+            run_key=given.key,
+            run_id=DASHBOARD,
+            task_id="",
+            branch="",
+            base_branch=policy.target.base_branch,
+            head_sha="",
+            base_sha="",
+            record_key=dashboard_key(given.target),
+            title=title,
+            body=body,
+        )
+        done = Bracket(self.bench).around(policy, effect, WriteClass.RECORD, policy.digest)
+        if done.answer.answer is WriteAnswerKind.SETTLED:
+            return Shown(outcome=ShownOutcome.WRITTEN, ticket=done.answer.result, reason="by an earlier attempt")
+        if done.result is None or not done.result.done:
+            refused = done.result.refused if done.result else done.answer.verdict.reason
+            return Shown(outcome=ShownOutcome.FAILED, reason=refused[:_SHOWN])
+        return Shown(outcome=ShownOutcome.WRITTEN, ticket=done.result.result)
+
+    def _sight(self, target: str, status: StatusView, forge: Forge) -> DashboardSight:
+        return DashboardSight(
+            target=target,
+            status=status,
+            pulls=tuple(pull for pull in forge.pull_requests() if pull.state == "open"),
+            schedule=self.lookout.schedule(target),
+            last=next(iter(self.index.latest(1, target)), None),
+        )
+
+
+def ticket_of(forge: Forge, target: str) -> PullRequest | None:
+    """The target's dashboard ticket, in whatever state; the oldest, should there be more."""
+    key = dashboard_key(target)
+    return next((ticket for ticket in reversed(forge.tickets()) if ticket.run_key == key), None)
+
+
+def shown_body(ticket: PullRequest) -> str:
+    """What people read of it: without the line that says whose it is, whatever line ends the forge keeps."""
+    lines = ticket.body.replace("\r\n", "\n").rstrip().split("\n")
+    if lines and lines[-1].startswith("<!--"):
+        lines = lines[:-1]
+    return "\n".join(lines).strip()

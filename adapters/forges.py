@@ -1,0 +1,23 @@
+"""Each target's forge, by the kind its policy names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from adapters.gitea.forge import open_gitea_forge
+from adapters.local_forge import open_local_forge
+from policies.schema import Target
+from ports.forge import Forge, OpenForge
+
+
+def open_forges(home: Path, mirrors: Path) -> OpenForge:
+    """Forges of every kind: the local one's records are under ``home``, our mirrors under ``mirrors``."""
+
+    def open_github(target: Target) -> Forge:
+        # Imported here: half a second that no command on another forge pays.
+        from adapters.github.forge import open_github_forge  # noqa: PLC0415
+
+        return open_github_forge(mirrors)(target)
+
+    kinds = {"local": open_local_forge(home, mirrors), "gitea": open_gitea_forge(mirrors), "github": open_github}
+    return lambda target: kinds[target.forge](target)

@@ -1,0 +1,186 @@
+"""Whether the forge's own CI lets a commit pass (runbook §3, §6.2): a missing result is not green."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from contracts.ci import CiState, CiTerms
+from contracts.forge_facts import CheckState, CommitCheck
+from contracts.modes import Outcome
+from contracts.pull_request import PullRequest
+from contracts.release import ReleaseDecision
+from contracts.verdict import Decision, Verdict
+from policies.rejection import CI_RULE, Gate, reject
+from policies.schema import EffectivePolicy, Target
+from policies.verdicts import all_of, allow, ask, deny, hold
+
+NO_CI = "the forge has no CI, and no check is named"
+_NAMED = 10
+_OPEN = frozenset({CheckState.PENDING, CheckState.MISSING})
+
+
+def ci_terms(policy: EffectivePolicy) -> CiTerms | None:
+    """How a run of this target waits for CI; None where there is none: no forge, and no check is named."""
+    ci = policy.target.ci
+    if policy.target.forge == "local" and not ci.required:
+        return None
+    return CiTerms(named=ci.required, minutes=ci.minutes, every_seconds=ci.every_seconds)
+
+
+@dataclass(frozen=True)
+class CiFacts:
+    """One look, all of it read from the forge."""
+
+    commit_sha: str
+    named: tuple[str, ...]
+    checks: tuple[CommitCheck, ...] | None
+    """None: there is no CI."""
+    pull: PullRequest | None
+    """None: the forge does not show it."""
+    branch_head: str
+    """Where the pull request's branch is."""
+    began_at: datetime
+    looked_at: datetime
+    over: bool
+    """The deadline has passed."""
+    problem: str = ""
+    """Why the forge could not be asked; then nothing else is known."""
+
+
+def judge_ci(facts: CiFacts) -> Verdict:
+    """Go on, look again, leave it to a person, or reject.
+
+    Rules, in order; the first that concludes decides:
+
+    1. The pull request is merged or closed, or its branch is not at this commit: a person took it over (ASK).
+    2. There is no CI, and no check is named: nothing to wait for (ALLOW).
+    3. A check is still running before the deadline: look again (HOLD), also when another is red already, so that a
+       rejection names everything that failed.
+    4. A check is red: rejected (DENY).
+    5. A check is missing or pending, the pull request is not shown, or the forge could not be asked: before the
+       deadline look again (HOLD), after it rejected (DENY). A named check that the forge does not mention is missing; a
+       forge that mentions none at all has not said that it has no CI.
+    6. Every check is green (ALLOW).
+    """
+    if facts.problem:
+        return _not_yet(facts, f"unknown: {facts.problem}", ())
+    if taken := _taken_over(facts):
+        return ask("the pull request is still the run's", taken)
+    if facts.checks is None and not facts.named:
+        return allow(CI_RULE, NO_CI)
+    checks = complete(facts.checks, facts.named)
+    children = tuple(_one(check) for check in checks)
+    running = [check for check in checks if check.state is CheckState.PENDING]
+    if running and not facts.over:
+        return _whole(Decision.HOLD, not_green(checks), children)
+    if any(check.state is CheckState.RED for check in checks):
+        return _whole(Decision.DENY, not_green(checks), children)
+    unseen = "" if facts.pull else "the forge does not show the pull request"
+    if not checks or unseen or any(check.state in _OPEN for check in checks):
+        reason = "; ".join(filter(None, (unseen, not_green(checks) if checks else "the forge mentions no check")))
+        return _not_yet(facts, reason, children)
+    return all_of(CI_RULE, children)
+
+
+def judge_base(checks: tuple[CommitCheck, ...] | None, base: str, target: Target) -> Verdict:
+    """Whether a run may start from this base (runbook §3): its required checks are green in CI.
+
+    Rules, in order (DENY): none is red · none is pending: a later run finds it finished · none is missing · something
+    was said, unless there is no CI and no check is named. Preflight does not wait: the run is refused, and nothing of
+    it is used up but the day's attempt (``run --again``).
+    """
+    rule, on = "required checks are green in the forge's CI", f"on {target.base_branch} at {base[:12]}"
+    if checks is None and not target.ci.required:
+        return allow(rule, NO_CI)
+    found = complete(checks, target.ci.required)
+    states = {check.state for check in found}
+    told = f"{on}: {not_green(found) or 'the forge mentions no check'}"
+    if CheckState.RED in states:
+        return deny(rule, f"{told}. Mend {target.base_branch}, then run again")
+    if CheckState.PENDING in states:
+        return deny(rule, f"{told}: not finished yet. Run again when it is")
+    if CheckState.MISSING in states or not found:
+        more = (
+            "A repository without a forge has no CI: take" if target.forge == "local" else "Let CI report it, or take"
+        )
+        return deny(rule, f"{told}: nobody reported it. {more} it out of [ci] required of targets/{target.name}.toml")
+    return allow(rule, f"{on}: all {len(found)} green")
+
+
+def ci_state(facts: CiFacts, verdict: Verdict) -> CiState:
+    """What the report says in one word."""
+    if facts.problem:
+        return CiState.PENDING
+    if facts.checks is None and not facts.named:
+        return CiState.NONE
+    states = {check.state for check in complete(facts.checks, facts.named)}
+    if CheckState.RED in states and verdict.decision is not Decision.HOLD:
+        return CiState.RED
+    return CiState.GREEN if states == {CheckState.GREEN} else CiState.PENDING
+
+
+def complete(checks: tuple[CommitCheck, ...] | None, named: tuple[str, ...]) -> tuple[CommitCheck, ...]:
+    """All required checks, those that the forge forgot as MISSING."""
+    found = tuple(checks or ())
+    known = {check.name for check in found}
+    return found + tuple(CommitCheck(name=name, state=CheckState.MISSING) for name in named if name not in known)
+
+
+def not_green(checks: tuple[CommitCheck, ...]) -> str:
+    """Every check that is not green, by state, the worst first; empty when all are."""
+    order = (CheckState.RED, CheckState.MISSING, CheckState.PENDING)
+    found = [(state, [check.name for check in checks if check.state is state]) for state in order]
+    return "; ".join(f"{state}: {_few(names)}" for state, names in found if names)
+
+
+def rejected_by_ci(
+    decision: ReleaseDecision, verdict: Verdict, state: CiState, policy: EffectivePolicy, today: date
+) -> ReleaseDecision:
+    """The release decision once CI said no: void, whatever it was (policy defaults: a failed gate blocks release)."""
+    gate = Gate.CI if state is CiState.RED else Gate.CI_IN_TIME
+    return decision.model_copy(
+        update={
+            "outcome": Outcome.REJECT,
+            "verdict": all_of(decision.verdict.rule, [*decision.verdict.children, verdict]),
+            "rejection": reject([(gate, verdict)], policy, today),
+        }
+    )
+
+
+def _taken_over(facts: CiFacts) -> str:
+    pull = facts.pull
+    if pull is None:
+        return ""
+    if pull.state != "open":
+        return f"a person {pull.state} pull request {pull.number} while its CI was awaited"
+    if facts.commit_sha not in {pull.head_sha, facts.branch_head}:
+        at = (facts.branch_head or pull.head_sha)[:12]
+        return f"somebody moved the branch of pull request {pull.number} to {at} while its CI was awaited"
+    return ""
+
+
+def _not_yet(facts: CiFacts, reason: str, children: tuple[Verdict, ...]) -> Verdict:
+    if not facts.over:
+        return _whole(Decision.HOLD, reason, children)
+    minutes = (facts.looked_at - facts.began_at).total_seconds() / 60
+    return _whole(Decision.DENY, f"after {minutes:.0f} minutes still {reason}", children)
+
+
+def _one(check: CommitCheck) -> Verdict:
+    rule, facts = f"{check.name} is green in CI", {"link": check.link} if check.link else {}
+    said = f": {check.detail}" if check.detail else ""
+    if check.state is CheckState.GREEN:
+        return allow(rule, f"green{said}", **facts)
+    if check.state is CheckState.RED:
+        return deny(rule, f"{check.name} is red{said}", **facts)
+    return hold(rule, f"{check.state}{said}", **facts)
+
+
+def _whole(decision: Decision, reason: str, children: tuple[Verdict, ...]) -> Verdict:
+    return Verdict(rule=CI_RULE, decision=decision, reason=reason, children=children)
+
+
+def _few(names: list[str]) -> str:
+    rest = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + rest

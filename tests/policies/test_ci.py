@@ -1,0 +1,293 @@
+"""What the forge's CI lets pass: every rule, as the whole verdict it gives (runbook §3, §6.2)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from contracts.alert import AlertKind
+from contracts.ci import CiState
+from contracts.forge_facts import CheckState, CommitCheck
+from contracts.modes import Mode, Outcome, RunStatus
+from contracts.pull_request import PullRequest
+from contracts.release import Rejection
+from contracts.verdict import Decision, Verdict
+from policies.alerting import alerts_of
+from policies.ci import CiFacts, ci_state, ci_terms, judge_base, judge_ci, rejected_by_ci
+from policies.ci_schema import CiPolicy
+from policies.failed_in_ci import failed_in_ci, fingerprint_in_ci, note_in_ci, to_blame
+from policies.inert_markdown import inert_markdown
+from policies.pull_request_text import not_released
+from policies.rejection import CI_RULE
+from policies.remediation import Papers, queued_by
+from policies.verdicts import allow, ask, deny, hold
+from tests.policies.sample_policy import policy
+from tests.reporting.sample_run import CHANGE, CI, CONTRACT, GREEN_TESTS, INPUT, RUN, changed, checks_report, decision
+
+HEAD = "c" * 40
+BEGAN = datetime(2026, 11, 23, 9, tzinfo=UTC)
+OPEN = PullRequest(
+    number=7, branch="autonomy/x", base_branch="main", head_sha=HEAD, title="t", body="b", state="open", url="u",
+    run_key="r/open_pull_request",
+)  # fmt: skip
+GREEN, OTHER = CommitCheck(name="test", state=CheckState.GREEN), CommitCheck(name="lint", state=CheckState.GREEN)
+RED = CommitCheck(name="test", state=CheckState.RED, link="https://ci/1", detail="1 failed")
+PENDING, MISSING = (
+    CommitCheck(name="lint", state=CheckState.PENDING),
+    CommitCheck(name="docs", state=CheckState.MISSING),
+)
+GREEN_TEST = allow("test is green in CI", "green")
+RED_TEST = deny("test is green in CI", "test is red: 1 failed", link="https://ci/1")
+LINT_WAITS, DOCS_WAIT = hold("lint is green in CI", "pending"), hold("docs is green in CI", "missing")
+
+
+def facts(*checks: CommitCheck, **more: Any) -> CiFacts:
+    """One look."""
+    given: dict[str, Any] = {
+        "commit_sha": HEAD, "named": (), "checks": checks, "pull": OPEN, "branch_head": HEAD, "began_at": BEGAN,
+        "looked_at": BEGAN + timedelta(minutes=61), "over": False,
+    }  # fmt: skip
+    return CiFacts(**(given | more))
+
+
+def whole(decided: Decision, reason: str, *children: Verdict) -> Verdict:
+    """The verdict on all checks."""
+    return Verdict(rule=CI_RULE, decision=decided, reason=reason, children=children)
+
+
+def taken(reason: str) -> Verdict:
+    """A person took it over."""
+    return ask("the pull request is still the run's", f"{reason} while its CI was awaited")
+
+
+@pytest.mark.parametrize(
+    ("seen", "verdict", "state"),
+    [
+        (facts(pull=None, checks=None, problem="down"), whole(Decision.HOLD, "unknown: down"), CiState.PENDING),
+        (
+            facts(pull=None, checks=None, problem="down", over=True),
+            whole(Decision.DENY, "after 61 minutes still unknown: down"),
+            CiState.PENDING,
+        ),
+        (
+            facts(RED, pull=OPEN.model_copy(update={"state": "merged"})),
+            taken("a person merged pull request 7"),
+            CiState.RED,
+        ),
+        (
+            facts(GREEN, pull=OPEN.model_copy(update={"state": "closed"})),
+            taken("a person closed pull request 7"),
+            CiState.GREEN,
+        ),
+        (
+            facts(GREEN, pull=OPEN.model_copy(update={"head_sha": "d" * 40}), branch_head="e" * 40),
+            taken("somebody moved the branch of pull request 7 to eeeeeeeeeeee"),
+            CiState.GREEN,
+        ),
+        (
+            facts(GREEN, pull=OPEN.model_copy(update={"head_sha": "d" * 40})),
+            whole(Decision.ALLOW, "all 1 conditions hold", GREEN_TEST),
+            CiState.GREEN,
+        ),
+        (
+            facts(checks=None),
+            allow(CI_RULE, "the forge has no CI, and no check is named"),
+            CiState.NONE,
+        ),
+        (facts(), whole(Decision.HOLD, "the forge mentions no check"), CiState.PENDING),
+        (
+            facts(checks=None, named=("docs",)),
+            whole(Decision.HOLD, "missing: docs", DOCS_WAIT),
+            CiState.PENDING,
+        ),
+        (
+            facts(GREEN, named=("test", "docs")),
+            whole(Decision.HOLD, "missing: docs", GREEN_TEST, DOCS_WAIT),
+            CiState.PENDING,
+        ),
+        (
+            facts(RED, PENDING),
+            whole(Decision.HOLD, "red: test; pending: lint", RED_TEST, LINT_WAITS),
+            CiState.PENDING,
+        ),
+        (
+            facts(RED, PENDING, over=True),
+            whole(Decision.DENY, "red: test; pending: lint", RED_TEST, LINT_WAITS),
+            CiState.RED,
+        ),
+        (facts(RED, MISSING), whole(Decision.DENY, "red: test; missing: docs", RED_TEST, DOCS_WAIT), CiState.RED),
+        (
+            facts(GREEN, PENDING, MISSING, over=True),
+            whole(
+                Decision.DENY, "after 61 minutes still missing: docs; pending: lint", GREEN_TEST, LINT_WAITS, DOCS_WAIT
+            ),
+            CiState.PENDING,
+        ),
+        (
+            facts(GREEN, pull=None),
+            whole(Decision.HOLD, "the forge does not show the pull request", GREEN_TEST),
+            CiState.GREEN,
+        ),
+        (facts(GREEN), whole(Decision.ALLOW, "all 1 conditions hold", GREEN_TEST), CiState.GREEN),
+    ],
+)
+def test_one_look(seen: CiFacts, verdict: Verdict, state: CiState) -> None:
+    """Whole verdicts: nothing missing, pending or unknown is ever green."""
+    assert (verdict, state) == (judge_ci(seen), ci_state(seen, judge_ci(seen)))
+
+
+@pytest.mark.parametrize("over", [False, True])
+def test_only_green_goes_on(over: bool) -> None:
+    """Whatever else is said, and whenever: a single check that is not green keeps the run from going on."""
+    for state in set(CheckState) - {CheckState.GREEN}:
+        assert not judge_ci(facts(GREEN, CommitCheck(name="x", state=state), over=over)).allowed
+
+
+@pytest.mark.parametrize(
+    ("checks", "required", "said"),
+    [
+        (None, (), ""),
+        ((GREEN,), (), ""),
+        ((), (), "on main at bbbbbbbbbbbb: the forge mentions no check: nobody reported it"),
+        (None, ("docs",), "on main at bbbbbbbbbbbb: missing: docs: nobody reported it"),
+        ((RED, PENDING), (), "on main at bbbbbbbbbbbb: red: test; pending: lint. Mend main, then run again"),
+        ((GREEN, PENDING), (), "on main at bbbbbbbbbbbb: pending: lint: not finished yet. Run again when it is"),
+    ],
+)
+def test_a_run_starts_from_a_green_base_only(
+    checks: tuple[CommitCheck, ...] | None, required: tuple[str, ...], said: str
+) -> None:
+    """§3, with what to do."""
+    target = policy(target={"ci": {"required": required}}).target
+    verdict = judge_base(checks, "b" * 40, target)
+    assert (not said) == verdict.allowed
+    assert said in verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("seen", "rejection"),
+    [
+        (
+            facts(RED, OTHER),
+            Rejection(
+                reason_code="ci_failed",
+                failed_gate=CI_RULE,
+                recommended_remediation="test is red: 1 failed. Read the failing check's log behind its link, and fix "
+                "what it names.",
+                can_retry=True,
+                retry_after="2026-12-23",
+            ),
+        ),
+        (
+            facts(GREEN, PENDING, over=True),
+            Rejection(
+                reason_code="ci_not_finished",
+                failed_gate=CI_RULE,
+                recommended_remediation="after 61 minutes still pending: lint. See why the forge's CI reported "
+                "nothing, or raise [ci] minutes; the pull request is still open: a person may merge it once it is "
+                "green.",
+                can_retry=True,
+            ),
+        ),
+    ],
+)
+def test_a_no_makes_the_release_void(seen: CiFacts, rejection: Rejection) -> None:
+    """REJECT with the contract's fields; what release said before stays in the tree."""
+    before, verdict = decision(), judge_ci(seen)
+    after = rejected_by_ci(before, verdict, ci_state(seen, verdict), policy(), date(2026, 11, 23))
+    assert (Outcome.REJECT, rejection) == (after.outcome, after.rejection)
+    assert (*before.verdict.children, verdict) == after.verdict.children
+
+
+def test_where_there_is_nothing_to_wait_for_nobody_waits() -> None:
+    """A repository without a forge and without named checks has no terms; the others have the policy's."""
+    assert ci_terms(policy()) is None
+    named = ci_terms(policy(target={"ci": {"required": ("a",), "minutes": 5, "every_seconds": 2}}))
+    assert named is not None
+    assert (("a",), 5, 2) == (named.named, named.minutes, named.every_seconds)
+    access = {"account": "bot", "write": {"variable": "T"}}
+    assert ci_terms(policy(target={"forge": "gitea", "remote": "https://x.invalid/a/b", "forge_access": access}))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"minutes": 0}, {"minutes": 1441}, {"every_seconds": 0}, {"minutes": 600, "every_seconds": 30},
+        {"required": ("a", "a")}, {"required": ("",)}, {"required": (" a",)}, {"required": ("a\nb",)}, {"speed": 1},
+    ],
+)  # fmt: skip
+def test_only_sane_values(wrong: dict[str, Any]) -> None:
+    """A deadline of never, a look every instant, an empty or a doubled name are mistakes."""
+    with pytest.raises(ValidationError):
+        CiPolicy.model_validate(wrong)
+    assert CiPolicy.model_validate({"required": ("CI / test (push)",)})
+
+
+def test_what_is_told_of_a_failure() -> None:
+    """Name, link and the end of the log; what was not reported blames nobody."""
+    test, docs = failed_in_ci(CI)
+    assert ("test", "red", "https://ci/1", ("E   assert 1 == 2", "FAILED test_names")) == (
+        test.name, test.status.value, test.link, test.last_lines,
+    )  # fmt: skip
+    assert ("docs", "infrastructure", "missing") == (docs.name, docs.status.value, docs.detail)
+    [blamed] = to_blame(CI)
+    note = note_in_ci(blamed)
+    assert ("CI test", "1 failed in 0.3 s; https://ci/1") == (note.check, note.detail)
+    assert [] == to_blame(CI.model_copy(update={"state": CiState.PENDING})) == to_blame(None)
+
+
+@pytest.mark.parametrize(
+    ("same", "more"),
+    [
+        (True, {"link": "https://ci/2"}),
+        (True, {"detail": "1 failed in 12 s"}),
+        (True, {"log": "E   assert 5 == 2\nsee https://ci/9/log\nFAILED test_names\n"}),
+        (False, {"name": "tests"}),
+        (False, {"log": "FAILED test_other\n"}),
+    ],
+)
+def test_one_failure_has_one_fingerprint(same: bool, more: dict[str, str]) -> None:
+    """Names and complaints; no times, ids, links."""
+    [blamed] = to_blame(CI)
+    prints = [fingerprint_in_ci("demo", "ruff", "UP", [check]) for check in (blamed, blamed.model_copy(update=more))]
+    assert same == (prints[0] == prints[1])
+
+
+def test_a_red_ci_queues_a_remediation_and_is_heard() -> None:
+    """The same rules as for our own checks: daily, not a DRY_RUN, and only when CI is the gate that rejected."""
+    rejection = Rejection(reason_code="ci_failed", failed_gate=CI_RULE, recommended_remediation="r", can_retry=True)
+    decided = decision().model_copy(update={"rejection": rejection})
+    inside = CHANGE.model_copy(update={"paths": tuple(changed(path, 1, 1) for path in CONTRACT.scope.allowed_paths)})
+    papers = Papers(decided, CONTRACT, inside, checks_report(GREEN_TESTS), lambda _ref: b"", CI)
+    late = replace(papers, ci=CI.model_copy(update={"state": CiState.PENDING}))
+
+    queued = queued_by(RUN, RunStatus.REJECTED, BEGAN, policy(), papers)
+    assert queued is not None
+    assert (CONTRACT.task_id, ("CI test",)) == (queued.task_id, tuple(note.check for note in queued.failed))
+    dry = RUN.model_copy(update={"mode": Mode.DRY_RUN})
+    assert [None] * 3 == [
+        queued_by(run, status, BEGAN, policy(), these)
+        for run, status, these in (
+            (dry, RunStatus.REJECTED, papers),
+            (RUN, RunStatus.PR_OPENED, papers),
+            (RUN, RunStatus.REJECTED, late),
+        )
+    ]
+    ended = INPUT.model_copy(update={"status": RunStatus.REJECTED, "steps": ()})
+    [alert] = alerts_of(ended, checks_report(GREEN_TESTS), CI)
+    assert AlertKind.REQUIRED_CHECK_FAILED is alert.kind
+    assert "the forge's CI: red: test; missing: docs" in alert.summary
+    assert () == alerts_of(ended, None, CI.model_copy(update={"verdict": judge_ci(facts(GREEN))}))
+
+
+def test_why_it_was_closed_does_not_act() -> None:
+    """What a CI writes is data: in code spans, where forges ping, link and close nothing."""
+    hostile = CommitCheck(name="@owner `x` closes #1", state=CheckState.RED, link="javascript:y", detail="<img src=x>")
+    text = not_released(CI.model_copy(update={"checks": (hostile, GREEN)}))
+    assert text == inert_markdown(text)
+    assert "- `@owner 'x' closes #1`: red, `<img src=x>`, `javascript:y`" in text
+    assert "lint" not in text

@@ -1,0 +1,162 @@
+"""Every row of runbook §6.1, §6.2, §6.4, §7, §9 and §12 has a test named after it.
+
+The rows are the runbook's own sentences. A test is named after its section (``test_6_1_…``), so that a failure says
+which sentence is broken, and ``pytest -k test_6_1`` is everything there is about one section.
+"""
+
+from __future__ import annotations
+
+import ast
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from policies.incident_report import PARTS
+
+TESTS = Path(__file__).parent
+FLOW, BOOKS = "workflows/test_incident_flow.py", "workflows/test_incident_books.py"
+VIOLATION = f"{FLOW}::test_6_1_policy_violation_from_the_brake_to_the_end_of_its_prevention"
+REJECTION = (
+    "workflows/test_remediation.py::"
+    "test_6_2_failed_checks_reject_explain_and_queue_a_remediation_that_lets_the_sound_half_through"
+)
+BASE_RED = (
+    "workflows/test_remediation.py::test_6_2_checks_that_are_red_on_the_base_refuse_with_their_details_and_what_to_do"
+)
+SCHEDULED = (
+    "workflows/test_schedule_pauses.py::"
+    "test_7_the_schedule_is_paused_and_unpaused_with_the_target_and_the_gate_refuses_by_itself"
+)
+EXHAUSTED = "workflows/test_budget_flow.py::test_6_4_an_exhausted_day_refuses_the_next_run_until_its_cap_is_raised"
+SILENCED = "workflows/test_alert_rules.py::test_9_what_can_never_be_silenced_is_refused_with_the_reason"
+NOT_YET = "workflows/test_resuming.py::test_7_resume_is_refused_with_the_reason_when_it_is_not_time"
+UNSAID = "workflows/test_resuming.py::test_7_a_resume_without_cause_evidence_or_name_is_refused_at_the_sender"
+OPENED = "workflows/test_resuming.py::test_7_a_green_smoke_opens_the_target_in_pr_only_and_nothing_to_do_is_green"
+CLOSING = "policies/test_incident_report.py::test_12_part_must_be_there_to_close"
+
+ROWS: dict[tuple[str, str], tuple[str, ...]] = {
+    ("6.1", "pause every autonomous run"): (
+        VIOLATION,
+        "attacks/test_whole_runs.py::test_6_1_protected_path_pauses_everything_and_keeps_the_work",
+        "policies/test_incident_matrix.py::test_6_1_what_pauses_pauses_first_and_everything_alerts",
+    ),
+    ("6.1", "mark the run ESCALATED"): (VIOLATION,),
+    ("6.1", "open an incident ticket with its evidence bundle"): (VIOLATION,),
+    ("6.2", "reject the release outcome"): (REJECTION,),
+    ("6.2", "attach the failing checks' details to the run report"): (
+        REJECTION,
+        "reporting/test_run_report.py::test_6_2_failing_checks_are_told_on_the_page_and_in_the_terminal",
+        BASE_RED,
+    ),
+    ("6.2", "queue a remediation candidate"): (
+        REJECTION,
+        "workflows/test_remediation.py::test_6_2_attempts_are_capped_and_the_next_idea_has_its_turn",
+        "chaos/test_answer_crash_points.py::test_6_2_a_rejection_is_booked_once_whenever_the_worker_dies",
+    ),
+    ("6.4", "stop new runs"): (
+        EXHAUSTED,
+        "workflows/test_budgeting.py::test_6_4_a_used_up_period_refuses_new_runs_and_pauses_nobody",
+    ),
+    ("6.4", "send a budget alert report"): (EXHAUSTED,),
+    ("6.4", "resume only after the cap is raised"): (
+        EXHAUSTED,
+        "workflows/test_budget_flow.py::test_6_4_a_run_at_its_cap_resumes_exactly_there",
+    ),
+    ("6.4", "or the next period begins"): (
+        "workflows/test_budget_periods.py::test_6_4_a_used_up_period_blocks_and_the_next_one_lifts",
+        "workflows/test_budget_periods.py::test_6_4_a_run_that_waits_for_money_goes_on_when_the_next_day_begins",
+    ),
+    ("7", "set the global status to PAUSED"): (
+        "workflows/test_pausing.py::test_7_checkpoint_of_all_at_each_step_holds_and_goes_on_after_the_resume",
+        "workflows/test_pausing.py::test_7_abort_of_all_at_each_step_cancels_and_leaves_no_process",
+        SCHEDULED,
+    ),
+    ("7", "cancel queued runs"): (
+        "workflows/test_admission.py::test_7_a_pause_cancels_the_queue_and_keeps_the_records",
+    ),
+    ("7", "keep artifacts and audit logs"): (
+        "workflows/test_pausing.py::test_7_drain_of_one_target_at_each_step_ends_the_run_paused",
+    ),
+    ("7", "resume: confirm that the root cause is resolved"): (
+        UNSAID,
+        NOT_YET,
+        "workflows/test_control_rules.py::test_7_when_a_resume_is_refused",
+    ),
+    ("7", "resume: pass one DRY_RUN smoke run"): (
+        OPENED,
+        "chaos/test_answer_crash_points.py::test_7_the_ladder_is_climbed_whenever_the_worker_dies",
+        "workflows/test_resuming.py::test_7_whatever_happens_to_the_smoke_the_target_is_paused_with_the_reason",
+        "workflows/test_control_rules.py::test_7_only_a_green_smoke_under_the_current_policy_opens_the_target",
+    ),
+    ("7", "resume in PR_ONLY first"): (OPENED,),
+    ("9", "run failed"): (
+        "workflows/test_alerts.py::test_9_run_failed_is_raised_once_and_delivered",
+        "workflows/test_alerts.py::test_9_run_failed_is_raised_for_a_run_that_was_lost",
+    ),
+    ("9", "policy violation"): (
+        "workflows/test_alerts.py::test_9_policy_violation_and_protected_path_touched_inhibit_run_failed",
+        SILENCED,
+    ),
+    ("9", "protected path touched"): (
+        "workflows/test_alerts.py::test_9_policy_violation_and_protected_path_touched_inhibit_run_failed",
+        SILENCED,
+    ),
+    ("9", "required CI check failed"): (
+        "workflows/test_alerts.py::test_9_required_check_failed_is_raised_for_a_rejected_release",
+        "workflows/test_alerts.py::test_9_required_check_failed_is_raised_for_a_red_base",
+    ),
+    ("9", "budget threshold reached"): (
+        "workflows/test_budgeting.py::test_9_budget_threshold_alerts_once_per_period_and_the_last_makes_a_report",
+    ),
+    ("9", "source quality below its threshold"): (
+        "workflows/test_alerts.py::test_9_source_quality_is_raised_when_too_little_could_be_seen",
+    ),
+    ("9", "(issue) run missed its deadline"): (
+        "workflows/test_alerts.py::test_9_run_missed_its_deadline_names_who_paused_it",
+        "policies/test_watching.py::test_9_run_missed_its_deadline_with_the_cause",
+    ),
+    ("9", "(issue) run stuck"): ("workflows/test_alerts.py::test_9_run_stuck_says_in_which_step",),
+    ("9", "(issue) delivery failed"): (
+        "chaos/test_alert_channels.py::test_9_delivery_failed_is_tried_again_and_told_of_on_the_others",
+    ),
+    **{
+        ("12", part): (CLOSING,)
+        for part in (
+            "incident id and time",
+            "trigger",
+            "impact",
+            "root cause",
+            "immediate remediation",
+            "long-term prevention",
+            "owner and due date",
+        )
+    },
+    ("12", "(issue) an overdue prevention shows, and bars a higher mode"): (
+        f"{BOOKS}::test_12_an_open_incident_or_an_overdue_prevention_bars_a_higher_mode",
+        f"{BOOKS}::test_12_an_overdue_prevention_ends_selective_auto",
+        f"{BOOKS}::test_12_overdue_is_alerted_once_and_shown",
+    ),
+}
+
+
+@cache
+def _tests_of(file: str) -> frozenset[str]:
+    tree = ast.parse((TESTS / file).read_text())
+    functions = (ast.FunctionDef, ast.AsyncFunctionDef)
+    return frozenset(node.name for node in tree.body if isinstance(node, functions))
+
+
+@pytest.mark.parametrize(("section", "row"), ROWS, ids=[f"§{section} {row}" for section, row in ROWS])
+def test_a_row_has_tests_named_after_its_section(section: str, row: str) -> None:
+    """They exist, and their names begin with the section."""
+    named = f"test_{section.replace('.', '_')}_"
+    found = [each.split("::") for each in ROWS[section, row]]
+    assert found
+    assert [] == [name for file, name in found if name not in _tests_of(file)]
+    assert [] == [name for _, name in found if not name.startswith(named)]
+
+
+def test_the_seven_parts_are_the_runbooks() -> None:
+    """§12's rows are the parameters of their test: a part that is dropped from the code is dropped from no promise."""
+    assert list(PARTS) == [row for section, row in ROWS if section == "12" and not row.startswith("(issue)")]

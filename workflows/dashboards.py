@@ -1,0 +1,126 @@
+"""``dashboards``: one ticket per target says how it stands, kept by edit. One per installation.
+
+The handler is synchronous and issues no command. One loop looks at every target again and again, a few side by side;
+each look is an activity with bounds of its own, so that a forge that is gone costs only its own target's look.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+
+from temporalio import workflow
+from temporalio.common import RawValue
+from temporalio.exceptions import ActivityError
+
+with workflow.unsafe.imports_passed_through():
+    from activities.api import DASHBOARD_TERMS, SHOW_DASHBOARD
+    from contracts.dashboard import (
+        DASHBOARD,
+        DashboardsView,
+        DashboardTermsInput,
+        ShowInput,
+        Shown,
+        ShownOutcome,
+    )
+    from workflows import api
+    from workflows.dashboards_state import DashboardsState
+    from workflows.signals import read_refresh
+
+_SIDE_BY_SIDE = 3
+"""Looks at one time: of a worker's activity slots the runs need the most."""
+_EVERYTHING = ""
+_SHOWN = 500
+
+
+@workflow.defn(name=api.DASHBOARDS)
+class Dashboards:
+    """Looks at every target's ticket, and lets it be written where it does not say what is true."""
+
+    @workflow.init
+    def __init__(self, state: DashboardsState) -> None:
+        self._state = state
+        self._leaving = False
+        self._asked: list[str] = []
+        """Targets somebody wants to see now; an empty name means all."""
+
+    @workflow.run
+    async def run(self, state: DashboardsState) -> None:  # noqa: ARG002  # as `__init__`
+        """Look until the history is long, then hand on what is known to a new run."""
+        loop = asyncio.create_task(self._loop())
+        while not self._long():
+            try:
+                await workflow.wait_condition(self._long)
+            except asyncio.CancelledError:
+                # The tickets would go on to say what is not true any more: it goes on.
+                workflow.logger.warning("cancelled by hand; dashboards go on")
+        self._leaving = True
+        await loop
+        if self._asked:
+            # Asked between the last look and now: the next run begins with it.
+            self._state.next_at = None
+        workflow.continue_as_new(self._state)
+
+    @workflow.signal(dynamic=True)
+    def any_signal(self, name: str, args: Sequence[RawValue]) -> None:
+        """``refresh`` with any payload: a target's name, or whatever else means all of them."""
+        if name == api.REFRESH:
+            self._asked.append(read_refresh(args))
+        else:
+            workflow.logger.warning("unknown signal ignored: %s", name[:80])
+
+    @workflow.query(name=api.DASHBOARDS_VIEW, description="the latest look at each target's dashboard ticket")
+    def dashboards(self) -> DashboardsView:
+        """What ``starter.py dashboard`` asks."""
+        return self._state.view()
+
+    async def _loop(self) -> None:
+        while not self._leaving:
+            asked, self._asked = frozenset(self._asked), []
+            due = self._state.next_at is None or self._state.next_at <= workflow.now()
+            if due or asked:
+                await self._look(frozenset({_EVERYTHING}) if due else asked)
+            if due:
+                self._state.next_at = workflow.now() + timedelta(minutes=self._state.terms.every_minutes)
+            workflow.set_current_details(self._state.details())
+            await self._wait()
+
+    async def _wait(self) -> None:
+        """Until all are due again, or somebody asks."""
+        pause = (self._state.next_at or workflow.now()) - workflow.now()
+        try:
+            await workflow.wait_condition(
+                lambda: self._leaving or bool(self._asked),
+                timeout=max(pause, timedelta(milliseconds=1)),
+                timeout_summary="until the next look at all dashboards",
+            )
+        except TimeoutError:
+            return
+
+    async def _look(self, asked: frozenset[str]) -> None:
+        """At all targets, or at those that were asked for by name."""
+        try:
+            self._state.learn(await DASHBOARD_TERMS(DashboardTermsInput(), "which targets have a dashboard"))
+        except ActivityError as failure:
+            # What was known last holds.
+            workflow.logger.warning("terms: %s", failure)
+        known = self._state.terms.targets
+        # A name nobody knows was meant for something: all are looked at.
+        targets = known if asked.difference(known) else [name for name in known if name in asked]
+        waiting = iter(targets)
+        await asyncio.gather(*(self._lane(waiting) for _ in range(min(_SIDE_BY_SIDE, len(targets)))))
+
+    async def _lane(self, targets: Iterator[str]) -> None:
+        for target in targets:
+            # Of this look alone, and the same for every attempt of it.
+            key = f"{DASHBOARD}/{workflow.now():%Y%m%dT%H%M%S.%fZ}"
+            try:
+                shown = await SHOW_DASHBOARD(ShowInput(target=target, key=key), f"dashboard of {target}")
+            except ActivityError as failure:
+                cause = failure.cause or failure
+                shown = Shown(outcome=ShownOutcome.FAILED, reason=str(cause)[:_SHOWN])
+            self._state.seen(target, shown, workflow.now())
+
+    def _long(self) -> bool:
+        return workflow.info().is_continue_as_new_suggested()
