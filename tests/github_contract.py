@@ -98,7 +98,7 @@ class Prism:
         self._log = folder / "prism.log"
         place = folder / "github.json"
         place.write_text(json.dumps(description.content))
-        how = ["proxy", str(place), upstream, "--errors"] if upstream else ["mock", str(place), "--errors"]
+        how = ["proxy", str(place), upstream, "--errors"] if upstream else ["mock", str(place)]
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
                 [str(PROGRAM), *how, "--host", "127.0.0.1", "--port", str(self.port)], stdout=log, stderr=log

@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import subprocess
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,23 +31,27 @@ def run_caged(argv: Sequence[str], stdin: bytes, environment: Mapping[str, str],
     try:
         cage = [str(find_bwrap()), "--die-with-parent", "--unshare-pid", "--info-fd", str(telling)]
         view = ["--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", *binds]
-        process = subprocess.Popen(
-            [*cage, *view, "--", *argv],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=dict(environment),
-            cwd="/",
-            pass_fds=(telling,),
-            start_new_session=True,
-        )
+        # A file and not a pipe: what a pipe does not hold, communicate() never sends once its first wait was too short.
+        with tempfile.TemporaryFile() as given:
+            given.write(stdin)
+            given.seek(0)
+            process = subprocess.Popen(
+                [*cage, *view, "--", *argv],
+                stdin=given,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=dict(environment),
+                cwd="/",
+                pass_fds=(telling,),
+                start_new_session=True,
+            )
     except BaseException:
         os.close(told)
         raise
     finally:
         os.close(telling)
     try:
-        return _wait(process, stdin)
+        return _wait(process)
     except BaseException:
         _kill(process, told)
         raise
@@ -54,14 +59,13 @@ def run_caged(argv: Sequence[str], stdin: bytes, environment: Mapping[str, str],
         os.close(told)
 
 
-def _wait(process: subprocess.Popen[bytes], stdin: bytes) -> CageEnd:
-    unsent: bytes | None = stdin
+def _wait(process: subprocess.Popen[bytes]) -> CageEnd:
     while True:
         try:
             # Short waits, so that a cancellation raised in this thread arrives.
-            out, error = process.communicate(unsent, timeout=0.05)
+            out, error = process.communicate(timeout=0.05)
         except subprocess.TimeoutExpired:
-            unsent = None
+            continue
         else:
             return CageEnd(process.returncode, out, error.decode(errors="replace").strip())
 

@@ -36,7 +36,7 @@ from ports.forge import ForgeError
 _PAGE = 100
 _SHOWN = 300
 _HEADERS = {
-    "Accept": "application/vnd.github+json",
+    "Accept": "application/vnd.github+json, application/json",
     "X-GitHub-Api-Version": "2022-11-28",
     # Unpacked answers could be of any size.
     "Accept-Encoding": "identity",
@@ -121,6 +121,10 @@ class _OneOrigin(httpx.BaseTransport):
         finally:
             answer.close()
         return httpx.Response(answer.status_code, headers=answer.headers, content=body, extensions=answer.extensions)
+
+    def close(self) -> None:
+        """After each request, as githubkit does: a connection that nobody holds is left to nobody."""
+        self._inner.close()
 
 
 def _bounded(answer: httpx.Response) -> bytes:

@@ -54,7 +54,7 @@ def test_every_published_example_is_read(octocat: GitHubRepository) -> None:
         ("POST", "/pulls", {"title": "t", "head": "a"}),
         ("PATCH", "/pulls/1", {"state": "merged"}),
         ("PUT", "/pulls/1/merge", {"merge_method": "fast-forward"}),
-        ("PATCH", "/issues/1", {"state": "done"}),
+        ("POST", "/issues", {"body": "no title"}),
     ],
 )
 def test_the_contract_refuses_a_wrong_request(

@@ -52,6 +52,12 @@ def test_the_cage_writes_only_where_it_is_told(place: Place) -> None:
     assert 0 == run_caged(["touch", str(place.remote / "x")], b"", env, (place.remote,)).code
 
 
+def test_a_long_order_reaches_a_slow_child() -> None:
+    """More than a pipe holds, to a child that begins to read late."""
+    end = run_caged(["sh", "-c", "sleep 0.3; wc -c"], b"x" * 300_000, {"PATH": os.defpath}, ())
+    assert b"300000" == end.out.strip()
+
+
 def slow_hook(place: Place) -> Path:
     """A remote that says it is busy, then takes its time."""
     started = place.remote / "started"
