@@ -82,7 +82,8 @@ class Merging:
                 if unshown:
                     return self._to_a_person(unshown)
                 tip = wanted.merge_sha
-            if ended := await self._means.ci(self._run, wanted.merge_sha):
+            # A forge that merges pull requests shows the merge result on one; elsewhere CI saw the change alone.
+            if ended := await self._means.ci(self._run, wanted.merge_sha if wanted.pull_branch else wanted.head_sha):
                 return ended
             pushed = await self._means.write(self._run, self._canary_push(wanted), f"canary-{wanted.merge_sha[:8]}")
             if not pushed.done:

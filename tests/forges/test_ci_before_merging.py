@@ -1,0 +1,57 @@
+"""SELECTIVE_AUTO on Gitea waits for CI at the merge result itself."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from gitea_server import BOT, GiteaServer
+from gitea_world import TOKEN, Hosted, host, point, set_policy
+from world import World, make_world
+
+from contracts.modes import RunStatus, StepName
+from tests.workflows import auto
+
+PROTECTED = {"enable_status_check": True, "status_check_contexts": ["ci/test"]}
+
+
+@pytest.fixture
+async def world(
+    tmp_path: Path, server: str, environments: Path, gitea: GiteaServer, monkeypatch: pytest.MonkeyPatch
+) -> World:
+    """An installation that may merge by itself."""
+    monkeypatch.setenv(TOKEN, gitea.tokens[BOT])
+    made = await make_world(tmp_path / "world", server, environments)
+    made.environments.mkdir(exist_ok=True)
+    made.settings.home.mkdir(parents=True)
+    (made.settings.home / "environments").symlink_to(made.environments)
+    auto.permit(made)
+    set_policy(made, write_seconds=30)
+    return made
+
+
+@pytest.mark.parametrize(("state", "status"), [("success", RunStatus.MERGED), ("failure", RunStatus.REJECTED)])
+async def test_ci_decides_at_the_merge_result(world: World, gitea: GiteaServer, state: str, status: RunStatus) -> None:
+    """Green: lands exactly that commit. Red: rejected, the pull request closed, the base where it was."""
+    hosted: Hosted = host(world, gitea, "auto")
+    hosted.protect(**PROTECTED)
+    point(world, hosted, "\n[ci]\nminutes = 8\nevery_seconds = 1\n" + auto.CHECKS + auto.PROBES)
+    before = hosted.head()
+    hosted.ask("POST", f"/statuses/{before}", context="ci/test", state="success")
+    async with world.worker(auto.quick(world)):
+        await auto.opened(world)
+        handle = await world.start("auto")
+
+        async def waits() -> bool:
+            view = await world.state(handle)
+            return view.step is StepName.CI and "missing: ci/test" in view.reason
+
+        await world.until(waits, 120)
+        head = hosted.pulls()[0]["head"]["sha"]
+        hosted.ask("POST", f"/statuses/{head}", context="ci/test", state=state)
+        result = await asyncio.wait_for(handle.result(), 180)
+    assert status is result.status, result.reason
+    assert (head if status is RunStatus.MERGED else before) == hosted.head()
+    assert "closed" == hosted.pulls()[0]["state"]
+    assert head == world.artifact(result.run_id, "run_report.json")["ci"]["commitSha"]
