@@ -24,7 +24,7 @@ from contracts.alert import (
 )
 from contracts.control import Answer
 from contracts.verdict import Decision, Fact, Verdict
-from workflows.alerts_state import KEPT_SILENCES, KEPT_WAITING, AlertsState
+from workflows.alerts_state import KEPT_SILENCES, KEPT_WAITING, LONGEST_NAME, AlertsState
 
 CONSEQUENCES = frozenset(
     {
@@ -108,6 +108,8 @@ def silence(state: AlertsState, asked: SilenceRequest, now: datetime) -> Answer:
     why_not = ""
     if asked.kind in NEVER_SILENCED:
         why_not = f"{asked.kind} can never be silenced (runbook §9): mend its cause and close its incident"
+    elif len(asked.target) > LONGEST_NAME:
+        why_not = f"no target's name is longer than {LONGEST_NAME} characters"
     elif state.settings is None:
         why_not = "alerts.toml has not been read yet: ask again in a moment"
     elif state.settings.problem:

@@ -14,6 +14,7 @@ KEPT_DONE = 100
 KEPT_WAITING = 150
 """Alerts that wait for a channel; more would outgrow what continue-as-new can carry."""
 KEPT_SILENCES = 30
+LONGEST_NAME = 100
 _SHOWN = 50
 
 

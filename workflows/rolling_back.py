@@ -109,9 +109,12 @@ def regression(state: ControlState, said: Regression, now: datetime) -> Answer:
 def roll_back(state: ControlState, asked: RollbackRequest, now: datetime) -> Answer:
     """A person orders a rollback, or lets one go on that a pause holds. The blast caps bind the system, not a person.
 
-    Refused, in order: a run nobody knows · one that merged nothing · rolled back or escalated already · a rollback of
-    this target that is running (unless it is this one, and a pause newer than its command holds it).
+    Refused, in order: a blank name or reason (P14) · a run nobody knows · one that merged nothing · rolled back or
+    escalated already · a rollback of this target that is running (unless it is this one, and a pause newer than its
+    command holds it).
     """
+    if not asked.actor.strip() or not asked.reason.strip():
+        return _answer(state, Decision.DENY, "who orders it, and why? Blank is not an answer", asked.run_id)
     known = state.merges.get(asked.run_id)
     if known is None:
         reason = "it merged nothing" if asked.run_id in state.runs else "no such run is in Control's books"

@@ -122,6 +122,16 @@ def test_what_merged_nothing_cannot_be_rolled_back(run_id: str, reason: str) -> 
     assert {} == books.state.incidents
 
 
+@pytest.mark.parametrize("blank", ["reason", "actor"])
+def test_nobody_orders_a_rollback_for_no_reason(blank: str) -> None:
+    """P14: blanks are no statement."""
+    books = running()
+    asked = RollbackRequest(run_id=FIRST, **({"reason": "it breaks", "actor": "ann"} | {blank: "    "}))
+    answer = rolling_back.roll_back(books.state, asked, books.now)
+    assert (False, True) == (answer.accepted, "Blank is not an answer" in answer.verdict.reason)
+    assert {} == books.state.incidents
+
+
 def test_two_rollbacks_of_a_target_come_one_after_the_other() -> None:
     """A person is refused while one runs; a second regression waits."""
     books = running()
