@@ -64,13 +64,14 @@ class GitHubApi(JsonApi):
             if not reply.good:
                 raise ForgeError(self.complaint(reply, f"looking at {path}"))
             items, total = self._entries(reply, path, within)
+            before = len(known)
             for item in items:
                 if (identity := _identity(item)) not in known:
                     known.add(identity)
                     yield item
             if (following := _following(reply.headers.get("Link", ""))) is not None:
-                if not items:
-                    raise ForgeError(f"{self._host} showed an empty page of {path}, and says there are more: truncated")
+                if len(known) == before:
+                    raise ForgeError(f"{self._host} showed nothing new of {path}, and says there is more: truncated")
                 # Its query alone: the address is ours, whatever host the answer names.
                 asked = following
             elif len(items) == _PAGE:
