@@ -22,7 +22,7 @@ from policies.ci import judge_base
 from policies.preflight import budget_caps, gates_refuse, judge_preflight, policy_current, protected_loaded
 from policies.verdicts import all_of, allow, deny
 from ports.environments import EnvironmentUnavailable
-from ports.repository import RepositoryError
+from ports.repository import RemoteUnavailable, RepositoryError
 from ports.sandbox import SandboxUnavailable
 from ports.store import StoreError
 
@@ -115,7 +115,7 @@ def _fetched(sitting: Sitting) -> str:
     for wait in _BREATHERS:
         try:
             return sitting.repository.fetch_base()
-        except RepositoryError as problem:
+        except RemoteUnavailable as problem:
             activity.logger.warning("the base could not be fetched, again in %s s: %s", wait, problem)
             time.sleep(wait)
     return sitting.repository.fetch_base()

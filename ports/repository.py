@@ -17,6 +17,10 @@ class RepositoryError(Exception):
     """Git could not answer (unreachable remote, missing base branch, damaged object). Never means yes."""
 
 
+class RemoteUnavailable(RepositoryError):
+    """The remote did not answer, or broke off: it may in a moment."""
+
+
 @dataclass(frozen=True)
 class TreeFacts:
     """What a tree holds."""

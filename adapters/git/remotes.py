@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from adapters.git.environment import Answer, ClosedGit, branch_name, commit_id
 from adapters.git.merging import first_parent
-from ports.repository import RepositoryError
+from ports.repository import RemoteUnavailable, RepositoryError
 
 _HELPER = re.compile(r"[A-Za-z0-9+.-]+::")
 _SCHEMES = frozenset({"file", "http", "https", "ssh"})
@@ -59,7 +59,7 @@ def remote_heads(git: ClosedGit, remote: str) -> dict[str, str]:
     """
     answer = git.run("ls-remote", "--heads", checked_remote(remote), accept=(0, 128), seconds=120)
     if answer.code:
-        raise RepositoryError(f"the remote {remote} cannot be reached: {answer.error}")
+        raise RemoteUnavailable(f"the remote {remote} cannot be reached: {answer.error}")
     lines = (line.split("\t", 1) for line in answer.out.decode(errors="surrogateescape").splitlines())
     return {name.removeprefix("refs/heads/"): sha for sha, name in lines}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from adapters.git.environment import ClosedGit, branch_name, commit_id
 from adapters.git.merging import is_ancestor
 from adapters.git.remotes import checked_remote, remote_heads
-from ports.repository import RepositoryError
+from ports.repository import RemoteUnavailable, RepositoryError
 
 _HEADER = b"# v2 git bundle\n"
 _SHOWN = 20
@@ -22,7 +22,7 @@ def fetch_branch(git: ClosedGit, remote: str, branch: str) -> str:
     quiet = ("--quiet", "--no-tags", "--no-recurse-submodules", "--no-auto-maintenance")
     answer = git.run("fetch", *quiet, checked_remote(remote), refspec, accept=(0, 1, 128))
     if answer.code:
-        raise RepositoryError(_why_not(git, remote, branch, answer.error))
+        raise _why_not(git, remote, branch, answer.error)
     # A shallow remote makes git warn, fetch nothing, and succeed: only FETCH_HEAD tells.
     fetched = (git.git_dir / "FETCH_HEAD").read_text(errors="surrogateescape").split()
     if not fetched:
@@ -32,15 +32,16 @@ def fetch_branch(git: ClosedGit, remote: str, branch: str) -> str:
     return commit_id(fetched[0])
 
 
-def _why_not(git: ClosedGit, remote: str, branch: str, said: str) -> str:
+def _why_not(git: ClosedGit, remote: str, branch: str, said: str) -> RepositoryError:
     heads = remote_heads(git, remote)
     if branch in heads:
-        return f"the branch {branch} could not be fetched from {remote}: {said}"
+        return RemoteUnavailable(f"the branch {branch} could not be fetched from {remote}: {said}")
     if not heads:
-        return f"the remote {remote} is empty: push a first commit to {branch}"
+        return RepositoryError(f"the remote {remote} is empty: push a first commit to {branch}")
     names = sorted(heads)
     known = ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
-    return f"the remote {remote} has no branch {branch!r}; it has: {known}. Set base_branch to one of them"
+    wrong = f"the remote {remote} has no branch {branch!r}; it has: {known}. Set base_branch to one of them"
+    return RepositoryError(wrong)
 
 
 def bundle(git: ClosedGit, base: str, head: str) -> bytes:

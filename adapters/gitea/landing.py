@@ -5,6 +5,7 @@ What happened is read from git, not from the answer: the base's history holds ou
 
 from __future__ import annotations
 
+import contextlib
 import time
 
 from adapters.effects.base_branch import holds, landed, moved, unfit
@@ -18,6 +19,7 @@ _STYLE = "fast-forward-only"
 # Gitea looks at a push in its own time: until then it says one of these, or still shows the head before.
 _NOT_YET = ("try again", "head out of date")
 _PAUSE, _RESERVE = 0.5, 5.0
+_SETTLING = 10.0
 _HINTS = {
     "merge style": (
         'allow "Fast-forward only" among the merge styles (repository settings, Pull Requests; in the API '
@@ -64,6 +66,7 @@ def _over(acting: Acting, *, adopted: bool) -> EffectResult | None:
     effect, heads = acting.effect, acting.heads()
     now = heads.get(effect.base_branch, "")
     if holds(acting.git, now, effect.head_sha):
+        _ended(acting)
         return landed(acting.git, acting.order, adopted=adopted)
     if now != effect.expected_old:
         return EffectResult(done=False, refused=moved(acting.order, now), result=now)
@@ -72,6 +75,23 @@ def _over(acting: Acting, *, adopted: bool) -> EffectResult | None:
         reason = f"the head moved: {effect.pull_branch} is at {head or 'nothing'}, not at {effect.head_sha}"
         return EffectResult(done=False, refused=f"{reason}: someone moved it", result=now)
     return None
+
+
+def _ended(acting: Acting) -> None:
+    """Gitea writes down last that a pull request is merged: one that is hung up on moves the base and shows it open.
+
+    It is given time; then it is marked as merged where the repository allows that. Never closed: Gitea may still be at
+    it. What comes of this changes nothing about the base.
+    """
+    if acting.order.look_only:
+        return
+    with contextlib.suppress(ForgeError):
+        end = min(time.monotonic() + _SETTLING, acting.order.kill_at - _RESERVE)
+        while (pull := _pull(acting)) is not None and pull.state == "open" and time.monotonic() < end:
+            time.sleep(_PAUSE)
+        if pull is not None and pull.state == "open":
+            marked = {"Do": "manually-merged", "MergeCommitID": acting.effect.head_sha}
+            acting.act("POST", f"/pulls/{pull.number}/merge", **marked)
 
 
 def _pull(acting: Acting) -> Pull | None:

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from faulty_proxy import Fault, FaultyProxy
-from forge_stages import BRANCH, TOKEN, GiteaStage
+from forge_stages import BRANCH, TOKEN, GiteaStage, soon
 from gitea_server import BOT, OWNER, STRANGER
 
 from contracts.effect import Effect
 from contracts.modes import WriteAction
+from ports.forge import ForgeError
 
 OnGitea = Callable[..., GiteaStage]
 
@@ -127,6 +128,22 @@ def test_a_token_without_rights_lands_nothing(protected: Protected, monkeypatch:
     assert "write:repository" in refused(stage, landing)
     monkeypatch.setenv(TOKEN, stage.server.token(STRANGER, "all"))
     assert "right" in refused(stage, landing)
+
+
+def test_a_merge_that_is_hung_up_on_in_the_middle_is_adopted(protected: Protected) -> None:
+    """The base moved, and Gitea has not written down why: done, by git's word; the pull request is merged later."""
+    stage, landing = protected()
+    hooks = stage.server.home / "repositories" / f"{stage.repository}.git" / "hooks" / "post-receive.d"
+    slow, hanging = hooks / "a-slow", stage.home / "hanging"
+    slow.write_text(f"#!/bin/sh\ncat >/dev/null\nwhile [ -e '{hanging}' ]; do sleep 0.2; done\n")
+    slow.chmod(0o755)
+    hanging.touch()
+    with pytest.raises(ForgeError, match="killed when its clearance ended"):
+        stage.perform(landing, seconds=12)
+    assert landing.head_sha == stage.forge.branch_head("main")
+    assert stage.perform(landing).adopted
+    hanging.unlink()
+    soon(lambda: "merged" == stage.shown().state)
 
 
 @pytest.fixture
