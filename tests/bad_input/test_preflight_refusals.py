@@ -14,8 +14,11 @@ from world import PACKAGE, REVIEWED, World, git
 
 from activities.check_room import CheckRoom
 from activities.preflight import Preflight
+from adapters.git import merging
+from adapters.git.environment import ClosedGit
 from contracts.handover import StepResult
 from contracts.verdict import Decision
+from ports.repository import MergeResult
 from tests.attacks.stage import Stage, done, make_stage
 
 
@@ -175,3 +178,18 @@ def test_without_a_sandbox_that_holds_nothing_is_run(
 def test_good_machine_passes(stage: Stage) -> None:
     """The counterpart of every refusal here."""
     assert preflight(stage).verdict.allowed
+
+
+def test_a_rollback_that_restores_another_tree_is_refused(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The drill runs the very code of real rollbacks: where that undoes nothing, nothing may begin."""
+
+    def undoes_nothing(git: ClosedGit, merged: str, onto: str) -> MergeResult:
+        tree = git.run("rev-parse", "--verify", f"{onto}^{{tree}}").text
+        return MergeResult(
+            commit=merging.commit(git, tree, (onto,), "nothing", merging.committed_at(git, onto)), tree=tree
+        )
+
+    monkeypatch.setattr(merging, "revert", undoes_nothing)
+    result = preflight(stage)
+    assert Decision.DENY is result.verdict.decision
+    assert "the restored tree differs" in result.verdict.reason

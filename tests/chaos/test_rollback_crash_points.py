@@ -52,7 +52,7 @@ async def test_a_rollback_happens_once_whenever_the_worker_dies(make: MakeWorld)
 
 async def test_a_rollback_by_pull_request_happens_once_whenever_the_worker_dies(make: MakeWorld) -> None:
     """P7: after each of its three effects; one branch, one pull request, one merge."""
-    await rolls_back_once(await make("world"), PUSH[3], PULL[3], MERGE[2], MERGE[3], strategy="revert_pr")
+    await rolls_back_once(await make("world"), PUSH[3], PULL[3], MERGE[3], strategy="revert_pr")
 
 
 @pytest.mark.sweep
