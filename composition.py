@@ -48,8 +48,8 @@ from adapters.chained_log import ChainedLog
 from adapters.check_environments.wheels import WheelEnvironments
 from adapters.effects.runner import EffectRunner
 from adapters.forge_access.tokens import reading_environment, writing_environment
-from adapters.git.default_branch import default_branch
 from adapters.git.mirror import Mirror, open_mirror
+from adapters.gitea.checkup import check_gitea
 from adapters.gitea.forge import open_gitea_forge
 from adapters.local_forge import open_local_forge
 from adapters.local_store import LocalStore
@@ -67,6 +67,7 @@ from adapters.temporal.embedded_server import EmbeddedServer
 from adapters.temporal.embedded_server import start as start_embedded_server
 from adapters.temporal.lookout import TemporalLookout
 from adapters.temporal.schedules import mind_schedule
+from contracts.forge_facts import AccessFinding
 from contracts.modes import Role
 from policies.alert_policy import AlertPolicy
 from policies.schema import EffectivePolicy, Target
@@ -131,6 +132,11 @@ def _forges(settings: Settings) -> OpenForge:
         "gitea": open_gitea_forge(settings.mirrors),
     }
     return lambda target: kinds[target.forge](target)
+
+
+def forge_checkup(target: Target) -> tuple[AccessFinding, ...]:
+    """Whether a target's forge can be used as its file says; nothing to say of a forge without an API."""
+    return tuple(check_gitea(target)) if target.forge == "gitea" else ()
 
 
 def channels(settings: Settings, policy: AlertPolicy) -> tuple[Channel, ...]:
@@ -270,7 +276,7 @@ __all__ = [
     "compose",
     "connect",
     "connected_workbench",
-    "default_branch",
+    "forge_checkup",
     "mind_schedule",
     "open_repository",
     "pause_installation",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from adapters.git.default_branch import default_branch
 from adapters.git.environment import ClosedGit, branch_name, commit_id
 from adapters.git.merging import is_ancestor
 from adapters.git.remotes import checked_remote, remote_heads
@@ -40,7 +41,9 @@ def _why_not(git: ClosedGit, remote: str, branch: str, said: str) -> str:
         return f"the remote {remote} is empty: push a first commit to {branch}"
     names = sorted(heads)
     known = ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
-    return f"the remote {remote} has no branch {branch!r}; it has: {known}. Set base_branch to one of them"
+    named = default_branch(git, remote)
+    renamed = f" Its default branch is {named}: was {branch} renamed?" if named else ""
+    return f"the remote {remote} has no branch {branch!r}; it has: {known}.{renamed} Set base_branch to one of them"
 
 
 def bundle(git: ClosedGit, base: str, head: str) -> bytes:
