@@ -49,8 +49,7 @@ from adapters.chained_log import ChainedLog
 from adapters.check_environments.wheels import WheelEnvironments
 from adapters.effects.runner import EffectRunner
 from adapters.forge_access.tokens import reading_environment, writing_environment
-from adapters.forges import open_forges
-from adapters.git.default_branch import default_branch
+from adapters.forges import forge_checkup, open_forges
 from adapters.git.mirror import Mirror, open_mirror
 from adapters.local_store import LocalStore
 from adapters.policy_files import PolicyFiles
@@ -261,7 +260,7 @@ __all__ = [
     "compose",
     "connect",
     "connected_workbench",
-    "default_branch",
+    "forge_checkup",
     "mind_schedule",
     "open_repository",
     "pause_installation",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
 from temporalio import activity
@@ -17,7 +17,7 @@ from contracts.audit import AuditEvent
 from contracts.evidence import CheckResult, CheckStatus, PreflightReport, Receipt
 from contracts.handover import StepInput, StepResult
 from contracts.modes import Role, StepName
-from contracts.verdict import Verdict
+from contracts.verdict import Fact, Verdict
 from policies.ci import judge_base
 from policies.preflight import budget_caps, gates_refuse, judge_preflight, policy_current, protected_loaded
 from policies.verdicts import all_of, allow, deny
@@ -47,10 +47,11 @@ class Preflight:
             base = sitting.given.base_sha or _fetched(sitting)
         except RepositoryError as problem:
             return sitting.done(deny("the base can be fetched", str(problem)))
-        sitting.note("base pinned", baseSha=base)
+        named = self._default_branch(sitting)
+        sitting.note("base pinned", baseSha=base, defaultBranch=named)
         today = activity.info().started_time.astimezone(ZoneInfo(sitting.policy.target.time_zone)).date()
         receipts = (
-            Receipt(name="policy_current", verdict=policy_current(sitting.policy, sitting.run.policy.digest, today)),
+            Receipt(name="policy_current", verdict=self._policy_current(sitting, today, named)),
             self._required_checks(sitting, base),
             Receipt(name="budget_caps", verdict=budget_caps(sitting.policy)),
             Receipt(name="audit_logging", verdict=self._audit_works(sitting)),
@@ -68,6 +69,19 @@ class Preflight:
         for receipt in receipts:
             sitting.note(f"receipt {receipt.name}", decision=receipt.verdict.decision, reason=receipt.verdict.reason)
         return sitting.done(verdict, base_sha=base, next_role=Role.SENSING)
+
+    def _default_branch(self, sitting: Sitting) -> str:
+        try:
+            return sitting.repository.default_branch() or "none"
+        except RepositoryError:
+            # It is said, not judged: which branch changes go to is the operator's choice.
+            return "unknown"
+
+    def _policy_current(self, sitting: Sitting, today: date, named: str) -> Verdict:
+        """With the base branch beside the one the remote calls its own: a rename shows."""
+        verdict = policy_current(sitting.policy, sitting.run.policy.digest, today)
+        branches: dict[str, Fact] = {"baseBranch": sitting.policy.target.base_branch, "defaultBranch": named}
+        return verdict.model_copy(update={"facts": verdict.facts | branches})
 
     def _required_checks(self, sitting: Sitting, base: str) -> Receipt:
         name = "required_checks_green"

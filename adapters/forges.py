@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from adapters.gitea.checkup import check_gitea
 from adapters.gitea.forge import open_gitea_forge
 from adapters.local_forge import open_local_forge
+from contracts.forge_facts import AccessFinding
 from policies.schema import Target
 from ports.forge import Forge, OpenForge
 
@@ -21,3 +23,15 @@ def open_forges(home: Path, mirrors: Path) -> OpenForge:
 
     kinds = {"local": open_local_forge(home, mirrors), "gitea": open_gitea_forge(mirrors), "github": open_github}
     return lambda target: kinds[target.forge](target)
+
+
+def forge_checkup(target: Target) -> tuple[AccessFinding, ...]:
+    """Whether a target's forge can be used as its file says; nothing to say of a forge without an API."""
+    if target.forge == "gitea":
+        return tuple(check_gitea(target))
+    if target.forge == "github":
+        # Imported here, as above.
+        from adapters.github.checkup import check_github  # noqa: PLC0415
+
+        return tuple(check_github(target))
+    return ()

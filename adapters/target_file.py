@@ -11,6 +11,7 @@ import tomlkit
 from adapters.surveyor import Survey
 from contracts.modes import Mode
 from policies.canonical_path import readable
+from policies.forge_access import ForgeAccess
 from policies.schema import CheckPolicy, Target
 
 
@@ -24,6 +25,8 @@ def render_target(
     kept: Iterable[CheckPolicy],
     dropped: Iterable[tuple[CheckPolicy, str]] = (),
     maximum_mode: Mode | None = None,
+    forge: str = "local",
+    access: ForgeAccess | None = None,
 ) -> str:
     """The file's text.
 
@@ -37,25 +40,35 @@ def render_target(
         kept: checks that were green on the base.
         dropped: the others, with the reason; they stay as comments.
         maximum_mode: to go no further than this.
+        forge: its kind.
+        access: how one with an API is reached; names of variables, never a token.
 
     Raises:
         pydantic.ValidationError: a value that the loader would refuse, so no broken file is ever written.
     """
     kept = tuple(kept)
-    lines = [*_head(survey, name, remote, base_branch), *_limits(survey, kept, maximum_mode), *_review(today, by)]
+    # Tables come after every plain setting.
+    lines = [
+        *_head(survey, name, remote, base_branch, forge),
+        *_limits(survey, kept, maximum_mode),
+        *_access(access or ForgeAccess()),
+        *_review(today, by),
+    ]
     lines += [*_environment(survey), *_ci(), *_checks(kept, dropped)]
     text = "\n".join(lines) + "\n"
     Target.model_validate(tomlkit.parse(text).unwrap())
     return text
 
 
-def _head(survey: Survey, name: str, remote: str, base_branch: str) -> Iterator[str]:
+def _head(survey: Survey, name: str, remote: str, base_branch: str, forge: str) -> Iterator[str]:
     yield f"# The target {readable(name)}, as `starter.py init` saw it. Settings may only tighten autopilot.toml."
     yield f"# Layout: {survey.layout}; imports: {', '.join(survey.imports) or 'none found'}."
     yield f"# Linters configured: {', '.join(survey.linters) or 'none'}."
     yield from (_comment(note) for note in survey.notes)
     yield ""
     yield from _settings({"name": name, "remote": remote, "base_branch": base_branch})
+    if forge != "local":
+        yield from _settings({"forge": forge})
     yield 'time_zone = "UTC"   # the day of "one run a day", for example "Europe/Oslo"'
     yield ""
 
@@ -71,6 +84,18 @@ def _limits(survey: Survey, kept: tuple[CheckPolicy, ...], maximum_mode: Mode | 
         yield f'maximum_mode = "{maximum_mode}"'
     else:
         yield '# maximum_mode = "DRY_RUN"   # to go no further than this'
+    yield ""
+
+
+def _access(access: ForgeAccess) -> Iterator[str]:
+    if not access.account:
+        return
+    yield "# Whose pull requests are ours, and which variables of the worker hold the tokens."
+    yield "[forge_access]"
+    yield from _settings({"account": access.account})
+    for name, source in (("write", access.write), ("read", access.read)):
+        if source.variable:
+            yield from _settings({f"{name}.variable": source.variable})
     yield ""
 
 

@@ -17,6 +17,7 @@ from temporalio.service import RPCError
 from commands.alert_findings import channel_findings, delivery_findings
 from commands.conversations import has_worker
 from commands.exit_statuses import Exit
+from commands.forge_findings import target_findings
 from commands.home import client_of
 from commands.terminal import AsJson, emit, guarded, say, show
 from composition import Adapters, ServerUnavailable, compose, retention
@@ -101,13 +102,14 @@ def _policies(adapters: Adapters) -> Iterator[Finding]:
     )
     for name in names:
         try:
-            digest = adapters.policies.effective(name).digest
+            policy = adapters.policies.effective(name)
         except PolicyError as problem:
             yield Finding(
                 f"target {name}", ok=False, detail=str(problem), remedy="correct the file: starter.py policy check"
             )
         else:
-            yield Finding(f"target {name}", ok=True, detail=f"policy {digest[:12]}")
+            yield Finding(f"target {name}", ok=True, detail=f"policy {policy.digest[:12]}")
+            yield from (Finding(*found) for found in target_findings(adapters, policy.target))
 
 
 async def _server(adapters: Adapters) -> AsyncIterator[Finding]:

@@ -12,7 +12,8 @@ import typer
 
 from commands.exit_statuses import Exit
 from commands.failures import CommandFailed
-from commands.introduction import Introduction, introduce
+from commands.forge_choice import choose_forge
+from commands.introduction import Asked, Introduction, introduce
 from commands.operator_name import operator_name
 from commands.terminal import AsJson, emit, err, guarded, say, show
 from composition import compose
@@ -22,7 +23,7 @@ from settings import Settings
 
 EPILOG = (
     "Examples: `starter.py init ~/src/project` · `starter.py init /srv/git/project.git --name project` · "
-    "`starter.py init https://example.org/project.git`"
+    "`starter.py init https://git.example.org/team/project.git --forge gitea --account bot --write-variable BOT_TOKEN`"
 )
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,79}")
 
@@ -33,6 +34,14 @@ def init(
     name: Annotated[str | None, typer.Option(help="The target's name; default: from the repository's.")] = None,
     base_branch: Annotated[str | None, typer.Option(help="Default: the branch the remote's HEAD names.")] = None,
     maximum_mode: Annotated[Mode | None, typer.Option(help="To go no further than this.")] = None,
+    forge: Annotated[
+        str | None, typer.Option(help="local, gitea (also Forgejo) or github; default: as the address says.")
+    ] = None,
+    account: Annotated[str, typer.Option(help="Login on the forge that opens our pull requests.")] = "",
+    write_variable: Annotated[str, typer.Option(help="Variable of the worker with that login's token.")] = "",
+    read_variable: Annotated[
+        str, typer.Option(help="Variable with a token that may only read, if one is needed.")
+    ] = "",
     force: Annotated[bool, typer.Option("--force", help="Write over the target's file.")] = False,
     as_json: AsJson = False,
 ) -> int:
@@ -51,10 +60,11 @@ def init(
     if file.exists() and not force:
         message = f"{file} exists already and was not touched: choose another --name, or write over it with --force"
         raise CommandFailed(Exit.REFUSED, message)
+    kind, access = choose_forge(remote, forge, account, write_variable, read_variable)
+    today = datetime.now(UTC).date()
+    asked = Asked(remote, chosen, base_branch, operator_name(), today, maximum_mode, kind, access)
     with err.status("looking"):
-        found = introduce(
-            compose(settings), remote, chosen, base_branch, operator_name(), datetime.now(UTC).date(), say, maximum_mode
-        )
+        found = introduce(compose(settings), asked, say)
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(found.text, encoding="utf-8")
     if as_json:

@@ -7,9 +7,10 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
+from typing import Literal
 
 from activities.checking import Checking, run_checks
 from commands.exit_statuses import Exit
@@ -18,7 +19,6 @@ from composition import (
     Adapters,
     PolicyFiles,
     Survey,
-    default_branch,
     open_repository,
     render_target,
     survey,
@@ -26,6 +26,7 @@ from composition import (
 from contracts.artifact import ArtifactRef
 from contracts.evidence import CheckResult, CheckStatus
 from contracts.modes import Mode
+from policies.forge_access import ForgeAccess
 from policies.schema import CheckKind, CheckPolicy, EffectivePolicy, EnvironmentPolicy, ReviewStamp, Target
 from ports.environments import CheckEnvironment, EnvironmentUnavailable
 from ports.repository import Repository, RepositoryError
@@ -46,25 +47,43 @@ class Introduction:
     dropped: tuple[tuple[CheckPolicy, str], ...]
 
 
-def introduce(
-    adapters: Adapters,
-    remote: str,
-    name: str,
-    base_branch: str | None,
-    by: str,
-    today: date,
-    tell: Callable[[str], None],
-    maximum_mode: Mode | None = None,
-) -> Introduction:
+@dataclass(frozen=True)
+class Asked:
+    """What ``init`` was asked for."""
+
+    remote: str
+    name: str
+    base_branch: str | None
+    by: str
+    today: date
+    maximum_mode: Mode | None = None
+    forge: Literal["local", "gitea", "github"] = "local"
+    access: ForgeAccess = field(default_factory=ForgeAccess)
+
+    def target(self, base_branch: str) -> Target:
+        """Enough of a target to reach its remote."""
+        return Target(
+            name=self.name,
+            remote=self.remote,
+            forge=self.forge,
+            forge_access=self.access,
+            base_branch=base_branch,
+            review=ReviewStamp(on=self.today, by=self.by),
+        )
+
+
+def introduce(adapters: Adapters, asked: Asked, tell: Callable[[str], None]) -> Introduction:
     """Fetch the base, look at it, try the checks.
 
     Raises:
         RepositoryError: unreachable, empty or shallow repository, missing base branch.
+        ForgeError: the reading token is named and not there.
         CommandFailed: the remote's HEAD names no branch.
         SandboxUnavailable: nothing can be tried.
     """
-    branch = base_branch or _branch_of(adapters, remote, name, by, today)
-    target = Target(name=name, remote=remote, base_branch=branch, review=ReviewStamp(on=today, by=by))
+    name = asked.name
+    branch = asked.base_branch or _branch_of(adapters, asked)
+    target = asked.target(branch)
     repository = open_repository(adapters.settings, target)
     base = repository.fetch_base()
     tell(f"fetched {branch} at {base[:12]}, {repository.facts(base).files} files")
@@ -72,7 +91,10 @@ def introduce(
     tell(f"layout {seen.layout}; trying {', '.join(check.name for check in seen.checks)} in the sandbox")
 
     def render(chosen: Survey, kept: tuple[CheckPolicy, ...], dropped: tuple[tuple[CheckPolicy, str], ...]) -> str:
-        return render_target(chosen, name, remote, branch, today, by, kept, dropped, maximum_mode)
+        return render_target(
+            chosen, name, asked.remote, branch, asked.today, asked.by, kept, dropped, asked.maximum_mode,
+            asked.forge, asked.access,
+        )  # fmt: skip
 
     trial = _Trial(adapters, repository, base, tell)
     seen, policy, environment = trial.furnish(seen, name, lambda chosen: render(chosen, chosen.checks, ()))
@@ -85,11 +107,10 @@ def introduce(
     return Introduction(render(seen, kept, dropped), branch, base, seen, kept, dropped)
 
 
-def _branch_of(adapters: Adapters, remote: str, name: str, by: str, today: date) -> str:
+def _branch_of(adapters: Adapters, asked: Asked) -> str:
     # A mirror needs some base branch; its place depends on name and remote only.
-    anything = Target(name=name, remote=remote, base_branch="main", review=ReviewStamp(on=today, by=by))
-    mirror = open_repository(adapters.settings, anything)
-    found = default_branch(mirror, remote)
+    mirror, remote = open_repository(adapters.settings, asked.target("main")), asked.remote
+    found = mirror.default_branch()
     if found is not None:
         return found
     heads = sorted(mirror.remote_heads())

@@ -52,3 +52,12 @@ class HumanAct(Contract):
     """For a review: what was looked at."""
     counts: bool = True
     """False for a review that is stale, dismissed, or from somebody whose word the forge does not count."""
+
+
+class AccessFinding(Contract):
+    """One thing looked at before a forge is used: token, account, rights, protection."""
+
+    name: str
+    ok: bool
+    detail: str
+    remedy: str = ""

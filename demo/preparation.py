@@ -10,7 +10,7 @@ from pathlib import Path
 from commands.exit_statuses import Exit
 from commands.failures import CommandFailed
 from commands.home import server_of
-from commands.introduction import introduce
+from commands.introduction import Asked, introduce
 from commands.terminal import say
 from composition import compose
 from demo.repository import publish
@@ -44,8 +44,7 @@ def prepare(name: str, pin: Pin) -> tuple[Settings, str, Path]:
         shutil.copy(file, settings.policies)
     say("looking at it, as `starter.py init` does", "bold")
     today = datetime.now(UTC).date()
-    found = introduce(
-        compose(settings), str(remote), pin.name, None, f"make {name}", today, lambda text: say(f"  {text}")
-    )
+    asked = Asked(str(remote), pin.name, None, f"make {name}", today)
+    found = introduce(compose(settings), asked, lambda text: say(f"  {text}"))
     (settings.policies / "targets" / f"{pin.name}.toml").write_text(found.text, encoding="utf-8")
     return settings, pin.name, remote

@@ -66,6 +66,13 @@ class Repository(Protocol):
             RepositoryError: unreachable remote, empty or shallow repository, missing base branch.
         """
 
+    def default_branch(self) -> str | None:
+        """The branch the remote itself calls its own now; None when it names none.
+
+        Raises:
+            RepositoryError: unreachable remote.
+        """
+
     def facts(self, commit: str) -> TreeFacts:
         """Count files and bytes of a commit's tree."""
 

@@ -20,6 +20,8 @@ _CONFIG = Path(__file__).with_name("closed.gitconfig")
 _PASSED_ON = ("PATH", "GIT_SSL_CAINFO", "SSL_CERT_FILE")
 _FLAGS = (
     "core.hooksPath=/dev/null",
+    # Also against the mirror's own configuration: a certificate nobody vouches for ends every conversation.
+    "http.sslVerify=true",
     "core.fsmonitor=false",
     "core.attributesFile=/dev/null",
     "core.excludesFile=/dev/null",

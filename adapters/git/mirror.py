@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from adapters.git import changes, merging, transfer, worktree
+from adapters.git.default_branch import default_branch
 from adapters.git.environment import ClosedGit, branch_name, commit_id
 from adapters.git.private import locked, private_folder
 from adapters.git.remotes import checked_remote, remote_heads
@@ -84,6 +85,10 @@ class Mirror:
     def remote_heads(self) -> dict[str, str]:
         """Every branch of the remote and where it points now."""
         return remote_heads(self._reaching_out, self._remote)
+
+    def default_branch(self) -> str | None:
+        """The branch the remote's HEAD names now."""
+        return default_branch(self._reaching_out, self._remote)
 
     def merged(self, heads: frozenset[str], base: str) -> frozenset[str]:
         """Those of ``heads`` that the history of ``base`` holds; a commit this mirror never saw is not among them."""

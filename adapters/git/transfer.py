@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from adapters.git.default_branch import default_branch
 from adapters.git.environment import ClosedGit, branch_name, commit_id
 from adapters.git.merging import is_ancestor
 from adapters.git.remotes import checked_remote, remote_heads
@@ -19,17 +20,22 @@ def base_ref(branch: str) -> str:
 def fetch_branch(git: ClosedGit, remote: str, branch: str) -> str:
     """Fetch one branch and return its commit. The caller holds the mirror's lock: FETCH_HEAD is shared."""
     refspec = f"+refs/heads/{branch_name(branch)}:{base_ref(branch)}"
+    before = git.run("rev-parse", "--verify", "--quiet", base_ref(branch), accept=(0, 1)).text
     quiet = ("--quiet", "--no-tags", "--no-recurse-submodules", "--no-auto-maintenance")
     answer = git.run("fetch", *quiet, checked_remote(remote), refspec, accept=(0, 1, 128))
     if answer.code:
         raise _why_not(git, remote, branch, answer.error)
-    # A shallow remote makes git warn, fetch nothing, and succeed: only FETCH_HEAD tells.
+    # A shallow remote makes git warn, fetch nothing, and succeed: FETCH_HEAD tells. Asked again it sends nothing more,
+    # and only the missing history tells; what the base held before was looked at then.
     fetched = (git.git_dir / "FETCH_HEAD").read_text(errors="surrogateescape").split()
-    if not fetched:
+    commit = commit_id(fetched[0]) if fetched else ""
+    known = ("--not", before) if before else ()
+    if not commit or git.run("rev-list", "--quiet", commit, *known, accept=(0, 1, 128)).code:
+        git.run("update-ref", "-d", base_ref(branch))
         raise RepositoryError(
             f"the remote {remote} is a shallow clone: history is missing. Run `git fetch --unshallow` in it"
         )
-    return commit_id(fetched[0])
+    return commit
 
 
 def _why_not(git: ClosedGit, remote: str, branch: str, said: str) -> RepositoryError:
@@ -40,8 +46,11 @@ def _why_not(git: ClosedGit, remote: str, branch: str, said: str) -> RepositoryE
         return RepositoryError(f"the remote {remote} is empty: push a first commit to {branch}")
     names = sorted(heads)
     known = ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
-    wrong = f"the remote {remote} has no branch {branch!r}; it has: {known}. Set base_branch to one of them"
-    return RepositoryError(wrong)
+    named = default_branch(git, remote)
+    renamed = f" Its default branch is {named}: was {branch} renamed?" if named else ""
+    return RepositoryError(
+        f"the remote {remote} has no branch {branch!r}; it has: {known}.{renamed} Set base_branch to one of them"
+    )
 
 
 def bundle(git: ClosedGit, base: str, head: str) -> bytes:

@@ -296,6 +296,24 @@ async def merges(recorder: Recorder) -> None:
             await recorder.keep("control-rolled-back-and-resumed", world.control("breaking"))
 
 
+async def dashboards(recorder: Recorder) -> None:
+    """Looks that write, looks that find nothing to do, one that fails, until the history is long."""
+    world = recorder.world
+    async with world.worker():
+        await composition.start_dashboards(world.client)
+        first = world.client.get_workflow_handle(
+            api.DASHBOARDS_ID, run_id=(await world.client.get_workflow_handle(api.DASHBOARDS_ID).describe()).run_id
+        )
+        await world.run("demo", mode="DRY_RUN", again=True)
+        broken = world.settings.policies / "targets" / "broken.toml"
+        broken.write_text("broken")
+        while (await world.client.get_workflow_handle(api.DASHBOARDS_ID).describe()).run_id == first.run_id:
+            await composition.refresh_dashboards(world.client, "demo")
+            await asyncio.sleep(0.2)
+        await recorder.keep("dashboards-continued-as-new", first)
+        broken.unlink()
+
+
 async def followed(recorder: Recorder, name: str, run: RunResult, outcome: str) -> None:
     """The ``FollowUp`` that Control started, to its end."""
     handle = recorder.world.client.get_workflow_handle(api.follow_up_id(run.run_id), result_type=FollowUpEnd)
@@ -334,7 +352,7 @@ async def main() -> int:
     with tempfile.TemporaryDirectory(prefix="record-") as folder:
         async with fresh_world(Path(folder)) as world:
             recorder = Recorder(world)
-            for part in (runs, pauses, violation, budget, long_control, merges):
+            for part in (runs, pauses, violation, budget, long_control, merges, dashboards):
                 await part(recorder)
     print(f"{len(recorder.recorded)} histories in {HISTORIES}")
     return 0

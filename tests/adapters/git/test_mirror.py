@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -60,6 +61,21 @@ def test_a_shallow_remote_is_refused_even_after_a_good_fetch(clone: Clone, mirro
     Path(f"{clone.bare}.shallow").rename(clone.bare)
     with pytest.raises(RepositoryError, match="shallow clone"):
         mirror.fetch_base()
+
+
+def test_a_shallow_remote_is_refused_as_often_as_it_is_asked(clone: Clone, mirror: Mirror) -> None:
+    """The second fetch has nothing more to send, and git calls that a success."""
+    for number in range(3):
+        clone.commit({"b.py": f"x = {number}\n"})
+    clone.git("clone", "--quiet", "--bare", "--depth", "1", f"file://{clone.bare}", f"{clone.bare}.shallow")
+    whole = clone.bare.rename(f"{clone.bare}.whole")
+    Path(f"{clone.bare}.shallow").rename(clone.bare)
+    for _ in range(3):
+        with pytest.raises(RepositoryError, match="shallow clone"):
+            mirror.fetch_base()
+    shutil.rmtree(clone.bare)
+    whole.rename(clone.bare)
+    assert clone.git("rev-parse", "HEAD") == mirror.fetch_base()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,35 @@
+"""What ``doctor`` says about each target's remote and forge. Tokens are read here, shown nowhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from composition import Adapters, forge_checkup, open_repository
+from policies.schema import Target
+from ports.forge import ForgeError
+from ports.repository import RepositoryError
+
+Found = tuple[str, bool, str, str]
+"""Name, whether it is well, detail, remedy."""
+
+
+def target_findings(adapters: Adapters, target: Target) -> Iterator[Found]:
+    """The base branch, and for a forge with an API: token, account, rights, protection."""
+    yield _base(adapters, target)
+    for found in forge_checkup(target):
+        yield f"{target.name} {found.name}", found.ok, found.detail, found.remedy
+
+
+def _base(adapters: Adapters, target: Target) -> Found:
+    name = f"{target.name} base"
+    try:
+        mirror = open_repository(adapters.settings, target)
+        heads, named = mirror.remote_heads(), mirror.default_branch()
+    except (ForgeError, RepositoryError) as problem:
+        return name, False, str(problem), "mend the remote, or `remote` in the target's file"
+    elsewhere = f"; the remote's default branch is {named}" if named and named != target.base_branch else ""
+    remedy = f'was it renamed? then set base_branch = "{named}"' if elsewhere else "set base_branch to one it has"
+    if target.base_branch not in heads:
+        return name, False, f"the remote has no branch {target.base_branch}{elsewhere}", remedy
+    # Working on another branch than the default one is a choice; it is said, so that nobody makes it unknowingly.
+    return name, True, f"{target.base_branch} at {heads[target.base_branch][:12]}{elsewhere}", ""
