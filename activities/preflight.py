@@ -17,7 +17,7 @@ from contracts.audit import AuditEvent
 from contracts.evidence import CheckResult, CheckStatus, PreflightReport, Receipt
 from contracts.handover import StepInput, StepResult
 from contracts.modes import Role, StepName
-from contracts.verdict import Fact, Verdict
+from contracts.verdict import Decision, Fact, Verdict
 from policies.ci import judge_base
 from policies.preflight import budget_caps, gates_refuse, judge_preflight, policy_current, protected_loaded
 from policies.verdicts import all_of, allow, deny
@@ -47,12 +47,16 @@ class Preflight:
             base = sitting.given.base_sha or _fetched(sitting)
         except RepositoryError as problem:
             return sitting.done(deny("the base can be fetched", str(problem)))
+        in_ci = self._in_ci(sitting, base)
+        if in_ci.decision is Decision.HOLD:
+            # The run waits with a durable timer, and makes this step again.
+            return sitting.done(in_ci)
         named = self._default_branch(sitting)
         sitting.note("base pinned", baseSha=base, defaultBranch=named)
         today = activity.info().started_time.astimezone(ZoneInfo(sitting.policy.target.time_zone)).date()
         receipts = (
             Receipt(name="policy_current", verdict=self._policy_current(sitting, today, named)),
-            self._required_checks(sitting, base),
+            self._required_checks(sitting, base, in_ci),
             Receipt(name="budget_caps", verdict=budget_caps(sitting.policy)),
             Receipt(name="audit_logging", verdict=self._audit_works(sitting)),
             Receipt(
@@ -83,14 +87,19 @@ class Preflight:
         branches: dict[str, Fact] = {"baseBranch": sitting.policy.target.base_branch, "defaultBranch": named}
         return verdict.model_copy(update={"facts": verdict.facts | branches})
 
-    def _required_checks(self, sitting: Sitting, base: str) -> Receipt:
+    def _in_ci(self, sitting: Sitting, base: str) -> Verdict:
+        """What the forge's own CI says of the base."""
+        target = sitting.policy.target
+        over = activity.info().started_time >= sitting.run.started_at + timedelta(minutes=target.ci.minutes)
+        checks = sitting.bench.forges(target).required_checks(base, target.ci.required)
+        return judge_base(checks, base, target, over=over)
+
+    def _required_checks(self, sitting: Sitting, base: str, in_ci: Verdict) -> Receipt:
         name = "required_checks_green"
         required = [check for check in sitting.policy.target.checks if check.required]
         if not required:
             reason = f"no required check is configured for {sitting.policy.target.name}: add one to its [[checks]]"
             return Receipt(name=name, verdict=deny("required checks are configured", reason))
-        target = sitting.policy.target
-        in_ci = judge_base(sitting.bench.forges(target).required_checks(base, target.ci.required), base, target)
         if not in_ci.allowed:
             return Receipt(name=name, verdict=in_ci)
         sandbox = sitting.bench.sandbox.self_test()

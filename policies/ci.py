@@ -83,12 +83,12 @@ def judge_ci(facts: CiFacts) -> Verdict:
     return all_of(CI_RULE, children)
 
 
-def judge_base(checks: tuple[CommitCheck, ...] | None, base: str, target: Target) -> Verdict:
+def judge_base(checks: tuple[CommitCheck, ...] | None, base: str, target: Target, *, over: bool) -> Verdict:
     """Whether a run may start from this base (runbook §3): its required checks are green in CI.
 
-    Rules, in order (DENY): none is red · none is pending: a later run finds it finished · none is missing · something
-    was said, unless there is no CI and no check is named. Preflight does not wait: the run is refused, and nothing of
-    it is used up but the day's attempt (``run --again``).
+    Rules, in order: with no CI and no check named there is nothing to ask (ALLOW) · none is red (DENY) · a plain
+    repository reports nothing, ever (DENY) · none is pending or missing, and something was said: the run waits (HOLD)
+    until ``[ci] minutes`` are ``over``, then it is refused (DENY), and nothing is used up but the day's attempt.
     """
     rule, on = "required checks are green in the forge's CI", f"on {target.base_branch} at {base[:12]}"
     if checks is None and not target.ci.required:
@@ -98,13 +98,15 @@ def judge_base(checks: tuple[CommitCheck, ...] | None, base: str, target: Target
     told = f"{on}: {not_green(found) or 'the forge mentions no check'}"
     if CheckState.RED in states:
         return deny(rule, f"{told}. Mend {target.base_branch}, then run again")
+    mend = f"take it out of [ci] required of targets/{target.name}.toml"
+    if target.forge == "local" and states <= {CheckState.GREEN, CheckState.MISSING} and states != {CheckState.GREEN}:
+        return deny(rule, f"{told}: nobody reported it. A repository without a forge has no CI: {mend}")
+    if states != {CheckState.GREEN} and not over:
+        return hold(rule, f"{told}: not finished yet")
     if CheckState.PENDING in states:
-        return deny(rule, f"{told}: not finished yet. Run again when it is")
+        return deny(rule, f"{told}: not finished after {target.ci.minutes:g} minutes. Run again when it is")
     if CheckState.MISSING in states or not found:
-        more = (
-            "A repository without a forge has no CI: take" if target.forge == "local" else "Let CI report it, or take"
-        )
-        return deny(rule, f"{told}: nobody reported it. {more} it out of [ci] required of targets/{target.name}.toml")
+        return deny(rule, f"{told}: nobody reported it. Let CI report it, or {mend}")
     return allow(rule, f"{on}: all {len(found)} green")
 
 

@@ -148,24 +148,31 @@ def test_only_green_goes_on(over: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("checks", "required", "said"),
+    ("checks", "required", "soon", "late", "said"),
     [
-        (None, (), ""),
-        ((GREEN,), (), ""),
-        ((), (), "on main at bbbbbbbbbbbb: the forge mentions no check: nobody reported it"),
-        (None, ("docs",), "on main at bbbbbbbbbbbb: missing: docs: nobody reported it"),
-        ((RED, PENDING), (), "on main at bbbbbbbbbbbb: red: test; pending: lint. Mend main, then run again"),
-        ((GREEN, PENDING), (), "on main at bbbbbbbbbbbb: pending: lint: not finished yet. Run again when it is"),
+        (None, (), Decision.ALLOW, Decision.ALLOW, ""),
+        ((GREEN,), (), Decision.ALLOW, Decision.ALLOW, "all 1 green"),
+        ((), (), Decision.HOLD, Decision.DENY, "the forge mentions no check: nobody reported it. Let CI report it"),
+        (None, ("docs",), Decision.HOLD, Decision.DENY, "missing: docs: nobody reported it. Let CI report it, or take"),
+        ((RED, PENDING), (), Decision.DENY, Decision.DENY, "red: test; pending: lint. Mend main, then run again"),
+        ((GREEN, PENDING), (), Decision.HOLD, Decision.DENY, "pending: lint: not finished after 60 minutes. Run again"),
     ],
 )
 def test_a_run_starts_from_a_green_base_only(
-    checks: tuple[CommitCheck, ...] | None, required: tuple[str, ...], said: str
+    checks: tuple[CommitCheck, ...] | None, required: tuple[str, ...], soon: Decision, late: Decision, said: str
 ) -> None:
-    """§3, with what to do."""
-    target = policy(target={"ci": {"required": required}}).target
-    verdict = judge_base(checks, "b" * 40, target)
-    assert (not said) == verdict.allowed
-    assert said in verdict.reason
+    """§3: what is not finished is waited for, until the deadline; then the reason says what to do."""
+    target = policy(target={"forge": "gitea", "ci": {"required": required}}).target
+    early, over = (judge_base(checks, "b" * 40, target, over=over) for over in (False, True))
+    assert (soon, late) == (early.decision, over.decision)
+    assert said in over.reason
+
+
+def test_a_plain_repository_never_reports() -> None:
+    """Nobody is waited for who cannot come."""
+    target = policy(target={"ci": {"required": ["docs"]}}).target
+    verdict = judge_base(None, "b" * 40, target, over=False)
+    assert (Decision.DENY, True) == (verdict.decision, "A repository without a forge has no CI" in verdict.reason)
 
 
 @pytest.mark.parametrize(

@@ -287,10 +287,32 @@ async def test_a_named_check_on_a_forge_without_ci_refuses_the_run(world: World)
     assert "missing: ci/test, ci/lint: nobody reported it. A repository without a forge has no CI" in result.reason
 
 
-async def test_pending_on_the_base_refuses_with_what_to_do(world: World, ci: CiResults) -> None:
-    """Not finished is not red."""
+async def test_pending_on_the_base_is_waited_for(world: World, ci: CiResults) -> None:
+    """§3 by a durable timer: not finished is neither green nor red; then the run goes on by itself."""
+    base = world.refs("quick")["refs/heads/main"]
+    ci.report(ANY, *GREEN)
+    ci.report(base, PENDING, GREEN[1])
+    async with world.worker(bench(world, ci)):
+        handle = await world.start("quick")
+
+        async def held() -> RunView | None:
+            view = await world.state(handle)
+            return view if view.status is RunStatus.HELD else None
+
+        view: RunView = await world.until(held)
+        assert "pending: ci/test: not finished yet" in view.reason
+        ci.report(base, *GREEN)
+        await TimeSkipper(world.client).fast_forward(handle, timedelta(minutes=2))
+        result = await ended(handle)
+    assert RunStatus.PR_OPENED is result.status, result.reason
+
+
+async def test_a_base_that_is_never_finished_refuses_with_what_to_do(world: World, ci: CiResults) -> None:
+    """The deadline of `[ci] minutes`; a missing result is not green."""
     ci.report(world.refs("quick")["refs/heads/main"], PENDING, GREEN[1])
     async with world.worker(bench(world, ci)):
-        result = await world.run("quick")
+        handle = await world.start("quick")
+        await TimeSkipper(world.client).fast_forward(handle, timedelta(hours=7))
+        result = await ended(handle)
     assert RunStatus.REFUSED is result.status
-    assert "pending: ci/test: not finished yet. Run again when it is" in result.reason
+    assert "pending: ci/test: not finished after 360 minutes. Run again when it is" in result.reason
