@@ -15,7 +15,6 @@ from contracts.pull_request import PullRequest
 
 WRITING, READING = "SAME_RUN_BOT_TOKEN", "SAME_RUN_READ_TOKEN"
 ARTIFACTS = {
-    "policy.json",
     "preflight.json",
     "checks/base.json",
     "checks/base-imports-1.txt",
