@@ -24,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parents[1] / "chaos"))
 
 from aftermath import hasten
+from ci_forge import ANY, CiResults, with_ci
 from faulty import PLAIN, prepare
 from temporalio.client import WorkflowFailureError, WorkflowHandle
 from world import PACKAGE, ScriptedAgent, World, make_world
@@ -33,6 +34,7 @@ from commands.leaving import leave
 from contracts.admission import RunResult
 from contracts.budget import CapsRequest, Measure, Period
 from contracts.control import Answer, PauseRequest, ResumeRequest
+from contracts.forge_facts import CheckState, CommitCheck
 from contracts.incident import CloseRequest, HumanFacts, IncidentView, Trigger, incident_id
 from contracts.modes import PauseStyle, Role, RunStatus, TargetStatus
 from contracts.rollback import FollowUpEnd, RollbackOutcome, RollbackResult
@@ -314,6 +316,30 @@ async def dashboards(recorder: Recorder) -> None:
         broken.unlink()
 
 
+async def in_ci(recorder: Recorder) -> None:
+    """Runs that wait for the forge's CI: pending, then green; and red, which closes the pull request."""
+    world, results = recorder.world, CiResults(recorder.world.root / "ci.json")
+    world.add_target("ci", PACKAGE, '\n[ci]\nrequired = ["ci/test"]\nminutes = 5\nevery_seconds = 1\n' + PLAIN)
+    green, pending, red = (
+        CommitCheck(name="ci/test", state=CheckState(state)) for state in ("green", "pending", "red")
+    )
+    results.report(world.refs("ci")["refs/heads/main"], green)
+    async with world.worker(world.bench(forges=with_ci(world.bench().forges, results))):
+        results.report(ANY, pending)
+        handle = await world.start("ci")
+
+        async def waits() -> bool:
+            return "pending: ci/test" in (await world.state(handle)).reason
+
+        await world.until(waits)
+        results.report(ANY, green)
+        result: RunResult = await asyncio.wait_for(handle.result(), 120)
+        assert result.status is RunStatus.PR_OPENED, result.reason
+        await recorder.keep("run-green-in-ci", handle)
+        results.report(ANY, red)
+        await recorder.run("run-rejected-by-ci", RunStatus.REJECTED, "ci", again=True)
+
+
 async def followed(recorder: Recorder, name: str, run: RunResult, outcome: str) -> None:
     """The ``FollowUp`` that Control started, to its end."""
     handle = recorder.world.client.get_workflow_handle(api.follow_up_id(run.run_id), result_type=FollowUpEnd)
@@ -352,7 +378,7 @@ async def main() -> int:
     with tempfile.TemporaryDirectory(prefix="record-") as folder:
         async with fresh_world(Path(folder)) as world:
             recorder = Recorder(world)
-            for part in (runs, pauses, violation, budget, long_control, merges, dashboards):
+            for part in (runs, pauses, violation, budget, long_control, merges, dashboards, in_ci):
                 await part(recorder)
     print(f"{len(recorder.recorded)} histories in {HISTORIES}")
     return 0

@@ -20,7 +20,7 @@ ENDS = {"run-pr", "run-dry", "run-nothing-to-do", "run-already-ran", "run-reject
     *("control-paused-and-resumed", "control-incident", "control-continued-as-new", "control-with-handed-on-books"),
     *("installation-paused-and-resumed", "incident-done", "alerts", "run-held-by-its-budget", "control-budget"),
     *("run-merged", "follow-up-healthy", "follow-up-regression", "rollback-restored"),
-    *("control-rolled-back-and-resumed", "dashboards-continued-as-new"),
+    *("control-rolled-back-and-resumed", "dashboards-continued-as-new", "run-green-in-ci", "run-rejected-by-ci"),
 }
 
 
