@@ -32,7 +32,7 @@ help:
 	@echo "make test-regressions  the 100 generated regressions (REGRESSION_SEED=… makes others; one of each kind is in make test)"
 	@echo "make test-sweep     the complete crash sweep, the generated regressions, twenty merges at once (opt-in)"
 	@echo "make test-gitea     the tests against a real Gitea alone (needs Go)"
-	@echo "make test-faults    fifty runs against a Gitea that fails at every call, and every fault of every write (opt-in, needs Go)"
+	@echo "make test-faults    fifty runs against a Gitea that fails at every call, every fault of every write, people and deaths at every step (opt-in, needs Go)"
 	@echo "make gitea          build the Gitea that the forge tests need (Go; minutes the first time)"
 	@echo "make test-github    the tests against GitHub's published contract alone (needs Node)"
 	@echo "make prism          install the contract and the server that the GitHub tests need (Node)"
@@ -130,7 +130,7 @@ test-packages: setup
 test-regressions: setup
 	@$(BIN)/python -m pytest -n $(JOBS) -m sweep tests/chaos/test_generated_regressions.py
 
-test-sweep: setup
+test-sweep: setup forges
 	@$(BIN)/python -m pytest -n $(JOBS) -m sweep
 
 # After a change of a workflow's command order: the recorded histories are what open runs look like.

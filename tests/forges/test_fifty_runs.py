@@ -151,7 +151,7 @@ async def all_of(world: World, gitea: GiteaServer, numbers: list[int], side_by_s
 @pytest.mark.timeout(900)
 async def test_some_of_the_fifty(world: World, gitea: GiteaServer) -> None:
     """A few of them, at other calls each; exactly one pull request, and no write without a clearance."""
-    assert await all_of(world, gitea, [3, 9, 17, 28, 36, 46], side_by_side=3) >= 6
+    assert await all_of(world, gitea, [9, 28, 46], side_by_side=3) >= 3
 
 
 @pytest.mark.sweep

@@ -46,6 +46,7 @@ async def merges_once(world: World, gitea: GiteaServer, *points: str) -> None:
     assert "1" == git("rev-list", "--count", "--merges", "main", cwd=hosted.folder)
 
 
+@pytest.mark.sweep
 @pytest.mark.timeout(3000)
 async def test_an_update_and_a_merge_happen_once_whenever_the_worker_dies(
     tmp_path: Path, server: str, environments: Path, gitea: GiteaServer, monkeypatch: pytest.MonkeyPatch

@@ -121,6 +121,7 @@ async def test_a_merge_that_breaks_production_is_undone_by_a_pull_request(world:
     assert f"Roll back {result.run_id}" == hosted.pulls()[0]["title"]
 
 
+@pytest.mark.sweep
 @pytest.mark.timeout(900)
 async def test_a_base_that_moves_under_a_rollback_keeps_what_people_did(world: World, hosted: Hosted) -> None:
     """P11: the same pull request shows the new landing commit; everybody's commits but ours stay."""
@@ -145,6 +146,7 @@ async def test_a_base_that_moves_under_a_rollback_keeps_what_people_did(world: W
     assert [True, True] == [pull["merged"] for pull in hosted.pulls()]
 
 
+@pytest.mark.sweep
 @pytest.mark.timeout(900)
 async def test_a_revert_that_must_be_pushed_to_a_protected_base_is_a_persons(world: World, hosted: Hosted) -> None:
     """``revert_commit`` there: escalated with the forge's own words, and nothing is tried again and again."""

@@ -108,6 +108,7 @@ def left(found: tuple[Hosted, str, RunResult], words: str, merged: bool = False)
     assert merged is (base != hosted.head())
 
 
+@pytest.mark.sweep
 @pytest.mark.timeout(900)
 async def test_as_soon_as_it_is_open(world: World, gitea: GiteaServer) -> None:
     """Closed, merged, objected to, before the merge result is even shown."""
@@ -146,6 +147,7 @@ async def test_while_the_canary_runs(world: World, gitea: GiteaServer) -> None:
     left(found["forced"], "the head moved")
 
 
+@pytest.mark.sweep
 @pytest.mark.timeout(900)
 async def test_in_the_last_moment(world: World, gitea: GiteaServer) -> None:
     """Between our last look and the merge: the forge decides, by its pinned head and its protection."""
@@ -167,6 +169,7 @@ async def test_in_the_last_moment(world: World, gitea: GiteaServer) -> None:
     assert checks["treeSha"] == hosted.tree()
 
 
+@pytest.mark.sweep
 @pytest.mark.timeout(900)
 async def test_around_the_push(world: World, gitea: GiteaServer) -> None:
     """A branch that is there already, and a pull request that a person opened from ours and ended."""
