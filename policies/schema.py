@@ -249,6 +249,11 @@ class Target(Section):
     """
     forge_access: ForgeAccess = ForgeAccess()
     base_branch: str = Field(min_length=1)
+    partial_clone: bool = False
+    """For big repositories: fetch history without the contents of its files; those of a commit when it is used.
+
+    The server must allow it (`uploadpack.allowFilter`); one that does not sends everything.
+    """
     dashboard: bool = True
     """Whether a ticket on the forge shows how the target stands."""
     time_zone: str = "UTC"

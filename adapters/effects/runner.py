@@ -59,7 +59,10 @@ class EffectRunner:
         crashpoint(f"{effect.action.value}.before_effect")
         records = forge_folder(self._home.absolute(), target.name)
         try:
-            mirror = self._open(target).path
+            repository = self._open(target)
+            if effect.action in _TO_REMOTE and not look_only and repository.holds(effect.head_sha):
+                # Reading needs no credential to write, so what a partial clone lacks is not the child's work either.
+                repository.complete(effect.head_sha)
             for folder in (records / "pulls", records / "tickets"):
                 folder.mkdir(parents=True, exist_ok=True)
             order = EffectOrder(
@@ -68,7 +71,7 @@ class EffectRunner:
                 kill_at=kill_at,
                 look_only=look_only,
                 remote=target.remote,
-                mirror=str(mirror),
+                mirror=str(repository.path),
                 records=str(records),
                 **_where(target),
             )

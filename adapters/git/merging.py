@@ -34,6 +34,11 @@ def is_ancestor(git: ClosedGit, old: str, new: str) -> bool:
     return git.run("merge-base", "--is-ancestor", commit_id(old), commit_id(new), accept=(0, 1)).code == 0
 
 
+def between(git: ClosedGit, base: str, head: str) -> list[str]:
+    """The commits that ``head`` holds and ``base`` does not, newest first."""
+    return git.run("rev-list", commit_id(head), f"^{commit_id(base)}").text.split()
+
+
 def landing(git: ClosedGit, commit: str, head: str) -> Landing:
     """How ``commit``, which ``head`` holds, came onto the line of first parents that ends in ``head``."""
     line = git.run("rev-list", "--first-parent", f"^{commit}", head).text.split()

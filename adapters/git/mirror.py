@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import re
@@ -16,6 +17,7 @@ from pathlib import Path, PurePosixPath
 from adapters.git import changes, merging, transfer, worktree
 from adapters.git.default_branch import default_branch
 from adapters.git.environment import ClosedGit, branch_name, commit_id
+from adapters.git.partial_clone import PromisedContents, merged_from
 from adapters.git.private import locked, private_folder
 from adapters.git.remotes import checked_remote, remote_heads
 from contracts.change import ChangedPath
@@ -34,16 +36,29 @@ class Mirror:
     No remote is configured in it: the address is an argument of each command, so no credential stays on disk.
     """
 
-    def __init__(self, path: Path, remote: str, base_branch: str, credential: Credential = dict) -> None:
+    def __init__(
+        self,
+        path: Path,
+        remote: str,
+        base_branch: str,
+        credential: Credential = dict,
+        *,
+        partial: bool = False,
+        promised: PromisedContents | None = None,
+    ) -> None:
         """Remember where; refuse a remote git could read as an option or a program.
 
         ``credential`` gives the variables that let git read the remote; asked for with each command that does.
+        ``partial``: fetch the base without file contents; each method then fetches those it needs, through
+        ``promised`` if our objects are another mirror's.
         """
         self._path = path.absolute()
         self._remote = checked_remote(remote)
         self._base_branch = branch_name(base_branch)
         self._closed = ClosedGit(self._path)
         self._credential = credential
+        self._partial = partial
+        self._promised = promised or PromisedContents(self._closed, lambda: self._reaching_out, self._remote)
 
     @property
     def path(self) -> Path:
@@ -80,7 +95,7 @@ class Mirror:
         """Fetch the base branch and return its commit."""
         git = self._reaching_out
         with locked(self._path / "fetch.lock"):
-            return transfer.fetch_branch(git, self._remote, self._base_branch)
+            return transfer.fetch_branch(git, self._remote, self._base_branch, partial=self._partial)
 
     def remote_heads(self) -> dict[str, str]:
         """Every branch of the remote and where it points now."""
@@ -105,8 +120,18 @@ class Mirror:
         listing = self._git.run("cat-file", "--batch-check", stdin=f"{commit_id(commit)}\n".encode()).text
         return listing.split(" ")[1] == "commit"
 
+    def complete(self, *commits: str) -> None:
+        """Fetch what the trees of these commits lack here; nothing, and no command, unless this mirror is partial.
+
+        Raises:
+            RepositoryError: something is missing and the remote did not give it.
+        """
+        if self._promised.may_be_missing():
+            self._promised.complete(self._git, commits)
+
     def facts(self, commit: str) -> TreeFacts:
         """Count files and bytes of a commit's tree."""
+        self.complete(commit)
         listing = self._git.run("ls-tree", "-r", "-l", "-z", commit_id(commit)).out.decode(errors="surrogateescape")
         entries = [entry.split("\t", 1) for entry in listing.split("\0") if entry]
         sizes = (entry[0].rsplit(" ", 1)[1] for entry in entries)
@@ -132,6 +157,8 @@ class Mirror:
         asked = f"{commit_id(commit)}\0{commit}:{path}\0".encode(errors="surrogateescape")
         if "\0" in path or not path or path.startswith(("./", "../")):
             return None
+        if self._promised.may_be_missing() and self.holds(commit):
+            self.complete(commit)
         answer = self._git.run("cat-file", "--batch", "-z", stdin=asked).out
         found, _, rest = answer.partition(b"\n")
         if found.split(b" ")[1] != b"commit":
@@ -142,11 +169,13 @@ class Mirror:
 
     def checkout(self, commit: str, into: Path) -> None:
         """Write exactly the commit's tree into the empty folder ``into``."""
+        self.complete(commit)
         with self._index() as index:
             worktree.checkout(self._git, commit, into, index)
 
     def commit_tree(self, base: str, work_tree: Path, message: str) -> str:
         """Commit what a hostile folder holds as a child of ``base``."""
+        self.complete(base)
         with self._index() as index:
             return worktree.commit_tree(self._git, base, work_tree, message, index)
 
@@ -157,23 +186,30 @@ class Mirror:
 
     def changed_paths(self, base: str, head: str) -> tuple[ChangedPath, ...]:
         """Every changed entry between two commits, lines counted from blobs."""
+        self.complete(base, head)
         return changes.changed_paths(self._git, base, head)
 
     def diff(self, base: str, head: str) -> bytes:
         """Readable patch, attributes ignored."""
+        self.complete(base, head)
         fixed = ("diff-tree", "-r", "-p", "--full-index", "--no-renames", "--no-ext-diff", "--no-textconv")
         return self._git.run(*fixed, commit_id(base), commit_id(head)).out
 
     def bundle(self, base: str, head: str) -> bytes:
         """A git bundle of ``base..head``."""
+        if self._promised.may_be_missing():
+            self.complete(*merging.between(self._git, base, head), base)
         return transfer.bundle(self._git, base, head)
 
     def unbundle(self, bundle: bytes, base: str, head: str) -> None:
         """Import a bundle and check that it holds ``head`` and descends from ``base``."""
+        self.complete(base)
         transfer.unbundle(self._git, bundle, base, head)
 
     def merge(self, base: str, head: str) -> MergeResult:
         """The merge commit of ``head`` into ``base``."""
+        if self._promised.may_be_missing():
+            self.complete(*merged_from(self._git, base, head))
         return merging.merge(self._git, base, head)
 
     def contains(self, commit: str, earlier: str) -> bool:
@@ -186,6 +222,8 @@ class Mirror:
 
     def revert(self, merged: str, onto: str) -> MergeResult:
         """Undo the first-parent change of ``merged`` on top of ``onto``."""
+        if self._promised.may_be_missing():
+            self.complete(onto, merged, merging.first_parent(self._git, merged) or merged)
         return merging.revert(self._git, merged, onto)
 
     def move(self, branch: str, new: str, old: str) -> bool:
@@ -207,7 +245,7 @@ class Mirror:
     def scratch(self) -> Iterator[Mirror]:
         """A throw-away repository that only reads this one's objects; its base branch stands where ours does."""
         with private_folder(self.path / "private") as folder:
-            clone = Mirror(folder / "scratch.git", str(self.path), self._base_branch)
+            clone = Mirror(folder / "scratch.git", str(self.path), self._base_branch, promised=self._promised)
             alternates = clone.path / "objects" / "info" / "alternates"
             alternates.parent.mkdir(exist_ok=True)
             alternates.write_text(f"{self.path / 'objects'}\n")
@@ -245,6 +283,7 @@ def open_mirror(
     def opened(target: Target) -> Mirror:
         place = hashlib.sha256(os.fsencode(target.remote)).hexdigest()[:12]
         path = root / f"{target.name}-{place}.git"
-        return Mirror(path, target.remote, target.base_branch, lambda: credential(target))
+        read = functools.partial(credential, target)
+        return Mirror(path, target.remote, target.base_branch, read, partial=target.partial_clone)
 
     return opened

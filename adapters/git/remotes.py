@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from adapters.git.environment import Answer, ClosedGit, branch_name, commit_id
 from adapters.git.merging import first_parent
+from adapters.git.partial_clone import may_lack_contents
 from ports.repository import RemoteUnavailable, RepositoryError
 
 _HELPER = re.compile(r"[A-Za-z0-9+.-]+::")
@@ -98,7 +99,11 @@ def _swap(git: ClosedGit, remote: str, branch: str, sha: str, expected_old: str,
     """Compare-and-swap by git's own lease: the remote takes it only from ``expected_old``."""
     ref = f"refs/heads/{branch}"
     old = commit_id(expected_old) if expected_old else _ABSENT
+    # Where the remote moved on to commits we lack, git sends all history, and stumbles over contents we lack, too;
+    # unless it asks first which of ours the remote has.
+    asking = ("-c", "push.negotiate=true") if may_lack_contents(git) else ()
     answer = git.run(
+        *asking,
         "push",
         "--porcelain",
         "--no-verify",

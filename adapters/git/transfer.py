@@ -5,6 +5,7 @@ from __future__ import annotations
 from adapters.git.default_branch import default_branch
 from adapters.git.environment import ClosedGit, branch_name, commit_id
 from adapters.git.merging import is_ancestor
+from adapters.git.partial_clone import BaseFetch
 from adapters.git.remotes import checked_remote, remote_heads
 from ports.repository import RemoteUnavailable, RepositoryError
 
@@ -17,25 +18,39 @@ def base_ref(branch: str) -> str:
     return f"refs/remotes/origin/{branch_name(branch)}"
 
 
-def fetch_branch(git: ClosedGit, remote: str, branch: str) -> str:
-    """Fetch one branch and return its commit. The caller holds the mirror's lock: FETCH_HEAD is shared."""
+def fetch_branch(git: ClosedGit, remote: str, branch: str, *, partial: bool = False) -> str:
+    """Fetch one branch and return its commit. The caller holds the mirror's lock: FETCH_HEAD is shared.
+
+    ``partial``: without the contents of its files, if the remote can leave them out.
+    """
     refspec = f"+refs/heads/{branch_name(branch)}:{base_ref(branch)}"
     before = git.run("rev-parse", "--verify", "--quiet", base_ref(branch), accept=(0, 1)).text
-    quiet = ("--quiet", "--no-tags", "--no-recurse-submodules", "--no-auto-maintenance")
-    answer = git.run("fetch", *quiet, checked_remote(remote), refspec, accept=(0, 1, 128))
-    if answer.code:
-        raise _why_not(git, remote, branch, answer.error)
-    # A shallow remote makes git warn, fetch nothing, and succeed: FETCH_HEAD tells. Asked again it sends nothing more,
-    # and only the missing history tells; what the base held before was looked at then.
+    fetch = BaseFetch(git, checked_remote(remote), partial)
+    # Git takes a commit that came without contents for a whole one and asks for nothing more: a remote that was shallow
+    # and no longer is has to be asked anew.
+    for options in ((), ("--refetch",)) if partial else ((),):
+        code, said = fetch.run(refspec, *options)
+        if code:
+            raise _why_not(git, remote, branch, said)
+        if commit := _with_its_history(git, before):
+            fetch.succeeded()
+            return commit
+    git.run("update-ref", "-d", base_ref(branch))
+    raise RepositoryError(
+        f"the remote {remote} is a shallow clone: history is missing. Run `git fetch --unshallow` in it"
+    )
+
+
+def _with_its_history(git: ClosedGit, before: str) -> str:
+    """The fetched commit; empty if history of it is missing.
+
+    A shallow remote makes git warn, fetch nothing, and succeed: FETCH_HEAD tells. Asked again it sends nothing more,
+    and only the missing history tells; what the base held before was looked at then.
+    """
     fetched = (git.git_dir / "FETCH_HEAD").read_text(errors="surrogateescape").split()
     commit = commit_id(fetched[0]) if fetched else ""
     known = ("--not", before) if before else ()
-    if not commit or git.run("rev-list", "--quiet", commit, *known, accept=(0, 1, 128)).code:
-        git.run("update-ref", "-d", base_ref(branch))
-        raise RepositoryError(
-            f"the remote {remote} is a shallow clone: history is missing. Run `git fetch --unshallow` in it"
-        )
-    return commit
+    return "" if commit and git.run("rev-list", "--quiet", commit, *known, accept=(0, 1, 128)).code else commit
 
 
 def _why_not(git: ClosedGit, remote: str, branch: str, said: str) -> RepositoryError:
