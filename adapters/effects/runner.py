@@ -60,7 +60,8 @@ class EffectRunner:
         records = forge_folder(self._home.absolute(), target.name)
         try:
             repository = self._open(target)
-            if effect.action in _TO_REMOTE and not look_only and repository.holds(effect.head_sha):
+            pushes = effect.action in _TO_REMOTE and not look_only
+            if pushes and repository.may_lack_contents and repository.holds(effect.head_sha):
                 # Reading needs no credential to write, so what a partial clone lacks is not the child's work either.
                 repository.complete(effect.head_sha)
             for folder in (records / "pulls", records / "tickets"):

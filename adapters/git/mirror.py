@@ -120,13 +120,18 @@ class Mirror:
         listing = self._git.run("cat-file", "--batch-check", stdin=f"{commit_id(commit)}\n".encode()).text
         return listing.split(" ")[1] == "commit"
 
+    @property
+    def may_lack_contents(self) -> bool:
+        """Whether this mirror was ever fetched without file contents."""
+        return self._promised.may_be_missing()
+
     def complete(self, *commits: str) -> None:
         """Fetch what the trees of these commits lack here; nothing, and no command, unless this mirror is partial.
 
         Raises:
             RepositoryError: something is missing and the remote did not give it.
         """
-        if self._promised.may_be_missing():
+        if self.may_lack_contents:
             self._promised.complete(self._git, commits)
 
     def facts(self, commit: str) -> TreeFacts:
@@ -157,7 +162,7 @@ class Mirror:
         asked = f"{commit_id(commit)}\0{commit}:{path}\0".encode(errors="surrogateescape")
         if "\0" in path or not path or path.startswith(("./", "../")):
             return None
-        if self._promised.may_be_missing() and self.holds(commit):
+        if self.may_lack_contents and self.holds(commit):
             self.complete(commit)
         answer = self._git.run("cat-file", "--batch", "-z", stdin=asked).out
         found, _, rest = answer.partition(b"\n")
@@ -197,7 +202,7 @@ class Mirror:
 
     def bundle(self, base: str, head: str) -> bytes:
         """A git bundle of ``base..head``."""
-        if self._promised.may_be_missing():
+        if self.may_lack_contents:
             self.complete(*merging.between(self._git, base, head), base)
         return transfer.bundle(self._git, base, head)
 
@@ -208,7 +213,7 @@ class Mirror:
 
     def merge(self, base: str, head: str) -> MergeResult:
         """The merge commit of ``head`` into ``base``."""
-        if self._promised.may_be_missing():
+        if self.may_lack_contents:
             self.complete(*merged_from(self._git, base, head))
         return merging.merge(self._git, base, head)
 
@@ -222,7 +227,7 @@ class Mirror:
 
     def revert(self, merged: str, onto: str) -> MergeResult:
         """Undo the first-parent change of ``merged`` on top of ``onto``."""
-        if self._promised.may_be_missing():
+        if self.may_lack_contents:
             self.complete(onto, merged, merging.first_parent(self._git, merged) or merged)
         return merging.revert(self._git, merged, onto)
 
