@@ -49,6 +49,8 @@ def _with_its_history(git: ClosedGit, before: str) -> str:
     """
     fetched = (git.git_dir / "FETCH_HEAD").read_text(errors="surrogateescape").split()
     commit = commit_id(fetched[0]) if fetched else ""
+    if commit == before:
+        return commit
     known = ("--not", before) if before else ()
     return "" if commit and git.run("rev-list", "--quiet", commit, *known, accept=(0, 1, 128)).code else commit
 
