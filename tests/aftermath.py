@@ -35,7 +35,8 @@ BROKEN = {"pkg/__init__.py": 'def names():\n    return ["a"]\n'}
 def hasten(world: World, **more: float) -> None:
     """Observation windows of seconds instead of hours."""
     place = world.settings.policies / "autopilot.toml"
-    text = place.read_text()
+    # The dashboard's own `every_minutes` stays.
+    before, dashboard, after = re.split(r"(?ms)(^\[dashboard\]$.*?(?=^\[))", place.read_text())
     quick = {
         "observation_minutes": 0.02,
         "every_minutes": 0.01,
@@ -48,9 +49,10 @@ def hasten(world: World, **more: float) -> None:
         "reap_seconds": 2,
     }
     for key, value in (quick | more).items():
-        text, count = re.subn(rf"(?m)^{key} = \S+", f"{key} = {value}", text)
-        assert count == 1, key
-    place.write_text(text)
+        before, one = re.subn(rf"(?m)^{key} = \S+", f"{key} = {value}", before)
+        after, other = re.subn(rf"(?m)^{key} = \S+", f"{key} = {value}", after)
+        assert one + other == 1, key
+    place.write_text(before + dashboard + after)
 
 
 @dataclass
