@@ -103,7 +103,9 @@ async def escalates_once(world: World, *points: str) -> None:
         assert [] == world.pulls()
         await close_incident(world, incident_id(result.run_id, Trigger.POLICY_VIOLATION), 60 + 25 * len(points))
         assert [] == supervisor.missed
-        assert 1 == len(list((world.settings.home / "forge" / "demo" / "tickets").glob("*.json")))
+        tickets = (world.settings.home / "forge" / "demo" / "tickets").glob("*.json")
+        keys = [json.loads(ticket.read_text())["runKey"] for ticket in tickets]
+        assert 1 == len([key for key in keys if not key.startswith("dashboard/")])
         await check_world(world, at_least=0, started=[handle.id])
 
 
