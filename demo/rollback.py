@@ -7,11 +7,12 @@ production shows the harm (``production.py``). Nobody but the follow-up orders t
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+
+import tomlkit
 
 from commands.exit_statuses import Exit
 from commands.failures import CommandFailed
@@ -54,14 +55,11 @@ _TOLD = (
     "write settled",
 )
 # A minute or two instead of hours.
-_SHORT = {
-    "maximum": '"SELECTIVE_AUTO"',
-    "canary_minutes": "0.1",
-    "canary_every_seconds": "2",
-    "observation_minutes": "2.0",
-    "every_minutes": "0.05",
-    "confirmations": "2",
-    "health_every_seconds": "2",
+_SHORT: Mapping[str, Mapping[str, object]] = {
+    "modes": {"maximum": "SELECTIVE_AUTO"},
+    "auto_merge": {"canary_minutes": 0.1, "canary_every_seconds": 2},
+    "follow_up": {"observation_minutes": 2.0, "every_minutes": 0.05, "confirmations": 2},
+    "rollback": {"health_every_seconds": 2},
 }
 
 
@@ -148,12 +146,10 @@ def _tree(remote: Path) -> str:
 def permit(settings: Settings, target: str, probe: str) -> None:
     """The demo's own policy files: SELECTIVE_AUTO allowed, short windows, one probe."""
     place = settings.policies / "autopilot.toml"
-    text = place.read_text(encoding="utf-8")
-    for key, value in _SHORT.items():
-        text, count = re.subn(rf"(?m)^{key} = \S+", f"{key} = {value}", text)
-        if count != 1:
-            raise CommandFailed(Exit.BAD_POLICY, f"{place} sets {key} {count} times, not once")
-    place.write_text(text, encoding="utf-8")
+    document: Any = tomlkit.parse(place.read_text(encoding="utf-8"))
+    for section, wanted in _SHORT.items():
+        document[section].update(wanted)
+    place.write_text(tomlkit.dumps(document), encoding="utf-8")
     with (settings.policies / "targets" / f"{target}.toml").open("a", encoding="utf-8") as file:
         file.write(f'\n[[probes]]\nname = "production"\nurl = "{probe}"\nseconds = 10\n')
 
