@@ -102,9 +102,7 @@ class GitHubForge:
             for event in self._repository.events(number)
             if event.event in _EVENTS and event.actor
         ]
-        merges = [event.at for event in events if event.act == "merged"]
-        # Merging closes too, and GitHub says so; nobody closed it.
-        told = [event for event in events if not (event.act == "closed" and any(event.at >= at for at in merges))]
+        told = _without_merge_closing(events)
         return tuple(sorted([*reviews, *told], key=lambda act: act.at))
 
     def _required(self, rules: tuple[Rule, ...] | None = None) -> tuple[RequiredCheck, ...]:
@@ -132,6 +130,18 @@ class GitHubForge:
                 "counts": looked_at == head and self._repository.may_write(review.user.login),
             }
         )
+
+
+def _without_merge_closing(events: list[HumanAct]) -> list[HumanAct]:
+    """Merging closes too, and GitHub says so; nobody closed it. Only an open one is merged, so it is the last closing.
+
+    Their order tells, not their times: those are whole seconds.
+    """
+    acts = [event.act for event in events]
+    if "merged" not in acts:
+        return events
+    opened = max((place for place, act in enumerate(acts) if act == "reopened"), default=-1)
+    return [event for place, event in enumerate(events) if event.act != "closed" or place < opened]
 
 
 def _whole(value: object) -> int:

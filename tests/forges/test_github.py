@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import github_repository
 import pytest
 from faulty_proxy import Call, Fault, FaultyProxy
 from forge_stages import BRANCH, TOKEN, GitHubStage
@@ -136,9 +137,13 @@ def test_more_than_a_page_of_everything(on_github: OnGitHub) -> None:
     assert stage.perform(stage.effect(TICKET, branch="", head_sha="", run_key="i-0/t")).adopted
 
 
-def test_what_people_did_is_read(on_github: OnGitHub) -> None:
-    """Approved at which commit and with what right, closed, reopened, merged; a merge is not also a close."""
+def test_what_people_did_is_read(on_github: OnGitHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Approved at which commit and with what right, closed, reopened, merged; a merge is not also a close.
+
+    All within one of GitHub's whole seconds, so that nothing is told by times.
+    """
     stage = on_github()
+    monkeypatch.setattr(github_repository, "_now", lambda: "2026-01-01T00:00:00Z")
     pull = stage.opened()
     review = {"event": "APPROVE", "body": "fine", "commit_id": stage.head}
     for token in ("", stage.server.tokens[STRANGER]):
