@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any, Literal
 from urllib.parse import quote, urlsplit
 
 from pydantic import AwareDatetime, BaseModel
 
+from adapters.forge_access.answers import Account, Ticket, is_by, mark_of
 from adapters.forge_access.json_api import JsonApi, Reply
-from adapters.forge_access.ownership import read_mark
 from adapters.forge_access.shapes import shaped
 from contracts.pull_request import PullRequest
 from ports.forge import ForgeError
 
 _LOG = 8 * 1024
 """Bytes of a log that are kept: its end."""
-
-
-class User(BaseModel):
-    """Whoever did something."""
-
-    login: str = ""
 
 
 class Branch(BaseModel):
@@ -45,27 +39,16 @@ class Pull(BaseModel):
     html_url: str = ""
     merged: bool = False
     merge_commit_sha: str | None = None
-    user: User | None = None
+    user: Account | None = None
     head: Branch
     base: Branch
-
-
-class Issue(BaseModel):
-    """A ticket."""
-
-    number: int
-    title: str = ""
-    body: str | None = ""
-    state: Literal["open", "closed"]
-    html_url: str = ""
-    user: User | None = None
 
 
 class Review(BaseModel):
     """What a reviewer said."""
 
     state: str
-    user: User | None = None
+    user: Account | None = None
     commit_id: str = ""
     stale: bool = False
     official: bool = False
@@ -77,7 +60,7 @@ class TimelineEntry(BaseModel):
     """Something that happened to a pull request."""
 
     type: str
-    user: User | None = None
+    user: Account | None = None
     created_at: AwareDatetime
 
 
@@ -114,13 +97,13 @@ class GiteaRepository:
 
     def account_of_token(self) -> str:
         """Login the token belongs to."""
-        return shaped(User, self.http.get("/user")).login
+        return shaped(Account, self.http.get("/user")).login
 
     def our_pulls(self) -> Iterator[Pull]:
         """Pull requests that our account opened from this repository's own branches, newest first."""
         for found in self.http.pages(f"{self._root}/pulls", state="all", poster=self._account):
             pull = shaped(Pull, found)
-            if self._is_ours(pull.user) and pull.head.repo_id == pull.base.repo_id:
+            if is_by(self._account, pull.user) and pull.head.repo_id == pull.base.repo_id:
                 yield pull
 
     def pull_between(self, base: str, branch: str) -> Pull | None:
@@ -135,11 +118,19 @@ class GiteaRepository:
             raise ForgeError(self.http.complaint(reply, f"looking at {place}"))
         return shaped(Pull, reply.content)
 
-    def our_tickets(self) -> Iterator[Issue]:
+    def our_pull_requests(self) -> Iterator[PullRequest]:
+        """What :meth:`our_pulls` finds, as the port shows it."""
+        return (self.shown(pull) for pull in self.our_pulls())
+
+    def our_tickets(self) -> Iterator[PullRequest]:
+        """Tickets that our account opened, as the port shows them."""
+        return (issue.shown(self._account) for issue in self.our_issues())
+
+    def our_issues(self) -> Iterator[Ticket]:
         """Tickets that our account opened, newest first."""
         for found in self.http.pages(f"{self._root}/issues", state="all", type="issues", created_by=self._account):
-            issue = shaped(Issue, found)
-            if self._is_ours(issue.user):
+            issue = shaped(Ticket, found)
+            if is_by(self._account, issue.user):
                 yield issue
 
     def statuses(self, commit: str) -> tuple[Status, ...]:
@@ -184,7 +175,7 @@ class GiteaRepository:
 
     def shown(self, pull: Pull) -> PullRequest:
         """A pull request as the port shows it."""
-        mark = read_mark(pull.body or "") if self._is_ours(pull.user) else read_mark("")
+        mark = mark_of(self._account, pull.user, pull.body)
         return PullRequest(
             number=pull.number,
             branch=pull.head.label,
@@ -198,20 +189,3 @@ class GiteaRepository:
             task_id=mark.task_id,
             merge_sha=(pull.merge_commit_sha or "") if pull.merged else "",
         )
-
-    def shown_ticket(self, issue: Issue) -> PullRequest:
-        """A ticket as the port shows it."""
-        mark = read_mark(issue.body or "") if self._is_ours(issue.user) else read_mark("")
-        facts: Mapping[str, Any] = {"branch": "", "base_branch": "", "head_sha": "", "url": issue.html_url}
-        return PullRequest(
-            number=issue.number,
-            title=issue.title,
-            body=issue.body or "",
-            state=issue.state,
-            run_key=mark.run_key,
-            task_id=mark.task_id,
-            **facts,
-        )
-
-    def _is_ours(self, user: User | None) -> bool:
-        return user is not None and user.login.lower() == self._account.lower()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from adapters.forge_access.answers import Ticket
 from adapters.forge_access.ownership import marked, read_mark
 from adapters.forge_access.shapes import shaped
 from adapters.gitea.acting import Acting, forge_title, same_text
-from adapters.gitea.api import Issue
 from contracts.effect import EffectResult
 from contracts.modes import WriteAction
 from policies.inert_markdown import inert_markdown
@@ -22,7 +22,7 @@ def open_ticket(acting: Acting) -> EffectResult:
         return EffectResult(done=False, refused=reason)
     reply = acting.act("POST", "/issues", **_text(acting))
     if reply is not None and reply.good:
-        return _shown(acting, shaped(Issue, reply.content), adopted=False)
+        return _shown(acting, shaped(Ticket, reply.content), adopted=False)
     if found := _known(acting, key):
         return _shown(acting, found, adopted=reply is not None)
     return acting.refused(reply, "open a ticket")
@@ -66,16 +66,16 @@ def _text(acting: Acting) -> dict[str, str]:
     return {"title": forge_title(effect.title), "body": body}
 
 
-def _is(issue: Issue, wanted: dict[str, str]) -> bool:
-    shown = {"title": issue.title, "body": issue.body, "state": issue.state}
+def _is(ticket: Ticket, wanted: dict[str, str]) -> bool:
+    shown = {"title": ticket.title, "body": ticket.body, "state": ticket.state}
     return all(same_text(shown[name], text) for name, text in wanted.items())
 
 
-def _known(acting: Acting, key: str) -> Issue | None:
-    marks = [each for each in acting.repository.our_tickets() if read_mark(each.body or "").run_key == key]
+def _known(acting: Acting, key: str) -> Ticket | None:
+    marks = [each for each in acting.repository.our_issues() if read_mark(each.body or "").run_key == key]
     return marks[-1] if marks else None
 
 
-def _shown(acting: Acting, issue: Issue, adopted: bool) -> EffectResult:
-    shown = acting.repository.shown_ticket(issue)
-    return EffectResult(done=True, adopted=adopted, result=str(issue.number), pull_request=shown)
+def _shown(acting: Acting, ticket: Ticket, adopted: bool) -> EffectResult:
+    shown = ticket.shown(acting.order.account)
+    return EffectResult(done=True, adopted=adopted, result=str(ticket.number), pull_request=shown)

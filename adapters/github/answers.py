@@ -9,12 +9,7 @@ from typing import Any, Literal
 
 from pydantic import AwareDatetime, BaseModel
 
-
-class User(BaseModel):
-    """Whoever did something."""
-
-    login: str = ""
-    type: str = ""
+from adapters.forge_access.answers import Account, Ticket
 
 
 class Repository(BaseModel):
@@ -43,20 +38,14 @@ class Pull(BaseModel):
     merged_at: AwareDatetime | None = None
     merge_commit_sha: str | None = None
     """While it is open: a trial merge of GitHub's own."""
-    user: User | None = None
+    user: Account | None = None
     head: End
     base: End
 
 
-class Issue(BaseModel):
+class Issue(Ticket):
     """A ticket, or a pull request's other face."""
 
-    number: int
-    title: str
-    body: str | None = None
-    state: Literal["open", "closed"]
-    html_url: str
-    user: User | None = None
     pull_request: dict[str, Any] | None = None
 
 
@@ -64,7 +53,7 @@ class Review(BaseModel):
     """What a reviewer said."""
 
     state: str
-    user: User | None = None
+    user: Account | None = None
     commit_id: str | None = None
     submitted_at: AwareDatetime | None = None
 
@@ -73,7 +62,7 @@ class Event(BaseModel):
     """Something that happened to a pull request."""
 
     event: str
-    actor: User | None = None
+    actor: Account | None = None
     created_at: AwareDatetime
 
 
@@ -102,6 +91,13 @@ class CheckRun(BaseModel):
     app: App | None = None
 
 
+class Reporter(Account):
+    """Who reported a status."""
+
+    type: str = ""
+    """``Bot``: an App."""
+
+
 class Status(BaseModel):
     """One word of one context on a commit."""
 
@@ -109,7 +105,7 @@ class Status(BaseModel):
     state: str
     target_url: str | None = None
     description: str | None = None
-    creator: User | None = None
+    creator: Reporter | None = None
 
 
 class RequiredCheck(BaseModel):

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from http import HTTPStatus
 from urllib.parse import quote
 
+from adapters.forge_access.answers import Account, is_by, mark_of
 from adapters.forge_access.json_api import Reply
-from adapters.forge_access.ownership import read_mark
 from adapters.forge_access.shapes import shaped
 from adapters.github.answers import (
     Branch,
@@ -20,7 +20,6 @@ from adapters.github.answers import (
     Review,
     Rule,
     Status,
-    User,
 )
 from adapters.github.client import GitHubApi
 from contracts.pull_request import PullRequest
@@ -46,12 +45,12 @@ class GitHubRepository:
             return self._account
         if not reply.good:
             raise ForgeError(self.http.complaint(reply, "looking at /user"))
-        return shaped(User, reply.content).login
+        return shaped(Account, reply.content).login
 
     def our_pulls(self, branch: str = "") -> Iterator[Pull]:
         """Pull requests that our account opened from this repository's own branches (or one of them), newest first."""
         for pull in self._pulls(branch):
-            if self._is_ours(pull.user):
+            if is_by(self._account, pull.user):
                 yield pull
 
     def pulls_between(self, base: str, branch: str) -> Iterator[Pull]:
@@ -70,11 +69,19 @@ class GitHubRepository:
         """One pull request."""
         return shaped(Pull, self.http.get(f"{self._root}/pulls/{number}"))
 
-    def our_tickets(self) -> Iterator[Issue]:
+    def our_pull_requests(self) -> Iterator[PullRequest]:
+        """What :meth:`our_pulls` finds, as the port shows it."""
+        return (self.shown(pull) for pull in self.our_pulls())
+
+    def our_tickets(self) -> Iterator[PullRequest]:
+        """Tickets that our account opened, as the port shows them."""
+        return (issue.shown(self._account) for issue in self.our_issues())
+
+    def our_issues(self) -> Iterator[Issue]:
         """Tickets that our account opened, newest first."""
         for found in self.http.pages(f"{self._root}/issues", state="all", creator=self._account):
             issue = shaped(Issue, found)
-            if issue.pull_request is None and self._is_ours(issue.user):
+            if issue.pull_request is None and is_by(self._account, issue.user):
                 yield issue
 
     def ticket(self, number: int) -> Issue:
@@ -133,7 +140,7 @@ class GitHubRepository:
 
     def shown(self, pull: Pull) -> PullRequest:
         """A pull request as the port shows it."""
-        mark = read_mark(pull.body or "") if self._is_ours(pull.user) else read_mark("")
+        mark = mark_of(self._account, pull.user, pull.body)
         return PullRequest(
             number=pull.number,
             branch=pull.head.ref,
@@ -147,22 +154,3 @@ class GitHubRepository:
             task_id=mark.task_id,
             merge_sha=(pull.merge_commit_sha or "") if pull.merged_at else "",
         )
-
-    def shown_ticket(self, issue: Issue) -> PullRequest:
-        """A ticket as the port shows it."""
-        mark = read_mark(issue.body or "") if self._is_ours(issue.user) else read_mark("")
-        return PullRequest(
-            number=issue.number,
-            branch="",
-            base_branch="",
-            head_sha="",
-            title=issue.title,
-            body=issue.body or "",
-            state=issue.state,
-            url=issue.html_url,
-            run_key=mark.run_key,
-            task_id=mark.task_id,
-        )
-
-    def _is_ours(self, user: User | None) -> bool:
-        return user is not None and user.login.lower() == self._account.lower()

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from adapters.forge_access.address import forge_address
+from adapters.forge_access.mirrored_forge import MirroredForge
 from adapters.forge_access.shapes import shaped
 from adapters.forge_access.tokens import reading_environment, reading_token
 from adapters.git.mirror import Mirror, open_mirror
@@ -15,12 +16,9 @@ from adapters.github.answers import RequiredCheck, Review, Rule
 from adapters.github.api import GitHubRepository
 from adapters.github.checks import reported, required
 from contracts.forge_facts import BranchProtection, CommitCheck, HumanAct
-from contracts.pull_request import PullRequest
 from policies.schema import Target
-from ports.forge import ForgeError, OpenForge
-from ports.repository import RepositoryError
+from ports.forge import OpenForge
 
-_OURS = "autonomy/"
 _REVIEWS = {"APPROVED": "approved", "CHANGES_REQUESTED": "changes_requested"}
 _EVENTS = {"closed": "closed", "reopened": "reopened", "merged": "merged"}
 
@@ -30,44 +28,14 @@ class _RuledCheck(BaseModel):
     integration_id: int | None = None
 
 
-class GitHubForge:
+class GitHubForge(MirroredForge):
     """Reading one target's forge."""
 
     def __init__(self, repository: GitHubRepository, mirror: Mirror, base_branch: str) -> None:
         """``mirror`` reaches the same repository with git."""
+        super().__init__(repository, mirror)
         self._repository = repository
-        self._mirror = mirror
         self._base_branch = base_branch
-
-    def branch_head(self, branch: str) -> str | None:
-        """Where the remote branch points now."""
-        try:
-            return self._mirror.remote_heads().get(branch)
-        except RepositoryError as error:
-            raise ForgeError(str(error)) from error
-
-    def base_holds(self, commit: str) -> bool:
-        """Whether the history of the remote's base branch holds the commit now."""
-        try:
-            return bool(self._mirror.merged(frozenset({commit}), self._mirror.fetch_base()))
-        except RepositoryError as error:
-            raise ForgeError(str(error)) from error
-
-    def find_pull_request(self, run_key: str) -> PullRequest | None:
-        """The pull request this run key opened: the oldest one, should there be more."""
-        found = [pull for pull in self.pull_requests() if pull.run_key == run_key]
-        return found[-1] if found else None
-
-    def pull_requests(self) -> tuple[PullRequest, ...]:
-        """Every pull request from the autonomy branches, newest first."""
-        shown = (self._repository.shown(pull) for pull in self._repository.our_pulls())
-        ours = (pull for pull in shown if pull.branch.startswith(_OURS))
-        return tuple(sorted(ours, key=lambda pull: pull.number, reverse=True))
-
-    def tickets(self) -> tuple[PullRequest, ...]:
-        """Every ticket this system opened, newest first."""
-        shown = (self._repository.shown_ticket(issue) for issue in self._repository.our_tickets())
-        return tuple(sorted((each for each in shown if each.run_key), key=lambda each: each.number, reverse=True))
 
     def required_checks(self, commit: str, named: tuple[str, ...] = ()) -> tuple[CommitCheck, ...] | None:
         """What protection, rulesets and ``named`` demand; every reported check where nobody demands one by name."""

@@ -229,7 +229,7 @@ class _Writer:
         return self._refused(reply, f"change ticket {ticket.number}")
 
     def _known_ticket(self, run_key: str) -> Issue | None:
-        marks = [each for each in self._repository.our_tickets() if read_mark(each.body or "").run_key == run_key]
+        marks = [each for each in self._repository.our_issues() if read_mark(each.body or "").run_key == run_key]
         return marks[-1] if marks else None
 
     # What all have in common
@@ -279,7 +279,7 @@ class _Writer:
         return EffectResult(done=True, adopted=adopted, result=str(pull.number), pull_request=shown)
 
     def _shown_ticket(self, issue: Issue, adopted: bool) -> EffectResult:
-        shown = self._repository.shown_ticket(issue)
+        shown = issue.shown(self._order.account)
         return EffectResult(done=True, adopted=adopted, result=str(issue.number), pull_request=shown)
 
 
