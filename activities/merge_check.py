@@ -42,7 +42,7 @@ class MergeCheck:
     def merge_check(self, given: MergeInput) -> MergeResult:
         """Look where the base is; check again if it is elsewhere."""
         looking = _Looking(self.checks, given.candidate)
-        result = self.bench.perform(given.step, StepName.MERGE_CHECK, Role.CHECKS, looking.work)
+        result = self.bench.perform(given.step, StepName.MERGE_CHECK, Role.CHECKS, looking.work, given.turn)
         return MergeResult(result=result, candidate=looking.candidate if result.verdict.allowed else None)
 
 

@@ -39,7 +39,7 @@ class MergeRelease:
                 return sitting.done(ask("a merge result was named", "none"))
             return self._work(sitting, given, given.candidate)
 
-        result = self.bench.perform(given.step, StepName.MERGE_RELEASE, Role.RELEASE, work)
+        result = self.bench.perform(given.step, StepName.MERGE_RELEASE, Role.RELEASE, work, given.turn)
         return MergeResult(result=result, candidate=given.candidate)
 
     def _work(self, sitting: Sitting, given: MergeInput, wanted: MergeCandidate) -> StepResult:

@@ -61,9 +61,12 @@ class Workbench:
     """Folder for work trees; each lives for one attempt of one step."""
 
     def perform(
-        self, given: StepInput, step: StepName, role: Role, work: Callable[[Sitting], StepResult]
+        self, given: StepInput, step: StepName, role: Role, work: Callable[[Sitting], StepResult], turn: str = ""
     ) -> StepResult:
-        """Do a step's work under the pinned policy; hold when it is not the operator's policy any more (P6)."""
+        """Do a step's work under the pinned policy; hold when it is not the operator's policy any more (P6).
+
+        ``turn`` tells apart the turns of a step that a run takes more than once, in its audit log.
+        """
         with heartbeating() as alive:
             pinned = self.pinned_policy(given.run)
             try:
@@ -71,7 +74,7 @@ class Workbench:
                 reason = "" if now == pinned.digest else f"the policy changed under the run: {now[:12]}"
             except PolicyError as problem:
                 reason = f"the policy cannot be read: {problem}"
-            sitting = Sitting(self, given, step, role, pinned, alive)
+            sitting = Sitting(self, given, step, role, pinned, alive, turn)
             if reason:
                 return sitting.done(hold("the policy is the pinned one", reason, pinned=pinned.digest[:12]))
             return spend(sitting, work) if role in SPENDING else work(sitting)
@@ -99,6 +102,7 @@ class Sitting:
     role: Role
     policy: EffectivePolicy
     alive: Callable[[], None]
+    turn: str = ""
     outputs: list[ArtifactRef] = field(default_factory=list)
     inputs: list[ArtifactRef] = field(default_factory=list)
     events: list[AuditEvent] = field(default_factory=list)
@@ -148,7 +152,7 @@ class Sitting:
 
     def note(self, event: str, **facts: Fact) -> None:
         """Remember an event for the audit log; written when the step ends."""
-        key = f"{self.step}/{len(self.events)}/{event}"
+        key = f"{len(self.events)}/{event}"
         self.events.append(AuditEvent(key=key, role=self.role, event=event, facts=facts))
 
     def done(
@@ -168,16 +172,18 @@ class Sitting:
         info = activity.info()
         verdict = self._carried(verdict)
         held = verdict.decision is Decision.HOLD
+        # A held step is tried again: each holding, and what was seen in it, is its own.
+        told = f"{self.step}/held/{info.activity_id}" if held else f"{self.step}/{self.turn}".rstrip("/")
+        noted = (event.model_copy(update={"key": f"{told}/{event.key}"}) for event in self.events)
         outcome_event = AuditEvent(
-            # A held step is tried again: each holding is an event of its own.
-            key=f"{self.step}/held/{info.activity_id}" if held else f"{self.step}/done",
+            key=told if held else f"{told}/done",
             role=self.role,
             event=f"{self.step} {'held' if held else 'done'}",
             facts={"decision": verdict.decision, "reason": verdict.reason, "baseSha": base_sha or self.given.base_sha},
             artifacts=tuple(ref.sha256 for ref in self.outputs),
         )
         crashpoint(f"{self.step}.before_done")
-        head = self.bench.record(self.run.run_id, (*self.events, outcome_event), info.started_time)
+        head = self.bench.record(self.run.run_id, (*noted, outcome_event), info.started_time)
         crashpoint(f"{self.step}.after_done")
         blocking = () if verdict.allowed else (verdict.reason,)
         return StepResult(

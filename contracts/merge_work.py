@@ -15,6 +15,11 @@ class MergeInput(Contract):
     """None: the merge result of the run's own check."""
     canary: CanaryReport | None = None
 
+    @property
+    def turn(self) -> str:
+        """Each merge result is a turn of its own in the audit log; empty: the run's own."""
+        return self.candidate.merge_sha if self.candidate else ""
+
 
 class MergeResult(Contract):
     """A step's result, and the merge result it stands for."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from world import World, git
 
+from adapters.chained_log import ChainedLog
 from contracts.clearance import Clearance
 from contracts.effect import Effect, EffectResult
 from contracts.modes import RunStatus, WriteAction
@@ -67,6 +68,19 @@ async def test_after_so_many_moves_a_person_reviews(world: World) -> None:
     assert "the base moved 2 times, auto_merge.base_moves is 1" in result.reason
     assert 2 == len(faster.merges)
     assert not set(faster.merges) & set(git("rev-list", "main", cwd=world.root / "auto.git").split())
+
+
+async def test_every_turn_is_in_the_audit_log(world: World) -> None:
+    """P10: two moves, three merge results; what each turn saw and decided is recorded, none in place of another."""
+    faster, result = await merged_after(world, 2)
+    assert RunStatus.MERGED is result.status, result.reason
+    told = list(ChainedLog(world.settings.artifacts).records(f"run/{result.run_id}"))
+    named = [record.facts["mergeSha"] for record in told if record.event == "merge result named"]
+    judged = [record.facts["mergeSha"] for record in told if record.event == "released again"]
+    assert faster.merges == named == judged
+    assert 3 == len(set(named))
+    assert [1, 2] == [record.facts["moves"] for record in told if record.event == "base moved"]
+    assert [3, 3] == [sum(r.event == f"{step} done" for r in told) for step in ("merge_check", "merge_release")]
 
 
 async def test_a_move_that_breaks_the_checks_stops_the_merge(world: World) -> None:
