@@ -209,6 +209,7 @@ def activities(adapters: Adapters, bench: Workbench, lookout: Lookout) -> Sequen
         reverting.prepare,
         reverting.repair,
         reverting.note,
+        reverting.tell_merged,
         reverting.tell_regression,
         reverting.tell_followed_up,
         reverting.tell_rolled_back,

@@ -32,7 +32,7 @@ from contracts.merge_work import MergeInput, MergeResult, ProbeInput
 from contracts.merging import ProbeRound
 from contracts.remediation import Remediation
 from contracts.report import ReportInput, WriteResult
-from contracts.rollback import FollowUpInput, Observation, Regression
+from contracts.rollback import FollowUpInput, Merged, Observation, Regression
 
 
 class AdmitInput(Contract):
@@ -254,6 +254,7 @@ OBSERVE: Step[after.ObserveInput, Observation] = Step(
 LOOK_AT_PULL: Step[FollowUpInput, after.PullLook] = Step(
     "look_at_pull", after.PullLook, 5 * _MINUTE, attempts=0, patience=_DAY
 )
+TELL_MERGED: Step[Merged, Answer] = Step("tell_merged", Answer, _MINUTE, attempts=0, patience=365 * _DAY)
 TELL_REGRESSION: Step[Regression, Answer] = Step("tell_regression", Answer, _MINUTE, attempts=0, patience=365 * _DAY)
 TELL_FOLLOWED_UP: Step[after.TellFollowedUpInput, Answer] = Step(
     "tell_followed_up", Answer, _MINUTE, attempts=0, patience=365 * _DAY

@@ -6,7 +6,6 @@ What could not be found out is UNKNOWN: it never counts as green, and never trig
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 
 from temporalio import activity
 
@@ -19,6 +18,7 @@ from contracts.artifact import ArtifactRef
 from contracts.evidence import CheckStatus
 from contracts.handover import StepInput
 from contracts.modes import Role, StepName
+from contracts.pull_request import PullRequest
 from contracts.rollback import EVERYTHING, FollowUpInput, Health, Merged, Observation, ProbeResult
 from contracts.rollback_work import FollowUpTerms, ObserveInput, PullLook, SightInput, WorkflowSight
 from policies.schema import EffectivePolicy
@@ -130,23 +130,31 @@ class Observing:
             ours = next((pull for pull in pulls if pull.number == given.pull_request), None)
             if ours is None:
                 raise ForgeError(f"the forge knows no pull request {given.pull_request}")
-            if ours.state != "merged":
-                return PullLook(state=ours.state)
-            return self._merged(given, policy, ours.head_sha)
+            if ours.state == "open":
+                return PullLook(state="open")
+            acts = self.bench.forges(policy.target).human_acts(given.pull_request)
+            last = next((act for act in reversed(acts) if act.act == ours.state), None)
+            seen = PullLook(state=ours.state, who=last.actor if last else "", at=last.at if last else None)
+            return self._merged(given, policy, ours, seen) if ours.state == "merged" else seen
 
-    def _merged(self, given: FollowUpInput, policy: EffectivePolicy, pull_head: str) -> PullLook:
+    def _merged(self, given: FollowUpInput, policy: EffectivePolicy, pull: PullRequest, seen: PullLook) -> PullLook:
         repository: Repository = self.bench.repositories(policy.target)
-        landing = repository.landing(pull_head, repository.fetch_base())
+        base = repository.fetch_base()
+        landing = repository.landing(pull.head_sha, base)
+        if landing is None and pull.merge_sha:
+            landing = repository.landed_copy(pull.merge_sha, pull.head_sha, base)
         if landing is None:
-            return PullLook(state="merged")
-        at: datetime = landing.at
+            return seen
+        # Who pressed the button is the forge's to say; where it says nothing, who committed.
+        who, at = seen.who or landing.who, seen.at or landing.at
         merged = Merged(
             run=given.run,
             merge_sha=landing.commit,
             parent_sha=landing.parent,
-            head_sha=pull_head,
+            head_sha=pull.head_sha,
             task_id=given.task_id,
             pull_request=given.pull_request,
             merged_at=at,
+            by=who,
         )
-        return PullLook(state="merged", who=landing.who, at=at, merged=merged if landing.parent else None)
+        return PullLook(state="merged", who=who, at=at, merged=merged if landing.parent else None)

@@ -14,6 +14,7 @@ from activities.api import (
     PREPARE_REVERT,
     REPAIR,
     TELL_FOLLOWED_UP,
+    TELL_MERGED,
     TELL_REGRESSION,
     TELL_ROLLED_BACK,
     LogHead,
@@ -27,7 +28,7 @@ from contracts.clearance import WriteAnswerKind
 from contracts.control import Answer
 from contracts.effect import Effect
 from contracts.modes import Role, WriteAction, WriteClass
-from contracts.rollback import Regression, RollbackInput
+from contracts.rollback import Merged, Regression, RollbackInput
 from contracts.rollback_work import (
     PrepareInput,
     RepairInput,
@@ -190,6 +191,11 @@ class Reverting:
     def note(self, asked: RollbackNote) -> LogHead:
         """An event of the rollback, for its audit log."""
         return LogHead(head=self._record(asked.given, asked.key, asked.event, asked.facts))
+
+    @activity.defn(name=TELL_MERGED.name, no_thread_cancel_exception=True)
+    def tell_merged(self, merged: Merged) -> Answer:
+        """To Control: a person merged it; from now on a person may order its rollback."""
+        return self.bench.control.merged(merged.run.target, merged)
 
     @activity.defn(name=TELL_REGRESSION.name, no_thread_cancel_exception=True)
     def tell_regression(self, found: Regression) -> Answer:

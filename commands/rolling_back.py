@@ -7,7 +7,8 @@ import time
 from typing import Annotated
 
 import typer
-from temporalio.client import Client, WorkflowFailureError
+from temporalio.client import Client, WorkflowFailureError, WorkflowQueryRejectedError
+from temporalio.common import QueryRejectCondition
 from temporalio.service import RPCError, RPCStatusCode
 
 from commands.conversations import RUN_ID, command, target_status
@@ -18,7 +19,7 @@ from commands.operator_name import operator_name
 from commands.terminal import AsJson, emit, guarded, say, show
 from composition import compose
 from contracts.control import StatusView
-from contracts.rollback import FollowUpView, Health, RollbackOutcome, RollbackRequest, RollbackResult
+from contracts.rollback import WAITING, FollowUpView, Health, RollbackOutcome, RollbackRequest, RollbackResult
 from contracts.verdict import Decision, Fact, Verdict
 from settings import Settings
 from workflows import api
@@ -30,6 +31,8 @@ EPILOG = (
 ROLLBACK = "RB-"
 """How the audit log of a rollback is named: this and the run's id."""
 _LOOK_EVERY = 0.5
+_LOOK_PATIENCE = 15
+"""Seconds: a forge that does not answer by then is asked by the follow-up again, and the refusal stands."""
 
 
 @guarded
@@ -40,7 +43,9 @@ async def rollback(
     within: Annotated[float, typer.Option("--timeout", help="Seconds --wait waits at most.")] = 3600,
     as_json: AsJson = False,
 ) -> int:
-    """Undo what a run merged, once: mode DRY_RUN first, then the exact revert, then health confirmed.
+    """Undo the merge of a run's change, once: mode DRY_RUN first, then the exact revert, then health confirmed.
+
+    Whoever merged it: the run itself, or a person its pull request.
 
     Afterwards `resume` names cause and evidence, and a green smoke leads back to PR_ONLY. A rollback that a pause
     holds goes on with the same command.
@@ -54,6 +59,8 @@ async def rollback(
         raise CommandFailed(Exit.REFUSED, f"no Control of {match['target']} is open: nothing is known to be merged")
     asked = RollbackRequest(run_id=run_id, reason=reason, actor=operator_name())
     answer = await command(client, api.control_id(match["target"]), api.ROLL_BACK, asked)
+    if not answer.accepted and await _seen_merged(client, run_id):
+        answer = await command(client, api.control_id(match["target"]), api.ROLL_BACK, asked)
     if not answer.accepted:
         if as_json:
             emit(answer)
@@ -75,6 +82,27 @@ async def rollback(
     else:
         _show(result)
     return Exit.OK if result.outcome is RollbackOutcome.RESTORED else Exit.ESCALATED
+
+
+async def _seen_merged(client: Client, run_id: str) -> bool:
+    """Let the follow-up of an open pull request look now; whether a person merged it, as far as it can tell."""
+    handle = client.get_workflow_handle(api.follow_up_id(run_id))
+    until, looks = time.monotonic() + _LOOK_PATIENCE, -1
+    while time.monotonic() < until:
+        try:
+            view: FollowUpView = await handle.query(
+                api.VIEW, result_type=FollowUpView, reject_condition=QueryRejectCondition.NOT_OPEN
+            )
+            if view.state != WAITING or 0 <= looks < view.pull_looks:
+                return looks >= 0
+            if looks < 0:
+                say("looking whether a person merged its pull request")
+                await handle.signal(api.REFRESH)
+                looks = view.pull_looks
+        except (RPCError, WorkflowQueryRejectedError):
+            return looks >= 0
+        await asyncio.sleep(_LOOK_EVERY)
+    return False
 
 
 async def rollback_view(client: Client | None, run_id: str) -> RollbackResult | None:

@@ -52,7 +52,7 @@ EVERYTHING = "everything"
 
 
 class Merged(Contract):
-    """A merge that this system made, as Control and ``FollowUp`` know it."""
+    """A merge of a change of ours, as Control and ``FollowUp`` know it."""
 
     run: RunRef
     merge_sha: str
@@ -65,6 +65,8 @@ class Merged(Contract):
     task_id: str
     pull_request: int
     merged_at: AwareDatetime
+    by: str = ""
+    """The person who merged it; empty: this system did."""
 
 
 class FollowUpInput(Contract):
@@ -76,6 +78,10 @@ class FollowUpInput(Contract):
     merged: Merged | None = None
 
 
+WAITING = "waiting for a person"
+"""State of a follow-up whose pull request is open."""
+
+
 class FollowUpView(Contract):
     """Query ``view`` of a ``FollowUp``."""
 
@@ -84,6 +90,8 @@ class FollowUpView(Contract):
     """``waiting for a person``, ``observing``, ``confirming``, ``attributing``, ``ended``."""
     outcome: str = ""
     """``merged by …``, ``closed``, ``healthy``, ``regression``, ``red before us``, ``unknown`` …"""
+    pull_looks: int = 0
+    """How often it has looked at the open pull request."""
     observations: tuple[Observation, ...] = ()
     """The latest, at most ten."""
     verdict: Verdict | None = None

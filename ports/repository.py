@@ -118,6 +118,12 @@ class Repository(Protocol):
     def landing(self, commit: str, head: str) -> Landing | None:
         """How ``commit`` came onto the line of first parents that ends in ``head``; None when it did not."""
 
+    def landed_copy(self, copy: str, change: str, head: str) -> Landing | None:
+        """How ``copy``, a squashed or rebased ``change``, stands on the line of first parents that ends in ``head``.
+
+        None when it does not, or when taking the whole change out of it does not give what was there before.
+        """
+
     def revert(self, merged: str, onto: str) -> MergeResult:
         """Undo the first-parent change of ``merged`` on top of ``onto`` by a three-way merge (P11)."""
 

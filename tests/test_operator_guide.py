@@ -17,6 +17,7 @@ from contracts.control import ModeRequest, PauseRequest, ResumeRequest
 from contracts.grant import GrantRequest
 from contracts.handover import HumanDecision
 from contracts.incident import CloseRequest, HumanFacts
+from contracts.rollback import RollbackRequest
 from workflows import api
 
 GUIDE = (Path(__file__).parents[1] / "docs" / "operator-guide.md").read_text()
@@ -31,6 +32,7 @@ TAKEN: dict[str, type[Contract]] = {
     api.STATE_COST: CostStatement,
     api.SILENCE: SilenceRequest,
     api.LIFT: LiftRequest,
+    api.ROLL_BACK: RollbackRequest,
     api.EDIT: HumanFacts,
     api.CLOSE: CloseRequest,
 }

@@ -22,7 +22,7 @@ PAUSE = "pause"
 """Signal: any payload, never refused (P1)."""
 INSTALLATION_NOTICE = "installation"
 REFRESH = "refresh"
-"""Signal: any payload; one that names a target looks at that one only."""
+"""Signal, any payload: look now. To the dashboards, one that names a target looks at that one only."""
 ORDER = "control"
 """Signal to a run: the one thing Control tells it."""
 

@@ -6,9 +6,12 @@ after a person's merge it only raises an alert.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
 from datetime import timedelta
 
 from temporalio import workflow
+from temporalio.common import RawValue
 from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
@@ -16,6 +19,7 @@ with workflow.unsafe.imports_passed_through():
     from contracts.alert import Alert, AlertKind
     from contracts.rollback import (
         EVERYTHING,
+        WAITING,
         FollowUpEnd,
         FollowUpInput,
         FollowUpView,
@@ -31,6 +35,8 @@ with workflow.unsafe.imports_passed_through():
     from workflows.looks import Looks, rest
 
 HEALTHY = "healthy"
+TOLD_BY_PERSON = "a person's merge is told to Control"
+"""Follow-ups that began before it was (P15)."""
 
 
 @workflow.defn(name=api.FOLLOW_UP)
@@ -47,6 +53,8 @@ class FollowUp:
         self._judged: set[tuple[str, tuple[str, ...]]] = set()
         self._found: dict[Culprit, str] = {}
         self._unclear = ""
+        self._asked = False
+        self._pull_looks = 0
 
     @workflow.run
     async def run(self, given: FollowUpInput) -> FollowUpEnd:
@@ -70,17 +78,28 @@ class FollowUp:
             run_id=self._given.run.run_id,
             state=self._state,
             outcome=self._outcome,
+            pull_looks=self._pull_looks,
             observations=self._looks.latest,
             verdict=self._verdict,
         )
 
+    @workflow.signal(dynamic=True)
+    def any_signal(self, name: str, args: Sequence[RawValue]) -> None:
+        """``refresh`` with any payload: look at the pull request now."""
+        del args
+        if name == api.REFRESH:
+            self._asked = True
+        else:
+            workflow.logger.warning("unknown signal ignored: %s", name[:80])
+
     async def _wait_for_a_person(self, terms: FollowUpTerms) -> FollowUpEnd:
         """Poll the forge, less and less often, until a person merged or closed the pull request."""
-        self._show("waiting for a person")
+        self._show(WAITING)
         wait = timedelta(minutes=terms.poll_first_minutes)
         while True:
-            await rest(wait.total_seconds(), f"pull request {self._given.pull_request} waits for a person")
+            await self._rest_or_asked(wait)
             look = await self._look_at_pull()
+            self._pull_looks += 1
             if look is not None and look.state != "open":
                 break
             wait = min(2 * wait, timedelta(minutes=terms.poll_most_minutes))
@@ -90,8 +109,16 @@ class FollowUp:
         if look.merged is None:
             reason = f"pull request {self._given.pull_request} was {look.state}"
             return self._end(f"{look.state} by {who}", reason, look)
+        if workflow.patched(TOLD_BY_PERSON):
+            await steps.TELL_MERGED(look.merged, f"tell Control: merged by {who}")
         end = await self._observe(look.merged, terms, person=who)
         return end.model_copy(update={"who": look.who, "at": look.at})
+
+    async def _rest_or_asked(self, wait: timedelta) -> None:
+        summary = f"pull request {self._given.pull_request} waits for a person"
+        with suppress(TimeoutError):
+            await workflow.wait_condition(lambda: self._asked, timeout=wait, timeout_summary=summary)
+        self._asked = False
 
     async def _look_at_pull(self) -> PullLook | None:
         try:

@@ -37,15 +37,18 @@ _ENDED = {
     RollbackStage.RESTORED: "it was rolled back already",
     RollbackStage.ESCALATED: "its one rollback was escalated; a person goes on by hand",
 }
+_MERGED_NOTHING = "it merged nothing, and its follow-up has seen nobody merge its pull request"
 _DAY = timedelta(days=1)
 
 
 def merged(state: ControlState, said: Merged) -> Answer:
-    """A merge of ours is on the base. Idempotent."""
+    """A merge of ours is on the base, or a person's of a change of ours. Idempotent."""
     if said.run.run_id not in state.merges:
         state.merges[said.run.run_id] = MergeRecord(merged=said)
+        who: dict[str, Fact] = {"who": said.by} if said.by else {}
         state.log(
-            "merged",
+            "merged by a person" if said.by else "merged",
+            **who,
             runId=said.run.run_id,
             mergeSha=said.merge_sha,
             parentSha=said.parent_sha,
@@ -117,7 +120,7 @@ def roll_back(state: ControlState, asked: RollbackRequest, now: datetime) -> Ans
         return _answer(state, Decision.DENY, "who orders it, and why? Blank is not an answer", asked.run_id)
     known = state.merges.get(asked.run_id)
     if known is None:
-        reason = "it merged nothing" if asked.run_id in state.runs else "no such run is in Control's books"
+        reason = _MERGED_NOTHING if asked.run_id in state.runs else "no such run is in Control's books"
         return _answer(state, Decision.DENY, reason, asked.run_id)
     if known.stage in _ENDED:
         return _answer(state, Decision.DENY, _ENDED[known.stage], asked.run_id)

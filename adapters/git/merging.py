@@ -29,6 +29,11 @@ def committed_at(git: ClosedGit, *commits: str) -> int:
     return max(int(line.split(" ")[0]) for line in listing.splitlines())
 
 
+def tree_of(git: ClosedGit, place: str) -> str:
+    """The tree of a commit."""
+    return git.run("rev-parse", "--verify", f"{commit_id(place)}^{{tree}}").text
+
+
 def is_ancestor(git: ClosedGit, old: str, new: str) -> bool:
     """Whether ``new`` holds ``old`` in its history."""
     return git.run("merge-base", "--is-ancestor", commit_id(old), commit_id(new), accept=(0, 1)).code == 0
@@ -44,10 +49,32 @@ def landing(git: ClosedGit, commit: str, head: str) -> Landing:
     line = git.run("rev-list", "--first-parent", f"^{commit}", head).text.split()
     # Some of these were there before: the oldest one that holds it brought it. None: it was itself moved onto the line.
     holders = [each for each in line if is_ancestor(git, commit, each)]
-    brought = holders[-1] if holders and first_parent(git, holders[-1]) != commit else commit
+    return _shown(git, holders[-1] if holders and first_parent(git, holders[-1]) != commit else commit)
+
+
+def _shown(git: ClosedGit, brought: str) -> Landing:
     shown = git.run("show", "--no-patch", "--format=%P%x00%cn%x00%ct", brought).out.decode(errors="replace")
     parents, who, seconds = shown.strip().split("\0")
     return Landing(brought, parents.split(" ")[0], who, datetime.fromtimestamp(int(seconds), UTC))
+
+
+def landed_copy(git: ClosedGit, copy: str, change: str, head: str) -> Landing | None:
+    """How ``copy`` stands on the line of first parents that ends in ``head``, if it brought exactly ``change``."""
+    before, fork = before_copy(git, copy, change)
+    if not fork or copy not in git.run("rev-list", "--first-parent", head).text.split():
+        return None
+    # As in `revert`: children of the change make it the only merge base. The last of several rebased commits brought
+    # less than the change: taking that out gives less than was there before the commit.
+    date = committed_at(git, copy, change)
+    landed, undone = (commit(git, tree_of(git, place), (change,), "copy\n", date) for place in (copy, fork))
+    tree, conflicts = _merge_tree(git, landed, undone)
+    return _shown(git, copy) if not conflicts and tree == tree_of(git, before) else None
+
+
+def before_copy(git: ClosedGit, copy: str, change: str) -> tuple[str, str]:
+    """The first parent of ``copy``, and where ``change`` left that one's history; empty where there is none."""
+    before = first_parent(git, copy)
+    return before, before and git.run("merge-base", before, commit_id(change), accept=(0, 1)).text
 
 
 def first_parent(git: ClosedGit, child: str) -> str:

@@ -145,7 +145,7 @@ class Mirror:
 
     def tree_of(self, commit: str) -> str:
         """Tree id of a commit."""
-        return self._git.run("rev-parse", "--verify", f"{commit_id(commit)}^{{tree}}").text
+        return merging.tree_of(self._git, commit)
 
     def message(self, commit: str) -> str:
         """A commit's message."""
@@ -224,6 +224,14 @@ class Mirror:
     def landing(self, commit: str, head: str) -> Landing | None:
         """The first commit of the branch's own line that holds ``commit``."""
         return merging.landing(self._git, commit_id(commit), commit_id(head)) if self.contains(head, commit) else None
+
+    def landed_copy(self, copy: str, change: str, head: str) -> Landing | None:
+        """How a squashed or rebased ``change`` stands on the branch's own line."""
+        if not (self.holds(change) and self.contains(head, copy)):
+            return None
+        if self.may_lack_contents:
+            self.complete(change, copy, *filter(None, merging.before_copy(self._git, copy, change)))
+        return merging.landed_copy(self._git, commit_id(copy), commit_id(change), commit_id(head))
 
     def revert(self, merged: str, onto: str) -> MergeResult:
         """Undo the first-parent change of ``merged`` on top of ``onto``."""

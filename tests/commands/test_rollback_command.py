@@ -51,6 +51,27 @@ async def test_a_merge_is_rolled_back_once(world: World) -> None:
     assert "restored: health confirmed 2 times in a row" == asked["reason"]
 
 
+async def test_a_persons_merge_of_its_pull_request_is_rolled_back(world: World) -> None:
+    """By whoever orders it, and at once: the follow-up would have looked in five minutes only."""
+    prepared(world)
+    hasten(world, write_seconds=30, poll_first_minutes=5.0, poll_most_minutes=360.0)
+    shell = shell_of(world)
+    async with world.worker(quick(world)):
+        after = await after_a_run(world)
+        run_id, before = after.run.run_id, after.tree()
+        still_open = await shell.typed("rollback", run_id, *WHY)
+        (branch,) = (ref.removeprefix("refs/heads/") for ref in world.autonomy_branches())
+        git("fetch", "--quiet", str(world.remote), branch, cwd=after.work)
+        git("merge", "--quiet", "--no-ff", "--message=Yes", "FETCH_HEAD", cwd=after.work)
+        after.push()
+        done = await shell.typed("rollback", run_id, *WHY, "--wait", "--json")
+    assert (11, True) == (still_open.status, "seen nobody merge" in still_open.err), still_open
+    assert (0, "restored", before) == (done.status, done.json["outcome"], done.json["restoredTree"]), done.err
+    assert before == after.tree()
+    told = [(record.event, record.facts.get("who")) for record in after.log() if "merged" in record.event]
+    assert [("merged by a person", "name@example.invalid")] == told
+
+
 async def test_what_needs_a_person_says_so(world: World) -> None:
     """12, escalated, with the reason; its one rollback is over then."""
     prepared(world)

@@ -164,3 +164,25 @@ async def test_a_revert_that_must_be_pushed_to_a_protected_base_is_a_persons(wor
     assert RollbackOutcome.ESCALATED is back.outcome
     assert "protected branch" in back.reason
     assert landed == hosted.head()
+
+
+async def test_a_persons_squash_is_followed_and_rolled_back(world: World, gitea: GiteaServer) -> None:
+    """PR_ONLY: the forge names who pressed the button; the squashed commit is undone, once a person orders it."""
+    hasten(world, write_seconds=30)
+    made = host(world, gitea, "auto")
+    point(world, made, auto.CHECKS + auto.PROBES)
+    async with world.worker(auto.quick(world)):
+        await world.run("auto", mode="DRY_RUN")
+        result = await world.run("auto", mode="PR_ONLY")
+        assert RunStatus.PR_OPENED is result.status, result.reason
+        before = made.tree()
+        made.merges("squash")
+        assert before != made.tree()
+        end = await followed(world, result.run_id)
+        assert (f"merged by {OWNER}; healthy", OWNER) == (end.outcome, end.who), end.reason
+        asked = RollbackRequest(run_id=result.run_id, reason="it hurts", actor="ann")
+        answer = await world.control("auto").execute_update(api.ROLL_BACK, asked, result_type=Answer)
+        assert answer.accepted, answer.verdict.reason
+        undone = await rolled_back(world, result.run_id)
+        assert RollbackOutcome.RESTORED is undone.outcome, undone.reason
+    assert before == made.tree() == undone.restored_tree

@@ -120,3 +120,43 @@ def test_what_cannot_be_reverted_is_an_error(clone: Clone, mirror: Mirror) -> No
         mirror.revert(base, later)
     with pytest.raises(RepositoryError, match="not in its history"):
         mirror.revert(later, base)
+
+
+@pytest.mark.parametrize("how", ["squashed", "rebased alone", "rebased", "edited", "elsewhere"])
+def test_a_copy_on_the_base_is_known_by_its_whole_change(
+    how: str, clone: Clone, mirror: Mirror, tmp_path: Path
+) -> None:
+    """What a squash or a rebase of one commit brought; not the last of two, not an edited one, not off the base."""
+    fork = mirror.fetch_base()
+    first = change(mirror, fork, tmp_path / "1", {"a.txt": "ONE\ntwo\nthree\n"})
+    head = first
+    if how != "rebased alone":
+        head = change(mirror, first, tmp_path / "2", {"folder/b.txt": "better\n"})
+    before = clone.commit({"new.txt": "a person's\n"})
+    mirror.fetch_base()
+
+    def copied(commit: str, onto: str, name: str, also: dict[str, str | None]) -> str:
+        tree = mirror.merge(onto, commit).commit
+        mirror.checkout(tree, tmp_path / name)
+        for file, text in also.items():
+            (tmp_path / name / file).write_text(text or "")
+        return mirror.commit_tree(onto, tmp_path / name, name)
+
+    onto = before
+    if how == "rebased":
+        onto = copied(first, before, "c1", {})
+    copy = copied(head, onto, "c2", {"new.txt": "and more\n"} if how == "edited" else {})
+    assert mirror.landing(head, copy) is None
+    found = mirror.landed_copy(copy, head, before if how == "elsewhere" else copy)
+    whole = how in {"squashed", "rebased alone"}
+    assert (found is not None) is whole
+    if found is not None:
+        assert (copy, before) == (found.commit, found.parent)
+        assert mirror.tree_of(before) == mirror.revert(copy, copy).tree
+
+
+def test_a_copy_of_what_nobody_here_knows_is_none(clone: Clone, mirror: Mirror) -> None:
+    """A branch that a person pushed to and deleted, a commit that was made up."""
+    base = mirror.fetch_base()
+    assert mirror.landed_copy(base, "1" * 40, base) is None
+    assert mirror.landed_copy("1" * 40, base, base) is None
