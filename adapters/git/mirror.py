@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
-import re
 import shutil
 import tempfile
 from collections import Counter
@@ -20,11 +19,11 @@ from adapters.git.environment import ClosedGit, branch_name, commit_id
 from adapters.git.partial_clone import PromisedContents, merged_from
 from adapters.git.private import locked, private_folder
 from adapters.git.remotes import checked_remote, remote_heads
+from adapters.git.version import demand_new_enough
 from contracts.change import ChangedPath
 from policies.schema import Target
 from ports.repository import Landing, MergeResult, RepositoryError, TreeFacts
 
-_OLDEST_GIT = (2, 38)
 _ANCHORS = "refs/autonomy/anchors"
 _ABSENT = "0" * 40
 Credential = Callable[[], Mapping[str, str]]
@@ -82,7 +81,7 @@ class Mirror:
         fresh = Path(tempfile.mkdtemp(dir=self._path.parent, prefix=".new-"))
         try:
             git = ClosedGit(fresh)
-            _demand_new_enough(git)
+            demand_new_enough(git)
             git.run("init", "--quiet", "--bare", "--template=", "--object-format=sha1", "--initial-branch=none")
             (fresh / "info").mkdir(exist_ok=True)
             (fresh / "info" / "attributes").write_text(worktree.NEUTRAL_ATTRIBUTES)
@@ -276,13 +275,6 @@ class Mirror:
         """What ``anchor`` kept, or None."""
         blob = self._ref(f"{_ANCHORS}/{branch_name(name)}")
         return self._git.run("cat-file", "blob", blob).out.decode() if blob else None
-
-
-def _demand_new_enough(git: ClosedGit) -> None:
-    said = git.run("version").text
-    found = re.search(r"(\d+)\.(\d+)", said)
-    if found is None or (int(found[1]), int(found[2])) < _OLDEST_GIT:
-        raise RepositoryError(f"git {_OLDEST_GIT[0]}.{_OLDEST_GIT[1]} or newer is needed; this is {said!r}")
 
 
 def open_mirror(
