@@ -27,7 +27,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             needs = {kind, f"on_{kind}", *({"contract"} if kind == "github" else ())} & set(
                 getattr(item, "fixturenames", ())
             )
-            if needs or (callspec is not None and callspec.params.get("stage") == kind):
+            if needs or (callspec is not None and kind in {callspec.params.get(name) for name in ("stage", "hosted")}):
                 item.add_marker(kind)
 
 
@@ -96,4 +96,11 @@ def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Stage:
     if request.param == "local":
         return local_stage(tmp_path / "stage")
     made: Stage = request.getfixturevalue(f"on_{request.param}")()
+    return made
+
+
+@pytest.fixture(params=["gitea", "github"])
+def hosted(request: pytest.FixtureRequest) -> GiteaStage | GitHubStage:
+    """The same stage on each forge that has accounts."""
+    made: GiteaStage | GitHubStage = request.getfixturevalue(f"on_{request.param}")()
     return made

@@ -39,6 +39,18 @@ def test_a_push_moves_a_branch_from_where_it_is_expected(stage: Stage) -> None:
     assert again == stage.forge.branch_head(BRANCH)
 
 
+def test_a_mark_in_somebody_elses_pull_request_is_not_ours(hosted: GiteaStage | GitHubStage) -> None:
+    """P7: a copied hidden line is found under no key; adopted by its head, the pull request still names no run."""
+    assert hosted.perform(hosted.effect()).done
+    text = "x\n\n<!-- autonomy-runbook key=demo-9/open_pull_request -->"
+    assert hosted.ask("POST", "/pulls", head=BRANCH, base="main", title="x", body=text).status == 201
+    assert () == hosted.forge.pull_requests()
+    assert hosted.forge.find_pull_request("demo-9/open_pull_request") is None
+    adopted = hosted.perform(hosted.effect(PULL))
+    assert adopted.pull_request is not None
+    assert (True, "") == (adopted.adopted, adopted.pull_request.run_key)
+
+
 def test_a_pull_request_is_opened_once_found_and_adopted(stage: Stage) -> None:
     """By its run key, and by its head whoever opened it; everything shown is read back."""
     opened = stage.opened()

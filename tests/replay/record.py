@@ -27,7 +27,7 @@ from aftermath import hasten
 from ci_forge import ANY, CiResults, with_ci
 from faulty import PLAIN, prepare
 from temporalio.client import WorkflowFailureError, WorkflowHandle
-from world import PACKAGE, ScriptedAgent, World, make_world
+from world import PACKAGE, ScriptedAgent, World, git, make_world
 
 import composition
 from commands.leaving import leave
@@ -298,6 +298,21 @@ async def merges(recorder: Recorder) -> None:
             await recorder.keep("control-rolled-back-and-resumed", world.control("breaking"))
 
 
+async def persons_merge(recorder: Recorder) -> None:
+    """A pull request that waits, is looked at a few times, and is merged by a person."""
+    world = recorder.world
+    world.add_target("asked", PACKAGE, PLAIN)
+    async with world.worker():
+        result: RunResult = await asyncio.wait_for((await world.start("asked")).result(), 120)
+        assert result.status is RunStatus.PR_OPENED, result.reason
+        follow_up = world.client.get_workflow_handle(api.follow_up_id(result.run_id))
+        await world.until(follow_up.describe)
+        await asyncio.sleep(3)
+        (branch,) = world.autonomy_branches("asked")
+        git("push", "--quiet", ".", f"{branch}:refs/heads/main", cwd=world.root / "asked.git")
+        await followed(recorder, "follow-up-of-a-persons-merge", result, "merged by Autonomy; healthy")
+
+
 async def dashboards(recorder: Recorder) -> None:
     """Looks that write, looks that find nothing to do, one that fails, until the history is long."""
     world = recorder.world
@@ -378,7 +393,7 @@ async def main() -> int:
     with tempfile.TemporaryDirectory(prefix="record-") as folder:
         async with fresh_world(Path(folder)) as world:
             recorder = Recorder(world)
-            for part in (runs, pauses, violation, budget, long_control, merges, dashboards, in_ci):
+            for part in (runs, pauses, violation, budget, long_control, merges, persons_merge, dashboards, in_ci):
                 await part(recorder)
     print(f"{len(recorder.recorded)} histories in {HISTORIES}")
     return 0

@@ -122,11 +122,11 @@ def test_what_cannot_be_reverted_is_an_error(clone: Clone, mirror: Mirror) -> No
         mirror.revert(later, base)
 
 
-@pytest.mark.parametrize("how", ["squashed", "rebased alone", "rebased", "edited", "elsewhere"])
+@pytest.mark.parametrize("how", ["squashed", "rebased alone", "rebased", "edited", "elsewhere", "aside"])
 def test_a_copy_on_the_base_is_known_by_its_whole_change(
     how: str, clone: Clone, mirror: Mirror, tmp_path: Path
 ) -> None:
-    """What a squash or a rebase of one commit brought; not the last of two, not an edited one, not off the base."""
+    """What a squash or a rebase of one commit brought; not the last of two, an edited one, or one beside the base."""
     fork = mirror.fetch_base()
     first = change(mirror, fork, tmp_path / "1", {"a.txt": "ONE\ntwo\nthree\n"})
     head = first
@@ -147,7 +147,14 @@ def test_a_copy_on_the_base_is_known_by_its_whole_change(
         onto = copied(first, before, "c1", {})
     copy = copied(head, onto, "c2", {"new.txt": "and more\n"} if how == "edited" else {})
     assert mirror.landing(head, copy) is None
-    found = mirror.landed_copy(copy, head, before if how == "elsewhere" else copy)
+    base = copy
+    if how == "elsewhere":
+        base = before
+    elif how == "aside":
+        later = clone.commit({"later.txt": "a person's\n"})
+        mirror.fetch_base()
+        base = mirror.merge(later, copy).commit
+    found = mirror.landed_copy(copy, head, base)
     whole = how in {"squashed", "rebased alone"}
     assert (found is not None) is whole
     if found is not None:
