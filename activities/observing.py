@@ -126,13 +126,13 @@ class Observing:
         """
         with heartbeating():
             policy = self.bench.pinned_policy(given.run)
-            pulls = self.bench.forges(policy.target).pull_requests()
-            ours = next((pull for pull in pulls if pull.number == given.pull_request), None)
+            forge = self.bench.forges(policy.target)
+            ours = next((pull for pull in forge.pull_requests() if pull.number == given.pull_request), None)
             if ours is None:
                 raise ForgeError(f"the forge knows no pull request {given.pull_request}")
             if ours.state == "open":
                 return PullLook(state="open")
-            acts = self.bench.forges(policy.target).human_acts(given.pull_request)
+            acts = forge.human_acts(given.pull_request)
             last = next((act for act in reversed(acts) if act.act == ours.state), None)
             seen = PullLook(state=ours.state, who=last.actor if last else "", at=last.at if last else None)
             return self._merged(given, policy, ours, seen) if ours.state == "merged" else seen

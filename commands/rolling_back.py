@@ -87,20 +87,20 @@ async def rollback(
 async def _seen_merged(client: Client, run_id: str) -> bool:
     """Let the follow-up of an open pull request look now; whether a person merged it, as far as it can tell."""
     handle = client.get_workflow_handle(api.follow_up_id(run_id))
-    until, looks = time.monotonic() + _LOOK_PATIENCE, -1
+    until, looks = time.monotonic() + _LOOK_PATIENCE, None
     while time.monotonic() < until:
         try:
             view: FollowUpView = await handle.query(
                 api.VIEW, result_type=FollowUpView, reject_condition=QueryRejectCondition.NOT_OPEN
             )
-            if view.state != WAITING or 0 <= looks < view.pull_looks:
-                return looks >= 0
-            if looks < 0:
+            if view.state != WAITING or (looks is not None and looks < view.pull_looks):
+                return looks is not None
+            if looks is None:
                 say("looking whether a person merged its pull request")
                 await handle.signal(api.REFRESH)
                 looks = view.pull_looks
         except (RPCError, WorkflowQueryRejectedError):
-            return looks >= 0
+            return looks is not None
         await asyncio.sleep(_LOOK_EVERY)
     return False
 

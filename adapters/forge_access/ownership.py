@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 from urllib.parse import quote, unquote
 
 # A whole line: text in a code span or a table can never be one.
@@ -30,6 +32,23 @@ def read_mark(body: str) -> Mark:
     if not found:
         return Mark()
     return Mark(unquote(found[-1]["key"]), unquote(found[-1]["task"]) if found[-1]["task"] else None)
+
+
+class Marked(Protocol):
+    """A pull request or a ticket."""
+
+    @property
+    def body(self) -> str | None:
+        """Its text."""
+
+
+Found = TypeVar("Found", bound=Marked)
+
+
+def opened_under(run_key: str, newest_first: Iterable[Found]) -> Found | None:
+    """The one this run key opened: the oldest, should there be more."""
+    marks = [each for each in newest_first if read_mark(each.body or "").run_key == run_key]
+    return marks[-1] if marks else None
 
 
 def _quoted(text: str) -> str:

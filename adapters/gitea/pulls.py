@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from adapters.forge_access.ownership import marked, read_mark
+from adapters.forge_access.ownership import marked, opened_under, read_mark
 from adapters.forge_access.shapes import shaped
 from adapters.gitea.acting import Acting, forge_title, same_text
 from adapters.gitea.api import Pull
@@ -92,8 +92,7 @@ def _to_change(acting: Acting) -> Pull | None:
 
 
 def _under(acting: Acting, key: str) -> Pull | None:
-    marks = [pull for pull in acting.repository.our_pulls() if read_mark(pull.body or "").run_key == key]
-    return marks[-1] if marks else None
+    return opened_under(key, acting.repository.our_pulls())
 
 
 def _no_head(acting: Acting) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from adapters.forge_access.answers import Ticket
-from adapters.forge_access.ownership import marked, read_mark
+from adapters.forge_access.ownership import marked, opened_under
 from adapters.forge_access.shapes import shaped
 from adapters.gitea.acting import Acting, forge_title, same_text
 from contracts.effect import EffectResult
@@ -72,8 +72,7 @@ def _is(ticket: Ticket, wanted: dict[str, str]) -> bool:
 
 
 def _known(acting: Acting, key: str) -> Ticket | None:
-    marks = [each for each in acting.repository.our_issues() if read_mark(each.body or "").run_key == key]
-    return marks[-1] if marks else None
+    return opened_under(key, acting.repository.our_issues())
 
 
 def _shown(acting: Acting, ticket: Ticket, adopted: bool) -> EffectResult:

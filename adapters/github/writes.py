@@ -11,7 +11,7 @@ from pathlib import Path
 from adapters.effects.base_branch import holds, moved, unfit
 from adapters.effects.order import EffectOrder
 from adapters.forge_access.json_api import Reply, UnclearAnswer
-from adapters.forge_access.ownership import marked, read_mark
+from adapters.forge_access.ownership import marked, opened_under
 from adapters.forge_access.shapes import shaped
 from adapters.forge_access.tokens import TOKEN_VARIABLE
 from adapters.git.environment import ClosedGit
@@ -128,9 +128,7 @@ class _Writer:
         return next((pull for pull in between if pull.state == "open" and pull.head.sha == effect.head_sha), None)
 
     def _marked_pull(self) -> Pull | None:
-        ours = self._repository.our_pulls(self._effect.branch)
-        marks = [pull for pull in ours if read_mark(pull.body or "").run_key == self._key]
-        return marks[-1] if marks else None
+        return opened_under(self._key, self._repository.our_pulls(self._effect.branch))
 
     def _no_head(self) -> str:
         effect, heads = self._effect, remote_heads(self._git, self._order.remote)
@@ -229,8 +227,7 @@ class _Writer:
         return self._refused(reply, f"change ticket {ticket.number}")
 
     def _known_ticket(self, run_key: str) -> Issue | None:
-        marks = [each for each in self._repository.our_issues() if read_mark(each.body or "").run_key == run_key]
-        return marks[-1] if marks else None
+        return opened_under(run_key, self._repository.our_issues())
 
     # What all have in common
 
