@@ -103,7 +103,7 @@ class FollowUp:
             if look is not None and look.state != "open":
                 break
             wait = min(2 * wait, timedelta(minutes=terms.poll_most_minutes))
-            if workflow.info().is_continue_as_new_suggested():
+            if workflow.info().is_continue_as_new_suggested() and not self._asked:
                 workflow.continue_as_new(self._given)
         who = look.who or "a person whom the forge does not name"
         if look.merged is None:
