@@ -1,7 +1,7 @@
 """``follow-up/<run>``: what becomes of a merge of ours, or of a pull request that waits for a person (runbook §6.3).
 
 Nothing is written here. A confirmed regression of ours is told to Control, which sets DRY_RUN and starts the rollback;
-after a person's merge it only raises an alert.
+a person's merge is told to Control, too, and a regression of it only raises an alert.
 """
 
 from __future__ import annotations
