@@ -189,5 +189,7 @@ async def after_a_run(world: World) -> Aftermath:
     """A run has ended with a pull request; a worker must be running."""
     result = await world.run()
     assert result.status == "PR_OPENED", result.reason
+    # A merge that Control hears of earlier would be this follow-up's to observe, and each look asks the probes.
+    await world.until(world.client.get_workflow_handle(api.follow_up_id(result.run_id)).describe)
     report = world.artifact(result.run_id, "run_report.json")
     return Aftermath(world, RunRef.model_validate(report["run"]), report["taskId"])

@@ -7,7 +7,6 @@ Otherwise a history that does not replay any more means: guard the change with `
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import shutil
 import sys
@@ -26,17 +25,18 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "chaos"))
 from aftermath import hasten
 from ci_forge import ANY, CiResults, with_ci
 from faulty import PLAIN, prepare
-from temporalio.client import WorkflowFailureError, WorkflowHandle
+from recorder import HISTORIES, Recorder
+from temporalio.client import WorkflowFailureError
 from world import PACKAGE, ScriptedAgent, World, git, make_world
 
 import composition
 from commands.leaving import leave
 from contracts.admission import RunResult
 from contracts.budget import CapsRequest, Measure, Period
-from contracts.control import Answer, PauseRequest, ResumeRequest
+from contracts.control import Answer
 from contracts.forge_facts import CheckState, CommitCheck
 from contracts.incident import CloseRequest, HumanFacts, IncidentView, Trigger, incident_id
-from contracts.modes import PauseStyle, Role, RunStatus, TargetStatus
+from contracts.modes import PauseStyle, Role, RunStatus
 from contracts.rollback import FollowUpEnd, RollbackOutcome, RollbackResult
 from demo.careless_agent import CarelessAgent
 from demo.production import Production, served
@@ -45,69 +45,8 @@ from ports.metering import Meter
 from tests.workflows import auto
 from workflows import api
 
-HISTORIES = Path(__file__).with_name("histories")
-LARGEST = 300_000
 CLEAN = {"pkg/__init__.py": '"""Names."""\n\n\ndef names():\n    """Return the names."""\n    return ["a", "b"]\n'}
 RED = '\n[environment]\nbuild = false\n[[checks]]\nname = "red"\nkind = "tests"\nargv = ["false"]\n'
-
-
-class Recorder:
-    """Keeps histories under names."""
-
-    def __init__(self, world: World) -> None:
-        self.world = world
-        self.recorded: list[str] = []
-
-    async def keep(self, name: str, handle: WorkflowHandle[Any, Any]) -> None:
-        """Write ``histories/<name>.json``."""
-        history = json.loads((await handle.fetch_history()).to_json())
-        text = json.dumps({"workflowId": handle.id, **history}, indent=1)
-        assert len(text) < LARGEST, f"{name} is {len(text)} bytes long"
-        (HISTORIES / f"{name}.json").write_text(text + "\n")
-        self.recorded.append(name)
-        print(f"{name}: {len(history['events'])} events, {len(text) // 1000} kB")
-
-    async def first_run(self, workflow_id: str) -> WorkflowHandle[Any, Any]:
-        """The first run of a chain: a later one begins with the books, and shows little of how they came about."""
-        latest = await self.world.client.get_workflow_handle(workflow_id).describe()
-        first: str = latest.raw_description.workflow_execution_info.first_run_id
-        return self.world.client.get_workflow_handle(workflow_id, run_id=first)
-
-    async def run(self, name: str, status: RunStatus, target: str = "demo", **spec: Any) -> RunResult:
-        """A run to its end."""
-        handle = await self.world.start(target, **spec)
-        result: RunResult = await asyncio.wait_for(handle.result(), 120)
-        assert result.status is status, f"{name}: {result.status} {result.reason}"
-        await self.keep(name, handle)
-        return result
-
-    async def active(self, target: str = "demo") -> Any:
-        """Control's view while exactly one run is active."""
-
-        async def asked() -> Any:
-            view = await self.world.status(target)
-            return view if view.active and view.active[0].status is RunStatus.RUNNING else None
-
-        return await self.world.until(asked)
-
-    async def pause(self, style: PauseStyle) -> None:
-        """Pull the brake on ``demo``."""
-        await self.active()
-        request = PauseRequest(style=style, reason="to be recorded", actor="recorder")
-        await self.world.control().signal(api.PAUSE, request)
-
-    async def resume(self, target: str = "demo", workflow_id: str | None = None) -> None:
-        """Climb the ladder and wait until the target works."""
-        view = await (self.world.installation() if workflow_id else self.world.status(target))
-        asked = ResumeRequest(expected_epoch=view.epoch, cause="recorded", evidence="none needed", actor="recorder")
-        handle = self.world.client.get_workflow_handle(workflow_id or api.control_id(target))
-        answer: Answer = await handle.execute_update(api.RESUME, asked, result_type=Answer)
-        assert answer.accepted, answer.verdict.reason
-
-        async def open_again() -> bool:
-            return (await self.world.status(target)).status is TargetStatus.ACTIVE
-
-        await self.world.until(open_again)
 
 
 def broken(_brief: Brief) -> str:
