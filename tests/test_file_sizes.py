@@ -16,10 +16,9 @@ def _modules() -> list[Path]:
 
 
 def test_files_stay_small():
-    """Under 300 lines, tests under 400: who wants more has two things in one file."""
-    limits = {path: 400 if path.parts[0] == "tests" else 300 for path in _modules()}
-    lines = {path: len((ROOT / path).read_text(encoding="utf-8").splitlines()) for path in limits}
-    assert {} == {str(path): count for path, count in lines.items() if count >= limits[path]}
+    """A soft end at 450 lines: a file holds one concept whole, and who wants more has two things in it."""
+    lines = {path: len((ROOT / path).read_text(encoding="utf-8").splitlines()) for path in _modules()}
+    assert {} == {str(path): count for path, count in lines.items() if count >= 450}
 
 
 def test_names_say_what_is_in_the_file():
