@@ -122,7 +122,7 @@ test-faults: setup gitea
 
 # Every workflow task replays its whole history: what is not deterministic fails here.
 test-uncached: setup
-	@WORLD_CACHED_WORKFLOWS=0 $(BIN)/python -m pytest -n $(JOBS) -m "not packages and not sweep and not gitea and not github" tests/workflows
+	@GROUPING_EXAMPLES=100 WORLD_CACHED_WORKFLOWS=0 $(BIN)/python -m pytest -n $(JOBS) -m "not packages and not sweep and not gitea and not github" tests/workflows
 
 test-packages: setup
 	@$(BIN)/python -m pytest -m packages

@@ -19,6 +19,7 @@ from commands import (
     looking,
     pausing,
     policy,
+    recovering,
     reports,
     resuming,
     rolling_back,
@@ -69,6 +70,7 @@ def build_app() -> typer.Typer:
     app.command(rich_help_panel=_CARE, epilog=silencing.EPILOG)(silencing.silence)
     app.add_typer(incidents.app, name="incident", rich_help_panel=_CARE)
     app.command(rich_help_panel=_CARE)(doctor.doctor)
+    app.command(rich_help_panel=_CARE, epilog=recovering.EPILOG)(recovering.recover)
     app.add_typer(audits.app, name="audit", rich_help_panel=_CARE)
     app.add_typer(policy.app, name="policy", rich_help_panel=_CARE)
     return app

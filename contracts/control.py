@@ -158,6 +158,8 @@ class StatusView(Contract):
     """Given, not taken, not voided by a newer pause; each until its ``expiresAt``."""
     log_head: str = ""
     """Hash of the target's audit log, held in the Temporal history (P10)."""
+    registered: bool = True
+    """Whether the Installation knows this Control; before, nothing is admitted and nothing can be resumed."""
 
 
 class RunCheckup(Contract):

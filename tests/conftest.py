@@ -11,7 +11,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from world import World, make_world
+from replaying import histories_of, replay
+from world import MADE, World, make_world
 
 import composition
 
@@ -45,6 +46,20 @@ async def world(tmp_path: Path, server: str, environments: Path) -> World:
     made = await make_world(tmp_path / "world", server, environments)
     made.add_target()
     return made
+
+
+@pytest.fixture(autouse=True)
+async def every_history_replays(request: pytest.FixtureRequest) -> AsyncIterator[None]:
+    """Whatever a test did on a server, a fresh worker goes on with every workflow of it (P15, P16).
+
+    A server of the test's own, which is gone by now, cannot be asked.
+    """
+    MADE.clear()
+    yield
+    if "server" in request.fixturenames:
+        for world in MADE:
+            if world.address == request.getfixturevalue("server"):
+                await replay(await histories_of(world.client))
 
 
 @pytest.hookimpl(trylast=True)

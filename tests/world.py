@@ -54,6 +54,10 @@ argv = ["python", "-c", "import pkg, sys; sys.exit(pkg.names() != ['a', 'b'])"]
 """
 
 
+MADE: list[World] = []
+"""Worlds that have not been looked at: in the end each of their histories must replay."""
+
+
 def git(*argv: str, cwd: Path) -> str:
     """Plain git, as a person at this machine would run it."""
     identity = {
@@ -256,4 +260,6 @@ async def make_world(root: Path, address: str, environments: Path) -> World:
             break
         await asyncio.sleep(0.2)
     settings = Settings(home=root / "home", policies=policies, server_port=0, ui_port=0)
-    return World(root, address, namespace, client, settings, environments)
+    world = World(root, address, namespace, client, settings, environments)
+    MADE.append(world)
+    return world

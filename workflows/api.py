@@ -20,6 +20,8 @@ DASHBOARDS_ID = "dashboards"
 
 PAUSE = "pause"
 """Signal: any payload, never refused (P1)."""
+MORE_PAUSES = "more pauses"
+"""What the worker makes of a flood: the number of pauses that one workflow task held beside the latest ones."""
 INSTALLATION_NOTICE = "installation"
 REFRESH = "refresh"
 """Signal, any payload: look now. To the dashboards, one that names a target looks at that one only."""

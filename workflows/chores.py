@@ -31,7 +31,7 @@ with workflow.unsafe.imports_passed_through():
     from contracts.modes import Mode, RunKind
     from workflows import admission, api, budgeting, incident_books, pausing, reaping, schedule_minding
     from workflows.aftercare_chores import AftercareChores
-    from workflows.control_state import ControlState
+    from workflows.control_state import LOG_BATCH, ControlState
 
 
 class Chores:
@@ -112,7 +112,7 @@ class Chores:
     async def _write_log(self) -> None:
         # Unregistered, a log would age the target.
         while await self._until(lambda: self._state.registered and bool(self._state.to_log)):
-            events = tuple(self._state.to_log[:100])
+            events = tuple(self._state.to_log[:LOG_BATCH])
             given = TargetLogInput(target=self._state.target, events=events, now=workflow.now())
             try:
                 head = await LOG_TARGET(given, f"log {events[-1].event}")

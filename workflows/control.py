@@ -57,13 +57,17 @@ class Control:
         self._state = given.state or ControlState(target=given.target, epoch=birth)
         self._chores = Chores(self._state, self._publish, self._pause_itself)
         self._published: tuple[str, str, int] | None = None
+        self._details = ""
+        self._leaving = False
+        # Controls that began before this published with every message, as their histories say.
+        self._publishes_once = workflow.patched("publish-once")
         # A reset rewinds the books; the brake is the only safe place to wake up in.
         when_reset(lambda: self._pause_itself("reset by hand"))
 
     @workflow.run
     async def run(self, given: ControlInput) -> None:
         """Run the loops until the history is long, then hand the books to a new run."""
-        loops = self._chores.begin()
+        loops = [asyncio.create_task(self._keep_published()), *self._chores.begin()]
         self._publish()
         while not self._may_leave():
             try:
@@ -71,6 +75,7 @@ class Control:
             except asyncio.CancelledError:
                 # A cancelled Control would leave its runs without a brake: it pauses instead of ending.
                 self._pause_itself("cancelled by hand")
+        self._leaving = True
         self._chores.leave()
         await asyncio.gather(*loops)
         await workflow.wait_condition(workflow.all_handlers_finished)
@@ -88,6 +93,8 @@ class Control:
         if signals.is_pause(name):
             pausing.pause(self._state, signals.read_pause(args, "target", workflow.now()))
             self._publish()
+        elif name == api.MORE_PAUSES:
+            self._state.log("a flood of pauses", more=signals.read_number(args))
         else:
             self._state.log("unknown signal ignored", name=name[:80])
 
@@ -281,11 +288,27 @@ class Control:
         self._publish()
         return answer
 
+    async def _keep_published(self) -> None:
+        """Publish what a message or a loop changed, once for all that one workflow task brought."""
+        while not self._leaving:
+            await workflow.wait_condition(lambda: self._leaving or self._details != self._state.details())
+            self._show_details()
+            if self._publishes_once:
+                self._upsert_attributes()
+
     def _publish(self) -> None:
-        """Show the same in the Temporal UI as in ``status`` (search attributes, Markdown details)."""
+        if not self._publishes_once:
+            self._show_details()
+            self._upsert_attributes()
+
+    def _show_details(self) -> None:
+        """Show the same in the Temporal UI as in ``status``."""
+        self._details = self._state.details()
+        workflow.set_current_details(self._details)
+
+    def _upsert_attributes(self) -> None:
         state = self._state
         shown = (state.status.value, state.mode.value, state.epoch)
-        workflow.set_current_details(state.details())
         if shown == self._published:
             return
         self._published = shown

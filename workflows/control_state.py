@@ -37,6 +37,10 @@ KEPT_UNLOGGED = 300
 
 LONGEST_WORD = 1000
 """Characters that are kept of what a run says about its end."""
+LOG_BATCH = 100
+"""Events that are written to the audit log at once."""
+_REPEATED = frozenset({"paused", "unknown signal ignored", "a flood of pauses"})
+"""What anybody can send thousands of."""
 _LOST = "events not kept: the log could not be written"
 
 
@@ -119,6 +123,8 @@ class ControlState(BaseModel):
     def log(self, event: str, **facts: Fact) -> None:
         """Remember something for the target's audit log."""
         self.logged += 1
+        if event in _REPEATED and self._repeats(event, facts):
+            return
         if len(self.to_log) >= KEPT_UNLOGGED:
             # Said, not hidden: how many are missing, counted up to the latest.
             last = self.to_log.pop()
@@ -128,6 +134,15 @@ class ControlState(BaseModel):
         self.to_log.append(
             AuditEvent(key=key, role=Role.ORCHESTRATOR, event=event, facts={"epoch": self.epoch, **facts})
         )
+
+    def _repeats(self, event: str, facts: dict[str, Fact]) -> bool:
+        """Count what floods in the event that waits last, and keep the latest of it; a batch is being written first."""
+        if len(self.to_log) <= LOG_BATCH or self.to_log[-1].event != event:
+            return False
+        last = self.to_log[-1]
+        times = int(last.facts.get("times", 1) or 1) + 1
+        self.to_log[-1] = last.model_copy(update={"facts": {"epoch": self.epoch, **facts, "times": times}})
+        return True
 
     def alert(self, kind: AlertKind, fingerprint: str, summary: str, run_id: str = "", **facts: Fact) -> None:
         """Remember to raise an alert."""
@@ -269,6 +284,7 @@ class ControlState(BaseModel):
             review_due=self.review_due,
             grants=tuple(grant for grant in self.grants.values() if grant.expected_epoch == self.epoch),
             log_head=self.log_head,
+            registered=self.registered,
         )
 
 

@@ -38,13 +38,18 @@ class Installation:
         self._state = state
         self._state.epoch = self._state.epoch or epoch_at(workflow.now())
         self._leaving = False
+        self._shown: tuple[str, str, int] | None = None
+        # One that began before this published with every message, as its history says.
+        self._publishes_once = workflow.patched("publish-once")
         self._resets = 0
         when_reset(self._recover)
 
     @workflow.run
     async def run(self, state: InstallationState) -> None:  # noqa: ARG002  # as `__init__`
         """Tell every Control what changed, until the history is long."""
-        loops = [asyncio.create_task(loop()) for loop in (self._find_targets, self._tell_controls)]
+        loops = [
+            asyncio.create_task(loop()) for loop in (self._keep_published, self._find_targets, self._tell_controls)
+        ]
         self._publish()
         while not workflow.info().is_continue_as_new_suggested():
             try:
@@ -184,14 +189,29 @@ class Installation:
         verdict = Verdict(rule="the installation may resume", decision=decision, reason=reason)
         return Answer(accepted=decision is Decision.ALLOW, verdict=verdict, epoch=self._state.epoch)
 
+    async def _keep_published(self) -> None:
+        """Publish what a message or a loop changed, once for all that one workflow task brought."""
+        while self._publishes_once and not self._leaving:
+            await workflow.wait_condition(lambda: self._leaving or self._shown != self._to_show())
+            self._show()
+
     def _publish(self) -> None:
+        if not self._publishes_once:
+            self._show()
+
+    def _show(self) -> None:
+        self._shown = self._to_show()
+        details, status, epoch = self._shown
+        workflow.set_current_details(details)
+        workflow.upsert_search_attributes(
+            [api.STATUS_ATTRIBUTE.value_set(status), api.EPOCH_ATTRIBUTE.value_set(epoch)]
+        )
+
+    def _to_show(self) -> tuple[str, str, int]:
         state = self._state
         lines = [f"**{state.status}** · epoch {state.epoch}", "", self._why().reason]
         lines += [f"- `{name}`" for name in sorted(state.targets)]
-        workflow.set_current_details("\n".join(lines))
-        workflow.upsert_search_attributes(
-            [api.STATUS_ATTRIBUTE.value_set(state.status.value), api.EPOCH_ATTRIBUTE.value_set(state.epoch)]
-        )
+        return "\n".join(lines), state.status.value, state.epoch
 
 
 def _by_itself(reason: str) -> PauseRecord:

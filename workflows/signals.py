@@ -70,3 +70,12 @@ def read_refresh(args: Sequence[RawValue]) -> str:
         return ""
     named = given.get("target") if isinstance(given, dict) else given
     return named if isinstance(named, str) and len(named) <= _SHOWN else ""
+
+
+def read_number(args: Sequence[RawValue]) -> int:
+    """A whole number; 0 for anything else."""
+    try:
+        given = from_json(args[0].payload.data)
+    except (IndexError, ValueError, RecursionError):
+        return 0
+    return given if isinstance(given, int) else 0

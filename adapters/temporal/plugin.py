@@ -15,8 +15,9 @@ from temporalio.contrib.opentelemetry import OpenTelemetryPlugin, ReplaySafeTrac
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.plugin import SimplePlugin
 from temporalio.worker import WorkflowRunner
-from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+from temporalio.worker.workflow_sandbox import SandboxRestrictions
 
+from adapters.temporal.commanded_tasks import CommandedTasks
 from adapters.temporal.forge_patience import ForgePatience
 from workflows.well_formed import WellFormedMessages
 
@@ -40,7 +41,7 @@ def project_plugins() -> list[SimplePlugin]:
 def _runner(_given: WorkflowRunner | None) -> WorkflowRunner:
     # Contracts and rules are pure by import contract; reloading them for every run would cost a second each.
     restrictions = SandboxRestrictions.default.with_passthrough_modules(*_PASSED_THROUGH)
-    return SandboxedWorkflowRunner(restrictions=restrictions)
+    return CommandedTasks(restrictions=restrictions)
 
 
 def _trace_globally() -> None:

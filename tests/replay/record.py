@@ -59,7 +59,7 @@ async def runs(recorder: Recorder) -> None:
     world = recorder.world
     world.add_target("clean", CLEAN, PLAIN)
     world.add_target("red", PACKAGE, RED)
-    async with world.worker(max_cached_workflows=10):
+    async with world.worker():
         await recorder.run("run-dry", RunStatus.DRY_RUN_COMPLETE, mode="DRY_RUN")
         await recorder.run("run-pr", RunStatus.PR_OPENED)
         await recorder.run("run-already-ran", RunStatus.ALREADY_RAN)

@@ -1,41 +1,48 @@
-"""With no workflow cached, every workflow task is a replay: nondeterminism shows at once."""
+"""A worker that forgets every workflow after every task is one that restarts at each boundary between two tasks (P16).
+
+The conversations are those that `record.py` records; nothing is recorded here, all is replayed once more as a whole.
+"""
 
 from __future__ import annotations
 
-import asyncio
-from typing import TYPE_CHECKING
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
-from temporalio.worker import Replayer
 
-import composition
-from adapters.temporal.plugin import project_plugins
-from contracts.control import PauseRequest
-from contracts.modes import PauseStyle, RunStatus
-from workflows import api
+sys.path.insert(0, str(Path(__file__).parent))
 
-if TYPE_CHECKING:
-    from world import World
+import record
+from recorder import Recorder
+from replaying import replay, without_command
+from temporalio.client import WorkflowHandle
+from world import make_world
+
+pytestmark = pytest.mark.timeout(600)
 
 
-async def test_runs_pause_and_resume_replay_at_every_task(world: World) -> None:
-    """DRY_RUN, PR, a drained run: nothing wedges, and what was written replays as a whole."""
-    async with world.worker(max_cached_workflows=0, max_concurrent_workflow_task_polls=1):
-        assert RunStatus.DRY_RUN_COMPLETE is (await world.run(mode="DRY_RUN")).status
-        assert RunStatus.PR_OPENED is (await world.run()).status
-        drained = await world.start(again=True)
+class Replaying(Recorder):
+    """Replays what it should keep."""
 
-        async def running() -> bool:
-            return bool((await world.status()).active)
+    async def keep(self, name: str, handle: WorkflowHandle[Any, Any]) -> None:
+        """Every task commanded what a replay of the whole commands, and none failed."""
+        history = await handle.fetch_history()
+        failed = [event for event in history.events if event.HasField("workflow_task_failed_event_attributes")]
+        assert [] == [event.workflow_task_failed_event_attributes.failure.message for event in failed], name
+        assert [] == without_command(history), name
+        await replay([history])
 
-        await world.until(running)
-        request = PauseRequest(style=PauseStyle.DRAIN, reason="test", actor="tester")
-        await world.control().signal(api.PAUSE, request)
-        assert RunStatus.PAUSED is (await asyncio.wait_for(drained.result(), 60)).status
-        replayer = Replayer(workflows=composition.WORKFLOWS, plugins=project_plugins())
-        for handle in (world.control(), world.client.get_workflow_handle(api.INSTALLATION_ID), drained):
-            await replayer.replay_workflow(await handle.fetch_history())
-            async for event in handle.fetch_history_events():
-                failed = event.workflow_task_failed_event_attributes
-                if event.HasField("workflow_task_failed_event_attributes"):
-                    pytest.fail(f"{handle.id}: {failed.failure.message}")
+
+@pytest.mark.parametrize("conversation", [record.pauses, record.violation, record.merges])
+async def test_a_restart_at_every_boundary_goes_on_with_the_same_commands(
+    conversation: Callable[[Recorder], Awaitable[None]],
+    tmp_path: Path,
+    server: str,
+    environments: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A daily run under the brake and the ladder, an incident, a merge and a rollback."""
+    monkeypatch.setenv("WORLD_CACHED_WORKFLOWS", "0")
+    await conversation(Replaying(record.prepare(await make_world(tmp_path / "world", server, environments))))

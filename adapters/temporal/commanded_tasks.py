@@ -1,0 +1,116 @@
+"""What a workflow commands must not depend on how messages are grouped into workflow tasks (P16).
+
+On a fresh replay the SDK plays a task that produced no command together with the next one, where only an update started
+that one (temporalio 1.35; sdk-rust 1146 and 1606, sdk-python 673), and it plays messages before timers and results. The
+order of the first time is lost, and code that decided by it wedges for good. So no task that the history keeps is left
+without a command: one that has none notes its number in the memo, and a replay plays the very tasks that were.
+
+A flood is bounded here, too: of many pauses in one task the latest are played, and the rest is told as a number.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from temporalio.api.common.v1 import Payload
+from temporalio.bridge.proto.workflow_activation import SignalWorkflow, WorkflowActivation, WorkflowActivationJob
+from temporalio.bridge.proto.workflow_commands import ModifyWorkflowProperties, SetPatchMarker, WorkflowCommand
+from temporalio.bridge.proto.workflow_completion import WorkflowActivationCompletion
+from temporalio.worker import WorkflowInstance, WorkflowInstanceDetails
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
+from temporalio.workflow import Info
+
+from workflows import api, signals
+
+PATCH = "commanded-tasks"
+"""Executions that began before this was here go on without it, as their histories say."""
+MEMO = "tasksWithoutCommand"
+PLAYED = 20
+"""Pauses of one task that are played one by one."""
+
+
+@dataclass(frozen=True)
+class CommandedTasks(SandboxedWorkflowRunner):
+    """The SDK's sandbox; every task of the workflows in it has a command."""
+
+    def create_instance(self, det: WorkflowInstanceDetails) -> WorkflowInstance:
+        """As the SDK's, with a look at every activation."""
+        return _Commanded(super().create_instance(det))
+
+
+class _Commanded(WorkflowInstance):
+    def __init__(self, inner: WorkflowInstance) -> None:
+        self._inner = inner
+        self._on = False
+        self._without = 0
+
+    def activate(self, act: WorkflowActivation) -> WorkflowActivationCompletion:
+        """Play an activation; a task without a command gets one."""
+        begins = any(job.HasField("initialize_workflow") for job in act.jobs)
+        if begins:
+            self._on = not act.is_replaying or any(job.notify_has_patch.patch_id == PATCH for job in act.jobs)
+        if not self._on:
+            return self._inner.activate(act)
+        completion = self._inner.activate(_bounded(act))
+        if not completion.HasField("successful"):
+            return completion
+        commands = completion.successful.commands
+        if begins:
+            commands.insert(0, WorkflowCommand(set_patch_marker=SetPatchMarker(patch_id=PATCH)))
+        elif any(map(_is_kept, act.jobs)) and all(map(_leaves_no_trace, commands)):
+            self._without += 1
+            commands.append(_note(self._without))
+        return completion
+
+    def get_serialization_context(self, command_info: Any) -> Any:
+        """The SDK's own."""
+        return self._inner.get_serialization_context(command_info)
+
+    def get_external_store_context(self, command_info: Any) -> Any:
+        """The SDK's own."""
+        return self._inner.get_external_store_context(command_info)
+
+    def get_info(self) -> Info:
+        """The SDK's own."""
+        return self._inner.get_info()
+
+    def get_thread_id(self) -> int | None:
+        """The SDK's own."""
+        return self._inner.get_thread_id()
+
+
+def _is_kept(job: WorkflowActivationJob) -> bool:
+    """Whether the history has an event of it. An update has one once it is accepted, and that is a command."""
+    return job.WhichOneof("variant") not in {"query_workflow", "remove_from_cache", "do_update", "notify_has_patch"}
+
+
+def _leaves_no_trace(command: WorkflowCommand) -> bool:
+    return command.HasField("respond_to_query") or command.update_response.HasField("rejected")
+
+
+def _note(number: int) -> WorkflowCommand:
+    payload = Payload(metadata={"encoding": b"json/plain"}, data=json.dumps(number).encode())
+    properties = ModifyWorkflowProperties()
+    properties.upserted_memo.fields[MEMO].CopyFrom(payload)
+    return WorkflowCommand(modify_workflow_properties=properties)
+
+
+def _bounded(act: WorkflowActivation) -> WorkflowActivation:
+    """Leave out all but the latest ``PLAYED`` pauses, and tell how many were left out where the last of them stood."""
+    pauses = [n for n, job in enumerate(act.jobs) if signals.is_pause(job.signal_workflow.signal_name)]
+    if len(pauses) <= PLAYED:
+        return act
+    left_out = set(pauses[:-PLAYED])
+    told = Payload(metadata={"encoding": b"json/plain"}, data=json.dumps(len(left_out)).encode())
+    more = WorkflowActivationJob(signal_workflow=SignalWorkflow(signal_name=api.MORE_PAUSES, input=[told]))
+    last_left_out = max(left_out)
+    jobs = [
+        more if n == last_left_out else job for n, job in enumerate(act.jobs) if n not in left_out - {last_left_out}
+    ]
+    bounded = WorkflowActivation()
+    bounded.CopyFrom(act)
+    del bounded.jobs[:]
+    bounded.jobs.extend(jobs)
+    return bounded

@@ -1,0 +1,134 @@
+"""Which tasks get a command of their own, and what is played of a flood; the SDK's instance is scripted here.
+
+That it holds against the real SDK and server: `tests/workflows/test_grouping.py`, `test_floods.py`.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from temporalio.bridge.proto.workflow_activation import DoUpdate as Update
+from temporalio.bridge.proto.workflow_activation import (
+    FireTimer,
+    InitializeWorkflow,
+    NotifyHasPatch,
+    QueryWorkflow,
+    RemoveFromCache,
+    SignalWorkflow,
+    WorkflowActivation,
+    WorkflowActivationJob,
+)
+from temporalio.bridge.proto.workflow_commands import StartTimer, UpdateResponse, WorkflowCommand
+from temporalio.bridge.proto.workflow_completion import WorkflowActivationCompletion
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
+
+from adapters.temporal.commanded_tasks import MEMO, PATCH, PLAYED, CommandedTasks
+from workflows import api
+
+BEGIN = WorkflowActivationJob(initialize_workflow=InitializeWorkflow())
+KNOWN = WorkflowActivationJob(notify_has_patch=NotifyHasPatch(patch_id=PATCH))
+TIMER = WorkflowActivationJob(fire_timer=FireTimer(seq=1))
+UPDATE = WorkflowActivationJob(do_update=Update(id="u"))
+QUERY = WorkflowActivationJob(query_workflow=QueryWorkflow(query_id="q"))
+GONE = WorkflowActivationJob(remove_from_cache=RemoveFromCache())
+START_TIMER = WorkflowCommand(start_timer=StartTimer(seq=2))
+REJECTED, ACCEPTED = UpdateResponse(protocol_instance_id="u"), UpdateResponse(protocol_instance_id="u")
+REJECTED.rejected.SetInParent()
+ACCEPTED.accepted.SetInParent()
+
+
+class Scripted:
+    """Answers each activation with what the test says, and keeps what it was given."""
+
+    def __init__(self) -> None:
+        self.commands: list[WorkflowCommand] = []
+        self.given: list[WorkflowActivation] = []
+
+    def activate(self, act: WorkflowActivation) -> WorkflowActivationCompletion:
+        """The next commands."""
+        self.given.append(act)
+        completion = WorkflowActivationCompletion()
+        completion.successful.SetInParent()
+        completion.successful.commands.extend(self.commands)
+        return completion
+
+
+@pytest.fixture
+def scripted(monkeypatch: pytest.MonkeyPatch) -> Scripted:
+    """The SDK's instance."""
+    made = Scripted()
+    monkeypatch.setattr(SandboxedWorkflowRunner, "create_instance", lambda _self, _det: made)
+    return made
+
+
+def play(instance: Any, *jobs: WorkflowActivationJob, replaying: bool = False) -> list[WorkflowCommand]:
+    """What goes to the server."""
+    act = WorkflowActivation(jobs=jobs, is_replaying=replaying)
+    return list(instance.activate(act).successful.commands)
+
+
+def kinds(commands: list[WorkflowCommand]) -> list[str | None]:
+    """Their names."""
+    return [command.WhichOneof("variant") for command in commands]
+
+
+NOTE = ["modify_workflow_properties"]
+
+
+@pytest.mark.parametrize(
+    ("jobs", "commands", "sent"),
+    [
+        ((TIMER,), (), NOTE),
+        ((TIMER,), (START_TIMER,), ["start_timer"]),
+        ((UPDATE,), (WorkflowCommand(update_response=ACCEPTED),), ["update_response"]),
+        ((UPDATE,), (WorkflowCommand(update_response=REJECTED),), ["update_response"]),
+        ((TIMER, UPDATE), (WorkflowCommand(update_response=REJECTED),), ["update_response", *NOTE]),
+        ((QUERY,), (), []),
+        ((GONE,), (), []),
+    ],
+    ids=["nothing", "a command", "accepted", "rejected alone", "rejected beside a timer", "a query", "evicted"],
+)
+def test_a_task_that_the_history_keeps_has_a_command(
+    scripted: Scripted, jobs: tuple[Any, ...], commands: tuple[Any, ...], sent: list[str]
+) -> None:
+    """Only what leaves a trace counts; a rejected update leaves none."""
+    instance: Any = CommandedTasks().create_instance(None)  # type: ignore[arg-type]
+    assert ["set_patch_marker"] == kinds(play(instance, BEGIN))
+    scripted.commands = list(commands)
+    assert sent == kinds(play(instance, *jobs))
+
+
+def test_the_notes_are_numbered(scripted: Scripted) -> None:
+    """So that each differs from the one before, and a person sees how many there were."""
+    instance: Any = CommandedTasks().create_instance(None)  # type: ignore[arg-type]
+    play(instance, BEGIN)
+    play(instance, TIMER)
+    [note] = play(instance, TIMER)
+    assert 2 == json.loads(note.modify_workflow_properties.upserted_memo.fields[MEMO].data)
+
+
+def test_an_execution_from_before_goes_on_as_its_history_says(scripted: Scripted) -> None:
+    """It began without the marker: nothing may be added, also after the replay has caught up."""
+    instance: Any = CommandedTasks().create_instance(None)  # type: ignore[arg-type]
+    assert [] == play(instance, BEGIN, replaying=True)
+    assert [] == play(instance, TIMER)
+
+
+def test_an_execution_with_the_marker_says_it_again(scripted: Scripted) -> None:
+    """A replay must command what the first time did."""
+    instance: Any = CommandedTasks().create_instance(None)  # type: ignore[arg-type]
+    assert ["set_patch_marker"] == kinds(play(instance, KNOWN, BEGIN, replaying=True))
+    assert NOTE == kinds(play(instance, TIMER, replaying=True))
+
+
+def test_of_a_flood_the_latest_are_played_and_the_rest_is_counted(scripted: Scripted) -> None:
+    """However a person spells it; other messages keep their places."""
+    instance: Any = CommandedTasks().create_instance(None)  # type: ignore[arg-type]
+    play(instance, BEGIN)
+    names = [*(f"{'pause' if n % 2 else 'Pause '}" for n in range(500)), "other", *("PAUSE" for _ in range(PLAYED))]
+    play(instance, *(WorkflowActivationJob(signal_workflow=SignalWorkflow(signal_name=name)) for name in names))
+    played = scripted.given[-1].jobs
+    assert [api.MORE_PAUSES, "other", *["PAUSE"] * PLAYED] == [job.signal_workflow.signal_name for job in played]
+    assert 500 == json.loads(played[0].signal_workflow.input[0].data)
