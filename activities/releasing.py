@@ -19,6 +19,7 @@ from contracts.release import ReleaseDecision
 from contracts.task import TaskContract
 from policies.ci import ci_terms
 from policies.digests import sha256_hex
+from policies.idea_memory import Place, places
 from policies.pull_request_text import body, branch, title
 from policies.release import Pins, ReleaseFacts, judge_release
 from policies.verdicts import allow, deny
@@ -167,8 +168,9 @@ def release_facts(
 
 def _past_failures(sitting: Sitting, index: RunIndex, contract: TaskContract) -> int:
     failed = {RunStatus.REJECTED, RunStatus.ESCALATED, RunStatus.FAILED}
-    ended = index.latest(_REMEMBERED, sitting.run.target)
-    return sum(entry.task_id == contract.task_id and entry.status in failed for entry in ended)
+    here = {Place(contract.tool, contract.rule, path) for path in contract.scope.allowed_paths}
+    ended = (entry for entry in index.latest(_REMEMBERED, sitting.run.target) if entry.status in failed)
+    return sum(entry.task_id == contract.task_id or bool(here & places(entry)) for entry in ended)
 
 
 def _approved_by(sitting: Sitting) -> str:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from temporalio import activity
 
 from activities.api import SENSE
+from activities.moot_pulls import closing, moot, run_of
 from activities.workbench import Sitting, Workbench
 from contracts.handover import StepInput, StepResult
 from contracts.modes import Role, StepName
-from contracts.task import OpenPullRequest, StateSnapshot
+from contracts.task import MootPullRequest, OpenPullRequest, StateSnapshot
 from policies.verdicts import allow, deny
 from ports.agents import Brief
 
@@ -38,7 +39,8 @@ class Sensing:
             brief = Brief(Role.SENSING, run, policy, base, tree=tree, alive=sitting.alive)
             seen = agent.detect(brief)
         findings, missing = seen.findings, seen.missing
-        pulls = self.bench.forges(policy.target).pull_requests()
+        opened = [pull for pull in self.bench.forges(policy.target).pull_requests() if pull.state == "open"]
+        done = {pull.number for pull in opened if moot(sitting, pull)}
         snapshot = StateSnapshot(
             run_id=run.run_id,
             target=run.target,
@@ -52,19 +54,32 @@ class Sensing:
             findings=findings[:_LISTED],
             open_pull_requests=tuple(
                 OpenPullRequest(number=pull.number, branch=pull.branch, task_id=pull.task_id, url=pull.url)
-                for pull in pulls
-                if pull.state == "open"
+                for pull in opened
+                if pull.number not in done
+            ),
+            moot_pull_requests=tuple(
+                MootPullRequest(
+                    number=pull.number,
+                    branch=pull.branch,
+                    task_id=pull.task_id,
+                    url=pull.url,
+                    run_id=run_of(pull),
+                    head_sha=pull.head_sha,
+                )
+                for pull in opened
+                if pull.number in done
             ),
             truncated=max(0, len(findings) - _LISTED),
         )
         sitting.save("state_snapshot.json", snapshot)
         sitting.note("sensed", files=facts.files, findings=len(findings), missing=len(missing), agent=agent.name)
+        writes = tuple(closing(sitting, pull) for pull in snapshot.moot_pull_requests)
         least = policy.autopilot.candidates.minimum_snapshot_completeness
         rule = "the snapshot is complete enough"
         if snapshot.completeness < least:
             reason = (
                 f"{snapshot.completeness:.0%} of the tools could look, {least:.0%} are needed: {'; '.join(missing)}"
             )
-            return sitting.done(deny(rule, reason), confidence=snapshot.completeness)
+            return sitting.done(deny(rule, reason), confidence=snapshot.completeness, writes=writes)
         verdict = allow(rule, f"{len(findings)} findings in {facts.files} files", completeness=snapshot.completeness)
-        return sitting.done(verdict, confidence=snapshot.completeness, next_role=Role.TRIAGING)
+        return sitting.done(verdict, confidence=snapshot.completeness, writes=writes, next_role=Role.TRIAGING)

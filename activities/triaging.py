@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
-from datetime import date
 
 from pydantic import TypeAdapter
 from temporalio import activity
@@ -12,20 +10,18 @@ from temporalio import activity
 from activities.api import TRIAGE
 from activities.granted_change import quarantined_task
 from activities.proposals import propose
+from activities.recall import Recall
 from activities.workbench import Sitting, Workbench
 from contracts.grant import Grant
 from contracts.handover import StepInput, StepResult
-from contracts.modes import Role, RunStatus, StepName
+from contracts.modes import Role, StepName
 from contracts.task import CandidateTasks, StateSnapshot
 from policies.aftercare import with_hardening, without_quarantined
-from policies.candidates import Memory, suppress, task_id
+from policies.candidates import suppress, task_id, told
 from policies.remediation import take_up, with_backlog
 from policies.verdicts import allow
 from ports.agents import Brief
 from ports.run_index import RunIndex
-
-_REMEMBERED = 400
-"""Ended runs looked at for what was rejected or tried too often."""
 
 
 @dataclass(frozen=True)
@@ -46,12 +42,13 @@ class Triaging:
         if run.grant is not None:
             return self._from_quarantine(sitting, run.grant)
         agent = sitting.agent
-        memory, closed = self._memory(sitting, snapshot)
+        memory = Recall(self.index).memory(sitting, snapshot)
         booked = self.bench.control.backlog(run.target)
         memory = memory.model_copy(update={"ideas": {one.remediating_task: (one.tool, one.rule) for one in booked}})
-        backlog = take_up(booked, snapshot, policy, memory, closed)
+        backlog = take_up(booked, snapshot, policy, memory)
         # What waits for a person must not keep the sound files of the same idea from being proposed.
-        free = tuple(f for f in snapshot.findings if (f.tool, f.rule, f.path) not in backlog.cornered)
+        closed = backlog.cornered | memory.refused.keys()
+        free = tuple(f for f in snapshot.findings if (f.tool, f.rule, f.path) not in closed)
         seen = snapshot.model_copy(update={"findings": free})
         brief = Brief(Role.TRIAGING, run, policy, sitting.given.base_sha, snapshot=seen, alive=sitting.alive)
         proposed = propose(sitting, agent, brief, TypeAdapter(CandidateTasks))
@@ -66,7 +63,14 @@ class Triaging:
             )
             for each in proposed.candidates
         )
-        ours = {"run_id": run.run_id, "base_sha": sitting.given.base_sha, "candidates": named, "resolved": ()}
+        refused = told(snapshot.findings, policy, memory)
+        ours = {
+            "run_id": run.run_id,
+            "base_sha": sitting.given.base_sha,
+            "candidates": named,
+            "suppressed": (*proposed.suppressed, *refused),
+            "resolved": (),
+        }
         memory = memory.model_copy(update={"suspects": backlog.suspects})
         left, now = self.bench.control.aftercare(run.target), activity.info().started_time
         allowed = without_quarantined(proposed.model_copy(update=ours), left.quarantined, now)
@@ -95,29 +99,3 @@ class Triaging:
         reason = f"the task of {grant.run_id}, released from quarantine by {grant.actor}"
         verdict = allow("there is something worth doing", reason, best=chosen.task_id)
         return sitting.done(verdict, confidence=chosen.confidence, next_role=Role.PLANNING)
-
-    def _memory(self, sitting: Sitting, snapshot: StateSnapshot) -> tuple[Memory, dict[str, date]]:
-        """What is remembered; and of it, the tasks whose pull request a person closed."""
-        run = sitting.run
-        ended = [entry for entry in self.index.latest(_REMEMBERED, run.target) if entry.task_id]
-        # A DRY_RUN proves nothing about an idea's reception, and must not use its attempts up.
-        real = [entry for entry in ended if entry.mode != "DRY_RUN" and entry.run_id != run.run_id]
-        # One that we closed because CI rejected it is no person's "no": the run's own rejection counts.
-        ours = {entry.pull_request for entry in ended if entry.closed_by_us}
-        closed = {
-            pull.task_id: date.fromisoformat(run.date)
-            for pull in self.bench.forges(sitting.policy.target).pull_requests()
-            if pull.state == "closed" and pull.task_id and pull.number not in ours
-        }
-        rejected = {
-            entry.task_id: date.fromisoformat(entry.date)
-            for entry in reversed(real)
-            if entry.task_id and entry.status in {RunStatus.REJECTED, RunStatus.ESCALATED}
-        }
-        memory = Memory(
-            today=date.fromisoformat(run.date),
-            open_task_ids=frozenset(pull.task_id for pull in snapshot.open_pull_requests if pull.task_id),
-            rejected=closed | rejected,
-            attempts=Counter(e.task_id for e in real if e.task_id and e.status is not RunStatus.PR_OPENED),
-        )
-        return memory, closed

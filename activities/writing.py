@@ -10,6 +10,7 @@ from temporalio.exceptions import ApplicationError
 from activities.api import WRITE, WriteInput
 from activities.bracket import Bracket
 from activities.heartbeat import heartbeating
+from activities.moot_pulls import closing_text
 from activities.workbench import Workbench
 from contracts.admission import PullRequestRef
 from contracts.artifact import ArtifactRef
@@ -116,12 +117,14 @@ class Writing:
         bodies = {ref.name: ref for ref in given.artifacts}
         if planned.action is not WriteAction.CLOSE_PULL_REQUEST:
             self._bring_commits(policy, planned, bodies)
-        opened = f"{run.run_id}/{WriteAction.OPEN_PULL_REQUEST}"
+        opener = planned.of_run or run.run_id
+        opened = f"{opener}/{WriteAction.OPEN_PULL_REQUEST}"
         text = ""
         if planned.action in _BODIES:
             # Equal in form, whichever of them writes it: the footer names the write that opened it.
-            text = self.bench.store.get(bodies[_BODIES[planned.action]]).decode()
-            text += footer(run.run_id, opened, self.bench.store.address(run.run_id))
+            name = closing_text(planned.of_run) if planned.of_run else _BODIES[planned.action]
+            text = self.bench.store.get(bodies[name]).decode()
+            text += footer(opener, opened, self.bench.store.address(opener))
         return Effect(
             action=planned.action,
             run_key=f"{run.run_id}/{given.name or planned.action}",
@@ -198,7 +201,7 @@ class Writing:
         head = self.bench.record(given.run.run_id, (record,), activity.info().started_time)
         shown = (
             PullRequestRef(number=pull.number, branch=pull.branch, head_sha=pull.head_sha, url=pull.url)
-            if pull
+            if pull and not given.planned.of_run
             else None
         )
         return WriteResult(

@@ -23,6 +23,11 @@ class RunIndex:
 
     def add(self, report: RunReport) -> None:
         """Note an ended run; noting it again is harmless, the last note counts."""
+        closed = [
+            write.planned.of_run
+            for write in report.writes
+            if write.done and write.planned.action is WriteAction.CLOSE_PULL_REQUEST
+        ]
         entry = IndexedRun(
             run_id=report.run.run_id,
             target=report.run.target,
@@ -33,9 +38,10 @@ class RunIndex:
             outcome=report.outcome,
             task_id=report.task_id,
             pull_request=report.pull_request.number if report.pull_request else None,
-            closed_by_us=any(
-                write.done and write.planned.action is WriteAction.CLOSE_PULL_REQUEST for write in report.writes
-            ),
+            closed_by_us="" in closed,
+            idea=report.idea,
+            judged=report.judged,
+            closed_for=tuple(run for run in closed if run),
             ended_at=report.ended_at,
         )
         try:

@@ -95,7 +95,8 @@ class StepResult(Contract):
     pins: Pins = Pins()
     """Empty fields leave what was pinned before."""
     writes: tuple[PlannedWrite, ...] = ()
-    """Release only: the advance writes this run wants, in order. DRY_RUN and PR_ONLY list the same."""
+    """The advance writes this run wants, in order: Release's, and Sense's closings of what is moot. DRY_RUN and PR_ONLY
+    list the same."""
     ci: CiTerms | None = None
     """Release only: how to wait for CI once the pull request is open; None: there is none to wait for."""
 
@@ -118,6 +119,8 @@ class PlannedWrite(Contract):
     title: str = ""
     body_sha256: str = ""
     """Digest of the pull request body without its run footer."""
+    of_run: str = ""
+    """For a pull request that an earlier run opened: that run. Empty: this run's own."""
 
 
 StepInput.model_rebuild()

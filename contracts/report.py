@@ -13,7 +13,7 @@ from contracts.evidence import FailedCheck
 from contracts.handover import Handover, PlannedWrite, RunRef
 from contracts.modes import Mode, Outcome, RunKind, RunStatus, StepName
 from contracts.release import Rejection, RiskScore
-from contracts.rollback import Merged
+from contracts.rollback import Idea, Merged
 from contracts.verdict import Verdict
 
 
@@ -88,6 +88,8 @@ class ReportInput(Contract):
     ended_at: AwareDatetime
     log_heads: tuple[str, ...] = ()
     merged: Merged | None = None
+    refused_by: str = ""
+    """The person who said no to the task contract."""
 
 
 class RunReport(Contract):
@@ -101,6 +103,10 @@ class RunReport(Contract):
     task_id: str | None
     outcome: Outcome | None
     rejection: Rejection | None
+    idea: Idea | None = None
+    """Tool, rule and the files it touched, or would have; None: no task was planned."""
+    judged: bool = False
+    """The change itself was looked at and refused: not the day, not the machinery, not a silence."""
     failed_checks: tuple[FailedCheck, ...] = ()
     """Details of what was not green (runbook §6.2)."""
     ci: CiReport | None = None
@@ -135,4 +141,10 @@ class IndexedRun(Contract):
     """The pull request's number."""
     closed_by_us: bool = False
     """The run closed it itself: no person said no to it."""
+    idea: Idea | None = None
+    """None: no task was planned, or the line is older than this."""
+    judged: bool | None = None
+    """As in the report; None: the line is older than this."""
+    closed_for: tuple[str, ...] = ()
+    """Earlier runs whose pull requests this one closed: no person said no to those either."""
     ended_at: AwareDatetime

@@ -68,6 +68,8 @@ class StateSnapshot(Contract):
     """What could not be looked at, and why."""
     findings: tuple[Finding, ...]
     open_pull_requests: tuple[OpenPullRequest, ...] = ()
+    moot_pull_requests: tuple[MootPullRequest, ...] = ()
+    """Open on the forge, but done: the base holds what they change. They wait for nobody and are closed."""
     truncated: int = 0
     """Findings beyond the snapshot's cap, counted but not listed."""
 
@@ -79,6 +81,14 @@ class OpenPullRequest(Contract):
     branch: str
     task_id: str | None
     url: str
+
+
+class MootPullRequest(OpenPullRequest):
+    """An open one with nothing left to change."""
+
+    run_id: str
+    """The run that opened it."""
+    head_sha: str
 
 
 class Candidate(Contract):

@@ -6,14 +6,13 @@ import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from datetime import date, timedelta
 from functools import cache, partial
 from typing import NamedTuple
 
-from contracts.artifact import Contract
 from contracts.task import Candidate, CandidateTasks, Finding, SuppressedCandidate, TaskType
 from policies.compliance import is_licence_text
 from policies.digests import digest
+from policies.idea_memory import Memory, withheld
 from policies.paths import hostile_name, protection, readable, within
 from policies.risk import is_runtime
 from policies.schema import EffectivePolicy
@@ -22,22 +21,6 @@ LINES_PER_FINDING = 2
 """One removed, one added: the estimate; the contract's limit is what holds."""
 
 _EVIDENCE = 10
-
-
-class Memory(Contract):
-    """What earlier runs left behind, read from ledger and forge."""
-
-    today: date
-    open_task_ids: frozenset[str] = frozenset()
-    """Tasks whose pull request waits for a person."""
-    rejected: Mapping[str, date] = {}
-    """Task id to the day it was last rejected, closed or rolled back."""
-    attempts: Mapping[str, int] = {}
-    """Task id to failed attempts."""
-    ideas: Mapping[str, tuple[str, str]] = {}
-    """Task id of a remediation to its tool and rule, which its id does not name."""
-    suspects: frozenset[tuple[str, str, str]] = frozenset()
-    """Tool, rule and path of what a listed remediation is about: no other idea takes it before."""
 
 
 class Ranking(NamedTuple):
@@ -79,9 +62,10 @@ def rank(findings: tuple[Finding, ...], policy: EffectivePolicy, memory: Memory)
     2. Findings of one tool and rule are one idea. A larger one than the diff budget is split: the files that fit and
        remove most findings are proposed, the rest waits for another day. It never overflows.
     3. The score is confidence * value of the rule family * log2(1 + findings removed).
-    4. Suppressed, with the reason: too many open pull requests · one open for the same tool and rule · rejected within
-       ``candidates.suppress_days`` · being remediated · ``caps.attempts_per_task`` reached · confidence below the
-       minimum · no file fits the budget · beyond the listed number.
+    4. Suppressed, with the reason: too many open pull requests · one open for the same tool and rule · refused in one
+       of its files (``idea_memory``) · being remediated · confidence below the minimum · no file fits the budget ·
+       beyond the listed number.
+    5. What came to nothing without a judgement goes behind: each such attempt weighs as much as the score itself.
     """
     groups: dict[tuple[str, str], list[Finding]] = defaultdict(list)
     may_touch = cache(partial(_may_touch, policy))
@@ -100,7 +84,7 @@ def suppress(proposed: CandidateTasks, policy: EffectivePolicy, memory: Memory) 
 def _divide(ideas: Iterable[Candidate], policy: EffectivePolicy, memory: Memory) -> Ranking:
     kept: list[Candidate] = []
     suppressed: list[SuppressedCandidate] = []
-    for idea in sorted(ideas, key=lambda candidate: (-candidate.score, candidate.task_id)):
+    for idea in sorted(ideas, key=lambda candidate: (-_turn(candidate, memory), candidate.task_id)):
         reason = _suppression(idea, policy, memory)
         if not reason and len(kept) >= policy.autopilot.candidates.listed:
             reason = f"beyond the {policy.autopilot.candidates.listed} best"
@@ -109,6 +93,17 @@ def _divide(ideas: Iterable[Candidate], policy: EffectivePolicy, memory: Memory)
         else:
             kept.append(idea)
     return Ranking(tuple(kept), tuple(suppressed))
+
+
+def _turn(candidate: Candidate, memory: Memory) -> float:
+    return candidate.score / (1 + memory.attempts(candidate.tool, candidate.rule, candidate.paths))
+
+
+def told(findings: Iterable[Finding], policy: EffectivePolicy, memory: Memory) -> tuple[SuppressedCandidate, ...]:
+    """What is withheld from ranking, because it was refused: one entry for each tool, rule and reason."""
+    kept_back = withheld((each for each in findings if may_be_touched(each, policy)), memory)
+    ideas = ((candidate_of(tool, rule, list(group), policy), why) for (tool, rule, why), group in kept_back.items())
+    return tuple(SuppressedCandidate(task_id=idea.task_id, title=idea.title, reason=why) for idea, why in ideas)
 
 
 def task_id(target: str, tool: str, rule: str, paths: tuple[str, ...]) -> str:
@@ -212,14 +207,10 @@ def _suppression(candidate: Candidate, policy: EffectivePolicy, memory: Memory) 
         return f"{len(memory.open_task_ids)} pull requests wait for a person, at most {caps.open_pull_requests}"
     if open_id := open_for_the_idea(candidate.tool, candidate.rule, memory):
         return f"a pull request is open for the same idea: {open_id}"
-    rejected = memory.rejected.get(candidate.task_id)
-    until = rejected + timedelta(days=rules.suppress_days) if rejected else None
-    if until and memory.today < until:
-        return f"rejected on {rejected}, suppressed until {until}"
+    if refusal := memory.refusal(candidate.task_id, candidate.tool, candidate.rule, candidate.paths):
+        return refusal
     if late := sorted(p for p in candidate.paths if (candidate.tool, candidate.rule, p) in memory.suspects):
         return f"a remediation of the same idea has its turn first, on {readable(late[0])}"
-    if (attempts := memory.attempts.get(candidate.task_id, 0)) >= caps.attempts_per_task:
-        return f"tried {attempts} times without success, at most {caps.attempts_per_task}"
     if candidate.confidence < rules.minimum_confidence:
         return f"confidence {candidate.confidence} is below {rules.minimum_confidence}"
     if not candidate.paths:

@@ -212,6 +212,14 @@ def not_released(ci: CiReport) -> str:
     )
 
 
+def already_on_base(branch: str, base_sha: str) -> str:
+    """Why an open pull request was closed: nothing is left of it to merge."""
+    return (
+        f"\n**Closed by us: {code_span(branch)} holds this change already**\n\n"
+        f"- Merging it into {code_span(base_sha)} would change nothing; nobody refused it.\n"
+    )
+
+
 def _plain(text: str, limit: int) -> str:
     calm = inert_line(_LOUD.sub(" ", one_line(text)[: 4 * limit]))
     return one_line(calm).lstrip("/ ")[:limit].rstrip()

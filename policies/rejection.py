@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import Enum
 
-from contracts.release import Rejection
+from contracts.modes import RunStatus, StepName
+from contracts.release import Rejection, ReleaseDecision
+from contracts.report import ReportInput
 from contracts.verdict import Decision, Verdict
 from policies.schema import EffectivePolicy
 from policies.verdicts import deciding
@@ -54,6 +56,8 @@ class Gate(Enum):
     )
 
 
+_OF_THE_CHANGE = frozenset({StepName.PLAN, StepName.CODE})
+"""Steps before the release decision whose no is about the idea itself."""
 _PROTECTED = _Advice(
     "policy_violation",
     "A person decides: all runs are paused; see the incident and the quarantined change.",
@@ -80,3 +84,24 @@ def reject(gates: Iterable[tuple[Gate, Verdict]], policy: EffectivePolicy, today
         can_retry=advice is not _PROTECTED,
         retry_after=later.isoformat() if advice.later else None,
     )
+
+
+def judged(ended: ReportInput, decision: ReleaseDecision | None) -> bool:
+    """Whether a run's end is a judgement of its change, or only of the day on which it was tried.
+
+    Rules, the first that holds: escalated (a protected path, a licence) is one · what did not end REJECTED is none ·
+    a person's no to the contract is one · of a release decision, what it says about trying again later · without one,
+    a contract or a change that our rules refused is one. So a moved base, machinery, a remote that refuses, nobody's
+    answer and unfinished CI are none.
+    """
+    if ended.status is RunStatus.ESCALATED:
+        return True
+    if ended.status is not RunStatus.REJECTED:
+        return False
+    if ended.refused_by:
+        return True
+    if decision is not None:
+        return decision.rejection is not None and decision.rejection.retry_after is not None
+    last = ended.steps[-1] if ended.steps else None
+    own_idea = ended.run.grant is None
+    return last is not None and own_idea and last.step in _OF_THE_CHANGE and last.verdict.decision is Decision.DENY

@@ -7,9 +7,9 @@ another part of them: both halves first, then both halves of those, down to sing
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import datetime
 from typing import NamedTuple
 
 from contracts.artifact import ArtifactRef
@@ -21,10 +21,11 @@ from contracts.modes import Mode, RunKind, RunStatus
 from contracts.release import ReleaseDecision
 from contracts.remediation import FailureNote, Remediation, RemediationEnd
 from contracts.task import Candidate, CandidateTasks, Finding, StateSnapshot, SuppressedCandidate, TaskContract
-from policies.candidates import Memory, candidate_of, may_be_touched, open_for_the_idea
+from policies.candidates import candidate_of, may_be_touched, open_for_the_idea
 from policies.digests import digest
 from policies.failed_checks import complaints, first_complaint
 from policies.failed_in_ci import fingerprint_in_ci, note_in_ci, to_blame
+from policies.idea_memory import Memory, Place
 from policies.rejection import CHECKS_RULE, CI_RULE
 from policies.schema import EffectivePolicy
 
@@ -149,7 +150,6 @@ def take_up(
     snapshot: StateSnapshot,
     policy: EffectivePolicy,
     memory: Memory,
-    closed: Mapping[str, date],
 ) -> Backlog:
     """Candidates for what is booked, measured anew on this base.
 
@@ -157,8 +157,8 @@ def take_up(
 
     1. No finding is left in its files: resolved, if every tool could look; else it waits.
     2. One file is left, or every part was tried: listed for a person, no run takes it.
-    3. Suppressed, with the reason: too many open pull requests · one open for the same idea · its own was closed by a
-       person within ``candidates.suppress_days`` · ``caps.attempts_per_task`` reached · confidence below the minimum.
+    3. Suppressed, with the reason: too many open pull requests · one open for the same idea · a person refused it in
+       one of these files · ``caps.attempts_per_task`` reached · confidence below the minimum.
     4. Else a candidate: the same tool and rule on the part whose turn it is.
 
     One whose attempts are used up is named as suppressed while its findings last.
@@ -171,7 +171,7 @@ def take_up(
                 result, one, f"tried {one.attempts} times without success, at most {one.most_attempts}"
             )
         elif one.ended is None:
-            result = _take_up(result, one, findings, snapshot, policy, memory, closed)
+            result = _take_up(result, one, findings, snapshot, policy, memory)
     return result
 
 
@@ -195,7 +195,6 @@ def _take_up(
     snapshot: StateSnapshot,
     policy: EffectivePolicy,
     memory: Memory,
-    closed: Mapping[str, date],
 ) -> Backlog:
     if not findings:
         if snapshot.missing or snapshot.truncated:
@@ -214,7 +213,7 @@ def _take_up(
         )
     mine = [finding for finding in findings if finding.path in chosen]
     candidate = _candidate(one, mine, policy, f"{len(chosen)} of {len(left)} files: ", needs_person=False)
-    if reason := _suppression(one, candidate, policy, memory, closed):
+    if reason := _suppression(one, candidate, policy, memory):
         return _suppressed(so_far, one, reason)
     suspects = so_far.suspects | {(one.tool, one.rule, path) for path in left}
     return replace(so_far, candidates=(*so_far.candidates, candidate), suspects=suspects)
@@ -246,18 +245,15 @@ def _candidate(
     )
 
 
-def _suppression(
-    one: Remediation, candidate: Candidate, policy: EffectivePolicy, memory: Memory, closed: Mapping[str, date]
-) -> str:
+def _suppression(one: Remediation, candidate: Candidate, policy: EffectivePolicy, memory: Memory) -> str:
     caps, rules = policy.autopilot.caps, policy.autopilot.candidates
     if len(memory.open_task_ids) >= caps.open_pull_requests:
         return f"{len(memory.open_task_ids)} pull requests wait for a person, at most {caps.open_pull_requests}"
     if open_id := open_for_the_idea(one.tool, one.rule, memory):
         return f"a pull request is open for the same idea: {open_id}"
-    refused = closed.get(one.remediating_task)
-    until = refused + timedelta(days=rules.suppress_days) if refused else None
-    if until and memory.today < until:
-        return f"its pull request was closed on {refused}, suppressed until {until}"
+    by_people = (path for path in candidate.paths if Place(one.tool, one.rule, path) in memory.by_people)
+    if refusal := memory.refusal(one.remediating_task, one.tool, one.rule, by_people):
+        return refusal
     if one.attempts >= caps.attempts_per_task:
         return f"tried {one.attempts} times without success, at most {caps.attempts_per_task}"
     if candidate.confidence < rules.minimum_confidence:

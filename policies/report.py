@@ -11,8 +11,10 @@ from contracts.evidence import CheckResult, ChecksReport, CheckStatus, FailedChe
 from contracts.modes import RiskLevel
 from contracts.release import ReleaseDecision
 from contracts.report import PostRunReview, ReportInput, RunReport
+from contracts.rollback import Idea
 from contracts.task import TaskContract
 from policies.ci import not_green
+from policies.rejection import judged
 
 COST_NOTE = "Control has no record of what this run cost. Not measured is not zero"
 FAILED = (CheckStatus.RED, CheckStatus.TIMEOUT)
@@ -40,6 +42,8 @@ def build_report(
         task_id=given.task_id,
         outcome=given.outcome,
         rejection=decision.rejection if decision else None,
+        idea=_idea(contract, change),
+        judged=judged(given, decision),
         failed_checks=failed_checks,
         remediation=remediation,
         ci=ci,
@@ -65,6 +69,15 @@ def build_report(
         audit_head=audit_head,
         ended_at=given.ended_at,
     )
+
+
+def _idea(contract: TaskContract | None, change: Change | None) -> Idea | None:
+    """By the files it touched: what a person or a gate said of the change was said of these."""
+    if contract is None:
+        return None
+    touched = {path.path for path in change.paths} if change else set()
+    paths = tuple(sorted(touched or contract.scope.allowed_paths))
+    return Idea(task_id=contract.task_id, title=contract.title, tool=contract.tool, rule=contract.rule, paths=paths)
 
 
 def _cost_note(cost: RunCost | None) -> str:

@@ -124,6 +124,9 @@ class Repository(Protocol):
         None when it does not, or when taking the whole change out of it does not give what was there before.
         """
 
+    def taken_out(self, change: str, fork: str, head: str) -> frozenset[str]:
+        """Paths that ``fork..change`` changed and of which ``head`` holds nothing any more: somebody undid them."""
+
     def revert(self, merged: str, onto: str) -> MergeResult:
         """Undo the first-parent change of ``merged`` on top of ``onto`` by a three-way merge (P11)."""
 

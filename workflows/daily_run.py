@@ -142,6 +142,10 @@ class DailyRun:
         for step in FLOW:
             result = await self._perform(run, step)
             verdict = result.verdict
+            if self._step is StepName.SENSE:
+                # Done or not, the run goes on: only what is moot is closed.
+                for moot in result.writes:
+                    await self._write(run, moot, f"close-{moot.of_run}")
             if result.nothing_to_do:
                 return RunStatus.NOTHING_TO_DO, verdict.reason
             if verdict.decision is Decision.ESCALATE:
@@ -262,6 +266,7 @@ class DailyRun:
         if decision is None:
             raise RunStopped(RunStatus.REJECTED, "nobody decided on the contract in time")
         if not decision.approve:
+            self._ledger.refused_by = decision.actor
             raise RunStopped(RunStatus.REJECTED, f"rejected by {decision.actor}: {decision.reason}")
         self._approval, self._decision = decision, None
 

@@ -31,6 +31,7 @@ class RunLedger:
         self.records: list[StepRecord] = []
         self.merged: Merged | None = None
         self.ci: CiTerms | None = None
+        self.refused_by = ""
         self._artifacts: dict[str, ArtifactRef] = {}
 
     @property
@@ -96,6 +97,7 @@ class RunLedger:
             artifacts=self.artifacts,
             ended_at=ended,
             merged=self.merged,
+            refused_by=self.refused_by,
         )
 
     def finish_request(self, run: RunRef, status: RunStatus, reason: str, audited: AuditOutput) -> FinishRequest:
@@ -147,7 +149,8 @@ class RunLedger:
 
 def closed_by_us(writes: Iterable[WriteResult]) -> bool:
     """Whether the run closed its own pull request: nobody said no to it."""
-    return any(write.done and write.planned.action is WriteAction.CLOSE_PULL_REQUEST for write in writes)
+    closings = (each for each in writes if each.done and each.planned.action is WriteAction.CLOSE_PULL_REQUEST)
+    return any(not each.planned.of_run for each in closings)
 
 
 def not_admitted(target: str, answer: AdmitAnswer) -> RunResult:

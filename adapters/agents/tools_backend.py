@@ -20,7 +20,8 @@ from adapters.agents.tools.workbench import Programs, ToolUnavailable, Workbench
 from contracts.modes import Role
 from contracts.task import CandidateTasks, Finding, TaskContract
 from contracts.verdict import Decision
-from policies.candidates import Memory, rank
+from policies.candidates import rank
+from policies.idea_memory import Memory
 from policies.planning import judge_contract, make_contract
 from ports.agents import AgentError, Brief, Detection
 from ports.sandbox import Sandbox, SandboxUnavailable

@@ -63,12 +63,41 @@ def landed_copy(git: ClosedGit, copy: str, change: str, head: str) -> Landing | 
     before, fork = before_copy(git, copy, change)
     if not fork or copy not in git.run("rev-list", "--first-parent", head).text.split():
         return None
-    # As in `revert`: children of the change make it the only merge base. The last of several rebased commits brought
-    # less than the change: taking that out gives less than was there before the commit.
-    date = committed_at(git, copy, change)
-    landed, undone = (commit(git, tree_of(git, place), (change,), "copy\n", date) for place in (copy, fork))
-    tree, conflicts = _merge_tree(git, landed, undone)
+    # The last of several rebased commits brought less than the change: taking that out gives less than was there
+    # before the commit.
+    tree, conflicts = _without(git, copy, change, fork)
     return _shown(git, copy) if not conflicts and tree == tree_of(git, before) else None
+
+
+def taken_out(git: ClosedGit, change: str, fork: str, head: str) -> frozenset[str]:
+    """Paths that ``fork..change`` changed and of which ``head`` holds nothing any more: somebody undid them."""
+    tree, conflicts = _without(git, head, change, fork)
+    held = changed_names(git, tree_of(git, head), tree) | frozenset(conflicts)
+    there, before = names_of(git, head), names_of(git, fork)
+    # What was renamed or removed since is no undoing: whether it is there must be as it was before the change.
+    return frozenset(path for path in changed_names(git, fork, change) - held if (path in there) == (path in before))
+
+
+def _without(git: ClosedGit, place: str, change: str, fork: str) -> tuple[str, tuple[str, ...]]:
+    """The tree of ``place`` with ``fork..change`` taken out, and what conflicts."""
+    # As in `revert`: children of the change make it the only merge base.
+    date = committed_at(git, place, change)
+    landed, undone = (commit(git, tree_of(git, tree), (change,), "copy\n", date) for tree in (place, fork))
+    return _merge_tree(git, landed, undone)
+
+
+def changed_names(git: ClosedGit, one: str, other: str) -> frozenset[str]:
+    """Paths in which two trees differ."""
+    return _names(git.run("diff-tree", "-r", "-z", "--name-only", "--no-renames", one, other).out)
+
+
+def names_of(git: ClosedGit, commit: str) -> frozenset[str]:
+    """All file paths of a commit."""
+    return _names(git.run("ls-tree", "-r", "-z", "--name-only", commit_id(commit)).out)
+
+
+def _names(listed: bytes) -> frozenset[str]:
+    return frozenset(name.decode(errors="surrogateescape") for name in listed.split(b"\0") if name)
 
 
 def before_copy(git: ClosedGit, copy: str, change: str) -> tuple[str, str]:

@@ -233,6 +233,12 @@ class Mirror:
             self.complete(change, copy, *filter(None, merging.before_copy(self._git, copy, change)))
         return merging.landed_copy(self._git, commit_id(copy), commit_id(change), commit_id(head))
 
+    def taken_out(self, change: str, fork: str, head: str) -> frozenset[str]:
+        """Paths of ``fork..change`` of which ``head`` holds nothing any more."""
+        if self.may_lack_contents:
+            self.complete(change, fork, head)
+        return merging.taken_out(self._git, commit_id(change), commit_id(fork), commit_id(head))
+
     def revert(self, merged: str, onto: str) -> MergeResult:
         """Undo the first-parent change of ``merged`` on top of ``onto``."""
         if self.may_lack_contents:

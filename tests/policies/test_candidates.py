@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.task import CandidateTasks, Finding, TaskType
-from policies.candidates import LINES_PER_FINDING, Memory, rank, suppress, task_id
+from policies.candidates import LINES_PER_FINDING, rank, suppress, task_id
+from policies.idea_memory import Memory, Place
 from tests.policies.sample_policy import policy
 
 POLICY = policy()
@@ -101,8 +102,8 @@ ID = rank(tuple(found("src/a.py")), POLICY, FRESH).candidates[0].task_id
         ({"open_task_ids": {ID}}, f"a pull request is open for the same idea: {ID}"),
         ({"open_task_ids": {"ruff-up-00000000"}}, "a pull request is open for the same idea: ruff-up-00000000"),
         ({"open_task_ids": set("abcde")}, "5 pull requests wait for a person, at most 5"),
-        ({"rejected": {ID: "2026-10-25"}}, "rejected on 2026-10-25, suppressed until 2026-11-24"),
-        ({"attempts": {ID: 3}}, "tried 3 times without success, at most 3"),
+        ({"refused": {Place("ruff", "UP", "src/a.py"): "a person"}}, "a person"),
+        ({"refused_tasks": {ID: "long ago"}}, "long ago"),
     ],
 )
 def test_what_is_remembered_is_not_proposed_again(memory, reason):
@@ -121,9 +122,9 @@ def test_what_is_remembered_is_not_proposed_again(memory, reason):
     "memory",
     [
         {"open_task_ids": {"ruff-f-00000000"}},
-        {"rejected": {ID: "2026-10-24"}},
-        {"attempts": {ID: 2}},
-        {"rejected": {"ruff-up-00000000": "2026-11-22"}},
+        {"refused": {Place("ruff", "UP", "src/b.py"): "another file"}},
+        {"refused": {Place("ruff", "F", "src/a.py"): "another rule"}},
+        {"refused_tasks": {"ruff-up-00000000": "another task"}},
     ],
 )
 def test_other_memories_do_not_matter(memory):

@@ -16,7 +16,8 @@ from contracts.modes import Mode, RunKind, RunStatus
 from contracts.release import Rejection
 from contracts.remediation import FailureNote, Remediation, RemediationEnd
 from contracts.task import CandidateTasks, Finding, StateSnapshot
-from policies.candidates import Memory, rank
+from policies.candidates import rank
+from policies.idea_memory import Memory, Place
 from policies.planning import judge_contract, make_contract
 from policies.rejection import CHECKS_RULE
 from policies.remediation import Papers, fingerprint, part, queued_by, take_up, with_backlog
@@ -150,6 +151,9 @@ def test_nothing_else_does(run: dict[str, Any], status: RunStatus, left: Papers)
     assert queued_by(RUN.model_copy(update=run), status, NOW, POLICY, left) is None
 
 
+B = Place("ruff", "UP", "src/b.py")
+
+
 def booked(paths: str = "abcd", **more: Any) -> Remediation:
     """A remediation in Control's books."""
     facts: dict[str, Any] = {
@@ -186,9 +190,9 @@ def snapshot(paths: str = "abcd", **more: Any) -> StateSnapshot:
     return StateSnapshot.model_validate(facts | more)
 
 
-def taken(one: Remediation, seen: StateSnapshot, closed: dict[str, date] | None = None, **memory: Any) -> Any:
+def taken(one: Remediation, seen: StateSnapshot, **memory: Any) -> Any:
     """One remediation taken up."""
-    return take_up((one,), seen, POLICY, Memory(today=TODAY, **memory), closed or {})
+    return take_up((one,), seen, POLICY, Memory(today=TODAY, **memory))
 
 
 @pytest.mark.parametrize(
@@ -237,20 +241,19 @@ def test_nothing_left_is_resolved_only_if_everybody_could_look(seen: StateSnapsh
 
 
 @pytest.mark.parametrize(
-    ("one", "memory", "closed", "reason"),
+    ("one", "memory", "reason"),
     [
-        (booked(), {"open_task_ids": frozenset({"ruff-up-12345678"})}, {}, "a pull request is open for the same idea"),
-        (booked(), {"open_task_ids": frozenset(f"x-{n}" for n in range(50))}, {}, "pull requests wait for a person"),
-        (booked(), {}, {f"remediate-{PRINT[:8]}": TODAY}, "its pull request was closed on"),
-        (booked(attempts=3), {}, {}, "tried 3 times without success, at most 3"),
-        (booked(attempts=3, ended=RemediationEnd.ATTEMPTS), {}, {}, "tried 3 times without success, at most 3"),
+        (booked(), {"open_task_ids": frozenset({"ruff-up-12345678"})}, "a pull request is open for the same idea"),
+        (booked(), {"open_task_ids": frozenset(f"x-{n}" for n in range(50))}, "pull requests wait for a person"),
+        (booked(), {"refused_tasks": {f"remediate-{PRINT[:8]}": "closed by a person"}}, "closed by a person"),
+        (booked(), {"refused": {B: "closed by a person"}, "by_people": {B}}, "closed by a person"),
+        (booked(attempts=3), {}, "tried 3 times without success, at most 3"),
+        (booked(attempts=3, ended=RemediationEnd.ATTEMPTS), {}, "tried 3 times without success, at most 3"),
     ],
 )
-def test_suppressed_with_the_reason(
-    one: Remediation, memory: dict[str, Any], closed: dict[str, date], reason: str
-) -> None:
+def test_suppressed_with_the_reason(one: Remediation, memory: dict[str, Any], reason: str) -> None:
     """P12, and caps.attempts_per_task."""
-    found = taken(one, snapshot(), closed, **memory)
+    found = taken(one, snapshot(), **memory)
     assert () == found.candidates
     assert [one.remediating_task] == [each.task_id for each in found.suppressed]
     assert reason in found.suppressed[0].reason

@@ -167,3 +167,27 @@ def test_a_copy_of_what_nobody_here_knows_is_none(clone: Clone, mirror: Mirror) 
     base = mirror.fetch_base()
     assert mirror.landed_copy(base, "1" * 40, base) is None
     assert mirror.landed_copy("1" * 40, base, base) is None
+
+
+@pytest.mark.parametrize(
+    ("now", "gone"),
+    [
+        ({"a.txt": "one\ntwo\nthree\n", "folder/b.txt": "b\n"}, {"a.txt", "folder/b.txt"}),
+        ({"a.txt": "one\ntwo\nthree\n", "folder/b.txt": "better\n"}, {"a.txt"}),
+        ({"a.txt": "one\ntwo\nthree\nfour\n", "folder/b.txt": "better\n"}, {"a.txt"}),
+        ({"a.txt": "ONE\ntwo\nthree\n", "folder/b.txt": "better\n"}, set()),
+        ({"a.txt": "Uno\ntwo\nthree\n", "folder/b.txt": "better\n"}, set()),
+        ({"moved.txt": "ONE\ntwo\nthree\n", "folder/b.txt": "better\n"}, set()),
+        ({"folder/b.txt": "better\n"}, set()),
+    ],
+)
+def test_what_somebody_took_out_of_the_base_again(
+    now: dict[str, str], gone: set[str], clone: Clone, mirror: Mirror, tmp_path: Path
+) -> None:
+    """Whole or in one file, with other work on top; what was rewritten, moved or deleted since is no undoing."""
+    fork = clone.commit({"a.txt": "one\ntwo\nthree\n", "folder/b.txt": "b\n"})
+    assert fork == mirror.fetch_base()
+    head = change(mirror, fork, tmp_path / "1", {"a.txt": "ONE\ntwo\nthree\n", "folder/b.txt": "better\n"})
+    clone.git("rm", "--quiet", "-r", "a.txt", "folder")
+    clone.commit(dict(now))
+    assert gone == mirror.taken_out(head, fork, mirror.fetch_base())
