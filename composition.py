@@ -164,7 +164,8 @@ def activities(adapters: Adapters, bench: Workbench, lookout: Lookout) -> Sequen
     """Every activity a worker registers."""
     room = CheckRoom(adapters.environments, adapters.sandbox)
     probes = ProbeRoom(bench, adapters.environments, adapters.sandbox, ChildUrlProbes())
-    admitting = Admitting(bench)
+    auditing = Auditing(bench, adapters.index, render_html)
+    admitting = Admitting(bench, auditing.end_lost)
     observing = Observing(bench, room, ProbeRoom(bench, adapters.environments, adapters.sandbox, ChildUrlProbes()))
     reverting = Reverting(bench)
     alerting = Alerting(bench, partial(channels, adapters.settings))
@@ -215,7 +216,7 @@ def activities(adapters: Adapters, bench: Workbench, lookout: Lookout) -> Sequen
         reverting.tell_rolled_back,
         Scheduling(bench).mind_schedule,
         BudgetReporting(bench).report_budget,
-        Auditing(bench, adapters.index, render_html).audit,
+        auditing.audit,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -18,6 +19,7 @@ from activities.api import (
     LOG_TARGET,
     REGISTER,
     AdmitInput,
+    AuditOutput,
     FinishInput,
     KnownTargets,
     LogHead,
@@ -28,7 +30,7 @@ from activities.booked_before import booked_before
 from activities.heartbeat import heartbeating
 from activities.quarantine import NotInQuarantine, open_quarantine
 from activities.workbench import Workbench
-from contracts.admission import Admission, AdmitAnswer, AdmitRequest, Admitted, RunRequest
+from contracts.admission import Admission, AdmitAnswer, AdmitRequest, Admitted, RunRecord, RunRequest
 from contracts.audit import AuditEvent
 from contracts.clearance import SettleRequest, WriteOutcome, WriteRecord
 from contracts.control import Answer, CheckupResult, InstallationFacts, RegisterRequest, RunCheckup, RunFinding
@@ -37,11 +39,12 @@ from contracts.modes import Role, WriteAction
 from contracts.rollback import RollbackCaps
 from policies.caps import budget_terms
 from policies.schema import EffectivePolicy
-from ports.control_desk import ControlUnavailable
+from ports.control_desk import ControlUnavailable, RunSight
 from ports.crashpoints import crashpoint
 from ports.forge import Forge, ForgeError
 from ports.policy_source import PolicyError, UnknownTarget
 from ports.repository import RepositoryError
+from ports.store import StoreError
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,7 @@ class Admitting:
     """Asks Control on behalf of runs, and looks at the world on behalf of Control."""
 
     bench: Workbench
+    end_lost: Callable[[RunRecord, RunSight | None, str], AuditOutput | None]
 
     @activity.defn(name=ADMIT.name, no_thread_cancel_exception=True)
     def admit(self, asked: AdmitInput) -> Admitted:
@@ -86,12 +90,23 @@ class Admitting:
             ),
         )
         crashpoint("admit.after_answer")
+        for lost in answer.lost:
+            self._end_predecessor(lost)
         run = None
         if answer.answer in {Admission.ADMITTED, Admission.QUEUED}:
             run = self._issue(asked, answer, policy, date)
         return Admitted(
             answer=answer, run=run, hold_hours=limits.control.hold_hours, wait_hours=limits.approval.wait_hours
         )
+
+    def _end_predecessor(self, lost: RunRecord) -> None:
+        """Of a terminated run whose workflow id was started again: its execution is not that id's latest any more."""
+        if self.bench.store.find(lost.run_id, "run_report.json") is not None:
+            return
+        sight = RunSight(
+            open=False, status="TERMINATED", workflow_run_id=lost.workflow_run_id, closed_at=lost.closed_at
+        )
+        self.end_lost(lost, sight, lost.reason)
 
     @activity.defn(name=FINISH.name, no_thread_cancel_exception=True)
     def finish(self, said: FinishInput) -> Answer:
@@ -163,24 +178,32 @@ class Admitting:
         runs: list[RunFinding] = []
         unknown: list[str] = []
         for run in asked.runs:
-            sight = self.bench.control.look(run.workflow_id)
-            if sight is None:
-                found = RunFinding(run_id=run.run_id, open=False, status="GONE", workflow_run_id="")
-            else:
-                found = RunFinding(
-                    run_id=run.run_id,
-                    open=sight.open,
-                    status=sight.status,
-                    workflow_run_id=sight.workflow_run_id,
-                )
-            runs.append(found)
+            try:
+                runs.append(self._look(run))
+            except StoreError as problem:
+                # Its end must be written down, too: looked at again.
+                unknown.append(f"{run.run_id}: {problem}")
         settled: list[SettleRequest] = []
         for write in asked.writes:
             try:
                 settled.append(self._look_at(asked.target, write))
             except (PolicyError, ForgeError) as problem:
                 unknown.append(f"{write.key}: {problem}")
-        return CheckupResult(runs=tuple(runs), settled=tuple(settled), unknown=tuple(unknown))
+        follow_ups = tuple(
+            _finding(run_id, self.bench.control.look(workflow_id)) for run_id, workflow_id in asked.followed.items()
+        )
+        return CheckupResult(runs=tuple(runs), settled=tuple(settled), follow_ups=follow_ups, unknown=tuple(unknown))
+
+    def _look(self, run: RunRecord) -> RunFinding:
+        """Of a run that is gone without a word: its end is written here, for nobody else does."""
+        sight = self.bench.control.look(run.workflow_id)
+        found = _finding(run.run_id, sight)
+        if found.open:
+            return found
+        ended = self.end_lost(run, sight, f"its workflow is {found.status} and never said so")
+        if ended is None:
+            return found
+        return found.model_copy(update={"audit_head": ended.audit_head, "report_sha256": ended.report.sha256})
 
     def _look_at(self, target: str, write: WriteRecord) -> SettleRequest:
         forge = self.bench.forges(self.bench.policies.effective(target).target)
@@ -241,6 +264,12 @@ class Admitting:
         )
         self.bench.record(run_id, (event,), _started())
         return run
+
+
+def _finding(run_id: str, sight: RunSight | None) -> RunFinding:
+    if sight is None:
+        return RunFinding(run_id=run_id, open=False, status="GONE", workflow_run_id="")
+    return RunFinding(run_id=run_id, open=sight.open, status=sight.status, workflow_run_id=sight.workflow_run_id)
 
 
 def found_on_remote(forge: Forge, action: WriteAction, write: WriteRecord) -> str:

@@ -4,31 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
 
+from pydantic import ValidationError
 from temporalio import activity
 
 from activities.api import AUDIT, AuditOutput
+from activities.ended_by_force import Ended
 from activities.failures import Failures
 from activities.heartbeat import heartbeating
+from activities.reading import Reader
 from activities.workbench import Workbench, written
-from contracts.artifact import ArtifactRef, Contract
+from contracts.admission import RunRecord
+from contracts.artifact import ArtifactRef
 from contracts.audit import AuditEvent
 from contracts.budget import RunCost
 from contracts.change import Change
 from contracts.evidence import ChecksReport
-from contracts.modes import Role
+from contracts.handover import PinnedPolicy, RunRef
+from contracts.modes import Role, RunStatus
 from contracts.release import ReleaseDecision
 from contracts.report import ReportInput, RunReport
 from contracts.task import TaskContract
 from policies.alerting import alerts_of
 from policies.report import build_report
-from ports.control_desk import ControlUnavailable
+from ports.control_desk import ControlUnavailable, RunSight
 from ports.crashpoints import crashpoint
 from ports.repository import RepositoryError
 from ports.run_index import RunIndex
-
-Model = TypeVar("Model", bound=Contract)
+from ports.store import StoreError
 
 RenderPage = Callable[[RunReport, ReleaseDecision | None, TaskContract | None, Change | None, ChecksReport | None], str]
 
@@ -47,10 +50,56 @@ class Auditing:
         with heartbeating():
             return self._audit(given)
 
+    def end_lost(self, run: RunRecord, sight: RunSight | None, reason: str) -> AuditOutput | None:
+        """The end of a run that was ended by force: in its log, its report and the index, as of any other run.
+
+        None: it never got so far as to have anything to report of.
+
+        Raises:
+            StoreError: its end cannot be written down; to be tried again.
+        """
+        earlier = self._earlier(run.run_id)
+        if earlier is not None and earlier.status is not RunStatus.LOST:
+            # It ended, and said so, while it was looked for.
+            return None
+        history = self._history(run.workflow_id, sight.workflow_run_id if sight else run.workflow_run_id)
+        ended = Ended(history)
+        ref = ended.run or self._reference(run)
+        if ref is None:
+            return None
+        at = (sight.closed_at if sight else None) or activity.info().started_time
+        return self._written(ended.report_input(ref, reason, at), history)
+
+    def _history(self, workflow_id: str, workflow_run_id: str) -> bytes:
+        try:
+            return self.bench.control.history(workflow_id, workflow_run_id)
+        except ControlUnavailable as problem:
+            activity.logger.warning("the history of %s could not be read: %s", workflow_id, problem)
+            return b"{}"
+
+    def _reference(self, run: RunRecord) -> RunRef | None:
+        """Of a run whose history does not name it: as it was issued."""
+        policy = self.bench.store.find(run.run_id, "policy.json")
+        if policy is None:
+            return None
+        return RunRef.model_validate(
+            {
+                **{name: getattr(run, name) for name in ("run_id", "kind", "mode", "date", "attempt", "workflow_id")},
+                "target": run.run_id.removesuffix(run.run_id[run.run_id.rindex(f"-{run.date}-") :]),
+                "started_at": run.admitted_at,
+                "started_by": run.actor,
+                "policy": PinnedPolicy(digest=run.policy_digest, artifact=policy),
+                "grant": run.grant,
+            }
+        )
+
     def _audit(self, given: ReportInput) -> AuditOutput:
-        run_id = given.run.run_id
         crashpoint("audit.before_effect")
         history = self.bench.control.history(given.run.workflow_id, activity.info().workflow_run_id or "")
+        return self._written(given, history)
+
+    def _written(self, given: ReportInput, history: bytes) -> AuditOutput:
+        run_id = given.run.run_id
         archived = self.bench.store.put(run_id, "history.json", history)
         ended = AuditEvent(
             key="audit/ended",
@@ -60,17 +109,27 @@ class Auditing:
             artifacts=(archived.sha256,),
         )
         head = self.bench.record(run_id, (ended,), given.ended_at)
+        reader = Reader(self.bench)
         earlier = self._earlier(run_id)
         artifacts = earlier.artifacts if earlier else given.artifacts
-        papers = self._papers(artifacts)
-        failures = Failures(self.bench)
+        papers = _papers(reader, artifacts)
+        failures = Failures(reader)
         failure, ci = failures.of(given, artifacts, *papers), failures.ci(artifacts)
-        report = earlier or build_report(given, *papers, head, failure.checks, failure.task_id, self._cost(given), ci)
+        report = earlier or build_report(
+            given,
+            *papers,
+            audit_head=head,
+            failed_checks=failure.checks,
+            remediation=failure.task_id,
+            cost=self._cost(given),
+            ci=ci,
+            missing=reader.missing,
+        )
         kept = self.bench.store.put(run_id, "run_report.json", written(report))
         page_text = self.render(report, *papers)
         page = self.bench.store.put(run_id, "run_report.html", page_text.encode(), "text/html")
         crashpoint("audit.after_report")
-        self._anchor(given, head)
+        self._anchor(given, reader, head)
         self.index.add(report)
         for alert in alerts_of(given, papers[3], ci):
             self.bench.alerts.send(alert)
@@ -87,8 +146,12 @@ class Auditing:
 
     def _earlier(self, run_id: str) -> RunReport | None:
         """A run has one report: of an attempt that died after writing it, or from before a reset by hand."""
-        ref = self.bench.store.find(run_id, "run_report.json")
-        return None if ref is None else RunReport.model_validate_json(self.bench.store.get(ref))
+        try:
+            ref = self.bench.store.find(run_id, "run_report.json")
+            return None if ref is None else RunReport.model_validate_json(self.bench.store.get(ref))
+        except (StoreError, ValidationError) as damage:
+            activity.logger.warning("run_report.json of %s is made anew: %s", run_id, damage)
+            return None
 
     def _cost(self, given: ReportInput) -> RunCost | None:
         """As Control has booked it; None, which is not zero, when it does not know."""
@@ -99,26 +162,24 @@ class Auditing:
             activity.logger.warning("the cost of %s could not be asked: %s", given.run.run_id, problem)
             return None
 
-    def _papers(
-        self, artifacts: tuple[ArtifactRef, ...]
-    ) -> tuple[ReleaseDecision | None, TaskContract | None, Change | None, ChecksReport | None]:
-        refs = {ref.name: ref for ref in artifacts}
-        return (
-            self._read(refs, "release_decision.json", ReleaseDecision),
-            self._read(refs, "task_contract.json", TaskContract),
-            self._read(refs, "change.json", Change),
-            self._read(refs, "checks/checks.json", ChecksReport),
-        )
-
-    def _read(self, refs: dict[str, ArtifactRef], name: str, model: type[Model]) -> Model | None:
-        ref = refs.get(name)
-        return None if ref is None else model.model_validate_json(self.bench.store.get(ref))
-
-    def _anchor(self, given: ReportInput, head: str) -> None:
+    def _anchor(self, given: ReportInput, reader: Reader, head: str) -> None:
         """The head also stands in a ref of the mirror, so that a cut tail is found (P10)."""
-        policy = self.bench.pinned_policy(given.run)
+        policy = reader.policy(given.run)
+        if policy is None:
+            return
         try:
             self.bench.repositories(policy.target).anchor(f"run/{given.run.run_id}", head)
         except RepositoryError as problem:
             # The head is in the Temporal history too; a broken mirror must not keep the run from ending.
             activity.logger.warning("head of run/%s not anchored in the mirror: %s", given.run.run_id, problem)
+
+
+def _papers(
+    reader: Reader, artifacts: tuple[ArtifactRef, ...]
+) -> tuple[ReleaseDecision | None, TaskContract | None, Change | None, ChecksReport | None]:
+    return (
+        reader.paper(artifacts, "release_decision.json", ReleaseDecision),
+        reader.paper(artifacts, "task_contract.json", TaskContract),
+        reader.paper(artifacts, "change.json", Change),
+        reader.paper(artifacts, "checks/checks.json", ChecksReport),
+    )

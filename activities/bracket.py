@@ -17,7 +17,7 @@ from contracts.audit import AuditEvent
 from contracts.clearance import SettleRequest, WriteAnswer, WriteAnswerKind, WriteOutcome, WriteRequest
 from contracts.effect import Effect, EffectResult
 from contracts.modes import Role, WriteClass
-from contracts.rollback import Merged
+from contracts.rollback import FollowUpInput, Merged
 from policies.schema import EffectivePolicy
 from ports.crashpoints import crashpoint
 
@@ -39,6 +39,8 @@ class Bracket:
     """``repair`` only: the open incident that names the merge."""
     merges: Merged | None = None
     """A run's merge only: Control's books know it as soon as it is settled, or found on the base."""
+    follows: FollowUpInput | None = None
+    """A run's opening of its pull request only: Control's books follow it, however the run ends."""
 
     def around(self, policy: EffectivePolicy, effect: Effect, write_class: WriteClass, policy_digest: str) -> Bracketed:
         """Do the effect once, or adopt it, or learn why not.
@@ -69,6 +71,7 @@ class Bracket:
                 seconds=seconds,
                 incident=self.incident,
                 merges=self.merges,
+                follows=self.follows,
             ),
         )
         crashpoint(f"{effect.action}.after_begin")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -34,7 +34,7 @@ from ports.forge import Effects, OpenForge
 from ports.policy_source import PolicyError, PolicySource
 from ports.repository import OpenRepository, Repository
 from ports.sandbox import Sandbox
-from ports.store import ArtifactStore, AuditLog
+from ports.store import ArtifactStore, AuditLog, StoreError
 
 Model = TypeVar("Model", bound=Contract)
 
@@ -80,8 +80,19 @@ class Workbench:
             return spend(sitting, work) if role in SPENDING else work(sitting)
 
     def pinned_policy(self, run: RunRef) -> EffectivePolicy:
-        """The policy the run started under, from its artifact."""
-        return EffectivePolicy.model_validate_json(self.store.get(run.policy.artifact))
+        """The policy the run started under, from its artifact; where that is lost, from the folder, if it is the same.
+
+        Raises:
+            StoreError: it is lost, and the operator's is another by now, or cannot be read.
+        """
+        try:
+            return EffectivePolicy.model_validate_json(self.store.get(run.policy.artifact))
+        except StoreError:
+            with suppress(PolicyError):
+                now = self.policies.effective(run.target)
+                if now.digest == run.policy.digest:
+                    return now
+            raise
 
     def record(self, run_id: str, events: tuple[AuditEvent, ...], at: datetime) -> str:
         """Append to the run's audit log; raises when it cannot be written (P10)."""

@@ -22,7 +22,7 @@ from contracts.handover import PlannedWrite
 from contracts.modes import Role, WriteAction, WriteClass
 from contracts.pull_request import PullRequest
 from contracts.report import Landed, WriteResult
-from contracts.rollback import Merged
+from contracts.rollback import FollowUpInput, Merged
 from contracts.verdict import Fact, Verdict
 from policies.pull_request_text import footer
 from policies.schema import EffectivePolicy
@@ -54,7 +54,7 @@ class Writing:
         planned, run = given.planned, given.run
         policy = self.bench.pinned_policy(run)
         effect = self._effect(given, policy)
-        bracket = Bracket(self.bench, merges=self._merges(given, policy))
+        bracket = Bracket(self.bench, merges=self._merges(given, policy), follows=_follows(given))
         done = bracket.around(policy, effect, WriteClass.ADVANCE, self._policy_now(run.target))
         if done.answer.answer is WriteAnswerKind.REFUSED:
             return self._ended(given, "write refused", done.answer.verdict, done=False)
@@ -213,6 +213,13 @@ class Writing:
             audit_head=head,
             landed=landed,
         )
+
+
+def _follows(given: WriteInput) -> FollowUpInput | None:
+    """What Control must know of a pull request even if nobody lives to tell it that it was opened; its number comes."""
+    if given.planned.action is not WriteAction.OPEN_PULL_REQUEST:
+        return None
+    return FollowUpInput(run=given.run, task_id=given.planned.task_id, pull_request=0)
 
 
 def _as_checked(planned: PlannedWrite, landed: Landed | None) -> Verdict | None:

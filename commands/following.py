@@ -140,7 +140,7 @@ def _ended(handle: WorkflowHandle[Any, Any], view: RunView | None, ending: async
         if isinstance(failure.cause, CancelledError):
             status, exit_status = RunStatus.CANCELLED, Exit.CANCELLED
         elif isinstance(failure.cause, TerminatedError):
-            status = RunStatus.LOST
+            status, cause = RunStatus.LOST, TerminatedError(f"its workflow was terminated: {cause}")
         elif isinstance(cause, ApplicationError):
             exit_status = _OF_ERROR.get(cause.type or "", Exit.FAILED)
         return _so_far(handle, view).model_copy(update={"status": status, "reason": str(cause)}), exit_status

@@ -9,13 +9,17 @@ from composition import Adapters
 from contracts.artifact import Contract
 from contracts.change import Change
 from contracts.evidence import ChecksReport
-from contracts.modes import StepName
+from contracts.modes import RunStatus, StepName
 from contracts.release import ReleaseDecision
 from contracts.report import RunReport
 from contracts.task import TaskContract
-from contracts.verdict import Verdict
+from contracts.verdict import Decision, Verdict
 
 Model = TypeVar("Model", bound=Contract)
+
+ENDED = "end"
+"""Of a run that no verdict of a step ended: what did."""
+_NOT_BY_A_VERDICT = frozenset({RunStatus.LOST, RunStatus.CANCELLED, RunStatus.PAUSED, RunStatus.FAILED})
 
 
 @dataclass(frozen=True)
@@ -50,11 +54,19 @@ def kept_verdicts(adapters: Adapters, run_id: str) -> dict[str, Verdict]:
     kept = kept_run(adapters, run_id)
     if kept is None:
         return {}
-    verdicts = {record.step.value: record.verdict for record in kept.report.steps}
-    if kept.decision:
-        release = verdicts[StepName.RELEASE.value]
+    report = kept.report
+    verdicts = {record.step.value: record.verdict for record in report.steps}
+    if report.status in _NOT_BY_A_VERDICT:
+        verdicts = {ENDED: said_so(f"{report.status}: {report.reason}")} | verdicts
+    release = verdicts.get(StepName.RELEASE.value)
+    if kept.decision and release:
         verdicts[StepName.RELEASE.value] = release.model_copy(update={"children": (kept.decision.verdict,)})
-    return verdicts | {f"write {write.planned.action}": write.verdict for write in kept.report.writes}
+    return verdicts | {f"write {write.planned.action}": write.verdict for write in report.writes}
+
+
+def said_so(reason: str) -> Verdict:
+    """How a run ended that did not come to its own end."""
+    return Verdict(rule="the run came to its own end", decision=Decision.DENY, reason=reason)
 
 
 def _read(adapters: Adapters, run_id: str, name: str, model: type[Model]) -> Model | None:

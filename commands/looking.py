@@ -21,12 +21,13 @@ from commands.conversations import (
     target_status,
     target_why,
 )
+from commands.ended_by_force import ended_by_force
 from commands.exit_statuses import Exit
 from commands.failures import CommandFailed, NoWorker
 from commands.following import follow, show_result
 from commands.home import client_of
 from commands.incidents import INCIDENT, show_incident
-from commands.kept_runs import kept_verdicts
+from commands.kept_runs import ENDED, kept_verdicts, said_so
 from commands.review_dates import review_words, today_of, with_reviews
 from commands.rolling_back import follow_up_verdict, rollback_verdict, show_rollbacks
 from commands.terminal import AsJson, emit, guarded, out, say, show
@@ -37,6 +38,10 @@ from contracts.verdict import Verdict
 from reporting.run_report_text import verdict_tree
 from settings import Settings
 
+_WHAT_FOLLOWS = (
+    "Control finds that within control.reap_seconds: it books the run as LOST, makes its report, looks for its open "
+    "write on the remote, and follows its pull request if there is one"
+)
 TargetOrRun = Annotated[
     str, typer.Argument(help="A target's name, a run id such as demo-2026-11-23-pr-1; for `why` also an incident's id.")
 ]
@@ -199,13 +204,17 @@ async def _why_run(adapters: Adapters, run_id: str) -> dict[str, Verdict]:
     if kept:
         return kept | await _followed(adapters, run_id)
     try:
-        handle = await run_handle(await client_of(adapters.settings), run_id)
-        view = await run_view(handle)
+        client = await client_of(adapters.settings)
+        handle = await run_handle(client, run_id)
+        view, forced = await run_view(handle), await ended_by_force(client, handle)
     except (ServerUnavailable, NoWorker) as absent:
         message = f"{run_id} has no report in {adapters.settings.artifacts}, and it cannot be asked: {absent}"
         raise CommandFailed(Exit.NO_SERVER, message) from absent
+    verdicts = {step.value: verdict for step, verdict in zip(view.steps, view.verdicts, strict=False)}
+    if forced:
+        return {ENDED: said_so(f"{forced}, in step {view.step or 'admission'}. {_WHAT_FOLLOWS}")} | verdicts
     say(f"{run_id} is {view.status} in step {view.step or 'admission'}: {view.reason or 'working'}")
-    return {step.value: verdict for step, verdict in zip(view.steps, view.verdicts, strict=False)}
+    return verdicts
 
 
 async def _followed(adapters: Adapters, run_id: str) -> dict[str, Verdict]:

@@ -12,6 +12,7 @@ from temporalio.common import QueryRejectCondition
 from temporalio.service import RPCError, RPCStatusCode
 
 from commands.conversations import RUN_ID, command, target_status
+from commands.ended_by_force import ended_by_force
 from commands.exit_statuses import Exit
 from commands.failures import CommandFailed, NoWorker
 from commands.home import client_of
@@ -122,6 +123,10 @@ async def rollback_verdict(client: Client, run_id: str) -> Verdict | None:
     view = await rollback_view(client, run_id)
     if view is None:
         return None
+    forced = await ended_by_force(client, client.get_workflow_handle(api.rollback_id(run_id)))
+    if forced and view.outcome is RollbackOutcome.RUNNING:
+        reason = f"{forced}, while {view.reason}. A person goes on: look whether the base holds the expected tree"
+        view = view.model_copy(update={"outcome": RollbackOutcome.ESCALATED, "reason": reason})
     decisions = {RollbackOutcome.RESTORED: Decision.ALLOW, RollbackOutcome.ESCALATED: Decision.DENY}
     return Verdict(
         rule="what it merged was undone, exactly",
@@ -142,6 +147,7 @@ async def follow_up_verdict(client: Client, run_id: str) -> Verdict | None:
     try:
         handle = client.get_workflow_handle(api.follow_up_id(run_id))
         view: FollowUpView = await handle.query(api.VIEW, result_type=FollowUpView)
+        forced = await ended_by_force(client, handle)
     except RPCError as absent:
         if absent.status is RPCStatusCode.NOT_FOUND:
             return None
@@ -150,9 +156,12 @@ async def follow_up_verdict(client: Client, run_id: str) -> Verdict | None:
     facts: dict[str, Fact] = {"state": view.state, "looks": len(view.observations)}
     for seen in view.observations[-3:]:
         facts[f"at {seen.commit[:12] or 'the base'}"] = seen.health + "".join(f" {name}" for name in seen.failing)
+    if forced:
+        again = "Control finds that when it next looks, and starts it again a few times; then it alerts"
+        view = view.model_copy(update={"outcome": f"not followed: {forced}, while {view.state}. {again}"})
     return Verdict(
         rule="what it left behind is well",
-        decision=Decision.DENY if bad else Decision.ALLOW if view.outcome else Decision.ASK,
+        decision=Decision.DENY if bad or forced else Decision.ALLOW if view.outcome else Decision.ASK,
         reason=view.outcome or view.state,
         facts=facts,
         children=(view.verdict,) if view.verdict else (),

@@ -130,6 +130,8 @@ class AdmitAnswer(Contract):
     previous: RunRecord | None = None
     """For ``already_ran``: the run that did."""
     grant: Grant | None = None
+    lost: tuple[RunRecord, ...] = ()
+    """Earlier runs of the same workflow id, terminated by hand, whose end nobody has written down."""
 
 
 class Admitted(Contract):

@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, Field
 
 from contracts.artifact import Contract
 from contracts.modes import WriteAction, WriteClass
-from contracts.rollback import Merged
+from contracts.rollback import FollowUpInput, Merged
 from contracts.verdict import Verdict
 
 
@@ -32,6 +32,8 @@ class WriteRequest(Contract):
     """``repair`` only: the open incident that names the merge."""
     merges: Merged | None = None
     """A run's merge only: what is on the base once this is done, whoever lives to tell."""
+    follows: FollowUpInput | None = None
+    """A run's opening of its pull request only: what is to be followed once this is done, however the run ends."""
 
 
 class Clearance(Contract):
@@ -107,3 +109,4 @@ class WriteRecord(Contract):
     outcome: WriteOutcome | None = None
     result: str = ""
     merges: Merged | None = None
+    follows: FollowUpInput | None = None

@@ -169,6 +169,8 @@ class RunCheckup(Contract):
     runs: tuple[RunRecord, ...]
     writes: tuple[WriteRecord, ...]
     """Past their deadline, unsettled."""
+    followed: dict[str, str] = {}
+    """Run id to the workflow id of its ``FollowUp``, which should be open."""
 
 
 class RunFinding(Contract):
@@ -178,6 +180,9 @@ class RunFinding(Contract):
     open: bool
     status: str
     workflow_run_id: str
+    audit_head: str = ""
+    """Of a run that was lost: its end is in its log, and its report was made."""
+    report_sha256: str = ""
 
 
 class CheckupResult(Contract):
@@ -185,6 +190,7 @@ class CheckupResult(Contract):
 
     runs: tuple[RunFinding, ...]
     settled: tuple[SettleRequest, ...]
+    follow_ups: tuple[RunFinding, ...] = ()
     unknown: tuple[str, ...] = ()
     """What could not be found out this time, with the reason; looked at again later."""
 

@@ -122,6 +122,8 @@ class RunReport(Contract):
     writes: tuple[WriteResult, ...]
     review: PostRunReview
     artifacts: tuple[ArtifactRef, ...]
+    missing: tuple[str, ...] = ()
+    """What this report should have been made of and could not be read, and why."""
     audit_head: str
     ended_at: AwareDatetime
 

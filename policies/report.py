@@ -31,8 +31,9 @@ def build_report(
     remediation: str = "",
     cost: RunCost | None = None,
     ci: CiReport | None = None,
+    missing: tuple[str, ...] = (),
 ) -> RunReport:
-    """Put together what is known; what a run ended too early to make is None."""
+    """Put together what is known; what a run ended too early to make, or what was lost since, is None."""
     opened = [write.pull_request for write in given.writes if write.done and write.pull_request]
     return RunReport(
         run=given.run,
@@ -66,6 +67,7 @@ def build_report(
             policy_updates_suggested=_policy_updates(given.run.target, decision, contract, change, checks),
         ),
         artifacts=given.artifacts,
+        missing=missing,
         audit_head=audit_head,
         ended_at=given.ended_at,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from contracts.admission import AdmitAnswer, AdmitRequest, FinishRequest
@@ -25,6 +26,7 @@ class RunSight:
     open: bool
     status: str
     workflow_run_id: str
+    closed_at: datetime | None = None
 
 
 class ControlDesk(Protocol):

@@ -59,6 +59,8 @@ def print_report(
         console.print(_titled(f"Why {decision.outcome}", verdict_tree(decision.verdict)))
     console.print(_titled("Writes to the repository", _writes(report)))
     console.print(_titled("Review of the run", _review(report)))
+    if report.missing:
+        console.print(_titled("Missing here", _missing(report)))
     console.print(_titled("Artifacts", _artifacts(report)))
 
 
@@ -222,6 +224,13 @@ def _answers(report: RunReport) -> Iterator[tuple[str, str]]:
     yield "cost", f"{cost}; {review.cost_note}"
     for update in review.policy_updates_suggested or ("none",):
         yield "policy updates", update
+
+
+def _missing(report: RunReport) -> Table:
+    grid = _grid()
+    for line in report.missing:
+        grid.add_row("lost", _said(line, STYLES[Tone.BAD]))
+    return grid
 
 
 def _artifacts(report: RunReport) -> Table:

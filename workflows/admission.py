@@ -18,7 +18,7 @@ from contracts.admission import Admission, AdmitAnswer, AdmitRequest, FinishRequ
 from contracts.control import Answer
 from contracts.modes import GREEN_STATUSES, Mode, RunKind, RunStatus, TargetStatus
 from contracts.verdict import Decision, Fact, Verdict
-from workflows import budgeting, granting, rolling_back
+from workflows import budgeting, following, granting, rolling_back
 from workflows.control_state import ControlState
 
 RANK = {Mode.DRY_RUN: 0, Mode.PR_ONLY: 1, Mode.SELECTIVE_AUTO: 2}
@@ -28,6 +28,16 @@ _SMOKE = "smoke"
 
 def admit(state: ControlState, asked: AdmitRequest, now: datetime) -> AdmitAnswer:
     """Answer at once; never wait (ten waiting updates would lock out the write they wait for)."""
+    answer = _admit(state, asked, now)
+    lost = tuple(
+        run
+        for run in state.runs.values()
+        if run.workflow_id == asked.workflow_id and run.status is RunStatus.LOST and not run.report_sha256
+    )
+    return answer.model_copy(update={"lost": lost})
+
+
+def _admit(state: ControlState, asked: AdmitRequest, now: datetime) -> AdmitAnswer:
     for run in state.runs.values():
         if run.workflow_run_id == asked.workflow_run_id:
             if run.closed_at is not None and run.order.state is not OrderState.CANCELLED:
@@ -146,7 +156,7 @@ def finish(state: ControlState, said: FinishRequest, now: datetime) -> bool:
         report_sha256=said.report_sha256,
     )
     if said.follow_up is None:
-        rolling_back.follow_anyway(state, said.run_id)
+        following.follow_anyway(state, said.run_id)
     return True
 
 
@@ -207,6 +217,7 @@ def _close_predecessor(state: ControlState, asked: AdmitRequest, now: datetime) 
     for run in list(state.runs.values()):
         if run.workflow_id == asked.workflow_id and run.closed_at is None and run.kind is RunKind.DAILY:
             state.close(run.run_id, now, RunStatus.LOST, reason="its workflow id was started again")
+            following.follow_anyway(state, run.run_id)
             promote(state, asked.max_active)
 
 

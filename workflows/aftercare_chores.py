@@ -18,10 +18,16 @@ with workflow.unsafe.imports_passed_through():
     from contracts.artifact import Contract
     from contracts.rollback import RollbackOutcome, RollbackResult
     from contracts.rollback_work import SightInput
-    from workflows import api, incident_books, rolling_back
+    from workflows import api, following, incident_books, rolling_back
     from workflows.control_state import ControlState
 
 _REST = timedelta(seconds=10)
+LOOKED_AFTER = "follow-ups are looked after"
+"""Controls that started theirs before they were (P15)."""
+_ONCE = WorkflowIDReusePolicy.REJECT_DUPLICATE
+"""Once per run, whatever was forgotten meanwhile."""
+_AGAIN = WorkflowIDReusePolicy.ALLOW_DUPLICATE
+"""A follow-up that was lost; one that runs is never doubled."""
 
 
 class Until(Protocol):
@@ -46,8 +52,11 @@ class AftercareChores:
             known = self._state.merges.get(run_id)
             given = given.model_copy(update={"merged": known.merged if known else given.merged})
             summary = f"what becomes of {run_id}"
-            if await self._started(api.FOLLOW_UP, given, api.follow_up_id(run_id), summary):
+            reuse = _AGAIN if run_id in self._state.follow_starts else _ONCE
+            if await self._started(api.FOLLOW_UP, given, api.follow_up_id(run_id), summary, reuse):
                 self._state.to_follow.pop(run_id, None)
+                if workflow.patched(LOOKED_AFTER):
+                    following.begun(self._state, given)
 
     async def roll_back(self) -> None:
         """Start the rollback that is due; look after one that runs, so that a terminated one is not waited for."""
@@ -110,15 +119,16 @@ class AftercareChores:
             rolling_back.rolled_back(self._state, lost, workflow.now())
             self._publish()
 
-    async def _started(self, name: str, given: Contract, workflow_id: str, summary: str) -> bool:
+    async def _started(
+        self, name: str, given: Contract, workflow_id: str, summary: str, reuse: WorkflowIDReusePolicy = _ONCE
+    ) -> bool:
         try:
             await workflow.start_child_workflow(
                 name,
                 given,
                 id=workflow_id,
                 parent_close_policy=workflow.ParentClosePolicy.ABANDON,
-                # Once per run, whatever was forgotten meanwhile.
-                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                id_reuse_policy=reuse,
                 static_summary=summary,
             )
         except WorkflowAlreadyStartedError:

@@ -34,6 +34,10 @@ with workflow.unsafe.imports_passed_through():
     from workflows.control_state import LOG_BATCH, ControlState
 
 
+_SELDOM = 15
+"""Follow-ups alone last for weeks: they are looked at every so many ``reap_seconds``, and with whatever else is."""
+
+
 class Chores:
     """Control's loops over its books.
 
@@ -125,21 +129,28 @@ class Chores:
     async def _check_up(self) -> None:
         """Find runs that closed without saying so, and writes nobody settled."""
         while True:
-            if not await self._until(lambda: bool(self._state.active() or self._state.open_writes())):
+            if not await self._until(lambda: self._is_busy() or bool(self._state.followed)):
                 return
-            if not await self._until(lambda: False, timedelta(seconds=self._state.reap_seconds)):
+            seconds = self._state.reap_seconds
+            if not self._is_busy() and not await self._until(self._is_busy, timedelta(seconds=_SELDOM * seconds)):
+                return
+            if self._is_busy() and not await self._until(lambda: False, timedelta(seconds=seconds)):
                 return
             given = reaping.due(self._state, workflow.now())
-            if not given.runs and not given.writes:
+            if not given.runs and not given.writes and not given.followed:
                 continue
+            looks = f"{len(given.runs)} runs, {len(given.writes)} late writes, {len(given.followed)} follow-ups"
             try:
-                found = await CHECK_UP(given, f"look at {len(given.runs)} runs, {len(given.writes)} late writes")
+                found = await CHECK_UP(given, f"look at {looks}")
             except ActivityError as failure:
                 workflow.logger.warning("check-up: %s", failure)
                 continue
             reaping.apply(self._state, found, workflow.now())
             admission.promote(self._state, self._state.max_active)
             self._publish()
+
+    def _is_busy(self) -> bool:
+        return bool(self._state.active() or self._state.open_writes())
 
     async def _alert(self) -> None:
         while await self._until(lambda: bool(self._state.to_alert)):

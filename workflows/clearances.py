@@ -30,7 +30,7 @@ from contracts.control import Answer
 from contracts.dashboard import DASHBOARD
 from contracts.modes import Mode, TargetStatus, WriteAction, WriteClass
 from contracts.verdict import Decision, Verdict
-from workflows import rolling_back
+from workflows import following, rolling_back
 from workflows.admission import RANK
 from workflows.api import rollback_run_id
 from workflows.control_state import ControlState, clock
@@ -94,7 +94,12 @@ def begin(state: ControlState, asked: WriteRequest, now: datetime) -> WriteAnswe
         deadline=now + timedelta(seconds=asked.seconds),
     )
     state.writes[asked.key] = WriteRecord(
-        key=asked.key, run_id=asked.run_id, clearance=clearance, began_at=now, merges=asked.merges
+        key=asked.key,
+        run_id=asked.run_id,
+        clearance=clearance,
+        began_at=now,
+        merges=asked.merges,
+        follows=asked.follows,
     )
     answer = WriteAnswerKind.GO if verdict.allowed else WriteAnswerKind.LOOK_ONLY
     state.log("write begun", key=asked.key, action=asked.action, answer=answer, headSha=asked.head_sha)
@@ -122,7 +127,8 @@ def settle(state: ControlState, said: SettleRequest, now: datetime) -> Answer:
     )
     state.log("write settled", key=said.key, outcome=said.outcome, result=said.result, looked=said.looked)
     if said.outcome is WriteOutcome.DONE and known.merges is not None:
-        rolling_back.landed(state, known.merges)
+        rolling_back.merged(state, known.merges)
+    following.settled(state, known.run_id)
     return answer(Decision.ALLOW, "settled")
 
 
@@ -188,6 +194,9 @@ def _repair(state: ControlState, asked: WriteRequest) -> Verdict:
         return _verdict(Decision.DENY, "a repair must name an open incident", asked)
     if asked.run_id != rollback_run_id(incident.run_id):
         return _verdict(Decision.DENY, f"{incident.incident} is about {incident.run_id}, not about this", asked)
+    if ended := rolling_back.over(state, incident.run_id):
+        # Reset by hand after Control gave it up: a person may be at work on the base.
+        return _verdict(Decision.DENY, ended, asked)
     if state.mode is not Mode.DRY_RUN:
         # Somebody raised it meanwhile: the next write would not be the only thing that moves.
         return _verdict(Decision.HOLD, f"a repair waits until the mode is DRY_RUN; it is {state.mode}", asked)

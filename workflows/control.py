@@ -30,6 +30,7 @@ with workflow.unsafe.imports_passed_through():
         budget_view,
         budgeting,
         clearances,
+        following,
         granting,
         incident_books,
         pausing,
@@ -44,6 +45,8 @@ with workflow.unsafe.imports_passed_through():
     from workflows.resets import when_reset
     from workflows.statements import stated
 
+FOLLOW_UNKNOWN = "what an unknown run left is followed"
+"""Controls that began before it was (P15)."""
 _DESCRIPTION = "an operator command; answered with accepted or refused and the reason"
 
 
@@ -206,7 +209,11 @@ class Control:
     def finish(self, said: FinishRequest) -> Answer:
         """How a run ended; its slot goes to the queue."""
         now = workflow.now()
+        unknown = said.run_id not in self._state.runs
         news = admission.finish(self._state, said, now)
+        if unknown and said.follow_up is not None and workflow.patched(FOLLOW_UNKNOWN):
+            # Of a Control that was terminated under it: what the run left is followed all the same.
+            self._state.to_follow[said.run_id] = said.follow_up
         if news:
             backlog.heard(self._state, said)
             if said.follow_up is not None:
@@ -250,7 +257,7 @@ class Control:
     @workflow.update(name=api.FOLLOWED_UP)
     def followed_up(self, said: FollowUpEnd) -> Answer:
         """How a merge or a pull request fared."""
-        return rolling_back.followed_up(self._state, said)
+        return following.followed_up(self._state, said)
 
     # What anybody may look at
 

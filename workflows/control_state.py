@@ -94,6 +94,10 @@ class ControlState(BaseModel):
     """As the latest admission's policy said."""
     to_follow: dict[str, FollowUpInput] = {}
     """Ended runs whose ``FollowUp`` has not been started."""
+    followed: dict[str, FollowUpInput] = {}
+    """By run: a ``FollowUp`` was started and has not said how it ended; ``following`` has the rules."""
+    follow_starts: dict[str, int] = {}
+    """How often each was started."""
     hardening: dict[str, HardeningTask] = {}
     """By incident, until it is done."""
     quarantined: dict[str, Quarantined] = {}

@@ -209,7 +209,7 @@ class Rollback:
             "revert": plan.landing_sha,
             "seconds": round(result.seconds, 1),
         }
-        note = RollbackNote(given=self._given, key="ended", event="rollback ended", facts=facts)
+        note = RollbackNote(given=self._given, key=f"ended/{outcome}", event="rollback ended", facts=facts)
         head = await steps.NOTE_ROLLBACK(note, f"rollback ended: {outcome}")
         self._head = head.head
         return result.model_copy(update={"audit_head": head.head})

@@ -14,8 +14,6 @@ from contracts.incident import IncidentReport, Trigger, incident_id
 from contracts.modes import Mode, TargetStatus
 from contracts.rollback import (
     Aftercare,
-    FollowUpEnd,
-    FollowUpInput,
     Merged,
     MergeRecord,
     Regression,
@@ -28,7 +26,7 @@ from contracts.rollback import (
 )
 from contracts.verdict import Decision, Fact, Verdict
 from workflows import hardening
-from workflows.control_state import ControlState, clock
+from workflows.control_state import ControlState
 from workflows.incident_books import open_incident
 
 KEPT = 60
@@ -57,24 +55,6 @@ def merged(state: ControlState, said: Merged) -> Answer:
         )
         _forget(state)
     return _answer(state, Decision.ALLOW, "recorded", said.run.run_id)
-
-
-def landed(state: ControlState, said: Merged) -> None:
-    """A merge was settled as done; its run may have died before it could say so, and is followed all the same."""
-    merged(state, said)
-    run = state.runs.get(said.run.run_id)
-    if run is None or run.closed_at is not None:
-        follow_anyway(state, said.run.run_id)
-
-
-def follow_anyway(state: ControlState, run_id: str) -> None:
-    """What is on the base is followed, however its run ended."""
-    known = state.merges.get(run_id)
-    if known is not None and run_id not in state.to_follow:
-        said = known.merged
-        state.to_follow[run_id] = FollowUpInput(
-            run=said.run, task_id=said.task_id, pull_request=said.pull_request, merged=said
-        )
 
 
 def regression(state: ControlState, said: Regression, now: datetime) -> Answer:
@@ -134,11 +114,15 @@ def roll_back(state: ControlState, asked: RollbackRequest, now: datetime) -> Ans
 
 
 def rolled_back(state: ControlState, said: RollbackResult, now: datetime) -> Answer:
-    """How a rollback ended: the incident is tagged, the hardening task queued, the idea quarantined. Idempotent."""
+    """How a rollback ended: the incident is tagged, the hardening task queued, the idea quarantined. Idempotent.
+
+    One that was called over (terminated by hand), was reset, and found that it had restored the base: restored it is.
+    """
     known = state.merges.get(said.run_id)
-    if known is None or known.stage in _ENDED:
-        return _answer(state, Decision.ALLOW, "known already, or not in these books", said.run_id)
     restored = said.outcome is RollbackOutcome.RESTORED
+    after_all = known is not None and known.stage is RollbackStage.ESCALATED and restored
+    if known is None or (known.stage in _ENDED and not after_all):
+        return _answer(state, Decision.ALLOW, "known already, or not in these books", said.run_id)
     tag = RollbackTag(
         outcome=RollbackOutcome.RESTORED if restored else RollbackOutcome.ESCALATED,
         reason=said.reason[:500],
@@ -163,17 +147,23 @@ def rolled_back(state: ControlState, said: RollbackResult, now: datetime) -> Ans
         impact=said.impact[:300],
         tree=said.restored_tree,
     )
+    if after_all:
+        summary = (
+            f"the base was restored after all: the rollback of {said.run_id}, which needed a person: {said.reason}"
+        )
+        state.alert(AlertKind.RUN_FAILED, f"rollback-restored/{said.run_id}", summary, run_id=said.run_id)
     if not restored:
         summary = f"the rollback of {said.run_id} needs a person: {said.reason}"
         state.alert(AlertKind.RUN_FAILED, f"rollback/{said.run_id}", summary, run_id=said.run_id)
     return _answer(state, Decision.ALLOW, "recorded", said.run_id)
 
 
-def followed_up(state: ControlState, said: FollowUpEnd) -> Answer:
-    """How a merge or a pull request fared."""
-    at = clock(said.at) if said.at else ""
-    state.log("follow-up ended", runId=said.run_id, outcome=said.outcome, reason=said.reason[:500], who=said.who, at=at)
-    return _answer(state, Decision.ALLOW, "recorded", said.run_id)
+def over(state: ControlState, run_id: str) -> str:
+    """Why the rollback of a run may write nothing more; empty while it may, or where its merge is not in the books."""
+    known = state.merges.get(run_id)
+    if known is None or known.stage in {RollbackStage.DUE, RollbackStage.RUNNING}:
+        return ""
+    return f"the rollback of {run_id} is {known.stage}: it writes nothing"
 
 
 def to_start(state: ControlState) -> MergeRecord | None:

@@ -112,15 +112,14 @@ class RunLedger:
             task_id=self.task_id,
             remediation=audited.remediation,
             resolved=audited.resolved,
-            follow_up=self._follow_up(run, status, audited),
+            follow_up=self._follow_up(run, audited),
             merged=self.merged,
         )
 
-    def _follow_up(self, run: RunRef, status: RunStatus, audited: AuditOutput) -> FollowUpInput | None:
+    def _follow_up(self, run: RunRef, audited: AuditOutput) -> FollowUpInput | None:
         number = audited.pull_request.number if audited.pull_request else 0
-        # A rejected one whose pull request we did not close is still there for a person to merge.
-        left_open = status is RunStatus.REJECTED and number and not closed_by_us(self.writes)
-        if status not in {RunStatus.PR_OPENED, RunStatus.MERGED} and not left_open:
+        # However the run ended: a pull request that we did not close is there for a person to merge.
+        if self.merged is None and (not number or closed_by_us(self.writes)):
             return None
         return FollowUpInput(run=run, task_id=self.task_id or "", pull_request=number, merged=self.merged)
 

@@ -184,7 +184,9 @@ class TemporalControlDesk:
                     return None
                 raise
             status = seen.status.name if seen.status else "UNKNOWN"
-            return RunSight(open=status == "RUNNING", status=status, workflow_run_id=seen.run_id)
+            return RunSight(
+                open=status == "RUNNING", status=status, workflow_run_id=seen.run_id, closed_at=seen.close_time
+            )
 
         return self._wait(describe())
 

@@ -11,7 +11,7 @@ from contracts.budget import BudgetTerms
 from contracts.clearance import SettleRequest, WriteAnswer, WriteOutcome, WriteRequest
 from contracts.control import Answer, InstallationFacts, InstallationNotice, ModeRequest, PauseRecord, ResumeRequest
 from contracts.modes import Mode, PauseStyle, RunKind, RunStatus, TargetStatus, WriteAction, WriteClass
-from contracts.rollback import Merged
+from contracts.rollback import FollowUpInput, Merged
 from workflows import admission, clearances, pausing
 from workflows.control_state import ControlState
 from workflows.epochs import epoch_at
@@ -117,6 +117,7 @@ class Books:
         write_class: WriteClass = WriteClass.ADVANCE,
         policy: str | None = None,
         merges: Merged | None = None,
+        follows: FollowUpInput | None = None,
     ) -> WriteAnswer:
         """An attempt asks whether it may write."""
         asked = WriteRequest(
@@ -131,6 +132,7 @@ class Books:
             policy_digest=self.policy if policy is None else policy,
             seconds=60,
             merges=merges,
+            follows=follows,
         )
         return clearances.begin(self.state, asked, self.now)
 

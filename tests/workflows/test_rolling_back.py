@@ -193,6 +193,45 @@ def test_the_end_tags_the_incident_queues_hardening_and_quarantines() -> None:
     assert 1 == events(books).count("rollback ended")
 
 
+def test_a_rollback_that_was_called_over_and_restored_the_base_is_booked_as_restored() -> None:
+    """Terminated by hand, then reset: in the books, on the incident, in the log, and people hear of it. Once."""
+    books = running()
+    regressed(books)
+    ended(books, RollbackOutcome.ESCALATED)
+    books.state.incidents[INCIDENT] = books.state.incidents[INCIDENT].model_copy(update={"tagged": True})
+    for _ in range(2):
+        ended(books)
+    known, record = books.state.merges[FIRST], books.state.incidents[INCIDENT]
+    assert (RollbackStage.RESTORED, False) == (known.stage, record.tagged)
+    for tag in (known.result, record.rollback):
+        assert tag is not None
+        assert RollbackOutcome.RESTORED is tag.outcome
+    assert ["escalated", "restored"] == [
+        event.facts["outcome"] for event in books.state.to_log if event.event == "rollback ended"
+    ]
+    assert f"rollback-restored/{FIRST}" == books.state.to_alert[-1].fingerprint
+    ended(books, RollbackOutcome.ESCALATED)
+    assert RollbackStage.RESTORED is books.state.merges[FIRST].stage
+
+
+@pytest.mark.parametrize("outcome", [RollbackOutcome.ESCALATED, RollbackOutcome.RESTORED])
+def test_a_rollback_that_is_over_writes_nothing_more(outcome: RollbackOutcome) -> None:
+    """Reset by hand after Control gave it up: somebody may be mending the base."""
+    books = running()
+    regressed(books)
+    assert WriteAnswerKind.GO is repair(books)
+    ended(books, outcome)
+    assert WriteAnswerKind.REFUSED is repair(books)
+
+
+def test_a_rollback_that_was_kept_back_writes_nothing() -> None:
+    """Over a cap: its incident is open, and a person's."""
+    books = running()
+    books.state.rollback_caps = books.state.rollback_caps.model_copy(update={"reverts_per_day": 0})
+    regressed(books)
+    assert WriteAnswerKind.REFUSED is repair(books)
+
+
 def test_news_of_the_incident_keep_what_control_knows_and_its_end_ends_the_hardening_task() -> None:
     """The Incident's own copy of the record is older than the tag."""
     books = running()

@@ -1,0 +1,161 @@
+"""Every pull request of ours is followed, and every follow-up looked after (runbook §6.3; A9): the books' rules."""
+
+from __future__ import annotations
+
+import pytest
+
+from contracts.clearance import WriteOutcome
+from contracts.control import CheckupResult, RunFinding
+from contracts.modes import RunStatus, WriteAction
+from contracts.rollback import FollowUpEnd, FollowUpInput
+from tests.workflows.books import DAY, FIRST, Books, running
+from tests.workflows.test_rolling_back import merge_of
+from workflows import following, reaping
+
+OPEN, CLOSE = WriteAction.OPEN_PULL_REQUEST, WriteAction.CLOSE_PULL_REQUEST
+ENDS = [status for status in RunStatus if status not in {RunStatus.ADMITTING, RunStatus.QUEUED, RunStatus.ALREADY_RAN}]
+
+
+def follows() -> FollowUpInput:
+    """What the write that opens the pull request says; it does not know the number yet."""
+    return FollowUpInput(run=merge_of().run, task_id="t-1", pull_request=0)
+
+
+def opened(books: Books) -> Books:
+    """The first run has opened pull request 7."""
+    books.begin(FIRST, action=OPEN, follows=follows())
+    assert books.settle(FIRST, action=OPEN).accepted
+    return books
+
+
+def lost(books: Books) -> None:
+    """Control's look finds the workflow of the first run closed."""
+    seen = RunFinding(run_id=FIRST, open=False, status="TERMINATED", workflow_run_id="w")
+    reaping.apply(books.state, CheckupResult(runs=(seen,), settled=()), books.now)
+
+
+def gone(books: Books, status: str = "TERMINATED") -> None:
+    """Control's look finds the follow-up closed."""
+    seen = RunFinding(run_id=FIRST, open=False, status=status, workflow_run_id="w")
+    reaping.apply(books.state, CheckupResult(runs=(), settled=(), follow_ups=(seen,)), books.now)
+
+
+def started(books: Books) -> Books:
+    """The follow-up that is due runs."""
+    following.begun(books.state, books.state.to_follow.pop(FIRST))
+    return books
+
+
+@pytest.mark.parametrize("status", ENDS)
+def test_an_open_pull_request_is_followed_however_its_run_ended(status: RunStatus) -> None:
+    """The settled write says that there is one; the run's own last word need not."""
+    books = opened(running())
+    books.finish(FIRST, status)
+    assert {FIRST: (7, "t-1")} == {run: (one.pull_request, one.task_id) for run, one in books.state.to_follow.items()}
+
+
+def test_a_run_that_was_lost_leaves_its_pull_request_followed() -> None:
+    """Terminated: Control finds it, and what it left."""
+    books = opened(running())
+    lost(books)
+    assert [FIRST] == list(books.state.to_follow)
+
+
+def test_a_pull_request_that_is_found_after_its_run_was_lost_is_followed() -> None:
+    """The write was in flight when the run was terminated; Control looks for it after its deadline."""
+    books = running()
+    books.begin(FIRST, action=OPEN, follows=follows())
+    lost(books)
+    assert {} == books.state.to_follow
+    books.wait(61)
+    assert books.settle(FIRST, "check-up", action=OPEN, looked=True).accepted
+    assert [7] == [one.pull_request for one in books.state.to_follow.values()]
+
+
+@pytest.mark.parametrize("landed", [True, False])
+def test_nothing_is_followed_while_a_write_is_in_flight(landed: bool) -> None:
+    """The run was lost in the middle of its merge: what it left is the merge, or still the pull request."""
+    books = opened(running())
+    books.begin(FIRST, merges=merge_of())
+    lost(books)
+    assert {} == books.state.to_follow
+    books.wait(61)
+    books.settle(FIRST, "check-up", WriteOutcome.DONE if landed else WriteOutcome.NOT_DONE, looked=True)
+    assert [merge_of() if landed else None] == [one.merged for one in books.state.to_follow.values()]
+
+
+def test_a_run_whose_workflow_id_was_started_again_leaves_its_pull_request_followed() -> None:
+    """Terminated, and started again under the same id before Control looked."""
+    books = opened(running())
+    books.admit("w2", workflow_id="run-w1", again=True)
+    assert (RunStatus.LOST, [FIRST]) == (books.state.runs[FIRST].status, list(books.state.to_follow))
+
+
+def test_what_we_closed_or_never_opened_is_not_followed() -> None:
+    """Nobody can merge it."""
+    nothing, closed = running(), opened(running())
+    closed.begin(FIRST, action=CLOSE)
+    closed.settle(FIRST, action=CLOSE)
+    for books in (nothing, closed):
+        books.finish(FIRST, RunStatus.REJECTED)
+        assert {} == books.state.to_follow
+
+
+@pytest.mark.parametrize("number", ["", "x", "-1"])
+def test_a_pull_request_without_a_number_is_no_reason_to_fall_over(number: str) -> None:
+    """P16: Control answers, whatever a forge called it."""
+    books = opened(running())
+    key = f"{FIRST}/{OPEN}"
+    books.state.writes[key] = books.state.writes[key].model_copy(update={"result": number})
+    books.finish(FIRST, RunStatus.CANCELLED)
+    assert {} == books.state.to_follow
+
+
+def test_a_merge_comes_before_its_pull_request() -> None:
+    """What is on the base is what is watched."""
+    books = opened(running())
+    books.begin(FIRST, merges=merge_of())
+    books.settle(FIRST)
+    books.finish(FIRST, RunStatus.CANCELLED)
+    assert merge_of() == books.state.to_follow[FIRST].merged
+
+
+@pytest.mark.parametrize("status", ["TERMINATED", "CANCELED", "FAILED", "TIMED_OUT", "GONE"])
+def test_a_lost_follow_up_is_started_again_and_then_a_persons(status: str) -> None:
+    """So many times; then people hear that nobody follows it, once."""
+    books = opened(running())
+    books.finish(FIRST, RunStatus.CANCELLED)
+    for _ in range(following.MOST_STARTS):
+        assert [] == books.state.to_alert
+        gone(started(books), status)
+    gone(books, status)
+    assert ({}, {}) == (books.state.to_follow, books.state.followed)
+    (alert,) = books.state.to_alert
+    assert ("nobody follows pull request 7" in alert.summary, status in alert.summary) == (True, True)
+    assert [True, True, False] == [one.facts["again"] for one in books.state.to_log if one.event == "follow-up lost"]
+
+
+def test_a_follow_up_that_said_how_it_ended_is_not_looked_after() -> None:
+    """Whichever the books hear first, its end or its start."""
+    for late in (False, True):
+        books = opened(running())
+        books.finish(FIRST, RunStatus.PR_OPENED)
+        end = FollowUpEnd(run_id=FIRST, outcome="closed by ann", reason="so")
+        given = books.state.to_follow.pop(FIRST)
+        if late:
+            following.followed_up(books.state, end)
+            following.begun(books.state, given)
+        else:
+            following.begun(books.state, given)
+            following.followed_up(books.state, end)
+        gone(books, "COMPLETED")
+        assert ({}, {}, []) == (books.state.followed, books.state.to_follow, books.state.to_alert)
+
+
+def test_the_look_asks_for_every_follow_up() -> None:
+    """Under its own workflow id."""
+    books = opened(running())
+    books.finish(FIRST, RunStatus.PR_OPENED)
+    started(books)
+    assert {FIRST: f"follow-up/{FIRST}"} == reaping.due(books.state, books.now).followed
+    assert DAY in FIRST

@@ -1,0 +1,92 @@
+"""Follow-ups in Control's books: what a run leaves open on the forge, or on the base, is followed until it has ended.
+
+However the run ended (runbook §6.3): the writes that Control settled say what there is, not the run's own last word.
+"""
+
+from __future__ import annotations
+
+from contracts.alert import AlertKind
+from contracts.clearance import WriteOutcome
+from contracts.control import Answer
+from contracts.modes import WriteAction
+from contracts.rollback import FollowUpEnd, FollowUpInput
+from contracts.verdict import Decision, Verdict
+from workflows.control_state import ControlState, clock
+
+MOST_STARTS = 3
+"""A follow-up that is lost again and again is a person's."""
+_SAID_SO = "COMPLETED"
+"""It tells its end before it ends: these books heard of the end before they heard of the start."""
+
+
+def follow_anyway(state: ControlState, run_id: str) -> None:
+    """What an ended run left behind is followed; nothing, if it left nothing, or is followed already."""
+    if run_id in state.to_follow or run_id in state.followed:
+        return
+    left = _left_behind(state, run_id)
+    if left is not None:
+        state.to_follow[run_id] = left
+
+
+def settled(state: ControlState, run_id: str) -> None:
+    """A write ended: of a run that is over, nobody but us says what it left."""
+    run = state.runs.get(run_id)
+    if run is None or run.closed_at is not None:
+        follow_anyway(state, run_id)
+
+
+def begun(state: ControlState, given: FollowUpInput) -> None:
+    """Its workflow runs; from now on it is looked after."""
+    state.followed[given.run.run_id] = given
+    state.follow_starts[given.run.run_id] = state.follow_starts.get(given.run.run_id, 0) + 1
+
+
+def lost(state: ControlState, run_id: str, status: str) -> None:
+    """Its workflow is closed and never said how it ended: it is started again, a few times."""
+    given = state.followed.pop(run_id, None)
+    if given is None or status == _SAID_SO:
+        return
+    starts = state.follow_starts.get(run_id, 1)
+    if starts < MOST_STARTS:
+        state.log("follow-up lost", runId=run_id, status=status, again=True)
+        state.to_follow[run_id] = given
+        return
+    state.follow_starts.pop(run_id, None)
+    state.log("follow-up lost", runId=run_id, status=status, again=False)
+    what = f"pull request {given.pull_request}" if given.pull_request else "its merge"
+    summary = (
+        f"nobody follows {what} of {run_id} any more: its follow-up was {status} {starts} times. "
+        "Look at the pull request, and at the base if it is merged"
+    )
+    state.alert(AlertKind.RUN_FAILED, f"follow-up-lost/{run_id}", summary, run_id=run_id, status=status)
+
+
+def followed_up(state: ControlState, said: FollowUpEnd) -> Answer:
+    """How a merge or a pull request fared."""
+    state.followed.pop(said.run_id, None)
+    state.follow_starts.pop(said.run_id, None)
+    at = clock(said.at) if said.at else ""
+    state.log("follow-up ended", runId=said.run_id, outcome=said.outcome, reason=said.reason[:500], who=said.who, at=at)
+    verdict = Verdict(
+        rule="a follow-up may always say how it ended",
+        decision=Decision.ALLOW,
+        reason="recorded",
+        facts={"runId": said.run_id},
+    )
+    return Answer(accepted=True, verdict=verdict, epoch=state.epoch)
+
+
+def _left_behind(state: ControlState, run_id: str) -> FollowUpInput | None:
+    writes = [write for write in state.writes.values() if write.run_id == run_id]
+    if any(write.settled_at is None for write in writes):
+        # Nobody knows what it left until that one is settled, by looking at the latest.
+        return None
+    known = state.merges.get(run_id)
+    if known is not None:
+        said = known.merged
+        return FollowUpInput(run=said.run, task_id=said.task_id, pull_request=said.pull_request, merged=said)
+    done = {write.clearance.action: write for write in writes if write.outcome is WriteOutcome.DONE}
+    pull = done.get(WriteAction.OPEN_PULL_REQUEST)
+    if pull is None or pull.follows is None or WriteAction.CLOSE_PULL_REQUEST in done or not pull.result.isdecimal():
+        return None
+    return pull.follows.model_copy(update={"pull_request": int(pull.result)})
