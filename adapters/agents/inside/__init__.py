@@ -1,4 +1,4 @@
-"""Scripts that run inside the sandbox, on files nobody vouches for; standard library and codespell only.
+"""Scripts that run inside the sandbox, on files nobody vouches for: standard library, codespell, parsers, each other.
 
-They import nothing of ours and read nothing but the tree and their arguments.
+They import nothing else of ours and read nothing but the tree and their arguments.
 """

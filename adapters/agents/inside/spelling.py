@@ -1,12 +1,15 @@
-"""Inside the sandbox: codespell's single-suggestion words, where they are prose and nothing else.
+"""Inside the sandbox: codespell's single-suggestion words, where they are running text and nothing else.
 
-Prints JSON: ``[{path, line, column, word, fix, place}]``; columns count characters of the decoded line.
+A word is a misspelling if codespell says so, called as the repository's owner calls it, and if it stands nowhere in the
+repository but in X
+
+Prints JSON: ``[{path, line, column, word, fix, place}]``, columns counted in characters of the decoded line; or
+``{could_not_look}``, the reason in one line.
 """
 
 from __future__ import annotations
 
 import argparse
-import ast
 import contextlib
 import io
 import json
@@ -14,72 +17,134 @@ import os
 import re
 import stat
 import sys
-import tokenize
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, cast
 
 sys.path.append("/opt/autonomy/lib")
 
 from codespell_lib import _codespell
 
+from adapters.agents.inside import markup, python_text
+from adapters.agents.inside.owners_codespell import Unclear, calls, skipped
+from adapters.agents.inside.running_text import CLOSING, OPENING, Word, words
+
 REPORT = re.compile(r"^(?P<path>.+?):(?P<line>\d+): (?P<word>\S+) ==> (?P<fix>[^,|]+?)\s*$")
 QUIET = str(1 | 2 | 4 | 32)  # no encoding, binary, ambiguous-word or configuration notes
-CHUNK = 500
-CODE_LIKE = re.compile(r"[=(){}\[\]<>]|^#+\s*(type|noqa|pylint|pragma|fmt|isort|mypy|ruff|nosec|coding)\b|^#!")
-WORD = re.compile(r"[^\W\d_a-z]?[^\W\d_A-Z]+|[^\W\d_]+")
-"""Parts of snake_case and CamelCase names."""
+DONE = (0, 65)
+"""codespell's statuses for nothing and for something found; any other means that it did not look."""
+SAID = re.compile(r"^(ERROR|WARNING)\b|\berror: ")
 TEXT_SUFFIXES = (".md", ".rst", ".txt")
-SUFFIXES = (".py", ".pyi", *TEXT_SUFFIXES)
+PYTHON = (".py", ".pyi")
 LARGEST = 1_000_000
+"""Bytes; a larger file is searched for the words, and never corrected."""
+CHUNK = 8_000_000
 SHORTEST = 4
-Span = tuple[int, int, int]
-"""Line, first and last column of a piece of prose."""
+LONG = 7
+"""Letters of a misspelling that nobody takes for a name where it begins a docstring."""
+SHIPS_DOCUMENTS = re.compile(
+    r"(^|/)(setup\.py|conf\.py|noxfile\.py|[^/]*\.(toml|cfg|ini|ya?ml|in|spec)|package(-lock)?\.json|\.[^/]*)$|^\.github/"
+)
+"""Files that name a document in order to package or show it, not to read it."""
 
 
-def main(everything: list[str], paths: list[str]) -> None:
-    """Check some of all files; what is a name in the code, all of them tell."""
-    hits = list(_codespell_hits(paths))
-    identifiers = _identifiers(everything, {word for _, _, word, _ in hits})
-    spans: dict[str, tuple[list[str], list[Span]]] = {}
+@dataclass(frozen=True)
+class Hit:
+    """What codespell says."""
+
+    path: str
+    line: int
+    word: str
+    fix: str
+
+
+@dataclass
+class Usage:
+    """Where and how the words in question stand in the repository."""
+
+    not_text: set[str] = field(default_factory=set)
+    """Words, in lower case, that stand somewhere else than in running text."""
+    lower: set[str] = field(default_factory=set)
+    """Words that stand in running text without a capital."""
+    begins_docstring: set[str] = field(default_factory=set)
+    read: set[str] = field(default_factory=set)
+    """Documents whose names some code holds: it may read them."""
+
+    def certain(self, hit: Hit) -> bool:
+        """Whether it is no name, and no program's business."""
+        word = hit.word.lower()
+        # Claus begins a sentence like any other word.
+        known = hit.word.islower() or word in self.lower or (word in self.begins_docstring and len(word) >= LONG)
+        return known and word not in self.not_text and hit.path not in self.read
+
+
+def misspellings(vendored: frozenset[str], focus: frozenset[str]) -> list[dict[str, object]]:
+    """Those of the current folder, of ``focus`` alone if there is one; what is a name, the whole tree tells.
+
+    Raises:
+        Unclear: codespell did not look, or not as the owner would have it.
+    """
+    everything = sorted(_files())
+    wanted = {path for path in everything if _correctable(path, vendored) and (not focus or path in focus)}
+    hits = [hit for hit in _codespell_hits(everything, wanted) if _plain(hit.word, hit.fix)]
+    usage = _usage(everything, hits)
     found: list[dict[str, object]] = []
-    for path, number, word, fix in hits:
-        if word.lower() in identifiers or not _plain(word, fix):
+    for hit in hits:
+        text = _text(hit.path)
+        if text is None or not usage.certain(hit) or _in_a_package(hit.path):
             continue
-        if path not in spans:
-            spans.clear()
-            spans[path] = _prose(path)
-        lines, prose = spans[path]
-        place = "docs" if path.endswith(TEXT_SUFFIXES) else "comments"
-        for line, start, end in prose:
-            if line == number:
-                for column in _standing_alone(lines[number - 1], word, start, end):
-                    entry = {"path": path, "line": number, "column": column, "word": word, "fix": fix, "place": place}
-                    if entry not in found[-20:]:
-                        found.append(entry)
-    json.dump(found, sys.stdout)
+        place = "docs" if hit.path.endswith(TEXT_SUFFIXES) else "comments"
+        for column in _standing_alone(text.split("\n")[hit.line - 1], hit.word):
+            entry = vars(hit) | {"column": column, "place": place}
+            if entry not in found[-20:]:
+                found.append(entry)
+    return found
 
 
-def _codespell_hits(paths: list[str]) -> Iterator[tuple[str, int, str, str]]:
-    parse = _codespell.parse_options
+def _codespell_hits(everything: list[str], wanted: set[str]) -> list[Hit]:
+    """Codespell's own walk over the tree, with everything left out that any of the owner's calls leaves out."""
+    owners = calls(everything)
+    parse_options, parse_file = _codespell.parse_options, _codespell.parse_file
+    skips: list[str] = []
 
-    def looking_only(args: Sequence[str]) -> tuple[argparse.Namespace, argparse.ArgumentParser, list[str]]:
-        # The repository's own codespell settings count, except where they would write or ask.
-        options, parser, files = parse(args)
-        options.write_changes, options.interactive = False, 0
+    def joined(args: Sequence[str]) -> tuple[argparse.Namespace, argparse.ArgumentParser, list[str]]:
+        options, parser, files = parse_options(args)
+        if not (owners.every or files or "tool.codespell" in _settings()):
+            # Words that exist, but are rare, are a matter of taste: only its owner may choose to have them changed.
+            options.builtin = "clear"
+        options = owners.join(options)
+        skips.extend(options.skip)
         return options, parser, files
 
-    _codespell.parse_options = looking_only
-    known = set(paths)
-    for start in range(0, len(paths), CHUNK):
-        answer = io.StringIO()
-        with contextlib.redirect_stdout(answer):
-            status = _codespell.main("--quiet-level", QUIET, "--disable-colors", *paths[start : start + CHUNK])
-        if status not in (0, 65) and not answer.getvalue():
-            sys.exit(f"codespell ended with status {status}")
-        for report in answer.getvalue().splitlines():
-            hit = REPORT.match(report)
-            if hit and (path := hit["path"].removeprefix("./")) in known:
-                yield path, int(hit["line"]), hit["word"], hit["fix"]
+    def parse_wanted(filename: str, *others: Any) -> int:
+        path = filename.removeprefix("./")
+        look = path in wanted and owners.look_at(path) and not skipped(path, skips)
+        return parse_file(filename, *others) if look else 0
+
+    _codespell.parse_options, _codespell.parse_file = joined, cast("Any", parse_wanted)
+    answer, said = io.StringIO(), io.StringIO()
+    status: object
+    try:
+        with contextlib.redirect_stdout(answer), contextlib.redirect_stderr(said):
+            status = _codespell.main("--quiet-level", QUIET, "--disable-colors", ".")
+    except SystemExit as error:
+        status = error.code
+    except ValueError as error:
+        raise Unclear(f"the repository's settings for codespell cannot be read: {error}") from error
+    finally:
+        _codespell.parse_options, _codespell.parse_file = parse_options, parse_file
+    messages = [line for line in said.getvalue().splitlines() if SAID.search(line)]
+    if status not in DONE or messages:
+        raise Unclear("; ".join(messages) or f"codespell ended with status {status}")
+    reports = (REPORT.match(line) for line in answer.getvalue().splitlines())
+    hits = (Hit(one["path"].removeprefix("./"), int(one["line"]), one["word"], one["fix"]) for one in reports if one)
+    return [hit for hit in hits if hit.path in wanted]
+
+
+def _settings() -> str:
+    path = Path("pyproject.toml")
+    return path.read_text(encoding="utf-8") if path.is_file() else ""
 
 
 def _plain(word: str, fix: str) -> bool:
@@ -89,104 +154,95 @@ def _plain(word: str, fix: str) -> bool:
     )
 
 
-def _identifiers(paths: list[str], words: set[str]) -> set[str]:
-    """Those of the words, in lower case, that some code uses as a name or in one: a comment may be speaking of it."""
-    used: set[str] = set()
-    # ``largs`` in the code makes "larg" in a comment no misspelling.
-    spellings = {form: word.lower() for word in words for form in (word.lower(), f"{word.lower()}s")}
-    for path in paths:
-        text = _text(path) if path.endswith((".py", ".pyi")) else None
-        if text is None or spellings.keys().isdisjoint(part.lower() for part in WORD.findall(text)):
-            continue
-        for token in _tokens(text):
-            if token.type == tokenize.NAME:
-                parts = (part.lower() for part in WORD.findall(token.string))
-                used.update(spellings[part] for part in parts if part in spellings)
-    return used
+def _usage(everything: list[str], hits: list[Hit]) -> Usage:
+    usage = Usage()
+    asked = {hit.word.lower() for hit in hits}
+    names = {Path(hit.path).name.lower(): hit.path for hit in hits if hit.path.endswith(TEXT_SUFFIXES)}
+    usage.not_text |= {word for word in asked if any(word in path.lower() for path in everything)}
+    texts: dict[str, str] = {}
+    read_docstrings = False
+    for path in everything if asked else ():
+        for text in _chunks(path):
+            lower = text.lower()
+            if any(word in lower for word in asked):
+                texts[path] = text if path not in texts else ""
+            if path.endswith(PYTHON):
+                read_docstrings = read_docstrings or python_text.reads_docstrings(text)
+            if not path.endswith(TEXT_SUFFIXES) and not SHIPS_DOCUMENTS.search(path):
+                usage.read |= {document for name, document in names.items() if name in lower}
+    for path, text in texts.items():
+        lower = text.lower()
+        running = list(_running(path, text, usage, docstrings=not read_docstrings))
+        for word in asked:
+            if lower.count(word) != sum(one.text.lower().count(word) for one in running) or not text:
+                usage.not_text.add(word)
+        usage.lower |= {one.text for one in running if one.text.islower()}
+    return usage
 
 
-def _prose(path: str) -> tuple[list[str], list[Span]]:
-    text = _text(path)
-    if text is None:
-        return [], []
-    lines = text.split("\n")
-    return lines, list(_text_spans(lines) if path.endswith(TEXT_SUFFIXES) else _python_spans(text, lines))
+def _running(path: str, text: str, usage: Usage, *, docstrings: bool) -> Iterator[Word]:
+    if path.endswith(PYTHON):
+        for comment in python_text.comments(text):
+            yield from words(comment, sentences_only=False)
+        for paragraph in python_text.docstrings(text) if docstrings else ():
+            given = list(words(paragraph, sentences_only=True))
+            usage.begins_docstring |= {one.text.lower() for one in given if one.initial}
+            yield from given
+    elif path.endswith(TEXT_SUFFIXES):
+        for paragraph in markup.paragraphs(path, text):
+            yield from words(paragraph, sentences_only=path.endswith(".txt"))
+
+
+def _in_a_package(path: str) -> bool:
+    """A document beside a package's code is its data."""
+    return path.endswith(TEXT_SUFFIXES) and any(Path(folder, "__init__.py").exists() for folder in Path(path).parents)
 
 
 def _text(path: str) -> str | None:
     try:
         return Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
+    except UnicodeDecodeError:
         return None
 
 
-def _text_spans(lines: list[str]) -> Iterator[Span]:
-    """Lines of running text: no fenced, no indented block (code, literal output)."""
-    fenced = False
-    for number, line in enumerate(lines, start=1):
-        if line.lstrip().startswith(("```", "~~~")):
-            fenced = not fenced
-        elif not fenced and not line.startswith(("    ", "\t")):
-            yield number, 0, len(line)
+def _chunks(path: str) -> Iterator[str]:
+    """A file's text, at once or, where it is large, in pieces that overlap."""
+    with Path(path).open("rb") as file:
+        rest = b""
+        while chunk := file.read(CHUNK):
+            utf_16 = chunk.startswith((b"\xff\xfe", b"\xfe\xff"))
+            yield (rest + chunk).decode("utf-16" if utf_16 else "utf-8", "replace")
+            rest = chunk[-100:]
 
 
-def _python_spans(text: str, lines: list[str]) -> Iterator[Span]:
-    try:
-        ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return
-    before = tokenize.NEWLINE
-    tokens = [token for token in _tokens(text) if token.type not in (tokenize.NL, tokenize.ENCODING)]
-    for token, after in zip(tokens, [*tokens[1:], None], strict=True):
-        if token.type == tokenize.COMMENT:
-            if not CODE_LIKE.search(token.string):
-                yield token.start[0], token.start[1], token.end[1]
-            continue
-        bare = before in (tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT)
-        if token.type == tokenize.STRING and bare and after is not None and after.type == tokenize.NEWLINE:
-            yield from _docstring_spans(token, lines)
-        before = token.type
-
-
-def _docstring_spans(token: tokenize.TokenInfo, lines: list[str]) -> Iterator[Span]:
-    """A docstring's lines without its examples: those are code and output that doctest compares."""
-    if not token.string.startswith(('"', "'", "r", "R", "u", "U")):
-        return
-    example = False
-    for number in range(token.start[0], token.end[0] + 1):
-        line = lines[number - 1]
-        example = (example and bool(line.strip())) or line.lstrip().startswith(">>>")
-        if not example and not re.search(r"[=(){}\[\]<>]", line):
-            start = token.start[1] if number == token.start[0] else 0
-            yield number, start, token.end[1] if number == token.end[0] else len(line)
-
-
-def _tokens(text: str) -> list[tokenize.TokenInfo]:
-    tokens: list[tokenize.TokenInfo] = []
-    with contextlib.suppress(tokenize.TokenError, SyntaxError):
-        tokens.extend(tokenize.generate_tokens(io.StringIO(text).readline))
-    return tokens
-
-
-def _standing_alone(line: str, word: str, start: int, end: int) -> Iterator[int]:
-    """Columns where the word stands between spaces and sentence marks: not in a path, address, option or quotation."""
+def _standing_alone(line: str, word: str) -> Iterator[int]:
+    """Columns where the word stands between spaces and sentence marks."""
     for chunk in re.finditer(r"\S+", line):
-        bare = chunk.group().lstrip("(*\"'#").rstrip(".,;:!?)*\"'")
-        column = chunk.start() + chunk.group().find(bare) if bare else -1
-        if bare == word and start <= column and column + len(word) <= end and line[:column].count("`") % 2 == 0:
-            yield column
+        bare = chunk.group().lstrip(f"{OPENING}#").rstrip(CLOSING)
+        if bare == word:
+            yield chunk.start() + chunk.group().find(bare)
 
 
-def _files(skipped: frozenset[str]) -> Iterator[str]:
+def _correctable(path: str, vendored: frozenset[str]) -> bool:
+    return (
+        path.endswith((*PYTHON, *TEXT_SUFFIXES))
+        and vendored.isdisjoint(path.split("/"))
+        and Path(path).stat().st_size <= LARGEST
+    )
+
+
+def _files() -> Iterator[str]:
     for folder, folders, names in os.walk("."):
-        folders[:] = [name for name in folders if name not in skipped]
+        folders[:] = [name for name in folders if name != ".git"]
         for name in names:
             path = Path(folder, name)
-            status = path.lstat()
-            if name.endswith(SUFFIXES) and stat.S_ISREG(status.st_mode) and status.st_size <= LARGEST:
+            if stat.S_ISREG(path.lstat().st_mode):
                 yield str(path)
 
 
 if __name__ == "__main__":
-    everything = sorted(_files(frozenset(sys.argv[1].split(","))))
-    main(everything, [path for path in everything if path in sys.argv[2:]] if sys.argv[2:] else everything)
+    try:
+        answer: object = misspellings(frozenset(sys.argv[1].split(",")), frozenset(sys.argv[2:]))
+    except (Unclear, OSError) as error:
+        answer = {"could_not_look": str(error)}
+    json.dump(answer, sys.stdout)

@@ -17,13 +17,19 @@ from contracts.task import Finding, TaskContract
 from ports.agents import Brief
 
 LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
+LANGUAGE = r"(de|fr|es|it|pt|nl|sv|da|nb|no|fi|pl|cs|ru|uk|zh|ja|ko|tr|hu|ro|ca|id|vi|ar|fa|he|hi|el|bg|cn|jp|br)"
 NOT_PROSE = re.compile(
-    r"(^|/)((licen[cs]e|copying|notice|authors|contributors|maintainers|thanks|credits)[^/]*"
-    r"|(tests?|testing|testdata|test_data|fixtures?)/.*\.(md|rst|txt)"
-    r"|(requirements|constraints)[^/]*\.txt|CMakeLists\.txt|locales?/.*|i18n/.*|SOURCES\.txt|entry_points\.txt)$",
+    r"(^|/)((licen[cs]e|copying|notice|legal|patents|authors|contributors|maintainers|thanks|credits|acknowledg\w*"
+    r"|code_of_conduct|citation|change(s|log)|history|news|release[-_]?notes|releases?|whats[-_]?new)\b[^/]*"
+    r"|(tests?|testing|testdata|test_data|fixtures?|snapshots?|__snapshots__|golden|expected|samples?|corpus|corpora|data"
+    r"|templates?|prompts?|_posts|blog|quotes?)/.*|(test_[^/]*|[^/]*_test|conftest)\.py"
+    r"|(changelog|changes|news|newsfragments|release[-_]?notes|whats[-_]?new)(\.d)?/.*"
+    r"|(requirements|constraints)[^/]*\.txt|CMakeLists\.txt|(words?|word[-_]?list|dictionary|robots|humans|llms)[^/]*\.txt"
+    r"|locales?/.*|translations?/.*|i18n/.*|SOURCES\.txt|entry_points\.txt"
+    rf"|[^/]*[._-]{LANGUAGE}([_-][a-z]{{2,4}})?\.(md|rst|txt)|{LANGUAGE}([_-][a-z]{{2,4}})?/.*)$",
     re.IGNORECASE,
 )
-"""Legal texts and people's names are quoted, not written; the others are data, in tests above all."""
+"""Legal texts, people's names and what happened are quoted, not written; others are data, or of another language."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +44,14 @@ class Misspelling:
     place: str
 
 
-_MISSPELLINGS = TypeAdapter(tuple[Misspelling, ...])
+@dataclass(frozen=True)
+class CouldNotLook:
+    """Why there is no answer."""
+
+    could_not_look: str
+
+
+_ANSWER = TypeAdapter[tuple[Misspelling, ...] | CouldNotLook](tuple[Misspelling, ...] | CouldNotLook)
 
 
 class SpellingTool:
@@ -68,14 +81,17 @@ class SpellingTool:
     def _look(self, tree: SourceTree, bench: Workbench) -> tuple[Misspelling, ...]:
         answer = bench.python("spelling.py", ",".join(sorted(VENDORED)), *tree.focus, tree=tree.root).stdout
         try:
-            found = _MISSPELLINGS.validate_python(json.loads(answer))
+            found = _ANSWER.validate_python(json.loads(answer))
         except (ValueError, ValidationError, RecursionError) as error:
             raise ToolUnavailable(f"codespell's answer could not be read ({len(answer)} bytes)") from error
-        ours = {path for path in {each.path for each in found} & tree.files if _prose(tree, path)}
+        if isinstance(found, CouldNotLook):
+            raise ToolUnavailable(" ".join(found.could_not_look.split()))
+        ours = {path for path in {each.path for each in found} & tree.files if may_be_corrected(tree, path)}
         return tuple(each for each in found if each.path in ours)
 
 
-def _prose(tree: SourceTree, path: str) -> bool:
+def may_be_corrected(tree: SourceTree, path: str) -> bool:
+    """Whether a file is one that people write, in English, for people."""
     return not NOT_PROSE.search(path) and not tree.generated(path)
 
 

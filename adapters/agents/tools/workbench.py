@@ -9,14 +9,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import codespell_lib
+import docutils
+import markdown_it
+import mdurl
+import yaml
 
 from policies.schema import SandboxLimits
 from ports.sandbox import Command, CommandResult, Limits, Sandbox
 
 RUFF = "/opt/autonomy/bin/ruff"
-INSIDE = "/opt/autonomy/inside"
-"""Our own scripts that run in the sandbox."""
 LIBRARIES = "/opt/autonomy/lib"
+INSIDE = f"{LIBRARIES}/adapters/agents/inside"
+"""Our own scripts that run in the sandbox, where they can import each other."""
+GUESTS = (codespell_lib, docutils, markdown_it, mdurl, yaml)
+"""Pure Python packages that our scripts inside import."""
 RESULT_BYTES = 64 * 1024 * 1024
 """A tool's machine-readable answer must arrive whole; beyond this it counts as not answered."""
 
@@ -39,7 +45,7 @@ class Programs:
         python = Path(sys.executable).resolve()
         mounts = [
             (Path(sysconfig.get_path("scripts"), "ruff").resolve(), RUFF),
-            (Path(codespell_lib.__file__).resolve().parent, f"{LIBRARIES}/codespell_lib"),
+            *((Path(one.__path__[0]).resolve(), f"{LIBRARIES}/{one.__name__}") for one in GUESTS),
             (Path(__file__).resolve().parents[1] / "inside", INSIDE),
         ]
         # An interpreter does not move: its library path is built in. The system's is there already.

@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import pytest
 
+from adapters.agents.tools.source_tree import SourceTree
+from adapters.agents.tools.spelling import may_be_corrected
+
 COMMENTS, DOCS = ("codespell", "comments"), ("codespell", "docs")
 
 
 def test_comments_and_docstrings_are_corrected_at_their_place(repo):
     """The word changes, the bytes around it do not: line ends, letters, code."""
-    text = '"""Größe: a comparision."""\r\n\r\nX = "a comparision"  # das ist naïve: teh comparision.\r\n'
+    text = '"""Größe is a comparision."""\r\n\r\nX = "comparison"  # This is naïve, it is the comparision.\r\n'
     made = repo({"p.py": text.encode()})
     made.code(made.contract(*COMMENTS))
-    expected = '"""Größe: a comparison."""\r\n\r\nX = "a comparision"  # das ist naïve: teh comparison.\r\n'
+    expected = '"""Größe is a comparison."""\r\n\r\nX = "comparison"  # This is naïve, it is the comparison.\r\n'
     assert expected.encode() == (made.tree / "p.py").read_bytes()
     assert set() == made.fixable()
 
 
 def test_documents_are_corrected_outside_of_code(repo):
-    """Fences, indented blocks, quotations, paths and addresses stay as they are."""
-    kept = "```\nrecieve\n```\n\n    recieve it\n\nCall `recieve` or recieve() at x/recieve or recieve@example.org.\n"
-    made = repo({"README.md": f"We recieve it.\n\n{kept}", "docs/größe.rst": "They seperate it,\n"})
+    """A word that also stands in fences, indented blocks, quotations, paths or addresses is one of the program's."""
+    kept = "```\noccured\n```\n\n    occured it\n\nCall `occured` or occured() at x/occured or occured@example.org.\n"
+    made = repo({"README.md": f"We recieve it, it has occured.\n\n{kept}", "docs/größe.rst": "They seperate it,\n"})
     made.code(made.contract(*DOCS))
-    assert f"We receive it.\n\n{kept}" == (made.tree / "README.md").read_text()
+    assert f"We receive it, it has occured.\n\n{kept}" == (made.tree / "README.md").read_text()
     assert "They separate it,\n" == (made.tree / "docs/größe.rst").read_text()
 
 
@@ -74,3 +77,37 @@ def test_only_the_scope_is_corrected(repo):
     made.code(contract.model_copy(update={"scope": scope}))
     assert {"a.md"} == made.changed()
     assert {(*DOCS, "b.md")} == made.fixable()
+
+
+@pytest.mark.parametrize(
+    ("path", "may"),
+    [
+        ("README.md", True),
+        ("docs/how-to.md", True),
+        ("docs/en/a.md", True),
+        ("pkg/m.py", True),
+        ("README.de.md", False),
+        ("README_zh-CN.md", False),
+        ("docs/fr/a.md", False),
+        ("HISTORY.md", False),
+        ("CHANGELOG.rst", False),
+        ("docs/changelog.d/1.md", False),
+        ("docs/release-notes/1.md", False),
+        ("word_list.txt", False),
+        ("tests/golden/a.py", False),
+        ("pkg/test_a.py", False),
+        ("examples/data/a.md", False),
+        ("AUTHORS.md", False),
+    ],
+)
+def test_files_that_people_write_in_english(tmp_path, path, may):
+    """Histories quote, data is read by programs, translations have their own spelling."""
+    assert may == may_be_corrected(SourceTree(tmp_path), path)
+
+
+def test_a_look_that_did_not_happen_is_no_look(repo):
+    """Codespell's status is read: the tool is named as missing, with the reason in one line."""
+    findings, missing = repo(
+        {"a.md": "We recieve it.\n", ".codespellrc": "[codespell]\nignore-words = gone\n"}
+    ).detect()
+    assert ((), ("codespell: ERROR: cannot find ignore-words file: gone",)) == (findings, missing)

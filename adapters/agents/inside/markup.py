@@ -1,0 +1,104 @@
+"""Inside the sandbox: the paragraphs of a document, by the parsers of its format; of a plain text by its blank lines.
+
+Headings (their anchors are linked to), tables, quotations, lists of terms, literal and fenced blocks, directives, front
+matter and links have no place here. A document that cannot be parsed has no paragraphs.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterable, Iterator
+
+from docutils import nodes
+from docutils.core import publish_doctree
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+from adapters.agents.inside.running_text import APART
+
+MARKDOWN_PLACES = {"bullet_list_open", "ordered_list_open", "list_item_open", "paragraph_open"}
+"""A paragraph that stands in these alone is the author's own text."""
+MARKDOWN_TEXT = {"text": "", "softbreak": "\n", "hardbreak": "\n"}
+APART_TOO = ("link_", "em_", "strong_", "s_")
+"""What is linked or set apart from its sentence is often a name or a term."""
+RST_PLACES = (
+    nodes.document,
+    nodes.section,
+    nodes.bullet_list,
+    nodes.enumerated_list,
+    nodes.list_item,
+    nodes.note,
+    nodes.warning,
+    nodes.tip,
+    nodes.hint,
+    nodes.important,
+    nodes.caution,
+    nodes.danger,
+    nodes.attention,
+)
+FRONT_MATTER = re.compile(r"\A(---|\+\+\+|;;;)[ \t]*\n.*?^(\1|\.\.\.)[ \t]*$", re.DOTALL | re.MULTILINE)
+RST_SETTINGS = {
+    "report_level": 5,
+    "halt_level": 5,
+    "file_insertion_enabled": False,
+    "raw_enabled": False,
+    "_disable_config": True,
+    "syntax_highlight": "none",
+    "line_length_limit": 100_000,
+}
+
+
+def paragraphs(path: str, text: str) -> Iterable[str]:
+    """Each paragraph's lines, with ``APART`` for what is no text."""
+    if path.endswith(".md"):
+        return _markdown(text)
+    return _rst(text) if path.endswith(".rst") else _plain(text)
+
+
+def blocks(text: str) -> Iterator[list[str]]:
+    """Lines between blank lines."""
+    for block in re.split(r"\n[ \t]*\n", text):
+        if block.strip():
+            yield block.strip("\n").split("\n")
+
+
+def _plain(text: str) -> Iterator[str]:
+    return ("\n".join(lines) for lines in blocks(text) if not any(line.startswith((" ", "\t")) for line in lines))
+
+
+def _markdown(text: str) -> Iterator[str]:
+    if front := FRONT_MATTER.match(text):
+        text = text[front.end() :]
+    places: list[str] = []
+    for token in MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(text):
+        if token.nesting > 0:
+            places.append(token.type)
+        elif token.nesting < 0:
+            places.pop()
+        elif token.type == "inline" and MARKDOWN_PLACES.issuperset(places):
+            yield "".join(_inline(token.children or []))
+
+
+def _inline(tokens: list[Token]) -> Iterator[str]:
+    depth = 0
+    for token in tokens:
+        depth += token.nesting if token.type.startswith(APART_TOO) else 0
+        yield (token.content or MARKDOWN_TEXT[token.type]) if token.type in MARKDOWN_TEXT and not depth else APART
+
+
+def _rst(text: str) -> Iterator[str]:
+    try:
+        document = publish_doctree(text, settings_overrides={**RST_SETTINGS, "warning_stream": io.StringIO()})
+    except Exception:  # whatever a stranger's document makes the parser raise
+        return
+    for node in document.findall(nodes.paragraph):
+        if all(isinstance(place, RST_PLACES) for place in _around(node)):
+            yield "".join(child.astext() if isinstance(child, nodes.Text) else APART for child in node.children)
+
+
+def _around(node: nodes.Element) -> Iterator[nodes.Element]:
+    place = node.parent
+    while place is not None:
+        yield place
+        place = place.parent
