@@ -18,7 +18,7 @@ from ports.environments import CheckEnvironment, EnvironmentUnavailable
 from ports.sandbox import Command, Limits, Sandbox
 
 _LARGEST_METADATA = 1 << 20
-_BUILD = ("python", "-m", "pip", "--isolated", "install", "--no-index", "--no-deps", "--no-build-isolation")
+_BUILD = ("--isolated", "install", "--no-index", "--no-deps", "--no-build-isolation")
 _QUIET = ("--no-compile", "--no-cache-dir", "--disable-pip-version-check", "--no-warn-script-location", "--no-input")
 _VERSION_VARIABLES = (
     "SETUPTOOLS_SCM_PRETEND_VERSION",  # hatch-vcs reads it too
@@ -44,11 +44,12 @@ def build_package(
     environment: CheckEnvironment,
     tree: Path,
     into: Path,
+    pip: str,
     sandbox: Sandbox,
     limits: SandboxLimits,
     alive: Callable[[], None],
 ) -> None:
-    """Build ``tree`` and put what would be installed into the new folder ``into``.
+    """Build ``tree`` and put what would be installed into the new folder ``into``; ``pip`` is where ours is inside.
 
     Raises:
         EnvironmentUnavailable: the build failed; carries the end of its log.
@@ -57,9 +58,9 @@ def build_package(
     try:
         shutil.copytree(tree, scratch / "src", symlinks=True)
         command = Command(
-            argv=(*_BUILD, *_QUIET, "--target", "/work/out", "/work/src"),
+            argv=("python", *_pip(environment, pip), *_BUILD, *_QUIET, "--target", "/work/out", "/work/src"),
             tree=scratch,
-            limits=_limits(limits),
+            limits=limits_of(limits),
             environment=environment.environment | dict.fromkeys(_VERSION_VARIABLES, _version(tree)),
             read_only=((environment.path, environment.guest), *environment.read_only),
         )
@@ -78,6 +79,12 @@ def build_package(
         built.rename(into)
     finally:
         remove(scratch)
+
+
+def _pip(environment: CheckEnvironment, ours: str) -> tuple[str, ...]:
+    """Ours, which comes by hash; the environment's own only where its interpreter is too old for ours (before 3.10)."""
+    too_old = any(environment.path.glob("lib/python3.?/site-packages"))
+    return ("-m", "pip") if too_old else (f"{ours}/__pip-runner__.py",)
 
 
 def remove(folder: Path) -> None:
@@ -122,7 +129,8 @@ def _read(path: Path) -> bytes | None:
         return None
 
 
-def _limits(limits: SandboxLimits) -> Limits:
+def limits_of(limits: SandboxLimits) -> Limits:
+    """The policy's limits, as the sandbox takes them."""
     return Limits(
         seconds=limits.seconds,
         cpu_seconds=limits.cpu_seconds,

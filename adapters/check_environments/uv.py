@@ -1,8 +1,9 @@
-"""uv in a closed environment: the user's registry, proxy and certificates; nothing of the repository's."""
+"""uv in a closed environment: the operator's registry, proxy and certificates; nothing of the repository's."""
 
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import tempfile
 import time
@@ -13,8 +14,17 @@ import uv
 
 from ports.environments import EnvironmentUnavailable
 
-_KEPT_PREFIXES = ("UV_", "PIP_", "SSL_", "XDG_")
-_KEPT = {"HOME", "PATH", "LANG", "TMPDIR", "NETRC", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"}
+_KEPT = {
+    *("HOME", "PATH", "LANG", "TMPDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "NETRC"),
+    *("SSL_CERT_FILE", "SSL_CERT_DIR", "SSL_CLIENT_CERT", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"),
+    *("UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS", "UV_NO_INDEX"),
+    *("UV_SYSTEM_CERTS", "UV_NATIVE_TLS"),
+    *("UV_INDEX_STRATEGY", "UV_INSECURE_HOST", "UV_KEYRING_PROVIDER", "UV_CREDENTIALS_DIR", "UV_EXCLUDE_NEWER"),
+    *("UV_CACHE_DIR", "UV_NO_CACHE", "UV_OFFLINE", "UV_HTTP_TIMEOUT", "UV_HTTP_RETRIES", "UV_CONCURRENT_DOWNLOADS"),
+}
+"""By name: many another variable of uv's would make it build sources, or start the environment's interpreter."""
+_ADDRESS = re.compile(r"(\w+://)(?:[^\s/@]*@)?([^\s/)`'\"]+)[^\s)`'\"]*")
+_CREDENTIAL = re.compile(r"UV_INDEX_\w+_(?:USERNAME|PASSWORD)")
 _PROXIES = {"http_proxy", "https_proxy", "all_proxy", "no_proxy"}
 _UNREACHABLE = ("Failed to fetch", "error sending request", "network was disabled", "operation timed out")
 _AUTHORITIES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
@@ -54,7 +64,7 @@ def _environment() -> dict[str, str]:
     kept = {
         name: value
         for name, value in os.environ.items()
-        if name.startswith(_KEPT_PREFIXES) or name in _KEPT or name.lower() in _PROXIES
+        if name in _KEPT or name.lower() in _PROXIES or _CREDENTIAL.fullmatch(name)
     }
     if any(Path(bundle).exists() for bundle in _AUTHORITIES):
         # Trust what this machine trusts, a company's proxy for example; uv's own list otherwise.
@@ -63,6 +73,8 @@ def _environment() -> dict[str, str]:
 
 
 def _explain(said: str) -> str:
+    # An index's address may hold a token anywhere, and this goes into reports: where it is suffices.
+    said = _ADDRESS.sub(r"\1\2/…", said)
     if any(sign in said for sign in _UNREACHABLE):
         return (
             "the package registry could not be reached: check the network, the proxy and UV_DEFAULT_INDEX, "

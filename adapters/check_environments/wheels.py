@@ -11,25 +11,29 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from adapters.check_environments.package_build import build_package, has_build_metadata, remove, tree_digest
+from adapters.check_environments.bytecode import compile_bytecode
+from adapters.check_environments.package_build import build_package, has_build_metadata, limits_of, remove, tree_digest
 from adapters.check_environments.requirements import read_requirements
 from adapters.check_environments.uv import run_uv
 from adapters.sandbox.interpreter import interpreter_mounts
 from policies.schema import EffectivePolicy
 from ports.environments import CheckEnvironment, EnvironmentUnavailable
 from ports.repository import Repository
-from ports.sandbox import Sandbox
+from ports.sandbox import Limits, Sandbox
 
 _ENVIRONMENT = "/opt/autonomy/environment"
 _TOOLS = "/opt/autonomy/tools"
 _PACKAGE = "/opt/autonomy/package"
-_LAYOUT = 1
+_LAYOUT = 2
 """Part of every digest: raise it when what is made of the same requirements changes."""
 _LOOK_EVERY = 0.1
+_LOCK = Path(__file__).resolve().parents[2] / "requirements.lock"
+"""Hashes of our own tools and of all that they need."""
+_TOOL_NAMES = ("ruff", "bandit", "pip")
 _FACTS = "import sys, sysconfig; print(sys.version, sys.prefix, sysconfig.get_platform())"
 
 
@@ -47,9 +51,9 @@ class WheelEnvironments:
         """Resolve and install the base commit's requirements as wheels; see the port."""
         chosen = policy.target.environment
         needed = read_requirements(partial(repository.read, base), chosen)
-        environment = self._cached(chosen.python or sys.executable, needed.lines, alive)
-        ours = tuple(f"{name}=={importlib.metadata.version(name)}" for name in ("ruff", "bandit"))
-        tools = self._cached(sys.executable, ours, alive, _write_commands)
+        limits = limits_of(policy.autopilot.sandbox)
+        environment = self._cached(Wanted(chosen.python or sys.executable, needed.lines), limits, alive)
+        tools = self._cached(_our_tools(), limits, alive)
         return CheckEnvironment(
             digest=environment.name,
             path=environment,
@@ -74,46 +78,72 @@ class WheelEnvironments:
         package = self._packages / _digest(environment.digest, tree_digest(tree))
         with _exclusive(package, alive):
             if not package.exists():
-                build_package(environment, tree, package, self._sandbox, policy.autopilot.sandbox, alive)
+                build_package(
+                    environment, tree, package, f"{_TOOLS}/pip", self._sandbox, policy.autopilot.sandbox, alive
+                )
         return replace(
             environment,
             environment={**environment.environment, "PATH": _search_path(_PACKAGE), "PYTHONPATH": _PACKAGE},
             read_only=(*environment.read_only, (package, _PACKAGE)),
         )
 
-    def _cached(
-        self,
-        python: str,
-        lines: tuple[str, ...],
-        alive: Callable[[], None],
-        complete: Callable[[Path], None] = lambda _: None,
-    ) -> Path:
+    def _cached(self, wanted: Wanted, limits: Limits, alive: Callable[[], None]) -> Path:
         """A virtual environment with these requirements; made in a neighbour folder, then renamed: never half there."""
-        environment = self._environments / _digest(_identify(python), *lines)
+        environment = self._environments / wanted.digest
         with _exclusive(environment, alive):
             if not environment.exists():
                 unfinished = environment.with_suffix(".unfinished")
                 remove(unfinished)
                 try:
-                    _fill(unfinished, python, lines, alive)
-                    complete(unfinished)
+                    self._fill(unfinished, wanted, limits, alive)
                     unfinished.rename(environment)
                 finally:
                     remove(unfinished)
         return environment
 
+    def _fill(self, folder: Path, wanted: Wanted, limits: Limits, alive: Callable[[], None]) -> None:
+        """Unpack the wheels. From here on this environment's interpreter runs in the sandbox alone.
 
-def _fill(folder: Path, python: str, lines: tuple[str, ...], alive: Callable[[], None]) -> None:
-    # Relocatable: it is made at one path and mounted at another.
-    run_uv(["venv", "--relocatable", "--no-project", "--python", python, str(folder)], alive)
-    if not lines:
-        return
-    listed = folder / "requirements.txt"
-    listed.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    interpreter = ["--python", str(folder / "bin" / "python")]
-    # Compiled now, because it is mounted read-only: every check would compile everything anew.
-    wheels_only = ["--only-binary", ":all:", "--compile-bytecode"]
-    run_uv(["pip", "install", *interpreter, *wheels_only, "--requirements", str(listed)], alive)
+        A wheel's ``.pth`` runs whenever it starts: nothing here may start it once the first wheel is unpacked.
+        """
+        # Relocatable: it is made at one path and mounted at another.
+        run_uv(["venv", "--relocatable", "--no-project", "--python", wanted.python, str(folder)], alive)
+        if not wanted.lines:
+            return
+        link = folder / "bin" / "python"
+        interpreter = link.readlink()
+        listed = folder / "requirements.txt"
+        listed.write_text("\n".join(wanted.lines) + "\n", encoding="utf-8")
+        # Copied: a link would be the very file of uv's cache.
+        how = ["--python", str(link), "--only-binary", ":all:", "--link-mode", "copy"]
+        how += ["--require-hashes", "--constraints", str(wanted.lock)] if wanted.lock else []
+        run_uv(["pip", "install", *how, "--requirements", str(listed)], alive)
+        if wanted.lock:
+            _write_commands(folder)
+        compile_bytecode(folder, interpreter, self._sandbox, limits, alive)
+        if not link.is_symlink() or link.readlink() != interpreter:
+            # Its folder is shown in the sandbox.
+            raise EnvironmentUnavailable("a requirement replaces the environment's interpreter: take it out")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What an environment is made of."""
+
+    python: str
+    lines: tuple[str, ...]
+    lock: Path | None = None
+    """Everything comes by the hashes of this file."""
+
+    @property
+    def digest(self) -> str:
+        """Another one whenever the environment would be."""
+        return _digest(_identify(self.python), *self.lines, self.lock.read_text(encoding="utf-8") if self.lock else "")
+
+
+def _our_tools() -> Wanted:
+    lines = tuple(f"{name}=={importlib.metadata.version(name)}" for name in _TOOL_NAMES)
+    return Wanted(sys.executable, lines, _LOCK)
 
 
 def _write_commands(tools: Path) -> None:
@@ -123,6 +153,8 @@ def _write_commands(tools: Path) -> None:
     """
     commands = tools / "commands"
     commands.mkdir()
+    # One name for every version of Python.
+    (tools / "pip").symlink_to(next(tools.glob("lib/python*/site-packages/pip")).relative_to(tools))
     (commands / "ruff").symlink_to("../bin/ruff")
     bandit = commands / "bandit"
     bandit.write_text(f'#!/bin/sh\nexec {_TOOLS}/bin/python -I -m bandit "$@"\n', encoding="utf-8")
