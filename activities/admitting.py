@@ -29,6 +29,7 @@ from activities.api import (
 from activities.booked_before import booked_before
 from activities.heartbeat import heartbeating
 from activities.quarantine import NotInQuarantine, open_quarantine
+from activities.what_landed import merge_found
 from activities.workbench import Workbench
 from contracts.admission import Admission, AdmitAnswer, AdmitRequest, Admitted, RunRecord, RunRequest
 from contracts.audit import AuditEvent
@@ -187,7 +188,7 @@ class Admitting:
         for write in asked.writes:
             try:
                 settled.append(self._look_at(asked.target, write))
-            except (PolicyError, ForgeError) as problem:
+            except (PolicyError, ForgeError, RepositoryError) as problem:
                 unknown.append(f"{write.key}: {problem}")
         follow_ups = tuple(
             _finding(run_id, self.bench.control.look(workflow_id)) for run_id, workflow_id in asked.followed.items()
@@ -206,14 +207,20 @@ class Admitting:
         return found.model_copy(update={"audit_head": ended.audit_head, "report_sha256": ended.report.sha256})
 
     def _look_at(self, target: str, write: WriteRecord) -> SettleRequest:
-        forge = self.bench.forges(self.bench.policies.effective(target).target)
-        result = found_on_remote(forge, write.clearance.action, write)
+        settings = self.bench.policies.effective(target).target
+        forge, merged = self.bench.forges(settings), None
+        if write.merges is not None:
+            merged = merge_found(self.bench.repositories(settings), forge, write.merges)
+            result = merged.merge_sha if merged else ""
+        else:
+            result = found_on_remote(forge, write.clearance.action, write)
         return SettleRequest(
             key=write.key,
             attempt="check-up",
             outcome=WriteOutcome.DONE if result else WriteOutcome.NOT_DONE,
             result=result,
             looked=True,
+            merged=merged,
         )
 
     def _policy(self, target: str) -> EffectivePolicy:
@@ -273,7 +280,11 @@ def _finding(run_id: str, sight: RunSight | None) -> RunFinding:
 
 
 def found_on_remote(forge: Forge, action: WriteAction, write: WriteRecord) -> str:
-    """What the remote shows of a write, or an empty string."""
+    """What the remote shows of a write, or an empty string.
+
+    Raises:
+        ForgeError: could not be asked, or nobody here knows how such a write is looked for.
+    """
     if action is WriteAction.PUSH_BRANCH:
         head = forge.branch_head(write.clearance.branch)
         return head if head == write.clearance.head_sha else ""
@@ -289,6 +300,8 @@ def found_on_remote(forge: Forge, action: WriteAction, write: WriteRecord) -> st
     if action in {WriteAction.UPDATE_PULL_REQUEST, WriteAction.UPDATE_TICKET}:
         # What it should say is not in the books; saying it again is harmless, so "not done" is safe.
         return ""
+    if action not in {WriteAction.OPEN_TICKET, WriteAction.CLOSE_TICKET}:
+        raise ForgeError(f"how a {action} would show on the remote is not built")
     opened = f"{write.run_id}/{WriteAction.OPEN_TICKET}"
     tickets = [ticket for ticket in forge.tickets() if ticket.run_key == opened]
     done = bool(tickets) and (action is WriteAction.OPEN_TICKET or tickets[0].state == "closed")

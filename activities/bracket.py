@@ -12,6 +12,7 @@ from datetime import timedelta
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from activities.what_landed import merge_shown
 from activities.workbench import Workbench
 from contracts.audit import AuditEvent
 from contracts.clearance import SettleRequest, WriteAnswer, WriteAnswerKind, WriteOutcome, WriteRequest
@@ -28,6 +29,8 @@ class Bracketed:
 
     answer: WriteAnswer
     result: EffectResult | None = None
+    merged: Merged | None = None
+    """Of a run's merge that is done: what git found on the base."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,7 @@ class Bracket:
     incident: str = ""
     """``repair`` only: the open incident that names the merge."""
     merges: Merged | None = None
-    """A run's merge only: Control's books know it as soon as it is settled, or found on the base."""
+    """A run's merge only, as planned: settled as git finds it on the base, by whoever settles it."""
     follows: FollowUpInput | None = None
     """A run's opening of its pull request only: Control's books follow it, however the run ends."""
 
@@ -49,6 +52,7 @@ class Bracket:
 
         Raises:
             ApplicationError: ``WriteBusy``, ``WriteLate``, ``SettleRefused``: another attempt of this activity looks.
+            RepositoryError: a merge is done, and the base does not show it yet: another attempt adopts it.
         """
         info, key, target = activity.info(), effect.run_key, policy.target.name
         attempt = f"{info.workflow_run_id}/{info.activity_id}/{info.attempt}"
@@ -79,7 +83,7 @@ class Bracket:
             wait = timedelta(seconds=answer.retry_after_seconds + 0.5)
             raise ApplicationError(answer.verdict.reason, type="WriteBusy", next_retry_delay=wait)
         if answer.answer in {WriteAnswerKind.REFUSED, WriteAnswerKind.SETTLED}:
-            return Bracketed(answer)
+            return Bracketed(answer, merged=answer.merged)
         if answer.clearance is None:
             raise ApplicationError("Control answered without a clearance", type="NoClearance")
         if time.monotonic() > kill_at:
@@ -97,10 +101,14 @@ class Bracket:
         result = self.bench.effects.perform(policy.target, effect, answer.clearance, kill_at, look_only)
         crashpoint(f"{effect.action}.before_settle")
         outcome = WriteOutcome.DONE if result.done else WriteOutcome.NOT_DONE
-        said = SettleRequest(key=key, attempt=attempt, outcome=outcome, result=result.result)
+        merged = None
+        if self.merges is not None and result.done:
+            repository = self.bench.repositories(policy.target)
+            merged = merge_shown(repository, self.merges, result.result or effect.head_sha)
+        said = SettleRequest(key=key, attempt=attempt, outcome=outcome, result=result.result, merged=merged)
         settled = self.bench.control.settle_write(target, said)
         if not settled.accepted:
             # Our deadline passed and somebody else holds it now: the next attempt looks and adopts.
             raise ApplicationError(settled.verdict.reason, type="SettleRefused")
         crashpoint(f"{effect.action}.after_settle")
-        return Bracketed(answer, result)
+        return Bracketed(answer, result, merged)

@@ -115,7 +115,7 @@ class Reverting:
             return self._ended(asked, verdict, moved=lands and bool(done.result.refused))
         else:
             result = done.result.result
-        tree = self._read_back(policy, plan) if lands else ""
+        result, tree = self._read_back(policy, plan, result) if lands else (result, "")
         if lands and tree != plan.expected_tree:
             return self._ended(asked, deny(rule, f"the tree is {tree}, not the expected {plan.expected_tree}"))
         return self._ended(asked, allow(rule, f"{result} on {effect.branch}"), done=True, result=result, tree=tree)
@@ -124,15 +124,18 @@ class Reverting:
         repository = self.bench.repositories(policy.target)
         return repository.contains(repository.fetch_base(), plan.landing_sha)
 
-    def _read_back(self, policy: EffectivePolicy, plan: RevertPlan) -> str:
-        """The tree that our commit gave the base, as the remote's history holds it now (P11)."""
+    def _read_back(self, policy: EffectivePolicy, plan: RevertPlan, said: str) -> tuple[str, str]:
+        """The commit that landed and its tree, as the remote's history holds them now (P11).
+
+        ``said`` is what the remote named: a forge or a person may have made a commit of another id of our pull request.
+        """
         repository = self.bench.repositories(policy.target)
         head = repository.fetch_base()
-        found = repository.landing(plan.landing_sha, head)
+        found = repository.landing(plan.landing_sha, head) or (repository.landing(said, head) if said else None)
         if found is None:
             raise RepositoryError(f"the base at {head} does not hold {plan.landing_sha} yet")
         # Itself, unless the forge merged it by a commit of its own.
-        return repository.tree_of(found.commit)
+        return found.commit, repository.tree_of(found.commit)
 
     def _import(self, asked: RepairInput, policy: EffectivePolicy) -> None:
         """Any worker may write: the commits are made anew, equal input gives equal ids."""

@@ -21,14 +21,13 @@ from contracts.effect import Effect
 from contracts.handover import PlannedWrite
 from contracts.modes import Role, WriteAction, WriteClass
 from contracts.pull_request import PullRequest
-from contracts.report import Landed, WriteResult
+from contracts.report import WriteResult
 from contracts.rollback import FollowUpInput, Merged
 from contracts.verdict import Fact, Verdict
 from policies.pull_request_text import footer
 from policies.schema import EffectivePolicy
 from policies.verdicts import allow, deny, hold
 from ports.policy_source import PolicyError
-from ports.repository import RepositoryError
 
 _CHANGED = frozenset({WriteAction.UPDATE_PULL_REQUEST, WriteAction.CLOSE_PULL_REQUEST})
 _BODIES = {
@@ -61,55 +60,26 @@ class Writing:
         if done.result is None:
             # Settled under this key: by an earlier attempt, or by Control's own look at the remote.
             pull = self.bench.forges(policy.target).find_pull_request(effect.record_key or effect.run_key)
-            verdict, landed = done.answer.verdict, self._landed(policy, planned, done.answer.result)
-            return self._ended(
-                given,
-                "write adopted",
-                _as_checked(planned, landed) or verdict,
-                done=True,
-                adopted=True,
-                pull=pull,
-                landed=landed,
-            )
+            verdict = _as_checked(planned, done.merged) or done.answer.verdict
+            return self._ended(given, "write adopted", verdict, done=True, adopted=True, pull=pull, merged=done.merged)
         result = done.result
         if not result.done:
             not_done = deny if result.refused else hold
             reason = result.refused or "looked after the pause: it had not happened"
             return self._ended(given, "write not done", not_done(f"{planned.action} happened", reason), done=False)
         facts: dict[str, Fact] = {"adopted": result.adopted}
-        landed = None
-        if planned.tree_sha:
-            facts["tree"] = result.tree_sha
-            if (result.result, result.tree_sha) != (planned.head_sha, planned.tree_sha):
-                landed = self._landed(policy, planned, result.result)
+        if done.merged is not None:
+            facts["tree"] = done.merged.tree_sha
         verdict = allow(f"{planned.action} happened", f"{result.result} on {planned.branch}", **facts)
         return self._ended(
             given,
             "write done",
-            _as_checked(planned, landed) or verdict,
+            _as_checked(planned, done.merged) or verdict,
             done=True,
             adopted=result.adopted,
             pull=result.pull_request,
-            landed=landed,
+            merged=done.merged,
         )
-
-    def _landed(self, policy: EffectivePolicy, planned: PlannedWrite, commit: str) -> Landed | None:
-        """What the base got with a merge, by git, if that is not the very commit that was planned.
-
-        Raises:
-            RepositoryError: the base cannot be fetched, or does not show it (yet).
-        """
-        if not planned.tree_sha:
-            return None
-        repository = self.bench.repositories(policy.target)
-        base = repository.fetch_base()
-        found = repository.landing(commit or planned.head_sha, base)
-        if found is None:
-            raise RepositoryError(f"the base at {base} does not hold {commit or planned.head_sha}")
-        tree = repository.tree_of(found.commit)
-        if (found.commit, tree) == (planned.head_sha, planned.tree_sha):
-            return None
-        return Landed(commit_sha=found.commit, parent_sha=found.parent, tree_sha=tree)
 
     def _effect(self, given: WriteInput, policy: EffectivePolicy) -> Effect:
         """Everything the child needs, ready before Control is asked."""
@@ -192,7 +162,7 @@ class Writing:
         done: bool,
         adopted: bool = False,
         pull: PullRequest | None = None,
-        landed: Landed | None = None,
+        merged: Merged | None = None,
     ) -> WriteResult:
         # One end for all attempts of this activity: one that wakes up late has nothing to add.
         key = f"{given.planned.action}/ended/{activity.info().activity_id}"
@@ -211,7 +181,7 @@ class Writing:
             verdict=verdict,
             pull_request=shown,
             audit_head=head,
-            landed=landed,
+            merged=merged,
         )
 
 
@@ -222,9 +192,9 @@ def _follows(given: WriteInput) -> FollowUpInput | None:
     return FollowUpInput(run=given.run, task_id=given.planned.task_id, pull_request=0)
 
 
-def _as_checked(planned: PlannedWrite, landed: Landed | None) -> Verdict | None:
+def _as_checked(planned: PlannedWrite, merged: Merged | None) -> Verdict | None:
     """P4 for forges that cannot promise it: merged, but not what was checked, is a no that has happened."""
-    if landed is None or landed.tree_sha == planned.tree_sha:
+    if merged is None or merged.tree_sha == planned.tree_sha:
         return None
-    reason = f"{landed.commit_sha} holds the tree {landed.tree_sha}, the checked one is {planned.tree_sha}"
-    return deny("only what was checked is merged", reason, tree=landed.tree_sha, commit=landed.commit_sha)
+    reason = f"{merged.merge_sha} holds the tree {merged.tree_sha}, the checked one is {planned.tree_sha}"
+    return deny("only what was checked is merged", reason, tree=merged.tree_sha, commit=merged.merge_sha)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from adapters.gitea.checkup import check_gitea
@@ -9,7 +10,7 @@ from adapters.gitea.forge import open_gitea_forge
 from adapters.local_forge import open_local_forge
 from contracts.forge_facts import AccessFinding
 from policies.schema import Target
-from ports.forge import Forge, OpenForge
+from ports.forge import Forge, ForgeError, OpenForge
 
 
 def open_forges(home: Path, mirrors: Path) -> OpenForge:
@@ -22,16 +23,34 @@ def open_forges(home: Path, mirrors: Path) -> OpenForge:
         return open_github_forge(mirrors)(target)
 
     kinds = {"local": open_local_forge(home, mirrors), "gitea": open_gitea_forge(mirrors), "github": open_github}
-    return lambda target: kinds[target.forge](target)
+
+    def opened(target: Target) -> Forge:
+        if target.forge not in kinds:
+            raise ForgeError(f"the forge {target.forge!r} is not built")
+        return kinds[target.forge](target)
+
+    return opened
 
 
 def forge_checkup(target: Target) -> tuple[AccessFinding, ...]:
     """Whether a target's forge can be used as its file says; nothing to say of a forge without an API."""
-    if target.forge == "gitea":
-        return tuple(check_gitea(target))
-    if target.forge == "github":
-        # Imported here, as above.
-        from adapters.github.checkup import check_github  # noqa: PLC0415
+    look = _CHECKUPS.get(target.forge)
+    if look is None:
+        remedy = f"name one of {', '.join(_CHECKUPS)} in targets/{target.name}.toml"
+        detail = f"the forge {target.forge!r} is not built"
+        return (AccessFinding(name="forge", ok=False, detail=detail, remedy=remedy),)
+    return tuple(look(target))
 
-        return tuple(check_github(target))
-    return ()
+
+def _check_github(target: Target) -> Iterable[AccessFinding]:
+    # Imported here, as above.
+    from adapters.github.checkup import check_github  # noqa: PLC0415
+
+    return check_github(target)
+
+
+_CHECKUPS: dict[str, Callable[[Target], Iterable[AccessFinding]]] = {
+    "local": lambda _target: (),
+    "gitea": check_gitea,
+    "github": _check_github,
+}

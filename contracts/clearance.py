@@ -31,7 +31,7 @@ class WriteRequest(Contract):
     incident: str = ""
     """``repair`` only: the open incident that names the merge."""
     merges: Merged | None = None
-    """A run's merge only: what is on the base once this is done, whoever lives to tell."""
+    """A run's merge only: what is planned, so that whoever looks for it knows what to look for."""
     follows: FollowUpInput | None = None
     """A run's opening of its pull request only: what is to be followed once this is done, however the run ends."""
 
@@ -77,6 +77,8 @@ class WriteAnswer(Contract):
     """With BUSY."""
     result: str = ""
     """With SETTLED: what ``settle_write`` recorded."""
+    merged: Merged | None = None
+    """With SETTLED, of a run's merge: what git found on the base."""
 
 
 class WriteOutcome(StrEnum):
@@ -96,6 +98,8 @@ class SettleRequest(Contract):
     """What was found, for example the branch head or the pull request's number."""
     looked: bool = False
     """True when the remote was looked at after the deadline."""
+    merged: Merged | None = None
+    """Of a run's merge that is done: what git found on the base. None: from before this was said; as planned."""
 
 
 class WriteRecord(Contract):
@@ -109,4 +113,5 @@ class WriteRecord(Contract):
     outcome: WriteOutcome | None = None
     result: str = ""
     merges: Merged | None = None
+    """A run's merge: as planned, once settled as git found it."""
     follows: FollowUpInput | None = None

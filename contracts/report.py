@@ -29,7 +29,7 @@ class StepRecord(Contract):
 
 
 class Landed(Contract):
-    """What a merge gave the base, where that is not exactly what was planned."""
+    """What a merge gave the base, as runs that began before ``Merged`` was filled by git have it in their history."""
 
     commit_sha: str
     """The commit of the base's own line that brought it."""
@@ -50,8 +50,10 @@ class WriteResult(Contract):
     audit_head: str = ""
     result: str = ""
     """What was read back: a branch's head, a pull request's number."""
+    merged: Merged | None = None
+    """Of a run's merge that is done: what git found on the base, the same that Control's books hold."""
     landed: Landed | None = None
-    """Of a merge that made another commit than the checked one; None: as planned."""
+    """Read only (P15); None: as planned."""
 
 
 class PostRunReview(Contract):

@@ -57,7 +57,7 @@ def begin(state: ControlState, asked: WriteRequest, now: datetime) -> WriteAnswe
     known = state.writes.get(asked.key)
     if known is not None and known.outcome is WriteOutcome.DONE:
         verdict = _verdict(Decision.ALLOW, "already done under this key", asked)
-        return WriteAnswer(answer=WriteAnswerKind.SETTLED, verdict=verdict, result=known.result)
+        return WriteAnswer(answer=WriteAnswerKind.SETTLED, verdict=verdict, result=known.result, merged=known.merges)
     expired = False
     if known is not None and known.settled_at is None:
         in_time = now < known.clearance.deadline
@@ -123,11 +123,16 @@ def settle(state: ControlState, said: SettleRequest, now: datetime) -> Answer:
     if known.clearance.attempt != said.attempt and not (said.looked and now >= known.clearance.deadline):
         return answer(Decision.DENY, f"another attempt holds it until {clock(known.clearance.deadline)}")
     state.writes[said.key] = known.model_copy(
-        update={"settled_at": now, "outcome": said.outcome, "result": said.result}
+        update={
+            "settled_at": now,
+            "outcome": said.outcome,
+            "result": said.result,
+            "merges": said.merged or known.merges,
+        }
     )
     state.log("write settled", key=said.key, outcome=said.outcome, result=said.result, looked=said.looked)
-    if said.outcome is WriteOutcome.DONE and known.merges is not None:
-        rolling_back.merged(state, known.merges)
+    if said.outcome is WriteOutcome.DONE and (merged := said.merged or known.merges) is not None:
+        rolling_back.merged(state, merged)
     following.settled(state, known.run_id)
     return answer(Decision.ALLOW, "settled")
 

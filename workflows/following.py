@@ -15,6 +15,7 @@ from workflows.control_state import ControlState, clock
 
 MOST_STARTS = 3
 """A follow-up that is lost again and again is a person's."""
+_DONE = WriteOutcome.DONE
 _SAID_SO = "COMPLETED"
 """It tells its end before it ends: these books heard of the end before they heard of the start."""
 
@@ -85,8 +86,12 @@ def _left_behind(state: ControlState, run_id: str) -> FollowUpInput | None:
     if known is not None:
         said = known.merged
         return FollowUpInput(run=said.run, task_id=said.task_id, pull_request=said.pull_request, merged=said)
-    done = {write.clearance.action: write for write in writes if write.outcome is WriteOutcome.DONE}
+    done = {write.clearance.action: write for write in writes if write.outcome is _DONE}
     pull = done.get(WriteAction.OPEN_PULL_REQUEST)
-    if pull is None or pull.follows is None or WriteAction.CLOSE_PULL_REQUEST in done or not pull.result.isdecimal():
+    # Under its own key: a run also closes what earlier ones left that is moot.
+    closed = any(
+        write.key == f"{run_id}/{WriteAction.CLOSE_PULL_REQUEST}" for write in writes if write.outcome is _DONE
+    )
+    if pull is None or pull.follows is None or closed or not pull.result.isdecimal():
         return None
     return pull.follows.model_copy(update={"pull_request": int(pull.result)})

@@ -205,10 +205,20 @@ class Merging:
 
     async def _landed(self, wanted: MergeCandidate, write: WriteResult) -> End:
         """What the base got is what the books know; where it is not what was checked, Control hears of it at once."""
+        merged = self._ledger.merged = write.merged or self._as_planned(wanted, write.landed)
+        what = f"{wanted.base_branch} is at {merged.merge_sha[:12]}, tree {merged.tree_sha[:12]}"
+        if merged.tree_sha == wanted.tree_sha:
+            return RunStatus.MERGED, f"merged: {what} as checked"
+        reason = f"{what}, which is not the checked {wanted.tree_sha[:12]}"
+        told = Regression(merged=merged, reason=f"merged, but not what was checked: {reason}", failing=(P4,))
+        answer = await steps.TELL_REGRESSION(told, "tell Control: the base holds what nobody checked")
+        return RunStatus.MERGED, f"{told.reason}. {answer.verdict.reason}"
+
+    def _as_planned(self, wanted: MergeCandidate, landed: Landed | None) -> Merged:
+        """Of a write whose result is older than ``merged`` in it (P15)."""
+        landed = landed or Landed(commit_sha=wanted.merge_sha, parent_sha=wanted.base_sha, tree_sha=wanted.tree_sha)
         numbers = [write.pull_request.number for write in self._ledger.writes if write.pull_request]
-        planned = Landed(commit_sha=wanted.merge_sha, parent_sha=wanted.base_sha, tree_sha=wanted.tree_sha)
-        landed = write.landed or planned
-        merged = self._ledger.merged = Merged(
+        return Merged(
             run=self._run,
             merge_sha=landed.commit_sha,
             parent_sha=landed.parent_sha,
@@ -218,13 +228,6 @@ class Merging:
             pull_request=numbers[-1] if numbers else 0,
             merged_at=workflow.now(),
         )
-        what = f"{wanted.base_branch} is at {landed.commit_sha[:12]}, tree {landed.tree_sha[:12]}"
-        if landed.tree_sha == wanted.tree_sha:
-            return RunStatus.MERGED, f"merged: {what} as checked"
-        reason = f"{what}, which is not the checked {wanted.tree_sha[:12]}"
-        told = Regression(merged=merged, reason=f"merged, but not what was checked: {reason}", failing=(P4,))
-        answer = await steps.TELL_REGRESSION(told, "tell Control: the base holds what nobody checked")
-        return RunStatus.MERGED, f"{told.reason}. {answer.verdict.reason}"
 
     def _to_a_person(self, reason: str) -> End:
         self._ledger.outcome = Outcome.REQUIRES_HUMAN_REVIEW

@@ -57,6 +57,7 @@ class Rollback:
         self._given = given
         self._plan = RevertPlan()
         self._tree = ""
+        self._landed = ""
         self._tip = ""
         self._head = ""
         self._place = api.rollback_run_id(given.merged.run.run_id)
@@ -94,7 +95,7 @@ class Rollback:
             incident=self._given.incident,
             outcome=self._outcome,
             reason=self._why or self._state,
-            revert_sha=self._plan.landing_sha,
+            revert_sha=self._landed or self._plan.landing_sha,
             expected_tree=self._plan.expected_tree,
             restored_tree=self._tree,
             observations=self._looks.latest,
@@ -133,7 +134,8 @@ class Rollback:
                 await self._show_landing(plan, number)
             result = await self._repair(plan, action, number)
             if result.done:
-                self._tree = result.restored_tree or self._tree
+                if result.restored_tree:
+                    self._tree, self._landed = result.restored_tree, result.result
                 continue
             if result.moved:
                 return Moved(action, result)
@@ -193,7 +195,7 @@ class Rollback:
             incident=self._given.incident,
             outcome=outcome,
             reason=reason,
-            revert_sha=plan.landing_sha,
+            revert_sha=self._landed or plan.landing_sha,
             expected_tree=plan.expected_tree,
             restored_tree=self._tree,
             seconds=(ended - began).total_seconds(),
@@ -206,7 +208,7 @@ class Rollback:
             "reason": reason[:500],
             "expectedTree": plan.expected_tree,
             "restoredTree": self._tree,
-            "revert": plan.landing_sha,
+            "revert": self._landed or plan.landing_sha,
             "seconds": round(result.seconds, 1),
         }
         note = RollbackNote(given=self._given, key=f"ended/{outcome}", event="rollback ended", facts=facts)

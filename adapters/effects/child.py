@@ -6,6 +6,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from adapters.effects.base_branch import UNSEEN_STATUS, Unseen, land
@@ -20,9 +21,10 @@ from contracts.modes import WriteAction
 from ports.forge import ForgeError
 from ports.repository import RepositoryError
 
-_PULLS = frozenset({WriteAction.OPEN_PULL_REQUEST, WriteAction.UPDATE_PULL_REQUEST, WriteAction.CLOSE_PULL_REQUEST})
-_TICKETS = frozenset({WriteAction.OPEN_TICKET, WriteAction.UPDATE_TICKET, WriteAction.CLOSE_TICKET})
-_LANDINGS = frozenset({WriteAction.MERGE, WriteAction.REVERT})
+PULLS = frozenset({WriteAction.OPEN_PULL_REQUEST, WriteAction.UPDATE_PULL_REQUEST, WriteAction.CLOSE_PULL_REQUEST})
+TICKETS = frozenset({WriteAction.OPEN_TICKET, WriteAction.UPDATE_TICKET, WriteAction.CLOSE_TICKET})
+LANDINGS = frozenset({WriteAction.MERGE, WriteAction.REVERT})
+Writer = Callable[[EffectOrder], EffectResult]
 
 
 def _write_to_github(order: EffectOrder) -> EffectResult:
@@ -32,8 +34,28 @@ def _write_to_github(order: EffectOrder) -> EffectResult:
     return write_to_github(order)
 
 
-_WRITERS: dict[str, Callable[[EffectOrder], EffectResult]] = {"gitea": write_to_gitea, "github": _write_to_github}
-"""Forges with an API. Branches move by git on every forge, but for what a pull request of theirs lands."""
+def _write_locally(order: EffectOrder) -> EffectResult:
+    if order.effect.action in PULLS:
+        return write_pull(order)
+    return write_ticket(Path(order.records) / "tickets", order.effect, order.look_only)
+
+
+def _land_by_git(order: EffectOrder) -> EffectResult:
+    return land(order, order.kill_at - time.monotonic())
+
+
+def writer_for(forge: str, action: str, *, by_pull: bool) -> Writer | None:
+    """Who was written for this action on this forge; None: nobody, and then it is refused, not tried otherwise.
+
+    Branches move by git on every forge, but for what a pull request of the forge's own lands (``by_pull``).
+    """
+    own = _FORGES.get(forge)
+    if own is None:
+        return None
+    if action in _BY_GIT and not by_pull:
+        return _BY_GIT[WriteAction(action)]
+    wanted = LANDINGS if by_pull else PULLS | TICKETS
+    return own.writer if action in wanted and action in own.actions else None
 
 
 def main() -> int:
@@ -57,24 +79,18 @@ def main() -> int:
 def _perform(order: EffectOrder) -> EffectResult:
     if reason := _mismatch(order):
         return EffectResult(done=False, refused=reason)
+    effect = order.effect
+    writer = writer_for(order.forge, effect.action, by_pull=bool(effect.pull_branch))
+    if writer is None:
+        how = " by a pull request" if effect.pull_branch else ""
+        return EffectResult(done=False, refused=f"{effect.action.value}{how} is not built for a {order.forge} forge")
     left = order.kill_at - time.monotonic()
     if left <= 0 and order.again:
         raise ForgeError("the clearance's time was over before the base could be looked at again")
     if left <= 0:
         return EffectResult(done=False, refused="the clearance's time was over before the effect began")
     _die_in(left)
-    effect = order.effect
-    if effect.action is WriteAction.PUSH_BRANCH:
-        return _push(order, left)
-    if order.forge in _WRITERS and (effect.action in _PULLS | _TICKETS or effect.pull_branch):
-        return _WRITERS[order.forge](order)
-    if effect.action in _LANDINGS:
-        return land(order, left)
-    if order.forge != "local":
-        raise ForgeError(f"the forge {order.forge!r} is not built")
-    if effect.action in _PULLS:
-        return write_pull(order)
-    return write_ticket(Path(order.records) / "tickets", effect, order.look_only)
+    return writer(order)
 
 
 def _mismatch(order: EffectOrder) -> str:
@@ -98,7 +114,8 @@ def _die_in(seconds: float) -> None:
     signal.setitimer(signal.ITIMER_REAL, seconds)
 
 
-def _push(order: EffectOrder, seconds: float) -> EffectResult:
+def _push(order: EffectOrder) -> EffectResult:
+    seconds = order.kill_at - time.monotonic()
     effect = order.effect
     if not effect.branch.startswith("autonomy/"):
         return EffectResult(done=False, refused=f"{effect.branch!r} is not ours to push: ours begin with autonomy/")
@@ -122,3 +139,24 @@ def _push(order: EffectOrder, seconds: float) -> EffectResult:
 
 def _moved(branch: str, found: str, expected: str) -> str:
     return f"the remote branch {branch} is at {found or 'nothing'}, not at {expected or 'nothing'}: someone moved it"
+
+
+@dataclass(frozen=True)
+class _Forge:
+    """What a kind of forge can do with pull requests and tickets."""
+
+    writer: Writer
+    actions: frozenset[WriteAction]
+
+
+# At the end of the module: the tables name its functions.
+_BY_GIT: dict[WriteAction, Writer] = {
+    WriteAction.PUSH_BRANCH: _push,
+    WriteAction.MERGE: _land_by_git,
+    WriteAction.REVERT: _land_by_git,
+}
+_FORGES = {
+    "local": _Forge(_write_locally, PULLS | TICKETS),
+    "gitea": _Forge(write_to_gitea, PULLS | TICKETS | LANDINGS),
+    "github": _Forge(_write_to_github, PULLS | TICKETS | LANDINGS),
+}

@@ -19,6 +19,8 @@ def write_pull(order: EffectOrder) -> EffectResult:
     effect, folder = order.effect, Path(order.records) / "pulls"
     if effect.action is WriteAction.OPEN_PULL_REQUEST:
         return open_record(folder, effect, order.look_only, lambda: _obstacle(order))
+    if effect.action not in {WriteAction.UPDATE_PULL_REQUEST, WriteAction.CLOSE_PULL_REQUEST}:
+        return EffectResult(done=False, refused=f"{effect.action.value} is no write of a pull request")
     key = effect.record_key or effect.run_key
     if reason := _not_open(order, folder, key):
         return EffectResult(done=False, refused=reason)

@@ -27,6 +27,8 @@ def _write(folder: Path, effect: Effect, look_only: bool) -> EffectResult:
         return change_record(folder, effect.record_key or ticket_of(effect.run_id), look_only, state="closed")
     if effect.action is WriteAction.UPDATE_TICKET and any(each.run_key == key for each in read_records(folder)):
         return change_record(folder, key, look_only, title=effect.title, body=effect.body)
+    if effect.action not in {WriteAction.OPEN_TICKET, WriteAction.UPDATE_TICKET}:
+        return EffectResult(done=False, refused=f"{effect.action.value} is no write of a ticket")
     return open_record(folder, effect, look_only, str)
 
 

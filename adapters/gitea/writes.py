@@ -11,7 +11,6 @@ from adapters.gitea.pulls import change_pull, open_pull
 from adapters.gitea.tickets import close_ticket, open_ticket, update_ticket
 from contracts.effect import EffectResult
 from contracts.modes import WriteAction
-from ports.forge import ForgeError
 
 _ACTIONS: dict[WriteAction, Callable[[Acting], EffectResult]] = {
     WriteAction.OPEN_PULL_REQUEST: open_pull,
@@ -34,5 +33,5 @@ def write_to_gitea(order: EffectOrder) -> EffectResult:
     """
     action = order.effect.action
     if action not in _ACTIONS:
-        raise ForgeError(f"the action {action.value} is not built for a gitea")
+        return EffectResult(done=False, refused=f"{action.value} is not built for a gitea")
     return _ACTIONS[action](Acting(order))

@@ -63,7 +63,7 @@ class _Writer:
         }
         action = self._effect.action
         if action not in actions:
-            raise ForgeError(f"the action {action.value} is not built for a GitHub")
+            return EffectResult(done=False, refused=f"{action.value} is not built for a GitHub")
         return actions[action]()
 
     # A pull request

@@ -159,3 +159,14 @@ def test_the_look_asks_for_every_follow_up() -> None:
     started(books)
     assert {FIRST: f"follow-up/{FIRST}"} == reaping.due(books.state, books.now).followed
     assert DAY in FIRST
+
+
+@pytest.mark.parametrize(("key", "followed"), [(CLOSE, []), ("close-demo-2026-11-20-pr-1", [FIRST])])
+def test_closing_what_an_earlier_run_left_is_no_closing_of_its_own(key: str, followed: list[str]) -> None:
+    """A run closes moot pull requests of others; its own stays followed."""
+    books = opened(running())
+    known = books.state.writes[f"{FIRST}/{OPEN}"]
+    clearance = known.clearance.model_copy(update={"action": CLOSE, "key": f"{FIRST}/{key}"})
+    books.state.writes[clearance.key] = known.model_copy(update={"key": clearance.key, "clearance": clearance})
+    books.finish(FIRST, RunStatus.PR_OPENED)
+    assert followed == list(books.state.to_follow)

@@ -11,7 +11,7 @@ import pytest
 from aftermath import hasten
 from world import World
 
-from contracts.clearance import Clearance, WriteAnswerKind, WriteOutcome
+from contracts.clearance import Clearance, SettleRequest, WriteAnswerKind, WriteOutcome
 from contracts.control import Answer
 from contracts.effect import Effect, EffectResult
 from contracts.modes import RunStatus, WriteAction
@@ -21,7 +21,7 @@ from ports.forge import ForgeError
 from tests.workflows import auto
 from tests.workflows.books import FIRST, running
 from tests.workflows.test_rolling_back import merge_of, ordered
-from workflows import api
+from workflows import api, clearances
 
 
 @dataclass
@@ -100,3 +100,16 @@ async def test_a_merge_whose_run_was_terminated_is_followed_and_can_be_rolled_ba
         await world.until(rollback.describe)
         result = await rollback.result()
         assert (before, "restored") == (auto.tree(world, "main"), result.outcome), result
+
+
+def test_the_books_hold_what_git_found_and_not_what_was_planned() -> None:
+    """A person squashed in the last moment: whoever settles says what landed, and who asks again hears the same."""
+    books = running()
+    books.begin(FIRST, merges=merge_of())
+    found = merge_of().model_copy(update={"merge_sha": "5" * 40, "parent_sha": "6" * 40})
+    said = SettleRequest(
+        key=f"{FIRST}/{WriteAction.PUSH_BRANCH}", attempt="a1", outcome=WriteOutcome.DONE, result="5" * 40, merged=found
+    )
+    assert clearances.settle(books.state, said, books.now).accepted
+    assert found == books.state.merges[FIRST].merged
+    assert found == books.begin(FIRST, merges=merge_of()).merged

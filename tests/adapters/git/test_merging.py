@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from activities.what_landed import merge_found
 from adapters.git.mirror import Mirror
+from contracts.pull_request import PullRequest
 from ports.repository import RepositoryError
+from tests.workflows.test_rolling_back import merge_of
 
 if TYPE_CHECKING:
     from conftest import Clone
@@ -191,3 +194,32 @@ def test_what_somebody_took_out_of_the_base_again(
     clone.git("rm", "--quiet", "-r", "a.txt", "folder")
     clone.commit(dict(now))
     assert gone == mirror.taken_out(head, fork, mirror.fetch_base())
+
+
+@pytest.mark.parametrize("how", ["as planned", "squashed", "not at all"])
+def test_a_merge_is_what_git_finds_of_it(how: str, clone: Clone, mirror: Mirror, tmp_path: Path) -> None:
+    """Control's own look, after a run died: our commit, or the one that a person made of our pull request."""
+    base = mirror.fetch_base()
+    head = change(mirror, base, tmp_path / "1", {"a.txt": "ONE\ntwo\nthree\n"})
+    planned = merge_of().model_copy(update={"merge_sha": mirror.merge(base, head).commit, "parent_sha": base})
+    pull = PullRequest(
+        number=1, branch="b", base_branch="main", head_sha=head, title="", body="", state="merged", url="",
+        run_key=f"{planned.run.run_id}/open_pull_request",
+    )  # fmt: skip
+    landed = planned.merge_sha
+    if how == "as planned":
+        clone.git("push", "--quiet", str(clone.bare), f"{landed}:refs/heads/main", cwd=mirror.path)
+    elif how == "squashed":
+        landed = clone.commit({"a.txt": "ONE\ntwo\nthree\n"}, "squashed")
+        pull = pull.model_copy(update={"merge_sha": landed})
+
+    class Forge:
+        """Shows the pull request."""
+
+        def find_pull_request(self, run_key: str) -> PullRequest | None:
+            """By its key."""
+            return pull if run_key == pull.run_key else None
+
+    found = merge_found(mirror, Forge(), planned)  # type: ignore[arg-type]
+    expected = None if how == "not at all" else (landed, base, mirror.tree_of(planned.merge_sha))
+    assert expected == (found and (found.merge_sha, found.parent_sha, found.tree_sha))
