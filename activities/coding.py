@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from contracts.handover import Pins, StepInput, StepResult
 from contracts.modes import Role, StepName
 from contracts.task import Finding, TaskContract
 from contracts.verdict import Verdict
+from policies.base_limits import BaseLimits, Measured
 from policies.compliance import judge_compliance
 from policies.diff_budget import judge_budget
 from policies.granted import widened
@@ -103,8 +103,8 @@ class Coding:
         base, rule = sitting.given.base_sha, "the tree can be committed"
         brief = Brief(Role.CODING, sitting.run, sitting.policy, base, tree=tree, contract=contract, alive=sitting.alive)
         answer = propose(sitting, agent, brief, TypeAdapter(CodingAnswer))
-        if special := _special(tree):
-            return MadeCommit(rule, refused=f"the coder left {special}, which is neither file, folder nor link")
+        if unusable := _unusable(tree, sitting.policy.target.limits):
+            return MadeCommit(rule, refused=f"the coder left {unusable}")
         head = sitting.repository.commit_tree(base, tree, commit_message(contract))
         return MadeCommit(rule, head=head, said=answer.summary)
 
@@ -117,14 +117,24 @@ class Coding:
         return sum(_counts(finding, contract) for finding in seen.findings)
 
 
-def _special(tree: Path) -> str:
-    """A pipe, socket or device, which git would wait for or fail at; empty when there is none."""
-    for folder, _, names in os.walk(tree):
-        for name in names:
-            path = Path(folder, name)
-            mode = path.lstat().st_mode
-            if not (stat.S_ISREG(mode) or stat.S_ISLNK(mode)):
-                return readable(str(path.relative_to(tree)))
+def _unusable(tree: Path, limits: BaseLimits) -> str:
+    """What the coder left that no commit of ours may hold; empty when there is nothing of the kind.
+
+    A pipe, socket or device git would wait for or fail at; beyond the base's limits nothing could be checked out again.
+    """
+    measured, waiting = Measured(limits), [os.fsencode(tree)]
+    skipped = len(waiting[0]) + 1
+    while waiting:
+        with os.scandir(waiting.pop()) as entries:
+            for entry in entries:
+                path, is_folder = entry.path[skipped:], entry.is_dir(follow_symlinks=False)
+                if not (is_folder or entry.is_symlink() or entry.is_file(follow_symlinks=False)):
+                    return f"{readable(os.fsdecode(path))}, which is neither file, folder nor link"
+                size = 0 if is_folder else entry.stat(follow_symlinks=False).st_size
+                if reason := measured.add(path, size, is_folder=is_folder):
+                    return f"a tree that is beyond the limits of a base: {reason}"
+                if is_folder:
+                    waiting.append(entry.path)
     return ""
 
 

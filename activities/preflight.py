@@ -47,6 +47,10 @@ class Preflight:
             base = sitting.given.base_sha or _fetched(sitting)
         except RepositoryError as problem:
             return sitting.done(deny("the base can be fetched", str(problem)))
+        try:
+            sitting.repository.facts(base)
+        except RepositoryError as problem:
+            return sitting.done(deny("the base is within the target's limits", str(problem)), base_sha=base)
         in_ci = self._in_ci(sitting, base)
         if in_ci.decision is Decision.HOLD:
             # The run waits with a durable timer, and makes this step again.

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from activities.checking import Checking, run_checks
+from activities.work_folder import work_folder
 from commands.exit_statuses import Exit
 from commands.failures import CommandFailed
 from composition import (
@@ -194,11 +195,9 @@ class _Trial:
 
     @contextmanager
     def _tree(self) -> Iterator[Path]:
-        scratch = self._adapters.settings.scratch
-        scratch.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix="init-", dir=scratch, ignore_cleanup_errors=True) as made:
-            self._repository.checkout(self._base, Path(made))
-            yield Path(made)
+        with work_folder(self._adapters.settings.scratch, "init") as made:
+            self._repository.checkout(self._base, made)
+            yield made
 
     def _save(self, name: str, body: bytes) -> ArtifactRef:
         self._outputs[name] = body

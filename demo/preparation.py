@@ -15,6 +15,7 @@ from commands.terminal import say
 from composition import compose
 from demo.repository import publish
 from demo.source_distribution import Pin, fetch
+from ports.removal import remove_tree
 from settings import ROOT, Settings
 
 _PACKAGE = "itsdangerous==1.1.0"
@@ -33,7 +34,7 @@ def prepare(name: str, pin: Pin) -> tuple[Settings, str, Path]:
     if server_of(settings.home):
         raise CommandFailed(Exit.REFUSED, f"a server still runs on {settings.home}: stop it (Ctrl-C in its `up`) first")
     for old in ("home", "policies", "remote", "work"):
-        shutil.rmtree(folder / old, ignore_errors=True)
+        remove_tree(folder / old)
     say(f"fetching the source distribution of {pin}; nothing of it is executed", "bold")
     package = fetch(pin, _FOLDER / "downloads", folder / "work")
     remote = folder / "remote" / f"{pin.name}.git"

@@ -11,6 +11,7 @@ from pydantic import Field, StringConstraints
 from contracts.modes import Mode, RiskLevel, Role
 from contracts.task import TaskType
 from policies.aftercare_schema import FollowUpPolicy, RollbackPolicy
+from policies.base_limits import BaseLimits
 from policies.cap_settings import Caps, CapTokens
 from policies.ci_schema import CiPolicy
 from policies.dashboard_policy import DashboardPolicy
@@ -254,6 +255,8 @@ class Target(Section):
 
     The server must allow it (`uploadpack.allowFilter`); one that does not sends everything.
     """
+    limits: BaseLimits = BaseLimits()
+    """A base beyond them is refused."""
     dashboard: bool = True
     """Whether a ticket on the forge shows how the target stands."""
     time_zone: str = "UTC"

@@ -21,6 +21,10 @@ class RemoteUnavailable(RepositoryError):
     """The remote did not answer, or broke off: it may in a moment."""
 
 
+class TreeRefused(RepositoryError):
+    """The commit's tree is beyond the target's limits: nothing of it was written anywhere."""
+
+
 @dataclass(frozen=True)
 class TreeFacts:
     """What a tree holds."""
@@ -74,7 +78,11 @@ class Repository(Protocol):
         """
 
     def facts(self, commit: str) -> TreeFacts:
-        """Count files and bytes of a commit's tree."""
+        """Count files and bytes of a commit's tree.
+
+        Raises:
+            TreeRefused: it is beyond the target's limits.
+        """
 
     def tree_of(self, commit: str) -> str:
         """Tree id of a commit."""
@@ -89,7 +97,11 @@ class Repository(Protocol):
         """A file's bytes as committed, or None."""
 
     def checkout(self, commit: str, into: Path) -> None:
-        """Write exactly the commit's tree into the empty folder ``into`` (no .git, no filters, no eol conversion)."""
+        """Write exactly the commit's tree into the empty folder ``into`` (no .git, no filters, no eol conversion).
+
+        Raises:
+            TreeRefused: it is beyond the target's limits.
+        """
 
     def commit_tree(self, base: str, work_tree: Path, message: str) -> str:
         """Commit what a folder holds as a child of ``base``; equal input gives an equal id (fixed identity and date).

@@ -7,14 +7,13 @@ import os
 import re
 import shutil
 import stat
-import subprocess
-import tempfile
 import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from policies.schema import SandboxLimits
 from ports.environments import CheckEnvironment, EnvironmentUnavailable
+from ports.removal import held_folder
 from ports.sandbox import Command, Limits, Sandbox
 
 _LARGEST_METADATA = 1 << 20
@@ -54,8 +53,7 @@ def build_package(
     Raises:
         EnvironmentUnavailable: the build failed; carries the end of its log.
     """
-    scratch = Path(tempfile.mkdtemp(prefix="build-", dir=into.parent))
-    try:
+    with held_folder(into.parent / "building") as scratch:
         shutil.copytree(tree, scratch / "src", symlinks=True)
         command = Command(
             argv=("python", *_pip(environment, pip), *_BUILD, *_QUIET, "--target", "/work/out", "/work/src"),
@@ -77,19 +75,12 @@ def build_package(
         if built.is_symlink() or not built.is_dir():
             raise EnvironmentUnavailable(f"the package's build made nothing to install\n{log}")
         built.rename(into)
-    finally:
-        remove(scratch)
 
 
 def _pip(environment: CheckEnvironment, ours: str) -> tuple[str, ...]:
     """Ours, which comes by hash; the environment's own only where its interpreter is too old for ours (before 3.10)."""
     too_old = any(environment.path.glob("lib/python3.?/site-packages"))
     return ("-m", "pip") if too_old else (f"{ours}/__pip-runner__.py",)
-
-
-def remove(folder: Path) -> None:
-    """Remove a folder a build wrote to, however deep it nested it."""
-    subprocess.run(["rm", "-rf", "--", str(folder)], check=False, capture_output=True)
 
 
 def tree_digest(tree: Path) -> str:

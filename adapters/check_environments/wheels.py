@@ -16,12 +16,13 @@ from functools import partial
 from pathlib import Path
 
 from adapters.check_environments.bytecode import compile_bytecode
-from adapters.check_environments.package_build import build_package, has_build_metadata, limits_of, remove, tree_digest
+from adapters.check_environments.package_build import build_package, has_build_metadata, limits_of, tree_digest
 from adapters.check_environments.requirements import read_requirements
 from adapters.check_environments.uv import run_uv
 from adapters.sandbox.interpreter import interpreter_mounts
 from policies.schema import EffectivePolicy
 from ports.environments import CheckEnvironment, EnvironmentUnavailable
+from ports.removal import remove_tree
 from ports.repository import Repository
 from ports.sandbox import Limits, Sandbox
 
@@ -93,12 +94,12 @@ class WheelEnvironments:
         with _exclusive(environment, alive):
             if not environment.exists():
                 unfinished = environment.with_suffix(".unfinished")
-                remove(unfinished)
+                remove_tree(unfinished)
                 try:
                     self._fill(unfinished, wanted, limits, alive)
                     unfinished.rename(environment)
                 finally:
-                    remove(unfinished)
+                    remove_tree(unfinished)
         return environment
 
     def _fill(self, folder: Path, wanted: Wanted, limits: Limits, alive: Callable[[], None]) -> None:

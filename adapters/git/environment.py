@@ -5,15 +5,19 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import selectors
 import signal
 import subprocess
+import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from git.cmd import Git
 
+from adapters.git.private import locked
 from ports.repository import RepositoryError
 
 _CONFIG = Path(__file__).with_name("closed.gitconfig")
@@ -34,6 +38,12 @@ _FLAGS = (
     "protocol.ext.allow=never",
     "protocol.file.allow=always",
 )
+LARGEST_OUTPUT = 512 << 20
+"""Of one command, in bytes: what is held in memory at once."""
+_ERROR_BYTES = 1 << 20
+_CHUNK = 1 << 16
+_LOCKED = re.compile(r"Unable to create '([^']+\.lock)': File exists")
+_LOCK_HELD_AT_MOST = 120
 _ID = re.compile(r"[0-9a-f]{40}")
 _BRANCH = re.compile(r"\w[\w.@+/#=,-]*")
 
@@ -116,12 +126,63 @@ class ClosedGit:
         environment: Mapping[str, str] | None = None,
         accept: tuple[int, ...] = (0,),
         seconds: float = 600,
+        most: int = LARGEST_OUTPUT,
     ) -> Answer:
         """Run one command; an exit status outside ``accept`` is an error.
 
         Raises:
-            RepositoryError: git failed or took longer than ``seconds``; the message holds what git said.
+            RepositoryError: git failed, took longer than ``seconds``, or answered more than ``most`` bytes; the
+                message holds what git said.
         """
+        answer = self._once(arguments, stdin, environment, seconds, most)
+        if answer.code and _broke_stale_lock(self.git_dir, answer.error):
+            answer = self._once(arguments, stdin, environment, seconds, most)
+        if answer.code not in accept:
+            raise _failed(arguments[0], answer.code, answer.error)
+        return answer
+
+    def entries(self, *arguments: str, seconds: float = 600) -> Generator[bytes, None, None]:
+        """The entries of a listing made with ``-z``, as git finds them; who has seen enough just stops.
+
+        Raises:
+            RepositoryError: as for ``run``.
+        """
+        rest, errors = b"", bytearray()
+        with self._started(arguments, None, None) as process:
+            for is_error, chunk in _chunks(process, seconds, arguments[0]):
+                if is_error:
+                    errors += chunk[: _ERROR_BYTES - len(errors)]
+                    continue
+                *whole, rest = (rest + chunk).split(b"\0")
+                yield from whole
+            code = process.wait()
+        if code:
+            raise _failed(arguments[0], code, errors.decode(errors="replace").strip())
+
+    def _once(
+        self,
+        arguments: tuple[str, ...],
+        stdin: bytes | None,
+        environment: Mapping[str, str] | None,
+        seconds: float,
+        most: int,
+    ) -> Answer:
+        out, errors = bytearray(), bytearray()
+        with self._started(arguments, stdin, environment) as process:
+            for is_error, chunk in _chunks(process, seconds, arguments[0]):
+                if is_error:
+                    errors += chunk[: _ERROR_BYTES - len(errors)]
+                    continue
+                out += chunk
+                if len(out) > most:
+                    raise RepositoryError(f"git {arguments[0]} answered more than {most >> 20} MiB: too much to read")
+            return Answer(process.wait(), bytes(out), errors.decode(errors="replace").strip())
+
+    @contextmanager
+    def _started(
+        self, arguments: tuple[str, ...], stdin: bytes | None, environment: Mapping[str, str] | None
+    ) -> Iterator[subprocess.Popen[bytes]]:
+        """The running command; killed with its children when the block is left early."""
         variables = {**closed_environment(), "GIT_DIR": str(self.git_dir), **(environment or {})}
         # GitPython adds to the caller's environment and cannot empty it; env(1) can, without a further process.
         emptied: tuple[str, ...] = ("env",) if self.inherit else ("env", "-i")
@@ -130,37 +191,65 @@ class ClosedGit:
             emptied = ("env", *(f"--unset={name}" for name in os.environ if name not in self.secret))
         flags = [part for flag in _FLAGS for part in ("-c", flag)]
         argv = [*emptied, *(f"{name}={value}" for name, value in variables.items()), "git", *flags, *arguments]
-        started = Git(str(self.git_dir) if self.git_dir.is_dir() else "/").execute(
-            argv,
-            istream=None if stdin is None else subprocess.PIPE,
-            as_process=True,
-            env=dict(self.secret),
-            start_new_session=True,
-        )
+        with tempfile.TemporaryFile() as given:
+            given.write(stdin or b"")
+            given.seek(0)
+            started = Git(str(self.git_dir) if self.git_dir.is_dir() else "/").execute(
+                argv,
+                istream=None if stdin is None else given,
+                as_process=True,
+                env=dict(self.secret),
+                start_new_session=True,
+            )
         process = started.proc
         if process is None:  # pragma: no cover - GitPython's type allows it, its code does not
             raise RepositoryError("git did not start")
-        answer = _wait(process, stdin, seconds, arguments[0])
-        if answer.code not in accept:
-            raise RepositoryError(f"git {arguments[0]} failed ({answer.code}): {answer.error or 'no message'}")
-        return answer
+        try:
+            yield process
+        finally:
+            if process.returncode is None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+            for pipe in filter(None, (process.stdout, process.stderr)):
+                pipe.close()
 
 
-def _wait(process: subprocess.Popen[bytes], stdin: bytes | None, seconds: float, name: str) -> Answer:
+def _chunks(process: subprocess.Popen[bytes], seconds: float, name: str) -> Iterator[tuple[bool, bytes]]:
+    """What it writes, as it comes, each with whether it is of the error stream."""
     deadline = time.monotonic() + seconds
-    try:
-        while True:
-            try:
-                # Short waits, so that a cancellation raised in this thread arrives.
-                out, error = process.communicate(stdin, timeout=0.2)
-            except subprocess.TimeoutExpired:
-                stdin = None
-                if time.monotonic() > deadline:
-                    raise RepositoryError(f"git {name} did not end within {seconds:.0f} s") from None
-            else:
-                return Answer(process.returncode, out, error.decode(errors="replace").strip())
-    except BaseException:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        raise
+    with selectors.DefaultSelector() as open_pipes:
+        for is_error, pipe in enumerate((process.stdout, process.stderr)):
+            if pipe is not None:
+                open_pipes.register(pipe, selectors.EVENT_READ, bool(is_error))
+        while open_pipes.get_map():
+            # Short waits, so that a cancellation raised in this thread arrives.
+            for key, _ in open_pipes.select(0.2):
+                if chunk := os.read(key.fd, _CHUNK):
+                    yield key.data, chunk
+                else:
+                    open_pipes.unregister(key.fileobj)
+            if time.monotonic() > deadline:
+                raise RepositoryError(f"git {name} did not end within {seconds:.0f} s")
+
+
+def _failed(name: str, code: int, said: str) -> RepositoryError:
+    return RepositoryError(f"git {name} failed ({code}): {said or 'no message'}")
+
+
+def _broke_stale_lock(git_dir: Path, said: str) -> bool:
+    """Whether what stopped git was a lock file that a killed git left in ``git_dir``, which is removed now.
+
+    Git holds these for moments: one that is minutes old has no holder any more, and nothing else would remove it.
+    """
+    named = _LOCKED.search(said)
+    place = git_dir / named[1] if named else None
+    if place is None or not place.resolve().is_relative_to(git_dir.resolve()):
+        return False
+    # One at a time: what another just removed, and git made anew, is not stale.
+    with locked(git_dir / "stale.lock"), contextlib.suppress(FileNotFoundError):
+        stale = time.time() - place.lstat().st_mtime > _LOCK_HELD_AT_MOST
+        if stale:
+            place.unlink()
+        return stale
+    return True

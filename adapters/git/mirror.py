@@ -6,13 +6,11 @@ import functools
 import hashlib
 import os
 import re
-import shutil
 import tempfile
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from adapters.git import changes, merging, transfer, worktree
 from adapters.git.default_branch import default_branch
@@ -20,13 +18,18 @@ from adapters.git.environment import ClosedGit, branch_name, commit_id
 from adapters.git.partial_clone import PromisedContents, merged_from
 from adapters.git.private import locked, private_folder
 from adapters.git.remotes import checked_remote, remote_heads
+from adapters.git.tree_facts import is_within, remember, tree_facts
 from adapters.git.version import demand_new_enough
 from contracts.change import ChangedPath
+from policies.base_limits import BaseLimits
 from policies.schema import Target
+from ports.removal import remove_tree
 from ports.repository import Landing, MergeResult, RepositoryError, TreeFacts
 
 _ANCHORS = "refs/autonomy/anchors"
 _ABSENT = "0" * 40
+_LARGEST_READ = 64 << 20
+"""Bytes of a file that is read into memory: settings and requirements, never data."""
 Credential = Callable[[], Mapping[str, str]]
 
 
@@ -45,6 +48,7 @@ class Mirror:
         *,
         partial: bool = False,
         promised: PromisedContents | None = None,
+        limits: BaseLimits | None = None,
     ) -> None:
         """Remember where; refuse a remote git could read as an option or a program.
 
@@ -58,6 +62,7 @@ class Mirror:
         self._closed = ClosedGit(self._path)
         self._credential = credential
         self._partial = partial
+        self._limits = limits or BaseLimits()
         self._promised = promised or PromisedContents(self._closed, lambda: self._reaching_out, self._remote)
 
     @property
@@ -89,7 +94,7 @@ class Mirror:
             # The rename publishes a whole mirror: a killed creator leaves none that is half made.
             fresh.rename(self._path)
         finally:
-            shutil.rmtree(fresh, ignore_errors=True)
+            remove_tree(fresh)
 
     def fetch_base(self) -> str:
         """Fetch the base branch and return its commit."""
@@ -136,12 +141,15 @@ class Mirror:
 
     def facts(self, commit: str) -> TreeFacts:
         """Count files and bytes of a commit's tree."""
-        self.complete(commit)
-        listing = self._git.run("ls-tree", "-r", "-l", "-z", commit_id(commit)).out.decode(errors="surrogateescape")
-        entries = [entry.split("\t", 1) for entry in listing.split("\0") if entry]
-        sizes = (entry[0].rsplit(" ", 1)[1] for entry in entries)
-        suffixes = Counter(PurePosixPath(entry[1]).suffix.lower() for entry in entries)
-        return TreeFacts(len(entries), sum(int(size) for size in sizes if size != "-"), dict(suffixes))
+        if self.may_lack_contents:
+            # Sizes are known with the contents only: what is refused by its names alone is never fetched.
+            tree_facts(self._git, commit, self._limits, sizes=False)
+            self.complete(commit)
+        return tree_facts(self._git, commit, self._limits)
+
+    def _demand_within_limits(self, commit: str) -> None:
+        if not is_within(commit, self._limits):
+            self.facts(commit)
 
     def tree_of(self, commit: str) -> str:
         """Tree id of a commit."""
@@ -154,6 +162,7 @@ class Mirror:
 
     def paths(self, commit: str) -> tuple[str, ...]:
         """All file paths of a commit."""
+        self._demand_within_limits(commit)
         listing = self._git.run("ls-tree", "-r", "-z", "--name-only", commit_id(commit)).out
         return tuple(sorted(listing.decode(errors="surrogateescape").split("\0")[:-1]))
 
@@ -164,7 +173,7 @@ class Mirror:
             return None
         if self.may_lack_contents and self.holds(commit):
             self.complete(commit)
-        answer = self._git.run("cat-file", "--batch", "-z", stdin=asked).out
+        answer = self._git.run("cat-file", "--batch", "-z", stdin=asked, most=_LARGEST_READ).out
         found, _, rest = answer.partition(b"\n")
         if found.split(b" ")[1] != b"commit":
             raise RepositoryError(f"commit {commit} is not in the mirror: fetch the base again")
@@ -174,6 +183,7 @@ class Mirror:
 
     def checkout(self, commit: str, into: Path) -> None:
         """Write exactly the commit's tree into the empty folder ``into``."""
+        self._demand_within_limits(commit)
         self.complete(commit)
         with self._index() as index:
             worktree.checkout(self._git, commit, into, index)
@@ -182,7 +192,10 @@ class Mirror:
         """Commit what a hostile folder holds as a child of ``base``."""
         self.complete(base)
         with self._index() as index:
-            return worktree.commit_tree(self._git, base, work_tree, message, index)
+            made = worktree.commit_tree(self._git, base, work_tree, message, index)
+        # Of a folder on our own disk: it can be written there again.
+        remember(made, self._limits)
+        return made
 
     @contextmanager
     def _index(self) -> Iterator[Path]:
@@ -215,7 +228,10 @@ class Mirror:
         """The merge commit of ``head`` into ``base``."""
         if self.may_lack_contents:
             self.complete(*merged_from(self._git, base, head))
-        return merging.merge(self._git, base, head)
+        made = merging.merge(self._git, base, head)
+        if is_within(base, self._limits) and is_within(head, self._limits):
+            remember(made.commit, self._limits)
+        return made
 
     def contains(self, commit: str, earlier: str) -> bool:
         """Whether the history of ``commit`` holds ``earlier``."""
@@ -264,7 +280,8 @@ class Mirror:
     def scratch(self) -> Iterator[Mirror]:
         """A throw-away repository that only reads this one's objects; its base branch stands where ours does."""
         with private_folder(self.path / "private") as folder:
-            clone = Mirror(folder / "scratch.git", str(self.path), self._base_branch, promised=self._promised)
+            place, promised, limits = folder / "scratch.git", self._promised, self._limits
+            clone = Mirror(place, str(self.path), self._base_branch, promised=promised, limits=limits)
             alternates = clone.path / "objects" / "info" / "alternates"
             alternates.parent.mkdir(exist_ok=True)
             alternates.write_text(f"{self.path / 'objects'}\n")
@@ -296,6 +313,6 @@ def open_mirror(
         place = hashlib.sha256(os.fsencode(target.remote)).hexdigest()[:12]
         path = root / f"{target.name}-{place}.git"
         read = functools.partial(credential, target)
-        return Mirror(path, target.remote, target.base_branch, read, partial=target.partial_clone)
+        return Mirror(path, target.remote, target.base_branch, read, partial=target.partial_clone, limits=target.limits)
 
     return opened

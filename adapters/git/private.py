@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import fcntl
 import os
-import shutil
-import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from ports.removal import held_folder
 from ports.repository import RepositoryError
 
 _LOCK_SECONDS = 900
@@ -44,26 +43,8 @@ def _lock(descriptor: int) -> bool:
 @contextmanager
 def private_folder(root: Path) -> Iterator[Path]:
     """A fresh folder under ``root``, removed at the end; those of killed processes are removed first."""
-    with locked(root / ".lock"):
-        _sweep(root)
-        folder = Path(tempfile.mkdtemp(dir=root))
-        descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-        _lock(descriptor)
-    try:
+    with ExitStack() as kept:
+        # Also against workers of an older version, which know no other lock.
+        with locked(root / ".lock"):
+            folder = kept.enter_context(held_folder(root))
         yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        os.close(descriptor)
-
-
-def _sweep(root: Path) -> None:
-    for folder in root.iterdir():
-        if not folder.is_dir():
-            continue
-        with suppress(FileNotFoundError):
-            descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-            try:
-                if _lock(descriptor):
-                    shutil.rmtree(folder, ignore_errors=True)
-            finally:
-                os.close(descriptor)

@@ -181,6 +181,20 @@ def test_hostile_pyproject_is_a_verdict(name: str, tmp_path: Path, environments:
         assert "pyproject.toml" in cause.reason or "build" in cause.reason, cause.reason
 
 
+def test_a_base_deeper_than_any_path_is_a_verdict(tmp_path: Path, environments: Path) -> None:
+    """Refused before anything of it is written; nothing is left in scratch (1,500 folders: no path names the file)."""
+    stage = make_stage(tmp_path / "stage", environments)
+    work = stage.world.root / "demo-work"
+    blob = git("hash-object", "-w", "README.md", cwd=work).strip()
+    git("update-index", "--add", "--cacheinfo", f"100644,{blob},{'d/' * 1500}x.py", cwd=work)
+    git("commit", "--quiet", "--message=Deep", cwd=work)
+    git("push", "--quiet", str(stage.world.remote), "HEAD:main", cwd=work)
+    cause = deciding(preflight(stage).verdict)
+    assert (Decision.DENY, "the base is within the target's limits") == (cause.decision, cause.rule)
+    assert "65 folders deep, the most is 64 (limits.depth)" in cause.reason
+    assert not list(stage.world.settings.scratch.glob("*"))
+
+
 @pytest.fixture(autouse=True)
 def nothing_left() -> Iterator[None]:
     """No test leaves a process behind."""

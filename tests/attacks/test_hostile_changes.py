@@ -13,6 +13,7 @@ from contracts.verdict import Decision
 from policies.verdicts import allow
 from tests.attacks.hostile_changes import BLINDING, PROTECTED, ROWS, WIDE, Row, edit
 from tests.attacks.stage import Stage
+from tests.test_removal import nest
 
 
 def refused_as_expected(row: Row, result: StepResult) -> bool:
@@ -114,6 +115,14 @@ def test_a_pipe_in_place_of_a_file_is_an_answer_and_not_a_hang(stage: Stage) -> 
     result = stage.code(pipe)
     assert Decision.DENY is result.verdict.decision
     assert "the coder left pkg/other.py" in result.verdict.reason
+
+
+def test_a_tree_deeper_than_any_path_is_an_answer_and_leaves_nothing(stage: Stage) -> None:
+    """Git could not commit it and Python's own clean-up not remove it: refused with the limit, and scratch is empty."""
+    result = stage.code(lambda tree: nest(tree / "pkg", 3000))
+    assert Decision.DENY is result.verdict.decision
+    assert "lies 65 folders deep, the most is 64 (limits.depth)" in result.verdict.reason
+    assert [] == list(stage.world.settings.scratch.iterdir())
 
 
 def test_every_protected_row_is_a_violation() -> None:

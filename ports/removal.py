@@ -1,0 +1,94 @@
+"""Folders for one attempt, and the one way to remove what a repository or a killed process left: it never fails."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import stat
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+_LOG = logging.getLogger(__name__)
+_PROGRAMS = {"PATH": "/usr/bin:/bin"}
+_PLACE = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def remove_tree(place: Path) -> None:
+    """Remove a folder, file or link, whatever stands in it; does nothing where there is nothing. Never raises.
+
+    coreutils walk by descriptor: no depth exhausts a recursion, a path's length or our open files. What cannot be
+    removed even so is said in the log and stays: it is only room on a disk, and the next sweep tries again.
+    """
+    removing = ["rm", "-rf", "--", str(place)]
+    # A folder its owner may not enter (`chmod 000`) cannot be emptied by anybody but root.
+    opening = ["find", str(place), "-type", "d", "!", "-perm", "-u=rwx", "-execdir", "chmod", "u+rwx", "--", "{}", ";"]
+    said = b""
+    for argv in (removing, opening, removing):
+        if not os.path.lexists(place):
+            return
+        try:
+            done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, env=_PROGRAMS, check=False)
+            said = done.stderr
+        except OSError as problem:
+            said = str(problem).encode()
+    if os.path.lexists(place):
+        _LOG.warning("%s could not be removed: %s", place, said[:500].decode(errors="replace"))
+
+
+@contextmanager
+def held_folder(root: Path, prefix: str = "") -> Iterator[Path]:
+    """A fresh folder under ``root``, locked while it is in use and gone afterwards; abandoned ones go first."""
+    root.mkdir(parents=True, exist_ok=True)
+    # The root's own lock: a folder just made and not locked yet must not look abandoned.
+    with _descriptor(root) as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        abandoned = [(place, lock) for place in root.iterdir() if (lock := _abandoned(place)) is not None]
+        made = Path(tempfile.mkdtemp(prefix=prefix, dir=root))
+        mine = os.open(made, _PLACE)
+        fcntl.flock(mine, fcntl.LOCK_EX)
+    try:
+        # Outside the root's lock: a folder that takes long to remove keeps nobody waiting.
+        for place, lock in abandoned:
+            remove_tree(place)
+            os.close(lock)
+        yield made
+    finally:
+        remove_tree(made)
+        os.close(mine)
+
+
+@contextmanager
+def _descriptor(folder: Path) -> Iterator[int]:
+    descriptor = os.open(folder, _PLACE)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _abandoned(place: Path) -> int | None:
+    """The lock of a folder that nobody holds: the kernel freed a killed process's. None: in use, gone, or no folder."""
+    try:
+        with suppress(PermissionError):
+            return _locked(place)
+        # What ran in it closed it, and was killed before anybody opened it again.
+        if stat.S_ISDIR(place.lstat().st_mode):
+            place.chmod(stat.S_IRWXU)
+            return _locked(place)
+    except OSError:
+        pass
+    return None
+
+
+def _locked(place: Path) -> int:
+    descriptor = os.open(place, _PLACE)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
