@@ -15,7 +15,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.set-up
 JOBS ?= 2
 
-.PHONY: help setup demo demo-incident demo-rollback demo-up forges gitea prism test test-gitea test-github test-faults test-uncached \
+.PHONY: help setup demo demo-incident demo-rollback demo-up forges gitea prism test test-gitea test-github test-browser test-faults test-uncached \
 	test-packages test-regressions test-sweep check format \
 	lock clean record-histories
 
@@ -35,6 +35,7 @@ help:
 	@echo "make test-faults    fifty runs against a Gitea that fails at every call, every fault of every write, people and deaths at every step (opt-in, needs Go)"
 	@echo "make gitea          build the Gitea that the forge tests need (Go; minutes the first time)"
 	@echo "make test-github    the tests against GitHub's published contract alone (needs Node)"
+	@echo "make test-browser   the tests in a real headless Chromium alone (needs Chromium)"
 	@echo "make prism          install the contract and the server that the GitHub tests need (Node)"
 	@echo "make lock           write requirements.lock anew from pyproject.toml"
 	@echo "make clean          remove .venv and .cache; .autonomy, where runs are kept, stays"
@@ -99,14 +100,16 @@ $(PRISM): tests/github/package.json tests/github/package-lock.json
 	@find .cache/github/node_modules/@octokit/openapi/generated -name '*.json' ! -name api.github.com.json -delete
 	@touch $@
 
-# What the forge tests need, where it can be made: Gitea by Go, GitHub's contract by Node.
+# What the opt-in tests need, where it can be made: Gitea by Go, GitHub's contract by Node; Chromium is there or not.
 HAS_GO := $(shell go version 2>/dev/null | grep -qE 'go1\.(2[6-9]|[3-9][0-9])' && echo yes)
 HAS_NODE := $(shell command -v npm >/dev/null && node -e "process.exit(parseInt(process.versions.node) >= 18 ? 0 : 1)" && echo yes)
-OPT_IN := not packages and not sweep$(if $(HAS_GO),, and not gitea)$(if $(HAS_NODE),, and not github)
+HAS_BROWSER := $(shell command -v chromium google-chrome >/dev/null && echo yes)
+OPT_IN := not packages and not sweep$(if $(HAS_GO),, and not gitea)$(if $(HAS_NODE),, and not github)$(if $(HAS_BROWSER),, and not browser)
 
 forges: $(if $(HAS_GO),gitea) $(if $(HAS_NODE),prism)
 	@$(if $(HAS_GO),:,echo "left out: Go 1.26 or newer is missing, so nothing runs against a real Gitea")
 	@$(if $(HAS_NODE),:,echo "left out: Node 18 or newer is missing, so nothing is held against GitHub's contract")
+	@$(if $(HAS_BROWSER),:,echo "left out: Chromium is missing, so no web page tries to talk to the embedded server")
 
 test: setup forges
 	@$(BIN)/python -m pytest -n $(JOBS) -m "$(OPT_IN)"
@@ -117,12 +120,16 @@ test-gitea: setup gitea
 test-github: setup prism
 	@$(BIN)/python -m pytest -m "github and not sweep" tests/forges
 
+test-browser: setup
+	@command -v chromium google-chrome >/dev/null || { echo "Chromium is missing: install it (Debian: chromium)" >&2; exit 1; }
+	@$(BIN)/python -m pytest -m browser tests
+
 test-faults: setup gitea
 	@$(BIN)/python -m pytest -m "gitea and sweep" -rP tests/forges
 
 # Every workflow task replays its whole history: what is not deterministic fails here.
 test-uncached: setup
-	@GROUPING_EXAMPLES=100 WORLD_CACHED_WORKFLOWS=0 $(BIN)/python -m pytest -n $(JOBS) -m "not packages and not sweep and not gitea and not github" tests/workflows
+	@GROUPING_EXAMPLES=100 WORLD_CACHED_WORKFLOWS=0 $(BIN)/python -m pytest -n $(JOBS) -m "not packages and not sweep and not gitea and not github and not browser" tests/workflows
 
 test-packages: setup
 	@$(BIN)/python -m pytest -m packages

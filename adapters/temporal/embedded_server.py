@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
+import secrets
 import shutil
 import socket
 import sys
@@ -15,6 +17,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from adapters.temporal.connection import ServerUnavailable, quiet_runtime
+from adapters.temporal.ui_front import Front, hidden_place
 from workflows.api import EPOCH_ATTRIBUTE, SEARCH_ATTRIBUTES
 
 # Measured: nine durable steps take 0.12 s with this profile, 0.95 s with the server's defaults.
@@ -65,9 +68,11 @@ class EmbeddedServer:
     address: str
     ui: str
     log: Path
+    front: Front
 
     async def stop(self) -> None:
         """SIGTERM, then SIGKILL after ten seconds."""
+        self.front.close()
         if self.process.returncode is not None:
             return
         with contextlib.suppress(ProcessLookupError):
@@ -91,17 +96,12 @@ async def start(
         ui_port: 0 picks a free one.
         settings: more dynamic configuration, for example a lower continue-as-new suggestion in tests.
     """
-    port, ui_port = port or free_port(), ui_port or free_port()
-    argv = ["server", "start-dev", "--ip", "127.0.0.1", "--port", str(port), "--ui-port", str(ui_port)]
-    argv += ["--log-level", "warn", "--log-format", "json"]
+    port, hidden = port or free_port(), hidden_place()
     if database is not None:
         database.parent.mkdir(parents=True, exist_ok=True)
-        argv += ["--db-filename", str(database), "--sqlite-pragma", "journal_mode=WAL"]
-    for key, value in (_PROFILE | (settings or {})).items():
-        argv += ["--dynamic-config-value", f"{key}={value}"]
-    for attribute in SEARCH_ATTRIBUTES:
-        argv += ["--search-attribute", f"{attribute.name}={'Int' if attribute is EPOCH_ATTRIBUTE else 'Keyword'}"]
     log.parent.mkdir(parents=True, exist_ok=True)
+    front = Front(hidden)
+    await front.open(ui_port)
     with log.open("ab") as output:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -111,16 +111,17 @@ async def start(
             _DIE_WITH_PARENT,
             str(os.getpid()),
             str(find_server()),
-            *argv,
+            *_arguments(database, port, hidden, settings or {}),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=output,
             stderr=output,
             # A signal typed at the terminal is ours to handle: worker first, then server.
             start_new_session=True,
         )
-    server = EmbeddedServer(process, f"127.0.0.1:{port}", f"http://127.0.0.1:{ui_port}", log)
+    server = EmbeddedServer(process, f"127.0.0.1:{port}", f"http://127.0.0.1:{front.port}", log, front)
     for _ in range(300):
         if process.returncode is not None:
+            front.close()
             raise ServerUnavailable(f"the embedded server ended at once; its log says why: {log}")
         # The port opens before the server serves: only an answer counts.
         with contextlib.suppress(RuntimeError, RPCError):
@@ -129,3 +130,18 @@ async def start(
         await asyncio.sleep(0.1)
     await server.stop()
     raise ServerUnavailable(f"the embedded server did not answer within 30 s (log: {log})")
+
+
+def _arguments(database: Path | None, port: int, hidden: tuple[str, int], settings: dict[str, str]) -> list[str]:
+    argv = ["server", "start-dev", "--ip", "127.0.0.1", "--port", str(port)]
+    argv += ["--ui-ip", hidden[0], "--ui-port", str(hidden[1]), "--ui-disable-news-fetch"]
+    argv += ["--log-level", "warn", "--log-format", "json"]
+    if database is not None:
+        argv += ["--db-filename", str(database), "--sqlite-pragma", "journal_mode=WAL"]
+    # Its HTTP API takes posts of any page, and nothing of ours uses it: no page has a host of this name.
+    closed = {"frontend.httpAllowedHosts": json.dumps([secrets.token_hex(16)])}
+    for key, value in (_PROFILE | closed | settings).items():
+        argv += ["--dynamic-config-value", f"{key}={value}"]
+    for attribute in SEARCH_ATTRIBUTES:
+        argv += ["--search-attribute", f"{attribute.name}={'Int' if attribute is EPOCH_ATTRIBUTE else 'Keyword'}"]
+    return argv
