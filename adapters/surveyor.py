@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+import tomllib
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from functools import lru_cache
-from typing import Literal
+from typing import Any, Literal
 
 from adapters.declared_requirements import Declared, Read, declared, parse_ini
 from policies.paths import hostile_name
@@ -31,6 +34,12 @@ _LINTERS = (
     ("pylint", (".pylintrc", "pylintrc"), "pylint"),
 )
 _MOST_TEST_FILES = 300
+_LANGUAGES = {
+    "py": "Python", "go": "Go", "rs": "Rust", "js": "JavaScript", "jsx": "JavaScript", "mjs": "JavaScript",
+    "ts": "TypeScript", "tsx": "TypeScript", "java": "Java", "kt": "Kotlin", "c": "C", "cc": "C++", "cpp": "C++",
+    "cs": "C#", "rb": "Ruby", "php": "PHP", "swift": "Swift", "scala": "Scala", "ex": "Elixir", "hs": "Haskell",
+    "lua": "Lua", "pl": "Perl", "sh": "shell", "zig": "Zig",
+}  # fmt: skip
 
 Layout = Literal["src", "lib", "flat", "none"]
 _LAYOUTS: tuple[tuple[Layout, str], ...] = (("src", "src/"), ("lib", "lib/"), ("flat", ""))
@@ -68,12 +77,15 @@ def survey(repository: Repository, commit: str) -> Survey:
         return (body or b"").decode("utf-8", "replace")
 
     layout, imports, sources = _sources(paths)
-    test_files = tuple(path for path in paths if _is_test(path))[:_MOST_TEST_FILES]
+    roots, patterns = _pytest_settings(read)
+    test_files = tuple(path for path in paths if _is_test(path, roots, patterns))[:_MOST_TEST_FILES]
     needs = declared(read, test_files)
     linters = tuple(_linters(read, present))
     build = not present.isdisjoint(("pyproject.toml", "setup.py", "setup.cfg"))
     native = any(_NATIVE.search(path) for path in paths) or "ext_modules" in read("setup.py")
-    tests = tuple(_test_roots(test_files))
+    tests = tuple(_test_roots(test_files, roots))
+    others = _other_languages(paths)
+    checkable = build or bool(tests) or not others
     return Survey(
         layout=layout,
         imports=imports,
@@ -89,18 +101,90 @@ def survey(repository: Repository, commit: str) -> Survey:
             build=build,
         ),
         allowed_paths=tuple(_allowed(paths, sources, tests)),
-        checks=tuple(_checks(layout, imports, sources, tests, linters, needs, build)),
-        notes=tuple(_notes(tests, native, build, len(repository.paths(commit)) - len(paths))),
+        checks=tuple(_checks(layout, imports, sources, tests, linters, needs, build)) if checkable else (),
+        notes=(
+            *_foreign(others, checkable),
+            *(_notes(tests, native, build) if checkable else ()),
+            *_unseen(read, len(repository.paths(commit)) - len(paths)),
+        ),
     )
 
 
-def _is_test(path: str) -> bool:
+def _pytest_settings(read: Read) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What the repository's own pytest settings say: ``testpaths`` and ``python_files``, in pytest's order of files."""
+    pyproject = _toml(read("pyproject.toml")).get("tool", {}).get("pytest", {})
+    if isinstance(pyproject, dict) and isinstance(options := pyproject.get("ini_options", pyproject), dict) and options:
+        found: dict[str, object] = options
+    else:
+        places = (
+            ("pytest.ini", "pytest"),
+            (".pytest.ini", "pytest"),
+            ("tox.ini", "pytest"),
+            ("setup.cfg", "tool:pytest"),
+        )
+        parsed = ((parse_ini(read(file)), section) for file, section in places)
+        found = next((dict(ini.items(section)) for ini, section in parsed if ini.has_section(section)), {})
+
+    def words(key: str) -> tuple[str, ...]:
+        value = found.get(key)
+        return tuple(map(str, value)) if isinstance(value, list) else tuple(str(value or "").split())
+
+    roots = tuple(root.strip("/").removeprefix("./") for root in words("testpaths") if not set(root) & set("*?["))
+    return roots, words("python_files")
+
+
+def _toml(text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError):
+        return {}
+
+
+def _other_languages(paths: tuple[str, ...]) -> str:
+    """The language most of the code is in, where that is not Python; also where there is no code at all."""
+    counts = Counter(_LANGUAGES.get(path.rpartition(".")[2].lower(), "") for path in paths)
+    del counts[""]
+    ours = counts.pop("Python", 0)
+    main, files = max(counts.items(), key=lambda each: each[1], default=("in no language that is known here", 0))
+    return main if files > ours or not ours else ""
+
+
+def _foreign(language: str, checkable: bool) -> Iterator[str]:
+    if language and not checkable:
+        yield (
+            f"Most of it is {language}, and checks are proposed for Python only: none was tried. Write what its own CI "
+            "runs into [[checks]], with at least one of kind `tests`; until then every run is refused."
+        )
+    elif language:
+        yield f"Most of it is {language}; the checks below look at its Python alone. Add what its own CI runs."
+
+
+def _unseen(read: Read, unread: int) -> Iterator[str]:
+    submodules = re.findall(r"^\s*path\s*=\s*(.+?)\s*$", read(".gitmodules"), re.MULTILINE)
+    if submodules:
+        yield f"Submodules are not checked out ({', '.join(submodules[:5])}): a check that needs one fails."
+    if unread:
+        yield f"{unread} files have names that no change may touch; they were not looked at."
+
+
+def _is_test(path: str, roots: tuple[str, ...], patterns: tuple[str, ...]) -> bool:
     *folders, name = path.split("/")
-    return bool(_TEST_FILE.fullmatch(name)) and _NOT_OURS.isdisjoint(folders)
+    if patterns:
+        named = name.endswith(".py") and any(fnmatch(name, pattern) for pattern in patterns)
+    else:
+        named = bool(_TEST_FILE.fullmatch(name))
+    return named and (any(_below(path, root) for root in roots) if roots else _NOT_OURS.isdisjoint(folders))
 
 
-def _test_roots(test_files: Iterable[str]) -> Iterator[str]:
-    """The folders named for tests; single files where there is none around them."""
+def _below(path: str, root: str) -> bool:
+    return root in {".", path} or path.startswith(f"{root}/")
+
+
+def _test_roots(test_files: tuple[str, ...], own: tuple[str, ...]) -> Iterator[str]:
+    """The repository's own ``testpaths``; else the folders named for tests, and single files outside of them."""
+    if own:
+        yield from (root for root in own if any(_below(path, root) for path in test_files))
+        return
     roots: dict[str, None] = {}
     for path in test_files:
         *folders, _ = path.split("/")
@@ -190,12 +274,10 @@ def _allowed(paths: tuple[str, ...], sources: tuple[str, ...], tests: tuple[str,
     yield from (file for file in _SETTINGS if file in paths)
 
 
-def _notes(tests: tuple[str, ...], native: bool, build: bool, unread: int) -> Iterator[str]:
+def _notes(tests: tuple[str, ...], native: bool, build: bool) -> Iterator[str]:
     if not tests:
         yield "No tests were found: byte-compiling and importing are the check, so the mode stops at PR_ONLY."
     if native:
         yield "Parts are not Python: building them needs a compiler in the sandbox; without one, set build = false."
     if not build:
         yield "There is no pyproject.toml, setup.py or setup.cfg, so nothing is built or installed."
-    if unread:
-        yield f"{unread} files have names that no change may touch; they were not looked at."

@@ -110,7 +110,11 @@ def _review(today: date, by: str) -> Iterator[str]:
 def _environment(survey: Survey) -> Iterator[str]:
     yield "# Where the checks run: wheels only; nothing of the repository is executed outside the sandbox."
     yield "[environment]"
-    yield from _settings(survey.environment.model_dump(exclude={"python"}))
+    yield from _settings(
+        survey.environment.model_dump(exclude={"python"} if survey.environment.without else {"python", "without"})
+    )
+    if survey.environment.without:
+        yield "# `without`: required, but there is no wheel of it; what needs it was not checked."
     yield ""
 
 
@@ -122,9 +126,23 @@ def _ci() -> Iterator[str]:
     yield ""
 
 
+_NOTHING_TRIED = (
+    "None was: every run is refused until there is one. Write what this repository's own CI runs, for example:",
+    "[[checks]]",
+    'name = "tests"',
+    'kind = "tests"',
+    'argv = ["/usr/local/go/bin/go", "test", "./..."]',
+    "They run in the sandbox without network: what they need must be in the repository or below /usr.",
+)
+
+
 def _checks(kept: tuple[CheckPolicy, ...], dropped: Iterable[tuple[CheckPolicy, str]]) -> Iterator[str]:
     yield "# Green on the base when this file was written. Each is an argv list, never a shell line."
+    if not (kept := tuple(kept)):
+        yield from (_comment(line) for line in _NOTHING_TRIED)
     for check in kept:
+        if left_out := [word.partition("=")[2] for word in check.argv if word.startswith(("--deselect=", "--ignore="))]:
+            yield _comment(f"Without what failed on the base: {', '.join(left_out)}")
         yield "[[checks]]"
         yield from _settings(_said(check))
         yield ""

@@ -88,7 +88,8 @@ def _show(found: Introduction, file: Path, name: str) -> None:
     show(f"wrote {file}", "bold")
     show(f"  base     {found.base_branch} at {found.base[:12]}")
     show(f"  layout   {found.survey.layout}, imports {', '.join(found.survey.imports) or 'nothing'}")
-    show(f"  checks   {', '.join(check.name for check in found.kept) or 'none was green on the base'}")
+    nothing = "none was green on the base" if found.survey.checks else "none"
+    show(f"  checks   {', '.join(check.name for check in found.kept) or nothing}")
     for check, reason in found.dropped:
         show(f"  left out {check.name}: {reason}")
     for note in found.survey.notes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -31,8 +32,14 @@ from policies.forge_access import ForgeAccess
 from policies.schema import CheckKind, CheckPolicy, EffectivePolicy, EnvironmentPolicy, ReviewStamp, Target
 from ports.environments import CheckEnvironment, EnvironmentUnavailable
 from ports.repository import Repository, RepositoryError
+from ports.sandbox import SandboxUnavailable
 
 _POLICY_FILES = ("autopilot.toml", "protected_paths.toml", "charter.toml")
+_NO_WHEEL = re.compile(r"you require ([A-Za-z0-9._-]*[A-Za-z0-9])")
+"""How uv names the requirement of ours that leads to a package without a wheel."""
+_FAILED_TEST = re.compile(r"^(FAILED|ERROR) (\S.*?)(?: - .*)?$", re.MULTILINE)
+_MOST_FAILED = 20
+"""More failing tests than that are no exceptions: the suite is red."""
 _COMPILES = CheckPolicy(name="compile", kind=CheckKind.BUILD, argv=("python", "-m", "compileall", "-q", "."))
 
 
@@ -89,7 +96,10 @@ def introduce(adapters: Adapters, asked: Asked, tell: Callable[[str], None]) -> 
     base = repository.fetch_base()
     tell(f"fetched {branch} at {base[:12]}, {repository.facts(base).files} files")
     seen = survey(repository, base)
-    tell(f"layout {seen.layout}; trying {', '.join(check.name for check in seen.checks)} in the sandbox")
+    if not seen.checks:
+        tell(f"nothing to try: {seen.notes[0]}")
+    else:
+        tell(f"layout {seen.layout}; trying {', '.join(check.name for check in seen.checks)} in the sandbox")
 
     def render(chosen: Survey, kept: tuple[CheckPolicy, ...], dropped: tuple[tuple[CheckPolicy, str], ...]) -> str:
         return render_target(
@@ -97,7 +107,9 @@ def introduce(adapters: Adapters, asked: Asked, tell: Callable[[str], None]) -> 
             asked.forge, asked.access,
         )  # fmt: skip
 
-    trial = _Trial(adapters, repository, base, tell)
+    if not seen.checks:
+        return Introduction(render(seen, (), ()), branch, base, seen, (), ())
+    trial = _Trial(adapters, repository, base, tell, adapters.settings.home / "logs" / f"init-{name}.log")
     seen, policy, environment = trial.furnish(seen, name, lambda chosen: render(chosen, chosen.checks, ()))
     results = trial.run(seen.checks, policy, environment)
     if not any(check.kind is CheckKind.TESTS and _green(result) for check, result in results):
@@ -129,8 +141,11 @@ def _green(result: CheckResult) -> bool:
 class _Trial:
     """One environment, one base commit, checks in the sandbox."""
 
-    def __init__(self, adapters: Adapters, repository: Repository, base: str, tell: Callable[[str], None]) -> None:
+    def __init__(
+        self, adapters: Adapters, repository: Repository, base: str, tell: Callable[[str], None], log: Path
+    ) -> None:
         self._adapters = adapters
+        self._log = log
         self._repository = repository
         self._base = base
         self._tell = tell
@@ -139,17 +154,32 @@ class _Trial:
     def furnish(
         self, seen: Survey, name: str, render: Callable[[Survey], str]
     ) -> tuple[Survey, EffectivePolicy, CheckEnvironment]:
-        """The first environment that can be made: as declared, else without a build, else without requirements."""
-        refusal: EnvironmentUnavailable | None = None
-        for chosen in _environments(seen.environment):
-            candidate = replace(seen, environment=chosen)
+        """The first environment that can be made: as declared, without what has no wheel, without a build, with less.
+
+        Raises:
+            EnvironmentUnavailable: not even the least of them.
+        """
+        refused: list[str] = []
+        chosen = list(_environments(seen.environment))
+        while chosen:
+            candidate = replace(seen, environment=chosen[0])
             policy = self._policy(name, render(candidate))
             try:
                 return candidate, policy, self._made(policy)
             except EnvironmentUnavailable as problem:
-                refusal = problem
-                self._tell(f"tried an environment with less: {str(problem).splitlines()[0]}")
-        raise refusal or EnvironmentUnavailable("no environment was tried")
+                refused.append(str(problem))
+                self._keep_log(refused)
+                self._tell(f"no environment as declared; tried with less (all of it: {self._log}): {_cause(problem)}")
+                without = set(_NO_WHEEL.findall(str(problem))) - set(candidate.environment.without)
+                if without:
+                    chosen = [each.model_copy(update={"without": (*each.without, *sorted(without))}) for each in chosen]
+                else:
+                    del chosen[0]
+        raise EnvironmentUnavailable(refused[-1])
+
+    def _keep_log(self, refused: list[str]) -> None:
+        self._log.parent.mkdir(parents=True, exist_ok=True)
+        self._log.write_text("\n\n".join(refused) + "\n", encoding="utf-8")
 
     def run(
         self, checks: tuple[CheckPolicy, ...], policy: EffectivePolicy, environment: CheckEnvironment
@@ -164,11 +194,39 @@ class _Trial:
             alive=_go_on,
             base_counts=None,
         )
-        results = run_checks(checks, checking)
-        for result in results:
+        tried: list[tuple[CheckPolicy, CheckResult]] = []
+        for check in checks:
+            [result] = run_checks((check,), checking)
             last = result.attempts[-1]
+            if last.status is CheckStatus.INFRASTRUCTURE and last.exit_code is None:
+                # Nothing was learned of the repository: a check that was not tried is not "not green".
+                raise SandboxUnavailable(last.detail)
             self._tell(f"  {result.name:<9} {result.status} {last.seconds:.1f} s {last.detail}".rstrip())
-        return list(zip(checks, results, strict=True))
+            if result.status is CheckStatus.RED and check.kind is CheckKind.TESTS:
+                check, result = self._without_failing(check, result, checking)  # noqa: PLW2901
+            tried.append((check, result))
+        return tried
+
+    def _without_failing(
+        self, check: CheckPolicy, red: CheckResult, checking: Checking
+    ) -> tuple[CheckPolicy, CheckResult]:
+        """The suite without the few tests that fail on the base, if it is green then; else as it was."""
+        everything = tuple(word for word in check.argv if word != "-x")
+        listing = check.model_copy(update={"argv": (*everything, "-rfE", "--tb=no", "--continue-on-collection-errors")})
+        [listed] = run_checks((listing,), checking)
+        output = listed.attempts[-1].output
+        said = self._outputs.get(output.name, b"").decode("utf-8", "replace") if output else ""
+        failing = dict.fromkeys(name for _, name in _FAILED_TEST.findall(said))
+        if not 0 < len(failing) <= _MOST_FAILED:
+            return check, red
+        # A file that cannot be imported is no test to deselect.
+        left_out = (f"--deselect={name}" if "::" in name else f"--ignore={name}" for name in failing)
+        less = check.model_copy(update={"argv": (*check.argv, *left_out)})
+        [result] = run_checks((less,), checking)
+        if not _green(result):
+            return check, red
+        self._tell(f"  {check.name:<9} green without {', '.join(failing)}, which the base fails")
+        return less, result
 
     def reason(self, result: CheckResult) -> str:
         """Why a check is not kept, with the last words of its output."""
@@ -195,6 +253,7 @@ class _Trial:
 
     @contextmanager
     def _tree(self) -> Iterator[Path]:
+        # Held like a step's own: a run beside us must not take it for one that a dead worker left.
         with work_folder(self._adapters.settings.scratch, "init") as made:
             self._repository.checkout(self._base, made)
             yield made
@@ -214,6 +273,13 @@ def _environments(declared: EnvironmentPolicy) -> Iterator[EnvironmentPolicy]:
     yield declared.model_copy(
         update={"requirements": (), "extras": (), "groups": (), "packages": ("pytest",), "build": False}
     )
+
+
+def _cause(problem: EnvironmentUnavailable) -> str:
+    """What the installer or the build said, without our own advice before it and its hints behind."""
+    lines = [line.strip() for line in str(problem).splitlines() if line.strip()]
+    causes = [line for line in lines if line.lower().startswith(("cause:", "error:", "├─▶", "╰─▶"))]
+    return (causes or lines[-1:] or ["no reason given"])[-1][:500]
 
 
 def _go_on() -> None:

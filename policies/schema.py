@@ -231,6 +231,8 @@ class EnvironmentPolicy(Section):
     groups: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
     """More requirements, for example ``pytest``."""
+    without: tuple[str, ...] = ()
+    """Packages that are left out although they are required: those without a wheel."""
     build: bool = True
     """Build and install the package itself inside the sandbox."""
     python: str = ""

@@ -60,7 +60,9 @@ def read_requirements(read: ReadFile, environment: EnvironmentPolicy) -> Needed:
     if environment.build:
         build = _table(pyproject, "build-system")
         add(f"{_PYPROJECT} [build-system] requires", [*_list(build, "requires", _DEFAULT_BUILD), "pip"])
-    return Needed(tuple(sorted(lines)), tuple(notes))
+    left_out = {canonicalize_name(name) for name in environment.without}
+    kept = (line for line in lines if canonicalize_name(Requirement(line.split(" --hash=")[0]).name) not in left_out)
+    return Needed(tuple(sorted(kept)), tuple(notes))
 
 
 def _pyproject(read: ReadFile) -> dict[str, Any]:

@@ -315,3 +315,52 @@ def test_the_proposed_linters_give_countable_output(package):
         counts[name] = len(results if isinstance(results, list) else results["results"])
 
     assert {"lint": 1, "security": 2} == counts
+
+
+GO = {"go.mod": "module m\n", "m.go": "package m\n", "m_test.go": "package m\n", "LICENSE": "free\n"}
+
+
+@pytest.mark.parametrize(
+    ("files", "told"),
+    [
+        (GO, "Most of it is Go, and checks are proposed for Python only"),
+        (GO | {"tools/gen.py": "print(1)\n"}, "Most of it is Go, and checks are proposed for Python only"),
+        ({"README.md": "words\n"}, "Most of it is in no language that is known here"),
+    ],
+)
+def test_a_repository_that_is_not_python_gets_no_python_checks(package: Package, files: dict[str, str], told: str):
+    """Green would mean nothing there (P18); the note says what to write, and so does the file."""
+    found = package.look(files)
+    assert () == found.checks
+    assert found.notes[0].startswith(told)
+    text = render_target(found, "m", str(package.folder), "main", TODAY, "me", ())
+    assert '# argv = ["/usr/local/go/bin/go", "test", "./..."]' in text
+
+
+def test_a_package_in_two_languages_is_told_what_is_not_looked_at(package: Package):
+    """Its Python is checked; that this is the smaller part is said."""
+    more = {f"ext/{n}.go": "package m\n" for n in range(9)}
+    found = package.look({"pyproject.toml": "[project]\nname = 'p'\nversion = '1'\n", "p.py": "", **more})
+    assert found.checks
+    assert "Most of it is Go; the checks below look at its Python alone. Add what its own CI runs." == found.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("pyproject.toml", '[tool.pytest.ini_options]\ntestpaths = ["checks"]\npython_files = ["check_*.py"]\n'),
+        ("pytest.ini", "[pytest]\ntestpaths = checks\npython_files = check_*.py\n"),
+        ("tox.ini", "[pytest]\ntestpaths =\n  ./checks/\npython_files = check_*.py other_*\n"),
+        ("setup.cfg", "[tool:pytest]\ntestpaths = checks\npython_files = check_*.py\n"),
+    ],
+)
+def test_pytests_own_settings_say_where_the_tests_are(package: Package, file: str, text: str):
+    """What the repository's own pytest would run, not what we would have guessed."""
+    files = {"setup.py": "", "p/__init__.py": "", "checks/check_a.py": "", "p/test_data.py": "", file: text}
+    assert ("checks",) == package.look(files).tests
+
+
+def test_submodules_are_said_to_be_missing(package: Package):
+    """They are not checked out."""
+    found = package.look({"p.py": "", ".gitmodules": '[submodule "x"]\n\tpath = vendor/x\n\turl = https://x.invalid\n'})
+    assert "Submodules are not checked out (vendor/x): a check that needs one fails." in found.notes

@@ -9,6 +9,8 @@ from shell import Shell
 from world import PACKAGE, git
 
 from adapters.policy_files import PolicyFiles
+from adapters.sandbox.bubblewrap import BubblewrapSandbox
+from ports.sandbox import SandboxUnavailable
 
 
 @pytest.fixture
@@ -76,3 +78,46 @@ def test_what_cannot_be_a_target_is_said_in_one_sentence(nobody_there: Shell, tm
         assert status == done.status, (argv, done.err)
         assert words in done.err, (argv, done.err)
         assert "Traceback" not in done.err
+
+
+def test_a_failing_test_is_left_out_by_name_and_one_package_without_a_wheel_too(
+    nobody_there: Shell, policies: Path, tmp_path: Path
+):
+    """The rest of the suite is worth having; what is missing is said, and where the whole story is kept."""
+    folder = tmp_path / "mixed"
+    for path, body in {
+        "pyproject.toml": '[project]\nname = "mixed"\nversion = "1"\ndependencies = ["docopt"]\n',
+        "mixed/__init__.py": "",
+        "tests/test_some.py": "def test_good():\n    pass\n\n\ndef test_bad():\n    assert False, 'as - ever'\n",
+        "tests/test_needs.py": "import docopt\n",
+    }.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(body)
+    git("init", "--quiet", "--initial-branch=main", cwd=folder)
+    git("add", "--all", cwd=folder)
+    git("commit", "--quiet", "--message=First", cwd=folder)
+    done = nobody_there.type("init", str(folder), "--json")
+    assert 0 == done.status, done.err
+    target = PolicyFiles(policies).effective("mixed").target
+    [tests] = [check for check in target.checks if check.name == "tests"]
+    left_out = {"--deselect=tests/test_some.py::test_bad", "--ignore=tests/test_needs.py"}
+    assert left_out == {word for word in tests.argv if word.startswith("--")} - {"--no-header"}
+    assert ("docopt",) == target.environment.without
+    assert "green without tests/test_" in " ".join(done.err.split())
+    assert "docopt have no usable wheels" in " ".join(done.err.split())
+    assert "docopt" in (tmp_path / "home/logs/init-mixed.log").read_text()
+
+
+def test_a_sandbox_that_is_missing_fails_init_and_leaves_nothing_out(
+    nobody_there: Shell, policies: Path, work_tree: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Nothing was learned of the repository, so nothing is written about it."""
+
+    def broken(*_args: object) -> None:
+        raise SandboxUnavailable("no user namespaces here")
+
+    monkeypatch.setattr(BubblewrapSandbox, "run", broken)
+    done = nobody_there.type("init", str(work_tree), "--name", "mine")
+    assert 1 == done.status
+    assert "no user namespaces here" in done.err
+    assert not (policies / "targets" / "mine.toml").exists()
