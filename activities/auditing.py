@@ -24,7 +24,7 @@ from contracts.handover import PinnedPolicy, RunRef
 from contracts.modes import Role, RunStatus
 from contracts.release import ReleaseDecision
 from contracts.report import ReportInput, RunReport
-from contracts.task import TaskContract
+from contracts.task import StateSnapshot, TaskContract
 from policies.alerting import alerts_of
 from policies.report import build_report
 from ports.control_desk import ControlUnavailable, RunSight
@@ -113,6 +113,7 @@ class Auditing:
         earlier = self._earlier(run_id)
         artifacts = earlier.artifacts if earlier else given.artifacts
         papers = _papers(reader, artifacts)
+        snapshot = reader.paper(artifacts, "state_snapshot.json", StateSnapshot)
         failures = Failures(reader)
         failure, ci = failures.of(given, artifacts, *papers), failures.ci(artifacts)
         report = earlier or build_report(
@@ -124,6 +125,7 @@ class Auditing:
             cost=self._cost(given),
             ci=ci,
             missing=reader.missing,
+            unseen=snapshot.missing if snapshot else (),
         )
         kept = self.bench.store.put(run_id, "run_report.json", written(report))
         page_text = self.render(report, *papers)

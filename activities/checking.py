@@ -10,6 +10,8 @@ from pathlib import Path
 
 from contracts.artifact import ArtifactRef
 from contracts.evidence import CheckAttempt, CheckResult, CheckStatus
+from policies.checked import ran_nothing, runs_tests
+from policies.counted import counted
 from policies.schema import CheckKind, CheckPolicy, SandboxLimits
 from ports.environments import CheckEnvironment
 from ports.sandbox import Command, CommandResult, Limits, Sandbox, SandboxUnavailable
@@ -18,6 +20,8 @@ _PYTEST_NO_TESTS = 5
 _NOT_STARTED = (126, 127)
 _CPU_LIMIT = 128 + 24  # SIGXCPU
 _TOOL_FAILED = 2
+_SUMMARY_BYTES = 20_000
+"""Of the end of an output, where test runners say how many ran."""
 _SIGNALS = range(129, 193)
 
 
@@ -85,6 +89,8 @@ def _attempt(check: CheckPolicy, checking: Checking, number: int) -> CheckAttemp
         )
     count = _count(check, result, limits)
     status, detail = _judge(check, result, count, checking.base_counts)
+    said = result.output[-_SUMMARY_BYTES:].decode("utf-8", "replace")
+    idle = runs_tests(check.kind, check.argv) and status is CheckStatus.GREEN and ran_nothing(said)
     output = checking.save(f"checks/{check.name}-{number}.txt", result.output)
     return CheckAttempt(
         status=status,
@@ -93,6 +99,7 @@ def _attempt(check: CheckPolicy, checking: Checking, number: int) -> CheckAttemp
         output=output,
         detail=detail,
         count=count,
+        ran_nothing=idle,
     )
 
 
@@ -128,11 +135,11 @@ def _judge_findings(
     if count is None:
         return CheckStatus.INFRASTRUCTURE, f"its findings could not be counted as `{check.count}`"
     if base_counts is None:
-        return CheckStatus.GREEN, f"{count} findings on the base"
+        return CheckStatus.GREEN, f"{counted(count, 'finding')} on the base"
     if check.name not in base_counts:
-        return CheckStatus.INFRASTRUCTURE, f"{count} findings, but the base's are unknown"
+        return CheckStatus.INFRASTRUCTURE, f"{counted(count, 'finding')}, but the base's are unknown"
     base = base_counts[check.name]
-    return (CheckStatus.GREEN if count <= base else CheckStatus.RED), f"{count} findings, {base} on the base"
+    return (CheckStatus.GREEN if count <= base else CheckStatus.RED), f"{counted(count, 'finding')}, {base} on the base"
 
 
 def _count(check: CheckPolicy, result: CommandResult, limits: Limits) -> int | None:

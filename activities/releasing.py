@@ -16,7 +16,7 @@ from contracts.evidence import ChecksReport, ReviewReport
 from contracts.handover import PlannedWrite, StepInput, StepResult
 from contracts.modes import Outcome, Role, RunStatus, StepName, WriteAction
 from contracts.release import ReleaseDecision
-from contracts.task import TaskContract
+from contracts.task import StateSnapshot, TaskContract
 from policies.ci import ci_terms
 from policies.digests import sha256_hex
 from policies.idea_memory import Place, places
@@ -119,7 +119,9 @@ def save_pull_request_text(
     sitting: Sitting, decision: ReleaseDecision, checks: ChecksReport, change: Change
 ) -> ArtifactRef:
     """What the pull request says of this change and these checks; a write adds the run's footer."""
-    text = body(sitting.load("task_contract.json", TaskContract), decision, checks, change, sitting.run.grant).encode()
+    contract = sitting.load("task_contract.json", TaskContract)
+    unseen = sitting.load("state_snapshot.json", StateSnapshot).missing
+    text = body(contract, decision, checks, change, sitting.run.grant, unseen).encode()
     kept = sitting.save("pull_request.md", text, "text/markdown")
     assert kept.sha256 == sha256_hex(text)  # noqa: S101  # the store and the plan must mean the same bytes
     return kept

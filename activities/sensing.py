@@ -12,6 +12,7 @@ from activities.workbench import Sitting, Workbench
 from contracts.handover import StepInput, StepResult
 from contracts.modes import Role, StepName
 from contracts.task import MootPullRequest, OpenPullRequest, StateSnapshot
+from policies.counted import counted
 from policies.verdicts import allow, deny
 from ports.agents import Brief
 
@@ -81,5 +82,9 @@ class Sensing:
                 f"{snapshot.completeness:.0%} of the tools could look, {least:.0%} are needed: {'; '.join(missing)}"
             )
             return sitting.done(deny(rule, reason), confidence=snapshot.completeness, writes=writes)
-        verdict = allow(rule, f"{len(findings)} findings in {facts.files} files", completeness=snapshot.completeness)
+        verdict = allow(
+            rule,
+            f"{counted(len(findings), 'finding')} in {counted(facts.files, 'file')}",
+            completeness=snapshot.completeness,
+        )
         return sitting.done(verdict, confidence=snapshot.completeness, writes=writes, next_role=Role.TRIAGING)

@@ -20,6 +20,7 @@ from policies.aftercare import with_hardening, without_quarantined
 from policies.candidates import suppress, task_id, told
 from policies.remediation import take_up, with_backlog
 from policies.verdicts import allow
+from policies.worth import RULE, judge_worth
 from ports.agents import Brief
 from ports.run_index import RunIndex
 
@@ -80,14 +81,10 @@ class Triaging:
         sitting.save("candidate_tasks.json", candidates)
         found, kept_back = len(candidates.candidates), len(candidates.suppressed)
         sitting.note("triaged", candidates=found, suppressed=kept_back, agent=agent.name)
-        rule = "there is something worth doing"
-        takeable = [each for each in candidates.candidates if not each.needs_person]
-        if not takeable:
-            waiting = f", {found} wait for a person: {candidates.candidates[0].title}" if found else ""
-            reason = f"nothing worth doing: {len(snapshot.findings)} findings, {kept_back} ideas suppressed{waiting}"
-            return sitting.done(allow(rule, reason), nothing_to_do=True)
-        best = takeable[0]
-        verdict = allow(rule, f"{found} candidates, best: {best.title}", best=best.task_id)
+        verdict = judge_worth(candidates, snapshot.findings, policy)
+        best = next((each for each in candidates.candidates if not each.needs_person), None)
+        if best is None:
+            return sitting.done(verdict, nothing_to_do=True)
         return sitting.done(verdict, confidence=best.confidence, next_role=Role.PLANNING)
 
     def _from_quarantine(self, sitting: Sitting, grant: Grant) -> StepResult:
@@ -97,5 +94,5 @@ class Triaging:
         sitting.save("candidate_tasks.json", only)
         sitting.note("triaged", candidates=1, suppressed=0, quarantinedRun=grant.run_id)
         reason = f"the task of {grant.run_id}, released from quarantine by {grant.actor}"
-        verdict = allow("there is something worth doing", reason, best=chosen.task_id)
+        verdict = allow(RULE, reason, best=chosen.task_id)
         return sitting.done(verdict, confidence=chosen.confidence, next_role=Role.PLANNING)

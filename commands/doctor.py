@@ -21,6 +21,7 @@ from commands.forge_findings import target_findings
 from commands.home import client_of
 from commands.terminal import AsJson, emit, guarded, say, show
 from composition import Adapters, ServerUnavailable, compose, retention
+from policies.counted import counted
 from ports.policy_source import PolicyError
 from settings import Settings
 from workflows.api import SEARCH_ATTRIBUTES
@@ -97,7 +98,7 @@ def _policies(adapters: Adapters) -> Iterator[Finding]:
     yield Finding(
         "policy folder",
         folder.is_dir() and bool(names),
-        f"{folder}, {len(names)} targets",
+        f"{folder}, {counted(len(names), 'target')}",
         "set AUTONOMY_POLICIES, or make a target: starter.py init <path-or-url>",
     )
     for name in names:

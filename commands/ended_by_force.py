@@ -7,6 +7,8 @@ from typing import Any
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle, WorkflowHistoryEventFilterType
 
+from policies.counted import shortened
+
 _BY_FORCE = {
     WorkflowExecutionStatus.TERMINATED: "terminated",
     WorkflowExecutionStatus.CANCELED: "cancelled",
@@ -31,4 +33,4 @@ async def ended_by_force(client: Client, handle: WorkflowHandle[Any, Any]) -> st
     async for event in this.fetch_history_events(event_filter_type=WorkflowHistoryEventFilterType.CLOSE_EVENT):
         if event.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED:
             reason = event.workflow_execution_terminated_event_attributes.reason
-    return f"its workflow was {how}{at}" + (f" ({reason[:200]})" if reason else "")
+    return f"its workflow was {how}{at}" + (f" ({shortened(reason, 200)})" if reason else "")

@@ -19,6 +19,7 @@ from composition import Adapters, compose
 from contracts.change import ChangedPath
 from contracts.control import Answer
 from contracts.grant import GrantRequest
+from policies.counted import sized
 from policies.paths import protection, readable
 from settings import Settings
 from workflows import api
@@ -116,7 +117,7 @@ def _all_touched(paths: list[str], protected: dict[str, str]) -> None:
 def _show_change(kept: Quarantined, protected: dict[str, str]) -> None:
     change = kept.change
     show(f"{kept.contract.title}", "bold")
-    show(f"commit {change.head_sha} on {change.base_sha[:12]}: {len(change.paths)} files, {change.lines} lines")
+    show(f"commit {change.head_sha} on {change.base_sha[:12]}: {sized(len(change.paths), change.lines)}")
     for entry in change.paths:
         why = f"  PROTECTED: {protected[entry.path]}" if entry.path in protected else ""
         show(f"  {_stat(entry)}  {readable(entry.path)}{why}")

@@ -28,6 +28,7 @@ from composition import (
 from contracts.artifact import ArtifactRef
 from contracts.evidence import CheckResult, CheckStatus
 from contracts.modes import Mode
+from policies.counted import counted, shortened
 from policies.forge_access import ForgeAccess
 from policies.schema import CheckKind, CheckPolicy, EffectivePolicy, EnvironmentPolicy, ReviewStamp, Target
 from ports.environments import CheckEnvironment, EnvironmentUnavailable
@@ -94,7 +95,7 @@ def introduce(adapters: Adapters, asked: Asked, tell: Callable[[str], None]) -> 
     target = asked.target(branch)
     repository = open_repository(adapters.settings, target)
     base = repository.fetch_base()
-    tell(f"fetched {branch} at {base[:12]}, {repository.facts(base).files} files")
+    tell(f"fetched {branch} at {base[:12]}, {counted(repository.facts(base).files, 'file')}")
     seen = survey(repository, base)
     if not seen.checks:
         tell(f"nothing to try: {seen.notes[0]}")
@@ -233,7 +234,7 @@ class _Trial:
         last = result.attempts[-1]
         said = self._outputs.get(last.output.name, b"").decode("utf-8", "replace").split("\n") if last.output else []
         words = next((line.strip() for line in reversed(said) if line.strip()), "")
-        return "; ".join(filter(None, (last.detail or result.status.value, words[:200])))
+        return "; ".join(filter(None, (last.detail or result.status.value, shortened(words, 200))))
 
     def _policy(self, name: str, text: str) -> EffectivePolicy:
         """Read by the same loader a run uses, before anything is written to the operator's folder."""

@@ -35,6 +35,7 @@ from composition import Adapters, ServerUnavailable, compose
 from contracts.control import InstallationView, StatusView
 from contracts.modes import StepName
 from contracts.verdict import Verdict
+from policies.counted import counted, shortened
 from reporting.run_report_text import verdict_tree
 from settings import Settings
 
@@ -115,7 +116,7 @@ async def why(
         return Exit.OK
     for name, verdict in verdicts.items():
         show(name, "bold")
-        whole = full or not verdict.allowed or name == StepName.RELEASE
+        whole = full or not verdict.allowed or name in {StepName.TRIAGE, StepName.RELEASE}
         out.print(verdict_tree(verdict if whole else verdict.model_copy(update={"children": ()})))
     return Exit.OK
 
@@ -234,8 +235,9 @@ def _show_target(name: str, view: StatusView | None, today: date) -> None:
         show(f"{name}  not started: its first run opens it")
         return
     quiet = ", quiescent" if view.quiescent else ""
+    writes = counted(view.writes_in_flight, "write")
     show(
-        f"{name}  {view.status}, mode {view.mode}, epoch {view.epoch}, {view.writes_in_flight} writes in flight{quiet}",
+        f"{name}  {view.status}, mode {view.mode}, epoch {view.epoch}, {writes} in flight{quiet}",
         "bold",
     )
     for pause in view.pauses:
@@ -260,6 +262,8 @@ def _show_target(name: str, view: StatusView | None, today: date) -> None:
             show(f"  grant for {grant.run_id} by {grant.actor} until {grant.expires_at:%Y-%m-%d %H:%M}: {paths}")
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 2))
     for run in (*view.active, *view.queued, *view.recent[:5]):
-        table.add_row(*(Text(str(cell)) for cell in (run.run_id, run.status, run.order.state, run.reason[:100])))
+        table.add_row(
+            *(Text(str(cell)) for cell in (run.run_id, run.status, run.order.state, shortened(run.reason, 100)))
+        )
     if table.row_count:
         out.print(table)

@@ -22,6 +22,7 @@ from composition import compose
 from contracts.control import StatusView
 from contracts.rollback import WAITING, FollowUpView, Health, RollbackOutcome, RollbackRequest, RollbackResult
 from contracts.verdict import Decision, Fact, Verdict
+from policies.counted import shortened
 from settings import Settings
 from workflows import api
 
@@ -172,7 +173,7 @@ def show_rollbacks(view: StatusView) -> None:
     """Lines of ``status``: rollbacks that are due or running, and the review that is due."""
     for one in view.rollbacks:
         by = f" by {one.commanded_by}" if one.commanded_by else ""
-        show(f"  rollback of {one.merged.run.run_id} is {one.stage}{by} ({one.incident}): {one.reason[:200]}")
+        show(f"  rollback of {one.merged.run.run_id} is {one.stage}{by} ({one.incident}): {shortened(one.reason, 200)}")
     if view.review_due:
         show(f"  review due: {view.review_due}; `starter.py resume {view.target}` names cause and evidence", "bold")
 

@@ -77,6 +77,8 @@ class CheckAttempt(Contract):
     detail: str = ""
     count: int | None = None
     """Findings, for checks judged by "not worse than the base"."""
+    ran_nothing: bool = False
+    """A test runner was content, and said that it had no test to run."""
 
 
 class CheckResult(Contract):

@@ -101,6 +101,8 @@ class RunReport(Contract):
     run: RunRef
     status: RunStatus
     reason: str
+    cautions: tuple[str, ...] = ()
+    """To be read first (P18): no tests ran, or a tool could not look. One sentence each."""
     base_sha: str
     task_id: str | None
     outcome: Outcome | None

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from contracts.rollback import HardeningTask, Quarantined
 from contracts.task import Candidate, CandidateTasks, SuppressedCandidate, TaskType
+from policies.counted import shortened
 
 HARDENING_TOOL = "hardening"
 
@@ -25,7 +26,7 @@ def without_quarantined(
         if ban is None:
             kept.append(candidate)
         else:
-            reason = f"quarantined until {ban.until.date()}: {ban.reason}"[:400]
+            reason = shortened(f"quarantined until {ban.until.date()}: {ban.reason}", 400)
             suppressed.append(SuppressedCandidate(task_id=candidate.task_id, title=candidate.title, reason=reason))
     return proposed.model_copy(update={"candidates": tuple(kept), "suppressed": tuple(suppressed)})
 

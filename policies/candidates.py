@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from contracts.task import Candidate, CandidateTasks, Finding, SuppressedCandidate, TaskType
 from policies.compliance import is_licence_text
+from policies.counted import counted
 from policies.digests import digest
 from policies.idea_memory import Memory, withheld
 from policies.paths import hostile_name, protection, readable, within
@@ -156,7 +157,7 @@ def candidate_of(tool: str, rule: str, group: list[Finding], policy: EffectivePo
     return Candidate(
         task_id=task_id(policy.target.name, tool, rule, paths),
         type=TaskType.TEST_HARDENING if tests_only else family.type,
-        title=f"{tool} {rule}: fix {removed} finding{'s' * (removed != 1)} in {_name(paths)}",
+        title=f"{tool} {rule}: fix {counted(removed, 'finding')} in {_name(paths)}",
         tool=tool,
         rule=rule,
         paths=paths,
@@ -171,7 +172,8 @@ def candidate_of(tool: str, rule: str, group: list[Finding], policy: EffectivePo
             [f"{f.path}:{f.line} {f.rule} {f.message}" for f in sorted(chosen, key=lambda f: (f.path, f.line))][
                 :_EVIDENCE
             ]
-            + [f"{rest} more files wait for another day: the diff budget"] * (rest > 0)
+            + [f"{counted(rest, 'more file')} {'waits' if rest == 1 else 'wait'} for another day: the diff budget"]
+            * (rest > 0)
         ),
     )
 

@@ -17,6 +17,7 @@ from contracts.task import (
 )
 from contracts.verdict import Verdict
 from policies.compliance import is_licence_text
+from policies.counted import counted
 from policies.diff_budget import deletions_allowed
 from policies.digests import digest
 from policies.paths import hostile_name, matches, protection, readable, within
@@ -111,7 +112,7 @@ def terms_digest(contract: TaskContract) -> str:
 
 def _blast_radius(paths: tuple[str, ...]) -> str:
     runtime = sum(is_runtime(path) for path in paths)
-    return f"{len(paths)} files, {runtime} of them code that runs"
+    return f"{counted(len(paths), 'file')}, {runtime} of them code that runs"
 
 
 def _from_candidate(contract: TaskContract, candidates: CandidateTasks) -> Verdict:

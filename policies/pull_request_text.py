@@ -19,6 +19,8 @@ from contracts.release import ReleaseDecision, RiskScore
 from contracts.remediation import TASK_PREFIX
 from contracts.task import TaskContract
 from contracts.verdict import Decision, Verdict
+from policies.checked import cautions
+from policies.counted import counted, sized
 from policies.digests import digest
 from policies.inert_markdown import capped, code_span, inert_line, one_line
 from policies.planning import terms_digest
@@ -63,9 +65,15 @@ def body(
     checks: ChecksReport,
     change: Change,
     grant: Grant | None = None,
+    unseen: tuple[str, ...] = (),
 ) -> str:
-    """The metadata a pull request must carry (task contracts), as Markdown; of a released change, who released it."""
+    """The metadata a pull request must carry (task contracts), as Markdown; of a released change, who released it.
+
+    First stands what did not run and, of ``unseen``, what could not look (P18).
+    """
+    first = [f"**{_plain(each, _LINE)}**" for each in cautions(checks, unseen)]
     lines = [
+        *(line for each in first for line in (each, "")),
         code_span(contract.objective),
         "",
         code_span(contract.rationale),
@@ -116,10 +124,10 @@ def _metadata(
     yield "Risk level", f"{decision.risk.level.value} ({decision.risk.total:.2f})"
     yield "Risk inputs", _inputs(decision.risk)
     yield "Policy outcome", decision.outcome.value
-    yield "Rollback plan", f"{plan.strategy}, at most {plan.maximum_minutes} minutes"
+    yield "Rollback plan", f"{plan.strategy}, at most {counted(plan.maximum_minutes, 'minute')}"
     yield "Expected impact", code_span(f"{contract.metric}: {contract.expected_metric_delta:+d}")
     yield "Measured impact", code_span(f"{change.metric}: {change.metric_before} to {change.metric_after}")
-    yield "Size", f"{len(change.paths)} files, {change.lines} lines"
+    yield "Size", f"{sized(len(change.paths), change.lines)}"
     yield "Contract digest", code_span(decision.contract_digest)
     yield "Policy digest", code_span(decision.policy_digest)
     yield "Checked tree", code_span(checks.tree_sha)
@@ -148,7 +156,7 @@ def _verdict(released: Verdict) -> Iterator[str]:
     unmet = [each for each in alone.children if not each.allowed and each.rule != MODE_RULE] if alone else []
     if unmet:
         yield "- a person merges, because:"
-        yield from (f"  - {code_span(each.rule)}: {code_span(each.reason)}" for each in unmet)
+        yield from (f"  - {code_span(each.reason)}" for each in unmet)
 
 
 def _rollback(contract: TaskContract) -> Iterator[str]:

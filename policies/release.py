@@ -12,17 +12,22 @@ from contracts.modes import Mode, Outcome, RiskLevel
 from contracts.release import ReleaseDecision, RiskScore
 from contracts.task import TaskContract
 from contracts.verdict import Decision, Verdict
+from policies.checked import covered_by_tests, no_tests
+from policies.counted import counted
 from policies.diff_budget import judge_budget, within_auto_merge
 from policies.granted import widened
 from policies.paths import judge_paths, matches
 from policies.planning import terms_digest
 from policies.rejection import CHECKS_RULE, Gate, reject
 from policies.risk import LEVELS, score_risk
-from policies.schema import CheckKind, EffectivePolicy
-from policies.verdicts import all_of, allow, ask, deny
+from policies.schema import EffectivePolicy
+from policies.verdicts import all_of, allow, ask, deciding, deny
 
 MODE_RULE = "the run's mode is SELECTIVE_AUTO"
 """The one condition that tells a DRY_RUN from the others: what a pull request says leaves it out (P3)."""
+
+
+TESTS_RULE = "tests ran on the merge result"
 
 
 @dataclass(frozen=True)
@@ -69,8 +74,8 @@ class ReleaseFacts:
 def judge_release(facts: ReleaseFacts) -> ReleaseDecision:
     """Decide the outcome from two branches of one verdict tree.
 
-    The mandatory gates, in order; the decision is REJECT if any denies or escalates (policy defaults: void if any
-    mandatory gate failed):
+    First, where no tests ran: that (ASK; P18). Then the mandatory gates, in order; the decision is REJECT if any denies
+    or escalates (policy defaults: void if any mandatory gate failed):
 
     1. The change is not empty.
     2. Contract terms, policy, base and head are those that were pinned (P4, P6).
@@ -89,7 +94,7 @@ def judge_release(facts: ReleaseFacts) -> ReleaseDecision:
     Outcome: REJECT; else AUTO_MERGE_ALLOWED when everything holds; CANARY_ALLOWED when only the canary is missing;
     else REQUIRES_HUMAN_REVIEW. DRY_RUN and PR_ONLY therefore never get further than the last, and get the same.
     """
-    covered = any(r.kind == CheckKind.TESTS and r.status is CheckStatus.GREEN for r in facts.checks.results)
+    covered = covered_by_tests(facts.checks.results)
     risk = score_risk(facts.change, facts.policy, covered=covered, past_failures=facts.past_failures)
     gates = tuple(_gates(facts, risk))
     mandatory = all_of("every mandatory gate passed", [verdict for _, verdict in gates])
@@ -105,6 +110,9 @@ def judge_release(facts: ReleaseFacts) -> ReleaseDecision:
         outcome = Outcome.CANARY_ALLOWED
     else:
         outcome = Outcome.REQUIRES_HUMAN_REVIEW
+    whole = all_of("the change may be released", [mandatory, alone])
+    if whole.decision is Decision.ASK:
+        whole = whole.model_copy(update={"reason": f"needs a person: {deciding(whole).reason}"})
     return ReleaseDecision(
         run_id=facts.run_id,
         task_id=facts.contract.task_id,
@@ -116,12 +124,14 @@ def judge_release(facts: ReleaseFacts) -> ReleaseDecision:
         contract_digest=terms_digest(facts.contract),
         outcome=outcome,
         risk=risk,
-        verdict=all_of("the change may be released", [mandatory, alone]),
+        verdict=whole,
         rejection=reject(gates, facts.policy, facts.today) if rejected else None,
     )
 
 
 def _gates(facts: ReleaseFacts, risk: RiskScore) -> Iterator[tuple[Gate, Verdict]]:
+    if untested := no_tests(facts.checks):
+        yield Gate.CHECKS, ask(TESTS_RULE, untested)
     yield Gate.NOT_EMPTY, _not_empty(facts.change)
     yield Gate.NO_DRIFT, all_of("nothing drifted since it was pinned", _pins(facts))
     yield Gate.PATHS, judge_paths(facts.change, facts.policy, facts.contract, facts.base_paths, facts.granted)
@@ -135,7 +145,7 @@ def _gates(facts: ReleaseFacts, risk: RiskScore) -> Iterator[tuple[Gate, Verdict
 
 def _not_empty(change: Change) -> Verdict:
     rule = "the change is not empty"
-    return allow(rule, f"{len(change.paths)} paths") if change.paths else deny(rule, "nothing was changed")
+    return allow(rule, counted(len(change.paths), "path")) if change.paths else deny(rule, "nothing was changed")
 
 
 def _pins(facts: ReleaseFacts) -> Iterator[Verdict]:
@@ -188,7 +198,9 @@ def _review(facts: ReleaseFacts) -> Verdict:
     if (review.head_sha, review.task_id) != (facts.pinned.head_sha, facts.contract.task_id):
         return deny(rule, "the review is of another change", head=review.head_sha)
     if blocking:
-        return deny(rule, f"{len(blocking)} blocking remarks, first: {blocking[0].message}", blocking=len(blocking))
+        return deny(
+            rule, f"{counted(len(blocking), 'blocking remark')}, first: {blocking[0].message}", blocking=len(blocking)
+        )
     answer = allow if review.approve else deny
     return answer(rule, review.summary, reviewer=review.reviewer, confidence=review.confidence)
 
@@ -217,7 +229,7 @@ def _conditions(facts: ReleaseFacts, risk: RiskScore) -> Iterator[Verdict]:
     policy, paths = facts.policy, [path.path for path in facts.change.paths]
     most = policy.autopilot.auto_merge.highest_risk
     protected = tuple(pattern for rule in policy.protected_paths.protected for pattern in rule.patterns)
-    yield _unless(MODE_RULE, facts.mode is Mode.SELECTIVE_AUTO, f"it is {facts.mode.value}")
+    yield _unless(MODE_RULE, facts.mode is Mode.SELECTIVE_AUTO, f"mode is {facts.mode.value}")
     maximum = policy.autopilot.modes.maximum
     yield _unless("policy enables SELECTIVE_AUTO", maximum is Mode.SELECTIVE_AUTO, f"modes.maximum is {maximum.value}")
     probes = len(policy.target.probes)

@@ -13,7 +13,9 @@ from contracts.release import ReleaseDecision
 from contracts.report import PostRunReview, ReportInput, RunReport
 from contracts.rollback import Idea
 from contracts.task import TaskContract
+from policies.checked import cautions
 from policies.ci import not_green
+from policies.counted import counted, sized
 from policies.rejection import judged
 
 COST_NOTE = "Control has no record of what this run cost. Not measured is not zero"
@@ -32,6 +34,7 @@ def build_report(
     cost: RunCost | None = None,
     ci: CiReport | None = None,
     missing: tuple[str, ...] = (),
+    unseen: tuple[str, ...] = (),
 ) -> RunReport:
     """Put together what is known; what a run ended too early to make, or what was lost since, is None."""
     opened = [write.pull_request for write in given.writes if write.done and write.pull_request]
@@ -39,6 +42,7 @@ def build_report(
         run=given.run,
         status=given.status,
         reason=given.reason,
+        cautions=cautions(checks, unseen),
         base_sha=given.base_sha,
         task_id=given.task_id,
         outcome=given.outcome,
@@ -163,7 +167,7 @@ def _check_stability(checks: ChecksReport | None, ci: CiReport | None) -> str:
         for status in CheckStatus
         if status is not CheckStatus.GREEN and counts[status]
     ]
-    told.append(f"{len(attempts)} attempts, {reruns} of them reruns, {timeouts} timed out")
+    told.append(f"{counted(len(attempts), 'attempt')}, {reruns} of them reruns, {timeouts} timed out")
     if ci:
         waited = (ci.looked_at - ci.began_at).total_seconds() / 60
         told.append(f"the forge's CI {ci.state} after {waited:.0f} minutes and {ci.looks} looks")
@@ -195,8 +199,8 @@ def _policy_updates(
     if contract and change:
         if len(change.paths) > contract.scope.max_files or change.lines > contract.scope.max_lines:
             suggested.append(
-                f"the change ({len(change.paths)} files, {change.lines} lines) is larger than its contract allowed "
-                f"({contract.scope.max_files} files, {contract.scope.max_lines} lines): estimates for "
+                f"the change ({sized(len(change.paths), change.lines)}) is larger than its contract allowed "
+                f"({sized(contract.scope.max_files, contract.scope.max_lines)}): estimates for "
                 f"{contract.tool} {contract.rule} are too small"
             )
         if _ahead(contract, change) < 0:

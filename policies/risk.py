@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from contracts.change import Change
 from contracts.modes import RiskLevel
 from contracts.release import RiskScore
+from policies.checked import runs_tests
 from policies.paths import matches
-from policies.schema import CheckKind, EffectivePolicy
+from policies.schema import EffectivePolicy
 
 LEVELS = tuple(RiskLevel)
 """From least to most."""
@@ -25,7 +26,7 @@ def score_risk(change: Change, policy: EffectivePolicy, *, covered: bool, past_f
     Args:
         change: measured from two commits.
         policy: weights, thresholds, patterns.
-        covered: a test check was green on the exact merge result.
+        covered: tests ran, and were green, on the exact merge result.
         past_failures: earlier runs that tried this task and failed.
 
     Each input is 0.0 to 1.0; the total is their weighted sum, at most 1.0 (weights: policy ``[risk]``):
@@ -49,7 +50,7 @@ def estimate_level(paths: tuple[str, ...], policy: EffectivePolicy) -> RiskLevel
 
     Covered is what the target's required tests will cover; without any, Release could not call it covered either.
     """
-    covered = any(check.required and check.kind is CheckKind.TESTS for check in policy.target.checks)
+    covered = any(check.required and runs_tests(check.kind, check.argv) for check in policy.target.checks)
     return _score(dict.fromkeys(paths, 1), policy, covered=covered, past_failures=0).level
 
 

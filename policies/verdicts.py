@@ -40,7 +40,8 @@ def all_of(rule: str, children: Iterable[Verdict]) -> Verdict:
     if not children:
         return deny(rule, "nothing was looked at, so nothing is proven")
     worst = min(children, key=lambda child: _WORST_FIRST.index(child.decision))
-    reason = f"all {len(children)} conditions hold" if worst.allowed else f"{worst.rule}: {worst.reason}"
+    held = "the condition holds" if len(children) == 1 else f"all {len(children)} conditions hold"
+    reason = held if worst.allowed else f"{worst.rule}: {worst.reason}"
     return Verdict(rule=rule, decision=worst.decision, reason=reason, children=children)
 
 

@@ -15,6 +15,7 @@ from contracts.evidence import ChecksReport
 from contracts.release import ReleaseDecision
 from contracts.report import RunReport, StepRecord
 from contracts.task import TaskContract
+from policies.counted import sized
 from reporting import wording
 
 
@@ -65,6 +66,7 @@ def _pages() -> Environment:
         lstrip_blocks=True,
     )
     pages.globals["words"] = wording
+    pages.globals["sized"] = sized
     pages.filters["link"] = _link
     pages.filters["web"] = _is_web
     return pages

@@ -17,6 +17,7 @@ from contracts.release import ReleaseDecision
 from contracts.report import RunReport
 from contracts.task import TaskContract
 from contracts.verdict import Verdict
+from policies.counted import sized
 from reporting.wording import (
     CHECK_TONES,
     CI_TONES,
@@ -83,6 +84,8 @@ def _grid() -> Table:
 def _head(report: RunReport, contract: TaskContract | None) -> Panel:
     run, style = report.run, STYLES[status_tone(report.status)]
     grid = _grid()
+    for caution in report.cautions:
+        grid.add_row("beware", _said(caution, "bold yellow"))
     if contract:
         grid.add_row("task", _said(contract.title, "bold"))
     grid.add_row("means", _said(MEANING.get(report.status, "The run has not ended yet.")))
@@ -148,8 +151,8 @@ def _change(change: Change, contract: TaskContract | None) -> Table:
         table.add_row(
             Text(path.status), _said(path.path), Text(f"+{path.added}", "green"), Text(f"-{path.removed}", "red")
         )
-    allowed = f" of {contract.scope.max_files} files, {contract.scope.max_lines} lines allowed" if contract else ""
-    table.add_row("", _said(f"{len(change.paths)} files, {change.lines} lines{allowed}", "dim"))
+    allowed = f" of {sized(contract.scope.max_files, contract.scope.max_lines)} allowed" if contract else ""
+    table.add_row("", _said(f"{sized(len(change.paths), change.lines)}{allowed}", "dim"))
     table.add_row("", _said(f"{change.metric}: {change.metric_before} → {change.metric_after}"))
     return table
 

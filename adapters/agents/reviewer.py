@@ -17,6 +17,7 @@ from adapters.agents.tools.workbench import ToolUnavailable, Workbench
 from adapters.agents.tree_difference import Difference, tree_difference
 from contracts.evidence import ReviewProposal, ReviewRemark, Severity
 from contracts.task import Finding, TaskContract
+from policies.counted import counted, sized
 from ports.agents import Brief
 
 BASE = "/opt/autonomy/base"
@@ -107,7 +108,7 @@ def review(
     approve = not any(remark.severity in DISAPPROVING for remark in remarks)
     files, lines = len(differences), sum(_lines(each) for each in differences)
     opinion = "nothing speaks against it" if approve else "it must not go on"
-    measured = f"{files} files, {lines} lines changed; {len(python)} Python files compared by their syntax"
+    measured = f"{sized(files, lines)} changed; {counted(len(python), 'Python file')} compared by syntax"
     return ReviewProposal(
         approve=approve,
         confidence=round(confidence, 2),

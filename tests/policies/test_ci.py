@@ -90,7 +90,7 @@ def taken(reason: str) -> Verdict:
         ),
         (
             facts(GREEN, pull=OPEN.model_copy(update={"head_sha": "d" * 40})),
-            whole(Decision.ALLOW, "all 1 conditions hold", GREEN_TEST),
+            whole(Decision.ALLOW, "the condition holds", GREEN_TEST),
             CiState.GREEN,
         ),
         (
@@ -132,7 +132,7 @@ def taken(reason: str) -> Verdict:
             whole(Decision.HOLD, "the forge does not show the pull request", GREEN_TEST),
             CiState.GREEN,
         ),
-        (facts(GREEN), whole(Decision.ALLOW, "all 1 conditions hold", GREEN_TEST), CiState.GREEN),
+        (facts(GREEN), whole(Decision.ALLOW, "the condition holds", GREEN_TEST), CiState.GREEN),
     ],
 )
 def test_one_look(seen: CiFacts, verdict: Verdict, state: CiState) -> None:

@@ -12,7 +12,7 @@ from adapters.forge_access.ownership import Mark, read_mark
 from contracts.change import Change
 from contracts.evidence import ChecksReport, CheckStatus, ReviewRemark, Severity
 from contracts.grant import Grant
-from contracts.modes import Mode
+from contracts.modes import Mode, Outcome
 from contracts.release import ReleaseDecision
 from contracts.task import TaskContract
 from policies.inert_markdown import inert_markdown
@@ -138,10 +138,10 @@ def test_the_body_says_why_and_how_it_is_undone():
 
     for part in (
         "| Risk inputs | files touched 0.12, sensitive paths 0.00, runtime impact 1.00,",
-        "- allow: `the change is not empty`: `1 paths`",
+        "- allow: `the change is not empty`: `1 path`",
         "- allow: `the effect is proven`: `findings went from 2 to 0`",
         "- a person merges, because:",
-        "  - `policy enables SELECTIVE_AUTO`: `modes.maximum is PR_ONLY`",
+        "  - `modes.maximum is PR_ONLY`",
         "close this pull request",
         "`git revert --mainline 1 <commit>`",
         f"`{FACTS.change.diff.name}`: SHA-256 `{FACTS.change.diff.sha256}`",
@@ -149,6 +149,23 @@ def test_the_body_says_why_and_how_it_is_undone():
     ):
         assert part in text, part
     assert "`starter.py rollback r-1 --reason …`" in footer("r-1", "r-1/open", "report.html")
+
+
+def test_what_did_not_run_or_look_stands_first():
+    """Before anything that sounds like a yes; in the verdict, too (P18)."""
+    only = tuple(each.model_copy(update={"kind": "lint"}) for each in FACTS.checks.results)
+    checks = FACTS.checks.model_copy(update={"results": only})
+    decision = judge_release(replace(FACTS, checks=checks))
+    first, _, second, *_ = body(
+        FACTS.contract, decision, checks, FACTS.change, unseen=("codespell: @all *gone*",)
+    ).splitlines()
+
+    assert first.startswith("**No tests ran: ")
+    assert second.startswith("**Could not look: codespell: ")
+    assert not {"@", "* "} & set(second.strip("*"))
+    assert "tests ran on the merge result" == decision.verdict.children[0].children[0].rule
+    assert Outcome.REQUIRES_HUMAN_REVIEW is decision.outcome
+    assert judge_release(FACTS).risk.test_coverage < decision.risk.test_coverage
 
 
 def test_what_keeps_a_change_back_is_said():
@@ -168,7 +185,7 @@ def test_the_body_carries_the_metadata():
     for part in (
         FACTS.contract.task_id, "LOW (0.22)", "`tests`: green", "REQUIRES_HUMAN_REVIEW",
         "revert_pr, at most 15 minutes", "findings: -2", "findings: 2 to 0", "- `plain`",
-        FACTS.policy.digest, "1 files, 1 lines",
+        FACTS.policy.digest, "1 file, 1 line",
     ):  # fmt: skip
         assert part in text
     assert terms_digest(FACTS.contract) in body(FACTS.contract, judge_release(FACTS), FACTS.checks, FACTS.change)

@@ -139,7 +139,7 @@ def test_a_blocking_remark_outweighs_an_approval():
 
     found = judge_release(facts)
     assert found.rejection.reason_code == "review_refused"
-    assert deciding(found.verdict).reason == "1 blocking remarks, first: deletes data"
+    assert deciding(found.verdict).reason == "1 blocking remark, first: deletes data"
 
 
 @pytest.mark.parametrize(

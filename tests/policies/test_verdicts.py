@@ -41,5 +41,5 @@ def test_a_whole_verdict():
     child = allow("first", "fine")
 
     assert all_of("whole", [child]) == Verdict(
-        rule="whole", decision=Decision.ALLOW, reason="all 1 conditions hold", facts={}, children=(child,)
+        rule="whole", decision=Decision.ALLOW, reason="the condition holds", facts={}, children=(child,)
     )

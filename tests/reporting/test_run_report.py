@@ -184,6 +184,13 @@ def test_6_2_failing_checks_are_told_on_the_page_and_in_the_terminal():
             assert fact in text
 
 
+def test_what_did_not_run_is_read_first() -> None:
+    """Before the status's own sentence (P18)."""
+    report = REPORT.model_copy(update={"cautions": ("No tests ran: compile checked the change instead.",)})
+    for shown in (plain(page_of(report)), terminal_of(report)):
+        assert shown.index("No tests ran: compile") < shown.index(MEANING[report.status])
+
+
 def test_the_forges_ci_is_shown_everywhere() -> None:
     """Each check with state and link; of a failing one what its log said last; a link that is no address is text."""
     bad = CI.checks[0].model_copy(update={"link": "javascript:alert(1)", "name": HOSTILE})

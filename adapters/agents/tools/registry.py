@@ -11,6 +11,7 @@ from typing import Protocol
 from adapters.agents.tools.source_tree import SourceTree
 from adapters.agents.tools.workbench import Workbench
 from contracts.task import Finding, TaskContract
+from policies.counted import shortened
 from ports.agents import Brief
 
 
@@ -66,7 +67,7 @@ def findings_of(tool: str, tree: SourceTree, sightings: Iterable[Sighting]) -> t
                 rule=sighting.rule,
                 path=sighting.path,
                 line=sighting.line,
-                message=sighting.message[:300],
+                message=shortened(sighting.message, 300),
                 fixable=sighting.fixable,
             )
         )

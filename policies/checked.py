@@ -1,0 +1,80 @@
+"""Whether tests really ran (P18): what did not run, or ran nothing, is said first and never counts as covered."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from contracts.evidence import CheckResult, ChecksReport, CheckStatus
+from policies.schema import CheckKind
+
+ONLY_COMPILES = frozenset({"compileall", "py_compile", "true", ":", "echo"})
+"""As a program, or as the module after ``-m``: whatever the check is called, nothing of the code runs."""
+RAN_NOTHING = re.compile(
+    # pytest, where everything was skipped or left out: no "passed" in the last line
+    r"^=*\s*(?:no tests ran|(?:\d+ (?:skipped|deselected|xfailed|warnings?)(?:, )?)+) in [\d.]+s"
+    # unittest
+    r"|^Ran 0 tests? in |^OK \(skipped=(?P<skipped>\d+)\)$"
+    # node, jest, vitest, mocha
+    r"|^\S tests 0$|^No tests? (?:files? )?found|^\s*0 passing\b",
+    re.MULTILINE,
+)
+RAN_SOME = re.compile(
+    r"\b[1-9]\d* passed\b|^ok\s+\S+\s+(?!.*\[no tests? )|^running [1-9]\d* tests?$|^\s*[1-9]\d* passing\b", re.MULTILINE
+)
+NOTHING_TO_RUN = re.compile(r"\[no tests? (?:files|to run)\]|^running 0 tests$", re.MULTILINE)
+"""go and cargo say it for each package."""
+
+
+def runs_tests(kind: str, argv: Sequence[str]) -> bool:
+    """Whether a check is one that could run tests."""
+    words = [word.rsplit("/", 1)[-1] for word in argv]
+    module = words[words.index("-m") + 1] if "-m" in words[:-1] else (words or [""])[0]
+    return kind == CheckKind.TESTS and module not in ONLY_COMPILES
+
+
+def ran_nothing(output: str) -> bool:
+    """Whether a test runner that was content says itself that it ran no test."""
+    if RAN_SOME.search(output):
+        return False
+    found = RAN_NOTHING.search(output)
+    if found and found["skipped"]:
+        total = re.search(r"^Ran (\d+) tests? in ", output, re.MULTILINE)
+        return total is not None and total[1] == found["skipped"]
+    return found is not None or NOTHING_TO_RUN.search(output) is not None
+
+
+def covered_by_tests(results: Sequence[CheckResult]) -> bool:
+    """Whether a check that runs tests was green, and ran some."""
+    return any(result.status is CheckStatus.GREEN and _ran(result) for result in results)
+
+
+def no_tests(checks: ChecksReport) -> str:
+    """What to say first where no tests ran; empty where they did, whatever they said."""
+    answered = (CheckStatus.GREEN, CheckStatus.RED, CheckStatus.FLAKY)
+    if any(result.status in answered and _ran(result) for result in checks.results):
+        return ""
+    idle = [result.name for result in checks.results if _idle(result)]
+    if idle:
+        return f"No tests ran: {', '.join(idle)} found none to run."
+    green = [result.name for result in checks.results if result.status is CheckStatus.GREEN]
+    return f"No tests ran: {', '.join(green) or 'nothing'} checked the change instead."
+
+
+def cautions(checks: ChecksReport | None, unseen: Sequence[str]) -> tuple[str, ...]:
+    """One sentence for each thing to be read first.
+
+    Args:
+        checks: None where the run ended before them.
+        unseen: what could not be looked at, as a snapshot names it.
+    """
+    untested = no_tests(checks) if checks else ""
+    return (*([untested] if untested else ()), *(f"Could not look: {each.rstrip('.')}." for each in unseen))
+
+
+def _ran(result: CheckResult) -> bool:
+    return runs_tests(result.kind, result.argv) and not _idle(result)
+
+
+def _idle(result: CheckResult) -> bool:
+    return bool(result.attempts) and result.attempts[-1].ran_nothing

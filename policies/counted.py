@@ -1,0 +1,26 @@
+"""How numbers and long reasons stand in a sentence."""
+
+from __future__ import annotations
+
+CUT = " …"
+
+
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """``1 file``, ``2 files``; a plural that is not the noun with an s is given."""
+    return f"{number} {noun if number == 1 else plural or f'{noun}s'}"
+
+
+def sized(files: int, lines: int) -> str:
+    """``1 file, 2 lines``."""
+    return f"{counted(files, 'file')}, {counted(lines, 'line')}"
+
+
+def shortened(text: str, limit: int) -> str:
+    """At most ``limit`` characters, cut between words where there are any, and marked as cut."""
+    if len(text) <= limit:
+        return text
+    room = max(0, limit - len(CUT))
+    head = text[:room]
+    between = not head or head[-1].isspace() or text[room].isspace()
+    words = head if between else head.rsplit(None, 1)[0] if len(head.split()) > 1 else head
+    return words.rstrip().rstrip(",;:") + CUT

@@ -1,0 +1,55 @@
+"""Why what was found is worth a run, or is not (P12)."""
+
+from __future__ import annotations
+
+from contracts.task import CandidateTasks, SuppressedCandidate
+from policies.candidates import rank
+from policies.verdicts import allow, deny
+from policies.worth import LISTED, judge_worth
+from tests.policies.test_candidates import FRESH, POLICY, found
+
+
+def tasks(candidates=(), suppressed=()) -> CandidateTasks:
+    return CandidateTasks(run_id="r", base_sha="b", candidates=candidates, suppressed=suppressed)
+
+
+def idea(number: int = 1) -> SuppressedCandidate:
+    return SuppressedCandidate(task_id=f"t{number}", title=f"fix {number}", reason="rejected on 2026-11-20")
+
+
+def test_the_whole_answer_of_a_day_without_work():
+    """What is suppressed and by what; what has no safe fix; what no task may touch."""
+    findings = (*found("src/a.py", 2, fixable=False), *found("LICENSE", tool="codespell", rule="docs"))
+    expected = allow("there is something worth doing", "nothing worth doing: 3 findings, 1 idea suppressed")
+    children = (
+        deny("fix 1", "suppressed: rejected on 2026-11-20", task="t1"),
+        deny("ruff UP: 2 findings", "its tool has no fix for it that is known to be safe"),
+        deny("codespell docs: 1 finding", "no task may touch the file: protected, a licence, or outside allowed_paths"),
+    )
+
+    assert expected.model_copy(update={"children": children}) == judge_worth(
+        tasks(suppressed=(idea(),)), findings, POLICY
+    )
+
+
+def test_what_is_worth_doing():
+    """The best candidate; those that wait for a person are none that a run takes."""
+    findings = tuple(found("src/a.py", 2))
+    candidates = rank(findings, POLICY, FRESH).candidates
+    waiting = tuple(each.model_copy(update={"needs_person": True}) for each in candidates)
+
+    best = judge_worth(tasks(candidates), findings, POLICY)
+    assert "1 candidate, best: ruff UP: fix 2 findings in src/a.py" == best.reason
+    assert {"best": candidates[0].task_id} == best.facts
+    assert judge_worth(tasks(waiting), findings, POLICY).reason.endswith(
+        "0 ideas suppressed, 1 waits for a person: ruff UP: fix 2 findings in src/a.py"
+    )
+
+
+def test_the_answer_is_bounded():
+    """However many ideas wait: the rest is counted."""
+    verdict = judge_worth(tasks(suppressed=tuple(map(idea, range(LISTED + 3)))), (), POLICY)
+    assert (LISTED + 1, "3 more ideas suppressed; see candidate_tasks.json") == (
+        len(verdict.children),
+        verdict.children[-1].reason,
+    )
