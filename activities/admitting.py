@@ -266,7 +266,14 @@ class Admitting:
             key="admit",
             role=Role.ORCHESTRATOR,
             event="run issued",
-            facts={"startedBy": asked.request.actor, "workflowId": asked.workflow_id, "mode": run.mode} | granted,
+            facts={
+                "startedBy": asked.request.actor,
+                "workflowId": asked.workflow_id,
+                "mode": run.mode,
+                # The chains hold each other: a target's log cannot be rewritten without its runs' logs.
+                "targetHead": self.bench.audit.head(f"target/{run.target}") or "",
+            }
+            | granted,
             artifacts=(pinned.artifact.sha256,),
         )
         self.bench.record(run_id, (event,), _started())

@@ -10,6 +10,7 @@ from temporalio import activity
 from activities.api import DASHBOARD_TERMS, SHOW_DASHBOARD
 from activities.bracket import Bracket
 from activities.heartbeat import heartbeating
+from activities.incident_policy import anchor_log
 from activities.workbench import Workbench
 from contracts.clearance import WriteAnswerKind
 from contracts.control import StatusView
@@ -101,6 +102,9 @@ class DashboardKeeping:
             body=body,
         )
         done = Bracket(self.bench).around(policy, effect, WriteClass.RECORD, policy.digest)
+        if head := self.bench.audit.head(f"run/{DASHBOARD}"):
+            # Shared by all targets: each mirror holds the head as of that target's latest write.
+            anchor_log(self.bench, given.target, DASHBOARD, head)
         if done.answer.answer is WriteAnswerKind.SETTLED:
             return Shown(outcome=ShownOutcome.WRITTEN, ticket=done.answer.result, reason="by an earlier attempt")
         if done.result is None or not done.result.done:

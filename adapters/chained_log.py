@@ -68,8 +68,9 @@ class ChainedLog:
                     raise StoreError(f"the audit log {self._path(log)} is damaged ({record}): run `audit verify`")
                 yield record
 
-    def verify(self, log: str, anchors: dict[str, str]) -> AuditVerification:
-        """Recompute the chain; every anchor must be its head."""
+    def verify(self, log: str, anchors: dict[str, str], past: dict[str, str] | None = None) -> AuditVerification:
+        """Recompute the chain; every anchor must be its head, and every head of ``past`` in it."""
+        missed = dict(past or {})
         seq, head = 0, GENESIS
         found_at = {anchor: 0 for anchor, kept in anchors.items() if kept == GENESIS}
         bad = None if self._path(log).exists() else AuditProblem(log=log, seq=1, problem="there is no such log")
@@ -79,13 +80,14 @@ class ChainedLog:
                 bad = AuditProblem(log=log, seq=seq + 1, problem=record)
                 break
             seq, head = record.seq, record.hash
+            missed.pop(head, None)
             found_at |= dict.fromkeys((anchor for anchor, kept in anchors.items() if kept == head), seq)
         return AuditVerification(
             log=log,
             records=seq,
             head=head,
             anchors=anchors,
-            problem=bad or _anchor_problem(log, anchors, found_at, seq),
+            problem=bad or _anchor_problem(log, anchors, found_at, seq) or _rewritten(log, missed, seq),
         )
 
     def logs(self) -> tuple[str, ...]:
@@ -143,4 +145,11 @@ def _anchor_problem(log: str, anchors: dict[str, str], found_at: dict[str, int],
         if seq != last:
             problem = f"{last - seq} records follow the head kept in {anchor}: appended behind its back"
             return AuditProblem(log=log, seq=seq + 1, problem=problem)
+    return None
+
+
+def _rewritten(log: str, missed: dict[str, str], last: int) -> AuditProblem | None:
+    for head, place in missed.items():
+        problem = f"rewritten: {place} names the head {head}, which is nowhere in the chain"
+        return AuditProblem(log=log, seq=last + 1, problem=problem)
     return None

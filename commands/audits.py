@@ -9,7 +9,8 @@ import typer
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from commands.conversations import RUN_ID, target_status
+from commands.audit_places import Places, shared_head
+from commands.conversations import RUN_ID, installation_status, target_status
 from commands.exit_statuses import Exit
 from commands.failures import CommandFailed, NoWorker
 from commands.home import client_of
@@ -24,6 +25,7 @@ from contracts.dashboard import DASHBOARD
 from ports.policy_source import PolicyError
 from ports.repository import RepositoryError
 from settings import Settings
+from workflows.api import RUN_ATTRIBUTE
 
 app = typer.Typer(help="The tamper-evident audit logs.", no_args_is_help=True)
 _AGAIN = 2
@@ -39,15 +41,20 @@ def audit() -> None:
 async def verify(
     what: Annotated[str | None, typer.Argument(help="A run id or a target; default: all logs.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="All logs; the default.")] = False,
+    with_server: Annotated[
+        bool, typer.Option("--with-server", help="Fail (20) where the Temporal histories cannot be compared.")
+    ] = False,
     as_json: AsJson = False,
 ) -> int:
     """Recompute the hash chains and compare their heads with those in the mirror and in the Temporal history.
 
-    Names the first bad record: changed, dropped, repeated, moved, cut off, or a replaced file. Without a server
-    only the mirror's heads are compared.
+    Names the first bad record: changed, dropped, repeated, moved, cut off, or a file replaced or deleted: every log
+    counts that anything names, not only those that are there. Without a server only what is on this disk is compared:
+    whoever rewrote all of that is not found; with --with-server this is exit status 20, never 0.
     """
     adapters = compose(Settings())
-    logs = [log for log in adapters.audit.logs() if what is None or log.split("/", 1)[1] == what]
+    places = Places(adapters)
+    logs = [log for log in places.expected if what is None or log.split("/", 1)[1] == what]
     if everything and what is not None:
         raise CommandFailed(Exit.USAGE, "name one log, or give --all")
     if what is not None and not logs:
@@ -57,25 +64,39 @@ async def verify(
     try:
         client: Client | None = await client_of(adapters.settings)
     except ServerUnavailable as absent:
-        say(f"only the mirrors' heads are compared: {absent}")
+        say(
+            "only what is on this disk is compared; a log that was rewritten together with the mirror, the reports and "
+            f"the other logs cannot be found without the server: {absent}"
+        )
         client = None
-    heads = Heads(adapters, client)
+    heads = Heads(adapters, client, places)
+    if client is not None and what is None:
+        logs = sorted({*logs, *await known_to_server(client)})
     results = [await _verified(adapters, heads, log) for log in logs]
     bad = [result for result in results if result.problem]
     if as_json:
-        emit({"ok": not bad, "logs": [result.model_dump(mode="json", by_alias=True) for result in results]})
+        emit(
+            {
+                "ok": not bad,
+                "server": client is not None,
+                "logs": [result.model_dump(mode="json", by_alias=True) for result in results],
+            }
+        )
     else:
         for result in results:
             _show(result)
         show(f"{len(results)} logs, {sum(result.records for result in results)} records, {len(bad)} bad")
-    return Exit.TAMPERED if bad else Exit.OK
+    if bad:
+        return Exit.TAMPERED
+    return Exit.NO_SERVER if with_server and client is None else Exit.OK
 
 
 class Heads:
     """Where else the head of a log is kept."""
 
-    def __init__(self, adapters: Adapters, client: Client | None) -> None:
+    def __init__(self, adapters: Adapters, client: Client | None, places: Places) -> None:
         self._adapters = adapters
+        self._places = places
         self._client = client
         self._views: dict[str, StatusView | None] = {}
 
@@ -83,8 +104,7 @@ class Heads:
         """Anchor name to head; what cannot be asked is left out, and said."""
         kind, name = log.split("/", 1)
         if (kind, name) == ("run", DASHBOARD):
-            # Every target's share it; each of its writes is in that target's own log, too, whose head is kept.
-            return {}
+            return shared_head(self._places)[0]
         if kind == "run" and INCIDENT.fullmatch(name):
             return await self._of_incident(name)
         if kind == "run" and name.startswith(ROLLBACK):
@@ -97,6 +117,11 @@ class Heads:
             if kept:
                 anchors["temporal"] = kept
         return anchors
+
+    def past(self, log: str) -> dict[str, str]:
+        """Heads that it must hold, and where each is kept."""
+        shared = shared_head(self._places)[1] if log == f"run/{DASHBOARD}" else {}
+        return self._places.past.get(log, {}) | shared
 
     async def _of_incident(self, incident: str) -> dict[str, str]:
         target = target_of(incident)
@@ -139,14 +164,33 @@ class Heads:
         return ""
 
 
+async def known_to_server(client: Client) -> set[str]:
+    """Logs that the server names: of its targets, and of every run that it still has."""
+    found: set[str] = set()
+    try:
+        view = await installation_status(client)
+        for target in view.targets if view else ():
+            status = await target_status(client, target.name)
+            found |= {f"target/{target.name}"} if status and status.log_head else set()
+    except (NoWorker, RPCError) as problem:
+        say(f"which targets the server knows is not known: {problem}")
+    try:
+        async for run in client.list_workflows('WorkflowType = "DailyRun" AND AutonomyRunId IS NOT NULL'):
+            if run_id := run.typed_search_attributes.get(RUN_ATTRIBUTE):
+                found.add(f"run/{run_id}")
+    except RPCError as problem:
+        say(f"which runs the server knows is not known: {problem}")
+    return found
+
+
 async def _verified(adapters: Adapters, heads: Heads, log: str) -> AuditVerification:
-    result = adapters.audit.verify(log, await heads.of(log))
+    result = adapters.audit.verify(log, await heads.of(log), heads.past(log))
     for _ in range(_AGAIN):
         if result.problem is None:
             break
         # A log that grew between two looks shows the same face as a forged one, for a moment.
         await asyncio.sleep(0.5)
-        result = adapters.audit.verify(log, await heads.of(log))
+        result = adapters.audit.verify(log, await heads.of(log), heads.past(log))
     return result
 
 

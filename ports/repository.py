@@ -157,5 +157,8 @@ class Repository(Protocol):
     def anchored(self, name: str) -> str | None:
         """What ``anchor`` kept, or None."""
 
+    def anchors(self) -> dict[str, str]:
+        """Everything that ``anchor`` keeps, by name."""
+
 
 OpenRepository = Callable[[Target], Repository]

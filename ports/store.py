@@ -56,8 +56,11 @@ class AuditLog(Protocol):
     def records(self, log: str) -> Iterator[AuditRecord]:
         """Stream the log, unverified."""
 
-    def verify(self, log: str, anchors: dict[str, str]) -> AuditVerification:
-        """Recompute the chain and compare with heads kept elsewhere; names the first bad record."""
+    def verify(self, log: str, anchors: dict[str, str], past: dict[str, str] | None = None) -> AuditVerification:
+        """Recompute the chain and compare with heads kept elsewhere; names the first bad record.
+
+        ``anchors`` say where the log ends now; ``past``, head to where it is kept, what it must hold somewhere.
+        """
 
     def logs(self) -> tuple[str, ...]:
         """Names of all logs."""

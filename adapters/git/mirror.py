@@ -300,6 +300,12 @@ class Mirror:
         blob = self._ref(f"{_ANCHORS}/{branch_name(name)}")
         return self._git.run("cat-file", "blob", blob).out.decode() if blob else None
 
+    def anchors(self) -> dict[str, str]:
+        """Everything that ``anchor`` keeps, by name."""
+        listed = self._git.run("for-each-ref", "--format=%(refname)", _ANCHORS).text.splitlines()
+        names = [ref.removeprefix(f"{_ANCHORS}/") for ref in listed]
+        return {name: kept for name in names if (kept := self.anchored(name))}
+
 
 def open_mirror(
     root: Path, credential: Callable[[Target], Mapping[str, str]] = lambda _target: {}
