@@ -8,7 +8,6 @@ import re
 import selectors
 import signal
 import subprocess
-import tempfile
 import time
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
@@ -191,7 +190,8 @@ class ClosedGit:
             emptied = ("env", *(f"--unset={name}" for name in os.environ if name not in self.secret))
         flags = [part for flag in _FLAGS for part in ("-c", flag)]
         argv = [*emptied, *(f"{name}={value}" for name, value in variables.items()), "git", *flags, *arguments]
-        with tempfile.TemporaryFile() as given:
+        # In memory: inside the cage of a write no folder can be written to.
+        with open(os.memfd_create("given"), "w+b") as given:  # noqa: PTH123  # a descriptor
             given.write(stdin or b"")
             given.seek(0)
             started = Git(str(self.git_dir) if self.git_dir.is_dir() else "/").execute(
