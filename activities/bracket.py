@@ -5,7 +5,6 @@ docs/design.md draws it; whoever wants to write goes through here.
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -20,6 +19,7 @@ from contracts.effect import Effect, EffectResult
 from contracts.modes import Role, WriteClass
 from contracts.rollback import FollowUpInput, Merged
 from policies.schema import EffectivePolicy
+from ports.clock import since_boot
 from ports.crashpoints import crashpoint
 
 
@@ -59,7 +59,7 @@ class Bracket:
         seconds = policy.autopilot.control.write_seconds
         crashpoint(f"{effect.action}.before_begin")
         # The clock starts before Control's does: the child dead by then is dead before Control's deadline.
-        kill_at = time.monotonic() + seconds
+        kill_at = since_boot() + seconds
         answer = self.bench.control.begin_write(
             target,
             WriteRequest(
@@ -86,7 +86,7 @@ class Bracket:
             return Bracketed(answer, merged=answer.merged)
         if answer.clearance is None:
             raise ApplicationError("Control answered without a clearance", type="NoClearance")
-        if time.monotonic() > kill_at:
+        if since_boot() > kill_at:
             # Stopped or suspended since it asked: by now the log may be closed.
             raise ApplicationError("woke up after its clearance ended", type="WriteLate")
         cleared = AuditEvent(

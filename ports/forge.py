@@ -65,7 +65,7 @@ class Effects(Protocol):
             target: whose forge.
             effect: what to do.
             clearance: Control's permission; must match the effect's action, branch, head and base.
-            kill_at: ``time.monotonic()`` at which the child must be dead.
+            kill_at: ``ports.clock.since_boot()`` at which the child must be dead.
             look_only: start the child without credential; it may only find the effect done.
 
         Raises:

@@ -26,6 +26,7 @@ from contracts.modes import WriteAction, WriteClass
 from contracts.pull_request import PullRequest
 from policies.forge_access import ForgeAccess, TokenSource
 from policies.schema import ReviewStamp, Target
+from ports.clock import since_boot
 from ports.forge import Forge, ForgeError
 
 BRANCH = "autonomy/tidy-abc-00000000"
@@ -104,7 +105,7 @@ class Stage(ABC):
 
     def perform(self, effect: Effect, look_only: bool = False, seconds: float = 60) -> EffectResult:
         """Under a clearance of its own."""
-        return self.runner.perform(self.target, effect, self.clearance(effect), time.monotonic() + seconds, look_only)
+        return self.runner.perform(self.target, effect, self.clearance(effect), since_boot() + seconds, look_only)
 
     @staticmethod
     def clearance(effect: Effect) -> Clearance:

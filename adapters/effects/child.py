@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import signal
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from adapters.effects.base_branch import UNSEEN_STATUS, Unseen, land
+from adapters.effects.deadline import die_at
 from adapters.effects.local_pulls import write_pull
 from adapters.effects.local_tickets import write_ticket
 from adapters.effects.order import LIMITED_STATUS, EffectOrder, RateLimited
@@ -18,6 +17,7 @@ from adapters.git.remotes import push_branch, remote_heads
 from adapters.gitea.writes import write_to_gitea
 from contracts.effect import EffectResult
 from contracts.modes import WriteAction
+from ports.clock import since_boot
 from ports.forge import ForgeError
 from ports.repository import RepositoryError
 
@@ -41,7 +41,7 @@ def _write_locally(order: EffectOrder) -> EffectResult:
 
 
 def _land_by_git(order: EffectOrder) -> EffectResult:
-    return land(order, order.kill_at - time.monotonic())
+    return land(order, order.kill_at - since_boot())
 
 
 def writer_for(forge: str, action: str, *, by_pull: bool) -> Writer | None:
@@ -84,12 +84,12 @@ def _perform(order: EffectOrder) -> EffectResult:
     if writer is None:
         how = " by a pull request" if effect.pull_branch else ""
         return EffectResult(done=False, refused=f"{effect.action.value}{how} is not built for a {order.forge} forge")
-    left = order.kill_at - time.monotonic()
+    left = order.kill_at - since_boot()
     if left <= 0 and order.again:
         raise ForgeError("the clearance's time was over before the base could be looked at again")
     if left <= 0:
         return EffectResult(done=False, refused="the clearance's time was over before the effect began")
-    _die_in(left)
+    die_at(order.kill_at)
     return writer(order)
 
 
@@ -107,15 +107,8 @@ def _mismatch(order: EffectOrder) -> str:
     return f"the clearance is for something else: {'; '.join(wrong)}" if wrong else ""
 
 
-def _die_in(seconds: float) -> None:
-    """Let the kernel end this process; with it the cage ends, and every git in it."""
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGALRM})
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-
-
 def _push(order: EffectOrder) -> EffectResult:
-    seconds = order.kill_at - time.monotonic()
+    seconds = order.kill_at - since_boot()
     effect = order.effect
     if not effect.branch.startswith("autonomy/"):
         return EffectResult(done=False, refused=f"{effect.branch!r} is not ours to push: ours begin with autonomy/")

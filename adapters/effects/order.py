@@ -13,7 +13,7 @@ class EffectOrder(Contract):
     effect: Effect
     clearance: Clearance
     kill_at: float
-    """``time.monotonic()``, one clock for the whole machine."""
+    """``ports.clock.since_boot()``, one clock for the whole machine."""
     look_only: bool
     again: bool = False
     """The child asked for commits of the base that the mirror lacked; it may have acted before."""

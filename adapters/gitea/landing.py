@@ -13,6 +13,7 @@ from adapters.forge_access.json_api import Reply
 from adapters.gitea.acting import Acting
 from adapters.gitea.api import Pull
 from contracts.effect import EffectResult
+from ports.clock import since_boot
 from ports.forge import ForgeError
 
 _STYLE = "fast-forward-only"
@@ -56,7 +57,7 @@ def land_pull(acting: Acting) -> EffectResult:
         if reply is not None and not _not_yet(reply):
             return acting.refused(reply, f"merge pull request {pull.number}", _hint(reply))
         # Asking again is harmless: pinned to one head and one base, it happens once or not at all.
-        if time.monotonic() + _PAUSE > acting.order.kill_at - _RESERVE:
+        if since_boot() + _PAUSE > acting.order.kill_at - _RESERVE:
             raise acting.unclear if reply is None else ForgeError(_waiting(acting, pull, reply))
         time.sleep(_PAUSE)
 
@@ -86,8 +87,8 @@ def _ended(acting: Acting) -> None:
     if acting.order.look_only:
         return
     with contextlib.suppress(ForgeError):
-        end = min(time.monotonic() + _SETTLING, acting.order.kill_at - _RESERVE)
-        while (pull := _pull(acting)) is not None and pull.state == "open" and time.monotonic() < end:
+        end = min(since_boot() + _SETTLING, acting.order.kill_at - _RESERVE)
+        while (pull := _pull(acting)) is not None and pull.state == "open" and since_boot() < end:
             time.sleep(_PAUSE)
         if pull is not None and pull.state == "open":
             marked = {"Do": "manually-merged", "MergeCommitID": acting.effect.head_sha}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import time
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -17,6 +16,7 @@ from contracts.clearance import Clearance
 from contracts.effect import Effect, EffectResult
 from contracts.modes import WriteAction, WriteClass
 from policies.schema import ReviewStamp, Target
+from ports.clock import since_boot
 
 BRANCH = "autonomy/demo/1"
 PERSON = {
@@ -65,7 +65,7 @@ class Place:
     ) -> EffectResult:
         runner = EffectRunner(self.mirrors, self.home)
         permitted = self.clearance(effect).model_copy(update=changed)
-        return runner.perform(self.target, effect, permitted, time.monotonic() + seconds, look_only)
+        return runner.perform(self.target, effect, permitted, since_boot() + seconds, look_only)
 
     @staticmethod
     def clearance(effect: Effect) -> Clearance:

@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from adapters.effects.cage import run_caged
+from adapters.effects.order import EffectOrder
 from adapters.effects.runner import EffectRunner
-from contracts.effect import Effect
+from contracts.effect import Effect, EffectResult
+from ports.clock import since_boot
 from ports.forge import ForgeError
 
 if TYPE_CHECKING:
@@ -36,7 +38,7 @@ def test_the_credential_reaches_the_child_alone(place: Place) -> None:
     try:
         runner = EffectRunner(place.mirrors, place.home, lambda _: {"FORGE_TOKEN": "s3cr3t"})
         effect = place.effect()
-        assert runner.perform(place.target, effect, place.clearance(effect), time.monotonic() + 60, False).done
+        assert runner.perform(place.target, effect, place.clearance(effect), since_boot() + 60, False).done
     finally:
         del os.environ["AUTONOMY_CANARY"]
     assert "FORGE_TOKEN=s3cr3t" in seen.read_text()
@@ -105,19 +107,49 @@ def test_the_kernel_ends_an_effect_at_its_deadline(place: Place) -> None:
     assert not place.remote_head()
 
 
+def test_the_kernels_timer_goes_on_while_the_machine_sleeps() -> None:
+    """Its clock is the one since boot, suspend included."""
+    program = "from adapters.effects.deadline import die_at\nfrom ports.clock import since_boot\n"
+    program += "die_at(since_boot() + 100)\nprint(open('/proc/self/timers').read())"
+    said = subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    assert [f"ClockID: {time.CLOCK_BOOTTIME}"] == [line for line in said.splitlines() if line.startswith("ClockID")]
+
+
+def test_a_clearance_that_ended_while_the_machine_slept_is_over(place: Place) -> None:
+    """Seen from an hour of sleep later, by which no other clock moved: nothing begins."""
+    effect = place.effect()
+    order = EffectOrder(
+        effect=effect,
+        clearance=place.clearance(effect),
+        kill_at=since_boot() + 60,
+        look_only=False,
+        remote=place.target.remote,
+        mirror=str(place.mirror.path),
+        records=str(place.home),
+    )
+    child = [sys.executable, "-I", str(ROOT / "adapters" / "effects" / "__main__.py")]
+    later = ["unshare", "--user", "--map-root-user", "--time", "--boottime", "3600", *child]
+    given = order.model_dump_json().encode()
+    ends = [subprocess.run(argv, check=True, input=given, capture_output=True) for argv in (later, child)]
+    slept, awake = [EffectResult.model_validate_json(end.stdout) for end in ends]
+    assert (False, True) == (slept.done, awake.done)
+    assert "time was over" in slept.refused
+
+
 def start_worker(place: Place, effect: Effect, variables: dict[str, str]) -> subprocess.Popen[bytes]:
     """A separate process that performs one effect, as a worker does."""
     program = (
-        "import json, sys, time\n"
+        "import json, sys\n"
         "from pathlib import Path\n"
         "from adapters.effects.runner import EffectRunner\n"
         "from contracts.clearance import Clearance\n"
         "from contracts.effect import Effect\n"
         "from policies.schema import Target\n"
+        "from ports.clock import since_boot\n"
         "mirrors, home, target, effect, clearance = json.loads(sys.argv[1])\n"
         "runner = EffectRunner(Path(mirrors), Path(home))\n"
         "runner.perform(Target.model_validate_json(target), Effect.model_validate_json(effect),"
-        " Clearance.model_validate_json(clearance), time.monotonic() + 60, False)\n"
+        " Clearance.model_validate_json(clearance), since_boot() + 60, False)\n"
     )
     models = [model.model_dump_json() for model in (place.target, effect, place.clearance(effect))]
     arguments = json.dumps([str(place.mirrors), str(place.home), *models])

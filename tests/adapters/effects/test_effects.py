@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from adapters.effects.runner import EffectRunner
 from adapters.local_forge import forge_folder, open_local_forge, read_records
 from contracts.effect import EffectResult
 from contracts.modes import WriteAction
+from ports.clock import since_boot
 from ports.forge import ForgeError
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ def test_looking_writes_nothing(place: Place, action: WriteAction) -> None:
     effect = place.effect(action, head_sha=place.base if action is WriteAction.OPEN_PULL_REQUEST else place.head)
     runner = EffectRunner(place.mirrors, place.home, lambda target: {"X": asked.append(target.name) or "x"})
     before = snapshot(place)
-    result = runner.perform(place.target, effect, place.clearance(effect), time.monotonic() + 60, look_only=True)
+    result = runner.perform(place.target, effect, place.clearance(effect), since_boot() + 60, look_only=True)
     assert EffectResult(done=False) == result
     assert before == snapshot(place)
     assert [] == asked
