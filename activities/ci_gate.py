@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 from temporalio import activity
 
 from activities.api import LOOK_AT_CI
+from activities.ci_checks import checks_before, checks_of
 from activities.heartbeat import heartbeating
 from activities.workbench import Sitting, Workbench
 from contracts.audit import AuditEvent
@@ -18,10 +19,11 @@ from contracts.modes import Outcome, Role, StepName, WriteAction
 from contracts.pull_request import PullRequest
 from contracts.release import ReleaseDecision
 from contracts.verdict import Decision, Fact, Verdict
-from policies.ci import CiFacts, ci_state, complete, judge_ci, rejected_by_ci
+from policies.ci import CiFacts, ci_state, complete, judge_ci, likely_cause, rejected_by_ci
 from policies.pull_request_text import not_released
 from ports.crashpoints import crashpoint
 from ports.forge import Forge, ForgeError
+from ports.repository import RepositoryError
 
 _CARRIED = 60
 """Checks whose verdicts cross Temporal; ``ci.json`` holds all of them."""
@@ -66,16 +68,28 @@ class LookingAtCi:
             if report.state is CiState.RED and pull is not None:
                 writes = (self._closing(sitting, report, rejected, pull),)
         result = self._result(sitting, report, decided.task_id, verdict, writes)
-        return CiLook(result=result, state=report.state)
+        waits = verdict.decision is Decision.HOLD
+        cause = facts.problem or likely_cause(report.checks, sitting.policy.target.base_branch)
+        first_word = given.began_at + timedelta(seconds=given.terms.first_seconds) - facts.looked_at
+        return CiLook(
+            result=result,
+            state=report.state,
+            cause=cause if waits else "",
+            again_seconds=max(1.0, first_word.total_seconds()) if waits and facts.settling else None,
+        )
 
     def _facts(self, given: CiInput, sitting: Sitting) -> CiFacts:
         forge = self.bench.forges(sitting.policy.target)
         pull, head, checks, problem = None, "", None, ""
+        looked_at = activity.info().started_time
         try:
             pull = _pull_request(forge, given)
             head = _branch_head(forge, pull, given.commit_sha)
-            checks = forge.required_checks(given.commit_sha, given.terms.named)
-        except ForgeError as unclear:
+            # What is named says what counts; else what was there before is missed when it is gone.
+            named, ignored = given.terms.named, given.terms.ignored
+            before = () if named else checks_before(forge, sitting.repository, given.step.base_sha, ignored)
+            checks = checks_of(forge, given.commit_sha, named, ignored, before)
+        except (ForgeError, RepositoryError) as unclear:
             problem = str(unclear)[:300]
         return CiFacts(
             commit_sha=given.commit_sha,
@@ -84,8 +98,9 @@ class LookingAtCi:
             pull=pull,
             branch_head=head,
             began_at=given.began_at,
-            looked_at=activity.info().started_time,
+            looked_at=looked_at,
             over=given.over,
+            settling=looked_at < given.began_at + timedelta(seconds=given.terms.first_seconds),
             problem=problem,
         )
 

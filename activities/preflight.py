@@ -11,6 +11,7 @@ from temporalio import activity
 
 from activities.api import PREFLIGHT
 from activities.check_room import CheckRoom
+from activities.ci_checks import checks_before, checks_of
 from activities.rollback_drill import drilled
 from activities.workbench import Sitting, Workbench
 from contracts.audit import AuditEvent
@@ -94,9 +95,14 @@ class Preflight:
     def _in_ci(self, sitting: Sitting, base: str) -> Verdict:
         """What the forge's own CI says of the base."""
         target = sitting.policy.target
-        over = activity.info().started_time >= sitting.run.started_at + timedelta(minutes=target.ci.minutes)
-        checks = sitting.bench.forges(target).required_checks(base, target.ci.required)
-        return judge_base(checks, base, target, over=over)
+        until = sitting.run.started_at + timedelta(minutes=target.ci.minutes)
+        over = activity.info().started_time >= until
+        forge = sitting.bench.forges(target)
+        checks = checks_of(forge, base, target.ci.required, target.ci.ignore)
+        # Pushed a moment ago, a base has no word of CI on it yet; the commits before it tell whether one is coming.
+        earlier = checks_before(forge, sitting.repository, base, target.ci.ignore) if checks is None else ()
+        names = tuple(check.name for check in earlier)
+        return judge_base(checks, base, target, over=over, until=until, before=names)
 
     def _required_checks(self, sitting: Sitting, base: str, in_ci: Verdict) -> Receipt:
         name = "required_checks_green"

@@ -11,6 +11,9 @@ from contracts.artifact import Contract
 from contracts.forge_facts import CommitCheck
 from contracts.verdict import Verdict
 
+LOOK_AGAIN = "lookAgainSeconds"
+"""A fact of a HOLD: after how long at most its cause is looked at again; without it the run backs off."""
+
 
 class CiTerms(Contract):
     """How a run waits for CI. Release states it, so that whether there is anything to wait for is in the history."""
@@ -19,6 +22,10 @@ class CiTerms(Contract):
     """Checks that policy requires, beside those of the forge."""
     minutes: float = Field(gt=0)
     every_seconds: float = Field(gt=0)
+    ignored: tuple[str, ...] = ()
+    """Names or glob patterns that do not count."""
+    first_seconds: float = Field(default=0, ge=0)
+    """So long a forge that says nothing may still say its first word."""
 
 
 class CiState(StrEnum):

@@ -34,3 +34,7 @@ class CiLook(Contract):
 
     result: StepResult
     state: CiState
+    cause: str = ""
+    """While it waits: what most likely keeps the checks, for a person."""
+    again_seconds: float | None = None
+    """Look again so soon, where the terms' own rhythm would be too late."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
+from fnmatch import fnmatchcase
 
-from contracts.ci import CiState, CiTerms
+from contracts.ci import LOOK_AGAIN, CiState, CiTerms
 from contracts.forge_facts import CheckState, CommitCheck
 from contracts.modes import Outcome
 from contracts.pull_request import PullRequest
@@ -16,7 +19,15 @@ from policies.schema import EffectivePolicy, Target
 from policies.verdicts import all_of, allow, ask, deny, hold
 
 NO_CI = "the forge has no CI, and no check is named"
+SILENT = "the forge has said nothing of this commit yet"
+GONE = "it reported on the base"
+"""What is said of a check that is missing only because it was there before."""
 _NAMED = 10
+_BY_CHANGE = re.compile(r" \((?:push|pull_request|pull_request_target)\)$")
+"""Gitea's own CI: a job of both events has two names for one thing."""
+_BY_OTHERS = re.compile(r" \((?:release|schedule|workflow_dispatch)\)$")
+"""The same for jobs that no change starts."""
+_QUEUED = re.compile(r"waiting to run|queued|blocked|no runner", re.IGNORECASE)
 _OPEN = frozenset({CheckState.PENDING, CheckState.MISSING})
 
 
@@ -25,7 +36,55 @@ def ci_terms(policy: EffectivePolicy) -> CiTerms | None:
     ci = policy.target.ci
     if policy.target.forge == "local" and not ci.required:
         return None
-    return CiTerms(named=ci.required, minutes=ci.minutes, every_seconds=ci.every_seconds)
+    return CiTerms(
+        named=ci.required,
+        minutes=ci.minutes,
+        every_seconds=ci.every_seconds,
+        ignored=ci.ignore,
+        first_seconds=ci.first_seconds,
+    )
+
+
+def counted(
+    reported: tuple[CommitCheck, ...] | None,
+    before: Iterable[CommitCheck] = (),
+    *,
+    ignored: Iterable[str] = (),
+    demanded: Iterable[str] = (),
+) -> tuple[CommitCheck, ...] | None:
+    """Every check that counts for a commit; None: there is none.
+
+    Rules, in order: an ignored check does not count, unless the forge itself demands it · what reported on the base
+    (``before``) counts; without a word on this commit it is missing. Jobs that no change starts are not expected.
+    """
+    kept = [check for check in reported or () if not _ignored(check.name, ignored, demanded)]
+    known = {_job(check.name) for check in kept}
+    gone = {
+        _job(check.name): CommitCheck(name=check.name, state=CheckState.MISSING, detail=GONE)
+        for check in before
+        if check.state is not CheckState.MISSING
+        and _job(check.name) not in known
+        and not _BY_OTHERS.search(check.name)
+        and not _ignored(check.name, ignored, demanded)
+    }
+    return (*kept, *gone.values()) or (() if reported == () else None)
+
+
+def likely_cause(checks: tuple[CommitCheck, ...] | None, base_branch: str) -> str:
+    """What most likely keeps the checks that are awaited, the one that a person can mend first."""
+    awaited = [check for check in checks or () if check.state in _OPEN]
+    queued = [check.name for check in awaited if _QUEUED.search(check.detail)]
+    if queued:
+        return f"no runner has taken {_few(queued)}: see whether one is registered, free, and has the label it asks for"
+    gone = [check.name for check in awaited if check.detail == GONE]
+    if gone:
+        only = f"if it runs on {base_branch} alone, name it in [ci] ignore"
+        return f"{_few(gone)} reported on {base_branch} and has not begun here: a slow CI, or one that is down; {only}"
+    if unheard := [check.name for check in awaited if check.state is CheckState.MISSING]:
+        return f"nobody has begun {_few(unheard)} here: a slow CI, one that is down, or a name that no check has"
+    if awaited:
+        return "they have begun and are running"
+    return "" if checks else "a slow CI, one that is down, or none"
 
 
 @dataclass(frozen=True)
@@ -46,6 +105,8 @@ class CiFacts:
     """The deadline has passed."""
     problem: str = ""
     """Why the forge could not be asked; then nothing else is known."""
+    settling: bool = False
+    """So soon after the push that a CI may not have said its first word."""
 
 
 def judge_ci(facts: CiFacts) -> Verdict:
@@ -54,7 +115,8 @@ def judge_ci(facts: CiFacts) -> Verdict:
     Rules, in order; the first that concludes decides:
 
     1. The pull request is merged or closed, or its branch is not at this commit: a person took it over (ASK).
-    2. There is no CI, and no check is named: nothing to wait for (ALLOW).
+    2. Nothing counts: a forge that may still say its first word is looked at again (HOLD); else there is no CI, and
+       nothing to wait for (ALLOW).
     3. A check is still running before the deadline: look again (HOLD), also when another is red already, so that a
        rejection names everything that failed.
     4. A check is red: rejected (DENY).
@@ -68,7 +130,7 @@ def judge_ci(facts: CiFacts) -> Verdict:
     if taken := _taken_over(facts):
         return ask("the pull request is still the run's", taken)
     if facts.checks is None and not facts.named:
-        return allow(CI_RULE, NO_CI)
+        return _whole(Decision.HOLD, SILENT, ()) if facts.settling and not facts.over else allow(CI_RULE, NO_CI)
     checks = complete(facts.checks, facts.named)
     children = tuple(_one(check) for check in checks)
     running = [check for check in checks if check.state is CheckState.PENDING]
@@ -83,28 +145,44 @@ def judge_ci(facts: CiFacts) -> Verdict:
     return all_of(CI_RULE, children)
 
 
-def judge_base(checks: tuple[CommitCheck, ...] | None, base: str, target: Target, *, over: bool) -> Verdict:
+def judge_base(
+    checks: tuple[CommitCheck, ...] | None,
+    base: str,
+    target: Target,
+    *,
+    over: bool,
+    until: datetime | None = None,
+    before: tuple[str, ...] = (),
+) -> Verdict:
     """Whether a run may start from this base (runbook §3): its required checks are green in CI.
 
-    Rules, in order: with no CI and no check named there is nothing to ask (ALLOW) · none is red (DENY) · a plain
-    repository reports nothing, ever (DENY) · none is pending or missing, and something was said: the run waits (HOLD)
-    until ``[ci] minutes`` are ``over``, then it is refused (DENY), and nothing is used up but the day's attempt.
+    Rules, in order: with no CI and no check named there is nothing to ask (ALLOW), but where checks reported on an
+    earlier commit (``before``), the forge may still speak, and the run waits (HOLD) until it is ``over`` · none is
+    red (DENY) · a plain repository reports nothing, ever (DENY) · none is pending or missing, and something was said:
+    the run waits (HOLD) until ``[ci] minutes`` are ``over``, then it is refused (DENY), and nothing is used up but the
+    day's attempt.
     """
     rule, on = "required checks are green in the forge's CI", f"on {target.base_branch} at {base[:12]}"
     if checks is None and not target.ci.required:
-        return allow(rule, NO_CI)
+        if not before:
+            return allow(rule, NO_CI)
+        silent = f"{on}: nobody has reported {_few(list(before))}, as on earlier commits"
+        if over:
+            return allow(rule, f"{silent}, in {target.ci.minutes:g} minutes; the change's own commit has to show it")
+        return _held_base(rule, silent, "a slow CI, one that is down, or a commit that it skips", target, until)
     found = complete(checks, target.ci.required)
     states = {check.state for check in found}
     told = f"{on}: {not_green(found) or 'the forge mentions no check'}"
     if CheckState.RED in states:
         return deny(rule, f"{told}. Mend {target.base_branch}, then run again")
-    mend = f"take it out of [ci] required of targets/{target.name}.toml"
+    mend = f"take it out of {_demanded_by(found, target)}"
     if target.forge == "local" and states <= {CheckState.GREEN, CheckState.MISSING} and states != {CheckState.GREEN}:
         return deny(rule, f"{told}: nobody reported it. A repository without a forge has no CI: {mend}")
     if states != {CheckState.GREEN} and not over:
-        return hold(rule, f"{told}: not finished yet")
+        return _held_base(rule, f"{told}: not finished yet", likely_cause(found, target.base_branch), target, until)
     if CheckState.PENDING in states:
-        return deny(rule, f"{told}: not finished after {target.ci.minutes:g} minutes. Run again when it is")
+        late = f"{told}: not finished after {target.ci.minutes:g} minutes. Run again when it is"
+        return deny(rule, f"{late}. Likely: {likely_cause(found, target.base_branch)}")
     if CheckState.MISSING in states or not found:
         return deny(rule, f"{told}: nobody reported it. Let CI report it, or {mend}")
     return allow(rule, f"{on}: all {len(found)} green")
@@ -115,7 +193,7 @@ def ci_state(facts: CiFacts, verdict: Verdict) -> CiState:
     if facts.problem:
         return CiState.PENDING
     if facts.checks is None and not facts.named:
-        return CiState.NONE
+        return CiState.NONE if verdict.decision is not Decision.HOLD else CiState.PENDING
     states = {check.state for check in complete(facts.checks, facts.named)}
     if CheckState.RED in states and verdict.decision is not Decision.HOLD:
         return CiState.RED
@@ -148,6 +226,32 @@ def rejected_by_ci(
             "rejection": reject([(gate, verdict)], policy, today),
         }
     )
+
+
+def _held_base(rule: str, told: str, cause: str, target: Target, until: datetime | None) -> Verdict:
+    deadline = f" until {until:%Y-%m-%d %H:%M:%S} UTC" if until else ""
+    reason = f"{told}; waits{deadline}. Likely: {cause}"
+    return hold(rule, reason, **{LOOK_AGAIN: target.ci.every_seconds})
+
+
+def _demanded_by(checks: tuple[CommitCheck, ...], target: Target) -> str:
+    """Where the missing checks are asked for."""
+    missing = {check.name for check in checks if check.state is CheckState.MISSING}
+    ours, file = missing & set(target.ci.required), f"[ci] required of targets/{target.name}.toml"
+    protection = f"the branch protection of {target.base_branch}"
+    return file if missing and missing == ours else f"{file} or {protection}" if ours else protection
+
+
+def _job(name: str) -> str:
+    return _BY_CHANGE.sub("", name)
+
+
+def _ignored(name: str, ignored: Iterable[str], demanded: Iterable[str]) -> bool:
+    return _among(name, ignored) and not _among(name, demanded)
+
+
+def _among(name: str, patterns: Iterable[str]) -> bool:
+    return any(name == pattern or fnmatchcase(name, pattern) for pattern in patterns)
 
 
 def _taken_over(facts: CiFacts) -> str:

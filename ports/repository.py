@@ -127,6 +127,9 @@ class Repository(Protocol):
     def contains(self, commit: str, earlier: str) -> bool:
         """Whether the history of ``commit`` holds ``earlier``; False for one this mirror never saw."""
 
+    def line(self, commit: str, most: int) -> tuple[str, ...]:
+        """The commit and its first parents, newest first, at most so many; empty for one this mirror never saw."""
+
     def landing(self, commit: str, head: str) -> Landing | None:
         """How ``commit`` came onto the line of first parents that ends in ``head``; None when it did not."""
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gitea_server import BOT, OWNER, GiteaServer
-from world import World, git
+from world import NO_CI, World, git
 
 from contracts.clearance import Clearance
 from contracts.effect import Effect, EffectResult
@@ -115,6 +115,8 @@ def host(world: World, server: GiteaServer, name: str, files: dict[str, Any] = F
 def point(world: World, hosted: Hosted, more: str, name: str = "auto", remote: str = "", **top: str) -> None:
     """Its target file; ``remote`` may be a proxy's."""
     access = f'\n[forge_access]\naccount = "{BOT}"\nwrite.variable = "{TOKEN}"\n'
+    if "[ci]" not in more:
+        access += NO_CI
     address = remote or hosted.server.remote(hosted.repository)
     world.write_target(name, access + more, remote=address, forge="gitea", **top)
 

@@ -46,6 +46,8 @@ PACKAGE = {
     "pkg/other.py": '"""Seperate."""\n\nVALUE = 1\n',
     "README.md": "# pkg\n\nYou recieve names.\n",
 }
+NO_CI = "\n[ci]\nfirst_seconds = 0\n"
+"""For a forge where nobody's CI speaks: no run need wait for its first word."""
 QUICK_CHECK = """
 [[checks]]
 name = "imports"

@@ -68,6 +68,11 @@ class CiGate:
         started = workflow.now()
         deadline, every = started + timedelta(minutes=terms.minutes), timedelta(seconds=terms.every_seconds)
         looks, awaited = 0, "not looked at yet"
+
+        def told(more: str) -> str:
+            since = f"since {_clock(started)} until {_clock(deadline)}"
+            return f"waits for CI of {commit_sha[:12]} {since}: {awaited}{more}"
+
         while True:
             before = workflow.now()
             await self._gate.passed(self._show, self._ask_again)
@@ -75,7 +80,7 @@ class CiGate:
             deadline += workflow.now() - before
             seen, looks = self._gate.order, looks + 1
             self._at(StepName.CI)
-            self._show(RunStatus.RUNNING, f"waits for CI of {commit_sha[:12]} until {_clock(deadline)}: {awaited}")
+            self._show(RunStatus.RUNNING, told(""))
             over = workflow.now() >= deadline
             given = CiInput(
                 step=self._ledger.step_input(self._run, None),
@@ -92,9 +97,11 @@ class CiGate:
                 self._ledger.keep(StepName.CI, look.result, started, workflow.now())
                 return look
             awaited = look.result.verdict.reason
-            self._show(RunStatus.RUNNING, f"waits for CI of {commit_sha[:12]} until {_clock(deadline)}: {awaited}")
             # The last look is at the deadline, not before it.
-            wait = max(min(every, deadline - workflow.now()), _SHORTEST)
+            soon = every if look.again_seconds is None else min(every, timedelta(seconds=look.again_seconds))
+            wait = max(min(soon, deadline - workflow.now()), _SHORTEST)
+            cause = f"; likely: {look.cause}" if look.cause else ""
+            self._show(RunStatus.RUNNING, told(f"; next look at {_clock(workflow.now() + wait)}{cause}"))
             await waited(self._gate.news(seen), wait, f"CI of {commit_sha[:12]}: {awaited}"[:200])
 
     async def _closed(self, planned: PlannedWrite) -> str:

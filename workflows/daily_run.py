@@ -22,7 +22,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows import api
     from workflows.ci_gate import CiGate
     from workflows.escalation import escalation
-    from workflows.gate import Gate, RunStopped, held_too_long, waited
+    from workflows.gate import FIRST_REST, Gate, RunStopped, held_too_long, rest, waited
     from workflows.merging import Means, Merging
     from workflows.run_ledger import RunLedger, not_admitted
     from workflows.starts import bad_start, read_start
@@ -208,7 +208,7 @@ class DailyRun:
         self._step = step
 
     async def _while_held(self, attempt: Callable[[], Awaitable[Held]], verdict: Callable[[Held], Verdict]) -> Held:
-        since, pause = workflow.now(), timedelta(seconds=10)
+        since, pause = workflow.now(), FIRST_REST
         while True:
             await self._gate.passed(self._show, self._ask_again)
             news = self._gate.news(self._gate.order)
@@ -221,13 +221,14 @@ class DailyRun:
                 raise RunStopped(RunStatus.REJECTED, f"a smoke run does not wait: {reason}")
             if workflow.now() - since > self._hold:
                 raise held_too_long(verdict(result))
+            pause = rest(pause, verdict(result))
             await self._hold_out(reason, pause, news)
-            pause = min(2 * pause, timedelta(minutes=10))
+            pause *= 2
 
     async def _hold_out(self, reason: str, pause: timedelta, news: Callable[[], bool]) -> None:
         """Wait a while for the cause to go away, for a new order, or for a person to end the run."""
         self._await_person("mend the cause, or end the run with `decide --reject`", "held")
-        self._show(RunStatus.HELD, reason)
+        self._show(RunStatus.HELD, f"{reason}; next look at {workflow.now() + pause:%Y-%m-%d %H:%M:%S} UTC")
         await waited(lambda: self._decision is not None or news(), pause, reason[:200])
         self._waiting_for = ""
         if self._decision is not None and not self._decision.approve:

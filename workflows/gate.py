@@ -13,11 +13,14 @@ from temporalio.exceptions import ActivityError
 with workflow.unsafe.imports_passed_through():
     from contracts.admission import Order, OrderState
     from contracts.budget import FITS_THE_BUDGET
+    from contracts.ci import LOOK_AGAIN
     from contracts.modes import RunStatus
     from contracts.verdict import Verdict
 
 T = TypeVar("T")
 
+FIRST_REST = timedelta(seconds=10)
+_LONGEST_REST = timedelta(minutes=10)
 _FIRST_WAIT = timedelta(minutes=5)
 _LONGEST_WAIT = timedelta(hours=1)
 
@@ -35,6 +38,16 @@ def held_too_long(held: Verdict) -> RunStopped:
     """Nobody mended the cause: a person must look; only a run without money just ends (runbook §6.4)."""
     status = RunStatus.PAUSED if held.rule == FITS_THE_BUDGET else RunStatus.ESCALATED
     return RunStopped(status, f"held too long: {held.reason}")
+
+
+def rest(wanted: timedelta, held: Verdict) -> timedelta:
+    """How long to wait before a held step is tried again, where ``wanted`` doubles with every try.
+
+    A cause with a rhythm of its own (``LOOK_AGAIN``: the forge's CI) is not looked at less often than that.
+    """
+    rhythm = held.facts.get(LOOK_AGAIN)
+    longest = timedelta(seconds=max(rhythm, 1)) if isinstance(rhythm, int | float) else _LONGEST_REST
+    return min(wanted, longest)
 
 
 class Gate:

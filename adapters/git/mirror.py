@@ -237,6 +237,13 @@ class Mirror:
         """Whether the history of ``commit`` holds ``earlier``."""
         return self.holds(earlier) and merging.is_ancestor(self._git, earlier, commit)
 
+    def line(self, commit: str, most: int) -> tuple[str, ...]:
+        """The commit and its first parents, newest first; see ports.repository."""
+        if not self.holds(commit):
+            return ()
+        found = self._git.run("rev-list", "--first-parent", f"--max-count={most}", commit_id(commit)).text
+        return tuple(found.split())
+
     def landing(self, commit: str, head: str) -> Landing | None:
         """The first commit of the branch's own line that holds ``commit``."""
         return merging.landing(self._git, commit_id(commit), commit_id(head)) if self.contains(head, commit) else None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from fnmatch import fnmatchcase
 
 from adapters.github.answers import CheckRun, RequiredCheck, Status
 from contracts.forge_facts import CheckState, CommitCheck
@@ -30,13 +29,12 @@ def reported(runs: Iterable[CheckRun], statuses: Iterable[Status]) -> tuple[Comm
 def required(
     wanted: Iterable[RequiredCheck], named: Iterable[str], runs: tuple[CheckRun, ...], statuses: tuple[Status, ...]
 ) -> tuple[CommitCheck, ...]:
-    """One entry per required name: GitHub's own exactly, from the App it wants; the policy's may be patterns."""
+    """One entry per required name, exactly; GitHub's own from the App it wants."""
     checks = {check.name: check for each in wanted for check in _exactly(each, runs, statuses)}
     everything = reported(runs, statuses)
     for name in named:
-        matching = [check for check in everything if check.name == name or fnmatchcase(check.name, name)]
-        for check in matching or [CommitCheck(name=name, state=CheckState.MISSING)]:
-            checks.setdefault(check.name, check)
+        found = next((check for check in everything if check.name == name), None)
+        checks.setdefault(name, found or CommitCheck(name=name, state=CheckState.MISSING))
     return tuple(checks.values())
 
 
@@ -69,7 +67,8 @@ def _of_run(run: CheckRun) -> CommitCheck:
     state = CheckState.PENDING
     if run.status == "completed":
         state = _CONCLUSIONS.get(run.conclusion or "", CheckState.RED)
-    parts = (run.conclusion if state is not CheckState.GREEN else "", run.output.title, run.output.summary)
+    how = run.status if state is CheckState.PENDING else run.conclusion if state is not CheckState.GREEN else ""
+    parts = (how, run.output.title, run.output.summary)
     detail = " · ".join(filter(None, parts))
     # What went wrong is said last.
     tail = f"{detail}\n{run.output.text or ''}".strip()[-_TAIL:]

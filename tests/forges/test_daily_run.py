@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from faulty_proxy import Fault, FaultyProxy
 from gitea_server import BOT, OWNER, GiteaServer
-from world import PACKAGE, QUICK_CHECK, World, git, make_world
+from world import NO_CI, PACKAGE, QUICK_CHECK, World, git, make_world
 
 from contracts.modes import RunStatus
 
@@ -42,7 +42,7 @@ async def forged(
 def point(world: World, remote: str) -> None:
     """The target file, as the README shows it."""
     access = f'\n[forge_access]\naccount = "{BOT}"\nwrite.variable = "{TOKEN}"\n'
-    world.write_target("demo", access + QUICK_CHECK, remote=remote, forge="gitea")
+    world.write_target("demo", access + NO_CI + QUICK_CHECK, remote=remote, forge="gitea")
 
 
 def repository(world: World) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from gitea_server import BOT, OWNER, GiteaServer
 from github_server import GitHubServer
-from world import PACKAGE, QUICK_CHECK, World, git, make_world
+from world import NO_CI, PACKAGE, QUICK_CHECK, World, git, make_world
 
 from contracts.modes import RunStatus, WriteAction
 from contracts.pull_request import PullRequest
@@ -55,7 +55,7 @@ async def placed(
     git("commit", "--quiet", "--message=First", cwd=work)
     git("push", "--quiet", forge.remote(repository, forge.tokens[OWNER]), "main", cwd=work)
     access = f'\n[forge_access]\naccount = "{BOT}"\nwrite.variable = "{WRITING}"\nread.variable = "{READING}"\n'
-    world.write_target("demo", access + QUICK_CHECK, remote=forge.remote(repository), forge=kind)
+    world.write_target("demo", access + NO_CI + QUICK_CHECK, remote=forge.remote(repository), forge=kind)
     return world
 
 

@@ -17,7 +17,7 @@ from contracts.pull_request import PullRequest
 from contracts.release import Rejection
 from contracts.verdict import Decision, Verdict
 from policies.alerting import alerts_of
-from policies.ci import CiFacts, ci_state, ci_terms, judge_base, judge_ci, rejected_by_ci
+from policies.ci import CiFacts, ci_state, ci_terms, counted, judge_base, judge_ci, likely_cause, rejected_by_ci
 from policies.ci_schema import CiPolicy
 from policies.failed_in_ci import failed_in_ci, fingerprint_in_ci, note_in_ci, to_blame
 from policies.inert_markdown import inert_markdown
@@ -168,6 +168,88 @@ def test_a_run_starts_from_a_green_base_only(
     assert said in over.reason
 
 
+GONE_LINT = CommitCheck(name="lint", state=CheckState.MISSING, detail="it reported on the base")
+PUSHED, ASKED = (CommitCheck(name=f"CI / test ({event})", state=CheckState.GREEN) for event in ("push", "pull_request"))
+RELEASED = CommitCheck(name="CI / ship (release)", state=CheckState.GREEN)
+
+
+@pytest.mark.parametrize(
+    ("reported", "before", "ignored", "demanded", "expected"),
+    [
+        (None, (), (), (), None),
+        ((), (), (), (), ()),
+        ((GREEN,), (GREEN,), (), (), (GREEN,)),
+        (None, (OTHER,), (), (), (GONE_LINT,)),
+        ((GREEN,), (GREEN, OTHER), (), (), (GREEN, GONE_LINT)),
+        ((GREEN,), (MISSING,), (), (), (GREEN,)),
+        ((ASKED,), (PUSHED, RELEASED), (), (), (ASKED,)),
+        ((GREEN,), (OTHER,), ("li*",), (), (GREEN,)),
+        ((RED, OTHER), (), ("test",), (), (OTHER,)),
+        ((RED, OTHER), (), ("test",), ("te*",), (RED, OTHER)),
+        ((RED,), (), ("test",), (), None),
+    ],
+)
+def test_a_check_that_was_there_is_missed_when_it_is_gone(
+    reported: tuple[CommitCheck, ...] | None,
+    before: tuple[CommitCheck, ...],
+    ignored: tuple[str, ...],
+    demanded: tuple[str, ...],
+    expected: tuple[CommitCheck, ...] | None,
+) -> None:
+    """What reported on the base counts on the head, by whatever event; an owner may ignore what the forge lets go."""
+    assert expected == counted(reported, before, ignored=ignored, demanded=demanded)
+
+
+def test_a_silent_forge_has_no_ci_only_after_a_while() -> None:
+    """An external CI says its first word seconds after the push; nothing is concluded from a look before that."""
+    soon = facts(checks=None, settling=True)
+    verdict = judge_ci(soon)
+    assert (Decision.HOLD, "the forge has said nothing of this commit yet") == (verdict.decision, verdict.reason)
+    assert CiState.PENDING is ci_state(soon, verdict)
+    assert judge_ci(facts(checks=None)).allowed
+    assert judge_ci(facts(checks=None, settling=True, over=True)).allowed
+
+
+def test_a_base_without_a_word_is_waited_for_where_the_commits_before_it_had_one() -> None:
+    """Pushed a moment ago; a commit that CI skips is let go at the deadline, and says so."""
+    target = policy(target={"forge": "gitea", "ci": {"every_seconds": 20}}).target
+    early, late = (judge_base(None, "b" * 40, target, over=over, before=("test",)) for over in (False, True))
+    assert (Decision.HOLD, Decision.ALLOW, 20) == (early.decision, late.decision, early.facts["lookAgainSeconds"])
+    assert "nobody has reported test, as on earlier commits" in early.reason
+    assert "in 60 minutes; the change's own commit has to show it" in late.reason
+
+
+@pytest.mark.parametrize(
+    ("checks", "said"),
+    [
+        ((PENDING.model_copy(update={"detail": "Waiting to run"}), MISSING), "no runner has taken lint"),
+        ((PENDING.model_copy(update={"detail": "queued"}),), "no runner has taken lint"),
+        ((GREEN, GONE_LINT), "lint reported on main and has not begun here: a slow CI, or one that is down; if it"),
+        ((MISSING, PENDING), "nobody has begun docs here: a slow CI, one that is down, or a name that no check has"),
+        ((GREEN, PENDING), "they have begun and are running"),
+        ((), "a slow CI, one that is down, or none"),
+        ((GREEN,), ""),
+    ],
+)
+def test_the_likely_cause_of_waiting(checks: tuple[CommitCheck, ...], said: str) -> None:
+    """One cause, the one a person can mend first."""
+    assert likely_cause(checks, "main").startswith(said)
+    assert bool(said) == bool(likely_cause(checks, "main"))
+
+
+def test_a_held_base_names_deadline_and_cause_a_refused_one_who_asks_for_the_check() -> None:
+    """What to do stands where it helps: `[ci] required` only for a name that is there."""
+    target = policy(target={"forge": "gitea", "ci": {"required": ("docs",), "every_seconds": 20}}).target
+    until = BEGAN + timedelta(hours=1)
+    held = judge_base((MISSING,), "b" * 40, target, over=False, until=until)
+    assert "missing: docs: not finished yet; waits until 2026-11-23 10:00:00 UTC. Likely: nobody has" in held.reason
+    assert 20 == held.facts["lookAgainSeconds"]
+    ours = judge_base((MISSING,), "b" * 40, target, over=True)
+    assert ours.reason.endswith("or take it out of [ci] required of targets/example.toml")
+    plain = policy(target={"forge": "gitea"}).target
+    assert judge_base((MISSING,), "b" * 40, plain, over=True).reason.endswith("of the branch protection of main")
+
+
 def test_a_plain_repository_never_reports() -> None:
     """Nobody is waited for who cannot come."""
     target = policy(target={"ci": {"required": ["docs"]}}).target
@@ -224,7 +306,8 @@ def test_where_there_is_nothing_to_wait_for_nobody_waits() -> None:
     "wrong",
     [
         {"minutes": 0}, {"minutes": 1441}, {"every_seconds": 0}, {"minutes": 600, "every_seconds": 30},
-        {"required": ("a", "a")}, {"required": ("",)}, {"required": (" a",)}, {"required": ("a\nb",)}, {"speed": 1},
+        {"required": ("a", "a")}, {"required": ("a",), "ignore": ("a",)}, {"first_seconds": -1}, {"required": ("",)},
+        {"required": (" a",)}, {"required": ("a\nb",)}, {"speed": 1},
     ],
 )  # fmt: skip
 def test_only_sane_values(wrong: dict[str, Any]) -> None:

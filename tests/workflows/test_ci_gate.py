@@ -15,12 +15,16 @@ from world import World, git
 
 from activities.workbench import Workbench
 from contracts.admission import RunResult, RunView
+from contracts.ci import LOOK_AGAIN
 from contracts.forge_facts import CheckState, CommitCheck
 from contracts.modes import PauseStyle, RunStatus, StepName
 from contracts.remediation import Remediation
+from contracts.verdict import Fact
+from policies.verdicts import hold
 from tests.workflows.conversation import pause, resume_when_quiescent
 from tests.workflows.quick import CHECK, FILES, quick
 from workflows import api
+from workflows.gate import rest
 
 CI = '\n[ci]\nrequired = ["ci/test", "ci/lint"]\nminutes = {minutes}\nevery_seconds = {every}\n'
 LINK = "https://ci.example.invalid/77"
@@ -301,10 +305,21 @@ async def test_pending_on_the_base_is_waited_for(world: World, ci: CiResults) ->
 
         view: RunView = await world.until(held)
         assert "pending: ci/test: not finished yet" in view.reason
+        assert "next look at" in view.reason
         ci.report(base, *GREEN)
         await TimeSkipper(world.client).fast_forward(handle, timedelta(minutes=2))
         result = await ended(handle)
     assert RunStatus.PR_OPENED is result.status, result.reason
+
+
+@pytest.mark.parametrize(
+    ("wanted", "facts", "expected"),
+    [(10, {}, 10), (1280, {}, 600), (1280, {LOOK_AGAIN: 30}, 30), (10, {LOOK_AGAIN: 1800.0}, 10)],
+)
+def test_a_held_run_follows_the_rhythm_of_its_cause(wanted: float, facts: dict[str, Fact], expected: float) -> None:
+    """After green came, nobody waits for a back-off of minutes."""
+    held = hold("the base is green", "pending", **facts)
+    assert timedelta(seconds=expected) == rest(timedelta(seconds=wanted), held)
 
 
 async def test_a_base_that_is_never_finished_refuses_with_what_to_do(world: World, ci: CiResults) -> None:
