@@ -27,6 +27,7 @@ from contracts.report import ReportInput, RunReport
 from contracts.task import StateSnapshot, TaskContract
 from policies.alerting import alerts_of
 from policies.report import build_report
+from policies.schema import EffectivePolicy
 from ports.control_desk import ControlUnavailable, RunSight
 from ports.crashpoints import crashpoint
 from ports.repository import RepositoryError
@@ -110,6 +111,7 @@ class Auditing:
         )
         head = self.bench.record(run_id, (ended,), given.ended_at)
         reader = Reader(self.bench)
+        policy = reader.policy(given.run)
         earlier = self._earlier(run_id)
         artifacts = earlier.artifacts if earlier else given.artifacts
         papers = _papers(reader, artifacts)
@@ -131,7 +133,7 @@ class Auditing:
         page_text = self.render(report, *papers)
         page = self.bench.store.put(run_id, "run_report.html", page_text.encode(), "text/html")
         crashpoint("audit.after_report")
-        self._anchor(given, reader, head)
+        self._anchor(run_id, policy, head)
         self.index.add(report)
         for alert in alerts_of(given, papers[3], ci):
             self.bench.alerts.send(alert)
@@ -164,16 +166,15 @@ class Auditing:
             activity.logger.warning("the cost of %s could not be asked: %s", given.run.run_id, problem)
             return None
 
-    def _anchor(self, given: ReportInput, reader: Reader, head: str) -> None:
+    def _anchor(self, run_id: str, policy: EffectivePolicy | None, head: str) -> None:
         """The head also stands in a ref of the mirror, so that a cut tail is found (P10)."""
-        policy = reader.policy(given.run)
         if policy is None:
             return
         try:
-            self.bench.repositories(policy.target).anchor(f"run/{given.run.run_id}", head)
+            self.bench.repositories(policy.target).anchor(f"run/{run_id}", head)
         except RepositoryError as problem:
             # The head is in the Temporal history too; a broken mirror must not keep the run from ending.
-            activity.logger.warning("head of run/%s not anchored in the mirror: %s", given.run.run_id, problem)
+            activity.logger.warning("head of run/%s not anchored in the mirror: %s", run_id, problem)
 
 
 def _papers(

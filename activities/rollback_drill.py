@@ -10,7 +10,7 @@ from activities.workbench import Sitting, Workbench
 from contracts.artifact import Contract
 from contracts.verdict import Verdict
 from policies.verdicts import allow, deny
-from ports.repository import Repository, RepositoryError
+from ports.repository import MirrorRenewed, Repository, RepositoryError
 
 _RULE = "the rollback drill restored the tree"
 _DRILL_BRANCH = "drill"
@@ -37,13 +37,20 @@ def drilled(sitting: Sitting, base: str, now: datetime) -> Verdict:
         sitting.note("rollback drill reused", madeAt=known.made_at.isoformat(), expiresAt=expires.isoformat())
         return known.verdict
     try:
-        verdict = drill(sitting.repository, base, sitting.bench)
+        verdict = _drilled_whole(sitting, base)
     except RepositoryError as problem:
         return deny(_RULE, str(problem))
     if verdict.allowed and lasts:
         kept = DrillReceipt(made_at=now, verdict=verdict)
         sitting.bench.store.put(_RECEIPTS, name, kept.model_dump_json(indent=2).encode())
     return verdict
+
+
+def _drilled_whole(sitting: Sitting, base: str) -> Verdict:
+    try:
+        return drill(sitting.repository, base, sitting.bench)
+    except MirrorRenewed:
+        return drill(sitting.repository, base, sitting.bench)
 
 
 def _known(sitting: Sitting, name: str) -> DrillReceipt | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeVar
 
+from pydantic import ValidationError
+
 from composition import Adapters
 from contracts.artifact import Contract
 from contracts.change import Change
@@ -14,6 +16,7 @@ from contracts.release import ReleaseDecision
 from contracts.report import RunReport
 from contracts.task import TaskContract
 from contracts.verdict import Decision, Verdict
+from ports.store import StoreError
 
 Model = TypeVar("Model", bound=Contract)
 
@@ -35,16 +38,34 @@ class KeptRun:
 
 
 def kept_run(adapters: Adapters, run_id: str) -> KeptRun | None:
-    """A run that has ended, or None."""
-    report = _read(adapters, run_id, "run_report.json", RunReport)
-    if report is None:
+    """A run that has ended, or None; what was lost since is None, and the report says so.
+
+    Raises:
+        StoreError: the report itself is lost.
+    """
+    ref = adapters.store.find(run_id, "run_report.json")
+    if ref is None:
         return None
+    report, lost = RunReport.model_validate_json(adapters.store.get(ref)), {}
+
+    def read(name: str, model: type[Model]) -> Model | None:
+        try:
+            kept = adapters.store.find(run_id, name)
+            return None if kept is None else model.model_validate_json(adapters.store.get(kept))
+        except (StoreError, ValidationError) as problem:
+            lost[name] = f"{name}: {problem}"
+            return None
+
+    decision, contract = read("release_decision.json", ReleaseDecision), read("task_contract.json", TaskContract)
+    change, checks = read("change.json", Change), read("checks/checks.json", ChecksReport)
+    known = {line.partition(":")[0] for line in report.missing}
+    missing = (*report.missing, *(line for name, line in lost.items() if name not in known))
     return KeptRun(
-        report=report,
-        decision=_read(adapters, run_id, "release_decision.json", ReleaseDecision),
-        contract=_read(adapters, run_id, "task_contract.json", TaskContract),
-        change=_read(adapters, run_id, "change.json", Change),
-        checks=_read(adapters, run_id, "checks/checks.json", ChecksReport),
+        report=report.model_copy(update={"missing": missing}),
+        decision=decision,
+        contract=contract,
+        change=change,
+        checks=checks,
         page=f"{adapters.store.address(run_id)}/run_report.html",
     )
 
@@ -67,8 +88,3 @@ def kept_verdicts(adapters: Adapters, run_id: str) -> dict[str, Verdict]:
 def said_so(reason: str) -> Verdict:
     """How a run ended that did not come to its own end."""
     return Verdict(rule="the run came to its own end", decision=Decision.DENY, reason=reason)
-
-
-def _read(adapters: Adapters, run_id: str, name: str, model: type[Model]) -> Model | None:
-    ref = adapters.store.find(run_id, name)
-    return None if ref is None else model.model_validate_json(adapters.store.get(ref))

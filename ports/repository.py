@@ -25,6 +25,10 @@ class TreeRefused(RepositoryError):
     """The commit's tree is beyond the target's limits: nothing of it was written anywhere."""
 
 
+class MirrorRenewed(RepositoryError):
+    """Our copy was damaged and has been made anew: what failed is worth another try."""
+
+
 @dataclass(frozen=True)
 class TreeFacts:
     """What a tree holds."""

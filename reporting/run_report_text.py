@@ -47,6 +47,8 @@ def print_report(
 ) -> None:
     """Print all that is known; what the run ended too early to make is None and left out."""
     console.print(_head(report, contract))
+    if report.missing:
+        console.print(_titled("Missing here", _missing(report)))
     console.print(_steps(report, decision))
     if change:
         console.print(_titled("Change", _change(change, contract)))
@@ -60,8 +62,6 @@ def print_report(
         console.print(_titled(f"Why {decision.outcome}", verdict_tree(decision.verdict)))
     console.print(_titled("Writes to the repository", _writes(report)))
     console.print(_titled("Review of the run", _review(report)))
-    if report.missing:
-        console.print(_titled("Missing here", _missing(report)))
     console.print(_titled("Artifacts", _artifacts(report)))
 
 

@@ -143,5 +143,8 @@ def _merge_tree(git: ClosedGit, ours: str, theirs: str) -> tuple[str, tuple[str,
     tree, *names = answer.out.split(b"\0")
     if answer.code == 0:
         return tree.decode(), ()
+    if not tree:
+        # It could not begin (a commit is not here): that is no conflict (P13).
+        raise RepositoryError(f"git merge-tree failed ({answer.code}): {answer.error or 'no message'}")
     conflicts = tuple(sorted({name.decode(errors="surrogateescape") for name in names if name}))
     return tree.decode(), conflicts or ("(conflict without a path)",)

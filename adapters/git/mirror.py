@@ -15,6 +15,7 @@ from pathlib import Path
 from adapters.git import changes, merging, transfer, worktree
 from adapters.git.default_branch import default_branch
 from adapters.git.environment import ClosedGit, branch_name, commit_id
+from adapters.git.healing import ANCHORS, aside_of, damage, heal, healing, readable_anchors, set_aside
 from adapters.git.partial_clone import PromisedContents, merged_from
 from adapters.git.private import locked, private_folder
 from adapters.git.remotes import checked_remote, remote_heads
@@ -24,15 +25,15 @@ from contracts.change import ChangedPath
 from policies.base_limits import BaseLimits
 from policies.schema import Target
 from ports.removal import remove_tree
-from ports.repository import Landing, MergeResult, RepositoryError, TreeFacts
+from ports.repository import Landing, MergeResult, MirrorRenewed, RepositoryError, TreeFacts
 
-_ANCHORS = "refs/autonomy/anchors"
 _ABSENT = "0" * 40
 _LARGEST_READ = 64 << 20
 """Bytes of a file that is read into memory: settings and requirements, never data."""
 Credential = Callable[[], Mapping[str, str]]
 
 
+@healing("scratch", "renew_if_damaged", "catch_up", "damage")
 class Mirror:
     """A bare repository that appears on first use; any number of threads and processes may share it.
 
@@ -49,13 +50,15 @@ class Mirror:
         partial: bool = False,
         promised: PromisedContents | None = None,
         limits: BaseLimits | None = None,
+        heals: bool = False,
     ) -> None:
         """Remember where; refuse a remote git could read as an option or a program.
 
         ``credential`` gives the variables that let git read the remote; asked for with each command that does.
         ``partial``: fetch the base without file contents; each method then fetches those it needs, through
-        ``promised`` if our objects are another mirror's.
+        ``promised`` if our objects are another mirror's. ``heals``: once damaged or deleted, it is fetched anew.
         """
+        self.heals = heals
         self._path = path.absolute()
         self._remote = checked_remote(remote)
         self._base_branch = branch_name(base_branch)
@@ -98,6 +101,9 @@ class Mirror:
 
     def fetch_base(self) -> str:
         """Fetch the base branch and return its commit."""
+        return self._fetch_base()
+
+    def _fetch_base(self) -> str:
         git = self._reaching_out
         with locked(self._path / "fetch.lock"):
             return transfer.fetch_branch(git, self._remote, self._base_branch, partial=self._partial)
@@ -285,7 +291,21 @@ class Mirror:
 
     @contextmanager
     def scratch(self) -> Iterator[Mirror]:
-        """A throw-away repository that only reads this one's objects; its base branch stands where ours does."""
+        """A throw-away repository that only reads this one's objects; its base branch stands where ours does.
+
+        Raises:
+            MirrorRenewed: what failed in it failed because this mirror was damaged; it is new, so try again.
+        """
+        try:
+            with self._scratch() as clone:
+                yield clone
+        except (RepositoryError, OSError) as problem:
+            if self.heals and heal(self, problem, 1):
+                raise MirrorRenewed(f"the mirror was damaged, and is new by now: {problem}") from problem
+            raise
+
+    @contextmanager
+    def _scratch(self) -> Iterator[Mirror]:
         with private_folder(self.path / "private") as folder:
             place, promised, limits = folder / "scratch.git", self._promised, self._limits
             clone = Mirror(place, str(self.path), self._base_branch, promised=promised, limits=limits)
@@ -296,22 +316,61 @@ class Mirror:
                 clone.move(self._base_branch, base, "")
             yield clone
 
+    def damage(self, seconds: float) -> str:
+        """What is wrong with it, looked for that long; empty: nothing, or there is none yet."""
+        return damage(self._path, transfer.base_ref(self._base_branch), seconds)
+
+    @property
+    def aside(self) -> Path:
+        """Where a damaged one is kept, once one was found."""
+        return aside_of(self._path)
+
+    def renew_if_damaged(self) -> bool:
+        """Look; whether it was damaged, was set aside, and is new by now."""
+        before = _identity(self._path)
+        with locked(self._path.with_name(f"{self._path.name}.healing")):
+            if before and before != _identity(self._path):
+                # Somebody else met the damage, too.
+                return True
+            found = damage(self._path, transfer.base_ref(self._base_branch))
+            if not found:
+                return False
+            for name, value in readable_anchors(set_aside(self._path, found)):
+                self._anchor(name, value)
+            self._fetch_base()
+        return True
+
+    def catch_up(self) -> None:
+        """Fetch the base, as somebody asks for what is not here."""
+        self._fetch_base()
+
     def anchor(self, name: str, value: str) -> None:
         """Keep a short text under a private ref, never pushed."""
-        ref = f"{_ANCHORS}/{branch_name(name)}"
+        self._anchor(name, value)
+
+    def _anchor(self, name: str, value: str) -> None:
+        ref = f"{ANCHORS}/{branch_name(name)}"
         blob = self._git.run("hash-object", "-w", "--stdin", stdin=value.encode()).text
         self._git.run("update-ref", ref, blob)
 
     def anchored(self, name: str) -> str | None:
         """What ``anchor`` kept, or None."""
-        blob = self._ref(f"{_ANCHORS}/{branch_name(name)}")
+        blob = self._ref(f"{ANCHORS}/{branch_name(name)}")
         return self._git.run("cat-file", "blob", blob).out.decode() if blob else None
 
     def anchors(self) -> dict[str, str]:
         """Everything that ``anchor`` keeps, by name."""
-        listed = self._git.run("for-each-ref", "--format=%(refname)", _ANCHORS).text.splitlines()
-        names = [ref.removeprefix(f"{_ANCHORS}/") for ref in listed]
+        listed = self._git.run("for-each-ref", "--format=%(refname)", ANCHORS).text.splitlines()
+        names = [ref.removeprefix(f"{ANCHORS}/") for ref in listed]
         return {name: kept for name in names if (kept := self.anchored(name))}
+
+
+def _identity(path: Path) -> int:
+    """Tells a folder from another one under its name; 0: there is none."""
+    try:
+        return path.stat().st_ino
+    except FileNotFoundError:
+        return 0
 
 
 def open_mirror(
@@ -326,6 +385,14 @@ def open_mirror(
         place = hashlib.sha256(os.fsencode(target.remote)).hexdigest()[:12]
         path = root / f"{target.name}-{place}.git"
         read = functools.partial(credential, target)
-        return Mirror(path, target.remote, target.base_branch, read, partial=target.partial_clone, limits=target.limits)
+        return Mirror(
+            path,
+            target.remote,
+            target.base_branch,
+            read,
+            partial=target.partial_clone,
+            limits=target.limits,
+            heals=True,
+        )
 
     return opened
