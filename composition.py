@@ -53,6 +53,7 @@ from adapters.forges import forge_checkup, open_forges
 from adapters.git.mirror import Mirror, open_mirror
 from adapters.local_store import LocalStore
 from adapters.policy_files import PolicyFiles
+from adapters.private_home import HomeUnusable, open_home
 from adapters.probes.url import ChildUrlProbes
 from adapters.run_index import RunIndex
 from adapters.sandbox.bubblewrap import BubblewrapSandbox
@@ -254,6 +255,7 @@ def build_worker(client: Client, settings: Settings, bench: Workbench | None = N
 __all__ = [
     "Adapters",
     "EmbeddedServer",
+    "HomeUnusable",
     "PolicyFiles",
     "ServerUnavailable",
     "Survey",
@@ -264,6 +266,7 @@ __all__ = [
     "connected_workbench",
     "forge_checkup",
     "mind_schedule",
+    "open_home",
     "open_repository",
     "pause_installation",
     "pause_target",

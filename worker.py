@@ -7,15 +7,29 @@ import logging
 import signal
 import sys
 
+from commands.exit_statuses import Exit
 from commands.leaving import leave
-from composition import ServerUnavailable, build_worker, connect, prepare_namespace, start_alerts, start_dashboards
+from composition import (
+    HomeUnusable,
+    ServerUnavailable,
+    build_worker,
+    connect,
+    open_home,
+    prepare_namespace,
+    start_alerts,
+    start_dashboards,
+)
 from settings import Settings
 
 
 async def work(settings: Settings) -> int:
     """Connect, prepare the namespace, work until told to stop; returns the exit status."""
     try:
+        open_home(settings.home)
         client = await connect()
+    except HomeUnusable as unusable:
+        print(unusable, file=sys.stderr)  # noqa: T201  # the operator's terminal
+        return Exit.REFUSED
     except ServerUnavailable as absent:
         print(absent, file=sys.stderr)  # noqa: T201  # the operator's terminal
         return 20

@@ -20,7 +20,7 @@ from commands.exit_statuses import Exit
 from commands.forge_findings import target_findings
 from commands.home import client_of
 from commands.terminal import AsJson, emit, guarded, say, show
-from composition import Adapters, ServerUnavailable, compose, retention
+from composition import Adapters, HomeUnusable, ServerUnavailable, compose, open_home, retention
 from policies.counted import counted
 from ports.policy_source import PolicyError
 from settings import Settings
@@ -76,7 +76,11 @@ def _machine(adapters: Adapters) -> Iterator[Finding]:
     remedy = "allow unprivileged user namespaces, or install the package `bubblewrap`; without a sandbox nothing runs"
     yield Finding("sandbox", verdict.allowed, f"{adapters.sandbox.name}: {broken or verdict.reason}", remedy)
     home = adapters.settings.home
-    home.mkdir(parents=True, exist_ok=True)
+    try:
+        open_home(home)
+    except HomeUnusable as unusable:
+        yield Finding("home", ok=False, detail=str(unusable), remedy="set AUTONOMY_HOME to a folder of your own")
+        return
     free = shutil.disk_usage(home).free
     yield Finding(
         "disk", free >= _DISK, f"{free >> 20} MiB free in {home}", "free at least 1 GiB, or move AUTONOMY_HOME"

@@ -24,6 +24,7 @@ from composition import (
     ServerUnavailable,
     build_worker,
     connect,
+    open_home,
     prepare_namespace,
     start_alerts,
     start_dashboards,
@@ -62,7 +63,9 @@ async def embedded(
 
     Raises:
         CommandFailed: this home has a running server already (SQLite's file belongs to one).
+        HomeUnusable: see ``open_home``.
     """
+    open_home(settings.home)
     with _held(settings.home / _LOCK) as note:
         server = await start_embedded_server(settings.database, settings.logs / "temporal.log", port, ui_port)
         try:

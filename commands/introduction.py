@@ -21,6 +21,7 @@ from composition import (
     Adapters,
     PolicyFiles,
     Survey,
+    open_home,
     open_repository,
     render_target,
     survey,
@@ -85,11 +86,13 @@ def introduce(adapters: Adapters, asked: Asked, tell: Callable[[str], None]) -> 
     """Fetch the base, look at it, try the checks.
 
     Raises:
+        HomeUnusable: see ``open_home``.
         RepositoryError: unreachable, empty or shallow repository, missing base branch.
         ForgeError: the reading token is named and not there.
         CommandFailed: the remote's HEAD names no branch.
         SandboxUnavailable: nothing can be tried.
     """
+    open_home(adapters.settings.home)
     name = asked.name
     branch = asked.base_branch or _branch_of(adapters, asked)
     target = asked.target(branch)

@@ -14,6 +14,9 @@ from pathlib import Path
 
 from adapters.bubblewrap import find_bwrap
 
+# A home or a remote may be there, and is seen like everything else.
+_SHARED_MEMORY = ("--ro-bind-try", "/dev/shm", "/dev/shm")  # noqa: S108  # no temporary file of ours
+
 
 @dataclass(frozen=True)
 class CageEnd:
@@ -30,7 +33,7 @@ def run_caged(argv: Sequence[str], stdin: bytes, environment: Mapping[str, str],
     told, telling = os.pipe()
     try:
         cage = [str(find_bwrap()), "--die-with-parent", "--unshare-pid", "--info-fd", str(telling)]
-        view = ["--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", *binds]
+        view = ["--ro-bind", "/", "/", "--dev", "/dev", *_SHARED_MEMORY, "--proc", "/proc", *binds]
         # A file and not a pipe: what a pipe does not hold, communicate() never sends once its first wait was too short.
         with tempfile.TemporaryFile() as given:
             given.write(stdin)
