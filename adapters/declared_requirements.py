@@ -12,6 +12,7 @@ from typing import Any
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
+from adapters.check_environments.requirement_files import hides
 from adapters.setup_py import UnreadableSetup, setup_arguments
 
 Read = Callable[[str], str]
@@ -182,7 +183,7 @@ def _literal(lines: Iterable[str]) -> Iterator[str]:
             requirement = Requirement(text)
         except InvalidRequirement:
             continue
-        if not requirement.url:
+        if not requirement.url and not hides(text):
             yield text
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+import unicodedata
 from collections.abc import Callable, Iterator
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -15,16 +16,39 @@ ReadFile = Callable[[str], bytes | None]
 
 _INCLUDE = re.compile(r"(?:-r|--requirement)(?:\s+|=|(?<=-r))(\S+)$")
 _HASH = re.compile(r"\s--hash[= ](\S+)")
+_NEWLINE = re.compile(r"\r\n|\r|\n")
+"""What ends a line for the installer; Python's ``splitlines`` knows eight more."""
+_STEERING = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 _HARMLESS = re.compile(r"--(?:require-hashes|prefer-binary|only-binary[= ]\S+)$")
+
+
+def plain(text: str, origin: str) -> str:
+    """The line without what surrounds it.
+
+    Raises:
+        EnvironmentUnavailable: something in it cannot be seen. A marker may quote any character, and what ends a line
+            for the installer would begin an option of the repository's own.
+    """
+    line = text.strip()
+    if hides(line):
+        shown = line[:200].encode("unicode_escape").decode()
+        raise EnvironmentUnavailable(f"{origin}: `{shown}` is refused: it holds control characters. Take them out")
+    return line
+
+
+def hides(line: str) -> bool:
+    """Whether a requirement line holds characters that steer instead of being read; a tab is a space."""
+    return any(unicodedata.category(character) in _STEERING for character in line.replace("\t", " "))
 
 
 def checked(text: str, origin: str) -> str:
     """The requirement in its normal form.
 
     Raises:
-        EnvironmentUnavailable: it is no name and version. A path, an address or a version control link would
-            bring in code that no registry serves (dependency confusion).
+        EnvironmentUnavailable: it is no name and version, or not plain. A path, an address or a version control link
+            would bring in code that no registry serves (dependency confusion).
     """
+    text = plain(text, origin)
     try:
         requirement = Requirement(text)
     except InvalidRequirement:
@@ -51,6 +75,7 @@ def read_requirement_file(read: ReadFile, path: str, seen: frozenset[str] = froz
         raise EnvironmentUnavailable(f"{path}: no such requirement file in the base commit; see `environment`")
     for number, line in _logical_lines(body.decode("utf-8", errors="replace")):
         origin = f"{path}:{number}"
+        plain(line, origin)
         if include := _INCLUDE.match(line):
             included = posixpath.normpath(posixpath.join(posixpath.dirname(path), include[1]))
             if included.startswith(("/", "..")) or ":" in included:
@@ -71,7 +96,7 @@ def read_requirement_file(read: ReadFile, path: str, seen: frozenset[str] = froz
 def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
     """Lines with continuations joined and comments gone, each with the number it begins at."""
     pending, begun = "", 0
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(_NEWLINE.split(text), 1):
         begun = begun if pending else number
         if line.endswith("\\"):
             pending += line[:-1] + " "

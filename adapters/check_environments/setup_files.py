@@ -35,7 +35,7 @@ def from_setup_cfg(body: bytes, extras: Iterable[str]) -> Stated:
     texts = [parser.get("options", keyword, fallback="") for keyword in _KEYWORDS]
     if parser.has_section("options.extras_require"):
         texts += _chosen(dict(parser["options.extras_require"]), extras)
-    lines = [line.strip() for text in texts for line in text.replace(";\n", "\n").splitlines()]
+    lines = [line.strip() for text in texts for line in text.replace(";\n", "\n").split("\n")]
     unread = tuple(f"setup.cfg: `{line}` was not read" for line in lines if line.startswith("file:"))
     return Stated(tuple(line for line in lines if line and not line.startswith(("file:", "#"))), unread)
 
@@ -79,7 +79,7 @@ def from_pkg_info(body: bytes, extras: Iterable[str]) -> Stated:
 
 def _listed(value: object) -> list[str]:
     if isinstance(value, str):
-        value = value.splitlines()
+        value = value.split("\n")
     return [str(item).strip() for item in value if str(item).strip()] if isinstance(value, list | tuple | set) else []
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from adapters.check_environments.requirements import read_requirements
+from adapters.declared_requirements import declared
 from policies.schema import EnvironmentPolicy
 from ports.environments import EnvironmentUnavailable
 
@@ -110,6 +111,55 @@ def test_other_origins_are_refused_with_file_and_line(line):
     """Names and versions from the registry only; the message says where the line is (dependency confusion)."""
     with pytest.raises(EnvironmentUnavailable, match=r"^req\.txt:2: .*is refused"):
         needed({"req.txt": f"six\n{line}\n"}, requirements=("req.txt",))
+
+
+HIDDEN_LINE = "six; python_version < '3\n--index-url=http://evil'"
+HIDDEN = [
+    "\0",
+    "\n--index-url=http://evil",
+    "\r-r x",
+    "\x0b",
+    "\x0c",
+    "\x1b[2K",
+    "\x1c",
+    "\x7f",
+    "\x85",
+    "\u2028",
+    "\u2029",
+    "\u202e",
+]
+
+
+@pytest.mark.parametrize("hidden", [*HIDDEN, "\ud800"])
+@pytest.mark.parametrize("where", ["setup.py", "packages"])
+def test_control_characters_are_refused_where_they_are_read(hidden, where):
+    """A marker may quote any character; one line of a repository stays one line of the installer's."""
+    line = f"six; python_version < '3{hidden}'"
+    files = {"setup.py": f"from setuptools import setup\nsetup(install_requires=[{line!r}])\n"}
+    with pytest.raises(EnvironmentUnavailable, match=r"^(setup\.py|environment\.packages).*`[ -~]*` is refused"):
+        needed(files if where == "setup.py" else {}, packages=(line,) if where == "packages" else ())
+
+
+@pytest.mark.parametrize("hidden", [each for each in HIDDEN if each[0] not in "\n\r"])
+@pytest.mark.parametrize(
+    "line", ["six{}", "six=={}1", "six --hash=sha256:a{}b", "-r a{}.txt", "six; python_version < '3{}'"]
+)
+def test_control_characters_of_a_requirement_file_are_refused(hidden, line):
+    """Neither passed on nor taken for the end of the line."""
+    with pytest.raises(EnvironmentUnavailable, match=r"^req\.txt:2: `[ -~]*` is refused"):
+        needed({"req.txt": f"attrs\n{line.format(hidden)}x\n"}, requirements=("req.txt",))
+
+
+def test_init_takes_no_line_with_control_characters():
+    """It would stand in the target's file as the owner's own choice."""
+    setup = f"from setuptools import setup\nsetup(install_requires=['attrs', {HIDDEN_LINE!r}])\n"
+    assert ("attrs",) == declared(lambda path: setup if path == "setup.py" else "", ()).packages
+
+
+def test_white_space_around_a_requirement_is_none_of_it():
+    """Tabs, carriage returns and form feeds between lines are what editors leave."""
+    text = "six\t>=1\r\n\x0c\nattrs\t# \x07\r\n"
+    assert {"six>=1", "attrs"} == needed({"req.txt": text}, requirements=("req.txt",))
 
 
 @pytest.mark.parametrize(
