@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from contracts.evidence import CheckResult, ChecksReport, CheckStatus
+from policies.counted import shortened
 from policies.schema import CheckKind
 
 ONLY_COMPILES = frozenset({"compileall", "py_compile", "true", ":", "echo"})
@@ -24,6 +25,10 @@ RAN_SOME = re.compile(
 )
 NOTHING_TO_RUN = re.compile(r"\[no tests? (?:files|to run)\]|^running 0 tests$", re.MULTILINE)
 """go and cargo say it for each package."""
+
+
+COMMAND = 60
+"""Characters of a check's command where it is named."""
 
 
 def runs_tests(kind: str, argv: Sequence[str]) -> bool:
@@ -46,7 +51,7 @@ def ran_nothing(output: str) -> bool:
 
 def covered_by_tests(results: Sequence[CheckResult]) -> bool:
     """Whether a check that runs tests was green, and ran some."""
-    return any(result.status is CheckStatus.GREEN and _ran(result) for result in results)
+    return any(_green(result) and _ran(result) for result in results)
 
 
 def no_tests(checks: ChecksReport) -> str:
@@ -57,8 +62,8 @@ def no_tests(checks: ChecksReport) -> str:
     idle = [result.name for result in checks.results if _idle(result)]
     if idle:
         return f"No tests ran: {', '.join(idle)} found none to run."
-    green = [result.name for result in checks.results if result.status is CheckStatus.GREEN]
-    return f"No tests ran: {', '.join(green) or 'nothing'} checked the change instead."
+    green = [f"{each.name} ({shortened(' '.join(each.argv), COMMAND)})" for each in checks.results if _green(each)]
+    return f"No tests ran, only {', '.join(green)}." if green else "No tests ran, nor did anything else."
 
 
 def cautions(checks: ChecksReport | None, unseen: Sequence[str]) -> tuple[str, ...]:
@@ -70,6 +75,10 @@ def cautions(checks: ChecksReport | None, unseen: Sequence[str]) -> tuple[str, .
     """
     untested = no_tests(checks) if checks else ""
     return (*([untested] if untested else ()), *(f"Could not look: {each.rstrip('.')}." for each in unseen))
+
+
+def _green(result: CheckResult) -> bool:
+    return result.status is CheckStatus.GREEN
 
 
 def _ran(result: CheckResult) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contracts.change import Change
 from contracts.task import TaskContract
 from contracts.verdict import Verdict
+from policies.counted import counted
 from policies.schema import EffectivePolicy
 from policies.verdicts import all_of, allow, ask, deny
 
@@ -50,7 +51,10 @@ def within_auto_merge(change: Change, policy: EffectivePolicy) -> Verdict:
         "the change is within the auto-merge budget",
         [
             (allow if found <= most else ask)(
-                f"{what} are within auto-merge", f"{found} {what}, at most {most}", found=found, most=most
+                f"{what} are within auto-merge",
+                f"{counted(found, what.removesuffix('s'))}, at most {most}",
+                found=found,
+                most=most,
             )
             for what, found, most in bounds
         ],
@@ -61,11 +65,13 @@ def _judge(bounds: tuple[tuple[str, int, int, int], ...]) -> Iterator[Verdict]:
     for what, found, contracted, budgeted in bounds:
         rule, facts = f"{what} are within budget", {"found": found, "contract": contracted, "policy": budgeted}
         if found > contracted:
-            yield deny(rule, f"{found} {what}; the contract allows {contracted}", **facts)
+            yield deny(rule, f"{counted(found, what.removesuffix('s'))}; the contract allows {contracted}", **facts)
         elif found > budgeted:
-            yield ask(rule, f"{found} {what}; policy lets {budgeted} pass without a person", **facts)
+            yield ask(
+                rule, f"{counted(found, what.removesuffix('s'))}; policy lets {budgeted} pass without a person", **facts
+            )
         else:
-            yield allow(rule, f"{found} {what}", **facts)
+            yield allow(rule, f"{counted(found, what.removesuffix('s'))}", **facts)
 
 
 def _count(change: Change, status: str) -> int:

@@ -77,9 +77,13 @@ def test_what_a_test_runner_says_of_itself(output, nothing):
         ((result(), LINT), (), True),
         ((result(status=CheckStatus.RED),), (), False),
         ((result(idle=True), LINT), ("No tests ran: tests found none to run.",), False),
-        ((result("compile", argv=COMPILES), LINT), ("No tests ran: compile, lint checked the change instead.",), False),
-        ((), ("No tests ran: nothing checked the change instead.",), False),
-        ((result(status=CheckStatus.INFRASTRUCTURE),), ("No tests ran: nothing checked the change instead.",), False),
+        (
+            (result("compile", argv=COMPILES), LINT),
+            ("No tests ran, only compile (python -m compileall -q .), lint (ruff).",),
+            False,
+        ),
+        ((), ("No tests ran, nor did anything else.",), False),
+        ((result(status=CheckStatus.INFRASTRUCTURE),), ("No tests ran, nor did anything else.",), False),
     ],
 )
 def test_no_tests_ran_is_said_first(results, said, passed):

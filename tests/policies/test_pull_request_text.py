@@ -160,7 +160,7 @@ def test_what_did_not_run_or_look_stands_first():
         FACTS.contract, decision, checks, FACTS.change, unseen=("codespell: @all *gone*",)
     ).splitlines()
 
-    assert first.startswith("**No tests ran: ")
+    assert first.startswith("**No tests ran, only ")
     assert second.startswith("**Could not look: codespell: ")
     assert not {"@", "* "} & set(second.strip("*"))
     assert "tests ran on the merge result" == decision.verdict.children[0].children[0].rule
