@@ -162,11 +162,4 @@ def _count(check: CheckPolicy, result: CommandResult, limits: Limits) -> int | N
 
 
 def _limits(check: CheckPolicy, limits: SandboxLimits) -> Limits:
-    return Limits(
-        seconds=min(check.seconds or limits.seconds, limits.seconds),
-        cpu_seconds=limits.cpu_seconds,
-        memory_bytes=limits.memory_mb << 20,
-        processes=limits.processes,
-        file_bytes=limits.file_mb << 20,
-        output_bytes=limits.output_kb << 10,
-    )
+    return Limits.of(limits, min(check.seconds or limits.seconds, limits.seconds))

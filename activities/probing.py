@@ -68,19 +68,11 @@ class ProbeRoom:
         with self.bench.folder("probe") as tree:
             repository.checkout(commit, tree)
             environment, note = self._installed(environment, policy, commit, alive)
-            limits = policy.autopilot.sandbox
             result = self.sandbox.run(
                 Command(
                     argv=tuple(word.replace(_SHA, commit) for word in probe.argv),
                     tree=tree,
-                    limits=Limits(
-                        seconds=probe.seconds,
-                        cpu_seconds=limits.cpu_seconds,
-                        memory_bytes=limits.memory_mb << 20,
-                        processes=limits.processes,
-                        file_bytes=limits.file_mb << 20,
-                        output_bytes=limits.output_kb << 10,
-                    ),
+                    limits=Limits.of(policy.autopilot.sandbox, probe.seconds),
                     environment={**environment.environment, "AUTONOMY_SHA": commit},
                     read_only=((environment.path, environment.guest), *environment.read_only),
                 ),

@@ -18,7 +18,7 @@ LONGEST_NAME = 255
 class BaseLimits(Section):
     """``[limits]`` of a target; what is larger is refused before anything of it is written anywhere."""
 
-    files: Positive = 250_000
+    files: Positive = 200_000
     """Also the most folders."""
     megabytes: Positive = 8192
     """All files together, unpacked."""

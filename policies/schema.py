@@ -117,8 +117,11 @@ class SandboxLimits(Section):
     seconds: Positive = 300
     cpu_seconds: Positive = 300
     memory_mb: Positive = 2048
+    """All its processes together, with what lies in /tmp, /dev/shm and HOME."""
     processes: Positive = 256
     file_mb: Positive = 512
+    files: Positive = 300_000
+    """In the tree, files and folders, the repository's own included."""
     output_kb: Positive = 512
     """Kept per command: half head, half tail."""
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from contracts.verdict import Verdict
+from policies.schema import SandboxLimits
 
 
 class SandboxUnavailable(Exception):
@@ -21,10 +22,26 @@ class Limits:
     seconds: float
     cpu_seconds: int
     memory_bytes: int
+    """Of all processes together, what they keep in memory-backed folders included."""
     processes: int
     file_bytes: int
     output_bytes: int
     """Kept of stdout and stderr together: half head, half tail."""
+    files: int = 300_000
+    """What the tree may hold, files and folders, its own included."""
+
+    @classmethod
+    def of(cls, policy: SandboxLimits, seconds: float | None = None, output_bytes: int | None = None) -> Limits:
+        """The policy's, for a command with its own time or output."""
+        return cls(
+            seconds=policy.seconds if seconds is None else seconds,
+            cpu_seconds=policy.cpu_seconds,
+            memory_bytes=policy.memory_mb << 20,
+            processes=policy.processes,
+            file_bytes=policy.file_mb << 20,
+            output_bytes=policy.output_kb << 10 if output_bytes is None else output_bytes,
+            files=policy.files,
+        )
 
 
 @dataclass(frozen=True)
@@ -50,7 +67,7 @@ class CommandResult:
     exit_code: int | None
     """None when killed."""
     killed_for: str
-    """Empty, ``timeout``, ``output`` or ``memory``."""
+    """Empty, ``timeout``, ``output``, ``memory`` or ``files``."""
     seconds: float
     output: bytes
     """Capped, head and tail kept, with a line saying what was left out."""

@@ -58,7 +58,7 @@ def build_package(
         command = Command(
             argv=("python", *_pip(environment, pip), *_BUILD, *_QUIET, "--target", "/work/out", "/work/src"),
             tree=scratch,
-            limits=limits_of(limits),
+            limits=Limits.of(limits),
             environment=environment.environment | dict.fromkeys(_VERSION_VARIABLES, _version(tree)),
             read_only=((environment.path, environment.guest), *environment.read_only),
         )
@@ -118,15 +118,3 @@ def _read(path: Path) -> bytes | None:
         return path.read_bytes()
     except OSError:
         return None
-
-
-def limits_of(limits: SandboxLimits) -> Limits:
-    """The policy's limits, as the sandbox takes them."""
-    return Limits(
-        seconds=limits.seconds,
-        cpu_seconds=limits.cpu_seconds,
-        memory_bytes=limits.memory_mb << 20,
-        processes=limits.processes,
-        file_bytes=limits.file_mb << 20,
-        output_bytes=limits.output_kb << 10,
-    )

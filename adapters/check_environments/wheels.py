@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 
 from adapters.check_environments.bytecode import compile_bytecode
-from adapters.check_environments.package_build import build_package, has_build_metadata, limits_of, tree_digest
+from adapters.check_environments.package_build import build_package, has_build_metadata, tree_digest
 from adapters.check_environments.requirements import read_requirements
 from adapters.check_environments.uv import run_uv
 from adapters.sandbox.interpreter import interpreter_mounts
@@ -52,7 +52,7 @@ class WheelEnvironments:
         """Resolve and install the base commit's requirements as wheels; see the port."""
         chosen = policy.target.environment
         needed = read_requirements(partial(repository.read, base), chosen)
-        limits = limits_of(policy.autopilot.sandbox)
+        limits = Limits.of(policy.autopilot.sandbox)
         environment = self._cached(Wanted(chosen.python or sys.executable, needed.lines), limits, alive)
         tools = self._cached(_our_tools(), limits, alive)
         return CheckEnvironment(

@@ -64,6 +64,10 @@ def _makes_user_namespace() -> str:
     return "made one" if ctypes.CDLL(None).unshare(_CLONE_NEWUSER) == 0 else ""
 
 
+def _holds_uncounted_memory() -> str:
+    return f"a memfd: {os.memfd_create('break-out')}"
+
+
 def tries(facts: dict[str, str]) -> dict[str, Callable[[], str]]:
     """Each returns what it got; empty, or an OSError, when that is nothing."""
     return {
@@ -80,6 +84,7 @@ def tries(facts: dict[str, str]) -> dict[str, Callable[[], str]]:
         "use an inherited descriptor": _holds_descriptors,
         "hold a capability": _has_capabilities,
         "make a user namespace": _makes_user_namespace,
+        "hold memory that nobody can count": _holds_uncounted_memory,
     }
 
 

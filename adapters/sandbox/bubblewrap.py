@@ -55,6 +55,7 @@ def _watch(process: SandboxProcess, command: Command, alive: Callable[[], None])
         killed_for = supervision.verdict(output.total)
     process.kill()
     keep(process.rest())
+    killed_for = killed_for or supervision.last_verdict()
     exit_code = None if killed_for else process.exit_code()
     if exit_code is None and not killed_for:
         said = output.kept[-1000:].decode(errors="replace").strip()

@@ -15,6 +15,8 @@ TREE = "/work"
 HOME = "/home/sandbox"
 INSIDE_ID = 1000
 OPEN_FILES = 1024
+MEMORY_FOLDERS = ("/dev/shm", "/tmp", HOME)  # noqa: S108
+"""What is written there is kept in memory."""
 
 FILES = {
     "/etc/passwd": f"root:x:0:0:root:/:/bin/false\nsandbox:x:{INSIDE_ID}:{INSIDE_ID}:sandbox:{HOME}:/bin/sh\n",
@@ -66,6 +68,8 @@ class Descriptors:
     inner_status: int
     """Where the innermost one reports the command's exit; the same unless we are root."""
     files: dict[str, int]
+    system_calls: int
+    """Holds the filter of system calls."""
 
 
 def enclose(bwrap: Bubblewrap, command: Command, uid: int | None, descriptors: Descriptors) -> list[str]:
@@ -122,7 +126,7 @@ def _inner(
     argv = ["--unshare-all", "--unshare-user", "--die-with-parent", "--new-session", "--clearenv"]
     argv += ["--disable-userns"] if bwrap.disables_userns else []
     argv += ["--cap-drop", "ALL", "--uid", str(INSIDE_ID), "--gid", str(INSIDE_ID), "--hostname", "sandbox"]
-    argv += ["--json-status-fd", str(descriptors.inner_status)]
+    argv += ["--json-status-fd", str(descriptors.inner_status), "--seccomp", str(descriptors.system_calls)]
     argv += [*_system_folders(), "--proc", "/proc", "--dev", "/dev", *size, "/dev/shm", "--remount-ro", "/dev"]  # noqa: S108
     for name, descriptor in descriptors.files.items():
         argv += ["--ro-bind-data", str(descriptor), name]

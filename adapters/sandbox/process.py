@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from adapters.sandbox.enclosure import FILES, Bubblewrap, Descriptors, enclose
+from adapters.sandbox.system_calls import seccomp_filter
 from ports.sandbox import Command, SandboxUnavailable
 
 _START_SECONDS = 20
@@ -29,12 +30,13 @@ class SandboxProcess:
             for read, write in reports:
                 self._kept.callback(os.close, read)
                 inherited.callback(os.close, write)
-            files = {name: _memory_file(name, text) for name, text in FILES.items()}
-            for descriptor in files.values():
+            files = {name: _memory_file(name, text.encode()) for name, text in FILES.items()}
+            system_calls = _memory_file("system-calls", seccomp_filter())
+            for descriptor in (*files.values(), system_calls):
                 inherited.callback(os.close, descriptor)
             self._outer_report, self._inner_report = reports[0][0], reports[-1][0]
             try:
-                argv = enclose(bwrap, command, uid, Descriptors(reports[0][1], reports[-1][1], files))
+                argv = enclose(bwrap, command, uid, Descriptors(reports[0][1], reports[-1][1], files, system_calls))
                 self._process = subprocess.Popen(
                     argv,
                     stdin=subprocess.DEVNULL,
@@ -42,7 +44,7 @@ class SandboxProcess:
                     stderr=subprocess.PIPE,
                     env={},  # bwrap's own environment is readable inside, whatever --clearenv says
                     umask=0o022,
-                    pass_fds=[*(write for _, write in reports), *files.values()],
+                    pass_fds=[*(write for _, write in reports), *files.values(), system_calls],
                 )
             except (OSError, ValueError, SandboxUnavailable) as problem:
                 self._kept.close()
@@ -144,9 +146,9 @@ class SandboxProcess:
         return None
 
 
-def _memory_file(name: str, text: str) -> int:
+def _memory_file(name: str, content: bytes) -> int:
     descriptor = os.memfd_create(name)
-    os.write(descriptor, text.encode())
+    os.write(descriptor, content)
     os.lseek(descriptor, 0, os.SEEK_SET)
     return descriptor
 

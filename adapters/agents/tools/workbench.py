@@ -68,14 +68,7 @@ class Workbench:
         sandbox: Sandbox, programs: Programs, policy: SandboxLimits, seconds: int, alive: Callable[[], None]
     ) -> Workbench:
         """A workbench within the policy's limits and the role's time."""
-        limits = Limits(
-            seconds=seconds,
-            cpu_seconds=policy.cpu_seconds,
-            memory_bytes=policy.memory_mb * 1024 * 1024,
-            processes=policy.processes,
-            file_bytes=policy.file_mb * 1024 * 1024,
-            output_bytes=RESULT_BYTES,
-        )
+        limits = Limits.of(policy, seconds, RESULT_BYTES)
         return Workbench(sandbox, programs, limits, alive)
 
     def run(

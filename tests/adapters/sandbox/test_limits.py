@@ -129,6 +129,84 @@ def test_temporary_folders_are_bounded(room, folder):
     assert int(room.sh(script).stdout) <= 17
 
 
+FOLDERS = "for f in /tmp /dev/shm $HOME; do head -c 60000000 /dev/zero > $f/x; done"
+UNNAMED = """
+import os, time
+held = [os.open(folder, os.O_TMPFILE | os.O_RDWR) for folder in ("/tmp", "/dev/shm", os.environ["HOME"])]
+for file in held:
+    os.write(file, bytes(60_000_000))
+time.sleep(1000)
+"""
+
+
+@pytest.mark.parametrize("name", ["named", "unnamed"])
+def test_what_lies_in_memory_folders_counts(room, name):
+    """Three folders, each of them below the limit of one: together they are beyond what the command may have."""
+    limits = {"memory_bytes": 150_000_000, "file_bytes": 64 << 20}
+    # An address space is limited to the same number: 100 MB are plenty for the interpreter.
+    result = room.sh(f"{FOLDERS}; sleep 1000", **limits) if name == "named" else room.python(UNNAMED, **limits)
+    assert ("memory", None) == (result.killed_for, result.exit_code), result.output
+
+
+def test_many_empty_files_in_memory_count(room):
+    """They hold nothing but the kernel's own records of them."""
+    script = "import time\nfor n in range(120_000): open(f'/tmp/{n}', 'w').close()\ntime.sleep(1000)"
+    assert "memory" == room.python(script, memory_bytes=100_000_000).killed_for
+
+
+def test_memory_folders_within_the_limit_are_no_offence(room):
+    """The counterpart: the same command with room enough."""
+    assert 0 == room.sh(FOLDERS, memory_bytes=400_000_000, file_bytes=64 << 20).exit_code
+
+
+UNMAPPED = {
+    "memfd": "import os; os.memfd_create('x')",
+    "secret": "ctypes.CDLL(None).syscall(447, 0) >= 0 or sys.exit(1)",
+    "segment": "ctypes.CDLL(None).shmget(0, 1 << 20, 0o1600) >= 0 or sys.exit(1)",
+    "semaphores": "ctypes.CDLL(None).semget(0, 32000, 0o1600) >= 0 or sys.exit(1)",
+}
+
+
+@pytest.mark.parametrize("name", UNMAPPED)
+def test_memory_that_shows_nowhere_cannot_be_had(room, name):
+    """Written, unmapped, and handed over a socket, it is in no process and no folder: no look could count it."""
+    assert 0 != room.python(f"import ctypes, sys\n{UNMAPPED[name]}").exit_code
+
+
+def test_what_databases_and_pools_need_can_be_had(room):
+    """A small System V segment, a few semaphores, POSIX shared memory."""
+    script = """
+import ctypes, mmap, os
+c = ctypes.CDLL(None, use_errno=True)
+assert c.shmget(0, 4096, 0o1600) >= 0 and c.semget(0, 16, 0o1600) >= 0, os.strerror(ctypes.get_errno())
+shared = os.open("/dev/shm/pool", os.O_CREAT | os.O_RDWR)
+os.ftruncate(shared, 1 << 20)
+mmap.mmap(shared, 1 << 20)[:4] = b"good"
+mmap.mmap(-1, 1 << 20)[:4] = b"good"
+"""
+    result = room.python(script)
+    assert 0 == result.exit_code, result.output
+
+
+@pytest.mark.parametrize("ends", ["", "; sleep 1000"])
+def test_too_many_files_are_an_end(room, ends):
+    """While it runs, and when it was quick."""
+    result = room.sh("mkdir a; cd a; seq 3000 | xargs touch; mkdir $(seq 4000 5000)" + ends, files=3000)
+    assert ("files", None) == (result.killed_for, result.exit_code), result.output
+
+
+def test_files_within_the_limit_are_no_offence(room):
+    """What was there before counts as well, and fits."""
+    assert 0 == room.sh("seq 2900 | xargs touch", files=3000).exit_code
+
+
+def test_filter_is_made_for_machines_that_are_known(room, monkeypatch):
+    """Elsewhere its numbers would mean other calls: refused, instead of filtering something else."""
+    monkeypatch.setattr("platform.machine", lambda: "sparc64")
+    with pytest.raises(SandboxUnavailable, match="system calls of sparc64"):
+        room.sh("true")
+
+
 def test_processor_hog_is_stopped(room):
     """Processor time is bounded apart from wall time."""
     result = room.python("while True: pass", cpu_seconds=1)
