@@ -113,3 +113,10 @@ def test_a_lock_that_may_be_held_stays(mirror: Mirror) -> None:
     with pytest.raises(RepositoryError, match=r"packed-refs\.lock"):
         ClosedGit(mirror.path).run("-c", "core.packedRefsTimeout=0", "pack-refs", "--all")
     assert lock.exists()
+
+
+def test_git_needs_no_folder_to_write_to(clone: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in the child of an effect, which may write nowhere: what is given to a command goes by memory."""
+    monkeypatch.setattr("tempfile.tempdir", "/nonexistent")
+    git = ClosedGit(clone.folder / ".git")
+    assert "blob" in git.run("cat-file", "--batch-check", stdin=b"HEAD:a.txt\n").text
