@@ -166,7 +166,7 @@ def activities(adapters: Adapters, bench: Workbench, lookout: Lookout) -> Sequen
     room = CheckRoom(adapters.environments, adapters.sandbox)
     probes = ProbeRoom(bench, adapters.environments, adapters.sandbox, ChildUrlProbes())
     auditing = Auditing(bench, adapters.index, render_html)
-    admitting = Admitting(bench, auditing.end_lost)
+    admitting = Admitting(bench, auditing.end_lost, adapters.index)
     observing = Observing(bench, room, ProbeRoom(bench, adapters.environments, adapters.sandbox, ChildUrlProbes()))
     reverting = Reverting(bench)
     alerting = Alerting(bench, partial(channels, adapters.settings))
@@ -207,6 +207,7 @@ def activities(adapters: Adapters, bench: Workbench, lookout: Lookout) -> Sequen
         observing.terms,
         observing.sight,
         observing.observe,
+        observing.attribute,
         observing.look_at_pull,
         reverting.prepare,
         reverting.repair,

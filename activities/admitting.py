@@ -36,7 +36,8 @@ from contracts.audit import AuditEvent
 from contracts.clearance import SettleRequest, WriteOutcome, WriteRecord
 from contracts.control import Answer, CheckupResult, InstallationFacts, RegisterRequest, RunCheckup, RunFinding
 from contracts.handover import PinnedPolicy, RunRef
-from contracts.modes import Role, WriteAction
+from contracts.modes import Role, RunStatus, WriteAction
+from contracts.report import IndexedRun
 from contracts.rollback import RollbackCaps
 from policies.caps import budget_terms
 from policies.schema import EffectivePolicy
@@ -45,6 +46,7 @@ from ports.crashpoints import crashpoint
 from ports.forge import Forge, ForgeError
 from ports.policy_source import PolicyError, UnknownTarget
 from ports.repository import RepositoryError
+from ports.run_index import RunIndex
 from ports.store import StoreError
 
 
@@ -54,6 +56,7 @@ class Admitting:
 
     bench: Workbench
     end_lost: Callable[[RunRecord, RunSight | None, str], AuditOutput | None]
+    index: RunIndex
 
     @activity.defn(name=ADMIT.name, no_thread_cancel_exception=True)
     def admit(self, asked: AdmitInput) -> Admitted:
@@ -96,9 +99,31 @@ class Admitting:
         run = None
         if answer.answer in {Admission.ADMITTED, Admission.QUEUED}:
             run = self._issue(asked, answer, policy, date)
+        elif answer.answer is Admission.REFUSED:
+            self._list_refused(asked, answer, date)
         return Admitted(
             answer=answer, run=run, hold_hours=limits.control.hold_hours, wait_hours=limits.approval.wait_hours
         )
+
+    def _list_refused(self, asked: AdmitInput, answer: AdmitAnswer, date: str) -> None:
+        entry = IndexedRun(
+            run_id=answer.run_id,
+            target=asked.request.target,
+            kind=asked.request.kind,
+            mode=answer.mode,
+            date=date,
+            status=RunStatus.REFUSED,
+            outcome=None,
+            task_id=None,
+            pull_request=None,
+            ended_at=asked.now,
+            refused=answer.verdict.reason[:500],
+        )
+        try:
+            self.index.note(entry)
+        except StoreError as problem:
+            # It is in the target's log, too; a list must not turn a refusal into an error.
+            activity.logger.warning("the refused attempt %s is not listed: %s", answer.run_id, problem)
 
     def _end_predecessor(self, lost: RunRecord) -> None:
         """Of a terminated run whose workflow id was started again: its execution is not that id's latest any more."""

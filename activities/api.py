@@ -251,6 +251,9 @@ TERMS: Step[FollowUpInput, after.FollowUpTerms] = Step(
 OBSERVE: Step[after.ObserveInput, Observation] = Step(
     "observe", Observation, 90 * _MINUTE, attempts=0, patience=6 * 60 * _MINUTE
 )
+ATTRIBUTE: Step[after.AttributeInput, after.Attribution] = Step(
+    "attribute", after.Attribution, _MINUTE, attempts=0, patience=365 * _DAY
+)
 LOOK_AT_PULL: Step[FollowUpInput, after.PullLook] = Step(
     "look_at_pull", after.PullLook, 5 * _MINUTE, attempts=0, patience=_DAY
 )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from temporalio import activity
 
-from activities.api import LOOK_AT_PULL, OBSERVE, SIGHT, TERMS
+from activities.api import ATTRIBUTE, LOOK_AT_PULL, OBSERVE, SIGHT, TERMS
 from activities.check_room import CheckRoom
 from activities.heartbeat import heartbeating
 from activities.probing import ProbeRoom
@@ -20,7 +20,16 @@ from contracts.handover import StepInput
 from contracts.modes import Role, StepName
 from contracts.pull_request import PullRequest
 from contracts.rollback import EVERYTHING, FollowUpInput, Health, Merged, Observation, ProbeResult
-from contracts.rollback_work import FollowUpTerms, ObserveInput, PullLook, SightInput, WorkflowSight
+from contracts.rollback_work import (
+    AttributeInput,
+    Attribution,
+    FollowUpTerms,
+    ObserveInput,
+    PullLook,
+    SightInput,
+    WorkflowSight,
+)
+from policies.attribution import attribute, confirmed, flaky, whose
 from policies.schema import EffectivePolicy
 from ports.environments import EnvironmentUnavailable
 from ports.forge import ForgeError
@@ -92,6 +101,15 @@ class Observing:
             health |= {f"probe {result.name}": result.health for result in probed}
             holds = not given.merge_sha or repository.contains(head, given.merge_sha)
             return self._seen(sitting, folder, commit, health, probed, holds)
+
+    @activity.defn(name=ATTRIBUTE.name, no_thread_cancel_exception=True)
+    def attribute(self, given: AttributeInput) -> Attribution:
+        """Judge looks by the rules as they are now; the history keeps the answer, so a changed rule breaks nothing."""
+        failing = confirmed(given.first, given.again)
+        if not failing or not given.ours:
+            return Attribution(failing=failing)
+        verdict = attribute(failing, given.ours, given.parents, flaky(given.looks))
+        return Attribution(failing=failing, verdict=verdict, culprit=whose(verdict))
 
     def _seen(
         self,

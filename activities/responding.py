@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
@@ -16,13 +17,28 @@ from activities.workbench import Workbench, written
 from contracts.alert import Alert, AlertKind
 from contracts.audit import AuditEvent
 from contracts.control import PauseRequest
-from contracts.incident import Response, Trigger
+from contracts.incident import IncidentReport, Response, Trigger, incident_id
 from contracts.incident_work import RespondInput, RespondOutput
 from contracts.modes import PauseStyle, Role
-from policies.incident_matrix import MATRIX
+from policies.incident_matrix import MATRIX, trigger_of
 from ports.crashpoints import crashpoint
 
 _IN_FORCE_SECONDS = 30
+
+
+class Escalation(NamedTuple):
+    """What a run said, and what it is about."""
+
+    given: RespondInput
+    report: IncidentReport
+
+
+def escalated(given: RespondInput) -> IncidentReport:
+    """The incident's id follows from run and trigger, so a retry opens the same one."""
+    run_id, trigger = given.run.run_id, trigger_of(given.verdict)
+    return IncidentReport(
+        incident=incident_id(run_id, trigger), run_id=run_id, trigger=trigger, reason=given.verdict.reason
+    )
 
 
 @dataclass(frozen=True)
@@ -36,25 +52,26 @@ class Responding:
         """Every response of the trigger's row, in its order: where the row pauses, that comes first."""
         with heartbeating():
             crashpoint("respond.before_effect")
-            responses: Mapping[Response, Callable[[RespondInput], None]] = {
+            case = Escalation(given, given.report or escalated(given))
+            responses: Mapping[Response, Callable[[Escalation], None]] = {
                 Response.PAUSE_ALL: partial(self._pause, everybody=True),
                 Response.PAUSE_TARGET: partial(self._pause, everybody=False),
                 Response.OPEN_INCIDENT: self._open,
                 Response.ALERT: self._alert,
                 Response.MARK_ESCALATED: self._mark,
             }
-            row = MATRIX[given.report.trigger]
+            row = MATRIX[case.report.trigger]
             if unknown := [response.value for response in row.responses if response not in responses]:
-                message = f"{given.report.trigger} is answered elsewhere: {', '.join(unknown)}"
+                message = f"{case.report.trigger} is answered elsewhere: {', '.join(unknown)}"
                 raise ApplicationError(message, type="NotAnEscalation", non_retryable=True)
             for response in row.responses:
-                responses[response](given)
+                responses[response](case)
             crashpoint("respond.after_effect")
             head = self.bench.audit.head(f"run/{given.run.run_id}") or ""
             return RespondOutput(given=tuple(response.value for response in row.responses), audit_head=head)
 
-    def _pause(self, given: RespondInput, *, everybody: bool) -> None:
-        target, report = given.run.target, given.report
+    def _pause(self, case: Escalation, *, everybody: bool) -> None:
+        target, report = case.given.run.target, case.report
         # In the books means: paused then. A retry must not pull the brake again after a person resumed.
         if not self.bench.control.knows_incident(target, report.incident):
             request = PauseRequest(
@@ -75,39 +92,39 @@ class Responding:
                 raise ApplicationError(f"the pause of {target} is not in force yet", type="PauseNotInForce")
             time.sleep(0.2)
 
-    def _open(self, given: RespondInput) -> None:
+    def _open(self, case: Escalation) -> None:
         # Before the books, because they start the workflow that collects it.
-        self.bench.store.put(given.run.run_id, "verdicts/escalated.json", written(given.verdict))
-        self.bench.control.report(given.run.target, given.report)
+        self.bench.store.put(case.given.run.run_id, "verdicts/escalated.json", written(case.given.verdict))
+        self.bench.control.report(case.given.run.target, case.report)
         crashpoint("respond.after_report")
 
-    def _alert(self, given: RespondInput) -> None:
+    def _alert(self, case: Escalation) -> None:
         kinds = [AlertKind.POLICY_VIOLATION]
-        if given.report.trigger is Trigger.POLICY_VIOLATION:
+        if case.report.trigger is Trigger.POLICY_VIOLATION:
             kinds.append(AlertKind.PROTECTED_PATH_TOUCHED)
         for kind in kinds:
             self.bench.alerts.send(
                 Alert(
                     kind=kind,
-                    target=given.run.target,
-                    run_id=given.run.run_id,
-                    summary=f"{given.report.trigger}: {given.report.reason}"[:2000],
-                    facts={"incident": given.report.incident},
-                    fingerprint=f"{kind}/{given.run.run_id}",
+                    target=case.given.run.target,
+                    run_id=case.given.run.run_id,
+                    summary=f"{case.report.trigger}: {case.report.reason}"[:2000],
+                    facts={"incident": case.report.incident},
+                    fingerprint=f"{kind}/{case.given.run.run_id}",
                 )
             )
         crashpoint("respond.after_alert")
 
-    def _mark(self, given: RespondInput) -> None:
+    def _mark(self, case: Escalation) -> None:
         event = AuditEvent(
             key="escalate",
             role=Role.GATEKEEPER,
             event="run escalated",
             facts={
-                "incident": given.report.incident,
-                "trigger": given.report.trigger,
-                "reason": given.report.reason[:2000],
+                "incident": case.report.incident,
+                "trigger": case.report.trigger,
+                "reason": case.report.reason[:2000],
             },
-            artifacts=tuple(ref.sha256 for ref in given.artifacts),
+            artifacts=tuple(ref.sha256 for ref in case.given.artifacts),
         )
-        self.bench.record(given.run.run_id, (event,), activity.info().started_time)
+        self.bench.record(case.given.run.run_id, (event,), activity.info().started_time)

@@ -44,13 +44,17 @@ class RunIndex:
             closed_for=tuple(run for run in closed if run),
             ended_at=report.ended_at,
         )
+        self.note(entry)
+
+    def note(self, entry: IndexedRun) -> None:
+        """The same of what has no report."""
         try:
             with locked_lines(self._path) as file:
                 file.append((entry.model_dump_json().encode() + b"\n",))
         except OSError as error:
             raise StoreError(f"cannot append to the run index {self._path}: {error.strerror or error}") from error
 
-    def latest(self, count: int, target: str | None = None) -> tuple[IndexedRun, ...]:
+    def latest(self, count: int, target: str | None = None, *, refused: bool = False) -> tuple[IndexedRun, ...]:
         """The newest runs first, read from the end of the file."""
         runs: dict[str, IndexedRun] = {}
         try:
@@ -58,7 +62,7 @@ class RunIndex:
                 if len(runs) >= count:
                     break
                 run = IndexedRun.model_validate_json(line)
-                if target in {None, run.target}:
+                if target in {None, run.target} and (refused or not run.refused):
                     runs.setdefault(run.run_id, run)
         except FileNotFoundError:
             return ()

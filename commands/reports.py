@@ -24,8 +24,8 @@ def runs(
     latest: Annotated[int, typer.Option(min=1, help="How many.")] = 20,
     as_json: AsJson = False,
 ) -> int:
-    """The newest ended runs, newest first."""
-    found = compose(Settings()).index.latest(latest, target)
+    """The newest ended runs, newest first; also attempts that were not allowed to start, with the reason."""
+    found = compose(Settings()).index.latest(latest, target, refused=True)
     if as_json:
         emit({"runs": [run.model_dump(mode="json", by_alias=True) for run in found]})
         return Exit.OK
@@ -35,7 +35,7 @@ def runs(
     for run in found:
         pull = f"#{run.pull_request}" if run.pull_request else ""
         status = Text(run.status, STYLES[status_tone(run.status)])
-        table.add_row(f"{run.ended_at:%Y-%m-%d %H:%M}", run.run_id, status, run.outcome or "", pull)
+        table.add_row(f"{run.ended_at:%Y-%m-%d %H:%M}", run.run_id, status, run.outcome or run.refused, pull)
     if found:
         out.print(table)
     else:

@@ -40,7 +40,8 @@ class RespondInput(Contract):
     """A run's verdict escalated (runbook §6.1)."""
 
     run: RunRef
-    report: IncidentReport
+    report: IncidentReport | None = None
+    """None: the step tells the trigger by the rules. Of a run that began before it did: told already (P15)."""
     verdict: Verdict
     artifacts: tuple[ArtifactRef, ...]
 

@@ -151,6 +151,8 @@ class IndexedRun(Contract):
     """None: no task was planned, or the line is older than this."""
     judged: bool | None = None
     """As in the report; None: the line is older than this."""
+    refused: str = ""
+    """Why it was not allowed to start; such an attempt has an id of its own, and neither log nor report."""
     closed_for: tuple[str, ...] = ()
     """Earlier runs whose pull requests this one closed: no person said no to those either."""
     ended_at: AwareDatetime

@@ -51,6 +51,15 @@ EVERYTHING = "everything"
 """In ``Observation.unknown``: nothing could be found out at all."""
 
 
+class Culprit(StrEnum):
+    """Whose a confirmed red is."""
+
+    OURS = "regression"
+    BEFORE_US = "red before us"
+    SOMEONE_ELSE = "someone else's"
+    UNKNOWN = "unknown"
+
+
 class Merged(Contract):
     """A merge of a change of ours, as Control and ``FollowUp`` know it."""
 

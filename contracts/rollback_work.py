@@ -9,7 +9,7 @@ from pydantic import AwareDatetime
 from contracts.artifact import Contract
 from contracts.handover import RunRef
 from contracts.modes import WriteAction
-from contracts.rollback import FollowUpEnd, Idea, Merged, RollbackInput, RollbackResult
+from contracts.rollback import Culprit, FollowUpEnd, Idea, Merged, Observation, RollbackInput, RollbackResult
 from contracts.verdict import Fact, Verdict
 
 
@@ -89,6 +89,30 @@ class RevertPlan(Contract):
     health: HealthTerms | None = None
     idea: Idea | None = None
     audit_head: str = ""
+
+
+class AttributeInput(Contract):
+    """Looks to be judged: is the red confirmed, and whose is it?"""
+
+    run: RunRef
+    first: Observation
+    """At the base's head, red."""
+    again: Observation
+    """The same commit once more."""
+    ours: tuple[Observation, ...] = ()
+    """Looks at our merge, taken in turn with ``parents``; empty: only whether the red is confirmed."""
+    parents: tuple[Observation, ...] = ()
+    looks: tuple[Observation, ...] = ()
+    """All so far: what was red and green on one commit is flaky."""
+
+
+class Attribution(Contract):
+    """The answer."""
+
+    failing: tuple[str, ...]
+    """Confirmed; empty: it did not come back."""
+    verdict: Verdict | None = None
+    culprit: Culprit = Culprit.UNKNOWN
 
 
 class RepairInput(Contract):

@@ -5,22 +5,11 @@ Judged by name, because a base may be red for several reasons at once.
 
 from __future__ import annotations
 
-from enum import StrEnum
-
-from contracts.rollback import EVERYTHING, Health, Observation
+from contracts.rollback import EVERYTHING, Culprit, Health, Observation
 from contracts.verdict import Fact, Verdict
 from policies.verdicts import allow, deny
 
 RULE = "the regression is ours"
-
-
-class Culprit(StrEnum):
-    """Whose a confirmed red is."""
-
-    OURS = "regression"
-    BEFORE_US = "red before us"
-    SOMEONE_ELSE = "someone else's"
-    UNKNOWN = "unknown"
 
 
 def health_of(name: str, seen: Observation) -> Health:

@@ -13,5 +13,8 @@ class RunIndex(Protocol):
     def add(self, report: RunReport) -> None:
         """Note an ended run; noting it again is harmless, the last note counts."""
 
-    def latest(self, count: int, target: str | None = None) -> tuple[IndexedRun, ...]:
-        """The newest runs first."""
+    def note(self, entry: IndexedRun) -> None:
+        """The same of what has no report: an attempt that was not allowed to start."""
+
+    def latest(self, count: int, target: str | None = None, *, refused: bool = False) -> tuple[IndexedRun, ...]:
+        """The newest runs first; with ``refused`` also attempts that were not allowed to start."""

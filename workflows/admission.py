@@ -12,6 +12,7 @@ The rules, in order; the first that decides, decides:
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 
 from contracts.admission import Admission, AdmitAnswer, AdmitRequest, FinishRequest, Order, OrderState, RunRecord
@@ -70,9 +71,12 @@ def _admit(state: ControlState, asked: AdmitRequest, now: datetime) -> AdmitAnsw
         reason = f"{run_id} has an audit log already; `--again` makes a new attempt"
         return _refusal(run_id, mode, attempt, state, Decision.DENY, reason, Admission.ALREADY_RAN, None)
 
+    # Never the id that the next attempt may get: one run id is one run.
+    own = refused_id(state.target, asked)
+
     def refuse(reason: str, decision: Decision = Decision.DENY) -> AdmitAnswer:
-        state.log("run refused", runId=run_id, workflowId=asked.workflow_id, actor=request.actor, reason=reason)
-        return _refusal(run_id, mode, attempt, state, decision, reason, Admission.REFUSED, None)
+        state.log("run refused", runId=own, workflowId=asked.workflow_id, actor=request.actor, reason=reason)
+        return _refusal(own, mode, attempt, state, decision, reason, Admission.REFUSED, None)
 
     smoke = request.kind is RunKind.SMOKE
     ours = state.ladder is not None and asked.workflow_id == state.ladder.smoke_workflow_id
@@ -85,7 +89,7 @@ def _admit(state: ControlState, asked: AdmitRequest, now: datetime) -> AdmitAnsw
     if RANK[mode] > RANK[lower(state.mode, asked.maximum_mode)]:
         return refuse(f"mode {mode} asked, but the target is in {state.mode} and policy allows {asked.maximum_mode}")
     if not smoke and asked.budget is not None:
-        affordable = budgeting.may_start(state, asked.budget, run_id, now)
+        affordable = budgeting.may_start(state, asked.budget, own, now)
         if not affordable.allowed:
             return refuse(affordable.reason, Decision.HOLD)
     used, most = _runs_of_the_day(state, asked), budgeting.runs_per_day(state, asked)
@@ -123,6 +127,13 @@ def _admit(state: ControlState, asked: AdmitRequest, now: datetime) -> AdmitAnsw
     _start(state, run_id)
     state.log("run admitted", **facts)
     return _answer(state.runs[run_id], Admission.ADMITTED, "a slot was free")
+
+
+def refused_id(target: str, asked: AdmitRequest) -> str:
+    """Of an attempt that did not start: by its execution, so that asking again gives the same, and no run gets it."""
+    execution = re.sub(r"[^0-9A-Za-z]", "", asked.workflow_run_id)
+    # The end: server ids of one minute begin alike.
+    return f"{target}-{asked.date}-refused-{execution[-12:]}"
 
 
 def promote(state: ControlState, max_active: int) -> None:

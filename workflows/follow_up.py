@@ -20,6 +20,7 @@ with workflow.unsafe.imports_passed_through():
     from contracts.rollback import (
         EVERYTHING,
         WAITING,
+        Culprit,
         FollowUpEnd,
         FollowUpInput,
         FollowUpView,
@@ -28,15 +29,16 @@ with workflow.unsafe.imports_passed_through():
         Observation,
         Regression,
     )
-    from contracts.rollback_work import FollowUpTerms, PullLook, TellFollowedUpInput
+    from contracts.rollback_work import AttributeInput, Attribution, FollowUpTerms, PullLook, TellFollowedUpInput
     from contracts.verdict import Verdict
-    from policies.attribution import Culprit, attribute, confirmed, flaky, whose
-    from workflows import api
+    from workflows import api, older_attribution
     from workflows.looks import Looks, rest
 
 HEALTHY = "healthy"
 TOLD_BY_PERSON = "a person's merge is told to Control"
 """Follow-ups that began before it was (P15)."""
+JUDGED_OUTSIDE = "a red is attributed in an activity"
+"""The same."""
 
 
 @workflow.defn(name=api.FOLLOW_UP)
@@ -150,29 +152,36 @@ class FollowUp:
         """Confirm by a second look at the same commit, then look whether it began with our merge."""
         self._show("confirming")
         again = await self._looks.at(seen.commit)
-        failing = confirmed(seen, again)
+        given = AttributeInput(run=self._given.run, first=_plain(seen), again=_plain(again))
+        failing = (await self._attributed(given)).failing
         if not failing:
             self._unclear = f"red once, then {again.health}: {', '.join(seen.failing)}"
             return False
         if (seen.commit, failing) in self._judged:
             return False
         self._show("attributing")
-        ours: tuple[Observation, ...] = ()
-        parents: tuple[Observation, ...] = ()
+        culprit = Culprit.UNKNOWN
         for _ in range(confirmations):
             # In turn: what comes and goes with time, and not with our merge, gives itself away.
-            parents = (*parents, await self._looks.at(merged.parent_sha))
-            ours = (*ours, await self._looks.at(merged.merge_sha))
-            self._verdict = attribute(failing, ours, parents, flaky(self._looks.all))
-            if not self._verdict.allowed:
+            parents = (*given.parents, _plain(await self._looks.at(merged.parent_sha)))
+            ours = (*given.ours, _plain(await self._looks.at(merged.merge_sha)))
+            given = given.model_copy(update={"parents": parents, "ours": ours, "looks": self._looks.all})
+            said = await self._attributed(given)
+            self._verdict, culprit = said.verdict, said.culprit
+            if culprit is not Culprit.OURS:
                 break
         assert self._verdict is not None  # noqa: S101  # at least one round
-        culprit = whose(self._verdict)
         if culprit is not Culprit.UNKNOWN:
             # Unknown is looked at again.
             self._judged.add((seen.commit, failing))
         self._found[culprit] = self._verdict.reason
         return culprit is Culprit.OURS
+
+    async def _attributed(self, given: AttributeInput) -> Attribution:
+        """By the rules as they are now, in an activity: they may change, and the history keeps what they said."""
+        if workflow.patched(JUDGED_OUTSIDE):
+            return await steps.ATTRIBUTE(given, "is it confirmed, and whose is it?")
+        return older_attribution.attributed(given)
 
     async def _regression(self, merged: Merged, by: str) -> FollowUpEnd:
         verdict = self._verdict
@@ -218,3 +227,8 @@ class FollowUp:
     def _show(self, state: str, outcome: str = "") -> None:
         self._state = state
         workflow.set_current_details(f"**{state}** · `{self._given.run.run_id}`\n\n{outcome}")
+
+
+def _plain(seen: Observation) -> Observation:
+    """What a judgement needs of a look: its evidence stays with the look."""
+    return seen.model_copy(update={"probes": (), "evidence": None})

@@ -6,16 +6,16 @@ import asyncio
 from typing import Any
 
 import pytest
+from shell import shell_of
 from world import World
 
 from contracts.admission import Admission, OrderState, RunRecord, RunResult
 from contracts.modes import GREEN_STATUSES, Mode, RunKind, RunStatus, TargetStatus
-from tests.workflows.books import BIRTH, DAY, FIRST, Books, on_the_ladder, running
+from tests.workflows.books import DAY, FIRST, Books, on_the_ladder, running
 from tests.workflows.conversation import edit, pause, resume, until_status
 from tests.workflows.quick import Turnstile, add_target, quick, stopping
 from tests.workflows.raw import reset
 from workflows import api
-from workflows.epochs import epoch_at
 
 
 @pytest.mark.parametrize(
@@ -27,13 +27,13 @@ from workflows.epochs import epoch_at
         (
             {"mode": Mode.SELECTIVE_AUTO},
             Admission.REFUSED,
-            f"demo-{DAY}-auto-1",
+            f"demo-{DAY}-refused-w1",
             "mode SELECTIVE_AUTO asked, but the target is in PR_ONLY and policy allows PR_ONLY",
         ),
         (
             {"kind": RunKind.SMOKE},
             Admission.REFUSED,
-            f"demo-{DAY}-smoke-{epoch_at(BIRTH)}",
+            f"demo-{DAY}-refused-w1",
             "a smoke run is started by the resume ladder only; use mode DRY_RUN instead",
         ),
     ],
@@ -213,6 +213,8 @@ async def test_caps_and_modes_refuse_with_the_reason(world: World) -> None:
     ]
     assert "mode SELECTIVE_AUTO asked, but the target is in PR_ONLY and policy allows PR_ONLY" == above.reason
     assert "caps.runs_per_day: 1 of 1 runs of" in second.reason
+    listed = {run["runId"]: run["refused"] for run in shell_of(world).type("runs", "quick", "--json").json["runs"]}
+    assert {above.run_id: above.reason, first.run_id: "", second.run_id: second.reason} == listed
 
 
 async def test_a_control_that_was_terminated_is_reborn_paused_and_its_run_writes_nothing(world: World) -> None:
@@ -282,3 +284,25 @@ async def test_a_run_that_was_reset_is_still_the_same_run(world: World) -> None:
     assert (before.run_id, RunStatus.PR_OPENED) == (result.run_id, result.status)
     assert [before.run_id] == [run.run_id for run in view.recent]
     assert 1 == len(world.pulls("quick"))
+
+
+def test_one_run_id_is_one_run() -> None:
+    """A refused attempt has an id of its own, whoever asks again gets the same, and no run gets it."""
+    books = Books().opened()
+    books.pause()
+    first, other, again = (books.admit(execution) for execution in ("e-1", "e-2", "e-1"))
+    assert (f"demo-{DAY}-refused-e1", f"demo-{DAY}-refused-e2") == (first.run_id, other.run_id)
+    assert (first.run_id, {}) == (again.run_id, books.state.runs)
+    assert {Admission.REFUSED} == {first.answer, other.answer, again.answer}
+
+
+def test_a_capped_attempt_leaves_its_number_to_the_next_run() -> None:
+    """Runs of the day are used up: the attempt is refused under an id of its own."""
+    books = Books(runs_per_day=1).opened()
+    used = books.admit("e-1")
+    books.finish(used.run_id)
+    capped = books.admit("e-2", again=True)
+    books.runs_per_day = 2
+    later = books.admit("e-3", again=True)
+    assert (Admission.REFUSED, f"demo-{DAY}-refused-e2") == (capped.answer, capped.run_id)
+    assert (Admission.ADMITTED, f"demo-{DAY}-pr-2") == (later.answer, later.run_id)
