@@ -139,6 +139,20 @@ def test_package_is_built_by_our_pip(environments, repository, served, tmp_path)
     environments.install(made, checked, policy(), quiet)
 
 
+def test_command_of_the_tree_does_not_stand_in_for_a_tool(environments, repository, tmp_path):
+    """What the package installs is found last: it must not judge itself."""
+    checked = tmp_path / "tree"
+    checked.mkdir()
+    names = ["ruff", "bandit", "python", "env", "own-command"]
+    (checked / "setup.py").write_text(f"from setuptools import setup\nsetup(name='demo', version='1', scripts={names})")
+    for name in names:
+        (checked / name).write_text("#!/bin/sh\necho spoofed\n")
+        (checked / name).chmod(0o755)
+    made = environments.install(prepared(environments, repository), checked, policy(), quiet)
+    said = {name: run(made, checked, name, "--version").output.strip() == b"spoofed" for name in names}
+    assert {name: name == "own-command" for name in names} == said
+
+
 @pytest.mark.parametrize("index", ["http://bot:hidden@127.0.0.1:9/simple", "http://127.0.0.1:9/hidden/simple?t=hidden"])
 def test_word_of_an_index_is_not_passed_on(environments, repository, monkeypatch, tmp_path, index):
     """What could not be reached is said without what opens it: reports and pull requests hold the message."""

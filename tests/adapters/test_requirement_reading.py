@@ -113,7 +113,7 @@ def test_other_origins_are_refused_with_file_and_line(line):
         needed({"req.txt": f"six\n{line}\n"}, requirements=("req.txt",))
 
 
-HIDDEN_LINE = "six; python_version < '3\n--index-url=http://evil'"
+HIDDEN_LINE = "six; python_version < '3\x1b[2K'"
 HIDDEN = [
     "\0",
     "\n--index-url=http://evil",

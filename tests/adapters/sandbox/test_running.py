@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from adapters.sandbox.bubblewrap import BubblewrapSandbox
+from adapters.sandbox.unprivileged import _give
 from ports.sandbox import Command, SandboxUnavailable
+
+ROOT = Path(__file__).parents[3]
 
 
 def test_result_carries_exit_status_and_output(room):
@@ -102,3 +109,30 @@ def test_name_carries_the_version():
 
 def _command(room, argv, read_only):
     return Command(argv, room.tree, room.limits, read_only=read_only)
+
+
+def test_terminal_of_the_worker_is_out_of_reach(room):
+    """What runs inside could type into it, and the operator's shell would read it afterwards."""
+    ours, theirs = pty.openpty()
+    program = (
+        "import sys\nfrom pathlib import Path\nfrom tests.adapters.sandbox.conftest import Room\n"
+        "open('/dev/tty').close()\n"
+        "print(Room(Path(sys.argv[1])).sh('exec 3</dev/tty && echo reached').output.decode())\n"
+    )
+    argv = ["setsid", "--ctty", "--wait", sys.executable, "-c", program, str(room.tree)]
+    said = subprocess.run(argv, cwd=ROOT, stdin=theirs, capture_output=True, text=True, check=True, timeout=60).stdout
+    os.close(ours)
+    os.close(theirs)
+    assert "/dev/tty" in said
+    assert "reached" not in said
+
+
+def test_lending_a_tree_gives_away_nothing_a_link_points_to(room, tmp_path):
+    """A command may plant links to files of the host; the tree changes hands, they do not."""
+    outside = tmp_path / "outside"
+    outside.touch()
+    (room.tree / "link").symlink_to(outside)
+    (room.tree / "dangling").symlink_to("/nowhere/at/all")
+    before = outside.stat().st_ctime_ns
+    _give(room.tree, os.geteuid())
+    assert before == outside.stat().st_ctime_ns
