@@ -6,21 +6,21 @@ import asyncio
 from typing import Annotated
 
 import typer
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError
 
 from commands.audit_places import Places, shared_head
 from commands.conversations import RUN_ID, installation_status, target_status
+from commands.ended_by_force import ended_by_force
 from commands.exit_statuses import Exit
 from commands.failures import CommandFailed, NoWorker
 from commands.home import client_of
 from commands.incidents import INCIDENT, incident_view, target_of
-from commands.rolling_back import ROLLBACK, rollback_view
+from commands.rolling_back import ROLLBACK, rollback_handle, rollback_view
 from commands.terminal import AsJson, emit, guarded, say, show
 from composition import Adapters, ServerUnavailable, compose, open_repository
 from contracts.admission import RunResult
 from contracts.audit import AuditVerification
-from contracts.control import StatusView
 from contracts.dashboard import DASHBOARD
 from ports.policy_source import PolicyError
 from ports.repository import RepositoryError
@@ -29,6 +29,9 @@ from workflows.api import RUN_ATTRIBUTE
 
 app = typer.Typer(help="The tamper-evident audit logs.", no_args_is_help=True)
 _AGAIN = 2
+_FORCED = frozenset(
+    {WorkflowExecutionStatus.TERMINATED, WorkflowExecutionStatus.FAILED, WorkflowExecutionStatus.TIMED_OUT}
+)
 
 
 @app.callback()
@@ -98,7 +101,7 @@ class Heads:
         self._adapters = adapters
         self._places = places
         self._client = client
-        self._views: dict[str, StatusView | None] = {}
+        self._loose: dict[str, dict[str, str]] = {}
 
     async def of(self, log: str) -> dict[str, str]:
         """Anchor name to head; what cannot be asked is left out, and said."""
@@ -113,15 +116,23 @@ class Heads:
         target = name if kind == "target" else match["target"] if match else ""
         anchors = self._in_mirror(log, target)
         if self._client is not None:
-            kept = await self._in_temporal(self._client, kind, name, target)
+            kept, forced = await self._in_temporal(self._client, kind, name, target)
             if kept:
                 anchors["temporal"] = kept
+            if forced:
+                return self._only_in_the_chain(log, anchors)
         return anchors
+
+    def _only_in_the_chain(self, log: str, anchors: dict[str, str]) -> dict[str, str]:
+        """What was going on when it was ended by force, or goes on since a reset, may write behind every kept head."""
+        say(f"{log}: ended by force, or reset: the heads that are kept must be in the chain, but need not end it")
+        self._loose[log] = {kept: f"the {anchor}" for anchor, kept in anchors.items()}
+        return {}
 
     def past(self, log: str) -> dict[str, str]:
         """Heads that it must hold, and where each is kept."""
         shared = shared_head(self._places)[1] if log == f"run/{DASHBOARD}" else {}
-        return self._places.past.get(log, {}) | shared
+        return self._places.past.get(log, {}) | shared | self._loose.get(log, {})
 
     async def _of_incident(self, incident: str) -> dict[str, str]:
         target = target_of(incident)
@@ -133,7 +144,10 @@ class Heads:
         match = RUN_ID.fullmatch(run_id)
         anchors = self._in_mirror(f"run/{ROLLBACK}{run_id}", match["target"] if match else "")
         view = await rollback_view(self._client, run_id) if self._client else None
-        return anchors | ({"temporal": view.audit_head} if view and view.audit_head else {})
+        anchors |= {"temporal": view.audit_head} if view and view.audit_head else {}
+        if view and self._client and await ended_by_force(self._client, rollback_handle(self._client, run_id)):
+            return self._only_in_the_chain(f"run/{ROLLBACK}{run_id}", anchors)
+        return anchors
 
     def _in_mirror(self, log: str, target: str) -> dict[str, str]:
         try:
@@ -144,24 +158,31 @@ class Heads:
             return {}
         return {"mirror ref": kept} if kept else {}
 
-    async def _in_temporal(self, client: Client, kind: str, name: str, target: str) -> str:
+    async def _in_temporal(self, client: Client, kind: str, name: str, target: str) -> tuple[str, bool]:
+        """The head that the histories have, and whether records may follow it."""
         view = None
         try:
             view = await target_status(client, target)
         except (NoWorker, RPCError) as problem:
             say(f"{kind}/{name}: Control cannot be asked: {problem}")
         if kind == "target":
-            return view.log_head if view else ""
-        for run in (*view.active, *view.recent) if view else ():
-            if run.run_id == name:
-                return run.audit_head
+            return view.log_head if view else "", False
+        booked = next((run for run in (*view.active, *view.recent) if run.run_id == name), None) if view else None
+        head = booked.audit_head if booked else ""
         if '"' in name or "\\" in name:
-            return ""
-        async for found in client.list_workflows(f'AutonomyRunId = "{name}" AND ExecutionStatus = "Completed"'):
-            handle = client.get_workflow_handle(found.id, run_id=found.run_id, result_type=RunResult)
+            return head, False
+        # A run that was reset has several: what the latest says of itself is the latest there is.
+        executions = [found async for found in client.list_workflows(f'{RUN_ATTRIBUTE.name} = "{name}"')]
+        latest = max(executions, key=lambda found: found.start_time, default=None)
+        if latest is None:
+            return head, False
+        if latest.status is WorkflowExecutionStatus.COMPLETED:
+            handle = client.get_workflow_handle(latest.id, run_id=latest.run_id, result_type=RunResult)
             result: RunResult = await handle.result()
-            return result.audit_head
-        return ""
+            return result.audit_head or head, False
+        # A cancelled run ends in order, with its last word to Control; one that was never closed still writes.
+        ended = booked is not None and booked.closed_at is not None
+        return head, latest.status is not WorkflowExecutionStatus.CANCELED and (ended or latest.status in _FORCED)
 
 
 async def known_to_server(client: Client) -> set[str]:

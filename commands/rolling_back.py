@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-from temporalio.client import Client, WorkflowFailureError, WorkflowQueryRejectedError
+from temporalio.client import Client, WorkflowFailureError, WorkflowHandle, WorkflowQueryRejectedError
 from temporalio.common import QueryRejectCondition
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -107,13 +107,17 @@ async def _seen_merged(client: Client, run_id: str) -> bool:
     return False
 
 
+def rollback_handle(client: Client, run_id: str) -> WorkflowHandle[Any, RollbackResult]:
+    """The workflow of a run's rollback, whether there is one or not."""
+    return client.get_workflow_handle(api.rollback_id(run_id), result_type=RollbackResult)
+
+
 async def rollback_view(client: Client | None, run_id: str) -> RollbackResult | None:
     """A rollback as it is, also when it has ended; None: there is none, or nobody answers."""
     if client is None:
         return None
     try:
-        handle = client.get_workflow_handle(api.rollback_id(run_id))
-        view: RollbackResult = await handle.query(api.VIEW, result_type=RollbackResult)
+        view: RollbackResult = await rollback_handle(client, run_id).query(api.VIEW, result_type=RollbackResult)
     except RPCError:
         return None
     return view
@@ -124,7 +128,7 @@ async def rollback_verdict(client: Client, run_id: str) -> Verdict | None:
     view = await rollback_view(client, run_id)
     if view is None:
         return None
-    forced = await ended_by_force(client, client.get_workflow_handle(api.rollback_id(run_id)))
+    forced = await ended_by_force(client, rollback_handle(client, run_id))
     if forced and view.outcome is RollbackOutcome.RUNNING:
         reason = f"{forced}, while {view.reason}. A person goes on: look whether the base holds the expected tree"
         view = view.model_copy(update={"outcome": RollbackOutcome.ESCALATED, "reason": reason})
@@ -179,7 +183,7 @@ def show_rollbacks(view: StatusView) -> None:
 
 
 async def _ended(client: Client, target: str, run_id: str, within: float) -> RollbackResult | None:
-    handle = client.get_workflow_handle(api.rollback_id(run_id), result_type=RollbackResult)
+    handle = rollback_handle(client, run_id)
     until, said = time.monotonic() + within, ""
     while time.monotonic() < until:
         view = await target_status(client, target)

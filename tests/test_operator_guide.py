@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from composition import WORKFLOWS
 from contracts.admission import RunRequest
 from contracts.alert import LiftRequest, SilenceRequest
 from contracts.artifact import Contract
@@ -74,3 +75,12 @@ def test_the_guide_shows_every_message_of_an_operator() -> None:
     """Pause, resume and all the others can be sent by hand, because their form is written down."""
     shown = set().union(*(_takers(json.loads(text)) for text in _snippets()))
     assert set(TAKEN) == shown
+
+
+@pytest.mark.parametrize("force", ["Terminate", "Cancel", "Reset"])
+@pytest.mark.parametrize("flow", [flow.__name__ for flow in WORKFLOWS])
+def test_the_table_of_force_has_a_row_for_every_flow_and_kind(flow: str, force: str) -> None:
+    """A9: whoever clicks it in the UI finds what follows."""
+    guide = GUIDE.partition("\n## Force\n")[2].partition("\n## ")[0]
+    rows = [line.split("|")[1] for line in guide.splitlines() if line.startswith("| ")]
+    assert 1 == sum(force in row and f"`{flow}`" in row for row in rows)

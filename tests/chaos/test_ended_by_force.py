@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import threading
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from aftermath import hasten
+from aftermath import BROKEN, after_a_run, hasten
+from aftermath import CHECK as NAMES
+from faulty import reset
 from shell import Shell, shell_of
 from world import World, git
 
-from contracts.modes import RunStatus
-from contracts.rollback import WAITING, FollowUpView
+from adapters.chained_log import ChainedLog
+from contracts.admission import RunResult
+from contracts.audit import AuditEvent
+from contracts.effect import Effect
+from contracts.modes import Role, RunStatus, WriteAction
+from contracts.rollback import WAITING, Aftercare, FollowUpView
+from ports.forge import ForgeError
 from tests.workflows.quick import CHECK as IMPORTS
-from tests.workflows.quick import FILES, Turnstile, stopping
+from tests.workflows.quick import FILES, Turnstile, quick, stopping
 from workflows import api
 
 if TYPE_CHECKING:
@@ -94,4 +103,88 @@ async def test_a_terminated_run_and_its_terminated_follow_up_are_told_and_made_g
     )
     assert [(run.run_id, "LOST", 1)] == [(one["runId"], one["status"], one["pullRequest"]) for one in listed]
     assert ("LOST", 1, run.report_sha256 != "") == (report["status"], report["pullRequest"]["number"], True)
+    assert 0 == verified.status, verified.out
+
+
+async def test_a_reset_run_has_not_tampered_with_its_log(world: World) -> None:
+    """It goes on, and writes behind the head that is kept; what no workflow of ours wrote is still found."""
+    prepared(world)
+    shell, turnstile = shell_of(world), Turnstile()
+    async with world.worker(stopping(world, turnstile)):
+        turnstile.close(doomed="plan")
+        handle = await world.start("cheap", workflow_id="doomed")
+        await world.until(turnstile.all_reached())
+        await handle.terminate("an operator tries")
+        run = await lost(world, "cheap")
+        first = await shell.typed("audit", "verify", run.run_id, "--json")
+        turnstile.close(doomed="audit")
+        await reset(world, handle, after=0)
+        await world.until(turnstile.all_reached())
+        going = await shell.typed("audit", "verify", run.run_id, "--json")
+        turnstile.open()
+        ended = await world.client.get_workflow_handle("doomed", result_type=RunResult).result()
+        after = await shell.typed("audit", "verify", run.run_id, "--json")
+        log = ChainedLog(world.settings.artifacts)
+        forged = AuditEvent(key="forged", role=Role.AUDIT, event="all is well", facts={})
+        log.append(f"run/{run.run_id}", (forged,), run.closed_at)
+        tampered = await shell.typed("audit", "verify", run.run_id, "--json")
+    records = [one.json["logs"][0]["records"] for one in (first, going, after)]
+    assert ([0, 0, 0, 17], True) == ([one.status for one in (first, going, after, tampered)], records[0] < records[1])
+    assert (RunStatus.REJECTED, True) == (ended.status, records[1] <= records[2])
+
+
+@dataclass
+class CutOff:
+    """The real effects; a revert stands still after it landed, and then nobody learns that it did."""
+
+    real: Any
+    reached: threading.Event = field(default_factory=threading.Event)
+    go_on: threading.Event = field(default_factory=threading.Event)
+
+    def perform(self, target: Any, effect: Effect, *given: Any, **named: Any) -> Any:
+        """Land, wait, and be cut off."""
+        result = self.real.perform(target, effect, *given, **named)
+        if effect.action is WriteAction.REVERT and not self.go_on.is_set():
+            self.reached.set()
+            self.go_on.wait(60)
+            raise ForgeError("cut off after the push")
+        return result
+
+
+async def test_a_rollback_that_was_called_over_and_had_restored_the_base_is_restored_everywhere(world: World) -> None:
+    """Terminated right after its revert landed: ESCALATED; reset, it finds that, confirms health, and says so."""
+    hasten(world, write_seconds=5, reap_seconds=1)
+    world.write_target("demo", "\n[environment]\nbuild = false\n" + NAMES, rollback_strategy="revert_commit")
+    shell, effects = shell_of(world), CutOff(world.bench().effects)
+    async with world.worker(quick(world, effects=effects)):
+        after = await after_a_run(world)
+        run_id, before = after.run.run_id, after.tree()
+        await after.merge(BROKEN)
+        assert (await after.order()).accepted
+
+        async def stage() -> str:
+            kept: Aftercare = await world.control().query(api.AFTERCARE, result_type=Aftercare)
+            return str(kept.merges[0].stage) if effects.reached.is_set() else ""
+
+        async def escalated() -> bool:
+            return await stage() == "escalated" and not (await world.status()).writes_in_flight
+
+        async def restored() -> bool:
+            return await stage() == "restored"
+
+        await world.until(stage)
+        await after.rollback().terminate("break-glass")
+        stopped = (await asked(shell, run_id))["rollback"]
+        await world.until(escalated)
+        effects.go_on.set()
+        await reset(world, after.rollback(), after=0)
+        await world.until(restored)
+        why = (await asked(shell, run_id))["rollback"]
+        incident = next(iter((await world.status()).incidents))
+        shown = await shell.typed("incident", "show", incident.incident, "--json")
+        verified = await shell.typed("audit", "verify", "--json")
+    assert ("deny", True) == (stopped["decision"], "terminated at" in stopped["reason"]), stopped
+    assert (before, "allow") == (after.tree(), why["decision"]), why
+    assert incident.rollback is not None
+    assert ("restored", True) == (incident.rollback.outcome, '"restored"' in shown.out), shown.out
     assert 0 == verified.status, verified.out
