@@ -51,6 +51,8 @@ from adapters.effects.runner import EffectRunner
 from adapters.forge_access.tokens import reading_environment, writing_environment
 from adapters.forges import forge_checkup, open_forges
 from adapters.git.mirror import Mirror, open_mirror
+from adapters.local_desk import LocalDesk
+from adapters.local_forge import forge_folder
 from adapters.local_store import LocalStore
 from adapters.policy_files import PolicyFiles
 from adapters.private_home import HomeUnusable, open_home
@@ -121,6 +123,11 @@ def compose(settings: Settings) -> Adapters:
 def open_repository(settings: Settings, target: Target) -> Mirror:
     """A target's mirror, the same one that runs use."""
     return open_mirror(settings.mirrors, reading_environment)(target)
+
+
+def local_desk(settings: Settings, target: Target, actor: str) -> LocalDesk:
+    """A target's pull requests on the local forge, for the person who types."""
+    return LocalDesk(target, forge_folder(settings.home, target.name), open_repository(settings, target), actor)
 
 
 def channels(settings: Settings, policy: AlertPolicy) -> tuple[Channel, ...]:
@@ -257,6 +264,7 @@ __all__ = [
     "Adapters",
     "EmbeddedServer",
     "HomeUnusable",
+    "LocalDesk",
     "PolicyFiles",
     "ServerUnavailable",
     "Survey",
@@ -266,6 +274,7 @@ __all__ = [
     "connect",
     "connected_workbench",
     "forge_checkup",
+    "local_desk",
     "mind_schedule",
     "open_home",
     "open_repository",

@@ -22,6 +22,11 @@ def forge_folder(home: Path, target: str) -> Path:
     return home / "forge" / target
 
 
+def acts_file(folder: Path, number: int) -> Path:
+    """What people did with a pull request by `starter.py pr`, a line each."""
+    return folder / "pulls" / f"{number}.acts.jsonl"
+
+
 def read_records(folder: Path) -> tuple[PullRequest, ...]:
     """All records of a folder as they were written, newest first.
 
@@ -85,9 +90,14 @@ class LocalForge:
         return BranchProtection(protected=False, writer_may_push=True)
 
     def human_acts(self, number: int) -> tuple[HumanAct, ...]:
-        """None: who moved a branch is written nowhere."""
-        del number
-        return ()
+        """What was done by `starter.py pr`; who moves a branch with plain git is written nowhere."""
+        try:
+            lines = acts_file(self._folder, number).read_bytes().splitlines()
+            return tuple(HumanAct.model_validate_json(line) for line in lines)
+        except FileNotFoundError:
+            return ()
+        except (OSError, ValidationError) as error:
+            raise ForgeError(f"what people did with pull request {number} cannot be read: {error}") from error
 
     def _heads(self) -> dict[str, str]:
         try:

@@ -19,6 +19,7 @@ from commands import (
     looking,
     pausing,
     policy,
+    pulls,
     recovering,
     reports,
     resuming,
@@ -66,6 +67,7 @@ def build_app() -> typer.Typer:
     app.command(rich_help_panel=_BRAKE, epilog=deciding.EPILOG)(deciding.decide)
     app.add_typer(budgeting.app, name="budget", rich_help_panel=_BRAKE)
     app.command(rich_help_panel=_BRAKE, epilog=granting.EPILOG)(granting.grant)
+    app.add_typer(pulls.app, name="pr", rich_help_panel=_WORK)
     app.add_typer(alerting.app, name="alerts", rich_help_panel=_LOOK)
     app.command(rich_help_panel=_CARE, epilog=silencing.EPILOG)(silencing.silence)
     app.add_typer(incidents.app, name="incident", rich_help_panel=_CARE)

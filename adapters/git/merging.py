@@ -83,7 +83,7 @@ def _without(git: ClosedGit, place: str, change: str, fork: str) -> tuple[str, t
     # As in `revert`: children of the change make it the only merge base.
     date = committed_at(git, place, change)
     landed, undone = (commit(git, tree_of(git, tree), (change,), "copy\n", date) for tree in (place, fork))
-    return _merge_tree(git, landed, undone)
+    return merge_tree(git, landed, undone)
 
 
 def changed_names(git: ClosedGit, one: str, other: str) -> frozenset[str]:
@@ -113,7 +113,7 @@ def first_parent(git: ClosedGit, child: str) -> str:
 
 def merge(git: ClosedGit, base: str, head: str) -> MergeResult:
     """The merge commit of ``head`` into ``base``."""
-    tree, conflicts = _merge_tree(git, commit_id(base), commit_id(head))
+    tree, conflicts = merge_tree(git, commit_id(base), commit_id(head))
     if conflicts:
         return MergeResult(commit="", tree="", conflicts=conflicts)
     message = f"Merge {head}\n"
@@ -131,14 +131,15 @@ def revert(git: ClosedGit, merged: str, onto: str) -> MergeResult:
     # merge-tree takes no --merge-base before git 2.45. A child of the bad commit that holds the tree before it
     # makes the bad commit the only merge base, and the merge exactly its undoing.
     undone = commit(git, before, (merged,), "undo\n", date)
-    tree, conflicts = _merge_tree(git, onto, undone)
+    tree, conflicts = merge_tree(git, onto, undone)
     if conflicts:
         return MergeResult(commit="", tree="", conflicts=conflicts)
     message = f"Revert {merged}\n\nThis restores what was there before commit {merged}.\n"
     return MergeResult(commit=commit(git, tree, (onto,), message, date), tree=tree)
 
 
-def _merge_tree(git: ClosedGit, ours: str, theirs: str) -> tuple[str, tuple[str, ...]]:
+def merge_tree(git: ClosedGit, ours: str, theirs: str) -> tuple[str, tuple[str, ...]]:
+    """The tree of a merge, and the paths that conflict."""
     answer = git.run("merge-tree", "--write-tree", "-z", "--name-only", "--no-messages", ours, theirs, accept=(0, 1))
     tree, *names = answer.out.split(b"\0")
     if answer.code == 0:

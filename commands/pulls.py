@@ -1,0 +1,114 @@
+"""``pr``: a person's answer to pull requests on the local forge, which has no page to give it on."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Annotated
+
+import typer
+from temporalio.service import RPCError
+
+from commands.exit_statuses import Exit
+from commands.failures import CommandFailed
+from commands.home import client_of
+from commands.operator_name import operator_name
+from commands.terminal import AsJson, emit, guarded, say, show
+from composition import LocalDesk, ServerUnavailable, compose, local_desk
+from contracts.pull_request import PullRequest
+from settings import Settings
+from workflows import api
+
+app = typer.Typer(help="Pull requests of a target without a forge of its own.", no_args_is_help=True)
+Target = Annotated[str, typer.Argument(help="The target.")]
+Number = Annotated[int, typer.Argument(help="The pull request's number, as `pr list` shows it.")]
+
+
+@app.command("list")
+@guarded
+def list_(
+    target: Target,
+    everything: Annotated[bool, typer.Option("--all", help="Merged and closed ones, too.")] = False,
+    as_json: AsJson = False,
+) -> int:
+    """Open pull requests, newest first."""
+    pulls = [pull for pull in _desk(target).pull_requests() if everything or pull.state == "open"]
+    if as_json:
+        emit({"pullRequests": [pull.model_dump(mode="json", by_alias=True) for pull in pulls]})
+        return Exit.OK
+    for pull in pulls:
+        show(f"#{pull.number:<4} {pull.state:<7} {pull.title}")
+    if not pulls:
+        show("no pull request" if everything else "no open pull request; --all shows the others")
+    return Exit.OK
+
+
+@app.command("show")
+@guarded
+def show_(target: Target, number: Number, as_json: AsJson = False) -> int:
+    """One pull request: what it says, and what it changes."""
+    desk = _desk(target)
+    pull = _pull(desk, number)
+    diff = desk.diff(pull) if pull.state == "open" else ""
+    if as_json:
+        emit(pull.model_dump(mode="json", by_alias=True) | {"diff": diff})
+        return Exit.OK
+    show(f"#{pull.number} {pull.title}", "bold")
+    show(f"{pull.state}, {pull.branch} into {pull.base_branch}\n")
+    show(pull.body)
+    show(diff)
+    return Exit.OK
+
+
+@app.command()
+@guarded
+async def close(target: Target, number: Number, as_json: AsJson = False) -> int:
+    """Close it without merging: the answer no, which is remembered."""
+    desk = _desk(target)
+    pull = _pull(desk, number)
+    return await _answered(desk, pull, desk.close(pull), "closed", as_json)
+
+
+@app.command()
+@guarded
+async def merge(target: Target, number: Number, as_json: AsJson = False) -> int:
+    """Merge it into the base, with a merge commit under your name."""
+    desk = _desk(target)
+    pull = _pull(desk, number)
+    return await _answered(desk, pull, desk.merge(pull), "merged", as_json)
+
+
+def _desk(target: str) -> LocalDesk:
+    settings = Settings()
+    policy = compose(settings).policies.effective(target)
+    if policy.target.forge != "local":
+        message = f"{target} is on a forge of its own ({policy.target.forge}): answer its pull requests there"
+        raise CommandFailed(Exit.REFUSED, message)
+    return local_desk(settings, policy.target, operator_name())
+
+
+def _pull(desk: LocalDesk, number: int) -> PullRequest:
+    found = next((pull for pull in desk.pull_requests() if pull.number == number), None)
+    if found is None:
+        message = f"{desk.target.name} has no pull request {number}: see `starter.py pr list {desk.target.name} --all`"
+        raise CommandFailed(Exit.USAGE, message)
+    return found
+
+
+async def _answered(desk: LocalDesk, pull: PullRequest, refused: str, done: str, as_json: bool) -> int:
+    if refused:
+        raise CommandFailed(Exit.REFUSED, f"not {done}: {refused}")
+    await _tell(pull)
+    if as_json:
+        emit({"target": desk.target.name, "number": pull.number, "state": done})
+    else:
+        show(f"#{pull.number} is {done}")
+    return Exit.OK
+
+
+async def _tell(pull: PullRequest) -> None:
+    """Its follow-up looks at once; without a server it sees it at its next look."""
+    with suppress(ServerUnavailable, CommandFailed, RPCError):
+        client = await client_of(Settings())
+        run_id = pull.run_key.rpartition("/")[0]
+        await client.get_workflow_handle(api.follow_up_id(run_id)).signal(api.REFRESH)
+        say("its follow-up looks now")
