@@ -176,7 +176,7 @@ TOO_MUCH = (
     Row("files", both(edit("pkg/other.py"), edit("pkg/data.txt")), DENY, "3 files", "judge_budget", WIDE),
     Row("new files", both(edit("pkg/a.py"), edit("pkg/b.py")), DENY, "2 new files", "judge_budget",
         WIDE | {"max_files": 9}),
-    Row("deletions", remove("pkg/other.py"), DENY, "1 deletions", "judge_budget", WIDE),
+    Row("deletions", remove("pkg/other.py"), DENY, "1 deletion", "judge_budget", WIDE),
     Row("huge file", huge, DENY, "lines; the contract allows 20", "judge_budget", WIDE),
     Row("flood of files", many(10_000), DENY, "10001 files", "judge_budget", WIDE),
 )  # fmt: skip
