@@ -67,6 +67,7 @@ async def test_a_conflict_and_a_forge_of_its_own_are_refused(world: World) -> No
     git("push", "--quiet", str(world.root / "quick.git"), "HEAD:main", cwd=work)
     conflict = await shell.typed("pr", "merge", "quick", "1")
     assert (11, True) == (conflict.status, "README.md" in conflict.err), conflict.err
-    world.write_target("quick", "", forge="gitea", remote="https://git.example.invalid/team/quick.git")
+    access = '\n[forge_access]\naccount = "bot"\nwrite.variable = "NOT_NEEDED"\n'
+    world.write_target("quick", access, forge="gitea", remote="https://git.example.invalid/team/quick.git")
     elsewhere = await shell.typed("pr", "list", "quick")
     assert (11, True) == (elsewhere.status, "answer its pull requests there" in elsewhere.err), elsewhere.err
