@@ -63,7 +63,7 @@ from adapters.surveyor import Survey, survey
 from adapters.target_file import render_target
 from adapters.temporal.alert_sink import TemporalAlertSink, raise_alert, start_alerts
 from adapters.temporal.connection import ServerUnavailable, connect, prepare_namespace, retention
-from adapters.temporal.control_desk import TemporalControlDesk, pause_installation, pause_target
+from adapters.temporal.control_desk import TemporalControlDesk, pause_installation, pause_target, start_control
 from adapters.temporal.dashboards import refresh_dashboards, start_dashboards
 from adapters.temporal.embedded_server import EmbeddedServer
 from adapters.temporal.embedded_server import start as start_embedded_server
@@ -286,6 +286,7 @@ __all__ = [
     "render_target",
     "retention",
     "start_alerts",
+    "start_control",
     "start_dashboards",
     "start_embedded_server",
     "survey",

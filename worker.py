@@ -8,12 +8,12 @@ import signal
 import sys
 
 from commands.exit_statuses import Exit
+from commands.home import client_of
 from commands.leaving import leave
 from composition import (
     HomeUnusable,
     ServerUnavailable,
     build_worker,
-    connect,
     open_home,
     prepare_namespace,
     start_alerts,
@@ -26,7 +26,7 @@ async def work(settings: Settings) -> int:
     """Connect, prepare the namespace, work until told to stop; returns the exit status."""
     try:
         open_home(settings.home)
-        client = await connect()
+        client = await client_of(settings)
     except HomeUnusable as unusable:
         print(unusable, file=sys.stderr)  # noqa: T201  # the operator's terminal
         return Exit.REFUSED

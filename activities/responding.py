@@ -20,7 +20,9 @@ from contracts.control import PauseRequest
 from contracts.incident import IncidentReport, Response, Trigger, incident_id
 from contracts.incident_work import RespondInput, RespondOutput
 from contracts.modes import PauseStyle, Role
+from contracts.verdict import Fact
 from policies.incident_matrix import MATRIX, trigger_of
+from ports.control_desk import ControlUnavailable
 from ports.crashpoints import crashpoint
 
 _IN_FORCE_SECONDS = 30
@@ -71,19 +73,34 @@ class Responding:
             return RespondOutput(given=tuple(response.value for response in row.responses), audit_head=head)
 
     def _pause(self, case: Escalation, *, everybody: bool) -> None:
-        target, report = case.given.run.target, case.report
-        # In the books means: paused then. A retry must not pull the brake again after a person resumed.
-        if not self.bench.control.knows_incident(target, report.incident):
-            request = PauseRequest(
-                style=PauseStyle.CHECKPOINT, reason=f"{report.trigger}: {report.reason}", actor=report.run_id
-            )
-            if everybody:
-                self.bench.control.pause_all(request)
-            else:
-                self.bench.control.pause_target(target, request)
+        control, target, report = self.bench.control, case.given.run.target, case.report
+        request = PauseRequest(
+            style=PauseStyle.CHECKPOINT, reason=f"{report.trigger}: {report.reason}", actor=report.run_id
+        )
+        pull = partial(control.pause_all if everybody else partial(control.pause_target, target), request)
+        try:
+            # In the books means: paused then. A retry must not pull the brake again after a person resumed.
+            paused_before = control.knows_incident(target, report.incident)
+        except ControlUnavailable as blind:
+            paused_before = False
+            self._pull_blindly(case, pull, str(blind))
+        else:
+            if not paused_before:
+                pull()
+        if not paused_before:
             # A signal's acknowledgement means "recorded": the books open only once nothing can begin any more.
             self._until_in_force(target)
         crashpoint("respond.after_pause")
+
+    def _pull_blindly(self, case: Escalation, pull: Callable[[], None], unseen: str) -> None:
+        """A Control that cannot be asked keeps no brake back (P1): pulled once, and the run's log says so."""
+        key = f"brake/{case.report.incident}"
+        if any(record.key == key for record in self.bench.audit.records(f"run/{case.given.run.run_id}")):
+            return
+        pull()
+        facts: dict[str, Fact] = {"incident": case.report.incident, "unseen": unseen[:500]}
+        event = AuditEvent(key=key, role=Role.GATEKEEPER, event="brake pulled blindly", facts=facts)
+        self.bench.record(case.given.run.run_id, (event,), activity.info().started_time)
 
     def _until_in_force(self, target: str) -> None:
         end = time.monotonic() + _IN_FORCE_SECONDS

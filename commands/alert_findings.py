@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from temporalio.client import Client
 
 from commands.conversations import alerts_view
-from commands.failures import NoWorker
+from commands.failures import NoAnswer
 from composition import Adapters
 from ports.policy_source import PolicyError
 
@@ -43,7 +43,7 @@ async def delivery_findings(client: Client) -> AsyncIterator[Found]:
     name, remedy = "alerts", "see `starter.py alerts`; a worker starts the workflow `alerts` when it starts"
     try:
         view = await alerts_view(client)
-    except NoWorker:
+    except NoAnswer:
         yield name, False, "nobody answers", "start a worker; if one runs, its log says why `alerts` stands still"
         return
     if view is None:

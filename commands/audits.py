@@ -13,7 +13,7 @@ from commands.audit_places import Places, shared_head
 from commands.conversations import RUN_ID, installation_status, target_status
 from commands.ended_by_force import ended_by_force
 from commands.exit_statuses import Exit
-from commands.failures import CommandFailed, NoWorker
+from commands.failures import CommandFailed, NoAnswer
 from commands.home import client_of
 from commands.incidents import INCIDENT, incident_view, target_of
 from commands.rolling_back import ROLLBACK, rollback_handle, rollback_view
@@ -163,7 +163,7 @@ class Heads:
         view = None
         try:
             view = await target_status(client, target)
-        except (NoWorker, RPCError) as problem:
+        except (NoAnswer, RPCError) as problem:
             say(f"{kind}/{name}: Control cannot be asked: {problem}")
         if kind == "target":
             return view.log_head if view else "", False

@@ -13,13 +13,14 @@ from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import (
     Client,
     WorkflowHandle,
+    WorkflowQueryFailedError,
     WorkflowQueryRejectedError,
     WorkflowUpdateRPCTimeoutOrCancelledError,
 )
 from temporalio.common import QueryRejectCondition
 from temporalio.service import RPCError, RPCStatusCode
 
-from commands.failures import NoWorker
+from commands.failures import NoAnswer, NoWorker, Unreadable
 from contracts.admission import RunRecord, RunView
 from contracts.alert import AlertsView
 from contracts.budget import BudgetView
@@ -36,6 +37,7 @@ _PATIENCE = timedelta(seconds=10)
 _UPDATE_PATIENCE = timedelta(seconds=20)
 _POLL = timedelta(seconds=70)
 """A worker that lives asks for work at least once a minute."""
+_KINDS = {api.INSTALLATION_ID: api.INSTALLATION, api.ALERTS_ID: api.ALERTS, api.DASHBOARDS_ID: api.DASHBOARDS}
 _NO_ANSWER = {RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED, RPCStatusCode.FAILED_PRECONDITION}
 
 
@@ -99,7 +101,7 @@ async def find_run(client: Client, run_id: str) -> WorkflowHandle[Any, Any] | No
         return None
     try:
         view = await target_status(client, match["target"])
-    except NoWorker:
+    except NoAnswer:
         view = None
     for run in (*view.active, *view.queued, *view.recent) if view else ():
         if run.run_id == run_id:
@@ -152,5 +154,32 @@ async def _query(client: Client, workflow_id: str, query: str, result: type[Seen
     except RPCError as problem:
         if problem.status is RPCStatusCode.NOT_FOUND:
             return None
-        raise (NoWorker() if problem.status in _NO_ANSWER else problem) from problem
+        if problem.status not in _NO_ANSWER:
+            raise
+        raise await _silence(client, workflow_id, problem.message, answered=False) from problem
+    except (WorkflowQueryFailedError, ValueError, RuntimeError) as problem:
+        # It failed to answer, or what it answered is nothing that we know: the last two are the converter's.
+        raise await _silence(client, workflow_id, str(problem), answered=True) from problem
     return seen
+
+
+async def _silence(client: Client, workflow_id: str, problem: str, *, answered: bool) -> NoAnswer:
+    """Why there is no view of it, and what to do: nobody works, it stands still, or a stranger is under that id."""
+    try:
+        described = await client.get_workflow_handle(workflow_id).describe()
+    except RPCError:
+        return Unreadable(workflow_id, problem, "ask again") if answered else NoWorker()
+    kind, raw = _KINDS.get(workflow_id, api.CONTROL), described.raw_description
+    end = f"temporal workflow terminate --workflow-id {workflow_id} --reason …"
+    if described.workflow_type != kind:
+        remedy = (
+            f"it is a {described.workflow_type}, not a {kind}, so no brake holds there; end it (`{end}`) and ask again"
+        )
+        return Unreadable(workflow_id, problem, remedy)
+    if not answered and not (raw.HasField("pending_workflow_task") and raw.pending_workflow_task.attempt > 1):
+        return NoWorker()
+    remedy = (
+        "it stands still; a pause is recorded there all the same. The worker's log and its history in the Temporal UI "
+        f"say why; the way back: `{end}`, the next one starts PAUSED and accounts for the writes in flight"
+    )
+    return Unreadable(workflow_id, problem, remedy)

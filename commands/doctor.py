@@ -15,6 +15,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from commands.alert_findings import channel_findings, delivery_findings
+from commands.control_findings import control_findings
 from commands.conversations import has_worker
 from commands.exit_statuses import Exit
 from commands.forge_findings import target_findings
@@ -131,6 +132,8 @@ async def _server(adapters: Adapters) -> AsyncIterator[Finding]:
     detail = "one asks for work" if worked else "none asked for work lately"
     yield Finding("worker", worked, detail, "start one: starter.py up, or python -m worker")
     if worked:
+        async for found in control_findings(client, adapters.policies.names()):
+            yield Finding(*found)
         async for found in delivery_findings(client):
             yield Finding(*found)
 

@@ -27,12 +27,24 @@ class CommandFailed(Exception):
         self.status = status
 
 
-class NoWorker(CommandFailed):
+class NoAnswer(CommandFailed):
+    """The server is there, but what was asked does not answer: nobody works, or it cannot."""
+
+
+class NoWorker(NoAnswer):
     """The server answers, but nobody works."""
 
     def __init__(self, more: str = "") -> None:
         start = "start one with `starter.py up` or `python -m worker`"
         super().__init__(Exit.NO_SERVER, f"no worker answers: {start}{more}")
+
+
+class Unreadable(NoAnswer):
+    """A worker works, and this one workflow does not answer it: it stands still, or is not what its id says."""
+
+    def __init__(self, workflow_id: str, problem: str, remedy: str) -> None:
+        super().__init__(Exit.TROUBLE, f"{workflow_id} does not answer ({problem[:300]}): {remedy}")
+        self.remedy = remedy
 
 
 def explain(problem: Exception) -> CommandFailed:

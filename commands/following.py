@@ -14,7 +14,7 @@ from temporalio.service import RPCError
 
 from commands.conversations import has_worker, run_view
 from commands.exit_statuses import OF_RUN, Exit
-from commands.failures import NoWorker
+from commands.failures import NoAnswer, NoWorker
 from commands.kept_runs import kept_run
 from commands.terminal import emit, err, say, show
 from composition import Adapters
@@ -69,7 +69,7 @@ async def follow(client: Client, handle: WorkflowHandle[Any, Any], within: float
                     view = await run_view(handle, _QUERY_PATIENCE)
                     answered = time.monotonic()
                     progress.tell(view)
-                except (NoWorker, RPCError):
+                except (NoAnswer, RPCError):
                     # A restarting worker or server; the run itself is safe.
                     spinner.update("no answer yet")
                     if time.monotonic() - answered > _WITHOUT_WORKER and not await _worked_on(client):
@@ -80,7 +80,7 @@ async def follow(client: Client, handle: WorkflowHandle[Any, Any], within: float
             try:
                 view = await run_view(handle, _QUERY_PATIENCE)
                 progress.tell(view)
-            except (NoWorker, RPCError):
+            except (NoAnswer, RPCError):
                 pass
         return _ended(handle, view, ending)
     finally:

@@ -84,11 +84,15 @@ async def embedded(
 async def client_of(settings: Settings) -> Client:
     """The server this home's `up` runs, unless TEMPORAL_ADDRESS names another.
 
+    Whoever sets AUTONOMY_SERVER_PORT has a server of their own: what listens on Temporal's usual port is not it.
+
     Raises:
         ServerUnavailable: none answers.
     """
     if os.environ.get("TEMPORAL_ADDRESS"):
         return await connect()
+    if "server_port" in settings.model_fields_set:
+        return await connect(server_of(settings.home), default=None)
     return await connect(server_of(settings.home))
 
 

@@ -16,7 +16,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from commands.conversations import RUN_ID, command, installation_status, target_status
 from commands.exit_statuses import Exit
-from commands.failures import CommandFailed, NoWorker
+from commands.failures import CommandFailed, NoAnswer, NoWorker
 from commands.home import client_of
 from commands.operator_name import operator_name
 from commands.terminal import AsJson, emit, guarded, out, say, show
@@ -237,7 +237,7 @@ async def _live(adapters: Adapters, incident: str) -> IncidentView | None:
     target = target_of(incident)
     try:
         return await incident_view(await client_of(adapters.settings), target, incident)
-    except (ServerUnavailable, NoWorker) as absent:
+    except (ServerUnavailable, NoAnswer) as absent:
         say(f"shown as it was kept last: {absent}")
         return None
 
@@ -250,7 +250,7 @@ async def _records(adapters: Adapters) -> list[tuple[str, IncidentRecord]]:
         registered = {view.name for view in installation.targets} if installation else set()
         names = sorted(registered.union(adapters.policies.names()))
         views = await asyncio.gather(*(target_status(client, name) for name in names))
-    except (ServerUnavailable, NoWorker) as absent:
+    except (ServerUnavailable, NoAnswer) as absent:
         say(f"only kept reports are listed: {absent}")
         return []
     pairs = zip(names, views, strict=True)

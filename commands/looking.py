@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import UTC, date, datetime
 from typing import Annotated, Any
 
 import typer
+from pydantic import BaseModel
 from rich.table import Table
 from rich.text import Text
 from temporalio.client import Client, WorkflowHandle
@@ -23,17 +23,27 @@ from commands.conversations import (
 )
 from commands.ended_by_force import ended_by_force
 from commands.exit_statuses import Exit
-from commands.failures import CommandFailed, NoWorker
+from commands.failures import CommandFailed, NoAnswer, NoWorker
 from commands.following import follow, show_result
 from commands.home import client_of
 from commands.incidents import INCIDENT, show_incident
 from commands.kept_runs import ENDED, kept_verdicts, said_so
 from commands.review_dates import review_words, today_of, with_reviews
 from commands.rolling_back import follow_up_verdict, rollback_verdict, show_rollbacks
+from commands.sights import (
+    InstallationSight,
+    Sight,
+    TargetSight,
+    ended,
+    open_controls,
+    registered,
+    sight_installation,
+    sight_targets,
+)
 from commands.terminal import AsJson, emit, guarded, out, say, show
 from composition import Adapters, ServerUnavailable, compose
-from contracts.control import InstallationView, StatusView
-from contracts.modes import StepName
+from contracts.control import StatusView
+from contracts.modes import StepName, TargetStatus
 from contracts.verdict import Verdict
 from policies.counted import counted, shortened
 from reporting.run_report_text import verdict_tree
@@ -55,31 +65,34 @@ async def status(
     """The global status, and each target's: mode, epoch, writes in flight, runs, pauses."""
     adapters = compose(Settings())
     client = await client_of(adapters.settings)
-    installation = await installation_status(client)
-    names = [target] if target else await _all_names(adapters, installation)
-    views = dict(zip(names, await asyncio.gather(*(target_status(client, name) for name in names)), strict=True))
-    if target and views[target] is None:
+    installation = await sight_installation(client)
+    if isinstance(installation.problem, NoWorker):
+        raise installation.problem
+    names = [target] if target else await _all_names(adapters, client, installation)
+    seen = await sight_targets(client, names, registered(installation))
+    if target and seen[target] == Sight():
         known_target(adapters, target)
+    unseen = installation.problem or any(one.problem for one in seen.values())
     if as_json:
-        emit(
-            {
-                "installation": installation.model_dump(mode="json", by_alias=True) if installation else None,
-                "targets": {
-                    name: view.model_dump(mode="json", by_alias=True) if view else None for name, view in views.items()
-                },
-            }
-        )
-        return Exit.OK
-    if installation is None:
-        show("installation  nothing has run here yet")
+        emit(_as_json(installation, seen))
+        return Exit.TROUBLE if unseen else Exit.OK
+    if installation.problem is not None:
+        show(f"installation  not seen: {installation.problem}", "red")
+    elif installation.view is None:
+        show(f"installation  {installation.ended.sentence() if installation.ended else 'nothing has run here yet'}")
     else:
-        late = review_words(installation.pause, today_of(adapters, None)) if installation.pause else ""
-        show(
-            f"installation  {installation.status}, epoch {installation.epoch}: {installation.why.reason}{late}", "bold"
-        )
-    for name, view in views.items():
-        _show_target(name, view, today_of(adapters, name))
-    return Exit.OK
+        view = installation.view
+        late = review_words(view.pause, today_of(adapters, None)) if view.pause else ""
+        show(f"installation  {view.status}, epoch {view.epoch}: {view.why.reason}{late}", "bold")
+    for name, one in seen.items():
+        if one.view is not None:
+            _show_target(name, one.view, today_of(adapters, name))
+        elif one.problem is not None:
+            show(f"{name}  not seen: {one.problem}", "red")
+        else:
+            gone = f"its Control {one.ended.sentence()}" if one.ended else "not started: its first run opens it"
+            show(f"{name}  {gone}")
+    return Exit.TROUBLE if unseen else Exit.OK
 
 
 @guarded
@@ -172,9 +185,27 @@ def known_target(adapters: Adapters, target: str) -> None:
         adapters.policies.effective(target)
 
 
-async def _all_names(adapters: Adapters, installation: InstallationView | None) -> list[str]:
-    registered = {view.name for view in installation.targets} if installation else set()
-    return sorted(registered.union(adapters.policies.names()))
+async def _all_names(adapters: Adapters, client: Client, installation: InstallationSight) -> list[str]:
+    known = registered(installation) if installation.view else await open_controls(client)
+    return sorted(known.union(adapters.policies.names()))
+
+
+def _as_json(installation: InstallationSight, seen: dict[str, TargetSight]) -> dict[str, Any]:
+    """Each target's view, or null; why there is none stands beside them."""
+    problems = {"installation": installation.problem} | {name: one.problem for name, one in seen.items()}
+    gone = {"installation": installation.ended} | {name: one.ended for name, one in seen.items()}
+    return {
+        "installation": _dumped(installation.view),
+        "targets": {name: _dumped(one.view) for name, one in seen.items()},
+        "unseen": {name: str(problem) for name, problem in problems.items() if problem},
+        "ended": {
+            name: {"how": end.how, "at": end.at, "wakesUp": TargetStatus.PAUSED} for name, end in gone.items() if end
+        },
+    }
+
+
+def _dumped(view: BaseModel | None) -> dict[str, Any] | None:
+    return view.model_dump(mode="json", by_alias=True) if view else None
 
 
 async def _current(adapters: Adapters, client: Client, target: str) -> WorkflowHandle[Any, Any] | None:
@@ -195,6 +226,11 @@ async def _why_target(adapters: Adapters, target: str) -> dict[str, Verdict]:
     verdicts = {"installation": with_reviews(installation.why, today_of(adapters, None))} if installation else {}
     mine = await target_why(client, target)
     if mine is None:
+        gone = await ended(
+            client, target, installation is not None and any(seen.name == target for seen in installation.targets)
+        )
+        if gone is not None:
+            raise CommandFailed(Exit.TROUBLE, f"{target}: its Control {gone.sentence()}")
         known_target(adapters, target)
         raise CommandFailed(Exit.TROUBLE, f"{target} has no open Control: its first run or command starts one")
     return {**verdicts, target: with_reviews(mine, today_of(adapters, target))}
@@ -208,7 +244,7 @@ async def _why_run(adapters: Adapters, run_id: str) -> dict[str, Verdict]:
         client = await client_of(adapters.settings)
         handle = await run_handle(client, run_id)
         view, forced = await run_view(handle), await ended_by_force(client, handle)
-    except (ServerUnavailable, NoWorker) as absent:
+    except (ServerUnavailable, NoAnswer) as absent:
         message = f"{run_id} has no report in {adapters.settings.artifacts}, and it cannot be asked: {absent}"
         raise CommandFailed(Exit.NO_SERVER, message) from absent
     verdicts = {step.value: verdict for step, verdict in zip(view.steps, view.verdicts, strict=False)}
@@ -223,17 +259,14 @@ async def _followed(adapters: Adapters, run_id: str) -> dict[str, Verdict]:
         client = await client_of(adapters.settings)
         verdicts = {"follow-up": await follow_up_verdict(client, run_id)}
         verdicts["rollback"] = await rollback_verdict(client, run_id)
-    except (CommandFailed, ServerUnavailable, NoWorker):
+    except (CommandFailed, ServerUnavailable, NoAnswer):
         # The report is here; what became of it later can only the server tell.
         say(f"what became of {run_id} since cannot be asked: no server or no worker answers")
         return {}
     return {name: verdict for name, verdict in verdicts.items() if verdict}
 
 
-def _show_target(name: str, view: StatusView | None, today: date) -> None:
-    if view is None:
-        show(f"{name}  not started: its first run opens it")
-        return
+def _show_target(name: str, view: StatusView, today: date) -> None:
     quiet = ", quiescent" if view.quiescent else ""
     writes = counted(view.writes_in_flight, "write")
     show(

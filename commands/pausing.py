@@ -4,32 +4,52 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowExecutionStatus
+from temporalio.service import RPCError, RPCStatusCode
 
 from commands.conversations import installation_status, target_status
 from commands.exit_statuses import Exit
-from commands.failures import CommandFailed, NoWorker
+from commands.failures import CommandFailed, NoWorker, Unreadable
 from commands.home import client_of
 from commands.looking import known_target
 from commands.operator_name import operator_name
+from commands.sights import InstallationSight, TargetSight, open_controls, registered, sight_installation, sight_targets
 from commands.terminal import AsJson, emit, guarded, say, show
-from composition import compose, pause_installation, pause_target
-from contracts.control import PauseRequest, StatusView
+from composition import Adapters, compose, pause_installation, pause_target, start_control
+from contracts.control import PauseRequest
 from contracts.modes import PauseStyle, TargetStatus
 from contracts.review_date import read_review_date
 from settings import Settings
+from workflows import api
 
 EPILOG = (
     "Examples: `starter.py pause demo --reason 'odd diff' --wait` · "
     "`starter.py pause --all --style abort --reason 'incident 7'`"
 )
 _LOOK_EVERY = 0.3
+_BEFORE = timedelta(seconds=1)
 _SOON = timedelta(seconds=3)
-_WITHOUT_WORKER = 10.0
+_PATIENCE = 10.0
+"""Seconds: then a missing worker, and a workflow that does not answer, are no hiccup any more."""
+INSTALLATION = "installation"
+
+
+@dataclass(frozen=True)
+class Hold:
+    """How far a pause holds for one of those it is for."""
+
+    in_force: bool = False
+    quiescent: bool = False
+    missing: str = ""
+    """What is waited for; empty when it is quiescent."""
+    epoch: int = 0
+    problem: CommandFailed | None = None
+    """It could not be seen."""
 
 
 @guarded
@@ -61,145 +81,195 @@ async def pause(
         raise CommandFailed(
             Exit.USAGE, f"--review-on {review_on!r} is no day: write it as YYYY-MM-DD; nothing was paused"
         )
-    if target is not None and not force:
-        known_target(adapters, target)
     client = await client_of(adapters.settings)
+    if target is not None and not force:
+        await _not_a_typo(adapters, client, target)
     request = PauseRequest(style=style, reason=reason, actor=operator_name(), review_on=read_review_date(review_on))
-    brake = Brake(client, target)
+    brake = Brake(client, target, () if target else _names(adapters))
     await brake.look_before()
     await brake.pull(request)
     say(f"recorded by the server: {target or 'every target'} pauses")
+    if brake.unseen:
+        say(f"it was pulled blindly: {brake.unseen}", "yellow")
     if not wait:
-        in_force = await brake.in_force_soon()
-        say("in force" if in_force else "not confirmed yet; in force once a worker runs (`--wait` waits for it)")
-        if as_json:
-            emit({"recorded": True, "inForce": in_force, "quiescent": None})
-        return Exit.OK
+        return await _soon(brake, as_json)
     return await _wait(brake, within, as_json)
+
+
+def _names(adapters: Adapters) -> tuple[str, ...]:
+    try:
+        return tuple(adapters.policies.names())
+    except OSError:
+        # The brake does not depend on the folder; `doctor` says what is wrong with it.
+        return ()
+
+
+async def _not_a_typo(adapters: Adapters, client: Client, target: str) -> None:
+    """Refuse a name that is no target's; the brake of what has an open Control never depends on the policy folder."""
+    handle = client.get_workflow_handle(api.control_id(target))
+    try:
+        if (await handle.describe()).status is WorkflowExecutionStatus.RUNNING:
+            return
+    except RPCError as problem:
+        if problem.status is not RPCStatusCode.NOT_FOUND:
+            return
+    known_target(adapters, target)
 
 
 class Brake:
     """One pause: pulled, then looked after until it holds."""
 
-    def __init__(self, client: Client, target: str | None) -> None:
+    def __init__(self, client: Client, target: str | None, names: tuple[str, ...] = ()) -> None:
+        """``names``: targets of the policy folder, for ``--all``: the Installation may not know every one of them."""
         self._client = client
+        self._names = names
         self._target = target
+        self._request = PauseRequest()
         self._epoch_before: int | None = None
-        self._epoch: int | None = None
+        self._woken: set[str] = set()
+        self._one_by_one = False
+        self.unseen = ""
+        """Why the look before it saw nothing."""
 
     async def look_before(self) -> None:
         """Remember the epoch, so that this pause is told from the one before it."""
         try:
-            self._epoch_before = await self._epoch_now(_SOON)
+            if self._target is not None:
+                view = await target_status(self._client, self._target, _BEFORE)
+                self._epoch_before = view.epoch if view else None
+            else:
+                installation = await installation_status(self._client, _BEFORE)
+                self._epoch_before = installation.epoch if installation else None
         except NoWorker:
-            # The brake never waits for a look: it is pulled blindly then.
+            # Ordinary: in force as soon as one runs, and that is said anyway.
             self._epoch_before = None
+        except Exception as problem:  # whatever it is: the brake never depends on a look
+            self.unseen = str(problem)
 
     async def pull(self, request: PauseRequest) -> None:
         """Signal-with-start: it works where nothing ran before, too."""
+        self._request = request
         if self._target is None:
             await pause_installation(self._client, request)
         else:
             await pause_target(self._client, self._target, request)
 
-    async def in_force_soon(self) -> bool:
-        """Whether a worker took it at once."""
-        until = time.monotonic() + _SOON.total_seconds()
-        while time.monotonic() < until:
-            try:
-                if await self.in_force():
-                    return True
-            except NoWorker:
-                return False
-            await asyncio.sleep(_LOOK_EVERY)
-        return False
+    async def look(self) -> dict[str, Hold]:
+        """How far it holds, of everyone that it is for; each answers for itself.
 
-    async def in_force(self) -> bool:
-        """The raised epoch shows, with ``--all`` in every target."""
-        return not await self.not_in_force()
-
-    async def not_in_force(self) -> str:
-        """What is missing; empty when it is in force."""
+        Raises:
+            NoWorker: nobody answers at all.
+        """
         if self._target is not None:
-            view = await target_status(self._client, self._target)
-            return "" if self._raised(view) else f"{self._target} has not taken it yet"
-        installation = await installation_status(self._client)
-        if (
-            installation is None
-            or installation.status is not TargetStatus.PAUSED
-            or not self._newer(installation.epoch)
-        ):
-            return "the installation has not taken it yet"
-        self._epoch = installation.epoch
-        late = [name for name, view in (await self._targets()).items() if not self._told(view)]
-        return f"not told yet: {', '.join(late)}" if late else ""
+            seen = await sight_targets(self._client, [self._target], set())
+            return {name: self._hold(name, sight, self._epoch_before) for name, sight in seen.items()}
+        installation = await sight_installation(self._client)
+        if isinstance(installation.problem, NoWorker):
+            raise installation.problem
+        if isinstance(installation.problem, Unreadable):
+            await self._pause_one_by_one()
+        known = registered(installation) if installation.view else await open_controls(self._client)
+        seen = await sight_targets(self._client, sorted(known.union(self._names)), known)
+        # Whoever never started has nothing to hold.
+        seen = {name: sight for name, sight in seen.items() if name in known or sight.view or sight.problem}
+        for name in [name for name, sight in seen.items() if sight.view is None and sight.problem is None]:
+            await self._wake(name)
+        told = installation.view.epoch if installation.view else 0
+        holds = {name: self._hold(name, sight, told=told) for name, sight in seen.items()}
+        return {INSTALLATION: _hold_of_installation(installation, self._epoch_before), **holds}
 
-    async def in_flight(self) -> tuple[str, ...]:
-        """Writes begun before the pause and not settled."""
-        return tuple(
+    async def _wake(self, name: str) -> None:
+        """A Control that is gone lets nothing begin; what it had let begin, the next one finds in the audit log."""
+        if name not in self._woken:
+            self._woken.add(name)
+            await start_control(self._client, name)
+
+    async def _pause_one_by_one(self) -> None:
+        """The Installation cannot tell anybody: each open Control gets the signal itself, once."""
+        if self._one_by_one:
+            return
+        self._one_by_one = True
+        names = sorted(await open_controls(self._client))
+        for name in names:
+            await pause_target(self._client, name, self._request)
+        say(f"the installation tells nobody; paused one by one: {', '.join(names) or 'nobody is open'}", "yellow")
+
+    def _hold(self, name: str, sight: TargetSight, before: int | None = None, told: int = 0) -> Hold:
+        if isinstance(sight.problem, NoWorker):
+            raise sight.problem
+        view = sight.view
+        if view is None:
+            return Hold(missing=f"{name} has not been started again yet", problem=sight.problem)
+        taken = view.status is TargetStatus.PAUSED and view.installation_epoch >= told
+        if not taken or (before is not None and view.epoch <= before):
+            return Hold(missing=f"{name} has not taken it yet", epoch=view.epoch)
+        writes = "; ".join(
             f"{write.clearance.action} {write.key}, until {write.clearance.deadline:%H:%M:%S} at most"
-            for view in (await self._targets()).values()
-            if view is not None
             for write in view.writes
         )
+        missing = f"in flight: {writes}" if writes else f"{name} is still finding out what was in flight before it"
+        return Hold(True, view.quiescent, "" if view.quiescent else missing, view.epoch)
 
-    async def epoch(self) -> int | None:
-        """The epoch in force."""
-        return await self._epoch_now(_SOON)
 
-    async def _targets(self) -> dict[str, StatusView | None]:
-        if self._target is not None:
-            return {self._target: await target_status(self._client, self._target)}
-        installation = await installation_status(self._client)
-        names = [view.name for view in installation.targets] if installation else []
-        views = await asyncio.gather(*(target_status(self._client, name) for name in names))
-        return dict(zip(names, views, strict=True))
+def _hold_of_installation(sight: InstallationSight, before: int | None) -> Hold:
+    view = sight.view
+    taken = view is not None and view.ready and view.status is TargetStatus.PAUSED
+    if view is None or not taken or (before is not None and view.epoch <= before):
+        return Hold(missing="the installation has not taken it yet", problem=sight.problem)
+    return Hold(True, True, "", view.epoch)
 
-    async def _epoch_now(self, patience: timedelta) -> int | None:
-        if self._target is not None:
-            view = await target_status(self._client, self._target, patience)
-            return view.epoch if view else None
-        installation = await installation_status(self._client, patience)
-        return installation.epoch if installation else None
 
-    def _newer(self, epoch: int) -> bool:
-        return self._epoch_before is None or epoch > self._epoch_before
-
-    def _raised(self, view: StatusView | None) -> bool:
-        return view is not None and view.status is TargetStatus.PAUSED and self._newer(view.epoch)
-
-    def _told(self, view: StatusView | None) -> bool:
-        """A Control that is gone has no run and lets none begin: it starts PAUSED."""
-        if view is None:
-            return True
-        return view.status is TargetStatus.PAUSED and view.installation_epoch >= (self._epoch or 0)
+async def _soon(brake: Brake, as_json: bool) -> int:
+    """Whether a worker took it at once."""
+    until = time.monotonic() + _SOON.total_seconds()
+    holds: dict[str, Hold] = {}
+    try:
+        while time.monotonic() < until:
+            holds = await brake.look()
+            if all(hold.in_force or hold.problem for hold in holds.values()):
+                break
+            await asyncio.sleep(_LOOK_EVERY)
+    except NoWorker:
+        holds = {}
+    in_force = bool(holds) and all(hold.in_force for hold in holds.values())
+    problems = _problems(holds)
+    if not problems:
+        say("in force" if in_force else "not confirmed yet; in force once a worker runs (`--wait` waits for it)")
+    for problem in problems.values():
+        say(f"not confirmed: {problem}", "red")
+    if as_json:
+        emit({"recorded": True, "inForce": in_force, "quiescent": None} | _unseen(problems))
+    return Exit.TROUBLE if problems else Exit.OK
 
 
 async def _wait(brake: Brake, within: float, as_json: bool) -> int:
     began = answered = time.monotonic()
     in_force_at: datetime | None = None
-    missing = ""
+    missing, holds = "", dict[str, Hold]()
     while True:
         try:
-            if in_force_at is None:
-                missing = await brake.not_in_force()
-                if not missing:
-                    in_force_at = datetime.now(UTC)
-                    say(f"in force   {in_force_at:%H:%M:%S} UTC, epoch {await brake.epoch()}")
-            if in_force_at is not None:
-                writes = await brake.in_flight()
-                missing = f"in flight: {'; '.join(writes)}" if writes else ""
-                if not writes:
-                    break
-            answered = time.monotonic()
+            holds = await brake.look()
+            missing = "; ".join(hold.missing for hold in holds.values() if hold.missing)
+            if in_force_at is None and all(hold.in_force for hold in holds.values()):
+                in_force_at = datetime.now(UTC)
+                say(f"in force   {in_force_at:%H:%M:%S} UTC, epoch {next(iter(holds.values())).epoch}")
+            if in_force_at is not None and not missing:
+                break
+            waiting = [hold for hold in holds.values() if hold.missing and not hold.problem]
+            if waiting or not _problems(holds):
+                answered = time.monotonic()
+            elif time.monotonic() - answered > _PATIENCE:
+                # The others hold; these will not, before somebody does what they say.
+                return _not_all(holds, as_json)
         except NoWorker:
             missing = "no worker answers"
-            if time.monotonic() - answered > _WITHOUT_WORKER:
+            if time.monotonic() - answered > _PATIENCE:
                 raise NoWorker("; the pause is recorded, and in force once a worker runs") from None
         if time.monotonic() - began > within:
             say(f"stopped waiting; the pause stays: {missing}")
             if as_json:
-                emit({"recorded": True, "inForce": _time(in_force_at), "quiescent": None, "missing": missing})
+                told = {"inForce": _time(in_force_at), "quiescent": None, "missing": missing}
+                emit({"recorded": True} | told | _unseen(_problems(holds)))
             return Exit.WAITING
         await asyncio.sleep(_LOOK_EVERY)
     quiescent_at = datetime.now(UTC)
@@ -208,6 +278,24 @@ async def _wait(brake: Brake, within: float, as_json: bool) -> int:
     else:
         show(f"quiescent  {quiescent_at:%H:%M:%S} UTC: no write is in flight")
     return Exit.OK
+
+
+def _not_all(holds: dict[str, Hold], as_json: bool) -> int:
+    held = [name for name, hold in holds.items() if hold.quiescent]
+    say(f"quiescent: {', '.join(held) or 'nobody'}")
+    for problem in _problems(holds).values():
+        say(f"recorded, but not seen in force: {problem}", "red")
+    if as_json:
+        emit({"recorded": True, "inForce": None, "quiescent": None, "held": held} | _unseen(_problems(holds)))
+    return Exit.TROUBLE
+
+
+def _problems(holds: dict[str, Hold]) -> dict[str, str]:
+    return {name: str(hold.problem) for name, hold in holds.items() if hold.problem}
+
+
+def _unseen(problems: dict[str, str]) -> dict[str, dict[str, str]]:
+    return {"unseen": problems} if problems else {}
 
 
 def _time(at: datetime | None) -> str | None:

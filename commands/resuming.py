@@ -15,6 +15,7 @@ from commands.failures import CommandFailed
 from commands.home import client_of
 from commands.looking import known_target
 from commands.operator_name import operator_name
+from commands.sights import ended
 from commands.terminal import AsJson, emit, guarded, say, show
 from composition import compose
 from contracts.control import ResumeRequest, StatusView
@@ -49,6 +50,9 @@ async def resume(
     if target is not None:
         view = await target_status(client, target)
         if view is None:
+            if gone := await ended(client, target):
+                how = f"wake it up with `starter.py pause {target} --reason …`, then resume it"
+                raise CommandFailed(Exit.REFUSED, f"{target}: its Control {gone.sentence()}; {how}")
             known_target(adapters, target)
             raise CommandFailed(Exit.REFUSED, f"{target} was never paused: it opens with its first run")
         epoch, workflow_id, names = view.epoch, api.control_id(target), [target]

@@ -26,7 +26,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from commands.conversations import target_status
 from commands.exit_statuses import Exit
-from commands.failures import CommandFailed, NoWorker
+from commands.failures import CommandFailed, NoAnswer
 from commands.home import client_of
 from commands.operator_name import operator_name
 from commands.terminal import AsJson, emit, guarded, say, show
@@ -179,7 +179,7 @@ async def _held(client: Client, target: str) -> str:
     """Why the target does not work now; empty when it does, or when nobody can say: admission refuses by itself."""
     try:
         view = await target_status(client, target)
-    except NoWorker:
+    except NoAnswer:
         return ""
     if view is None or view.status is TargetStatus.ACTIVE or not view.pauses:
         return ""

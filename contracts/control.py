@@ -211,3 +211,5 @@ class InstallationView(Contract):
     targets: tuple[TargetView, ...]
     pause: PauseRecord | None
     why: Verdict
+    ready: bool = True
+    """False while it is finding out which targets existed before it: so long its list says nothing."""

@@ -117,6 +117,7 @@ class Installation:
             targets=tuple(state.targets.values()),
             pause=state.pause,
             why=self._why(),
+            ready=state.ready,
         )
 
     def _pause(self, record: PauseRecord) -> None:

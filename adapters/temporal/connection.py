@@ -28,14 +28,27 @@ class ServerUnavailable(Exception):
     """No Temporal server answers at the address."""
 
 
-async def connect(address: str | None = None, namespace: str | None = None) -> Client:
+async def connect(
+    address: str | None = None, namespace: str | None = None, default: str | None = DEFAULT_ADDRESS
+) -> Client:
     """Connect as TEMPORAL_* variables or the Temporal profile say; the arguments win.
+
+    Args:
+        address: the server's.
+        namespace: the namespace.
+        default: where to ask when neither says where; None: nowhere, since a stranger may listen there.
 
     Raises:
         ServerUnavailable: nobody answers; the message says what to start.
     """
     config = ClientConfig.load_client_connect_config()
-    config.setdefault("target_host", DEFAULT_ADDRESS)
+    if default is not None:
+        config.setdefault("target_host", default)
+    elif address is None and "target_host" not in config:
+        raise ServerUnavailable(
+            "AUTONOMY_SERVER_PORT is set, and no server of this AUTONOMY_HOME runs: start one with `starter.py up`, "
+            "use `--embedded`, or name another one with TEMPORAL_ADDRESS"
+        )
     if address is not None:
         config["target_host"] = address
     if namespace is not None:

@@ -203,7 +203,10 @@ class TemporalControlDesk:
         handle = self._client.get_workflow_handle(api.control_id(target))
         try:
             view: StatusView = await handle.query(
-                api.STATUS, result_type=StatusView, reject_condition=QueryRejectCondition.NOT_OPEN
+                api.STATUS,
+                result_type=StatusView,
+                reject_condition=QueryRejectCondition.NOT_OPEN,
+                rpc_timeout=_PATIENCE,
             )
         except WorkflowQueryRejectedError:
             return None
@@ -296,5 +299,17 @@ async def pause_target(client: Client, target: str, request: PauseRequest) -> No
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
         start_signal=api.PAUSE,
         start_signal_args=[request],
+        static_summary=f"Control of {target}",
+    )
+
+
+async def start_control(client: Client, target: str) -> None:
+    """Wake up a Control that is gone: it is born PAUSED, and finds what was in flight before it."""
+    await client.start_workflow(
+        api.CONTROL,
+        ControlInput(target=target),
+        id=api.control_id(target),
+        task_queue=api.TASK_QUEUE,
+        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
         static_summary=f"Control of {target}",
     )

@@ -35,6 +35,17 @@ def test_without_a_server_one_sentence_and_its_own_status(nobody_there: Shell, a
     assert 1 == len(done.err.strip().splitlines())
 
 
+@pytest.mark.parametrize("argv", COMMANDS, ids=lambda argv: argv[0])
+def test_with_a_port_of_its_own_no_command_asks_a_stranger(tmp_path: Path, policies: Path, argv: tuple[str, ...]):
+    """AUTONOMY_SERVER_PORT is set and no server of this home runs: whoever has Temporal's usual port is not asked."""
+    shell = Shell(
+        {"AUTONOMY_HOME": str(tmp_path / "home"), "AUTONOMY_POLICIES": str(policies), "AUTONOMY_SERVER_PORT": "1"}
+    )
+    done = shell.type(*argv)
+    assert 20 == done.status, done.err
+    assert "AUTONOMY_SERVER_PORT is set, and no server of this AUTONOMY_HOME runs" in done.err
+
+
 async def test_without_a_worker_a_run_is_not_waited_for(world: World):
     """After ten seconds the command says so; the run stays and begins when a worker comes."""
     shell = shell_of(world)

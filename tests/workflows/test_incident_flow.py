@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -13,12 +14,14 @@ from temporalio.client import WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.testing import TimeSkipper
 from world import World
 
+from adapters.chained_log import ChainedLog
 from contracts.admission import RunResult
 from contracts.alert import AlertKind
 from contracts.control import Answer, StatusView
 from contracts.incident import CloseRequest, HumanFacts, IncidentState, IncidentView
 from contracts.modes import Mode, RunStatus, TargetStatus
 from ports.agents import Brief
+from ports.control_desk import ControlDesk, ControlUnavailable
 from tests.workflows.conversation import resume_all
 from tests.workflows.quick import add_target, quick
 from workflows import api
@@ -94,6 +97,32 @@ async def violated(world: World) -> RunResult:
     """A run that touches a protected path, in a world of quick runs."""
     add_target(world, "quick")
     return await world.run("quick")
+
+
+class BlindDesk:
+    """A desk whose looks at incidents fail, as those at a Control that stands still do."""
+
+    def __init__(self, real: ControlDesk) -> None:
+        self._real = real
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
+
+    def knows_incident(self, target: str, incident: str) -> bool:
+        """Never known."""
+        raise ControlUnavailable(f"{target} cannot be asked for {incident}")
+
+
+async def test_6_1_pauses_all_whatever_the_look_before_it_answers(world: World) -> None:
+    """P1: the brake is pulled blindly, once, and the run's log says so."""
+    bench = quick(world, touching(".github/workflows/mine.yml"))
+    async with world.worker(replace(bench, control=BlindDesk(bench.control))):
+        result = await violated(world)
+        paused = (await world.installation()).status, (await world.status("quick")).status
+    log = ChainedLog(world.settings.artifacts).records(f"run/{result.run_id}")
+
+    assert (RunStatus.ESCALATED, TargetStatus.PAUSED, TargetStatus.PAUSED) == (result.status, *paused)
+    assert 1 == [record.event for record in log].count("brake pulled blindly")
 
 
 async def test_6_1_policy_violation_from_the_brake_to_the_end_of_its_prevention(world: World) -> None:
