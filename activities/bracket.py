@@ -11,10 +11,19 @@ from datetime import timedelta
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from activities.in_flight_before import CLEARED, cleared_facts
 from activities.what_landed import merge_shown
 from activities.workbench import Workbench
 from contracts.audit import AuditEvent
-from contracts.clearance import SettleRequest, WriteAnswer, WriteAnswerKind, WriteOutcome, WriteRequest
+from contracts.clearance import (
+    Clearance,
+    SettleRequest,
+    WriteAnswer,
+    WriteAnswerKind,
+    WriteOutcome,
+    WriteRecord,
+    WriteRequest,
+)
 from contracts.effect import Effect, EffectResult
 from contracts.modes import Role, WriteClass
 from contracts.rollback import FollowUpInput, Merged
@@ -92,8 +101,9 @@ class Bracket:
         cleared = AuditEvent(
             key=f"{key}/cleared/{attempt}",
             role=Role.RELEASE,
-            event="write cleared",
-            facts={"answer": answer.answer, "attempt": attempt, "action": effect.action},
+            event=CLEARED,
+            facts={"answer": answer.answer, "attempt": attempt, "action": effect.action}
+            | cleared_facts(target, self._record(effect, answer.clearance)),
         )
         # If this cannot be written, nothing may be written to a repository (P10).
         self.bench.record(effect.run_id, (cleared,), info.started_time)
@@ -112,3 +122,15 @@ class Bracket:
             raise ApplicationError(settled.verdict.reason, type="SettleRefused")
         crashpoint(f"{effect.action}.after_settle")
         return Bracketed(answer, result, merged)
+
+    def _record(self, effect: Effect, clearance: Clearance) -> WriteRecord:
+        """As Control's books hold it: all that another Control must know, should these be lost."""
+        began = clearance.deadline - timedelta(seconds=clearance.seconds)
+        return WriteRecord(
+            key=effect.run_key,
+            run_id=effect.run_id,
+            clearance=clearance,
+            began_at=began,
+            merges=self.merges,
+            follows=self.follows,
+        )

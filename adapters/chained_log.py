@@ -90,14 +90,16 @@ class ChainedLog:
             problem=bad or _anchor_problem(log, anchors, found_at, seq) or _rewritten(log, missed, seq),
         )
 
-    def logs(self) -> tuple[str, ...]:
-        """Names of all logs, sorted."""
+    def logs(self, written_since: datetime | None = None) -> tuple[str, ...]:
+        """Names of all logs, sorted; with a moment, of those that were written to since."""
         kinds = (("run", "runs"), ("target", "targets"))
+        since = written_since.timestamp() if written_since else 0.0
         return tuple(
             sorted(
                 f"{kind}/{path.parent.name}"
                 for kind, folder in kinds
                 for path in (self._root / folder).glob(f"*/{LOG_FILE}")
+                if written_since is None or path.stat().st_mtime >= since
             )
         )
 

@@ -170,16 +170,17 @@ async def _silence(client: Client, workflow_id: str, problem: str, *, answered: 
     except RPCError:
         return Unreadable(workflow_id, problem, "ask again") if answered else NoWorker()
     kind, raw = _KINDS.get(workflow_id, api.CONTROL), described.raw_description
-    end = f"temporal workflow terminate --workflow-id {workflow_id} --reason …"
     if described.workflow_type != kind:
         remedy = (
-            f"it is a {described.workflow_type}, not a {kind}, so no brake holds there; end it (`{end}`) and ask again"
+            f"it is a {described.workflow_type}, not a {kind}, so no brake holds there; end it "
+            f"(`temporal workflow terminate --workflow-id {workflow_id} --reason …`) and ask again"
         )
         return Unreadable(workflow_id, problem, remedy)
     if not answered and not (raw.HasField("pending_workflow_task") and raw.pending_workflow_task.attempt > 1):
         return NoWorker()
+    which = "--installation" if kind == api.INSTALLATION else workflow_id.removeprefix(api.control_id(""))
     remedy = (
-        "it stands still; a pause is recorded there all the same. The worker's log and its history in the Temporal UI "
-        f"say why; the way back: `{end}`, the next one starts PAUSED and accounts for the writes in flight"
+        "it stands still; a pause is recorded there all the same. The worker's log and its "
+        f"history in the Temporal UI say why; the way back: starter.py recover {which} --reason …"
     )
     return Unreadable(workflow_id, problem, remedy)

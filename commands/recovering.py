@@ -12,7 +12,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from commands.conversations import has_worker, installation_status, target_status
 from commands.exit_statuses import Exit
-from commands.failures import CommandFailed, NoWorker
+from commands.failures import CommandFailed, NoAnswer, NoWorker
 from commands.home import client_of
 from commands.looking import known_target
 from commands.operator_name import operator_name
@@ -97,7 +97,7 @@ async def _born(client: Client, target: str | None) -> StatusView | Installation
     while time.monotonic() < until:
         try:
             view = await (installation_status(client) if target is None else target_status(client, target))
-        except NoWorker:
+        except NoAnswer:
             view = None
         if view is not None and view.status is TargetStatus.PAUSED and getattr(view, "registered", True):
             return view

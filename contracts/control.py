@@ -78,6 +78,8 @@ class InstallationFacts(Contract):
     """None: the policy cannot be read."""
     booked: BookedBefore = BookedBefore()
     """From the target's audit log: what an earlier Control booked in periods that may still be present."""
+    in_flight: tuple[WriteRecord, ...] = ()
+    """From the audit logs: writes that an earlier Control let begin, and nobody is known to have settled."""
 
 
 class RegisterRequest(Contract):
@@ -137,7 +139,7 @@ class StatusView(Contract):
     epoch: int
     installation_epoch: int
     quiescent: bool
-    """PAUSED and no write in flight."""
+    """Registered, PAUSED, and no write in flight, begun by whichever Control."""
     writes_in_flight: int
     pauses: tuple[PauseRecord, ...]
     ladder: Ladder | None

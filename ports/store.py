@@ -62,5 +62,5 @@ class AuditLog(Protocol):
         ``anchors`` say where the log ends now; ``past``, head to where it is kept, what it must hold somewhere.
         """
 
-    def logs(self) -> tuple[str, ...]:
-        """Names of all logs."""
+    def logs(self, written_since: datetime | None = None) -> tuple[str, ...]:
+        """Names of all logs, or of those that somebody wrote to since a moment."""

@@ -102,7 +102,15 @@ def begin(state: ControlState, asked: WriteRequest, now: datetime) -> WriteAnswe
         follows=asked.follows,
     )
     answer = WriteAnswerKind.GO if verdict.allowed else WriteAnswerKind.LOOK_ONLY
-    state.log("write begun", key=asked.key, action=asked.action, answer=answer, headSha=asked.head_sha)
+    state.log(
+        "write begun",
+        key=asked.key,
+        action=asked.action,
+        answer=answer,
+        headSha=asked.head_sha,
+        attempt=asked.attempt,
+        deadline=clock(clearance.deadline),
+    )
     return WriteAnswer(answer=answer, verdict=verdict, clearance=clearance)
 
 
@@ -130,11 +138,32 @@ def settle(state: ControlState, said: SettleRequest, now: datetime) -> Answer:
             "merges": said.merged or known.merges,
         }
     )
-    state.log("write settled", key=said.key, outcome=said.outcome, result=said.result, looked=said.looked)
+    state.log(
+        "write settled",
+        key=said.key,
+        outcome=said.outcome,
+        result=said.result,
+        looked=said.looked,
+        attempt=known.clearance.attempt,
+    )
     if said.outcome is WriteOutcome.DONE and (merged := said.merged or known.merges) is not None:
         rolling_back.merged(state, merged)
     following.settled(state, known.run_id)
     return answer(Decision.ALLOW, "settled")
+
+
+def take_over(state: ControlState, in_flight: tuple[WriteRecord, ...]) -> None:
+    """What an earlier Control let begin counts as in flight until it is settled: by its attempt, or by looking."""
+    for write in in_flight:
+        if write.key not in state.writes and write.run_id != DASHBOARD:
+            state.writes[write.key] = write
+            state.log(
+                "write taken over",
+                key=write.key,
+                action=write.clearance.action,
+                attempt=write.clearance.attempt,
+                deadline=clock(write.clearance.deadline),
+            )
 
 
 def allowed(state: ControlState, asked: WriteRequest, now: datetime) -> Verdict:

@@ -272,7 +272,8 @@ class ControlState(BaseModel):
             mode=self.mode,
             epoch=self.epoch,
             installation_epoch=self.installation_epoch,
-            quiescent=self.status is TargetStatus.PAUSED and not writes,
+            # Who is not registered does not know yet what an earlier Control let begin.
+            quiescent=self.registered and self.status is TargetStatus.PAUSED and not writes,
             writes_in_flight=len(writes),
             pauses=tuple(self.pauses),
             ladder=self.ladder,

@@ -22,6 +22,7 @@ from contracts.control import (
 )
 from contracts.modes import Mode, PauseStyle, RunKind, RunStatus, TargetStatus
 from contracts.verdict import Decision, Fact, Verdict
+from workflows import clearances
 from workflows.admission import RANK, smoke_is_green
 from workflows.api import smoke_id
 from workflows.budget_recovery import recover
@@ -129,6 +130,7 @@ def register(state: ControlState, facts: InstallationFacts, now: datetime) -> No
     state.reap_seconds = facts.reap_seconds
     state.installation_epoch = max(state.installation_epoch, facts.epoch)
     recover(state, facts.budget, facts.booked, now)
+    clearances.take_over(state, facts.in_flight)
     if not facts.fresh:
         # Also while everybody is paused: its own pause, forgotten now, must not end with theirs.
         reason = "this Control is new, its target is not (terminated by hand?)"

@@ -8,7 +8,7 @@ from typing import Any
 
 from contracts.admission import AdmitAnswer, AdmitRequest, FinishRequest, RunRequest
 from contracts.budget import BudgetTerms
-from contracts.clearance import SettleRequest, WriteAnswer, WriteOutcome, WriteRequest
+from contracts.clearance import SettleRequest, WriteAnswer, WriteOutcome, WriteRecord, WriteRequest
 from contracts.control import Answer, InstallationFacts, InstallationNotice, ModeRequest, PauseRecord, ResumeRequest
 from contracts.modes import Mode, PauseStyle, RunKind, RunStatus, TargetStatus, WriteAction, WriteClass
 from contracts.rollback import FollowUpInput, Merged
@@ -45,9 +45,17 @@ class Books:
         """Let time pass."""
         self.now += timedelta(seconds=seconds)
 
-    def register(self, status: TargetStatus = TargetStatus.ACTIVE, *, fresh: bool = True) -> None:
-        """The Installation's answer."""
-        facts = InstallationFacts(epoch=1, status=status, ready=True, fresh=fresh, reason="everybody rests")
+    def register(
+        self,
+        status: TargetStatus = TargetStatus.ACTIVE,
+        *,
+        fresh: bool = True,
+        in_flight: tuple[WriteRecord, ...] = (),
+    ) -> None:
+        """The Installation's answer, with what the audit logs show in flight."""
+        facts = InstallationFacts(
+            epoch=1, status=status, ready=True, fresh=fresh, reason="everybody rests", in_flight=in_flight
+        )
         pausing.register(self.state, facts, self.now)
         admission.promote(self.state, self.max_active)
 
@@ -148,6 +156,10 @@ class Books:
         """A write ended."""
         said = SettleRequest(key=f"{run_id}/{action}", attempt=attempt, outcome=outcome, result="7", looked=looked)
         return clearances.settle(self.state, said, self.now)
+
+    def looked_up(self, outcome: WriteOutcome) -> SettleRequest:
+        """What the check-up finds on the remote, of a push of ``FIRST``."""
+        return SettleRequest(key=f"{FIRST}/push_branch", attempt="check-up", outcome=outcome, looked=True)
 
 
 def running(**more: Any) -> Books:
