@@ -15,6 +15,7 @@ from temporalio.worker import Worker
 
 from activities.admitting import Admitting
 from activities.alerting import Alerting
+from activities.api import CONTROL_QUEUE
 from activities.auditing import Auditing
 from activities.budget_reporting import BudgetReporting
 from activities.canary import Canary
@@ -51,6 +52,7 @@ from adapters.effects.runner import EffectRunner
 from adapters.forge_access.tokens import reading_environment, writing_environment
 from adapters.forges import forge_checkup, open_forges
 from adapters.git.mirror import Mirror, open_mirror
+from adapters.home_mark import home_mark
 from adapters.local_desk import LocalDesk
 from adapters.local_forge import forge_folder
 from adapters.local_store import LocalStore
@@ -63,10 +65,12 @@ from adapters.surveyor import Survey, survey
 from adapters.target_file import render_target
 from adapters.temporal.alert_sink import TemporalAlertSink, raise_alert, start_alerts
 from adapters.temporal.connection import ServerUnavailable, connect, prepare_namespace, retention
-from adapters.temporal.control_desk import TemporalControlDesk, pause_installation, pause_target, start_control
+from adapters.temporal.control_desk import TemporalControlDesk, pause_target, start_control
+from adapters.temporal.crew import Crew
 from adapters.temporal.dashboards import refresh_dashboards, start_dashboards
 from adapters.temporal.embedded_server import EmbeddedServer
 from adapters.temporal.embedded_server import start as start_embedded_server
+from adapters.temporal.installation import AnotherHome, pause_installation
 from adapters.temporal.lookout import TemporalLookout
 from adapters.temporal.schedules import mind_schedule
 from contracts.modes import Role
@@ -90,6 +94,8 @@ from workflows.incident import Incident
 from workflows.installation import Installation
 from workflows.rollback import Rollback
 
+_CONTROL_SLOTS = 8
+"""Control's own steps are short, or wait for a forge; there are a few for each target."""
 WORKFLOWS: tuple[type, ...] = (Installation, Control, DailyRun, Incident, Alerts, Dashboards, FollowUp, Rollback)
 
 
@@ -229,39 +235,53 @@ def activities(adapters: Adapters, bench: Workbench, lookout: Lookout) -> Sequen
     )
 
 
-def build_worker(client: Client, settings: Settings, bench: Workbench | None = None, **options: Any) -> Worker:
+def build_worker(client: Client, settings: Settings, bench: Workbench | None = None, **options: Any) -> Crew:
     """A worker with everything registered; run it with ``async with``.
+
+    Control's own steps have a queue, slots and threads of their own: sixty runs must not keep them waiting.
 
     Args:
         client: connected with the project's plugins, which the worker inherits.
         settings: where things are.
         bench: another workbench than the default composition's.
-        options: passed on to ``temporalio.worker.Worker``.
+        options: passed on to ``temporalio.worker.Worker``, the one that does runs' steps.
     """
     adapters = compose(settings)
     loop = asyncio.get_running_loop()
     if bench is None:
         bench = connected_workbench(client, settings)
-    slots = settings.concurrent_steps
+    steps = activities(adapters, bench, TemporalLookout(client, loop))
     chosen: dict[str, Any] = {
         "task_queue": TASK_QUEUE,
         "workflows": WORKFLOWS,
-        "activities": activities(adapters, bench, TemporalLookout(client, loop)),
-        # As many threads as slots: a queued thread would burn its step's time.
-        "activity_executor": ThreadPoolExecutor(slots, thread_name_prefix="step"),
-        "max_concurrent_activities": slots,
-        "graceful_shutdown_timeout": timedelta(seconds=5),
         # A killed worker's run goes on after one second instead of ten.
         "sticky_queue_schedule_to_start_timeout": timedelta(seconds=1),
+    }
+
+    def workers() -> tuple[Worker, ...]:
+        of_runs = Worker(client, **(chosen | _doing(steps, settings.concurrent_steps, "step") | options))
+        of_control = Worker(client, task_queue=CONTROL_QUEUE, **_doing(steps, _CONTROL_SLOTS, "control"))
+        return of_control, of_runs
+
+    return Crew(client, home_mark(settings.home), workers)
+
+
+def _doing(steps: Sequence[Callable[..., Any]], slots: int, name: str) -> dict[str, Any]:
+    return {
+        "activities": steps,
+        # As many threads as slots: a queued thread would burn its step's time.
+        "activity_executor": ThreadPoolExecutor(slots, thread_name_prefix=name),
+        "max_concurrent_activities": slots,
+        "graceful_shutdown_timeout": timedelta(seconds=5),
         # Heartbeats are how steps learn of a cancel: pass them on at once.
         "max_heartbeat_throttle_interval": timedelta(seconds=2),
         "default_heartbeat_throttle_interval": timedelta(seconds=2),
     }
-    return Worker(client, **(chosen | options))
 
 
 __all__ = [
     "Adapters",
+    "AnotherHome",
     "EmbeddedServer",
     "HomeUnusable",
     "LocalDesk",

@@ -11,6 +11,7 @@ from commands.exit_statuses import Exit
 from commands.home import client_of
 from commands.leaving import leave
 from composition import (
+    AnotherHome,
     HomeUnusable,
     ServerUnavailable,
     build_worker,
@@ -38,11 +39,15 @@ async def work(settings: Settings) -> int:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with build_worker(client, settings):
-        await start_alerts(client)
-        await start_dashboards(client)
-        logging.getLogger("worker").info("working on task queue, artifacts in %s", settings.artifacts)
-        await stop.wait()
+    try:
+        async with build_worker(client, settings):
+            await start_alerts(client)
+            await start_dashboards(client)
+            logging.getLogger("worker").info("working on task queue, artifacts in %s", settings.artifacts)
+            await stop.wait()
+    except AnotherHome as other:
+        print(other, file=sys.stderr)  # noqa: T201  # the operator's terminal
+        return Exit.REFUSED
     return 0
 
 

@@ -160,6 +160,8 @@ class LogHead(Contract):
     head: str
 
 
+CONTROL_QUEUE = "autonomy-control"
+"""Control's and the Installation's own steps have slots of their own: never behind those of runs (P16)."""
 _MINUTE = timedelta(minutes=1)
 _DAY = timedelta(days=1)
 
@@ -212,19 +214,23 @@ TELL_CONTROL: Step[TellControlInput, Answer] = Step("tell_control", Answer, _MIN
 
 # Control's own steps.
 REGISTER: Step[RegisterInput, InstallationFacts] = Step(
-    "register", InstallationFacts, _MINUTE, attempts=0, patience=365 * _DAY
+    "register", InstallationFacts, _MINUTE, attempts=0, patience=365 * _DAY, queue=CONTROL_QUEUE
 )
-CHECK_UP: Step[RunCheckup, CheckupResult] = Step("check_up", CheckupResult, 5 * _MINUTE, attempts=3, patience=_DAY)
-LOG_TARGET: Step[TargetLogInput, LogHead] = Step("log_target", LogHead, _MINUTE, attempts=0, patience=365 * _DAY)
+CHECK_UP: Step[RunCheckup, CheckupResult] = Step(
+    "check_up", CheckupResult, 5 * _MINUTE, attempts=3, patience=_DAY, queue=CONTROL_QUEUE
+)
+LOG_TARGET: Step[TargetLogInput, LogHead] = Step(
+    "log_target", LogHead, _MINUTE, attempts=0, patience=365 * _DAY, queue=CONTROL_QUEUE
+)
 
 MIND_SCHEDULE: Step[MindScheduleInput, ScheduleMinded] = Step(
-    "mind_schedule", ScheduleMinded, _MINUTE, attempts=0, patience=10 * _MINUTE
+    "mind_schedule", ScheduleMinded, _MINUTE, attempts=0, patience=10 * _MINUTE, queue=CONTROL_QUEUE
 )
 RAISE_ALERTS: Step[RaiseAlertsInput, AlertsRaised] = Step(
-    "raise_alerts", AlertsRaised, _MINUTE, attempts=0, patience=365 * _DAY
+    "raise_alerts", AlertsRaised, _MINUTE, attempts=0, patience=365 * _DAY, queue=CONTROL_QUEUE
 )
 REPORT_BUDGET: Step[BudgetAlertReport, BudgetReportRef] = Step(
-    "report_budget", BudgetReportRef, _MINUTE, attempts=0, patience=365 * _DAY
+    "report_budget", BudgetReportRef, _MINUTE, attempts=0, patience=365 * _DAY, queue=CONTROL_QUEUE
 )
 
 # The Alerts' own steps.
@@ -277,5 +283,5 @@ TELL_ROLLED_BACK: Step[after.TellRolledBackInput, Answer] = Step(
 
 # The Installation's own step.
 KNOWN_TARGETS: Step[KnownTargets, KnownTargets] = Step(
-    "known_targets", KnownTargets, _MINUTE, attempts=0, patience=365 * _DAY
+    "known_targets", KnownTargets, _MINUTE, attempts=0, patience=365 * _DAY, queue=CONTROL_QUEUE
 )

@@ -30,6 +30,8 @@ class Step(Generic[Given, Result]):
     patience: timedelta
     """Schedule-to-close: all attempts together."""
     heartbeat: timedelta | None = timedelta(seconds=10)
+    queue: str | None = None
+    """The task queue; None: the workflow's own."""
 
     async def __call__(self, given: Given, summary: str, within: timedelta | None = None) -> Result:
         """Run the step from a workflow; ``within``: give up sooner than its patience says.
@@ -39,6 +41,7 @@ class Step(Generic[Given, Result]):
         result: Result = await workflow.execute_activity(
             self.name,
             given,
+            task_queue=self.queue,
             result_type=self.result,
             start_to_close_timeout=self.start_to_close,
             schedule_to_close_timeout=min(self.patience, within) if within else self.patience,

@@ -7,7 +7,7 @@ from temporalio.client import WorkflowUpdateFailedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from commands.exit_statuses import Exit
-from composition import HomeUnusable, ServerUnavailable
+from composition import AnotherHome, HomeUnusable, ServerUnavailable
 from ports.environments import EnvironmentUnavailable
 from ports.forge import ForgeError
 from ports.policy_source import PolicyError
@@ -53,7 +53,7 @@ def explain(problem: Exception) -> CommandFailed:
         return problem
     if isinstance(problem, ServerUnavailable):
         return CommandFailed(Exit.NO_SERVER, str(problem))
-    if isinstance(problem, HomeUnusable):
+    if isinstance(problem, (AnotherHome, HomeUnusable)):
         return CommandFailed(Exit.REFUSED, str(problem))
     if isinstance(problem, PolicyError):
         return CommandFailed(Exit.BAD_POLICY, str(problem))

@@ -21,6 +21,7 @@ with workflow.unsafe.imports_passed_through():
         ResumeRequest,
         TargetView,
     )
+    from contracts.home import HomeMark
     from contracts.modes import PauseStyle, TargetStatus
     from contracts.verdict import Decision, Verdict
     from workflows import api, signals
@@ -42,6 +43,9 @@ class Installation:
         # One that began before this published with every message, as its history says.
         self._publishes_once = workflow.patched("publish-once")
         self._resets = 0
+        if state.ended:
+            self._pause(_by_itself(f"the Installation before this one was ended by force ({state.ended})"))
+            state.ended = ""
         when_reset(self._recover)
 
     @workflow.run
@@ -106,6 +110,18 @@ class Installation:
             fresh=known is not None and known.chain == asked.chain,
             reason=self._state.pause.reason if self._state.pause else "",
         )
+
+    @workflow.update(name=api.CLAIM_HOME)
+    def claim_home(self, asked: HomeMark) -> Answer:
+        """The first home that claims it keeps it; the memo shows it to workers that have not begun to work."""
+        kept = self._state.home or asked
+        if kept.id != asked.id:
+            reason = f"the installation's files lie in another AUTONOMY_HOME: {kept.path} (id {kept.id})"
+            return self._answer(Decision.DENY, reason, "this home may work here")
+        if self._state.home is None:
+            self._state.home = asked
+            workflow.upsert_memo({"home": asked.model_dump()})
+        return self._answer(Decision.ALLOW, "it is this home's", "this home may work here")
 
     @workflow.query(name=api.STATUS, description="global status, epoch and the list of targets")
     def status(self) -> InstallationView:
@@ -186,8 +202,8 @@ class Installation:
             facts={"at": pause.at.isoformat(), "epoch": pause.epoch, "reviewOn": pause.review_on},
         )
 
-    def _answer(self, decision: Decision, reason: str) -> Answer:
-        verdict = Verdict(rule="the installation may resume", decision=decision, reason=reason)
+    def _answer(self, decision: Decision, reason: str, rule: str = "the installation may resume") -> Answer:
+        verdict = Verdict(rule=rule, decision=decision, reason=reason)
         return Answer(accepted=decision is Decision.ALLOW, verdict=verdict, epoch=self._state.epoch)
 
     async def _keep_published(self) -> None:

@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
 from contracts.control import InstallationNotice, PauseRecord, TargetView
+from contracts.home import HomeMark
 from contracts.modes import TargetStatus
 
 
@@ -29,5 +30,9 @@ class InstallationState(BaseModel):
     targets: dict[str, TargetView] = {}
     notice: InstallationNotice | None = None
     """The latest news."""
+    home: HomeMark | None = None
+    """Whose files it works on: a worker with another home refuses to start."""
+    ended: str = ""
+    """How the one before it ended, if by force: then it wakes up PAUSED, whatever is known of targets."""
     to_tell: list[str] = []
     """Targets that have not been told the latest news."""

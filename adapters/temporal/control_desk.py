@@ -20,6 +20,13 @@ from temporalio.client import (
 from temporalio.common import QueryRejectCondition, WorkflowIDConflictPolicy
 from temporalio.service import RPCError, RPCStatusCode
 
+from adapters.temporal.installation import (
+    NotReady,
+    pause_installation,
+    start_installation,
+    tell_before,
+    with_installation,
+)
 from adapters.temporal.schedules import mind_schedule
 from contracts.admission import AdmitAnswer, AdmitRequest, FinishRequest
 from contracts.budget import BudgetView, ReserveAnswer, ReserveRequest, RunCost, SettleCost
@@ -32,7 +39,6 @@ from contracts.rollback import Aftercare, FollowUpEnd, Merged, Regression, Rollb
 from ports.control_desk import ControlUnavailable, RunSight
 from workflows import api
 from workflows.control_state import ControlInput
-from workflows.installation_state import InstallationState
 
 Asked = TypeVar("Asked", bound=BaseModel)
 Answered = TypeVar("Answered", bound=BaseModel)
@@ -41,7 +47,6 @@ Value = TypeVar("Value")
 StartOperation = WithStartWorkflowOperation[Any, Any]
 
 _PATIENCE = timedelta(seconds=20)
-_INSTALLATION_SUMMARY = "The whole installation: pause here pauses every target"
 
 
 class TemporalControlDesk:
@@ -53,10 +58,12 @@ class TemporalControlDesk:
 
     def register(self, request: RegisterRequest) -> InstallationFacts:
         """Make a Control known to the Installation."""
-        return self._wait(self._update(api.REGISTER_TARGET, request, InstallationFacts, _start_installation))
+        self._wait(start_installation(self._client))
+        return self._wait(self._update(api.REGISTER_TARGET, request, InstallationFacts, with_installation))
 
     def admit(self, target: str, request: AdmitRequest) -> AdmitAnswer:
-        """May this run start?"""
+        """May this run start? Not before an Installation that was lost is back, and has told this Control its pause."""
+        self._wait(tell_before(self._client, target))
         return self._ask(target, api.ADMIT_RUN, request, AdmitAnswer)
 
     def begin_write(self, target: str, request: WriteRequest) -> WriteAnswer:
@@ -86,7 +93,8 @@ class TemporalControlDesk:
         return self._wait(look())
 
     def finish(self, target: str, request: FinishRequest) -> Answer:
-        """The run ended."""
+        """The run ended; its slot may let the next one begin."""
+        self._wait(tell_before(self._client, target))
         return self._ask(target, api.FINISH_RUN, request, Answer)
 
     def knows_incident(self, target: str, incident: str) -> bool:
@@ -247,6 +255,7 @@ class TemporalControlDesk:
             WorkflowUpdateRPCTimeoutOrCancelledError,
             FutureTimeoutError,
             TimeoutError,
+            NotReady,
         ) as problem:
             raise ControlUnavailable(f"Control did not answer: {problem}") from problem
         finally:
@@ -261,31 +270,6 @@ def _start_control(target: str) -> StartOperation:
         task_queue=api.TASK_QUEUE,
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
         static_summary=f"Control of {target}",
-    )
-
-
-def _start_installation() -> StartOperation:
-    return WithStartWorkflowOperation(
-        api.INSTALLATION,
-        InstallationState(),
-        id=api.INSTALLATION_ID,
-        task_queue=api.TASK_QUEUE,
-        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-        static_summary=_INSTALLATION_SUMMARY,
-    )
-
-
-async def pause_installation(client: Client, request: PauseRequest) -> None:
-    """The brake for everybody: signal-with-start, so that it also works where nothing ran before."""
-    await client.start_workflow(
-        api.INSTALLATION,
-        InstallationState(),
-        id=api.INSTALLATION_ID,
-        task_queue=api.TASK_QUEUE,
-        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-        start_signal=api.PAUSE,
-        start_signal_args=[request],
-        static_summary=_INSTALLATION_SUMMARY,
     )
 
 

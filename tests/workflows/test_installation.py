@@ -64,6 +64,40 @@ async def test_a_terminated_installation_is_reborn_paused_by_whoever_asks_first(
     assert [] == world.autonomy_branches("three")
 
 
+async def test_a_terminated_installation_comes_back_before_anything_is_admitted(world: World) -> None:
+    """Nobody else asks: the next run finds everything PAUSED. And nobody asks at all: a worker brings it back."""
+    async with world.worker(quick(world)):
+        await _two_open_targets(world)
+        await _logged(world)
+        handle = world.client.get_workflow_handle(api.INSTALLATION_ID)
+        await handle.terminate("by hand")
+        run = await world.run("one")
+        both = [await until_status(world, name, TargetStatus.PAUSED) for name in NAMES]
+        assert (await resume_all(world)).accepted
+        for name in NAMES:
+            await until_status(world, name, TargetStatus.ACTIVE)
+        await handle.terminate("by hand")
+        for name in NAMES:
+            await until_status(world, name, TargetStatus.PAUSED)
+        reborn = await world.installation()
+
+    assert (RunStatus.REFUSED, []) == (run.status, world.autonomy_branches("one"))
+    assert [["installation"], ["installation"]] == [[each.scope for each in view.pauses] for view in both]
+    assert "ended by force (terminated)" in reborn.why.reason
+
+
+async def test_an_installation_without_targets_that_was_ended_by_force_wakes_up_paused(world: World) -> None:
+    """Its own pause must not end with it, although no audit log names a target."""
+    async with world.worker(quick(world)):
+        await world.until(world.installation)
+        await world.client.get_workflow_handle(api.INSTALLATION_ID).terminate("by hand")
+        run = await world.run("demo")
+        now = await world.installation()
+
+    assert TargetStatus.PAUSED is now.status
+    assert run.status in {RunStatus.REFUSED, RunStatus.CANCELLED}
+
+
 async def test_cancelling_and_resetting_by_hand_pauses_and_ends_nothing(world: World) -> None:
     """Each of Control and Installation, cancelled, and reset to its last and to its first task."""
     async with world.worker(quick(world)):

@@ -1,0 +1,47 @@
+"""A worker as one thing: runs' steps and Control's own with slots of their own each, and the Installation kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import Self
+
+from temporalio.client import Client
+from temporalio.worker import Worker
+
+from adapters.temporal.installation import claim, claim_by_update, kept_alive
+from contracts.home import HomeMark
+
+
+class Crew:
+    """Use it with ``async with``; inside, all of it works.
+
+    Raises:
+        AnotherHome: on entering, before any work is taken.
+    """
+
+    def __init__(self, client: Client, home: HomeMark, make: Callable[[], tuple[Worker, ...]]) -> None:
+        """``make`` is called once the installation is known to be this home's: a worker is registered when made."""
+        self._client = client
+        self._home = home
+        self._make = make
+        self._working = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        """Claim the installation for this home, then work."""
+        known = await claim(self._client, self._home)
+        async with AsyncExitStack() as entering:
+            for worker in self._make():
+                await entering.enter_async_context(worker)
+            if not known:
+                await claim_by_update(self._client, self._home)
+            await entering.enter_async_context(kept_alive(self._client, self._home))
+            self._working = entering.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End in order: what began last ends first."""
+        await self._working.__aexit__(kind, problem, trace)

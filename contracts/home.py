@@ -1,0 +1,13 @@
+"""Whose files an installation works on."""
+
+from __future__ import annotations
+
+from contracts.artifact import Contract
+
+
+class HomeMark(Contract):
+    """An AUTONOMY_HOME: its id lies in it, so that it is known on whatever path or machine it is mounted."""
+
+    id: str
+    path: str
+    """Where the worker that claimed it saw it; for people."""
