@@ -8,6 +8,7 @@ from temporalio import activity
 
 from activities.api import SENSE
 from activities.moot_pulls import closing, moot, run_of
+from activities.stranger_watch import tell_of_strangers
 from activities.workbench import Sitting, Workbench
 from contracts.handover import StepInput, StepResult
 from contracts.modes import Role, StepName
@@ -40,7 +41,10 @@ class Sensing:
             brief = Brief(Role.SENSING, run, policy, base, tree=tree, alive=sitting.alive)
             seen = agent.detect(brief)
         findings, missing = seen.findings, seen.missing
-        opened = [pull for pull in self.bench.forges(policy.target).pull_requests() if pull.state == "open"]
+        # The remote before the logs: what is ours is in them before it is on the remote.
+        pulls, heads = self.bench.forges(policy.target).pull_requests(), sitting.repository.remote_heads()
+        tell_of_strangers(sitting, pulls, heads)
+        opened = [pull for pull in pulls if pull.state == "open"]
         done = {pull.number for pull in opened if moot(sitting, pull)}
         snapshot = StateSnapshot(
             run_id=run.run_id,

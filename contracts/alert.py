@@ -25,6 +25,8 @@ class AlertKind(StrEnum):
     DELIVERY_FAILED = "delivery_failed"
     PREVENTION_OVERDUE = "prevention_overdue"
     """The long-term prevention of an incident was due and is not done (runbook §12)."""
+    STRANGER = "stranger"
+    """Another installation writes to the same remote."""
     TEST = "test"
     """A person tries the channels; goes through every one of them."""
 

@@ -81,6 +81,13 @@ class Repository(Protocol):
             RepositoryError: unreachable remote.
         """
 
+    def remote_heads(self) -> dict[str, str]:
+        """Every branch of the remote and where it points now.
+
+        Raises:
+            RepositoryError: unreachable remote.
+        """
+
     def facts(self, commit: str) -> TreeFacts:
         """Count files and bytes of a commit's tree.
 

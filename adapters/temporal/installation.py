@@ -74,7 +74,8 @@ async def start_installation(client: Client, home: HomeMark | None = None) -> No
     if seen is not None and seen.status is WorkflowExecutionStatus.RUNNING:
         return
     how = seen.status.name.lower() if seen is not None and seen.status else ""
-    logger.warning("the Installation does not run%s: it is started", f" ({how})" if how else "")
+    if how:
+        logger.warning("the Installation was ended (%s): the next one wakes up PAUSED", how)
     await client.start_workflow(
         api.INSTALLATION,
         InstallationState(ended=how, home=home),

@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from world import World
+from world import World, git
 
 import composition
 from adapters.home_mark import home_mark
-from contracts.modes import TargetStatus
+from commands.conversations import alerts_view
+from contracts.alert import AlertKind
+from contracts.modes import RunStatus, TargetStatus
 from tests.workflows.conversation import open_target, pause, pause_all
 from tests.workflows.quick import Turnstile, add_target, quick, stopping
 from workflows import api
@@ -81,3 +83,25 @@ async def test_controls_own_steps_never_queue_behind_runs(world: World) -> None:
         await world.until(quiescent, 20)
         turnstile.open()
         await run.result()
+
+
+async def test_a_second_installation_on_the_remote_is_told_by_its_marks(world: World) -> None:
+    """Our own branch and pull request are nothing new; a branch under our prefix that nobody booked is an alert."""
+    add_target(world, "quick")
+
+    async def strangers() -> list[str]:
+        view = await alerts_view(world.client)
+        return [each.alert.summary for each in view.recent if each.alert.kind is AlertKind.STRANGER] if view else []
+
+    async with world.worker(quick(world)):
+        first = await world.run("quick")
+        again = await world.run("quick", again=True)
+        ours = await strangers()
+        remote = world.root / "quick.git"
+        head = git("rev-parse", "main", cwd=remote)
+        git("update-ref", "refs/heads/autonomy/theirs-12345678", head, cwd=remote)
+        await world.run("quick", again=True)
+        (told,) = await strangers()
+
+    assert (RunStatus.PR_OPENED, RunStatus.NOTHING_TO_DO, []) == (first.status, again.status, ours)
+    assert f"branch autonomy/theirs-12345678 at {head[:12]}" in told

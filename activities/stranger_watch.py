@@ -1,0 +1,83 @@
+"""Telling a second installation on the same remote by its marks, once a day, beside the run's own look (P16)."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from pydantic import ValidationError
+from temporalio import activity
+
+from activities.in_flight_before import CLEARED, SETTLED
+from activities.workbench import Sitting
+from contracts.alert import Alert, AlertKind
+from contracts.audit import AuditRecord
+from contracts.clearance import Clearance
+from contracts.modes import WriteAction
+from contracts.pull_request import PullRequest
+from policies.strangers import Booked, foreign_marks
+from ports.store import AuditLog
+
+_BEGUN = "write begun"
+_LATELY = timedelta(days=1)
+_SHOWN = 5
+
+
+def tell_of_strangers(sitting: Sitting, pulls: tuple[PullRequest, ...], heads: dict[str, str]) -> None:
+    """Raise an alert for what this installation did not book; ``heads`` were read before the logs are.
+
+    Raises:
+        AlertsUnavailable: the alert cannot be handed over; the step is tried again.
+    """
+    now, target = activity.info().started_time, sitting.run.target
+    marks = foreign_marks(pulls, heads, booked(sitting.bench.audit, target, pulls, now - _LATELY), now.date())
+    if not marks:
+        return
+    more = f" and {len(marks) - _SHOWN} more" if len(marks) > _SHOWN else ""
+    sitting.note("strangers seen", marks=len(marks), first=marks[0])
+    sitting.bench.alerts.send(
+        Alert(
+            kind=AlertKind.STRANGER,
+            target=target,
+            run_id=sitting.run.run_id,
+            summary=(
+                "another installation (or an earlier home of this one) writes to the same remote. Not booked "
+                f"here: {'; '.join(marks[:_SHOWN])}{more}. Neither keeps to the other's caps and memory of ideas: stop "
+                "one of them, or close what it left behind"
+            )[:2000],
+            facts={"marks": len(marks)},
+            fingerprint=f"{AlertKind.STRANGER}/{target}",
+        )
+    )
+
+
+def booked(audit: AuditLog, target: str, pulls: tuple[PullRequest, ...], lately: datetime) -> Booked:
+    """What the target's log and its runs' logs say was ours."""
+    keys, numbers, heads, branches = set[str](), dict[str, str](), set[str](), set[str]()
+    for record in audit.records(f"target/{target}"):
+        key = str(record.facts.get("key", ""))
+        if record.event == _BEGUN:
+            keys.add(key)
+            heads.add(str(record.facts.get("headSha")))
+        elif (
+            record.event == SETTLED and record.facts.get("result") and key.endswith(f"/{WriteAction.OPEN_PULL_REQUEST}")
+        ):
+            numbers[key] = str(record.facts["result"])
+    named = {f"run/{pull.run_key.partition('/')[0]}" for pull in pulls if pull.run_key}
+    # What began just now may not have reached the target's log: the run's own has it before anything is written.
+    for log in named.intersection(audit.logs()) | set(audit.logs(written_since=lately)):
+        if log.startswith("run/"):
+            for record in audit.records(log):
+                if record.event == CLEARED:
+                    keys.add(record.key.partition("/cleared/")[0])
+                    _add_commit(record, heads, branches)
+    return Booked(frozenset(keys), numbers, frozenset(heads), frozenset(branches))
+
+
+def _add_commit(record: AuditRecord, heads: set[str], branches: set[str]) -> None:
+    try:
+        clearance = Clearance.model_validate_json(str(record.facts.get("clearance", "")))
+    except ValidationError:
+        # Of an older version: the target's log has its head.
+        return
+    heads.add(clearance.head_sha)
+    branches.add(clearance.branch)

@@ -1,0 +1,58 @@
+"""Marks of another installation on the same remote: branches, pull requests and merges that ours did not book (P16)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from contracts.pull_request import PullRequest
+
+OURS = "autonomy/"
+_RECENT = timedelta(days=30)
+"""A merge is told for so long; whoever lost old logs is not told of their own past for ever."""
+_DAY = re.compile(r"-(\d{4}-\d{2}-\d{2})-[a-z]+-\d+/")
+
+
+@dataclass(frozen=True)
+class Booked:
+    """What the audit logs say that this installation wrote to a target's remote."""
+
+    keys: frozenset[str]
+    """``run_id/step`` of the writes that were cleared or settled."""
+    numbers: Mapping[str, str]
+    """Pull request by the key that opened it."""
+    heads: frozenset[str]
+    """Commits that were to be pushed."""
+    branches: frozenset[str]
+
+
+def foreign_marks(
+    pulls: tuple[PullRequest, ...], heads: Mapping[str, str], booked: Booked, today: date
+) -> tuple[str, ...]:
+    """One sentence for each mark that is not ours: open pull requests, late merges, branches."""
+    foreign = [pull for pull in pulls if not _is_booked(pull, booked)]
+    told = [
+        f"pull request {pull.number} ({pull.state}, {pull.run_key or 'without a key'}, {pull.branch})"
+        for pull in foreign
+        if pull.state == "open" or (pull.state == "merged" and _is_recent(pull, today))
+    ]
+    known = {pull.branch for pull in pulls} | booked.branches
+    told += [
+        f"branch {branch} at {head[:12]}"
+        for branch, head in sorted(heads.items())
+        if branch.startswith(OURS) and branch not in known and head not in booked.heads
+    ]
+    return tuple(told)
+
+
+def _is_booked(pull: PullRequest, booked: Booked) -> bool:
+    """Two installations name their runs alike: where the number is known, it decides."""
+    number = booked.numbers.get(pull.run_key)
+    return number == str(pull.number) if number else pull.run_key in booked.keys
+
+
+def _is_recent(pull: PullRequest, today: date) -> bool:
+    found = _DAY.search(pull.run_key)
+    return found is None or today - date.fromisoformat(found[1]) <= _RECENT

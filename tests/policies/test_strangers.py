@@ -1,0 +1,62 @@
+"""Which marks on a remote are not ours (P16): one row per kind of mark."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from contracts.pull_request import PullRequest
+from policies.strangers import Booked, foreign_marks
+
+KEY = "demo-2026-11-20-pr-1/open_pull_request"
+BOOKED = Booked(
+    keys=frozenset({KEY, "demo-2026-11-21-pr-1/open_pull_request"}),
+    numbers={KEY: "7"},
+    heads=frozenset({"a" * 40}),
+    branches=frozenset({"autonomy/mine-11111111"}),
+)
+
+
+def pull(number: int = 7, key: str = KEY, state: str = "open", branch: str = "autonomy/x-00000000") -> PullRequest:
+    """A pull request as the forge shows it."""
+    return PullRequest.model_validate(
+        {
+            "number": number,
+            "branch": branch,
+            "base_branch": "main",
+            "head_sha": "c" * 40,
+            "title": "t",
+            "body": "b",
+            "state": state,
+            "url": "u",
+            "run_key": key,
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("pulls", "heads", "told"),
+    [
+        ((pull(),), {}, 0),
+        # Cleared, and not heard to be settled yet: no number is known.
+        ((pull(9, "demo-2026-11-21-pr-1/open_pull_request"),), {}, 0),
+        # The other one's run of that day has the same id.
+        ((pull(8),), {}, 1),
+        ((pull(8, "demo-2026-11-22-pr-1/open_pull_request"),), {}, 1),
+        ((pull(8, "RB-demo-2026-11-22-pr-1/open_pull_request"),), {}, 1),
+        ((pull(8, ""),), {}, 1),
+        ((pull(8, "demo-2026-11-22-pr-1/open_pull_request", "closed"),), {}, 0),
+        ((pull(8, "demo-2026-11-22-auto-1/open_pull_request", "merged"),), {}, 1),
+        # Long ago: told often enough.
+        ((pull(8, "demo-2026-09-22-auto-1/open_pull_request", "merged"),), {}, 0),
+        ((), {"autonomy/x-00000000": "a" * 40, "main": "d" * 40, "feature": "d" * 40}, 0),
+        # A person pushed onto our branch.
+        ((pull(),), {"autonomy/x-00000000": "d" * 40, "autonomy/mine-11111111": "d" * 40}, 0),
+        ((), {"autonomy/x-00000000": "d" * 40}, 1),
+        ((), {"autonomy/canary/demo-2026-11-22-auto-1-1234": "d" * 40}, 1),
+    ],
+)
+def test_what_is_not_booked_is_told(pulls: tuple[PullRequest, ...], heads: dict[str, str], told: int) -> None:
+    """By number where it is known, else by key; branches by their head, their name, or their pull request."""
+    assert told == len(foreign_marks(pulls, heads, BOOKED, date(2026, 11, 23)))
