@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from pydantic import ValidationError
 from temporalio import activity
 
-from activities.in_flight_before import CLEARED, SETTLED
+from activities.in_flight_before import CLEARED, SETTLED, cleared
 from activities.workbench import Sitting
 from contracts.alert import Alert, AlertKind
-from contracts.audit import AuditRecord
-from contracts.clearance import Clearance
 from contracts.modes import WriteAction
 from contracts.pull_request import PullRequest
 from policies.strangers import Booked, foreign_marks
@@ -69,15 +66,7 @@ def booked(audit: AuditLog, target: str, pulls: tuple[PullRequest, ...], lately:
             for record in audit.records(log):
                 if record.event == CLEARED:
                     keys.add(record.key.partition("/cleared/")[0])
-                    _add_commit(record, heads, branches)
+                if (write := cleared(record)) is not None:
+                    heads.add(write.clearance.head_sha)
+                    branches.add(write.clearance.branch)
     return Booked(frozenset(keys), numbers, frozenset(heads), frozenset(branches))
-
-
-def _add_commit(record: AuditRecord, heads: set[str], branches: set[str]) -> None:
-    try:
-        clearance = Clearance.model_validate_json(str(record.facts.get("clearance", "")))
-    except ValidationError:
-        # Of an older version: the target's log has its head.
-        return
-    heads.add(clearance.head_sha)
-    branches.add(clearance.branch)
