@@ -193,7 +193,7 @@ async def known_to_server(client: Client) -> set[str]:
         for target in view.targets if view else ():
             status = await target_status(client, target.name)
             found |= {f"target/{target.name}"} if status and status.log_head else set()
-    except (NoWorker, RPCError) as problem:
+    except (NoAnswer, RPCError) as problem:
         say(f"which targets the server knows is not known: {problem}")
     try:
         async for run in client.list_workflows('WorkflowType = "DailyRun" AND AutonomyRunId IS NOT NULL'):
