@@ -19,7 +19,7 @@ def home_mark(home: Path) -> HomeMark:
     Raises:
         OSError: the home cannot be read or written.
     """
-    home.mkdir(parents=True, exist_ok=True)
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = home / _FILE
     if not path.exists():
         with tempfile.NamedTemporaryFile("w", dir=home, prefix=f".{_FILE}-") as made:
