@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
+import re
+import socket
+import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -12,23 +16,27 @@ from typing import Any, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
 import urllib3
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, MaxRetryError
 
+from adapters.forge_access.answer_deadline import TOO_SLOW, AnswerDeadline, answer_within
 from adapters.forge_access.rate_limits import server_delay
 from ports.forge import ForgeError
 
-CONNECT_SECONDS, READ_SECONDS = 10.0, 30.0
+CONNECT_SECONDS, READ_SECONDS, WHOLE_SECONDS = 10.0, 30.0, 60.0
+_CHUNK = 1 << 16
 LARGEST = 16 * 1024 * 1024
 _PAGE = 50
 MOST_PAGES = 400
 _LOOKS = 3
 _LONGEST_WAIT = 20.0
 _SHOWN = 300
+_PLAIN = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "autonomy-runbook"}
 _HINTS: dict[int, str] = {
     HTTPStatus.UNAUTHORIZED: "the token is missing, wrong or expired; see [forge_access]",
     HTTPStatus.FORBIDDEN: "the token or its account lacks a right",
     HTTPStatus.NOT_FOUND: "it is not there, or the token's account may not see it",
 }
+_COUNT = re.compile(r"[0-9]{1,9}")
 _BROKEN = HTTPStatus.INTERNAL_SERVER_ERROR
 _PASSING = frozenset({429, 500, 502, 503, 504})
 
@@ -71,27 +79,66 @@ class Reply:
         return server_delay(self.status, self.headers, self.said)
 
 
+class _Watched:
+    """Connections of a pool of one request, shown to its deadline as soon as they are there."""
+
+    deadline: AnswerDeadline
+
+    def _new_conn(self) -> socket.socket:
+        made: socket.socket = super()._new_conn()  # type: ignore[misc]
+        self.deadline.watch(made)
+        return made
+
+
 def send_with_pool() -> Send:
     """The client of forges that have none of their own."""
-    pool = urllib3.PoolManager(
-        retries=False,
-        timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
-        # git's own variable for a company's authorities; the system's otherwise.
-        ca_certs=os.environ.get("GIT_SSL_CAINFO"),
-    )
+    # git's own variable for a company's authorities; the system's otherwise. Read once: it costs more than a request.
+    context = functools.cache(lambda: ssl.create_default_context(cafile=os.environ.get("GIT_SSL_CAINFO")))
+    timeout = urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS)
 
     def send(method: str, address: str, headers: Mapping[str, str], body: bytes | None) -> RawAnswer:
-        try:
-            answer = pool.request(method, address, body=body, headers=headers, redirect=False, preload_content=False)
+        secure = context() if address.startswith("https:") else None
+        with (
+            answer_within(WHOLE_SECONDS) as deadline,
+            urllib3.PoolManager(retries=urllib3.Retry(0), timeout=timeout, ssl_context=secure) as pool,
+        ):
+            pool.pool_classes_by_scheme = _watched_by(deadline)
             try:
-                raw = answer.read(LARGEST + 1, decode_content=True)
-            finally:
-                answer.release_conn()
-        except (HTTPError, OSError) as problem:
-            raise UnclearAnswer(f"{type(problem).__name__}: {problem}"[:_SHOWN]) from problem
-        return RawAnswer(answer.status, answer.headers, raw)
+                answer = pool.request(
+                    method, address, body=body, headers=headers, redirect=False, preload_content=False
+                )
+                try:
+                    raw = RawAnswer(answer.status, answer.headers, _bounded(answer))
+                finally:
+                    answer.close()
+                # Headers that break off are taken for whole ones.
+                deadline.demand()
+            except (HTTPError, OSError, ValueError) as problem:
+                cause = problem.reason if isinstance(problem, MaxRetryError) and problem.reason else problem
+                said = TOO_SLOW if deadline.over else f"{type(cause).__name__}: {cause}"
+                raise UnclearAnswer(said[:_SHOWN]) from problem
+            return raw
 
     return send
+
+
+def _watched_by(deadline: AnswerDeadline) -> dict[str, type[urllib3.HTTPConnectionPool]]:
+    found = {}
+    for scheme, pool in (("http", urllib3.HTTPConnectionPool), ("https", urllib3.HTTPSConnectionPool)):
+        connection = type("Watched", (_Watched, pool.ConnectionCls), {"deadline": deadline})
+        found[scheme] = type("WatchedPool", (pool,), {"ConnectionCls": connection})
+    return found
+
+
+def _bounded(answer: urllib3.BaseHTTPResponse) -> bytes:
+    """The body, cut one byte after the largest that is read."""
+    if answer.headers.get("Content-Encoding", "identity") != "identity":
+        # Unpacked it could be of any size.
+        raise HTTPError("the answer is packed, though it was asked for plain")
+    body = bytearray()
+    while len(body) <= LARGEST and (chunk := answer.read1(_CHUNK, decode_content=False)):
+        body += chunk
+    return bytes(body[: LARGEST + 1])
 
 
 class JsonApi:
@@ -100,7 +147,7 @@ class JsonApi:
     def __init__(self, base: str, headers: Mapping[str, str], send: Send | None = None) -> None:
         """``base``: address without a slash at the end; ``headers`` go with every request, and to no other host."""
         self._base = base
-        self._headers = {"Accept": "application/json", "User-Agent": "autonomy-runbook", **headers}
+        self._headers = {**_PLAIN, **headers}
         self._host = urlsplit(base).netloc
         self._send = send or send_with_pool()
 
@@ -157,17 +204,17 @@ class JsonApi:
         Raises:
             ForgeError: fewer items than the server counted: a truncated list proves nothing absent.
         """
-        known: set[object] = set()
+        known: set[str] = set()
         for page in range(1, MOST_PAGES + 1):
             reply = self.look(path, **query, page=str(page), limit=str(_PAGE))
             if not reply.good:
                 raise ForgeError(self.complaint(reply, f"looking at {path}"))
             counted, before = reply.headers.get("X-Total-Count", ""), len(known)
             for item in self._items(reply, path, within):
-                if item["id"] not in known:
-                    known.add(item["id"])
+                if (identity := str(item["id"])) not in known:
+                    known.add(identity)
                     yield item
-            total = int(counted) if counted.isdecimal() else None
+            total = int(counted) if _COUNT.fullmatch(counted) else None
             if total is not None and len(known) >= total:
                 return
             if len(known) == before:
@@ -204,7 +251,7 @@ class JsonApi:
         if reply.status == HTTPStatus.TOO_MANY_REQUESTS or reply.delay is not None:
             hint = f"the forge limits the rate; again in {'?' if reply.delay is None else round(reply.delay)} s"
         if place := reply.headers.get("Location"):
-            hint = f"it redirects to {urlsplit(place).netloc or 'elsewhere'}, which is not followed: mend the address"
+            hint = f"it redirects to {_host_of(place) or 'elsewhere'}, which is not followed: mend the address"
         return f"{self._host} answered {reply.status} to {doing}: {'; '.join(filter(None, (hint, reply.said)))}"
 
     def _ask(
@@ -224,12 +271,23 @@ class JsonApi:
         if len(raw) > LARGEST:
             raise ForgeError(f"{self._host} answered {method} {path} with more than {LARGEST} bytes")
         try:
-            decoded = json.loads(raw) if raw else None
-        except ValueError:
+            decoded = json.loads(raw, parse_constant=_no_number) if raw else None
+        except (ValueError, RecursionError):
             if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
                 raise UnclearAnswer(f"{self._host} answered {method} {path} with something that is no JSON") from None
             decoded = None
         return Reply(status, shown, decoded, _said(decoded))
+
+
+def _no_number(text: str) -> None:
+    raise ValueError(f"{text} is no JSON")
+
+
+def _host_of(address: str) -> str:
+    try:
+        return urlsplit(address).netloc
+    except ValueError:
+        return ""
 
 
 def _said(content: object) -> str:

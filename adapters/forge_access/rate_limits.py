@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
@@ -9,6 +10,7 @@ from http import HTTPStatus
 
 # What GitHub tells clients to wait after a secondary limit that names no time.
 _UNNAMED = 60.0
+_WHOLE = re.compile(r"[0-9]{1,12}")
 _LIMITING = frozenset({HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 
 
@@ -21,16 +23,17 @@ def server_delay(status: int, headers: Mapping[str, str], said: str) -> float | 
         return None
     if (named := _retry_after(headers.get("Retry-After", ""))) is not None:
         return named
-    if headers.get("X-RateLimit-Remaining", "") == "0" and headers.get("X-RateLimit-Reset", "").isdecimal():
+    reset = headers.get("X-RateLimit-Reset", "")
+    if headers.get("X-RateLimit-Remaining", "") == "0" and _WHOLE.fullmatch(reset):
         # One second more: the reset is told in whole ones.
-        return max(0.0, float(headers["X-RateLimit-Reset"]) - time.time()) + 1.0
+        return max(0.0, float(reset) - time.time()) + 1.0
     return _UNNAMED if "rate limit" in said.lower() else None
 
 
 def _retry_after(text: str) -> float | None:
-    if text.isdecimal():
+    if _WHOLE.fullmatch(text):
         return float(text)
     try:
         return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None

@@ -61,7 +61,7 @@ def installation_token(target: Target, right: Literal["read", "write"]) -> str:
         _demand_account(api, access.account)
         made = _made(api, access.app.installation, address.repository, right)
         if right == "read":
-            _KEPT[name] = made.token, made.expires_at.astimezone(UTC).timestamp()
+            _KEPT[name] = made.token, made.expires_at.timestamp()
         return made.token
 
 

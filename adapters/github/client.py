@@ -10,7 +10,7 @@ import json
 import os
 import re
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -20,11 +20,13 @@ from githubkit.auth import AppAuthStrategy
 from githubkit.cache import MemCacheStrategy
 from githubkit.exception import RequestError, RequestFailed
 
+from adapters.forge_access.answer_deadline import TOO_SLOW, AnswerDeadline, answer_within
 from adapters.forge_access.json_api import (
     CONNECT_SECONDS,
     LARGEST,
     MOST_PAGES,
     READ_SECONDS,
+    WHOLE_SECONDS,
     JsonApi,
     RawAnswer,
     Reply,
@@ -95,12 +97,16 @@ class GitHubApi(JsonApi):
 
 def _identity(item: Mapping[str, Any]) -> object:
     # Rules have no id: what is equal is the same.
-    return item["id"] if "id" in item else json.dumps(item, sort_keys=True)
+    return str(item["id"]) if "id" in item else json.dumps(item, sort_keys=True)
 
 
 def _following(link: str) -> dict[str, str] | None:
     found = _NEXT.search(link)
-    return dict(parse_qsl(urlsplit(found[1]).query)) if found else None
+    try:
+        return dict(parse_qsl(urlsplit(found[1]).query)) if found else None
+    except ValueError:
+        # An address that is none leads nowhere: the next page is asked for by its number.
+        return None
 
 
 class _OneOrigin(httpx.BaseTransport):
@@ -116,16 +122,34 @@ class _OneOrigin(httpx.BaseTransport):
         """Send it, and read a bounded answer."""
         if _origin(request.url) != self._origin:
             raise httpx.UnsupportedProtocol(f"{request.url.host} is not the forge")
-        answer = self._inner.handle_request(request)
-        try:
-            body = _bounded(answer)
-        finally:
-            answer.close()
+        with answer_within(WHOLE_SECONDS) as deadline:
+            request.extensions["trace"] = _showing(deadline)
+            try:
+                answer = self._inner.handle_request(request)
+                try:
+                    body = _bounded(answer)
+                finally:
+                    answer.close()
+                deadline.demand()
+            except (httpx.TransportError, TimeoutError) as problem:
+                if deadline.over:
+                    raise httpx.ReadTimeout(TOO_SLOW) from problem
+                raise
         return httpx.Response(answer.status_code, headers=answer.headers, content=body, extensions=answer.extensions)
 
     def close(self) -> None:
         """After each request, as githubkit does: a connection that nobody holds is left to nobody."""
         self._inner.close()
+
+
+def _showing(deadline: AnswerDeadline) -> Callable[[str, dict[str, Any]], None]:
+    """Show the deadline the connection of a request as soon as it is there."""
+
+    def trace(event: str, facts: dict[str, Any]) -> None:
+        if event == "connection.connect_tcp.complete":
+            deadline.watch(facts["return_value"].get_extra_info("socket"))
+
+    return trace
 
 
 def _bounded(answer: httpx.Response) -> bytes:

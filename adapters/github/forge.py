@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from pydantic import BaseModel
 
@@ -26,6 +25,10 @@ _EVENTS = {"closed": "closed", "reopened": "reopened", "merged": "merged"}
 class _RuledCheck(BaseModel):
     context: str
     integration_id: int | None = None
+
+
+class _RuledChecks(BaseModel):
+    required_status_checks: tuple[_RuledCheck, ...] | None = None
 
 
 class GitHubForge(MirroredForge):
@@ -79,10 +82,8 @@ class GitHubForge(MirroredForge):
         found = [*classic.checks, *(RequiredCheck(context=name) for name in classic.contexts if name not in pinned)]
         for rule in self._repository.rules(self._base_branch) if rules is None else rules:
             if rule.type == "required_status_checks":
-                each: Any
-                for each in rule.parameters.get("required_status_checks") or ():
-                    ruled = shaped(_RuledCheck, each)
-                    found.append(RequiredCheck(context=ruled.context, app_id=ruled.integration_id))
+                ruled = shaped(_RuledChecks, rule.parameters).required_status_checks or ()
+                found += [RequiredCheck(context=each.context, app_id=each.integration_id) for each in ruled]
         return tuple(found)
 
     def _reviewed(self, review: Review, head: str) -> HumanAct | None:
