@@ -10,6 +10,7 @@ from commands.exit_statuses import Exit
 from composition import AnotherHome, HomeUnusable, ServerUnavailable
 from ports.environments import EnvironmentUnavailable
 from ports.forge import ForgeError
+from ports.full_disk import is_full_disk, named
 from ports.policy_source import PolicyError
 from ports.repository import RepositoryError
 from ports.sandbox import SandboxUnavailable
@@ -66,7 +67,7 @@ def explain(problem: Exception) -> CommandFailed:
     if isinstance(problem, ValidationError):
         told = "; ".join(f"{'.'.join(map(str, error['loc']))}: {error['msg']}" for error in problem.errors())
         return CommandFailed(Exit.USAGE, f"not a valid value: {told}")
-    if isinstance(problem, _SPEAK_FOR_THEMSELVES):
-        return CommandFailed(Exit.TROUBLE, str(problem))
+    if isinstance(problem, _SPEAK_FOR_THEMSELVES) or is_full_disk(problem):
+        return CommandFailed(Exit.TROUBLE, named(problem))
     told = f"unexpected {type(problem).__name__}: {problem}"
     return CommandFailed(Exit.TROUBLE, f"{told} (`starter.py --debug …` shows where; please report it)")

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date, datetime, time, timedelta
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 from temporalio.client import (
@@ -24,6 +27,7 @@ from temporalio.client import (
 )
 from temporalio.service import RPCError, RPCStatusCode
 
+from commands.clock_changes import YEARS, OddDay, odd_days
 from commands.conversations import target_status
 from commands.exit_statuses import Exit
 from commands.failures import CommandFailed, NoAnswer
@@ -53,6 +57,7 @@ async def apply(
     if found is None:
         raise CommandFailed(Exit.USAGE, f"{at!r} is no time of day: write it as HH:MM, for example 06:00")
     zone = policy.target.time_zone
+    odd = tuple(odd_days(time(int(found[1]), int(found[2])), ZoneInfo(zone), datetime.now(ZoneInfo(zone)).date()))
     wanted = Schedule(
         action=ScheduleActionStartWorkflow(
             api.DAILY_RUN,
@@ -62,12 +67,7 @@ async def apply(
             task_queue=api.TASK_QUEUE,
             static_summary=f"scheduled run of {target}",
         ),
-        spec=ScheduleSpec(
-            calendars=[
-                ScheduleCalendarSpec(hour=[ScheduleRange(int(found[1]))], minute=[ScheduleRange(int(found[2]))])
-            ],
-            time_zone_name=zone,
-        ),
+        spec=every_day(time(int(found[1]), int(found[2])), zone, odd),
         policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=_CATCH_UP),
     )
     client = await client_of(settings)
@@ -94,9 +94,42 @@ async def apply(
     upcoming = (await handle.describe()).info.next_action_times
     soon = f"; next: {upcoming[0]:%Y-%m-%d %H:%M} UTC" if upcoming else ""
     show(f"{done}: {target} every day at {at} {zone}{soon}")
+    for line in _odd_lines(at, odd):
+        show(line, "yellow")
     if held:
         show(f"it is paused with the target ({held}); the resume lets both go on")
     return Exit.OK
+
+
+def every_day(at: time, zone: str, odd: tuple[OddDay, ...]) -> ScheduleSpec:
+    """Once on every day: left alone, the server skips a time that a day lacks, and starts twice at a double one."""
+    return ScheduleSpec(
+        calendars=[_calendar(at), *(_calendar(each.instead, each.day) for each in odd)],
+        skip=[_calendar(at, each.day) for each in odd if each.twice],
+        time_zone_name=zone,
+    )
+
+
+def _calendar(at: time, day: date | None = None) -> ScheduleCalendarSpec:
+    daily = ScheduleCalendarSpec(hour=[ScheduleRange(at.hour)], minute=[ScheduleRange(at.minute)])
+    if day is None:
+        return daily
+    return replace(
+        daily,
+        year=[ScheduleRange(day.year)],
+        month=[ScheduleRange(day.month)],
+        day_of_month=[ScheduleRange(day.day)],
+        comment="the clocks change on this day",
+    )
+
+
+def _odd_lines(at: str, odd: tuple[OddDay, ...]) -> Iterator[str]:
+    for twice, what in ((False, "does not exist"), (True, "comes twice")):
+        days = [each for each in odd if each.twice is twice]
+        if days:
+            first = days[0]
+            more = f" (and {len(days) - 1} more such days in {YEARS} years)" if days[1:] else ""
+            yield f"{at} {what} on {first.day}{more}: the clocks change; the run starts at {first.instead:%H:%M} then"
 
 
 @app.command("list")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from temporalio.exceptions import ApplicationError
+
 from contracts.budget import CapsRequest, Measure, Period
 from contracts.control import Answer
 from contracts.verdict import Decision, Fact, Verdict
@@ -11,6 +13,16 @@ from workflows.budget_book import line_of
 from workflows.budget_view import amount
 from workflows.budgeting import turn, wake
 from workflows.control_state import ControlState
+
+_WHOLE = frozenset({Measure.RUNS, Measure.TOKENS})
+
+
+def demand_whole(asked: CapsRequest) -> None:
+    """Refuse half a run or half a token at its sender: nothing could ever reach such a cap exactly."""
+    if asked.measure in _WHOLE and not asked.cap.is_integer():
+        near = int(asked.cap)
+        reason = f"a cap of {asked.measure} is a whole number: {near} or {near + 1}, not {asked.cap:.10g}"
+        raise ApplicationError(reason, type="Malformed", non_retryable=True)
 
 
 def set_caps(state: ControlState, asked: CapsRequest, now: datetime) -> Answer:

@@ -141,6 +141,7 @@ class Control:
     @set_caps.validator
     def _set_caps_is_stated(self, asked: CapsRequest) -> None:
         stated(asked)
+        budget_caps.demand_whole(asked)
 
     @state_cost.validator
     def _state_cost_is_stated(self, said: CostStatement) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from git.cmd import Git
 
 from adapters.git.private import locked
+from ports.full_disk import named
 from ports.repository import RepositoryError
 
 _CONFIG = Path(__file__).with_name("closed.gitconfig")
@@ -234,7 +235,7 @@ def _chunks(process: subprocess.Popen[bytes], seconds: float, name: str) -> Iter
 
 
 def _failed(name: str, code: int, said: str) -> RepositoryError:
-    return RepositoryError(f"git {name} failed ({code}): {said or 'no message'}")
+    return RepositoryError(named(f"git {name} failed ({code}): {said or 'no message'}"))
 
 
 def _broke_stale_lock(git_dir: Path, said: str) -> bool:

@@ -18,6 +18,7 @@ from temporalio.service import RPCError
 
 from adapters.temporal.connection import ServerUnavailable, quiet_runtime
 from adapters.temporal.ui_front import Front, hidden_place
+from ports.full_disk import is_full_disk
 from workflows.api import EPOCH_ATTRIBUTE, SEARCH_ATTRIBUTES
 
 # Measured: nine durable steps take 0.12 s with this profile, 0.95 s with the server's defaults.
@@ -58,6 +59,14 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+_LAST_WORDS = 4096
+
+
+def _cause(log: Path) -> str:
+    last = log.read_bytes()[-_LAST_WORDS:].decode(errors="replace")
+    return "the disk is full; its log" if is_full_disk(last) else "its log says why"
 
 
 @dataclass
@@ -122,7 +131,7 @@ async def start(
     for _ in range(300):
         if process.returncode is not None:
             front.close()
-            raise ServerUnavailable(f"the embedded server ended at once; its log says why: {log}")
+            raise ServerUnavailable(f"the embedded server ended at once; {_cause(log)}: {log}")
         # The port opens before the server serves: only an answer counts.
         with contextlib.suppress(RuntimeError, RPCError):
             await Client.connect(server.address, runtime=quiet_runtime())

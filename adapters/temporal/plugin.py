@@ -19,6 +19,7 @@ from temporalio.worker.workflow_sandbox import SandboxRestrictions
 
 from adapters.temporal.commanded_tasks import CommandedTasks
 from adapters.temporal.forge_patience import ForgePatience
+from adapters.temporal.full_disk import NamesFullDisk
 from workflows.well_formed import WellFormedMessages
 
 _PASSED_THROUGH = ("contracts", "policies", "workflows", "activities", "pydantic", "opentelemetry")
@@ -32,7 +33,7 @@ def project_plugins() -> list[SimplePlugin]:
             "autonomy",
             data_converter=pydantic_data_converter,
             workflow_runner=_runner,
-            interceptors=[WellFormedMessages(), ForgePatience()],
+            interceptors=[WellFormedMessages(), NamesFullDisk(), ForgePatience()],
         ),
         OpenTelemetryPlugin(add_temporal_spans=True),
     ]

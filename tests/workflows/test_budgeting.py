@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from datetime import timedelta
 
 import pytest
 from pydantic import ValidationError
+from temporalio.exceptions import ApplicationError
 
 from contracts.admission import Admission, OrderState
 from contracts.budget import Amounts, CapsRequest, CostStatement, Measure, Period, SettleCost
@@ -14,6 +16,7 @@ from contracts.verdict import Decision
 from tests.workflows.books import DAY, FIRST
 from tests.workflows.money import TODAY, Till, terms
 from workflows import budgeting
+from workflows.budget_caps import demand_whole
 from workflows.control_state import ControlState
 
 SECOND = f"demo-{DAY}-pr-2"
@@ -144,6 +147,24 @@ def test_no_contract_takes_an_amount_that_is_none(value):
         CapsRequest.model_validate(
             {"expectedEpoch": 1, "period": "day", "measure": "usd", "cap": value, "reason": "why", "actor": "ann"}
         )
+
+
+@pytest.mark.parametrize(
+    ("measure", "cap", "fits"),
+    [
+        ("runs", 1.5, False),
+        ("tokens", 0.1, False),
+        ("runs", 2.0, True),
+        ("usd", 1.5, True),
+        ("agent_minutes", 0.5, True),
+    ],
+)
+def test_half_of_what_is_whole_is_no_cap(measure, cap, fits):
+    """Asked in the update's validator: a history that holds one already goes on replaying."""
+    asked = CapsRequest(expected_epoch=1, period="day", measure=measure, cap=cap, reason="why", actor="ann")
+    reason = f"a cap of {measure} is a whole number: {int(cap)} or {int(cap) + 1}"
+    with nullcontext() if fits else pytest.raises(ApplicationError, match=reason):
+        demand_whole(asked)
 
 
 def test_sums_stop_where_an_amount_ends():

@@ -155,6 +155,9 @@ async def test_malformed_updates_of_every_kind_fail_at_the_sender_and_change_not
                     answered[workflow_id, name, form] = await update(world, workflow_id, name, said)
             for form, stated in STATEMENTS.items():
                 answered[workflow_id, api.RESUME, form] = await update(world, workflow_id, api.RESUME, _said(stated))
+        half = GOOD[api.SET_CAPS] | {"measure": "runs", "cap": 1.5}
+        why = await update(world, api.control_id("quick"), api.SET_CAPS, _said(half))
+        answered[api.control_id("quick"), api.SET_CAPS, "half a run"] = why
         after = await everything(world)
         failed = [await wedged(world, each) for each in (api.control_id("quick"), api.INSTALLATION_ID)]
         paused = await pause(world, "quick")
