@@ -19,10 +19,10 @@ from activities.workbench import Workbench, written
 from contracts.admission import RunRecord
 from contracts.artifact import ArtifactRef
 from contracts.audit import AuditEvent, AuditRecord
-from contracts.incident import PostIncidentReport
+from contracts.incident import CitedFact, PostIncidentReport
 from contracts.incident_work import Collected, EvidenceEntry, EvidenceManifest, IncidentStart
 from contracts.modes import Role
-from policies.incident_report import timeline
+from policies.incident_report import concerns, timeline
 from ports.control_desk import ControlUnavailable
 from ports.crashpoints import crashpoint
 from ports.store import StoreError
@@ -62,7 +62,7 @@ class Collecting:
         with heartbeating():
             crashpoint("collect.before_effect")
             incident = given.record.incident
-            records = self._records(given)
+            records = records_of(self.bench, given)
             evidence = self.bench.store.find(incident, BUNDLE) or self._bundle(given, records)
             crashpoint("collect.after_bundle")
             event = AuditEvent(
@@ -77,7 +77,7 @@ class Collecting:
             crashpoint("collect.after_effect")
             return Collected(
                 evidence=evidence,
-                timeline=timeline(record for found in records.values() for record in found),
+                timeline=facts_of(given, records),
                 kept=self._kept(incident),
                 address=self.bench.store.address(incident),
                 audit_head=head,
@@ -111,14 +111,6 @@ class Collecting:
             incident, BUNDLE, _tar({"manifest.json": shown, **bundle.files}), "application/x-tar"
         )
 
-    def _records(self, given: IncidentStart) -> dict[str, list[AuditRecord]]:
-        """The runs' logs, and the target's from the first of these runs on."""
-        found = {f"run/{run_id}": list(self.bench.audit.records(f"run/{run_id}")) for run_id in run_ids(given)}
-        since = min([given.record.opened_at, *(run.admitted_at for run in given.runs)])
-        log = f"target/{given.target}"
-        found[log] = [record for record in self.bench.audit.records(log) if record.at >= _second(since)]
-        return found
-
     def _body(self, run_id: str, name: str) -> bytes | None:
         ref = self.bench.store.find(run_id, name)
         return None if ref is None else self.bench.store.get(ref)
@@ -141,6 +133,29 @@ class Collecting:
 def run_ids(given: IncidentStart) -> tuple[str, ...]:
     """Every run the incident is about, its own last."""
     return tuple(dict.fromkeys((*given.record.runs, given.record.run_id)))
+
+
+def records_of(bench: Workbench, given: IncidentStart) -> dict[str, list[AuditRecord]]:
+    """The logs of the runs and of their rollbacks, and the target's from the first of these runs on."""
+    own = run_ids(given)
+    found = {f"run/{run_id}": list(bench.audit.records(f"run/{run_id}")) for run_id in own}
+    backed = {f"run/RB-{run_id}": list(bench.audit.records(f"run/RB-{run_id}")) for run_id in own}
+    found |= {log: records for log, records in backed.items() if records}
+    since = min([given.record.opened_at, *(run.admitted_at for run in given.runs)])
+    log = f"target/{given.target}"
+    found[log] = [record for record in bench.audit.records(log) if record.at >= _second(since)]
+    return found
+
+
+def facts_of(given: IncidentStart, records: dict[str, list[AuditRecord]]) -> tuple[CitedFact, ...]:
+    """The timeline: of the target's log only what is about this incident."""
+    own, incident = run_ids(given), given.record.incident
+    return timeline(
+        record
+        for log, found in records.items()
+        for record in found
+        if log.startswith("run/") or concerns(record, incident, own)
+    )
 
 
 def _second(at: datetime) -> datetime:

@@ -12,7 +12,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities.api import CLOSE_TICKET, OPEN_TICKET, TELL_CONTROL, WRITE_REPORT
 from activities.bracket import Bracket
-from activities.collecting import REPORT
+from activities.collecting import REPORT, facts_of, records_of
 from activities.heartbeat import heartbeating
 from activities.incident_policy import anchor_log, incident_policy
 from activities.workbench import Workbench, written
@@ -20,7 +20,7 @@ from contracts.audit import AuditEvent
 from contracts.clearance import WriteAnswerKind
 from contracts.control import Answer
 from contracts.effect import Effect
-from contracts.incident import PostIncidentReport
+from contracts.incident import CitedFact, PostIncidentReport
 from contracts.incident_work import (
     ReportWritten,
     TellControlInput,
@@ -29,7 +29,7 @@ from contracts.incident_work import (
     WriteReportInput,
 )
 from contracts.modes import Role, WriteAction, WriteClass
-from policies.incident_report import missing
+from policies.incident_report import missing, triggered
 from ports.crashpoints import crashpoint
 
 PAGE = "post_incident_report.md"
@@ -55,7 +55,7 @@ class IncidentKeeping:
             f"kept in {self.bench.store.address(report.run_id)}. Fill in the report with "
             f"`starter.py incident edit {report.incident}`; `starter.py resume` opens what is paused."
         )
-        return self._write(given, WriteAction.OPEN_TICKET, f"{report.trigger} in {report.run_id}", body)
+        return self._write(given, WriteAction.OPEN_TICKET, f"{triggered(report)} {report.run_id}", body)
 
     @activity.defn(name=CLOSE_TICKET.name, no_thread_cancel_exception=True)
     def close_ticket(self, given: TicketInput) -> TicketOutput:
@@ -64,13 +64,16 @@ class IncidentKeeping:
 
     @activity.defn(name=WRITE_REPORT.name, no_thread_cancel_exception=True)
     def write_report(self, given: WriteReportInput) -> ReportWritten:
-        """The report as JSON and Markdown, and the audit log of what changed it."""
+        """The report as JSON and Markdown with all that happened so far, and the audit log of what changed it."""
         with heartbeating():
             crashpoint("write_report.before_effect")
             report, incident = given.report, given.report.incident
             # First the log: a fact without its record would be nobody's word (P10).
             self.bench.record(incident, given.events, given.now)
             crashpoint("write_report.after_log")
+            timeline = self._timeline(given)
+            if timeline is not None:
+                report = report.model_copy(update={"timeline": timeline})
             kept = self.bench.store.put(incident, REPORT, written(report))
             page = self.render(report, missing(report)).encode()
             shown = self.bench.store.put(incident, PAGE, page, "text/markdown")
@@ -84,7 +87,7 @@ class IncidentKeeping:
             head = self.bench.record(incident, (wrote,), given.now)
             anchor_log(self.bench, given.target, incident, head)
             crashpoint("write_report.after_effect")
-            return ReportWritten(audit_head=head, due_at=self._due(given))
+            return ReportWritten(audit_head=head, due_at=self._due(given), timeline=timeline)
 
     @activity.defn(name=TELL_CONTROL.name, no_thread_cancel_exception=True)
     def tell_control(self, given: TellControlInput) -> Answer:
@@ -93,6 +96,14 @@ class IncidentKeeping:
         answer = self.bench.control.incident_news(given.target, given.news)
         crashpoint("tell_control.after_effect")
         return answer
+
+    def _timeline(self, given: WriteReportInput) -> tuple[CitedFact, ...] | None:
+        """What the logs say now, this incident's own among them; None before its evidence is collected."""
+        if given.start is None or given.report.evidence is None:
+            return None
+        log = f"run/{given.report.incident}"
+        own = {log: list(self.bench.audit.records(log))}
+        return facts_of(given.start, records_of(self.bench, given.start) | own)
 
     def _due(self, given: WriteReportInput) -> datetime | None:
         """The end of the due day where the target lives."""

@@ -61,6 +61,8 @@ class IncidentReport(Contract):
     reason: str
     runs: tuple[str, ...] = ()
     """More runs it is about, besides ``run_id``."""
+    ordered_by: str = ""
+    """The person whose word the reason is; empty: it was measured."""
 
 
 class IncidentState(StrEnum):
@@ -81,6 +83,8 @@ class IncidentRecord(Contract):
     opened_at: AwareDatetime
     runs: tuple[str, ...] = ()
     """More runs it is about, besides ``run_id``."""
+    ordered_by: str = ""
+    """The person whose word the reason is; empty: it was measured."""
     commanded_by: str = ""
     """The person who ordered its repair while paused; empty: nobody did."""
     commanded_epoch: int = 0
@@ -149,16 +153,21 @@ class PostIncidentReport(Contract):
     run_id: str
     trigger: Trigger
     trigger_reason: str
+    ordered_by: str = ""
+    """The person whose word the reason is: then nothing was measured. Empty: it was."""
     impact: str = ""
     root_cause: str = ""
     """A person's; never filled in by the system."""
     remediation: str = ""
-    """Immediate."""
+    """Immediate; a person's word."""
+    proposed_remediation: str = ""
+    """What the system did at once, for a person to confirm; counts for nothing until one states ``remediation``."""
     prevention: str = ""
     """Long-term."""
     owner: str = ""
     due_on: str = ""
     timeline: tuple[CitedFact, ...] = ()
+    """As of the last time it was written."""
     evidence: ArtifactRef | None = None
     ticket: str = ""
     rollback: RollbackTag | None = None

@@ -115,13 +115,17 @@ class WriteReportInput(Contract):
     report: PostIncidentReport
     events: tuple[AuditEvent, ...]
     now: AwareDatetime
+    start: IncidentStart | None = None
+    """What it is about: its logs are read again for the timeline. None: of an ``Incident`` before that (P15)."""
 
 
 class ReportWritten(Contract):
-    """Where the audit log ends now, and when the prevention is due."""
+    """Where the audit log ends now, when the prevention is due, and the timeline as it was written."""
 
     audit_head: str
     due_at: AwareDatetime | None
+    timeline: tuple[CitedFact, ...] | None = None
+    """None: the report was written with the timeline it came with."""
 
 
 class TellControlInput(Contract):

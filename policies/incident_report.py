@@ -1,7 +1,7 @@
 """The post-incident report (runbook §12): its seven parts, and who may change what, when.
 
-The system states when, where and what triggered it, and cites audit records. Impact, cause, remediation, prevention,
-owner and due date are a person's: nothing here ever fills them in.
+The system states when, where and what triggered it, cites audit records, and proposes the remediation that it knows.
+Impact, cause, remediation, prevention, owner and due date are a person's: nothing here ever fills them in.
 """
 
 from __future__ import annotations
@@ -17,9 +17,12 @@ from contracts.incident import (
     IncidentRecord,
     IncidentState,
     PostIncidentReport,
+    Response,
     Trigger,
 )
+from contracts.rollback import RollbackOutcome, RollbackTag
 from contracts.verdict import Verdict
+from policies.incident_matrix import MATRIX
 from policies.verdicts import all_of, allow, deny
 
 PARTS: dict[str, tuple[str, ...]] = {
@@ -44,12 +47,48 @@ TOLD = frozenset(
         "run escalated",
         "incident opened",
         "paused",
+        "resumed",
+        "installation resumed",
+        "mode set",
         "write cleared",
         "write done",
         "write not done",
+        "merged",
+        "merged by a person",
+        "follow-up ended",
+        "rollback ordered",
+        "rollback kept back",
+        "rollback commanded while paused",
+        "rollback prepared",
+        "repair done",
+        "repair not done",
+        "rollback ended",
+        "tagged with its rollback",
+        "hardening task queued",
+        "idea quarantined",
+        "evidence collected",
+        "open_ticket done",
+        "close_ticket done",
+        "facts stated",
+        "incident closed",
+        "prevention overdue",
+        "prevention done",
+        "cancelled by hand; it goes on",
+        "reset by hand",
     }
 )
 """Events of the audit logs that belong into a timeline; a step that escalated does, too."""
+_SHOWN = (
+    *("runId", "key", "scope", "status", "mode", "actor", "who", "startedBy", "action", "incident", "decision"),
+    *("outcome", "seconds", "mergeSha", "revert", "restoredTree", "expectedTree", "problem", "ticket", "dueOn"),
+    *("reason", "impact"),
+)
+"""Facts that a line of the timeline shows, in this order; a long reason never cuts off a number."""
+_BRAKES = {
+    Response.PAUSE_ALL: "every target was paused",
+    Response.PAUSE_TARGET: "the target was paused",
+    Response.MARK_ESCALATED: "the run's change was kept, and not released",
+}
 KEPT_FACTS = 60
 LATEST = timedelta(days=3660)
 """A prevention that is due later is none."""
@@ -66,7 +105,37 @@ def draft(target: str, record: IncidentRecord) -> PostIncidentReport:
         run_id=record.run_id,
         trigger=Trigger(record.trigger),
         trigger_reason=record.reason,
+        ordered_by=record.ordered_by,
+        rollback=record.rollback,
+        proposed_remediation=proposal(record.trigger, record.rollback),
     )
+
+
+def tagged(report: PostIncidentReport, tag: RollbackTag) -> PostIncidentReport:
+    """Its rollback ended: what that did is the remediation to confirm (runbook §8)."""
+    return _raised(report, rollback=tag, proposed_remediation=proposal(report.trigger, tag))
+
+
+def proposal(trigger: str, tag: RollbackTag | None) -> str:
+    """What the system did at once; whether that remedies anything, a person says.
+
+    In order: a rollback that ended says what it restored, or that it did not · else the brakes of the trigger's row.
+    """
+    if tag is not None:
+        if tag.outcome is RollbackOutcome.RESTORED:
+            tree = f", tree {tag.restored_tree}" if tag.restored_tree else ""
+            commit = f" by {tag.revert_sha}" if tag.revert_sha else ""
+            return f"rolled back{commit}{tree}, in {tag.seconds:.0f} s; {tag.reason}"
+        return f"the rollback was tried for {tag.seconds:.0f} s and needs a person: {tag.reason}"
+    if trigger == Trigger.REGRESSION:
+        return "the mode was set to DRY_RUN: nothing is pushed or merged any more"
+    row = MATRIX.get(Trigger(trigger))
+    return ", ".join(_BRAKES[done] for done in row.responses if done in _BRAKES) if row else ""
+
+
+def triggered(report: PostIncidentReport) -> str:
+    """What opened it, in words that go before a run's id: a person's reason is no measured regression."""
+    return f"rollback ordered by {report.ordered_by} of" if report.ordered_by else f"{report.trigger} in"
 
 
 def missing(report: PostIncidentReport) -> tuple[str, ...]:
@@ -136,6 +205,7 @@ def recovered(ours: PostIncidentReport, kept: PostIncidentReport | None) -> Post
 
     What was said since then wins; what only the kept report says is taken from it.
     """
+    ours = tagged(ours, kept.rollback) if kept and kept.rollback and not ours.rollback else ours
     if kept is None or kept.incident != ours.incident:
         return ours
     closing = ("ticket", "closed_by", "closed_at", "closed_because")
@@ -145,6 +215,13 @@ def recovered(ours: PostIncidentReport, kept: PostIncidentReport | None) -> Post
     state = IncidentState.CLOSED if found["closed_by"] else IncidentState.OPEN
     merged = ours.model_copy(update={**found, "edited_by": people, "state": state})
     return merged.model_copy(update={"revision": max(ours.revision, kept.revision) + 1})
+
+
+def concerns(record: AuditRecord, incident: str, runs: Iterable[str]) -> bool:
+    """Whether a record of the target's log is about this incident: not about another run, nor another incident."""
+    own = {name for run in runs for name in (run, f"RB-{run}")}
+    run, named = record.facts.get("runId"), record.facts.get("incident")
+    return run in {None, "", *own} and named in {None, "", incident}
 
 
 def timeline(records: Iterable[AuditRecord]) -> tuple[CitedFact, ...]:
@@ -159,9 +236,8 @@ def timeline(records: Iterable[AuditRecord]) -> tuple[CitedFact, ...]:
 
 
 def _told(record: AuditRecord) -> str:
-    shown = ("runId", "key", "scope", "status", "actor", "startedBy", "action", "incident", "decision", "reason")
-    said = ", ".join(f"{name} {record.facts[name]}" for name in shown if record.facts.get(name))
-    return f"{record.event}: {said}"[:300] if said else record.event
+    said = ", ".join(f"{name} {record.facts[name]}" for name in _SHOWN if record.facts.get(name))
+    return f"{record.event}: {said}"[:500] if said else record.event
 
 
 def _raised(report: PostIncidentReport, **changes: object) -> PostIncidentReport:

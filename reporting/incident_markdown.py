@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contracts.incident import PostIncidentReport
+from contracts.rollback import RollbackTag
 from reporting.wording import visible
 
 _OPEN = "*Not stated yet: a person fills this in with `starter.py incident edit`.*"
@@ -13,10 +14,10 @@ def render_incident(report: PostIncidentReport, missing: tuple[str, ...]) -> str
     evidence = report.evidence
     parts = (
         ("Incident id and time", f"`{report.incident}`, opened {report.opened_at.isoformat(timespec='seconds')}"),
-        ("Trigger", f"{report.trigger} in run `{report.run_id}` of {report.target}: {_text(report.trigger_reason)}"),
+        ("Trigger", _trigger(report)),
         ("Impact", _text(report.impact) or _OPEN),
         ("Root cause", _text(report.root_cause) or _OPEN),
-        ("Immediate remediation", _text(report.remediation) or _OPEN),
+        ("Immediate remediation", _remediation(report)),
         ("Long-term prevention", _text(report.prevention) or _OPEN),
         (
             "Owner and due date",
@@ -29,6 +30,7 @@ def render_incident(report: PostIncidentReport, missing: tuple[str, ...]) -> str
         lines += [f"Still missing: {', '.join(missing)}.", ""]
     for number, (title, text) in enumerate(parts, 1):
         lines += [f"## {number}. {title}", "", text, ""]
+    lines += _rollback(report.rollback)
     lines += [
         "## Timeline",
         "",
@@ -49,6 +51,37 @@ def render_incident(report: PostIncidentReport, missing: tuple[str, ...]) -> str
     if report.edited_by:
         lines += ["", f"Stated by: {', '.join(_text(name) for name in report.edited_by)}"]
     return "\n".join([*lines, ""])
+
+
+def _trigger(report: PostIncidentReport) -> str:
+    where = f"run `{report.run_id}` of {report.target}: {_text(report.trigger_reason)}"
+    if report.ordered_by:
+        who = f"`{_text(report.ordered_by)}`"
+        return f"A person, {who}, ordered the rollback of {where}\n\nThis is their reason; nothing was measured."
+    return f"{report.trigger} in {where}"
+
+
+def _remediation(report: PostIncidentReport) -> str:
+    if report.remediation:
+        return _text(report.remediation)
+    if not report.proposed_remediation:
+        return _OPEN
+    return f"Proposed, from what was done by itself: {_text(report.proposed_remediation)}.\n\n{_OPEN}"
+
+
+def _rollback(tag: RollbackTag | None) -> list[str]:
+    if tag is None:
+        return []
+    lines = [
+        "## Rollback",
+        "",
+        f"- outcome: **{tag.outcome}**, after {tag.seconds:.1f} s",
+        f"- why: {_text(tag.reason)}",
+    ]
+    lines += [f"- impact: {_text(tag.impact)}"] if tag.impact else []
+    lines += [f"- revert: `{tag.revert_sha}`"] if tag.revert_sha else []
+    lines += [f"- restored tree: `{tag.restored_tree}`"] if tag.restored_tree else []
+    return [*lines, ""]
 
 
 def _end(report: PostIncidentReport) -> str:

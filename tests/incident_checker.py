@@ -40,7 +40,7 @@ async def _unsound(world: World, log: ChainedLog, target: str, incident: str) ->
         return [f"incident {incident} has no workflow: {absent.message}"]
     if view.waiting_for:
         return [f"incident {incident} is not at rest: {view.waiting_for}"]
-    found = [f"incident {incident}: {problem}" for problem in _artifacts(world, incident, view.report)]
+    found = [f"incident {incident}: {problem}" for problem in _artifacts(world, log, incident, view.report)]
     tickets = [each for each in _tickets(world, target) if each["runKey"] == f"{incident}/open_ticket"]
     if [view.report.ticket] != [str(each["number"]) for each in tickets]:
         found.append(f"incident {incident} has the tickets {[each['number'] for each in tickets]}")
@@ -54,7 +54,7 @@ async def _unsound(world: World, log: ChainedLog, target: str, incident: str) ->
     return found
 
 
-def _artifacts(world: World, incident: str, report: PostIncidentReport) -> list[str]:
+def _artifacts(world: World, log: ChainedLog, incident: str, report: PostIncidentReport) -> list[str]:
     folder = world.settings.artifacts / "runs" / incident
     try:
         kept = PostIncidentReport.model_validate_json((folder / "post_incident_report.json").read_bytes())
@@ -73,6 +73,8 @@ def _artifacts(world: World, incident: str, report: PostIncidentReport) -> list[
     hashes = {
         line["hash"] for name, body in bodies.items() if name.endswith("audit_log.jsonl") for line in _lines(body)
     }
+    # What happened after the bundle was closed is in the logs themselves.
+    hashes |= {record.hash for name in {fact.log for fact in report.timeline} for record in log.records(name)}
     found += [f"its fact {fact.text!r} cites no record" for fact in report.timeline if fact.record not in hashes]
     return found
 

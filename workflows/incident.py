@@ -110,7 +110,7 @@ class Incident:
         """Control says how the rollback ended: duration and impact (runbook §8)."""
         report = self._book.report
         if tag != report.rollback:
-            self._keep(report=report.model_copy(update={"rollback": tag, "revision": report.revision + 1}))
+            self._keep(report=incident_report.tagged(report, tag))
             seconds = round(tag.seconds, 1)
             key = f"rolled back/{report.revision + 1}"
             self._note(key, "tagged with its rollback", outcome=tag.outcome, seconds=seconds, impact=tag.impact[:300])
@@ -217,9 +217,20 @@ class Incident:
 
     async def _write(self) -> None:
         sent = self._book
-        given = WriteReportInput(target=self._given.target, report=sent.report, events=sent.events, now=workflow.now())
+        given = WriteReportInput(
+            target=self._given.target,
+            report=sent.report,
+            events=sent.events,
+            now=workflow.now(),
+            start=self._given.model_copy(update={"book": None}),
+        )
         done = await steps.WRITE_REPORT(given, f"report, revision {sent.report.revision}")
+        report = self._book.report
+        if done.timeline is not None:
+            # Not news: what was written holds it, and what was said meanwhile is a revision of its own.
+            report = report.model_copy(update={"timeline": done.timeline})
         self._keep(
+            report=report,
             written=sent.report.revision,
             events=self._book.events[len(sent.events) :],
             due_at=done.due_at,
@@ -278,7 +289,8 @@ class Incident:
         """The same in the Temporal UI as in ``view``."""
         report, left = self._book.report, incident_report.missing(self._book.report)
         status = "OVERDUE" if self._book.overdue else report.state.value.upper()
-        lines = [f"**{status}** · `{report.incident}` · {report.trigger}", "", report.trigger_reason, ""]
+        opened = f"{incident_report.triggered(report)} {report.run_id}"
+        lines = [f"**{status}** · `{report.incident}` · {opened}", "", report.trigger_reason, ""]
         lines += [f"- missing: {', '.join(left)}"] if left else ["- all seven parts of §12 are there"]
         lines += [f"- ticket {report.ticket or 'not opened yet'}, evidence in {self._book.address or 'no place yet'}"]
         lines += [f"- owner {report.owner or 'nobody yet'}, prevention due on {report.due_on or 'no date yet'}"]

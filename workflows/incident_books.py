@@ -31,6 +31,7 @@ def open_incident(state: ControlState, said: IncidentReport, now: datetime) -> A
             reason=said.reason[:500],
             opened_at=now,
             runs=said.runs,
+            ordered_by=said.ordered_by,
         )
         state.log("incident opened", incident=said.incident, runId=said.run_id, trigger=said.trigger)
     return _taken(state, said.incident)

@@ -71,7 +71,7 @@ def regression(state: ControlState, said: Regression, now: datetime) -> Answer:
         return _answer(state, Decision.ALLOW, f"its rollback is {known.stage} already", run_id)
     if known.incident:
         return _answer(state, Decision.DENY, f"{known.incident} is open, and a person's: {known.reason}", run_id)
-    incident = _brake(state, known, said.reason, f"regression of {run_id}", now)
+    incident = _brake(state, known, said.reason, "", now)
     kept_back = _over_a_cap(state, known, now)
     state.alert(
         AlertKind.REQUIRED_CHECK_FAILED,
@@ -211,13 +211,21 @@ def aftercare(state: ControlState) -> Aftercare:
 
 
 def _brake(state: ControlState, known: MergeRecord, reason: str, actor: str, now: datetime) -> str:
-    """DRY_RUN first, then the incident: everything else may fail and be tried again while nothing moves."""
+    """DRY_RUN first, then the incident: everything else may fail and be tried again while nothing moves.
+
+    ``actor`` is the person who ordered it, whose reason nothing measured; empty: a confirmed regression.
+    """
     incident = known.incident or incident_id(known.merged.run.run_id, Trigger.REGRESSION)
-    state.log("mode set", before=state.mode, mode=Mode.DRY_RUN, actor=actor, reason=reason[:500])
+    who = actor or f"regression of {known.merged.run.run_id}"
+    state.log("mode set", before=state.mode, mode=Mode.DRY_RUN, actor=who, reason=reason[:500])
     state.mode = Mode.DRY_RUN
     state.review_due = incident
     report = IncidentReport(
-        incident=incident, run_id=known.merged.run.run_id, trigger=Trigger.REGRESSION, reason=reason[:500]
+        incident=incident,
+        run_id=known.merged.run.run_id,
+        trigger=Trigger.REGRESSION,
+        reason=reason[:500],
+        ordered_by=actor,
     )
     open_incident(state, report, now)
     return incident

@@ -11,8 +11,22 @@ from pydantic import ValidationError
 from contracts.audit import AuditRecord
 from contracts.incident import CloseRequest, HumanFacts, IncidentRecord, IncidentState, PostIncidentReport
 from contracts.modes import Role
+from contracts.rollback import RollbackOutcome, RollbackTag
 from policies import incident_report
-from policies.incident_report import PARTS, close, draft, edit, missing, prevented, recovered, timeline
+from policies.incident_report import (
+    PARTS,
+    close,
+    concerns,
+    draft,
+    edit,
+    missing,
+    prevented,
+    proposal,
+    recovered,
+    tagged,
+    timeline,
+)
+from reporting.incident_markdown import render_incident
 
 AT = datetime(2026, 3, 2, 9, tzinfo=UTC)
 ASKED = CloseRequest(actor="bob", reason="all is said")
@@ -34,6 +48,14 @@ def drafted() -> PostIncidentReport:
         reason=".env is protected: secrets",
         opened_at=AT,
     )
+    return draft("demo", record)
+
+
+def regressed(ordered_by: str = "") -> PostIncidentReport:
+    record = IncidentRecord(
+        incident="INC-r-regression", run_id="r", trigger="regression", reason="it hurts", opened_at=AT,
+        ordered_by=ordered_by,
+    )  # fmt: skip
     return draft("demo", record)
 
 
@@ -156,3 +178,68 @@ def test_facts_of_the_timeline_cite_their_records_in_order() -> None:
     assert ["h9"] == [fact.record for fact in timeline([record(9, "code done", decision="escalate")])]
     many = timeline(record(seq, "paused") for seq in range(500))
     assert (60, "h0", "h499") == (len(many), many[0].record, many[-1].record)
+
+
+RESTORED = RollbackTag(
+    outcome=RollbackOutcome.RESTORED, reason="health confirmed 3 times in a row", seconds=42.4, impact="60 s",
+    revert_sha="c" * 40, restored_tree="t" * 40,
+)  # fmt: skip
+FAILED = RollbackTag(outcome=RollbackOutcome.ESCALATED, reason="a conflict in a.py", seconds=3, impact="60 s")
+
+
+@pytest.mark.parametrize(
+    ("trigger", "tag", "said"),
+    [
+        ("policy_violation", None, "every target was paused, the run's change was kept, and not released"),
+        ("repeated_failures", None, "the target was paused"),
+        ("regression", None, "the mode was set to DRY_RUN"),
+        ("regression", RESTORED, f"rolled back by {'c' * 40}, tree {'t' * 40}, in 42 s; health confirmed 3 times"),
+        ("regression", FAILED, "the rollback was tried for 3 s and needs a person: a conflict in a.py"),
+    ],
+)
+def test_the_remediation_that_is_known_is_proposed(trigger: str, tag: RollbackTag | None, said: str) -> None:
+    """§12: what the system did at once, by trigger and by how the rollback ended."""
+    assert said in proposal(trigger, tag)
+
+
+def test_a_proposal_is_shown_and_counts_for_nothing_until_a_person_says_it() -> None:
+    """§12: the remediation stays missing; the page shows proposal, health, duration and impact."""
+    report = tagged(regressed(), RESTORED)
+    assert "immediate remediation" in missing(report)
+    assert 1 == report.revision
+    page = render_incident(report, missing(report))
+    assert "Proposed, from what was done by itself: rolled back by" in page
+    assert "## Rollback\n\n- outcome: **restored**, after 42.4 s\n- why: health confirmed 3 times in a row" in page
+    stated = edit(report, HumanFacts(actor="ann", remediation="it was reverted"))[0]
+    assert "Proposed" not in render_incident(stated, ())
+
+
+def test_a_persons_reason_is_not_called_a_measured_regression() -> None:
+    """§12: the page says whose word it is; a measured one goes by its trigger."""
+    theirs, measured = (render_incident(regressed(who), ()) for who in ("ann", ""))
+    assert "A person, `ann`, ordered the rollback of run `r` of demo: it hurts" in theirs
+    assert "regression in" not in theirs
+    assert "regression in run `r` of demo: it hurts" in measured
+
+
+def test_a_lost_incident_keeps_its_rollback() -> None:
+    """Break-glass: the tag that only the kept report has is taken from it, and proposed again."""
+    back = recovered(regressed(), tagged(regressed(), RESTORED))
+    assert (RESTORED, proposal("regression", RESTORED)) == (back.rollback, back.proposed_remediation)
+
+
+@pytest.mark.parametrize(
+    ("facts", "ours"),
+    [
+        ({}, True),
+        ({"runId": "r"}, True),
+        ({"runId": "RB-r", "incident": "INC-1"}, True),
+        ({"runId": "another"}, False),
+        ({"incident": "INC-2"}, False),
+    ],
+)
+def test_another_runs_day_is_no_part_of_the_timeline(facts: dict[str, Any], ours: bool) -> None:
+    """A timeline that keeps up for weeks is not flooded by the target's other runs."""
+    chain = {"seq": 1, "log": "target/demo", "at": AT, "previous": "", "hash": "h"}
+    record = AuditRecord(key="k", role=Role.AUDIT, event="run admitted", facts=facts, **chain)  # type: ignore[arg-type]
+    assert ours is concerns(record, "INC-1", ("r",))

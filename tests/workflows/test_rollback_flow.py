@@ -6,12 +6,14 @@ import asyncio
 
 import pytest
 from aftermath import BROKEN, CHECK, after_a_run, hasten
+from incident_checker import incidents_unsound
 from world import World, git
 
 from contracts.incident import IncidentView
 from contracts.modes import Mode, TargetStatus
 from contracts.rollback import FollowUpEnd, RollbackOutcome
 from tests.workflows.quick import quick
+from tests.workflows.test_incident_flow import at_rest
 from workflows import api
 
 
@@ -54,6 +56,15 @@ async def test_a_confirmed_regression_is_rolled_back_to_the_identical_tree_and_r
             return seen.report.rollback == incident.rollback
 
         await world.until(tagged)
+        report = (await at_rest(world, handle)).report
+        facts = [fact.text for fact in report.timeline]
+        back = [fact for fact in report.timeline if fact.log == f"run/RB-{after.run.run_id}"]
+        assert any("outcome restored" in one.text and "health confirmed" in one.text for one in back)
+        told = ("merged", "rollback ordered", "rollback prepared", "repair done", "open_ticket done", "tagged with its")
+        assert [] == [event for event in told if not any(one.startswith(event) for one in facts)], facts
+        page = (world.settings.artifacts / "runs" / incident.incident / "post_incident_report.md").read_text()
+        assert f"rolled back by {result.revert_sha}" in page
+        assert [] == await incidents_unsound(world)
         assert view.review_due == incident.incident
         assert (await after.resume()).accepted
 

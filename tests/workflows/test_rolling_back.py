@@ -89,6 +89,17 @@ def test_a_regression_sets_dry_run_first_then_opens_the_incident() -> None:
     assert "" == books.state.incidents[INCIDENT].commanded_by
 
 
+def test_a_persons_order_is_in_the_books_as_theirs_and_a_measured_regression_as_nobodys() -> None:
+    """§12: the trigger of the report says whose word its reason is."""
+    books = running()
+    rolling_back.merged(books.state, merge_of())
+    assert ordered(books).accepted
+    measured = running()
+    assert regressed(measured).accepted
+    shown = [each.state.incidents[INCIDENT] for each in (books, measured)]
+    assert [("ann", "it hurts"), ("", "tests red since our merge")] == [(one.ordered_by, one.reason) for one in shown]
+
+
 def test_a_merge_has_one_rollback() -> None:
     """Once per run, never in a loop: a repeated report, an order while it runs, and after it ended."""
     books = running()
