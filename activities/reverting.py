@@ -39,6 +39,7 @@ from contracts.rollback_work import (
     TellRolledBackInput,
 )
 from contracts.verdict import Fact, Verdict
+from policies.rollback_text import rollback_body, rollback_title
 from policies.schema import EffectivePolicy
 from policies.verdicts import allow, deny, hold
 from ports.crashpoints import crashpoint
@@ -167,12 +168,9 @@ class Reverting:
             pull_branch=plan.pull_branch if asked.action is WriteAction.MERGE else "",
         )
         if asked.action is WriteAction.OPEN_PULL_REQUEST:
-            title = f"Roll back {merged.run.run_id}"
-            body = (
-                f"{given.reason}\n\nUndoes {merged.merge_sha} ({given.incident}).\n\n"
-                f"run: {rollback_id(given)}\nkey: {effect.run_key}\n"
-            )
-            return effect.model_copy(update={"title": title, "body": body})
+            footer = f"run: {rollback_id(given)}\nkey: {effect.run_key}\n"
+            said = {"title": rollback_title(given), "body": f"{rollback_body(given, plan.idea)}\n{footer}"}
+            return effect.model_copy(update=said)
         return effect
 
     def _ended(

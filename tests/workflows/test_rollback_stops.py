@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socketserver
 import threading
 from collections.abc import Iterator
@@ -66,6 +67,11 @@ async def test_a_pause_in_the_middle_holds_the_next_write_until_a_person_command
         result = await after.rolled_back()
         assert (RollbackOutcome.RESTORED, before) == (result.outcome, after.tree()), result.reason
         assert await paused()
+    pulls = sorted((world.settings.home / "forge" / "demo" / "pulls").glob("[0-9]*.json"))
+    bodies = [json.loads(path.read_text())["body"] for path in pulls]
+    (shown,) = [body for body in bodies if "Undoes pull request #" in body]
+    assert f"INC-{after.run.run_id}-regression" in shown
+    assert "Ordered by `" in shown
 
 
 async def test_a_remote_that_goes_away_between_two_writes(world: World) -> None:
