@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ROOT = Path(__file__).resolve().parent
+SHIPPED_POLICIES = ROOT / "policies"
 
 
 class Settings(BaseSettings):
@@ -16,7 +17,7 @@ class Settings(BaseSettings):
 
     home: Path = ROOT / ".autonomy"
     """Everything this system keeps: artifacts, audit logs, mirrors, environments, the embedded server's database."""
-    policies: Path = ROOT / "policies"
+    policies: Path = SHIPPED_POLICIES
     """The policy folder: three files for every target, ``alerts.toml``, and ``targets/``."""
     server_port: int = 7233
     """Port of the embedded server that `starter.py up` starts."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -13,13 +14,13 @@ import typer
 from commands.exit_statuses import Exit
 from commands.failures import CommandFailed
 from commands.forge_choice import choose_forge
-from commands.introduction import Asked, Introduction, introduce
+from commands.introduction import POLICY_FILES, Asked, Introduction, introduce
 from commands.operator_name import operator_name
 from commands.terminal import AsJson, emit, err, guarded, say, show
 from composition import compose
 from contracts.modes import Mode
 from policies.schema import CheckKind
-from settings import Settings
+from settings import SHIPPED_POLICIES, Settings
 
 EPILOG = (
     "Examples: `starter.py init ~/src/project` · `starter.py init /srv/git/project.git --name project` · "
@@ -61,6 +62,11 @@ def init(
         message = f"{file} exists already and was not touched: choose another --name, or write over it with --force"
         raise CommandFailed(Exit.REFUSED, message)
     kind, access = choose_forge(remote, forge, account, write_variable, read_variable)
+    filled = fill_empty(settings.policies)
+    if filled:
+        say(
+            f"{settings.policies} was empty: filled with the shipped {', '.join(filled)}; read them, they are yours now"
+        )
     today = datetime.now(UTC).date()
     asked = Asked(remote, chosen, base_branch, operator_name(), today, maximum_mode, kind, access)
     with err.status("looking"):
@@ -77,11 +83,27 @@ def init(
                 "baseSha": found.base,
                 "checks": [check.name for check in found.kept],
                 "leftOut": {check.name: reason for check, reason in found.dropped},
+                "filled": list(filled),
             }
         )
         return Exit.OK
     _show(found, file, chosen)
     return Exit.OK
+
+
+def fill_empty(folder: Path) -> tuple[str, ...]:
+    """Copy the shipped policy files into a folder that is not there or holds no TOML file; their names, or nothing.
+
+    One file of the owner's is enough to leave everything as it is: what is missing beside it is missing on purpose, or
+    by mistake, and the loader says which.
+    """
+    if folder.is_dir() and any(folder.rglob("*.toml")):
+        return ()
+    folder.mkdir(parents=True, exist_ok=True)
+    shipped = [SHIPPED_POLICIES / name for name in (*POLICY_FILES, "alerts.toml")]
+    for file in shipped:
+        shutil.copyfile(file, folder / file.name)
+    return tuple(file.name for file in shipped)
 
 
 def _show(found: Introduction, file: Path, name: str) -> None:

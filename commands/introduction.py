@@ -36,7 +36,7 @@ from ports.environments import CheckEnvironment, EnvironmentUnavailable
 from ports.repository import Repository, RepositoryError
 from ports.sandbox import SandboxUnavailable
 
-_POLICY_FILES = ("autopilot.toml", "protected_paths.toml", "charter.toml")
+POLICY_FILES = ("autopilot.toml", "protected_paths.toml", "charter.toml")
 _NO_WHEEL = re.compile(r"you require ([A-Za-z0-9._-]*[A-Za-z0-9])")
 """How uv names the requirement of ours that leads to a package without a wheel."""
 _FAILED_TEST = re.compile(r"^(FAILED|ERROR) (\S.*?)(?: - .*)?$", re.MULTILINE)
@@ -243,7 +243,7 @@ class _Trial:
         """Read by the same loader a run uses, before anything is written to the operator's folder."""
         with tempfile.TemporaryDirectory(prefix="autonomy-init-") as made:
             folder = Path(made)
-            for file in _POLICY_FILES:
+            for file in POLICY_FILES:
                 shutil.copy(self._adapters.settings.policies / file, folder / file)
             (folder / "targets").mkdir()
             (folder / "targets" / f"{name}.toml").write_text(text, encoding="utf-8")

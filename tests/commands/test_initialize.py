@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,9 @@ from world import PACKAGE, git
 
 from adapters.policy_files import PolicyFiles
 from adapters.sandbox.bubblewrap import BubblewrapSandbox
+from commands.initialize import fill_empty
 from ports.sandbox import SandboxUnavailable
+from settings import SHIPPED_POLICIES
 
 
 @pytest.fixture
@@ -36,6 +39,30 @@ def test_a_work_tree_becomes_a_target_that_loads(nobody_there: Shell, policies: 
     assert str(work_tree) == target.remote
     assert done.json["checks"] == [check.name for check in target.checks]
     assert {"compile", "lint", "security"} <= set(done.json["checks"])
+
+
+def test_an_empty_policy_folder_is_filled_with_the_shipped_files_and_says_so(
+    nobody_there: Shell, policies: Path, work_tree: Path
+):
+    """The first target loads; a line and the JSON name what came from us; nothing of it is written a second time."""
+    shutil.rmtree(policies)
+    done = nobody_there.type("init", str(work_tree), "--name", "mine", "--json")
+    assert 0 == done.status, done.err
+    assert ["autopilot.toml", "protected_paths.toml", "charter.toml", "alerts.toml"] == done.json["filled"]
+    assert f"{policies} was empty: filled with the shipped autopilot.toml, " in " ".join(done.err.split())
+    assert "mine" == PolicyFiles(policies).effective("mine").target.name
+    for name in done.json["filled"]:
+        assert (SHIPPED_POLICIES / name).read_bytes() == (policies / name).read_bytes()
+    assert () == fill_empty(policies)
+
+
+@pytest.mark.parametrize("mine", ["autopilot.toml", "targets/other.toml"])
+def test_one_file_of_the_owners_leaves_the_folder_as_it_is(tmp_path: Path, mine: str) -> None:
+    """What is missing beside it is not made up."""
+    (tmp_path / mine).parent.mkdir(exist_ok=True)
+    (tmp_path / mine).write_text("# my own words\n")
+    assert () == fill_empty(tmp_path)
+    assert [tmp_path / mine] == [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
 def test_a_target_file_is_never_overwritten_unless_told(nobody_there: Shell, policies: Path, work_tree: Path):
