@@ -19,8 +19,8 @@ from ports.agents import Brief
 LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 LANGUAGE = r"(de|fr|es|it|pt|nl|sv|da|nb|no|fi|pl|cs|ru|uk|zh|ja|ko|tr|hu|ro|ca|id|vi|ar|fa|he|hi|el|bg|cn|jp|br)"
 NOT_PROSE = re.compile(
-    r"(^|/)((licen[cs]e|copying|notice|legal|patents|authors|contributors|maintainers|thanks|credits|acknowledg\w*"
-    r"|code_of_conduct|citation|change(s|log)|history|news|release[-_]?notes|releases?|whats[-_]?new)\b[^/]*"
+    r"(^|/)(([\d._-]*(licen[cs]e|copying|notice|legal|patents|authors|contributors|maintainers|thanks|credits"
+    r"|acknowledg\w*|code_of_conduct|citation|change(s|log)|history|news|release[-_]?notes|releases?|whats[-_]?new)\b[^/]*)"
     r"|(tests?|testing|testdata|test_data|fixtures?|snapshots?|__snapshots__|golden|expected|samples?|corpus|corpora|data"
     r"|templates?|prompts?|_posts|blog|quotes?)/.*|(test_[^/]*|[^/]*_test|conftest)\.py"
     r"|(changelog|changes|news|newsfragments|release[-_]?notes|whats[-_]?new)(\.d)?/.*"

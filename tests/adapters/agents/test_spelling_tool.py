@@ -90,6 +90,7 @@ def test_only_the_scope_is_corrected(repo):
         ("README_zh-CN.md", False),
         ("docs/fr/a.md", False),
         ("HISTORY.md", False),
+        ("docs/content/2024-news.md", False),
         ("CHANGELOG.rst", False),
         ("docs/changelog.d/1.md", False),
         ("docs/release-notes/1.md", False),
