@@ -11,6 +11,7 @@ from activities.api import LOOK_AT_CI
 from activities.ci_checks import checks_before, checks_of
 from activities.heartbeat import heartbeating
 from activities.workbench import Sitting, Workbench
+from contracts.alert import Alert, AlertKind
 from contracts.audit import AuditEvent
 from contracts.ci import CiReport, CiState
 from contracts.ci_work import CiInput, CiLook
@@ -90,7 +91,7 @@ class LookingAtCi:
             before = () if named else checks_before(forge, sitting.repository, given.step.base_sha, ignored)
             checks = checks_of(forge, given.commit_sha, named, ignored, before)
         except (ForgeError, RepositoryError) as unclear:
-            problem = str(unclear)[:300]
+            problem = self._unclear(given, sitting, unclear)
         return CiFacts(
             commit_sha=given.commit_sha,
             named=given.terms.named,
@@ -103,6 +104,28 @@ class LookingAtCi:
             settling=looked_at < given.began_at + timedelta(seconds=given.terms.first_seconds),
             problem=problem,
         )
+
+    def _unclear(self, given: CiInput, sitting: Sitting, unclear: Exception) -> str:
+        """Why the forge could not be asked. Where only a person can mend it, somebody hears of it at once.
+
+        Raises:
+            ApplicationError: and nobody did until the deadline. That is no fault of the change.
+        """
+        out = self.bench.kept_out(sitting.policy.target, unclear)
+        if out is None:
+            return str(unclear)[:300]
+        if given.over:
+            raise out from unclear
+        run = sitting.run
+        alert = Alert(
+            kind=AlertKind.RUN_STUCK,
+            target=run.target,
+            run_id=run.run_id,
+            summary=f"{run.run_id} waits for CI and cannot ask: {out.message}"[:1000],
+            fingerprint=f"run_stuck/{run.run_id}/ci",
+        )
+        self.bench.alerts.send(alert)
+        return out.message[:600]
 
     def _closing(
         self, sitting: Sitting, report: CiReport, decision: ReleaseDecision, pull: PullRequest

@@ -23,16 +23,17 @@ from contracts.handover import Handover, Pins, PlannedWrite, RunRef, StepInput, 
 from contracts.modes import Outcome, Role, StepName
 from contracts.verdict import Decision, Fact, Verdict
 from policies.caps import SPENDING
-from policies.schema import EffectivePolicy
+from policies.obstacles import cure
+from policies.schema import EffectivePolicy, Target
 from policies.verdicts import hold
 from ports.agents import Agent, AgentFor
 from ports.alerts import AlertSink
 from ports.control_desk import ControlDesk
 from ports.crashpoints import crashpoint
 from ports.environments import Environments
-from ports.forge import Effects, OpenForge
+from ports.forge import AccessDenied, Effects, ForgeError, NotShown, OpenForge
 from ports.policy_source import PolicyError, PolicySource
-from ports.repository import OpenRepository, Repository
+from ports.repository import OpenRepository, RemoteForbids, Repository, RepositoryError
 from ports.sandbox import Sandbox
 from ports.store import ArtifactStore, AuditLog, StoreError
 
@@ -77,7 +78,29 @@ class Workbench:
             sitting = Sitting(self, given, step, role, pinned, alive, turn)
             if reason:
                 return sitting.done(hold("the policy is the pinned one", reason, pinned=pinned.digest[:12]))
-            return spend(sitting, work) if role in SPENDING else work(sitting)
+            try:
+                return spend(sitting, work) if role in SPENDING else work(sitting)
+            except (ForgeError, RepositoryError) as problem:
+                if out := self.kept_out(pinned.target, problem):
+                    raise out from problem
+                raise
+
+    def kept_out(self, target: Target, problem: Exception) -> ApplicationError | None:
+        """The end of a run that the forge does not let in; None: the problem may pass, or is none of access.
+
+        No fault of the change, so nothing is rejected and nothing suppressed: the run is FAILED, which is heard.
+        """
+        # One thing that is missing says nothing of the repository.
+        plain = isinstance(problem, AccessDenied | RemoteForbids) and not isinstance(problem, NotShown)
+        words = str(problem) if plain else ""
+        try:
+            self.forges(target).protection()
+        except AccessDenied as seen:
+            # It names what git does not: where the repository is now, what the token lacks.
+            words = str(seen)
+        except ForgeError:
+            pass
+        return closed(words, target) if words else None
 
     def pinned_policy(self, run: RunRef) -> EffectivePolicy:
         """The policy the run started under, from its artifact; where that is lost, from the folder, if it is the same.
@@ -225,6 +248,11 @@ class Sitting:
         whole = self.save(f"verdicts/{self.step}.json", verdict)
         short = {"reason": verdict.reason[:_LONGEST_REASON], "facts": {"whole": whole.name}, "children": ()}
         return verdict.model_copy(update=short)
+
+
+def closed(words: str, target: Target) -> ApplicationError:
+    """What keeps a run from its repository, and what to do; no retry mends it."""
+    return ApplicationError(f"{words}. To mend it: {cure(words, target)}", type="KeptOut", non_retryable=True)
 
 
 def written(body: Contract) -> bytes:

@@ -11,7 +11,7 @@ from activities.api import WRITE, WriteInput
 from activities.bracket import Bracket
 from activities.heartbeat import heartbeating
 from activities.moot_pulls import closing_text
-from activities.workbench import Workbench
+from activities.workbench import Workbench, closed
 from contracts.admission import PullRequestRef
 from contracts.artifact import ArtifactRef
 from contracts.audit import AuditEvent
@@ -27,6 +27,7 @@ from contracts.verdict import Fact, Verdict
 from policies.pull_request_text import footer
 from policies.schema import EffectivePolicy
 from policies.verdicts import allow, deny, hold
+from ports.forge import ForgeError
 from ports.policy_source import PolicyError
 
 _CHANGED = frozenset({WriteAction.UPDATE_PULL_REQUEST, WriteAction.CLOSE_PULL_REQUEST})
@@ -54,7 +55,12 @@ class Writing:
         policy = self.bench.pinned_policy(run)
         effect = self._effect(given, policy)
         bracket = Bracket(self.bench, merges=self._merges(given, policy), follows=_follows(given))
-        done = bracket.around(policy, effect, WriteClass.ADVANCE, self._policy_now(run.target))
+        try:
+            done = bracket.around(policy, effect, WriteClass.ADVANCE, self._policy_now(run.target))
+        except ForgeError as problem:
+            if out := self.bench.kept_out(policy.target, problem):
+                raise out from problem
+            raise
         if done.answer.answer is WriteAnswerKind.REFUSED:
             return self._ended(given, "write refused", done.answer.verdict, done=False)
         if done.result is None:
@@ -66,6 +72,9 @@ class Writing:
         if not result.done:
             not_done = deny if result.refused else hold
             reason = result.refused or "looked after the pause: it had not happened"
+            if result.obstacle:
+                self._ended(given, "write not done", deny(f"{planned.action} happened", reason), done=False)
+                raise closed(f"{planned.action}: {reason}", policy.target)
             return self._ended(given, "write not done", not_done(f"{planned.action} happened", reason), done=False)
         facts: dict[str, Fact] = {"adopted": result.adopted}
         if done.merged is not None:

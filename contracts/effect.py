@@ -45,6 +45,8 @@ class EffectResult(Contract):
     """Found done by an earlier attempt."""
     refused: str = ""
     """Why the remote's state forbids the effect (expected refusal); empty otherwise."""
+    obstacle: bool = False
+    """The refusal is about us (token, right, address, protection, quota), and not about the change."""
     result: str = ""
     """The branch head or the pull request's number, as read back."""
     tree_sha: str = ""

@@ -21,6 +21,14 @@ class ForgeError(Exception):
         self.retry_after = retry_after
 
 
+class AccessDenied(ForgeError):
+    """The forge answers, and lets us do nothing before a person mends token, right, address or repository."""
+
+
+class NotShown(AccessDenied):
+    """It is not there, or not for us: of the repository itself it means that we may not see it."""
+
+
 class Forge(Protocol):
     """Reading one target's forge; holds no write credential."""
 
@@ -69,6 +77,7 @@ class Effects(Protocol):
             look_only: start the child without credential; it may only find the effect done.
 
         Raises:
+            AccessDenied: the forge does not let us in; an attempt before this one may have done it.
             ForgeError: could not find out whether it is done (killed, unreachable, unclear answer).
         """
 

@@ -29,6 +29,10 @@ class MirrorRenewed(RepositoryError):
     """Our copy was damaged and has been made anew: what failed is worth another try."""
 
 
+class RemoteForbids(RemoteUnavailable):
+    """The remote answers, and does not let us in, or is elsewhere by now: a person has to mend it."""
+
+
 @dataclass(frozen=True)
 class TreeFacts:
     """What a tree holds."""

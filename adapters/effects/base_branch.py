@@ -44,7 +44,9 @@ def land(order: EffectOrder, seconds: float) -> EffectResult:
         return landed(git, order, adopted=False)
     if after != effect.expected_old:
         return EffectResult(done=False, refused=moved(order, after), result=after)
-    return EffectResult(done=False, refused=f"the remote refused the push: {pushed.reason}", result=after)
+    refused = f"the remote refused the push: {pushed.reason}"
+    # Who may move the base is a question for a person's merge; who may not even come in is not.
+    return EffectResult(done=False, refused=refused, obstacle=pushed.forbidden, result=after)
 
 
 def unfit(git: ClosedGit, order: EffectOrder) -> str:

@@ -11,15 +11,15 @@ from adapters.effects.base_branch import UNSEEN_STATUS, Unseen, land
 from adapters.effects.deadline import die_at
 from adapters.effects.local_pulls import write_pull
 from adapters.effects.local_tickets import write_ticket
-from adapters.effects.order import LIMITED_STATUS, EffectOrder, RateLimited
+from adapters.effects.order import CLOSED_STATUS, LIMITED_STATUS, EffectOrder, RateLimited
 from adapters.git.environment import ClosedGit
 from adapters.git.remotes import push_branch, remote_heads
 from adapters.gitea.writes import write_to_gitea
 from contracts.effect import EffectResult
 from contracts.modes import WriteAction
 from ports.clock import since_boot
-from ports.forge import ForgeError
-from ports.repository import RepositoryError
+from ports.forge import AccessDenied, ForgeError
+from ports.repository import RemoteForbids, RepositoryError
 
 PULLS = frozenset({WriteAction.OPEN_PULL_REQUEST, WriteAction.UPDATE_PULL_REQUEST, WriteAction.CLOSE_PULL_REQUEST})
 TICKETS = frozenset({WriteAction.OPEN_TICKET, WriteAction.UPDATE_TICKET, WriteAction.CLOSE_TICKET})
@@ -59,13 +59,19 @@ def writer_for(forge: str, action: str, *, by_pull: bool) -> Writer | None:
 
 
 def main() -> int:
-    """Read one order, print one result. Exit status 3: fetch the base, ask again; 4: wait; another: not found out."""
+    """Read one order, print one result. Exit status 3: fetch the base, ask again; 4: wait; 5: closed to us.
+
+    Another: not found out.
+    """
     order = EffectOrder.model_validate_json(sys.stdin.buffer.read())
     try:
         result = _perform(order)
     except Unseen as unseen:
         sys.stderr.write(f"{unseen}\n")
         return UNSEEN_STATUS
+    except AccessDenied as closed:
+        sys.stderr.write(f"{closed}\n")
+        return CLOSED_STATUS
     except (ForgeError, RepositoryError, OSError) as error:
         if isinstance(error, ForgeError) and error.retry_after is not None:
             sys.stdout.write(RateLimited(reason=str(error), retry_after=error.retry_after).model_dump_json())
@@ -113,7 +119,10 @@ def _push(order: EffectOrder) -> EffectResult:
     if not effect.branch.startswith("autonomy/"):
         return EffectResult(done=False, refused=f"{effect.branch!r} is not ours to push: ours begin with autonomy/")
     git = ClosedGit(Path(order.mirror), inherit=True)
-    now = remote_heads(git, order.remote).get(effect.branch, "")
+    try:
+        now = remote_heads(git, order.remote).get(effect.branch, "")
+    except RemoteForbids as closed:
+        raise AccessDenied(str(closed)) from closed
     if now == effect.head_sha:
         return EffectResult(done=True, adopted=True, result=now)
     if now != effect.expected_old:
@@ -127,7 +136,8 @@ def _push(order: EffectOrder) -> EffectResult:
         return EffectResult(done=True, result=after)
     if after != effect.expected_old:
         return EffectResult(done=False, refused=_moved(effect.branch, after, effect.expected_old), result=after)
-    return EffectResult(done=False, refused=f"the remote refused the push: {pushed.reason}", result=after)
+    refused = f"the remote refused the push: {pushed.reason}"
+    return EffectResult(done=False, refused=refused, obstacle=pushed.of_us, result=after)
 
 
 def _moved(branch: str, found: str, expected: str) -> str:

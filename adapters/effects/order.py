@@ -29,6 +29,8 @@ class EffectOrder(Contract):
     account: str = ""
 
 
+CLOSED_STATUS = 5
+"""The child's exit status when the forge does not let it in: this child did nothing, and says why on standard error."""
 LIMITED_STATUS = 4
 """The child's exit status when the forge limits the rate; its output is a ``RateLimited``."""
 

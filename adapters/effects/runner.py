@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from adapters.bubblewrap import BubblewrapMissing
 from adapters.effects.base_branch import UNSEEN_STATUS
 from adapters.effects.cage import CageEnd, run_caged
-from adapters.effects.order import LIMITED_STATUS, EffectOrder, RateLimited
+from adapters.effects.order import CLOSED_STATUS, LIMITED_STATUS, EffectOrder, RateLimited
 from adapters.forge_access.address import forge_address
 from adapters.git.environment import closed_environment
 from adapters.git.mirror import open_mirror
@@ -22,7 +22,7 @@ from contracts.effect import Effect, EffectResult
 from contracts.modes import WriteAction
 from policies.schema import Target
 from ports.crashpoints import crashpoint
-from ports.forge import ForgeError
+from ports.forge import AccessDenied, ForgeError
 from ports.repository import RepositoryError
 
 _PROGRAM = Path(__file__).with_name("__main__.py")
@@ -121,6 +121,8 @@ def _read(end: CageEnd, effect: Effect) -> EffectResult:
         if end.code == LIMITED_STATUS:
             limited = RateLimited.model_validate_json(end.out)
             raise ForgeError(f"{what} has to wait: {limited.reason}", limited.retry_after)
+        if end.code == CLOSED_STATUS:
+            raise AccessDenied(f"{what} could not begin: {end.error}")
         if end.code:
             raise ForgeError(f"{what} failed ({end.code}): {end.error or 'the child said nothing'}")
         return EffectResult.model_validate_json(end.out)

@@ -20,7 +20,7 @@ from urllib3.exceptions import HTTPError, MaxRetryError
 
 from adapters.forge_access.answer_deadline import TOO_SLOW, AnswerDeadline, answer_within
 from adapters.forge_access.rate_limits import server_delay
-from ports.forge import ForgeError
+from ports.forge import AccessDenied, ForgeError, NotShown
 
 CONNECT_SECONDS, READ_SECONDS, WHOLE_SECONDS = 10.0, 30.0, 60.0
 _CHUNK = 1 << 16
@@ -35,8 +35,12 @@ _HINTS: dict[int, str] = {
     HTTPStatus.UNAUTHORIZED: "the token is missing, wrong or expired; see [forge_access]",
     HTTPStatus.FORBIDDEN: "the token or its account lacks a right",
     HTTPStatus.NOT_FOUND: "it is not there, or the token's account may not see it",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "a quota is used up",
+    HTTPStatus.LOCKED: "the repository is archived",
 }
 _COUNT = re.compile(r"[0-9]{1,9}")
+_CLOSED = frozenset({301, 302, 307, 308, 401, 403, 413, 423, 451})
+_MOVED = re.compile(r"/repos/([\w.-]{1,100}/[\w.-]{1,100})(?=[/?#]|$)")
 _BROKEN = HTTPStatus.INTERNAL_SERVER_ERROR
 _PASSING = frozenset({429, 500, 502, 503, 504})
 
@@ -183,8 +187,15 @@ class JsonApi:
         """
         reply = self.look(path, **query)
         if not reply.good:
-            raise ForgeError(self.complaint(reply, f"looking at {path}"))
+            raise self.failed(reply, f"looking at {path}")
         return reply.content
+
+    def failed(self, reply: Reply, doing: str) -> ForgeError:
+        """A bad answer as the error it is: ours to ask again, or a person's to mend."""
+        complaint = self.complaint(reply, doing)
+        if reply.status == HTTPStatus.NOT_FOUND:
+            return NotShown(complaint)
+        return AccessDenied(complaint) if closed_to_us(reply) else ForgeError(complaint)
 
     def end_of(self, path: str, most: int) -> str:
         """The end of a text, for a person to read; empty when it cannot be had: nothing is ever concluded from it."""
@@ -208,7 +219,7 @@ class JsonApi:
         for page in range(1, MOST_PAGES + 1):
             reply = self.look(path, **query, page=str(page), limit=str(_PAGE))
             if not reply.good:
-                raise ForgeError(self.complaint(reply, f"looking at {path}"))
+                raise self.failed(reply, f"looking at {path}")
             counted, before = reply.headers.get("X-Total-Count", ""), len(known)
             for item in self._items(reply, path, within):
                 if (identity := str(item["id"])) not in known:
@@ -251,7 +262,7 @@ class JsonApi:
         if reply.status == HTTPStatus.TOO_MANY_REQUESTS or reply.delay is not None:
             hint = f"the forge limits the rate; again in {'?' if reply.delay is None else round(reply.delay)} s"
         if place := reply.headers.get("Location"):
-            hint = f"it redirects to {_host_of(place) or 'elsewhere'}, which is not followed: mend the address"
+            hint = _elsewhere(place)
         return f"{self._host} answered {reply.status} to {doing}: {'; '.join(filter(None, (hint, reply.said)))}"
 
     def _ask(
@@ -288,6 +299,19 @@ def _host_of(address: str) -> str:
         return urlsplit(address).netloc
     except ValueError:
         return ""
+
+
+def closed_to_us(reply: Reply) -> bool:
+    """Whether the answer is about us and not about what was asked: token, right, address, archive, quota."""
+    return reply.status in _CLOSED and reply.delay is None
+
+
+def _elsewhere(place: str) -> str:
+    """Where a redirect leads; of a repository that was renamed or moved, its new name."""
+    found, host = _MOVED.search(place), _host_of(place)
+    if found:
+        return f"the repository was renamed or moved: it is {f'on {host} ' if host else ''}{found[1]} now"
+    return f"it redirects to {host or 'elsewhere'}, which is not followed: mend the address"
 
 
 def _said(content: object) -> str:

@@ -10,13 +10,17 @@ from urllib.parse import unquote, urlsplit
 from adapters.git.environment import Answer, ClosedGit, branch_name, commit_id
 from adapters.git.merging import first_parent
 from adapters.git.partial_clone import may_lack_contents
-from ports.repository import RemoteUnavailable, RepositoryError
+from ports.repository import RemoteForbids, RemoteUnavailable, RepositoryError
 
 _HELPER = re.compile(r"[A-Za-z0-9+.-]+::")
 _SCHEMES = frozenset({"file", "http", "https", "ssh"})
 _REFUSED = re.compile(r"^!\t\S+\t\[(?:remote )?rejected\]", re.MULTILINE)
 # A server over http that takes nothing from this account says so before anything is sent.
-_FORBIDDEN = re.compile(r"returned error: 40[134]\b|Authentication failed|could not read Username")
+_FORBIDDEN = re.compile(
+    r"returned error: (?:30[1278]|40[134])\b|Authentication failed|could not read Username|unable to update url base"
+)
+# What a server's own hooks say of us, whatever we push.
+_NOT_US = re.compile(r"protected branch|permission denied|quota|archived|read-only", re.IGNORECASE)
 _ABSENT = "0" * 40
 
 
@@ -60,7 +64,8 @@ def remote_heads(git: ClosedGit, remote: str) -> dict[str, str]:
     """
     answer = git.run("ls-remote", "--heads", checked_remote(remote), accept=(0, 128), seconds=120)
     if answer.code:
-        raise RemoteUnavailable(f"the remote {remote} cannot be reached: {answer.error}")
+        kind = RemoteForbids if _FORBIDDEN.search(answer.error) else RemoteUnavailable
+        raise kind(f"the remote {remote} cannot be reached: {answer.error}")
     lines = (line.split("\t", 1) for line in answer.out.decode(errors="surrogateescape").splitlines())
     return {name.removeprefix("refs/heads/"): sha for sha, name in lines}
 
@@ -71,6 +76,10 @@ class Pushed:
 
     accepted: bool
     reason: str
+    forbidden: bool = False
+    """It takes nothing from this account, or nothing at this address."""
+    of_us: bool = False
+    """Its hooks refuse who pushes where, and not what."""
 
 
 def push_branch(git: ClosedGit, remote: str, branch: str, sha: str, expected_old: str, seconds: float) -> Pushed:
@@ -116,11 +125,12 @@ def _swap(git: ClosedGit, remote: str, branch: str, sha: str, expected_old: str,
         seconds=seconds,
     )
     if _FORBIDDEN.search(answer.error):
-        return Pushed(accepted=False, reason=" ".join(answer.error.split()))
+        return Pushed(accepted=False, reason=" ".join(answer.error.split()), forbidden=True, of_us=True)
     if answer.code and not _REFUSED.search(answer.text):
         # Cut off on the way, or "[remote failure]": whether it arrived is not known.
         raise RepositoryError(f"the push to {remote} got no clear answer: {answer.error or answer.text}")
-    return Pushed(accepted=answer.code == 0, reason=_words(answer) if answer.code else "")
+    reason = _words(answer) if answer.code else ""
+    return Pushed(accepted=answer.code == 0, reason=reason, of_us=bool(_NOT_US.search(reason)))
 
 
 def _words(answer: Answer) -> str:

@@ -8,12 +8,13 @@ from http import HTTPStatus
 from pathlib import Path
 
 from adapters.effects.order import EffectOrder
-from adapters.forge_access.json_api import Reply, UnclearAnswer
+from adapters.forge_access.json_api import Reply, UnclearAnswer, closed_to_us
 from adapters.forge_access.tokens import TOKEN_VARIABLE
 from adapters.git.environment import ClosedGit
 from adapters.git.remotes import remote_heads
 from adapters.gitea.api import GiteaRepository
 from contracts.effect import EffectResult
+from contracts.modes import WriteAction
 from policies.inert_markdown import inert_line
 from ports.forge import ForgeError
 
@@ -31,6 +32,7 @@ class Acting:
         self.repository = GiteaRepository(order.api, order.repository, order.account, token)
         self.git = ClosedGit(Path(order.mirror), inherit=True)
         self.unclear = UnclearAnswer("nothing was asked yet")
+        self.acted = False
 
     def heads(self) -> dict[str, str]:
         """Where the remote's branches are, by git: the API learns of a push later."""
@@ -38,6 +40,7 @@ class Acting:
 
     def act(self, method: str, path: str, **content: object) -> Reply | None:
         """The answer, or None when there was no clear one."""
+        self.acted = True
         try:
             return self.repository.act(method, path, **content)
         except UnclearAnswer as unclear:
@@ -55,7 +58,10 @@ class Acting:
         complaint = self.repository.http.complaint(reply, doing)
         if reply.good or reply.status in _AGAIN:
             raise ForgeError(complaint)
-        return EffectResult(done=False, refused=f"{complaint}; {hint}" if hint else complaint)
+        # Merging asks for more rights than opening did: there it is a person's merge, and no lack of ours.
+        landing = self.effect.action in {WriteAction.MERGE, WriteAction.REVERT}
+        obstacle = closed_to_us(reply) and not (landing and reply.status == HTTPStatus.FORBIDDEN)
+        return EffectResult(done=False, refused=f"{complaint}; {hint}" if hint else complaint, obstacle=obstacle)
 
     def wrong_account(self) -> str:
         """Looking finds only what the account opened: another's token would open everything twice."""

@@ -14,7 +14,7 @@ from adapters.forge_access.answers import Account, Ticket, is_by, mark_of
 from adapters.forge_access.json_api import JsonApi, Reply
 from adapters.forge_access.shapes import shaped
 from contracts.pull_request import PullRequest
-from ports.forge import ForgeError
+from ports.forge import ForgeError, NotShown
 
 _LOG = 8 * 1024
 """Bytes of a log that are kept: its end."""
@@ -149,7 +149,12 @@ class GiteaRepository:
 
     def branch(self, name: str) -> ProtectedBranch:
         """A branch and its protection."""
-        return shaped(ProtectedBranch, self.http.get(f"{self._root}/branches/{quote(name, safe='/')}"))
+        try:
+            return shaped(ProtectedBranch, self.http.get(f"{self._root}/branches/{quote(name, safe='/')}"))
+        except NotShown as missing:
+            # Not there, or not shown: the repository itself tells which.
+            self.http.get(self._root)
+            raise ForgeError(str(missing)) from missing
 
     def reviews(self, number: int) -> tuple[Review, ...]:
         """Reviews of a pull request that were handed in."""

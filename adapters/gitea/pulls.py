@@ -16,8 +16,10 @@ def open_pull(acting: Acting) -> EffectResult:
     effect = acting.effect
     if found := _opened(acting):
         return _shown(acting, found, adopted=True)
-    if reason := _no_head(acting) or acting.wrong_account():
+    if reason := _no_head(acting):
         return EffectResult(done=False, refused=reason)
+    if reason := acting.wrong_account():
+        return EffectResult(done=False, refused=reason, obstacle=True)
     if acting.order.look_only:
         return EffectResult(done=False)
     body = marked(inert_markdown(effect.body), effect.run_key, effect.task_id)

@@ -19,7 +19,7 @@ def open_ticket(acting: Acting) -> EffectResult:
     if acting.order.look_only:
         return EffectResult(done=False)
     if reason := acting.wrong_account():
-        return EffectResult(done=False, refused=reason)
+        return EffectResult(done=False, refused=reason, obstacle=True)
     reply = acting.act("POST", "/issues", **_text(acting))
     if reply is not None and reply.good:
         return _shown(acting, shaped(Ticket, reply.content), adopted=False)

@@ -11,6 +11,8 @@ from adapters.gitea.pulls import change_pull, open_pull
 from adapters.gitea.tickets import close_ticket, open_ticket, update_ticket
 from contracts.effect import EffectResult
 from contracts.modes import WriteAction
+from ports.forge import AccessDenied, ForgeError, NotShown
+from ports.repository import RemoteForbids
 
 _ACTIONS: dict[WriteAction, Callable[[Acting], EffectResult]] = {
     WriteAction.OPEN_PULL_REQUEST: open_pull,
@@ -28,10 +30,18 @@ def write_to_gitea(order: EffectOrder) -> EffectResult:
     """Do what the order says, or adopt it.
 
     Raises:
+        AccessDenied: nothing was done by this child, and nothing can be before a person mends what the forge says.
         ForgeError: could not find out.
         Unseen: the mirror must be brought up to date first.
     """
     action = order.effect.action
     if action not in _ACTIONS:
         return EffectResult(done=False, refused=f"{action.value} is not built for a gitea")
-    return _ACTIONS[action](Acting(order))
+    acting = Acting(order)
+    try:
+        return _ACTIONS[action](acting)
+    except (AccessDenied, RemoteForbids) as closed:
+        # After an act, only another look tells whether it happened.
+        if acting.acted or isinstance(closed, NotShown):
+            raise ForgeError(str(closed)) from closed
+        raise AccessDenied(str(closed)) from closed

@@ -23,7 +23,7 @@ from adapters.github.answers import (
 )
 from adapters.github.client import GitHubApi
 from contracts.pull_request import PullRequest
-from ports.forge import ForgeError
+from ports.forge import ForgeError, NotShown
 
 _MAY_WRITE = frozenset({"admin", "write"})
 
@@ -44,7 +44,7 @@ class GitHubRepository:
         if reply.status == HTTPStatus.FORBIDDEN and self._account.endswith("[bot]"):
             return self._account
         if not reply.good:
-            raise ForgeError(self.http.complaint(reply, "looking at /user"))
+            raise self.http.failed(reply, "looking at /user")
         return shaped(Account, reply.content).login
 
     def our_pulls(self, branch: str = "") -> Iterator[Pull]:
@@ -104,7 +104,12 @@ class GitHubRepository:
 
     def branch(self, name: str) -> Branch:
         """A branch and its classic protection."""
-        return shaped(Branch, self.http.get(f"{self._root}/branches/{quote(name, safe='/')}"))
+        try:
+            return shaped(Branch, self.http.get(f"{self._root}/branches/{quote(name, safe='/')}"))
+        except NotShown as missing:
+            # Not there, or not shown: the repository itself tells which.
+            self.http.get(self._root)
+            raise ForgeError(str(missing)) from missing
 
     def rules(self, branch: str) -> tuple[Rule, ...]:
         """Rules of all active rulesets on a branch; none where this GitHub knows no rulesets."""

@@ -64,7 +64,7 @@ class GitHubApi(JsonApi):
         for page in range(2, MOST_PAGES + 2):
             reply = self.look(path, **asked)
             if not reply.good:
-                raise ForgeError(self.complaint(reply, f"looking at {path}"))
+                raise self.failed(reply, f"looking at {path}")
             items, total = self._entries(reply, path, within)
             before = len(known)
             for item in items:

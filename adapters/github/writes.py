@@ -10,7 +10,7 @@ from pathlib import Path
 
 from adapters.effects.base_branch import holds, moved, unfit
 from adapters.effects.order import EffectOrder
-from adapters.forge_access.json_api import Reply, UnclearAnswer
+from adapters.forge_access.json_api import Reply, UnclearAnswer, closed_to_us
 from adapters.forge_access.ownership import marked, opened_under
 from adapters.forge_access.shapes import shaped
 from adapters.forge_access.tokens import TOKEN_VARIABLE
@@ -21,7 +21,8 @@ from adapters.github.api import GitHubRepository
 from contracts.effect import EffectResult
 from contracts.modes import WriteAction
 from policies.inert_markdown import inert_line, inert_markdown
-from ports.forge import ForgeError
+from ports.forge import AccessDenied, ForgeError, NotShown
+from ports.repository import RemoteForbids
 
 # GitHub takes 65536 characters; the mark comes after.
 _LONGEST_BODY = 60_000
@@ -48,6 +49,7 @@ class _Writer:
         self._git = ClosedGit(Path(order.mirror), inherit=True)
         self._key = self._effect.record_key or self._effect.run_key
         self._unclear = UnclearAnswer("nothing was asked yet")
+        self._acted = False
 
     def perform(self) -> EffectResult:
         """By action."""
@@ -64,7 +66,13 @@ class _Writer:
         action = self._effect.action
         if action not in actions:
             return EffectResult(done=False, refused=f"{action.value} is not built for a GitHub")
-        return actions[action]()
+        try:
+            return actions[action]()
+        except (AccessDenied, RemoteForbids) as closed:
+            # After an act, only another look tells whether it happened.
+            if self._acted or isinstance(closed, NotShown):
+                raise ForgeError(str(closed)) from closed
+            raise AccessDenied(str(closed)) from closed
 
     # A pull request
 
@@ -72,8 +80,10 @@ class _Writer:
         effect = self._effect
         if found := self._known_pull():
             return self._shown(found, adopted=True)
-        if reason := self._no_head() or self._wrong_account():
+        if reason := self._no_head():
             return EffectResult(done=False, refused=reason)
+        if reason := self._wrong_account():
+            return EffectResult(done=False, refused=reason, obstacle=True)
         if self._order.look_only:
             return EffectResult(done=False)
         reply = self._act(
@@ -112,7 +122,7 @@ class _Writer:
         if self._order.look_only:
             return EffectResult(done=False)
         if reason := self._wrong_account():
-            return EffectResult(done=False, refused=reason)
+            return EffectResult(done=False, refused=reason, obstacle=True)
         reply = self._act("PATCH", f"/pulls/{pull.number}", **wanted)
         again = self._repository.pull(pull.number)
         if _has(again, wanted):
@@ -194,7 +204,7 @@ class _Writer:
         if self._order.look_only:
             return EffectResult(done=False)
         if reason := self._wrong_account():
-            return EffectResult(done=False, refused=reason)
+            return EffectResult(done=False, refused=reason, obstacle=True)
         reply = self._act("POST", "/issues", title=self._title(), body=self._body())
         if reply is not None and reply.good:
             return self._shown_ticket(shaped(Issue, reply.content), adopted=False)
@@ -219,7 +229,7 @@ class _Writer:
         if self._order.look_only:
             return EffectResult(done=False)
         if reason := self._wrong_account():
-            return EffectResult(done=False, refused=reason)
+            return EffectResult(done=False, refused=reason, obstacle=True)
         reply = self._act("PATCH", f"/issues/{ticket.number}", **wanted)
         again = self._repository.ticket(ticket.number)
         if _has(again, wanted):
@@ -247,6 +257,7 @@ class _Writer:
 
     def _act(self, method: str, path: str, **content: object) -> Reply | None:
         """The answer, or None when there was no clear one."""
+        self._acted = True
         try:
             return self._repository.act(method, path, **content)
         except UnclearAnswer as unclear:
@@ -260,7 +271,10 @@ class _Writer:
         if reply.good or reply.status in _AGAIN or _TRY.search(reply.said):
             # Done and not shown yet, or GitHub asks to try again.
             raise ForgeError(complaint)
-        return EffectResult(done=False, refused=complaint)
+        # Merging asks for more rights than opening did: there it is a person's merge, and no lack of ours.
+        landing = self._effect.action in {WriteAction.MERGE, WriteAction.REVERT}
+        obstacle = closed_to_us(reply) and not (landing and reply.status == HTTPStatus.FORBIDDEN)
+        return EffectResult(done=False, refused=complaint, obstacle=obstacle)
 
     def _wrong_account(self) -> str:
         """Looking finds only what the account opened: another's token would open everything twice."""

@@ -12,10 +12,12 @@ from faulty_proxy import Call, Fault, FaultyProxy
 from forge_stages import BRANCH, TOKEN, GiteaStage, soon
 from gitea_server import BOT, BOT_SCOPES, OWNER, STRANGER
 
+from activities.workbench import closed
 from contracts.effect import Effect
 from contracts.forge_facts import CheckState
 from contracts.modes import WriteAction
-from ports.forge import ForgeError
+from ports.forge import AccessDenied, ForgeError
+from ports.repository import RemoteForbids
 
 OnGitea = Callable[..., GiteaStage]
 PULL, TICKET = WriteAction.OPEN_PULL_REQUEST, WriteAction.OPEN_TICKET
@@ -76,6 +78,62 @@ def test_a_protected_base_still_takes_pull_requests(on_gitea: OnGitea) -> None:
     stage = on_gitea()
     protect(stage)
     assert "open" == stage.opened().state
+
+
+@pytest.mark.parametrize(
+    ("deed", "words"),
+    [
+        ("revoked", "To mend it: renew the token of the variable STAGE_BOT_TOKEN"),
+        ("archived", "To mend it: unarchive the repository"),
+        ("renamed", "To mend it: set `remote` in targets/demo.toml to the repository's address of now"),
+        ("protected", "To mend it: let bot push to autonomy/** in the forge's branch protection"),
+        ("unpermitted", "To mend it: give bot the right to write"),
+        ("another's", "To mend it: give the variable STAGE_BOT_TOKEN a token of bot"),
+    ],
+)
+def test_what_is_no_fault_of_the_change_is_told_with_its_cure(
+    on_gitea: OnGitea, monkeypatch: pytest.MonkeyPatch, deed: str, words: str
+) -> None:
+    """Token, archive, address, protection, right: an obstacle, in the forge's words, for a person to mend."""
+    stage = on_gitea(bot_may="read" if deed == "unpermitted" else "write")
+    if deed == "another's":
+        assert stage.perform(stage.effect()).done
+        monkeypatch.setenv(TOKEN, stage.server.tokens[OWNER])
+    elif deed == "revoked":
+        monkeypatch.setenv(TOKEN, "0" * 40)
+    elif deed == "protected":
+        stage.ask("POST", "/branch_protections", rule_name="autonomy/**", enable_push=False)
+    elif deed != "unpermitted":
+        stage.ask("PATCH", "", **{"archived": {"archived": True}, "renamed": {"name": "moved-away"}}[deed])
+    try:
+        result = stage.perform(stage.effect(PULL if deed == "another's" else WriteAction.PUSH_BRANCH))
+    except AccessDenied as problem:
+        told = str(problem)
+    else:
+        assert (False, True) == (result.done, result.obstacle), result
+        told = result.refused
+    assert words in str(closed(told, stage.target))
+
+
+@pytest.mark.parametrize("deed", ["private", "renamed", "base renamed"])
+def test_reading_tells_a_closed_repository_from_a_missing_branch(on_gitea: OnGitea, deed: str) -> None:
+    """404 and a redirect: which token, which address; a base that is gone is another matter."""
+    stage = on_gitea()
+    name = f"moved-{stage.repository.split('/')[1]}"
+    if deed == "base renamed":
+        assert stage.ask("PATCH", "/branches/main", name="trunk").status < 300
+    else:
+        stage.ask("PATCH", "", **({"private": True} if deed == "private" else {"name": name}))
+    with pytest.raises(ForgeError) as problem:
+        stage.forge.protection()
+    assert (deed != "base renamed") == isinstance(problem.value, AccessDenied)
+    told = str(closed(str(problem.value), stage.target))
+    if deed == "private":
+        assert "[forge_access] read.variable of targets/demo.toml (none is named) to a token that may read" in told
+        with pytest.raises(RemoteForbids):
+            stage.mirror.fetch_base()
+    if deed == "renamed":
+        assert f"it is {OWNER}/{name} now" in told
 
 
 def test_a_branch_protected_against_us_is_refused_with_the_forges_words(on_gitea: OnGitea) -> None:
