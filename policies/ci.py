@@ -201,10 +201,10 @@ def ci_state(facts: CiFacts, verdict: Verdict) -> CiState:
 
 
 def complete(checks: tuple[CommitCheck, ...] | None, named: tuple[str, ...]) -> tuple[CommitCheck, ...]:
-    """All required checks, those that the forge forgot as MISSING."""
+    """All required checks, those that the forge forgot as MISSING; a name may be a pattern, as on GitHub."""
     found = tuple(checks or ())
-    known = {check.name for check in found}
-    return found + tuple(CommitCheck(name=name, state=CheckState.MISSING) for name in named if name not in known)
+    forgotten = (name for name in named if not any(_among(check.name, (name,)) for check in found))
+    return found + tuple(CommitCheck(name=name, state=CheckState.MISSING) for name in forgotten)
 
 
 def not_green(checks: tuple[CommitCheck, ...]) -> str:

@@ -20,7 +20,8 @@ class CiPolicy(Section):
     """``[ci]`` of a target: what the forge's CI must say of a commit before it counts as released (runbook §6.2)."""
 
     required: tuple[CheckName, ...] = Field(default=(), max_length=50)
-    """Checks of the forge's CI that must be green, beside those its branch protection demands; exact names.
+    """Checks of the forge's CI that must be green, beside those its branch protection demands; exact names, on
+    GitHub patterns, too.
 
     One that nobody reports is not green. With neither, whatever CI reports must be green, and whatever it reported on
     the base must be reported again.

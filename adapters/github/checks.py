@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from fnmatch import fnmatchcase
 
 from adapters.github.answers import CheckRun, RequiredCheck, Status
 from contracts.forge_facts import CheckState, CommitCheck
@@ -29,12 +30,13 @@ def reported(runs: Iterable[CheckRun], statuses: Iterable[Status]) -> tuple[Comm
 def required(
     wanted: Iterable[RequiredCheck], named: Iterable[str], runs: tuple[CheckRun, ...], statuses: tuple[Status, ...]
 ) -> tuple[CommitCheck, ...]:
-    """One entry per required name, exactly; GitHub's own from the App it wants."""
+    """One entry per required name: GitHub's own exactly, from the App it wants; the policy's may be patterns."""
     checks = {check.name: check for each in wanted for check in _exactly(each, runs, statuses)}
     everything = reported(runs, statuses)
     for name in named:
-        found = next((check for check in everything if check.name == name), None)
-        checks.setdefault(name, found or CommitCheck(name=name, state=CheckState.MISSING))
+        matching = [check for check in everything if check.name == name or fnmatchcase(check.name, name)]
+        for check in matching or [CommitCheck(name=name, state=CheckState.MISSING)]:
+            checks.setdefault(check.name, check)
     return tuple(checks.values())
 
 

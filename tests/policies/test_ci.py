@@ -110,6 +110,11 @@ def taken(reason: str) -> Verdict:
             CiState.PENDING,
         ),
         (
+            facts(GREEN, named=("te*",)),
+            whole(Decision.ALLOW, "the condition holds", GREEN_TEST),
+            CiState.GREEN,
+        ),
+        (
             facts(RED, PENDING),
             whole(Decision.HOLD, "red: test; pending: lint", RED_TEST, LINT_WAITS),
             CiState.PENDING,
