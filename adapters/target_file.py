@@ -54,7 +54,7 @@ def render_target(
         *_access(access or ForgeAccess()),
         *_review(today, by),
     ]
-    lines += [*_environment(survey), *_ci(), *_checks(kept, dropped)]
+    lines += [*_environment(survey), *_improve(), *_ci(), *_checks(kept, dropped)]
     text = "\n".join(lines) + "\n"
     Target.model_validate(tomlkit.parse(text).unwrap())
     return text
@@ -84,6 +84,15 @@ def _limits(survey: Survey, kept: tuple[CheckPolicy, ...], maximum_mode: Mode | 
         yield f'maximum_mode = "{maximum_mode}"'
     else:
         yield '# maximum_mode = "DRY_RUN"   # to go no further than this'
+    yield ""
+
+
+def _improve() -> Iterator[str]:
+    yield "# Proposed is what the repository itself selects (ruff, pre-commit, codespell), and of that"
+    yield "# only what is proven to change nothing. More is a matter of taste; here you opt in."
+    yield "[improve]"
+    yield '# ruff = ["UP", "I"]          # further rules or families; the repository\'s own `ignore` still counts'
+    yield "# pins = true                # one version where requirement files disagree: changes what is installed"
     yield ""
 
 

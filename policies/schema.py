@@ -188,8 +188,11 @@ class Charter(Section):
     """``charter.toml``: who acts, with which backend."""
 
     roles: dict[Role, RolePolicy]
-    families: tuple[str, ...] = ("F", "I", "UP", "B", "C4", "SIM", "PIE", "RUF", "E", "W")
-    """ruff rule families whose safe fixes the ``tools`` backend proposes, most valuable first."""
+    families: tuple[str, ...] = ("F",)
+    """ruff rule families that the ``tools`` backend looks for where a repository's owner selected none, best first.
+
+    Where the owner did select, the owner's selection counts instead; a target's ``[improve]`` adds to either.
+    """
 
 
 class CheckKind(StrEnum):
@@ -242,6 +245,15 @@ class EnvironmentPolicy(Section):
     """Interpreter; empty: the one that runs the worker."""
 
 
+class ImprovePolicy(Section):
+    """``[improve]``: what is proposed beyond the repository's own selection. It is taste, so the owner opts in."""
+
+    ruff: tuple[Annotated[str, StringConstraints(pattern=r"^[A-Z]+[0-9]*$", max_length=12)], ...] = ()
+    """Further ruff rules or families, for example ``UP``. Only fixes proven to change nothing are made."""
+    pins: bool = False
+    """Bring requirement files that pin one package differently to one version. This does change what is installed."""
+
+
 class Target(Section):
     """``targets/<name>.toml``."""
 
@@ -278,6 +290,7 @@ class Target(Section):
     rollback_minutes: Positive = 15
     review: ReviewStamp
     environment: EnvironmentPolicy = EnvironmentPolicy()
+    improve: ImprovePolicy = ImprovePolicy()
     checks: tuple[CheckPolicy, ...] = ()
     probes: tuple[ProbePolicy, ...] = ()
     """Without one nothing merges by itself: SELECTIVE_AUTO is refused."""

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
+from adapters.agents.tools.proof import BASE, Question, unequal
 from adapters.agents.tools.registry import Tool
 from adapters.agents.tools.scope import in_scope
 from adapters.agents.tools.source_tree import SourceTree
@@ -20,7 +21,6 @@ from contracts.task import Finding, TaskContract
 from policies.counted import counted, sized
 from ports.agents import Brief
 
-BASE = "/opt/autonomy/base"
 MARKERS = re.compile(
     r"#\s*(?:ruff:\s*|flake8:\s*)?noqa|#\s*type:\s*ignore|#\s*(?:pylint|mypy|pyright|isort|fmt|bandit)\s*:|#\s*nosec"
     r"|pragma:\s*no\s*cover|codespell:ignore|\bskip(?:if|Test|Unless|If)?\b\s*\(|mark\.skip|mark\.xfail|\bxfail\b"
@@ -67,10 +67,7 @@ class PythonFacts(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     error: str
-    exact: str = ""
     prose: str = ""
-    imports_apart: str = ""
-    imports: tuple[str, ...] = ()
     modules: frozenset[str] = frozenset()
     definitions: frozenset[str] = frozenset()
     tests: frozenset[str] = frozenset()
@@ -104,6 +101,8 @@ def review(
         remarks.extend(_python(path, before[path], after[path], None if path in brief.granted else contract))
         if before[path].error:
             confidence *= UNCHECKED
+    if contract.tool == "ruff":
+        remarks.extend(_not_equal(base, tree, [each.path for each in inside if each.path not in brief.granted], bench))
     remarks.extend(_growth(brief, {each.path for each in inside}, base, tree, tools, bench))
     approve = not any(remark.severity in DISAPPROVING for remark in remarks)
     files, lines = len(differences), sum(_lines(each) for each in differences)
@@ -210,15 +209,21 @@ def _python(
         yield _remark(Severity.MAJOR, path, f"imports a further module: {min(new)}")
 
 
+def _not_equal(base: Path, tree: Path, paths: list[str], bench: Workbench) -> Iterator[ReviewRemark]:
+    """A linter's fix must be shown to change nothing: what cannot be told from harm is not proposed (P17)."""
+    python = [path for path in paths if path.endswith(PYTHON) and (base / path).is_file() and (tree / path).is_file()]
+    reasons = unequal(base, tree, [Question(path) for path in python], bench)
+    for path, reason in zip(python, reasons, strict=True):
+        if reason:
+            yield _remark(Severity.BLOCKING, path, f"is not shown to do what it did: {reason}")
+    for path in sorted(set(paths) - set(python)):
+        yield _remark(Severity.BLOCKING, path, "is no Python file, so nothing can be shown of it")
+
+
 def _unlike(before: PythonFacts, after: PythonFacts, contract: TaskContract) -> str:
     """What a change of this kind must leave exactly as it was, and did not."""
     if contract.tool == "codespell" and before.prose != after.prose:
         return "changes more than comments and docstrings"
-    if contract.tool == "ruff" and contract.rule == "W" and before.exact != after.exact:
-        return "changes more than white space"
-    order = (before.imports_apart, sorted(before.imports)) == (after.imports_apart, sorted(after.imports))
-    if contract.tool == "ruff" and contract.rule == "I" and not order:
-        return "changes more than the order of imports"
     return ""
 
 

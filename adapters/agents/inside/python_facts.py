@@ -41,11 +41,8 @@ def facts(source: bytes) -> dict[str, object]:
         module = ast.parse(source)
         return {
             "error": "",
-            "exact": _digest(module),
             "prose": _digest(_Blanked().visit(ast.parse(source))),
-            "imports_apart": _digest(_Bare().visit(ast.parse(source))),
-            "imports": sorted(_imports(module)),
-            "modules": sorted({name.split(" ")[0] for name in _imports(module)}),
+            "modules": sorted(_imports(module)),
             "definitions": sorted(_definitions(module, "")),
             "tests": sorted(name for name in _definitions(module, "") if name.rsplit(".", 1)[-1].startswith("test")),
             "asserts": _asserts(module),
@@ -64,28 +61,17 @@ class _Blanked(ast.NodeTransformer):
         return self.generic_visit(node)
 
 
-class _Bare(ast.NodeTransformer):
-    """Without import statements, whose order is compared apart."""
-
-    def visit_Import(self, node: ast.Import) -> None:
-        del node
-
-    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
-        del node
-
-
 def _digest(module: ast.AST) -> str:
     return hashlib.sha256(ast.dump(module).encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _imports(module: ast.Module) -> list[str]:
-    names: list[str] = []
+def _imports(module: ast.Module) -> set[str]:
+    names = set[str]()
     for node in ast.walk(module):
         if isinstance(node, ast.Import):
-            names.extend(f"{alias.name} as {alias.asname}" for alias in node.names)
+            names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            source = "." * node.level + (node.module or "")
-            names.extend(f"{source} {alias.name} as {alias.asname}" for alias in node.names)
+            names.add("." * node.level + (node.module or ""))
     return names
 
 

@@ -45,15 +45,16 @@ class PinsTool:
     name = "pins"
 
     def detect(self, tree: SourceTree, brief: Brief, bench: Workbench) -> tuple[Finding, ...]:
-        """Pins that differ from the one version they should have."""
-        del brief, bench
+        """Pins that differ from the one version they should have; fixable only where the target file opts in."""
+        del bench
+        opted = brief.policy.target.improve.pins
         sightings = (
             Sighting(
                 RULE,
                 pin.path,
                 pin.line,
                 f"{pin.name} is pinned to {pin.version} here and to {wanted or 'several versions'} elsewhere",
-                fixable=wanted is not None,
+                fixable=opted and wanted is not None,
                 code=pin.name,
             )
             for pin, wanted in _inconsistent(tree)

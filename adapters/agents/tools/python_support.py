@@ -17,6 +17,11 @@ Version = tuple[int, int]
 UNKNOWN: Version = (3, 8)
 """Assumed when a package says nothing: old enough to break nobody we would still meet."""
 KNOWN: tuple[Version, ...] = ((2, 6), (2, 7), *((3, minor) for minor in range(20)))
+PYTHON_2 = re.compile(
+    r"^#!.*python2|^from __future__ import .*(print_function|unicode_literals|division|absolute_import)"
+    r"|^\s*(import six\b|from six\b)|\bPY2\b|sys\.version_info(\[0\]|\.major)? *(< *\(?3|== *2)|^\s*print [\"']",
+    re.MULTILINE,
+)
 CLASSIFIER = re.compile(r"Programming Language :: Python :: (\d+)(?:\.(\d+))?\s*$")
 
 
@@ -46,7 +51,13 @@ def lowest_supported(tree: SourceTree) -> Version:
         setup_py.get("classifiers"),
     ):
         classifiers.extend(source if isinstance(source, list) else [])
-    return _lowest_classified(str(each) for each in classifiers) or UNKNOWN
+    stated_lowest = _lowest_classified(str(each) for each in classifiers)
+    return stated_lowest or ((2, 7) if _written_for_python_2(tree) else UNKNOWN)
+
+
+def _written_for_python_2(tree: SourceTree) -> bool:
+    """Whether some file of a package that says nothing has what only Python 2 needs."""
+    return any(PYTHON_2.search(tree.text(path)) for path in tree.under(".py"))
 
 
 def _lowest_of(requirement: str) -> Version | None:

@@ -1,15 +1,18 @@
-"""ruff's safe fixes, one task per rule family."""
+"""ruff's findings, one task per rule family; of its fixes those that are proven to change nothing."""
 
 from __future__ import annotations
 
 import json
 import re
-import sys
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
+from adapters.agents.inside.edits import Edit, apart, edited
+from adapters.agents.tools.proof import Question, unequal
 from adapters.agents.tools.registry import Sighting, findings_of
-from adapters.agents.tools.ruff_settings import RuffSettings, ruff_settings
+from adapters.agents.tools.ruff_settings import Look, RuffSettings, ruff_settings
 from adapters.agents.tools.scope import in_scope
 from adapters.agents.tools.source_tree import SourceTree
 from adapters.agents.tools.workbench import RUFF, ToolUnavailable, Workbench
@@ -19,14 +22,18 @@ from ports.agents import Brief
 GUEST_TREE = "/work/"
 SYNTAX = "syntax"
 """Rule of files that do not parse: reported, never fixed."""
-QUOTED = re.compile(r"`([^`]*)`")
-IMPORTED_FOR_ITS_EFFECT = frozenset({"readline", "rlcompleter", "antigravity", "this"})
+FAMILY = re.compile(r"C4|[A-Z]+")
+MOST_ROUNDS = 10
+"""Fixes that touch one another are made one after the other."""
+MOST_QUESTIONS = 3_000
+"""Proven in one look; the findings beyond wait, unfixable, for a day when there are fewer."""
 STYLES: tuple[tuple[str, ...], ...] = (
     (),
     ("--config", "lint.isort.force-single-line = true", "--config", "lint.isort.order-by-type = false"),
     ("--config", "lint.isort.force-sort-within-sections = true"),
 )
 """Import styles people use, tried on a repository that has not written down its own."""
+UNUSED = ("--isolated", "--no-cache", "--no-fix", "--select", "F401")
 
 
 @dataclass(frozen=True)
@@ -37,144 +44,141 @@ class Violation:
     path: str
     line: int
     message: str
-    safe: bool
+    edits: tuple[Edit, ...]
+    """Its safe fix; empty: none."""
+
+    @property
+    def rule(self) -> str:
+        """The family."""
+        found = FAMILY.match(self.code)
+        return found[0] if found else SYNTAX
 
 
 class RuffTool:
-    """Detects with ``ruff check``, fixes with ``ruff check --fix``, safe fixes only.
-
-    Nested ruff configurations below the root are not read.
-    """
+    """Detects with ``ruff check`` as the owner calls it; makes the fixes whose equality is proven, and no other."""
 
     name = "ruff"
 
     def detect(self, tree: SourceTree, brief: Brief, bench: Workbench) -> tuple[Finding, ...]:
-        """Violations of the charter's families; fixable are those ruff itself calls safe, and we too."""
-        settings = ruff_settings(tree, brief.policy.charter.families)
-        if not settings.families:
-            return ()
-        violations = self._look(tree, settings, bench)
-        avoid = _avoided(violations)
-        return findings_of(self.name, tree, (_sighting(each, settings, avoid) for each in violations))
+        """What the owner selected; fixable is what is proven to change nothing."""
+        violations = self._look(tree, ruff_settings(tree, brief.policy), bench)
+        reasons = _unproven(tree, violations, bench)
+        return findings_of(self.name, tree, (_sighting(each, reasons.get(each)) for each in violations))
 
     def fix(self, tree: SourceTree, contract: TaskContract, brief: Brief, bench: Workbench) -> None:
-        """Apply one family's safe fixes, then keep formatted what was formatted before."""
-        settings = ruff_settings(tree, brief.policy.charter.families)
-        if contract.rule not in settings.families:
-            raise ToolUnavailable(f"ruff family {contract.rule!r} may not be used on this repository")
-        violations = self._look(tree, settings, bench)
-        avoid = _avoided(violations)
-        sightings = (_sighting(each, settings, avoid) for each in violations)
-        paths = sorted(
-            {
-                each.path
-                for each in sightings
-                if each.rule == contract.rule and each.fixable and in_scope(contract, each.path)
-            }
-        )
-        formatted = [path for path in paths if self._formatted(tree, path, settings, bench)]
-        groups: defaultdict[tuple[str, ...], list[str]] = defaultdict(list)
-        for path in paths:
-            groups[tuple(sorted(avoid[path]))].append(path)
-        style = self._style(tree, settings, bench)[0] if contract.rule == "I" else ()
-        for codes, together in groups.items():
-            options = (*settings.check((contract.rule,), codes), *style)
-            bench.run(
-                (RUFF, "check", *options, "--fix", "--exit-zero", "--quiet", "--", *together), tree.root, writable=True
-            )
-        if formatted and settings.formatter is not None:
-            bench.run((RUFF, "format", *settings.formatter, "--quiet", "--", *formatted), tree.root, writable=True)
+        """Make one family's proven fixes, take the imports along that they leave unused, keep what was formatted so."""
+        settings = ruff_settings(tree, brief.policy)
+        before = {path: tree.read(path) for path in tree.focus or tree.files if in_scope(contract, path)}
+        unused = {_import(each) for each in self._unused(tree, before, bench)}
+        formatted = [path for path in sorted(before) if self._formatted(tree, path, settings, bench)]
+        for _ in range(MOST_ROUNDS):
+            wanted = [each for each in self._look(tree, settings, bench) if each.rule == contract.rule]
+            if not _made(tree, (each for each in wanted if each.path in before), bench):
+                break
+        if contract.rule != "F":
+            for _ in range(MOST_ROUNDS):
+                left = [each for each in self._unused(tree, before, bench) if _import(each) not in unused]
+                if not _made(tree, left, bench):
+                    break
+            # An import that is left over and cannot be taken along is a new fault: then the file waits.
+            for path in {each.path for each in self._unused(tree, before, bench) if _import(each) not in unused}:
+                tree.write(path, before[path])
+        changed = [path for path in formatted if tree.read(path) != before[path]]
+        if changed and settings.formatter is not None:
+            bench.run((RUFF, "format", *settings.formatter, "--quiet", "--", *changed), tree.root, writable=True)
+
+    def _unused(self, tree: SourceTree, paths: Iterable[str], bench: Workbench) -> tuple[Violation, ...]:
+        python = sorted(path for path in paths if path.endswith(".py"))
+        return _check(tree, Look(UNUSED, frozenset(python)), bench, targets=python) if python else ()
 
     def _look(self, tree: SourceTree, settings: RuffSettings, bench: Workbench) -> tuple[Violation, ...]:
-        others = tuple(family for family in settings.families if family != "I")
-        found = _check(tree, settings, others, bench) if others else ()
-        if "I" in settings.families:
-            found = (*found, *self._style(tree, settings, bench)[1])
-        return tuple(dict.fromkeys(found))
-
-    def _style(
-        self, tree: SourceTree, settings: RuffSettings, bench: Workbench
-    ) -> tuple[tuple[str, ...], tuple[Violation, ...]]:
-        """The import style the repository already follows best, and what breaks it.
-
-        Where no style fits at least half of the files there is none to keep, and sorting would only be noise.
-        """
-        if settings.sorts_imports:
-            return (), _check(tree, settings, ("I",), bench)
-        answers = [(style, _check(tree, settings, ("I",), bench, style)) for style in STYLES]
-        style, found = min(answers, key=lambda answer: len(answer[1]))
-        if 2 * len({each.path for each in found if each.code.startswith("I")}) > len(tree.under(".py")):
-            return (), ()
-        return style, found
+        found: list[Violation] = []
+        for look in settings.looks:
+            found.extend(_in_style(tree, look, bench) if look.sorts else _check(tree, look, bench))
+        return tuple(each for each in dict.fromkeys(found) if settings.flake8.wants(each.path, each.code))
 
     def _formatted(self, tree: SourceTree, path: str, settings: RuffSettings, bench: Workbench) -> bool:
         """Whether the repository formats its code, and this file complies: only then is formatting no noise."""
-        if settings.formatter is None:
+        if settings.formatter is None or not path.endswith((".py", ".pyi")):
             return False
         argv = (RUFF, "format", *settings.formatter, "--check", "--quiet", "--", path)
         return bench.run(argv, tree.root, expected=(0, 1)).exit_code == 0
 
 
+def _in_style(tree: SourceTree, look: Look, bench: Workbench) -> tuple[Violation, ...]:
+    """What breaks the import style that the repository already follows best.
+
+    Where no style fits at least half of the files there is none to keep, and sorting would only be noise.
+    """
+    answers = [_check(tree, look, bench, style) for style in STYLES]
+    found = min(answers, key=len)
+    broken = {each.path for each in found if each.code.startswith("I")}
+    return () if 2 * len(broken) > len(tree.under(".py")) else found
+
+
 def _check(
-    tree: SourceTree, settings: RuffSettings, families: tuple[str, ...], bench: Workbench, style: tuple[str, ...] = ()
+    tree: SourceTree, look: Look, bench: Workbench, style: tuple[str, ...] = (), targets: Iterable[str] = (".",)
 ) -> tuple[Violation, ...]:
-    options = (*settings.check(families), *style, "--output-format", "json", "--exit-zero", "--quiet")
-    answer = bench.run((RUFF, "check", *options, "--", "."), tree.root).stdout
+    options = (*look.options, *style, "--output-format", "json", "--exit-zero", "--quiet")
+    answer = bench.run((RUFF, "check", *options, "--", *targets), tree.root).stdout
     try:
         entries = json.loads(answer)
     except (ValueError, RecursionError) as error:
         raise ToolUnavailable(f"ruff's answer could not be read ({len(answer)} bytes)") from error
-    violations = (_violation(entry) for entry in entries)
-    own = {path for path in tree.under(".py", ".pyi") if not tree.generated(path)} if entries else set[str]()
-    return tuple(each for each in violations if each.path in own)
+    found = tuple(each for each in map(_violation, entries) if each.path in look.paths)
+    sources = {path for path in {each.path for each in found} if tree.is_source(path)}
+    return tuple(each for each in found if each.path in sources)
 
 
 def _violation(entry: dict[str, object]) -> Violation:
     fix, location = entry["fix"], entry["location"]
+    edits: tuple[Edit, ...] = ()
+    if isinstance(fix, dict) and fix.get("applicability") == "safe":
+        edits = tuple(map(_edit, fix["edits"]))
     return Violation(
         code=str(entry["code"] or "invalid-syntax"),
         path=str(entry["filename"]).removeprefix(GUEST_TREE),
         line=int(location["row"]) if isinstance(location, dict) else 1,
         message=str(entry["message"]),
-        safe=isinstance(fix, dict) and fix.get("applicability") == "safe",
+        edits=edits,
     )
 
 
-def _sighting(violation: Violation, settings: RuffSettings, avoid: dict[str, set[str]]) -> Sighting:
-    parses = violation.code != "invalid-syntax"
+def _edit(entry: dict[str, Any]) -> Edit:
+    start, end = entry["location"], entry["end_location"]
+    return Edit(start["row"], start["column"], end["row"], end["column"], entry["content"])
+
+
+def _unproven(tree: SourceTree, violations: Iterable[Violation], bench: Workbench) -> dict[Violation, str]:
+    """Of the violations with a fix why each is not proven to change nothing; empty: it is."""
+    asked = [each for each in violations if each.edits and (not tree.focus or each.path in tree.focus)][:MOST_QUESTIONS]
+    questions = list(dict.fromkeys(Question(each.path, each.edits) for each in asked))
+    answers = dict(zip(questions, unequal(tree.root, tree.root, questions, bench), strict=True))
+    return {each: answers[Question(each.path, each.edits)] for each in asked}
+
+
+def _made(tree: SourceTree, violations: Iterable[Violation], bench: Workbench) -> bool:
+    """Make as many of the proven fixes as do not touch one another."""
+    by_path: defaultdict[str, list[tuple[Edit, ...]]] = defaultdict(list)
+    for violation, reason in _unproven(tree, violations, bench).items():
+        if not reason:
+            by_path[violation.path].append(violation.edits)
+    for path, groups in by_path.items():
+        tree.write(path, edited(tree.read(path), tuple(edit for group in apart(groups) for edit in group)))
+    return bool(by_path)
+
+
+def _import(violation: Violation) -> tuple[str, str]:
+    return violation.path, violation.message
+
+
+def _sighting(violation: Violation, reason: str | None) -> Sighting:
+    why = f" (left alone: {reason})" if reason else ""
     return Sighting(
-        rule=_family(violation.code, settings.families) if parses else SYNTAX,
+        rule=violation.rule if violation.code != "invalid-syntax" else SYNTAX,
         path=violation.path,
         line=violation.line,
-        message=f"{violation.code} {violation.message}",
-        fixable=parses and violation.safe and violation.code not in avoid[violation.path],
+        message=f"{violation.code} {violation.message}{why}",
+        fixable=reason == "",
         code=violation.code,
     )
-
-
-def _family(code: str, families: tuple[str, ...]) -> str:
-    return max((family for family in families if code.startswith(family)), key=len, default=code)
-
-
-def _avoided(violations: tuple[Violation, ...]) -> defaultdict[str, set[str]]:
-    """Codes not to fix in a file although ruff calls them safe.
-
-    An unused import may be a name others import from here, a test fixture, or wanted for its effect; only those of the
-    standard library are plainly left over. ruff fixes whole files, so one doubtful import spares them all.
-    """
-    avoid: defaultdict[str, set[str]] = defaultdict(set)
-    for each in violations:
-        if each.code == "F401" and (_public(each.path) or not _standard(each.message)):
-            avoid[each.path].add("F401")
-    return avoid
-
-
-def _public(path: str) -> bool:
-    name = path.rsplit("/", 1)[-1]
-    return name in {"__init__.py", "conftest.py"} or "compat" in name or name.endswith(".pyi")
-
-
-def _standard(message: str) -> bool:
-    quoted = QUOTED.search(message)
-    module = quoted[1].split(" ")[0].split(".")[0] if quoted else ""
-    return module in sys.stdlib_module_names and module not in IMPORTED_FOR_ITS_EFFECT

@@ -1,105 +1,207 @@
-"""The settings ruff runs with: ours, plus what the repository's own configuration may decide.
+"""What the repository's owner selected of ruff, and what we look for where nothing is selected.
 
-The repository's file is read as data and never handed to ruff. Handing it over would let it declare unsafe fixes safe
-(``extend-safe-fixes``), and would lose its ``ignore``, which ``--select`` on the command line overrides.
+Where the owner selected rules (in any ruff configuration, nested or extended, or by pre-commit's hook), ruff runs as
+the owner runs it: what it then shows is the selection, and nothing is added but what the target file opts in to. What
+the configuration calls a safe fix is no authority: every fix is proven (``proof``).
 """
 
 from __future__ import annotations
 
 import configparser
 import json
+import posixpath
+import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from adapters.agents.tools.flake8_settings import Flake8, flake8_settings
+from adapters.agents.tools.pre_commit import hooks, matcher, strings
 from adapters.agents.tools.python_support import Version, lowest_supported
 from adapters.agents.tools.source_tree import VENDORED, SourceTree
 from adapters.agents.tools.workbench import ToolUnavailable
+from policies.schema import EffectivePolicy
 
 ALWAYS_IGNORED = ("E501", "I002", "RUF100", "RUF101", "RUF102")
 """No fix; adds imports; and ``noqa`` cannot be judged while other linters and rules of the project are off."""
-TOP_KEYS = ("exclude", "extend-exclude", "line-length", "indent-width", "src", "namespace-packages")
-LINT_TABLES = (
-    "per-file-ignores",
-    "extend-per-file-ignores",
-    "isort",
-    "pyupgrade",
-    "dummy-variable-rgx",
-    "typing-modules",
-)
-PYTHON_2_FAMILIES = frozenset({"F", "W", "E"})
 OLDEST_RUFF: Version = (3, 7)
 NEWEST_RUFF: Version = (3, 15)
+CONFIGURATIONS = (".ruff.toml", "ruff.toml", "pyproject.toml")
+"""In ruff's order of precedence."""
+HOOK_OPTIONS = re.compile(
+    r"^--(select|extend-select|ignore|extend-ignore|per-file-ignores|extend-per-file-ignores|line-length"
+    r"|target-version|config|exclude|extend-exclude)(=|$)"
+)
+"""Of a hook's arguments, those that say what is looked for."""
+HOOK_FLAGS = frozenset({"--preview", "--no-preview", "--isolated"})
+LOOK_ONLY = ("--no-cache", "--no-fix", "--force-exclude", "--extend-exclude", ",".join(sorted(VENDORED)))
+SORTERS = frozenset({"isort", "reorder-python-imports", "seed-isort-config", "usort"})
+
+
+@dataclass(frozen=True)
+class Look:
+    """One call of ruff, and whose files and rules it speaks of."""
+
+    options: tuple[str, ...]
+    paths: frozenset[str]
+    sorts: bool = False
+    """The call is for the order of imports, in whatever style the repository keeps."""
 
 
 @dataclass(frozen=True)
 class RuffSettings:
     """How to call ruff on one tree."""
 
-    families: tuple[str, ...]
-    """Those that may be used on this package; empty: the repository switched ruff off."""
-    ignore: tuple[str, ...]
-    options: tuple[str, ...]
+    looks: tuple[Look, ...]
+    """Empty: nothing is looked for."""
     formatter: tuple[str, ...] | None
     """Options for ``ruff format``, or None: the repository does not use ruff's or black's format."""
-    sorts_imports: bool
-    """Whether the repository configured ruff's import sorting, so that its style is known."""
-
-    def check(self, families: tuple[str, ...], ignore: tuple[str, ...] = ()) -> tuple[str, ...]:
-        """Options of ``ruff check`` for these families."""
-        ignored = ",".join(sorted({*self.ignore, *ignore}))
-        return (*self.options, "--no-preview", "--no-unsafe-fixes", "--select", ",".join(families), "--ignore", ignored)
+    flake8: Flake8
 
 
-def ruff_settings(tree: SourceTree, families: tuple[str, ...]) -> RuffSettings:
-    """Read the tree's configuration.
+def ruff_settings(tree: SourceTree, policy: EffectivePolicy) -> RuffSettings:
+    """Read what the tree's owner wrote down.
 
     Raises:
         ToolUnavailable: it cannot be read.
     """
+    lowest, flake8 = lowest_supported(tree), flake8_settings(tree)
     own, pyproject = _own(tree)
-    lint = {**own, **_table(own, "lint")}
-    lowest = lowest_supported(tree)
-    target = max(OLDEST_RUFF, min(lowest, _declared(own) or lowest, NEWEST_RUFF))
-    ignore = tuple(dict.fromkeys((*_names(lint, "ignore"), *_names(lint, "extend-ignore"), *ALWAYS_IGNORED)))
-    usable = () if "ALL" in ignore else families
+    tables = _tables(tree)
+    # What lies outside the tree is nobody's choice here: such a configuration is not handed to ruff at all.
+    handed = not any(_leaves(folder, table) for folder, table in tables.items())
+    options = _common(own, lowest, handed=handed and bool(tables))
+    formatter = _formatter(own, pyproject, options)
     if lowest < (3, 0):
-        usable = tuple(family for family in usable if family in PYTHON_2_FAMILIES)
-    elif lowest < OLDEST_RUFF:
+        # Our proofs speak of Python 3.
+        return RuffSettings((), formatter, flake8)
+    python = frozenset(tree.under(".py", ".pyi"))
+    called = tuple(_hooks(tree)) if handed else ()
+    selected = frozenset(path for path in python if handed and _selected(path, tables))
+    looks = [Look((*LOOK_ONLY, *arguments), frozenset(filter(matcher(hook), python))) for hook, arguments in called]
+    if not called and selected:
+        looks.append(Look(LOOK_ONLY, selected))
+    governed = python if called else selected
+    opted = policy.target.improve.ruff
+    usual = policy.charter.families if handed else _names_selected(own) or policy.charter.families
+    for families, paths in ((usual, python - governed), (opted, python)):
+        looks.extend(
+            _ours(families, paths, options, own, other_sorter=_other_import_sorter(tree, pyproject), lowest=lowest)
+        )
+    return RuffSettings(tuple(look for look in looks if look.paths), formatter, flake8)
+
+
+def _ours(
+    families: tuple[str, ...],
+    paths: frozenset[str],
+    options: tuple[str, ...],
+    own: dict[str, object],
+    *,
+    other_sorter: bool,
+    lowest: Version,
+) -> Iterator[Look]:
+    lint = {**own, **_table(own, "lint")}
+    ignore = tuple(dict.fromkeys((*strings(lint, "ignore"), *strings(lint, "extend-ignore"), *ALWAYS_IGNORED)))
+    wanted = [each for each in families if each != "I"]
+    if lowest < OLDEST_RUFF:
         # ruff knows nothing older than 3.7: its modernisations would use what 3.6 does not have.
-        usable = tuple(family for family in usable if not family.startswith(("UP", "FURB", "FA")))
-    sorts = "isort" in lint or any(
-        name.startswith("I") for name in (*_names(lint, "select"), *_names(lint, "extend-select"))
+        wanted = [each for each in wanted if not each.startswith(("UP", "FURB", "FA"))]
+    if "ALL" in ignore:
+        return
+    if wanted:
+        yield Look((*options, "--select", ",".join(wanted), "--ignore", ",".join(ignore)), paths)
+    sorts = "isort" in lint
+    if "I" in families and (sorts or not other_sorter):
+        yield Look((*options, "--select", "I", "--ignore", ",".join(ignore)), paths, sorts=not sorts)
+
+
+def _common(own: dict[str, object], lowest: Version, *, handed: bool) -> tuple[str, ...]:
+    """Options of a call of ours: the owner's configuration counts, except for what is selected."""
+    target = max(OLDEST_RUFF, min(lowest, _declared(own) or lowest, NEWEST_RUFF))
+    options = (*LOOK_ONLY, "--target-version", f"py{target[0]}{target[1]}")
+    if handed:
+        return options
+    per_file = _table({**own, **_table(own, "lint")}, "per-file-ignores")
+    pairs = [f"{pattern}:{code}" for pattern in per_file for code in strings(per_file, pattern)]
+    return (*options, "--isolated", *(("--per-file-ignores", ",".join(pairs)) if pairs else ()))
+
+
+def _tables(tree: SourceTree) -> dict[str, dict[str, object]]:
+    """Each folder's own configuration of ruff; the root's is ``""``."""
+    found: dict[str, dict[str, object]] = {}
+    for name in reversed(CONFIGURATIONS):
+        for path in tree.files:
+            folder, _, last = path.rpartition("/")
+            if last != name:
+                continue
+            try:
+                table = _toml(tree, path)
+            except ToolUnavailable:
+                # Below the root it is more likely a test's; whether it matters, ruff says.
+                if not folder:
+                    raise
+                continue
+            if name == "pyproject.toml":
+                if "ruff" not in _table(table, "tool"):
+                    continue
+                table = _table(_table(table, "tool"), "ruff")
+            found[folder] = table
+    return found
+
+
+def _leaves(folder: str, table: Mapping[str, object]) -> bool:
+    """Whether a configuration extends one outside the tree."""
+    extended = table.get("extend")
+    if not isinstance(extended, str):
+        return False
+    return (
+        extended.startswith(("/", "~"))
+        or "$" in extended
+        or posixpath.normpath(f"{folder}/{extended}".lstrip("/")).startswith("..")
     )
-    if not sorts and _other_import_sorter(tree, pyproject):
-        usable = tuple(family for family in usable if family != "I")
-    common = ("--isolated", "--no-cache", "--target-version", f"py{target[0]}{target[1]}", "--force-exclude")
-    configuration = {key: own[key] for key in TOP_KEYS if key in own}
-    configuration["extend-exclude"] = [*_names(own, "extend-exclude"), *sorted(VENDORED), "*.ipynb"]
-    black = _table(_table(pyproject, "tool"), "black")
-    if "line-length" not in configuration and isinstance(black.get("line-length"), int):
-        configuration["line-length"] = black["line-length"]
-    rules = {f"lint.{key}": lint[key] for key in LINT_TABLES if key in lint}
-    rules.setdefault("lint.pyupgrade", {"keep-runtime-typing": True})
-    fixable = [
-        argument
-        for key in ("fixable", "unfixable")
-        if (names := _names(lint, key))
-        for argument in (f"--{key}", ",".join(names))
-    ]
-    return RuffSettings(
-        families=usable,
-        ignore=ignore,
-        options=(*common, *_inline({**configuration, **rules}), *fixable),
-        formatter=_formatter(own, black, pyproject, (*common, *_inline(configuration))),
-        sorts_imports=sorts,
-    )
+
+
+def _names_selected(own: dict[str, object]) -> tuple[str, ...]:
+    lint = {**own, **_table(own, "lint")}
+    return (*strings(lint, "select"), *strings(lint, "extend-select"))
+
+
+def _selects(table: dict[str, object]) -> bool:
+    parts = (table, _table(table, "lint"))
+    return "extend" in table or any(key in part for part in parts for key in ("select", "extend-select"))
+
+
+def _selected(path: str, tables: Mapping[str, dict[str, object]]) -> bool:
+    folder = path
+    while folder:
+        folder = folder.rpartition("/")[0]
+        if folder in tables:
+            return _selects(tables[folder])
+    return False
+
+
+def _hooks(tree: SourceTree) -> Iterator[tuple[dict[str, object], tuple[str, ...]]]:
+    """Pre-commit's hooks of ruff's linter, with the arguments that say what is looked for."""
+    for hook in hooks(tree):
+        if hook.get("id") in {"ruff", "ruff-check"}:
+            yield hook, tuple(_what_for(strings(hook, "args")))
+
+
+def _what_for(arguments: tuple[str, ...]) -> Iterator[str]:
+    rest = iter(arguments)
+    for each in rest:
+        if found := HOOK_OPTIONS.match(each):
+            yield each
+            if not found[2]:
+                yield next(rest, "")
+        elif each in HOOK_FLAGS:
+            yield each
 
 
 def _own(tree: SourceTree) -> tuple[dict[str, object], dict[str, object]]:
     """The configuration ruff would find at the root of the tree, and ``pyproject.toml``."""
     pyproject = _toml(tree, "pyproject.toml")
-    for path in (".ruff.toml", "ruff.toml"):
+    for path in CONFIGURATIONS[:2]:
         if path in tree.files:
             return _toml(tree, path), pyproject
     return _table(_table(pyproject, "tool"), "ruff"), pyproject
@@ -113,15 +215,19 @@ def _toml(tree: SourceTree, path: str) -> dict[str, object]:
 
 
 def _formatter(
-    own: dict[str, object], black: dict[str, object], pyproject: dict[str, object], options: tuple[str, ...]
+    own: dict[str, object], pyproject: dict[str, object], options: tuple[str, ...]
 ) -> tuple[str, ...] | None:
-    style = _table(own, "format")
-    if style:
-        style = {key: value for key, value in style.items() if key != "preview"}
-        return (*options, "--no-preview", *_inline({f"format.{key}": value for key, value in style.items()}))
+    black = _table(_table(pyproject, "tool"), "black")
+    common = tuple(each for each in options if each not in {"--no-fix", "--extend-exclude", LOOK_ONLY[-1]})
+    if "format" in own:
+        return common
     if black or "black" in _table(pyproject, "tool"):
-        quotes = {"format.quote-style": "preserve"} if black.get("skip-string-normalization") else {}
-        return (*options, "--no-preview", *_inline(quotes))
+        settings: dict[str, object] = {}
+        if black.get("skip-string-normalization"):
+            settings["format.quote-style"] = "preserve"
+        if "line-length" not in own and isinstance(black.get("line-length"), int):
+            settings["line-length"] = black["line-length"]
+        return (*common, "--no-preview", *_inline(settings))
     return None
 
 
@@ -129,7 +235,7 @@ def _other_import_sorter(tree: SourceTree, pyproject: dict[str, object]) -> bool
     """Whether another program owns the order of imports; sorting by another style would only be noise."""
     if ".isort.cfg" in tree.files or "isort" in _table(pyproject, "tool"):
         return True
-    if "reorder-python-imports" in tree.text(".pre-commit-config.yaml"):
+    if any(hook.get("id") in SORTERS for hook in hooks(tree)):
         return True
     for path in ("setup.cfg", "tox.ini"):
         parser = configparser.RawConfigParser(strict=False)
@@ -154,19 +260,5 @@ def _table(parent: dict[str, object], key: str) -> dict[str, object]:
     return found if isinstance(found, dict) else {}
 
 
-def _names(parent: dict[str, object], key: str) -> tuple[str, ...]:
-    found = parent.get(key)
-    return tuple(name for name in found if isinstance(name, str)) if isinstance(found, list) else ()
-
-
 def _inline(settings: Mapping[str, object]) -> tuple[str, ...]:
-    return tuple(part for key, value in settings.items() for part in ("--config", f"{key} = {_toml_value(value)}"))
-
-
-def _toml_value(value: object) -> str:
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{_toml_value(str(key))} = {_toml_value(each)}" for key, each in value.items()) + "}"
-    if isinstance(value, list):
-        return "[" + ", ".join(_toml_value(each) for each in value) + "]"
-    # A JSON string, number or boolean is also a TOML one.
-    return json.dumps(value, ensure_ascii=False, default=str)
+    return tuple(part for key, value in settings.items() for part in ("--config", f"{key} = {json.dumps(value)}"))

@@ -33,6 +33,7 @@ from policies.schema import (
 )
 from ports.agents import Brief
 
+FAMILIES = ("F", "I", "UP", "B", "C4", "SIM", "PIE", "RUF", "E", "W")
 BASE_SHA = "a" * 40
 
 
@@ -41,7 +42,7 @@ def policy(lines: int = 400) -> EffectivePolicy:
     return EffectivePolicy(
         autopilot=Autopilot(caps=Caps(), diff_budget=DiffBudget(lines=lines)),
         protected_paths=ProtectedPaths(protected=(ProtectedRule(patterns=(".github/**",), reason="CI"),)),
-        charter=Charter(roles={}),
+        charter=Charter(roles={}, families=FAMILIES),
         target=Target(
             name="t",
             remote="/nowhere",

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import pytest
 
+from policies.schema import ImprovePolicy
+
 PIN = ("pins", "pin")
 PROJECT = '[project]\nname = "p"\nversion = "1"\nrequires-python = ">=3.8"\ndependencies = ["Flask==2.0.1"]\n'
+
+
+def opt_in(made):
+    """What the target file would say; without it nothing that changes what is installed is proposed."""
+    assert set() == made.fixable()
+    target = made.policy.target.model_copy(update={"improve": ImprovePolicy(pins=True)})
+    made.policy = made.policy.model_copy(update={"target": target})
 
 
 def test_requirement_files_follow_pyproject(repo):
     """The declared pin wins; comments, case and line ends stay."""
     made = repo({"pyproject.toml": PROJECT, "requirements.txt": b"flask == 1.9  # web\r\nother==1\r\n"})
+    opt_in(made)
     made.code(made.contract(*PIN))
     assert b"flask == 2.0.1  # web\r\nother==1\r\n" == (made.tree / "requirements.txt").read_bytes()
     assert set() == made.fixable()
@@ -19,6 +29,7 @@ def test_requirement_files_follow_pyproject(repo):
 def test_without_a_declaration_the_highest_wins(repo):
     """By version, not by text."""
     made = repo({"requirements.txt": "a==1.9\n", "requirements/dev.txt": "a==1.10\n"})
+    opt_in(made)
     made.code(made.contract(*PIN))
     assert {"requirements.txt"} == made.changed()
     assert "a==1.10\n" == (made.tree / "requirements.txt").read_text()

@@ -63,16 +63,10 @@ def test_nothing_to_plan_is_null(repo):
 
 def test_a_change_never_overflows_the_contract(repo):
     """Files whose fix is larger than estimated are put back whole, and named."""
-    names = ", ".join(f'"n{number:02}"' for number in reversed(range(30)))
-    long = (
-        "__all__ = [\n    "
-        + names.replace(", ", ",\n    ")
-        + ",\n]\n"
-        + "\n".join(f"n{n:02} = {n}" for n in range(30))
-        + "\n"
-    )
-    made = repo({"pyproject.toml": PROJECT, "a.py": '__all__ = ["c", "b"]\nb = c = 1\n', "z.py": long}, lines=20)
-    answer = json.loads(made.code(made.contract("ruff", "RUF")))
+    short = 'def f(a):\n    return "{}".format(a)\n'
+    long = short.replace("format(a)", "format(" + "\n" * 30 + "a)")
+    made = repo({"pyproject.toml": PROJECT, "a.py": short, "z.py": long}, lines=20)
+    answer = json.loads(made.code(made.contract("ruff", "UP")))
     assert {"a.py"} == made.changed()
     assert (2, 1) == (answer["metricBefore"], answer["metricAfter"])
     assert "z.py" in answer["summary"]
