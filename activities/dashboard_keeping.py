@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from temporalio import activity
@@ -30,7 +31,7 @@ from contracts.pull_request import PullRequest
 from policies.inert_markdown import inert_line, inert_markdown
 from policies.schema import EffectivePolicy
 from ports.forge import Forge
-from ports.lookout import Lookout
+from ports.lookout import Lookout, LookoutBlind
 from ports.policy_source import PolicyError
 from ports.run_index import RunIndex
 
@@ -119,7 +120,16 @@ class DashboardKeeping:
             pulls=tuple(pull for pull in forge.pull_requests() if pull.state == "open"),
             schedule=self.lookout.schedule(target),
             last=next(iter(self.index.latest(1, target)), None),
+            waits=tuple(self._waits(status)),
         )
+
+    def _waits(self, status: StatusView) -> Iterator[tuple[str, str]]:
+        for run in status.active:
+            # One run that nobody can ask takes no dashboard away.
+            with suppress(LookoutBlind):
+                view = self.lookout.run(run.workflow_id)
+                if view is not None and view.awaits:
+                    yield run.run_id, view.awaits
 
 
 def ticket_of(forge: Forge, target: str) -> PullRequest | None:

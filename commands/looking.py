@@ -41,11 +41,13 @@ from commands.sights import (
     sight_targets,
 )
 from commands.terminal import AsJson, emit, guarded, out, say, show
+from commands.waiting import waiting_runs
 from composition import Adapters, ServerUnavailable, compose
 from contracts.control import StatusView
 from contracts.modes import StepName, TargetStatus
 from contracts.verdict import Verdict
 from policies.counted import counted, shortened
+from policies.verdicts import hold
 from reporting.run_report_text import verdict_tree
 from settings import Settings
 
@@ -72,9 +74,10 @@ async def status(
     seen = await sight_targets(client, names, registered(installation))
     if target and seen[target] == Sight():
         known_target(adapters, target)
+    waits = {name: await waiting_runs(client, one.view) for name, one in seen.items() if one.view is not None}
     unseen = installation.problem or any(one.problem for one in seen.values())
     if as_json:
-        emit(_as_json(installation, seen))
+        emit(_as_json(installation, seen) | {"waiting": {name: found for name, found in waits.items() if found}})
         return Exit.TROUBLE if unseen else Exit.OK
     if installation.problem is not None:
         show(f"installation  not seen: {installation.problem}", "red")
@@ -87,6 +90,8 @@ async def status(
     for name, one in seen.items():
         if one.view is not None:
             _show_target(name, one.view, today_of(adapters, name))
+            for run_id, reason in waits[name].items():
+                show(f"  {run_id} {reason}", "yellow")
         elif one.problem is not None:
             show(f"{name}  not seen: {one.problem}", "red")
         else:
@@ -233,7 +238,9 @@ async def _why_target(adapters: Adapters, target: str) -> dict[str, Verdict]:
             raise CommandFailed(Exit.TROUBLE, f"{target}: its Control {gone.sentence()}")
         known_target(adapters, target)
         raise CommandFailed(Exit.TROUBLE, f"{target} has no open Control: its first run or command starts one")
-    return {**verdicts, target: with_reviews(mine, today_of(adapters, target))}
+    view = await target_status(client, target)
+    waits = {run_id: _waits(reason) for run_id, reason in (await waiting_runs(client, view) if view else {}).items()}
+    return {**verdicts, target: with_reviews(mine, today_of(adapters, target)), **waits}
 
 
 async def _why_run(adapters: Adapters, run_id: str) -> dict[str, Verdict]:
@@ -251,7 +258,11 @@ async def _why_run(adapters: Adapters, run_id: str) -> dict[str, Verdict]:
     if forced:
         return {ENDED: said_so(f"{forced}, in step {view.step or 'admission'}. {_WHAT_FOLLOWS}")} | verdicts
     say(f"{run_id} is {view.status} in step {view.step or 'admission'}: {view.reason or 'working'}")
-    return verdicts
+    return verdicts | ({"now": _waits(view.reason)} if view.awaits else {})
+
+
+def _waits(reason: str) -> Verdict:
+    return hold("the run goes on", reason)
 
 
 async def _followed(adapters: Adapters, run_id: str) -> dict[str, Verdict]:

@@ -185,6 +185,11 @@ class RunView(Contract):
     steps: tuple[StepName, ...] = ()
     """The step of each verdict."""
     reason: str
+    awaits: str = ""
+    """What holds it up: which check of which commit, since when, until when, or another cause; empty while it works.
+
+    The same as long as nothing changes: the next look is in ``reason`` alone.
+    """
 
 
 class PullRequestRef(Contract):

@@ -32,6 +32,8 @@ class DashboardSight(Contract):
     """None: nothing starts a run by itself."""
     last: IndexedRun | None
     """The newest run that ended; None: there is none."""
+    waits: tuple[tuple[str, str], ...] = ()
+    """Of each active run that waits: its id, and for what, since when and until when."""
 
 
 class DashboardTermsInput(Contract):

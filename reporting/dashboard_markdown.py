@@ -39,6 +39,8 @@ def _body(sight: DashboardSight) -> Iterator[str]:
     yield from _rows(("", ""), _summary(sight))
     yield from _part("Why not?" if not sight.status.why.allowed else "Why", _tree(sight.status.why))
     yield from _part("Active and queued runs", map(_run, (*sight.status.active, *sight.status.queued)))
+    if sight.waits:
+        yield from _part("What they wait for", (f"{code_span(run)} {code_span(what)}" for run, what in sight.waits))
     yield from _part("Open pull requests", map(_pull, sight.pulls))
     yield from _part("Incidents", map(_incident, sight.status.incidents))
     yield from ("", "**Budget**", "")

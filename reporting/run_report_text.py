@@ -55,7 +55,9 @@ def print_report(
     if checks:
         console.print(_titled("Checks on the merge result", _checks(checks)))
     if report.ci:
-        console.print(_titled(f"CI of the forge on {report.ci.commit_sha[:12]}: {report.ci.state}", _ci(report.ci)))
+        waited = f"since {report.ci.began_at:%Y-%m-%d %H:%M} until {report.ci.looked_at:%H:%M} UTC"
+        title = f"CI of the forge on {report.ci.commit_sha[:12]}: {report.ci.state}, awaited {waited}"
+        console.print(_titled(title, _ci(report.ci)))
     if report.failed_checks:
         console.print(_titled("Failing checks", failed_checks(report)))
     if decision:

@@ -16,7 +16,7 @@ with workflow.unsafe.imports_passed_through():
     from contracts.modes import Outcome, RunStatus, StepName
     from contracts.report import WriteResult
     from contracts.verdict import Decision
-    from workflows.gate import Gate, RunStopped, waited
+    from workflows.gate import NEXT_LOOK, WAITS, Gate, RunStopped, waited
     from workflows.run_ledger import RunLedger
 
 End = tuple[RunStatus, str]
@@ -71,7 +71,7 @@ class CiGate:
 
         def told(more: str) -> str:
             since = f"since {_clock(started)} until {_clock(deadline)}"
-            return f"waits for CI of {commit_sha[:12]} {since}: {awaited}{more}"
+            return f"{WAITS}CI of {commit_sha[:12]} {since}: {awaited}{more}"
 
         while True:
             before = workflow.now()
@@ -101,7 +101,7 @@ class CiGate:
             soon = every if look.again_seconds is None else min(every, timedelta(seconds=look.again_seconds))
             wait = max(min(soon, deadline - workflow.now()), _SHORTEST)
             cause = f"; likely: {look.cause}" if look.cause else ""
-            self._show(RunStatus.RUNNING, told(f"; next look at {_clock(workflow.now() + wait)}{cause}"))
+            self._show(RunStatus.RUNNING, told(f"{cause}{NEXT_LOOK}{_clock(workflow.now() + wait)}"))
             await waited(self._gate.news(seen), wait, f"CI of {commit_sha[:12]}: {awaited}"[:200])
 
     async def _closed(self, planned: PlannedWrite) -> str:

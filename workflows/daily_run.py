@@ -22,7 +22,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows import api
     from workflows.ci_gate import CiGate
     from workflows.escalation import escalation
-    from workflows.gate import FIRST_REST, Gate, RunStopped, held_too_long, rest, waited
+    from workflows.gate import FIRST_REST, NEXT_LOOK, Gate, RunStopped, awaited, held_too_long, rest, waited
     from workflows.merging import Means, Merging
     from workflows.run_ledger import RunLedger, not_admitted
     from workflows.starts import bad_start, read_start
@@ -134,6 +134,7 @@ class DailyRun:
         """The run as it is now."""
         view = self._ledger.view(self._run, self._status, self._step, self._reason)
         seen = {"order": self._gate.order, "waiting_for": self._waiting_for, "subject": self._subject}
+        seen["awaits"] = awaited(self._status, self._reason)
         return view.model_copy(update=seen)
 
     # The run itself
@@ -228,7 +229,7 @@ class DailyRun:
     async def _hold_out(self, reason: str, pause: timedelta, news: Callable[[], bool]) -> None:
         """Wait a while for the cause to go away, for a new order, or for a person to end the run."""
         self._await_person("mend the cause, or end the run with `decide --reject`", "held")
-        self._show(RunStatus.HELD, f"{reason}; next look at {workflow.now() + pause:%Y-%m-%d %H:%M:%S} UTC")
+        self._show(RunStatus.HELD, f"{reason}{NEXT_LOOK}{workflow.now() + pause:%Y-%m-%d %H:%M:%S} UTC")
         await waited(lambda: self._decision is not None or news(), pause, reason[:200])
         self._waiting_for = ""
         if self._decision is not None and not self._decision.approve:

@@ -19,6 +19,8 @@ with workflow.unsafe.imports_passed_through():
 
 T = TypeVar("T")
 
+WAITS, NEXT_LOOK = "waits for ", "; next look at "
+"""How a run that waits says so, and what it says last."""
 FIRST_REST = timedelta(seconds=10)
 _LONGEST_REST = timedelta(minutes=10)
 _FIRST_WAIT = timedelta(minutes=5)
@@ -38,6 +40,12 @@ def held_too_long(held: Verdict) -> RunStopped:
     """Nobody mended the cause: a person must look; only a run without money just ends (runbook §6.4)."""
     status = RunStatus.PAUSED if held.rule == FITS_THE_BUDGET else RunStatus.ESCALATED
     return RunStopped(status, f"held too long: {held.reason}")
+
+
+def awaited(status: RunStatus, reason: str) -> str:
+    """What a run waits for, as long as that is the same; empty while it works."""
+    waits = status in {RunStatus.HELD, RunStatus.WAITING} or reason.startswith(WAITS)
+    return reason.partition(NEXT_LOOK)[0] if waits else ""
 
 
 def rest(wanted: timedelta, held: Verdict) -> timedelta:

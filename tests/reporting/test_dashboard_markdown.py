@@ -76,6 +76,7 @@ def sight(text: str = "plain", many: int = 1) -> DashboardSight:
         pulls=(pull,) * many,
         schedule=ScheduleSight(paused=bool(len(text) % 2), note=text, next_at=AT),
         last=last,
+        waits=(("demo-2026-11-23-pr-1", text),),
     )
 
 
@@ -97,6 +98,7 @@ def test_it_says_what_the_issue_asks_for() -> None:
         "**Why not?**", "- … `the target may work`: `clear`", "  - … `no cap is used up`: `clear`",
         "| `day/2026-11-23` | usd | 1.5 | 0.25 | 20 |", "7: `clear` from `autonomy/x`",
         "`INC-demo-1-policy-violation` open since", "prevention overdue since `2026-12-24`", "starter.py why demo",
+        "**What they wait for**", "- `demo-2026-11-23-pr-1` `clear`",
     ):  # fmt: skip
         assert part in body, part
     assert render_dashboard(sight("clear")) == (title, body)

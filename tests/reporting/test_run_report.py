@@ -198,7 +198,8 @@ def test_the_forges_ci_is_shown_everywhere() -> None:
         report = REPORT.model_copy(update={"ci": ci, "failed_checks": failed_in_ci(ci)})
         page, shown = page_of(report), terminal_of(report)
         assert "CI of the forge" in page
-        assert "CI of the forge on cccccccccccc: RED" in shown
+        assert "CI of the forge on cccccccccccc: RED, awaited since 2026-" in " ".join(shown.split())
+        assert "the deadline was 2026-" in page
         for words in ("FAILED test_names", "docs", "missing", "in the forge&#39;s CI"):
             assert words in page
             assert html.unescape(words) in shown

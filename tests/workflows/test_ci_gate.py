@@ -14,6 +14,7 @@ from temporalio.testing import TimeSkipper
 from world import World, git
 
 from activities.workbench import Workbench
+from commands.waiting import waiting_runs
 from contracts.admission import RunResult, RunView
 from contracts.ci import LOOK_AGAIN
 from contracts.forge_facts import CheckState, CommitCheck
@@ -24,7 +25,7 @@ from policies.verdicts import hold
 from tests.workflows.conversation import pause, resume_when_quiescent
 from tests.workflows.quick import CHECK, FILES, quick
 from workflows import api
-from workflows.gate import rest
+from workflows.gate import awaited, rest
 
 CI = '\n[ci]\nrequired = ["ci/test", "ci/lint"]\nminutes = {minutes}\nevery_seconds = {every}\n'
 LINK = "https://ci.example.invalid/77"
@@ -110,8 +111,17 @@ async def test_green_after_hours_and_a_dead_worker(world: World, ci: CiResults) 
     """Missing, pending, green; the wait outlives the worker, and ``state`` says what is awaited until when."""
     async with world.worker(bench(world, ci)):
         handle = await world.start("quick")
-        view = await waits(world, handle, "missing: ci/test, ci/lint")
+        view = await waits(world, handle, "missing: ci/test, ci/lint; likely")
+        shown = await waiting_runs(world.client, await world.status("quick"))
+        assert view.run is not None
+        assert {view.run.run_id: view.reason} == shown
     assert "UTC" in view.reason
+    # What `status`, `why` and the dashboard show: commit, checks, since, until; the next look only where it may change.
+    stands = f"waits for CI of {head(world)[:12]} since "
+    assert view.awaits.startswith(stands)
+    assert "until" in view.awaits
+    assert "missing: ci/test, ci/lint; likely: nobody has begun" in view.awaits
+    assert ("; next look at " in view.reason, "next look" in view.awaits) == (True, False)
     ci.report(head(world), PENDING, GREEN[1])
     async with world.worker(bench(world, ci)):
         await TimeSkipper(world.client).fast_forward(handle, timedelta(hours=3))
@@ -310,6 +320,21 @@ async def test_pending_on_the_base_is_waited_for(world: World, ci: CiResults) ->
         await TimeSkipper(world.client).fast_forward(handle, timedelta(minutes=2))
         result = await ended(handle)
     assert RunStatus.PR_OPENED is result.status, result.reason
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "expected"),
+    [
+        (RunStatus.RUNNING, "waits for CI of abc: missing: t; next look at 10:00", "waits for CI of abc: missing: t"),
+        (RunStatus.HELD, "pending: t; next look at 10:00:00 UTC", "pending: t"),
+        (RunStatus.RUNNING, "", ""),
+        (RunStatus.RUNNING, "canary of abc: 2 rounds green", ""),
+        (RunStatus.QUEUED, "one is running", ""),
+    ],
+)
+def test_what_a_run_waits_for_is_the_same_until_it_changes(status: RunStatus, reason: str, expected: str) -> None:
+    """A dashboard is not written anew for each look."""
+    assert expected == awaited(status, reason)
 
 
 @pytest.mark.parametrize(
