@@ -15,7 +15,7 @@ from policies.counted import counted
 from policies.digests import digest
 from policies.idea_memory import Memory, withheld
 from policies.paths import hostile_name, protection, readable, within
-from policies.risk import is_runtime
+from policies.risk import BLOCKED_UNLESS_APPROVED, is_runtime, worst_level
 from policies.schema import EffectivePolicy
 
 LINES_PER_FINDING = 2
@@ -37,6 +37,7 @@ class _Family(NamedTuple):
 
 
 # How sure a tool's own fix is right, from the kind of rule: white space cannot change meaning, a word can.
+_USUAL_ORDER = ("F", "I", "UP", "B", "C4", "SIM", "PIE", "RUF", "E", "W")
 _UNKNOWN = _Family(0.5, TaskType.CODE_IMPROVEMENT)
 _FAMILIES = {
     "ruff W": _Family(0.97, TaskType.CODE_IMPROVEMENT),
@@ -60,8 +61,8 @@ def rank(findings: tuple[Finding, ...], policy: EffectivePolicy, memory: Memory)
     Rules, in order:
 
     1. Only what a tool can fix, in paths that a contract may contain, counts (P5).
-    2. Findings of one tool and rule are one idea. A larger one than the diff budget is split: the files that fit and
-       remove most findings are proposed, the rest waits for another day. It never overflows.
+    2. Findings of one tool and rule are one idea. A larger one than the diff budget is split, and one that
+       would be HIGH by its size: the files that fit and remove most findings are proposed, the rest waits.
     3. The score is confidence * value of the rule family * log2(1 + findings removed).
     4. Suppressed, with the reason: too many open pull requests · one open for the same tool and rule · refused in one
        of its files (``idea_memory``) · being remediated · confidence below the minimum · no file fits the budget ·
@@ -172,27 +173,40 @@ def candidate_of(tool: str, rule: str, group: list[Finding], policy: EffectivePo
             [f"{f.path}:{f.line} {f.rule} {f.message}" for f in sorted(chosen, key=lambda f: (f.path, f.line))][
                 :_EVIDENCE
             ]
-            + [f"{counted(rest, 'more file')} {'waits' if rest == 1 else 'wait'} for another day: the diff budget"]
-            * (rest > 0)
+            + [_waiting(rest)] * (rest > 0)
         ),
     )
 
 
+def _waiting(rest: int) -> str:
+    waits = "waits" if rest == 1 else "wait"
+    return f"{counted(rest, 'more file')} {waits} for another day: one batch stays within diff budget and risk"
+
+
 def _best_files(per_file: Mapping[str, int], policy: EffectivePolicy) -> tuple[str, ...]:
-    """Files with most findings first, as long as they fit; a file that alone is too large is left out."""
+    """Files with most findings first, as long as they fit; a file that alone is too large is left out.
+
+    No file joins that would make the batch HIGH by its size: nobody could release it, and each part could be. Files
+    that are HIGH alone come last.
+    """
     budget = policy.autopilot.diff_budget
+    high = {path for path in per_file if worst_level((path,), policy) in BLOCKED_UNLESS_APPROVED}
     chosen: list[str] = []
     lines = 0
-    for path, count in sorted(per_file.items(), key=lambda item: (-item[1], item[0])):
-        if len(chosen) < budget.files and lines + LINES_PER_FINDING * count <= budget.lines:
+    for path, count in sorted(per_file.items(), key=lambda item: (item[0] in high, -item[1], item[0])):
+        fits = len(chosen) < budget.files and lines + LINES_PER_FINDING * count <= budget.lines
+        if fits and (not chosen or worst_level((*chosen, path), policy) not in BLOCKED_UNLESS_APPROVED):
             chosen.append(path)
             lines += LINES_PER_FINDING * count
     return tuple(sorted(chosen))
 
 
 def _value(tool: str, rule: str, policy: EffectivePolicy) -> float:
-    """1.0 for the first family of the charter, down to 0.5; other tools stand behind all of them."""
-    families = policy.charter.families
+    """1.0 for the first family of the charter, down to 0.5; other tools stand behind all of them.
+
+    Families that the charter does not look for, because an owner selected them, come after its own.
+    """
+    families = tuple(dict.fromkeys((*policy.charter.families, *_USUAL_ORDER)))
     letters = re.match(r"C4|[A-Z]+", rule)
     if not tool.startswith("ruff") or letters is None or letters[0] not in families:
         return 0.5

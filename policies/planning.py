@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from contracts.modes import RiskLevel, Role
+from contracts.modes import Role
 from contracts.task import (
     Candidate,
     CandidateTasks,
@@ -21,11 +21,9 @@ from policies.counted import counted
 from policies.diff_budget import deletions_allowed
 from policies.digests import digest
 from policies.paths import hostile_name, matches, protection, readable, within
-from policies.risk import LEVELS, estimate_level, is_runtime
+from policies.risk import BLOCKED_UNLESS_APPROVED, LEVELS, estimate_level, is_runtime
 from policies.schema import EffectivePolicy
 from policies.verdicts import all_of, allow, ask, deny
-
-_BLOCKED_UNLESS_APPROVED = frozenset({RiskLevel.HIGH, RiskLevel.CRITICAL})
 
 
 def make_contract(candidate: Candidate, policy: EffectivePolicy, run_id: str) -> TaskContract:
@@ -199,7 +197,7 @@ def _risk(contract: TaskContract, policy: EffectivePolicy) -> Verdict:
     facts = {"stated": stated.value, "estimate": estimate.value, "most": most.value}
     if LEVELS.index(stated) < LEVELS.index(estimate):
         return deny(rule, f"stated as {stated.value}, but its paths make it {estimate.value}", **facts)
-    if stated in _BLOCKED_UNLESS_APPROVED or LEVELS.index(stated) > LEVELS.index(most):
+    if stated in BLOCKED_UNLESS_APPROVED or LEVELS.index(stated) > LEVELS.index(most):
         return ask(rule, f"{stated.value} risk must be approved before the run", **facts)
     return allow(rule, f"{stated.value} risk", **facts)
 

@@ -14,6 +14,9 @@ from policies.schema import EffectivePolicy
 LEVELS = tuple(RiskLevel)
 """From least to most."""
 
+BLOCKED_UNLESS_APPROVED = frozenset({RiskLevel.HIGH, RiskLevel.CRITICAL})
+"""Such a change is rejected unless a person approved it before the run."""
+
 _NOT_RUNTIME = (
     "docs/", "doc/", "examples/", "tests/", "test/", "test_*.py", "*_test.py", "conftest.py",
     "*.md", "*.rst", "*.txt", "LICENSE*", "CHANGES*", "CHANGELOG*", "AUTHORS*", "README*",
@@ -50,8 +53,17 @@ def estimate_level(paths: tuple[str, ...], policy: EffectivePolicy) -> RiskLevel
 
     Covered is what the target's required tests will cover; without any, Release could not call it covered either.
     """
-    covered = any(check.required and runs_tests(check.kind, check.argv) for check in policy.target.checks)
-    return _score(dict.fromkeys(paths, 1), policy, covered=covered, past_failures=0).level
+    return _score(dict.fromkeys(paths, 1), policy, covered=_will_be_covered(policy), past_failures=0).level
+
+
+def worst_level(paths: tuple[str, ...], policy: EffectivePolicy) -> RiskLevel:
+    """The same, if nearly all changed lines are in those of the files that run: no spread of lines is worse."""
+    lines = {path: 1_000_000 if is_runtime(path) else 1 for path in paths}
+    return _score(lines, policy, covered=_will_be_covered(policy), past_failures=0).level
+
+
+def _will_be_covered(policy: EffectivePolicy) -> bool:
+    return any(check.required and runs_tests(check.kind, check.argv) for check in policy.target.checks)
 
 
 def is_runtime(path: str) -> bool:

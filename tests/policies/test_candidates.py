@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from contracts.task import CandidateTasks, Finding, TaskType
 from policies.candidates import LINES_PER_FINDING, rank, suppress, task_id
 from policies.idea_memory import Memory, Place
+from policies.risk import estimate_level
 from tests.policies.sample_policy import policy
 
 POLICY = policy()
@@ -60,6 +61,27 @@ def test_a_large_group_is_split_never_overflows(counts):
     assert fits or "beyond the diff budget" in ranking.suppressed[0].reason
 
 
+UNTESTED = policy(target={"checks": [{"name": "lint", "kind": "lint", "argv": ["ruff"]}]})
+
+
+@pytest.mark.parametrize(
+    ("paths", "chosen", "high"),
+    [
+        ([f"src/{number}.py" for number in range(8)], 7, False),
+        ([f"src/{number}.py" for number in range(5)] + [f"docs/{number}.py" for number in range(3)], 7, False),
+        (["src/a.py", "src/auth.py"], 1, False),
+        (["src/auth.py"], 1, True),
+        ([f"docs/{number}.py" for number in range(8)], 8, False),
+    ],
+)
+def test_a_batch_is_split_before_its_size_makes_it_high(paths, chosen, high):
+    """Without tests eight files that run are HIGH, seven are not; a sensitive one goes alone, and last."""
+    findings = tuple(finding for path in paths for finding in found(path))
+    (candidate,) = rank(findings, UNTESTED, FRESH).candidates
+    assert chosen == len(candidate.paths)
+    assert high is (estimate_level(candidate.paths, UNTESTED) in {"HIGH", "CRITICAL"})
+
+
 def test_the_rest_waits_for_another_day():
     """The best files come first; when they are done, the rest is another task."""
     findings = [finding for number in range(12) for finding in found(f"src/{number:02}.py", number + 1)]
@@ -68,7 +90,7 @@ def test_the_rest_waits_for_another_day():
     (second,) = rank(left, POLICY, FRESH).candidates
 
     assert "src/11.py" in first.paths
-    assert first.evidence[-1] == "4 more files wait for another day: the diff budget"
+    assert first.evidence[-1] == "4 more files wait for another day: one batch stays within diff budget and risk"
     assert 4 == len(second.paths)
     assert first.task_id != second.task_id
 
