@@ -261,7 +261,8 @@ def build_worker(client: Client, settings: Settings, bench: Workbench | None = N
     def workers() -> tuple[Worker, ...]:
         of_runs = Worker(client, **(chosen | _doing(steps, settings.concurrent_steps, "step") | options))
         of_control = Worker(client, task_queue=CONTROL_QUEUE, **_doing(steps, _CONTROL_SLOTS, "control"))
-        return of_control, of_runs
+        # The last one ends first: Control's own steps end while the workflows they ask still answer.
+        return of_runs, of_control
 
     return Crew(client, home_mark(settings.home), workers)
 
