@@ -79,6 +79,7 @@ from policies.schema import EffectivePolicy, Target
 from ports.agents import Agent
 from ports.alerts import AlertSink, Channel
 from ports.control_desk import ControlDesk
+from ports.forge import Forge
 from ports.lookout import Lookout
 from reporting.dashboard_markdown import render_dashboard
 from reporting.incident_markdown import render_incident
@@ -124,6 +125,11 @@ def compose(settings: Settings) -> Adapters:
         environments=WheelEnvironments(settings.home / "environments", sandbox),
         settings=settings,
     )
+
+
+def open_forge(settings: Settings, target: Target) -> Forge:
+    """A target's forge, for reading."""
+    return open_forges(settings.home, settings.mirrors)(target)
 
 
 def open_repository(settings: Settings, target: Target) -> Mirror:
@@ -297,6 +303,7 @@ __all__ = [
     "forge_checkup",
     "local_desk",
     "mind_schedule",
+    "open_forge",
     "open_home",
     "open_repository",
     "pause_installation",

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from composition import Adapters, forge_checkup, open_repository
+from composition import Adapters, forge_checkup, open_forge, open_repository
+from contracts.forge_facts import AccessFinding, CheckState
+from policies.ci_findings import CiSight, look_at_ci
 from policies.schema import Target
 from ports.forge import ForgeError
 from ports.repository import RepositoryError
 
 _LOOK_SECONDS = 60
 """A mirror that takes longer is told as one that could not be read in time."""
+_EARLIER = 6
+"""The base and the commits before it that are looked at for a word of CI."""
 Found = tuple[str, bool, str, str]
 """Name, whether it is well, detail, remedy."""
 
@@ -19,8 +23,28 @@ def target_findings(adapters: Adapters, target: Target) -> Iterator[Found]:
     """The base branch, our mirror of it, and for a forge with an API: token, account, rights, protection."""
     yield _base(adapters, target)
     yield _mirror(adapters, target)
-    for found in forge_checkup(target):
+    for found in (*forge_checkup(target), *_ci(adapters, target)):
         yield f"{target.name} {found.name}", found.ok, found.detail, found.remedy
+
+
+def _ci(adapters: Adapters, target: Target) -> Iterator[AccessFinding]:
+    """Whether the forge's CI can ever say yes; nothing where the rows before this one say why it cannot be asked."""
+    if target.forge == "local":
+        return
+    try:
+        forge, mirror = open_forge(adapters.settings, target), open_repository(adapters.settings, target)
+        base = mirror.fetch_base()
+        looks = (forge.required_checks(commit) or () for commit in mirror.line(base, _EARLIER))
+        heard = (tuple(check for check in look if check.state is not CheckState.MISSING) for look in looks)
+        sight = CiSight(
+            target=target,
+            demanded=forge.protection().required_checks,
+            reported=next(filter(None, heard), ()),
+            paths=mirror.paths(base),
+        )
+    except (ForgeError, RepositoryError):
+        return
+    yield from look_at_ci(sight)
 
 
 def _mirror(adapters: Adapters, target: Target) -> Found:

@@ -14,12 +14,14 @@ import typer
 from commands.exit_statuses import Exit
 from commands.failures import CommandFailed
 from commands.forge_choice import choose_forge
+from commands.forge_findings import Found, target_findings
 from commands.introduction import POLICY_FILES, Asked, Introduction, introduce
 from commands.operator_name import operator_name
 from commands.terminal import AsJson, emit, err, guarded, say, show
 from composition import compose
 from contracts.modes import Mode
 from policies.schema import CheckKind
+from ports.policy_source import PolicyError
 from settings import SHIPPED_POLICIES, Settings
 
 EPILOG = (
@@ -73,6 +75,7 @@ def init(
         found = introduce(compose(settings), asked, say)
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(found.text, encoding="utf-8")
+    missing = forge_troubles(settings, chosen)
     if as_json:
         emit(
             {
@@ -84,11 +87,27 @@ def init(
                 "checks": [check.name for check in found.kept],
                 "leftOut": {check.name: reason for check, reason in found.dropped},
                 "filled": list(filled),
+                "findings": [
+                    {"name": name, "detail": detail, "remedy": remedy} for name, _ok, detail, remedy in missing
+                ],
             }
         )
         return Exit.OK
     _show(found, file, chosen)
+    for row, _ok, detail, remedy in missing:
+        show(f"  not ok   {row}: {detail}", "red")
+        show(f"           {remedy}")
     return Exit.OK
+
+
+def forge_troubles(settings: Settings, name: str) -> list[Found]:
+    """What of its forge and CI would keep the new target's runs, before one waits for it."""
+    adapters = compose(settings)
+    try:
+        target = adapters.policies.effective(name).target
+    except PolicyError as problem:
+        return [(f"{name} file", False, str(problem), "correct the file: starter.py policy check")]
+    return [found for found in target_findings(adapters, target) if not found[1]]
 
 
 def fill_empty(folder: Path) -> tuple[str, ...]:

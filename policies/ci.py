@@ -70,10 +70,15 @@ def counted(
     return (*kept, *gone.values()) or (() if reported == () else None)
 
 
+def awaits_a_runner(check: CommitCheck) -> bool:
+    """Whether the forge says that nobody has taken the job yet."""
+    return check.state is CheckState.PENDING and _QUEUED.search(check.detail) is not None
+
+
 def likely_cause(checks: tuple[CommitCheck, ...] | None, base_branch: str) -> str:
     """What most likely keeps the checks that are awaited, the one that a person can mend first."""
     awaited = [check for check in checks or () if check.state in _OPEN]
-    queued = [check.name for check in awaited if _QUEUED.search(check.detail)]
+    queued = [check.name for check in awaited if awaits_a_runner(check)]
     if queued:
         return f"no runner has taken {_few(queued)}: see whether one is registered, free, and has the label it asks for"
     gone = [check.name for check in awaited if check.detail == GONE]

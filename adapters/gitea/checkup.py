@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from http import HTTPStatus
 from typing import Any
 
 from adapters.forge_access.address import forge_address
 from adapters.forge_access.tokens import read_token
 from adapters.gitea.api import GiteaRepository
 from contracts.forge_facts import AccessFinding
+from policies.obstacles import cure
 from policies.schema import Target
 from ports.forge import ForgeError
 
@@ -29,17 +31,19 @@ def check_gitea(target: Target) -> Iterator[AccessFinding]:
         return
     yield AccessFinding(name="token", ok=True, detail="the token to write with is there")
     writer = GiteaRepository(address.api, address.repository, said.account, writing)
-    yield from _account(writer, said.account)
-    yield from _rights(writer, address.repository)
+    yield from _account(writer, target)
+    yield from _rights(writer, address.repository, target)
+    yield from _tickets(writer, address.repository, target)
+    yield from _base_right(writer, target)
     yield from _protection(GiteaRepository(address.api, address.repository, said.account, reading), target)
 
 
-def _account(writer: GiteaRepository, account: str) -> Iterator[AccessFinding]:
+def _account(writer: GiteaRepository, target: Target) -> Iterator[AccessFinding]:
+    account = target.forge_access.account
     try:
         found = writer.account_of_token()
     except ForgeError as problem:
-        remedy = "give the token the scope read:user, or a new one"
-        yield AccessFinding(name="account", ok=False, detail=str(problem), remedy=remedy)
+        yield AccessFinding(name="account", ok=False, detail=str(problem), remedy=cure(str(problem), target))
         return
     same = bool(account) and found.lower() == account.lower()
     detail = f"the token belongs to {found}" + ("" if same else f", forge_access.account is {account or 'not set'}")
@@ -48,26 +52,58 @@ def _account(writer: GiteaRepository, account: str) -> Iterator[AccessFinding]:
     )
 
 
-def _rights(writer: GiteaRepository, repository: str) -> Iterator[AccessFinding]:
+def _rights(writer: GiteaRepository, repository: str, target: Target) -> Iterator[AccessFinding]:
     try:
         found: Any = writer.http.get(f"/repos/{repository}")
         push = bool(found["permissions"]["push"])
     except (ForgeError, KeyError, TypeError) as problem:
         detail = str(problem) if isinstance(problem, ForgeError) else "the forge does not say what the account may do"
-        remedy = "give the account write access to the repository, and the token the scope write:repository"
-        yield AccessFinding(name="rights", ok=False, detail=detail, remedy=remedy)
+        yield AccessFinding(name="rights", ok=False, detail=detail, remedy=cure(detail, target))
+        return
+    if found.get("archived"):
+        detail = f"{repository} is archived: nobody may push, open or merge"
+        yield AccessFinding(name="rights", ok=False, detail=detail, remedy=cure(detail, target))
         return
     detail = f"the account may {'' if push else 'not '}push to {repository}"
     remedy = "give the account write access to the repository"
     yield AccessFinding(name="rights", ok=push, detail=detail, remedy=remedy)
 
 
+def _tickets(writer: GiteaRepository, repository: str, target: Target) -> Iterator[AccessFinding]:
+    """Incidents and the dashboard are tickets. Asked by a change of ticket 0, which no repository has."""
+    try:
+        if not writer.http.get(f"/repos/{repository}").get("has_issues", True):
+            remedy = "turn on issues in the repository's settings, or set dashboard = false"
+            yield AccessFinding(name="tickets", ok=False, detail=f"{repository} has no tickets", remedy=remedy)
+            return
+        reply = writer.act("PATCH", "/issues/0", title="")
+    except (ForgeError, AttributeError):
+        # The rows before this one say why nothing can be asked.
+        return
+    if reply.status == HTTPStatus.FORBIDDEN:
+        detail = writer.http.complaint(reply, "the question for the right to write tickets")
+        yield AccessFinding(name="tickets", ok=False, detail=detail, remedy=cure(detail, target))
+
+
+def _base_right(writer: GiteaRepository, target: Target) -> Iterator[AccessFinding]:
+    """Only a rollback by commit needs to push to the base."""
+    if target.rollback_strategy != "revert_commit":
+        return
+    try:
+        found = writer.branch(target.base_branch)
+    except ForgeError:
+        return
+    if not found.user_can_push:
+        detail = f"{target.base_branch} takes no push of the account, and rollback_strategy is revert_commit"
+        remedy = f'set rollback_strategy = "revert_pr" in targets/{target.name}.toml'
+        yield AccessFinding(name="rollback", ok=False, detail=detail, remedy=remedy)
+
+
 def _protection(reader: GiteaRepository, target: Target) -> Iterator[AccessFinding]:
     try:
         found = reader.branch(target.base_branch)
     except ForgeError as problem:
-        remedy = "set [forge_access.read] with a token of the scopes read:repository, read:issue"
-        yield AccessFinding(name="protection", ok=False, detail=str(problem), remedy=remedy)
+        yield AccessFinding(name="protection", ok=False, detail=str(problem), remedy=cure(str(problem), target))
         return
     checks = ", ".join(found.status_check_contexts or ()) if found.enable_status_check else ""
     protected = f"protected, required checks: {checks or 'none'}" if found.protected else "not protected"

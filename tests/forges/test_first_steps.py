@@ -83,7 +83,9 @@ def test_a_private_repository_becomes_a_target_that_loads(home: Path, gitea: Git
     text = (home / "policies" / "targets" / "far.toml").read_text()
     assert not [token for token in tokens.values() if token in text + done.out + done.err]
     seen = findings(home, **tokens)
-    assert {"far base", "far token", "far account", "far rights", "far protection"} == set(seen)
+    parts = ("base", "mirror", "token", "account", "rights", "protection", "ci")
+    assert {f"far {part}" for part in parts} == set(seen)
+    assert (True, "no CI: none is awaited") == seen["far ci"]
     assert all(ok for ok, _ in seen.values()), seen
 
 
@@ -98,6 +100,19 @@ def test_doctor_names_what_is_missing(home: Path, gitea: GiteaServer) -> None:
     assert (False, f"the token belongs to {OWNER}, forge_access.account is {BOT}") == anothers["far account"]
     nameless = findings(home, **tokens | {TOKEN: gitea.token(BOT, "write:repository")})
     assert (False, True) == (nameless["far account"][0], "read:user" in nameless["far account"][1])
+    mute = findings(home, **tokens | {TOKEN: gitea.token(BOT, "read:user,write:repository")})
+    assert (False, True) == (mute["far tickets"][0], "write:issue" in mute["far tickets"][1])
+    assert "far tickets" not in anothers
+    gitea.done(
+        "POST", f"/repos/{made}/branch_protections", rule_name="trunk", enable_push=True, enable_status_check=True,
+        status_check_contexts=["ci/never"],
+    )  # fmt: skip
+    waiting = findings(home, **tokens)
+    assert (False, "ci/never never reported on trunk, and the protection of trunk wants it") == waiting["far ci"]
+    gitea.done("PATCH", f"/repos/{made}", archived=True)
+    assert (False, f"{made} is archived: nobody may push, open or merge") == findings(home, **tokens)["far rights"]
+    gitea.done("PATCH", f"/repos/{made}", archived=False)
+    gitea.done("DELETE", f"/repos/{made}/branch_protections/trunk")
     gitea.done("PUT", f"/repos/{made}/collaborators/{BOT}", permission="read")
     reading = findings(home, **tokens)
     assert (False, f"the account may not push to {made}") == reading["far rights"]
