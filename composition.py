@@ -42,6 +42,7 @@ from activities.triaging import Triaging
 from activities.watching import Watching
 from activities.workbench import Workbench
 from activities.writing import Writing
+from adapters.agents.equality import ProvenInside
 from adapters.agents.tools_backend import ToolsBackend
 from adapters.alerts.alert_file import AlertFile
 from adapters.alerts.apprise_channel import AppriseChannel
@@ -170,6 +171,7 @@ def workbench(adapters: Adapters, control: ControlDesk, alerts: AlertSink) -> Wo
         environments=adapters.environments,
         control=control,
         alerts=alerts,
+        equality=ProvenInside(adapters.sandbox),
         scratch=settings.scratch,
     )
 

@@ -140,6 +140,7 @@ def release_facts(
     """All the release rules look at, for this change and this merge result of it."""
     contract = sitting.load("task_contract.json", TaskContract)
     granted, grant = granted_change(sitting), sitting.run.grant
+    review = sitting.load("review_report.json", ReviewReport)
     return ReleaseFacts(
         run_id=sitting.run.run_id,
         today=date.fromisoformat(sitting.run.date),
@@ -148,7 +149,7 @@ def release_facts(
         contract=contract,
         change=change,
         base_paths=sitting.repository.paths(change.base_sha),
-        review=sitting.load("review_report.json", ReviewReport),
+        review=review,
         checks=sitting.load("checks/checks.json", ChecksReport),
         pinned=Pins(
             contract_digest=sitting.given.pins.contract_digest,
@@ -165,6 +166,7 @@ def release_facts(
         canary_passed=canary_passed,
         granted=granted.released if granted else (),
         from_quarantine=grant.run_id if grant else "",
+        unproved=tuple(entry.path for entry in change.paths if entry.path not in review.proved),
     )
 
 

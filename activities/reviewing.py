@@ -59,6 +59,8 @@ class Reviewing:
                 alive=sitting.alive,
             )
             said = propose(sitting, agent, brief, TypeAdapter(ReviewProposal))
+            changed, limits = [entry.path for entry in change.paths], sitting.policy.autopilot.sandbox
+            unproved = self.bench.equality.unproved(base_tree, tree, changed, limits, sitting.alive)
         report = ReviewReport(
             run_id=sitting.run.run_id,
             task_id=contract.task_id,
@@ -68,6 +70,8 @@ class Reviewing:
             confidence=said.confidence,
             summary=said.summary,
             remarks=said.remarks,
+            proved=tuple(path for path in changed if path not in unproved),
+            unproved=unproved,
         )
         sitting.save("review_report.json", report)
         sitting.note("reviewed", approve=said.approve, remarks=len(said.remarks), reviewer=agent.name)

@@ -31,6 +31,7 @@ from ports.alerts import AlertSink
 from ports.control_desk import ControlDesk
 from ports.crashpoints import crashpoint
 from ports.environments import Environments
+from ports.equality import Equality
 from ports.forge import AccessDenied, Effects, ForgeError, NotShown, OpenForge
 from ports.policy_source import PolicyError, PolicySource
 from ports.repository import OpenRepository, RemoteForbids, Repository, RepositoryError
@@ -58,6 +59,7 @@ class Workbench:
     environments: Environments
     control: ControlDesk
     alerts: AlertSink
+    equality: Equality
     scratch: Path
     """Folder for work trees; each lives for one attempt of one step."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Literal
 
@@ -51,6 +52,10 @@ class ReviewReport(Contract):
     confidence: float
     summary: str
     remarks: tuple[ReviewRemark, ...] = ()
+    proved: tuple[str, ...] = ()
+    """Changed paths that we, not the reviewer, showed to be equal: nothing that runs can tell the difference."""
+    unproved: Mapping[str, str] = {}
+    """The others, and why each is not."""
 
 
 class CheckStatus(StrEnum):

@@ -16,7 +16,7 @@ from policies.checked import covered_by_tests, no_tests
 from policies.counted import counted
 from policies.diff_budget import judge_budget, within_auto_merge
 from policies.granted import widened
-from policies.paths import judge_paths, matches
+from policies.paths import judge_paths, matches, readable
 from policies.planning import terms_digest
 from policies.rejection import CHECKS_RULE, Gate, reject
 from policies.risk import LEVELS, score_risk
@@ -69,6 +69,8 @@ class ReleaseFacts:
     """Protected entries a person released from quarantine."""
     from_quarantine: str = ""
     """The escalated run the change comes from."""
+    unproved: tuple[str, ...] = ()
+    """Changed paths that nobody showed to be equal."""
 
 
 def judge_release(facts: ReleaseFacts) -> ReleaseDecision:
@@ -89,7 +91,7 @@ def judge_release(facts: ReleaseFacts) -> ReleaseDecision:
     The conditions of doing without a person, each ASK when unmet: SELECTIVE_AUTO in the run and in the policy's
     maximum · the target has probes · low risk · auto-merge budget · not from quarantine · nothing that checks are made
     of · no protected
-    path at all · every check green, required or not · canary passed.
+    path at all · shown to be equal in every file · every check green, required or not · canary passed.
 
     Outcome: REJECT; else AUTO_MERGE_ALLOWED when everything holds; CANARY_ALLOWED when only the canary is missing;
     else REQUIRES_HUMAN_REVIEW. DRY_RUN and PR_ONLY therefore never get further than the last, and get the same.
@@ -245,6 +247,9 @@ def _conditions(facts: ReleaseFacts, risk: RiskScore) -> Iterator[Verdict]:
     )
     free = not any(matches(path, protected) for path in paths)
     yield _unless("no protected path is changed", free, "a protected path is changed by permission", "none")
+    if facts.unproved:
+        left = [f"{readable(path)} ({facts.review.unproved.get(path, 'nobody looked')})" for path in facts.unproved]
+        yield ask("the change is shown to be equal", f"not shown of {'; '.join(left[:3])}", unproved=len(left))
     doubtful = [result.name for result in facts.checks.results if result.status is not CheckStatus.GREEN]
     yield _unless("every check is green", not doubtful, f"not green: {', '.join(doubtful)}", "all green")
 

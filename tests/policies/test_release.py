@@ -38,6 +38,8 @@ def with_change(facts, *paths):
     [
         (AUTO, Outcome.AUTO_MERGE_ALLOWED, Decision.ALLOW),
         (replace(AUTO, canary_passed=False), Outcome.CANARY_ALLOWED, Decision.ASK),
+        (replace(AUTO, unproved=("src/a.py",)), Outcome.REQUIRES_HUMAN_REVIEW, Decision.ASK),
+        (replace(AUTO, unproved=("src/a.py",), canary_passed=False), Outcome.REQUIRES_HUMAN_REVIEW, Decision.ASK),
         (replace(AUTO, mode=Mode.PR_ONLY), Outcome.REQUIRES_HUMAN_REVIEW, Decision.ASK),
         (replace(AUTO, mode=Mode.DRY_RUN), Outcome.REQUIRES_HUMAN_REVIEW, Decision.ASK),
         (good_facts(policy()), Outcome.REQUIRES_HUMAN_REVIEW, Decision.ASK),

@@ -1,4 +1,4 @@
-"""Inside the sandbox: whether a changed Python file can be shown to do what it did.
+"""Inside the sandbox: whether a changed file can be shown to do what it did.
 
 Both syntax trees are brought to one form by rewrites that are proven to change nothing, then compared; what still
 differs is not shown to be equal. The rewrites are an allow-list of our own: no tool's word counts.
@@ -12,6 +12,7 @@ from __future__ import annotations
 import ast
 import io
 import json
+import re
 import sys
 import tokenize
 from collections import Counter
@@ -21,6 +22,7 @@ from typing import Any
 
 sys.path.append("/opt/autonomy/lib")
 
+from adapters.agents.inside.documents import SUFFIXES, unequal_document
 from adapters.agents.inside.edits import Edit, edited
 from adapters.agents.inside.imported_names import Import, Repository, loading, own_use
 from adapters.agents.inside.normal_form import Facts, bound_names, normal_form
@@ -31,6 +33,8 @@ ALWAYS_ON = frozenset({
 })  # fmt: skip
 """``from __future__`` features that every Python 3 has anyway."""
 Body = ast.Module | ast.FunctionDef | ast.AsyncFunctionDef
+SPEAKS = re.compile(r"^first |type:|noqa|pragma|pylint|pyright|mypy|fmt|isort|ruff|yapf|nosec|coding|cython|=|>>>")
+"""Comments that some program reads."""
 BOM = b"\xef\xbb\xbf"
 
 
@@ -50,7 +54,9 @@ def unequal(path: str, before: bytes, after: bytes, repository: Repository) -> s
 
 def _unequal(path: str, before: bytes, after: bytes, repository: Repository) -> str:
     old, new = ast.parse(before), ast.parse(after)
-    if _comments(before) != _comments(after):
+    if ast.dump(old) == ast.dump(new) and _only_words_of_comments(_comments(before), _comments(after)):
+        return ""
+    if Counter(_comments(before)) != Counter(_comments(after)):
         return "a comment is changed or lost"
     if ast.dump(old) == ast.dump(new):
         return ""
@@ -123,15 +129,22 @@ def _first_difference(old: ast.Module, new: ast.Module) -> str:
     return "statements are added or removed"
 
 
-def _comments(source: bytes) -> Counter[str]:
+def _only_words_of_comments(before: list[str], after: list[str]) -> bool:
+    pairs = zip(before, after, strict=True) if len(before) == len(after) else None
+    return pairs is not None and all(
+        one == other or not (SPEAKS.search(one) or SPEAKS.search(other)) for one, other in pairs
+    )
+
+
+def _comments(source: bytes) -> list[str]:
     """Comments without trailing space; a UTF-8 cookie says what is so without it."""
-    found: Counter[str] = Counter()
+    found: list[str] = []
     for token in tokenize.tokenize(io.BytesIO(source).readline):
         if token.type == tokenize.COMMENT:
             cookie = token.start[0] <= 2 and "coding" in token.string and "utf-8" in token.string.lower()  # noqa: PLR2004 — PEP 263
             shebang = token.start == (1, 0) and token.string.startswith("#!")
-            found[f"{'first ' * shebang}{token.string.rstrip()}"] += not cookie
-    return +found
+            found += [f"{'first ' * shebang}{token.string.rstrip()}"] * (not cookie)
+    return found
 
 
 def _text(source: bytes) -> str:
@@ -145,6 +158,9 @@ def main(base: Path, tree: Path, request: list[dict[str, Any]]) -> list[str]:
     for entry in request:
         path = str(entry["path"])
         before = (base / path).read_bytes()
+        if path.endswith(SUFFIXES):
+            reasons.append(unequal_document(path, before, (tree / path).read_bytes(), repository))
+            continue
         edits = entry["edits"]
         if edits is None:
             reasons.append(unequal(path, before, (tree / path).read_bytes(), repository))

@@ -221,6 +221,49 @@ def test_unrelated_names_do_not_keep_an_import(tmp_path):
     assert "" == shown(tmp_path, IMPORT, GONE, **others)
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "equal"),
+    [
+        ("x = 1  # We recieve it.\n", "x = 1  # We receive it.\n", True),
+        ("x = 1  # noqa: F401 becuase\n", "x = 1  # noqa: F401 because\n", False),
+        ("x = 1  # type: recieve\n", "x = 1  # type: receive\n", False),
+        ("class A(object):\n    x = 1  # recieve\n", "class A:\n    x = 1  # receive\n", False),
+        ("def f():\n    'We recieve it.'\n", "def f():\n    'We receive it.'\n", False),
+    ],
+)
+def test_words_of_comments_run_nowhere(tmp_path, before, after, equal):
+    """Alone, and in comments that no program reads; a docstring is a value."""
+    assert equal is (shown(tmp_path, before, after) == "")
+
+
+@pytest.mark.parametrize(
+    ("path", "before", "after", "others", "equal"),
+    [
+        ("README.md", "You recieve.\n", "You receive.\n", {"setup": "open('README.md')\n"}, True),
+        ("docs/a.rst", "You recieve.\n", "You receive.\n", {"p__a": "x = 'docs'\n"}, True),
+        ("docs/a.rst", "You recieve.\n", "You receive.\n", {"p__a": "open('docs/a.rst')\n"}, False),
+        ("docs/a.rst", "You recieve.\n", "You receive.\n", {"tests__test_a": "p.glob('*.rst')\n"}, False),
+        ("p/a.txt", "You recieve.\n", "You receive.\n", {"p____init__": ""}, False),
+        ("requirements.txt", "recieve\n", "receive\n", {}, False),
+        ("README.md", "```\nrecieve\n```\n", "```\nreceive\n```\n", {}, False),
+        ("README.md", "    recieve\n", "    receive\n", {}, False),
+        ("README.md", "a\n", "a\nb\n", {}, False),
+    ],
+)
+def test_running_text_that_no_program_names(tmp_path, path, before, after, others, equal):
+    """What some code may read, or what is no running text, is not shown to be equal."""
+    base, tree = tmp_path / "base", tmp_path / "tree"
+    for root, text in ((base, before), (tree, after)):
+        for name, body in {
+            path: text,
+            **{key.replace("__", "/", 1) + ".py": each for key, each in others.items()},
+        }.items():
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            (root / name).write_text(body)
+    (reason,) = main(base, tree, [{"path": path, "edits": None}])
+    assert equal is (reason == "")
+
+
 def test_edits_and_trees_are_compared_alike(tmp_path):
     """By edits on the base, or by the changed tree's file; a place outside the file is no proof."""
     base, tree = tmp_path / "base", tmp_path / "tree"

@@ -1,0 +1,44 @@
+"""Inside the sandbox: whether the words of a document can change without anything that runs being the wiser."""
+
+from __future__ import annotations
+
+import re
+
+from adapters.agents.inside.imported_names import Repository
+
+SUFFIXES = (".md", ".rst", ".txt")
+READ_BY_PROGRAMS = re.compile(
+    r"(^|/)(requirements|constraints|cmakelists|sources|entry_points|top_level)[^/]*$", re.IGNORECASE
+)
+SHIPS = re.compile(r"(^|/)(setup|conf|noxfile)\.py$")
+"""Files that name a document in order to package or show it."""
+FENCE = re.compile(r"^\s*(```|~~~)")
+LITERAL = re.compile(r"^(\s{4,}|\t|\s*>>>|\s*\.\. )")
+
+
+def unequal_document(path: str, before: bytes, after: bytes, repository: Repository) -> str:
+    """Why some program may read what is changed; empty: none does."""
+    if READ_BY_PROGRAMS.search(path):
+        return "programs read such a file"
+    if _literal(before) != _literal(after):
+        return "more than words of running text is changed"
+    folder, _, name = path.rpartition("/")
+    globs = re.compile(rf"\*{re.escape(name[name.rfind('.') :])}\b")
+    for other, uses in repository.python.items():
+        if folder and other == f"{folder}/__init__.py":
+            return "it lies in a package, which may read it"
+        if uses is None or SHIPS.search(other):
+            continue
+        if any(name in each or globs.search(each) or each == name[name.rfind(".") :] for each in uses.strings):
+            return f"{other} names it, or files of its kind"
+    return repository.problem
+
+
+def _literal(content: bytes) -> list[str]:
+    """What is not running text, and how many lines there are."""
+    kept, fenced = [], False
+    for line in content.decode("utf-8", "surrogateescape").split("\n"):
+        fence = FENCE.match(line) is not None
+        kept.append(line if fence or fenced or LITERAL.match(line) else "")
+        fenced ^= fence
+    return kept
