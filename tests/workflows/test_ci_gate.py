@@ -22,6 +22,7 @@ from contracts.modes import PauseStyle, RunStatus, StepName
 from contracts.remediation import Remediation
 from contracts.verdict import Fact
 from policies.verdicts import hold
+from ports.forge import AccessDenied
 from tests.workflows.conversation import pause, resume_when_quiescent
 from tests.workflows.quick import CHECK, FILES, quick
 from workflows import api
@@ -218,6 +219,29 @@ async def test_a_forge_that_cannot_be_asked_is_not_green(world: World, ci: CiRes
         result = await ended(handle)
     assert RunStatus.REJECTED is result.status
     assert "still unknown: the forge is down" in result.reason
+    assert ["open"] == [pull["state"] for pull in world.pulls("quick")]
+
+
+async def test_a_token_that_expires_while_it_waits_is_no_rejection(world: World, ci: CiResults) -> None:
+    """Heard at once, waited for until the deadline, then FAILED with the cure: the change was never judged."""
+    expired = False
+
+    def asked(_commit: str) -> None:
+        if expired:
+            raise AccessDenied("forge answered 401 to looking at /statuses")
+
+    async with world.worker(bench(world, ci, asked)):
+        handle = await world.start("quick")
+        await waits(world, handle, "missing")
+        expired = True
+        await TimeSkipper(world.client).fast_forward(handle, timedelta(minutes=31))
+        await waits(world, handle, "unknown: forge answered 401 to looking at /statuses. To mend it: renew the token")
+        assert any("run_stuck" in line and "To mend it" in line for line in alerts(world))
+        await TimeSkipper(world.client).fast_forward(handle, timedelta(hours=7))
+        result = await ended(handle)
+    assert RunStatus.FAILED is result.status, result.reason
+    assert "To mend it: renew the token" in result.reason
+    assert "REJECT" != world.artifact(result.run_id, "release_decision.json")["outcome"]
     assert ["open"] == [pull["state"] for pull in world.pulls("quick")]
 
 
