@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from itertools import zip_longest
 
 from adapters.agents.inside.imported_names import Repository
+from adapters.agents.inside.python_text import docstrings, reads_docstrings
 
 SUFFIXES = (".md", ".rst", ".txt")
 READ_BY_PROGRAMS = re.compile(
@@ -12,6 +14,7 @@ READ_BY_PROGRAMS = re.compile(
 )
 SHIPS = re.compile(r"(^|/)(setup|conf|noxfile)\.py$")
 """Files that name a document in order to package or show it."""
+WORD = re.compile(r"\w+")
 FENCE = re.compile(r"^\s*(```|~~~)")
 LITERAL = re.compile(r"^(\s{4,}|\t|\s*>>>|\s*\.\. )")
 
@@ -32,6 +35,22 @@ def unequal_document(path: str, before: bytes, after: bytes, repository: Reposit
         if any(name in each or globs.search(each) or each == name[name.rfind(".") :] for each in uses.strings):
             return f"{other} names it, or files of its kind"
     return repository.problem
+
+
+def with_old_docstrings(before: str, after: str, repository: Repository) -> str:
+    """The changed source with the words put back that stand in docstrings which nobody can be seen to read."""
+    read = any(reads_docstrings(text) for path, text in repository.texts.items() if path.endswith(".py"))
+    old, new = list(docstrings(before)), list(docstrings(after))
+    if read or len(old) != len(new):
+        return after
+    restored = after
+    for was, now in zip(old, new, strict=True):
+        lines = list(zip_longest(was.splitlines(), now.splitlines(), fillvalue=""))
+        for one, other in lines:
+            words_alone = WORD.sub("w", one) == WORD.sub("w", other)
+            if one != other and words_alone and restored.count(other) == 1:
+                restored = restored.replace(other, one)
+    return restored
 
 
 def _literal(content: bytes) -> list[str]:

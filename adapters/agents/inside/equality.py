@@ -22,7 +22,7 @@ from typing import Any
 
 sys.path.append("/opt/autonomy/lib")
 
-from adapters.agents.inside.documents import SUFFIXES, unequal_document
+from adapters.agents.inside.documents import SUFFIXES, unequal_document, with_old_docstrings
 from adapters.agents.inside.edits import Edit, edited
 from adapters.agents.inside.imported_names import Import, Repository, loading, own_use
 from adapters.agents.inside.normal_form import Facts, bound_names, normal_form
@@ -47,7 +47,9 @@ def unequal(path: str, before: bytes, after: bytes, repository: Repository) -> s
     try:
         if reason := repository.reads(path):
             return reason
-        return _unequal(path, before, after, repository)
+        changed = _text(after)
+        restored = with_old_docstrings(_text(before), changed, repository)
+        return _unequal(path, before, after if restored == changed else restored.encode(), repository)
     except (SyntaxError, ValueError, LookupError, RecursionError, MemoryError) as error:
         return f"cannot be parsed: {type(error).__name__}: {error}"[:200]
 

@@ -228,12 +228,23 @@ def test_unrelated_names_do_not_keep_an_import(tmp_path):
         ("x = 1  # noqa: F401 becuase\n", "x = 1  # noqa: F401 because\n", False),
         ("x = 1  # type: recieve\n", "x = 1  # type: receive\n", False),
         ("class A(object):\n    x = 1  # recieve\n", "class A:\n    x = 1  # receive\n", False),
-        ("def f():\n    'We recieve it.'\n", "def f():\n    'We receive it.'\n", False),
+        ("def f():\n    'We recieve it.'\n", "def f():\n    'We receive it.'\n", True),
+        ("def f():\n    'We recieve it.'\n    g()\n", "def f():\n    'We receive it.'\n    h()\n", False),
+        ("def f():\n    '>>> recieve'\n", "def f():\n    '>>> receive'\n", False),
+        ("@click\ndef f():\n    'We recieve it.'\n", "@click\ndef f():\n    'We receive it.'\n", False),
+        ("x = 'We recieve it.'\n", "x = 'We receive it.'\n", False),
+        ("'We recieve.'\nprint(__doc__)\n", "'We receive.'\nprint(__doc__)\n", False),
     ],
 )
-def test_words_of_comments_run_nowhere(tmp_path, before, after, equal):
-    """Alone, and in comments that no program reads; a docstring is a value."""
+def test_words_that_run_nowhere(tmp_path, before, after, equal):
+    """In comments that no program reads, and in docstrings that nobody can be seen to read."""
     assert equal is (shown(tmp_path, before, after) == "")
+
+
+def test_where_docstrings_are_read_they_are_values(tmp_path):
+    """By any file of the repository."""
+    before = "def f():\n    'We recieve it.'\n"
+    assert shown(tmp_path, before, before.replace("recieve", "receive"), p__cli="print(m.f.__doc__)\n")
 
 
 @pytest.mark.parametrize(
