@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "chaos"))
 from aftermath import hasten
 from ci_forge import ANY, CiResults, with_ci
 from faulty import PLAIN, prepare
-from recorder import HISTORIES, Recorder
+from recorder import HISTORIES, PATIENCE, Recorder
 from temporalio.client import WorkflowFailureError
 from world import PACKAGE, ScriptedAgent, World, git, make_world
 
@@ -81,20 +81,23 @@ async def pauses(recorder: Recorder) -> None:
         ):
             handle = await world.start(again=True)
             await recorder.pause(style)
-            result = await asyncio.wait_for(handle.result(), 60)
+            result = await asyncio.wait_for(handle.result(), PATIENCE)
             assert status is result.status, result.reason
             await recorder.keep(name, handle)
             await recorder.resume()
         held = await world.start(again=True)
         await recorder.pause(PauseStyle.CHECKPOINT)
         await recorder.resume()
-        assert (await asyncio.wait_for(held.result(), 60)).status in {RunStatus.PR_OPENED, RunStatus.NOTHING_TO_DO}
+        assert (await asyncio.wait_for(held.result(), PATIENCE)).status in {
+            RunStatus.PR_OPENED,
+            RunStatus.NOTHING_TO_DO,
+        }
         await recorder.keep("run-held-and-resumed", held)
         cancelled = await world.start(again=True)
         await recorder.active()
         await cancelled.cancel()
         try:
-            await asyncio.wait_for(cancelled.result(), 60)
+            await asyncio.wait_for(cancelled.result(), PATIENCE)
         except WorkflowFailureError:
             await recorder.keep("run-cancelled", cancelled)
         await recorder.keep("control-paused-and-resumed", world.control())
@@ -125,7 +128,7 @@ async def incident(recorder: Recorder, name: str) -> None:
         view = await handle.query(api.VIEW, result_type=IncidentView)
         return bool(view.report.ticket and not view.waiting_for)
 
-    await recorder.world.until(ticketed)
+    await recorder.world.until(ticketed, PATIENCE)
     refused: Answer = await handle.execute_update(api.CLOSE, said, result_type=Answer)
     assert not refused.accepted
     facts = HumanFacts(
@@ -134,7 +137,7 @@ async def incident(recorder: Recorder, name: str) -> None:
     for update, asked in ((api.EDIT, facts), (api.CLOSE, said), (api.PREVENTED, said)):
         answer: Answer = await handle.execute_update(update, asked, result_type=Answer)
         assert answer.accepted, answer.verdict.reason
-    await asyncio.wait_for(handle.result(), 60)
+    await asyncio.wait_for(handle.result(), PATIENCE)
     await recorder.keep("incident-done", handle)
 
 
@@ -168,7 +171,7 @@ async def budget(recorder: Recorder) -> None:
         )
         answer: Answer = await world.control("poor").execute_update(api.SET_CAPS, asked, result_type=Answer)
         assert answer.accepted, answer.verdict.reason
-        result = await asyncio.wait_for(handle.result(), 120)
+        result = await asyncio.wait_for(handle.result(), PATIENCE)
         assert result.status is RunStatus.PR_OPENED, result.reason
     await recorder.keep("run-held-by-its-budget", handle)
     await recorder.keep("control-budget", await recorder.first_run(api.control_id("poor")))
@@ -230,7 +233,7 @@ async def merges(recorder: Recorder) -> None:
             await followed(recorder, "follow-up-regression", broken, "regression")
             rollback = world.client.get_workflow_handle(api.rollback_id(broken.run_id), result_type=RollbackResult)
             await world.until(rollback.describe)
-            result = await asyncio.wait_for(rollback.result(), 120)
+            result = await asyncio.wait_for(rollback.result(), PATIENCE)
             assert result.outcome is RollbackOutcome.RESTORED, result.reason
             await recorder.keep("rollback-restored", rollback)
             await recorder.resume("breaking")
@@ -242,7 +245,7 @@ async def persons_merge(recorder: Recorder) -> None:
     world = recorder.world
     world.add_target("asked", PACKAGE, PLAIN)
     async with world.worker():
-        result: RunResult = await asyncio.wait_for((await world.start("asked")).result(), 120)
+        result: RunResult = await asyncio.wait_for((await world.start("asked")).result(), PATIENCE)
         assert result.status is RunStatus.PR_OPENED, result.reason
         follow_up = world.client.get_workflow_handle(api.follow_up_id(result.run_id))
         await world.until(follow_up.describe)
@@ -287,7 +290,7 @@ async def in_ci(recorder: Recorder) -> None:
 
         await world.until(waits)
         results.report(ANY, green)
-        result: RunResult = await asyncio.wait_for(handle.result(), 120)
+        result: RunResult = await asyncio.wait_for(handle.result(), PATIENCE)
         assert result.status is RunStatus.PR_OPENED, result.reason
         await recorder.keep("run-green-in-ci", handle)
         results.report(ANY, red)
@@ -298,7 +301,7 @@ async def followed(recorder: Recorder, name: str, run: RunResult, outcome: str) 
     """The ``FollowUp`` that Control started, to its end."""
     handle = recorder.world.client.get_workflow_handle(api.follow_up_id(run.run_id), result_type=FollowUpEnd)
     await recorder.world.until(handle.describe)
-    end = await asyncio.wait_for(handle.result(), 120)
+    end = await asyncio.wait_for(handle.result(), PATIENCE)
     assert end.outcome == outcome, end
     await recorder.keep(name, handle)
 

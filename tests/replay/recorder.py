@@ -17,6 +17,8 @@ from workflows import api
 
 HISTORIES = Path(__file__).with_name("histories")
 LARGEST = 300_000
+PATIENCE = 240.0
+"""Seconds; a worker without a cache replays everything at every task."""
 
 
 class Recorder:
@@ -44,7 +46,7 @@ class Recorder:
     async def run(self, name: str, status: RunStatus, target: str = "demo", **spec: Any) -> RunResult:
         """A run to its end."""
         handle = await self.world.start(target, **spec)
-        result: RunResult = await asyncio.wait_for(handle.result(), 120)
+        result: RunResult = await asyncio.wait_for(handle.result(), PATIENCE)
         assert result.status is status, f"{name}: {result.status} {result.reason}"
         await self.keep(name, handle)
         return result
@@ -56,7 +58,7 @@ class Recorder:
             view = await self.world.status(target)
             return view if view.active and view.active[0].status is RunStatus.RUNNING else None
 
-        return await self.world.until(asked)
+        return await self.world.until(asked, PATIENCE)
 
     async def pause(self, style: PauseStyle) -> None:
         """Pull the brake on ``demo``."""
@@ -75,4 +77,4 @@ class Recorder:
         async def open_again() -> bool:
             return (await self.world.status(target)).status is TargetStatus.ACTIVE
 
-        await self.world.until(open_again)
+        await self.world.until(open_again, PATIENCE)
