@@ -74,7 +74,7 @@ async def test_a_policy_edited_or_broken_under_a_run_holds_it_until_it_is_restor
         await skipper.fast_forward(handle, timedelta(minutes=11))
         result = await ended(handle)
 
-    assert f"the policy changed under the run: {digest[:12]}" == edited.reason
+    assert edited.reason.startswith(f"the policy changed under the run: {digest[:12]}; next look at ")
     assert edited.run is not None
     assert digest != edited.run.policy.digest
     assert RunStatus.HELD is broken.status
