@@ -204,6 +204,18 @@ def test_names_of_public_places_stay(tmp_path, path):
     assert shown(tmp_path, IMPORT, GONE, path)
 
 
+@pytest.mark.parametrize(
+    ("path", "others"),
+    [
+        ("p/copy.py", {"p__cli": "from copy import json\n"}),
+        ("tests/helpers.py", {"tests__test_a": "here.glob('*.py')\n"}),
+    ],
+)
+def test_files_that_may_be_meant_by_another_name_stay(tmp_path, path, others):
+    """Named like a module of the standard library; swept up with the Python files of a folder of tests."""
+    assert shown(tmp_path, IMPORT, GONE, path, **others)
+
+
 def test_a_submodule_somebody_reaches_through_the_package_stays_loaded(tmp_path):
     """``from unittest import mock`` is what makes ``unittest.mock`` exist."""
     before = "from unittest import mock\nx = 1\n"
