@@ -131,7 +131,7 @@ async def test_6_2_what_is_down_to_one_file_is_listed_for_a_person_and_never_tak
     assert (RunStatus.REJECTED, RunStatus.NOTHING_TO_DO) == (first.status, second.status)
     (candidate,) = listed(world, second.run_id)
     assert (["README.md"], True) == (candidate["paths"], candidate["needsPerson"])
-    assert "wait for a person" in second.reason
+    assert "1 waits for a person" in second.reason
     assert Role.CODING not in asked
     assert (0, None) == (one.attempts, one.ended)
 
