@@ -100,6 +100,8 @@ async def pauses(recorder: Recorder) -> None:
             await asyncio.wait_for(cancelled.result(), PATIENCE)
         except WorkflowFailureError:
             await recorder.keep("run-cancelled", cancelled)
+        else:
+            raise AssertionError("the run ended before its cancellation came: record again")
         await recorder.keep("control-paused-and-resumed", world.control())
 
 
