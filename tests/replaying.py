@@ -14,8 +14,6 @@ from adapters.temporal.plugin import project_plugins
 
 _COMPLETED, _SCHEDULED = EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED, EventType.EVENT_TYPE_WORKFLOW_TASK_SCHEDULED
 
-_GIVEN_AGAIN = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ADMITTED
-
 
 async def replay(histories: Iterable[WorkflowHistory]) -> None:
     """Replay each with today's workflows.
@@ -33,13 +31,8 @@ async def replay(histories: Iterable[WorkflowHistory]) -> None:
 
 
 async def histories_of(client: Client, query: str | None = None) -> list[WorkflowHistory]:
-    """Every history of a namespace, each run of long-lived ones included.
-
-    But not one that a reset gave updates to again: the SDK (1.35) plays those before the signals beside them the first
-    time, and together with them on a replay. No workflow can be indifferent to that; see docs/design.md, Break-glass.
-    """
-    found = [history async for history in client.list_workflows(query).map_histories()]
-    return [history for history in found if not any(event.event_type == _GIVEN_AGAIN for event in history.events)]
+    """Every history of a namespace, each run of long-lived ones included."""
+    return [history async for history in client.list_workflows(query).map_histories()]
 
 
 def without_command(history: WorkflowHistory) -> list[int]:

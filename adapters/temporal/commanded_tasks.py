@@ -5,6 +5,9 @@ that one (temporalio 1.35; sdk-rust 1146 and 1606, sdk-python 673), and it plays
 order of the first time is lost, and code that decided by it wedges for good. So no task that the history keeps is left
 without a command: one that has none notes its number in the memo, and a replay plays the very tasks that were.
 
+A reset in the Temporal UI gives messages again (its default). The SDK plays those the first time updates first, on a
+replay signals first: they are brought into the order of the first time, whenever they are played.
+
 A flood is bounded here, too: of many pauses in one task the latest are played, and the rest is told as a number.
 """
 
@@ -48,6 +51,7 @@ class _Commanded(WorkflowInstance):
 
     def activate(self, act: WorkflowActivation) -> WorkflowActivationCompletion:
         """Play an activation; a task without a command gets one."""
+        act = _as_the_first_time(act)
         begins = any(job.HasField("initialize_workflow") for job in act.jobs)
         if begins:
             self._on = not act.is_replaying or any(job.notify_has_patch.patch_id == PATCH for job in act.jobs)
@@ -97,6 +101,16 @@ def _note(number: int) -> WorkflowCommand:
     return WorkflowCommand(modify_workflow_properties=properties)
 
 
+def _as_the_first_time(act: WorkflowActivation) -> WorkflowActivation:
+    """Where a reset gives messages again (it changes the seed), updates stand before signals; all else as it is.
+
+    So what runs said of themselves is in the books before a pause closes them for having said nothing.
+    """
+    if not any(job.HasField("update_random_seed") for job in act.jobs):
+        return act
+    return _with(act, sorted(act.jobs, key=lambda job: job.HasField("signal_workflow")))
+
+
 def _bounded(act: WorkflowActivation) -> WorkflowActivation:
     """Leave out all but the latest ``PLAYED`` pauses, and tell how many were left out where the last of them stood."""
     pauses = [n for n, job in enumerate(act.jobs) if signals.is_pause(job.signal_workflow.signal_name)]
@@ -109,8 +123,12 @@ def _bounded(act: WorkflowActivation) -> WorkflowActivation:
     jobs = [
         more if n == last_left_out else job for n, job in enumerate(act.jobs) if n not in left_out - {last_left_out}
     ]
-    bounded = WorkflowActivation()
-    bounded.CopyFrom(act)
-    del bounded.jobs[:]
-    bounded.jobs.extend(jobs)
-    return bounded
+    return _with(act, jobs)
+
+
+def _with(act: WorkflowActivation, jobs: list[WorkflowActivationJob]) -> WorkflowActivation:
+    changed = WorkflowActivation()
+    changed.CopyFrom(act)
+    del changed.jobs[:]
+    changed.jobs.extend(jobs)
+    return changed

@@ -17,6 +17,7 @@ from temporalio.bridge.proto.workflow_activation import (
     QueryWorkflow,
     RemoveFromCache,
     SignalWorkflow,
+    UpdateRandomSeed,
     WorkflowActivation,
     WorkflowActivationJob,
 )
@@ -30,6 +31,8 @@ from workflows import api
 BEGIN = WorkflowActivationJob(initialize_workflow=InitializeWorkflow())
 KNOWN = WorkflowActivationJob(notify_has_patch=NotifyHasPatch(patch_id=PATCH))
 TIMER = WorkflowActivationJob(fire_timer=FireTimer(seq=1))
+SEED = WorkflowActivationJob(update_random_seed=UpdateRandomSeed(randomness_seed=7))
+SIGNAL = WorkflowActivationJob(signal_workflow=SignalWorkflow(signal_name="pause"))
 UPDATE = WorkflowActivationJob(do_update=Update(id="u"))
 QUERY = WorkflowActivationJob(query_workflow=QueryWorkflow(query_id="q"))
 GONE = WorkflowActivationJob(remove_from_cache=RemoveFromCache())
@@ -121,6 +124,24 @@ def test_an_execution_with_the_marker_says_it_again(scripted: Scripted) -> None:
     instance: Any = CommandedTasks().create_instance(None)  # type: ignore[arg-type]
     assert ["set_patch_marker"] == kinds(play(instance, KNOWN, BEGIN, replaying=True))
     assert NOTE == kinds(play(instance, TIMER, replaying=True))
+
+
+@pytest.mark.parametrize("began", [(BEGIN,), (KNOWN, BEGIN)], ids=["from before", "of today"])
+@pytest.mark.parametrize("given", [(SEED, UPDATE, SIGNAL, TIMER), (SEED, SIGNAL, UPDATE, TIMER)])
+def test_what_a_reset_gives_again_has_one_order(scripted: Scripted, began: tuple[Any, ...], given: Any) -> None:
+    """The SDK's first time and its replay differ; what is played does not."""
+    instance: Any = CommandedTasks().create_instance(None)  # type: ignore[arg-type]
+    play(instance, *began, replaying=True)
+    play(instance, *given, replaying=True)
+    assert [SEED, UPDATE, TIMER, SIGNAL] == list(scripted.given[-1].jobs)
+
+
+def test_messages_that_come_by_themselves_keep_their_order(scripted: Scripted) -> None:
+    """Without a reset nothing is moved."""
+    instance: Any = CommandedTasks().create_instance(None)  # type: ignore[arg-type]
+    play(instance, BEGIN)
+    play(instance, SIGNAL, UPDATE)
+    assert [SIGNAL, UPDATE] == list(scripted.given[-1].jobs)
 
 
 def test_of_a_flood_the_latest_are_played_and_the_rest_is_counted(scripted: Scripted) -> None:
