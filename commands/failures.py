@@ -15,6 +15,7 @@ from ports.policy_source import PolicyError
 from ports.repository import RepositoryError
 from ports.sandbox import SandboxUnavailable
 from ports.store import StoreError
+from workflows.misread import complaints
 
 _SPEAK_FOR_THEMSELVES = (RepositoryError, StoreError, SandboxUnavailable, EnvironmentUnavailable, ForgeError, OSError)
 _NOBODY_THERE = {RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED}
@@ -65,8 +66,7 @@ def explain(problem: Exception) -> CommandFailed:
             return CommandFailed(Exit.NO_SERVER, f"the Temporal server does not answer: {problem.message}")
         return CommandFailed(Exit.TROUBLE, f"the Temporal server refused: {problem.message}")
     if isinstance(problem, ValidationError):
-        told = "; ".join(f"{'.'.join(map(str, error['loc']))}: {error['msg']}" for error in problem.errors())
-        return CommandFailed(Exit.USAGE, f"not a valid value: {told}")
+        return CommandFailed(Exit.USAGE, f"not a valid value: {complaints(problem)}")
     if isinstance(problem, _SPEAK_FOR_THEMSELVES) or is_full_disk(problem):
         return CommandFailed(Exit.TROUBLE, named(problem))
     told = f"unexpected {type(problem).__name__}: {problem}"

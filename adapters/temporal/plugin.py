@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+from dataclasses import replace
 
 from opentelemetry import trace
 from opentelemetry.sdk.resources import Resource
@@ -20,7 +21,7 @@ from temporalio.worker.workflow_sandbox import SandboxRestrictions
 from adapters.temporal.commanded_tasks import CommandedTasks
 from adapters.temporal.forge_patience import ForgePatience
 from adapters.temporal.full_disk import NamesFullDisk
-from workflows.well_formed import WellFormedMessages
+from workflows.well_formed import AnsweringConverter, WellFormedMessages
 
 _PASSED_THROUGH = ("contracts", "policies", "workflows", "activities", "pydantic", "opentelemetry")
 
@@ -31,7 +32,7 @@ def project_plugins() -> list[SimplePlugin]:
     return [
         SimplePlugin(
             "autonomy",
-            data_converter=pydantic_data_converter,
+            data_converter=replace(pydantic_data_converter, payload_converter_class=AnsweringConverter),
             workflow_runner=_runner,
             interceptors=[WellFormedMessages(), NamesFullDisk(), ForgePatience()],
         ),
