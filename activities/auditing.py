@@ -26,6 +26,7 @@ from contracts.release import ReleaseDecision
 from contracts.report import ReportInput, RunReport
 from contracts.task import StateSnapshot, TaskContract
 from policies.alerting import alerts_of
+from policies.checked import unseen
 from policies.report import build_report
 from policies.schema import EffectivePolicy
 from ports.control_desk import ControlUnavailable, RunSight
@@ -127,7 +128,7 @@ class Auditing:
             cost=self._cost(given),
             ci=ci,
             missing=reader.missing,
-            unseen=snapshot.missing if snapshot else (),
+            unseen=unseen(snapshot) if snapshot else (),
         )
         kept = self.bench.store.put(run_id, "run_report.json", written(report))
         page_text = self.render(report, *papers)

@@ -114,6 +114,9 @@ class Coding:
         if any(reason.startswith(f"{contract.tool}:") for reason in seen.missing):
             # A tool that cannot look must not pass for a tool that found nothing.
             raise AgentError(f"the effect cannot be measured: {'; '.join(seen.missing)}")
+        blind = [each for each in seen.unread if each.tool == contract.tool and _in_scope(each.path, contract)]
+        if blind:
+            raise AgentError(f"the effect cannot be measured: {blind[0].path}: {blind[0].reason}")
         return sum(_counts(finding, contract) for finding in seen.findings)
 
 
@@ -140,7 +143,11 @@ def _unusable(tree: Path, limits: BaseLimits) -> str:
 
 def _counts(finding: Finding, contract: TaskContract) -> bool:
     same = (finding.tool, finding.rule) == (contract.tool, contract.rule)
-    return same and finding.fixable and within(finding.path, contract.scope.allowed_paths)
+    return same and finding.fixable and _in_scope(finding.path, contract)
+
+
+def _in_scope(path: str, contract: TaskContract) -> bool:
+    return within(path, contract.scope.allowed_paths)
 
 
 def _improved(change: Change) -> Verdict:

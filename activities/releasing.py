@@ -17,6 +17,7 @@ from contracts.handover import PlannedWrite, StepInput, StepResult
 from contracts.modes import Outcome, Role, RunStatus, StepName, WriteAction
 from contracts.release import ReleaseDecision
 from contracts.task import StateSnapshot, TaskContract
+from policies.checked import unseen
 from policies.ci import ci_terms
 from policies.digests import sha256_hex
 from policies.idea_memory import Place, places
@@ -120,8 +121,8 @@ def save_pull_request_text(
 ) -> ArtifactRef:
     """What the pull request says of this change and these checks; a write adds the run's footer."""
     contract = sitting.load("task_contract.json", TaskContract)
-    unseen = sitting.load("state_snapshot.json", StateSnapshot).missing
-    text = body(contract, decision, checks, change, sitting.run.grant, unseen).encode()
+    not_seen = unseen(sitting.load("state_snapshot.json", StateSnapshot))
+    text = body(contract, decision, checks, change, sitting.run.grant, not_seen).encode()
     kept = sitting.save("pull_request.md", text, "text/markdown")
     assert kept.sha256 == sha256_hex(text)  # noqa: S101  # the store and the plan must mean the same bytes
     return kept

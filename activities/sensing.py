@@ -13,6 +13,7 @@ from activities.workbench import Sitting, Workbench
 from contracts.handover import StepInput, StepResult
 from contracts.modes import Role, StepName
 from contracts.task import MootPullRequest, OpenPullRequest, StateSnapshot
+from policies.checked import unseen
 from policies.counted import counted
 from policies.verdicts import allow, deny
 from ports.agents import Brief
@@ -56,6 +57,7 @@ class Sensing:
             languages=facts.suffixes,
             completeness=seen.completeness,
             missing=missing,
+            unread=seen.unread[:_LISTED],
             findings=findings[:_LISTED],
             open_pull_requests=tuple(
                 OpenPullRequest(number=pull.number, branch=pull.branch, task_id=pull.task_id, url=pull.url)
@@ -77,18 +79,29 @@ class Sensing:
             truncated=max(0, len(findings) - _LISTED),
         )
         sitting.save("state_snapshot.json", snapshot)
-        sitting.note("sensed", files=facts.files, findings=len(findings), missing=len(missing), agent=agent.name)
+        sitting.note(
+            "sensed",
+            files=facts.files,
+            findings=len(findings),
+            missing=len(missing),
+            unread=len(seen.unread),
+            agent=agent.name,
+        )
         writes = tuple(closing(sitting, pull) for pull in snapshot.moot_pull_requests)
         least = policy.autopilot.candidates.minimum_snapshot_completeness
         rule = "the snapshot is complete enough"
         if snapshot.completeness < least:
-            reason = (
-                f"{snapshot.completeness:.0%} of the tools could look, {least:.0%} are needed: {'; '.join(missing)}"
-            )
+            looked = "of the files could be looked at" if snapshot.unread else "of the tools could look"
+            reason = f"{snapshot.completeness:.0%} {looked}, {least:.0%} are needed: {'; '.join(unseen(snapshot))}"
             return sitting.done(deny(rule, reason), confidence=snapshot.completeness, writes=writes)
         verdict = allow(
             rule,
-            f"{counted(len(findings), 'finding')} in {counted(facts.files, 'file')}",
+            "; ".join(
+                [
+                    f"{counted(len(findings), 'finding')} in {counted(facts.files, 'file')}",
+                    *(f"could not look: {each}" for each in unseen(snapshot)),
+                ]
+            ),
             completeness=snapshot.completeness,
         )
         return sitting.done(verdict, confidence=snapshot.completeness, writes=writes, next_role=Role.TRIAGING)

@@ -50,6 +50,15 @@ class Finding(Contract):
     fixable: bool
 
 
+class UnreadFile(Contract):
+    """A file that a tool should have looked at, and could not."""
+
+    tool: str
+    path: str
+    """As it is, or escaped where it has characters that no line of text can show."""
+    reason: str
+
+
 class StateSnapshot(Contract):
     """``state_snapshot.json``: what Sensing saw on the base commit (charter: at least 95 % complete)."""
 
@@ -63,9 +72,11 @@ class StateSnapshot(Contract):
     languages: dict[str, int] = {}
     """File suffix to number of files."""
     completeness: float
-    """Share of the configured tools that could look, 0.0 to 1.0."""
+    """How much could be looked at, 0.0 to 1.0: the mean over the configured tools of the share of their files."""
     missing: tuple[str, ...] = ()
-    """What could not be looked at, and why."""
+    """Tools that could not look at all, and why."""
+    unread: tuple[UnreadFile, ...] = ()
+    """Single files that a tool could not look at."""
     findings: tuple[Finding, ...]
     open_pull_requests: tuple[OpenPullRequest, ...] = ()
     moot_pull_requests: tuple[MootPullRequest, ...] = ()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Sequence
 
 from contracts.evidence import CheckResult, ChecksReport, CheckStatus
-from policies.counted import shortened
+from contracts.task import StateSnapshot
+from policies.counted import counted, shortened
 from policies.schema import CheckKind
 
 ONLY_COMPILES = frozenset({"compileall", "py_compile", "true", ":", "echo"})
@@ -27,6 +29,8 @@ NOTHING_TO_RUN = re.compile(r"\[no tests? (?:files|to run)\]|^running 0 tests$",
 """go and cargo say it for each package."""
 
 
+FILES_NAMED = 5
+"""In a sentence; the artifact has all."""
 COMMAND = 60
 """Characters of a check's command where it is named."""
 
@@ -66,12 +70,24 @@ def no_tests(checks: ChecksReport) -> str:
     return f"No tests ran, only {', '.join(green)}." if green else "No tests ran, nor did anything else."
 
 
+def unseen(snapshot: StateSnapshot) -> tuple[str, ...]:
+    """Which tools could not look, then which files nobody could look at: a line each, of many files the first few."""
+    tools, reasons = defaultdict[str, list[str]](list), dict[str, str]()
+    for each in snapshot.unread:
+        tools[each.path].append(each.tool)
+        reasons.setdefault(each.path, each.reason)
+    lines = [f"{path}: {reason} ({', '.join(tools[path])})" for path, reason in reasons.items()]
+    more = len(lines) - FILES_NAMED
+    rest = [f"{counted(more, 'more file')}, named in state_snapshot.json"] if more > 0 else []
+    return (*snapshot.missing, *lines[:FILES_NAMED], *rest)
+
+
 def cautions(checks: ChecksReport | None, unseen: Sequence[str]) -> tuple[str, ...]:
     """One sentence for each thing to be read first.
 
     Args:
         checks: None where the run ended before them.
-        unseen: what could not be looked at, as a snapshot names it.
+        unseen: what could not be looked at, a line each.
     """
     untested = no_tests(checks) if checks else ""
     return (*([untested] if untested else ()), *(f"Could not look: {each.rstrip('.')}." for each in unseen))

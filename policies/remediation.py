@@ -197,7 +197,8 @@ def _take_up(
     memory: Memory,
 ) -> Backlog:
     if not findings:
-        if snapshot.missing or snapshot.truncated:
+        unread = any(each.tool == one.tool and each.path in one.paths for each in snapshot.unread)
+        if snapshot.missing or snapshot.truncated or unread:
             return _suppressed(so_far, one, "not every finding could be looked at, so none of it is known to be gone")
         return replace(so_far, resolved=(*so_far.resolved, one.fingerprint))
     left = tuple(sorted({finding.path for finding in findings}))

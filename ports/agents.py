@@ -10,7 +10,7 @@ from typing import Protocol
 from contracts.change import Change
 from contracts.handover import RunRef
 from contracts.modes import Role
-from contracts.task import CandidateTasks, Finding, StateSnapshot, TaskContract
+from contracts.task import CandidateTasks, Finding, StateSnapshot, TaskContract, UnreadFile
 from policies.schema import EffectivePolicy
 from ports.metering import Meter
 
@@ -53,11 +53,15 @@ class Detection:
     """Tools asked to look."""
     missing: tuple[str, ...]
     """``<tool>: <reason>`` for each tool that could not."""
+    unread: tuple[UnreadFile, ...] = ()
+    """Single files that the others could not look at."""
+    unread_share: float = 0.0
+    """The sum over those tools of the share of their files that is unread, 0.0 to ``tools``."""
 
     @property
     def completeness(self) -> float:
-        """Share of the tools that could look, 0.0 to 1.0; no tools is 0.0."""
-        return (self.tools - len(self.missing)) / self.tools if self.tools else 0.0
+        """How much could be looked at, 0.0 to 1.0: the mean over the tools of their share; no tools is 0.0."""
+        return (self.tools - len(self.missing) - self.unread_share) / self.tools if self.tools else 0.0
 
 
 class Agent(Protocol):

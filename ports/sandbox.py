@@ -74,6 +74,8 @@ class CommandResult:
     output_total: int
     stdout: bytes = b""
     """stdout alone, complete when it fits ``output_bytes``, for machine-readable results."""
+    stderr: bytes = b""
+    """stderr alone, for what a program says beside its result."""
 
 
 class Sandbox(Protocol):

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
-
 from adapters.agents.tools.proof import BASE, Question, unequal
+from adapters.agents.tools.python_facts import PythonFacts, python_facts
 from adapters.agents.tools.registry import Tool
 from adapters.agents.tools.scope import in_scope
 from adapters.agents.tools.source_tree import SourceTree
-from adapters.agents.tools.workbench import ToolUnavailable, Workbench
+from adapters.agents.tools.workbench import Workbench
 from adapters.agents.tree_difference import Difference, tree_difference
 from contracts.evidence import ReviewProposal, ReviewRemark, Severity
 from contracts.task import Finding, TaskContract
@@ -61,23 +59,6 @@ UNCHECKED = 0.8
 DISAPPROVING = frozenset({Severity.MAJOR, Severity.BLOCKING})
 
 
-class PythonFacts(BaseModel):
-    """What ``inside/python_facts.py`` says of one file."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    error: str
-    prose: str = ""
-    modules: frozenset[str] = frozenset()
-    definitions: frozenset[str] = frozenset()
-    tests: frozenset[str] = frozenset()
-    asserts: int = 0
-    runs_code: dict[str, int] = {}
-
-
-_FACTS = TypeAdapter(dict[str, PythonFacts])
-
-
 def review(
     brief: Brief, contract: TaskContract, base: Path, tree: Path, tools: tuple[Tool, ...], bench: Workbench
 ) -> ReviewProposal:
@@ -96,7 +77,8 @@ def review(
     for each in inside:
         remarks.extend(_text(each, contract, each.path in brief.granted))
     python = [each.path for each in inside if each.path.endswith(PYTHON) and None not in (each.before, each.after)]
-    before, after = _facts(base, tree, python, bench)
+    before = python_facts(tree, python, bench, folder=BASE, beside=((base, BASE),))
+    after = python_facts(tree, python, bench)
     for path in python:
         remarks.extend(_python(path, before[path], after[path], None if path in brief.granted else contract))
         if before[path].error:
@@ -167,21 +149,6 @@ def _word_for_word(each: Difference) -> bool:
     )
 
 
-def _facts(
-    base: Path, tree: Path, paths: list[str], bench: Workbench
-) -> tuple[dict[str, PythonFacts], dict[str, PythonFacts]]:
-    if not paths:
-        return {}, {}
-    answers = []
-    for folder in (BASE, "/work"):
-        answer = bench.python("python_facts.py", folder, *paths, tree=tree, beside=((base, BASE),)).stdout
-        try:
-            answers.append(_FACTS.validate_python(json.loads(answer)))
-        except (ValueError, ValidationError, RecursionError) as error:
-            raise ToolUnavailable("the syntax comparison gave no readable answer") from error
-    return answers[0], answers[1]
-
-
 def _python(
     path: str, before: PythonFacts, after: PythonFacts, contract: TaskContract | None
 ) -> Iterator[ReviewRemark]:
@@ -232,9 +199,11 @@ def _growth(
 ) -> Iterator[ReviewRemark]:
     """Which findings grew in the touched files: a fault must not be traded for another."""
     for tool in tools if paths else ():
-        before, after = (
-            Counter(_kinds(tool.detect(SourceTree(root, paths), brief, bench), paths)) for root in (base, tree)
-        )
+        old, new = (tool.detect(SourceTree(root, paths), brief, bench) for root in (base, tree))
+        lost = {each.path for each in new.unread} - {each.path for each in old.unread}
+        for path in sorted(lost & paths):
+            yield _remark(Severity.BLOCKING, path, f"can no longer be looked at by {tool.name}")
+        before, after = (Counter(_kinds(seen.findings, paths)) for seen in (old, new))
         for rule, path in sorted(after - before):
             severity = Severity.MINOR if tool.name == "ruff" and rule in STYLE else Severity.MAJOR
             yield _remark(severity, path, f"has more {tool.name} {rule} findings than before")

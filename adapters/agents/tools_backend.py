@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from adapters.agents.reviewer import review
 from adapters.agents.tools.pins import PinsTool
-from adapters.agents.tools.registry import Tool
+from adapters.agents.tools.registry import Seen, Tool
 from adapters.agents.tools.ruff import RuffTool
 from adapters.agents.tools.scope import in_scope
 from adapters.agents.tools.source_tree import SourceTree
@@ -46,17 +46,23 @@ class ToolsBackend:
     def detect(self, brief: Brief) -> Detection:
         """Measure ``brief.tree``; a tool that could not look is named with its reason."""
         brief.meter.free()
-        findings: list[Finding] = []
+        seen: list[Seen] = []
         missing: list[str] = []
         with _found_out():
             tree, bench = SourceTree(_given(brief.tree, "tree")), self._bench(brief)
             for tool in self._tools:
                 try:
-                    findings.extend(tool.detect(tree, brief, bench))
+                    seen.append(tool.detect(tree, brief, bench))
                 except ToolUnavailable as reason:
                     missing.append(f"{tool.name}: {reason}")
-        findings.sort(key=lambda finding: not finding.fixable)
-        return Detection(tuple(findings[:MOST_FINDINGS]), len(self._tools), tuple(missing))
+        findings = sorted((each for one in seen for each in one.findings), key=lambda finding: not finding.fixable)
+        return Detection(
+            tuple(findings[:MOST_FINDINGS]),
+            len(self._tools),
+            tuple(missing),
+            tuple(each for one in seen for each in one.unread),
+            sum(one.unread_share for one in seen),
+        )
 
     def answer(self, brief: Brief) -> str:
         """The role's proposal as JSON; see the port."""
@@ -87,10 +93,10 @@ class ToolsBackend:
         if not before:
             raise AgentError("no file of the contract's scope is in the tree")
         tree = SourceTree(root, before)
-        count = _metric(tool.detect(tree, brief, bench), contract)
+        count = _metric(tool.detect(tree, brief, bench).findings, contract)
         tool.fix(tree, contract, brief, bench)
         kept_back = _keep_within_budget(SourceTree(root), before, contract)
-        after = _metric(tool.detect(SourceTree(root, before), brief, bench), contract)
+        after = _metric(tool.detect(SourceTree(root, before), brief, bench).findings, contract)
         rest = f"; left for another day, beyond the line budget: {', '.join(kept_back)}" if kept_back else ""
         return {
             "summary": f"{tool.name} {contract.rule}: {contract.metric} went from {count} to {after}{rest}",

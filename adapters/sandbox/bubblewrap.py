@@ -41,13 +41,13 @@ class BubblewrapSandbox:
 def _watch(process: SandboxProcess, command: Command, alive: Callable[[], None]) -> CommandResult:
     begun = time.monotonic()
     supervision = Supervision(process.pid, command.tree, command.limits, alive)
-    output, stdout = Capture(command.limits.output_bytes), Beginning(command.limits.output_bytes)
+    kept = command.limits.output_bytes
+    output, stdout, stderr = Capture(kept), Beginning(kept), Beginning(kept)
 
     def keep(chunks: list[tuple[int, bytes]]) -> None:
         for stream, chunk in chunks:
             output.feed(chunk)
-            if stream == process.stdout:
-                stdout.feed(chunk)
+            (stdout if stream == process.stdout else stderr).feed(chunk)
 
     killed_for = ""
     while not killed_for and not process.ended():
@@ -67,4 +67,5 @@ def _watch(process: SandboxProcess, command: Command, alive: Callable[[], None])
         output=output.kept,
         output_total=output.total,
         stdout=stdout.kept,
+        stderr=stderr.kept,
     )

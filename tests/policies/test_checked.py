@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from contracts.evidence import CheckAttempt, CheckResult, ChecksReport, CheckStatus
-from policies.checked import cautions, covered_by_tests, ran_nothing, runs_tests
+from contracts.task import StateSnapshot, UnreadFile
+from policies.checked import cautions, covered_by_tests, ran_nothing, runs_tests, unseen
 
 
 def result(name="tests", kind="tests", argv=("pytest",), status=CheckStatus.GREEN, idle=False) -> CheckResult:
@@ -94,3 +95,22 @@ def test_no_tests_ran_is_said_first(results, said, passed):
 def test_what_could_not_look_is_said_too():
     """In the words of the snapshot; before there are checks nothing is said of tests."""
     assert ("Could not look: codespell: no file.",) == cautions(None, ("codespell: no file.",))
+
+
+def test_unread_files_are_named_once_and_the_rest_is_counted():
+    """A line for each file, with the tools that could not look; a sentence names five."""
+    files = [UnreadFile(tool=tool, path=f"f{n}.py", reason="odd") for tool in ("a", "b") for n in range(7)]
+    snapshot = StateSnapshot(
+        run_id="r",
+        target="t",
+        base_branch="main",
+        base_sha="0" * 40,
+        files=1,
+        bytes=1,
+        completeness=0.9,
+        missing=("c: gone",),
+        unread=tuple(files),
+        findings=(),
+    )
+    named = [f"f{n}.py: odd (a, b)" for n in range(5)]
+    assert ("c: gone", *named, "2 more files, named in state_snapshot.json") == unseen(snapshot)

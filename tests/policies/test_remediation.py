@@ -231,6 +231,8 @@ def test_the_candidate_is_the_same_fix_on_the_part_whose_turn_it_is(
         (snapshot("xyz"), (PRINT,)),
         (snapshot("", missing=("ruff: gone",)), ()),
         (snapshot("", truncated=1), ()),
+        (snapshot("", unread=({"tool": "ruff", "path": "src/a.py", "reason": "odd"},)), ()),
+        (snapshot("", unread=({"tool": "ruff", "path": "src/z.py", "reason": "odd"},)), (PRINT,)),
     ],
 )
 def test_nothing_left_is_resolved_only_if_everybody_could_look(seen: StateSnapshot, resolved: tuple[str, ...]) -> None:

@@ -12,6 +12,7 @@ from world import World
 
 from contracts.alert import AlertFate
 from contracts.modes import RunStatus
+from contracts.task import UnreadFile
 from ports.agents import Agent, Brief, Detection
 from tests.workflows.alert_desk import alerts, begin, configure, handle, lines, scripted, settled
 from tests.workflows.conversation import open_target, pause
@@ -94,12 +95,13 @@ async def test_9_required_check_failed_is_raised_for_a_red_base(world: World) ->
 
 @dataclass
 class HalfBlind(Speller):
-    """One of two tools cannot look."""
+    """One of two tools cannot look, the other not at every file."""
 
     def detect(self, brief: Brief) -> Detection:
         """As the speller, and something is missing."""
         seen = super().detect(brief)
-        return Detection(seen.findings, 2, ("pins: no network",))
+        odd = UnreadFile(tool="codespell", path="odd.md", reason="no text")
+        return Detection(seen.findings, 2, ("pins: no network",), (odd,), 0.2)
 
 
 async def test_9_source_quality_is_raised_when_too_little_could_be_seen(world: World) -> None:
@@ -115,7 +117,8 @@ async def test_9_source_quality_is_raised_when_too_little_could_be_seen(world: W
 
     assert RunStatus.REJECTED is result.status
     assert {"source_quality"} == set(found)
-    assert "50% of the tools could look, 95% are needed" in found["source_quality"].alert.summary
+    said = "40% of the files could be looked at, 95% are needed: pins: no network; odd.md: no text (codespell)"
+    assert said in found["source_quality"].alert.summary
 
 
 async def test_9_run_failed_is_raised_for_a_run_that_was_lost(world: World) -> None:

@@ -87,10 +87,23 @@ def _inline(tokens: list[Token]) -> Iterator[str]:
         yield (token.content or MARKDOWN_TEXT[token.type]) if token.type in MARKDOWN_TEXT and not depth else APART
 
 
-def _rst(text: str) -> Iterator[str]:
+def problem(path: str, text: str) -> str:
+    """Why a document cannot be parsed; empty: it can."""
+    document = _doctree(text) if path.endswith(".rst") else ""
+    return document if isinstance(document, str) else ""
+
+
+def _doctree(text: str) -> nodes.document | str:
+    """The document, or why there is none."""
     try:
-        document = publish_doctree(text, settings_overrides={**RST_SETTINGS, "warning_stream": io.StringIO()})
-    except Exception:  # whatever a stranger's document makes the parser raise
+        return publish_doctree(text, settings_overrides={**RST_SETTINGS, "warning_stream": io.StringIO()})
+    except Exception as error:  # whatever a stranger's document makes the parser raise
+        return f"does not parse: {type(error).__name__}: {error}"
+
+
+def _rst(text: str) -> Iterator[str]:
+    document = _doctree(text)
+    if isinstance(document, str):
         return
     for node in document.findall(nodes.paragraph):
         if all(isinstance(place, RST_PLACES) for place in _around(node)):

@@ -66,6 +66,15 @@ def reads_docstrings(source: str) -> bool:
     return READS_DOCSTRINGS.search(COPIES.sub("", source)) is not None
 
 
+def problem(source: str) -> str:
+    """Why a file has neither comments nor docstrings for us; empty: it has them."""
+    try:
+        ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        return f"does not parse: {error}"
+    return ""
+
+
 def comments(source: str) -> Iterator[str]:
     """Comments that stand together, without markers, pictures and code. None of a file that is no Python 3."""
     if _module(source) is None:

@@ -1,10 +1,10 @@
 """Inside the sandbox: codespell's single-suggestion words, where they are running text and nothing else.
 
 A word is a misspelling if codespell says so, called as the repository's owner calls it, and if it stands nowhere in the
-repository but in X
+repository but in running text.
 
-Prints JSON: ``[{path, line, column, word, fix, place}]``, columns counted in characters of the decoded line; or
-``{could_not_look}``, the reason in one line.
+Prints JSON: ``{found: [{path, line, column, word, fix, place}], looked: [path], unread: {path: reason}}``, columns
+counted in characters of the decoded line; or ``{could_not_look}``, the reason in one line.
 """
 
 from __future__ import annotations
@@ -30,10 +30,12 @@ from adapters.agents.inside import markup, python_text
 from adapters.agents.inside.owners_codespell import Unclear, calls, skipped
 from adapters.agents.inside.running_text import CLOSING, OPENING, Word, words
 
-REPORT = re.compile(r"^(?P<path>.+?):(?P<line>\d+): (?P<word>\S+) ==> (?P<fix>[^,|]+?)\s*$")
+REPORT = re.compile(r"^(?P<line>\d+): (?P<word>\S+) ==> (?P<fix>[^,|]+?)\s*$")
 QUIET = str(1 | 2 | 4 | 32)  # no encoding, binary, ambiguous-word or configuration notes
 DONE = (0, 65)
 """codespell's statuses for nothing and for something found; any other means that it did not look."""
+ONE_FILE = re.compile(r"WARNING: Permission denied: ")
+"""Said of a file; that it could not be read, is seen."""
 SAID = re.compile(r"^(ERROR|WARNING)\b|\berror: ")
 TEXT_SUFFIXES = (".md", ".rst", ".txt")
 PYTHON = (".py", ".pyi")
@@ -79,34 +81,58 @@ class Usage:
         return known and word not in self.not_text and hit.path not in self.read
 
 
+@dataclass(frozen=True)
+class Looked:
+    """What was seen, and where."""
+
+    found: list[dict[str, object]]
+    looked: list[str]
+    """Files that were looked at."""
+    unread: dict[str, str]
+    """Files that should have been, and why they could not."""
+
+
 def misspellings(vendored: frozenset[str], focus: frozenset[str]) -> list[dict[str, object]]:
-    """Those of the current folder, of ``focus`` alone if there is one; what is a name, the whole tree tells.
+    """Those of the current folder alone; see ``look``."""
+    return look(vendored, focus).found
+
+
+def look(vendored: frozenset[str], focus: frozenset[str]) -> Looked:
+    """At the current folder, at ``focus`` alone if there is one; what is a name, the whole tree tells.
 
     Raises:
         Unclear: codespell did not look, or not as the owner would have it.
     """
     everything = sorted(_files())
     wanted = {path for path in everything if _correctable(path, vendored) and (not focus or path in focus)}
-    hits = [hit for hit in _codespell_hits(everything, wanted) if _plain(hit.word, hit.fix)]
-    usage = _usage(everything, hits)
+    hits, looked = _codespell_hits(everything, wanted)
+    hits = [hit for hit in hits if _plain(hit.word, hit.fix)]
+    doubted = {hit.path for hit in hits}
+    unread = {path: reason for path in looked if (reason := _unreadable(path, parsed=path in doubted))}
+    usage = _usage([path for path in everything if os.access(path, os.R_OK)], hits)
     found: list[dict[str, object]] = []
     for hit in hits:
         text = _text(hit.path)
-        if text is None or not usage.certain(hit) or _in_a_package(hit.path):
+        if text is None or hit.path in unread or not usage.certain(hit) or _in_a_package(hit.path):
             continue
         place = "docs" if hit.path.endswith(TEXT_SUFFIXES) else "comments"
         for column in _standing_alone(text.split("\n")[hit.line - 1], hit.word):
             entry = vars(hit) | {"column": column, "place": place}
             if entry not in found[-20:]:
                 found.append(entry)
-    return found
+    return Looked(found, sorted(set(looked) - unread.keys()), unread)
 
 
-def _codespell_hits(everything: list[str], wanted: set[str]) -> list[Hit]:
-    """Codespell's own walk over the tree, with everything left out that any of the owner's calls leaves out."""
+def _codespell_hits(everything: list[str], wanted: set[str]) -> tuple[list[Hit], list[str]]:
+    """Codespell's own walk over the tree, with everything left out that any of the owner's calls leaves out.
+
+    And the files that it was let look at.
+    """
     owners = calls(everything)
     parse_options, parse_file = _codespell.parse_options, _codespell.parse_file
     skips: list[str] = []
+    looked: list[str] = []
+    hits: list[Hit] = []
 
     def joined(args: Sequence[str]) -> tuple[argparse.Namespace, argparse.ArgumentParser, list[str]]:
         options, parser, files = parse_options(args)
@@ -119,14 +145,22 @@ def _codespell_hits(everything: list[str], wanted: set[str]) -> list[Hit]:
 
     def parse_wanted(filename: str, *others: Any) -> int:
         path = filename.removeprefix("./")
-        look = path in wanted and owners.look_at(path) and not skipped(path, skips)
-        return parse_file(filename, *others) if look else 0
+        if path not in wanted or not owners.look_at(path) or skipped(path, skips):
+            return 0
+        looked.append(path)
+        # Each file's answer apart: what stands before the first colon is no certain name.
+        with contextlib.redirect_stdout(io.StringIO()) as answer:
+            count = int(parse_file(filename, *others))
+        lines = (line.removeprefix(f"{filename}:") for line in answer.getvalue().splitlines())
+        reports = (REPORT.match(line) for line in lines)
+        hits.extend(Hit(path, int(one["line"]), one["word"], one["fix"]) for one in reports if one)
+        return count
 
     _codespell.parse_options, _codespell.parse_file = joined, cast("Any", parse_wanted)
-    answer, said = io.StringIO(), io.StringIO()
+    said = io.StringIO()
     status: object
     try:
-        with contextlib.redirect_stdout(answer), contextlib.redirect_stderr(said):
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(said):
             status = _codespell.main("--quiet-level", QUIET, "--disable-colors", ".")
     except SystemExit as error:
         status = error.code
@@ -134,12 +168,10 @@ def _codespell_hits(everything: list[str], wanted: set[str]) -> list[Hit]:
         raise Unclear(f"the repository's settings for codespell cannot be read: {error}") from error
     finally:
         _codespell.parse_options, _codespell.parse_file = parse_options, parse_file
-    messages = [line for line in said.getvalue().splitlines() if SAID.search(line)]
+    messages = [line for line in said.getvalue().splitlines() if SAID.search(line) and not ONE_FILE.match(line)]
     if status not in DONE or messages:
         raise Unclear("; ".join(messages) or f"codespell ended with status {status}")
-    reports = (REPORT.match(line) for line in answer.getvalue().splitlines())
-    hits = (Hit(one["path"].removeprefix("./"), int(one["line"]), one["word"], one["fix"]) for one in reports if one)
-    return [hit for hit in hits if hit.path in wanted]
+    return hits, looked
 
 
 def _settings() -> str:
@@ -201,8 +233,25 @@ def _in_a_package(path: str) -> bool:
 def _text(path: str) -> str | None:
     try:
         return Path(path).read_text(encoding="utf-8")
-    except UnicodeDecodeError:
+    except (UnicodeDecodeError, OSError):
         return None
+
+
+def _unreadable(path: str, *, parsed: bool) -> str:
+    """Why nobody can look for words in a file or, to be ``parsed``, tell where its words stand; empty: one can."""
+    try:
+        content = Path(path).read_bytes()
+    except OSError as error:
+        return f"it may not be read: {error.strerror}"
+    if b"\0" in content:
+        return "it is no text in UTF-8: it has NUL bytes"
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return f"it is no text in UTF-8: {error.reason} at byte {error.start}"
+    if not parsed:
+        return ""
+    return python_text.problem(text) if path.endswith(PYTHON) else markup.problem(path, text)
 
 
 def _chunks(path: str) -> Iterator[str]:
@@ -242,7 +291,7 @@ def _files() -> Iterator[str]:
 
 if __name__ == "__main__":
     try:
-        answer: object = misspellings(frozenset(sys.argv[1].split(",")), frozenset(sys.argv[2:]))
+        answer: object = vars(look(frozenset(sys.argv[1].split(",")), frozenset(sys.argv[2:])))
     except (Unclear, OSError) as error:
         answer = {"could_not_look": str(error)}
     json.dump(answer, sys.stdout)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import configparser
 import fnmatch
 import re
 from dataclasses import dataclass
 
+from adapters.agents.tools.ini import ini
 from adapters.agents.tools.pre_commit import hooks, strings
 from adapters.agents.tools.source_tree import SourceTree
 
@@ -37,14 +37,14 @@ def _like(path: str, pattern: str) -> bool:
 
 
 def flake8_settings(tree: SourceTree) -> Flake8:
-    """Read from ``setup.cfg``, ``tox.ini``, ``.flake8`` and pre-commit's hook."""
+    """Read from ``setup.cfg``, ``tox.ini``, ``.flake8`` and pre-commit's hook.
+
+    Raises:
+        ToolUnavailable: one of them cannot be read.
+    """
     values: dict[str, list[str]] = {"select": [], "ignore": [], "per-file-ignores": [], "exclude": []}
     for path in ("setup.cfg", "tox.ini", ".flake8"):
-        parser = configparser.RawConfigParser(strict=False)
-        try:
-            parser.read_string(tree.text(path))
-        except configparser.Error:
-            continue
+        parser = ini(tree, path, "flake8")
         for key in values:
             for name in (key, f"extend-{key}", key.replace("-", "_"), f"extend_{key}"):
                 if parser.has_option("flake8", name):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import configparser
 import re
 import tomllib
 from collections.abc import Iterable
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
+from adapters.agents.tools.ini import ini
 from adapters.agents.tools.source_tree import SourceTree
 from adapters.setup_py import UnreadableSetup, setup_arguments
 
@@ -22,6 +22,7 @@ PYTHON_2 = re.compile(
     r"|^\s*(import six\b|from six\b)|\bPY2\b|sys\.version_info(\[0\]|\.major)? *(< *\(?3|== *2)|^\s*print [\"']",
     re.MULTILINE,
 )
+TEMPLATE = re.compile(r"\{%-? *\w|\{\{-? +\w[\w.|()]* +-?\}\}")
 CLASSIFIER = re.compile(r"Programming Language :: Python :: (\d+)(?:\.(\d+))?\s*$")
 
 
@@ -58,6 +59,11 @@ def lowest_supported(tree: SourceTree) -> Version:
 def _written_for_python_2(tree: SourceTree) -> bool:
     """Whether some file of a package that says nothing has what only Python 2 needs."""
     return any(PYTHON_2.search(tree.text(path)) for path in tree.under(".py"))
+
+
+def no_python_3(path: str, text: str) -> bool:
+    """Whether a file that does not parse is not meant to: one for Python 2, or a template of a Python file."""
+    return "{{" in path or PYTHON_2.search(text) is not None or TEMPLATE.search(text) is not None
 
 
 def _lowest_of(requirement: str) -> Version | None:
@@ -107,11 +113,7 @@ def _poetry_python(pyproject: dict[str, object]) -> object:
 
 
 def _setup_cfg(tree: SourceTree) -> dict[str, str]:
-    parser = configparser.RawConfigParser(strict=False)
-    try:
-        parser.read_string(tree.text("setup.cfg"))
-    except configparser.Error:
-        return {}
+    parser = ini(tree, "setup.cfg", "options", "metadata", "bdist_wheel", "wheel")
     return {
         key: parser.get(section, option)
         for section, option, key in (

@@ -4,15 +4,36 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from adapters.agents.tools.source_tree import SourceTree
 from adapters.agents.tools.workbench import Workbench
-from contracts.task import Finding, TaskContract
+from contracts.task import Finding, TaskContract, UnreadFile
 from policies.counted import shortened
 from ports.agents import Brief
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What one tool saw, and what it should have seen."""
+
+    findings: tuple[Finding, ...]
+    files: int
+    """It should have looked at; those left out by their owner or by us (generated, vendored, test data) are none."""
+    unread: tuple[UnreadFile, ...] = ()
+    """Of these, the ones it could not look at."""
+
+    @property
+    def unread_share(self) -> float:
+        """0.0 to 1.0."""
+        return len(self.unread) / max(self.files, len(self.unread)) if self.unread else 0.0
+
+
+def unread_of(tool: str, reasons: Mapping[str, str]) -> tuple[UnreadFile, ...]:
+    """From paths and the reasons why they could not be looked at."""
+    return tuple(UnreadFile(tool=tool, path=path, reason=shortened(reasons[path], 200)) for path in sorted(reasons))
 
 
 class Tool(Protocol):
@@ -22,11 +43,11 @@ class Tool(Protocol):
     def name(self) -> str:
         """As it stands in findings and contracts."""
 
-    def detect(self, tree: SourceTree, brief: Brief, bench: Workbench) -> tuple[Finding, ...]:
-        """Everything the tool sees.
+    def detect(self, tree: SourceTree, brief: Brief, bench: Workbench) -> Seen:
+        """Everything the tool sees, and which files it could not look at.
 
         Raises:
-            ToolUnavailable: it could not look; an empty answer always means "looked, and found nothing".
+            ToolUnavailable: it could not look at all; an empty answer always means "looked, and found nothing".
         """
 
     def fix(self, tree: SourceTree, contract: TaskContract, brief: Brief, bench: Workbench) -> None:

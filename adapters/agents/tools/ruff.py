@@ -5,23 +5,31 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from adapters.agents.inside.edits import Edit, apart, edited
 from adapters.agents.tools.proof import Question, unequal
-from adapters.agents.tools.registry import Sighting, findings_of
+from adapters.agents.tools.python_facts import python_facts
+from adapters.agents.tools.python_support import no_python_3
+from adapters.agents.tools.registry import Seen, Sighting, findings_of, unread_of
 from adapters.agents.tools.ruff_settings import Look, RuffSettings, ruff_settings
 from adapters.agents.tools.scope import in_scope
 from adapters.agents.tools.source_tree import SourceTree
 from adapters.agents.tools.workbench import RUFF, ToolUnavailable, Workbench
-from contracts.task import Finding, TaskContract
+from contracts.task import TaskContract
 from ports.agents import Brief
 
 GUEST_TREE = "/work/"
 SYNTAX = "syntax"
 """Rule of files that do not parse: reported, never fixed."""
+INVALID = "invalid-syntax"
+UNREADABLE = "E902"
+DONE = (0, 1)
+"""ruff's statuses for nothing and for something found; any other means that it did not look."""
+FAILED = re.compile(r"(?:warning|error): Failed to lint (?P<rest>.*)")
+WENT_WRONG = re.compile(r"error: |ruff failed|warning: (Failed|Could not|Unable|Ignoring file|Encountered error)")
 FAMILY = re.compile(r"C4|[A-Z]+")
 MOST_ROUNDS = 10
 """Fixes that touch one another are made one after the other."""
@@ -54,16 +62,31 @@ class Violation:
         return found[0] if found else SYNTAX
 
 
+@dataclass(frozen=True)
+class Answer:
+    """What ruff said of the files it was called for."""
+
+    violations: tuple[Violation, ...]
+    unread: dict[str, str]
+    """Files it failed at, and why."""
+
+
 class RuffTool:
     """Detects with ``ruff check`` as the owner calls it; makes the fixes whose equality is proven, and no other."""
 
     name = "ruff"
 
-    def detect(self, tree: SourceTree, brief: Brief, bench: Workbench) -> tuple[Finding, ...]:
+    def detect(self, tree: SourceTree, brief: Brief, bench: Workbench) -> Seen:
         """What the owner selected; fixable is what is proven to change nothing."""
-        violations = self._look(tree, ruff_settings(tree, brief.policy), bench)
-        reasons = _unproven(tree, violations, bench)
-        return findings_of(self.name, tree, (_sighting(each, reasons.get(each)) for each in violations))
+        settings = ruff_settings(tree, brief.policy)
+        answer = self._look(tree, settings, bench)
+        reasons = _unproven(tree, answer.violations, bench)
+        findings = findings_of(self.name, tree, (_sighting(each, reasons.get(each)) for each in answer.violations))
+        wanted = {path for look in settings.looks for path in look.paths if tree.is_source(path)}
+        unread = {path: reason for path, reason in answer.unread.items() if path in wanted}
+        unread |= _unparsable(tree, answer.violations, bench)
+        unread |= tree.unreadable(".py", ".pyi") if settings.looks else {}
+        return Seen(findings, len(wanted | unread.keys()), unread_of(self.name, unread))
 
     def fix(self, tree: SourceTree, contract: TaskContract, brief: Brief, bench: Workbench) -> None:
         """Make one family's proven fixes, take the imports along that they leave unused, keep what was formatted so."""
@@ -72,7 +95,7 @@ class RuffTool:
         unused = {_import(each) for each in self._unused(tree, before, bench)}
         formatted = [path for path in sorted(before) if self._formatted(tree, path, settings, bench)]
         for _ in range(MOST_ROUNDS):
-            wanted = [each for each in self._look(tree, settings, bench) if each.rule == contract.rule]
+            wanted = [each for each in self._look(tree, settings, bench).violations if each.rule == contract.rule]
             if not _made(tree, (each for each in wanted if each.path in before), bench):
                 break
         if contract.rule != "F":
@@ -89,13 +112,15 @@ class RuffTool:
 
     def _unused(self, tree: SourceTree, paths: Iterable[str], bench: Workbench) -> tuple[Violation, ...]:
         python = sorted(path for path in paths if path.endswith(".py"))
-        return _check(tree, Look(UNUSED, frozenset(python)), bench, targets=python) if python else ()
+        return _check(tree, Look(UNUSED, frozenset(python)), bench, targets=python).violations if python else ()
 
-    def _look(self, tree: SourceTree, settings: RuffSettings, bench: Workbench) -> tuple[Violation, ...]:
-        found: list[Violation] = []
-        for look in settings.looks:
-            found.extend(_in_style(tree, look, bench) if look.sorts else _check(tree, look, bench))
-        return tuple(each for each in dict.fromkeys(found) if settings.flake8.wants(each.path, each.code))
+    def _look(self, tree: SourceTree, settings: RuffSettings, bench: Workbench) -> Answer:
+        answers = [(_in_style if look.sorts else _check)(tree, look, bench) for look in settings.looks]
+        found = dict.fromkeys(each for answer in answers for each in answer.violations)
+        return Answer(
+            tuple(each for each in found if settings.flake8.wants(each.path, each.code)),
+            {path: reason for answer in answers for path, reason in answer.unread.items()},
+        )
 
     def _formatted(self, tree: SourceTree, path: str, settings: RuffSettings, bench: Workbench) -> bool:
         """Whether the repository formats its code, and this file complies: only then is formatting no noise."""
@@ -105,29 +130,61 @@ class RuffTool:
         return bench.run(argv, tree.root, expected=(0, 1)).exit_code == 0
 
 
-def _in_style(tree: SourceTree, look: Look, bench: Workbench) -> tuple[Violation, ...]:
+def _in_style(tree: SourceTree, look: Look, bench: Workbench) -> Answer:
     """What breaks the import style that the repository already follows best.
 
     Where no style fits at least half of the files there is none to keep, and sorting would only be noise.
     """
     answers = [_check(tree, look, bench, style) for style in STYLES]
-    found = min(answers, key=len)
-    broken = {each.path for each in found if each.code.startswith("I")}
-    return () if 2 * len(broken) > len(tree.under(".py")) else found
+    found = min(answers, key=lambda answer: len(answer.violations))
+    broken = {each.path for each in found.violations if each.code.startswith("I")}
+    return Answer((), found.unread) if 2 * len(broken) > len(tree.under(".py")) else found
 
 
 def _check(
     tree: SourceTree, look: Look, bench: Workbench, style: tuple[str, ...] = (), targets: Iterable[str] = (".",)
-) -> tuple[Violation, ...]:
-    options = (*look.options, *style, "--output-format", "json", "--exit-zero", "--quiet")
-    answer = bench.run((RUFF, "check", *options, "--", *targets), tree.root).stdout
+) -> Answer:
+    options = (*look.options, *style, "--output-format", "json")
+    result = bench.run((RUFF, "check", *options, "--", *targets), tree.root, expected=DONE)
     try:
-        entries = json.loads(answer)
+        entries = json.loads(result.stdout)
     except (ValueError, RecursionError) as error:
-        raise ToolUnavailable(f"ruff's answer could not be read ({len(answer)} bytes)") from error
+        raise ToolUnavailable(f"ruff's answer could not be read ({len(result.stdout)} bytes)") from error
     found = tuple(each for each in map(_violation, entries) if each.path in look.paths)
     sources = {path for path in {each.path for each in found} if tree.is_source(path)}
-    return tuple(each for each in found if each.path in sources)
+    unread = {each.path: each.message for each in found if each.code == UNREADABLE}
+    return Answer(
+        tuple(each for each in found if each.path in sources and each.code != UNREADABLE),
+        unread | dict(_failures(result.stderr.decode("utf-8", "surrogateescape"), look.paths)),
+    )
+
+
+def _failures(said: str, paths: frozenset[str]) -> Iterator[tuple[str, str]]:
+    """Of what ruff says beside its answer the files that it failed at.
+
+    Raises:
+        ToolUnavailable: it says that something failed that is no file of the tree's.
+    """
+    for line in said.splitlines():
+        if failed := FAILED.match(line):
+            places = [path for path in paths if failed["rest"].startswith(f"{path}: ")]
+            if places:
+                path = max(places, key=len)
+                yield path, failed["rest"].removeprefix(f"{path}: ")
+        elif WENT_WRONG.match(line):
+            raise ToolUnavailable(f"ruff said: {line}")
+
+
+def _unparsable(tree: SourceTree, violations: Iterable[Violation], bench: Workbench) -> dict[str, str]:
+    """Files that neither ruff nor Python can parse: of those ruff has seen next to nothing.
+
+    What is no Python 3 by intention, a template or Python 2, is no source of ours.
+    """
+    # The first of a file's errors, which the others mostly follow from.
+    invalid = {each.path: each for each in reversed(list(violations)) if each.code == INVALID}
+    asked = {path: each for path, each in invalid.items() if not no_python_3(path, tree.text(path))}
+    broken = [path for path, facts in python_facts(tree.root, sorted(asked), bench).items() if facts.error]
+    return {path: f"does not parse: line {asked[path].line}: {asked[path].message}" for path in broken}
 
 
 def _violation(entry: dict[str, object]) -> Violation:
@@ -136,7 +193,7 @@ def _violation(entry: dict[str, object]) -> Violation:
     if isinstance(fix, dict) and fix.get("applicability") == "safe":
         edits = tuple(map(_edit, fix["edits"]))
     return Violation(
-        code=str(entry["code"] or "invalid-syntax"),
+        code=str(entry["code"] or INVALID),
         path=str(entry["filename"]).removeprefix(GUEST_TREE),
         line=int(location["row"]) if isinstance(location, dict) else 1,
         message=str(entry["message"]),
@@ -175,7 +232,7 @@ def _import(violation: Violation) -> tuple[str, str]:
 def _sighting(violation: Violation, reason: str | None) -> Sighting:
     why = f" (left alone: {reason})" if reason else ""
     return Sighting(
-        rule=violation.rule if violation.code != "invalid-syntax" else SYNTAX,
+        rule=violation.rule if violation.code != INVALID else SYNTAX,
         path=violation.path,
         line=violation.line,
         message=f"{violation.code} {violation.message}{why}",

@@ -7,7 +7,6 @@ the configuration calls a safe fix is no authority: every fix is proven (``proof
 
 from __future__ import annotations
 
-import configparser
 import json
 import posixpath
 import re
@@ -16,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from adapters.agents.tools.flake8_settings import Flake8, flake8_settings
+from adapters.agents.tools.ini import ini
 from adapters.agents.tools.pre_commit import hooks, matcher, strings
 from adapters.agents.tools.python_support import Version, lowest_supported
 from adapters.agents.tools.source_tree import VENDORED, SourceTree
@@ -238,12 +238,8 @@ def _other_import_sorter(tree: SourceTree, pyproject: dict[str, object]) -> bool
     if any(hook.get("id") in SORTERS for hook in hooks(tree)):
         return True
     for path in ("setup.cfg", "tox.ini"):
-        parser = configparser.RawConfigParser(strict=False)
-        try:
-            parser.read_string(tree.text(path))
-        except configparser.Error:
-            continue
-        if any(name.lower() in {"isort", "tool:isort"} for name in parser.sections()):
+        sections = ini(tree, path, "isort", "tool:isort").sections()
+        if any(name.lower() in {"isort", "tool:isort"} for name in sections):
             return True
     return False
 

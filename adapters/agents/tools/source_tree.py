@@ -76,7 +76,12 @@ class SourceTree:
     @cached_property
     def files(self) -> frozenset[str]:
         """Repository paths a tool may look at and edit."""
-        return frozenset(self._walk())
+        return frozenset(path for path, reason in self._walked.items() if not reason)
+
+    def unreadable(self, *suffixes: str) -> dict[str, str]:
+        """Of the files with one of these suffixes, those that are not in ``files``, as they can be shown, and why."""
+        left_out = {path: reason for path, reason in self._walked.items() if reason and path.endswith(suffixes)}
+        return {path if path.isprintable() else ascii(path)[1:-1]: reason for path, reason in left_out.items()}
 
     def under(self, *suffixes: str) -> tuple[str, ...]:
         """The files with one of these suffixes, sorted."""
@@ -134,15 +139,20 @@ class SourceTree:
         marks = {f"linguist-{kind}{value}" for kind in ("generated", "vendored") for value in ("", "=true")}
         return tuple(words[0] for words in lines if words and not words[0].startswith("#") and marks & set(words[1:]))
 
-    def _walk(self) -> Iterator[str]:
+    @cached_property
+    def _walked(self) -> dict[str, str]:
+        return dict(self._walk())
+
+    def _walk(self) -> Iterator[tuple[str, str]]:
+        """Each file of the project's own, and why it can be neither shown nor read; empty: it can."""
         for folder, folders, names in os.walk(self.root):
             folders[:] = [name for name in folders if name not in VENDORED and not name.endswith(".egg-info")]
             for name in names:
                 full = Path(folder, name)
                 path = full.relative_to(self.root).as_posix()
-                # A name git cannot show as one line of text has no place in reports and argument lists.
-                if not path.isprintable():
-                    continue
                 status = full.lstat()
-                if stat.S_ISREG(status.st_mode) and status.st_size <= LARGEST:
-                    yield path
+                if not stat.S_ISREG(status.st_mode) or status.st_size > LARGEST:
+                    continue
+                # A name git cannot show as one line of text has no place in reports and argument lists.
+                reason = "" if path.isprintable() else "its name is no line of text"
+                yield path, reason or ("" if os.access(full, os.R_OK) else "it may not be read")

@@ -9,13 +9,15 @@ from dataclasses import dataclass
 
 from pydantic import TypeAdapter, ValidationError
 
-from adapters.agents.tools.registry import Sighting, findings_of
+from adapters.agents.tools.python_support import no_python_3
+from adapters.agents.tools.registry import Seen, Sighting, findings_of, unread_of
 from adapters.agents.tools.scope import in_scope
 from adapters.agents.tools.source_tree import VENDORED, SourceTree
 from adapters.agents.tools.workbench import ToolUnavailable, Workbench
-from contracts.task import Finding, TaskContract
+from contracts.task import TaskContract
 from ports.agents import Brief
 
+PROSE = (".md", ".rst", ".txt", ".py", ".pyi")
 LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 LANGUAGE = r"(de|fr|es|it|pt|nl|sv|da|nb|no|fi|pl|cs|ru|uk|zh|ja|ko|tr|hu|ro|ca|id|vi|ar|fa|he|hi|el|bg|cn|jp|br)"
 NOT_PROSE = re.compile(
@@ -45,13 +47,22 @@ class Misspelling:
 
 
 @dataclass(frozen=True)
+class Looked:
+    """What was seen, and where."""
+
+    found: tuple[Misspelling, ...]
+    looked: tuple[str, ...]
+    unread: dict[str, str]
+
+
+@dataclass(frozen=True)
 class CouldNotLook:
     """Why there is no answer."""
 
     could_not_look: str
 
 
-_ANSWER = TypeAdapter[tuple[Misspelling, ...] | CouldNotLook](tuple[Misspelling, ...] | CouldNotLook)
+_ANSWER = TypeAdapter[Looked | CouldNotLook](Looked | CouldNotLook)
 
 
 class SpellingTool:
@@ -59,26 +70,30 @@ class SpellingTool:
 
     name = "codespell"
 
-    def detect(self, tree: SourceTree, brief: Brief, bench: Workbench) -> tuple[Finding, ...]:
+    def detect(self, tree: SourceTree, brief: Brief, bench: Workbench) -> Seen:
         """Words with one possible correction, in prose. Rules: ``docs`` and ``comments``."""
         del brief
+        answer = self._look(tree, bench)
         sightings = (
             Sighting(each.place, each.path, each.line, f"{each.word} ==> {each.fix}", fixable=True, code=each.word)
-            for each in self._look(tree, bench)
+            for each in answer.found
         )
-        return findings_of(self.name, tree, sightings)
+        unread = answer.unread | tree.unreadable(*PROSE)
+        return Seen(
+            findings_of(self.name, tree, sightings), len(answer.looked) + len(unread), unread_of(self.name, unread)
+        )
 
     def fix(self, tree: SourceTree, contract: TaskContract, brief: Brief, bench: Workbench) -> None:
         """Replace the words in the scope's files."""
         del brief
         by_path: defaultdict[str, list[Misspelling]] = defaultdict(list)
-        for each in self._look(tree, bench):
+        for each in self._look(tree, bench).found:
             if each.place == contract.rule and in_scope(contract, each.path):
                 by_path[each.path].append(each)
         for path, misspellings in by_path.items():
             tree.write(path, _corrected(tree.text(path), misspellings).encode("utf-8", "surrogateescape"))
 
-    def _look(self, tree: SourceTree, bench: Workbench) -> tuple[Misspelling, ...]:
+    def _look(self, tree: SourceTree, bench: Workbench) -> Looked:
         answer = bench.python("spelling.py", ",".join(sorted(VENDORED)), *tree.focus, tree=tree.root).stdout
         try:
             found = _ANSWER.validate_python(json.loads(answer))
@@ -86,8 +101,16 @@ class SpellingTool:
             raise ToolUnavailable(f"codespell's answer could not be read ({len(answer)} bytes)") from error
         if isinstance(found, CouldNotLook):
             raise ToolUnavailable(" ".join(found.could_not_look.split()))
-        ours = {path for path in {each.path for each in found} & tree.files if may_be_corrected(tree, path)}
-        return tuple(each for each in found if each.path in ours)
+        ours = {path for path in {*found.looked, *found.unread} & tree.files if may_be_corrected(tree, path)}
+        return Looked(
+            tuple(each for each in found.found if each.path in ours),
+            tuple(path for path in found.looked if path in ours),
+            {path: reason for path, reason in found.unread.items() if path in ours and not _foreign(tree, path)},
+        )
+
+
+def _foreign(tree: SourceTree, path: str) -> bool:
+    return path.endswith((".py", ".pyi")) and no_python_3(path, tree.text(path))
 
 
 def may_be_corrected(tree: SourceTree, path: str) -> bool:
