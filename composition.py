@@ -189,7 +189,7 @@ def activities(adapters: Adapters, bench: Workbench, lookout: Lookout) -> Sequen
     auditing = Auditing(bench, adapters.index, render_html)
     admitting = Admitting(bench, auditing.end_lost, adapters.index)
     observing = Observing(bench, room, ProbeRoom(bench, adapters.environments, adapters.sandbox, ChildUrlProbes()))
-    reverting = Reverting(bench)
+    reverting = Reverting(bench, adapters.index)
     alerting = Alerting(bench, partial(channels, adapters.settings))
     keeping = IncidentKeeping(bench, render_incident)
     dashboards = DashboardKeeping(bench, lookout, adapters.index, render_dashboard)

@@ -38,7 +38,7 @@ class Canary:
             # Any worker may ask: it makes the merge result anew, and it is the same commit or none.
             repository.fetch_base()
             repository.unbundle(self.bench.store.get(refs["change.bundle"]), change.base_sha, change.head_sha)
-            merge = repository.merge(wanted.base_sha, wanted.head_sha)
+            merge = repository.merge(wanted.base_sha, wanted.head_sha, wanted.commit_message)
             if merge.commit != wanted.merge_sha:
                 raise ValueError(f"the merge result is {merge.commit or 'in conflict'}, not {wanted.merge_sha}")
             results = self.probes.probe(policy, wanted.merge_sha, wanted.base_sha, alive)

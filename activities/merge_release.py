@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from temporalio import activity
 
 from activities.api import MERGE_RELEASE
-from activities.releasing import release_facts
+from activities.releasing import pull_of, release_facts
 from activities.workbench import Sitting, Workbench
 from contracts.change import Change
 from contracts.handover import PlannedWrite, StepResult
@@ -46,7 +46,7 @@ class MergeRelease:
         repository, change = sitting.repository, sitting.load("change.json", Change)
         repository.fetch_base()
         repository.unbundle(sitting.load_bytes("change.bundle"), change.base_sha, change.head_sha)
-        merge = repository.merge(wanted.base_sha, change.head_sha)
+        merge = repository.merge(wanted.base_sha, change.head_sha, wanted.commit_message)
         if merge.clean and wanted.base_sha != change.base_sha:
             # What would land on the new base is what the rules must see: its paths, against that base's own.
             paths = repository.changed_paths(wanted.base_sha, merge.commit)
@@ -89,6 +89,7 @@ class MergeRelease:
             head_sha=wanted.merge_sha,
             tree_sha=wanted.tree_sha,
             pull_branch=wanted.pull_branch,
+            commit_message=wanted.commit_message,
         )
         sitting.note("write planned", action=planned.action, branch=planned.branch, headSha=planned.head_sha)
         verdict = allow(rule, f"{outcome}: {canary.reason}", outcome=outcome, tree=wanted.tree_sha)
@@ -99,11 +100,7 @@ class MergeRelease:
         target, run = sitting.policy.target, sitting.run
         forge = sitting.bench.forges(target)
         contract = sitting.load("task_contract.json", TaskContract)
-        pulls = forge.pull_requests()
-        key, shown = f"{run.run_id}/{WriteAction.OPEN_PULL_REQUEST}", branch(contract, change.base_sha)
-        # By its key; of a run that adopted an earlier one's, by its branch.
-        ours = [each for each in pulls if each.run_key == key] or [each for each in pulls if each.branch == shown]
-        pull = ours[0] if ours else None
+        pull = pull_of(forge, run.run_id, branch(contract, change.base_sha))
         return LandingFacts(
             merge_sha=wanted.merge_sha,
             landed=forge.base_holds(wanted.merge_sha),

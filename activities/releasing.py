@@ -15,6 +15,7 @@ from contracts.change import Change
 from contracts.evidence import ChecksReport, ReviewReport
 from contracts.handover import PlannedWrite, StepInput, StepResult
 from contracts.modes import Outcome, Role, RunStatus, StepName, WriteAction
+from contracts.pull_request import PullRequest
 from contracts.release import ReleaseDecision
 from contracts.task import StateSnapshot, TaskContract
 from policies.checked import unseen
@@ -24,6 +25,7 @@ from policies.idea_memory import Place, places
 from policies.pull_request_text import body, branch, title
 from policies.release import Pins, ReleaseFacts, judge_release
 from policies.verdicts import allow, deny
+from ports.forge import Forge
 from ports.repository import MergeResult
 from ports.run_index import RunIndex
 
@@ -117,15 +119,22 @@ class Releasing:
 
 
 def save_pull_request_text(
-    sitting: Sitting, decision: ReleaseDecision, checks: ChecksReport, change: Change
+    sitting: Sitting, decision: ReleaseDecision, checks: ChecksReport, change: Change, lands_as: str = ""
 ) -> ArtifactRef:
     """What the pull request says of this change and these checks; a write adds the run's footer."""
     contract = sitting.load("task_contract.json", TaskContract)
     not_seen = unseen(sitting.load("state_snapshot.json", StateSnapshot))
-    text = body(contract, decision, checks, change, sitting.run.grant, not_seen).encode()
+    text = body(contract, decision, checks, change, sitting.run.grant, not_seen, lands_as).encode()
     kept = sitting.save("pull_request.md", text, "text/markdown")
     assert kept.sha256 == sha256_hex(text)  # noqa: S101  # the store and the plan must mean the same bytes
     return kept
+
+
+def pull_of(forge: Forge, run_id: str, shown: str) -> PullRequest | None:
+    """A run's pull request: by its key; of a run that adopted an earlier one's, by the branch it is ``shown`` on."""
+    pulls, key = forge.pull_requests(), f"{run_id}/{WriteAction.OPEN_PULL_REQUEST}"
+    ours = [each for each in pulls if each.run_key == key] or [each for each in pulls if each.branch == shown]
+    return ours[0] if ours else None
 
 
 def release_facts(

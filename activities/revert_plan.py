@@ -8,6 +8,7 @@ from activities.workbench import Workbench
 from contracts.rollback import Idea, RollbackInput
 from contracts.rollback_work import HealthTerms, PrepareInput, RevertPlan
 from contracts.task import TaskContract
+from policies.commit_text import revert_words
 from policies.landing import lands_by_pull
 from policies.schema import EffectivePolicy
 from ports.store import StoreError
@@ -64,7 +65,10 @@ def plan_revert(asked: PrepareInput, policy: EffectivePolicy, bench: Workbench, 
     base = onto or base
     if not repository.contains(base, merged.merge_sha):
         return person(f"the base at {base} does not hold the merge {merged.merge_sha}: its history was replaced")
-    first = repository.revert(merged.merge_sha, base)
+    # What was shown is made again word for word, also where it said nothing yet.
+    words = asked.words if asked.revert_onto else revert_words(asked.given, known.idea)
+    said = (words.revert, words.landing) if words else ("", "")
+    first = repository.revert(merged.merge_sha, base, said[0])
     if not first.clean:
         return person(f"later commits touch the same lines: {', '.join(first.conflicts)}")
     baseline = base == merged.merge_sha
@@ -76,6 +80,7 @@ def plan_revert(asked: PrepareInput, policy: EffectivePolicy, bench: Workbench, 
         "baseline": baseline,
         "revert_sha": first.commit,
         "revert_onto": base,
+        "words": words,
     }
     if first.tree == repository.tree_of(base):
         # Undone already, by us or by a person: there is nothing to write.
@@ -85,8 +90,8 @@ def plan_revert(asked: PrepareInput, policy: EffectivePolicy, bench: Workbench, 
     shown, shown_onto = first, base
     if asked.revert_onto and asked.revert_onto != base:
         # Its pull request shows the revert as it was made then; equal input gives an equal commit.
-        shown, shown_onto = repository.revert(merged.merge_sha, asked.revert_onto), asked.revert_onto
-    landing = repository.merge(base, shown.commit)
+        shown, shown_onto = repository.revert(merged.merge_sha, asked.revert_onto, said[0]), asked.revert_onto
+    landing = repository.merge(base, shown.commit, said[1])
     if not landing.clean:
         return person(f"the revert of the pull request conflicts in {', '.join(landing.conflicts)}")
     if landing.tree != first.tree:

@@ -28,7 +28,7 @@ from contracts.clearance import WriteAnswerKind
 from contracts.control import Answer
 from contracts.effect import Effect
 from contracts.modes import Role, WriteAction, WriteClass
-from contracts.rollback import Merged, Regression, RollbackInput
+from contracts.rollback import Merged, Regression, RollbackInput, became
 from contracts.rollback_work import (
     PrepareInput,
     RepairInput,
@@ -45,6 +45,7 @@ from policies.verdicts import allow, deny, hold
 from ports.crashpoints import crashpoint
 from ports.policy_source import PolicyError
 from ports.repository import RepositoryError
+from ports.run_index import RunIndex
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ class Reverting:
     """Each step finds what an earlier attempt of it did."""
 
     bench: Workbench
+    index: RunIndex
 
     @activity.defn(name=PREPARE_REVERT.name, no_thread_cancel_exception=True)
     def prepare(self, asked: PrepareInput) -> RevertPlan:
@@ -141,7 +143,9 @@ class Reverting:
     def _import(self, asked: RepairInput, policy: EffectivePolicy) -> None:
         """Any worker may write: the commits are made anew, equal input gives equal ids."""
         again = plan_revert(
-            PrepareInput(given=asked.given, number=asked.number, revert_onto=asked.plan.revert_onto),
+            PrepareInput(
+                given=asked.given, number=asked.number, revert_onto=asked.plan.revert_onto, words=asked.plan.words
+            ),
             policy,
             self.bench,
             asked.plan.onto,
@@ -166,6 +170,7 @@ class Reverting:
             expected_old=plan.onto if lands else asked.tip,
             tree_sha=plan.expected_tree if lands else "",
             pull_branch=plan.pull_branch if asked.action is WriteAction.MERGE else "",
+            commit_message=plan.words.landing if lands and plan.words else "",
         )
         if asked.action is WriteAction.OPEN_PULL_REQUEST:
             footer = f"run: {rollback_id(given)}\nkey: {effect.run_key}\n"
@@ -195,7 +200,9 @@ class Reverting:
 
     @activity.defn(name=TELL_MERGED.name, no_thread_cancel_exception=True)
     def tell_merged(self, merged: Merged) -> Answer:
-        """To Control: a person merged it; from now on a person may order its rollback."""
+        """To Control: a person merged it; from now on a person may order its rollback. Lists say so, too."""
+        if merged.by:
+            self.index.became(merged.run.run_id, became("merged", merged.by))
         return self.bench.control.merged(merged.run.target, merged)
 
     @activity.defn(name=TELL_REGRESSION.name, no_thread_cancel_exception=True)
@@ -208,7 +215,9 @@ class Reverting:
 
     @activity.defn(name=TELL_FOLLOWED_UP.name, no_thread_cancel_exception=True)
     def tell_followed_up(self, said: TellFollowedUpInput) -> Answer:
-        """To Control: how a merge or a pull request fared."""
+        """To Control: how a merge or a pull request fared; lists say who ended it."""
+        if said.end.became:
+            self.index.became(said.end.run_id, said.end.became)
         return self.bench.control.followed_up(said.target, said.end)
 
     @activity.defn(name=TELL_ROLLED_BACK.name, no_thread_cancel_exception=True)

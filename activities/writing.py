@@ -117,6 +117,7 @@ class Writing:
             tree_sha=planned.tree_sha,
             pull_branch=planned.pull_branch,
             record_key=opened if planned.action in _CHANGED else "",
+            commit_message=planned.commit_message,
             title=planned.title,
             body=text,
         )
@@ -151,7 +152,7 @@ class Writing:
         """The commit that is not the change itself is its merge result: made anew, it is the same one or none."""
         repository = self.bench.repositories(policy.target)
         repository.fetch_base()
-        merge = repository.merge(planned.base_sha, change.head_sha)
+        merge = repository.merge(planned.base_sha, change.head_sha, planned.commit_message)
         if merge.commit != planned.head_sha:
             raise ApplicationError(f"the merge result is {merge.commit}, not {planned.head_sha}", type="MergeDiffers")
 

@@ -9,17 +9,18 @@ from pydantic import ValidationError
 
 from adapters.durable_files import locked_lines, settled_size
 from contracts.modes import WriteAction
-from contracts.report import IndexedRun, RunReport
+from contracts.report import Became, IndexedRun, RunReport
 from ports.store import StoreError
 
 BLOCK = 64 * 1024
 
 
 class RunIndex:
-    """``runs/index.jsonl`` below the store's folder, newest last."""
+    """``runs/index.jsonl`` below the store's folder, newest last; beside it what became of runs' pull requests."""
 
     def __init__(self, root: Path) -> None:
         self._path = root.absolute() / "runs" / "index.jsonl"
+        self._since = self._path.with_name("became.jsonl")
 
     def add(self, report: RunReport) -> None:
         """Note an ended run; noting it again is harmless, the last note counts."""
@@ -48,11 +49,11 @@ class RunIndex:
 
     def note(self, entry: IndexedRun) -> None:
         """The same of what has no report."""
-        try:
-            with locked_lines(self._path) as file:
-                file.append((entry.model_dump_json().encode() + b"\n",))
-        except OSError as error:
-            raise StoreError(f"cannot append to the run index {self._path}: {error.strerror or error}") from error
+        _append(self._path, entry.model_dump_json())
+
+    def became(self, run_id: str, became: str) -> None:
+        """What a person made of its pull request: in a file of its own, as runs are listed in the order they ended."""
+        _append(self._since, Became(run_id=run_id, became=became).model_dump_json())
 
     def latest(self, count: int, target: str | None = None, *, refused: bool = False) -> tuple[IndexedRun, ...]:
         """The newest runs first, read from the end of the file."""
@@ -64,13 +65,30 @@ class RunIndex:
                 run = IndexedRun.model_validate_json(line)
                 if target in {None, run.target} and (refused or not run.refused):
                     runs.setdefault(run.run_id, run)
+            since = self._became() if runs else {}
         except FileNotFoundError:
             return ()
         except ValidationError as error:
             raise StoreError(f"the run index {self._path} has a damaged line: remove that line") from error
         except OSError as error:
             raise StoreError(f"cannot read the run index {self._path}: {error.strerror or error}") from error
-        return tuple(runs.values())
+        return tuple(run.model_copy(update={"became": since.get(run.run_id, "")}) for run in runs.values())
+
+    def _became(self) -> dict[str, str]:
+        """One short line for each pull request that a person ended."""
+        try:
+            noted = [Became.model_validate_json(line) for line in _lines_backwards(self._since)]
+        except FileNotFoundError:
+            return {}
+        return {note.run_id: note.became for note in reversed(noted)}
+
+
+def _append(path: Path, line: str) -> None:
+    try:
+        with locked_lines(path) as file:
+            file.append((line.encode() + b"\n",))
+    except OSError as error:
+        raise StoreError(f"cannot append to the run index {path}: {error.strerror or error}") from error
 
 
 def _lines_backwards(path: Path) -> Iterator[bytes]:

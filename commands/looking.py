@@ -47,7 +47,7 @@ from contracts.control import StatusView
 from contracts.modes import StepName, TargetStatus
 from contracts.verdict import Verdict
 from policies.counted import counted, shortened
-from policies.verdicts import hold
+from policies.verdicts import allow, hold
 from reporting.run_report_text import verdict_tree
 from settings import Settings
 
@@ -55,6 +55,7 @@ _WHAT_FOLLOWS = (
     "Control finds that within control.reap_seconds: it books the run as LOST, makes its report, looks for its open "
     "write on the remote, and follows its pull request if there is one"
 )
+_LISTED = 1000
 TargetOrRun = Annotated[
     str, typer.Argument(help="A target's name, a run id such as demo-2026-11-23-pr-1; for `why` also an incident's id.")
 ]
@@ -246,7 +247,7 @@ async def _why_target(adapters: Adapters, target: str) -> dict[str, Verdict]:
 async def _why_run(adapters: Adapters, run_id: str) -> dict[str, Verdict]:
     kept = kept_verdicts(adapters, run_id)
     if kept:
-        return kept | await _followed(adapters, run_id)
+        return kept | _became(adapters, run_id) | await _followed(adapters, run_id)
     try:
         client = await client_of(adapters.settings)
         handle = await run_handle(client, run_id)
@@ -259,6 +260,12 @@ async def _why_run(adapters: Adapters, run_id: str) -> dict[str, Verdict]:
         return {ENDED: said_so(f"{forced}, in step {view.step or 'admission'}. {_WHAT_FOLLOWS}")} | verdicts
     say(f"{run_id} is {view.status} in step {view.step or 'admission'}: {view.reason or 'working'}")
     return verdicts | ({"now": _waits(view.reason)} if view.awaits else {})
+
+
+def _became(adapters: Adapters, run_id: str) -> dict[str, Verdict]:
+    """What a person made of its pull request since, as the lists have it."""
+    said = next((run.became for run in adapters.index.latest(_LISTED) if run.run_id == run_id), "")
+    return {"pull request": allow("a person has answered its pull request", said)} if said else {}
 
 
 def _waits(reason: str) -> Verdict:
@@ -306,8 +313,7 @@ def _show_target(name: str, view: StatusView, today: date) -> None:
             show(f"  grant for {grant.run_id} by {grant.actor} until {grant.expires_at:%Y-%m-%d %H:%M}: {paths}")
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 2))
     for run in (*view.active, *view.queued, *view.recent[:5]):
-        table.add_row(
-            *(Text(str(cell)) for cell in (run.run_id, run.status, run.order.state, shortened(run.reason, 100)))
-        )
+        status = run.became or run.status
+        table.add_row(*(Text(str(cell)) for cell in (run.run_id, status, run.order.state, shortened(run.reason, 100))))
     if table.row_count:
         out.print(table)

@@ -34,7 +34,7 @@ def runs(
         table.add_column(title)
     for run in found:
         pull = f"#{run.pull_request}" if run.pull_request else ""
-        status = Text(run.status, STYLES[status_tone(run.status)])
+        status = Text(run.became or run.status, STYLES[status_tone(run.status)])
         table.add_row(f"{run.ended_at:%Y-%m-%d %H:%M}", run.run_id, status, run.outcome or run.refused, pull)
     if found:
         out.print(table)

@@ -116,6 +116,8 @@ class RunRecord(Contract):
     step: StepName | None = None
     grant: Grant | None = None
     """What it took; kept here so that a retry of the same run is given it again."""
+    became: str = ""
+    """What a person made of its pull request since: ``MERGED by ann``, ``CLOSED by bob``."""
 
 
 class AdmitAnswer(Contract):

@@ -33,6 +33,8 @@ class Effect(Contract):
     """
     record_key: str = ""
     """What is updated or closed: the run key under which the pull request or ticket was opened. Empty: ``run_key``."""
+    commit_message: str = ""
+    """For a forge that makes the merge commit itself; what git pushes has its own."""
     title: str = ""
     body: str = ""
 

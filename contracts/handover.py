@@ -116,6 +116,8 @@ class PlannedWrite(Contract):
     """For a push that moves a branch of ours on: where it must be; empty: it must not exist."""
     pull_branch: str = ""
     """For a merge on a forge that merges pull requests: the branch whose pull request lands it."""
+    commit_message: str = ""
+    """Of the merge commit at ``head_sha``, made anew by whoever writes; empty: from before it said anything."""
     title: str = ""
     body_sha256: str = ""
     """Digest of the pull request body without its run footer."""

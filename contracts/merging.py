@@ -23,6 +23,8 @@ class MergeCandidate(Contract):
     canary_branch: str
     pull_branch: str = ""
     """On a forge that merges pull requests: the branch whose pull request lands it; empty: git moves the base."""
+    commit_message: str = ""
+    """Of the merge commit; empty: from before it said anything."""
     moves: int = Field(default=0, ge=0)
     """How often the base has moved since the run's own check."""
     window_seconds: float

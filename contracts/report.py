@@ -155,4 +155,13 @@ class IndexedRun(Contract):
     """Why it was not allowed to start; such an attempt has an id of its own, and neither log nor report."""
     closed_for: tuple[str, ...] = ()
     """Earlier runs whose pull requests this one closed: no person said no to those either."""
+    became: str = ""
+    """What a person made of its pull request since: ``MERGED by ann``, ``CLOSED by bob``."""
     ended_at: AwareDatetime
+
+
+class Became(Contract):
+    """What a person made of a run's pull request, after the run."""
+
+    run_id: str
+    became: str

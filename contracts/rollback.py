@@ -106,6 +106,11 @@ class FollowUpView(Contract):
     verdict: Verdict | None = None
 
 
+def became(state: str, who: str) -> str:
+    """The one wording, in lists and books, of what a person made of a pull request."""
+    return f"{state.upper()} by {who}"
+
+
 class FollowUpEnd(Contract):
     """``FollowUp`` tells Control how it ended (update ``followed_up``); also its result."""
 
@@ -115,6 +120,8 @@ class FollowUpEnd(Contract):
     who: str = ""
     at: AwareDatetime | None = None
     """When a person merged or closed the pull request."""
+    became: str = ""
+    """What they made of it, for lists: ``MERGED by ann``, ``CLOSED by bob``; empty: nobody did anything."""
 
 
 class Regression(Contract):

@@ -56,6 +56,14 @@ class HealthTerms(Contract):
     base_moves: int
 
 
+class RevertWords(Contract):
+    """The messages of a rollback's commits, so that whoever makes them anew makes the same ones."""
+
+    revert: str
+    landing: str
+    """Of the merge of its pull request."""
+
+
 class PrepareInput(Contract):
     """Compute a revert on the base as it is now."""
 
@@ -64,6 +72,8 @@ class PrepareInput(Contract):
     """Counted from 0: more than one when the base moved meanwhile."""
     revert_onto: str = ""
     """``revert_pr``: the base for which the revert on the branch was made, by the first plan."""
+    words: RevertWords | None = None
+    """The first plan's, with ``revert_onto``; None there: it was made before they said anything."""
 
 
 class RevertPlan(Contract):
@@ -79,6 +89,7 @@ class RevertPlan(Contract):
     revert_sha: str = ""
     revert_onto: str = ""
     """The base ``revert_sha`` is a child of."""
+    words: RevertWords | None = None
     pull_branch: str = ""
     """On a forge that merges pull requests, with ``revert_pr``: the branch whose pull request lands it."""
     landing_sha: str = ""

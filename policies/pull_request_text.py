@@ -66,10 +66,12 @@ def body(
     change: Change,
     grant: Grant | None = None,
     unseen: tuple[str, ...] = (),
+    lands_as: str = "",
 ) -> str:
     """The metadata a pull request must carry (task contracts), as Markdown; of a released change, who released it.
 
-    First stands what did not run and, of ``unseen``, what could not look (P18).
+    First stands what did not run and, of ``unseen``, what could not look (P18). ``lands_as``: the merge commit, which
+    names the pull request and so is known only once that is open.
     """
     first = [f"**{_plain(each, _LINE)}**" for each in cautions(checks, unseen)]
     lines = [
@@ -80,7 +82,7 @@ def body(
         "",
         "| | |",
         "|---|---|",
-        *(f"| {name} | {value} |" for name, value in _metadata(contract, decision, checks, change)),
+        *(f"| {name} | {value} |" for name, value in _metadata(contract, decision, checks, change, lands_as)),
         "",
         *(_granted(grant) if grant else ()),
         "**Checks on the exact merge result**",
@@ -116,7 +118,7 @@ def footer(run_id: str, run_key: str, report: str) -> str:
 
 
 def _metadata(
-    contract: TaskContract, decision: ReleaseDecision, checks: ChecksReport, change: Change
+    contract: TaskContract, decision: ReleaseDecision, checks: ChecksReport, change: Change, lands_as: str
 ) -> Iterator[tuple[str, str]]:
     plan = contract.rollback
     yield "Task", code_span(contract.task_id)
@@ -132,7 +134,8 @@ def _metadata(
     yield "Policy digest", code_span(decision.policy_digest)
     yield "Checked tree", code_span(checks.tree_sha)
     if decision.outcome is Outcome.CANARY_ALLOWED:
-        yield "Merges by itself", f"after its canary, as {code_span(checks.commit_sha)}"
+        commit = code_span(lands_as) if lands_as else "a merge commit of the checked tree"
+        yield "Merges by itself", f"after its canary, as {commit}"
 
 
 def _inputs(risk: RiskScore) -> str:

@@ -136,8 +136,11 @@ class Repository(Protocol):
     def unbundle(self, bundle: bytes, base: str, head: str) -> None:
         """Import a bundle and check that it holds ``head`` and descends from ``base``; repeating it is harmless."""
 
-    def merge(self, base: str, head: str) -> MergeResult:
-        """The merge commit of ``head`` into ``base``, made in the object store; equal input gives an equal id."""
+    def merge(self, base: str, head: str, message: str = "") -> MergeResult:
+        """The merge commit of ``head`` into ``base``, made in the object store; equal input gives an equal id.
+
+        With a ``message`` it is meant to land, and carries the identity of our account on the forge.
+        """
 
     def contains(self, commit: str, earlier: str) -> bool:
         """Whether the history of ``commit`` holds ``earlier``; False for one this mirror never saw."""
@@ -157,8 +160,11 @@ class Repository(Protocol):
     def taken_out(self, change: str, fork: str, head: str) -> frozenset[str]:
         """Paths that ``fork..change`` changed and of which ``head`` holds nothing any more: somebody undid them."""
 
-    def revert(self, merged: str, onto: str) -> MergeResult:
-        """Undo the first-parent change of ``merged`` on top of ``onto`` by a three-way merge (P11)."""
+    def revert(self, merged: str, onto: str, message: str = "") -> MergeResult:
+        """Undo the first-parent change of ``merged`` on top of ``onto`` by a three-way merge (P11).
+
+        ``message`` as for ``merge``.
+        """
 
     def move(self, branch: str, new: str, old: str) -> bool:
         """Compare-and-swap a branch of this bare repository; False when it was not at ``old``.

@@ -16,5 +16,8 @@ class RunIndex(Protocol):
     def note(self, entry: IndexedRun) -> None:
         """The same of what has no report: an attempt that was not allowed to start."""
 
+    def became(self, run_id: str, became: str) -> None:
+        """Note what a person made of a run's pull request; the last note counts."""
+
     def latest(self, count: int, target: str | None = None, *, refused: bool = False) -> tuple[IndexedRun, ...]:
         """The newest runs first; with ``refused`` also attempts that were not allowed to start."""

@@ -75,7 +75,14 @@ def _last(sight: DashboardSight) -> str:
     if last is None:
         return "none yet"
     task = f", task {code_span(last.task_id)}" if last.task_id else ""
-    return f"{code_span(last.run_id)} ended {last.status.value} at {_clock(last.ended_at)}{task}"
+    since = f", {_became(last.became)}" if last.became else ""
+    return f"{code_span(last.run_id)} ended {last.status.value} at {_clock(last.ended_at)}{task}{since}"
+
+
+def _became(said: str) -> str:
+    """``MERGED by`` and a name, which may be any."""
+    what, _, who = said.partition(" by ")
+    return f"since then {what} by {code_span(who)}"
 
 
 def _next(sight: DashboardSight) -> str:

@@ -30,6 +30,7 @@ from ports.clock import since_boot
 from ports.forge import Forge, ForgeError
 
 BRANCH = "autonomy/tidy-abc-00000000"
+LANDING = "Merge pull request #1: Tidy a.txt\n\nRun: demo-1\n"
 TOKEN = "STAGE_BOT_TOKEN"  # the variable's name
 
 
@@ -136,13 +137,13 @@ class Stage(ABC):
     def landing(self, base: str = "") -> Effect:
         """The merge of the change into the base; where a pull request lands it, it shows the merge result already."""
         base = base or self.base
-        merge = self.mirror.merge(base, self.head)
+        merge = self.mirror.merge(base, self.head, LANDING)
         if self.lands_by_pull:
             moved = self.effect(run_key="demo-1/pull", head_sha=merge.commit, expected_old=self.head)
             assert self.perform(moved).done
         return self.effect(
             WriteAction.MERGE, branch="main", base_sha=base, expected_old=base, head_sha=merge.commit,
-            tree_sha=merge.tree, pull_branch=BRANCH if self.lands_by_pull else "",
+            tree_sha=merge.tree, pull_branch=BRANCH if self.lands_by_pull else "", commit_message=LANDING,
         )  # fmt: skip
 
     def shown(self) -> PullRequest:

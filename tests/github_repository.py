@@ -190,7 +190,9 @@ class DoubleRepository:
         base = self.head(pull.base)
         tree = self._git("merge-tree", "--write-tree", base, pull.sha).splitlines()[0]
         parents = ["-p", base] + ([] if content.get("merge_method") == "squash" else ["-p", pull.sha])
-        pull.merge_sha = self._git("commit-tree", tree, *parents, "-m", f"Merge pull request #{number}")
+        said = (content.get("commit_title", f"Merge pull request #{number}"), content.get("commit_message", pull.title))
+        by = ("-c", f"author.name={who}", "-c", f"author.email={who}@users.noreply.github.invalid")
+        pull.merge_sha = self._git(*by, "commit-tree", tree, *parents, "-m", said[0], "-m", said[1])
         self._git("update-ref", f"refs/heads/{pull.base}", pull.merge_sha, base)
         pull.state, pull.merged_at = "closed", _now()
         self._happened(number, "merged", who)

@@ -177,6 +177,11 @@ class ControlState(BaseModel):
         """Rollbacks that are due or running."""
         return [m for m in self.merges.values() if m.stage in {RollbackStage.DUE, RollbackStage.RUNNING}]
 
+    def note_became(self, run_id: str, became: str) -> None:
+        """What a person made of a run's pull request, while the run is in the books."""
+        if became and run_id in self.runs:
+            self.runs[run_id] = self.runs[run_id].model_copy(update={"became": became[:LONGEST_WORD]})
+
     def close(self, run_id: str, now: datetime, status: RunStatus, **more: str) -> None:
         """Close a run's record and forget the oldest closed ones."""
         run = self.runs[run_id]

@@ -28,6 +28,7 @@ with workflow.unsafe.imports_passed_through():
         Merged,
         Observation,
         Regression,
+        became,
     )
     from contracts.rollback_work import AttributeInput, Attribution, FollowUpTerms, PullLook, TellFollowedUpInput
     from contracts.verdict import Verdict
@@ -110,11 +111,12 @@ class FollowUp:
         who = look.who or "a person whom the forge does not name"
         if look.merged is None:
             reason = f"pull request {self._given.pull_request} was {look.state}"
-            return self._end(f"{look.state} by {who}", reason, look)
+            return self._end(f"{look.state} by {who}", reason, look, became(look.state, who))
         if workflow.patched(TOLD_BY_PERSON):
             await steps.TELL_MERGED(look.merged, f"tell Control: merged by {who}")
         end = await self._observe(look.merged, terms, person=who)
-        return end.model_copy(update={"who": look.who, "at": look.at})
+        said = {"who": look.who, "at": look.at, "became": became(look.state, who)}
+        return end.model_copy(update=said)
 
     async def _rest_or_asked(self, wait: timedelta) -> None:
         summary = f"pull request {self._given.pull_request} waits for a person"
@@ -219,10 +221,12 @@ class FollowUp:
         )
         await steps.RAISE_ALERTS(steps.RaiseAlertsInput(alerts=(alert,)), "a person decides")
 
-    def _end(self, outcome: str, reason: str, look: PullLook | None = None) -> FollowUpEnd:
+    def _end(self, outcome: str, reason: str, look: PullLook | None = None, shown: str = "") -> FollowUpEnd:
         self._outcome = outcome
         who, at = (look.who, look.at or workflow.now()) if look else ("", None)
-        return FollowUpEnd(run_id=self._given.run.run_id, outcome=outcome, reason=reason[:1000], who=who, at=at)
+        return FollowUpEnd(
+            run_id=self._given.run.run_id, outcome=outcome, reason=reason[:1000], who=who, at=at, became=shown
+        )
 
     def _show(self, state: str, outcome: str = "") -> None:
         self._state = state

@@ -66,6 +66,7 @@ def followed_up(state: ControlState, said: FollowUpEnd) -> Answer:
     """How a merge or a pull request fared."""
     state.followed.pop(said.run_id, None)
     state.follow_starts.pop(said.run_id, None)
+    state.note_became(said.run_id, said.became)
     at = clock(said.at) if said.at else ""
     state.log("follow-up ended", runId=said.run_id, outcome=said.outcome, reason=said.reason[:500], who=said.who, at=at)
     verdict = Verdict(

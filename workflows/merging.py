@@ -201,6 +201,7 @@ class Merging:
             base_branch=wanted.base_branch,
             base_sha=wanted.base_sha,
             head_sha=wanted.merge_sha,
+            commit_message=wanted.commit_message,
         )
 
     async def _landed(self, wanted: MergeCandidate, write: WriteResult) -> End:

@@ -104,9 +104,9 @@ class Rollback:
 
     async def _restore(self) -> None:
         """Until the base holds the expected tree; planned anew when the base moved meanwhile."""
-        number, first, onto, last = 0, "", "", ""
+        number, first, onto, last, words = 0, "", "", "", None
         while True:
-            given = PrepareInput(given=self._given, number=number, revert_onto=first)
+            given = PrepareInput(given=self._given, number=number, revert_onto=first, words=words)
             self._show("preparing")
             plan = self._plan = await steps.PREPARE_REVERT(given, f"plan {number + 1}: the tree before any write")
             self._head = plan.audit_head
@@ -118,7 +118,7 @@ class Rollback:
             if plan.onto == onto:
                 # The base is where it was: that was a refusal, not a race.
                 raise Escalated(last)
-            first, onto = first or plan.revert_onto, plan.onto
+            first, onto, words = first or plan.revert_onto, plan.onto, plan.words
             moved = await self._write(plan, number)
             if moved is None:
                 return

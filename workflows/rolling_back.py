@@ -23,6 +23,7 @@ from contracts.rollback import (
     RollbackResult,
     RollbackStage,
     RollbackTag,
+    became,
 )
 from contracts.verdict import Decision, Fact, Verdict
 from workflows import hardening
@@ -53,6 +54,8 @@ def merged(state: ControlState, said: Merged) -> Answer:
             treeSha=said.tree_sha,
             pullRequest=said.pull_request,
         )
+        if said.by:
+            state.note_became(said.run.run_id, became("merged", said.by))
         _forget(state)
     return _answer(state, Decision.ALLOW, "recorded", said.run.run_id)
 

@@ -3,21 +3,38 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from adapters.git.environment import ClosedGit, commit_id
 from ports.repository import Landing, MergeResult, RepositoryError
 
-_PERSON = "Autonomy"
-_ADDRESS = "autonomy@localhost.invalid"
+
+class Author(NamedTuple):
+    """Who a commit is by."""
+
+    name: str
+    email: str
 
 
-def commit(git: ClosedGit, tree: str, parents: tuple[str, ...], message: str, seconds: int) -> str:
-    """Make a commit with our fixed identity, dated ``seconds`` after the epoch: equal input gives an equal id."""
+class Said(NamedTuple):
+    """What a commit that is meant to land says, and who says it."""
+
+    message: str
+    author: Author
+
+
+NOBODY = Author("Autonomy", "autonomy@localhost.invalid")
+
+
+def commit(
+    git: ClosedGit, tree: str, parents: tuple[str, ...], message: str, seconds: int, author: Author = NOBODY
+) -> str:
+    """Make a commit with a fixed identity, dated ``seconds`` after the epoch: equal input gives an equal id."""
     date = f"@{seconds} +0000"
     identity = {
         f"GIT_{who}_{what}": value
         for who in ("AUTHOR", "COMMITTER")
-        for what, value in (("NAME", _PERSON), ("EMAIL", _ADDRESS), ("DATE", date))
+        for what, value in (("NAME", author.name), ("EMAIL", author.email), ("DATE", date))
     }
     named = [part for parent in parents for part in ("-p", parent)]
     return git.run("commit-tree", tree, *named, stdin=message.encode(), environment=identity).text
@@ -111,16 +128,17 @@ def first_parent(git: ClosedGit, child: str) -> str:
     return git.run("rev-parse", "--verify", "--quiet", f"{commit_id(child)}^1", accept=(0, 1)).text
 
 
-def merge(git: ClosedGit, base: str, head: str) -> MergeResult:
+def merge(git: ClosedGit, base: str, head: str, said: Said | None = None) -> MergeResult:
     """The merge commit of ``head`` into ``base``."""
     tree, conflicts = merge_tree(git, commit_id(base), commit_id(head))
     if conflicts:
         return MergeResult(commit="", tree="", conflicts=conflicts)
-    message = f"Merge {head}\n"
-    return MergeResult(commit=commit(git, tree, (base, head), message, committed_at(git, base, head)), tree=tree)
+    message, author = said or Said(f"Merge {head}\n", NOBODY)
+    made = commit(git, tree, (base, head), message, committed_at(git, base, head), author)
+    return MergeResult(commit=made, tree=tree)
 
 
-def revert(git: ClosedGit, merged: str, onto: str) -> MergeResult:
+def revert(git: ClosedGit, merged: str, onto: str, said: Said | None = None) -> MergeResult:
     """Undo what ``merged`` changed against its first parent, on top of ``onto``."""
     if not is_ancestor(git, merged, onto):
         raise RepositoryError(f"{merged} cannot be reverted on {onto}: it is not in its history")
@@ -134,8 +152,9 @@ def revert(git: ClosedGit, merged: str, onto: str) -> MergeResult:
     tree, conflicts = merge_tree(git, onto, undone)
     if conflicts:
         return MergeResult(commit="", tree="", conflicts=conflicts)
-    message = f"Revert {merged}\n\nThis restores what was there before commit {merged}.\n"
-    return MergeResult(commit=commit(git, tree, (onto,), message, date), tree=tree)
+    plain = f"Revert {merged}\n\nThis restores what was there before commit {merged}.\n"
+    message, author = said or Said(plain, NOBODY)
+    return MergeResult(commit=commit(git, tree, (onto,), message, date, author), tree=tree)
 
 
 def merge_tree(git: ClosedGit, ours: str, theirs: str) -> tuple[str, tuple[str, ...]]:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from adapters.forge_access.our_author import our_author
 from adapters.git import changes, merging, transfer, worktree
 from adapters.git.default_branch import default_branch
 from adapters.git.environment import ClosedGit, branch_name, commit_id
@@ -51,14 +52,17 @@ class Mirror:
         promised: PromisedContents | None = None,
         limits: BaseLimits | None = None,
         heals: bool = False,
+        author: merging.Author = merging.NOBODY,
     ) -> None:
         """Remember where; refuse a remote git could read as an option or a program.
 
         ``credential`` gives the variables that let git read the remote; asked for with each command that does.
         ``partial``: fetch the base without file contents; each method then fetches those it needs, through
         ``promised`` if our objects are another mirror's. ``heals``: once damaged or deleted, it is fetched anew.
+        ``author``: of commits that are meant to land.
         """
         self.heals = heals
+        self._author = author
         self._path = path.absolute()
         self._remote = checked_remote(remote)
         self._base_branch = branch_name(base_branch)
@@ -230,11 +234,11 @@ class Mirror:
         self.complete(base)
         transfer.unbundle(self._git, bundle, base, head)
 
-    def merge(self, base: str, head: str) -> MergeResult:
-        """The merge commit of ``head`` into ``base``."""
+    def merge(self, base: str, head: str, message: str = "") -> MergeResult:
+        """The merge commit of ``head`` into ``base``; see ports.repository."""
         if self.may_lack_contents:
             self.complete(*merged_from(self._git, base, head))
-        made = merging.merge(self._git, base, head)
+        made = merging.merge(self._git, base, head, self._said(message))
         if is_within(base, self._limits) and is_within(head, self._limits):
             remember(made.commit, self._limits)
         return made
@@ -268,11 +272,14 @@ class Mirror:
             self.complete(change, fork, head)
         return merging.taken_out(self._git, commit_id(change), commit_id(fork), commit_id(head))
 
-    def revert(self, merged: str, onto: str) -> MergeResult:
+    def revert(self, merged: str, onto: str, message: str = "") -> MergeResult:
         """Undo the first-parent change of ``merged`` on top of ``onto``."""
         if self.may_lack_contents:
             self.complete(onto, merged, merging.first_parent(self._git, merged) or merged)
-        return merging.revert(self._git, merged, onto)
+        return merging.revert(self._git, merged, onto, self._said(message))
+
+    def _said(self, message: str) -> merging.Said | None:
+        return merging.Said(message, self._author) if message else None
 
     def move(self, branch: str, new: str, old: str) -> bool:
         """Compare-and-swap a branch of this repository; ``old`` empty: it must not exist yet."""
@@ -393,6 +400,7 @@ def open_mirror(
             partial=target.partial_clone,
             limits=target.limits,
             heals=True,
+            author=our_author(target),
         )
 
     return opened

@@ -168,7 +168,9 @@ class _Writer:
         if self._order.look_only:
             return EffectResult(done=False)
         place = f"/pulls/{pull.number}/merge"
-        reply = self._act("PUT", place, sha=effect.head_sha, merge_method="merge")
+        words = dict(zip(("commit_title", "commit_message"), effect.commit_message.split("\n\n", 1), strict=False))
+        said = {name: text.strip() for name, text in words.items() if text.strip()}
+        reply = self._act("PUT", place, sha=effect.head_sha, merge_method="merge", **said)
         again = self._repository.pull(pull.number)
         if again.merged_at:
             return self._landed(again, adopted=False)

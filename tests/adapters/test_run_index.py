@@ -44,6 +44,17 @@ def test_a_run_noted_twice_is_listed_once(tmp_path: Path) -> None:
     assert [("demo-1", RunStatus.PR_OPENED)] == [(run.run_id, run.status) for run in index.latest(5)]
 
 
+def test_what_became_of_a_pull_request_reorders_nothing(tmp_path: Path) -> None:
+    """A person answers days later: the run says so where it stands, and the latest word counts."""
+    index = RunIndex(tmp_path)
+    for number in (1, 2):
+        index.add(ended(number))
+    for word in ("CLOSED by bob", "MERGED by ann"):
+        index.became("demo-1", word)
+
+    assert [("demo-2", ""), ("demo-1", "MERGED by ann")] == [(run.run_id, run.became) for run in index.latest(5)]
+
+
 def test_lists_longer_than_a_block_are_whole(tmp_path: Path) -> None:
     """Lines that lie across the edges of what is read at once are not lost or torn."""
     index = RunIndex(tmp_path)

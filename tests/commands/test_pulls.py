@@ -38,6 +38,8 @@ async def test_a_person_answers_where_there_is_no_page(world: World) -> None:
         unknown = await shell.typed("pr", "close", "no", "7")
         ends = {name: await ended(world, run_id) for name, run_id in runs.items()}
         left = await shell.typed("pr", "list", "no")
+        told = {name: [await shell.typed(*words) for words in (("runs", name), ("status", name), ("why", run_id))]
+                for name, run_id in runs.items()}  # fmt: skip
     [pull] = listed.json["pullRequests"]
     assert ("open", 1) == (pull["state"], pull["number"])
     assert "+You receive names." in shown.out
@@ -53,6 +55,9 @@ async def test_a_person_answers_where_there_is_no_page(world: World) -> None:
     assert ends["yes"].outcome.startswith("merged"), ends["yes"]
     assert ends["no"].outcome.startswith("closed"), ends["no"]
     assert all(end.who.startswith(author) for end in ends.values()), ends
+    for name, words in (("yes", "MERGED by"), ("no", "CLOSED by")):
+        said = [" ".join(one.out.split()) for one in told[name]]
+        assert [f"{words} {ends[name].who}" in one for one in said] == [True, True, True], said
 
 
 async def test_a_conflict_and_a_forge_of_its_own_are_refused(world: World) -> None:

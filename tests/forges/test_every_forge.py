@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from forge_stages import BRANCH, GiteaStage, GitHubStage, LocalStage, Stage, soon
+from world import git
 
 from contracts.effect import EffectResult
 from contracts.modes import WriteAction
@@ -206,6 +207,9 @@ def test_a_merge_makes_the_base_exactly_what_was_checked(stage: Stage) -> None:
     assert done.result == stage.forge.branch_head("main")
     # GitHub makes a merge commit of its own, whose tree is all it can promise.
     assert landing.head_sha == done.result or isinstance(stage, GitHubStage)
+    git("fetch", "--quiet", "origin", cwd=stage.person)
+    subject, account = git("show", "--no-patch", "--format=%s%n%an", "origin/main", cwd=stage.person).splitlines()
+    assert ("Merge pull request #1: Tidy a.txt", stage.target.forge_access.account or "Autonomy") == (subject, account)
     assert [True, True] == [stage.perform(landing, look_only=look).adopted for look in (False, True)]
     soon(lambda: "merged" == stage.shown().state)
 

@@ -69,6 +69,8 @@ async def test_a_run_lands_its_pull_request_as_exactly_what_was_checked(world: W
     assert (checks["commitSha"], checks["treeSha"]) == (landed, hosted.tree(landed))
     assert before == git("rev-parse", f"{landed}^1", cwd=hosted.folder)
     pull = hosted.pull()
+    subject = git("show", "--no-patch", "--format=%s%n%an%n%cn", landed, cwd=hosted.folder).splitlines()
+    assert [f"Merge pull request #{pull['number']}: {pull['title']}", BOT, BOT] == subject
     assert (True, BOT, landed) == (pull["merged"], pull["merged_by"]["login"], pull["merge_commit_sha"])
     assert all(said in pull["body"] for said in (landed, checks["treeSha"], result.run_id))
     report = world.artifact(result.run_id, "run_report.json")
@@ -117,6 +119,11 @@ async def test_a_merge_that_breaks_production_is_undone_by_a_pull_request(world:
             assert Mode.DRY_RUN is (await world.status("auto")).mode
     assert before == hosted.tree() == back.restored_tree
     assert back.revert_sha == hosted.head()
+    said = git("log", "--first-parent", "--max-count=2", "--format=%s%n%an", "main", cwd=hosted.folder).splitlines()
+    which = f"(pull request #{min(pull['number'] for pull in hosted.pulls())})"
+    assert (BOT, BOT) == (said[1], said[3])
+    assert said[0].startswith("Merge the revert of")
+    assert said[0].endswith(which)
     assert [True, True] == [pull["merged"] for pull in hosted.pulls()]
     assert f"Roll back {result.run_id}" == hosted.pulls()[0]["title"]
 

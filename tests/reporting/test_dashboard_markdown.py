@@ -69,6 +69,7 @@ def sight(text: str = "plain", many: int = 1) -> DashboardSight:
     last = IndexedRun(
         run_id="demo-2026-11-22-pr-1", target="demo", kind=RunKind.DAILY, mode=Mode.PR_ONLY, date="2026-11-22",
         status=RunStatus.PR_OPENED, outcome=None, task_id=text or None, pull_request=7, ended_at=AT,
+        became=f"MERGED by {text}",
     )  # fmt: skip
     return DashboardSight(
         target="demo",
@@ -93,7 +94,7 @@ def test_it_says_what_the_issue_asks_for() -> None:
     for part in (
         "| Status | PAUSED |", "| Mode | PR_ONLY |", "| Queue | 1 active, 1 queued |", "| Pull requests | 1 open |",
         "| Incidents | 1 open or not yet prevented |", "| Budget | no new run may start |",
-        "`demo-2026-11-22-pr-1` ended PR_OPENED at 2026-11-23 06:30 UTC",
+        "`demo-2026-11-22-pr-1` ended PR_OPENED at 2026-11-23 06:30 UTC", "since then MERGED by `clear` |",
         "| Next run | the schedule is paused: `clear` |",
         "**Why not?**", "- … `the target may work`: `clear`", "  - … `no cap is used up`: `clear`",
         "| `day/2026-11-23` | usd | 1.5 | 0.25 | 20 |", "7: `clear` from `autonomy/x`",

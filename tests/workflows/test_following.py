@@ -10,7 +10,7 @@ from contracts.modes import RunStatus, WriteAction
 from contracts.rollback import FollowUpEnd, FollowUpInput
 from tests.workflows.books import DAY, FIRST, Books, running
 from tests.workflows.test_rolling_back import merge_of
-from workflows import following, reaping
+from workflows import following, reaping, rolling_back
 
 OPEN, CLOSE = WriteAction.OPEN_PULL_REQUEST, WriteAction.CLOSE_PULL_REQUEST
 ENDS = [status for status in RunStatus if status not in {RunStatus.ADMITTING, RunStatus.QUEUED, RunStatus.ALREADY_RAN}]
@@ -170,3 +170,17 @@ def test_closing_what_an_earlier_run_left_is_no_closing_of_its_own(key: str, fol
     books.state.writes[clearance.key] = known.model_copy(update={"key": clearance.key, "clearance": clearance})
     books.finish(FIRST, RunStatus.PR_OPENED)
     assert followed == list(books.state.to_follow)
+
+
+def test_what_a_person_made_of_it_stands_at_the_run() -> None:
+    """Merged is known before the observation is over, closed at its end; what we merged ourselves is nobody's."""
+    books = opened(running())
+    books.finish(FIRST, RunStatus.PR_OPENED)
+    rolling_back.merged(books.state, merge_of())
+    assert "" == books.state.runs[FIRST].became
+    books.state.merges.clear()
+    rolling_back.merged(books.state, merge_of().model_copy(update={"by": "ann"}))
+    assert "MERGED by ann" == books.state.runs[FIRST].became
+    end = FollowUpEnd(run_id=FIRST, outcome="closed by bob", reason="r", who="bob", became="CLOSED by bob")
+    following.followed_up(books.state, end)
+    assert ("CLOSED by bob", RunStatus.PR_OPENED) == (books.state.runs[FIRST].became, books.state.runs[FIRST].status)

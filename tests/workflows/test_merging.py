@@ -32,6 +32,8 @@ async def test_a_run_merges_exactly_what_was_checked_and_probed(world: World) ->
         branches = world.autonomy_branches("auto")
         assert 1 == sum(branch.startswith("refs/heads/autonomy/canary/") for branch in branches)
         record = world.bench().forges(_target(world)).pull_requests()[0]
+        subject = git("show", "--no-patch", "--format=%s", landed, cwd=world.root / "auto.git")
+        assert f"Merge pull request #{record.number}: {record.title}" == subject
         assert "merged" == record.state
         # P3: a dry run of a target that may merge by itself lists what PR_ONLY writes, and no more.
         refused = world.artifact(dry.run_id, "run_report.json")["refusedWrites"]

@@ -36,6 +36,9 @@ async def test_a_confirmed_regression_is_rolled_back_to_the_identical_tree_and_r
         result = await after.rolled_back()
         assert RollbackOutcome.RESTORED is result.outcome, result.reason
         assert before == after.tree() == result.expected_tree == result.restored_tree
+        subject = git("show", "--no-patch", "--format=%s", result.revert_sha, cwd=world.remote)
+        assert result.idea is not None
+        assert f'Revert "{result.idea.title}" (pull request #1)' == subject
         await after.logged("hardening task queued")
         events = [record.event for record in after.log()]
         assert (
