@@ -1,4 +1,4 @@
-"""The bracket around every outside effect: begin_write, the effect's own child, settle_write (P1, P3, P7, P10).
+"""The bracket around every outside effect: begin_write, log, begin_write again, child, settle_write (P1, P3, P7, P10).
 
 docs/design.md draws it; whoever wants to write goes through here.
 """
@@ -30,6 +30,8 @@ from contracts.rollback import FollowUpInput, Merged
 from policies.schema import EffectivePolicy
 from ports.clock import since_boot
 from ports.crashpoints import crashpoint
+
+_NOTHING_TO_DO = frozenset({WriteAnswerKind.REFUSED, WriteAnswerKind.SETTLED})
 
 
 @dataclass(frozen=True)
@@ -69,29 +71,24 @@ class Bracket:
         crashpoint(f"{effect.action}.before_begin")
         # The clock starts before Control's does: the child dead by then is dead before Control's deadline.
         kill_at = since_boot() + seconds
-        answer = self.bench.control.begin_write(
-            target,
-            WriteRequest(
-                run_id=effect.run_id,
-                key=key,
-                attempt=attempt,
-                action=effect.action,
-                write_class=write_class,
-                branch=effect.branch,
-                head_sha=effect.head_sha,
-                base_sha=effect.base_sha,
-                policy_digest=policy_digest,
-                seconds=seconds,
-                incident=self.incident,
-                merges=self.merges,
-                follows=self.follows,
-            ),
+        asked = WriteRequest(
+            run_id=effect.run_id,
+            key=key,
+            attempt=attempt,
+            action=effect.action,
+            write_class=write_class,
+            branch=effect.branch,
+            head_sha=effect.head_sha,
+            base_sha=effect.base_sha,
+            policy_digest=policy_digest,
+            seconds=seconds,
+            incident=self.incident,
+            merges=self.merges,
+            follows=self.follows,
         )
+        answer = self._ask(target, asked)
         crashpoint(f"{effect.action}.after_begin")
-        if answer.answer is WriteAnswerKind.BUSY:
-            wait = timedelta(seconds=answer.retry_after_seconds + 0.5)
-            raise ApplicationError(answer.verdict.reason, type="WriteBusy", next_retry_delay=wait)
-        if answer.answer in {WriteAnswerKind.REFUSED, WriteAnswerKind.SETTLED}:
+        if answer.answer in _NOTHING_TO_DO:
             return Bracketed(answer, merged=answer.merged)
         if answer.clearance is None:
             raise ApplicationError("Control answered without a clearance", type="NoClearance")
@@ -107,6 +104,11 @@ class Bracket:
         )
         # If this cannot be written, nothing may be written to a repository (P10).
         self.bench.record(effect.run_id, (cleared,), info.started_time)
+        # Only now may anything act on it. A Control that was lost before the log had it cannot be asked any more, and
+        # the next one has read the log without it: that one says no, and its quiescent stays true (P1).
+        answer = self._ask(target, asked)
+        if answer.answer in _NOTHING_TO_DO or answer.clearance is None:
+            return Bracketed(answer, merged=answer.merged)
         look_only = answer.answer is WriteAnswerKind.LOOK_ONLY
         result = self.bench.effects.perform(policy.target, effect, answer.clearance, kill_at, look_only)
         crashpoint(f"{effect.action}.before_settle")
@@ -122,6 +124,13 @@ class Bracket:
             raise ApplicationError(settled.verdict.reason, type="SettleRefused")
         crashpoint(f"{effect.action}.after_settle")
         return Bracketed(answer, result, merged)
+
+    def _ask(self, target: str, asked: WriteRequest) -> WriteAnswer:
+        answer = self.bench.control.begin_write(target, asked)
+        if answer.answer is WriteAnswerKind.BUSY:
+            wait = timedelta(seconds=answer.retry_after_seconds + 0.5)
+            raise ApplicationError(answer.verdict.reason, type="WriteBusy", next_retry_delay=wait)
+        return answer
 
     def _record(self, effect: Effect, clearance: Clearance) -> WriteRecord:
         """As Control's books hold it: all that another Control must know, should these be lost."""

@@ -52,6 +52,7 @@ class Chores:
         self._publish = publish
         self._pause = pause
         self._leaving = False
+        self._resets = 0
         self._aftercare = AftercareChores(state, self._until, publish)
 
     def begin(self) -> list[asyncio.Task[None]]:
@@ -77,15 +78,25 @@ class Chores:
         """Let every loop end after what it is doing now."""
         self._leaving = True
 
+    def register_again(self) -> None:
+        """A reset rewound the books: until the Installation and the audit logs were asked again, they claim nothing."""
+        self._resets += 1
+        self._state.registered = False
+
     async def _register(self) -> None:
-        if self._state.registered:
-            return
-        # Of this run, not of the chain: a Control that was reset to its beginning is a new one.
-        given = RegisterInput(target=self._state.target, chain=workflow.info().run_id)
-        facts = await REGISTER(given, "register with the Installation")
-        pausing.register(self._state, facts, workflow.now())
-        admission.promote(self._state, self._state.max_active)
-        self._publish()
+        while not self._leaving:
+            if self._state.registered:
+                await workflow.wait_condition(lambda: self._leaving or not self._state.registered)
+                continue
+            resets = self._resets
+            # Of this run, not of the chain: a Control that was reset to its beginning is a new one.
+            given = RegisterInput(target=self._state.target, chain=workflow.info().run_id)
+            facts = await REGISTER(given, "register with the Installation")
+            pausing.register(self._state, facts, workflow.now(), again=resets > 0)
+            # An answer from before a reset does not know what began after it.
+            self._state.registered = resets == self._resets
+            admission.promote(self._state, self._state.max_active)
+            self._publish()
 
     async def _until(self, due: Callable[[], bool], wait: timedelta | None = None) -> bool:
         """Wait for work; False when this run of Control is about to hand over.

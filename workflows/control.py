@@ -47,6 +47,8 @@ with workflow.unsafe.imports_passed_through():
 
 FOLLOW_UNKNOWN = "what an unknown run left is followed"
 """Controls that began before it was (P15)."""
+REGISTERS_AGAIN = "registers again after a reset"
+"""Controls that were reset before they did (P15)."""
 _DESCRIPTION = "an operator command; answered with accepted or refused and the reason"
 
 
@@ -65,7 +67,7 @@ class Control:
         # Controls that began before this published with every message, as their histories say.
         self._publishes_once = workflow.patched("publish-once")
         # A reset rewinds the books; the brake is the only safe place to wake up in.
-        when_reset(lambda: self._pause_itself("reset by hand"))
+        when_reset(self._recover)
 
     @workflow.run
     async def run(self, given: ControlInput) -> None:
@@ -110,6 +112,12 @@ class Control:
     def _pause_itself(self, reason: str) -> None:
         pausing.pause(self._state, pausing.brake("start", reason, "control", workflow.now()))
         self._publish()
+
+    def _recover(self) -> None:
+        self._pause_itself(pausing.RESET)
+        if workflow.patched(REGISTERS_AGAIN):
+            # What began after the point it was reset to is in the audit logs, as for one that was terminated.
+            self._chores.register_again()
 
     # What operators ask
 

@@ -30,6 +30,7 @@ from workflows.control_state import ControlState
 from workflows.epochs import epoch_at
 from workflows.incident_books import barred
 
+RESET = "reset by hand"
 _ORDER = {
     PauseStyle.CHECKPOINT: OrderState.HOLD,
     PauseStyle.DRAIN: OrderState.DRAIN,
@@ -124,16 +125,23 @@ def notice(state: ControlState, told: InstallationNotice, now: datetime) -> None
         _climb(state, cause=told.cause, evidence=told.evidence, actor=told.actor, now=now)
 
 
-def register(state: ControlState, facts: InstallationFacts, now: datetime) -> None:
-    """Take over what the Installation knows. Only a target nobody ever knew opens itself."""
+def register(state: ControlState, facts: InstallationFacts, now: datetime, *, again: bool = False) -> None:
+    """Take over what the Installation knows. Only a target nobody ever knew opens itself.
+
+    ``again``: after a reset. The books have a ledger as of then, and may have missed how the Installation fared since.
+    """
     state.registered = True
     state.reap_seconds = facts.reap_seconds
     state.installation_epoch = max(state.installation_epoch, facts.epoch)
-    recover(state, facts.budget, facts.booked, now)
+    if again:
+        state.installation_paused = False
+        state.pauses = [known for known in state.pauses if known.scope != "installation"]
+    else:
+        recover(state, facts.budget, facts.booked, now)
     clearances.take_over(state, facts.in_flight)
     if not facts.fresh:
         # Also while everybody is paused: its own pause, forgotten now, must not end with theirs.
-        reason = "this Control is new, its target is not (terminated by hand?)"
+        reason = RESET if again else "this Control is new, its target is not (terminated by hand?)"
         pause(state, brake("start", reason, "control", now))
     if facts.status is TargetStatus.PAUSED:
         state.installation_paused = True

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from temporalio.api.common.v1 import Payload, Payloads, WorkflowExecution, WorkflowType
-from temporalio.api.enums.v1 import UpdateWorkflowExecutionLifecycleStage
+from temporalio.api.enums.v1 import ResetReapplyExcludeType, UpdateWorkflowExecutionLifecycleStage
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.update.v1 import Input, Meta, Request, WaitPolicy
 from temporalio.api.workflowservice.v1 import (
@@ -19,6 +19,9 @@ from temporalio.api.workflowservice.v1 import (
 from world import World
 
 from workflows import api
+
+_SIGNAL = ResetReapplyExcludeType.RESET_REAPPLY_EXCLUDE_TYPE_SIGNAL
+_UPDATE = ResetReapplyExcludeType.RESET_REAPPLY_EXCLUDE_TYPE_UPDATE
 
 
 def payload(data: bytes = b"", encoding: bytes | None = b"json/plain") -> Payload:
@@ -57,8 +60,8 @@ async def start(world: World, workflow_id: str, payloads: Sequence[Payload] | No
     )
 
 
-async def reset(world: World, workflow_id: str, task: int) -> None:
-    """Reset a workflow to one of its completed workflow tasks, as the UI does."""
+async def reset(world: World, workflow_id: str, task: int, *, given_again: bool = True) -> None:
+    """Reset a workflow to one of its completed workflow tasks, as the UI does; its messages are given again, or not."""
     history = await world.client.get_workflow_handle(workflow_id).fetch_history()
     done = [event.event_id for event in history.events if event.HasField("workflow_task_completed_event_attributes")]
     await world.client.workflow_service.reset_workflow_execution(
@@ -67,6 +70,7 @@ async def reset(world: World, workflow_id: str, task: int) -> None:
             workflow_execution=WorkflowExecution(workflow_id=workflow_id),
             reason="by hand",
             workflow_task_finish_event_id=done[task],
+            reset_reapply_exclude_types=[] if given_again else [_SIGNAL, _UPDATE],
             request_id=uuid.uuid4().hex,
         ),
         retry=True,

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from contracts.admission import Admission, OrderState
-from contracts.control import Answer, PauseRecord
+from contracts.budget import Amounts, BookedBefore, PeriodAmounts
+from contracts.control import Answer, InstallationFacts, PauseRecord
 from contracts.incident import IncidentReport, Trigger
 from contracts.modes import Mode, PauseStyle, RunStatus, TargetStatus
 from contracts.verdict import Decision, Verdict
@@ -33,6 +34,19 @@ def test_a_blank_control_is_paused_and_a_target_nobody_knew_opens_itself() -> No
         (TargetStatus.PAUSED, ["installation"]),
         (TargetStatus.PAUSED, ["start", "installation"]),
     ] == rows
+
+
+def test_a_reset_control_registers_again_and_says_why_it_is_paused() -> None:
+    """Its books are as of then: how the Installation fared since, it learns; its ledger is not booked twice."""
+    books = Books().opened()
+    books.notice(2, TargetStatus.PAUSED)
+    booked = BookedBefore(periods=(PeriodAmounts(period="day/2026-03-02", amounts=Amounts(runs=3)),))
+    facts = InstallationFacts(epoch=3, status=TargetStatus.ACTIVE, ready=True, fresh=False, booked=booked)
+    pausing.register(books.state, facts, books.now, again=True)
+
+    assert [("start", "reset by hand")] == [(known.scope, known.reason) for known in books.state.pauses]
+    assert (False, {}) == (books.state.installation_paused, books.state.budget.spent)
+    assert books.resume().accepted
 
 
 def test_a_control_that_was_paused_before_it_registered_stays_paused_and_cancels_its_queue() -> None:

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
+import pytest
 from world import World
 
 from activities.in_flight_before import cleared_facts, in_flight_before
 from adapters.chained_log import ChainedLog
 from contracts.audit import AuditEvent
-from contracts.clearance import Clearance, WriteOutcome, WriteRecord
+from contracts.clearance import Clearance, WriteAnswer, WriteOutcome, WriteRecord, WriteRequest
 from contracts.control import CheckupResult
-from contracts.modes import Role, TargetStatus, WriteAction, WriteClass
+from contracts.modes import Role, RunStatus, TargetStatus, WriteAction, WriteClass
 from contracts.verdict import Fact
 from tests.workflows.books import BIRTH, FIRST, Books
 from tests.workflows.conversation import pause
-from tests.workflows.quick import Turnstile, add_target, stopping
-from workflows import reaping
+from tests.workflows.quick import Turnstile, add_target, quick, stopping
+from tests.workflows.raw import reset
+from workflows import api, reaping
 
 KEY = f"{FIRST}/push_branch"
 
@@ -112,18 +116,23 @@ def test_cleared_and_not_settled_is_what_counts(tmp_path: Path) -> None:
     assert () == in_flight_before(log, "demo", tomorrow)
 
 
-async def test_terminated_in_the_middle_of_a_push_quiescent_waits_for_it(world: World) -> None:
-    """The new Control shows the old one's write, and is quiescent only when it is settled: then the ref is there."""
+@pytest.mark.parametrize("force", ["terminate", "reset"])
+async def test_ended_by_force_in_the_middle_of_a_push_quiescent_waits_for_it(world: World, force: str) -> None:
+    """The next Control shows the old one's write, and is quiescent only when it is settled: then the ref is there."""
     add_target(world, "quick")
     turnstile = Turnstile({"pushing": "effect"})
     async with world.worker(stopping(world, turnstile)):
         run = await world.start("quick", "pushing")
         await world.until(turnstile.all_reached())
-        await world.control("quick").terminate("lab")
+        if force == "terminate":
+            await world.control("quick").terminate("lab")
+        else:
+            await reset(world, api.control_id("quick"), 2, given_again=False)
         await pause(world, "quick")
 
         async def registered() -> bool:
-            return (await world.status("quick")).registered
+            view = await world.status("quick")
+            return view.registered and any(known.scope == "start" for known in view.pauses)
 
         await world.until(registered)
         during, refs = await world.status("quick"), world.autonomy_branches("quick")
@@ -134,7 +143,8 @@ async def test_terminated_in_the_middle_of_a_push_quiescent_waits_for_it(world: 
 
         await world.until(quiet)
         after = world.autonomy_branches("quick")
-        await run.result()
+        # After a reset it is known, and held.
+        await (run.result() if force == "terminate" else run.terminate("the test is over"))
 
     assert (TargetStatus.PAUSED, False, ["push_branch"]) == (
         during.status,
@@ -142,3 +152,42 @@ async def test_terminated_in_the_middle_of_a_push_quiescent_waits_for_it(world: 
         [write.clearance.action for write in during.writes],
     )
     assert (0, 1) == (len(refs), len(after))
+
+
+@dataclass
+class AfterGo:
+    """The real desk of Control; a turnstile behind its first go, before the log has it."""
+
+    real: Any
+    turnstile: Turnstile
+
+    def begin_write(self, target: str, asked: WriteRequest) -> WriteAnswer:
+        """Ask, and stand still."""
+        answer: WriteAnswer = self.real.begin_write(target, asked)
+        self.turnstile.passing("go")
+        return answer
+
+    def __getattr__(self, name: str) -> Any:
+        """Everything else as it is."""
+        return getattr(self.real, name)
+
+
+async def test_terminated_between_its_go_and_the_log_nothing_is_written_any_more(world: World) -> None:
+    """The next Control cannot know of that go, says quiescent, and is right: who acts asks once more after the log."""
+    add_target(world, "quick")
+    turnstile = Turnstile({"pushing": "go"})
+    plain = quick(world)
+    async with world.worker(replace(plain, control=AfterGo(plain.control, turnstile))):
+        run = await world.start("quick", "pushing")
+        await world.until(turnstile.all_reached())
+        await world.control("quick").terminate("lab")
+        await pause(world, "quick")
+
+        async def quiet() -> bool:
+            return (await world.status("quick")).quiescent
+
+        await world.until(quiet)
+        turnstile.open()
+        ended = await run.result()
+        assert [] == world.autonomy_branches("quick")
+    assert (RunStatus.REJECTED, True) == (ended.status, "not open in Control's books" in ended.reason), ended.reason
