@@ -62,7 +62,8 @@ def _unequal(path: str, before: bytes, after: bytes, repository: Repository) -> 
         return "a comment is changed or lost"
     if ast.dump(old) == ast.dump(new):
         return ""
-    facts = Facts(bound_names(old) | bound_names(new), repository.shadowed)
+    bound = bound_names(old) | bound_names(new) | repository.replaced
+    facts = Facts(bound, repository.shadowed, repository.frames)
     for tree in (old, new):
         normal_form(tree, facts)
     dropped = _imports(old) - _imports(new)

@@ -19,6 +19,8 @@ from functools import cached_property
 from importlib.machinery import PathFinder
 from pathlib import Path
 
+from adapters.agents.inside.mentions import PICKLED, WORDS, mentions
+
 PLAIN = frozenset({
     "abc", "argparse", "ast", "base64", "bisect", "calendar", "cmath", "codecs", "collections", "contextlib",
     "copy", "csv", "dataclasses", "datetime", "decimal", "difflib", "enum", "errno", "fnmatch", "fractions",
@@ -39,9 +41,12 @@ PUBLIC = re.compile(
     r"(^|/)(__init__\.py|__main__\.py|conftest\.py|conf\.py|settings[^/]*\.py|[^/]*compat[^/]*|[^/]*\.pyi)$"
 )
 """Files whose names are there for others by their very role."""
+SOURCE_READERS = frozenset({"getsource", "getsourcelines", "findsource", "co_firstlineno", "getcomments"})
+READS_ITSELF = re.compile(
+    r"\b(open|FileInput|input)\(\s*__file__|__file__\)(\.\w+\(\))*\.(read_text|read_bytes|open)\(|\bgetsource(lines)?\("
+)
 LARGEST_FILE = 5_000_000
 LARGEST_REPOSITORY = 400_000_000
-WORDS = re.compile(r"\w+")
 Import = tuple[str, int, str, str | None]
 """Module, level, name (empty: the module itself), alias."""
 
@@ -52,6 +57,8 @@ class Uses:
 
     from_imports: frozenset[tuple[str, str]]
     """Last part of the module, and the name taken from it; a star is a name."""
+    took_from: frozenset[str]
+    """Last parts of the modules it takes names from."""
     modules: frozenset[str]
     """Words that may denote a module here."""
     attributes: frozenset[str]
@@ -62,6 +69,8 @@ class Uses:
     """It reads attributes of something by names it computes; a module may be handed to it."""
     implicit: frozenset[tuple[str, str]]
     """``package.submodule`` of the standard library, used without importing the submodule."""
+    builtins: frozenset[str]
+    """Builtins that it replaces."""
 
 
 @dataclass
@@ -100,9 +109,25 @@ class Repository:
             (f"{path} {uses.dynamic}" for path, uses in sorted(self.python.items()) if uses and uses.dynamic), ""
         )
 
+    @cached_property
+    def replaced(self) -> frozenset[str]:
+        """Builtins that some file replaces for all."""
+        return frozenset(name for uses in self.python.values() if uses for name in uses.builtins)
+
+    @cached_property
+    def frames(self) -> bool:
+        """Whether some file looks at the local variables of whoever calls it."""
+        return any("f_locals" in uses.attributes for uses in self.python.values() if uses)
+
     def reads(self, path: str) -> str:
-        """Which file of the repository names this one as a file, so that its very text may count; empty: none."""
+        """Which file of the repository reads this one's very text, so that every byte may count; empty: none."""
         name = path.rsplit("/", 1)[-1]
+        if READS_ITSELF.search(self._all().get(path, "")):
+            return "it reads its own text"
+        stem = name.removesuffix(".py")
+        for other, uses in self.python.items():
+            if uses and SOURCE_READERS & uses.attributes and (stem in uses.modules or stem in uses.took_from):
+                return f"{other} reads the text of code and knows this module"
         folder = path.split("/", maxsplit=1)[0]
         for other, text in self._all().items():
             if other == path or not other.endswith(".py"):
@@ -128,16 +153,18 @@ class Repository:
         stem = path.rsplit("/", 1)[-1].removesuffix(".py")
         if stem in sys.stdlib_module_names:
             return "it is named like a module of the standard library"
+        pointing = re.compile(rf"(^|[.:]){re.escape(name)}($|[.:\[(])")
         others = {other: uses for other, uses in self.python.items() if other != path}
         known = [uses for uses in others.values() if uses]
         for other, uses in others.items():
             if uses and {(stem, "*"), (stem, name)} & uses.from_imports:
                 return f"{other} imports from it"
+            if uses and "__module__" in uses.attributes and any(map(pointing.search, uses.strings)):
+                return f"{other} may put {name} behind a module's name"
         dotted = re.compile(rf"(^|[.:/]){re.escape(stem)}($|[.:])")
         if any(
             stem in uses.modules or stem in uses.attributes or any(map(dotted.search, uses.strings)) for uses in known
         ):
-            pointing = re.compile(rf"(^|[.:]){re.escape(name)}($|[.:\[(])")
             for other, uses in self.python.items():
                 if uses and uses.computed:
                     return f"{other} reads attributes by names it computes"
@@ -146,15 +173,21 @@ class Repository:
         return self._texts_need(path, stem, name)
 
     def _texts_need(self, path: str, stem: str, name: str) -> str:
-        spelled = re.compile(
-            rf"\b{re.escape(stem)}\s*[.:]\s*{re.escape(name)}\b|\b{re.escape(stem)}\b[^\n]*\bimport\b[^\n]*(\b{re.escape(name)}\b|\*)"
-        )
+        everything = re.compile(rf"\b{re.escape(stem)}\b[^\n]*\bimport\b[^\n]*\*")
+        module = path.removesuffix(".py").replace("/", ".")
         for other, text in self._all().items():
-            if other != path and self.python.get(other) is None and stem in text:
-                if spelled.search(text) or ("imported-members" in text):
-                    return f"{other} mentions {stem} and {name}"
-            elif other != path and ">>>" in text and spelled.search(text):
-                return f"an example in {other} mentions {stem} and {name}"
+            parsed = self.python.get(other) is not None
+            if other == path or stem not in text or (parsed and other != f"{path}i" and ">>>" not in text):
+                continue
+            if other == f"{path}i":
+                if name in WORDS.findall(text):
+                    return f"{other} says that it has {name}"
+            elif (
+                mentions(other, text, module, name, parsed=parsed)
+                or everything.search(text)
+                or "imported-members" in text
+            ):
+                return f"{other} mentions {stem} and {name}"
         return ""
 
     def _all(self) -> dict[str, str]:
@@ -183,7 +216,9 @@ def _read(root: Path) -> tuple[dict[str, str], str]:
             if size > LARGEST_REPOSITORY:
                 return texts, "the repository is too large to be searched"
             content = path.read_bytes()
-            if b"\0" not in content[:8000]:
+            if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+                texts[path.relative_to(root).as_posix()] = content.decode("utf-16", "replace")
+            elif b"\0" not in content[:8000] or PICKLED.match(content):
                 texts[path.relative_to(root).as_posix()] = content.decode("utf-8", "replace")
     return texts, problem or ("" if texts else "there is nothing to search")
 
@@ -214,6 +249,8 @@ def _uses_of(module: ast.Module) -> Uses:
                 loaded.update({node.module or "", f"{node.module or ''}.{alias.name}"})
                 if node.level or (node.module or "").split(".")[0] not in sys.stdlib_module_names or last not in PLAIN:
                     from_imports.add((last, alias.name))
+        elif isinstance(node, ast.Name) and node.id in SOURCE_READERS:
+            attributes.add(node.id)
         elif isinstance(node, ast.Attribute):
             attributes.add(node.attr)
             if isinstance(node.value, ast.Name):
@@ -230,12 +267,20 @@ def _uses_of(module: ast.Module) -> Uses:
     }
     return Uses(
         frozenset(from_imports),
+        frozenset((node.module or "").rsplit(".", 1)[-1] for node in nodes if isinstance(node, ast.ImportFrom)),
         frozenset(modules),
         frozenset(attributes),
         frozenset(strings),
         dynamic,
         computed,
         frozenset(implicit),
+        frozenset(
+            node.attr
+            for node in nodes
+            if isinstance(node, ast.Attribute)
+            and isinstance(node.ctx, ast.Store)
+            and _is_one_of(node.value, {"builtins", "__builtins__"})
+        ),
     )
 
 
@@ -244,6 +289,8 @@ def _dynamic(node: ast.AST, imported: set[str]) -> str:
         name = node.id if isinstance(node, ast.Name) else node.attr
         if name in FRAME_READERS or (name in {"exec", "execfile"} and isinstance(node, ast.Name)):
             return f"uses {name}"
+        if name == "__globals__" and isinstance(node, ast.Attribute):
+            return "reads a function's __globals__"
         if name == "__dict__" and isinstance(node, ast.Attribute) and _is_one_of(node.value, imported):
             return "reads a module's __dict__"
         if name == "modules" and isinstance(node, ast.Attribute) and _is_one_of(node.value, {"sys"}):
@@ -253,6 +300,12 @@ def _dynamic(node: ast.AST, imported: set[str]) -> str:
     called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
     if called in {"import_module", "__import__", "load_module", "exec_module", "walk_packages", "iter_modules"}:
         return "" if node.args and isinstance(node.args[0], ast.Constant) else f"calls {called} for a name it computes"
+    if (
+        called == "eval"
+        and isinstance(node.func, ast.Name)
+        and not all(isinstance(each, ast.Constant) for each in node.args[:1])
+    ):
+        return "calls eval for what it computes"
     if called in ATTRIBUTE_READERS and node.args and _is_one_of(node.args[0], imported):
         spelled = len(node.args) > 1 and isinstance(node.args[1], ast.Constant)
         return "" if spelled else f"calls {called} on what it imports"
@@ -262,6 +315,8 @@ def _dynamic(node: ast.AST, imported: set[str]) -> str:
 def _computed(node: ast.AST) -> bool:
     if isinstance(node, ast.Attribute):
         return node.attr == "__dict__" and not _is_one_of(node.value, {"self", "cls"})
+    if isinstance(node, ast.Call) and getattr(node.func, "attr", getattr(node.func, "id", "")) == "attrgetter":
+        return not all(isinstance(each, ast.Constant) for each in node.args)
     if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ATTRIBUTE_READERS):
         return False
     spelled = len(node.args) > 1 and isinstance(node.args[1], ast.Constant)
@@ -301,6 +356,8 @@ def own_use(text: str, module: ast.Module, name: str) -> str:
         for node in ast.walk(module)
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
     }
+    if _exports_computed(module):
+        return "the file computes its __all__"
     for node in ast.walk(module):
         if isinstance(node, ast.Name) and node.id in NAMESPACE_READERS:
             return f"the file uses {node.id}"
@@ -318,6 +375,20 @@ def own_use(text: str, module: ast.Module, name: str) -> str:
         if "type:" in comment and name in WORDS.findall(comment):
             return f"a comment of the file names {name}"
     return ""
+
+
+def _exports_computed(module: ast.Module) -> bool:
+    """Whether ``__all__`` is anything but literal lists of literal names."""
+    for node in ast.walk(module):
+        if isinstance(node, (ast.Assign, ast.AugAssign, ast.AnnAssign)):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            if any(isinstance(each, ast.Name) and each.id == "__all__" for each in targets):
+                parts = node.value.elts if isinstance(node.value, (ast.List, ast.Tuple)) else [node.value]
+                if not all(isinstance(part, ast.Constant) for part in parts):
+                    return True
+        elif isinstance(node, ast.Attribute) and _is_one_of(node.value, {"__all__"}):
+            return True
+    return False
 
 
 def _named(node: ast.AST) -> Iterator[str]:

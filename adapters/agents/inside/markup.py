@@ -37,6 +37,14 @@ RST_PLACES = (
     nodes.danger,
     nodes.attention,
 )
+QUOTING = re.compile(
+    r"^\W*(\d[\d.]*\W*)?(authors?|contributors?|contributions by|maintainers?|credits?|thanks|thank you|special thanks"
+    r"|sponsors?|backers|supporters|acknowledg\w*|people|team|who uses|used by|users|testimonials|related( projects)?"
+    r"|alternatives|see also|change ?logs?|changes|history|release( notes|s| history)?|what.?s new|news|licen[cs]e"
+    r"|copyright|citations?|citing|references|bibliography|glossary|terminology|translations?|v?\d+\.\d+\S*( .*)?)\W*$",
+    re.IGNORECASE,
+)
+"""Headings above what is quoted, named or told of others, and not written about the project."""
 FRONT_MATTER = re.compile(r"\A(---|\+\+\+|;;;)[ \t]*\n.*?^(\1|\.\.\.)[ \t]*$", re.DOTALL | re.MULTILINE)
 RST_SETTINGS = {
     "report_level": 5,
@@ -71,12 +79,17 @@ def _markdown(text: str) -> Iterator[str]:
     if front := FRONT_MATTER.match(text):
         text = text[front.end() :]
     places: list[str] = []
+    level = quoting = 0
     for token in MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(text):
+        if token.type == "heading_open":
+            level = int(token.tag[1:])
+        elif token.type == "inline" and places == ["heading_open"] and (not quoting or level <= quoting):
+            quoting = level if QUOTING.match(token.content) else 0
         if token.nesting > 0:
             places.append(token.type)
         elif token.nesting < 0:
             places.pop()
-        elif token.type == "inline" and MARKDOWN_PLACES.issuperset(places):
+        elif token.type == "inline" and MARKDOWN_PLACES.issuperset(places) and not quoting:
             yield "".join(_inline(token.children or []))
 
 
@@ -106,8 +119,13 @@ def _rst(text: str) -> Iterator[str]:
     if isinstance(document, str):
         return
     for node in document.findall(nodes.paragraph):
-        if all(isinstance(place, RST_PLACES) for place in _around(node)):
+        if all(isinstance(place, RST_PLACES) and not _quotes(place) for place in _around(node)):
             yield "".join(child.astext() if isinstance(child, nodes.Text) else APART for child in node.children)
+
+
+def _quotes(place: nodes.Element) -> bool:
+    title = place.children[0] if place.children else None
+    return isinstance(title, nodes.title) and QUOTING.match(title.astext()) is not None
 
 
 def _around(node: nodes.Element) -> Iterator[nodes.Element]:

@@ -11,6 +11,11 @@ from adapters.agents.inside.imported_names import NAMESPACE_READERS, PLAIN
 
 OS_ERROR = frozenset({"IOError", "EnvironmentError"})
 NATIVE = {"str": str, "bytes": bytes, "int": int, "float": float, "bool": bool}
+LOCALS_READERS = frozenset({
+    "breakpoint", "set_trace", "post_mortem", "interact", "embed", "_getframe", "currentframe", "stack", "trace",
+    "getinnerframes", "f_locals", "tb_frame", "TracebackException", "excepthook",
+})  # fmt: skip
+"""What shows or reads the variables of a function while it runs: debuggers, frames, tracebacks with locals."""
 CONVERSIONS = {"str": 115, "repr": 114, "ascii": 97}
 
 
@@ -22,6 +27,8 @@ class Facts:
     """Every name that either file binds anywhere; ``*`` for a star import."""
     shadowed: frozenset[str]
     """Modules of the standard library that the repository has one of its own for."""
+    frames: bool = False
+    """Somebody looks at the local variables of whoever calls it."""
 
     def builtin(self, name: str) -> bool:
         """Whether the name can only be the builtin."""
@@ -86,6 +93,8 @@ def _binds(node: ast.AST) -> tuple[str, ...]:
 
 def _mentions(tree: ast.Module) -> frozenset[str]:
     found = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    attributes = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    found |= attributes & LOCALS_READERS
     found.update(name for node in ast.walk(tree) if isinstance(node, (ast.Global, ast.Nonlocal)) for name in node.names)
     return frozenset(found)
 
@@ -185,7 +194,9 @@ class _Rewrite(ast.NodeTransformer):
             single = len(names) == 1
             node.type.elts = list(names.values())
             node.type = node.type.elts[0] if single else node.type
-        if node.name and node.name not in self.mentions and not self.mentions & NAMESPACE_READERS:
+        # Unused is what nobody can see: no name here, no look at this function's variables.
+        seen = self.facts.frames or self.mentions & (NAMESPACE_READERS | LOCALS_READERS)
+        if node.name and node.name not in self.mentions and not seen:
             node.name = None
         return node
 

@@ -28,6 +28,8 @@ WORKFLOWS = re.compile(r"^\.(github|gitea|forgejo)/(workflows|actions)/.+\.ya?ml
 SCRIPTS = re.compile(
     r"^(tox\.ini|setup\.cfg|pyproject\.toml|package\.json|(GNUm|M|m)akefile|[Jj]ustfile|Taskfile\.ya?ml|\.gitlab-ci\.yml|"
     r"\.travis\.yml|\.circleci/config\.yml|azure-pipelines\.yml|noxfile\.py|tasks\.py|[^/]+\.(mk|sh)|(scripts|ci|tools)/.+"
+    r"|(hatch|pixi|prek|pdm)\.toml|\.?lefthook\.ya?ml|Dockerfile|\.(drone|cirrus)\.ya?ml|\.woodpecker(/.+)?\.ya?ml|duties\.py"
+    r"|bitbucket-pipelines\.ya?ml|dodo\.py|Pipfile|\.mega-?linter\.ya?ml|Earthfile|appveyor\.yml"
     r"|\.(github|gitea|forgejo)/(workflows|actions)/.+\.ya?ml)$"
 )
 COMMAND = re.compile(

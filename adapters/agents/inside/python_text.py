@@ -22,9 +22,12 @@ PRAGMA = re.compile(
 )
 COMMENT = re.compile(r"^#:? ?(?P<text>.*)$")
 READS_DOCSTRINGS = re.compile(
-    r"\.__doc__\b|[\"']__doc__[\"']|\bgetdoc\b|\bgetsource\w*\b|\bgetcomments\b"
+    r"\.__doc__\b|(?<![.\w])help\(|\brender_doc\b|[\"']__doc__[\"']|\bgetdoc\b|\bgetsource\w*\b|\bgetcomments\b"
     r"|^\s*(?:import|from)\s+(?:fire|plac|clize|defopt|tyro|typer|docopt|docopt_ng|cyclopts|simple_parsing|tap|ply|sly|cmd"
-    r"|invoke|pydoc|spark|spark_parser|robot|jsonargparse|mcp|fastmcp|langchain\w*|smolagents|griffe|pdoc|interrogate)\b",
+    r"|invoke|pydoc|spark|spark_parser|robot|jsonargparse|mcp|fastmcp|langchain\w*|smolagents|griffe|pdoc|interrogate"
+    r"|absl|gflags|argh|mando|arguably|cappa|doit|xmlrpc|behave|flasgger|apispec|fastapi|sanic_ext|connexion"
+    r"|flask_restx|ollama|litellm|agents|autogen\w*|crewai|llama_index|pydantic_ai|google\.(adk|genai|generativeai)|haystack"
+    r"|semantic_kernel|agno|marvin|instructor|dspy|magentic|mirascope|openai)\b",
     re.MULTILINE,
 )
 """Somewhere in a repository: a program of its own reads docstrings, of whatever function."""

@@ -12,10 +12,16 @@ from dataclasses import dataclass
 
 APART = "\ufffc"
 """Stands where a paragraph holds something that is no text: a code span, a link, a role."""
-SENTENCE_END = re.compile(r"""(?<=[.!?])[)"']*\s+""")
+SENTENCE_END = re.compile(r"""(?<=[.!?])(?<!\b[eEiI]\.[gGeE]\.)(?<!\bcf\.)(?<!\bvs\.)[)"']*\s+""")
+EXAMPLE = re.compile(r"\b(such as|e\.g\b|i\.e\b|for (example|instance)|namely|including|cf\.|vs\.)", re.IGNORECASE)
+"""What follows in the sentence is shown, not said."""
+ABOUT_SPELLING = re.compile(r"\b(typos?|(mis)?spel(l\w*|t)|mistyp\w*|codespell)\b", re.IGNORECASE)
+"""A paragraph that speaks of words quotes them."""
 QUOTED = re.compile(r"""“[^”]*”|«[^»]*»|\u2018[^\u2019]*\u2019|(?<![^\s(])([`"']).*?\1(?![^\s.,;:!?)])""", re.DOTALL)
 CODE = re.compile(r"[={}<>|\\$~^\[\]\"`“”«»]|::|--|->|\w\(| : |\t")
 COLUMNS = re.compile(r"(?<![.!?:\s]) {2,}(?=\S)")
+MARKED = re.compile(r"^[ \t]*(:|!!!|\?\?\?|::|%|\{%)", re.MULTILINE)
+"""Lines of markup that not every parser knows: definitions, admonitions, directives of other dialects."""
 WORD = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)*")
 OPENING, CLOSING = "(*\"'", ".,;:!?)*\"'"
 
@@ -84,7 +90,9 @@ def words(paragraph: str, *, sentences_only: bool) -> Iterator[Word]:
     """
     if not _a_paragraph(paragraph, sentences_only=sentences_only):
         return
-    for sentence in SENTENCE_END.split(QUOTED.sub(APART, paragraph)):
+    for whole in SENTENCE_END.split(QUOTED.sub(APART, paragraph)):
+        example = EXAMPLE.search(whole)
+        sentence = whole[: example.start()] if example else whole
         if CODE.search(sentence) or CREDIT.search(sentence):
             continue
         chunks = [(chunk, chunk.lstrip(OPENING).rstrip(CLOSING)) for chunk in sentence.split()]
@@ -94,7 +102,7 @@ def words(paragraph: str, *, sentences_only: bool) -> Iterator[Word]:
 
 def _a_paragraph(text: str, *, sentences_only: bool) -> bool:
     text = text.strip()
-    if not text or COLUMNS.search(text):
+    if not text or COLUMNS.search(text) or ABOUT_SPELLING.search(text) or MARKED.search(text):
         return False
     if sentences_only:
         return text[0].isupper() and text.rstrip(")").endswith((".", "!", "?"))
@@ -124,6 +132,7 @@ def _plain_words(chunks: list[tuple[str, str]]) -> Iterator[Word]:
         after = bare[index + 1] if index + 1 < len(bare) else ""
         # What ends a clause has a mark behind it, or nothing.
         ends = index + 1 == len(chunks) or chunk[-1] in ",;:.!?)"
-        if before in NAMED or after in NAMES or (ends and before in AT_THE_END):
+        announced = index > 0 and chunks[index - 1][0].endswith(":")
+        if announced or before in NAMED or after in NAMES or (ends and before in AT_THE_END):
             continue
         yield Word(word, initial)

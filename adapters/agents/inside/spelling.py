@@ -116,7 +116,11 @@ def look(vendored: frozenset[str], focus: frozenset[str]) -> Looked:
         if text is None or hit.path in unread or not usage.certain(hit) or _in_a_package(hit.path):
             continue
         place = "docs" if hit.path.endswith(TEXT_SUFFIXES) else "comments"
-        for column in _standing_alone(text.split("\n")[hit.line - 1], hit.word):
+        lines = text.split("\n")
+        # Where both spellings stand together, the document may well be about them.
+        if place == "docs" and hit.fix.lower() in re.findall(r"\w+", " ".join(lines[max(0, hit.line - 2) : hit.line + 1]).lower()):
+            continue
+        for column in _standing_alone(lines[hit.line - 1], hit.word):
             entry = vars(hit) | {"column": column, "place": place}
             if entry not in found[-20:]:
                 found.append(entry)

@@ -101,6 +101,9 @@ UNEQUAL = [
     ("\ufeffx = 1 \n", "\ufeffx = 1\n"),
     ("try:\n    f()\nexcept E as e:\n    g(e)\n", "try:\n    f()\nexcept E:\n    g(e)\n"),
     ("try:\n    f()\nexcept E as e:\n    g(locals())\n", "try:\n    f()\nexcept E:\n    g(locals())\n"),
+    ("try:\n    f()\nexcept E as e:\n    breakpoint()\n", "try:\n    f()\nexcept E:\n    breakpoint()\n"),
+    ("try:\n    f()\nexcept E as e:\n    pdb.set_trace()\n", "try:\n    f()\nexcept E:\n    pdb.set_trace()\n"),
+    ("try:\n    f()\nexcept E as e:\n    g(sys._getframe())\n", "try:\n    f()\nexcept E:\n    g(sys._getframe())\n"),
     # order of imports with an effect
     ("import p.z\nimport p.a\n", "import p.a\nimport p.z\n"),
     ("import b\nimport a\n", "import a\nimport b\n"),
@@ -136,6 +139,11 @@ GONE = IMPORT.replace("import json\n", "")
         "import json\ndef f(x: 'json.JSONDecoder'):\n    return 1\n",
         "import json\ndef __getattr__(name):\n    return 1\n",
         "import json\nx = json\n",
+        "import json\n__all__ = ['f'] + ['js' + 'on']\n",
+        "import json\n__all__ = ['f']\n__all__ += other\n",
+        "import json\n__all__ = ['f']\n__all__.extend(names)\n",
+        "import json\nx = open(__file__).read()\n",
+        "import json\nx = Path(__file__).resolve().read_text()\n",
         "try:\n    import json\nexcept ImportError:\n    pass\n",
         "if x:\n    import json\nelse:\n    pass\n",
         "class A:\n    import json\n    x = 1\n",
@@ -172,6 +180,13 @@ def test_an_import_the_file_itself_may_need_stays(tmp_path, before):
         {"p__app": "import concurrent\nconcurrent.futures.wait\n"},
         {"tests__test_a": "open('p/m.py')\n"},
         {"p__cli": "def f():\n    '''>>> from p.m import json'''\n"},
+        {"p__cli": "def f():\n    '''\n    >>> from p.m import (\n    ...     json)'''\n"},
+        {"p__cli": "import p.m\nprint(attrgetter('js' + 'on')(p.m))\n"},
+        {"p__cli": "import p.m\nprint(eval('p.m.' + 'js' + 'on'))\n"},
+        {"p__cli": "from p.m import f\nprint(f.__globals__['js' + 'on'])\n"},
+        {"tests__test_a": "from p.m import f\nmock.patch(f.__module__ + '.json.dumps')\n"},
+        {"tests__test_a": "from p import m\nassert len(inspect.getsource(m)) == 3\n"},
+        {"tests__test_a": "from p.m import f\nassert f.__code__.co_firstlineno == 4\n"},
     ],
     ids=str,
 )
@@ -189,13 +204,47 @@ def test_an_import_somebody_else_may_need_stays(tmp_path, others):
         ("p/old.py", "from p.m import json\nprint 'Python 2'\n"),
         ("p/fast.pyx", "from p.m cimport x\nfrom p.m import json\n"),
         ("a.ipynb", '{"source": ["from p.m import a, json"]}\n'),
+        ("a.ipynb", '[{"source": ["import p.m as q"]}, {"source": ["q.json.dumps(1)"]}]\n'),
+        ("p/fast.pyx", "from p.m import (a,\n    json)\n"),
+        ("p/fast.c", 'x = PyImport_ImportModule("p.m");\ny = PyObject_GetAttrString(x, "json");\n'),
+        ("src/lib.rs", 'py.import("p.m")?.getattr("json")?;\n'),
+        ("Makefile", 'a:\n\tpython -c "import p.m as q; print(q.json)"\n'),
+        ("docs/b.rst", ".. currentmodule:: p.m\n\n.. autodata:: json\n"),
+        ("README.md", "```python\nimport p.m as q\nq.json.dumps(1)\n```\n"),
+        ("conf.yaml", "module: p.m\nattribute: json\n"),
+        ("p/m.pyi", "from json import dumps as json\n"),
+        ("old.pkl", "\x80\x04cp.m\njson\n\0."),
     ],
 )
 def test_an_import_that_other_texts_name_stays(tmp_path, name, text):
     """Documents, configuration, notebooks, and code that does not parse."""
     (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-    (tmp_path / name).write_text(text)
+    (tmp_path / name).write_bytes(text.encode("latin-1"))
     assert shown(tmp_path, IMPORT, GONE)
+
+
+def test_prose_and_settings_that_only_use_the_words_hold_nothing_back(tmp_path):
+    """Else no import of a common name would ever go."""
+    (tmp_path / "README.md").write_text("The m of it is read as json, and `x` is shown.\n")
+    (tmp_path / "ci.yaml").write_text("m: 1\nformat: json\n")
+    assert not shown(tmp_path, IMPORT, GONE)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "other"),
+    [
+        ("x = str('a')\n", "x = 'a'\n", "import builtins\nbuiltins.str = f\n"),
+        (
+            "try:\n    f()\nexcept E as e:\n    g()\n",
+            "try:\n    f()\nexcept E:\n    g()\n",
+            "def g():\n    return frame().f_locals\n",
+        ),
+    ],
+)
+def test_what_another_file_does_to_everybody_counts(tmp_path, before, after, other):
+    """It replaces a builtin, or looks at its callers' variables."""
+    assert not shown(tmp_path, before, after)
+    assert shown(tmp_path, before, after, q=other)
 
 
 @pytest.mark.parametrize("path", ["p/__init__.py", "conftest.py", "p/_compat.py", "p/m.pyi", "p/json.py"])

@@ -61,6 +61,12 @@ def test_a_sentence_gives_its_words(paragraph):
         "The value is $recieve of it.",
         "!!! note the recieve of it",
         ":: the recieve of it",
+        "recieve\n:   It is the one that we have.",
+        "It is a word such as adress, seperate and recieve in it.",
+        "It corrects what you type (e.g. recieve) when you write to it.",
+        "We saw this in the log of it: recieve failed when it was there.",
+        "This is a fix for the typo of it, and we have recieve there.",
+        "It finds what is misspelled by you. We have recieve in it.",
     ],
 )
 def test_what_may_be_something_else_gives_nothing(paragraph):
