@@ -118,7 +118,9 @@ def look(vendored: frozenset[str], focus: frozenset[str]) -> Looked:
         place = "docs" if hit.path.endswith(TEXT_SUFFIXES) else "comments"
         lines = text.split("\n")
         # Where both spellings stand together, the document may well be about them.
-        if place == "docs" and hit.fix.lower() in re.findall(r"\w+", " ".join(lines[max(0, hit.line - 2) : hit.line + 1]).lower()):
+        if place == "docs" and hit.fix.lower() in re.findall(
+            r"\w+", " ".join(lines[max(0, hit.line - 2) : hit.line + 1]).lower()
+        ):
             continue
         for column in _standing_alone(lines[hit.line - 1], hit.word):
             entry = vars(hit) | {"column": column, "place": place}
