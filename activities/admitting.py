@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -49,6 +50,9 @@ from ports.policy_source import PolicyError, UnknownTarget
 from ports.repository import RepositoryError
 from ports.run_index import RunIndex
 from ports.store import StoreError
+
+_COMMENT = re.compile(r"/comment-(\d+)-")
+"""The pull request, in a comment's key."""
 
 
 @dataclass(frozen=True)
@@ -334,6 +338,9 @@ def found_on_remote(forge: Forge, action: WriteAction, write: WriteRecord) -> st
     if action in {WriteAction.UPDATE_PULL_REQUEST, WriteAction.UPDATE_TICKET}:
         # What it should say is not in the books; saying it again is harmless, so "not done" is safe.
         return ""
+    if action is WriteAction.COMMENT and (place := _COMMENT.search(write.key)):
+        said = [comment for comment in forge.comments(int(place[1])) if comment.run_key == write.key]
+        return place[1] if said else ""
     if action not in {WriteAction.OPEN_TICKET, WriteAction.CLOSE_TICKET}:
         raise ForgeError(f"how a {action} would show on the remote is not built")
     opened = f"{write.run_id}/{WriteAction.OPEN_TICKET}"

@@ -20,6 +20,7 @@ from activities.api import (
     LogHead,
 )
 from activities.bracket import Bracket
+from activities.commenting import Comment, said_once
 from activities.heartbeat import heartbeating
 from activities.revert_plan import plan_revert, rollback_id
 from activities.workbench import Workbench
@@ -39,6 +40,7 @@ from contracts.rollback_work import (
     TellRolledBackInput,
 )
 from contracts.verdict import Fact, Verdict
+from policies.comment_text import rolled_back
 from policies.rollback_text import rollback_body, rollback_title
 from policies.schema import EffectivePolicy
 from policies.verdicts import allow, deny, hold
@@ -86,7 +88,18 @@ class Reverting:
         """One write of the plan, through the bracket."""
         with heartbeating():
             policy = self.bench.pinned_policy(asked.given.merged.run)
-            return self._repair(asked, policy)
+            ended = self._repair(asked, policy)
+            if ended.done and ended.restored_tree and asked.given.merged.pull_request:
+                said_once(self.bench, policy, asked.given.merged.run, self._comment(asked, policy, ended))
+            return ended
+
+    def _comment(self, asked: RepairInput, policy: EffectivePolicy, ended: RepairResult) -> Comment:
+        """What people are told below the pull request that is undone."""
+        given, name = asked.given, rollback_id(asked.given)
+        opened = self.bench.forges(policy.target).find_pull_request(f"{name}/{WriteAction.OPEN_PULL_REQUEST}")
+        number = opened.number if opened else 0
+        text = rolled_back(given, ended.result, number, self.bench.store.address(name))
+        return Comment(name, given.merged.pull_request, "rolled-back", text, given.incident)
 
     def _no_base(self, policy: EffectivePolicy) -> str:
         base = policy.target.base_branch

@@ -9,8 +9,10 @@ from temporalio.exceptions import ApplicationError
 
 from activities.api import WRITE, WriteInput
 from activities.bracket import Bracket
+from activities.commenting import Comment, said_once
 from activities.heartbeat import heartbeating
 from activities.moot_pulls import closing_text
+from activities.releasing import pull_of
 from activities.workbench import Workbench, closed
 from contracts.admission import PullRequestRef
 from contracts.artifact import ArtifactRef
@@ -24,6 +26,7 @@ from contracts.pull_request import PullRequest
 from contracts.report import WriteResult
 from contracts.rollback import FollowUpInput, Merged
 from contracts.verdict import Fact, Verdict
+from policies.comment_text import closed_because, merged_by_itself
 from policies.pull_request_text import footer
 from policies.schema import EffectivePolicy
 from policies.verdicts import allow, deny, hold
@@ -48,11 +51,33 @@ class Writing:
     def write(self, given: WriteInput) -> WriteResult:
         """Ask, act in a child, settle. In DRY_RUN Control refuses and no child is ever started."""
         with heartbeating():
-            return self._write(given)
+            policy = self.bench.pinned_policy(given.run)
+            ended = self._write(given, policy)
+            if ended.done and (said := self._comment(given, policy, ended)):
+                said_once(self.bench, policy, given.run, said)
+            return ended
 
-    def _write(self, given: WriteInput) -> WriteResult:
+    def _comment(self, given: WriteInput, policy: EffectivePolicy, ended: WriteResult) -> Comment | None:
+        """What people are told below the pull request, once we merged or closed it."""
+        planned, run_id = given.planned, given.run.run_id
+        report = self.bench.store.address(run_id)
+        if planned.action is WriteAction.MERGE and ended.merged and ended.merged.pull_request:
+            text = merged_by_itself(ended.merged, planned.tree_sha, report)
+            return Comment(run_id, ended.merged.pull_request, "merged", text)
+        if planned.action is not WriteAction.CLOSE_PULL_REQUEST:
+            return None
+        pull = pull_of(self.bench.forges(policy.target), planned.of_run or run_id, planned.branch)
+        if pull is None or pull.state != "closed":
+            return None
+        bodies = {ref.name: ref for ref in given.artifacts}
+        return Comment(run_id, pull.number, "closed", closed_because(self._text(planned, bodies), run_id, report))
+
+    def _text(self, planned: PlannedWrite, bodies: dict[str, ArtifactRef]) -> str:
+        name = closing_text(planned.of_run) if planned.of_run else _BODIES[planned.action]
+        return self.bench.store.get(bodies[name]).decode()
+
+    def _write(self, given: WriteInput, policy: EffectivePolicy) -> WriteResult:
         planned, run = given.planned, given.run
-        policy = self.bench.pinned_policy(run)
         effect = self._effect(given, policy)
         bracket = Bracket(self.bench, merges=self._merges(given, policy), follows=_follows(given))
         try:
@@ -101,8 +126,7 @@ class Writing:
         text = ""
         if planned.action in _BODIES:
             # Equal in form, whichever of them writes it: the footer names the write that opened it.
-            name = closing_text(planned.of_run) if planned.of_run else _BODIES[planned.action]
-            text = self.bench.store.get(bodies[name]).decode()
+            text = self._text(planned, bodies)
             text += footer(opener, opened, self.bench.store.address(opener))
         return Effect(
             action=planned.action,

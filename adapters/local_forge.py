@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from adapters.git.mirror import Mirror, open_mirror
-from contracts.forge_facts import BranchProtection, CheckState, CommitCheck, HumanAct
+from contracts.forge_facts import BranchProtection, CheckState, CommitCheck, HumanAct, PullComment
 from contracts.pull_request import PullRequest
 from policies.schema import Target
 from ports.forge import ForgeError, OpenForge
@@ -25,6 +25,26 @@ def forge_folder(home: Path, target: str) -> Path:
 def acts_file(folder: Path, number: int) -> Path:
     """What people did with a pull request by `starter.py pr`, a line each."""
     return folder / "pulls" / f"{number}.acts.jsonl"
+
+
+def comments_file(pulls: Path, number: int) -> Path:
+    """What is said below a pull request, a line each."""
+    return pulls / f"{number}.comments.jsonl"
+
+
+def read_comments(pulls: Path, number: int) -> tuple[PullComment, ...]:
+    """The same as values, oldest first.
+
+    Raises:
+        ForgeError: a line is damaged.
+    """
+    try:
+        lines = comments_file(pulls, number).read_bytes().splitlines()
+        return tuple(PullComment.model_validate_json(line) for line in lines)
+    except FileNotFoundError:
+        return ()
+    except (OSError, ValidationError) as error:
+        raise ForgeError(f"what is said below pull request {number} cannot be read: {error}") from error
 
 
 def read_records(folder: Path) -> tuple[PullRequest, ...]:
@@ -98,6 +118,10 @@ class LocalForge:
             return ()
         except (OSError, ValidationError) as error:
             raise ForgeError(f"what people did with pull request {number} cannot be read: {error}") from error
+
+    def comments(self, number: int) -> tuple[PullComment, ...]:
+        """What we said below it; people have no page here."""
+        return read_comments(self._folder / "pulls", number)
 
     def _heads(self) -> dict[str, str]:
         try:

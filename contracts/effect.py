@@ -35,6 +35,8 @@ class Effect(Contract):
     """What is updated or closed: the run key under which the pull request or ticket was opened. Empty: ``run_key``."""
     commit_message: str = ""
     """For a forge that makes the merge commit itself; what git pushes has its own."""
+    number: int = 0
+    """For a comment: the pull request."""
     title: str = ""
     body: str = ""
 

@@ -54,6 +54,15 @@ class HumanAct(Contract):
     """False for a review that is stale, dismissed, or from somebody whose word the forge does not count."""
 
 
+class PullComment(Contract):
+    """A comment on a pull request."""
+
+    author: str
+    body: str
+    run_key: str = ""
+    """The write of ours that it is; empty: somebody else's."""
+
+
 class AccessFinding(Contract):
     """One thing looked at before a forge is used: token, account, rights, protection."""
 

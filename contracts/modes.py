@@ -156,3 +156,5 @@ class WriteAction(StrEnum):
     UPDATE_TICKET = "update_ticket"
     """Its title and body; opened when there is none."""
     CLOSE_TICKET = "close_ticket"
+    COMMENT = "comment"
+    """One comment on a pull request of ours, which says what we did with it."""

@@ -21,6 +21,7 @@ POINTS: frozenset[str] = frozenset(
                 "close_ticket",
                 "merge",
                 "revert",
+                "comment",
             )
             for moment in (
                 "before_begin",

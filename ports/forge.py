@@ -7,7 +7,7 @@ from typing import Protocol
 
 from contracts.clearance import Clearance
 from contracts.effect import Effect, EffectResult
-from contracts.forge_facts import BranchProtection, CommitCheck, HumanAct
+from contracts.forge_facts import BranchProtection, CommitCheck, HumanAct, PullComment
 from contracts.pull_request import PullRequest
 from policies.schema import Target
 
@@ -59,6 +59,9 @@ class Forge(Protocol):
 
     def human_acts(self, number: int) -> tuple[HumanAct, ...]:
         """What people did with a pull request, oldest first: approved, asked for changes, merged, closed."""
+
+    def comments(self, number: int) -> tuple[PullComment, ...]:
+        """What is said below a pull request, oldest first."""
 
 
 class Effects(Protocol):

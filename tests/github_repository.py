@@ -79,6 +79,7 @@ class DoubleRepository:
     pulls: dict[int, Pull] = field(default_factory=dict)
     issues: dict[int, dict[str, Any]] = field(default_factory=dict)
     reviews: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
+    comments: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
     events: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
     statuses: list[dict[str, Any]] = field(default_factory=list)
     runs: list[dict[str, Any]] = field(default_factory=list)
@@ -111,6 +112,8 @@ class DoubleRepository:
             ("POST", r"/issues", lambda: self._open_issue(who, content)),
             ("GET", r"/issues/(\d+)", self._one_issue),
             ("PATCH", r"/issues/(\d+)", lambda number: self._change_issue(int(number), content)),
+            ("GET", r"/issues/(\d+)/comments", lambda n: self._list(path, query, self.comments.get(int(n), []))),
+            ("POST", r"/issues/(\d+)/comments", lambda number: self._comment(who, int(number), content)),
             ("GET", r"/issues/(\d+)/events", lambda n: self._list(path, query, self.events.get(int(n), []))),
             ("GET", r"/commits/(\w+)/check-runs", lambda sha: self._check_runs(sha, path, query)),
             ("GET", r"/commits/(\w+)/statuses", lambda sha: self._list(path, query, self._of(sha))),
@@ -223,6 +226,12 @@ class DoubleRepository:
         }  # fmt: skip
         self.reviews.setdefault(number, []).append(given)
         return Answer(200, given)
+
+    def _comment(self, who: str, number: int, content: dict[str, Any]) -> Answer:
+        example = self.description.example(_ROOT + "/issues/{issue_number}/comments", "get", 200)[0]
+        given = example | {"id": next(_IDS), "body": content["body"], "user": example["user"] | user(who)}
+        self.comments.setdefault(number, []).append(given)
+        return Answer(201, given)
 
     def _happened(self, number: int, what: str, who: str) -> None:
         example = self.description.example(_ROOT + "/issues/{issue_number}/events", "get", 200)[0]

@@ -48,7 +48,9 @@ _ACTIONS = {
     WriteClass.ADVANCE: _PUBLISHING,
     WriteClass.REPAIR: _PUBLISHING | {WriteAction.REVERT},
     # Cleared even while paused, so nothing that moves a ref may call itself a record.
-    WriteClass.RECORD: frozenset({WriteAction.OPEN_TICKET, WriteAction.UPDATE_TICKET, WriteAction.CLOSE_TICKET}),
+    WriteClass.RECORD: frozenset(
+        {WriteAction.OPEN_TICKET, WriteAction.UPDATE_TICKET, WriteAction.CLOSE_TICKET, WriteAction.COMMENT}
+    ),
 }
 
 
@@ -175,6 +177,8 @@ def allowed(state: ControlState, asked: WriteRequest, now: datetime) -> Verdict:
     if asked.write_class is WriteClass.RECORD and asked.run_id in state.incidents:
         # An incident outlives its run; the clearance is for its own ticket, under its own key.
         return _verdict(Decision.ALLOW, "a record of an incident in the books", asked)
+    if asked.action is WriteAction.COMMENT and _of_its_rollback(state, asked):
+        return _verdict(Decision.ALLOW, f"says what was done for {asked.incident}", asked)
     if asked.write_class is WriteClass.REPAIR:
         # A rollback outlives its run: it is booked under its own id, and its incident is what allows it.
         return _repair(state, asked)
@@ -183,11 +187,18 @@ def allowed(state: ControlState, asked: WriteRequest, now: datetime) -> Verdict:
         return _verdict(Decision.DENY, "the run is not open in Control's books", asked)
     if asked.policy_digest != run.policy_digest:
         return _verdict(Decision.HOLD, "the policy is not the one this run was admitted under", asked)
-    if asked.write_class is WriteClass.RECORD:
+    # A DRY_RUN did nothing that could be said on a pull request.
+    silent = run.mode is Mode.DRY_RUN and asked.action is WriteAction.COMMENT
+    if asked.write_class is WriteClass.RECORD and not silent:
         return _verdict(Decision.ALLOW, "a record never moves a ref", asked)
     if run.grant is not None and run.grant.expires_at <= now:
         return _verdict(Decision.DENY, f"the grant of this change ended at {clock(run.grant.expires_at)}", asked)
     return _advance(state, asked, run)
+
+
+def _of_its_rollback(state: ControlState, asked: WriteRequest) -> bool:
+    incident = state.incidents.get(asked.incident)
+    return incident is not None and asked.run_id == rollback_run_id(incident.run_id)
 
 
 def _dashboard(asked: WriteRequest) -> Verdict:

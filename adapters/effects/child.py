@@ -9,7 +9,7 @@ from pathlib import Path
 
 from adapters.effects.base_branch import UNSEEN_STATUS, Unseen, land
 from adapters.effects.deadline import die_at
-from adapters.effects.local_pulls import write_pull
+from adapters.effects.local_pulls import write_comment, write_pull
 from adapters.effects.local_tickets import write_ticket
 from adapters.effects.order import CLOSED_STATUS, LIMITED_STATUS, EffectOrder, RateLimited
 from adapters.git.environment import ClosedGit
@@ -23,6 +23,7 @@ from ports.repository import RemoteForbids, RepositoryError
 
 PULLS = frozenset({WriteAction.OPEN_PULL_REQUEST, WriteAction.UPDATE_PULL_REQUEST, WriteAction.CLOSE_PULL_REQUEST})
 TICKETS = frozenset({WriteAction.OPEN_TICKET, WriteAction.UPDATE_TICKET, WriteAction.CLOSE_TICKET})
+COMMENTS = frozenset({WriteAction.COMMENT})
 LANDINGS = frozenset({WriteAction.MERGE, WriteAction.REVERT})
 Writer = Callable[[EffectOrder], EffectResult]
 
@@ -37,6 +38,8 @@ def _write_to_github(order: EffectOrder) -> EffectResult:
 def _write_locally(order: EffectOrder) -> EffectResult:
     if order.effect.action in PULLS:
         return write_pull(order)
+    if order.effect.action in COMMENTS:
+        return write_comment(order)
     return write_ticket(Path(order.records) / "tickets", order.effect, order.look_only)
 
 
@@ -54,7 +57,7 @@ def writer_for(forge: str, action: str, *, by_pull: bool) -> Writer | None:
         return None
     if action in _BY_GIT and not by_pull:
         return _BY_GIT[WriteAction(action)]
-    wanted = LANDINGS if by_pull else PULLS | TICKETS
+    wanted = LANDINGS if by_pull else PULLS | TICKETS | COMMENTS
     return own.writer if action in wanted and action in own.actions else None
 
 
@@ -159,7 +162,7 @@ _BY_GIT: dict[WriteAction, Writer] = {
     WriteAction.REVERT: _land_by_git,
 }
 _FORGES = {
-    "local": _Forge(_write_locally, PULLS | TICKETS),
-    "gitea": _Forge(write_to_gitea, PULLS | TICKETS | LANDINGS),
-    "github": _Forge(_write_to_github, PULLS | TICKETS | LANDINGS),
+    "local": _Forge(_write_locally, PULLS | TICKETS | COMMENTS),
+    "gitea": _Forge(write_to_gitea, PULLS | TICKETS | COMMENTS | LANDINGS),
+    "github": _Forge(_write_to_github, PULLS | TICKETS | COMMENTS | LANDINGS),
 }

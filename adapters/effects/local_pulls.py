@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from adapters.durable_files import locked_lines
 from adapters.effects.local_records import change_record, open_record
 from adapters.effects.order import EffectOrder
 from adapters.git.environment import ClosedGit
-from adapters.git.merging import is_ancestor
+from adapters.git.merging import NOBODY, is_ancestor
 from adapters.git.remotes import remote_heads
-from adapters.local_forge import read_records
+from adapters.local_forge import comments_file, read_comments, read_records
 from contracts.effect import EffectResult
+from contracts.forge_facts import PullComment
 from contracts.modes import WriteAction
+from policies.inert_markdown import inert_markdown
 
 
 def write_pull(order: EffectOrder) -> EffectResult:
@@ -28,6 +31,21 @@ def write_pull(order: EffectOrder) -> EffectResult:
     if effect.action is WriteAction.CLOSE_PULL_REQUEST:
         said["state"] = "closed"
     return change_record(folder, key, order.look_only, **said)
+
+
+def write_comment(order: EffectOrder) -> EffectResult:
+    """Say it below a pull request of ours, or find it said under this key."""
+    effect, folder = order.effect, Path(order.records) / "pulls"
+    if not any(each.number == effect.number for each in read_records(folder)):
+        return EffectResult(done=False, refused=f"there is no pull request {effect.number}")
+    if any(each.run_key == effect.run_key for each in read_comments(folder, effect.number)):
+        return EffectResult(done=True, adopted=True, result=str(effect.number))
+    if order.look_only:
+        return EffectResult(done=False)
+    said = PullComment(author=NOBODY.name, body=inert_markdown(effect.body), run_key=effect.run_key)
+    with locked_lines(comments_file(folder, effect.number)) as lines:
+        lines.append((said.model_dump_json(by_alias=True).encode() + b"\n",))
+    return EffectResult(done=True, result=str(effect.number))
 
 
 def _obstacle(order: EffectOrder) -> str:

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import BaseModel
 
 from adapters.forge_access.ownership import Mark, read_mark
+from contracts.forge_facts import PullComment
 from contracts.pull_request import PullRequest
 
 
@@ -41,6 +42,19 @@ class Ticket(BaseModel):
             run_key=mark.run_key,
             task_id=mark.task_id,
         )
+
+
+class Said(BaseModel):
+    """A comment."""
+
+    body: str | None = None
+    user: Account | None = None
+
+    def shown(self, account: str) -> PullComment:
+        """As the port shows it, to the account whose comments are ours."""
+        author = self.user.login if self.user else ""
+        key = mark_of(account, self.user, self.body).run_key
+        return PullComment(author=author, body=self.body or "", run_key=key)
 
 
 def is_by(account: str, user: Account | None) -> bool:

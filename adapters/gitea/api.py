@@ -10,9 +10,10 @@ from urllib.parse import quote, urlsplit
 
 from pydantic import AwareDatetime, BaseModel
 
-from adapters.forge_access.answers import Account, Ticket, is_by, mark_of
+from adapters.forge_access.answers import Account, Said, Ticket, is_by, mark_of
 from adapters.forge_access.json_api import JsonApi, Reply
 from adapters.forge_access.shapes import shaped
+from contracts.forge_facts import PullComment
 from contracts.pull_request import PullRequest
 from ports.forge import ForgeError, NotShown
 
@@ -173,6 +174,11 @@ class GiteaRepository:
             return tuple(str(parent["sha"]) for parent in found["parents"])
         except (KeyError, TypeError):
             raise ForgeError(f"the forge answered no commit for {commit}") from None
+
+    def comments(self, number: int) -> tuple[PullComment, ...]:
+        """What is said below a pull request, oldest first."""
+        found = self.http.pages(f"{self._root}/issues/{number}/comments")
+        return tuple(shaped(Said, each).shown(self._account) for each in found)
 
     def act(self, method: str, path: str, **content: object) -> Reply:
         """Change something below the repository."""

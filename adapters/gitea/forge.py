@@ -11,7 +11,7 @@ from adapters.forge_access.mirrored_forge import MirroredForge
 from adapters.forge_access.tokens import read_token, reading_environment
 from adapters.git.mirror import Mirror, open_mirror
 from adapters.gitea.api import GiteaRepository, Review, Status
-from contracts.forge_facts import BranchProtection, CheckState, CommitCheck, HumanAct
+from contracts.forge_facts import BranchProtection, CheckState, CommitCheck, HumanAct, PullComment
 from policies.schema import Target
 from ports.forge import OpenForge
 
@@ -62,6 +62,10 @@ class GiteaForge(MirroredForge):
             required_checks=(found.status_check_contexts or ()) if found.enable_status_check else (),
             required_approvals=found.required_approvals,
         )
+
+    def comments(self, number: int) -> tuple[PullComment, ...]:
+        """What is said below a pull request."""
+        return self._repository.comments(number)
 
     def human_acts(self, number: int) -> tuple[HumanAct, ...]:
         """Reviews, and who merged, closed or reopened it."""

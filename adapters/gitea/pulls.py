@@ -57,6 +57,29 @@ def change_pull(acting: Acting) -> EffectResult:
     return acting.refused(reply, f"{'close' if closing else 'update'} pull request {found.number}")
 
 
+def comment(acting: Acting) -> EffectResult:
+    """Say it below a pull request of ours, or find it said under this key."""
+    effect = acting.effect
+    if not any(pull.number == effect.number for pull in acting.repository.our_pulls()):
+        return EffectResult(done=False, refused=f"pull request {effect.number} is none of ours")
+    if _said(acting):
+        return EffectResult(done=True, adopted=True, result=str(effect.number))
+    if acting.order.look_only:
+        return EffectResult(done=False)
+    if reason := acting.wrong_account():
+        return EffectResult(done=False, refused=reason, obstacle=True)
+    body = marked(inert_markdown(effect.body), effect.run_key, effect.task_id)
+    reply = acting.act("POST", f"/issues/{effect.number}/comments", body=body)
+    if (reply is not None and reply.good) or _said(acting):
+        return EffectResult(done=True, result=str(effect.number))
+    return acting.refused(reply, f"comment on pull request {effect.number}")
+
+
+def _said(acting: Acting) -> bool:
+    effect = acting.effect
+    return any(each.run_key == effect.run_key for each in acting.repository.comments(effect.number))
+
+
 def _wanted(acting: Acting, found: Pull) -> dict[str, str]:
     effect, mark = acting.effect, read_mark(found.body or "")
     wanted = {"title": forge_title(effect.title)} if effect.title else {}

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from adapters.effects.order import EffectOrder
 from adapters.gitea.acting import Acting
 from adapters.gitea.landing import land_pull
-from adapters.gitea.pulls import change_pull, open_pull
+from adapters.gitea.pulls import change_pull, comment, open_pull
 from adapters.gitea.tickets import close_ticket, open_ticket, update_ticket
 from contracts.effect import EffectResult
 from contracts.modes import WriteAction
@@ -21,6 +21,7 @@ _ACTIONS: dict[WriteAction, Callable[[Acting], EffectResult]] = {
     WriteAction.OPEN_TICKET: open_ticket,
     WriteAction.UPDATE_TICKET: update_ticket,
     WriteAction.CLOSE_TICKET: close_ticket,
+    WriteAction.COMMENT: comment,
     WriteAction.MERGE: land_pull,
     WriteAction.REVERT: land_pull,
 }

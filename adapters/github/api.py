@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from http import HTTPStatus
 from urllib.parse import quote
 
-from adapters.forge_access.answers import Account, is_by, mark_of
+from adapters.forge_access.answers import Account, Said, is_by, mark_of
 from adapters.forge_access.json_api import Reply
 from adapters.forge_access.shapes import shaped
 from adapters.github.answers import (
@@ -22,6 +22,7 @@ from adapters.github.answers import (
     Status,
 )
 from adapters.github.client import GitHubApi
+from contracts.forge_facts import PullComment
 from contracts.pull_request import PullRequest
 from ports.forge import ForgeError, NotShown
 
@@ -138,6 +139,11 @@ class GitHubRepository:
     def commit(self, commit: str) -> Commit:
         """A commit and its tree."""
         return shaped(Commit, self.http.get(f"{self._root}/git/commits/{commit}"))
+
+    def comments(self, number: int) -> tuple[PullComment, ...]:
+        """What is said below a pull request, oldest first."""
+        found = self.http.pages(f"{self._root}/issues/{number}/comments")
+        return tuple(shaped(Said, each).shown(self._account) for each in found)
 
     def act(self, method: str, path: str, **content: object) -> Reply:
         """Change something below the repository."""

@@ -14,7 +14,7 @@ from adapters.git.mirror import Mirror, open_mirror
 from adapters.github.answers import RequiredCheck, Review, Rule
 from adapters.github.api import GitHubRepository
 from adapters.github.checks import reported, required
-from contracts.forge_facts import BranchProtection, CommitCheck, HumanAct
+from contracts.forge_facts import BranchProtection, CommitCheck, HumanAct, PullComment
 from policies.schema import Target
 from ports.forge import OpenForge
 
@@ -63,6 +63,10 @@ class GitHubForge(MirroredForge):
             required_checks=tuple(dict.fromkeys(check.context for check in self._required(rules))),
             required_approvals=max(approvals, default=0),
         )
+
+    def comments(self, number: int) -> tuple[PullComment, ...]:
+        """What is said below a pull request."""
+        return self._repository.comments(number)
 
     def human_acts(self, number: int) -> tuple[HumanAct, ...]:
         """Reviews, and who merged, closed or reopened it."""

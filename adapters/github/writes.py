@@ -62,6 +62,7 @@ class _Writer:
             WriteAction.OPEN_TICKET: self._open_ticket,
             WriteAction.UPDATE_TICKET: self._update_ticket,
             WriteAction.CLOSE_TICKET: self._close_ticket,
+            WriteAction.COMMENT: self._comment,
         }
         action = self._effect.action
         if action not in actions:
@@ -240,6 +241,26 @@ class _Writer:
 
     def _known_ticket(self, run_key: str) -> Issue | None:
         return opened_under(run_key, self._repository.our_issues())
+
+    # Below a pull request
+
+    def _comment(self) -> EffectResult:
+        number = self._effect.number
+        if not any(pull.number == number for pull in self._repository.our_pulls()):
+            return EffectResult(done=False, refused=f"pull request {number} is none of ours")
+        if self._said(number):
+            return EffectResult(done=True, adopted=True, result=str(number))
+        if self._order.look_only:
+            return EffectResult(done=False)
+        if reason := self._wrong_account():
+            return EffectResult(done=False, refused=reason, obstacle=True)
+        reply = self._act("POST", f"/issues/{number}/comments", body=self._body())
+        if (reply is not None and reply.good) or self._said(number):
+            return EffectResult(done=True, result=str(number))
+        return self._refused(reply, f"comment on pull request {number}")
+
+    def _said(self, number: int) -> bool:
+        return any(each.run_key == self._effect.run_key for each in self._repository.comments(number))
 
     # What all have in common
 

@@ -13,6 +13,7 @@ from faulty import PLAIN
 from supervisor import Supervisor
 from world import World
 
+from adapters.local_forge import forge_folder, read_comments
 from contracts.forge_facts import CheckState, CommitCheck
 from contracts.modes import RunStatus
 from contracts.remediation import Remediation
@@ -42,6 +43,8 @@ async def rejects_and_closes_once(world: World, *points: str) -> None:
         [pull] = world.pulls()
         assert "closed" == pull["state"]
         assert 1 == pull["body"].count("**Closed by us")
+        [said] = read_comments(forge_folder(world.settings.home, "demo") / "pulls", pull["number"])
+        assert said.body.startswith("**Closed by us: CI rejected")
         [one] = await world.control().query(api.BACKLOG, result_type=list[Remediation])
         assert (result.run_id, 1) == (one.run_id, one.seen)
         assert [-9] * len(points) == supervisor.deaths

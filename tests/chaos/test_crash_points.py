@@ -19,6 +19,7 @@ from temporalio.client import (
 from world import git
 
 import composition
+from adapters.local_forge import forge_folder, read_comments
 from contracts.control import Answer, PauseRequest
 from contracts.incident import CloseRequest, HumanFacts, IncidentState, IncidentView, Trigger, incident_id
 from contracts.modes import RunStatus
@@ -63,6 +64,7 @@ STEPS = tuple(
     for step in ("preflight", "sense", "triage", "plan", "code", "review", "check", "release")
     for moment in ("before", "after")
 )
+COMMENT = tuple(f"comment.{moment}" for moment in MOMENTS)
 MERGE = tuple(f"merge.{moment}" for moment in MOMENTS)
 MERGE_STEPS = tuple(
     f"{step}.{moment}_done" for step in ("merge_check", "canary", "merge_release") for moment in ("before", "after")
@@ -218,14 +220,27 @@ async def merges_once(world: World, *points: str) -> None:
         remote = world.remote
         ours = git("rev-list", "--count", "--merges", "main", cwd=remote)
         assert "1" == ours
+        [said] = read_comments(forge_folder(world.settings.home, "demo") / "pulls", 1)
+        assert "**Merged by itself**" in said.body
         assert [-9] * len(points) == supervisor.deaths
         await check_world(world, started=[handle.id])
 
 
 def test_every_point_is_swept() -> None:
     """A point nobody tries would be a promise nobody keeps."""
-    others = {"admit.after_answer", *ENDING, *STEPS, *DELIVERY, *MINDING, *SPENDING, *BUDGET, *MERGE, *MERGE_STEPS}
-    assert set(POINTS) == {*PUSH, *PULL, *ESCALATION, *others, *ROLLBACK, *CI, *UPDATE_PULL, *DASHBOARD}
+    others = {
+        "admit.after_answer",
+        *ENDING,
+        *STEPS,
+        *DELIVERY,
+        *MINDING,
+        *SPENDING,
+        *BUDGET,
+        *MERGE,
+        *MERGE_STEPS,
+        *COMMENT,
+    }
+    assert set(POINTS) == {*PUSH, *PULL, *MERGE, *ESCALATION, *others, *ROLLBACK, *CI, *UPDATE_PULL, *DASHBOARD}
 
 
 async def test_effects_happen_once_whenever_the_worker_dies(make: MakeWorld) -> None:
@@ -262,7 +277,7 @@ async def test_a_schedule_is_paused_whenever_the_worker_dies(make: MakeWorld) ->
 async def test_a_merge_happens_once_whenever_the_worker_dies(make: MakeWorld) -> None:
     """P7: killed before and after the merge effect and around it: exactly one merge."""
     # In the order in which a run comes by: a step that is over is not done again.
-    chains = [(MERGE_STEPS[0], *MERGE[:2]), (MERGE_STEPS[3], *MERGE[2:4]), MERGE[4:]]
+    chains = [(MERGE_STEPS[0], *MERGE[:2]), (MERGE_STEPS[3], *MERGE[2:4]), MERGE[4:], COMMENT[1::2]]
     worlds = [await make(f"world-{number}", reap_seconds=600) for number in range(len(chains))]
     await asyncio.gather(*(merges_once(world, *chain) for world, chain in zip(worlds, chains, strict=True)))
 
@@ -287,7 +302,7 @@ async def test_sweep(world: World, point: str) -> None:
     if point in BUDGET:
         await reports_the_budget_once(world, point)
         return
-    if point in {*MERGE, *MERGE_STEPS}:
+    if point in {*MERGE, *MERGE_STEPS, *COMMENT}:
         await merges_once(world, point)
     else:
         await (escalates_once if program is HOSTILE_WORKER else opens_one_pull_request)(world, point)

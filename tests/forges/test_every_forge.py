@@ -12,6 +12,7 @@ from ports.forge import ForgeError
 
 PULL, TICKET = WriteAction.OPEN_PULL_REQUEST, WriteAction.OPEN_TICKET
 UPDATE, CLOSE = WriteAction.UPDATE_PULL_REQUEST, WriteAction.CLOSE_PULL_REQUEST
+COMMENT = WriteAction.COMMENT
 OPENED = {"record_key": "demo-1/open_pull_request"}
 
 
@@ -158,6 +159,22 @@ def test_a_pull_request_of_ours_is_closed_once(stage: Stage) -> None:
     assert ("closed", True) == (stage.shown().state, stage.shown().body.startswith("`ci/test` is red"))
     assert "closed" in stage.perform(stage.effect(UPDATE, title="x", **OPENED)).refused or isinstance(stage, LocalStage)
     assert "Tidy a.txt" == stage.shown().title
+
+
+def test_a_comment_is_said_once(stage: Stage) -> None:
+    """Below a pull request of ours, whatever its state; found again by its hidden mark, and inert."""
+    number = stage.opened().number
+    said = stage.effect(COMMENT, run_key=f"demo-1/comment-{number}-merged", number=number, body="**Merged** @you\n")
+    assert not stage.perform(said, look_only=True).done
+    assert [False, True] == [stage.perform(said).adopted for _ in range(2)]
+    assert stage.perform(said, look_only=True).adopted
+    stage.person_merges(stage.shown())
+    other = said.model_copy(update={"run_key": f"demo-1/comment-{number}-rolled-back"})
+    assert [False, True] == [stage.perform(other).adopted for _ in range(2)]
+    shown = stage.forge.comments(number)
+    assert [said.run_key, other.run_key] == [each.run_key for each in shown]
+    assert all("**Merged**" in each.body and "@you" not in each.body for each in shown)
+    assert stage.perform(said.model_copy(update={"number": number + 1})).refused
 
 
 @pytest.mark.parametrize("action", [UPDATE, CLOSE])

@@ -9,6 +9,7 @@ from aftermath import BROKEN, CHECK, after_a_run, hasten
 from incident_checker import incidents_unsound
 from world import World, git
 
+from adapters.local_forge import forge_folder, read_comments
 from contracts.incident import IncidentView
 from contracts.modes import Mode, TargetStatus
 from contracts.rollback import FollowUpEnd, RollbackOutcome
@@ -38,6 +39,10 @@ async def test_a_confirmed_regression_is_rolled_back_to_the_identical_tree_and_r
         assert before == after.tree() == result.expected_tree == result.restored_tree
         subject = git("show", "--no-patch", "--format=%s", result.revert_sha, cwd=world.remote)
         assert result.idea is not None
+        [said] = read_comments(forge_folder(world.settings.home, "demo") / "pulls", 1)
+        assert all(
+            part in said.body for part in ("**Rolled back**", result.revert_sha, f"INC-{after.run.run_id}-regression")
+        )
         assert f'Revert "{result.idea.title}" (pull request #1)' == subject
         await after.logged("hardening task queued")
         events = [record.event for record in after.log()]

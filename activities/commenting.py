@@ -1,0 +1,79 @@
+"""One comment on a pull request of ours when we acted on it: a small write of its own, after the act (P7, P10).
+
+It never undoes or fails the act: where the forge cannot be asked, it is tried a few times, then the log says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from temporalio import activity
+
+from activities.bracket import Bracket
+from activities.workbench import Workbench
+from contracts.audit import AuditEvent
+from contracts.clearance import WriteAnswerKind
+from contracts.effect import Effect
+from contracts.handover import RunRef
+from contracts.modes import Role, WriteAction, WriteClass
+from contracts.verdict import Fact
+from policies.schema import EffectivePolicy
+from ports.forge import AccessDenied, ForgeError
+
+_TRIES = 4
+
+
+@dataclass(frozen=True)
+class Comment:
+    """What is said, on which pull request, for whom."""
+
+    writer: str
+    """Whose write it is: a run's or a rollback's id."""
+    number: int
+    about: str
+    """One comment per writer, pull request and this word: ``merged``, ``closed``, ``rolled-back``."""
+    text: str
+    incident: str = ""
+
+    @property
+    def key(self) -> str:
+        """The business key: it names the pull request, so that whoever looks for the comment knows where."""
+        return f"{self.writer}/comment-{self.number}-{self.about}"
+
+
+def said_once(bench: Workbench, policy: EffectivePolicy, run: RunRef, said: Comment) -> None:
+    """Write it, or find it written.
+
+    Raises:
+        ForgeError: could not be asked yet; the activity is tried again, and finds what it did before.
+        ApplicationError: another attempt holds the clearance.
+    """
+    effect = Effect(
+        action=WriteAction.COMMENT,
+        run_key=said.key,
+        run_id=said.writer,
+        task_id="",
+        branch="",
+        base_branch=policy.target.base_branch,
+        head_sha="",
+        base_sha="",
+        number=said.number,
+        body=said.text,
+    )
+    try:
+        done = Bracket(bench, said.incident).around(policy, effect, WriteClass.RECORD, run.policy.digest)
+    except ForgeError as problem:
+        if activity.info().attempt < _TRIES and not isinstance(problem, AccessDenied):
+            raise
+        _note(bench, said, f"the forge could not be asked: {problem}")
+        return
+    if done.answer.answer is WriteAnswerKind.REFUSED:
+        _note(bench, said, done.answer.verdict.reason)
+    elif done.result is not None and not done.result.done:
+        _note(bench, said, done.result.refused or "looked only: it is not there")
+
+
+def _note(bench: Workbench, said: Comment, reason: str) -> None:
+    facts: dict[str, Fact] = {"pullRequest": said.number, "about": said.about, "reason": reason[:500]}
+    event = AuditEvent(key=f"{said.key}/left out", role=Role.RELEASE, event="comment left out", facts=facts)
+    bench.record(said.writer, (event,), activity.info().started_time)
