@@ -30,6 +30,7 @@ from activities.api import (
 from activities.booked_before import booked_before
 from activities.heartbeat import heartbeating
 from activities.in_flight_before import in_flight_before
+from activities.left_before import left_before
 from activities.quarantine import NotInQuarantine, open_quarantine
 from activities.what_landed import merge_found
 from activities.workbench import Workbench
@@ -168,7 +169,8 @@ class Admitting:
             now = activity.info().scheduled_time
             booked = booked_before(self.bench.audit.records(f"target/{asked.target}"), now)
             in_flight = in_flight_before(self.bench.audit, asked.target, now)
-            facts = facts.model_copy(update={"booked": booked, "in_flight": in_flight})
+            left = left_before(self.bench.audit, asked.target)
+            facts = facts.model_copy(update={"booked": booked, "in_flight": in_flight, "left": left})
         try:
             policy = self.bench.policies.effective(asked.target)
         except PolicyError:

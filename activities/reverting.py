@@ -29,7 +29,7 @@ from contracts.clearance import WriteAnswerKind
 from contracts.control import Answer
 from contracts.effect import Effect
 from contracts.modes import Role, WriteAction, WriteClass
-from contracts.rollback import Merged, Regression, RollbackInput, became
+from contracts.rollback import FollowUpInput, Merged, Regression, RollbackInput, became
 from contracts.rollback_work import (
     PrepareInput,
     RepairInput,
@@ -48,6 +48,15 @@ from ports.crashpoints import crashpoint
 from ports.policy_source import PolicyError
 from ports.repository import RepositoryError
 from ports.run_index import RunIndex
+
+
+def _follows(asked: RepairInput) -> FollowUpInput | None:
+    """Should the rollback be escalated with its pull request open, a person's merge of it is seen all the same."""
+    if asked.action is not WriteAction.OPEN_PULL_REQUEST:
+        return None
+    merged = asked.given.merged
+    own = merged.run.model_copy(update={"run_id": rollback_id(asked.given)})
+    return FollowUpInput(run=own, task_id=f"rollback-{merged.task_id}", pull_request=0, rolls_back=merged.run.run_id)
 
 
 @dataclass(frozen=True)
@@ -113,7 +122,7 @@ class Reverting:
             return self._ended(asked, deny("the base is still there", problem), moved=True)
         self._import(asked, policy)
         effect = self._effect(asked)
-        done = Bracket(self.bench, given.incident).around(
+        done = Bracket(self.bench, given.incident, follows=_follows(asked)).around(
             policy, effect, WriteClass.REPAIR, given.merged.run.policy.digest
         )
         rule = f"{asked.action} of the rollback happened"

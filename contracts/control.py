@@ -13,7 +13,7 @@ from contracts.clearance import SettleRequest, WriteRecord
 from contracts.grant import Grant
 from contracts.incident import IncidentRecord
 from contracts.modes import Mode, PauseStyle, TargetStatus
-from contracts.rollback import MergeRecord
+from contracts.rollback import FollowUpInput, MergeRecord
 from contracts.verdict import Verdict
 
 Statement = Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=4000)]
@@ -62,6 +62,17 @@ class ModeRequest(Contract):
     """How many probes the target has: without one nothing merges by itself."""
 
 
+class LeftBefore(Contract):
+    """From the audit logs: what an earlier Control knew of merges, their rollbacks and follow-ups."""
+
+    merges: tuple[MergeRecord, ...] = ()
+    """The oldest first."""
+    follows: tuple[FollowUpInput, ...] = ()
+    """Nobody is known to have followed these to their end."""
+    review_due: str = ""
+    """The incident that a person has not reviewed yet."""
+
+
 class InstallationFacts(Contract):
     """What a Control learns from the Installation."""
 
@@ -80,6 +91,7 @@ class InstallationFacts(Contract):
     """From the target's audit log: what an earlier Control booked in periods that may still be present."""
     in_flight: tuple[WriteRecord, ...] = ()
     """From the audit logs: writes that an earlier Control let begin, and nobody is known to have settled."""
+    left: LeftBefore = LeftBefore()
 
 
 class RegisterRequest(Contract):

@@ -85,6 +85,8 @@ class FollowUpInput(Contract):
     task_id: str
     pull_request: int
     merged: Merged | None = None
+    rolls_back: str = ""
+    """Of a rollback that was escalated with its pull request open: the run it undoes; ``run`` is the rollback's."""
 
 
 WAITING = "waiting for a person"

@@ -114,6 +114,8 @@ class FollowUp:
             return self._end(f"{look.state} by {who}", reason, look, became(look.state, who))
         if workflow.patched(TOLD_BY_PERSON):
             await steps.TELL_MERGED(look.merged, f"tell Control: merged by {who}")
+        if self._given.rolls_back:
+            return self._end(f"merged by {who}", f"the base is what it was before {self._given.rolls_back}", look)
         end = await self._observe(look.merged, terms, person=who)
         said = {"who": look.who, "at": look.at, "became": became(look.state, who)}
         return end.model_copy(update=said)

@@ -9,7 +9,7 @@ from contracts.alert import AlertKind
 from contracts.clearance import WriteOutcome
 from contracts.control import Answer
 from contracts.modes import WriteAction
-from contracts.rollback import FollowUpEnd, FollowUpInput
+from contracts.rollback import FollowUpEnd, FollowUpInput, RollbackStage
 from contracts.verdict import Decision, Verdict
 from workflows.control_state import ControlState, clock
 
@@ -40,6 +40,15 @@ def begun(state: ControlState, given: FollowUpInput) -> None:
     """Its workflow runs; from now on it is looked after."""
     state.followed[given.run.run_id] = given
     state.follow_starts[given.run.run_id] = state.follow_starts.get(given.run.run_id, 0) + 1
+
+
+def take_over(state: ControlState, follows: tuple[FollowUpInput, ...]) -> None:
+    """What an earlier Control had followed, or was about to: the check-up finds out which of them still runs."""
+    for given in follows:
+        run = state.runs.get(given.run.run_id)
+        if given.run.run_id not in state.to_follow and (run is None or run.closed_at is not None):
+            state.followed.setdefault(given.run.run_id, given)
+            state.follow_starts.setdefault(given.run.run_id, 1)
 
 
 def lost(state: ControlState, run_id: str, status: str) -> None:
@@ -95,4 +104,12 @@ def _left_behind(state: ControlState, run_id: str) -> FollowUpInput | None:
     )
     if pull is None or pull.follows is None or closed or not pull.result.isdecimal():
         return None
+    if (undone := pull.follows.rolls_back) and not (_is_a_persons(state, undone) and WriteAction.MERGE not in done):
+        return None
     return pull.follows.model_copy(update={"pull_request": int(pull.result)})
+
+
+def _is_a_persons(state: ControlState, run_id: str) -> bool:
+    """Its rollback was escalated: what that left open is nobody else's."""
+    known = state.merges.get(run_id)
+    return known is not None and known.stage is RollbackStage.ESCALATED

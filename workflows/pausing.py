@@ -22,7 +22,7 @@ from contracts.control import (
 )
 from contracts.modes import Mode, PauseStyle, RunKind, RunStatus, TargetStatus
 from contracts.verdict import Decision, Fact, Verdict
-from workflows import clearances
+from workflows import clearances, following, rolling_back
 from workflows.admission import RANK, smoke_is_green
 from workflows.api import smoke_id
 from workflows.budget_recovery import recover
@@ -139,6 +139,8 @@ def register(state: ControlState, facts: InstallationFacts, now: datetime, *, ag
     else:
         recover(state, facts.budget, facts.booked, now)
     clearances.take_over(state, facts.in_flight)
+    rolling_back.take_over(state, facts.left, now)
+    following.take_over(state, facts.left.follows)
     if not facts.fresh:
         # Also while everybody is paused: its own pause, forgotten now, must not end with theirs.
         reason = RESET if again else "this Control is new, its target is not (terminated by hand?)"

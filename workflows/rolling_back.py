@@ -9,8 +9,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from contracts.alert import AlertKind
-from contracts.control import Answer
-from contracts.incident import IncidentReport, Trigger, incident_id
+from contracts.control import Answer, LeftBefore
+from contracts.incident import IncidentRecord, IncidentReport, Trigger, incident_id
 from contracts.modes import Mode, TargetStatus
 from contracts.rollback import (
     Aftercare,
@@ -26,7 +26,8 @@ from contracts.rollback import (
     became,
 )
 from contracts.verdict import Decision, Fact, Verdict
-from workflows import hardening
+from workflows import following, hardening
+from workflows.api import rollback_run_id
 from workflows.control_state import ControlState
 from workflows.incident_books import open_incident
 
@@ -38,10 +39,17 @@ _ENDED = {
 }
 _MERGED_NOTHING = "it merged nothing, and its follow-up has seen nobody merge its pull request"
 _DAY = timedelta(days=1)
+_LATER = {stage: number for number, stage in enumerate(RollbackStage)}
 
 
 def merged(state: ControlState, said: Merged) -> Answer:
-    """A merge of ours is on the base, or a person's of a change of ours. Idempotent."""
+    """A merge of ours is on the base, or a person's of a change of ours. Idempotent.
+
+    A person's of a rollback's pull request, which that left to a person: the base is restored by hand.
+    """
+    undone = said.run.run_id.removeprefix(rollback_run_id(""))
+    if undone != said.run.run_id:
+        return _restored_by_hand(state, undone, said)
     if said.run.run_id not in state.merges:
         state.merges[said.run.run_id] = MergeRecord(merged=said)
         who: dict[str, Fact] = {"who": said.by} if said.by else {}
@@ -53,6 +61,8 @@ def merged(state: ControlState, said: Merged) -> Answer:
             parentSha=said.parent_sha,
             treeSha=said.tree_sha,
             pullRequest=said.pull_request,
+            # Whole, for a Control that has lost its books.
+            merge=said.model_dump_json(by_alias=True, exclude_none=True),
         )
         if said.by:
             state.note_became(said.run.run_id, became("merged", said.by))
@@ -156,9 +166,55 @@ def rolled_back(state: ControlState, said: RollbackResult, now: datetime) -> Ans
         )
         state.alert(AlertKind.RUN_FAILED, f"rollback-restored/{said.run_id}", summary, run_id=said.run_id)
     if not restored:
+        # What it left open on the forge is a person's now, and watched like any pull request of ours.
+        following.follow_anyway(state, rollback_run_id(said.run_id))
         summary = f"the rollback of {said.run_id} needs a person: {said.reason}"
         state.alert(AlertKind.RUN_FAILED, f"rollback/{said.run_id}", summary, run_id=said.run_id)
     return _answer(state, Decision.ALLOW, "recorded", said.run_id)
+
+
+def take_over(state: ControlState, left: LeftBefore, now: datetime) -> None:
+    """What an earlier Control knew, from the audit logs; what these books know better stays.
+
+    A rollback that had not ended goes on, in DRY_RUN, as far as a pause lets it; a review that is due stays due.
+    """
+    for merge in left.merges:
+        run_id, known = merge.merged.run.run_id, state.merges.get(merge.merged.run.run_id)
+        if known is None or _LATER[merge.stage] > _LATER[known.stage]:
+            state.merges[run_id] = merge
+            state.log("merge taken over", runId=run_id, mergeSha=merge.merged.merge_sha, rollback=merge.stage)
+        if merge.stage is RollbackStage.DUE and merge.incident not in state.incidents_done:
+            record = IncidentRecord(
+                incident=merge.incident,
+                run_id=run_id,
+                trigger=Trigger.REGRESSION,
+                reason=merge.reason,
+                opened_at=merge.begun_at or now,
+                ordered_by=merge.commanded_by,
+            )
+            state.incidents.setdefault(merge.incident, record)
+    if left.review_due:
+        state.review_due, state.mode = left.review_due, Mode.DRY_RUN
+    _forget(state)
+
+
+def _restored_by_hand(state: ControlState, run_id: str, said: Merged) -> Answer:
+    known = state.merges.get(run_id)
+    if known is None:
+        return _answer(state, Decision.ALLOW, "not in these books", run_id)
+    quarantined = state.quarantined.get(known.merged.task_id)
+    result = RollbackResult(
+        run_id=run_id,
+        incident=known.incident,
+        outcome=RollbackOutcome.RESTORED,
+        reason=f"{said.by} merged its pull request {said.pull_request}; nobody looked whether the base is healthy",
+        revert_sha=said.merge_sha,
+        restored_tree=said.tree_sha,
+        seconds=(said.merged_at - (known.begun_at or said.merged_at)).total_seconds(),
+        impact=known.result.impact if known.result else "",
+        idea=quarantined.idea if quarantined else None,
+    )
+    return rolled_back(state, result, said.merged_at)
 
 
 def over(state: ControlState, run_id: str) -> str:
@@ -239,7 +295,8 @@ def _due(state: ControlState, known: MergeRecord, incident: str, reason: str, ac
     changes = {"stage": RollbackStage.DUE, "incident": incident, "reason": reason[:500], "begun_at": now}
     state.merges[run_id] = known.model_copy(update={**changes, "commanded_by": actor})
     _commanded(state, incident, actor)
-    state.log("rollback ordered", runId=run_id, incident=incident, actor=actor or "a confirmed regression")
+    who = actor or "a confirmed regression"
+    state.log("rollback ordered", runId=run_id, incident=incident, actor=who, person=actor, reason=reason[:500])
 
 
 def _command(state: ControlState, known: MergeRecord, asked: RollbackRequest) -> Answer:

@@ -93,6 +93,39 @@ async def test_a_remote_that_goes_away_between_two_writes(world: World) -> None:
         assert "1" == git("rev-list", "--first-parent", "--count", f"{merged.merge_sha}..main", cwd=world.remote)
 
 
+async def test_a_person_merges_the_pull_request_that_a_rollback_had_to_leave(world: World) -> None:
+    """Escalated on a protected base with its pull request open: that is followed, and its merge restores."""
+    prepared(world, strategy="revert_pr")
+    async with world.worker(quick(world)):
+        after = await after_a_run(world)
+        before = after.tree()
+        await after.merge(BROKEN)
+        protection = world.remote / "hooks" / "update"
+        protection.write_text('#!/bin/sh\n[ "$1" != refs/heads/main ]\n')
+        protection.chmod(0o755)
+        assert (await after.order()).accepted
+        result = await after.rolled_back()
+        assert RollbackOutcome.ESCALATED is result.outcome, result.reason
+
+        own = api.rollback_run_id(after.run.run_id)
+        follow_up = world.client.get_workflow_handle(api.follow_up_id(own))
+        await world.until(follow_up.describe)
+        protection.unlink()
+        (branch,) = (ref.removeprefix("refs/heads/") for ref in world.autonomy_branches() if "revert" in ref)
+        git("fetch", "--quiet", str(world.remote), branch, cwd=after.work)
+        git("merge", "--quiet", "--no-ff", "--message=By hand", "FETCH_HEAD", cwd=after.work)
+        after.push()
+        await follow_up.signal(api.REFRESH)
+        ended = await asyncio.wait_for(follow_up.result(), 60)
+
+        kept: Aftercare = await world.control().query(api.AFTERCARE, result_type=Aftercare)
+        (incident,) = (await world.status()).incidents
+    assert (before, ["restored"]) == (after.tree(), [merge.stage for merge in kept.merges])
+    assert "merged by" in ended["outcome"], ended
+    assert incident.rollback is not None
+    assert ("restored", True) == (incident.rollback.outcome, "merged its pull request" in incident.rollback.reason)
+
+
 async def test_a_base_renamed_in_the_middle_needs_a_person(world: World) -> None:
     """Between two writes: the revert is pushed, its pull request is not opened to a branch that is gone."""
     prepared(world, strategy="revert_pr")
