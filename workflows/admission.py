@@ -82,7 +82,7 @@ def _admit(state: ControlState, asked: AdmitRequest, now: datetime) -> AdmitAnsw
     ours = state.ladder is not None and asked.workflow_id == state.ladder.smoke_workflow_id
     if state.status is TargetStatus.RESUMING and not (smoke and ours):
         return refuse("resuming: only the ladder's own smoke run is admitted", Decision.HOLD)
-    if state.registered and state.status is TargetStatus.PAUSED:
+    if (state.registered or state.rewound) and state.status is TargetStatus.PAUSED:
         return refuse(f"the target is PAUSED: {_pause_reasons(state)}", Decision.HOLD)
     if smoke and not ours:
         return refuse("a smoke run is started by the resume ladder only; use mode DRY_RUN instead")

@@ -81,7 +81,7 @@ class Chores:
     def register_again(self) -> None:
         """A reset rewound the books: until the Installation and the audit logs were asked again, they claim nothing."""
         self._resets += 1
-        self._state.registered = False
+        self._state.registered, self._state.rewound = False, True
 
     async def _register(self) -> None:
         while not self._leaving:
@@ -95,6 +95,7 @@ class Chores:
             pausing.register(self._state, facts, workflow.now(), again=resets > 0)
             # An answer from before a reset does not know what began after it.
             self._state.registered = resets == self._resets
+            self._state.rewound = not self._state.registered
             admission.promote(self._state, self._state.max_active)
             self._publish()
 

@@ -57,6 +57,8 @@ class ControlState(BaseModel):
 
     target: str
     registered: bool = False
+    rewound: bool = False
+    """By a reset, and not registered again yet: its pause refuses at once, as nothing of it will turn out to be new."""
     max_active: int = 1
     """As the latest admission's policy said."""
     status: TargetStatus = TargetStatus.PAUSED

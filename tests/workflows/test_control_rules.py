@@ -314,3 +314,9 @@ def test_why_names_every_pause_in_force() -> None:
         children=(child,),
     )
     assert whole == state.why()
+
+
+def test_a_rewound_control_refuses_at_once_and_a_blank_one_waits_for_what_it_will_hear() -> None:
+    """Blank, its target may turn out to be new; rewound by a reset, it is paused whatever it hears."""
+    rewound, blank = Books(state=ControlState(target="demo", epoch=1, rewound=True)), Books()
+    assert (Admission.REFUSED, Admission.QUEUED) == (rewound.admit().answer, blank.admit().answer)
