@@ -337,12 +337,16 @@ def found_on_remote(forge: Forge, action: WriteAction, write: WriteRecord) -> st
     if action is WriteAction.CLOSE_PULL_REQUEST:
         mine = [pull for pull in forge.pull_requests() if pull.branch == write.clearance.branch]
         return str(mine[0].number) if mine and mine[0].state == "closed" else ""
+    if action is WriteAction.REMOVE_BRANCH:
+        # A branch that is not there may have been removed by anybody: again is harmless, so "not done" is safe.
+        return ""
     if action in {WriteAction.UPDATE_PULL_REQUEST, WriteAction.UPDATE_TICKET}:
         # What it should say is not in the books; saying it again is harmless, so "not done" is safe.
         return ""
-    if action is WriteAction.COMMENT and (place := _COMMENT.search(write.key)):
-        said = [comment for comment in forge.comments(int(place[1])) if comment.run_key == write.key]
-        return place[1] if said else ""
+    if action is WriteAction.COMMENT:
+        place = _COMMENT.search(write.key)
+        said = place and any(comment.run_key == write.key for comment in forge.comments(int(place[1])))
+        return place[1] if place and said else ""
     if action not in {WriteAction.OPEN_TICKET, WriteAction.CLOSE_TICKET}:
         raise ForgeError(f"how a {action} would show on the remote is not built")
     opened = f"{write.run_id}/{WriteAction.OPEN_TICKET}"

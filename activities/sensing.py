@@ -8,6 +8,7 @@ from temporalio import activity
 
 from activities.api import SENSE
 from activities.moot_pulls import closing, moot, run_of
+from activities.served_branches import removals
 from activities.stranger_watch import tell_of_strangers
 from activities.workbench import Sitting, Workbench
 from contracts.handover import StepInput, StepResult
@@ -44,7 +45,7 @@ class Sensing:
         findings, missing = seen.findings, seen.missing
         # The remote before the logs: what is ours is in them before it is on the remote.
         pulls, heads = self.bench.forges(policy.target).pull_requests(), sitting.repository.remote_heads()
-        tell_of_strangers(sitting, pulls, heads)
+        known = tell_of_strangers(sitting, pulls, heads)
         opened = [pull for pull in pulls if pull.state == "open"]
         done = {pull.number for pull in opened if moot(sitting, pull)}
         snapshot = StateSnapshot(
@@ -88,6 +89,7 @@ class Sensing:
             agent=agent.name,
         )
         writes = tuple(closing(sitting, pull) for pull in snapshot.moot_pull_requests)
+        writes += removals(sitting, pulls, heads, known)
         least = policy.autopilot.candidates.minimum_snapshot_completeness
         rule = "the snapshot is complete enough"
         if snapshot.completeness < least:

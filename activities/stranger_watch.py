@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from temporalio import activity
@@ -19,16 +21,26 @@ _LATELY = timedelta(days=1)
 _SHOWN = 5
 
 
-def tell_of_strangers(sitting: Sitting, pulls: tuple[PullRequest, ...], heads: dict[str, str]) -> None:
+@dataclass(frozen=True)
+class Seen:
+    """What the audit logs say that this installation wrote to the remote."""
+
+    booked: Booked
+    writers: Mapping[str, frozenset[str]]
+    """Branches by the run that was cleared to write to them, of the logs that were read."""
+
+
+def tell_of_strangers(sitting: Sitting, pulls: tuple[PullRequest, ...], heads: dict[str, str]) -> Seen:
     """Raise an alert for what this installation did not book; ``heads`` were read before the logs are.
 
     Raises:
         AlertsUnavailable: the alert cannot be handed over; the step is tried again.
     """
     now, target = activity.info().started_time, sitting.run.target
-    marks = foreign_marks(pulls, heads, booked(sitting.bench.audit, target, pulls, now - _LATELY), now.date())
+    seen = look_up(sitting.bench.audit, target, pulls, now - _LATELY)
+    marks = foreign_marks(pulls, heads, seen.booked, now.date())
     if not marks:
-        return
+        return seen
     more = f" and {len(marks) - _SHOWN} more" if len(marks) > _SHOWN else ""
     sitting.note("strangers seen", marks=len(marks), first=marks[0])
     sitting.bench.alerts.send(
@@ -45,10 +57,17 @@ def tell_of_strangers(sitting: Sitting, pulls: tuple[PullRequest, ...], heads: d
             fingerprint=f"{AlertKind.STRANGER}/{target}",
         )
     )
+    return seen
 
 
 def booked(audit: AuditLog, target: str, pulls: tuple[PullRequest, ...], lately: datetime) -> Booked:
     """What the target's log and its runs' logs say was ours."""
+    return look_up(audit, target, pulls, lately).booked
+
+
+def look_up(audit: AuditLog, target: str, pulls: tuple[PullRequest, ...], lately: datetime) -> Seen:
+    """The same, with who wrote to which branch."""
+    writers: dict[str, set[str]] = {}
     keys, numbers, heads, branches = set[str](), dict[str, str](), set[str](), set[str]()
     for record in audit.records(f"target/{target}"):
         key = str(record.facts.get("key", ""))
@@ -69,4 +88,6 @@ def booked(audit: AuditLog, target: str, pulls: tuple[PullRequest, ...], lately:
                 if (write := cleared(record)) is not None:
                     heads.add(write.clearance.head_sha)
                     branches.add(write.clearance.branch)
-    return Booked(frozenset(keys), numbers, frozenset(heads), frozenset(branches))
+                    writers.setdefault(write.run_id, set()).add(write.clearance.branch)
+    ours = Booked(frozenset(keys), numbers, frozenset(heads), frozenset(branches))
+    return Seen(ours, {run: frozenset(found) for run, found in writers.items()})

@@ -119,7 +119,7 @@ class Writing:
         """Everything the child needs, ready before Control is asked."""
         planned, run = given.planned, given.run
         bodies = {ref.name: ref for ref in given.artifacts}
-        if planned.action is not WriteAction.CLOSE_PULL_REQUEST:
+        if planned.action not in {WriteAction.CLOSE_PULL_REQUEST, WriteAction.REMOVE_BRANCH}:
             self._bring_commits(policy, planned, bodies)
         opener = planned.of_run or run.run_id
         opened = f"{opener}/{WriteAction.OPEN_PULL_REQUEST}"

@@ -156,5 +156,7 @@ class WriteAction(StrEnum):
     UPDATE_TICKET = "update_ticket"
     """Its title and body; opened when there is none."""
     CLOSE_TICKET = "close_ticket"
+    REMOVE_BRANCH = "remove_branch"
+    """A branch of ours that has served its purpose, where it still stands at the commit we put there."""
     COMMENT = "comment"
     """One comment on a pull request of ours, which says what we did with it."""

@@ -21,6 +21,7 @@ POINTS: frozenset[str] = frozenset(
                 "close_ticket",
                 "merge",
                 "revert",
+                "remove_branch",
                 "comment",
             )
             for moment in (

@@ -16,7 +16,7 @@ with workflow.unsafe.imports_passed_through():
     from contracts.admission import Admission, Order, RunResult, RunView
     from contracts.control import Answer
     from contracts.handover import HumanDecision, PlannedWrite, RunRef, StepInput, StepResult
-    from contracts.modes import Mode, Outcome, RunKind, RunStatus, StepName
+    from contracts.modes import Mode, Outcome, RunKind, RunStatus, StepName, WriteAction
     from contracts.report import WriteResult
     from contracts.verdict import Decision, Verdict
     from workflows import api
@@ -144,9 +144,9 @@ class DailyRun:
             result = await self._perform(run, step)
             verdict = result.verdict
             if self._step is StepName.SENSE:
-                # Done or not, the run goes on: only what is moot is closed.
+                # Done or not, the run goes on: only what is moot is closed, and what has served its purpose goes.
                 for moot in result.writes:
-                    await self._write(run, moot, f"close-{moot.of_run}")
+                    await self._write(run, moot, _tidying(moot))
             if result.nothing_to_do:
                 return RunStatus.NOTHING_TO_DO, verdict.reason
             if verdict.decision is Decision.ESCALATE:
@@ -295,3 +295,10 @@ class DailyRun:
         workflow.set_current_details("\n".join(lines))
         if changed:
             workflow.upsert_search_attributes([api.STATUS_ATTRIBUTE.value_set(status.value)])
+
+
+def _tidying(planned: PlannedWrite) -> str:
+    """The last part of the key of a write about what earlier runs left behind."""
+    if planned.action is WriteAction.REMOVE_BRANCH:
+        return f"remove-{planned.branch.replace('/', '-')}"
+    return f"close-{planned.of_run}"

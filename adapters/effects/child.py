@@ -13,7 +13,7 @@ from adapters.effects.local_pulls import write_comment, write_pull
 from adapters.effects.local_tickets import write_ticket
 from adapters.effects.order import CLOSED_STATUS, LIMITED_STATUS, EffectOrder, RateLimited
 from adapters.git.environment import ClosedGit
-from adapters.git.remotes import push_branch, remote_heads
+from adapters.git.remotes import push_branch, remote_heads, remove_branch
 from adapters.gitea.writes import write_to_gitea
 from contracts.effect import EffectResult
 from contracts.modes import WriteAction
@@ -143,6 +143,25 @@ def _push(order: EffectOrder) -> EffectResult:
     return EffectResult(done=False, refused=refused, obstacle=pushed.of_us, result=after)
 
 
+def _remove(order: EffectOrder) -> EffectResult:
+    """A branch of ours, from the commit we put there only; one that is gone is adopted."""
+    effect, git = order.effect, ClosedGit(Path(order.mirror), inherit=True)
+    if not effect.branch.startswith("autonomy/"):
+        return EffectResult(done=False, refused=f"{effect.branch!r} is not ours to remove: ours begin with autonomy/")
+    now = remote_heads(git, order.remote).get(effect.branch, "")
+    if not now:
+        return EffectResult(done=True, adopted=True, result=effect.head_sha)
+    if now != effect.head_sha:
+        return EffectResult(done=False, refused=_moved(effect.branch, now, effect.head_sha), result=now)
+    if order.look_only:
+        return EffectResult(done=False, result=now)
+    removed = remove_branch(git, order.remote, effect.branch, effect.head_sha, order.kill_at - since_boot())
+    after = remote_heads(git, order.remote).get(effect.branch, "")
+    if not after:
+        return EffectResult(done=True, result=effect.head_sha)
+    return EffectResult(done=False, refused=f"the remote keeps the branch: {removed.reason}", result=after)
+
+
 def _moved(branch: str, found: str, expected: str) -> str:
     return f"the remote branch {branch} is at {found or 'nothing'}, not at {expected or 'nothing'}: someone moved it"
 
@@ -158,6 +177,7 @@ class _Forge:
 # At the end of the module: the tables name its functions.
 _BY_GIT: dict[WriteAction, Writer] = {
     WriteAction.PUSH_BRANCH: _push,
+    WriteAction.REMOVE_BRANCH: _remove,
     WriteAction.MERGE: _land_by_git,
     WriteAction.REVERT: _land_by_git,
 }

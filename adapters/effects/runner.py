@@ -26,7 +26,7 @@ from ports.forge import AccessDenied, ForgeError
 from ports.repository import RepositoryError
 
 _PROGRAM = Path(__file__).with_name("__main__.py")
-_TO_REMOTE = frozenset({WriteAction.PUSH_BRANCH, WriteAction.MERGE, WriteAction.REVERT})
+_TO_REMOTE = frozenset({WriteAction.PUSH_BRANCH, WriteAction.MERGE, WriteAction.REVERT, WriteAction.REMOVE_BRANCH})
 _LOOKS = 5
 """How often the base may move on under our eyes before we give up finding out."""
 _SIGALRM_STATUS = 128 + 14
@@ -60,7 +60,8 @@ class EffectRunner:
         records = forge_folder(self._home.absolute(), target.name)
         try:
             repository = self._open(target)
-            pushes = effect.action in _TO_REMOTE and not look_only
+            sends = _TO_REMOTE - {WriteAction.REMOVE_BRANCH}
+            pushes = effect.action in sends and not look_only
             if pushes and repository.may_lack_contents and repository.holds(effect.head_sha):
                 # Reading needs no credential to write, so what a partial clone lacks is not the child's work either.
                 repository.complete(effect.head_sha)

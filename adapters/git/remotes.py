@@ -93,6 +93,17 @@ def push_branch(git: ClosedGit, remote: str, branch: str, sha: str, expected_old
     return _swap(git, remote, branch, sha, expected_old, seconds)
 
 
+def remove_branch(git: ClosedGit, remote: str, branch: str, expected_old: str, seconds: float) -> Pushed:
+    """Remove one remote branch of ours where it stands at ``expected_old``, or learn that the remote refused.
+
+    Raises:
+        RepositoryError: not a branch of ours, or the remote could not be asked.
+    """
+    if not branch_name(branch).startswith("autonomy/"):
+        raise RepositoryError(f"{branch!r} is not ours to remove: branches of this system begin with autonomy/")
+    return _swap(git, remote, branch, "", commit_id(expected_old), seconds)
+
+
 def advance_base(git: ClosedGit, remote: str, branch: str, sha: str, expected_old: str, seconds: float) -> Pushed:
     """Move a base branch from ``expected_old`` to its child ``sha``, or learn that the remote refused.
 
@@ -105,7 +116,7 @@ def advance_base(git: ClosedGit, remote: str, branch: str, sha: str, expected_ol
 
 
 def _swap(git: ClosedGit, remote: str, branch: str, sha: str, expected_old: str, seconds: float) -> Pushed:
-    """Compare-and-swap by git's own lease: the remote takes it only from ``expected_old``."""
+    """Compare-and-swap by git's own lease: the remote takes it only from ``expected_old``; ``sha`` empty: gone."""
     ref = f"refs/heads/{branch}"
     old = commit_id(expected_old) if expected_old else _ABSENT
     # Where the remote moved on to commits we lack, git sends all history, and stumbles over contents we lack, too;
@@ -120,7 +131,7 @@ def _swap(git: ClosedGit, remote: str, branch: str, sha: str, expected_old: str,
         "--recurse-submodules=no",
         f"--force-with-lease={ref}:{old}",
         checked_remote(remote),
-        f"{commit_id(sha)}:{ref}",
+        f"{commit_id(sha) if sha else ''}:{ref}",
         accept=(0, 1, 128),
         seconds=seconds,
     )

@@ -19,6 +19,7 @@ from temporalio.client import (
 from world import git
 
 import composition
+from adapters.effects.local_records import change_record
 from adapters.local_forge import forge_folder, read_comments
 from contracts.control import Answer, PauseRequest
 from contracts.incident import CloseRequest, HumanFacts, IncidentState, IncidentView, Trigger, incident_id
@@ -64,6 +65,7 @@ STEPS = tuple(
     for step in ("preflight", "sense", "triage", "plan", "code", "review", "check", "release")
     for moment in ("before", "after")
 )
+REMOVAL = tuple(f"remove_branch.{moment}" for moment in MOMENTS)
 COMMENT = tuple(f"comment.{moment}" for moment in MOMENTS)
 MERGE = tuple(f"merge.{moment}" for moment in MOMENTS)
 MERGE_STEPS = tuple(
@@ -206,6 +208,20 @@ async def pauses_the_schedule_with_the_target(world: World, *points: str) -> Non
         assert [-9] * len(points) == supervisor.deaths
 
 
+async def removes_once(world: World, *points: str) -> None:
+    """The branch of a closed pull request, by a run that dies at each of the points."""
+    async with Supervisor(world, ()):
+        first = await world.run()
+    opened = f"{first.run_id}/open_pull_request"
+    change_record(forge_folder(world.settings.home, "demo") / "pulls", opened, look_only=False, state="closed")
+    async with Supervisor(world, points) as supervisor:
+        await asyncio.wait_for(world.run(again=True), 60 + 25 * len(points))
+        assert [] == supervisor.missed
+        assert [-9] * len(points) == supervisor.deaths
+    assert first.pull_request is not None
+    assert f"refs/heads/{first.pull_request.branch}" not in world.refs("demo")
+
+
 async def merges_once(world: World, *points: str) -> None:
     """A SELECTIVE_AUTO run that dies at each of the points."""
     auto.permit(world)
@@ -239,8 +255,9 @@ def test_every_point_is_swept() -> None:
         *MERGE,
         *MERGE_STEPS,
         *COMMENT,
+        *REMOVAL,
     }
-    assert set(POINTS) == {*PUSH, *PULL, *MERGE, *ESCALATION, *others, *ROLLBACK, *CI, *UPDATE_PULL, *DASHBOARD}
+    assert set(POINTS) == {*PUSH, *PULL, *ESCALATION, *others, *ROLLBACK, *CI, *UPDATE_PULL, *DASHBOARD}
 
 
 async def test_effects_happen_once_whenever_the_worker_dies(make: MakeWorld) -> None:
@@ -282,6 +299,11 @@ async def test_a_merge_happens_once_whenever_the_worker_dies(make: MakeWorld) ->
     await asyncio.gather(*(merges_once(world, *chain) for world, chain in zip(worlds, chains, strict=True)))
 
 
+async def test_a_branch_is_removed_once_whenever_the_worker_dies(make: MakeWorld) -> None:
+    """P7: gone is done, whoever removed it; the run ends all the same."""
+    await removes_once(await make("world", reap_seconds=600), *REMOVAL[1::2])
+
+
 async def test_a_dashboard_stays_one_ticket_whenever_the_worker_dies(make: MakeWorld) -> None:
     """Issue 6, line 6: never a second one, and right in the end."""
     worlds = [await make(f"world-{number}", reap_seconds=600) for number in range(2)]
@@ -294,6 +316,9 @@ async def test_sweep(world: World, point: str) -> None:
     """Every point alone, each in a world of its own."""
     if point in DASHBOARD:
         await keeps_one_dashboard(world, point)
+        return
+    if point in REMOVAL:
+        await removes_once(world, point)
         return
     if point in MINDING:
         await pauses_the_schedule_with_the_target(world, point)

@@ -161,6 +161,23 @@ def test_a_pull_request_of_ours_is_closed_once(stage: Stage) -> None:
     assert "Tidy a.txt" == stage.shown().title
 
 
+def test_a_branch_of_ours_is_removed_only_where_we_left_it(stage: Stage) -> None:
+    """By lease; gone is done, moved is somebody's; nothing that does not begin with autonomy/, and never the base."""
+    assert stage.perform(stage.effect()).done
+    remove = stage.effect(WriteAction.REMOVE_BRANCH)
+    theirs = stage.person_pushes("theirs\n")
+    assert "someone moved it" in stage.perform(remove).refused
+    assert theirs == stage.forge.branch_head(BRANCH)
+    stage.person_deletes()
+    assert stage.perform(stage.effect()).done
+    assert not stage.perform(remove, look_only=True).done
+    assert [False, True] == [stage.perform(remove).adopted for _ in range(2)]
+    assert stage.forge.branch_head(BRANCH) is None
+    base = stage.effect(WriteAction.REMOVE_BRANCH, branch="main", head_sha=stage.base)
+    assert "not ours to remove" in stage.perform(base).refused
+    assert stage.base == stage.forge.branch_head("main")
+
+
 def test_a_comment_is_said_once(stage: Stage) -> None:
     """Below a pull request of ours, whatever its state; found again by its hidden mark, and inert."""
     number = stage.opened().number

@@ -47,6 +47,8 @@ async def test_a_run_merges_exactly_what_was_checked_and_probed(world: World) ->
         assert ["push_branch", "merge"] == [write["action"] for write in written[2:]]
         again = await world.run("auto", again=True)
         assert RunStatus.NOTHING_TO_DO is again.status
+        # What they were for is on the base: the next run removes canary and head.
+        assert [] == world.autonomy_branches("auto")
 
 
 def _target(world: World):

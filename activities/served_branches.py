@@ -1,0 +1,55 @@
+"""Branches of ours whose pull request or canary is over: planned for removal, with the evidence kept first."""
+
+from __future__ import annotations
+
+from activities.stranger_watch import Seen
+from activities.workbench import Sitting
+from contracts.handover import PlannedWrite
+from contracts.modes import WriteAction
+from contracts.pull_request import PullRequest
+from policies.served_branches import CANARY, Served, served
+from ports.repository import RepositoryError
+
+_MOST = 20
+"""At a time; the next run goes on."""
+
+
+def removals(
+    sitting: Sitting, pulls: tuple[PullRequest, ...], heads: dict[str, str], seen: Seen
+) -> tuple[PlannedWrite, ...]:
+    """What may go, each with its commits on the base or in an artifact of this run."""
+    store = sitting.bench.store
+    runs = {branch.removeprefix(CANARY)[:-9] for branch in heads if branch.startswith(CANARY)}
+    ended = {run for run in {*runs, *seen.writers} if store.find(run, "run_report.json") is not None}
+    # A rollback has no report of its own; its pull request says that it is over.
+    going = {run for run in seen.writers if not run.startswith("RB-")} - ended
+    busy = {branch for run in going for branch in seen.writers[run]}
+    found = served(pulls, heads, seen.booked.heads, busy, ended)[:_MOST]
+    return tuple(_removal(sitting, one) for one in found if _kept(sitting, one))
+
+
+def _kept(sitting: Sitting, one: Served) -> bool:
+    """Whether what stands there is on the base, or a bundle of it is kept now."""
+    base, repository = sitting.given.base_sha, sitting.repository
+    try:
+        if not repository.contains(base, one.head_sha):
+            name = f"branches/{one.branch.replace('/', '-')}.bundle"
+            sitting.save(name, repository.bundle(base, one.head_sha), "application/x-git-bundle")
+    except RepositoryError as problem:
+        sitting.note("branch left", branch=one.branch, head=one.head_sha, reason=str(problem)[:300])
+        return False
+    sitting.note("branch served", branch=one.branch, head=one.head_sha, reason=one.why)
+    return True
+
+
+def _removal(sitting: Sitting, one: Served) -> PlannedWrite:
+    return PlannedWrite(
+        action=WriteAction.REMOVE_BRANCH,
+        task_id="",
+        branch=one.branch,
+        base_branch=sitting.policy.target.base_branch,
+        base_sha=sitting.given.base_sha,
+        head_sha=one.head_sha,
+        expected_old=one.head_sha,
+        of_run=one.run_id,
+    )
