@@ -11,6 +11,7 @@ from temporalio import activity
 from activities.api import DASHBOARD_TERMS, SHOW_DASHBOARD
 from activities.bracket import Bracket
 from activities.heartbeat import heartbeating
+from activities.in_flight_before import SETTLED
 from activities.incident_policy import anchor_log
 from activities.workbench import Workbench
 from contracts.clearance import WriteAnswerKind
@@ -99,6 +100,8 @@ class DashboardKeeping:
             head_sha="",
             base_sha="",
             record_key=dashboard_key(given.target),
+            # Without its mark a ticket is found by nobody: by the number we kept, it gets the mark back.
+            number=0 if ticket else self._kept_number(given.target),
             title=title,
             body=body,
         )
@@ -112,6 +115,15 @@ class DashboardKeeping:
             refused = done.result.refused if done.result else done.answer.verdict.reason
             return Shown(outcome=ShownOutcome.FAILED, reason=refused[:_SHOWN])
         return Shown(outcome=ShownOutcome.WRITTEN, ticket=done.result.result)
+
+    def _kept_number(self, target: str) -> int:
+        """The ticket that was written last, as the target's log has it; 0: none was."""
+        numbers = [
+            str(record.facts.get("result", ""))
+            for record in self.bench.audit.records(f"target/{target}")
+            if record.event == SETTLED and str(record.facts.get("key", "")).startswith(f"{DASHBOARD}/")
+        ]
+        return next((int(number) for number in reversed(numbers) if number.isdecimal()), 0)
 
     def _sight(self, target: str, status: StatusView, forge: Forge) -> DashboardSight:
         return DashboardSight(

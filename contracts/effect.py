@@ -36,7 +36,7 @@ class Effect(Contract):
     commit_message: str = ""
     """For a forge that makes the merge commit itself; what git pushes has its own."""
     number: int = 0
-    """For a comment: the pull request."""
+    """For a comment: the pull request. For an update of a ticket: the one it was, should its mark be gone."""
     title: str = ""
     body: str = ""
 

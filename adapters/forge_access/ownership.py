@@ -42,13 +42,27 @@ class Marked(Protocol):
         """Its text."""
 
 
+class _Numbered(Marked, Protocol):
+    @property
+    def number(self) -> int:
+        """As the forge counts."""
+
+
 Found = TypeVar("Found", bound=Marked)
+Numbered = TypeVar("Numbered", bound=_Numbered)
 
 
 def opened_under(run_key: str, newest_first: Iterable[Found]) -> Found | None:
     """The one this run key opened: the oldest, should there be more."""
     marks = [each for each in newest_first if read_mark(each.body or "").run_key == run_key]
     return marks[-1] if marks else None
+
+
+def unmarked(number: int, ours: Iterable[Numbered]) -> Numbered | None:
+    """The one of this number, if nothing says which write it was: somebody took the line away. 0: none."""
+    return next(
+        (each for each in ours if number and each.number == number and not read_mark(each.body or "").run_key), None
+    )
 
 
 def _quoted(text: str) -> str:

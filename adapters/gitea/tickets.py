@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from adapters.forge_access.answers import Ticket
-from adapters.forge_access.ownership import marked, opened_under
+from adapters.forge_access.ownership import marked, opened_under, unmarked
 from adapters.forge_access.shapes import shaped
 from adapters.gitea.acting import Acting, forge_title, same_text
 from contracts.effect import EffectResult
@@ -29,28 +29,27 @@ def open_ticket(acting: Acting) -> EffectResult:
 
 
 def update_ticket(acting: Acting) -> EffectResult:
-    """Give it its title and body; opened when there is none."""
-    if _known(acting, _key(acting)) is None:
-        return open_ticket(acting)
-    return _changed(acting, _key(acting), _text(acting), "update")
+    """Give it its title and body, and its mark should somebody have taken that away; opened when there is none."""
+    found = _known(acting, _key(acting)) or unmarked(acting.effect.number, acting.repository.our_issues())
+    return _changed(acting, found, _text(acting), "update") if found else open_ticket(acting)
 
 
 def close_ticket(acting: Acting) -> EffectResult:
     """Close it, or find it closed."""
     key = acting.effect.record_key or f"{acting.effect.run_id}/{WriteAction.OPEN_TICKET}"
-    return _changed(acting, key, {"state": "closed"}, "close")
-
-
-def _changed(acting: Acting, key: str, wanted: dict[str, str], verb: str) -> EffectResult:
     found = _known(acting, key)
     if found is None:
         return EffectResult(done=False, refused=f"no ticket was opened under {key}")
+    return _changed(acting, found, {"state": "closed"}, "close")
+
+
+def _changed(acting: Acting, found: Ticket, wanted: dict[str, str], verb: str) -> EffectResult:
     if _is(found, wanted):
         return _shown(acting, found, adopted=True)
     if acting.order.look_only:
         return EffectResult(done=False)
     reply = acting.act("PATCH", f"/issues/{found.number}", **wanted)
-    again = _known(acting, key)
+    again = next((each for each in acting.repository.our_issues() if each.number == found.number), None)
     if again is not None and _is(again, wanted):
         return _shown(acting, again, adopted=False)
     return acting.refused(reply, f"{verb} ticket {found.number}")

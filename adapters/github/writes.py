@@ -11,7 +11,7 @@ from pathlib import Path
 from adapters.effects.base_branch import holds, moved, unfit
 from adapters.effects.order import EffectOrder
 from adapters.forge_access.json_api import Reply, UnclearAnswer, closed_to_us
-from adapters.forge_access.ownership import marked, opened_under
+from adapters.forge_access.ownership import marked, opened_under, unmarked
 from adapters.forge_access.shapes import shaped
 from adapters.forge_access.tokens import TOKEN_VARIABLE
 from adapters.git.environment import ClosedGit
@@ -216,7 +216,7 @@ class _Writer:
         return self._refused(reply, "open a ticket")
 
     def _update_ticket(self) -> EffectResult:
-        found = self._known_ticket(self._key)
+        found = self._known_ticket(self._key) or unmarked(self._effect.number, self._repository.our_issues())
         return self._change_ticket(found, self._texts()) if found else self._open_ticket()
 
     def _close_ticket(self) -> EffectResult:

@@ -161,6 +161,22 @@ def test_a_pull_request_of_ours_is_closed_once(stage: Stage) -> None:
     assert "Tidy a.txt" == stage.shown().title
 
 
+def test_a_ticket_whose_mark_somebody_took_away_is_no_second_one(stage: Stage) -> None:
+    """By the number we kept it gets title, text and mark back; one that says whose it is stays what it is."""
+    if isinstance(stage, LocalStage):
+        pytest.skip("a record's key is no part of its text")
+    key = {"record_key": "dashboard/demo"}
+    update = stage.effect(WriteAction.UPDATE_TICKET, run_key="dashboard/1", title="one", **key)
+    number = int(stage.perform(update).result)
+    assert stage.ask("PATCH", f"/issues/{number}", body="mine now").status in {200, 201}
+    again = update.model_copy(update={"run_key": "dashboard/2", "number": number})
+    assert not stage.perform(again, look_only=True).done
+    assert (str(number), False) == ((done := stage.perform(again)).result, done.adopted)
+    assert [(number, "dashboard/demo")] == [(each.number, each.run_key) for each in stage.forge.tickets()]
+    other = stage.effect(WriteAction.UPDATE_TICKET, run_key="dashboard/3", record_key="dashboard/other", title="two")
+    assert str(number) != stage.perform(other.model_copy(update={"number": number})).result
+
+
 def test_a_branch_of_ours_is_removed_only_where_we_left_it(stage: Stage) -> None:
     """By lease; gone is done, moved is somebody's; nothing that does not begin with autonomy/, and never the base."""
     assert stage.perform(stage.effect()).done
