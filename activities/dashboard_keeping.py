@@ -38,6 +38,7 @@ from ports.run_index import RunIndex
 
 RenderDashboard = Callable[[DashboardSight], tuple[str, str]]
 _SHOWN = 500
+_LISTED = 1000
 
 
 @dataclass(frozen=True)
@@ -126,14 +127,23 @@ class DashboardKeeping:
         return next((int(number) for number in reversed(numbers) if number.isdecimal()), 0)
 
     def _sight(self, target: str, status: StatusView, forge: Forge) -> DashboardSight:
+        pulls = tuple(pull for pull in forge.pull_requests() if pull.state == "open")
         return DashboardSight(
             target=target,
             status=status,
-            pulls=tuple(pull for pull in forge.pull_requests() if pull.state == "open"),
+            pulls=pulls,
             schedule=self.lookout.schedule(target),
             last=next(iter(self.index.latest(1, target)), None),
             waits=tuple(self._waits(status)),
+            asked=tuple(self._asked(target, pulls)),
         )
+
+    def _asked(self, target: str, pulls: tuple[PullRequest, ...]) -> Iterator[tuple[int, str]]:
+        """As its follow-up saw it last."""
+        said = {run.run_id: run.became for run in self.index.latest(_LISTED, target)} if pulls else {}
+        for pull in pulls:
+            if became := said.get(pull.run_key.rpartition("/")[0], ""):
+                yield pull.number, became
 
     def _waits(self, status: StatusView) -> Iterator[tuple[str, str]]:
         for run in status.active:

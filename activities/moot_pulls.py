@@ -56,12 +56,12 @@ def closing_text(of_run: str) -> str:
     return f"pull_request_closed-{of_run}.md"
 
 
-def closing(sitting: Sitting, pull: MootPullRequest) -> PlannedWrite:
-    """Close it; its own text stays, with the reason below."""
+def closing(sitting: Sitting, pull: MootPullRequest, reason: str = "") -> PlannedWrite:
+    """Close it; its own text stays, with the reason below: the base holds it, unless another is given."""
     store, base = sitting.bench.store, sitting.given.base_sha
     opened = store.find(pull.run_id, "pull_request.md")
     text = store.get(opened) if opened else b""
-    reason = already_on_base(sitting.policy.target.base_branch, base)
+    reason = reason or already_on_base(sitting.policy.target.base_branch, base)
     kept = sitting.save(closing_text(pull.run_id), text + reason.encode(), "text/markdown")
     sitting.note("moot pull request", number=pull.number, ofRun=pull.run_id, base=base)
     return PlannedWrite(

@@ -16,7 +16,7 @@ from activities.probing import ProbeRoom
 from activities.workbench import Sitting, Workbench, written
 from contracts.artifact import ArtifactRef
 from contracts.evidence import CheckStatus
-from contracts.handover import StepInput
+from contracts.handover import RunRef, StepInput
 from contracts.modes import Role, StepName
 from contracts.pull_request import PullRequest
 from contracts.rollback import EVERYTHING, FollowUpInput, Health, Merged, Observation, ProbeResult
@@ -30,12 +30,16 @@ from contracts.rollback_work import (
     WorkflowSight,
 )
 from policies.attribution import attribute, confirmed, flaky, whose
+from policies.requested_changes import asking, waits_for
 from policies.schema import EffectivePolicy
 from ports.environments import EnvironmentUnavailable
-from ports.forge import ForgeError
+from ports.forge import Forge, ForgeError
 from ports.repository import Repository
+from ports.run_index import RunIndex
 from ports.sandbox import SandboxUnavailable
 
+_LISTED = 1000
+_US = "us"
 _CHECKS = {
     CheckStatus.GREEN: Health.GREEN,
     CheckStatus.RED: Health.RED,
@@ -53,6 +57,7 @@ class Observing:
     bench: Workbench
     room: CheckRoom
     probes: ProbeRoom
+    index: RunIndex
 
     @activity.defn(name=TERMS.name, no_thread_cancel_exception=True)
     def terms(self, given: FollowUpInput) -> FollowUpTerms:
@@ -148,12 +153,23 @@ class Observing:
             ours = next((pull for pull in forge.pull_requests() if pull.number == given.pull_request), None)
             if ours is None:
                 raise ForgeError(f"the forge knows no pull request {given.pull_request}")
-            if ours.state == "open":
-                return PullLook(state="open")
             acts = forge.human_acts(given.pull_request)
+            if ours.state == "open":
+                self._show_waiting(given.run, waits_for(asking(acts, policy.target.forge_access.account)))
+                return PullLook(state="open")
             last = next((act for act in reversed(acts) if act.act == ours.state), None)
-            seen = PullLook(state=ours.state, who=last.actor if last else "", at=last.at if last else None)
+            who = last.actor if last else ""
+            account = policy.target.forge_access.account
+            if ours.state == "closed" and (_closed_by_us(forge, ours) or who.lower() == account.lower() != ""):
+                who = _US
+            seen = PullLook(state=ours.state, who=who, at=last.at if last else None)
             return self._merged(given, policy, ours, seen) if ours.state == "merged" else seen
+
+    def _show_waiting(self, run: RunRef, words: str) -> None:
+        """In the lists, where it is new; withdrawn or approved, it goes."""
+        listed = self.index.latest(_LISTED, run.target)
+        if words != next((entry.became for entry in listed if entry.run_id == run.run_id), ""):
+            self.index.became(run.run_id, words)
 
     def _merged(self, given: FollowUpInput, policy: EffectivePolicy, pull: PullRequest, seen: PullLook) -> PullLook:
         repository: Repository = self.bench.repositories(policy.target)
@@ -176,3 +192,8 @@ class Observing:
             by=who,
         )
         return PullLook(state="merged", who=who, at=at, merged=merged if landing.parent else None)
+
+
+def _closed_by_us(forge: Forge, pull: PullRequest) -> bool:
+    """What we closed says so below, soon; a forge may name our account for it, or nobody."""
+    return any(each.run_key.endswith(f"/comment-{pull.number}-closed") for each in forge.comments(pull.number))

@@ -8,6 +8,7 @@ from temporalio import activity
 
 from activities.api import SENSE
 from activities.moot_pulls import closing, moot, run_of
+from activities.people_asked import answers
 from activities.served_branches import removals
 from activities.stranger_watch import tell_of_strangers
 from activities.workbench import Sitting, Workbench
@@ -90,6 +91,7 @@ class Sensing:
         )
         writes = tuple(closing(sitting, pull) for pull in snapshot.moot_pull_requests)
         writes += removals(sitting, pulls, heads, known)
+        writes += answers(sitting, [pull for pull in opened if pull.number not in done])
         least = policy.autopilot.candidates.minimum_snapshot_completeness
         rule = "the snapshot is complete enough"
         if snapshot.completeness < least:

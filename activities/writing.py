@@ -12,6 +12,7 @@ from activities.bracket import Bracket
 from activities.commenting import Comment, said_once
 from activities.heartbeat import heartbeating
 from activities.moot_pulls import closing_text
+from activities.people_asked import acknowledging_text
 from activities.releasing import pull_of
 from activities.workbench import Workbench, closed
 from contracts.admission import PullRequestRef
@@ -34,6 +35,7 @@ from ports.forge import ForgeError
 from ports.policy_source import PolicyError
 
 _CHANGED = frozenset({WriteAction.UPDATE_PULL_REQUEST, WriteAction.CLOSE_PULL_REQUEST})
+_WITHOUT_COMMITS = frozenset({WriteAction.CLOSE_PULL_REQUEST, WriteAction.REMOVE_BRANCH, WriteAction.COMMENT})
 _BODIES = {
     WriteAction.OPEN_PULL_REQUEST: "pull_request.md",
     WriteAction.UPDATE_PULL_REQUEST: "pull_request.md",
@@ -119,7 +121,7 @@ class Writing:
         """Everything the child needs, ready before Control is asked."""
         planned, run = given.planned, given.run
         bodies = {ref.name: ref for ref in given.artifacts}
-        if planned.action not in {WriteAction.CLOSE_PULL_REQUEST, WriteAction.REMOVE_BRANCH}:
+        if planned.action not in _WITHOUT_COMMITS:
             self._bring_commits(policy, planned, bodies)
         opener = planned.of_run or run.run_id
         opened = f"{opener}/{WriteAction.OPEN_PULL_REQUEST}"
@@ -128,6 +130,8 @@ class Writing:
             # Equal in form, whichever of them writes it: the footer names the write that opened it.
             text = self._text(planned, bodies)
             text += footer(opener, opened, self.bench.store.address(opener))
+        if planned.action is WriteAction.COMMENT:
+            text = self.bench.store.get(bodies[acknowledging_text(planned.of_run)]).decode()
         return Effect(
             action=planned.action,
             run_key=f"{run.run_id}/{given.name or planned.action}",
@@ -142,6 +146,7 @@ class Writing:
             pull_branch=planned.pull_branch,
             record_key=opened if planned.action in _CHANGED else "",
             commit_message=planned.commit_message,
+            number=planned.number,
             title=planned.title,
             body=text,
         )

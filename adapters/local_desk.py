@@ -17,8 +17,8 @@ from adapters.git.mirror import Mirror
 from adapters.git.private import locked
 from adapters.git.remotes import advance_base
 from adapters.git.transfer import fetch_branch
-from adapters.local_forge import LocalForge, acts_file
-from contracts.forge_facts import HumanAct
+from adapters.local_forge import LocalForge, acts_file, read_comments
+from contracts.forge_facts import HumanAct, PullComment
 from contracts.pull_request import PullRequest
 from policies.schema import Target
 
@@ -50,6 +50,10 @@ class LocalDesk:
         base = self.mirror.fetch_base()
         self._fetch(pull)
         return self.mirror.diff(base, pull.head_sha).decode("utf-8", "replace")
+
+    def comments(self, pull: PullRequest) -> tuple[PullComment, ...]:
+        """What is said below it, oldest first."""
+        return read_comments(self.folder / "pulls", pull.number)
 
     def close(self, pull: PullRequest) -> str:
         """Close it without merging; why not, or empty."""

@@ -76,6 +76,7 @@ async def status(
     if target and seen[target] == Sight():
         known_target(adapters, target)
     waits = {name: await waiting_runs(client, one.view) for name, one in seen.items() if one.view is not None}
+    answered = {run.run_id: run.became for run in adapters.index.latest(_LISTED)}
     unseen = installation.problem or any(one.problem for one in seen.values())
     if as_json:
         emit(_as_json(installation, seen) | {"waiting": {name: found for name, found in waits.items() if found}})
@@ -90,7 +91,7 @@ async def status(
         show(f"installation  {view.status}, epoch {view.epoch}: {view.why.reason}{late}", "bold")
     for name, one in seen.items():
         if one.view is not None:
-            _show_target(name, one.view, today_of(adapters, name))
+            _show_target(name, one.view, today_of(adapters, name), answered)
             for run_id, reason in waits[name].items():
                 show(f"  {run_id} {reason}", "yellow")
         elif one.problem is not None:
@@ -265,7 +266,10 @@ async def _why_run(adapters: Adapters, run_id: str) -> dict[str, Verdict]:
 def _became(adapters: Adapters, run_id: str) -> dict[str, Verdict]:
     """What a person made of its pull request since, as the lists have it."""
     said = next((run.became for run in adapters.index.latest(_LISTED) if run.run_id == run_id), "")
-    return {"pull request": allow("a person has answered its pull request", said)} if said else {}
+    if not said:
+        return {}
+    open_still = said.startswith("waiting for")
+    return {"pull request": (hold if open_still else allow)("a person has answered its pull request", said)}
 
 
 def _waits(reason: str) -> Verdict:
@@ -284,7 +288,7 @@ async def _followed(adapters: Adapters, run_id: str) -> dict[str, Verdict]:
     return {name: verdict for name, verdict in verdicts.items() if verdict}
 
 
-def _show_target(name: str, view: StatusView, today: date) -> None:
+def _show_target(name: str, view: StatusView, today: date, answered: dict[str, str]) -> None:
     quiet = ", quiescent" if view.quiescent else ""
     writes = counted(view.writes_in_flight, "write")
     show(
@@ -313,7 +317,7 @@ def _show_target(name: str, view: StatusView, today: date) -> None:
             show(f"  grant for {grant.run_id} by {grant.actor} until {grant.expires_at:%Y-%m-%d %H:%M}: {paths}")
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 2))
     for run in (*view.active, *view.queued, *view.recent[:5]):
-        status = run.became or run.status
+        status = run.became or answered.get(run.run_id) or run.status
         table.add_row(*(Text(str(cell)) for cell in (run.run_id, status, run.order.state, shortened(run.reason, 100))))
     if table.row_count:
         out.print(table)

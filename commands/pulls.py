@@ -55,6 +55,9 @@ def show_(target: Target, number: Number, as_json: AsJson = False) -> int:
     show(f"#{pull.number} {pull.title}", "bold")
     show(f"{pull.state}, {pull.branch} into {pull.base_branch}\n")
     show(pull.body)
+    for comment in desk.comments(pull):
+        show(f"\n{comment.author} says below:", "bold")
+        show(comment.body)
     show(diff)
     return Exit.OK
 

@@ -34,6 +34,8 @@ class DashboardSight(Contract):
     """The newest run that ended; None: there is none."""
     waits: tuple[tuple[str, str], ...] = ()
     """Of each active run that waits: its id, and for what, since when and until when."""
+    asked: tuple[tuple[int, str], ...] = ()
+    """Of each open pull request on which changes are requested: its number, and whom it waits for."""
 
 
 class DashboardTermsInput(Contract):

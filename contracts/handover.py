@@ -123,6 +123,8 @@ class PlannedWrite(Contract):
     """Digest of the pull request body without its run footer."""
     of_run: str = ""
     """For a pull request that an earlier run opened: that run. Empty: this run's own."""
+    number: int = 0
+    """For a comment: the pull request."""
 
 
 StepInput.model_rebuild()

@@ -20,6 +20,8 @@ class FollowUpPolicy(Section):
     """When the forge is asked first whether a person merged or closed a pull request; each wait is twice the last."""
     poll_most_minutes: float = Field(default=360, gt=0)
     """The longest of these waits."""
+    changes_days: float = Field(default=14, gt=0)
+    """A pull request on which changes are requested is closed after so many days, unless approved or withdrawn."""
 
 
 class RollbackPolicy(Section):

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from contracts.forge_facts import BranchProtection, HumanAct
 from contracts.pull_request import PullRequest
 from contracts.verdict import Verdict
+from policies.requested_changes import asking, last_reviews
 from policies.schema import Target
 from policies.verdicts import all_of, allow, ask, deny
 
 _TRAILER = re.compile(r"^Contract-Digest: (\S+)$", re.MULTILINE)
-_REVIEWS = frozenset({"approved", "changes_requested"})
 
 
 @dataclass(frozen=True)
@@ -79,11 +79,11 @@ def _open(facts: LandingFacts) -> Verdict:
 def _no_objection(facts: LandingFacts) -> Verdict:
     """A no holds whatever it was said of, until the same person approves: a newer head does not answer it."""
     rule = "nobody asks for changes"
-    asking = [act for act in _last_reviews(facts) if act.act == "changes_requested"]
-    if not asking:
+    asks = asking(facts.acts, facts.account)
+    if not asks:
         return allow(rule, "nobody does")
-    shown = "; ".join(f"{act.actor} at {act.at.isoformat(timespec='seconds')}" for act in asking[:5])
-    return ask(rule, f"changes were requested by {shown}", requested=len(asking))
+    shown = "; ".join(f"{act.actor} at {act.at.isoformat(timespec='seconds')}" for act in asks[:5])
+    return ask(rule, f"changes were requested by {shown}", requested=len(asks))
 
 
 def _approved(facts: LandingFacts) -> Verdict:
@@ -94,17 +94,13 @@ def _approved(facts: LandingFacts) -> Verdict:
     )
     if not needed:
         return allow(rule, "none are required")
-    given = [act for act in _last_reviews(facts) if act.act == "approved"]
+    given = [act for act in last_reviews(facts.acts, facts.account) if act.act == "approved"]
     valid = [act for act in given if act.counts and act.commit_sha == facts.merge_sha]
     if len(valid) >= needed:
         return allow(rule, f"{len(valid)} of {needed}: {', '.join(act.actor for act in valid)}")
     void = ", ".join(f"{act.actor} approved {act.commit_sha[:12] or 'nothing'}" for act in given if act not in valid)
     reason = f"{len(valid)} of {needed} for {facts.merge_sha[:12]}"
     return ask(rule, f"{reason}; void: {void}" if void else reason, required=needed, approved=len(valid))
-
-
-def _last_reviews(facts: LandingFacts) -> list[HumanAct]:
-    return list({act.actor: act for act in facts.acts if act.act in _REVIEWS and not _ours(facts, act)}.values())
 
 
 def _ours(facts: LandingFacts, act: HumanAct) -> bool:

@@ -41,7 +41,7 @@ def _body(sight: DashboardSight) -> Iterator[str]:
     yield from _part("Active and queued runs", map(_run, (*sight.status.active, *sight.status.queued)))
     if sight.waits:
         yield from _part("What they wait for", (f"{code_span(run)} {code_span(what)}" for run, what in sight.waits))
-    yield from _part("Open pull requests", map(_pull, sight.pulls))
+    yield from _part("Open pull requests", (_pull(pull, dict(sight.asked)) for pull in sight.pulls))
     yield from _part("Incidents", map(_incident, sight.status.incidents))
     yield from ("", "**Budget**", "")
     lines = sight.status.budget.lines if sight.status.budget else ()
@@ -81,8 +81,8 @@ def _last(sight: DashboardSight) -> str:
 
 def _became(said: str) -> str:
     """``MERGED by`` and a name, which may be any."""
-    what, _, who = said.partition(" by ")
-    return f"since then {what} by {code_span(who)}"
+    what, by, who = said.partition(" by ")
+    return f"since then {what} by {code_span(who)}" if by else code_span(said)
 
 
 def _next(sight: DashboardSight) -> str:
@@ -110,8 +110,9 @@ def _run(run: RunRecord) -> str:
     return f"{code_span(run.run_id)} {run.status.value}, {run.mode.value}, since {_clock(run.admitted_at)}"
 
 
-def _pull(pull: PullRequest) -> str:
-    return f"{pull.number}: {code_span(pull.title)} from {code_span(pull.branch)}, {code_span(pull.url)}"
+def _pull(pull: PullRequest, asked: dict[int, str]) -> str:
+    said = f", {code_span(asked[pull.number])}" if pull.number in asked else ""
+    return f"{pull.number}: {code_span(pull.title)} from {code_span(pull.branch)}, {code_span(pull.url)}{said}"
 
 
 def _incident(incident: IncidentRecord) -> str:

@@ -45,7 +45,7 @@ _PUBLISHING = frozenset(
     }
 )
 _ACTIONS = {
-    WriteClass.ADVANCE: _PUBLISHING | {WriteAction.REMOVE_BRANCH},
+    WriteClass.ADVANCE: _PUBLISHING | {WriteAction.REMOVE_BRANCH, WriteAction.COMMENT},
     WriteClass.REPAIR: _PUBLISHING | {WriteAction.REVERT},
     # Cleared even while paused, so nothing that moves a ref may call itself a record.
     WriteClass.RECORD: frozenset(

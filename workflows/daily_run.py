@@ -144,7 +144,7 @@ class DailyRun:
             result = await self._perform(run, step)
             verdict = result.verdict
             if self._step is StepName.SENSE:
-                # Done or not, the run goes on: only what is moot is closed, and what has served its purpose goes.
+                # Done or not, the run goes on: this is about what earlier runs left behind.
                 for moot in result.writes:
                     await self._write(run, moot, _tidying(moot))
             if result.nothing_to_do:
@@ -301,4 +301,6 @@ def _tidying(planned: PlannedWrite) -> str:
     """The last part of the key of a write about what earlier runs left behind."""
     if planned.action is WriteAction.REMOVE_BRANCH:
         return f"remove-{planned.branch.replace('/', '-')}"
+    if planned.action is WriteAction.COMMENT:
+        return f"comment-{planned.number}-changes"
     return f"close-{planned.of_run}"

@@ -193,7 +193,7 @@ class Merging:
         self._ledger.records.append(record)
 
     def _canary_push(self, wanted: MergeCandidate) -> PlannedWrite:
-        """A branch of the merge result's own; it stays as the evidence of what was probed."""
+        """A branch of the merge result's own; a later run removes it, when this one has ended."""
         return PlannedWrite(
             action=WriteAction.PUSH_BRANCH,
             task_id=self._ledger.task_id or "",
