@@ -9,6 +9,10 @@ A reset in the Temporal UI gives messages again (its default). The SDK plays tho
 replay signals first: they are brought into the order of the first time, whenever they are played.
 
 A flood is bounded here, too: of many pauses in one task the latest are played, and the rest is told as a number.
+
+And nothing stays of what was played ahead: a query that waited for a worker brings it a history whose last events no
+task has taken yet. The SDK plays them to answer, keeps the workflow so, and sends what it then commanded with the next
+task, after which a replay finds another order. So that next task fails once, and is played again from the beginning.
 """
 
 from __future__ import annotations
@@ -32,6 +36,9 @@ PATCH = "commanded-tasks"
 MEMO = "tasksWithoutCommand"
 PLAYED = 20
 """Pauses of one task that are played one by one."""
+_ALONE = "legacy_query"
+"""The SDK's id of a query that came without a workflow task."""
+AHEAD = "A query was answered from ahead of the history; this task is played again from its beginning."
 
 
 @dataclass(frozen=True)
@@ -48,9 +55,12 @@ class _Commanded(WorkflowInstance):
         self._inner = inner
         self._on = False
         self._without = 0
+        self._ahead = _Ahead()
 
     def activate(self, act: WorkflowActivation) -> WorkflowActivationCompletion:
         """Play an activation; a task without a command gets one."""
+        if self._ahead.of(act):
+            return _failed(AHEAD)
         act = _as_the_first_time(act)
         begins = any(job.HasField("initialize_workflow") for job in act.jobs)
         if begins:
@@ -83,6 +93,37 @@ class _Commanded(WorkflowInstance):
     def get_thread_id(self) -> int | None:
         """The SDK's own."""
         return self._inner.get_thread_id()
+
+
+class _Ahead:
+    """Whether what was played last may never have been told to the server.
+
+    So it may be when a query came alone, and before it what followed a replay: that was a task, or the history's end.
+    """
+
+    def __init__(self) -> None:
+        self._replayed = self._followed = self._suspected = False
+        self._events = 0
+
+    def of(self, act: WorkflowActivation) -> bool:
+        """Look at the next activation; whether it must not be played on top."""
+        if any(job.HasField("query_workflow") for job in act.jobs):
+            alone = any(job.query_workflow.query_id == _ALONE for job in act.jobs)
+            self._suspected |= alone and self._followed
+            return False
+        if all(job.HasField("remove_from_cache") for job in act.jobs):
+            return False
+        same_task = act.history_length == self._events
+        self._followed = not act.is_replaying and (self._replayed or (self._followed and same_task))
+        self._replayed, self._events = act.is_replaying, act.history_length
+        return self._suspected
+
+
+def _failed(reason: str) -> WorkflowActivationCompletion:
+    failed = WorkflowActivationCompletion()
+    failed.failed.failure.message = reason
+    failed.failed.failure.application_failure_info.SetInParent()
+    return failed
 
 
 def _is_kept(job: WorkflowActivationJob) -> bool:

@@ -153,3 +153,28 @@ def test_of_a_flood_the_latest_are_played_and_the_rest_is_counted(scripted: Scri
     played = scripted.given[-1].jobs
     assert [api.MORE_PAUSES, "other", *["PAUSE"] * PLAYED] == [job.signal_workflow.signal_name for job in played]
     assert 500 == json.loads(played[0].signal_workflow.input[0].data)
+
+
+ALONE = WorkflowActivationJob(query_workflow=QueryWorkflow(query_id="legacy_query"))
+
+
+@pytest.mark.parametrize(
+    ("then", "again"),
+    [
+        (((TIMER, 9), (ALONE, 9), (UPDATE, 11)), True),
+        (((TIMER, 9), (SIGNAL, 9), (ALONE, 9), (UPDATE, 11)), True),
+        (((TIMER, 9), (ALONE, 9), (ALONE, 9), (GONE, 9), (UPDATE, 11)), True),
+        (((ALONE, 9), (UPDATE, 11)), False),
+        (((TIMER, 9), (QUERY, 9), (UPDATE, 11)), False),
+        (((TIMER, 9), (UPDATE, 13), (ALONE, 13), (TIMER, 17)), False),
+    ],
+    ids=["ahead", "ahead, in two steps", "asked twice", "nothing was ahead", "a query of a task", "a task in between"],
+)
+def test_what_was_played_ahead_to_answer_a_query_is_played_again(scripted: Scripted, then: Any, again: bool) -> None:
+    """After a replay: the task behind such a query fails, which makes the SDK begin anew; the server gives it again."""
+    instance: Any = CommandedTasks().create_instance(None)  # type: ignore[arg-type]
+    play(instance, KNOWN, BEGIN, replaying=True)
+    for job, events in then:
+        completion = instance.activate(WorkflowActivation(jobs=[job], history_length=events))
+    assert again == completion.HasField("failed")
+    assert again == (scripted.given[-1].jobs[0] != then[-1][0])
