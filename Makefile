@@ -3,6 +3,8 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 export UV_PYTHON_DOWNLOADS := never
+# Half of what a command takes is compiling its imports: once, at set-up, and never again.
+unexport PYTHONDONTWRITEBYTECODE
 # Trust what this machine trusts (a company's proxy, for example); uv's own list of authorities otherwise.
 ifneq ($(wildcard /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt /etc/ssl/cert.pem),)
 export UV_SYSTEM_CERTS ?= true
@@ -59,7 +61,7 @@ $(STAMP): requirements.lock Makefile
 	fi; \
 	echo "setting up $(VENV) with $(PYTHON)"; \
 	test -x $(BIN)/python && $(BIN)/python -c '' 2>/dev/null || "$$uv" venv --quiet --clear --python "$(PYTHON)" $(VENV); \
-	"$$uv" pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
+	"$$uv" pip sync --quiet --compile-bytecode --python $(BIN)/python --require-hashes requirements.lock
 	@touch $@
 
 demo: setup

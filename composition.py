@@ -284,8 +284,8 @@ def _doing(steps: Sequence[Callable[..., Any]], slots: int, name: str) -> dict[s
         "max_concurrent_activities": slots,
         "graceful_shutdown_timeout": timedelta(seconds=5),
         # Heartbeats are how steps learn of a cancel: pass them on at once.
-        "max_heartbeat_throttle_interval": timedelta(seconds=2),
-        "default_heartbeat_throttle_interval": timedelta(seconds=2),
+        "max_heartbeat_throttle_interval": timedelta(seconds=1),
+        "default_heartbeat_throttle_interval": timedelta(seconds=1),
     }
 
 

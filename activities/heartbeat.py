@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from temporalio import activity
 from temporalio.exceptions import CancelledError
 
-_EVERY_SECONDS = 2.0
+_EVERY_SECONDS = 1.0
 
 
 @contextmanager

@@ -29,7 +29,7 @@ class Step(Generic[Given, Result]):
     """0: until ``patience`` is over."""
     patience: timedelta
     """Schedule-to-close: all attempts together."""
-    heartbeat: timedelta | None = timedelta(seconds=10)
+    heartbeat: timedelta | None = timedelta(seconds=5)
     queue: str | None = None
     """The task queue; None: the workflow's own."""
 

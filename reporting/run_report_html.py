@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,7 @@ def render_html(
     )
 
 
+@functools.cache
 def _pages() -> Environment:
     pages = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import stat
 import subprocess
@@ -42,16 +43,22 @@ class Bubblewrap:
 
     @classmethod
     def find(cls) -> Bubblewrap:
-        """Ask the one on this machine.
+        """Ask the one on this machine, once for as long as it is the same file.
 
         Raises:
             SandboxUnavailable: there is none, or it does not answer.
         """
         try:
             program = find_bwrap()
-            answer = subprocess.run([program, "--version"], capture_output=True, timeout=10, env={}, check=False)
+            return cls._asked(program, program.stat().st_mtime_ns)
         except (BubblewrapMissing, OSError, subprocess.SubprocessError) as problem:
             raise SandboxUnavailable(str(problem)) from problem
+
+    @classmethod
+    @functools.cache
+    def _asked(cls, program: Path, modified: int) -> Bubblewrap:
+        del modified
+        answer = subprocess.run([program, "--version"], capture_output=True, timeout=10, env={}, check=False)
         found = re.search(rb"(\d+)\.(\d+)\.\d+", answer.stdout)
         if answer.returncode or not found:
             raise SandboxUnavailable(f"{program} does not behave like bubblewrap: install the package `bubblewrap`")

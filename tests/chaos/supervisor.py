@@ -6,17 +6,16 @@ import asyncio
 import contextlib
 import os
 import signal
-import sys
 from collections.abc import Sequence
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Self
 
+import forked_worker
 from world import World
 
-from settings import ROOT
-
-WORKER = ("-m", "worker")
-HOSTILE_WORKER = (str(Path(__file__).with_name("hostile_worker.py")),)
+WORKER = "worker"
+HOSTILE_WORKER = str(Path(__file__).with_name("hostile_worker.py"))
 
 
 class Supervisor:
@@ -25,14 +24,15 @@ class Supervisor:
     With crash points, each start is told the first one not reached yet.
     """
 
-    def __init__(self, world: World, crash_at: Sequence[str] = (), program: Sequence[str] = WORKER) -> None:
+    def __init__(self, world: World, crash_at: Sequence[str] = (), program: str = WORKER) -> None:
         self.world = world
         self.deaths: list[int] = []
         self._points = tuple(crash_at)
         self._program = program
         self._markers = world.root / "crashed"
         self._markers.mkdir(exist_ok=True)
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: ForkServerProcess | None = None
+        self._dead = asyncio.Event()
         self._wanted = asyncio.Event()
         self._wanted.set()
         self._keeping: asyncio.Task[None] | None = None
@@ -46,6 +46,7 @@ class Supervisor:
     def pid(self) -> int:
         """The worker that runs now."""
         assert self._process is not None
+        assert self._process.pid is not None
         return self._process.pid
 
     async def __aenter__(self) -> Self:
@@ -57,17 +58,17 @@ class Supervisor:
         self._keeping.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._keeping
-        if self._process is not None and self._process.returncode is None:
+        if self._process is not None and self._process.is_alive():
             self._process.kill()
-            await self._process.wait()
+            self._process.join()
 
     async def kill(self, *, restart: bool = True) -> None:
         """SIGKILL the worker; it comes back unless told otherwise."""
         if not restart:
             self._wanted.clear()
-        assert self._process is not None
-        os.kill(self._process.pid, signal.SIGKILL)
-        await self._process.wait()
+        dead = self._dead
+        os.kill(self.pid, signal.SIGKILL)
+        await dead.wait()
 
     def restart(self) -> None:
         """Let it come back."""
@@ -80,11 +81,10 @@ class Supervisor:
     async def _keep(self) -> None:
         while True:
             await self._wanted.wait()
-            with (self.world.root / "worker.log").open("ab") as log:
-                self._process = await asyncio.create_subprocess_exec(
-                    sys.executable, *self._program, cwd=ROOT, env=self._environment(), stdout=log, stderr=log
-                )
-            self.deaths.append(await self._process.wait())
+            log = self.world.root / "worker.log"
+            self._process, self._dead = forked_worker.start(self._program, self._environment(), log), asyncio.Event()
+            self.deaths.append(await forked_worker.end_of(self._process))
+            self._dead.set()
             # A worker that cannot start at all must not turn into a busy loop.
             await asyncio.sleep(0.2)
 

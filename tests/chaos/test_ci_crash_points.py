@@ -23,7 +23,7 @@ from workflows import api
 if TYPE_CHECKING:
     from conftest import MakeWorld
 
-CI_WORKER = (str(Path(__file__).with_name("ci_worker.py")),)
+CI_WORKER = str(Path(__file__).with_name("ci_worker.py"))
 POINTS_OF_CI = tuple(sorted(point for point in POINTS if point.startswith(("ci.", "close_pull_request."))))
 GREEN = CommitCheck(name="ci/test", state=CheckState.GREEN)
 RED = CommitCheck(name="ci/test", state=CheckState.RED, log="FAILED test_names\n")
