@@ -43,6 +43,7 @@ from contracts.modes import Role, RunStatus, WriteAction
 from contracts.report import IndexedRun
 from contracts.rollback import RollbackCaps
 from policies.caps import budget_terms
+from policies.counted import shortened
 from policies.schema import EffectivePolicy
 from ports.control_desk import ControlUnavailable, RunSight
 from ports.crashpoints import crashpoint
@@ -123,7 +124,7 @@ class Admitting:
             task_id=None,
             pull_request=None,
             ended_at=asked.now,
-            refused=answer.verdict.reason[:500],
+            refused=shortened(answer.verdict.reason, 500),
         )
         try:
             self.index.note(entry)

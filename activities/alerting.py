@@ -22,6 +22,7 @@ from activities.heartbeat import heartbeating
 from activities.workbench import Workbench
 from contracts.alert import Alert, AlertKind, AlertSettings, Delivered, Receipt, Undelivered
 from policies.alert_policy import AlertPolicy, settings_of
+from policies.counted import shortened
 from ports.alerts import Channel, ChannelFailed, OpenChannels
 from ports.crashpoints import crashpoint
 from ports.policy_source import PolicyError
@@ -46,7 +47,7 @@ class Alerting:
     def alert_settings(self, _given: AlertSettingsInput) -> AlertSettings:
         """What ``alerts.toml`` says now; a broken one is named, and stops no alert."""
         policy, problem = self._policy()
-        return settings_of(policy).model_copy(update={"problem": problem[:1000]})
+        return settings_of(policy).model_copy(update={"problem": shortened(problem, 1000)})
 
     @activity.defn(name=DELIVER.name, no_thread_cancel_exception=True)
     def deliver(self, given: DeliverInput) -> DeliverOutput:
@@ -64,7 +65,7 @@ class Alerting:
             receipts = [receipts[each.id] for receipts in tried if each.id in receipts]
             if problem:
                 # Its other channels are unknown now: the alert waits for them.
-                receipts.append(_receipt("alerts.toml", delivered=False, detail=problem[:200]))
+                receipts.append(_receipt("alerts.toml", delivered=False, detail=shortened(problem, 200)))
             complete = all(receipt.delivered for receipt in receipts)
             results.append(Delivered(id=each.id, receipts=tuple(receipts), complete=complete))
         return DeliverOutput(delivered=tuple(results))

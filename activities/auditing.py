@@ -27,6 +27,7 @@ from contracts.report import ReportInput, RunReport
 from contracts.task import StateSnapshot, TaskContract
 from policies.alerting import alerts_of
 from policies.checked import unseen
+from policies.counted import shortened
 from policies.report import build_report
 from policies.schema import EffectivePolicy
 from ports.control_desk import ControlUnavailable, RunSight
@@ -107,7 +108,7 @@ class Auditing:
             key="audit/ended",
             role=Role.AUDIT,
             event="run ended",
-            facts={"status": given.status, "reason": given.reason[:500], "outcome": given.outcome},
+            facts={"status": given.status, "reason": shortened(given.reason, 500), "outcome": given.outcome},
             artifacts=(archived.sha256,),
         )
         head = self.bench.record(run_id, (ended,), given.ended_at)

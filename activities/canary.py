@@ -16,6 +16,7 @@ from contracts.merge_work import ProbeInput
 from contracts.merging import ProbeRound
 from contracts.modes import Role
 from contracts.verdict import Fact
+from policies.counted import shortened
 from policies.health import overall
 from ports.crashpoints import crashpoint
 
@@ -44,7 +45,7 @@ class Canary:
             results = self.probes.probe(policy, wanted.merge_sha, wanted.base_sha, alive)
             health = overall(results)
             facts: dict[str, Fact] = {"mergeSha": wanted.merge_sha, "round": given.round, "health": health}
-            facts |= {f"probe {result.name}": f"{result.health}: {result.detail[:200]}" for result in results}
+            facts |= {f"probe {result.name}": f"{result.health}: {shortened(result.detail, 200)}" for result in results}
             info = activity.info()
             event = AuditEvent(key=f"canary/{info.activity_id}", role=Role.CHECKS, event="canary probed", facts=facts)
             crashpoint("canary.before_done")

@@ -15,6 +15,7 @@ from contracts.handover import StepInput, StepResult
 from contracts.modes import Role, StepName
 from contracts.task import TaskContract
 from contracts.verdict import Verdict
+from policies.checked import how_it_ended
 from policies.verdicts import all_of, allow, deny
 
 
@@ -50,6 +51,7 @@ def judged(sitting: Sitting, report: ChecksReport) -> Verdict:
         sitting.note(f"check {result.name}", status=result.status, attempts=len(result.attempts))
         green = result.status is CheckStatus.GREEN
         if result.required:
-            reason = result.attempts[-1].detail or result.status
-            verdicts.append((allow if green else deny)(f"{result.name} is green", reason, status=result.status))
+            verdicts.append(
+                (allow if green else deny)(f"{result.name} is green", how_it_ended(result), status=result.status)
+            )
     return all_of("every required check is green on the merge result", verdicts)

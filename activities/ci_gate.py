@@ -21,6 +21,7 @@ from contracts.pull_request import PullRequest
 from contracts.release import ReleaseDecision
 from contracts.verdict import Decision, Fact, Verdict
 from policies.ci import CiFacts, ci_state, complete, judge_ci, likely_cause, rejected_by_ci
+from policies.counted import shortened
 from policies.pull_request_text import not_released
 from ports.crashpoints import crashpoint
 from ports.forge import Forge, ForgeError
@@ -113,7 +114,7 @@ class LookingAtCi:
         """
         out = self.bench.kept_out(sitting.policy.target, unclear)
         if out is None:
-            return str(unclear)[:300]
+            return shortened(str(unclear), 300)
         if given.over:
             raise out from unclear
         run = sitting.run
@@ -121,11 +122,11 @@ class LookingAtCi:
             kind=AlertKind.RUN_STUCK,
             target=run.target,
             run_id=run.run_id,
-            summary=f"{run.run_id} waits for CI and cannot ask: {out.message}"[:1000],
+            summary=shortened(f"{run.run_id} waits for CI and cannot ask: {out.message}", 1000),
             fingerprint=f"run_stuck/{run.run_id}/ci",
         )
         self.bench.alerts.send(alert)
-        return out.message[:600]
+        return shortened(out.message, 600)
 
     def _closing(
         self, sitting: Sitting, report: CiReport, decision: ReleaseDecision, pull: PullRequest
@@ -151,7 +152,7 @@ class LookingAtCi:
             "commit": report.commit_sha,
             "state": report.state,
             "decision": verdict.decision,
-            "reason": verdict.reason[:500],
+            "reason": shortened(verdict.reason, 500),
             "look": report.looks,
         }
         event = AuditEvent(

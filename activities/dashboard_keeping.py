@@ -29,6 +29,7 @@ from contracts.dashboard import (
 from contracts.effect import Effect
 from contracts.modes import WriteAction, WriteClass
 from contracts.pull_request import PullRequest
+from policies.counted import shortened
 from policies.inert_markdown import inert_line, inert_markdown
 from policies.schema import EffectivePolicy
 from ports.forge import Forge
@@ -63,7 +64,9 @@ class DashboardKeeping:
             minutes = policy.autopilot.dashboard.every_minutes
             if policy.target.dashboard:
                 targets.append(name)
-        return DashboardTerms(targets=tuple(targets), every_minutes=minutes, problem="; ".join(problems)[:_SHOWN])
+        return DashboardTerms(
+            targets=tuple(targets), every_minutes=minutes, problem=shortened("; ".join(problems), _SHOWN)
+        )
 
     @activity.defn(name=SHOW_DASHBOARD.name, no_thread_cancel_exception=True)
     def show_dashboard(self, given: ShowInput) -> Shown:
@@ -72,7 +75,7 @@ class DashboardKeeping:
             try:
                 policy = self.bench.policies.effective(given.target)
             except PolicyError as problem:
-                return Shown(outcome=ShownOutcome.FAILED, reason=str(problem)[:_SHOWN])
+                return Shown(outcome=ShownOutcome.FAILED, reason=shortened(str(problem), _SHOWN))
             if not policy.target.dashboard:
                 return Shown(outcome=ShownOutcome.OFF)
             status = self.lookout.status(given.target)
@@ -114,7 +117,7 @@ class DashboardKeeping:
             return Shown(outcome=ShownOutcome.WRITTEN, ticket=done.answer.result, reason="by an earlier attempt")
         if done.result is None or not done.result.done:
             refused = done.result.refused if done.result else done.answer.verdict.reason
-            return Shown(outcome=ShownOutcome.FAILED, reason=refused[:_SHOWN])
+            return Shown(outcome=ShownOutcome.FAILED, reason=shortened(refused, _SHOWN))
         return Shown(outcome=ShownOutcome.WRITTEN, ticket=done.result.result)
 
     def _kept_number(self, target: str) -> int:

@@ -22,6 +22,7 @@ from contracts.release import ReleaseDecision
 from contracts.task import TaskContract
 from contracts.verdict import Verdict
 from policies.commit_text import merge_message
+from policies.counted import counted
 from policies.landing import lands_by_pull
 from policies.pull_request_text import branch, title
 from policies.verdicts import allow, deny
@@ -79,7 +80,7 @@ class _Looking:
         most = sitting.policy.autopilot.auto_merge.base_moves
         sitting.note("base moved", before=base, now=now, moves=moves)
         if moves > most:
-            reason = f"the base moved {moves} times, auto_merge.base_moves is {most}: a person reviews"
+            reason = f"the base moved {counted(moves, 'time')}, auto_merge.base_moves is {most}: a person reviews"
             return sitting.done(deny(_RULE, reason, moves=moves))
         if forge.base_holds(change.head_sha):
             return sitting.done(deny(_RULE, "the base holds the change already: somebody merged it"))

@@ -15,6 +15,7 @@ from contracts.handover import Pins, StepInput, StepResult
 from contracts.modes import Role, StepName
 from contracts.task import CandidateTasks, StateSnapshot, TaskContract, TaskState
 from contracts.verdict import Decision
+from policies.counted import counted
 from policies.planning import judge_contract, terms_digest
 from policies.verdicts import allow, deny
 from ports.agents import Brief
@@ -37,7 +38,8 @@ class Planning:
         candidates = sitting.load("candidate_tasks.json", CandidateTasks)
         waiting, most = len(snapshot.open_pull_requests), policy.autopilot.caps.open_pull_requests
         if waiting >= most:
-            reason = f"{waiting} pull requests wait for a person (caps.open_pull_requests = {most})"
+            waits = counted(waiting, "pull request waits", "pull requests wait")
+            reason = f"{waits} for a person (caps.open_pull_requests = {most})"
             return sitting.done(allow("a new pull request may be opened", reason), nothing_to_do=True)
         contract = self._proposed(sitting, snapshot, candidates)
         if contract is None:

@@ -19,7 +19,9 @@ from contracts.evidence import CheckResult, CheckStatus, PreflightReport, Receip
 from contracts.handover import StepInput, StepResult
 from contracts.modes import Role, StepName
 from contracts.verdict import Decision, Fact, Verdict
+from policies.checked import how_it_ended
 from policies.ci import judge_base
+from policies.counted import counted
 from policies.preflight import budget_caps, gates_refuse, judge_preflight, policy_current, protected_loaded
 from policies.verdicts import all_of, allow, deny
 from ports.environments import EnvironmentUnavailable
@@ -141,8 +143,10 @@ class Preflight:
         except StoreError as problem:
             return deny("audit logging is active", str(problem))
         if checked.problem is not None:
-            return deny("audit logging is active", f"record {checked.problem.seq}: {checked.problem.problem}")
-        return allow("audit logging is active", f"{checked.records} records verified", head=head)
+            return deny("audit logging is active", f"record {checked.problem.seq} of {log}: {checked.problem.problem}")
+        return allow(
+            "audit logging is active", f"{counted(checked.records, 'record verified', 'records verified')}", head=head
+        )
 
 
 def _fetched(sitting: Sitting) -> str:
@@ -159,7 +163,7 @@ def _fetched(sitting: Sitting) -> str:
 def _advice(sitting: Sitting, result: CheckResult) -> str:
     """How it failed, and what a person can do about it: no agent is asked while the base itself is red."""
     last = result.attempts[-1] if result.attempts else None
-    how = ": ".join(filter(None, (result.status.value, last.detail if last else "it did not run")))
     target = sitting.policy.target
     seen = f" (its output: {last.output.name})" if last and last.output else ""
-    return f"{how}{seen}. Mend {target.base_branch}, or the check in targets/{target.name}.toml, then run again"
+    mend = f"Mend {target.base_branch}, or the check in targets/{target.name}.toml, then run again"
+    return f"{how_it_ended(result)}{seen}. {mend}"

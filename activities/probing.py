@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from activities.workbench import Workbench
 from contracts.rollback import Health, ProbeResult
+from policies.counted import shortened
 from policies.health import exit_health, status_health
 from policies.merge_schema import ProbePolicy
 from policies.schema import EffectivePolicy
@@ -54,7 +55,9 @@ class ProbeRoom:
             )
         except (EnvironmentUnavailable, SandboxUnavailable, RepositoryError) as problem:
             health, detail = Health.UNKNOWN, f"could not be asked: {problem}"
-        return ProbeResult(name=probe.name, health=health, detail=detail[:500], seconds=time.monotonic() - began)
+        return ProbeResult(
+            name=probe.name, health=health, detail=shortened(detail, 500), seconds=time.monotonic() - began
+        )
 
     def _url(self, probe: ProbePolicy, commit: str, alive: Callable[[], None]) -> tuple[Health, str]:
         answer = self.urls.ask(probe.url.replace(_SHA, commit), probe.seconds, alive)
@@ -81,7 +84,7 @@ class ProbeRoom:
         if result.killed_for or result.exit_code is None:
             return Health.UNKNOWN, f"killed: {result.killed_for or 'by a signal'} after {result.seconds:.0f} s"
         said = result.output.decode(errors="replace").strip().splitlines()
-        last = f": {said[-1][:200]}" if said and result.exit_code else ""
+        last = f": {shortened(said[-1], 200)}" if said and result.exit_code else ""
         return exit_health(result.exit_code), f"exit {result.exit_code}{last}{note}"
 
     def _installed(

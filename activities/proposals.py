@@ -11,6 +11,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.workbench import Sitting
+from policies.counted import shortened
 from ports.agents import Agent, Brief
 
 Answer = TypeVar("Answer")
@@ -38,7 +39,7 @@ def propose(sitting: Sitting, agent: Agent, brief: Brief, wanted: TypeAdapter[An
             problem = str(invalid)[:2000].encode("utf-8", "replace").decode()
             body = text[:_LARGEST].encode("utf-8", "replace")
             sitting.save(f"rejected_answers/{brief.role}-{attempt + 1}.txt", body, "text/plain")
-            sitting.note("answer rejected", agent=agent.name, attempt=attempt + 1, problem=problem[:300])
+            sitting.note("answer rejected", agent=agent.name, attempt=attempt + 1, problem=shortened(problem, 300))
     # No result will carry these events: the step ends here.
     sitting.bench.record(sitting.run.run_id, tuple(sitting.events), activity.info().started_time)
     raise ApplicationError(

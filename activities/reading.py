@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from activities.workbench import Workbench
 from contracts.artifact import ArtifactRef, Contract
 from contracts.handover import RunRef
+from policies.counted import counted
 from policies.schema import EffectivePolicy
 from ports.policy_source import PolicyError
 from ports.store import StoreError
@@ -37,7 +38,7 @@ class Reader:
         try:
             return model.model_validate_json(body)
         except ValidationError as damage:
-            self._missing[name] = f"{damage.error_count()} fields are wrong"
+            self._missing[name] = f"{counted(damage.error_count(), 'field is wrong', 'fields are wrong')}"
             return None
 
     def body(self, ref: ArtifactRef) -> bytes | None:

@@ -21,6 +21,7 @@ from contracts.incident import IncidentReport, Response, Trigger, incident_id
 from contracts.incident_work import RespondInput, RespondOutput
 from contracts.modes import PauseStyle, Role
 from contracts.verdict import Fact
+from policies.counted import shortened
 from policies.incident_matrix import MATRIX, trigger_of
 from ports.control_desk import ControlUnavailable
 from ports.crashpoints import crashpoint
@@ -98,7 +99,7 @@ class Responding:
         if any(record.key == key for record in self.bench.audit.records(f"run/{case.given.run.run_id}")):
             return
         pull()
-        facts: dict[str, Fact] = {"incident": case.report.incident, "unseen": unseen[:500]}
+        facts: dict[str, Fact] = {"incident": case.report.incident, "unseen": shortened(unseen, 500)}
         event = AuditEvent(key=key, role=Role.GATEKEEPER, event="brake pulled blindly", facts=facts)
         self.bench.record(case.given.run.run_id, (event,), activity.info().started_time)
 
@@ -125,7 +126,7 @@ class Responding:
                     kind=kind,
                     target=case.given.run.target,
                     run_id=case.given.run.run_id,
-                    summary=f"{case.report.trigger}: {case.report.reason}"[:2000],
+                    summary=shortened(f"{case.report.trigger}: {case.report.reason}", 2000),
                     facts={"incident": case.report.incident},
                     fingerprint=f"{kind}/{case.given.run.run_id}",
                 )
@@ -140,7 +141,7 @@ class Responding:
             facts={
                 "incident": case.report.incident,
                 "trigger": case.report.trigger,
-                "reason": case.report.reason[:2000],
+                "reason": shortened(case.report.reason, 2000),
             },
             artifacts=tuple(ref.sha256 for ref in case.given.artifacts),
         )

@@ -12,6 +12,7 @@ from temporalio import activity
 
 from contracts.budget import Amounts, ReserveRequest, SettleCost
 from policies.caps import budget_terms, worst_case
+from policies.counted import shortened
 from ports.agents import Agent, Brief, Detection
 from ports.control_desk import ControlUnavailable
 from ports.crashpoints import crashpoint
@@ -107,6 +108,6 @@ def _settle(sitting: Sitting, key: str, attempt: str) -> None:
     tally = sitting.tally
     minutes = round(tally.seconds / 60, 6)
     cost = None if tally.unknown else Amounts(usd=round(tally.usd, 6), tokens=tally.tokens, agent_minutes=minutes)
-    note = "; ".join(dict.fromkeys(tally.unknown))[:500]
+    note = shortened("; ".join(dict.fromkeys(tally.unknown)), 500)
     said = SettleCost(key=key, attempt=attempt, cost=cost, agent_minutes=minutes, note=note)
     sitting.bench.control.settle_cost(sitting.run.target, said)

@@ -13,6 +13,7 @@ from activities.workbench import Sitting
 from contracts.alert import Alert, AlertKind
 from contracts.modes import WriteAction
 from contracts.pull_request import PullRequest
+from policies.counted import shortened
 from policies.strangers import Booked, foreign_marks
 from ports.store import AuditLog
 
@@ -48,11 +49,12 @@ def tell_of_strangers(sitting: Sitting, pulls: tuple[PullRequest, ...], heads: d
             kind=AlertKind.STRANGER,
             target=target,
             run_id=sitting.run.run_id,
-            summary=(
+            summary=shortened(
                 "another installation (or an earlier home of this one) writes to the same remote. Not booked "
                 f"here: {'; '.join(marks[:_SHOWN])}{more}. Neither keeps to the other's caps and memory of ideas: stop "
-                "one of them, or close what it left behind"
-            )[:2000],
+                "one of them, or close what it left behind",
+                2000,
+            ),
             facts={"marks": len(marks)},
             fingerprint=f"{AlertKind.STRANGER}/{target}",
         )

@@ -15,6 +15,7 @@ from contracts.alert import Alert
 from contracts.control import StatusView
 from contracts.watching import TargetSight
 from policies.alert_policy import AlertPolicy, WatchPolicy
+from policies.counted import shortened
 from policies.dead_man import missed_deadline
 from policies.stuck import progress, stuck
 from ports.lookout import Lookout, LookoutBlind
@@ -84,7 +85,7 @@ class Watching:
                 still = _still_open(sight, status)
                 more["run"] = self.lookout.run(still) if still else None
         except LookoutBlind as blind:
-            return sight.model_copy(update={"problem": str(blind)[:500]})
+            return sight.model_copy(update={"problem": shortened(str(blind), 500)})
         return sight.model_copy(update=more)
 
 

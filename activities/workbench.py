@@ -23,6 +23,7 @@ from contracts.handover import Handover, Pins, PlannedWrite, RunRef, StepInput, 
 from contracts.modes import Outcome, Role, StepName
 from contracts.verdict import Decision, Fact, Verdict
 from policies.caps import SPENDING
+from policies.counted import shortened
 from policies.obstacles import cure
 from policies.schema import EffectivePolicy, Target
 from policies.verdicts import hold
@@ -248,7 +249,7 @@ class Sitting:
         if len(verdict.model_dump_json()) <= _LARGEST_VERDICT:
             return verdict
         whole = self.save(f"verdicts/{self.step}.json", verdict)
-        short = {"reason": verdict.reason[:_LONGEST_REASON], "facts": {"whole": whole.name}, "children": ()}
+        short = {"reason": shortened(verdict.reason, _LONGEST_REASON), "facts": {"whole": whole.name}, "children": ()}
         return verdict.model_copy(update=short)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from adapters.audit_chain import key_needle, line_of, next_record, parse_record, seal, sealed_record
 from adapters.durable_files import LineFile, locked_lines, read_lines, settled_size
 from contracts.audit import GENESIS, AuditEvent, AuditProblem, AuditRecord, AuditVerification
+from policies.counted import counted
 from ports.store import StoreError
 
 LOG_FILE = "audit_log.jsonl"
@@ -145,7 +146,8 @@ def _anchor_problem(log: str, anchors: dict[str, str], found_at: dict[str, int],
             return AuditProblem(log=log, seq=last + 1, problem=problem)
     for anchor, seq in found_at.items():
         if seq != last:
-            problem = f"{last - seq} records follow the head kept in {anchor}: appended behind its back"
+            more = counted(last - seq, "record follows", "records follow")
+            problem = f"{more} the head kept in {anchor}: appended behind its back"
             return AuditProblem(log=log, seq=seq + 1, problem=problem)
     return None
 

@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any, Literal
 
 from adapters.declared_requirements import Declared, Read, declared, parse_ini
+from policies.counted import counted
 from policies.paths import hostile_name
 from policies.schema import CheckKind, CheckPolicy, EnvironmentPolicy
 from ports.repository import Repository
@@ -164,7 +165,8 @@ def _unseen(read: Read, unread: int) -> Iterator[str]:
     if submodules:
         yield f"Submodules are not checked out ({', '.join(submodules[:5])}): a check that needs one fails."
     if unread:
-        yield f"{unread} files have names that no change may touch; they were not looked at."
+        named = counted(unread, "file has a name", "files have names")
+        yield f"{named} that no change may touch; they were not looked at."
 
 
 def _is_test(path: str, roots: tuple[str, ...], patterns: tuple[str, ...]) -> bool:

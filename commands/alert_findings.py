@@ -11,6 +11,7 @@ from temporalio.client import Client
 from commands.conversations import alerts_view
 from commands.failures import NoAnswer
 from composition import Adapters
+from policies.counted import counted
 from ports.policy_source import PolicyError
 
 Found = tuple[str, bool, str, str]
@@ -28,11 +29,11 @@ def channel_findings(adapters: Adapters) -> Iterator[Found]:
         return
     there = (adapters.settings.policies / name).exists()
     plain = "alerts.jsonl" + (" and terminal" if policy.delivery.terminal else "")
-    more = f", {len(policy.channels)} channels" if there else "; there is no file, so no more channels"
+    more = f", {counted(len(policy.channels), 'channel')}" if there else "; there is no file, so no more channels"
     yield name, True, f"{plain}{more}", ""
     for channel in policy.channels:
         there = bool(os.environ.get(channel.url_env, "").strip())
-        kinds = f"{len(channel.kinds)} kinds" if channel.kinds else "all kinds"
+        kinds = f"{counted(len(channel.kinds), 'kind')}" if channel.kinds else "all kinds"
         detail = f"{kinds}, {channel.url_env} is {'set here' if there else 'not set here'}"
         remedy = f"export {channel.url_env}=<apprise URL> where the worker runs, then `starter.py alerts test`"
         yield f"channel {channel.name}", there, detail, remedy

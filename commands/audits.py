@@ -22,6 +22,7 @@ from composition import Adapters, ServerUnavailable, compose, open_repository
 from contracts.admission import RunResult
 from contracts.audit import AuditVerification
 from contracts.dashboard import DASHBOARD
+from policies.counted import counted
 from ports.policy_source import PolicyError
 from ports.repository import RepositoryError
 from settings import Settings
@@ -88,7 +89,8 @@ async def verify(
     else:
         for result in results:
             _show(result)
-        show(f"{len(results)} logs, {sum(result.records for result in results)} records, {len(bad)} bad")
+        records = counted(sum(result.records for result in results), "record")
+        show(f"{counted(len(results), 'log')}, {records}, {len(bad)} bad")
     if bad:
         return Exit.TAMPERED
     return Exit.NO_SERVER if with_server and client is None else Exit.OK
@@ -218,6 +220,6 @@ async def _verified(adapters: Adapters, heads: Heads, log: str) -> AuditVerifica
 def _show(result: AuditVerification) -> None:
     kept = ", ".join(result.anchors) or "no other place"
     if result.problem is None:
-        show(f"ok      {result.log}  {result.records} records, head {result.head[:12]} also in: {kept}")
+        show(f"ok      {result.log}  {counted(result.records, 'record')}, head {result.head[:12]} also in: {kept}")
     else:
         show(f"not ok  {result.log}  record {result.problem.seq}: {result.problem.problem}", "red")

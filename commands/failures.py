@@ -8,6 +8,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from commands.exit_statuses import Exit
 from composition import AnotherHome, HomeUnusable, ServerUnavailable
+from policies.counted import shortened
 from ports.environments import EnvironmentUnavailable
 from ports.forge import ForgeError
 from ports.full_disk import is_full_disk, named
@@ -45,7 +46,7 @@ class Unreadable(NoAnswer):
     """A worker works, and this one workflow does not answer it: it stands still, or is not what its id says."""
 
     def __init__(self, workflow_id: str, problem: str, remedy: str) -> None:
-        super().__init__(Exit.TROUBLE, f"{workflow_id} does not answer ({problem[:300]}): {remedy}")
+        super().__init__(Exit.TROUBLE, f"{workflow_id} does not answer ({shortened(problem, 300)}): {remedy}")
         self.remedy = remedy
 
 

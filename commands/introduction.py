@@ -283,7 +283,7 @@ def _cause(problem: EnvironmentUnavailable) -> str:
     """What the installer or the build said, without our own advice before it and its hints behind."""
     lines = [line.strip() for line in str(problem).splitlines() if line.strip()]
     causes = [line for line in lines if line.lower().startswith(("cause:", "error:", "├─▶", "╰─▶"))]
-    return (causes or lines[-1:] or ["no reason given"])[-1][:500]
+    return shortened((causes or lines[-1:] or ["no reason given"])[-1], 500)
 
 
 def _go_on() -> None:

@@ -164,9 +164,8 @@ async def queue(target: Annotated[str, typer.Argument(help="The target.")], as_j
     if not queued:
         say(f"nothing waits for {target}")
     for one in remediations:
-        show(
-            f"{one.remediating_task}  {one.attempts} of {one.most_attempts} attempts, of {one.task_id} in {one.run_id}"
-        )
+        attempts = f"{one.attempts} of {counted(one.most_attempts, 'attempt')}"
+        show(f"{one.remediating_task}  {attempts}, of {one.task_id} in {one.run_id}")
         for note in one.failed:
             show(f"  {note.check} {note.status}: {note.detail}")
     return Exit.OK

@@ -20,6 +20,7 @@ from commands.terminal import AsJson, emit, guarded, say, show
 from composition import compose, pause_installation, pause_target
 from contracts.control import InstallationView, PauseRequest, StatusView
 from contracts.modes import TargetStatus
+from policies.counted import counted
 from policies.stuck import FAILING_TASKS
 from settings import Settings
 from workflows import api
@@ -89,7 +90,7 @@ async def _why_stuck(client: Client, workflow_id: str) -> str:
     async for event in handle.fetch_history_events():
         if event.HasField("workflow_task_failed_event_attributes"):
             last = event.workflow_task_failed_event_attributes.failure.message
-    return f"its workflow task failed {task.attempt - 1} times{': ' if last else ''}{last}"
+    return f"its workflow task failed {counted(task.attempt - 1, 'time')}{': ' if last else ''}{last}"
 
 
 async def _born(client: Client, target: str | None) -> StatusView | InstallationView:

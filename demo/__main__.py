@@ -18,6 +18,7 @@ from contracts.modes import GREEN_STATUSES, Mode
 from demo.ending import ended
 from demo.preparation import chosen, prepare
 from demo.repository import diffstat
+from policies.counted import counted
 from settings import Settings
 
 _TIMEOUT = 600.0
@@ -67,7 +68,7 @@ def _contract(kept: KeptRun) -> None:
         ("risk", f"{kept.decision.risk.level} ({kept.decision.risk.total:.2f})"),
         ("measured", f"{change.metric}: {change.metric_before} → {change.metric_after}"),
         ("checks", ", ".join(f"{check.name} {check.status}" for check in kept.checks.results)),
-        ("rollback", f"{contract.rollback.strategy}, at most {contract.rollback.maximum_minutes} minutes"),
+        ("rollback", f"{contract.rollback.strategy}, at most {counted(contract.rollback.maximum_minutes, 'minute')}"),
         ("contract", kept.decision.contract_digest),
         ("policy", kept.decision.policy_digest),
     ):

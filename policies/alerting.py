@@ -11,6 +11,7 @@ from contracts.modes import GREEN_STATUSES, RunStatus, StepName
 from contracts.report import ReportInput
 from contracts.verdict import Decision, Verdict
 from policies.ci import not_green
+from policies.counted import shortened
 
 PROTECTED_RULE = "path is not protected"
 """The rule of `policies.paths` that a touched protected path breaks."""
@@ -49,7 +50,7 @@ def _alert(ended: ReportInput, kind: AlertKind, said: str) -> Alert:
         kind=kind,
         target=run.target,
         run_id=run.run_id,
-        summary=f"{run.run_id}: {said}"[:1000],
+        summary=shortened(f"{run.run_id}: {said}", 1000),
         facts={"mode": run.mode, "status": ended.status, "outcome": ended.outcome, "task": ended.task_id},
         fingerprint=f"{kind}/{run.run_id}"[:300],
     )

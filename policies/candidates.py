@@ -220,7 +220,8 @@ def _name(paths: tuple[str, ...]) -> str:
 def _suppression(candidate: Candidate, policy: EffectivePolicy, memory: Memory) -> str | None:
     caps, rules = policy.autopilot.caps, policy.autopilot.candidates
     if len(memory.open_task_ids) >= caps.open_pull_requests:
-        return f"{len(memory.open_task_ids)} pull requests wait for a person, at most {caps.open_pull_requests}"
+        waits = counted(len(memory.open_task_ids), "pull request waits", "pull requests wait")
+        return f"{waits} for a person, at most {caps.open_pull_requests}"
     if open_id := open_for_the_idea(candidate.tool, candidate.rule, memory):
         return f"a pull request is open for the same idea: {open_id}"
     if refusal := memory.refusal(candidate.task_id, candidate.tool, candidate.rule, candidate.paths):

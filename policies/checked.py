@@ -31,8 +31,22 @@ NOTHING_TO_RUN = re.compile(r"\[no tests? (?:files|to run)\]|^running 0 tests$",
 
 FILES_NAMED = 5
 """In a sentence; the artifact has all."""
+_ENDED = {
+    CheckStatus.GREEN: "is green",
+    CheckStatus.RED: "is red",
+    CheckStatus.FLAKY: "was red, then green, on the same commit",
+    CheckStatus.TIMEOUT: "ran out of time",
+    CheckStatus.INFRASTRUCTURE: "could not be run",
+}
+
 COMMAND = 60
 """Characters of a check's command where it is named."""
+
+
+def how_it_ended(result: CheckResult) -> str:
+    """``check tests is red: 3 failed``: a sentence for a verdict's reason."""
+    detail = result.attempts[-1].detail if result.attempts else ""
+    return f"check {result.name} {_ENDED[result.status]}" + (f": {detail}" if detail else "")
 
 
 def runs_tests(kind: str, argv: Sequence[str]) -> bool:

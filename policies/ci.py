@@ -14,6 +14,7 @@ from contracts.modes import Outcome
 from contracts.pull_request import PullRequest
 from contracts.release import ReleaseDecision
 from contracts.verdict import Decision, Verdict
+from policies.counted import counted as number_of
 from policies.rejection import CI_RULE, Gate, reject
 from policies.schema import EffectivePolicy, Target
 from policies.verdicts import all_of, allow, ask, deny, hold
@@ -142,7 +143,7 @@ def judge_ci(facts: CiFacts) -> Verdict:
     if running and not facts.over:
         return _whole(Decision.HOLD, not_green(checks), children)
     if any(check.state is CheckState.RED for check in checks):
-        return _whole(Decision.DENY, not_green(checks), children)
+        return _whole(Decision.DENY, f"CI is not green: {not_green(checks)}", children)
     unseen = "" if facts.pull else "the forge does not show the pull request"
     if not checks or unseen or any(check.state in _OPEN for check in checks):
         reason = "; ".join(filter(None, (unseen, not_green(checks) if checks else "the forge mentions no check")))
@@ -167,13 +168,15 @@ def judge_base(
     the run waits (HOLD) until ``[ci] minutes`` are ``over``, then it is refused (DENY), and nothing is used up but the
     day's attempt.
     """
-    rule, on = "required checks are green in the forge's CI", f"on {target.base_branch} at {base[:12]}"
+    rule, on = "required checks are green in the forge's CI", f"CI on {target.base_branch} at {base[:12]}"
     if checks is None and not target.ci.required:
         if not before:
             return allow(rule, NO_CI)
         silent = f"{on}: nobody has reported {_few(list(before))}, as on earlier commits"
         if over:
-            return allow(rule, f"{silent}, in {target.ci.minutes:g} minutes; the change's own commit has to show it")
+            return allow(
+                rule, f"{silent}, in {number_of(target.ci.minutes, 'minute')}; the change's own commit has to show it"
+            )
         return _held_base(rule, silent, "a slow CI, one that is down, or a commit that it skips", target, until)
     found = complete(checks, target.ci.required)
     states = {check.state for check in found}
@@ -186,7 +189,7 @@ def judge_base(
     if states != {CheckState.GREEN} and not over:
         return _held_base(rule, f"{told}: not finished yet", likely_cause(found, target.base_branch), target, until)
     if CheckState.PENDING in states:
-        late = f"{told}: not finished after {target.ci.minutes:g} minutes. Run again when it is"
+        late = f"{told}: not finished after {number_of(target.ci.minutes, 'minute')}. Run again when it is"
         return deny(rule, f"{late}. Likely: {likely_cause(found, target.base_branch)}")
     if CheckState.MISSING in states or not found:
         return deny(rule, f"{told}: nobody reported it. Let CI report it, or {mend}")
@@ -275,7 +278,7 @@ def _not_yet(facts: CiFacts, reason: str, children: tuple[Verdict, ...]) -> Verd
     if not facts.over:
         return _whole(Decision.HOLD, reason, children)
     minutes = (facts.looked_at - facts.began_at).total_seconds() / 60
-    return _whole(Decision.DENY, f"after {minutes:.0f} minutes still {reason}", children)
+    return _whole(Decision.DENY, f"CI is not green after {number_of(round(minutes), 'minute')}: {reason}", children)
 
 
 def _one(check: CommitCheck) -> Verdict:

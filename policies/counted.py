@@ -5,9 +5,13 @@ from __future__ import annotations
 CUT = " …"
 
 
-def counted(number: int, noun: str, plural: str = "") -> str:
-    """``1 file``, ``2 files``; a plural that is not the noun with an s is given."""
-    return f"{number} {noun if number == 1 else plural or f'{noun}s'}"
+def counted(number: float, noun: str, plural: str = "") -> str:
+    """``1 file``, ``2 files``, ``1.5 hours``; a plural that is not the noun with an s is given.
+
+    With a verb: ``counted(n, "pull request waits", "pull requests wait")``.
+    """
+    shown = f"{number:g}" if isinstance(number, float) else number
+    return f"{shown} {noun if number == 1 else plural or f'{noun}s'}"
 
 
 def sized(files: int, lines: int) -> str:

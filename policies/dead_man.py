@@ -7,6 +7,7 @@ from datetime import datetime
 from contracts.alert import Alert, AlertKind
 from contracts.modes import RunStatus, TargetStatus
 from contracts.watching import TargetSight
+from policies.counted import shortened
 
 ENDED = frozenset(
     {
@@ -33,7 +34,9 @@ def missed_deadline(sight: TargetSight, now: datetime) -> Alert | None:
     return Alert(
         kind=AlertKind.RUN_MISSED_DEADLINE,
         target=sight.target,
-        summary=f"no daily run of {sight.target} ended on {sight.date} by {sight.deadline:%H:%M}: {why}"[:2000],
+        summary=shortened(
+            f"no daily run of {sight.target} ended on {sight.date} by {sight.deadline:%H:%M}: {why}", 2000
+        ),
         facts={"cause": cause, "date": sight.date, "deadline": sight.deadline.isoformat()},
         fingerprint=f"{AlertKind.RUN_MISSED_DEADLINE}/{sight.target}/{sight.date}",
     )

@@ -52,7 +52,7 @@ def within_auto_merge(change: Change, policy: EffectivePolicy) -> Verdict:
         [
             (allow if found <= most else ask)(
                 f"{what} are within auto-merge",
-                f"{counted(found, what.removesuffix('s'))}, at most {most}",
+                f"{counted(found, what.removesuffix('s'))}; at most {most} may be merged without a person",
                 found=found,
                 most=most,
             )

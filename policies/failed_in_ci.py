@@ -8,6 +8,7 @@ from contracts.ci import CiReport, CiState
 from contracts.evidence import CheckStatus, FailedCheck
 from contracts.forge_facts import CheckState, CommitCheck
 from contracts.remediation import FailureNote
+from policies.counted import shortened
 from policies.digests import digest
 from policies.failed_checks import complaints, first_complaint
 
@@ -38,7 +39,7 @@ def note_in_ci(check: CommitCheck) -> FailureNote:
     """One failing check in one line, for a remediation's evidence."""
     told = first_complaint(f"{check.detail}\n{check.log}".encode())
     detail = "; ".join(filter(None, (told, check.link)))
-    return FailureNote(check=f"CI {check.name}"[:200], status=CheckStatus.RED, detail=detail[:400])
+    return FailureNote(check=shortened(f"CI {check.name}", 200), status=CheckStatus.RED, detail=shortened(detail, 400))
 
 
 def _said(check: CommitCheck) -> bytes:

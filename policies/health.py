@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from contracts.merging import CanaryReport
 from contracts.rollback import Health, ProbeResult
 from contracts.verdict import Verdict
+from policies.counted import counted
 from policies.schema import EffectivePolicy
 from policies.verdicts import allow, ask
 
@@ -50,8 +51,10 @@ def judge_canary(canary: CanaryReport | None, merge_sha: str, policy: EffectiveP
     if canary.health is not Health.GREEN or overall(canary.last) is not Health.GREEN:
         named = [result for result in canary.last if result.health is not Health.GREEN]
         shown = "; ".join(f"{result.name} is {result.health}: {result.detail}" for result in named[:5])
-        return ask(rule, shown or canary.health, rounds=canary.rounds)
+        return ask(rule, shown or f"the canary is {canary.health}", rounds=canary.rounds)
     lasted, wanted = (canary.ended_at - canary.began_at).total_seconds(), policy.autopilot.auto_merge.canary_minutes
     if lasted < 60 * wanted or canary.rounds < 2:  # noqa: PLR2004  # one look at the beginning, one at the end
-        return ask(rule, f"{lasted:.0f} s of {60 * wanted:.0f} s, {canary.rounds} rounds")
-    return allow(rule, f"green in {canary.rounds} rounds of {lasted:.0f} s", rounds=canary.rounds, seconds=lasted)
+        return ask(rule, f"the canary lasted {lasted:.0f} s of {60 * wanted:.0f} s, {counted(canary.rounds, 'round')}")
+    return allow(
+        rule, f"green in {counted(canary.rounds, 'round')} of {lasted:.0f} s", rounds=canary.rounds, seconds=lasted
+    )

@@ -15,6 +15,7 @@ from contracts.artifact import Contract
 from contracts.modes import RunStatus
 from contracts.report import IndexedRun
 from contracts.task import Finding
+from policies.counted import counted
 from policies.schema import EffectivePolicy
 
 _JUDGING = frozenset({RunStatus.REJECTED, RunStatus.ESCALATED})
@@ -136,7 +137,9 @@ def _by_task(runs: Iterable[IndexedRun], today: date, policy: EffectivePolicy) -
 def _capped(tried: Mapping[Key, int], policy: EffectivePolicy) -> dict[Key, str]:
     most = policy.autopilot.caps.attempts_per_task
     return {
-        key: f"tried {count} times without success, at most {most}" for key, count in tried.items() if count >= most
+        key: f"tried {counted(count, 'time')} without success, at most {most}"
+        for key, count in tried.items()
+        if count >= most
     }
 
 

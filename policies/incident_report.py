@@ -22,6 +22,7 @@ from contracts.incident import (
 )
 from contracts.rollback import RollbackOutcome, RollbackTag
 from contracts.verdict import Verdict
+from policies.counted import shortened
 from policies.incident_matrix import MATRIX
 from policies.verdicts import all_of, allow, deny
 
@@ -237,7 +238,7 @@ def timeline(records: Iterable[AuditRecord]) -> tuple[CitedFact, ...]:
 
 def _told(record: AuditRecord) -> str:
     said = ", ".join(f"{name} {record.facts[name]}" for name in _SHOWN if record.facts.get(name))
-    return f"{record.event}: {said}"[:500] if said else record.event
+    return shortened(f"{record.event}: {said}", 500) if said else record.event
 
 
 def _raised(report: PostIncidentReport, **changes: object) -> PostIncidentReport:

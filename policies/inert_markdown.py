@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from policies.counted import shortened
+
 # Only what every Markdown reads as code: one backtick each side, no escape, on one line, in one table cell.
 _CODE = re.compile(r"(?<![`\\])`(?!`)[^`\n|]+`(?!`)")
 _ACTIVE = (
@@ -39,12 +41,13 @@ def inert_markdown(text: str) -> str:
 
 def inert_line(text: str) -> str:
     """One line for a title, where forges know no code."""
-    return _prose(" ".join(inert_markdown(text).replace("`", "'").split()))[:_LONGEST_LINE].rstrip()
+    return shortened(_prose(" ".join(inert_markdown(text).replace("`", "'").split())), _LONGEST_LINE)
 
 
 def code_span(text: str) -> str:
     """Foreign text on one line, in a table cell or anywhere: inside a code span forges resolve nothing."""
-    return f"`{one_line(text[:_LONGEST_READ]).replace('`', chr(39)).replace('|', '/')[:_LONGEST_CODE].rstrip() or '-'}`"
+    said = one_line(text[:_LONGEST_READ]).replace("`", "'").replace("|", "/")
+    return f"`{shortened(said, _LONGEST_CODE) or '-'}`"
 
 
 def one_line(text: str) -> str:

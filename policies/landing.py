@@ -53,7 +53,7 @@ def _trailer(facts: LandingFacts) -> Verdict:
     if facts.contract_digest and found == [facts.contract_digest]:
         return allow(rule, "as pinned", digest=facts.contract_digest)
     shown = ", ".join(each[:12] for each in found[:3]) or "no Contract-Digest"
-    return deny(rule, f"pinned {facts.contract_digest[:12] or 'nothing'}, the commit has {shown}")
+    return deny(rule, f"the commit names {shown}, not the pinned contract {facts.contract_digest[:12] or '(none)'}")
 
 
 def _people(facts: LandingFacts) -> tuple[Verdict, ...]:
@@ -69,7 +69,7 @@ def _open(facts: LandingFacts) -> Verdict:
     if facts.landed and not ends:
         return allow(rule, "an earlier attempt of this run landed it")
     if pull is None:
-        return ask(rule, "the forge does not show it")
+        return ask(rule, "the forge does not show the pull request")
     if pull.state == "open":
         return allow(rule, f"pull request {pull.number} is open")
     by = f"{ends[-1].actor} at {ends[-1].at.isoformat(timespec='seconds')}" if ends else "a person"
@@ -99,7 +99,7 @@ def _approved(facts: LandingFacts) -> Verdict:
     if len(valid) >= needed:
         return allow(rule, f"{len(valid)} of {needed}: {', '.join(act.actor for act in valid)}")
     void = ", ".join(f"{act.actor} approved {act.commit_sha[:12] or 'nothing'}" for act in given if act not in valid)
-    reason = f"{len(valid)} of {needed} for {facts.merge_sha[:12]}"
+    reason = f"{len(valid)} of {needed} required approvals for {facts.merge_sha[:12]}"
     return ask(rule, f"{reason}; void: {void}" if void else reason, required=needed, approved=len(valid))
 
 

@@ -11,6 +11,7 @@ from contracts.change import Change, ChangedPath
 from contracts.task import Scope, TaskContract, TaskType
 from contracts.verdict import Decision, Verdict
 from policies.canonical_path import canonical, fold, hostile_name, readable
+from policies.counted import counted
 from policies.schema import EffectivePolicy, ProtectedRule
 from policies.verdicts import all_of, allow, deny, escalate
 
@@ -89,7 +90,13 @@ def judge_paths(
     good = len(found) - len(bad)
     children = bad[:_LISTED]
     if len(bad) > _LISTED:
-        children.append(deny("every path is listed", f"{len(bad) - _LISTED} more paths were refused", refused=len(bad)))
+        children.append(
+            deny(
+                "every path is listed",
+                f"{counted(len(bad) - _LISTED, 'more path was refused', 'more paths were refused')}",
+                refused=len(bad),
+            )
+        )
     if good:
         children.append(
             allow("paths are allowed", f"{good} of {len(found)} paths are plain files in scope", paths=good)

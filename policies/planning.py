@@ -117,17 +117,17 @@ def _from_candidate(contract: TaskContract, candidates: CandidateTasks) -> Verdi
     rule = "the contract is for a listed candidate"
     chosen = next((c for c in candidates.candidates if c.task_id == contract.task_id), None)
     if chosen is None:
-        return deny(rule, f"{contract.task_id} is not among the candidates", listed=len(candidates.candidates))
+        return deny(rule, f"task {contract.task_id} is not among the candidates", listed=len(candidates.candidates))
     if chosen.needs_person:
-        return deny(rule, f"{chosen.task_id} waits for a person, no run takes it")
+        return deny(rule, f"task {chosen.task_id} waits for a person, no run takes it")
     if contract.state is not TaskState.PROPOSED:
-        return deny(rule, f"its state is {contract.state.value}, not PROPOSED")
+        return deny(rule, f"the contract's state is {contract.state.value}, not PROPOSED")
     expected = (chosen.type, chosen.tool, chosen.rule, chosen.metric, chosen.before)
     if (contract.type, contract.tool, contract.rule, contract.metric, contract.metric_before) != expected:
-        return deny(rule, "type, tool, rule, metric or its value before differ from the candidate's")
+        return deny(rule, "the contract's type, tool, rule, metric or its value before differ from the candidate's")
     if extra := set(contract.scope.allowed_paths) - set(chosen.paths):
         return deny(rule, f"{readable(min(extra))} is not a path of the candidate", extra=len(extra))
-    return allow(rule, f"{chosen.task_id}, {len(contract.scope.allowed_paths)} of {len(chosen.paths)} paths")
+    return allow(rule, f"{chosen.task_id}, {len(contract.scope.allowed_paths)} of {counted(len(chosen.paths), 'path')}")
 
 
 def _scope(contract: TaskContract, policy: EffectivePolicy) -> Iterator[Verdict]:
@@ -156,7 +156,10 @@ def _budget(contract: TaskContract, policy: EffectivePolicy) -> Iterator[Verdict
     ):
         answer = allow if asked <= most else deny
         yield answer(
-            f"{what} in the contract are within budget", f"{asked} asked, {most} allowed", asked=asked, most=most
+            f"{what} in the contract are within budget",
+            f"the contract asks for {counted(asked, what.removesuffix('s'))}, {most} allowed",
+            asked=asked,
+            most=most,
         )
 
 
@@ -168,9 +171,11 @@ def _checks(contract: TaskContract, policy: EffectivePolicy) -> Verdict:
     if not required:
         return deny(rule, f"targets/{policy.target.name}.toml has no required check; add one under [[checks]]")
     if unknown := asked - known:
-        return deny(rule, f"unknown checks: {', '.join(sorted(unknown))}", known=", ".join(sorted(known)))
+        return deny(
+            rule, f"the contract requires unknown checks: {', '.join(sorted(unknown))}", known=", ".join(sorted(known))
+        )
     if missing := required - asked:
-        return deny(rule, f"left out: {', '.join(sorted(missing))}")
+        return deny(rule, f"the contract leaves out required checks: {', '.join(sorted(missing))}")
     return allow(rule, ", ".join(sorted(asked)))
 
 
@@ -179,15 +184,19 @@ def _rollback(contract: TaskContract, policy: EffectivePolicy) -> Verdict:
     rule = "the contract names the target's rollback"
     facts = {"strategy": plan.strategy, "minutes": plan.maximum_minutes}
     if plan.strategy != target.rollback_strategy or not 0 < plan.maximum_minutes <= target.rollback_minutes:
-        return deny(rule, f"the target wants {target.rollback_strategy} in {target.rollback_minutes} minutes", **facts)
-    return allow(rule, f"{plan.strategy} within {plan.maximum_minutes} minutes", **facts)
+        return deny(
+            rule,
+            f"the target wants {target.rollback_strategy} in {counted(target.rollback_minutes, 'minute')}",
+            **facts,
+        )
+    return allow(rule, f"{plan.strategy} within {counted(plan.maximum_minutes, 'minute')}", **facts)
 
 
 def _effect(contract: TaskContract) -> Verdict:
     rule = "the contract promises a measurable effect"
     delta = contract.expected_metric_delta
     answer = deny if delta == 0 else allow
-    return answer(rule, f"{contract.metric} changes by {delta}", before=contract.metric_before, delta=delta)
+    return answer(rule, f"{contract.metric} would change by {delta}", before=contract.metric_before, delta=delta)
 
 
 def _risk(contract: TaskContract, policy: EffectivePolicy) -> Verdict:
@@ -196,7 +205,7 @@ def _risk(contract: TaskContract, policy: EffectivePolicy) -> Verdict:
     most = policy.autopilot.approval.highest_risk
     facts = {"stated": stated.value, "estimate": estimate.value, "most": most.value}
     if LEVELS.index(stated) < LEVELS.index(estimate):
-        return deny(rule, f"stated as {stated.value}, but its paths make it {estimate.value}", **facts)
+        return deny(rule, f"the risk is stated as {stated.value}, but its paths make it {estimate.value}", **facts)
     if stated in BLOCKED_UNLESS_APPROVED or LEVELS.index(stated) > LEVELS.index(most):
         return ask(rule, f"{stated.value} risk must be approved before the run", **facts)
     return allow(rule, f"{stated.value} risk", **facts)
@@ -218,7 +227,6 @@ def _type(contract: TaskContract, policy: EffectivePolicy) -> Verdict:
             rule, f"as {contract.type.value} it may touch the protected {readable(opened[0])}; a person approves"
         )
     if contract.scope.max_deletions and contract.type in policy.autopilot.diff_budget.deletions_allowed_for:
-        return ask(
-            rule, f"as {contract.type.value} it may delete {contract.scope.max_deletions} files; a person approves"
-        )
+        deleted = counted(contract.scope.max_deletions, "file")
+        return ask(rule, f"as {contract.type.value} it may delete {deleted}; a person approves")
     return allow(rule, contract.type.value)

@@ -12,6 +12,7 @@ from contracts.verdict import Decision, Verdict
 from policies import known_bad
 from policies.caps import SPENDING, budget_terms, cap_name, worst_case
 from policies.compliance import judge_compliance
+from policies.counted import counted
 from policies.diff_budget import judge_budget, within_auto_merge
 from policies.digests import policy_digest
 from policies.known_bad import KnownBad
@@ -42,7 +43,7 @@ def judge_preflight(receipts: tuple[Receipt, ...]) -> Verdict:
     """
     children = [_receipt(name, [r for r in receipts if r.name == name]) for name in CHECKS]
     children += [
-        deny(f"preflight {r.name} is known", f"not one of {', '.join(CHECKS)}")
+        deny(f"preflight {r.name} is known", f"preflight {r.name} is not one of {', '.join(CHECKS)}")
         for r in receipts
         if r.name not in CHECKS
     ]
@@ -59,10 +60,13 @@ def policy_current(policy: EffectivePolicy, pinned_digest: str, today: date) -> 
     own = policy_digest(policy)
     same = policy.digest == pinned_digest == own
     digests = (allow if same else deny)(
-        rule, "digest matches" if same else "the digest differs: policy was edited", pinned=pinned_digest, found=own
+        rule,
+        "digest matches" if same else "the policy's digest differs: it was edited",
+        pinned=pinned_digest,
+        found=own,
     )
     age, most = (today - stamp.on).days, policy.autopilot.preflight.reviewed_within_days
-    reason = f"{stamp.by} reviewed it on {stamp.on}, {age} days ago; at most {most}"
+    reason = f"{stamp.by} reviewed the policy on {stamp.on}, {counted(age, 'day')} ago; at most {most}"
     if not 0 <= age <= most:
         reason += f". Look at it (`policy explain`), then set [review] on in targets/{policy.target.name}.toml"
     reviewed = (allow if 0 <= age <= most else deny)("policy was reviewed lately", reason, days=age, most=most)
@@ -85,7 +89,10 @@ def _runs_fit(policy: EffectivePolicy) -> Iterator[Verdict]:
     for period, most in ((Period.DAY, caps.day), (Period.WEEK, caps.week), (Period.MONTH, caps.month)):
         above = [measure for measure in _COSTS if getattr(caps.run, measure) > getattr(most, measure)]
         names = ", ".join(f"{cap_name(Period.RUN, each)} > {cap_name(period, each)}" for each in above)
-        yield (deny if above else allow)(f"a run fits into its {period}", names or "no cap of a run is larger")
+        yield (deny if above else allow)(
+            f"a run fits into its {period}",
+            f"a run does not fit into its {period}: {names}" if above else "no cap of a run is larger",
+        )
 
 
 def _steps_fit(policy: EffectivePolicy) -> Iterator[Verdict]:
@@ -97,7 +104,10 @@ def _steps_fit(policy: EffectivePolicy) -> Iterator[Verdict]:
             f"roles.{role}.{'minutes' if each is Measure.AGENT_MINUTES else each} > {cap_name(Period.RUN, each)}"
             for each in above
         )
-        yield (deny if above else allow)(f"a {role} step fits into a run", names or "its worst case is within the caps")
+        yield (deny if above else allow)(
+            f"a {role} step fits into a run",
+            f"a {role} step does not fit into a run: {names}" if above else "its worst case is within the caps",
+        )
 
 
 def protected_loaded(policy: EffectivePolicy) -> Verdict:
@@ -144,14 +154,17 @@ def _refuses(case: KnownBad, verdict: Verdict) -> Verdict:
 
 def _seen(name: str, refused: bool, found: str) -> Verdict:
     rule = f"known-bad is refused: {name}"
-    return allow(rule, found) if refused else deny(rule, f"it got {found}; the policy leaves this gate open")
+    return allow(rule, found) if refused else deny(rule, f"{name} got {found}: the policy leaves this gate open")
 
 
 def _receipt(name: str, receipts: list[Receipt]) -> Verdict:
     rule = f"preflight {name} passed"
     if len(receipts) != 1:
         return deny(
-            rule, "no receipt: the check was not made" if not receipts else f"{len(receipts)} receipts, not one"
+            rule,
+            f"{name} has no receipt: the check was not made"
+            if not receipts
+            else f"{name} has {len(receipts)} receipts, not one",
         )
     verdict = receipts[0].verdict
     decision = Decision.ALLOW if verdict.allowed else Decision.DENY

@@ -20,7 +20,7 @@ from contracts.remediation import TASK_PREFIX
 from contracts.task import TaskContract
 from contracts.verdict import Decision, Verdict
 from policies.checked import cautions
-from policies.counted import counted, sized
+from policies.counted import counted, shortened, sized
 from policies.digests import digest
 from policies.inert_markdown import capped, code_span, inert_line, one_line
 from policies.planning import terms_digest
@@ -167,7 +167,7 @@ def _rollback(contract: TaskContract) -> Iterator[str]:
     yield "- Not merged yet: close this pull request; nothing of it is on the base."
     yield (
         f"- Merged: the command in the last line; {plan.strategy}, exact and once, and health is confirmed within "
-        f"{plan.maximum_minutes} minutes."
+        f"{counted(plan.maximum_minutes, 'minute')}."
     )
     yield (
         f"- By hand: {code_span('git revert <commit>')}, for a merge commit "
@@ -233,4 +233,4 @@ def already_on_base(branch: str, base_sha: str) -> str:
 
 def _plain(text: str, limit: int) -> str:
     calm = inert_line(_LOUD.sub(" ", one_line(text)[: 4 * limit]))
-    return one_line(calm).lstrip("/ ")[:limit].rstrip()
+    return shortened(one_line(calm).lstrip("/ "), limit)

@@ -12,7 +12,7 @@ from contracts.modes import Mode, Outcome, RiskLevel
 from contracts.release import ReleaseDecision, RiskScore
 from contracts.task import TaskContract
 from contracts.verdict import Decision, Verdict
-from policies.checked import covered_by_tests, no_tests
+from policies.checked import covered_by_tests, how_it_ended, no_tests
 from policies.counted import counted
 from policies.diff_budget import judge_budget, within_auto_merge
 from policies.granted import widened
@@ -161,14 +161,22 @@ def _pins(facts: ReleaseFacts) -> Iterator[Verdict]:
         ("head", pinned.head_sha, facts.change.head_sha),
     ):
         same = bool(expected) and expected == found
-        reason = "as pinned" if same else f"pinned {expected[:12] or 'nothing'}, now {found[:12] or 'nothing'}"
+        reason = (
+            "as pinned"
+            if same
+            else f"{what} drifted: {expected[:12] or 'nothing'} pinned, {found[:12] or 'nothing'} now"
+        )
         yield (allow if same else deny)(f"{what} did not drift", reason, pinned=expected, found=found)
 
 
 def _merge(facts: ReleaseFacts) -> Verdict:
     rule, checks = "the merge result is clean and is what was checked", facts.checks
     if facts.merge_conflicts:
-        return deny(rule, f"conflicts in {', '.join(facts.merge_conflicts[:5])}", conflicts=len(facts.merge_conflicts))
+        return deny(
+            rule,
+            f"merging it conflicts in {', '.join(facts.merge_conflicts[:5])}",
+            conflicts=len(facts.merge_conflicts),
+        )
     tested = (checks.tree_sha, checks.base_sha, checks.head_sha)
     if tested != (facts.merge_tree_sha, facts.pinned.base_sha, facts.pinned.head_sha):
         return deny(rule, "the checks ran on another tree", tree=facts.merge_tree_sha, checked=checks.tree_sha)
@@ -185,13 +193,12 @@ def _required_checks(facts: ReleaseFacts) -> Iterator[Verdict]:
 def _required_check(name: str, result: CheckResult | None) -> Verdict:
     rule = f"check {name} is green"
     if result is None:
-        return deny(rule, "it did not run")
+        return deny(rule, f"check {name} did not run")
     if result.status is CheckStatus.GREEN:
         return allow(rule, "green", attempts=len(result.attempts))
     if result.status is CheckStatus.FLAKY:
-        return ask(rule, "red, then green, on the same commit: a person looks", attempts=len(result.attempts))
-    detail = result.attempts[-1].detail if result.attempts else ""
-    return deny(rule, f"{result.status.value}. {detail}".strip(". "), status=result.status.value)
+        return ask(rule, f"{how_it_ended(result)}: a person looks", attempts=len(result.attempts))
+    return deny(rule, how_it_ended(result), status=result.status.value)
 
 
 def _review(facts: ReleaseFacts) -> Verdict:
@@ -203,8 +210,8 @@ def _review(facts: ReleaseFacts) -> Verdict:
         return deny(
             rule, f"{counted(len(blocking), 'blocking remark')}, first: {blocking[0].message}", blocking=len(blocking)
         )
-    answer = allow if review.approve else deny
-    return answer(rule, review.summary, reviewer=review.reviewer, confidence=review.confidence)
+    answer, said = (allow, review.summary) if review.approve else (deny, f"the reviewer says no: {review.summary}")
+    return answer(rule, said, reviewer=review.reviewer, confidence=review.confidence)
 
 
 def _effect(facts: ReleaseFacts) -> Verdict:
@@ -237,7 +244,9 @@ def _conditions(facts: ReleaseFacts, risk: RiskScore) -> Iterator[Verdict]:
     probes = len(policy.target.probes)
     yield _unless("the target has probes", probes > 0, "no [[probes]]: nothing could say it is healthy", f"{probes}")
     low = LEVELS.index(risk.level) <= LEVELS.index(most)
-    yield _unless("the risk is low enough", low, f"{risk.level.value} risk, at most {most.value}")
+    yield _unless(
+        "the risk is low enough", low, f"{risk.level.value} risk; at most {most.value} may be merged without a person"
+    )
     yield within_auto_merge(facts.change, policy)
     if facts.from_quarantine:
         yield ask("the change is no quarantined one", f"it was in quarantine after {facts.from_quarantine}")
@@ -249,7 +258,9 @@ def _conditions(facts: ReleaseFacts, risk: RiskScore) -> Iterator[Verdict]:
     yield _unless("no protected path is changed", free, "a protected path is changed by permission", "none")
     if facts.unproved:
         left = [f"{readable(path)} ({facts.review.unproved.get(path, 'nobody looked')})" for path in facts.unproved]
-        yield ask("the change is shown to be equal", f"not shown of {'; '.join(left[:3])}", unproved=len(left))
+        yield ask(
+            "the change is shown to be equal", f"not shown to be equal: {'; '.join(left[:3])}", unproved=len(left)
+        )
     doubtful = [result.name for result in facts.checks.results if result.status is not CheckStatus.GREEN]
     yield _unless("every check is green", not doubtful, f"not green: {', '.join(doubtful)}", "all green")
 

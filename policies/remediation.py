@@ -22,6 +22,7 @@ from contracts.release import ReleaseDecision
 from contracts.remediation import FailureNote, Remediation, RemediationEnd
 from contracts.task import Candidate, CandidateTasks, Finding, StateSnapshot, SuppressedCandidate, TaskContract
 from policies.candidates import candidate_of, may_be_touched, open_for_the_idea
+from policies.counted import counted, shortened
 from policies.digests import digest
 from policies.failed_checks import complaints, first_complaint
 from policies.failed_in_ci import fingerprint_in_ci, note_in_ci, to_blame
@@ -168,7 +169,7 @@ def take_up(
         findings = _left(one, snapshot, policy)
         if one.ended is RemediationEnd.ATTEMPTS and findings:
             result = _suppressed(
-                result, one, f"tried {one.attempts} times without success, at most {one.most_attempts}"
+                result, one, f"tried {counted(one.attempts, 'time')} without success, at most {one.most_attempts}"
             )
         elif one.ended is None:
             result = _take_up(result, one, findings, snapshot, policy, memory)
@@ -213,7 +214,7 @@ def _take_up(
             suspects=so_far.suspects | cornered,
         )
     mine = [finding for finding in findings if finding.path in chosen]
-    candidate = _candidate(one, mine, policy, f"{len(chosen)} of {len(left)} files: ", needs_person=False)
+    candidate = _candidate(one, mine, policy, f"{len(chosen)} of {counted(len(left), 'file')}: ", needs_person=False)
     if reason := _suppression(one, candidate, policy, memory):
         return _suppressed(so_far, one, reason)
     suspects = so_far.suspects | {(one.tool, one.rule, path) for path in left}
@@ -249,14 +250,15 @@ def _candidate(
 def _suppression(one: Remediation, candidate: Candidate, policy: EffectivePolicy, memory: Memory) -> str:
     caps, rules = policy.autopilot.caps, policy.autopilot.candidates
     if len(memory.open_task_ids) >= caps.open_pull_requests:
-        return f"{len(memory.open_task_ids)} pull requests wait for a person, at most {caps.open_pull_requests}"
+        waits = counted(len(memory.open_task_ids), "pull request waits", "pull requests wait")
+        return f"{waits} for a person, at most {caps.open_pull_requests}"
     if open_id := open_for_the_idea(one.tool, one.rule, memory):
         return f"a pull request is open for the same idea: {open_id}"
     by_people = (path for path in candidate.paths if Place(one.tool, one.rule, path) in memory.by_people)
     if refusal := memory.refusal(one.remediating_task, one.tool, one.rule, by_people):
         return refusal
     if one.attempts >= caps.attempts_per_task:
-        return f"tried {one.attempts} times without success, at most {caps.attempts_per_task}"
+        return f"tried {counted(one.attempts, 'time')} without success, at most {caps.attempts_per_task}"
     if candidate.confidence < rules.minimum_confidence:
         return f"confidence {candidate.confidence} is below {rules.minimum_confidence}"
     return "" if candidate.paths else "each of its files alone is beyond the diff budget"
@@ -272,4 +274,4 @@ def _note(result: CheckResult, output: Callable[[ArtifactRef], bytes]) -> Failur
     last = result.attempts[-1] if result.attempts else None
     said = first_complaint(output(last.output)) if last and last.output else ""
     detail = ": ".join(filter(None, (last.detail if last else "", said)))
-    return FailureNote(check=result.name[:200], status=result.status, detail=detail[:400])
+    return FailureNote(check=result.name[:200], status=result.status, detail=shortened(detail, 400))

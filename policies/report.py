@@ -91,9 +91,9 @@ def _cost_note(cost: RunCost | None) -> str:
         return COST_NOTE
     minutes = f"{cost.total.agent_minutes:.1f} agent minutes, measured"
     if cost.unknown:
-        known = f"{cost.total.usd:.2f} USD and {cost.total.tokens} tokens are booked so far"
+        known = f"{cost.total.usd:.2f} USD and {counted(cost.total.tokens, 'token')} are booked so far"
         return f"{minutes}; unknown for {', '.join(cost.unknown)} (`starter.py budget state-cost`); {known}"
-    told = f"{minutes}; {cost.total.tokens} tokens and the money as the backends reported them"
+    told = f"{minutes}; {counted(cost.total.tokens, 'token')} and the money as the backends reported them"
     if cost.lost:
         attempts = "1 attempt" if cost.lost == 1 else f"{cost.lost} attempts"
         told += f"; {attempts} died before saying and count at the worst case"
@@ -161,7 +161,7 @@ def _check_stability(checks: ChecksReport | None, ci: CiReport | None) -> str:
     reruns = sum(max(0, len(result.attempts) - 1) for result in checks.results)
     timeouts = sum(attempt.status is CheckStatus.TIMEOUT for attempt in attempts)
     counts = Counter(result.status for result in checks.results)
-    told = [f"{counts[CheckStatus.GREEN]} of {len(checks.results)} checks green"]
+    told = [f"{counts[CheckStatus.GREEN]} of {counted(len(checks.results), 'check green', 'checks green')}"]
     told += [
         f"{counts[status]} {status} ({_named(checks.results, status)})"
         for status in CheckStatus

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contracts.rollback import Idea, RollbackInput
+from policies.counted import shortened
 from policies.inert_markdown import code_span, inert_line, one_line
 
 _LINE, _REASON = 300, 1000
@@ -19,9 +20,9 @@ def rollback_body(given: RollbackInput, idea: Idea | None) -> str:
     A number alone is ours and may be a link; titles, names and reasons are others' words and act on nothing.
     """
     merged = given.merged
-    title = inert_line(one_line(idea.title))[:_LINE] if idea and idea.title else ""
+    title = shortened(inert_line(one_line(idea.title)), _LINE) if idea and idea.title else ""
     pull = f"pull request #{merged.pull_request}" if merged.pull_request else "a change without a pull request"
-    why = code_span(one_line(given.reason)[:_REASON])
+    why = code_span(shortened(one_line(given.reason), _REASON))
     who = f"Ordered by {code_span(given.commanded_by)}" if given.commanded_by else "A measured regression"
     merger = f", merged by {code_span(merged.by)}" if merged.by else ""
     lines = [

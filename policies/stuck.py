@@ -9,6 +9,7 @@ from contracts.alert import Alert, AlertKind, Progress
 from contracts.modes import RunStatus
 from contracts.verdict import Fact
 from contracts.watching import WorkflowSight
+from policies.counted import counted, shortened
 
 FAILING_TASKS = 3
 """Attempts of one workflow task after which it is failing, not unlucky."""
@@ -50,7 +51,7 @@ def stuck(
         still = now - since.get((sight.workflow_id, sight.workflow_run_id), now)
         if not why and patience and still >= patience:
             minutes = still.total_seconds() / 60
-            why = f"no progress for {minutes:.0f} minutes{_doing(sight)}"
+            why = f"no progress for {counted(round(minutes), 'minute')}{_doing(sight)}"
         if why:
             found.append(_alert(sight, why))
     return tuple(found)
@@ -58,10 +59,10 @@ def stuck(
 
 def _failing(sight: WorkflowSight) -> str:
     if sight.task_attempt >= FAILING_TASKS:
-        return f"its workflow task failed {sight.task_attempt - 1} times: the worker's log says why"
+        return f"its workflow task failed {counted(sight.task_attempt - 1, 'time')}: the worker's log says why"
     worst = max(sight.steps, key=lambda step: step.attempt, default=None)
     if worst is not None and worst.attempt >= FAILING_STEPS:
-        return f"{worst.name} failed {worst.attempt - 1} times: {worst.failure or 'no reason known'}"
+        return f"{worst.name} failed {counted(worst.attempt - 1, 'time')}: {worst.failure or 'no reason known'}"
     return ""
 
 
@@ -80,7 +81,7 @@ def _alert(sight: WorkflowSight, why: str) -> Alert:
         kind=AlertKind.RUN_STUCK,
         target=sight.target[:200],
         run_id=sight.run_id[:400],
-        summary=f"{sight.run_id or sight.workflow_id} is stuck: {why}"[:2000],
+        summary=shortened(f"{sight.run_id or sight.workflow_id} is stuck: {why}", 2000),
         facts=facts,
         fingerprint=f"{AlertKind.RUN_STUCK}/{sight.workflow_id}/{sight.workflow_run_id}"[:300],
     )

@@ -35,13 +35,17 @@ def escalate(rule: str, reason: str, /, **facts: Fact) -> Verdict:
 
 
 def all_of(rule: str, children: Iterable[Verdict]) -> Verdict:
-    """The worst child decides: ESCALATE, DENY, HOLD, ASK, ALLOW. No children prove nothing, so DENY (P13)."""
+    """The worst child decides: ESCALATE, DENY, HOLD, ASK, ALLOW. No children prove nothing, so DENY (P13).
+
+    Its reason is the whole's, word for word: so the reason of any rule that says no is a sentence of its own, which
+    says what is the case, and needs neither the rule's words before it nor those of the rules above it.
+    """
     children = tuple(children)
     if not children:
         return deny(rule, "nothing was looked at, so nothing is proven")
     worst = min(children, key=lambda child: _WORST_FIRST.index(child.decision))
     held = "the condition holds" if len(children) == 1 else f"all {len(children)} conditions hold"
-    reason = held if worst.allowed else f"{worst.rule}: {worst.reason}"
+    reason = held if worst.allowed else worst.reason
     return Verdict(rule=rule, decision=worst.decision, reason=reason, children=children)
 
 

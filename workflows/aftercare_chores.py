@@ -18,6 +18,7 @@ with workflow.unsafe.imports_passed_through():
     from contracts.artifact import Contract
     from contracts.rollback import RollbackOutcome, RollbackResult
     from contracts.rollback_work import SightInput
+    from policies.counted import shortened
     from workflows import api, following, incident_books, rolling_back
     from workflows.control_state import ControlState
 
@@ -66,7 +67,7 @@ class AftercareChores:
                 await self._look_after(rolling_back.running(self._state))
                 continue
             run_id = due.merged.run.run_id
-            summary = f"roll back {run_id}: {due.reason[:100]}"
+            summary = f"roll back {run_id}: {shortened(due.reason, 100)}"
             if await self._started(api.ROLLBACK, rolling_back.start_of(due), api.rollback_id(run_id), summary):
                 rolling_back.started(self._state, run_id)
                 self._publish()

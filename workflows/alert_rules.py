@@ -24,6 +24,7 @@ from contracts.alert import (
 )
 from contracts.control import Answer
 from contracts.verdict import Decision, Fact, Verdict
+from policies.counted import counted, shortened
 from workflows.alerts_state import KEPT_SILENCES, KEPT_WAITING, LONGEST_NAME, AlertsState
 
 CONSEQUENCES = frozenset(
@@ -113,11 +114,11 @@ def silence(state: AlertsState, asked: SilenceRequest, now: datetime) -> Answer:
     elif state.settings is None:
         why_not = "alerts.toml has not been read yet: ask again in a moment"
     elif state.settings.problem:
-        why_not = f"alerts.toml cannot be used, so nothing may be silenced: {state.settings.problem[:300]}"
+        why_not = f"alerts.toml cannot be used, so nothing may be silenced: {shortened(state.settings.problem, 300)}"
     elif asked.expires_at <= now:
         why_not = f"{asked.expires_at.isoformat()} is past"
     elif asked.expires_at > now + timedelta(hours=longest):
-        why_not = f"a silence lasts at most {longest:g} hours (alerts.toml, silence.longest_hours)"
+        why_not = f"a silence lasts at most {counted(longest, 'hour')} (alerts.toml, silence.longest_hours)"
     elif len(state.silences) >= KEPT_SILENCES:
         why_not = f"{KEPT_SILENCES} silences are in force: lift one first"
     if why_not:
@@ -145,12 +146,12 @@ def expire(state: AlertsState, now: datetime) -> None:
 def bounded(alert: Alert) -> Alert:
     """The same alert, no larger than the books can carry."""
     facts = {
-        key[:60]: value[:_LONGEST_FACT] if isinstance(value, str) else value
+        key[:60]: shortened(value, _LONGEST_FACT) if isinstance(value, str) else value
         for key, value in list(alert.facts.items())[:_MOST_FACTS]
     }
-    short = alert.model_copy(update={"summary": alert.summary[:_LONGEST_SUMMARY], "facts": facts})
+    short = alert.model_copy(update={"summary": shortened(alert.summary, _LONGEST_SUMMARY), "facts": facts})
     if len(short.model_dump_json()) > _MOST_BYTES:
-        return short.model_copy(update={"summary": short.summary[:200], "facts": {}})
+        return short.model_copy(update={"summary": shortened(short.summary, 200), "facts": {}})
     return short
 
 
@@ -197,7 +198,8 @@ def _silenced_by(state: AlertsState, alert: Alert) -> str:
         return ""
     for each in state.silences.values():
         if each.kind is alert.kind and each.target in {"", alert.target}:
-            return f"silence {each.id} of {each.owner} until {each.expires_at:%Y-%m-%d %H:%M} UTC: {each.reason[:200]}"
+            until = f"{each.expires_at:%Y-%m-%d %H:%M} UTC"
+            return f"silence {each.id} of {each.owner} until {until}: {shortened(each.reason, 200)}"
     return ""
 
 
@@ -226,7 +228,7 @@ def _not_yet(state: AlertsState, alert_id: str, failing: list[Receipt], now: dat
         "attempts": attempts,
         "next_try_at": now + timedelta(seconds=pause),
         "fate": AlertFate.FAILED if late else AlertFate.QUEUED,
-        "reason": "; ".join(f"{receipt.channel}: {receipt.detail}" for receipt in failing)[:300],
+        "reason": shortened("; ".join(f"{receipt.channel}: {receipt.detail}" for receipt in failing), 300),
     }
     state.records[alert_id] = record.model_copy(update=update)
     # About its own failure a delivery_failed alert keeps quiet, or it would never end.
@@ -240,8 +242,8 @@ def _delivery_failed(record: AlertRecord, receipt: Receipt, attempts: int) -> Al
     return Alert(
         kind=AlertKind.DELIVERY_FAILED,
         summary=(
-            f"channel {receipt.channel} did not take {record.id} ({record.alert.kind}) in {attempts} attempts: "
-            f"{receipt.detail}"
+            f"channel {receipt.channel} did not take {record.id} ({record.alert.kind}) in "
+            f"{counted(attempts, 'attempt')}: {receipt.detail}"
         ),
         facts={"channel": receipt.channel, "alert": record.id, "kind": record.alert.kind},
         fingerprint=f"{AlertKind.DELIVERY_FAILED}/{receipt.channel}"[:300],
@@ -249,7 +251,7 @@ def _delivery_failed(record: AlertRecord, receipt: Receipt, attempts: int) -> Al
 
 
 def _short(receipt: Receipt) -> Receipt:
-    return receipt.model_copy(update={"channel": receipt.channel[:60], "detail": receipt.detail[:200]})
+    return receipt.model_copy(update={"channel": receipt.channel[:60], "detail": shortened(receipt.detail, 200)})
 
 
 def _answer(decision: Decision, reason: str, facts: dict[str, Fact]) -> Answer:

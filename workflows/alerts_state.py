@@ -8,6 +8,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
 from contracts.alert import AlertRecord, AlertSettings, AlertsView, Progress, Silence
+from policies.counted import counted
 
 KEPT_DONE = 100
 """Alerts remembered after they went out (or did not have to); ``alerts.jsonl`` keeps them all."""
@@ -78,7 +79,7 @@ class AlertsState(BaseModel):
     def details(self) -> str:
         """Markdown for the Temporal UI."""
         waiting = self.waiting()
-        lines = [f"**{len(waiting)} undelivered** · {len(self.silences)} silences", ""]
+        lines = [f"**{len(waiting)} undelivered** · {counted(len(self.silences), 'silence')}", ""]
         if self.watched_at:
             lines += [f"last watch: {self.watched_at:%Y-%m-%d %H:%M} UTC", ""]
         if self.known().problem:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contracts.alert import AlertKind
 from contracts.budget import BudgetAlertReport, Measure, Period
+from policies.counted import shortened
 from workflows.budget_book import line_of, of
 from workflows.budget_view import amount, biggest, cap_name, lifted_by, lines
 from workflows.control_state import ControlState
@@ -49,7 +50,7 @@ def exhausted(state: ControlState, period: str, measure: Measure, reason: str, r
     book.alerted[line] = EXHAUSTED
     summary = f"{state.target}: budget exhausted: {reason}"
     state.alert(AlertKind.BUDGET_THRESHOLD, f"budget/{state.target}/{line}/{EXHAUSTED}", summary, run_id)
-    state.log("budget exhausted", line=line, reason=reason[:500], runId=run_id)
+    state.log("budget exhausted", line=line, reason=shortened(reason, 500), runId=run_id)
     if kind_of(period) is Period.RUN or book.as_of is None:
         return
     runs = [run for run in book.runs.values() if period in run.periods]
@@ -64,7 +65,7 @@ def exhausted(state: ControlState, period: str, measure: Measure, reason: str, r
             at=book.as_of,
             epoch=state.epoch,
             run_id=home,
-            reason=reason[:2000],
+            reason=shortened(reason, 2000),
             lines=lines(book),
             reservations=tuple(book.reservations.values()),
             biggest_runs=dearest,

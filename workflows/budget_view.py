@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from contracts.budget import Amounts, BudgetLine, BudgetView, Measure, Period, Reservation, RunCost
 from contracts.verdict import Decision, Verdict
+from policies.counted import shortened
 from workflows.budget_book import BudgetBook, line_of, of
 from workflows.periods import end_of, kind_of
 
@@ -49,7 +50,7 @@ def blocked(book: BudgetBook, target: str) -> Verdict:
     children += [_used_up(book, target, period, measure) for period, measure in used_up(book)]
     if not children:
         return Verdict(rule=rule, decision=Decision.ALLOW, reason="no cap is used up, no cost is unknown")
-    reason = "; ".join(child.reason for child in children)[:2000]
+    reason = shortened("; ".join(child.reason for child in children), 2000)
     return Verdict(rule=rule, decision=Decision.HOLD, reason=reason, children=tuple(children))
 
 

@@ -30,6 +30,7 @@ from contracts.budget import (
 )
 from contracts.control import Answer
 from contracts.verdict import Decision, Fact, Verdict
+from policies.counted import counted, shortened
 from workflows.budget_alerts import cost_known, cost_unknown, exhausted, weigh
 from workflows.budget_book import KEPT_REPORTS, KEPT_RUNS, KEPT_SETTLED, BudgetBook, line_of, of, plus
 from workflows.budget_view import amount, blocked, cap_name, lifted_by, measures_of, unknown_cost, used_up
@@ -144,7 +145,7 @@ def state_cost(state: ControlState, said: CostStatement, now: datetime) -> Answe
     cost = said.cost.model_copy(update={"agent_minutes": minutes, "runs": 0})
     cost_known(state, said.key)
     _book(state, known, cost, "stated", actor=said.actor, evidence=said.evidence)
-    return _answer(state, Decision.ALLOW, f"booked: {amount(cost.usd)} USD, {cost.tokens} tokens", said.key)
+    return _answer(state, Decision.ALLOW, f"booked: {amount(cost.usd)} USD, {counted(cost.tokens, 'token')}", said.key)
 
 
 def may_start(state: ControlState, terms: BudgetTerms, run_id: str, now: datetime) -> Verdict:
@@ -199,7 +200,7 @@ def _may_reserve(state: ControlState, asked: ReserveRequest) -> Verdict:
             children.append(Verdict(rule=rule, decision=Decision.HOLD, reason=reason, facts=facts))
     if not children:
         return _verdict(Decision.ALLOW, "its worst case fits every cap", asked)
-    reason = "; ".join(child.reason for child in children)[:2000]
+    reason = shortened("; ".join(child.reason for child in children), 2000)
     return _verdict(Decision.HOLD, reason, asked).model_copy(update={"children": tuple(children)})
 
 
@@ -207,7 +208,7 @@ def _refused(state: ControlState, asked: ReserveRequest, verdict: Verdict) -> No
     """Say it once: a run that waits asks again and again."""
     caps = "; ".join(child.rule for child in verdict.children)
     if state.budget.waiting.get(asked.run_id) != caps:
-        state.log("cost refused", key=asked.key, reason=verdict.reason[:500])
+        state.log("cost refused", key=asked.key, reason=shortened(verdict.reason, 500))
     state.budget.waiting[asked.run_id] = caps
     for child in verdict.children:
         if "period" in child.facts:

@@ -29,6 +29,7 @@ with workflow.unsafe.imports_passed_through():
     from contracts.control import Ladder
     from contracts.incident import IncidentRecord
     from contracts.modes import Mode, RunKind
+    from policies.counted import counted
     from workflows import admission, api, budgeting, incident_books, pausing, reaping, schedule_minding
     from workflows.aftercare_chores import AftercareChores
     from workflows.control_state import LOG_BATCH, ControlState
@@ -151,7 +152,8 @@ class Chores:
             given = reaping.due(self._state, workflow.now())
             if not given.runs and not given.writes and not given.followed:
                 continue
-            looks = f"{len(given.runs)} runs, {len(given.writes)} late writes, {len(given.followed)} follow-ups"
+            looks = f"{counted(len(given.runs), 'run')}, {counted(len(given.writes), 'late write')}"
+            looks += f", {counted(len(given.followed), 'follow-up')}"
             try:
                 found = await CHECK_UP(given, f"look at {looks}")
             except ActivityError as failure:

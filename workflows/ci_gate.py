@@ -16,6 +16,7 @@ with workflow.unsafe.imports_passed_through():
     from contracts.modes import Outcome, RunStatus, StepName
     from contracts.report import WriteResult
     from contracts.verdict import Decision
+    from policies.counted import shortened
     from workflows.gate import NEXT_LOOK, WAITS, Gate, RunStopped, waited
     from workflows.run_ledger import RunLedger
 
@@ -59,7 +60,7 @@ class CiGate:
         if verdict.decision is Decision.ASK:
             self._ledger.outcome = Outcome.REQUIRES_HUMAN_REVIEW
             return RunStatus.PR_OPENED, f"pull request opened; {verdict.reason}"
-        reason = f"{verdict.rule}: {verdict.reason}"
+        reason = verdict.reason
         if not look.result.writes:
             return RunStatus.REJECTED, f"{reason}; the pull request stays open"
         return RunStatus.REJECTED, f"{reason}; {await self._closed(look.result.writes[0])}"
@@ -102,7 +103,7 @@ class CiGate:
             wait = max(min(soon, deadline - workflow.now()), _SHORTEST)
             cause = f"; likely: {look.cause}" if look.cause else ""
             self._show(RunStatus.RUNNING, told(f"{cause}{NEXT_LOOK}{_clock(workflow.now() + wait)}"))
-            await waited(self._gate.news(seen), wait, f"CI of {commit_sha[:12]}: {awaited}"[:200])
+            await waited(self._gate.news(seen), wait, shortened(f"CI of {commit_sha[:12]}: {awaited}", 200))
 
     async def _closed(self, planned: PlannedWrite) -> str:
         """What became of the pull request; the rejection stands, whatever that is."""

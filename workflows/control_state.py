@@ -26,6 +26,7 @@ from contracts.rollback import (
     RollbackStage,
 )
 from contracts.verdict import Decision, Fact, Verdict
+from policies.counted import shortened
 from workflows import budget_view
 from workflows.budget_book import BudgetBook
 
@@ -157,7 +158,7 @@ class ControlState(BaseModel):
                 kind=kind,
                 target=self.target,
                 run_id=run_id,
-                summary=summary[:2000],
+                summary=shortened(summary, 2000),
                 facts=facts,
                 fingerprint=fingerprint[:300],
             )
@@ -187,7 +188,7 @@ class ControlState(BaseModel):
     def close(self, run_id: str, now: datetime, status: RunStatus, **more: str) -> None:
         """Close a run's record and forget the oldest closed ones."""
         run = self.runs[run_id]
-        more = {name: value[:LONGEST_WORD] for name, value in more.items()}
+        more = {name: shortened(value, LONGEST_WORD) for name, value in more.items()}
         self.runs[run_id] = run.model_copy(update={"status": status, "closed_at": now, **more})
         self.queue = [queued for queued in self.queue if queued != run_id]
         self.log("run closed", runId=run_id, status=status, **more)

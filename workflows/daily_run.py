@@ -19,6 +19,7 @@ with workflow.unsafe.imports_passed_through():
     from contracts.modes import Mode, Outcome, RunKind, RunStatus, StepName, WriteAction
     from contracts.report import WriteResult
     from contracts.verdict import Decision, Verdict
+    from policies.counted import shortened
     from workflows import api
     from workflows.ci_gate import CiGate
     from workflows.escalation import escalation
@@ -230,7 +231,7 @@ class DailyRun:
         """Wait a while for the cause to go away, for a new order, or for a person to end the run."""
         self._await_person("mend the cause, or end the run with `decide --reject`", "held")
         self._show(RunStatus.HELD, f"{reason}{NEXT_LOOK}{workflow.now() + pause:%Y-%m-%d %H:%M:%S} UTC")
-        await waited(lambda: self._decision is not None or news(), pause, reason[:200])
+        await waited(lambda: self._decision is not None or news(), pause, shortened(reason, 200))
         self._waiting_for = ""
         if self._decision is not None and not self._decision.approve:
             raise RunStopped(RunStatus.REJECTED, f"ended by {self._decision.actor}: {self._decision.reason}")

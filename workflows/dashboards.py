@@ -24,6 +24,7 @@ with workflow.unsafe.imports_passed_through():
         Shown,
         ShownOutcome,
     )
+    from policies.counted import shortened
     from workflows import api
     from workflows.dashboards_state import DashboardsState
     from workflows.signals import read_refresh
@@ -119,7 +120,7 @@ class Dashboards:
                 shown = await SHOW_DASHBOARD(ShowInput(target=target, key=key), f"dashboard of {target}")
             except ActivityError as failure:
                 cause = failure.cause or failure
-                shown = Shown(outcome=ShownOutcome.FAILED, reason=str(cause)[:_SHOWN])
+                shown = Shown(outcome=ShownOutcome.FAILED, reason=shortened(str(cause), _SHOWN))
             self._state.seen(target, shown, workflow.now())
 
     def _long(self) -> bool:

@@ -8,6 +8,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
 from contracts.dashboard import DashboardLook, DashboardsView, DashboardTerms, Shown, ShownOutcome
+from policies.counted import counted
 
 
 class DashboardsState(BaseModel):
@@ -48,7 +49,10 @@ class DashboardsState(BaseModel):
 
     def details(self) -> str:
         """Markdown for the Temporal UI."""
-        lines = [f"every {self.terms.every_minutes:g} minutes, {len(self.terms.targets)} targets", ""]
+        lines = [
+            f"every {counted(self.terms.every_minutes, 'minute')}, {counted(len(self.terms.targets), 'target')}",
+            "",
+        ]
         if self.terms.problem:
             lines += [f"the policy cannot be read: {self.terms.problem}", ""]
         lines += [

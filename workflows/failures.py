@@ -12,6 +12,7 @@ from contracts.alert import AlertKind
 from contracts.control import PauseRecord
 from contracts.incident import IncidentReport, Trigger, incident_id
 from contracts.modes import PauseStyle
+from policies.counted import counted, shortened
 from workflows.control_state import ControlState
 from workflows.incident_books import open_incident
 from workflows.pausing import pause
@@ -22,7 +23,8 @@ def escalate_failures(state: ControlState, now: datetime) -> bool:
     failed = state.failed_in_a_row
     if len(failed) < state.failures_in_a_row:
         return False
-    reason = f"{len(failed)} runs in a row failed, the last one {failed[-1]}: {state.runs[failed[-1]].reason[:200]}"
+    last = shortened(state.runs[failed[-1]].reason, 200)
+    reason = f"{counted(len(failed), 'run in a row failed', 'runs in a row failed')}, the last one {failed[-1]}: {last}"
     brake = PauseRecord(scope="target", style=PauseStyle.CHECKPOINT, reason=reason, actor="control", at=now, epoch=0)
     pause(state, brake)
     incident = incident_id(failed[-1], Trigger.REPEATED_FAILURES)

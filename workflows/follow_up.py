@@ -32,6 +32,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from contracts.rollback_work import AttributeInput, Attribution, FollowUpTerms, PullLook, TellFollowedUpInput
     from contracts.verdict import Verdict
+    from policies.counted import shortened
     from workflows import api, older_attribution
     from workflows.looks import Looks, rest
 
@@ -218,7 +219,7 @@ class FollowUp:
             kind=AlertKind.REQUIRED_CHECK_FAILED,
             target=self._given.run.target,
             run_id=self._given.run.run_id,
-            summary=summary[:2000],
+            summary=shortened(summary, 2000),
             fingerprint=f"follow-up/{self._given.run.run_id}",
         )
         await steps.RAISE_ALERTS(steps.RaiseAlertsInput(alerts=(alert,)), "a person decides")
@@ -227,7 +228,7 @@ class FollowUp:
         self._outcome = outcome
         who, at = (look.who, look.at or workflow.now()) if look else ("", None)
         return FollowUpEnd(
-            run_id=self._given.run.run_id, outcome=outcome, reason=reason[:1000], who=who, at=at, became=shown
+            run_id=self._given.run.run_id, outcome=outcome, reason=shortened(reason, 1000), who=who, at=at, became=shown
         )
 
     def _show(self, state: str, outcome: str = "") -> None:

@@ -11,6 +11,7 @@ from contracts.control import Answer
 from contracts.modes import WriteAction
 from contracts.rollback import FollowUpEnd, FollowUpInput, RollbackStage
 from contracts.verdict import Decision, Verdict
+from policies.counted import counted, shortened
 from workflows.control_state import ControlState, clock
 
 MOST_STARTS = 3
@@ -65,7 +66,7 @@ def lost(state: ControlState, run_id: str, status: str) -> None:
     state.log("follow-up lost", runId=run_id, status=status, again=False)
     what = f"pull request {given.pull_request}" if given.pull_request else "its merge"
     summary = (
-        f"nobody follows {what} of {run_id} any more: its follow-up was {status} {starts} times. "
+        f"nobody follows {what} of {run_id} any more: its follow-up was {status} {counted(starts, 'time')}. "
         "Look at the pull request, and at the base if it is merged"
     )
     state.alert(AlertKind.RUN_FAILED, f"follow-up-lost/{run_id}", summary, run_id=run_id, status=status)
@@ -77,7 +78,14 @@ def followed_up(state: ControlState, said: FollowUpEnd) -> Answer:
     state.follow_starts.pop(said.run_id, None)
     state.note_became(said.run_id, said.became)
     at = clock(said.at) if said.at else ""
-    state.log("follow-up ended", runId=said.run_id, outcome=said.outcome, reason=said.reason[:500], who=said.who, at=at)
+    state.log(
+        "follow-up ended",
+        runId=said.run_id,
+        outcome=said.outcome,
+        reason=shortened(said.reason, 500),
+        who=said.who,
+        at=at,
+    )
     verdict = Verdict(
         rule="a follow-up may always say how it ended",
         decision=Decision.ALLOW,

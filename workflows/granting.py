@@ -23,6 +23,7 @@ from contracts.control import Answer
 from contracts.grant import Grant, GrantRequest
 from contracts.modes import Mode, RunKind, RunStatus, TargetStatus
 from contracts.verdict import Decision, Fact, Verdict
+from policies.counted import counted, shortened
 from workflows.control_state import ControlState, clock
 
 HIGHEST_MODE = Mode.PR_ONLY
@@ -39,7 +40,7 @@ def give(state: ControlState, asked: GrantRequest, now: datetime) -> Answer:
     facts: dict[str, Fact] = {
         "runId": asked.run_id,
         "headSha": asked.head_sha,
-        "paths": ", ".join(asked.paths)[:500],
+        "paths": shortened(", ".join(asked.paths), 500),
         "expiresAt": clock(asked.expires_at),
         "actor": asked.actor,
     }
@@ -146,7 +147,7 @@ def _time(state: ControlState, asked: GrantRequest, now: datetime) -> str:
         return f"it would have ended already, at {clock(asked.expires_at)}"
     latest = now + timedelta(days=state.grant_days)
     if asked.expires_at > latest:
-        return f"it may last {state.grant_days:g} days at most (control.grant_days), until {clock(latest)}"
+        return f"it may last {counted(state.grant_days, 'day')} at most (control.grant_days), until {clock(latest)}"
     if len(state.grants) >= KEPT and asked.run_id not in state.grants:
         return f"{KEPT} grants are in force already"
     return ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from contracts.rollback import HardeningTask, Idea, MergeRecord, Quarantined, RollbackResult
+from policies.counted import shortened
 from workflows.control_state import ControlState, clock
 
 KEPT_TASKS = 40
@@ -17,12 +18,12 @@ def leave(state: ControlState, known: MergeRecord, said: RollbackResult, now: da
     task = known.merged.task_id
     idea = said.idea or Idea(task_id=task, title=task, tool="", rule="", paths=())
     until = now + state.rollback_caps.quarantine_days * timedelta(days=1)
-    reason = f"rolled back: {known.reason}"[:300]
+    reason = shortened(f"rolled back: {known.reason}", 300)
     state.quarantined[idea.task_id] = Quarantined(idea=idea, reason=reason, until=until)
     state.hardening[said.incident] = HardeningTask(
         incident=said.incident,
         run_id=said.run_id,
-        title=f"Harden: a check that would have caught {said.run_id} ({known.reason})"[:200],
+        title=shortened(f"Harden: a check that would have caught {said.run_id} ({known.reason})", 200),
         idea=idea,
         at=now,
     )

@@ -31,6 +31,7 @@ with workflow.unsafe.imports_passed_through():
     from contracts.rollback import RollbackTag
     from contracts.verdict import Fact, Verdict
     from policies import incident_report
+    from policies.counted import shortened
     from workflows import api
     from workflows.resets import when_reset
     from workflows.statements import stated
@@ -113,7 +114,9 @@ class Incident:
             self._keep(report=incident_report.tagged(report, tag))
             seconds = round(tag.seconds, 1)
             key = f"rolled back/{report.revision + 1}"
-            self._note(key, "tagged with its rollback", outcome=tag.outcome, seconds=seconds, impact=tag.impact[:300])
+            self._note(
+                key, "tagged with its rollback", outcome=tag.outcome, seconds=seconds, impact=shortened(tag.impact, 300)
+            )
 
     @workflow.query(name=api.VIEW, description="the report, what is missing, whether its prevention is overdue")
     def view(self) -> IncidentView:
@@ -167,9 +170,11 @@ class Incident:
                     if is_cancelled_exception(failure):
                         raise
                     cause = failure.__cause__ or failure
-                    self._trouble[name], self._resting[name] = str(cause)[:300], workflow.now() + REST
+                    self._trouble[name], self._resting[name] = shortened(str(cause), 300), workflow.now() + REST
                     self._note(
-                        f"trouble/{name}/{workflow.now().isoformat()}", f"could not {name}", cause=str(cause)[:300]
+                        f"trouble/{name}/{workflow.now().isoformat()}",
+                        f"could not {name}",
+                        cause=shortened(str(cause), 300),
                     )
                 else:
                     self._trouble.pop(name, None)

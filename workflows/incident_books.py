@@ -14,6 +14,7 @@ from contracts.incident import IncidentNews, IncidentRecord, IncidentReport, Inc
 from contracts.incident_work import IncidentStart
 from contracts.modes import Mode
 from contracts.verdict import Decision, Verdict
+from policies.counted import shortened
 from workflows.control_state import ControlState
 
 KEPT_DONE = 60
@@ -28,7 +29,7 @@ def open_incident(state: ControlState, said: IncidentReport, now: datetime) -> A
             incident=said.incident,
             run_id=said.run_id,
             trigger=said.trigger,
-            reason=said.reason[:500],
+            reason=shortened(said.reason, 500),
             opened_at=now,
             runs=said.runs,
             ordered_by=said.ordered_by,
@@ -108,12 +109,12 @@ def started(state: ControlState, incident: str) -> None:
 
 def barred(state: ControlState) -> str:
     """Why no higher mode than PR_ONLY may be set; empty when nothing bars it."""
-    said = [
+    bars = [
         f"{record.incident} is open" if record.state is IncidentState.OPEN else f"the prevention of {name} is overdue"
         for name, record in state.incidents.items()
         if record.state is IncidentState.OPEN or record.overdue
     ]
-    return "; ".join(said[:_LISTED]) + (f" and {len(said) - _LISTED} more" if len(said) > _LISTED else "")
+    return "; ".join(bars[:_LISTED]) + (f" and {len(bars) - _LISTED} more" if len(bars) > _LISTED else "")
 
 
 def _taken(state: ControlState, incident: str) -> Answer:

@@ -18,6 +18,7 @@ with workflow.unsafe.imports_passed_through():
     from contracts.report import Landed, StepRecord, WriteResult
     from contracts.rollback import Health, Merged, Regression
     from contracts.verdict import Decision, Verdict
+    from policies.counted import counted
     from workflows.gate import Gate, waited
     from workflows.run_ledger import RunLedger
 
@@ -147,7 +148,7 @@ class Merging:
                 seen, began, rounds = self._gate.order, workflow.now(), 0
             asked += 1
             lasted = (workflow.now() - began).total_seconds()
-            shown = f"canary of {wanted.merge_sha[:12]}: {rounds} rounds green, {lasted:.0f} s"
+            shown = f"canary of {wanted.merge_sha[:12]}: {counted(rounds, 'round')} green, {lasted:.0f} s"
             self._show(RunStatus.RUNNING, f"{shown} of {window.total_seconds():.0f} s")
             given = ProbeInput(run=self._run, candidate=wanted, artifacts=self._ledger.artifacts, round=asked)
             found = await self._gate.abortable(steps.PROBE_CANARY(given, f"probe {wanted.merge_sha[:12]}"))
@@ -179,7 +180,7 @@ class Merging:
         verdict = Verdict(
             rule="every probe is green on the merge result",
             decision=Decision.ALLOW if green else Decision.ASK,
-            reason=f"{report.rounds} rounds in {lasted:.0f} s" + (f": {troubled}" if troubled else ""),
+            reason=f"{counted(report.rounds, 'round')} in {lasted:.0f} s" + (f": {troubled}" if troubled else ""),
             facts={"mergeSha": report.merge_sha, "branch": report.branch},
         )
         record = StepRecord(

@@ -26,6 +26,7 @@ with workflow.unsafe.imports_passed_through():
         TellRolledBackInput,
     )
     from contracts.verdict import Decision, Fact
+    from policies.counted import counted, shortened
     from workflows import api
     from workflows.looks import Looks, rest
 
@@ -125,7 +126,7 @@ class Rollback:
             last = f"{moved.action}: {moved.result.verdict.reason}"
             number += 1
             if plan.health is not None and number > plan.health.base_moves:
-                raise Escalated(f"the base moved {number} times: {last}")
+                raise Escalated(f"the base moved {counted(number, 'time')}: {last}")
 
     async def _write(self, plan: RevertPlan, number: int) -> Moved | None:
         """Every write of the strategy; None when all are done, the refused one when the base moved."""
@@ -165,7 +166,7 @@ class Rollback:
             if result.done or result.moved or result.verdict.decision is not Decision.HOLD:
                 return result
             self._show(f"held before {action}: {result.verdict.reason}")
-            await rest(pause, result.verdict.reason[:200])
+            await rest(pause, shortened(result.verdict.reason, 200))
             pause = min(2 * pause, _LONGEST_HOLD)
 
     async def _healthy(self) -> str:
@@ -179,10 +180,13 @@ class Rollback:
             seen = await self._looks.at(within=max(until - workflow.now(), timedelta(seconds=1)))
             row = row + 1 if seen.health is Health.GREEN else 0
             if row >= terms.in_a_row and workflow.now() <= until:
-                return f"health confirmed {row} times in a row"
+                return f"health confirmed {counted(row, 'time')} in a row"
             if workflow.now() + timedelta(seconds=terms.every_seconds) > until:
-                shown = ", ".join((*seen.failing, *seen.unknown)) or f"{row} of {terms.in_a_row} green looks in a row"
-                raise Escalated(f"health not confirmed within {terms.maximum_minutes:g} minutes: {shown}")
+                shown = (
+                    ", ".join((*seen.failing, *seen.unknown))
+                    or f"{row} of {counted(terms.in_a_row, 'green look')} in a row"
+                )
+                raise Escalated(f"health not confirmed within {counted(terms.maximum_minutes, 'minute')}: {shown}")
             await rest(terms.every_seconds, "until the base is looked at again")
 
     async def _result(self, outcome: RollbackOutcome, reason: str, began: datetime) -> RollbackResult:
@@ -199,13 +203,13 @@ class Rollback:
             expected_tree=plan.expected_tree,
             restored_tree=self._tree,
             seconds=(ended - began).total_seconds(),
-            impact=f"the change was on the base for {broken:.0f} s ({until}): {self._given.reason}"[:1000],
+            impact=shortened(f"the change was on the base for {broken:.0f} s ({until}): {self._given.reason}", 1000),
             observations=self._looks.latest,
             idea=plan.idea,
         )
         facts: dict[str, Fact] = {
             "outcome": outcome,
-            "reason": reason[:500],
+            "reason": shortened(reason, 500),
             "expectedTree": plan.expected_tree,
             "restoredTree": self._tree,
             "revert": self._landed or plan.landing_sha,

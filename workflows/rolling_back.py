@@ -26,6 +26,7 @@ from contracts.rollback import (
     became,
 )
 from contracts.verdict import Decision, Fact, Verdict
+from policies.counted import counted, shortened
 from workflows import following, hardening
 from workflows.api import rollback_run_id
 from workflows.control_state import ControlState
@@ -92,7 +93,7 @@ def regression(state: ControlState, said: Regression, now: datetime) -> Answer:
         f"{run_id} broke the base: {said.reason}" + (f"; not rolled back: {kept_back}" if kept_back else ""),
         run_id=run_id,
         incident=incident,
-        failing=", ".join(said.failing)[:300],
+        failing=shortened(", ".join(said.failing), 300),
     )
     if kept_back:
         state.merges[run_id] = known.model_copy(update={"incident": incident, "reason": kept_back})
@@ -138,9 +139,9 @@ def rolled_back(state: ControlState, said: RollbackResult, now: datetime) -> Ans
         return _answer(state, Decision.ALLOW, "known already, or not in these books", said.run_id)
     tag = RollbackTag(
         outcome=RollbackOutcome.RESTORED if restored else RollbackOutcome.ESCALATED,
-        reason=said.reason[:500],
+        reason=shortened(said.reason, 500),
         seconds=said.seconds,
-        impact=said.impact[:1000],
+        impact=shortened(said.impact, 1000),
         revert_sha=said.revert_sha,
         restored_tree=said.restored_tree,
     )
@@ -155,9 +156,9 @@ def rolled_back(state: ControlState, said: RollbackResult, now: datetime) -> Ans
         runId=said.run_id,
         incident=said.incident,
         outcome=said.outcome,
-        reason=said.reason[:500],
+        reason=shortened(said.reason, 500),
         seconds=round(said.seconds, 1),
-        impact=said.impact[:300],
+        impact=shortened(said.impact, 300),
         tree=said.restored_tree,
     )
     if after_all:
@@ -276,14 +277,14 @@ def _brake(state: ControlState, known: MergeRecord, reason: str, actor: str, now
     """
     incident = known.incident or incident_id(known.merged.run.run_id, Trigger.REGRESSION)
     who = actor or f"regression of {known.merged.run.run_id}"
-    state.log("mode set", before=state.mode, mode=Mode.DRY_RUN, actor=who, reason=reason[:500])
+    state.log("mode set", before=state.mode, mode=Mode.DRY_RUN, actor=who, reason=shortened(reason, 500))
     state.mode = Mode.DRY_RUN
     state.review_due = incident
     report = IncidentReport(
         incident=incident,
         run_id=known.merged.run.run_id,
         trigger=Trigger.REGRESSION,
-        reason=reason[:500],
+        reason=shortened(reason, 500),
         ordered_by=actor,
     )
     open_incident(state, report, now)
@@ -292,11 +293,11 @@ def _brake(state: ControlState, known: MergeRecord, reason: str, actor: str, now
 
 def _due(state: ControlState, known: MergeRecord, incident: str, reason: str, actor: str, now: datetime) -> None:
     run_id = known.merged.run.run_id
-    changes = {"stage": RollbackStage.DUE, "incident": incident, "reason": reason[:500], "begun_at": now}
+    changes = {"stage": RollbackStage.DUE, "incident": incident, "reason": shortened(reason, 500), "begun_at": now}
     state.merges[run_id] = known.model_copy(update={**changes, "commanded_by": actor})
     _commanded(state, incident, actor)
     who = actor or "a confirmed regression"
-    state.log("rollback ordered", runId=run_id, incident=incident, actor=who, person=actor, reason=reason[:500])
+    state.log("rollback ordered", runId=run_id, incident=incident, actor=who, person=actor, reason=shortened(reason, 500))
 
 
 def _command(state: ControlState, known: MergeRecord, asked: RollbackRequest) -> Answer:
@@ -305,7 +306,9 @@ def _command(state: ControlState, known: MergeRecord, asked: RollbackRequest) ->
     if state.status is not TargetStatus.PAUSED or not held:
         return _answer(state, Decision.DENY, f"its rollback is {known.stage} already", asked.run_id)
     _commanded(state, known.incident, asked.actor)
-    state.log("rollback commanded while paused", runId=asked.run_id, actor=asked.actor, reason=asked.reason[:500])
+    state.log(
+        "rollback commanded while paused", runId=asked.run_id, actor=asked.actor, reason=shortened(asked.reason, 500)
+    )
     return _answer(state, Decision.ALLOW, "the rollback that the pause held goes on", asked.run_id)
 
 
@@ -320,10 +323,10 @@ def _over_a_cap(state: ControlState, known: MergeRecord, now: datetime) -> str:
     caps = state.rollback_caps
     recent = [m for m in state.merges.values() if m.begun_at is not None and now - m.begun_at < _DAY]
     if len(recent) >= caps.reverts_per_day:
-        return f"{len(recent)} rollbacks within 24 hours, at most {caps.reverts_per_day}"
+        return f"{counted(len(recent), 'rollback')} within 24 hours, at most {caps.reverts_per_day}"
     age = (now - known.merged.merged_at).total_seconds() / 3600
     if age > caps.culprit_hours:
-        return f"the merge is {age:.0f} hours old, at most {caps.culprit_hours:g}"
+        return f"the merge is {counted(round(age), 'hour old', 'hours old')}, at most {caps.culprit_hours:g}"
     return ""
 
 

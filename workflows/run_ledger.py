@@ -16,6 +16,7 @@ with workflow.unsafe.imports_passed_through():
     from contracts.modes import Outcome, RunStatus, StepName, WriteAction
     from contracts.report import ReportInput, StepRecord, WriteResult
     from contracts.rollback import FollowUpInput, Merged
+    from policies.counted import shortened
 
 
 class RunLedger:
@@ -106,7 +107,7 @@ class RunLedger:
             run_id=run.run_id,
             status=status,
             outcome=self.outcome or "",
-            reason=reason[:500],
+            reason=shortened(reason, 500),
             audit_head=audited.audit_head,
             report_sha256=audited.report.sha256,
             task_id=self.task_id,

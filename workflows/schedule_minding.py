@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from activities.api import MindScheduleInput
 from contracts.modes import TargetStatus
+from policies.counted import shortened
 from workflows.control_state import ControlState
 
 _LONGEST = 500
@@ -42,4 +43,4 @@ def _reason(state: ControlState) -> str:
     said = "; ".join(
         f"{pause.scope} pause by {pause.actor}: {pause.reason or 'no reason given'}" for pause in state.pauses
     )
-    return f"{said or 'paused'} (epoch {state.epoch})"[:_LONGEST]
+    return shortened(f"{said or 'paused'} (epoch {state.epoch})", _LONGEST)

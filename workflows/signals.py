@@ -11,6 +11,7 @@ from temporalio.common import RawValue
 
 from contracts.control import PauseRecord, PauseRequest
 from contracts.review_date import read_review_date
+from policies.counted import shortened
 
 _SHOWN = 300
 _KEPT = 1000
@@ -54,7 +55,7 @@ def read_pause(args: Sequence[RawValue], scope: Literal["target", "installation"
 
 
 def _short(value: object) -> object:
-    return value[:_KEPT] if isinstance(value, str) else value
+    return shortened(value, _KEPT) if isinstance(value, str) else value
 
 
 _KEYS = frozenset({"style", "reason", "actor", "reviewOn", "review_on"})

@@ -169,7 +169,11 @@ def _python(
     if gone := before.definitions - before.tests - after.definitions:
         yield _remark(Severity.MAJOR, path, f"removes a definition: {min(gone)}")
     if after.asserts < before.asserts:
-        yield _remark(Severity.BLOCKING, path, f"has {before.asserts - after.asserts} assertions less")
+        yield _remark(
+            Severity.BLOCKING,
+            path,
+            f"has {counted(before.asserts - after.asserts, 'assertion less', 'assertions less')}",
+        )
     if grown := Counter(after.runs_code) - Counter(before.runs_code):
         yield _remark(Severity.BLOCKING, path, f"can newly run code or programs: {min(grown)}")
     if new := after.modules - before.modules - MODULES_FIXES_ADD:

@@ -20,6 +20,7 @@ from urllib3.exceptions import HTTPError, MaxRetryError
 
 from adapters.forge_access.answer_deadline import TOO_SLOW, AnswerDeadline, answer_within
 from adapters.forge_access.rate_limits import server_delay
+from policies.counted import shortened
 from ports.forge import AccessDenied, ForgeError, NotShown
 
 CONNECT_SECONDS, READ_SECONDS, WHOLE_SECONDS = 10.0, 30.0, 60.0
@@ -120,7 +121,7 @@ def send_with_pool() -> Send:
             except (HTTPError, OSError, ValueError) as problem:
                 cause = problem.reason if isinstance(problem, MaxRetryError) and problem.reason else problem
                 said = TOO_SLOW if deadline.over else f"{type(cause).__name__}: {cause}"
-                raise UnclearAnswer(said[:_SHOWN]) from problem
+                raise UnclearAnswer(shortened(said, _SHOWN)) from problem
             return raw
 
     return send
@@ -316,4 +317,5 @@ def _elsewhere(place: str) -> str:
 
 def _said(content: object) -> str:
     message = content.get("message", "") if isinstance(content, dict) else ""
-    return " ".join("".join(char if char.isprintable() else " " for char in str(message)).split())[:_SHOWN]
+    words = "".join(char if char.isprintable() else " " for char in str(message)).split()
+    return shortened(" ".join(words), _SHOWN)

@@ -16,6 +16,7 @@ from typing import Any, Protocol, TypeVar
 
 from adapters.git.environment import ClosedGit
 from adapters.git.partial_clone import may_lack_contents
+from policies.counted import shortened
 from ports.removal import remove_tree
 from ports.repository import RepositoryError
 
@@ -53,7 +54,7 @@ def damage(git_dir: Path, base_ref: str, seconds: float = _PATIENCE) -> str:
     try:
         listed = git.run("for-each-ref", "--format=%(refname)")
         if listed.error:
-            return listed.error[:500]
+            return shortened(listed.error, 500)
         if base_ref not in listed.text.split():
             return ""
         if may_lack_contents(git):
@@ -61,7 +62,7 @@ def damage(git_dir: Path, base_ref: str, seconds: float = _PATIENCE) -> str:
         else:
             git.run("fsck", "--full", "--no-dangling", "--no-progress", "--no-reflogs", seconds=seconds)
     except RepositoryError as problem:
-        return " ".join(str(problem).split())[:500]
+        return shortened(" ".join(str(problem).split()), 500)
     return ""
 
 

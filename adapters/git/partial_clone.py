@@ -13,6 +13,7 @@ from itertools import combinations
 
 from adapters.git.environment import ClosedGit, commit_id
 from adapters.git.private import locked
+from policies.counted import counted
 from ports.repository import RemoteUnavailable, RepositoryError
 
 _QUIET = ("--quiet", "--no-tags", "--no-recurse-submodules", "--no-auto-maintenance")
@@ -102,7 +103,9 @@ class PromisedContents:
                 return
             self._fetch(missing)
             if left := _missing(git, wanted):
-                raise RepositoryError(f"{self.remote} did not send {len(left)} file contents, such as {left[0]}")
+                raise RepositoryError(
+                    f"{self.remote} did not send {counted(len(left), 'file content')}, such as {left[0]}"
+                )
 
     def _fetch(self, contents: list[str]) -> None:
         answer = self.reaching_out().run(
@@ -115,7 +118,9 @@ class PromisedContents:
         )
         if answer.code:
             count = len(contents)
-            raise RemoteUnavailable(f"{count} file contents could not be fetched from {self.remote}: {answer.error}")
+            raise RemoteUnavailable(
+                f"{counted(count, 'file content')} could not be fetched from {self.remote}: {answer.error}"
+            )
 
 
 def _missing(git: ClosedGit, commits: list[str]) -> list[str]:

@@ -12,6 +12,7 @@ from adapters.forge_access.tokens import read_token, reading_environment
 from adapters.git.mirror import Mirror, open_mirror
 from adapters.gitea.api import GiteaRepository, Review, Status
 from contracts.forge_facts import BranchProtection, CheckState, CommitCheck, HumanAct, PullComment
+from policies.counted import shortened
 from policies.schema import Target
 from ports.forge import OpenForge
 
@@ -80,7 +81,9 @@ class GiteaForge(MirroredForge):
 
 def _check(status: Status) -> CommitCheck:
     state = _STATES.get(status.status, CheckState.RED)
-    return CommitCheck(name=status.context, state=state, link=status.target_url, detail=status.description[:300])
+    return CommitCheck(
+        name=status.context, state=state, link=status.target_url, detail=shortened(status.description, 300)
+    )
 
 
 def _required(pattern: str, statuses: tuple[Status, ...], *, exactly: bool = False) -> list[CommitCheck]:

@@ -33,6 +33,7 @@ from adapters.forge_access.json_api import (
     Send,
     UnclearAnswer,
 )
+from policies.counted import shortened
 from ports.forge import ForgeError
 
 _PAGE = 100
@@ -189,9 +190,9 @@ def _send_with_githubkit(base: str, auth: str | AppAuthStrategy) -> Send:
             answer = failed.response.raw_response
         except RequestError as problem:
             cause = problem.__cause__ or problem
-            raise UnclearAnswer(f"{type(cause).__name__}: {cause}"[:_SHOWN]) from problem
+            raise UnclearAnswer(shortened(f"{type(cause).__name__}: {cause}", _SHOWN)) from problem
         except ValueError as problem:
-            raise UnclearAnswer(f"its rate limit is no number: {problem}"[:_SHOWN]) from problem
+            raise UnclearAnswer(shortened(f"its rate limit is no number: {problem}", _SHOWN)) from problem
         return RawAnswer(answer.status_code, answer.headers, answer.content)
 
     return send

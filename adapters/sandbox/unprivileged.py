@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from policies.counted import shortened
 from ports.sandbox import SandboxUnavailable
 
 # Free of distribution and systemd ids, and below 65536, so that it also exists in rootless containers.
@@ -56,7 +57,7 @@ def _give(tree: Path, uid: int) -> None:
     done = subprocess.run(["chown", "-hR", "--", f"{uid}:{uid}", str(tree)], capture_output=True, check=False)
     if done.returncode:
         raise SandboxUnavailable(
-            f"could not give {tree} to the sandbox user {uid}: {done.stderr.decode(errors='replace')[:500]}"
+            f"could not give {tree} to the sandbox user {uid}: {shortened(done.stderr.decode(errors='replace'), 500)}"
         )
 
 

@@ -23,6 +23,7 @@ from contracts.budget import BudgetView
 from contracts.control import InstallationView, StatusView
 from contracts.verdict import Verdict
 from contracts.watching import ScheduleSight, StepSight, WorkflowSight
+from policies.counted import shortened
 from ports.lookout import LookoutBlind
 from workflows import api
 
@@ -96,7 +97,7 @@ class TemporalLookout:
         coming, ran = seen.info.next_action_times, seen.info.recent_actions
         return ScheduleSight(
             paused=seen.schedule.state.paused,
-            note=(seen.schedule.state.note or "")[:500],
+            note=shortened(seen.schedule.state.note or "", 500),
             next_at=coming[0] if coming else None,
             last_at=ran[-1].started_at if ran else None,
         )
@@ -132,7 +133,7 @@ class TemporalLookout:
                 StepSight(
                     name=step.activity_type.name,
                     attempt=step.attempt,
-                    failure=step.last_failure.message[:300] if step.HasField("last_failure") else "",
+                    failure=shortened(step.last_failure.message, 300) if step.HasField("last_failure") else "",
                 )
                 for step in raw.pending_activities
             ),

@@ -86,10 +86,10 @@ CHECKS = {
         '[[checks]]\nname = "lint"\nkind = "lint"\nargv = ["true"]\nrequired = false\n',
         "no required check is configured for demo",
     ),
-    "red": ('[[checks]]\nname = "unit"\nkind = "tests"\nargv = ["false"]\n', "unit is green on the base: red"),
+    "red": ('[[checks]]\nname = "unit"\nkind = "tests"\nargv = ["false"]\n', "check unit is red"),
     "not there": (
         '[[checks]]\nname = "unit"\nkind = "tests"\nargv = ["no-such-program"]\n',
-        "unit is green on the base: infrastructure",
+        "check unit could not be run",
     ),
 }
 

@@ -70,7 +70,7 @@ def taken(reason: str) -> Verdict:
         (facts(pull=None, checks=None, problem="down"), whole(Decision.HOLD, "unknown: down"), CiState.PENDING),
         (
             facts(pull=None, checks=None, problem="down", over=True),
-            whole(Decision.DENY, "after 61 minutes still unknown: down"),
+            whole(Decision.DENY, "CI is not green after 61 minutes: unknown: down"),
             CiState.PENDING,
         ),
         (
@@ -121,14 +121,22 @@ def taken(reason: str) -> Verdict:
         ),
         (
             facts(RED, PENDING, over=True),
-            whole(Decision.DENY, "red: test; pending: lint", RED_TEST, LINT_WAITS),
+            whole(Decision.DENY, "CI is not green: red: test; pending: lint", RED_TEST, LINT_WAITS),
             CiState.RED,
         ),
-        (facts(RED, MISSING), whole(Decision.DENY, "red: test; missing: docs", RED_TEST, DOCS_WAIT), CiState.RED),
+        (
+            facts(RED, MISSING),
+            whole(Decision.DENY, "CI is not green: red: test; missing: docs", RED_TEST, DOCS_WAIT),
+            CiState.RED,
+        ),
         (
             facts(GREEN, PENDING, MISSING, over=True),
             whole(
-                Decision.DENY, "after 61 minutes still missing: docs; pending: lint", GREEN_TEST, LINT_WAITS, DOCS_WAIT
+                Decision.DENY,
+                "CI is not green after 61 minutes: missing: docs; pending: lint",
+                GREEN_TEST,
+                LINT_WAITS,
+                DOCS_WAIT,
             ),
             CiState.PENDING,
         ),
@@ -281,9 +289,9 @@ def test_a_plain_repository_never_reports() -> None:
             Rejection(
                 reason_code="ci_not_finished",
                 failed_gate=CI_RULE,
-                recommended_remediation="after 61 minutes still pending: lint. See why the forge's CI reported "
-                "nothing, or raise [ci] minutes; the pull request is still open: a person may merge it once it is "
-                "green.",
+                recommended_remediation="CI is not green after 61 minutes: pending: lint. See why the forge's CI "
+                "reported nothing, or raise [ci] minutes; the pull request is still open: a person may merge it once "
+                "it is green.",
                 can_retry=True,
             ),
         ),

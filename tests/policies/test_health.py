@@ -82,7 +82,7 @@ def test_overall(found: list[Health], health: Health) -> None:
         (canary(last=(result(Health.RED),), health=Health.RED), "imports is red: as seen"),
         (canary(last=(result(Health.RED),)), "imports is red: as seen"),
         (canary(29.9), "1794 s of 1800 s"),
-        (canary(rounds=1), "1 rounds"),
+        (canary(rounds=1), "the canary lasted 1800 s of 1800 s, 1 round"),
     ],
 )
 def test_each_doubt_about_a_canary_is_a_persons(report: CanaryReport | None, reason: str) -> None:

@@ -54,7 +54,7 @@ def was(state: str) -> PullRequest:
     ("given", "decision", "reason"),
     [
         ({}, ALLOW, "all 4 conditions hold"),
-        ({"pull": None}, ASK, "the forge does not show it"),
+        ({"pull": None}, ASK, "the forge does not show the pull request"),
         ({"pull": was("closed")}, ASK, "pull request 7 was closed by a person"),
         (
             {"pull": was("closed"), "acts": (act("ann", "closed"),)},
@@ -84,35 +84,39 @@ def was(state: str) -> PullRequest:
             ASK,
             "changes were requested by ann at 2026-01-02T03:04:05+00:00",
         ),
-        ({"protection": protected(1)}, ASK, f"0 of 1 for {M[:12]}"),
+        ({"protection": protected(1)}, ASK, f"0 of 1 required approvals for {M[:12]}"),
         (
             {"protection": protected(1), "acts": (act("ann", "approved", OLD),)},
             ASK,
-            f"0 of 1 for {M[:12]}; void: ann approved {OLD[:12]}",
+            f"0 of 1 required approvals for {M[:12]}; void: ann approved {OLD[:12]}",
         ),
         (
             {"protection": protected(1), "acts": (act("ann", "approved", counts=False),)},
             ASK,
-            f"0 of 1 for {M[:12]}; void: ann approved {M[:12]}",
+            f"0 of 1 required approvals for {M[:12]}; void: ann approved {M[:12]}",
         ),
-        ({"protection": protected(1), "acts": (act("BOT", "approved"),)}, ASK, f"0 of 1 for {M[:12]}"),
+        (
+            {"protection": protected(1), "acts": (act("BOT", "approved"),)},
+            ASK,
+            f"0 of 1 required approvals for {M[:12]}",
+        ),
         (
             {"protection": protected(2), "acts": (act("ann", "approved"), act("ann", "approved", hours=1))},
             ASK,
-            f"1 of 2 for {M[:12]}",
+            f"1 of 2 required approvals for {M[:12]}",
         ),
         (
             {"protection": protected(2), "acts": (act("ann", "approved"), act("eve", "approved"))},
             ALLOW,
             "all 4 conditions hold",
         ),
-        ({"contract_digest": "d2"}, DENY, "pinned d2, the commit has d1"),
-        ({"contract_digest": ""}, DENY, "pinned nothing, the commit has d1"),
-        ({"commit_message": "Tidy\n"}, DENY, "pinned d1, the commit has no Contract-Digest"),
+        ({"contract_digest": "d2"}, DENY, "the commit names d1, not the pinned contract d2"),
+        ({"contract_digest": ""}, DENY, "the commit names d1, not the pinned contract (none)"),
+        ({"commit_message": "Tidy\n"}, DENY, "the commit names no Contract-Digest, not the pinned contract d1"),
         (
             {"commit_message": "Tidy\n\nContract-Digest: d1\nContract-Digest: d2\n"},
             DENY,
-            "pinned d1, the commit has d1, d2",
+            "the commit names d1, d2, not the pinned contract d1",
         ),
     ],
 )

@@ -174,7 +174,9 @@ def test_what_keeps_a_change_back_is_said():
     checks = FACTS.checks.model_copy(update={"results": (flaky, *FACTS.checks.results[1:])})
     text = body(FACTS.contract, judge_release(replace(FACTS, checks=checks)), checks, FACTS.change)
 
-    assert "  - ask: `check tests is green`: `red, then green, on the same commit: a person looks`" in text
+    assert (
+        "  - ask: `check tests is green`: `check tests was red, then green, on the same commit: a person looks`" in text
+    )
 
 
 def test_the_body_carries_the_metadata():

@@ -91,7 +91,8 @@ def test_a_check_that_is_not_required_only_stops_the_automatic_way(status):
             Rejection(
                 reason_code="check_failed",
                 failed_gate="every required check is green",
-                recommended_remediation="red. Read the failing check's output under checks/, and fix what it names.",
+                recommended_remediation="check tests is red. Read the failing check's output under checks/, "
+                "and fix what it names.",
                 can_retry=True,
                 retry_after="2000-01-31",
             ),
@@ -101,7 +102,7 @@ def test_a_check_that_is_not_required_only_stops_the_automatic_way(status):
             Rejection(
                 reason_code="check_not_run",
                 failed_gate="every required check is green",
-                recommended_remediation="infrastructure. Repair the check environment or raise the limit, "
+                recommended_remediation="check lint could not be run. Repair the check environment or raise the limit, "
                 "then run again.",
                 can_retry=True,
                 retry_after=None,
@@ -215,3 +216,17 @@ def test_the_whole_tree_of_a_pull_request():
         "ALLOW every check is green",
         "ASK the canary passed",
     ] == tree
+
+
+def rules_of(verdict):
+    """Every rule of a tree."""
+    return [verdict.rule, *(rule for child in verdict.children for rule in rules_of(child))]
+
+
+@pytest.mark.parametrize(("name", "facts"), [*bad_releases(auto_policy()), *unmerged_releases(auto_policy())])
+def test_every_no_says_what_is_the_case(name, facts):
+    """A sentence of its own, without the names of the rules that failed before it (item 41)."""
+    verdict = judge_release(facts).verdict
+    reason = verdict.reason.removeprefix("needs a person: ")
+    assert reason == deciding(verdict).reason
+    assert [] == [rule for rule in rules_of(verdict) if reason.startswith(f"{rule}:")], name

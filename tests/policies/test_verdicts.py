@@ -30,7 +30,7 @@ def test_the_tree_is_its_own_explanation():
     tree = all_of("whole", [allow("first", "fine", lines=3), deny("second", "too big", found=9, most=5)])
 
     assert explain(tree) == (
-        "DENY whole: second: too big\n"
+        "DENY whole: too big\n"
         "  ALLOW first: fine [lines=3]\n"
         "  DENY second: too big [found=9, most=5]"
     )  # fmt: skip
@@ -43,3 +43,11 @@ def test_a_whole_verdict():
     assert all_of("whole", [child]) == Verdict(
         rule="whole", decision=Decision.ALLOW, reason="the condition holds", facts={}, children=(child,)
     )
+
+
+def test_the_reason_is_the_deciding_one_however_deep():
+    """What is the case, word for word; not the names of the rules that failed, one in the other (item 41)."""
+    leaf = deny("files are within budget", "9 files; the contract allows 8")
+    part = all_of("the change is within its budgets", [allow("lines are within budget", "3 lines"), leaf])
+
+    assert leaf.reason == part.reason == all_of("the change may be released", [part]).reason

@@ -143,7 +143,7 @@ def test_9_what_can_never_be_silenced_is_refused_with_the_reason(kind: AlertKind
 
 REFUSED_SILENCES: dict[str, tuple[AlertsState, SilenceRequest, str]] = {
     "past": (state(), request(AlertKind.RUN_FAILED, -1), "past"),
-    "too long": (state(longest_silence_hours=1), request(AlertKind.RUN_FAILED, 1.1), "at most 1 hours"),
+    "too long": (state(longest_silence_hours=1), request(AlertKind.RUN_FAILED, 1.1), "at most 1 hour"),
     "no name": (state(), request(AlertKind.RUN_FAILED, target="t" * 101), "no target's name"),
     "policy unread": (AlertsState(), request(AlertKind.RUN_FAILED), "not been read yet"),
     "policy broken": (state(problem="alerts.toml:3: unknown key"), request(AlertKind.RUN_FAILED), "alerts.toml:3"),

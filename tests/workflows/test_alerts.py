@@ -90,7 +90,7 @@ async def test_9_required_check_failed_is_raised_for_a_red_base(world: World) ->
 
     assert RunStatus.REFUSED is result.status, result.reason
     assert {"required_check_failed", "run_failed"} == set(found)
-    assert "on the base: imports is green on the base: red" in found["required_check_failed"].alert.summary
+    assert "check imports is red" in found["required_check_failed"].alert.summary
 
 
 @dataclass

@@ -198,7 +198,7 @@ async def test_missing_until_the_deadline_rejects_and_blames_nothing(world: Worl
         follow_up = world.client.get_workflow_handle(api.follow_up_id(result.run_id))
         await world.until(follow_up.describe)
     assert (RunStatus.REJECTED, "REJECT", []) == (result.status, result.outcome, booked)
-    assert "after 360 minutes still missing: ci/lint; pending: ci/test" in result.reason
+    assert "CI is not green after 360 minutes: missing: ci/lint; pending: ci/test" in result.reason
     assert "the pull request stays open" in result.reason
     assert ["open"] == [pull["state"] for pull in world.pulls("quick")]
     report = world.artifact(result.run_id, "run_report.json")
@@ -218,7 +218,7 @@ async def test_a_forge_that_cannot_be_asked_is_not_green(world: World, ci: CiRes
         await TimeSkipper(world.client).fast_forward(handle, timedelta(hours=7))
         result = await ended(handle)
     assert RunStatus.REJECTED is result.status
-    assert "still unknown: the forge is down" in result.reason
+    assert "CI is not green after 360 minutes: unknown: the forge is down" in result.reason
     assert ["open"] == [pull["state"] for pull in world.pulls("quick")]
 
 

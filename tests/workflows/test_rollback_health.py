@@ -66,7 +66,7 @@ async def test_health_that_is_not_confirmed_in_time_is_a_persons(world: World, s
             result = await undone(after)
             view = await world.status()
     assert RollbackOutcome.ESCALATED is result.outcome, result
-    assert "health not confirmed within 1 minutes: probe service" == result.reason
+    assert "health not confirmed within 1 minute: probe service" == result.reason
     assert before == after.tree() == result.restored_tree
     assert (Mode.DRY_RUN, result.incident) == (view.mode, view.review_due)
 
@@ -91,5 +91,5 @@ async def test_a_remote_that_stays_away_takes_no_longer_than_the_contract_allows
             seen: RollbackResult = await after.rollback().query(api.VIEW, result_type=RollbackResult)
             gone.rename(world.remote)
     assert (RollbackOutcome.ESCALATED, RollbackOutcome.ESCALATED) == (result.outcome, seen.outcome)
-    assert "health not confirmed within 1 minutes: everything" == result.reason
+    assert "health not confirmed within 1 minute: everything" == result.reason
     assert 50 < result.seconds < 100
