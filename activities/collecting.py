@@ -19,13 +19,13 @@ from activities.workbench import Workbench, written
 from contracts.admission import RunRecord
 from contracts.artifact import ArtifactRef
 from contracts.audit import AuditEvent, AuditRecord
-from contracts.incident import CitedFact, PostIncidentReport
+from contracts.incident import CitedFact, IncidentRecord, PostIncidentReport
 from contracts.incident_work import Collected, EvidenceEntry, EvidenceManifest, IncidentStart
 from contracts.modes import Role
 from policies.incident_report import concerns, timeline
 from ports.control_desk import ControlUnavailable
 from ports.crashpoints import crashpoint
-from ports.store import StoreError
+from ports.store import ArtifactStore, AuditLog, StoreError
 
 BUNDLE, MANIFEST, REPORT = "evidence.tar", "evidence_manifest.json", "post_incident_report.json"
 
@@ -62,7 +62,7 @@ class Collecting:
         with heartbeating():
             crashpoint("collect.before_effect")
             incident = given.record.incident
-            records = records_of(self.bench, given)
+            records = records_of(self.bench.audit, given)
             evidence = self.bench.store.find(incident, BUNDLE) or self._bundle(given, records)
             crashpoint("collect.after_bundle")
             event = AuditEvent(
@@ -135,15 +135,15 @@ def run_ids(given: IncidentStart) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*given.record.runs, given.record.run_id)))
 
 
-def records_of(bench: Workbench, given: IncidentStart) -> dict[str, list[AuditRecord]]:
+def records_of(audit: AuditLog, given: IncidentStart) -> dict[str, list[AuditRecord]]:
     """The logs of the runs and of their rollbacks, and the target's from the first of these runs on."""
     own = run_ids(given)
-    found = {f"run/{run_id}": list(bench.audit.records(f"run/{run_id}")) for run_id in own}
-    backed = {f"run/RB-{run_id}": list(bench.audit.records(f"run/RB-{run_id}")) for run_id in own}
+    found = {f"run/{run_id}": list(audit.records(f"run/{run_id}")) for run_id in own}
+    backed = {f"run/RB-{run_id}": list(audit.records(f"run/RB-{run_id}")) for run_id in own}
     found |= {log: records for log, records in backed.items() if records}
     since = min([given.record.opened_at, *(run.admitted_at for run in given.runs)])
     log = f"target/{given.target}"
-    found[log] = [record for record in bench.audit.records(log) if record.at >= _second(since)]
+    found[log] = [record for record in audit.records(log) if record.at >= _second(since)]
     return found
 
 
@@ -156,6 +156,29 @@ def facts_of(given: IncidentStart, records: dict[str, list[AuditRecord]]) -> tup
         for record in found
         if log.startswith("run/") or concerns(record, incident, own)
     )
+
+
+def facts_now(audit: AuditLog, store: ArtifactStore, report: PostIncidentReport) -> tuple[CitedFact, ...]:
+    """The timeline for whoever reads the report now; as it is kept, before the evidence is collected and after its end.
+
+    Raises:
+        StoreError: the logs or the manifest cannot be read.
+    """
+    ref = store.find(report.incident, MANIFEST)
+    if report.evidence is None or report.prevention_done_by or ref is None:
+        return report.timeline
+    runs = EvidenceManifest.model_validate_json(store.get(ref)).runs
+    record = IncidentRecord(
+        incident=report.incident,
+        run_id=report.run_id,
+        trigger=report.trigger,
+        reason=report.trigger_reason,
+        opened_at=min((report.opened_at, *(fact.at for fact in report.timeline[:1]))),
+        runs=runs,
+    )
+    given = IncidentStart(target=report.target, record=record)
+    log = f"run/{report.incident}"
+    return facts_of(given, records_of(audit, given) | {log: list(audit.records(log))})
 
 
 def _second(at: datetime) -> datetime:

@@ -103,7 +103,7 @@ class IncidentKeeping:
             return None
         log = f"run/{given.report.incident}"
         own = {log: list(self.bench.audit.records(log))}
-        return facts_of(given.start, records_of(self.bench, given.start) | own)
+        return facts_of(given.start, records_of(self.bench.audit, given.start) | own)
 
     def _due(self, given: WriteReportInput) -> datetime | None:
         """The end of the due day where the target lives."""

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 from typing import Annotated
 
 import typer
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from rich.table import Table
 from rich.text import Text
 from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.service import RPCError, RPCStatusCode
 
+from activities.collecting import facts_now
 from commands.conversations import RUN_ID, command, installation_status, target_status
 from commands.exit_statuses import Exit
 from commands.failures import CommandFailed, NoAnswer, NoWorker
@@ -25,6 +27,7 @@ from contracts.control import Answer
 from contracts.incident import CloseRequest, HumanFacts, IncidentRecord, IncidentView, PostIncidentReport, Trigger
 from contracts.incident_work import IncidentStart
 from policies.incident_report import missing
+from ports.store import StoreError
 from reporting.incident_markdown import render_incident
 from settings import Settings
 from workflows import api
@@ -137,6 +140,7 @@ async def show_incident(adapters: Adapters, incident: str, as_json: bool) -> int
             raise CommandFailed(Exit.USAGE, f"no incident {incident}: `starter.py incident list` names them all")
         address = adapters.store.address(incident)
         view = IncidentView(report=kept, missing=missing(kept), overdue=False, address=address)
+    view = await _up_to_date(adapters, view)
     if as_json:
         emit(view)
         return Exit.OK
@@ -145,6 +149,22 @@ async def show_incident(adapters: Adapters, incident: str, as_json: bool) -> int
     if view.waiting_for:
         say(f"not recorded yet, it goes on: {view.waiting_for}")
     return Exit.OK
+
+
+async def _up_to_date(adapters: Adapters, view: IncidentView) -> IncidentView:
+    """With all that the logs say by now; the workflow writes its report anew, where that is more than it had."""
+    report = view.report
+    try:
+        timeline = facts_now(adapters.audit, adapters.store, report)
+    except (StoreError, ValidationError) as problem:
+        say(f"the timeline is the kept one: {problem}")
+        return view
+    if timeline == report.timeline:
+        return view
+    with contextlib.suppress(ServerUnavailable, NoAnswer, RPCError):
+        client = await client_of(adapters.settings)
+        await client.get_workflow_handle(api.incident_id(report.target, report.incident)).signal(api.REFRESH)
+    return view.model_copy(update={"report": report.model_copy(update={"timeline": timeline})})
 
 
 def kept_report(adapters: Adapters, incident: str) -> PostIncidentReport | None:

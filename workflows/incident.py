@@ -8,10 +8,11 @@ is due; ``run`` does one after the other, the first that is due and not resting 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 
 from temporalio import workflow
+from temporalio.common import RawValue
 from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
@@ -53,6 +54,7 @@ class Incident:
         self._resting: dict[str, datetime] = {}
         self._trouble: dict[str, str] = {}
         self._shown = ""
+        self._stale = False
         # A reset rewinds what people said: the kept report still has it.
         when_reset(self._collect_again)
 
@@ -118,6 +120,15 @@ class Incident:
                 key, "tagged with its rollback", outcome=tag.outcome, seconds=seconds, impact=shortened(tag.impact, 300)
             )
 
+    @workflow.signal(dynamic=True)
+    def any_signal(self, name: str, args: Sequence[RawValue]) -> None:
+        """``refresh`` with any payload: the logs say more than the kept report."""
+        del args
+        if name == api.REFRESH:
+            self._stale = True
+        else:
+            workflow.logger.warning("unknown signal ignored: %s", name[:80])
+
     @workflow.query(name=api.VIEW, description="the report, what is missing, whether its prevention is overdue")
     def view(self) -> IncidentView:
         """The incident as it is now."""
@@ -145,7 +156,7 @@ class Incident:
         closed = book.report.state is IncidentState.CLOSED
         return (
             ("collect evidence", not self._collected, self._collect),
-            ("write the report", book.written != book.report.revision or bool(book.events), self._write),
+            ("write the report", self._stale or book.written != book.report.revision or bool(book.events), self._write),
             ("open the ticket", self._collected and not book.report.ticket, self._open_ticket),
             ("close the ticket", closed and bool(book.report.ticket) and not book.ticket_closed, self._close_ticket),
             ("tell Control", book.told != self._news(), self._tell),
@@ -182,14 +193,16 @@ class Incident:
         await self._wait()
 
     async def _wait(self) -> None:
-        now, seen = workflow.now(), (self._book, self._collected)
+        now, seen = workflow.now(), (self._book, self._collected, self._stale)
         moments = [moment for name, moment in self._resting.items() if moment > now and name in self._trouble]
         if self._book.due_at and not self._book.overdue and not self._book.report.prevention_done_by:
             moments.append(self._book.due_at)
         timeout = max(min(moments) - now, timedelta(seconds=1)) if moments else None
         try:
             await workflow.wait_condition(
-                lambda: seen != (self._book, self._collected) or workflow.info().is_continue_as_new_suggested(),
+                lambda: (
+                    seen != (self._book, self._collected, self._stale) or workflow.info().is_continue_as_new_suggested()
+                ),
                 timeout=timeout,
                 timeout_summary="until the prevention is due, or a failed piece of work is tried again",
             )
@@ -221,7 +234,7 @@ class Incident:
         self._keep(report=report, address=found.address, audit_head=found.audit_head)
 
     async def _write(self) -> None:
-        sent = self._book
+        sent, self._stale = self._book, False
         given = WriteReportInput(
             target=self._given.target,
             report=sent.report,

@@ -28,7 +28,9 @@ LARGEST = 64 * 1024
 """Bytes of one message as JSON: what handlers keep of it must go through continue-as-new."""
 
 # All other signals are read raw, by handlers that take anything.
-_MODEL_SIGNALS = frozenset({(api.CONTROL, api.INSTALLATION_NOTICE), (api.DAILY_RUN, api.ORDER)})
+_MODEL_SIGNALS = frozenset(
+    {(api.CONTROL, api.INSTALLATION_NOTICE), (api.DAILY_RUN, api.ORDER), (api.INCIDENT, api.ROLLED_BACK)}
+)
 
 
 class AnsweringConverter(PydanticPayloadConverter):

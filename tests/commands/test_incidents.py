@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 
 from shell import shell_of
@@ -30,6 +31,17 @@ async def test_an_incident_from_list_to_prevented(world: World) -> None:
             return shown.status == 0 and not shown.json["waitingFor"]
 
         await world.until(ticketed)
+        await shell.typed("mode", "quick", "DRY_RUN", "--reason", "looking first")
+
+        async def told() -> bool:
+            shown = await shell.typed("incident", "show", INCIDENT, "--json")
+            return any("mode DRY_RUN" in fact["text"] for fact in shown.json["report"]["timeline"])
+
+        async def kept_up() -> bool:
+            return "mode DRY_RUN" in json.dumps(world.artifact(INCIDENT, "post_incident_report.json"))
+
+        await world.until(told)
+        await world.until(kept_up)
         listed = await shell.typed("incident", "list", "--json")
         half = await shell.typed("incident", "close", INCIDENT, "--reason", "enough")
         nothing = await shell.typed("incident", "edit", INCIDENT)
