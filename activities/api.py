@@ -34,6 +34,9 @@ from contracts.remediation import Remediation
 from contracts.report import ReportInput, WriteResult
 from contracts.rollback import FollowUpInput, Merged, Observation, Regression
 
+KEPT_OUT = "KeptOut"
+"""Type of a step's failure: what keeps a run from its repository, no fault of its change (``policies.obstacles``)."""
+
 
 class AdmitInput(Contract):
     """A run's question: may I start?"""

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from activities.api import KEPT_OUT
 from activities.heartbeat import heartbeating
 from activities.spending import MeteredAgent, Tally, spend
 from activities.work_folder import work_folder
@@ -255,7 +256,7 @@ class Sitting:
 
 def closed(words: str, target: Target) -> ApplicationError:
     """What keeps a run from its repository, and what to do; no retry mends it."""
-    return ApplicationError(f"{words}. To mend it: {cure(words, target)}", type="KeptOut", non_retryable=True)
+    return ApplicationError(f"{words}. To mend it: {cure(words, target)}", type=KEPT_OUT, non_retryable=True)
 
 
 def written(body: Contract) -> bytes:

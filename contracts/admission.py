@@ -168,6 +168,8 @@ class FinishRequest(Contract):
     """The run left a merge or an open pull request, which is followed from now on."""
     merged: Merged | None = None
     """What the run merged by itself; whoever follows it up starts from here."""
+    kept_out: bool = False
+    """The forge let it not work (a token, an archived repository, a quota): says nothing about the target's runs."""
 
 
 class RunView(Contract):

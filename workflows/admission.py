@@ -165,6 +165,7 @@ def finish(state: ControlState, said: FinishRequest, now: datetime) -> bool:
         reason=said.reason,
         audit_head=said.audit_head,
         report_sha256=said.report_sha256,
+        kept_out=said.kept_out,
     )
     if said.follow_up is None:
         following.follow_anyway(state, said.run_id)

@@ -185,14 +185,15 @@ class ControlState(BaseModel):
         if became and run_id in self.runs:
             self.runs[run_id] = self.runs[run_id].model_copy(update={"became": became[:LONGEST_WORD]})
 
-    def close(self, run_id: str, now: datetime, status: RunStatus, **more: str) -> None:
+    def close(self, run_id: str, now: datetime, status: RunStatus, *, kept_out: bool = False, **more: str) -> None:
         """Close a run's record and forget the oldest closed ones."""
         run = self.runs[run_id]
         more = {name: shortened(value, LONGEST_WORD) for name, value in more.items()}
         self.runs[run_id] = run.model_copy(update={"status": status, "closed_at": now, **more})
         self.queue = [queued for queued in self.queue if queued != run_id]
-        self.log("run closed", runId=run_id, status=status, **more)
-        self._count(run_id, run.kind, status)
+        self.log("run closed", runId=run_id, status=status, **more, **({"keptOut": True} if kept_out else {}))
+        if not kept_out:
+            self._count(run_id, run.kind, status)
         closed = [run for run in self.runs.values() if run.closed_at is not None]
         unsettled = {write.run_id for write in self.open_writes()}
         for old in sorted(closed, key=lambda run: run.closed_at or now)[: max(0, len(closed) - KEPT_CLOSED)]:

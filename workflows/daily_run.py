@@ -97,6 +97,7 @@ class DailyRun:
             else:
                 cause = failure.__cause__ or failure
                 status, reason = RunStatus.FAILED, f"step {self._step} could not be done: {cause}"
+                self._ledger.kept_out = isinstance(cause, ApplicationError) and cause.type == steps.KEPT_OUT
         closing = asyncio.create_task(self._close(run, status, reason))
         try:
             result = await asyncio.shield(closing)

@@ -1,7 +1,8 @@
 """Repeated run failures escalate (policy): Control pauses itself, then opens the incident.
 
 A daily run that ends FAILED or LOST counts. One that ends in an answer (a pull request, a rejection, nothing to do)
-starts the count again, and so does a resume; a run that a person or a pause ended says nothing either way.
+starts the count again, and so does a resume; a run that a person or a pause ended says nothing either way, nor does one
+that the forge did not let work: its own alert says what to do, and an incident would teach nobody anything.
 """
 
 from __future__ import annotations

@@ -33,6 +33,7 @@ class RunLedger:
         self.merged: Merged | None = None
         self.ci: CiTerms | None = None
         self.refused_by = ""
+        self.kept_out = False
         self._artifacts: dict[str, ArtifactRef] = {}
 
     @property
@@ -115,6 +116,7 @@ class RunLedger:
             resolved=audited.resolved,
             follow_up=self._follow_up(run, audited),
             merged=self.merged,
+            kept_out=self.kept_out,
         )
 
     def _follow_up(self, run: RunRef, audited: AuditOutput) -> FollowUpInput | None:

@@ -84,9 +84,12 @@ class Books:
         self.state.smoke_due = False
         return self.admit(execution, self.state.ladder.smoke_workflow_id, kind=RunKind.SMOKE, mode=Mode.DRY_RUN)
 
-    def finish(self, run_id: str, status: RunStatus = RunStatus.PR_OPENED, policy: str | None = None) -> None:
+    def finish(
+        self, run_id: str, status: RunStatus = RunStatus.PR_OPENED, policy: str | None = None, *, kept_out: bool = False
+    ) -> None:
         """A run says how it ended, as Control's handler takes it."""
-        said = FinishRequest(run_id=run_id, status=status, policy_digest=self.policy if policy is None else policy)
+        digest = self.policy if policy is None else policy
+        said = FinishRequest(run_id=run_id, status=status, policy_digest=digest, kept_out=kept_out)
         if admission.finish(self.state, said, self.now):
             pausing.smoke_ended(self.state, said, self.now)
             admission.promote(self.state, self.max_active)

@@ -14,8 +14,10 @@ from temporalio.testing import TimeSkipper
 from world import World, git
 
 from activities.workbench import Workbench
+from adapters.chained_log import ChainedLog
 from commands.waiting import waiting_runs
 from contracts.admission import RunResult, RunView
+from contracts.audit import AuditRecord
 from contracts.ci import LOOK_AGAIN
 from contracts.forge_facts import CheckState, CommitCheck
 from contracts.modes import PauseStyle, RunStatus, StepName
@@ -239,7 +241,14 @@ async def test_a_token_that_expires_while_it_waits_is_no_rejection(world: World,
         assert any("run_stuck" in line and "To mend it" in line for line in alerts(world))
         await TimeSkipper(world.client).fast_forward(handle, timedelta(hours=7))
         result = await ended(handle)
+
+        async def closed() -> list[AuditRecord]:
+            records = ChainedLog(world.settings.artifacts).records("target/quick")
+            return [record for record in records if record.event == "run closed"]
+
+        (booked,) = await world.until(closed)
     assert RunStatus.FAILED is result.status, result.reason
+    assert booked.facts.get("keptOut"), "it counts as a failure in a row otherwise"
     assert "To mend it: renew the token" in result.reason
     assert "REJECT" != world.artifact(result.run_id, "release_decision.json")["outcome"]
     assert ["open"] == [pull["state"] for pull in world.pulls("quick")]

@@ -42,6 +42,18 @@ def fail_runs(books: Books, *statuses: RunStatus) -> list[bool]:
     return told
 
 
+def test_a_forge_that_keeps_runs_out_is_no_failure_of_theirs() -> None:
+    """A week of expired token opens no incident, and does not make three failures around it fewer."""
+    books = Books(runs_per_day=50).opened()
+    told = fail_runs(books, RunStatus.FAILED, RunStatus.FAILED)
+    for number in range(5):
+        run_id = books.admit(f"out{number}", again=True).run_id
+        books.finish(run_id, RunStatus.FAILED, kept_out=True)
+        told.append(escalate_failures(books.state, books.now))
+    assert [False] * 7 == told
+    assert 2 == len(books.state.failed_in_a_row)
+
+
 def ticket(books: Books, action: WriteAction = WriteAction.OPEN_TICKET) -> WriteAnswerKind:
     """The incident wants to write its ticket."""
     asked = WriteRequest(
