@@ -157,7 +157,7 @@ def _budget(contract: TaskContract, policy: EffectivePolicy) -> Iterator[Verdict
         answer = allow if asked <= most else deny
         yield answer(
             f"{what} in the contract are within budget",
-            f"the contract asks for {counted(asked, what.removesuffix('s'))}, {most} allowed",
+            f"{what} of the contract: {asked} asked, {most} allowed",
             asked=asked,
             most=most,
         )
@@ -175,7 +175,7 @@ def _checks(contract: TaskContract, policy: EffectivePolicy) -> Verdict:
             rule, f"the contract requires unknown checks: {', '.join(sorted(unknown))}", known=", ".join(sorted(known))
         )
     if missing := required - asked:
-        return deny(rule, f"the contract leaves out required checks: {', '.join(sorted(missing))}")
+        return deny(rule, f"required checks are left out: {', '.join(sorted(missing))}")
     return allow(rule, ", ".join(sorted(asked)))
 
 
@@ -196,7 +196,7 @@ def _effect(contract: TaskContract) -> Verdict:
     rule = "the contract promises a measurable effect"
     delta = contract.expected_metric_delta
     answer = deny if delta == 0 else allow
-    return answer(rule, f"{contract.metric} would change by {delta}", before=contract.metric_before, delta=delta)
+    return answer(rule, f"{contract.metric} changes by {delta}", before=contract.metric_before, delta=delta)
 
 
 def _risk(contract: TaskContract, policy: EffectivePolicy) -> Verdict:
