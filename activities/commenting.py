@@ -17,6 +17,7 @@ from contracts.effect import Effect
 from contracts.handover import RunRef
 from contracts.modes import Role, WriteAction, WriteClass
 from contracts.verdict import Fact
+from policies.counted import shortened
 from policies.schema import EffectivePolicy
 from ports.forge import AccessDenied, ForgeError
 
@@ -74,6 +75,6 @@ def said_once(bench: Workbench, policy: EffectivePolicy, run: RunRef, said: Comm
 
 
 def _note(bench: Workbench, said: Comment, reason: str) -> None:
-    facts: dict[str, Fact] = {"pullRequest": said.number, "about": said.about, "reason": reason[:500]}
+    facts: dict[str, Fact] = {"pullRequest": said.number, "about": said.about, "reason": shortened(reason, 500)}
     event = AuditEvent(key=f"{said.key}/left out", role=Role.RELEASE, event="comment left out", facts=facts)
     bench.record(said.writer, (event,), activity.info().started_time)

@@ -297,7 +297,9 @@ def _due(state: ControlState, known: MergeRecord, incident: str, reason: str, ac
     state.merges[run_id] = known.model_copy(update={**changes, "commanded_by": actor})
     _commanded(state, incident, actor)
     who = actor or "a confirmed regression"
-    state.log("rollback ordered", runId=run_id, incident=incident, actor=who, person=actor, reason=shortened(reason, 500))
+    state.log(
+        "rollback ordered", runId=run_id, incident=incident, actor=who, person=actor, reason=shortened(reason, 500)
+    )
 
 
 def _command(state: ControlState, known: MergeRecord, asked: RollbackRequest) -> Answer:
