@@ -225,6 +225,7 @@ def activities(adapters: Adapters, bench: Workbench, lookout: Lookout) -> Sequen
         keeping.open_ticket,
         keeping.close_ticket,
         keeping.write_report,
+        keeping.judge_statement,
         keeping.tell_control,
         observing.terms,
         observing.sight,

@@ -23,6 +23,8 @@ from contracts.incident_work import (
     ReportWritten,
     RespondInput,
     RespondOutput,
+    StatementInput,
+    StatementJudged,
     TellControlInput,
     TicketInput,
     TicketOutput,
@@ -212,6 +214,9 @@ CLOSE_TICKET: Step[TicketInput, TicketOutput] = Step(
 )
 WRITE_REPORT: Step[WriteReportInput, ReportWritten] = Step(
     "write_report", ReportWritten, 5 * _MINUTE, attempts=0, patience=60 * _MINUTE
+)
+JUDGE_STATEMENT: Step[StatementInput, StatementJudged] = Step(
+    "judge_statement", StatementJudged, _MINUTE, attempts=0, patience=10 * _MINUTE, queue=CONTROL_QUEUE
 )
 TELL_CONTROL: Step[TellControlInput, Answer] = Step("tell_control", Answer, _MINUTE, attempts=0, patience=60 * _MINUTE)
 

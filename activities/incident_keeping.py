@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.api import CLOSE_TICKET, OPEN_TICKET, TELL_CONTROL, WRITE_REPORT
+from activities.api import CLOSE_TICKET, JUDGE_STATEMENT, OPEN_TICKET, TELL_CONTROL, WRITE_REPORT
 from activities.bracket import Bracket
 from activities.collecting import REPORT, facts_of, records_of
 from activities.heartbeat import heartbeating
@@ -23,13 +23,15 @@ from contracts.effect import Effect
 from contracts.incident import CitedFact, PostIncidentReport
 from contracts.incident_work import (
     ReportWritten,
+    StatementInput,
+    StatementJudged,
     TellControlInput,
     TicketInput,
     TicketOutput,
     WriteReportInput,
 )
 from contracts.modes import Role, WriteAction, WriteClass
-from policies.incident_report import missing, triggered
+from policies.incident_report import judged, missing, proposing, triggered
 from ports.crashpoints import crashpoint
 
 PAGE = "post_incident_report.md"
@@ -67,7 +69,7 @@ class IncidentKeeping:
         """The report as JSON and Markdown with all that happened so far, and the audit log of what changed it."""
         with heartbeating():
             crashpoint("write_report.before_effect")
-            report, incident = given.report, given.report.incident
+            report, incident = proposing(given.report), given.report.incident
             # First the log: a fact without its record would be nobody's word (P10).
             self.bench.record(incident, given.events, given.now)
             crashpoint("write_report.after_log")
@@ -87,7 +89,14 @@ class IncidentKeeping:
             head = self.bench.record(incident, (wrote,), given.now)
             anchor_log(self.bench, given.target, incident, head)
             crashpoint("write_report.after_effect")
-            return ReportWritten(audit_head=head, due_at=self._due(given), timeline=timeline)
+            return ReportWritten(
+                audit_head=head, due_at=self._due(given), timeline=timeline, proposed=report.proposed_remediation
+            )
+
+    @activity.defn(name=JUDGE_STATEMENT.name, no_thread_cancel_exception=True)
+    def judge_statement(self, given: StatementInput) -> StatementJudged:
+        """By the rules as they are now: they may change, and the history keeps what they said."""
+        return judged(given)
 
     @activity.defn(name=TELL_CONTROL.name, no_thread_cancel_exception=True)
     def tell_control(self, given: TellControlInput) -> Answer:

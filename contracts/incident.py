@@ -141,6 +141,19 @@ class CitedFact(Contract):
     """Hash of the record."""
 
 
+PARTS: dict[str, tuple[str, ...]] = {
+    "incident id and time": ("incident", "opened_at"),
+    "trigger": ("trigger", "trigger_reason"),
+    "impact": ("impact",),
+    "root cause": ("root_cause",),
+    "immediate remediation": ("remediation",),
+    "long-term prevention": ("prevention",),
+    "owner and due date": ("owner", "due_on"),
+}
+"""Runbook §12, in its order: each part and the fields that make it."""
+HUMAN = ("impact", "root_cause", "remediation", "prevention", "owner", "due_on")
+
+
 class PostIncidentReport(Contract):
     """``post_incident_report.json``: the seven parts of runbook §12."""
 
@@ -180,6 +193,50 @@ class PostIncidentReport(Contract):
     prevention_done_by: str = ""
     prevention_done_at: AwareDatetime | None = None
     prevention_evidence: str = ""
+
+    @classmethod
+    def begun(cls, target: str, record: IncidentRecord) -> PostIncidentReport:
+        """With nothing of what only a person knows."""
+        return cls(
+            incident=record.incident,
+            opened_at=record.opened_at,
+            target=target,
+            run_id=record.run_id,
+            trigger=Trigger(record.trigger),
+            trigger_reason=record.reason,
+            ordered_by=record.ordered_by,
+            rollback=record.rollback,
+        )
+
+    @property
+    def empty_parts(self) -> tuple[str, ...]:
+        """The parts of §12 that are still empty, in their order."""
+        return tuple(part for part, fields in PARTS.items() if not all(getattr(self, field) for field in fields))
+
+    @property
+    def opened_as(self) -> str:
+        """What opened it, in words that go before a run's id: a person's reason is no measured regression."""
+        return f"rollback ordered by {self.ordered_by} of" if self.ordered_by else f"{self.trigger} in"
+
+    def raised(self, **changes: object) -> PostIncidentReport:
+        """With these changes, as the next revision."""
+        return self.model_copy(update={**changes, "revision": self.revision + 1})
+
+    def taking_over(self, kept: PostIncidentReport | None) -> PostIncidentReport:
+        """What an earlier ``Incident`` of this id wrote down is not lost by a reset or a termination.
+
+        What was said since then wins; what only the kept report says is taken from it.
+        """
+        ours = self.raised(rollback=kept.rollback) if kept and kept.rollback and not self.rollback else self
+        if kept is None or kept.incident != ours.incident:
+            return ours
+        closing = ("ticket", "closed_by", "closed_at", "closed_because")
+        names = (*HUMAN, *closing, "prevention_done_by", "prevention_done_at", "prevention_evidence")
+        found = {name: getattr(ours, name) or getattr(kept, name) for name in names}
+        people = tuple(dict.fromkeys((*kept.edited_by, *ours.edited_by)))
+        state = IncidentState.CLOSED if found["closed_by"] else IncidentState.OPEN
+        merged = ours.model_copy(update={**found, "edited_by": people, "state": state})
+        return merged.model_copy(update={"revision": max(ours.revision, kept.revision) + 1})
 
 
 class IncidentView(Contract):

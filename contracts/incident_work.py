@@ -10,7 +10,15 @@ from contracts.admission import RunRecord
 from contracts.artifact import ArtifactRef, Contract
 from contracts.audit import AuditEvent
 from contracts.handover import RunRef
-from contracts.incident import CitedFact, IncidentNews, IncidentRecord, IncidentReport, PostIncidentReport
+from contracts.incident import (
+    CitedFact,
+    CloseRequest,
+    HumanFacts,
+    IncidentNews,
+    IncidentRecord,
+    IncidentReport,
+    PostIncidentReport,
+)
 from contracts.verdict import Verdict
 
 
@@ -126,6 +134,28 @@ class ReportWritten(Contract):
     due_at: AwareDatetime | None
     timeline: tuple[CitedFact, ...] | None = None
     """None: the report was written with the timeline it came with."""
+    proposed: str | None = None
+    """The remediation that the system knows. None: of an ``Incident`` before it was asked here (P15)."""
+
+
+class StatementInput(Contract):
+    """What a person says, and the report it is said of."""
+
+    report: PostIncidentReport
+    facts: HumanFacts | None = None
+    """Of ``edit``."""
+    asked: CloseRequest | None = None
+    """Of ``close`` and ``prevented``."""
+    closing: bool = False
+    """``close``, not ``prevented``."""
+    now: AwareDatetime
+
+
+class StatementJudged(Contract):
+    """What becomes of it: the report as it was where the verdict is a refusal."""
+
+    report: PostIncidentReport
+    verdict: Verdict
 
 
 class TellControlInput(Contract):

@@ -11,6 +11,8 @@ from datetime import date, datetime, timedelta
 
 from contracts.audit import AuditRecord
 from contracts.incident import (
+    HUMAN,
+    PARTS,
     CitedFact,
     CloseRequest,
     HumanFacts,
@@ -20,24 +22,13 @@ from contracts.incident import (
     Response,
     Trigger,
 )
+from contracts.incident_work import StatementInput, StatementJudged
 from contracts.rollback import RollbackOutcome, RollbackTag
 from contracts.verdict import Verdict
 from policies.counted import shortened
 from policies.incident_matrix import MATRIX
 from policies.verdicts import all_of, allow, deny
 
-PARTS: dict[str, tuple[str, ...]] = {
-    "incident id and time": ("incident", "opened_at"),
-    "trigger": ("trigger", "trigger_reason"),
-    "impact": ("impact",),
-    "root cause": ("root_cause",),
-    "immediate remediation": ("remediation",),
-    "long-term prevention": ("prevention",),
-    "owner and due date": ("owner", "due_on"),
-}
-"""Runbook §12, in its order: each part and the fields that make it."""
-
-HUMAN = ("impact", "root_cause", "remediation", "prevention", "owner", "due_on")
 AFTER_CLOSING = frozenset({"prevention"})
 TOLD = frozenset(
     {
@@ -97,24 +88,30 @@ LATEST = timedelta(days=3660)
 Changed = tuple[PostIncidentReport, Verdict]
 
 
+def judged(given: StatementInput) -> StatementJudged:
+    """What a person's statement makes of the report; the report as it was where it is refused."""
+    if given.facts is not None:
+        report, verdict = edit(given.report, given.facts)
+    elif given.asked is None:
+        report, verdict = given.report, deny("a statement says something", "it holds neither facts nor a reason")
+    else:
+        report, verdict = (close if given.closing else prevented)(given.report, given.asked, given.now)
+    return StatementJudged(report=report, verdict=verdict)
+
+
 def draft(target: str, record: IncidentRecord) -> PostIncidentReport:
     """The report as the system can write it: nothing of what only a person knows."""
-    return PostIncidentReport(
-        incident=record.incident,
-        opened_at=record.opened_at,
-        target=target,
-        run_id=record.run_id,
-        trigger=Trigger(record.trigger),
-        trigger_reason=record.reason,
-        ordered_by=record.ordered_by,
-        rollback=record.rollback,
-        proposed_remediation=proposal(record.trigger, record.rollback),
-    )
+    return proposing(PostIncidentReport.begun(target, record))
+
+
+def proposing(report: PostIncidentReport) -> PostIncidentReport:
+    """With the remediation that the system knows, for a person to confirm."""
+    return report.model_copy(update={"proposed_remediation": proposal(report.trigger, report.rollback)})
 
 
 def tagged(report: PostIncidentReport, tag: RollbackTag) -> PostIncidentReport:
     """Its rollback ended: what that did is the remediation to confirm (runbook §8)."""
-    return _raised(report, rollback=tag, proposed_remediation=proposal(report.trigger, tag))
+    return proposing(report.raised(rollback=tag))
 
 
 def proposal(trigger: str, tag: RollbackTag | None) -> str:
@@ -136,12 +133,12 @@ def proposal(trigger: str, tag: RollbackTag | None) -> str:
 
 def triggered(report: PostIncidentReport) -> str:
     """What opened it, in words that go before a run's id: a person's reason is no measured regression."""
-    return f"rollback ordered by {report.ordered_by} of" if report.ordered_by else f"{report.trigger} in"
+    return report.opened_as
 
 
 def missing(report: PostIncidentReport) -> tuple[str, ...]:
     """The parts of §12 that are still empty, in their order."""
-    return tuple(part for part, fields in PARTS.items() if not all(getattr(report, field) for field in fields))
+    return report.empty_parts
 
 
 def edit(report: PostIncidentReport, facts: HumanFacts) -> Changed:
@@ -162,7 +159,7 @@ def edit(report: PostIncidentReport, facts: HumanFacts) -> Changed:
         return report, deny(rule, f"closed, and its prevention done by {report.prevention_done_by}")
     if report.state is IncidentState.CLOSED and (late := sorted(set(given) - AFTER_CLOSING)):
         return report, deny(rule, f"closed by {report.closed_by}: {', '.join(late)} cannot be changed any more")
-    changed = _raised(report, **given, edited_by=tuple(dict.fromkeys((*report.edited_by, facts.actor))))
+    changed = report.raised(**given, edited_by=tuple(dict.fromkeys((*report.edited_by, facts.actor))))
     left = missing(changed)
     return changed, allow(rule, f"taken over; still missing: {', '.join(left)}" if left else "taken over; complete")
 
@@ -182,8 +179,8 @@ def close(report: PostIncidentReport, asked: CloseRequest, now: datetime) -> Cha
     if left:
         verdict = all_of(rule, parts)
         return report, verdict.model_copy(update={"reason": f"missing: {', '.join(left)}"})
-    closed = _raised(
-        report, state=IncidentState.CLOSED, closed_by=asked.actor, closed_at=now, closed_because=asked.reason
+    closed = report.raised(
+        state=IncidentState.CLOSED, closed_by=asked.actor, closed_at=now, closed_because=asked.reason
     )
     return closed, all_of(rule, parts)
 
@@ -197,7 +194,7 @@ def prevented(report: PostIncidentReport, asked: CloseRequest, now: datetime) ->
         return report, allow(rule, f"was said already, by {report.prevention_done_by}")
     if report.state is not IncidentState.CLOSED:
         return report, deny(rule, "the incident is still open: close it first")
-    done = _raised(report, prevention_done_by=asked.actor, prevention_done_at=now, prevention_evidence=asked.reason)
+    done = report.raised(prevention_done_by=asked.actor, prevention_done_at=now, prevention_evidence=asked.reason)
     return done, allow(rule, "recorded")
 
 
@@ -206,16 +203,8 @@ def recovered(ours: PostIncidentReport, kept: PostIncidentReport | None) -> Post
 
     What was said since then wins; what only the kept report says is taken from it.
     """
-    ours = tagged(ours, kept.rollback) if kept and kept.rollback and not ours.rollback else ours
-    if kept is None or kept.incident != ours.incident:
-        return ours
-    closing = ("ticket", "closed_by", "closed_at", "closed_because")
-    names = (*HUMAN, *closing, "prevention_done_by", "prevention_done_at", "prevention_evidence")
-    found = {name: getattr(ours, name) or getattr(kept, name) for name in names}
-    people = tuple(dict.fromkeys((*kept.edited_by, *ours.edited_by)))
-    state = IncidentState.CLOSED if found["closed_by"] else IncidentState.OPEN
-    merged = ours.model_copy(update={**found, "edited_by": people, "state": state})
-    return merged.model_copy(update={"revision": max(ours.revision, kept.revision) + 1})
+    merged = ours.taking_over(kept)
+    return merged if merged is ours else proposing(merged)
 
 
 def concerns(record: AuditRecord, incident: str, runs: Iterable[str]) -> bool:
@@ -239,10 +228,6 @@ def timeline(records: Iterable[AuditRecord]) -> tuple[CitedFact, ...]:
 def _told(record: AuditRecord) -> str:
     said = ", ".join(f"{name} {record.facts[name]}" for name in _SHOWN if record.facts.get(name))
     return shortened(f"{record.event}: {said}", 500) if said else record.event
-
-
-def _raised(report: PostIncidentReport, **changes: object) -> PostIncidentReport:
-    return report.model_copy(update={**changes, "revision": report.revision + 1})
 
 
 def _not_due(text: str, opened_at: datetime) -> str:

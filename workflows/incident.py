@@ -1,8 +1,8 @@
 """``incident/<target>/<id>``: evidence, ticket, what people know, the post-incident report (runbook §6.1, §12).
 
-Updates are answered at once and only change the book. Everything that takes time is a piece of work that the book says
-is due; ``run`` does one after the other, the first that is due and not resting after a failure. So a piece that fails
-(a forge that is down, say) holds up nothing but itself.
+Updates are judged by the rules of the day, in an activity, one after the other, and only change the book. Everything
+else that takes time is a piece of work that the book says is due; ``run`` does one after the other, the first that is
+due and not resting after a failure. So a piece that fails (a forge that is down, say) holds up nothing but itself.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ with workflow.unsafe.imports_passed_through():
     from contracts.audit import AuditEvent
     from contracts.control import Answer
     from contracts.incident import (
+        HUMAN,
         CloseRequest,
         HumanFacts,
         IncidentNews,
@@ -27,16 +28,24 @@ with workflow.unsafe.imports_passed_through():
         IncidentView,
         PostIncidentReport,
     )
-    from contracts.incident_work import IncidentBook, IncidentStart, TellControlInput, TicketInput, WriteReportInput
+    from contracts.incident_work import (
+        IncidentBook,
+        IncidentStart,
+        StatementInput,
+        StatementJudged,
+        TellControlInput,
+        TicketInput,
+        WriteReportInput,
+    )
     from contracts.modes import Role
     from contracts.rollback import RollbackTag
-    from contracts.verdict import Fact, Verdict
-    from policies import incident_report
+    from contracts.verdict import Fact
     from policies.counted import shortened
-    from workflows import api
+    from workflows import api, older_incident_rules
     from workflows.resets import when_reset
     from workflows.statements import stated
 
+JUDGED_OUTSIDE = "incident-statements-judged-outside"
 REST = timedelta(minutes=10)
 """How long a piece of work rests after it could not be done."""
 
@@ -48,8 +57,8 @@ class Incident:
     @workflow.init
     def __init__(self, given: IncidentStart) -> None:
         self._given = given
-        draft = incident_report.draft(given.target, given.record)
-        self._book = given.book or IncidentBook(report=draft)
+        self._book = given.book or IncidentBook(report=PostIncidentReport.begun(given.target, given.record))
+        self._saying = asyncio.Lock()
         self._collected = given.book is not None and given.book.report.evidence is not None
         self._resting: dict[str, datetime] = {}
         self._trouble: dict[str, str] = {}
@@ -78,31 +87,28 @@ class Incident:
     # What people say
 
     @workflow.update(name=api.EDIT, description="state what only a person knows; parts left out stay as they are")
-    def edit(self, facts: HumanFacts) -> Answer:
+    async def edit(self, facts: HumanFacts) -> Answer:
         """Impact, root cause, remediation, prevention, owner, due date."""
-        report, verdict = incident_report.edit(self._book.report, facts)
-        said = {name: getattr(facts, name) for name in incident_report.HUMAN if getattr(facts, name) is not None}
-        return self._taken("facts stated", facts.actor, report, verdict, **said)
+        said = {name: getattr(facts, name) for name in HUMAN if getattr(facts, name) is not None}
+        return await self._said("facts stated", facts.actor, said, facts=facts)
 
     @edit.validator
     def _edit_is_stated(self, facts: HumanFacts) -> None:
         stated(facts)
 
     @workflow.update(name=api.CLOSE, description="close a complete report; refused with what is missing")
-    def close(self, asked: CloseRequest) -> Answer:
+    async def close(self, asked: CloseRequest) -> Answer:
         """All seven parts of §12 are there."""
-        report, verdict = incident_report.close(self._book.report, asked, workflow.now())
-        return self._taken("incident closed", asked.actor, report, verdict, reason=asked.reason)
+        return await self._said("incident closed", asked.actor, {"reason": asked.reason}, asked=asked, closing=True)
 
     @close.validator
     def _close_is_stated(self, asked: CloseRequest) -> None:
         stated(asked)
 
     @workflow.update(name=api.PREVENTED, description="the long-term prevention is done")
-    def prevented(self, asked: CloseRequest) -> Answer:
+    async def prevented(self, asked: CloseRequest) -> Answer:
         """It ends the incident."""
-        report, verdict = incident_report.prevented(self._book.report, asked, workflow.now())
-        return self._taken("prevention done", asked.actor, report, verdict, reason=asked.reason)
+        return await self._said("prevention done", asked.actor, {"reason": asked.reason}, asked=asked)
 
     @prevented.validator
     def _prevented_is_stated(self, asked: CloseRequest) -> None:
@@ -113,7 +119,7 @@ class Incident:
         """Control says how the rollback ended: duration and impact (runbook §8)."""
         report = self._book.report
         if tag != report.rollback:
-            self._keep(report=incident_report.tagged(report, tag))
+            self._keep(report=report.raised(rollback=tag))
             seconds = round(tag.seconds, 1)
             key = f"rolled back/{report.revision + 1}"
             self._note(
@@ -135,19 +141,46 @@ class Incident:
         book = self._book
         return IncidentView(
             report=book.report,
-            missing=incident_report.missing(book.report),
+            missing=book.report.empty_parts,
             overdue=book.overdue,
             address=book.address,
             audit_head=book.audit_head,
             waiting_for="; ".join(f"{name}: {why}" for name, why in self._trouble.items()) or self._due_names(),
         )
 
-    def _taken(self, event: str, actor: str, report: PostIncidentReport, verdict: Verdict, **facts: Fact) -> Answer:
-        if report is not self._book.report:
-            self._keep(report=report)
-            said = workflow.current_update_info()
-            self._note(f"said/{said.id if said else report.revision}", event, actor=actor, **facts)
-        return Answer(accepted=verdict.allowed, verdict=verdict, epoch=report.revision)
+    async def _said(
+        self,
+        event: str,
+        actor: str,
+        facts_said: dict[str, Fact],
+        *,
+        facts: HumanFacts | None = None,
+        asked: CloseRequest | None = None,
+        closing: bool = False,
+    ) -> Answer:
+        """One statement after the other, each of the report that the one before it left."""
+        async with self._saying:
+            sent = self._book.report
+            given = StatementInput(report=sent, facts=facts, asked=asked, closing=closing, now=workflow.now())
+            done = await self._judged(given, event)
+            changes = {
+                name: value
+                for name in PostIncidentReport.model_fields
+                if name != "revision" and (value := getattr(done.report, name)) != getattr(sent, name)
+            }
+            if changes:
+                # Onto the report as it is now: meanwhile its evidence, ticket or rollback may have come.
+                self._keep(report=self._book.report.raised(**changes))
+                said = workflow.current_update_info()
+                key = f"said/{said.id if said else self._book.report.revision}"
+                self._note(key, event, actor=actor, **facts_said)
+            return Answer(accepted=done.verdict.allowed, verdict=done.verdict, epoch=self._book.report.revision)
+
+    async def _judged(self, given: StatementInput, event: str) -> StatementJudged:
+        """By the rules as they are now, in an activity: they may change, and the history keeps what they said."""
+        if workflow.patched(JUDGED_OUTSIDE):
+            return await steps.JUDGE_STATEMENT(given, f"{event}: may it be said?")
+        return older_incident_rules.judged(given)
 
     # What is due
 
@@ -227,7 +260,7 @@ class Incident:
         except BaseException:
             self._collected = False
             raise
-        report = incident_report.recovered(self._book.report, found.kept)
+        report = self._book.report.taking_over(found.kept)
         report = report.model_copy(
             update={"evidence": found.evidence, "timeline": found.timeline, "revision": report.revision + 1}
         )
@@ -247,6 +280,8 @@ class Incident:
         if done.timeline is not None:
             # Not news: what was written holds it, and what was said meanwhile is a revision of its own.
             report = report.model_copy(update={"timeline": done.timeline})
+        if done.proposed is not None:
+            report = report.model_copy(update={"proposed_remediation": done.proposed})
         self._keep(
             report=report,
             written=sent.report.revision,
@@ -305,9 +340,9 @@ class Incident:
 
     def _show(self) -> None:
         """The same in the Temporal UI as in ``view``."""
-        report, left = self._book.report, incident_report.missing(self._book.report)
+        report, left = self._book.report, self._book.report.empty_parts
         status = "OVERDUE" if self._book.overdue else report.state.value.upper()
-        opened = f"{incident_report.triggered(report)} {report.run_id}"
+        opened = f"{report.opened_as} {report.run_id}"
         lines = [f"**{status}** · `{report.incident}` · {opened}", "", report.trigger_reason, ""]
         lines += [f"- missing: {', '.join(left)}"] if left else ["- all seven parts of §12 are there"]
         lines += [f"- ticket {report.ticket or 'not opened yet'}, evidence in {self._book.address or 'no place yet'}"]

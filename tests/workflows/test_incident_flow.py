@@ -137,6 +137,9 @@ async def test_6_1_policy_violation_from_the_brake_to_the_end_of_its_prevention(
             with pytest.raises(WorkflowUpdateFailedError):
                 malformed.append(await handle.execute_update(api.EDIT, facts))
         no_day = await edit(handle, due_on=f"{DUE.year + 1}-02-30")
+        # Said at the same time, they are judged one after the other, and none is lost.
+        twins = await asyncio.gather(edit(handle, impact="some of it"), edit(handle, owner="eve"))
+        twice = (await at_rest(world, handle)).report
         filled = await fill_in(handle)
         early = await say(handle, api.PREVENTED)
         closed = await say(handle, api.CLOSE)
@@ -171,6 +174,7 @@ async def test_6_1_policy_violation_from_the_brake_to_the_end_of_its_prevention(
     assert (False, True, False, True) == (no_day.accepted, filled.accepted, early.accepted, closed.accepted)
     assert "is no date of the calendar" in no_day.verdict.reason
     assert "close it first" in early.verdict.reason
+    assert (2, ("some of it", "eve")) == (len({each.epoch for each in twins}), (twice.impact, twice.owner))
     assert (IncidentState.CLOSED, ()) == (after_closing.report.state, after_closing.missing)
     assert (False, True) == (late_edit.accepted, better.accepted)
     assert "root_cause cannot be changed any more" in late_edit.verdict.reason
