@@ -89,6 +89,7 @@ class DoubleRepository:
     rules: list[dict[str, Any]] = field(default_factory=list)
     merge_refused: str = ""
     before_merge: Callable[[], object] = lambda: None
+    archived: bool = False
     page_size: int = 100
     """No page is larger, whatever is asked for."""
 
@@ -119,6 +120,7 @@ class DoubleRepository:
             ("GET", r"/commits/(\w+)/statuses", lambda sha: self._list(path, query, self._of(sha))),
             ("POST", r"/statuses/(\w+)", lambda sha: self._report(who, sha, content)),
             ("POST", r"/check-runs", lambda: self._run(content)),
+            ("GET", r"", lambda: self._about(who)),
             ("GET", r"/branches/(.+)", self._branch),
             ("GET", r"/rules/branches/(.+)", lambda _name: self._list(path, query, self.rules)),
             ("GET", r"/git/commits/(\w+)", self._commit),
@@ -201,6 +203,22 @@ class DoubleRepository:
         self._happened(number, "merged", who)
         self._happened(number, "closed", who)
         return Answer(200, {"sha": pull.merge_sha, "merged": True, "message": "Pull Request successfully merged"})
+
+    def _about(self, who: str) -> Answer:
+        example = self.description.example(_ROOT, "get", 200)
+        # Of forks and templates alone; GitHub's own example of them breaks GitHub's own description.
+        example = {
+            name: value for name, value in example.items() if name not in {"source", "parent", "template_repository"}
+        }
+        push = self.may.get(who) in {"admin", "write"}
+        rights = {"admin": False, "maintain": False, "push": push, "triage": push, "pull": True}
+        full = {
+            "name": self.name.split("/")[1],
+            "full_name": self.name,
+            "archived": self.archived,
+            "language": "Python",
+        }
+        return Answer(200, example | full | {"permissions": rights, "has_issues": True})
 
     def _shown(self, pull: Pull) -> dict[str, Any]:
         example = self.description.example(_ROOT + "/pulls/{pull_number}", "get", 200)

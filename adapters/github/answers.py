@@ -12,6 +12,20 @@ from pydantic import AwareDatetime, BaseModel
 from adapters.forge_access.answers import Account, Ticket
 
 
+class Permissions(BaseModel):
+    """What the account behind a token may do."""
+
+    push: bool = False
+
+
+class Rights(BaseModel):
+    """A repository, as far as it says who may do what."""
+
+    archived: bool = False
+    has_issues: bool = True
+    permissions: Permissions | None = None
+
+
 class Repository(BaseModel):
     """Where a branch is."""
 

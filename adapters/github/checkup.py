@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from adapters.forge_access.address import forge_address
+from adapters.forge_access.shapes import shaped
 from adapters.forge_access.tokens import TOKEN_VARIABLE, reading_token, writing_environment
+from adapters.github.answers import Rights
 from adapters.github.api import GitHubRepository
 from contracts.forge_facts import AccessFinding
+from policies.obstacles import cure
 from policies.schema import Target
-from ports.forge import ForgeError
+from ports.forge import ForgeError, NotShown
 
 
 def check_github(target: Target) -> Iterator[AccessFinding]:
@@ -24,26 +27,53 @@ def check_github(target: Target) -> Iterator[AccessFinding]:
         yield AccessFinding(name="token", ok=False, detail=str(problem), remedy=remedy)
         return
     yield AccessFinding(name="token", ok=True, detail="the token to write with is there")
-    yield _account(GitHubRepository(address.api, address.repository, said.account, writing), said.account)
+    writer = GitHubRepository(address.api, address.repository, said.account, writing)
+    yield _account(writer, target)
+    yield from _rights(writer, address.repository, target)
     yield _base(GitHubRepository(address.api, address.repository, said.account, reading), target)
 
 
-def _account(writer: GitHubRepository, account: str) -> AccessFinding:
+def _account(writer: GitHubRepository, target: Target) -> AccessFinding:
+    account = target.forge_access.account
     try:
         found = writer.account_of_token()
     except ForgeError as problem:
-        return AccessFinding(name="account", ok=False, detail=str(problem), remedy="give the worker a valid token")
+        return AccessFinding(name="account", ok=False, detail=str(problem), remedy=cure(str(problem), target))
     same = bool(account) and found.lower() == account.lower()
     detail = f"the token belongs to {found}" + ("" if same else f", forge_access.account is {account or 'not set'}")
     remedy = f'set account = "{found}", or that account\'s token'
     return AccessFinding(name="account", ok=same, detail=detail, remedy=remedy)
 
 
+def _rights(writer: GitHubRepository, repository: str, target: Target) -> Iterator[AccessFinding]:
+    """What keeps the account from pushing and from tickets, as far as GitHub says."""
+    try:
+        found = shaped(Rights, writer.http.get(f"/repos/{repository}"))
+    except NotShown as problem:
+        remedy = f"give {target.forge_access.account} access to it, or set `remote` in targets/{target.name}.toml"
+        yield AccessFinding(name="rights", ok=False, detail=str(problem), remedy=f"{remedy} to its address of now")
+        return
+    except ForgeError as problem:
+        yield AccessFinding(name="rights", ok=False, detail=str(problem), remedy=cure(str(problem), target))
+        return
+    if found.archived:
+        detail = f"{repository} is archived: nobody may push, open or merge"
+        yield AccessFinding(name="rights", ok=False, detail=detail, remedy=cure(detail, target))
+        return
+    if found.permissions is not None:
+        push = found.permissions.push
+        detail = f"the account may {'' if push else 'not '}push to {repository}"
+        remedy = "give the account write access to the repository"
+        yield AccessFinding(name="rights", ok=push, detail=detail, remedy=remedy)
+    if not found.has_issues:
+        remedy = "turn on issues in the repository's settings, or set dashboard = false"
+        yield AccessFinding(name="tickets", ok=False, detail=f"{repository} has no tickets", remedy=remedy)
+
+
 def _base(reader: GitHubRepository, target: Target) -> AccessFinding:
     try:
         found = reader.branch(target.base_branch)
     except ForgeError as problem:
-        remedy = "give the token to read with access to this repository: contents, checks, commit statuses"
-        return AccessFinding(name="protection", ok=False, detail=str(problem), remedy=remedy)
+        return AccessFinding(name="protection", ok=False, detail=str(problem), remedy=cure(str(problem), target))
     protected = "protected" if found.protected else "not protected"
     return AccessFinding(name="protection", ok=True, detail=f"{target.base_branch} is {protected}")

@@ -14,6 +14,7 @@ from forge_stages import BRANCH, TOKEN, GitHubStage
 from gitea_server import BOT, OWNER, STRANGER
 from github_server import Token
 
+from adapters.github.checkup import check_github
 from contracts.effect import Effect
 from contracts.forge_facts import CheckState
 from contracts.modes import WriteAction
@@ -294,3 +295,36 @@ def test_the_token_is_in_no_argument_list_and_meets_no_other_host(on_github: OnG
         assert 3 == len(passed.forge.required_checks(stage.base))
         assert [] == elsewhere.calls
     assert stage.forge.branch_head(BRANCH) == stage.head
+
+
+@pytest.mark.parametrize(
+    ("deed", "row", "advice"),
+    [
+        ("nothing", "", ""),
+        ("archived", "rights: owner/.* is archived", "unarchive the repository"),
+        ("no push", "rights: the account may not push to", "give the account write access"),
+        ("revoked", "account: .*401", "renew the token of the variable STAGE_BOT_TOKEN"),
+        ("private now", "protection: .*404", "set .*read.variable"),
+        ("moved", "rights: .*404", "set `remote` in .* to its address of now"),
+    ],
+)
+def test_doctor_says_what_keeps_us_out(
+    on_github: OnGitHub, monkeypatch: pytest.MonkeyPatch, deed: str, row: str, advice: str
+) -> None:
+    """Each obstacle is one row or one of its rows, with one piece of advice: the one that helps (item 34)."""
+    stage = on_github()
+    repository = state_of(stage)
+    if deed == "archived":
+        repository.archived = True
+    elif deed == "no push":
+        repository.may[BOT] = "read"
+    elif deed == "revoked":
+        monkeypatch.setenv(TOKEN, "github_pat_revoked")
+    elif deed == "private now":
+        repository.private = True
+        monkeypatch.setenv("STAGE_READ_TOKEN", stage.server.tokens[STRANGER])
+    elif deed == "moved":
+        stage.target = stage.target.model_copy(update={"remote": stage.target.remote.replace("/r", "/gone-r")})
+    found = [(f"{each.name}: {each.detail}", each.remedy) for each in check_github(stage.target) if not each.ok]
+    assert bool(found) == bool(row), found
+    assert not row or any(re.search(row, said) and re.search(advice, remedy) for said, remedy in found), found
