@@ -73,6 +73,7 @@ from adapters.temporal.embedded_server import EmbeddedServer
 from adapters.temporal.embedded_server import start as start_embedded_server
 from adapters.temporal.installation import AnotherHome, pause_installation
 from adapters.temporal.lookout import TemporalLookout
+from adapters.temporal.open_workflow import ask_open
 from adapters.temporal.schedules import mind_schedule
 from contracts.modes import Role
 from policies.alert_policy import AlertPolicy
@@ -300,6 +301,7 @@ __all__ = [
     "ServerUnavailable",
     "Survey",
     "activities",
+    "ask_open",
     "build_worker",
     "compose",
     "connect",

@@ -14,13 +14,12 @@ from temporalio.client import (
     Client,
     WorkflowHandle,
     WorkflowQueryFailedError,
-    WorkflowQueryRejectedError,
     WorkflowUpdateRPCTimeoutOrCancelledError,
 )
-from temporalio.common import QueryRejectCondition
 from temporalio.service import RPCError, RPCStatusCode
 
 from commands.failures import NoAnswer, NoWorker, Unreadable
+from composition import ask_open
 from contracts.admission import RunRecord, RunView
 from contracts.alert import AlertsView
 from contracts.budget import BudgetView
@@ -142,25 +141,14 @@ async def has_worker(client: Client) -> bool:
 
 async def _query(client: Client, workflow_id: str, query: str, result: type[Seen], patience: timedelta) -> Seen | None:
     try:
-        seen: Seen = await client.get_workflow_handle(workflow_id).query(
-            query,
-            result_type=result,
-            # A terminated Control would still answer, with what was true once.
-            reject_condition=QueryRejectCondition.NOT_OPEN,
-            rpc_timeout=patience,
-        )
-    except WorkflowQueryRejectedError:
-        return None
+        return await ask_open(client, workflow_id, query, result, patience)
     except RPCError as problem:
-        if problem.status is RPCStatusCode.NOT_FOUND:
-            return None
         if problem.status not in _NO_ANSWER:
             raise
         raise await _silence(client, workflow_id, problem.message, answered=False) from problem
     except (WorkflowQueryFailedError, ValueError, RuntimeError) as problem:
         # It failed to answer, or what it answered is nothing that we know: the last two are the converter's.
         raise await _silence(client, workflow_id, str(problem), answered=True) from problem
-    return seen
 
 
 async def _silence(client: Client, workflow_id: str, problem: str, *, answered: bool) -> NoAnswer:

@@ -93,6 +93,11 @@ async def _why_stuck(client: Client, workflow_id: str) -> str:
     return f"its workflow task failed {counted(task.attempt - 1, 'time')}{': ' if last else ''}{last}"
 
 
+def _knows_what_was(view: StatusView | InstallationView) -> bool:
+    """Control: what was in flight and booked. The Installation: which targets there are."""
+    return view.registered if isinstance(view, StatusView) else view.ready
+
+
 async def _born(client: Client, target: str | None) -> StatusView | InstallationView:
     until = time.monotonic() + _BORN_WITHIN
     while time.monotonic() < until:
@@ -100,7 +105,7 @@ async def _born(client: Client, target: str | None) -> StatusView | Installation
             view = await (installation_status(client) if target is None else target_status(client, target))
         except NoAnswer:
             view = None
-        if view is not None and view.status is TargetStatus.PAUSED and getattr(view, "registered", True):
+        if view is not None and view.status is TargetStatus.PAUSED and _knows_what_was(view):
             return view
         await asyncio.sleep(_LOOK_EVERY)
     raise CommandFailed(Exit.WAITING, "the new one does not answer yet; look with `starter.py status`")

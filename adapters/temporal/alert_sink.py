@@ -14,6 +14,7 @@ from temporalio.client import (
 from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.service import RPCError
 
+from adapters.temporal.open_workflow import ensure_started
 from adapters.temporal.thread_bridge import ask
 from contracts.alert import Alert, RaiseAnswer
 from ports.alerts import AlertsUnavailable
@@ -60,11 +61,4 @@ async def raise_alert(client: Client, alert: Alert) -> RaiseAnswer:
 
 async def start_alerts(client: Client) -> None:
     """Make sure that the workflow runs: the watch must not wait for a first alert."""
-    await client.start_workflow(
-        api.ALERTS,
-        AlertsState(),
-        id=api.ALERTS_ID,
-        task_queue=api.TASK_QUEUE,
-        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-        static_summary=_SUMMARY,
-    )
+    await ensure_started(client, api.ALERTS, AlertsState(), api.ALERTS_ID, _SUMMARY)

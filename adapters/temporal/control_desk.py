@@ -13,11 +13,10 @@ from temporalio.client import (
     Client,
     WithStartWorkflowOperation,
     WorkflowQueryFailedError,
-    WorkflowQueryRejectedError,
     WorkflowUpdateFailedError,
     WorkflowUpdateRPCTimeoutOrCancelledError,
 )
-from temporalio.common import QueryRejectCondition, WorkflowIDConflictPolicy
+from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.service import RPCError, RPCStatusCode
 
 from adapters.temporal.installation import (
@@ -27,6 +26,7 @@ from adapters.temporal.installation import (
     tell_before,
     with_installation,
 )
+from adapters.temporal.open_workflow import ask_open, ensure_started
 from adapters.temporal.schedules import mind_schedule
 from contracts.admission import AdmitAnswer, AdmitRequest, FinishRequest
 from contracts.budget import BudgetView, ReserveAnswer, ReserveRequest, RunCost, SettleCost
@@ -99,7 +99,7 @@ class TemporalControlDesk:
 
     def knows_incident(self, target: str, incident: str) -> bool:
         """Whether it is in the books of an open Control: one that is gone has forgotten."""
-        view = self._wait(self._status(target))
+        view = self._wait(self._view(target, api.STATUS, StatusView))
         if view is None:
             return False
         return incident in view.incidents_done or any(known.incident == incident for known in view.incidents)
@@ -114,7 +114,7 @@ class TemporalControlDesk:
 
     def is_paused(self, target: str) -> bool:
         """PAUSED, or gone."""
-        view = self._wait(self._status(target))
+        view = self._wait(self._view(target, api.STATUS, StatusView))
         return view is None or view.status is TargetStatus.PAUSED
 
     def report(self, target: str, report: IncidentReport) -> Answer:
@@ -127,39 +127,12 @@ class TemporalControlDesk:
 
     def backlog(self, target: str) -> tuple[Remediation, ...]:
         """The target's remediations; none when its Control is gone, and its books with it."""
-
-        async def ask() -> tuple[Remediation, ...]:
-            handle = self._client.get_workflow_handle(api.control_id(target))
-            booked: list[Remediation] = await handle.query(
-                api.BACKLOG,
-                result_type=list[Remediation],
-                reject_condition=QueryRejectCondition.NOT_OPEN,
-                rpc_timeout=_PATIENCE,
-            )
-            return tuple(booked)
-
-        try:
-            return self._wait(ask())
-        except WorkflowQueryRejectedError:
-            return ()
+        booked = self._wait(self._view(target, api.BACKLOG, list[Remediation]))
+        return tuple(booked or ())
 
     def aftercare(self, target: str) -> Aftercare:
         """What later runs must know; nothing when its Control is gone, and its books with it."""
-
-        async def ask() -> Aftercare:
-            handle = self._client.get_workflow_handle(api.control_id(target))
-            known: Aftercare = await handle.query(
-                api.AFTERCARE,
-                result_type=Aftercare,
-                reject_condition=QueryRejectCondition.NOT_OPEN,
-                rpc_timeout=_PATIENCE,
-            )
-            return known
-
-        try:
-            return self._wait(ask())
-        except WorkflowQueryRejectedError:
-            return Aftercare()
+        return self._wait(self._view(target, api.AFTERCARE, Aftercare)) or Aftercare()
 
     def merged(self, target: str, merged: Merged) -> Answer:
         """A merge of ours is on the base."""
@@ -207,22 +180,8 @@ class TemporalControlDesk:
 
         return self._wait(fetch())
 
-    async def _status(self, target: str) -> StatusView | None:
-        handle = self._client.get_workflow_handle(api.control_id(target))
-        try:
-            view: StatusView = await handle.query(
-                api.STATUS,
-                result_type=StatusView,
-                reject_condition=QueryRejectCondition.NOT_OPEN,
-                rpc_timeout=_PATIENCE,
-            )
-        except WorkflowQueryRejectedError:
-            return None
-        except RPCError as problem:
-            if problem.status is RPCStatusCode.NOT_FOUND:
-                return None
-            raise
-        return view
+    async def _view(self, target: str, query: str, result: type[Value]) -> Value | None:
+        return await ask_open(self._client, api.control_id(target), query, result, _PATIENCE)
 
     def _ask(self, target: str, name: str, request: BaseModel, answer: type[Answered]) -> Answered:
         return self._wait(self._update(name, request, answer, lambda: _start_control(target)))
@@ -275,25 +234,14 @@ def _start_control(target: str) -> StartOperation:
 
 async def pause_target(client: Client, target: str, request: PauseRequest) -> None:
     """The brake for one target."""
-    await client.start_workflow(
-        api.CONTROL,
-        ControlInput(target=target),
-        id=api.control_id(target),
-        task_queue=api.TASK_QUEUE,
-        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-        start_signal=api.PAUSE,
-        start_signal_args=[request],
-        static_summary=f"Control of {target}",
-    )
+    await _ensure_control(client, target, signal=(api.PAUSE, request))
 
 
 async def start_control(client: Client, target: str) -> None:
     """Wake up a Control that is gone: it is born PAUSED, and finds what was in flight before it."""
-    await client.start_workflow(
-        api.CONTROL,
-        ControlInput(target=target),
-        id=api.control_id(target),
-        task_queue=api.TASK_QUEUE,
-        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-        static_summary=f"Control of {target}",
-    )
+    await _ensure_control(client, target)
+
+
+async def _ensure_control(client: Client, target: str, signal: tuple[str, PauseRequest] | None = None) -> None:
+    state, summary = ControlInput(target=target), f"Control of {target}"
+    await ensure_started(client, api.CONTROL, state, api.control_id(target), summary, signal=signal)

@@ -14,11 +14,11 @@ from temporalio.client import (
     WithStartWorkflowOperation,
     WorkflowExecutionDescription,
     WorkflowExecutionStatus,
-    WorkflowQueryRejectedError,
 )
-from temporalio.common import QueryRejectCondition, WorkflowIDConflictPolicy
+from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.service import RPCError, RPCStatusCode
 
+from adapters.temporal.open_workflow import ask_open, ensure_started
 from contracts.control import Answer, InstallationNotice, InstallationView, PauseRequest
 from contracts.home import HomeMark
 from contracts.modes import TargetStatus
@@ -44,16 +44,8 @@ class NotReady(Exception):
 
 async def pause_installation(client: Client, request: PauseRequest) -> None:
     """The brake for everybody: signal-with-start, so that it also works where nothing ran before."""
-    await client.start_workflow(
-        api.INSTALLATION,
-        InstallationState(),
-        id=api.INSTALLATION_ID,
-        task_queue=api.TASK_QUEUE,
-        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-        start_signal=api.PAUSE,
-        start_signal_args=[request],
-        static_summary=_SUMMARY,
-    )
+    state, brake = InstallationState(), (api.PAUSE, request)
+    await ensure_started(client, api.INSTALLATION, state, api.INSTALLATION_ID, _SUMMARY, signal=brake)
 
 
 def with_installation() -> WithStartWorkflowOperation[Any, Any]:
@@ -76,15 +68,8 @@ async def start_installation(client: Client, home: HomeMark | None = None) -> No
     how = seen.status.name.lower() if seen is not None and seen.status else ""
     if how:
         logger.warning("the Installation was ended (%s): the next one wakes up PAUSED", how)
-    await client.start_workflow(
-        api.INSTALLATION,
-        InstallationState(ended=how, home=home),
-        id=api.INSTALLATION_ID,
-        task_queue=api.TASK_QUEUE,
-        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-        static_summary=_SUMMARY,
-        memo={_MEMO: home.model_dump()} if home else None,
-    )
+    state, memo = InstallationState(ended=how, home=home), {_MEMO: home.model_dump()} if home else None
+    await ensure_started(client, api.INSTALLATION, state, api.INSTALLATION_ID, _SUMMARY, memo=memo)
 
 
 async def current_notice(client: Client) -> InstallationNotice:
@@ -95,7 +80,7 @@ async def current_notice(client: Client) -> InstallationNotice:
         RPCError: it does not answer.
     """
     for _ in range(_READY_TRIES):
-        view = await _view(client)
+        view = await ask_open(client, api.INSTALLATION_ID, api.STATUS, InstallationView)
         if view is None:
             await start_installation(client)
         elif view.ready:
@@ -190,17 +175,3 @@ async def _describe(client: Client) -> WorkflowExecutionDescription | None:
         if problem.status is RPCStatusCode.NOT_FOUND:
             return None
         raise
-
-
-async def _view(client: Client) -> InstallationView | None:
-    try:
-        view: InstallationView = await client.get_workflow_handle(api.INSTALLATION_ID).query(
-            api.STATUS, result_type=InstallationView, reject_condition=QueryRejectCondition.NOT_OPEN
-        )
-    except WorkflowQueryRejectedError:
-        return None
-    except RPCError as problem:
-        if problem.status is RPCStatusCode.NOT_FOUND:
-            return None
-        raise
-    return view

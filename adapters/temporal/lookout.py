@@ -12,11 +12,10 @@ from temporalio.client import (
     WorkflowExecution,
     WorkflowExecutionDescription,
     WorkflowQueryFailedError,
-    WorkflowQueryRejectedError,
 )
-from temporalio.common import QueryRejectCondition
 from temporalio.service import RPCError, RPCStatusCode
 
+from adapters.temporal.open_workflow import ask_open
 from adapters.temporal.thread_bridge import ask
 from contracts.admission import RunView
 from contracts.budget import BudgetView
@@ -75,17 +74,10 @@ class TemporalLookout:
 
     async def _query(self, workflow_id: str, query: str, result: type[Seen]) -> Seen | None:
         try:
-            seen: Seen = await self._client.get_workflow_handle(workflow_id).query(
-                query, result_type=result, reject_condition=QueryRejectCondition.NOT_OPEN, rpc_timeout=_PATIENCE
-            )
-        except (WorkflowQueryRejectedError, WorkflowQueryFailedError):
-            # Closed, or of a version that does not know the question.
+            return await ask_open(self._client, workflow_id, query, result, _PATIENCE)
+        except WorkflowQueryFailedError:
+            # Of a version that does not know the question.
             return None
-        except RPCError as problem:
-            if problem.status is RPCStatusCode.NOT_FOUND:
-                return None
-            raise
-        return seen
 
     async def _schedule(self, target: str) -> ScheduleSight | None:
         try:
