@@ -29,7 +29,8 @@ _REQUIREMENT_FILES = tuple(
     )
 )  # fmt: skip
 _PLUGINS = (
-    ("--cov", "pytest-cov"), ("asyncio_mode", "pytest-asyncio"), ("--timeout", "pytest-timeout"),
+    ("--cov", "pytest-cov"), ("asyncio_mode", "pytest-asyncio"), ("--asyncio-mode", "pytest-asyncio"),
+    ("--timeout", "pytest-timeout"),
     ("--benchmark", "pytest-benchmark"), ("--numprocesses", "pytest-xdist"), ("--randomly", "pytest-randomly"),
     ("--mypy", "pytest-mypy"), ("--flake8", "pytest-flake8"), ("--doctest-plus", "pytest-doctestplus"),
 )  # fmt: skip

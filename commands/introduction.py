@@ -223,9 +223,9 @@ class _Trial:
         failing = dict.fromkeys(name for _, name in _FAILED_TEST.findall(said))
         if not 0 < len(failing) <= _MOST_FAILED:
             return check, red
-        # A file that cannot be imported is no test to deselect.
+        # A file that cannot be imported is no test to deselect. Names are the root's, also where settings lie deeper.
         left_out = (f"--deselect={name}" if "::" in name else f"--ignore={name}" for name in failing)
-        less = check.model_copy(update={"argv": (*check.argv, *left_out)})
+        less = check.model_copy(update={"argv": (*check.argv, "--rootdir=.", *left_out)})
         [result] = run_checks((less,), checking)
         if not _green(result):
             return check, red

@@ -117,6 +117,8 @@ def test_a_failing_test_is_left_out_by_name_and_one_package_without_a_wheel_too(
         "mixed/__init__.py": "",
         "tests/test_some.py": "def test_good():\n    pass\n\n\ndef test_bad():\n    assert False, 'as - ever'\n",
         "tests/test_needs.py": "import docopt\n",
+        # Pytest names its tests from here, not from the repository's root.
+        "tests/pytest.ini": "[pytest]\n",
     }.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(body)
@@ -127,7 +129,7 @@ def test_a_failing_test_is_left_out_by_name_and_one_package_without_a_wheel_too(
     assert 0 == done.status, done.err
     target = PolicyFiles(policies).effective("mixed").target
     [tests] = [check for check in target.checks if check.name == "tests"]
-    left_out = {"--deselect=tests/test_some.py::test_bad", "--ignore=tests/test_needs.py"}
+    left_out = {"--rootdir=.", "--deselect=tests/test_some.py::test_bad", "--ignore=tests/test_needs.py"}
     assert left_out == {word for word in tests.argv if word.startswith("--")} - {"--no-header"}
     assert ("docopt",) == target.environment.without
     assert "green without tests/test_" in " ".join(done.err.split())
