@@ -14,7 +14,7 @@ from policies.compliance import is_licence_text
 from policies.counted import counted
 from policies.digests import digest
 from policies.idea_memory import Memory, withheld
-from policies.paths import hostile_name, protection, readable, within
+from policies.paths import hostile_name, matches, protection, readable, within
 from policies.risk import BLOCKED_UNLESS_APPROVED, is_runtime, worst_level
 from policies.schema import EffectivePolicy
 
@@ -133,8 +133,11 @@ def _idea(tool: str, rule: str) -> str:
 
 
 def _may_touch(policy: EffectivePolicy, path: str, task_type: TaskType) -> bool:
+    # What defines checks or instructs agents is read by programs: no place for better prose.
+    prose = task_type is TaskType.DOCUMENTATION_UPDATE
     return (
         hostile_name(path) is None
+        and not (prose and matches(path, policy.protected_paths.check_defining))
         and protection(path, policy, task_type) is None
         and not is_licence_text(path, policy)
         and within(path, policy.target.allowed_paths)

@@ -53,7 +53,9 @@ def _useless(findings: tuple[Finding, ...], policy: EffectivePolicy) -> Iterator
             kinds[each.tool, each.rule, "its tool has no fix for it that is known to be safe"] += 1
         elif not may_be_touched(each, policy):
             kinds[
-                each.tool, each.rule, "no task may touch the file: protected, a licence, or outside allowed_paths"
+                each.tool,
+                each.rule,
+                "its task may not touch the file: protected, a licence, read by programs, or outside allowed_paths",
             ] += 1
     for (tool, rule, reason), number in kinds.most_common(LISTED):
         yield deny(f"{tool} {rule}: {counted(number, 'finding')}", reason)

@@ -103,10 +103,11 @@ def test_the_rest_waits_for_another_day():
         found("uv.lock", tool="pins", rule="pin"),
         found("src/a\u202eb.py"),
         found("../a.py"),
+        found("docs/AGENTS.md", tool="codespell", rule="spelling"),
     ],
 )
 def test_what_may_not_be_touched_is_not_proposed(findings):
-    """Unfixable, protected and hostile findings are no candidates (P5)."""
+    """Unfixable, protected and hostile findings are no candidates (P5), nor prose that programs read."""
     assert ((), ()) == rank(tuple(findings), POLICY, FRESH)
 
 

@@ -24,7 +24,10 @@ def test_the_whole_answer_of_a_day_without_work():
     children = (
         deny("fix 1", "suppressed: rejected on 2026-11-20", task="t1"),
         deny("ruff UP: 2 findings", "its tool has no fix for it that is known to be safe"),
-        deny("codespell docs: 1 finding", "no task may touch the file: protected, a licence, or outside allowed_paths"),
+        deny(
+            "codespell docs: 1 finding",
+            "its task may not touch the file: protected, a licence, read by programs, or outside allowed_paths",
+        ),
     )
 
     assert expected.model_copy(update={"children": children}) == judge_worth(
