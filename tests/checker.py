@@ -43,7 +43,7 @@ async def check_world(
     at_least: int = 1,
     started: Iterable[str] = (),
     abandoned: Iterable[str] = (),
-    patience: float = 20,
+    patience: float = 60,
 ) -> None:
     """Raise with every violation that is still there after ``patience`` seconds.
 

@@ -75,6 +75,9 @@ async def test_base_full_of_tricks_runs_nothing_and_writes_nowhere(world: World,
     outside.mkdir()
     work = world.root / "demo-work"
     fill_with_tricks(work, canary, outside)
+    # Enough that can be looked at: what cannot be lowers the completeness by its share.
+    for number in range(20):
+        (work / "pkg" / f"plain_{number}.py").write_text('"""Plain."""\n')
     attributes = (work / ".gitattributes").read_bytes()
     (work / ".gitattributes").unlink()
     git("add", "--all", "--force", cwd=work)

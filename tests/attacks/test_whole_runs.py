@@ -71,7 +71,7 @@ async def test_approving_reviewer_does_not_make_a_red_check_green(world: World) 
         result = await world.run()
 
     assert RunStatus.REJECTED is result.status
-    assert "check imports is green" in result.reason
+    assert "check imports is red" in result.reason
     decision = world.artifact(result.run_id, "release_decision.json")
     assert ("REJECT", "check_failed") == (decision["outcome"], decision["rejection"]["reasonCode"])
     assert [] == world.autonomy_branches()

@@ -183,7 +183,7 @@ def test_good_machine_passes(stage: Stage) -> None:
 def test_a_rollback_that_restores_another_tree_is_refused(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """The drill runs the very code of real rollbacks: where that undoes nothing, nothing may begin."""
 
-    def undoes_nothing(git: ClosedGit, merged: str, onto: str) -> MergeResult:
+    def undoes_nothing(git: ClosedGit, merged: str, onto: str, message: str) -> MergeResult:
         tree = git.run("rev-parse", "--verify", f"{onto}^{{tree}}").text
         return MergeResult(
             commit=merging.commit(git, tree, (onto,), "nothing", merging.committed_at(git, onto)), tree=tree

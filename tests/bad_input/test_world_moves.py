@@ -57,7 +57,7 @@ async def test_base_that_moves_under_the_change_rejects_it_as_drift(world: World
         result = await world.run()
 
     assert RunStatus.REJECTED is result.status
-    assert "base branch did not drift" in result.reason
+    assert "base branch drifted" in result.reason
     rejection = world.artifact(result.run_id, "release_decision.json")["rejection"]
     assert ("drift", True, None) == (rejection["reasonCode"], rejection["canRetry"], rejection["retryAfter"])
     assert [] == world.autonomy_branches()

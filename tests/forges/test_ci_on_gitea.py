@@ -148,7 +148,7 @@ async def test_a_required_name_that_nobody_reports_is_not_green(
         result = await ended(handle)
         booked = await world.control("quick").query(api.BACKLOG, result_type=list[Remediation])
     assert RunStatus.REJECTED is result.status, result.reason
-    assert "still missing: ci/deploy; the pull request stays open" in result.reason
+    assert "missing: ci/deploy; the pull request stays open" in result.reason
     assert ["open"] == [pull["state"] for pull in pulls(world, gitea)]
     assert [] == booked
 

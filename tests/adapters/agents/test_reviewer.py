@@ -57,7 +57,7 @@ AWS = "AKIA" + "A" * 16
         ("outside the contract's scope", {"p.py": FIXED, "new.py": "x = 2\n"}),
         ("no longer parses", {"p.py": FIXED + "def (\n"}),
         ("removes a test: test_two", {"p.py": FIXED.replace("test_two", "helper")}),
-        ("assertions less", {"p.py": FIXED.replace("assert A().keep()", "A().keep()")}),
+        ("1 assertion less", {"p.py": FIXED.replace("assert A().keep()", "A().keep()")}),
         ("removes a definition: A.keep", {"p.py": FIXED.replace("def keep", "def kept")}),
         ("silences a check", {"p.py": FIXED.replace("import sys", "import sys  # noqa: F401")}),
         ("silences a check", {"p.py": FIXED.replace("import sys", "import sys  # type: ignore")}),
