@@ -10,7 +10,7 @@ from temporalio import activity
 from activities.api import LOOK_AT_CI
 from activities.ci_checks import checks_before, checks_of
 from activities.heartbeat import heartbeating
-from activities.workbench import Sitting, Workbench
+from activities.workbench import Sitting, Workbench, closed
 from contracts.alert import Alert, AlertKind
 from contracts.audit import AuditEvent
 from contracts.ci import CiReport, CiState
@@ -112,7 +112,10 @@ class LookingAtCi:
         Raises:
             ApplicationError: and nobody did until the deadline. That is no fault of the change.
         """
-        out = self.bench.kept_out(sitting.policy.target, unclear)
+        waits = self.bench.resting(sitting.run, unclear)
+        if waits and given.over:
+            raise closed(str(unclear), sitting.policy.target) from unclear
+        out = None if waits else self.bench.kept_out(sitting.policy.target, unclear)
         if out is None:
             return shortened(str(unclear), 300)
         if given.over:

@@ -49,6 +49,8 @@ class Preflight:
         try:
             base = sitting.given.base_sha or _fetched(sitting)
         except RepositoryError as problem:
+            if waits := self.bench.resting(sitting.run, problem):
+                return sitting.done(waits)
             if out := self.bench.kept_out(sitting.policy.target, problem):
                 raise out from problem
             return sitting.done(deny("the base can be fetched", str(problem)))

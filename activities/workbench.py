@@ -21,11 +21,11 @@ from activities.work_folder import work_folder
 from contracts.artifact import ArtifactRef, Contract
 from contracts.audit import AuditEvent
 from contracts.handover import Handover, Pins, PlannedWrite, RunRef, StepInput, StepResult
-from contracts.modes import Outcome, Role, StepName
+from contracts.modes import Outcome, Role, RunKind, StepName
 from contracts.verdict import Decision, Fact, Verdict
 from policies.caps import SPENDING
 from policies.counted import shortened
-from policies.obstacles import cure
+from policies.obstacles import cure, resting
 from policies.schema import EffectivePolicy, Target
 from policies.verdicts import hold
 from ports.agents import Agent, AgentFor
@@ -44,6 +44,8 @@ Model = TypeVar("Model", bound=Contract)
 
 _LARGEST_VERDICT = 128 * 1024
 _LONGEST_REASON = 2000
+_SHORT_REST = 30.0
+"""Seconds that a retry of the step waits out."""
 
 
 @dataclass(frozen=True)
@@ -85,9 +87,21 @@ class Workbench:
             try:
                 return spend(sitting, work) if role in SPENDING else work(sitting)
             except (ForgeError, RepositoryError) as problem:
+                if waits := self.resting(given.run, problem):
+                    return sitting.done(waits)
                 if out := self.kept_out(pinned.target, problem):
                     raise out from problem
                 raise
+
+    def resting(self, run: RunRef, problem: Exception) -> Verdict | None:
+        """HOLD until a forge that limits the rate answers again; None: it does not, or so soon that a retry does.
+
+        A smoke run does not wait, so its step is tried again, too.
+        """
+        told = problem.retry_after if isinstance(problem, ForgeError) else None
+        if run.kind is RunKind.SMOKE or (told is not None and told < _SHORT_REST):
+            return None
+        return resting(str(problem), told)
 
     def kept_out(self, target: Target, problem: Exception) -> ApplicationError | None:
         """The end of a run that the forge does not let in; None: the problem may pass, or is none of access.

@@ -85,6 +85,8 @@ class Writing:
         try:
             done = bracket.around(policy, effect, WriteClass.ADVANCE, self._policy_now(run.target))
         except ForgeError as problem:
+            if waits := self.bench.resting(run, problem):
+                return self._ended(given, "write not done", waits, done=False)
             if out := self.bench.kept_out(policy.target, problem):
                 raise out from problem
             raise

@@ -21,9 +21,12 @@ Found = tuple[str, bool, str, str]
 
 def target_findings(adapters: Adapters, target: Target) -> Iterator[Found]:
     """The base branch, our mirror of it, and for a forge with an API: token, account, rights, protection."""
-    yield _base(adapters, target)
+    base, rows = _base(adapters, target), forge_checkup(target)
+    if base[1] or all(row.ok for row in rows):
+        # Else the forge says what keeps us out, and git would only repeat it with less.
+        yield base
     yield _mirror(adapters, target)
-    for found in (*forge_checkup(target), *_ci(adapters, target)):
+    for found in (*rows, *_ci(adapters, target)):
         yield f"{target.name} {found.name}", found.ok, found.detail, found.remedy
 
 

@@ -9,6 +9,9 @@ from pydantic import AwareDatetime
 
 from contracts.artifact import Contract
 
+FORGE_RESTS = "forgeRestsSeconds"
+"""A fact of a verdict that holds because the forge limits the rate: it is not asked again before."""
+
 
 class CheckState(StrEnum):
     """How a check of the forge's CI stands."""

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 
+from contracts.forge_facts import FORGE_RESTS, AccessFinding
+from contracts.verdict import Verdict
 from policies.schema import Target
+from policies.verdicts import hold
 
+_LIMITED = r"limits the rate|rate limit|error: 429"
+_UNNAMED_REST, _LONGEST_REST = 60.0, 3600.0
+"""Seconds; no forge's window is longer than an hour, and a nonsensical answer must not stop a run for days."""
 _CURES: tuple[tuple[str, str], ...] = (
+    (_LIMITED, "nothing is to be mended: it answers again by itself; run again then"),
     (r"archived|read-only", "unarchive the repository, or take {file} away"),
     (r"renamed or moved|redirect|url base|error: 30", "set `remote` in {file} to the repository's address of now"),
     (r"quota|too large|answered 413", "free space on the forge, or have the quota raised"),
@@ -17,10 +25,32 @@ _CURES: tuple[tuple[str, str], ...] = (
         "renew the token of {write}, and start the worker with it",
     ),
     (r"could not read Username|answered 404|error: 404|not found", "set {read} to a token that may read it"),
+    (r"answered 5\d\d|gave no answer", "see whether the forge is up, and reachable from here"),
     (r"scope", "give the token of {write} the scope that is named"),
     (r"", "give {account} the right to write, and the token of {write} the scopes for it"),
 )
 """The first that the words of the refusal call for; the last takes the rest."""
+
+
+def resting(words: str, retry_after: float | None) -> Verdict | None:
+    """HOLD until the forge answers again, where it limits the rate; None: it does not.
+
+    ``retry_after``: seconds, the forge's own word. Nothing is mended by a person, and nothing is the change's fault.
+    """
+    if retry_after is None and not re.search(_LIMITED, words):
+        return None
+    rests = min(_LONGEST_REST, max(1.0, _UNNAMED_REST if retry_after is None else retry_after))
+    return hold("the forge answers", f"{words}. The run goes on by itself", **{FORGE_RESTS: rests})
+
+
+def one_cure_each(found: Iterable[AccessFinding]) -> Iterator[AccessFinding]:
+    """What was found, without the rows that only repeat a cure."""
+    told: set[str] = set()
+    for row in found:
+        if row.ok or row.remedy not in told:
+            yield row
+        if not row.ok:
+            told.add(row.remedy)
 
 
 def cure(words: str, target: Target) -> str:

@@ -90,6 +90,7 @@ class DoubleRepository:
     merge_refused: str = ""
     before_merge: Callable[[], object] = lambda: None
     archived: bool = False
+    has_issues: bool = True
     page_size: int = 100
     """No page is larger, whatever is asked for."""
 
@@ -218,7 +219,7 @@ class DoubleRepository:
             "archived": self.archived,
             "language": "Python",
         }
-        return Answer(200, example | full | {"permissions": rights, "has_issues": True})
+        return Answer(200, example | full | {"permissions": rights, "has_issues": self.has_issues})
 
     def _shown(self, pull: Pull) -> dict[str, Any]:
         example = self.description.example(_ROOT + "/pulls/{pull_number}", "get", 200)
@@ -274,6 +275,8 @@ class DoubleRepository:
         return Answer(200, found) if found else Answer.refusal(404, "Not Found")
 
     def _change_issue(self, number: int, content: dict[str, Any]) -> Answer:
+        if number not in self.issues:
+            return Answer.refusal(404, "Not Found")
         self.issues[number] |= content
         return Answer(200, self.issues[number])
 

@@ -21,6 +21,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
+from zlib import crc32
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -34,6 +35,7 @@ from world import git
 _GIT = re.compile(r"/(?P<name>[\w.-]+/[\w.-]+)\.git(?P<rest>/(info/refs|git-upload-pack|git-receive-pack))")
 _REPOSITORY = re.compile(r"/repos/(?P<name>[\w.-]+/[\w.-]+)(?P<rest>/.*)?")
 _TOKENS = re.compile(r"/app/installations/(?P<number>\d+)/access_tokens")
+_BY_NUMBER = re.compile(r"/api/v3/repositories/(\d+)")
 _HOP = frozenset({"connection", "transfer-encoding", "keep-alive", "content-length", "date", "server"})
 
 
@@ -94,6 +96,8 @@ class GitHubServer:
         """What Prism held against our requests, or against this double."""
         self.minted: list[dict[str, Any]] = []
         self.repositories: dict[str, DoubleRepository] = {}
+        self.renamed: dict[str, str] = {}
+        """Repositories by the names that they no longer have."""
         self.lock = threading.RLock()
         self._api = _serve(self._answer_api)
         self._front = _serve(self._answer_front)
@@ -220,6 +224,17 @@ class GitHubServer:
             return self._answer_git(asked, found["name"], found["rest"], url.query, body)
         if not url.path.startswith("/api/v3/"):
             return _say(asked, 404, b"", {})
+        if found := _BY_NUMBER.fullmatch(url.path):
+            # Where GitHub's redirects lead; its published contract does not have it, so Prism would refuse.
+            name = next((name for name in self.repositories if _number(name) == int(found[1])), "")
+            content = json.dumps({"id": int(found[1]), "full_name": name}).encode()
+            return _say(asked, 200 if name else 404, content, {"Content-Type": "application/json"})
+        found = _REPOSITORY.fullmatch(url.path.removeprefix("/api/v3"))
+        if found and (now := self.renamed.get(found["name"])):
+            # As GitHub does it: to the number, never to the new name. Prism would follow it.
+            place = f"{self.address}/api/v3/repositories/{_number(now)}{found['rest'] or ''}"
+            content = json.dumps({"message": "Moved Permanently", "url": place}).encode()
+            return _say(asked, 301, content, {"Content-Type": "application/json", "Location": place})
         connection = http.client.HTTPConnection("127.0.0.1", self.prism.port, timeout=60)
         headers = {name: value for name, value in asked.headers.items() if name.lower() not in _HOP}
         try:
@@ -234,6 +249,8 @@ class GitHubServer:
             connection.close()
 
     def _answer_git(self, asked: BaseHTTPRequestHandler, name: str, rest: str, query: str, body: bytes) -> None:
+        if now := self.renamed.get(name):
+            return _say(asked, 301, b"", {"Location": f"{self.remote(now)}{rest}?{query}"})
         repository = self.repositories.get(name)
         given = asked.headers.get("Authorization", "")
         text = base64.b64decode(given.removeprefix("Basic ")).decode().partition(":")[2] if given else ""
@@ -266,6 +283,10 @@ class GitHubServer:
         headers = dict(line.split(": ", 1) for line in head.decode().splitlines())
         status = int(headers.pop("Status", "200").split()[0])
         return _say(asked, status, content, headers)
+
+
+def _number(name: str) -> int:
+    return crc32(name.encode())
 
 
 def _serve(answer: Callable[[BaseHTTPRequestHandler], None]) -> ThreadingHTTPServer:

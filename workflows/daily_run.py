@@ -23,7 +23,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows import api
     from workflows.ci_gate import CiGate
     from workflows.escalation import escalation
-    from workflows.gate import FIRST_REST, NEXT_LOOK, Gate, RunStopped, awaited, held_too_long, rest, waited
+    from workflows.gate import FIRST_REST, NEXT_LOOK, Gate, RunStopped, advice, awaited, held_too_long, rest, waited
     from workflows.merging import Means, Merging
     from workflows.run_ledger import RunLedger, not_admitted
     from workflows.starts import bad_start, read_start
@@ -225,12 +225,12 @@ class DailyRun:
             if workflow.now() - since > self._hold:
                 raise held_too_long(verdict(result))
             pause = rest(pause, verdict(result))
-            await self._hold_out(reason, pause, news)
+            await self._hold_out(reason, pause, news, advice(verdict(result)))
             pause *= 2
 
-    async def _hold_out(self, reason: str, pause: timedelta, news: Callable[[], bool]) -> None:
+    async def _hold_out(self, reason: str, pause: timedelta, news: Callable[[], bool], advice: str) -> None:
         """Wait a while for the cause to go away, for a new order, or for a person to end the run."""
-        self._await_person("mend the cause, or end the run with `decide --reject`", "held")
+        self._await_person(advice, "held")
         self._show(RunStatus.HELD, f"{reason}{NEXT_LOOK}{workflow.now() + pause:%Y-%m-%d %H:%M:%S} UTC")
         await waited(lambda: self._decision is not None or news(), pause, shortened(reason, 200))
         self._waiting_for = ""

@@ -14,6 +14,7 @@ with workflow.unsafe.imports_passed_through():
     from contracts.admission import Order, OrderState
     from contracts.budget import FITS_THE_BUDGET
     from contracts.ci import LOOK_AGAIN
+    from contracts.forge_facts import FORGE_RESTS
     from contracts.modes import RunStatus
     from contracts.verdict import Verdict
 
@@ -48,11 +49,21 @@ def awaited(status: RunStatus, reason: str) -> str:
     return reason.partition(NEXT_LOOK)[0] if waits else ""
 
 
+def advice(held: Verdict) -> str:
+    """What a person may do about a held run."""
+    cause = "nothing: it goes on by itself" if FORGE_RESTS in held.facts else "mend the cause"
+    return f"{cause}, or end the run with `decide --reject`"
+
+
 def rest(wanted: timedelta, held: Verdict) -> timedelta:
     """How long to wait before a held step is tried again, where ``wanted`` doubles with every try.
 
-    A cause with a rhythm of its own (``LOOK_AGAIN``: the forge's CI) is not looked at less often than that.
+    A cause with a rhythm of its own (``LOOK_AGAIN``: the forge's CI) is not looked at less often than that, and a forge
+    that limits the rate (``FORGE_RESTS``) not before the time that it named.
     """
+    rests = held.facts.get(FORGE_RESTS)
+    if isinstance(rests, int | float):
+        return timedelta(seconds=max(rests, 1))
     rhythm = held.facts.get(LOOK_AGAIN)
     longest = timedelta(seconds=max(rhythm, 1)) if isinstance(rhythm, int | float) else _LONGEST_REST
     return min(wanted, longest)

@@ -11,6 +11,7 @@ import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Any, NamedTuple
 from urllib.parse import urlencode, urlsplit
@@ -30,6 +31,7 @@ _PAGE = 50
 MOST_PAGES = 400
 _LOOKS = 3
 _LONGEST_WAIT = 20.0
+_LONGEST_TOLD = 366 * 24 * 3600.0
 _SHOWN = 300
 _PLAIN = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "autonomy-runbook"}
 _HINTS: dict[int, str] = {
@@ -261,10 +263,22 @@ class JsonApi:
         """What is wrong, for a person who can mend it."""
         hint = _HINTS.get(reply.status, "")
         if reply.status == HTTPStatus.TOO_MANY_REQUESTS or reply.delay is not None:
-            hint = f"the forge limits the rate; again in {'?' if reply.delay is None else round(reply.delay)} s"
+            hint = _limited(reply.delay)
         if place := reply.headers.get("Location"):
-            hint = _elsewhere(place)
+            hint = self._elsewhere(place)
         return f"{self._host} answered {reply.status} to {doing}: {'; '.join(filter(None, (hint, reply.said)))}"
+
+    def _elsewhere(self, place: str) -> str:
+        """Where a redirect leads, which is never followed; of a repository that was renamed or moved, its new name."""
+        found, host = _MOVED.search(place), _host_of(place)
+        if name := found[1] if found else self._name_at(place):
+            return f"the repository was renamed or moved: it is {f'on {host} ' if host else ''}{name} now"
+        return f"it redirects to {host or 'elsewhere'}, which is not followed: mend the address"
+
+    def _name_at(self, place: str) -> str:
+        """The name of the repository at an address that does not show it, where this forge can be asked for it."""
+        del place
+        return ""
 
     def _ask(
         self,
@@ -307,12 +321,11 @@ def closed_to_us(reply: Reply) -> bool:
     return reply.status in _CLOSED and reply.delay is None
 
 
-def _elsewhere(place: str) -> str:
-    """Where a redirect leads; of a repository that was renamed or moved, its new name."""
-    found, host = _MOVED.search(place), _host_of(place)
-    if found:
-        return f"the repository was renamed or moved: it is {f'on {host} ' if host else ''}{found[1]} now"
-    return f"it redirects to {host or 'elsewhere'}, which is not followed: mend the address"
+def _limited(delay: float | None) -> str:
+    """Until when, as far as it says so; a time that nobody lives to see is none."""
+    if delay is None or delay > _LONGEST_TOLD:
+        return "the forge limits the rate, and does not say until when"
+    return f"the forge limits the rate until {datetime.now(UTC) + timedelta(seconds=delay):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _said(content: object) -> str:

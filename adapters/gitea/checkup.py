@@ -10,13 +10,17 @@ from adapters.forge_access.address import forge_address
 from adapters.forge_access.tokens import read_token
 from adapters.gitea.api import GiteaRepository
 from contracts.forge_facts import AccessFinding
-from policies.obstacles import cure
+from policies.obstacles import cure, one_cure_each
 from policies.schema import Target
 from ports.forge import ForgeError
 
 
 def check_gitea(target: Target) -> Iterator[AccessFinding]:
     """The address, each token, whose it is, what it may do, and whether the base's protection can be read."""
+    return one_cure_each(_rows(target))
+
+
+def _rows(target: Target) -> Iterator[AccessFinding]:
     said = target.forge_access
     try:
         address = forge_address(target)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from http import HTTPStatus
 
 from adapters.forge_access.address import forge_address
 from adapters.forge_access.shapes import shaped
@@ -10,13 +11,17 @@ from adapters.forge_access.tokens import TOKEN_VARIABLE, reading_token, writing_
 from adapters.github.answers import Rights
 from adapters.github.api import GitHubRepository
 from contracts.forge_facts import AccessFinding
-from policies.obstacles import cure
+from policies.obstacles import cure, one_cure_each
 from policies.schema import Target
 from ports.forge import ForgeError, NotShown
 
 
 def check_github(target: Target) -> Iterator[AccessFinding]:
     """The address, each token (of an App: made for this look), whose it is, and whether the base can be read."""
+    return one_cure_each(_rows(target))
+
+
+def _rows(target: Target) -> Iterator[AccessFinding]:
     said = target.forge_access
     try:
         address = forge_address(target)
@@ -29,7 +34,17 @@ def check_github(target: Target) -> Iterator[AccessFinding]:
     yield AccessFinding(name="token", ok=True, detail="the token to write with is there")
     writer = GitHubRepository(address.api, address.repository, said.account, writing)
     yield _account(writer, target)
-    yield from _rights(writer, address.repository, target)
+    try:
+        found = shaped(Rights, writer.http.get(f"/repos/{address.repository}"))
+        yield from _rights(found, address.repository, target)
+        if found.has_issues and not found.archived and (found.permissions is None or found.permissions.push):
+            yield from _tickets(writer, target)
+    except NotShown as problem:
+        remedy = f"give {said.account} access to it, or set `remote` in targets/{target.name}.toml"
+        yield AccessFinding(name="rights", ok=False, detail=str(problem), remedy=f"{remedy} to its address of now")
+        return
+    except ForgeError as problem:
+        yield AccessFinding(name="rights", ok=False, detail=str(problem), remedy=cure(str(problem), target))
     yield _base(GitHubRepository(address.api, address.repository, said.account, reading), target)
 
 
@@ -45,17 +60,8 @@ def _account(writer: GitHubRepository, target: Target) -> AccessFinding:
     return AccessFinding(name="account", ok=same, detail=detail, remedy=remedy)
 
 
-def _rights(writer: GitHubRepository, repository: str, target: Target) -> Iterator[AccessFinding]:
+def _rights(found: Rights, repository: str, target: Target) -> Iterator[AccessFinding]:
     """What keeps the account from pushing and from tickets, as far as GitHub says."""
-    try:
-        found = shaped(Rights, writer.http.get(f"/repos/{repository}"))
-    except NotShown as problem:
-        remedy = f"give {target.forge_access.account} access to it, or set `remote` in targets/{target.name}.toml"
-        yield AccessFinding(name="rights", ok=False, detail=str(problem), remedy=f"{remedy} to its address of now")
-        return
-    except ForgeError as problem:
-        yield AccessFinding(name="rights", ok=False, detail=str(problem), remedy=cure(str(problem), target))
-        return
     if found.archived:
         detail = f"{repository} is archived: nobody may push, open or merge"
         yield AccessFinding(name="rights", ok=False, detail=detail, remedy=cure(detail, target))
@@ -68,6 +74,17 @@ def _rights(writer: GitHubRepository, repository: str, target: Target) -> Iterat
     if not found.has_issues:
         remedy = "turn on issues in the repository's settings, or set dashboard = false"
         yield AccessFinding(name="tickets", ok=False, detail=f"{repository} has no tickets", remedy=remedy)
+
+
+def _tickets(writer: GitHubRepository, target: Target) -> Iterator[AccessFinding]:
+    """Incidents and the dashboard are tickets. Asked by a change of ticket 0, which no repository has."""
+    reply = writer.act("PATCH", "/issues/0", title="")
+    if reply.status == HTTPStatus.FORBIDDEN:
+        detail = writer.http.complaint(reply, "the question for the right to write tickets")
+        access = target.forge_access
+        holder = "the App" if access.app.id else f"the token of the variable {access.write.variable}"
+        remedy = f"give {holder} the permission Issues: read and write"
+        yield AccessFinding(name="tickets", ok=False, detail=detail, remedy=remedy)
 
 
 def _base(reader: GitHubRepository, target: Target) -> AccessFinding:

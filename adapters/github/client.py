@@ -44,6 +44,8 @@ _HEADERS = {
     # Unpacked answers could be of any size.
     "Accept-Encoding": "identity",
 }
+_NUMBERED = re.compile(r"/repositories/([0-9]{1,18})(?=/|$)")
+_FULL_NAME = re.compile(r"[\w.-]{1,100}/[\w.-]{1,100}")
 _NEXT = re.compile(r'<([^<>]+)>;\s*rel="next"')
 
 
@@ -85,6 +87,17 @@ class GitHubApi(JsonApi):
             else:
                 return
         raise ForgeError(f"{self._host} does not come to an end of {path}")
+
+    def _name_at(self, place: str) -> str:
+        """GitHub redirects to the number of a repository: asked of our own address, never followed."""
+        try:
+            url = urlsplit(place)
+            found = _NUMBERED.search(url.path) if url.netloc == self._host else None
+            told = self._ask("GET", f"/repositories/{found[1]}").content if found else None
+        except (ForgeError, ValueError):
+            return ""
+        name = told.get("full_name") if isinstance(told, dict) else None
+        return name if isinstance(name, str) and _FULL_NAME.fullmatch(name) else ""
 
     def _entries(self, reply: Reply, path: str, within: str) -> tuple[list[dict[str, Any]], int | None]:
         found: Any = reply.content

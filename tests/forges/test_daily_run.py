@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from faulty_proxy import Fault, FaultyProxy
-from forge_stages import soon
 from gitea_server import BOT, OWNER, GiteaServer
 from world import NO_CI, PACKAGE, QUICK_CHECK, World, git, make_world
 
@@ -95,36 +94,6 @@ async def test_an_unclear_answer_in_a_run_makes_one_pull_request(forged: World, 
         assert RunStatus.PR_OPENED is result.status, result.reason
         assert [0, 0] == [fault.times for fault in proxy.faults]
     assert 1 == len(pulls(forged, gitea))
-
-
-async def test_a_token_without_rights_ends_the_run_with_the_reason(
-    forged: World, gitea: GiteaServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The report says what the token lacks."""
-    monkeypatch.setenv(TOKEN, gitea.token(BOT, "read:repository,read:issue,read:user"))
-    async with forged.worker():
-        result = await forged.run()
-    assert RunStatus.FAILED is result.status, result.reason
-    assert "403" in result.reason
-    assert f"To mend it: give {BOT} the right to write" in result.reason
-    assert [] == pulls(forged, gitea)
-
-
-async def test_a_repository_that_moved_fails_the_run_with_its_new_address(forged: World, gitea: GiteaServer) -> None:
-    """No fault of the change: heard, nothing suppressed; with the address mended the same idea is taken."""
-    moved = f"{repository(forged)}-moved"
-    # Renamed before it has looked at the first push, Gitea never comes to know the branch.
-    soon(lambda: not gitea.done("GET", f"/repos/{repository(forged)}")["empty"])
-    gitea.done("PATCH", f"/repos/{repository(forged)}", name=moved.split("/")[1])
-    async with forged.worker():
-        result = await forged.run()
-        point(forged, gitea.remote(moved))
-        again = await forged.run(again=True)
-    assert RunStatus.FAILED is result.status, result.reason
-    assert f"it is {moved} now. To mend it: set `remote` in targets/demo.toml" in result.reason
-    heard = (forged.settings.home / "alerts.jsonl").read_text()
-    assert any('"run_failed"' in line and f"{moved} now" in line for line in heard.splitlines())
-    assert RunStatus.PR_OPENED is again.status, again.reason
 
 
 def leaks(secret: str, *places: Path) -> list[str]:

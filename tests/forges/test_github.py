@@ -305,15 +305,25 @@ def test_the_token_is_in_no_argument_list_and_meets_no_other_host(on_github: OnG
         ("no push", "rights: the account may not push to", "give the account write access"),
         ("revoked", "account: .*401", "renew the token of the variable STAGE_BOT_TOKEN"),
         ("private now", "protection: .*404", "set .*read.variable"),
-        ("moved", "rights: .*404", "set `remote` in .* to its address of now"),
+        ("gone", "rights: .*404", "set `remote` in .* to its address of now"),
+        ("renamed", r"rights: .*301.* it is on [\d.:]+ owner/new-name now", "set `remote` in targets/"),
+        ("no tickets", "tickets: owner/.* has no tickets", "turn on issues .* or set dashboard = false"),
+        (
+            "mute",
+            "tickets: .*403 to the question for the right",
+            "give the token .*STAGE_BOT_TOKEN .* Issues: read and",
+        ),
+        ("limited", "account: .*403.*limits the rate until 20..-..-.. ..:..:.. UTC", "nothing is to be mended"),
+        ("limited without an end", "account: .*429.*does not say until when", "nothing is to be mended"),
     ],
 )
 def test_doctor_says_what_keeps_us_out(
     on_github: OnGitHub, monkeypatch: pytest.MonkeyPatch, deed: str, row: str, advice: str
 ) -> None:
-    """Each obstacle is one row or one of its rows, with one piece of advice: the one that helps (item 34)."""
+    """Each obstacle is one row with one piece of advice: the one that helps (items 34, 36)."""
     stage = on_github()
     repository = state_of(stage)
+    limits = {"limited": ("403", {"Retry-After": "1800"}), "limited without an end": ("429", {"X-None": "0"})}
     if deed == "archived":
         repository.archived = True
     elif deed == "no push":
@@ -323,8 +333,22 @@ def test_doctor_says_what_keeps_us_out(
     elif deed == "private now":
         repository.private = True
         monkeypatch.setenv("STAGE_READ_TOKEN", stage.server.tokens[STRANGER])
-    elif deed == "moved":
+    elif deed == "gone":
         stage.target = stage.target.model_copy(update={"remote": stage.target.remote.replace("/r", "/gone-r")})
-    found = [(f"{each.name}: {each.detail}", each.remedy) for each in check_github(stage.target) if not each.ok]
-    assert bool(found) == bool(row), found
-    assert not row or any(re.search(row, said) and re.search(advice, remedy) for said, remedy in found), found
+    elif deed == "renamed":
+        old, repository.name = repository.name, "owner/new-name"
+        monkeypatch.setitem(stage.server.repositories, "owner/new-name", repository)
+        monkeypatch.setitem(stage.server.renamed, old, "owner/new-name")
+    elif deed == "no tickets":
+        repository.has_issues = False
+    elif deed == "mute":
+        stage.server.known["github_pat_mute"] = Token(BOT, {"contents": "write", "pull_requests": "write"})
+        monkeypatch.setenv(TOKEN, "github_pat_mute")
+    with FaultyProxy(stage.server.address) as proxy:
+        if deed in limits:
+            status, headers = limits[deed]
+            proxy.faults = [Fault("status", "", "/api/", status, times=99, headers=headers)]
+            stage = stage.through(proxy.address)
+        found = [(f"{each.name}: {each.detail}", each.remedy) for each in check_github(stage.target) if not each.ok]
+    assert bool(row) == len(found), found
+    assert not row or all(re.search(row, said) and re.search(advice, remedy) for said, remedy in found), found
