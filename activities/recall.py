@@ -52,11 +52,8 @@ class Recall:
             about = places(known[run_id]) if run_id in known else frozenset()
             if pull.state == "closed" and pull.task_id and pull.number not in numbers and run_id not in runs:
                 if not on_base(sitting, pull):
-                    noes.append(
-                        PersonsNo(
-                            pull.task_id, about, f"rejected on the forge: a person closed pull request {pull.number}"
-                        )
-                    )
+                    what = f"rejected on the forge: a person closed pull request {pull.number}; until it is open again"
+                    noes.append(PersonsNo(pull.task_id, about, what))
             elif pull.state == "merged" and run_id not in undone_by_us and about & found:
                 noes += _taken_out(sitting, pull, about)
         return tuple(noes)
@@ -74,5 +71,6 @@ def _taken_out(sitting: Sitting, pull: PullRequest, about: frozenset[Place]) -> 
         return []
     gone = sitting.repository.taken_out(change.head_sha, change.base_sha, sitting.given.base_sha)
     refused = frozenset(place for place in about if place.path in gone)
-    what = f"pull request {pull.number} was merged, and a person took its change out of the base again"
+    what = f"pull request {pull.number} was merged, and a person took its change out of the base again; "
+    what += "until the base holds it once more"
     return [PersonsNo(pull.task_id or "", refused, what)] if refused else []

@@ -105,6 +105,11 @@ class LocalForge:
         detail = "a repository without a forge has no CI"
         return tuple(CommitCheck(name=name, state=CheckState.MISSING, detail=detail) for name in named) or None
 
+    def reported_checks(self, commit: str) -> tuple[CommitCheck, ...]:
+        """A bare repository has no CI."""
+        del commit
+        return ()
+
     def protection(self) -> BranchProtection:
         """A bare repository protects nothing."""
         return BranchProtection(protected=False, writer_may_push=True)

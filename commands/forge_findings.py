@@ -37,7 +37,7 @@ def _ci(adapters: Adapters, target: Target) -> Iterator[AccessFinding]:
     try:
         forge, mirror = open_forge(adapters.settings, target), open_repository(adapters.settings, target)
         base = mirror.fetch_base()
-        looks = (forge.required_checks(commit) or () for commit in mirror.line(base, _EARLIER))
+        looks = (forge.reported_checks(commit) for commit in mirror.line(base, _EARLIER))
         heard = (tuple(check for check in look if check.state is not CheckState.MISSING) for look in looks)
         sight = CiSight(
             target=target,

@@ -32,6 +32,8 @@ class CommitCheck(Contract):
     detail: str = ""
     log: str = ""
     """The end of its log, as far as the forge shows it."""
+    idle: bool = False
+    """It was skipped, and neither the forge nor a policy demands it: a job that this commit need not start."""
 
 
 class BranchProtection(Contract):

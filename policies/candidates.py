@@ -10,6 +10,7 @@ from functools import cache, partial
 from typing import NamedTuple
 
 from contracts.task import Candidate, CandidateTasks, Finding, SuppressedCandidate, TaskType
+from policies.cap_settings import Caps
 from policies.compliance import is_licence_text
 from policies.counted import counted
 from policies.digests import digest
@@ -89,7 +90,7 @@ def _divide(ideas: Iterable[Candidate], policy: EffectivePolicy, memory: Memory)
     for idea in sorted(ideas, key=lambda candidate: (-_turn(candidate, memory), candidate.task_id)):
         reason = _suppression(idea, policy, memory)
         if not reason and len(kept) >= policy.autopilot.candidates.listed:
-            reason = f"beyond the {policy.autopilot.candidates.listed} best"
+            reason = f"beyond the {policy.autopilot.candidates.listed} best; until those are done"
         if reason:
             suppressed.append(SuppressedCandidate(task_id=idea.task_id, title=idea.title, reason=reason))
         else:
@@ -118,14 +119,20 @@ def may_be_touched(finding: Finding, policy: EffectivePolicy) -> bool:
     return finding.fixable and _may_touch(policy, finding.path, _family(finding.tool, finding.rule).type)
 
 
-def open_for_the_idea(tool: str, rule: str, memory: Memory) -> str | None:
-    """A task of the same tool and rule whose pull request is open: two would touch the same lines before long."""
+def waits_for_people(tool: str, rule: str, caps: Caps, memory: Memory) -> str:
+    """Why an idea waits until people have answered, and until when; empty when it does not.
+
+    Too many pull requests are open, or one of the same tool and rule: two would touch the same lines before long.
+    """
+    if len(memory.open_task_ids) >= caps.open_pull_requests:
+        waits = counted(len(memory.open_task_ids), "pull request waits", "pull requests wait")
+        return f"{waits} for a person, at most {caps.open_pull_requests}; until one is merged or closed"
     idea = _idea(tool, rule)
     for open_id in sorted(memory.open_task_ids):
         known = memory.ideas.get(open_id)
         if idea == (_idea(*known) if known else open_id.rpartition("-")[0]):
-            return open_id
-    return None
+            return f"a pull request is open for the same idea: {open_id}; until it is merged or closed"
+    return ""
 
 
 def _idea(tool: str, rule: str) -> str:
@@ -222,15 +229,12 @@ def _name(paths: tuple[str, ...]) -> str:
 
 def _suppression(candidate: Candidate, policy: EffectivePolicy, memory: Memory) -> str | None:
     caps, rules = policy.autopilot.caps, policy.autopilot.candidates
-    if len(memory.open_task_ids) >= caps.open_pull_requests:
-        waits = counted(len(memory.open_task_ids), "pull request waits", "pull requests wait")
-        return f"{waits} for a person, at most {caps.open_pull_requests}"
-    if open_id := open_for_the_idea(candidate.tool, candidate.rule, memory):
-        return f"a pull request is open for the same idea: {open_id}"
+    if waits := waits_for_people(candidate.tool, candidate.rule, caps, memory):
+        return waits
     if refusal := memory.refusal(candidate.task_id, candidate.tool, candidate.rule, candidate.paths):
         return refusal
     if late := sorted(p for p in candidate.paths if (candidate.tool, candidate.rule, p) in memory.suspects):
-        return f"a remediation of the same idea has its turn first, on {readable(late[0])}"
+        return f"a remediation of the same idea has its turn first, on {readable(late[0])}; until that has ended"
     if candidate.confidence < rules.minimum_confidence:
         return f"confidence {candidate.confidence} is below {rules.minimum_confidence}"
     if not candidate.paths:

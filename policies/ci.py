@@ -55,10 +55,19 @@ def counted(
 ) -> tuple[CommitCheck, ...] | None:
     """Every check that counts for a commit; None: there is none.
 
-    Rules, in order: an ignored check does not count, unless the forge itself demands it · what reported on the base
-    (``before``) counts; without a word on this commit it is missing. Jobs that no change starts are not expected.
+    Rules, in order: an ignored check does not count, unless the forge itself demands it · what was skipped and nobody
+    demands does not count, unless it ran on the base · what reported on the base (``before``) counts; without a word on
+    this commit it is missing. Jobs that no change starts are not expected.
     """
-    kept = [check for check in reported or () if not _ignored(check.name, ignored, demanded)]
+    before = tuple(before)
+    ran = {_job(check.name) for check in before if check.state is not CheckState.MISSING}
+    # A job of two events that one of them skips has run.
+    ran -= {_job(check.name) for check in reported or () if check.state is not CheckState.MISSING}
+    kept = [
+        check
+        for check in reported or ()
+        if not _ignored(check.name, ignored, demanded) and not (check.idle and _job(check.name) not in ran)
+    ]
     known = {_job(check.name) for check in kept}
     gone = {
         _job(check.name): CommitCheck(name=check.name, state=CheckState.MISSING, detail=GONE)

@@ -136,11 +136,12 @@ def _by_task(runs: Iterable[IndexedRun], today: date, policy: EffectivePolicy) -
 
 def _capped(tried: Mapping[Key, int], policy: EffectivePolicy) -> dict[Key, str]:
     most = policy.autopilot.caps.attempts_per_task
-    return {
-        key: f"tried {counted(count, 'time')} without success, at most {most}"
-        for key, count in tried.items()
-        if count >= most
-    }
+    return {key: used_up(count, most) for key, count in tried.items() if count >= most}
+
+
+def used_up(count: int, most: int) -> str:
+    """Why an idea is not tried any more, and until when."""
+    return f"tried {counted(count, 'time')} without success, at most {most}; until caps.attempts_per_task is raised"
 
 
 def _lately(day: date, today: date, policy: EffectivePolicy) -> str:

@@ -21,12 +21,12 @@ from contracts.modes import Mode, RunKind, RunStatus
 from contracts.release import ReleaseDecision
 from contracts.remediation import FailureNote, Remediation, RemediationEnd
 from contracts.task import Candidate, CandidateTasks, Finding, StateSnapshot, SuppressedCandidate, TaskContract
-from policies.candidates import candidate_of, may_be_touched, open_for_the_idea
+from policies.candidates import candidate_of, may_be_touched, waits_for_people
 from policies.counted import counted, shortened
 from policies.digests import digest
 from policies.failed_checks import complaints, first_complaint
 from policies.failed_in_ci import fingerprint_in_ci, note_in_ci, to_blame
-from policies.idea_memory import Memory, Place
+from policies.idea_memory import Memory, Place, used_up
 from policies.rejection import CHECKS_RULE, CI_RULE
 from policies.schema import EffectivePolicy
 
@@ -168,9 +168,7 @@ def take_up(
     for one in sorted(booked, key=lambda each: each.fingerprint):
         findings = _left(one, snapshot, policy)
         if one.ended is RemediationEnd.ATTEMPTS and findings:
-            result = _suppressed(
-                result, one, f"tried {counted(one.attempts, 'time')} without success, at most {one.most_attempts}"
-            )
+            result = _suppressed(result, one, used_up(one.attempts, one.most_attempts))
         elif one.ended is None:
             result = _take_up(result, one, findings, snapshot, policy, memory)
     return result
@@ -249,16 +247,13 @@ def _candidate(
 
 def _suppression(one: Remediation, candidate: Candidate, policy: EffectivePolicy, memory: Memory) -> str:
     caps, rules = policy.autopilot.caps, policy.autopilot.candidates
-    if len(memory.open_task_ids) >= caps.open_pull_requests:
-        waits = counted(len(memory.open_task_ids), "pull request waits", "pull requests wait")
-        return f"{waits} for a person, at most {caps.open_pull_requests}"
-    if open_id := open_for_the_idea(one.tool, one.rule, memory):
-        return f"a pull request is open for the same idea: {open_id}"
+    if waits := waits_for_people(one.tool, one.rule, caps, memory):
+        return waits
     by_people = (path for path in candidate.paths if Place(one.tool, one.rule, path) in memory.by_people)
     if refusal := memory.refusal(one.remediating_task, one.tool, one.rule, by_people):
         return refusal
     if one.attempts >= caps.attempts_per_task:
-        return f"tried {counted(one.attempts, 'time')} without success, at most {caps.attempts_per_task}"
+        return used_up(one.attempts, caps.attempts_per_task)
     if candidate.confidence < rules.minimum_confidence:
         return f"confidence {candidate.confidence} is below {rules.minimum_confidence}"
     return "" if candidate.paths else "each of its files alone is beyond the diff budget"

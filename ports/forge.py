@@ -54,6 +54,9 @@ class Forge(Protocol):
         is there, as MISSING: nothing missing is ever green. None only when there is no CI and nobody named a check.
         """
 
+    def reported_checks(self, commit: str) -> tuple[CommitCheck, ...]:
+        """Everything that anybody reported of a commit, whether or not it is demanded."""
+
     def protection(self) -> BranchProtection:
         """How the base branch is protected."""
 

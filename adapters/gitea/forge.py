@@ -8,6 +8,7 @@ from pathlib import Path
 
 from adapters.forge_access.address import forge_address
 from adapters.forge_access.mirrored_forge import MirroredForge
+from adapters.forge_access.skipped import undemanded
 from adapters.forge_access.tokens import read_token, reading_environment
 from adapters.git.mirror import Mirror, open_mirror
 from adapters.gitea.api import GiteaRepository, Review, Status
@@ -37,11 +38,15 @@ class GiteaForge(MirroredForge):
         protection = self.protection()
         statuses = self._repository.statuses(commit)
         if not protection.required_checks and not named:
-            return self._explained(_check(status) for status in statuses) or None
+            return self._explained(undemanded(_check(status) for status in statuses)) or None
         demanded = (check for pattern in protection.required_checks for check in _required(pattern, statuses))
         ours = (check for name in named for check in _required(name, statuses, exactly=True))
         # A pattern and a name may mean the same check.
         return self._explained({check.name: check for check in (*demanded, *ours)}.values())
+
+    def reported_checks(self, commit: str) -> tuple[CommitCheck, ...]:
+        """The latest status of each context."""
+        return tuple(_check(status) for status in self._repository.statuses(commit))
 
     def _explained(self, checks: Iterable[CommitCheck]) -> tuple[CommitCheck, ...]:
         """With whole links, and what failing jobs of Gitea's own CI said last."""

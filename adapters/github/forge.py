@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from adapters.forge_access.address import forge_address
 from adapters.forge_access.mirrored_forge import MirroredForge
 from adapters.forge_access.shapes import shaped
+from adapters.forge_access.skipped import undemanded
 from adapters.forge_access.tokens import reading_environment, reading_token
 from adapters.git.mirror import Mirror, open_mirror
 from adapters.github.answers import RequiredCheck, Review, Rule
@@ -43,10 +44,13 @@ class GitHubForge(MirroredForge):
     def required_checks(self, commit: str, named: tuple[str, ...] = ()) -> tuple[CommitCheck, ...] | None:
         """What protection, rulesets and ``named`` demand; every reported check where nobody demands one by name."""
         wanted = self._required()
-        runs, statuses = self._repository.check_runs(commit), self._repository.statuses(commit)
         if not wanted and not named:
-            return reported(runs, statuses) or None
-        return required(wanted, named, runs, statuses)
+            return undemanded(self.reported_checks(commit)) or None
+        return required(wanted, named, self._repository.check_runs(commit), self._repository.statuses(commit))
+
+    def reported_checks(self, commit: str) -> tuple[CommitCheck, ...]:
+        """Check runs and commit statuses."""
+        return reported(self._repository.check_runs(commit), self._repository.statuses(commit))
 
     def protection(self) -> BranchProtection:
         """How the base branch is protected, as far as the reading token may see.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -87,6 +88,34 @@ def test_a_private_repository_becomes_a_target_that_loads(home: Path, gitea: Git
     assert {f"far {part}" for part in parts} == set(seen)
     assert (True, "no CI: none is awaited") == seen["far ci"]
     assert all(ok for ok, _ in seen.values()), seen
+
+
+WORKFLOW = "name: CI\non: push\njobs:\n  test:\n    runs-on: nobody-has-this\n    steps:\n      - run: true\n"
+
+
+def test_init_says_what_keeps_ci_from_ever_saying_yes(home: Path, gitea: GiteaServer) -> None:
+    """A job that no runner takes, a required check that nobody reports: printed with the advice, before a run waits."""
+    (home / "work" / ".gitea" / "workflows").mkdir(parents=True)
+    (home / "work" / ".gitea" / "workflows" / "ci.yml").write_text(WORKFLOW)
+    made = repository(home, gitea, private=False)
+    gitea.done(
+        "POST", f"/repos/{made}/branch_protections", rule_name="trunk", enable_status_check=True,
+        status_check_contexts=["ci/never"],
+    )  # fmt: skip
+    soon(lambda: gitea.done("GET", f"/repos/{made}/commits/trunk/statuses"))
+    tokens = {TOKEN: gitea.token(BOT, BOT_SCOPES), READ: gitea.tokens["reader"]}
+    done = init(home, gitea.remote(made), **tokens)
+    assert 0 == done.status, done.err
+    found = {each["detail"]: each["remedy"] for each in done.json["findings"]}
+    queued, never = sorted(found, key=lambda detail: "never" in detail)
+    assert re.fullmatch(r"no runner takes CI / test \(push\) on trunk", queued), found
+    assert "register a runner with the label that the job asks for, or start it" == found[queued]
+    assert "ci/never never reported on trunk, and the protection of trunk wants it" == never
+    assert "let CI report it on pushes to trunk, or take it out of the protection of trunk" == found[never]
+    access = ("--account", BOT, "--write-variable", TOKEN, "--read-variable", READ, "--name", "far", "--force")
+    read = shell(home, **tokens).type("init", gitea.remote(made), "--forge", "gitea", *access)
+    for line in (f"not ok   far ci: {queued}", found[queued], f"not ok   far ci: {never}", found[never]):
+        assert line in " ".join(read.out.split()).replace("not ok ", "not ok   "), read.out
 
 
 def test_doctor_names_what_is_missing(home: Path, gitea: GiteaServer) -> None:

@@ -119,12 +119,22 @@ def test_what_the_target_does_not_allow_is_not_proposed():
 ID = rank(tuple(found("src/a.py")), POLICY, FRESH).candidates[0].task_id
 
 
+OPEN = "a pull request is open for the same idea: {}; until it is merged or closed"
+ANSWERED = "; until one is merged or closed"
+
+
 @pytest.mark.parametrize(
     ("memory", "reason"),
     [
-        ({"open_task_ids": {ID}}, f"a pull request is open for the same idea: {ID}"),
-        ({"open_task_ids": {"ruff-up-00000000"}}, "a pull request is open for the same idea: ruff-up-00000000"),
-        ({"open_task_ids": set("abcde")}, "5 pull requests wait for a person, at most 5"),
+        ({"open_task_ids": {ID}}, OPEN.format(ID)),
+        (
+            {"open_task_ids": {"ruff-up-00000000"}},
+            OPEN.format("ruff-up-00000000"),
+        ),
+        (
+            {"open_task_ids": set("abcde")},
+            "5 pull requests wait for a person, at most 5" + ANSWERED,
+        ),
         ({"refused": {Place("ruff", "UP", "src/a.py"): "a person"}}, "a person"),
         ({"refused_tasks": {ID: "long ago"}}, "long ago"),
     ],
@@ -167,7 +177,7 @@ def test_ranking_and_its_limit():
     ranking = rank(findings, policy({"candidates": {"listed": 1}}), FRESH)
 
     assert ["ruff-f"] == [c.task_id.rpartition("-")[0] for c in ranking.candidates]
-    assert {"x-f": "confidence 0.5 is below 0.6", "ruff-w": "beyond the 1 best"} == {
+    assert {"x-f": "confidence 0.5 is below 0.6", "ruff-w": "beyond the 1 best; until those are done"} == {
         s.task_id.rpartition("-")[0]: s.reason for s in ranking.suppressed
     }
 

@@ -183,6 +183,8 @@ def test_a_run_starts_from_a_green_base_only(
 
 GONE_LINT = CommitCheck(name="lint", state=CheckState.MISSING, detail="it reported on the base")
 PUSHED, ASKED = (CommitCheck(name=f"CI / test ({event})", state=CheckState.GREEN) for event in ("push", "pull_request"))
+SKIPPED = CommitCheck(name="deploy", state=CheckState.MISSING, detail="skipped", idle=True)
+SKIPPED_TEST = SKIPPED.model_copy(update={"name": "test"})
 RELEASED = CommitCheck(name="CI / ship (release)", state=CheckState.GREEN)
 
 
@@ -200,6 +202,19 @@ RELEASED = CommitCheck(name="CI / ship (release)", state=CheckState.GREEN)
         ((RED, OTHER), (), ("test",), (), (OTHER,)),
         ((RED, OTHER), (), ("test",), ("te*",), (RED, OTHER)),
         ((RED,), (), ("test",), (), None),
+        # Skipped, and never run on the base either: a job that no change starts keeps nobody waiting for ever.
+        ((GREEN, SKIPPED), (GREEN,), (), (), (GREEN,)),
+        ((GREEN, SKIPPED), (GREEN, SKIPPED), (), (), (GREEN,)),
+        ((SKIPPED,), (), (), (), None),
+        # It ran there, and was skipped here: it did not run.
+        ((SKIPPED_TEST,), (GREEN,), (), (), (SKIPPED_TEST,)),
+        ((OTHER, SKIPPED_TEST), (GREEN, OTHER), (), (), (OTHER, SKIPPED_TEST)),
+        # Everything was skipped here: what ran on the base is missed, by whatever name.
+        ((SKIPPED,), (OTHER,), (), (), (GONE_LINT,)),
+        # Demanded by somebody, a skipped one counts.
+        ((SKIPPED.model_copy(update={"idle": False}),), (), (), (), (SKIPPED.model_copy(update={"idle": False}),)),
+        # A job of two events, skipped in one of them, ran.
+        ((ASKED, SKIPPED.model_copy(update={"name": "CI / test (push)"})), (ASKED,), (), (), (ASKED,)),
     ],
 )
 def test_a_check_that_was_there_is_missed_when_it_is_gone(

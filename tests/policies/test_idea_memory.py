@@ -44,6 +44,7 @@ def remembered(*runs: IndexedRun, noes: tuple[PersonsNo, ...] = ()) -> Memory:
     return remember(TODAY, frozenset(), runs, noes, POLICY)
 
 
+CAPPED = "tried 3 times without success, at most 3; until caps.attempts_per_task is raised"
 NO = PersonsNo("t", frozenset({A}), "pull request 3 was closed by a person")
 
 
@@ -57,7 +58,7 @@ NO = PersonsNo("t", frozenset({A}), "pull request 3 was closed by a person")
         (remembered(ended(RunStatus.MERGED, judged=False)), {}),
         (remembered(ended(day="2026-10-24")), {}),
         (remembered(ended(day="2026-10-25")), {A: "rejected on 2026-10-25, suppressed until 2026-11-24"}),
-        (remembered(*(ended(day=f"2026-0{n}-01") for n in (3, 2, 1))), {A: "tried 3 times without success, at most 3"}),
+        (remembered(*(ended(day=f"2026-0{n}-01") for n in (3, 2, 1))), {A: CAPPED}),
         (remembered(*(ended(day=f"2026-0{n}-01") for n in (2, 1))), {}),
         (remembered(*(ended(judged=False) for _ in range(9))), {}),
         (remembered(noes=(NO,)), {A: NO.what}),

@@ -242,6 +242,9 @@ def test_nothing_left_is_resolved_only_if_everybody_could_look(seen: StateSnapsh
     assert bool(resolved) != bool(found.suppressed)
 
 
+CAPPED = "tried 3 times without success, at most 3; until caps.attempts_per_task is raised"
+
+
 @pytest.mark.parametrize(
     ("one", "memory", "reason"),
     [
@@ -249,8 +252,12 @@ def test_nothing_left_is_resolved_only_if_everybody_could_look(seen: StateSnapsh
         (booked(), {"open_task_ids": frozenset(f"x-{n}" for n in range(50))}, "pull requests wait for a person"),
         (booked(), {"refused_tasks": {f"remediate-{PRINT[:8]}": "closed by a person"}}, "closed by a person"),
         (booked(), {"refused": {B: "closed by a person"}, "by_people": {B}}, "closed by a person"),
-        (booked(attempts=3), {}, "tried 3 times without success, at most 3"),
-        (booked(attempts=3, ended=RemediationEnd.ATTEMPTS), {}, "tried 3 times without success, at most 3"),
+        (booked(attempts=3), {}, CAPPED),
+        (
+            booked(attempts=3, ended=RemediationEnd.ATTEMPTS),
+            {},
+            CAPPED,
+        ),
     ],
 )
 def test_suppressed_with_the_reason(one: Remediation, memory: dict[str, Any], reason: str) -> None:
@@ -296,7 +303,7 @@ def test_the_remediation_has_its_turn_before_the_idea_on_drifted_files() -> None
     found = taken(booked(), snapshot("abcdx"))
     memory = Memory(today=TODAY, suspects=found.suspects)
     (held,) = rank(snapshot("abcdx").findings, POLICY, memory).suppressed
-    assert "a remediation of the same idea has its turn first, on src/a.py" == held.reason
+    assert "a remediation of the same idea has its turn first, on src/a.py; until that has ended" == held.reason
     assert [("src/x.py", "src/y.py")] == [
         each.paths for each in rank(snapshot("xy").findings, POLICY, memory).candidates
     ]

@@ -100,13 +100,15 @@ async def test_an_idea_is_remembered_file_by_file(world: World) -> None:
         person.closes(_branch(second))
         person.commits(THIRD=WRONG)
         third = await _opened(world, {"THIRD.md"})
-        assert ["rejected on the forge: a person closed pull request 2"] == _suppressed(world, third)
+        closed = "rejected on the forge: a person closed pull request 2; until it is open again"
+        assert [closed] == _suppressed(world, third)
 
         person.merges_and_takes_back(_branch(third))
         last = await world.run(NAME, again=True)
         assert RunStatus.NOTHING_TO_DO is last.status, last.reason
-        undone = "pull request 3 was merged, and a person took its change out of the base again"
-        assert {"rejected on the forge: a person closed pull request 2", undone} == set(_suppressed(world, last))
+        undone = "pull request 3 was merged, and a person took its change out of the base again; until the base holds "
+        undone += "it once more"
+        assert {closed, undone} == set(_suppressed(world, last))
 
 
 async def _opened(world: World, files: set[str]) -> RunResult:

@@ -107,7 +107,7 @@ async def test_6_2_attempts_are_capped_and_the_next_idea_has_its_turn(world: Wor
     assert [["pkg/a.py", "pkg/b.py"], ["pkg/c.py", "pkg/d.py"]] == tried
     assert (2, RemediationEnd.ATTEMPTS) == (one.attempts, one.ended)
     suppressed = world.artifact(runs[3].run_id, "candidate_tasks.json")["suppressed"]
-    assert "tried 2 times without success, at most 2" in [
+    assert "tried 2 times without success, at most 2; until caps.attempts_per_task is raised" in [
         each["reason"] for each in suppressed if each["taskId"] == one.remediating_task
     ]
 

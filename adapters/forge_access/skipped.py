@@ -1,0 +1,12 @@
+"""Jobs that a forge says it skipped, where nobody demands any by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from contracts.forge_facts import CheckState, CommitCheck
+
+
+def undemanded(reported: Iterable[CommitCheck]) -> tuple[CommitCheck, ...]:
+    """The same checks; the skipped ones marked as ``idle``: whether they had to run, the rules of CI say."""
+    return tuple(check.model_copy(update={"idle": check.state is CheckState.MISSING}) for check in reported)
