@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 import os
 import re
 import socket
@@ -31,6 +32,8 @@ _PAGE = 50
 MOST_PAGES = 400
 _LOOKS = 3
 _LONGEST_WAIT = 20.0
+_LONGEST_NUMBER = 20
+"""Digits: 64 bits and a sign."""
 _LONGEST_TOLD = 366 * 24 * 3600.0
 _SHOWN = 300
 _PLAIN = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "autonomy-runbook"}
@@ -297,16 +300,49 @@ class JsonApi:
         if len(raw) > LARGEST:
             raise ForgeError(f"{self._host} answered {method} {path} with more than {LARGEST} bytes")
         try:
-            decoded = json.loads(raw, parse_constant=_no_number) if raw else None
+            decoded = _decoded(raw) if raw else None
         except (ValueError, RecursionError):
             if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
-                raise UnclearAnswer(f"{self._host} answered {method} {path} with something that is no JSON") from None
+                raise UnclearAnswer(
+                    f"{self._host} answered {method} {path} with something that is no JSON, or not clearly one thing"
+                ) from None
             decoded = None
         return Reply(status, shown, decoded, _said(decoded))
 
 
+def _decoded(raw: bytes) -> Any:
+    """JSON that means one thing only, to every reader.
+
+    Raises:
+        ValueError, RecursionError: it is none: not even numbers, a key that is there twice, or nested without end.
+    """
+    return json.loads(
+        raw, parse_constant=_no_number, parse_int=_whole, parse_float=_finite, object_pairs_hook=_each_once
+    )
+
+
 def _no_number(text: str) -> None:
     raise ValueError(f"{text} is no JSON")
+
+
+def _whole(text: str) -> int:
+    if len(text) > _LONGEST_NUMBER:
+        raise ValueError("a number that no forge counts to")
+    return int(text)
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError("a number that is none")
+    return number
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key that is there twice")
+    return found
 
 
 def _host_of(address: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import json
 import socket
 import threading
@@ -145,6 +146,42 @@ def test_an_absurd_answer_is_an_error_with_a_name(client: str, name: str, monkey
         for use in (lambda: api.get("/x"), lambda: list(api.pages("/x")), lambda: api.act("POST", "/x", {})):
             with contextlib.suppress(ForgeError):
                 use()
+
+
+def cut(connection: socket.socket) -> None:
+    """The connection ends before the answer does."""
+    connection.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 1000\r\nConnection: close\r\n\r\n[{"id": 1}')
+
+
+BAD: dict[str, Serve] = {
+    "a page of HTML": answer(b"<html><body>Sign in</body></html>", "Content-Type: text/html"),
+    "JSON that ends too soon": answer(b'[{"id": 1}, {"id"'),
+    "an answer that ends too soon": cut,
+    "a bomb": answer(gzip.compress(b" " * (64 << 20)), "Content-Encoding: gzip"),
+    "a redirect to itself": answer(b"", "Location: /x", status="302 Found"),
+    "ten thousand levels": answer(b'{"a":' * 10_000 + b"1" + b"}" * 10_000),
+    "no number": answer(b'{"id": NaN}'),
+    "more than a float holds": answer(b'{"id": 1e999}'),
+    "more than any number of a forge": answer(b'{"id": ' + b"9" * 4000 + b"}"),
+    "one key twice": answer(b'{"id": 1, "id": 2}'),
+    "half a character": answer(b'{"a": "\xff"}'),
+    "a header without end": answer(b"{}", "X: " + "x" * 200_000),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+@pytest.mark.parametrize("client", CLIENTS)
+def test_what_cannot_be_told_for_sure_is_an_error(client: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a sentence, of bounded length, in a moment and in bounded memory; looking once and page by page."""
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    begun = time.monotonic()
+    with serving(BAD[name]) as (base, _):
+        api = CLIENTS[client](base)
+        for use in (lambda: api.get("/x"), lambda: list(api.pages("/x"))):
+            with pytest.raises(ForgeError, match=r"^127\.0\.0\.1:\d+ (answered|gave no answer)") as told:
+                use()
+            assert len(str(told.value)) < 1000
+    assert time.monotonic() - begun < 20
 
 
 WRONG: list[object] = [None, 1, "x", [], {}, [1], [None], [[]], [{}], [{"id": 1}], {"statuses": 1}, {"check_runs": {}}]
