@@ -1,4 +1,4 @@
-"""One comment on a pull request of ours when we acted on it: a small write of its own, after the act (P7, P10).
+"""What became of a pull request: at its text's head, and as a comment when we acted on it; one small write (P7, P10).
 
 It never undoes or fails the act: where the forge cannot be asked, it is tried a few times, then the log says so.
 """
@@ -34,12 +34,22 @@ class Comment:
     about: str
     """One comment per writer, pull request and this word: ``merged``, ``closed``, ``rolled-back``."""
     text: str
+    """Empty: nothing is said below it, only its head says what became of it."""
+    head: str
+    """What its own text begins with from now on."""
+    links: tuple[int, ...] = ()
+    """Pull requests of ours that the texts name."""
     incident: str = ""
+
+    @property
+    def action(self) -> WriteAction:
+        """The write that says it."""
+        return WriteAction.COMMENT if self.text else WriteAction.UPDATE_PULL_REQUEST
 
     @property
     def key(self) -> str:
         """The business key: it names the pull request, so that whoever looks for the comment knows where."""
-        return f"{self.writer}/comment-{self.number}-{self.about}"
+        return f"{self.writer}/{'comment' if self.text else 'outcome'}-{self.number}-{self.about}"
 
 
 def said_once(bench: Workbench, policy: EffectivePolicy, run: RunRef, said: Comment) -> None:
@@ -50,7 +60,7 @@ def said_once(bench: Workbench, policy: EffectivePolicy, run: RunRef, said: Comm
         ApplicationError: another attempt holds the clearance.
     """
     effect = Effect(
-        action=WriteAction.COMMENT,
+        action=said.action,
         run_key=said.key,
         run_id=said.writer,
         task_id="",
@@ -60,6 +70,8 @@ def said_once(bench: Workbench, policy: EffectivePolicy, run: RunRef, said: Comm
         base_sha="",
         number=said.number,
         body=said.text,
+        head=said.head,
+        links=said.links,
     )
     try:
         done = Bracket(bench, said.incident).around(policy, effect, WriteClass.RECORD, run.policy.digest)
@@ -70,11 +82,16 @@ def said_once(bench: Workbench, policy: EffectivePolicy, run: RunRef, said: Comm
         return
     if done.answer.answer is WriteAnswerKind.REFUSED:
         _note(bench, said, done.answer.verdict.reason)
-    elif done.result is not None and not done.result.done:
+    elif done.result is not None and (done.result.refused or not done.result.done):
         _note(bench, said, done.result.refused or "looked only: it is not there")
 
 
 def _note(bench: Workbench, said: Comment, reason: str) -> None:
     facts: dict[str, Fact] = {"pullRequest": said.number, "about": said.about, "reason": shortened(reason, 500)}
-    event = AuditEvent(key=f"{said.key}/left out", role=Role.RELEASE, event="comment left out", facts=facts)
+    event = AuditEvent(
+        key=f"{said.key}/left out",
+        role=Role.RELEASE,
+        event=f"{'comment' if said.text else 'outcome'} left out",
+        facts=facts,
+    )
     bench.record(said.writer, (event,), activity.info().started_time)

@@ -31,9 +31,15 @@ from contracts.incident_work import (
     WriteReportInput,
 )
 from contracts.modes import Role, WriteAction, WriteClass
+from contracts.verdict import Fact
+from policies.counted import shortened
 from policies.incident_report import judged, missing, proposing, triggered
+from policies.inert_markdown import inert_markdown
+from policies.outcome_text import incident_head
 from ports.crashpoints import crashpoint
+from ports.forge import AccessDenied, ForgeError
 
+_TRIES = 4
 PAGE = "post_incident_report.md"
 
 RenderIncident = Callable[[PostIncidentReport, tuple[str, ...]], str]
@@ -57,12 +63,16 @@ class IncidentKeeping:
             f"kept in {self.bench.store.address(report.run_id)}. Fill in the report with "
             f"`starter.py incident edit {report.incident}`; `starter.py resume` opens what is paused."
         )
-        return self._write(given, WriteAction.OPEN_TICKET, f"{triggered(report)} {report.run_id}", body)
+        title = f"{triggered(report)} {report.run_id}"
+        return self._write(given, WriteAction.OPEN_TICKET, title, body, self._head(report))
 
     @activity.defn(name=CLOSE_TICKET.name, no_thread_cancel_exception=True)
     def close_ticket(self, given: TicketInput) -> TicketOutput:
-        """The incident is closed, and so is its ticket."""
-        return self._write(given, WriteAction.CLOSE_TICKET, "", given.report.closed_because)
+        """The incident is closed, and so is its ticket, which says outcome, cause and owner then."""
+        return self._write(given, WriteAction.CLOSE_TICKET, "", "", self._head(given.report))
+
+    def _head(self, report: PostIncidentReport) -> str:
+        return incident_head(report, self.bench.store.address(report.incident), self.bench.store.address(report.run_id))
 
     @activity.defn(name=WRITE_REPORT.name, no_thread_cancel_exception=True)
     def write_report(self, given: WriteReportInput) -> ReportWritten:
@@ -73,6 +83,9 @@ class IncidentKeeping:
             # First the log: a fact without its record would be nobody's word (P10).
             self.bench.record(incident, given.events, given.now)
             crashpoint("write_report.after_log")
+            if report.ticket:
+                # Before the report's own record, the last one: its hash is what the mirror keeps.
+                self._keep_ticket(given)
             timeline = self._timeline(given)
             if timeline is not None:
                 report = report.model_copy(update={"timeline": timeline})
@@ -122,7 +135,46 @@ class IncidentKeeping:
         day = datetime.fromisoformat(given.report.due_on).date()
         return datetime.combine(day + timedelta(days=1), time(), zone).astimezone(UTC)
 
-    def _write(self, given: TicketInput, action: WriteAction, title: str, body: str) -> TicketOutput:
+    def _keep_ticket(self, given: WriteReportInput) -> None:
+        """Its head as the report is now, the rest as people left it; only where it says something else (P7).
+
+        The report never waits for it: what the forge will not take now, the next change brings, at last the closing.
+        """
+        report, head = given.report, self._head(given.report)
+        policy = incident_policy(self.bench, given.target, report.run_id)
+        try:
+            opened = f"{report.incident}/{WriteAction.OPEN_TICKET}"
+            shown = [each for each in self.bench.forges(policy.target).tickets() if each.run_key == opened]
+            if not shown or inert_markdown(head) in shown[0].body.replace("\r\n", "\n"):
+                return
+            effect = Effect(
+                action=WriteAction.UPDATE_TICKET,
+                run_key=f"{report.incident}/{WriteAction.UPDATE_TICKET}-{report.revision}",
+                run_id=report.incident,
+                task_id="",
+                branch="",
+                base_branch=policy.target.base_branch,
+                head_sha="",
+                base_sha="",
+                record_key=opened,
+                head=head,
+            )
+            done = Bracket(self.bench).around(policy, effect, WriteClass.RECORD, policy.digest)
+        except ForgeError as problem:
+            if activity.info().attempt < _TRIES and not isinstance(problem, AccessDenied):
+                raise
+            said = str(problem)
+        else:
+            refused = done.answer.answer is WriteAnswerKind.REFUSED
+            said = done.answer.verdict.reason if refused else done.result.refused if done.result else ""
+        if not said:
+            return
+        facts: dict[str, Fact] = {"revision": report.revision, "reason": shortened(said, 500)}
+        key, event = f"ticket/{report.revision}", "ticket not brought up to date"
+        kept = AuditEvent(key=key, role=Role.AUDIT, event=event, facts=facts)
+        self.bench.record(report.incident, (kept,), given.now)
+
+    def _write(self, given: TicketInput, action: WriteAction, title: str, body: str, head: str) -> TicketOutput:
         with heartbeating():
             incident = given.report.incident
             policy = incident_policy(self.bench, given.target, given.report.run_id)
@@ -139,6 +191,7 @@ class IncidentKeeping:
                 base_sha="",
                 title=title,
                 body=body,
+                head=head,
             )
             done = Bracket(self.bench).around(policy, effect, WriteClass.RECORD, policy.digest)
             if done.answer.answer is WriteAnswerKind.SETTLED:

@@ -19,7 +19,7 @@ from contracts.evidence import CheckStatus
 from contracts.handover import RunRef, StepInput
 from contracts.modes import Role, StepName
 from contracts.pull_request import PullRequest
-from contracts.rollback import EVERYTHING, FollowUpInput, Health, Merged, Observation, ProbeResult
+from contracts.rollback import EVERYTHING, US, FollowUpInput, Health, Merged, Observation, ProbeResult
 from contracts.rollback_work import (
     AttributeInput,
     Attribution,
@@ -39,7 +39,6 @@ from ports.run_index import RunIndex
 from ports.sandbox import SandboxUnavailable
 
 _LISTED = 1000
-_US = "us"
 _CHECKS = {
     CheckStatus.GREEN: Health.GREEN,
     CheckStatus.RED: Health.RED,
@@ -161,7 +160,7 @@ class Observing:
             who = last.actor if last else ""
             account = policy.target.forge_access.account
             if ours.state == "closed" and (_closed_by_us(forge, ours) or who.lower() == account.lower() != ""):
-                who = _US
+                who = US
             seen = PullLook(state=ours.state, who=who, at=last.at if last else None)
             return self._merged(given, policy, ours, seen) if ours.state == "merged" else seen
 

@@ -28,8 +28,9 @@ from contracts.audit import AuditEvent
 from contracts.clearance import WriteAnswerKind
 from contracts.control import Answer
 from contracts.effect import Effect
+from contracts.handover import RunRef
 from contracts.modes import Role, WriteAction, WriteClass
-from contracts.rollback import FollowUpInput, Merged, Regression, RollbackInput, became
+from contracts.rollback import NOBODY_NAMED, US, FollowUpInput, Merged, Regression, RollbackInput, became
 from contracts.rollback_work import (
     PrepareInput,
     RepairInput,
@@ -41,6 +42,7 @@ from contracts.rollback_work import (
 )
 from contracts.verdict import Fact, Verdict
 from policies.comment_text import rolled_back
+from policies.outcome_text import closed_head, merged_head, restored_head, rolled_back_head
 from policies.rollback_text import rollback_body, rollback_title
 from policies.schema import EffectivePolicy
 from policies.verdicts import allow, deny, hold
@@ -99,16 +101,22 @@ class Reverting:
             policy = self.bench.pinned_policy(asked.given.merged.run)
             ended = self._repair(asked, policy)
             if ended.done and ended.restored_tree and asked.given.merged.pull_request:
-                said_once(self.bench, policy, asked.given.merged.run, self._comment(asked, policy, ended))
+                self._say(asked, policy, ended)
             return ended
 
-    def _comment(self, asked: RepairInput, policy: EffectivePolicy, ended: RepairResult) -> Comment:
-        """What people are told below the pull request that is undone."""
+    def _say(self, asked: RepairInput, policy: EffectivePolicy, ended: RepairResult) -> None:
+        """What people are told below the pull request that is undone, and at the head of the one that undid it."""
         given, name = asked.given, rollback_id(asked.given)
         opened = self.bench.forges(policy.target).find_pull_request(f"{name}/{WriteAction.OPEN_PULL_REQUEST}")
         number = opened.number if opened else 0
         text = rolled_back(given, ended.result, number, self.bench.store.address(name))
-        return Comment(name, given.merged.pull_request, "rolled-back", text, given.incident)
+        head, links = rolled_back_head(given, ended.result, number), (number,) if number else ()
+        undone = Comment(name, given.merged.pull_request, "rolled-back", text, head, links, given.incident)
+        said_once(self.bench, policy, given.merged.run, undone)
+        if number:
+            done = restored_head(ended.result, given.merged.pull_request)
+            own = Comment(name, number, "merged", "", done, (given.merged.pull_request,), given.incident)
+            said_once(self.bench, policy, given.merged.run, own)
 
     def _no_base(self, policy: EffectivePolicy) -> str:
         base = policy.target.base_branch
@@ -197,7 +205,8 @@ class Reverting:
         if asked.action is WriteAction.OPEN_PULL_REQUEST:
             footer = f"run: {rollback_id(given)}\nkey: {effect.run_key}\n"
             said = {"title": rollback_title(given), "body": f"{rollback_body(given, plan.idea)}\n{footer}"}
-            return effect.model_copy(update=said)
+            links = (merged.pull_request,) if merged.pull_request else ()
+            return effect.model_copy(update={**said, "links": links})
         return effect
 
     def _ended(
@@ -225,6 +234,8 @@ class Reverting:
         """To Control: a person merged it; from now on a person may order its rollback. Lists say so, too."""
         if merged.by:
             self.index.became(merged.run.run_id, became("merged", merged.by))
+        # Before Control knows: whatever undoes it has its own word to say there, and has it later.
+        self._outcome(merged.run, merged.pull_request, "merged", merged_head(merged))
         return self.bench.control.merged(merged.run.target, merged)
 
     @activity.defn(name=TELL_REGRESSION.name, no_thread_cancel_exception=True)
@@ -240,6 +251,9 @@ class Reverting:
         """To Control: how a merge or a pull request fared; lists say who ended it."""
         if said.end.became:
             self.index.became(said.end.run_id, said.end.became)
+        given, who = said.given, said.end.who
+        if given is not None and who != US and said.end.became == became("closed", who or NOBODY_NAMED):
+            self._outcome(given.run, given.pull_request, "closed", closed_head(who or NOBODY_NAMED))
         return self.bench.control.followed_up(said.target, said.end)
 
     @activity.defn(name=TELL_ROLLED_BACK.name, no_thread_cancel_exception=True)
@@ -249,6 +263,9 @@ class Reverting:
         answer = self.bench.control.rolled_back(said.target, said.result)
         crashpoint("tell_rolled_back.after_effect")
         return answer
+
+    def _outcome(self, run: RunRef, number: int, about: str, head: str) -> None:
+        said_once(self.bench, self.bench.pinned_policy(run), run, Comment(run.run_id, number, about, "", head))
 
     def _record(self, given: RollbackInput, key: str, event: str, facts: dict[str, Fact]) -> str:
         record = AuditEvent(key=key, role=Role.RELEASE, event=event, facts={"incident": given.incident, **facts})

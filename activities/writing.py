@@ -27,7 +27,8 @@ from contracts.pull_request import PullRequest
 from contracts.report import WriteResult
 from contracts.rollback import FollowUpInput, Merged
 from contracts.verdict import Fact, Verdict
-from policies.comment_text import closed_because, merged_by_itself
+from policies.comment_text import closed_because, closed_in_short, merged_by_itself
+from policies.outcome_text import closed_head, merged_head
 from policies.pull_request_text import footer
 from policies.schema import EffectivePolicy
 from policies.verdicts import allow, deny, hold
@@ -65,14 +66,16 @@ class Writing:
         report = self.bench.store.address(run_id)
         if planned.action is WriteAction.MERGE and ended.merged and ended.merged.pull_request:
             text = merged_by_itself(ended.merged, planned.tree_sha, report)
-            return Comment(run_id, ended.merged.pull_request, "merged", text)
+            return Comment(run_id, ended.merged.pull_request, "merged", text, merged_head(ended.merged))
         if planned.action is not WriteAction.CLOSE_PULL_REQUEST:
             return None
         pull = pull_of(self.bench.forges(policy.target), planned.of_run or run_id, planned.branch)
         if pull is None or pull.state != "closed":
             return None
         bodies = {ref.name: ref for ref in given.artifacts}
-        return Comment(run_id, pull.number, "closed", closed_because(self._text(planned, bodies), run_id, report))
+        closing = self._text(planned, bodies)
+        head = closed_head("", closed_in_short(closing))
+        return Comment(run_id, pull.number, "closed", closed_because(closing, run_id, report), head)
 
     def _text(self, planned: PlannedWrite, bodies: dict[str, ArtifactRef]) -> str:
         name = closing_text(planned.of_run) if planned.of_run else _BODIES[planned.action]

@@ -36,9 +36,16 @@ class Effect(Contract):
     commit_message: str = ""
     """For a forge that makes the merge commit itself; what git pushes has its own."""
     number: int = 0
-    """For a comment: the pull request. For an update of a ticket: the one it was, should its mark be gone."""
+    """For a comment or a head: the pull request. For an update of a ticket: the one it was, should its mark be gone."""
     title: str = ""
     body: str = ""
+    head: str = ""
+    """What the text begins with from now on, between hidden lines; every other word of it stays as it is.
+
+    On an update of a pull request it is all that is written, and ``number`` says where, in whatever state.
+    """
+    links: tuple[int, ...] = ()
+    """Our own pull requests which the text names as ``pull request #7``: there alone a forge may make a link of it."""
 
 
 class EffectResult(Contract):

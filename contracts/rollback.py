@@ -108,6 +108,11 @@ class FollowUpView(Contract):
     verdict: Verdict | None = None
 
 
+US = "us"
+NOBODY_NAMED = "a person whom the forge does not name"
+"""Who ended a pull request, where it was no person; where nothing says which."""
+
+
 def became(state: str, who: str) -> str:
     """The one wording, in lists and books, of what a person made of a pull request."""
     return f"{state.upper()} by {who}"

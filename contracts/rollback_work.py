@@ -9,7 +9,16 @@ from pydantic import AwareDatetime
 from contracts.artifact import Contract
 from contracts.handover import RunRef
 from contracts.modes import WriteAction
-from contracts.rollback import Culprit, FollowUpEnd, Idea, Merged, Observation, RollbackInput, RollbackResult
+from contracts.rollback import (
+    Culprit,
+    FollowUpEnd,
+    FollowUpInput,
+    Idea,
+    Merged,
+    Observation,
+    RollbackInput,
+    RollbackResult,
+)
 from contracts.verdict import Fact, Verdict
 
 
@@ -177,6 +186,8 @@ class TellFollowedUpInput(Contract):
 
     target: str
     end: FollowUpEnd
+    given: FollowUpInput | None = None
+    """What was followed; None of a follow-up that is older than this field (P15)."""
 
 
 class TellRolledBackInput(Contract):

@@ -1,7 +1,7 @@
 """The last word before text goes to a forge: outside code spans nothing pings, links, closes or is HTML.
 
-Our own bodies hold nothing of the kind (policies/pull_request_text.py), so they come through unchanged; whatever else
-somebody put into a ticket does not act.
+Our own bodies hold nothing of the kind (policies/pull_request_text.py), so they come through unchanged, but for the
+numbers of our own pull requests, which are named apart; whatever else somebody put into a ticket does not act.
 """
 
 from __future__ import annotations
@@ -29,11 +29,16 @@ _LONGEST_LINE = 250
 _CUT = "*The rest is left out here: a forge takes only so much.*"
 
 
-def inert_markdown(text: str) -> str:
-    """The text with everything broken that a forge would act on; code spans stay as they are."""
+def inert_markdown(text: str, links: tuple[int, ...] = ()) -> str:
+    """The text with everything broken that a forge would act on; code spans stay as they are.
+
+    ``links``: numbers of pull requests of ours. ``pull request #7`` is no word that closes anything, and foreign text
+    stands in code spans: those stay links.
+    """
     visible = "".join(char if char == "\n" or unicodedata.category(char) not in _HIDDEN else " " for char in text)
     parts, end = [], 0
-    for span in _CODE.finditer(visible):
+    kept = rf"(?<=pull request )#(?:{'|'.join(map(str, links))})(?!\w)|" if links else ""
+    for span in re.finditer(f"{kept}{_CODE.pattern}", visible):
         parts += [_prose(visible[end : span.start()]), span.group()]
         end = span.end()
     return "".join([*parts, _prose(visible[end:])])

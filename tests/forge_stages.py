@@ -95,7 +95,7 @@ class Stage(ABC):
         (work / "a.txt").write_text(text)
         return self.mirror.commit_tree(self.base, work, "improve")
 
-    def effect(self, action: WriteAction = WriteAction.PUSH_BRANCH, **fields: str) -> Effect:
+    def effect(self, action: WriteAction = WriteAction.PUSH_BRANCH, **fields: Any) -> Effect:
         """What a run would ask for."""
         given = {
             "run_key": f"demo-1/{action.value}", "run_id": "demo-1", "task_id": "tidy-abc", "branch": BRANCH,

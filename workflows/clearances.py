@@ -49,9 +49,18 @@ _ACTIONS = {
     WriteClass.REPAIR: _PUBLISHING | {WriteAction.REVERT},
     # Cleared even while paused, so nothing that moves a ref may call itself a record.
     WriteClass.RECORD: frozenset(
-        {WriteAction.OPEN_TICKET, WriteAction.UPDATE_TICKET, WriteAction.CLOSE_TICKET, WriteAction.COMMENT}
+        {
+            WriteAction.OPEN_TICKET,
+            WriteAction.UPDATE_TICKET,
+            WriteAction.CLOSE_TICKET,
+            WriteAction.COMMENT,
+            # Its head only, which says what became of it.
+            WriteAction.UPDATE_PULL_REQUEST,
+        }
     ),
 }
+
+_SAYING = frozenset({WriteAction.COMMENT, WriteAction.UPDATE_PULL_REQUEST})
 
 
 def begin(state: ControlState, asked: WriteRequest, now: datetime) -> WriteAnswer:
@@ -174,11 +183,13 @@ def allowed(state: ControlState, asked: WriteRequest, now: datetime) -> Verdict:
         return _verdict(Decision.DENY, f"{asked.action} is no {asked.write_class} write", asked)
     if asked.run_id == DASHBOARD:
         return _dashboard(asked)
+    if asked.write_class is WriteClass.RECORD and asked.action in _SAYING and _ended(state, asked):
+        return _verdict(Decision.ALLOW, "says what became of a pull request of ours", asked)
+    if asked.write_class is WriteClass.RECORD and asked.action is WriteAction.UPDATE_PULL_REQUEST:
+        return _verdict(Decision.DENY, "it is neither followed nor undone in Control's books", asked)
     if asked.write_class is WriteClass.RECORD and asked.run_id in state.incidents:
         # An incident outlives its run; the clearance is for its own ticket, under its own key.
         return _verdict(Decision.ALLOW, "a record of an incident in the books", asked)
-    if asked.action is WriteAction.COMMENT and _of_its_rollback(state, asked):
-        return _verdict(Decision.ALLOW, f"says what was done for {asked.incident}", asked)
     if asked.write_class is WriteClass.REPAIR:
         # A rollback outlives its run: it is booked under its own id, and its incident is what allows it.
         return _repair(state, asked)
@@ -196,7 +207,10 @@ def allowed(state: ControlState, asked: WriteRequest, now: datetime) -> Verdict:
     return _advance(state, asked, run)
 
 
-def _of_its_rollback(state: ControlState, asked: WriteRequest) -> bool:
+def _ended(state: ControlState, asked: WriteRequest) -> bool:
+    """Of a run that is over, whose merge or pull request is followed; or of the rollback of an open incident."""
+    if asked.run_id in state.followed or asked.run_id in state.to_follow:
+        return True
     incident = state.incidents.get(asked.incident)
     return incident is not None and asked.run_id == rollback_run_id(incident.run_id)
 

@@ -185,6 +185,15 @@ class ControlState(BaseModel):
         if became and run_id in self.runs:
             self.runs[run_id] = self.runs[run_id].model_copy(update={"became": became[:LONGEST_WORD]})
 
+    def forget_outcomes(self, but: str) -> None:
+        """Writes that said what became of pull requests nobody follows any more; ``but`` may ask again (P7)."""
+        known = {but, *self.runs, *self.followed, *self.to_follow}
+        self.writes = {
+            key: write
+            for key, write in self.writes.items()
+            if write.run_id in known or write.settled_at is None or "/outcome-" not in key
+        }
+
     def close(self, run_id: str, now: datetime, status: RunStatus, *, kept_out: bool = False, **more: str) -> None:
         """Close a run's record and forget the oldest closed ones."""
         run = self.runs[run_id]

@@ -19,6 +19,7 @@ with workflow.unsafe.imports_passed_through():
     from contracts.alert import Alert, AlertKind
     from contracts.rollback import (
         EVERYTHING,
+        NOBODY_NAMED,
         WAITING,
         Culprit,
         FollowUpEnd,
@@ -71,7 +72,7 @@ class FollowUp:
         else:
             end = await self._wait_for_a_person(terms)
         self._show("ended", end.outcome)
-        said = TellFollowedUpInput(target=given.run.target, end=end)
+        said = TellFollowedUpInput(target=given.run.target, end=end, given=given)
         await steps.TELL_FOLLOWED_UP(said, f"tell Control: {end.outcome}")
         return end
 
@@ -109,7 +110,7 @@ class FollowUp:
             wait = min(2 * wait, timedelta(minutes=terms.poll_most_minutes))
             if workflow.info().is_continue_as_new_suggested() and not self._asked:
                 workflow.continue_as_new(self._given)
-        who = look.who or "a person whom the forge does not name"
+        who = look.who or NOBODY_NAMED
         if look.merged is None:
             reason = f"pull request {self._given.pull_request} was {look.state}"
             return self._end(f"{look.state} by {who}", reason, look, became(look.state, who))

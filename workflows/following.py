@@ -76,6 +76,7 @@ def followed_up(state: ControlState, said: FollowUpEnd) -> Answer:
     """How a merge or a pull request fared."""
     state.followed.pop(said.run_id, None)
     state.follow_starts.pop(said.run_id, None)
+    state.forget_outcomes(said.run_id)
     state.note_became(said.run_id, said.became)
     at = clock(said.at) if said.at else ""
     state.log(

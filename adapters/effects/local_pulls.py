@@ -11,7 +11,7 @@ from adapters.git.environment import ClosedGit
 from adapters.git.merging import NOBODY, is_ancestor
 from adapters.git.remotes import remote_heads
 from adapters.local_forge import comments_file, read_comments, read_records
-from contracts.effect import EffectResult
+from contracts.effect import Effect, EffectResult
 from contracts.forge_facts import PullComment
 from contracts.modes import WriteAction
 from policies.inert_markdown import inert_markdown
@@ -24,6 +24,8 @@ def write_pull(order: EffectOrder) -> EffectResult:
         return open_record(folder, effect, order.look_only, lambda: _obstacle(order))
     if effect.action not in {WriteAction.UPDATE_PULL_REQUEST, WriteAction.CLOSE_PULL_REQUEST}:
         return EffectResult(done=False, refused=f"{effect.action.value} is no write of a pull request")
+    if effect.head:
+        return _headed(effect, folder, order.look_only)
     key = effect.record_key or effect.run_key
     if reason := _not_open(order, folder, key):
         return EffectResult(done=False, refused=reason)
@@ -42,10 +44,22 @@ def write_comment(order: EffectOrder) -> EffectResult:
         return EffectResult(done=True, adopted=True, result=str(effect.number))
     if order.look_only:
         return EffectResult(done=False)
-    said = PullComment(author=NOBODY.name, body=inert_markdown(effect.body), run_key=effect.run_key)
+    if effect.head:
+        # First the head: what a look finds, an earlier attempt's too, is the comment.
+        _headed(effect, folder, order.look_only)
+    text = inert_markdown(effect.body, effect.links)
+    said = PullComment(author=NOBODY.name, body=text, run_key=effect.run_key)
     with locked_lines(comments_file(folder, effect.number)) as lines:
         lines.append((said.model_dump_json(by_alias=True).encode() + b"\n",))
     return EffectResult(done=True, result=str(effect.number))
+
+
+def _headed(effect: Effect, folder: Path, look_only: bool) -> EffectResult:
+    """Only what its text begins with: merged or closed, it says so there, and nothing else of it changes."""
+    key = next((each.run_key for each in read_records(folder) if each.number == effect.number), "")
+    if not key:
+        return EffectResult(done=False, refused=f"there is no pull request {effect.number}")
+    return change_record(folder, key, look_only, head=inert_markdown(effect.head, effect.links))
 
 
 def _obstacle(order: EffectOrder) -> str:

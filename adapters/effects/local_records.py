@@ -8,10 +8,12 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from adapters.durable_files import sync_folder
+from adapters.forge_access.ownership import headed
 from adapters.git.private import locked
 from adapters.local_forge import read_records
 from contracts.effect import Effect, EffectResult
 from contracts.pull_request import PullRequest
+from policies.inert_markdown import inert_markdown
 
 
 def open_record(folder: Path, effect: Effect, look_only: bool, obstacle: Callable[[], str]) -> EffectResult:
@@ -28,12 +30,17 @@ def open_record(folder: Path, effect: Effect, look_only: bool, obstacle: Callabl
         return shown_record(_write(folder, effect, number), adopted=False)
 
 
-def change_record(folder: Path, run_key: str, look_only: bool, **wanted: str) -> EffectResult:
-    """Give the record that was opened under ``run_key`` these fields; one that has them already is adopted."""
+def change_record(folder: Path, run_key: str, look_only: bool, *, head: str = "", **wanted: str) -> EffectResult:
+    """Give the record that was opened under ``run_key`` these fields; one that has them already is adopted.
+
+    With ``head``, its own text stays behind that.
+    """
     with _lock(folder, look_only):
         record = next((each for each in read_records(folder) if each.run_key == run_key), None)
         if record is None:
             return EffectResult(done=False, refused=f"no {folder.name.removesuffix('s')} was opened under {run_key}")
+        if head:
+            wanted["body"] = headed(record.body, head)
         changed = PullRequest.model_validate(record.model_dump() | wanted)
         if changed == record:
             return shown_record(record, adopted=True)
@@ -74,7 +81,7 @@ def _write(folder: Path, effect: Effect, number: int) -> PullRequest:
         base_branch=effect.base_branch,
         head_sha=effect.head_sha,
         title=effect.title,
-        body=effect.body,
+        body=headed(effect.body, inert_markdown(effect.head, effect.links)),
         state="open",
         url=place.as_uri(),
         run_key=effect.record_key or effect.run_key,

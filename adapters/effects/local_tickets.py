@@ -10,6 +10,7 @@ from adapters.git.private import locked
 from adapters.local_forge import read_records
 from contracts.effect import Effect, EffectResult
 from contracts.modes import WriteAction
+from policies.inert_markdown import inert_markdown
 
 INDEX = "index.md"
 
@@ -22,9 +23,12 @@ def write_ticket(folder: Path, effect: Effect, look_only: bool) -> EffectResult:
 
 
 def _write(folder: Path, effect: Effect, look_only: bool) -> EffectResult:
-    key = effect.record_key or effect.run_key
+    key, head = effect.record_key or effect.run_key, inert_markdown(effect.head, effect.links)
     if effect.action is WriteAction.CLOSE_TICKET:
-        return change_record(folder, effect.record_key or ticket_of(effect.run_id), look_only, state="closed")
+        opened = effect.record_key or ticket_of(effect.run_id)
+        return change_record(folder, opened, look_only, head=head, state="closed")
+    if effect.action is WriteAction.UPDATE_TICKET and head:
+        return change_record(folder, key, look_only, head=head)
     if effect.action is WriteAction.UPDATE_TICKET and any(each.run_key == key for each in read_records(folder)):
         return change_record(folder, key, look_only, title=effect.title, body=effect.body)
     if effect.action not in {WriteAction.OPEN_TICKET, WriteAction.UPDATE_TICKET}:

@@ -1,7 +1,8 @@
-"""The hidden line that says which write opened a pull request or a ticket: adoption looks for it (P7)."""
+"""The hidden lines of a text: which write opened a pull request or ticket (adoption looks for it, P7); our head."""
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,6 +11,12 @@ from urllib.parse import quote, unquote
 
 # A whole line: text in a code span or a table can never be one.
 _MARK = re.compile(r"<!-- autonomy-runbook key=(?P<key>\S+)(?: task=(?P<task>\S+))? -->")
+
+_HEAD = re.compile(
+    r"<!-- autonomy-runbook head=(?P<digest>[0-9a-f]{16}) -->\n(?P<text>.*?)\n"
+    r"<!-- autonomy-runbook end of head -->\n{0,2}",
+    re.DOTALL,
+)
 
 
 @dataclass(frozen=True)
@@ -24,6 +31,26 @@ def marked(body: str, run_key: str, task_id: str) -> str:
     """The body with the line at its end; forges show nothing of it."""
     task = f" task={_quoted(task_id)}" if task_id else ""
     return f"{body.rstrip()}\n\n<!-- autonomy-runbook key={_quoted(run_key)}{task} -->\n"
+
+
+def headed(body: str, head: str) -> str:
+    """The body with our block at its head, in place of an earlier one; without ``head``, the body itself.
+
+    One that somebody wrote into is their text from then on: it stays, and ours stands above it.
+    """
+    if not head:
+        return body
+    rest = _HEAD.sub(_unless_changed, body.replace("\r\n", "\n"))
+    text = head.strip()
+    return f"<!-- autonomy-runbook head={_digest(text)} -->\n{text}\n<!-- autonomy-runbook end of head -->\n\n{rest}"
+
+
+def _unless_changed(block: re.Match[str]) -> str:
+    return "" if _digest(block["text"]) == block["digest"] else block.group()
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def read_mark(body: str) -> Mark:

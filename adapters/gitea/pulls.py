@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from adapters.forge_access.ownership import marked, opened_under, read_mark
+from adapters.forge_access.ownership import headed, marked, opened_under, read_mark
 from adapters.forge_access.shapes import shaped
 from adapters.gitea.acting import Acting, forge_title, same_text
 from adapters.gitea.api import Pull
@@ -22,7 +22,7 @@ def open_pull(acting: Acting) -> EffectResult:
         return EffectResult(done=False, refused=reason, obstacle=True)
     if acting.order.look_only:
         return EffectResult(done=False)
-    body = marked(inert_markdown(effect.body), effect.run_key, effect.task_id)
+    body = marked(inert_markdown(effect.body, effect.links), effect.run_key, effect.task_id)
     reply = acting.act(
         "POST", "/pulls", title=forge_title(effect.title), body=body, head=effect.branch, base=effect.base_branch
     )
@@ -36,6 +36,8 @@ def open_pull(acting: Acting) -> EffectResult:
 
 def change_pull(acting: Acting) -> EffectResult:
     """Give an open one its title and body, or close it; refused once a person merged or closed it."""
+    if acting.effect.head:
+        return _headed(acting)
     closing = acting.effect.action is WriteAction.CLOSE_PULL_REQUEST
     found = _to_change(acting)
     if found is None:
@@ -60,7 +62,7 @@ def change_pull(acting: Acting) -> EffectResult:
 def comment(acting: Acting) -> EffectResult:
     """Say it below a pull request of ours, or find it said under this key."""
     effect = acting.effect
-    if not any(pull.number == effect.number for pull in acting.repository.our_pulls()):
+    if _numbered(acting) is None:
         return EffectResult(done=False, refused=f"pull request {effect.number} is none of ours")
     if _said(acting):
         return EffectResult(done=True, adopted=True, result=str(effect.number))
@@ -68,11 +70,38 @@ def comment(acting: Acting) -> EffectResult:
         return EffectResult(done=False)
     if reason := acting.wrong_account():
         return EffectResult(done=False, refused=reason, obstacle=True)
-    body = marked(inert_markdown(effect.body), effect.run_key, effect.task_id)
+    # First the head: what a look finds, an earlier attempt's too, is the comment.
+    unheaded = _headed(acting).refused if effect.head else ""
+    body = marked(inert_markdown(effect.body, effect.links), effect.run_key, effect.task_id)
     reply = acting.act("POST", f"/issues/{effect.number}/comments", body=body)
     if (reply is not None and reply.good) or _said(acting):
-        return EffectResult(done=True, result=str(effect.number))
+        return EffectResult(done=True, result=str(effect.number), refused=unheaded)
     return acting.refused(reply, f"comment on pull request {effect.number}")
+
+
+def _headed(acting: Acting) -> EffectResult:
+    """Only what its text begins with: merged or closed, it says so there, and nothing else of it changes."""
+    effect = acting.effect
+    found = _numbered(acting)
+    if found is None:
+        return EffectResult(done=False, refused=f"pull request {effect.number} is none of ours")
+    wanted = {"body": headed(found.body or "", inert_markdown(effect.head, effect.links))}
+    if _is(found, wanted):
+        return _shown(acting, found, adopted=True)
+    if acting.order.look_only:
+        return EffectResult(done=False)
+    if reason := acting.wrong_account():
+        return EffectResult(done=False, refused=reason, obstacle=True)
+    reply = acting.act("PATCH", f"/pulls/{found.number}", **wanted)
+    again = _numbered(acting)
+    if again is not None and _is(again, wanted):
+        return _shown(acting, again, adopted=False)
+    return acting.refused(reply, f"say at the head of pull request {found.number} what became of it")
+
+
+def _numbered(acting: Acting) -> Pull | None:
+    number = acting.effect.number
+    return next((pull for pull in acting.repository.our_pulls() if pull.number == number), None)
 
 
 def _said(acting: Acting) -> bool:
@@ -86,7 +115,7 @@ def _wanted(acting: Acting, found: Pull) -> dict[str, str]:
     if effect.body:
         # Whoever opened it stays its opener: that key is what adoption looks for.
         key, task = mark.run_key or effect.record_key or effect.run_key, mark.task_id or effect.task_id
-        wanted["body"] = marked(inert_markdown(effect.body), key, task)
+        wanted["body"] = marked(inert_markdown(effect.body, effect.links), key, task)
     if effect.action is WriteAction.CLOSE_PULL_REQUEST:
         wanted["state"] = "closed"
     return wanted

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from adapters.forge_access.answers import Ticket
-from adapters.forge_access.ownership import marked, opened_under, unmarked
+from adapters.forge_access.ownership import headed, marked, opened_under, unmarked
 from adapters.forge_access.shapes import shaped
 from adapters.gitea.acting import Acting, forge_title, same_text
 from contracts.effect import EffectResult
@@ -31,6 +31,9 @@ def open_ticket(acting: Acting) -> EffectResult:
 def update_ticket(acting: Acting) -> EffectResult:
     """Give it its title and body, and its mark should somebody have taken that away; opened when there is none."""
     found = _known(acting, _key(acting)) or unmarked(acting.effect.number, acting.repository.our_issues())
+    if acting.effect.head:
+        missing = EffectResult(done=False, refused=f"no ticket was opened under {_key(acting)}")
+        return _changed(acting, found, _head(acting, found), "update") if found else missing
     return _changed(acting, found, _text(acting), "update") if found else open_ticket(acting)
 
 
@@ -40,7 +43,7 @@ def close_ticket(acting: Acting) -> EffectResult:
     found = _known(acting, key)
     if found is None:
         return EffectResult(done=False, refused=f"no ticket was opened under {key}")
-    return _changed(acting, found, {"state": "closed"}, "close")
+    return _changed(acting, found, {"state": "closed"} | _head(acting, found), "close")
 
 
 def _changed(acting: Acting, found: Ticket, wanted: dict[str, str], verb: str) -> EffectResult:
@@ -61,8 +64,13 @@ def _key(acting: Acting) -> str:
 
 def _text(acting: Acting) -> dict[str, str]:
     effect = acting.effect
-    body = marked(inert_markdown(effect.body), _key(acting), effect.task_id)
-    return {"title": forge_title(effect.title), "body": body}
+    body = headed(inert_markdown(effect.body, effect.links), inert_markdown(effect.head, effect.links))
+    return {"title": forge_title(effect.title), "body": marked(body, _key(acting), effect.task_id)}
+
+
+def _head(acting: Acting, found: Ticket) -> dict[str, str]:
+    effect = acting.effect
+    return {"body": headed(found.body or "", inert_markdown(effect.head, effect.links))} if effect.head else {}
 
 
 def _is(ticket: Ticket, wanted: dict[str, str]) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path
 from adapters.effects.base_branch import holds, moved, unfit
 from adapters.effects.order import EffectOrder
 from adapters.forge_access.json_api import Reply, UnclearAnswer, closed_to_us
-from adapters.forge_access.ownership import marked, opened_under, unmarked
+from adapters.forge_access.ownership import headed, marked, opened_under, unmarked
 from adapters.forge_access.shapes import shaped
 from adapters.forge_access.tokens import TOKEN_VARIABLE
 from adapters.git.environment import ClosedGit
@@ -98,6 +98,8 @@ class _Writer:
         return self._refused(reply, "open a pull request")
 
     def _update_pull(self) -> EffectResult:
+        if self._effect.head:
+            return self._head_pull()
         found = self._marked_pull()
         if found is None:
             return EffectResult(done=False, refused=f"no pull request is open under {self._key}")
@@ -129,6 +131,14 @@ class _Writer:
         if _has(again, wanted):
             return self._shown(again, adopted=False)
         return self._refused(reply, f"change pull request {pull.number}")
+
+    def _head_pull(self) -> EffectResult:
+        """Only what its text begins with: merged or closed, it says so there, and nothing else of it changes."""
+        number = self._effect.number
+        found = next((pull for pull in self._repository.our_pulls() if pull.number == number), None)
+        if found is None:
+            return EffectResult(done=False, refused=f"pull request {number} is none of ours")
+        return self._change_pull(found, self._head(found.body))
 
     def _known_pull(self) -> Pull | None:
         effect = self._effect
@@ -217,14 +227,18 @@ class _Writer:
 
     def _update_ticket(self) -> EffectResult:
         found = self._known_ticket(self._key) or unmarked(self._effect.number, self._repository.our_issues())
-        return self._change_ticket(found, self._texts()) if found else self._open_ticket()
+        if self._effect.head and found is None:
+            return EffectResult(done=False, refused=f"no ticket was opened under {self._key}")
+        if found is None:
+            return self._open_ticket()
+        return self._change_ticket(found, self._head(found.body) or self._texts())
 
     def _close_ticket(self) -> EffectResult:
         opened = self._effect.record_key or f"{self._effect.run_id}/{WriteAction.OPEN_TICKET}"
         found = self._known_ticket(opened)
         if found is None:
             return EffectResult(done=False, refused=f"no ticket was opened under {opened}")
-        return self._change_ticket(found, {"state": "closed"})
+        return self._change_ticket(found, {"state": "closed"} | self._head(found.body))
 
     def _change_ticket(self, ticket: Issue, wanted: dict[str, str]) -> EffectResult:
         if _has(ticket, wanted):
@@ -254,9 +268,11 @@ class _Writer:
             return EffectResult(done=False)
         if reason := self._wrong_account():
             return EffectResult(done=False, refused=reason, obstacle=True)
+        # First the head: what a look finds, an earlier attempt's too, is the comment.
+        unheaded = self._head_pull().refused if self._effect.head else ""
         reply = self._act("POST", f"/issues/{number}/comments", body=self._body())
         if (reply is not None and reply.good) or self._said(number):
-            return EffectResult(done=True, result=str(number))
+            return EffectResult(done=True, result=str(number), refused=unheaded)
         return self._refused(reply, f"comment on pull request {number}")
 
     def _said(self, number: int) -> bool:
@@ -268,7 +284,16 @@ class _Writer:
         return inert_line(self._effect.title) or "Autonomy Runbook"
 
     def _body(self) -> str:
-        return marked(inert_markdown(self._effect.body)[:_LONGEST_BODY], self._key, self._effect.task_id)
+        effect = self._effect
+        body = inert_markdown(effect.body, effect.links)[:_LONGEST_BODY]
+        if effect.action is WriteAction.OPEN_TICKET:
+            body = headed(body, inert_markdown(effect.head, effect.links))
+        return marked(body, self._key, effect.task_id)
+
+    def _head(self, body: str | None) -> dict[str, str]:
+        """The body with our head; nothing where there is none to write."""
+        head = self._effect.head
+        return {"body": headed(body or "", inert_markdown(head, self._effect.links))} if head else {}
 
     def _texts(self) -> dict[str, str]:
         """What an update gives; an empty text leaves what is there."""

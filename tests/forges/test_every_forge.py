@@ -209,6 +209,47 @@ def test_a_comment_is_said_once(stage: Stage) -> None:
     assert stage.perform(said.model_copy(update={"number": number + 1})).refused
 
 
+def test_the_head_of_a_pull_request_says_what_became_of_it(stage: Stage) -> None:
+    """With the comment of the same write or alone, merged too; one head, the rest as it was, and still ours."""
+    number = stage.opened().number
+    stage.person_merges(stage.shown())
+    stage.mirror.fetch_base()
+    before = stage.shown().body
+    key = f"demo-1/comment-{number}-merged"
+    said = stage.effect(COMMENT, run_key=key, number=number, body="**Merged**\n", head="**Merged** by @you")
+    assert not stage.perform(said, look_only=True).done
+    assert before == stage.shown().body
+    assert [(False, ""), (True, "")] == [(done.adopted, done.refused) for done in map(stage.perform, [said, said])]
+    alone = stage.effect(UPDATE, run_key="demo-1/head", number=number, head="**Rolled back**", **OPENED)
+    assert "**Merged** by  you" in stage.shown().body
+    assert not stage.perform(alone, look_only=True).done
+    assert [False, True] == [stage.perform(alone).adopted for _ in range(2)]
+    shown = stage.shown()
+    assert ("merged", "Tidy a.txt", "demo-1/open_pull_request") == (shown.state, shown.title, shown.run_key)
+    _, head, rest = shown.body.replace("\r\n", "\n").split("\n", 2)
+    assert ("**Rolled back**", False) == (head, "**Merged**" in shown.body)
+    assert rest.partition("\n\n")[2].strip() == before.replace("\r\n", "\n").strip()
+    assert stage.perform(alone.model_copy(update={"number": number + 1})).refused
+
+
+def test_the_head_of_a_ticket_is_kept_and_its_closing_says_so(stage: Stage) -> None:
+    """Opened with one, updated without a second, closed with the last; where no ticket is, none is opened for it."""
+    ticket = {"branch": "", "head_sha": "", "run_key": "i-1/open_ticket"}
+    assert stage.perform(stage.effect(TICKET, head="**Open**", **ticket)).done
+    again = {"record_key": "i-1/open_ticket", "title": "", "body": ""}
+    update = stage.effect(WriteAction.UPDATE_TICKET, **(ticket | again | {"run_key": "i-1/u"}), head="- Owner: `ann`")
+    assert not stage.perform(update, look_only=True).done
+    assert [False, True] == [stage.perform(update).adopted for _ in range(2)]
+    [shown] = stage.forge.tickets()
+    assert ("Tidy a.txt", "open", True) == (shown.title, shown.state, "`better`" in shown.body)
+    assert ["- Owner: `ann`"] == [line for line in shown.body.splitlines() if line[:2] in {"- ", "**"}]
+    close = stage.effect(WriteAction.CLOSE_TICKET, **(ticket | again | {"run_key": "i-1/c"}), head="**Closed**")
+    assert [False, True] == [stage.perform(close).adopted for _ in range(2)]
+    [shown] = stage.forge.tickets()
+    assert ("closed", True, True) == (shown.state, "**Closed**" in shown.body, "`better`" in shown.body)
+    assert "no ticket" in stage.perform(update.model_copy(update={"record_key": "i-2/open_ticket"})).refused
+
+
 @pytest.mark.parametrize("action", [UPDATE, CLOSE])
 def test_what_a_person_merged_is_neither_updated_nor_closed(stage: Stage, action: WriteAction) -> None:
     """Refused with the reason; none at all is said, too."""

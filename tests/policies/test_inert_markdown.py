@@ -53,6 +53,17 @@ def test_any_text_is_inert_and_stays_so(text: str):
     assert "\n" not in inert_line(text)
 
 
+@given(st.text(alphabet=st.sampled_from("ab7@#!<>[]()\\|\n:/& "), max_size=40))
+def test_our_own_pull_requests_are_links_and_nothing_else_is(text: str):
+    """By the words and the number we gave: foreign text around it stays as inert as it is without."""
+    own = inert_markdown(f"{text} pull request #7, #8, closes #7, pull request #77 {text}", (7, 9))
+    assert "pull request #7, # 8" not in own
+    assert "pull request #7,  8, closes  7, pull request  77" in own
+    assert not ACTS.search(outside_code(own).replace("pull request #7", ""))
+    assert own == inert_markdown(own, (7, 9))
+    assert "pull request  7" in inert_markdown("pull request #7")
+
+
 def test_code_and_our_own_pull_request_text_stay_as_they_are():
     """What the rules of pull requests wrote is inert already: equal in every mode (P3)."""
     facts = good_facts(policy())

@@ -6,8 +6,9 @@ import pytest
 
 from contracts.clearance import WriteOutcome
 from contracts.control import CheckupResult, RunFinding
-from contracts.modes import RunStatus, WriteAction
+from contracts.modes import RunStatus, WriteAction, WriteClass
 from contracts.rollback import FollowUpEnd, FollowUpInput
+from contracts.verdict import Decision, Verdict
 from tests.workflows.books import DAY, FIRST, Books, running
 from tests.workflows.test_rolling_back import merge_of
 from workflows import following, reaping, rolling_back
@@ -99,6 +100,30 @@ def test_what_we_closed_or_never_opened_is_not_followed() -> None:
     for books in (nothing, closed):
         books.finish(FIRST, RunStatus.REJECTED)
         assert {} == books.state.to_follow
+
+
+def test_only_who_is_followed_says_what_became_of_a_pull_request() -> None:
+    """Also while paused and long after the run; refused by default, and nothing of it is kept for ever."""
+    books = opened(running())
+    assert [Decision.DENY] * 2 == [says(books, FIRST).decision, says(books, "INC-x").decision]
+    lost(books)
+    following.begun(books.state, books.state.to_follow.pop(FIRST))
+    books.pause()
+    assert (Decision.ALLOW, "says what became of a pull request of ours") == (
+        says(books, FIRST).decision, says(books, FIRST).reason
+    )  # fmt: skip
+    assert Decision.DENY is says(books, "demo-9").decision
+    books.state.runs.clear()
+    key = f"{FIRST}/outcome-7-merged"
+    books.state.writes[key] = books.state.writes[f"{FIRST}/{OPEN}"]
+    for run_id in (FIRST, "demo-9"):
+        following.followed_up(books.state, FollowUpEnd(run_id=run_id, outcome="closed", reason="x"))
+        assert (run_id == FIRST) == (key in books.state.writes)
+    assert Decision.DENY is says(books, FIRST).decision
+
+
+def says(books: Books, run_id: str) -> Verdict:
+    return books.begin(run_id, action=WriteAction.UPDATE_PULL_REQUEST, write_class=WriteClass.RECORD).verdict
 
 
 @pytest.mark.parametrize("number", ["", "x", "-1"])

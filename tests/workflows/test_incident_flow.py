@@ -88,8 +88,8 @@ def alerts(world: World) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (world.settings.home / "alerts.jsonl").read_text().splitlines()]
 
 
-def tickets(world: World) -> list[dict[str, Any]]:
-    folder = world.settings.home / "forge" / "quick" / "tickets"
+def tickets(world: World, target: str = "quick") -> list[dict[str, Any]]:
+    folder = world.settings.home / "forge" / target / "tickets"
     return [json.loads(path.read_text()) for path in sorted(folder.glob("[0-9]*.json"))]
 
 
@@ -140,6 +140,7 @@ async def test_6_1_policy_violation_from_the_brake_to_the_end_of_its_prevention(
         # Said at the same time, they are judged one after the other, and none is lost.
         twins = await asyncio.gather(edit(handle, impact="some of it"), edit(handle, owner="eve"))
         twice = (await at_rest(world, handle)).report
+        owned = tickets(world)[0]["body"]
         filled = await fill_in(handle)
         early = await say(handle, api.PREVENTED)
         closed = await say(handle, api.CLOSE)
@@ -183,6 +184,14 @@ async def test_6_1_policy_violation_from_the_brake_to_the_end_of_its_prevention(
     assert () == ended.incidents
     (ticket,) = tickets(world)
     assert ("closed", "open_ticket") == (ticket["state"], ticket["runKey"].rsplit("/", 1)[1])
+    # The ticket's head says how it stands, from its opening to its end; the text below stays.
+    assert ["**Open**", "- Outcome: nothing was rolled back", "- Cause: not stated yet", "- Owner: `eve`"] == [
+        line for line in owned.splitlines() if line.startswith(("**", "- O", "- C"))
+    ]
+    head, below = ticket["body"].split("<!-- autonomy-runbook end of head -->")
+    said = ("**Closed by `bob`**: `all is said`", "- Cause: `the coder's prompt allowed", "; done, says `bob`")
+    assert [] == [part for part in (*said, result.run_id, "- Owner: `") if part not in head]
+    assert owned.endswith(below)
     index = (world.settings.home / "forge" / "quick" / "tickets" / "index.md").read_text()
     assert "| [1](1.json) | closed | policy_violation in" in index
     kinds = [alert["kind"] for alert in alerts(world)]

@@ -38,6 +38,8 @@ async def test_a_run_merges_exactly_what_was_checked_and_probed(world: World) ->
         [said] = world.bench().forges(_target(world)).comments(record.number)
         assert f"{result.run_id}/comment-{record.number}-merged" == said.run_key
         assert all(part in said.body for part in ("**Merged by itself**", landed, checks["treeSha"], result.run_id))
+        head = f"**Outcome: merged by itself**, as {landed}; undo it with `starter.py rollback {result.run_id}"
+        assert record.body.splitlines()[1].startswith(head)
         # P3: a dry run of a target that may merge by itself lists what PR_ONLY writes, and no more.
         refused = world.artifact(dry.run_id, "run_report.json")["refusedWrites"]
         bodies = [write | {"bodySha256": ""} for write in refused]

@@ -14,7 +14,7 @@ from contracts.incident import IncidentView
 from contracts.modes import Mode, TargetStatus
 from contracts.rollback import FollowUpEnd, RollbackOutcome
 from tests.workflows.quick import quick
-from tests.workflows.test_incident_flow import at_rest
+from tests.workflows.test_incident_flow import at_rest, tickets
 from workflows import api
 
 
@@ -44,6 +44,8 @@ async def test_a_confirmed_regression_is_rolled_back_to_the_identical_tree_and_r
             part in said.body for part in ("**Rolled back**", result.revert_sha, f"INC-{after.run.run_id}-regression")
         )
         assert f'Revert "{result.idea.title}" (pull request #1)' == subject
+        head = world.pulls()[0]["body"].splitlines()[1]
+        assert ("**Outcome: merged, then rolled back** by " + result.revert_sha) in head
         await after.logged("hardening task queued")
         events = [record.event for record in after.log()]
         assert (
@@ -70,6 +72,8 @@ async def test_a_confirmed_regression_is_rolled_back_to_the_identical_tree_and_r
         assert any("outcome restored" in one.text and "health confirmed" in one.text for one in back)
         told = ("merged", "rollback ordered", "rollback prepared", "repair done", "open_ticket done", "tagged with its")
         assert [] == [event for event in told if not any(one.startswith(event) for one in facts)], facts
+        [ticket] = tickets(world, "demo")
+        assert all(part in ticket["body"] for part in (f"- Outcome: rolled back by {result.revert_sha}", "**Open**"))
         page = (world.settings.artifacts / "runs" / incident.incident / "post_incident_report.md").read_text()
         assert f"rolled back by {result.revert_sha}" in page
         assert [] == await incidents_unsound(world)
@@ -109,4 +113,6 @@ async def test_what_a_person_does_with_a_pull_request_is_recorded(world: World, 
         await world.until(handle.describe)
         end = await asyncio.wait_for(handle.result(), 90)
         assert end.outcome.startswith(outcome), end
+        head = "**Outcome: " + outcome.replace("by name@example.invalid; healthy", "by `name@example.invalid`**, as ")
+        assert world.pulls()[0]["body"].splitlines()[1].startswith(head)
         assert end.outcome == (await after.logged("follow-up ended")).facts["outcome"]

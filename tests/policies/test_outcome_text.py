@@ -1,0 +1,57 @@
+"""What stands at the head of a text once it is known; foreign words in it act on nothing."""
+
+from __future__ import annotations
+
+import pytest
+
+from contracts.incident import PostIncidentReport, Trigger
+from contracts.rollback import RollbackOutcome, RollbackTag
+from policies.comment_text import closed_in_short
+from policies.inert_markdown import inert_markdown
+from policies.outcome_text import closed_head, incident_head, merged_head, restored_head, rolled_back_head
+from policies.pull_request_text import already_on_base
+from tests.policies.test_rollback_text import AT, given
+
+LOUD = "@everyone closes #1\n\n# Head <img src=x>"
+MERGED = given().merged
+
+
+def incident(**changes: object) -> PostIncidentReport:
+    report = PostIncidentReport(
+        incident="INC-demo-1", opened_at=AT, target="demo", run_id="demo-1", trigger=Trigger.REGRESSION,
+        trigger_reason=LOUD,
+    )  # fmt: skip
+    return report.model_copy(update=changes)
+
+
+TAG = RollbackTag(outcome=RollbackOutcome.RESTORED, reason=LOUD, seconds=12.3, impact="", revert_sha="c" * 40)
+
+
+@pytest.mark.parametrize(
+    ("head", "said"),
+    [
+        (merged_head(MERGED), "**Outcome: merged by itself**, as " + "c" * 40),
+        (merged_head(MERGED.model_copy(update={"by": LOUD})), "**Outcome: merged by `@everyone closes #1"),
+        (merged_head(MERGED), "`starter.py rollback demo-1 --reason …`"),
+        (closed_head(LOUD), "`**; nothing of it was merged."),
+        (closed_head("", closed_in_short("text\n" + already_on_base("main", "b"))), "**: `main` holds this change already."),
+        (rolled_back_head(given(reason=LOUD), "d" * 40, 9), "d" * 40 + ", the merge of pull request #9, for `INC-demo-1"),
+        (rolled_back_head(given(reason=LOUD), "d" * 40, 0), "d" * 40 + " for `INC-demo-1"),
+        (restored_head("d" * 40, 7), "; it undid pull request #7."),
+        (incident_head(incident(), "/a", "/b"), "**Open**\n\n- Outcome: nothing was rolled back\n- Cause: not stated yet"),
+        (incident_head(incident(rollback=TAG), "/a", "/b"), "- Outcome: rolled back by " + "c" * 40 + ", after 12 s: `"),
+        (incident_head(incident(owner=LOUD, due_on="2026-04-01"), "/a", "/b"), "`, prevention due on `2026-04-01`"),
+        (incident_head(incident(root_cause=LOUD, closed_by="bob", closed_because="x"), "/a", "/b"), "**Closed by `bob`**: `x`"),
+        (incident_head(incident(), "/a", "/b"), "- Links: report `/a`, run `demo-1` in `/b`"),
+    ],
+)  # fmt: skip
+def test_it_says_so_and_acts_on_nothing(head: str, said: str) -> None:
+    """Numbers of ours alone are links."""
+    assert said in head
+    assert head == inert_markdown(head, (7, 9))
+
+
+def test_a_rollbacks_own_pull_request_names_no_command_that_undoes_it() -> None:
+    """There is none."""
+    own = MERGED.model_copy(update={"run": MERGED.run.model_copy(update={"run_id": "RB-demo-1"}), "by": "ann"})
+    assert merged_head(own) == "**Outcome: merged by `ann`**, as " + "c" * 40 + "."
