@@ -56,6 +56,7 @@ _WHAT_FOLLOWS = (
     "write on the remote, and follows its pull request if there is one"
 )
 _LISTED = 1000
+_WAITING = "waiting for"
 TargetOrRun = Annotated[
     str, typer.Argument(help="A target's name, a run id such as demo-2026-11-23-pr-1; for `why` also an incident's id.")
 ]
@@ -241,7 +242,9 @@ async def _why_target(adapters: Adapters, target: str) -> dict[str, Verdict]:
         raise CommandFailed(Exit.TROUBLE, f"{target} has no open Control: its first run or command starts one")
     view = await target_status(client, target)
     waits = {run_id: _waits(reason) for run_id, reason in (await waiting_runs(client, view) if view else {}).items()}
-    return {**verdicts, target: with_reviews(mine, today_of(adapters, target)), **waits}
+    listed = adapters.index.latest(_LISTED, target)
+    asked = {run.run_id: _answered(run.became) for run in listed if run.became.startswith(_WAITING)}
+    return {**verdicts, target: with_reviews(mine, today_of(adapters, target)), **asked, **waits}
 
 
 async def _why_run(adapters: Adapters, run_id: str) -> dict[str, Verdict]:
@@ -267,8 +270,11 @@ def _became(adapters: Adapters, run_id: str) -> dict[str, Verdict]:
     said = next((run.became for run in adapters.index.latest(_LISTED) if run.run_id == run_id), "")
     if not said:
         return {}
-    open_still = said.startswith("waiting for")
-    return {"pull request": (hold if open_still else allow)("a person has answered its pull request", said)}
+    return {"pull request": _answered(said)}
+
+
+def _answered(said: str) -> Verdict:
+    return (hold if said.startswith(_WAITING) else allow)("a person has answered its pull request", said)
 
 
 def _waits(reason: str) -> Verdict:

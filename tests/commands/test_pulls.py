@@ -8,6 +8,7 @@ from aftermath import hasten
 from shell import shell_of
 from world import World, git
 
+from adapters.run_index import RunIndex
 from contracts.rollback import FollowUpEnd
 from tests.workflows.quick import add_target, quick
 from workflows import api
@@ -40,6 +41,11 @@ async def test_a_person_answers_where_there_is_no_page(world: World) -> None:
         left = await shell.typed("pr", "list", "no")
         told = {name: [await shell.typed(*words) for words in (("runs", name), ("status", name), ("why", run_id))]
                 for name, run_id in runs.items()}  # fmt: skip
+        RunIndex(world.settings.artifacts).became(runs["no"], "waiting for ann: requested changes")
+        waits = await shell.typed("why", "no", "--json")
+    assert ("hold", "waiting for ann: requested changes") == tuple(
+        waits.json[runs["no"]][word] for word in ("decision", "reason")
+    )
     [pull] = listed.json["pullRequests"]
     assert ("open", 1) == (pull["state"], pull["number"])
     assert "+You receive names." in shown.out

@@ -12,7 +12,7 @@ from policies.outcome_text import closed_head, incident_head, merged_head, resto
 from policies.pull_request_text import already_on_base
 from tests.policies.test_rollback_text import AT, given
 
-LOUD = "@everyone closes #1\n\n# Head <img src=x>"
+LOUD, REVERT = "@everyone closes #1\n\n# Head <img src=x>", "d" * 40
 MERGED = given().merged
 
 
@@ -34,14 +34,14 @@ TAG = RollbackTag(outcome=RollbackOutcome.RESTORED, reason=LOUD, seconds=12.3, i
         (merged_head(MERGED.model_copy(update={"by": LOUD})), "**Outcome: merged by `@everyone closes #1"),
         (merged_head(MERGED), "`starter.py rollback demo-1 --reason …`"),
         (closed_head(LOUD), "`**; nothing of it was merged."),
-        (closed_head("", closed_in_short("text\n" + already_on_base("main", "b"))), "**: `main` holds this change already."),
-        (rolled_back_head(given(reason=LOUD), "d" * 40, 9), "d" * 40 + ", the merge of pull request #9, for `INC-demo-1"),
-        (rolled_back_head(given(reason=LOUD), "d" * 40, 0), "d" * 40 + " for `INC-demo-1"),
-        (restored_head("d" * 40, 7), "; it undid pull request #7."),
-        (incident_head(incident(), "/a", "/b"), "**Open**\n\n- Outcome: nothing was rolled back\n- Cause: not stated yet"),
-        (incident_head(incident(rollback=TAG), "/a", "/b"), "- Outcome: rolled back by " + "c" * 40 + ", after 12 s: `"),
+        (closed_head("", closed_in_short("text\n" + already_on_base("main", "b"))), "us**: `main` holds this change"),
+        (rolled_back_head(given(reason=LOUD), REVERT, 9), REVERT + ", the merge of pull request #9, for `INC-demo-1"),
+        (rolled_back_head(given(reason=LOUD), REVERT, 0), REVERT + " for `INC-demo-1"),
+        (restored_head(REVERT, 7), "; it undid pull request #7."),
+        (incident_head(incident(), "/a", "/b"), "**Open**\n\n- Outcome: nothing was rolled back\n- Cause: not stated"),
+        (incident_head(incident(rollback=TAG, root_cause=LOUD), "/a", "/b"), "- Outcome: rolled back by cccc"),
         (incident_head(incident(owner=LOUD, due_on="2026-04-01"), "/a", "/b"), "`, prevention due on `2026-04-01`"),
-        (incident_head(incident(root_cause=LOUD, closed_by="bob", closed_because="x"), "/a", "/b"), "**Closed by `bob`**: `x`"),
+        (incident_head(incident(closed_by="bob", closed_because="x"), "/a", "/b"), "**Closed by `bob`**: `x`"),
         (incident_head(incident(), "/a", "/b"), "- Links: report `/a`, run `demo-1` in `/b`"),
     ],
 )  # fmt: skip
