@@ -35,9 +35,11 @@ async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]
 
 
 @pytest.fixture(scope="session")
-def environments(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Check environments are cached by digest: one cache for all tests of a process."""
-    return tmp_path_factory.mktemp("environments")
+def environments() -> Path:
+    """Check environments are cached by digest, under locks: one cache for all tests of this clone."""
+    shared = Path(__file__).parents[1] / ".cache" / "check-environments"
+    shared.mkdir(parents=True, exist_ok=True)
+    return shared
 
 
 @pytest.fixture

@@ -262,6 +262,10 @@ async def make_world(root: Path, address: str, environments: Path) -> World:
             break
         await asyncio.sleep(0.2)
     settings = Settings(home=root / "home", policies=policies, server_port=0, ui_port=0)
+    settings.home.mkdir()
+    # Also a worker of its own process, and what is typed, find what was made before.
+    environments.mkdir(exist_ok=True)
+    (settings.home / "environments").symlink_to(environments)
     world = World(root, address, namespace, client, settings, environments)
     MADE.append(world)
     return world

@@ -98,7 +98,12 @@ def _understood(given: HandleUpdateInput) -> None:
 def _taken_by(update: str) -> type[Contract] | None:
     """What the handler of an update takes."""
     bound = workflow.get_update_handler(update)
-    handler = getattr(bound, "func", bound)
+    # The SDK binds a method by a partial, and an asynchronous one by a function that takes anything.
+    methods = (getattr(workflow.instance(), name, None) for name in dir(type(workflow.instance())))
+    declared = ((getattr(method, "_defn", None), method) for method in methods)
+    handler = next(
+        (method for said, method in declared if getattr(said, "name", None) == update), getattr(bound, "func", bound)
+    )
     hints = {} if handler is None else get_type_hints(handler)
     return next((hint for name, hint in hints.items() if name != "return"), None)
 

@@ -30,9 +30,6 @@ def prepare(world: World, reap_seconds: int = 1) -> World:
         assert f"{name} = 60" in text
         text = text.replace(f"{name} = 60", f"{name} = {seconds}")
     autopilot.write_text(text)
-    world.settings.home.mkdir(parents=True)
-    world.environments.mkdir(exist_ok=True)
-    (world.settings.home / "environments").symlink_to(world.environments)
     world.add_target(more=PLAIN)
     return world
 

@@ -23,9 +23,6 @@ async def world(
     """An installation that may merge by itself."""
     monkeypatch.setenv(TOKEN, gitea.tokens[BOT])
     made = await make_world(tmp_path / "world", server, environments)
-    made.environments.mkdir(exist_ok=True)
-    made.settings.home.mkdir(parents=True)
-    (made.settings.home / "environments").symlink_to(made.environments)
     auto.permit(made)
     set_policy(made, write_seconds=30)
     return made

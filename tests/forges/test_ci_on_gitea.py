@@ -34,9 +34,6 @@ async def world(
     """The target ``quick`` on the Gitea; its base demands ``ci/test``, which is green there."""
     monkeypatch.setenv(TOKEN, gitea.tokens[BOT])
     world = await make_world(tmp_path / "world", server, environments)
-    world.environments.mkdir(exist_ok=True)
-    world.settings.home.mkdir(parents=True)
-    (world.settings.home / "environments").symlink_to(world.environments)
     repository = gitea.make_repository(world.namespace)
     work = world.root / "work"
     for path, body in FILES.items():

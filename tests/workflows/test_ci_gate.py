@@ -47,10 +47,6 @@ PENDING = CommitCheck(name="ci/test", state=CheckState.PENDING)
 def ci(world: World) -> CiResults:
     """A target whose CI is green on the base and has said nothing of anything else."""
     results = CiResults(world.root / "ci.json")
-    # What runs make their environments from is shared with the other tests, too.
-    world.environments.mkdir(exist_ok=True)
-    world.settings.home.mkdir(parents=True)
-    (world.settings.home / "environments").symlink_to(world.environments)
     point(world)
     results.report(world.refs("quick")["refs/heads/main"], *GREEN)
     return results
