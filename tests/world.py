@@ -241,6 +241,13 @@ class World:
         return loaded
 
 
+def _furnish(home: Path, environments: Path) -> None:
+    """Also a worker of its own process, and what is typed, find the environments that were made before."""
+    home.mkdir()
+    environments.mkdir(exist_ok=True)
+    (home / "environments").symlink_to(environments)
+
+
 async def make_world(root: Path, address: str, environments: Path) -> World:
     """A namespace, a home, policies and the target ``demo``."""
     policies = root / "policies"
@@ -262,10 +269,7 @@ async def make_world(root: Path, address: str, environments: Path) -> World:
             break
         await asyncio.sleep(0.2)
     settings = Settings(home=root / "home", policies=policies, server_port=0, ui_port=0)
-    settings.home.mkdir()
-    # Also a worker of its own process, and what is typed, find what was made before.
-    environments.mkdir(exist_ok=True)
-    (settings.home / "environments").symlink_to(environments)
+    _furnish(settings.home, environments)
     world = World(root, address, namespace, client, settings, environments)
     MADE.append(world)
     return world
