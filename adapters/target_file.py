@@ -54,7 +54,9 @@ def render_target(
         *_access(access or ForgeAccess()),
         *_review(today, by),
     ]
-    lines += [*_environment(survey), *_improve(), *_ci(), *_checks(kept, dropped)]
+    # Where no Python is looked at there is nothing to opt in to.
+    improve = _improve() if survey.checks else ()
+    lines += [*_environment(survey), *improve, *_ci(), *_checks(kept, dropped)]
     text = "\n".join(lines) + "\n"
     Target.model_validate(tomlkit.parse(text).unwrap())
     return text

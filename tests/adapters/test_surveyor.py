@@ -335,6 +335,7 @@ def test_a_repository_that_is_not_python_gets_no_python_checks(package: Package,
     assert found.notes[0].startswith(told)
     text = render_target(found, "m", str(package.folder), "main", TODAY, "me", ())
     assert '# argv = ["/usr/local/go/bin/go", "test", "./..."]' in text
+    assert "ruff" not in text
 
 
 def test_a_package_in_two_languages_is_told_what_is_not_looked_at(package: Package):
