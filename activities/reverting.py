@@ -28,9 +28,8 @@ from contracts.audit import AuditEvent
 from contracts.clearance import WriteAnswerKind
 from contracts.control import Answer
 from contracts.effect import Effect
-from contracts.handover import RunRef
 from contracts.modes import Role, WriteAction, WriteClass
-from contracts.rollback import NOBODY_NAMED, US, FollowUpInput, Merged, Regression, RollbackInput, became
+from contracts.rollback import FollowUpInput, Merged, Regression, RollbackInput, became
 from contracts.rollback_work import (
     PrepareInput,
     RepairInput,
@@ -42,7 +41,7 @@ from contracts.rollback_work import (
 )
 from contracts.verdict import Fact, Verdict
 from policies.comment_text import rolled_back
-from policies.outcome_text import closed_head, merged_head, restored_head, rolled_back_head
+from policies.outcome_text import restored_head, rolled_back_head
 from policies.rollback_text import rollback_body, rollback_title
 from policies.schema import EffectivePolicy
 from policies.verdicts import allow, deny, hold
@@ -234,8 +233,6 @@ class Reverting:
         """To Control: a person merged it; from now on a person may order its rollback. Lists say so, too."""
         if merged.by:
             self.index.became(merged.run.run_id, became("merged", merged.by))
-        # Before Control knows: whatever undoes it has its own word to say there, and has it later.
-        self._outcome(merged.run, merged.pull_request, "merged", merged_head(merged))
         return self.bench.control.merged(merged.run.target, merged)
 
     @activity.defn(name=TELL_REGRESSION.name, no_thread_cancel_exception=True)
@@ -251,9 +248,6 @@ class Reverting:
         """To Control: how a merge or a pull request fared; lists say who ended it."""
         if said.end.became:
             self.index.became(said.end.run_id, said.end.became)
-        given, who = said.given, said.end.who
-        if given is not None and who != US and said.end.became == became("closed", who or NOBODY_NAMED):
-            self._outcome(given.run, given.pull_request, "closed", closed_head(who or NOBODY_NAMED))
         return self.bench.control.followed_up(said.target, said.end)
 
     @activity.defn(name=TELL_ROLLED_BACK.name, no_thread_cancel_exception=True)
@@ -263,9 +257,6 @@ class Reverting:
         answer = self.bench.control.rolled_back(said.target, said.result)
         crashpoint("tell_rolled_back.after_effect")
         return answer
-
-    def _outcome(self, run: RunRef, number: int, about: str, head: str) -> None:
-        said_once(self.bench, self.bench.pinned_policy(run), run, Comment(run.run_id, number, about, "", head))
 
     def _record(self, given: RollbackInput, key: str, event: str, facts: dict[str, Fact]) -> str:
         record = AuditEvent(key=key, role=Role.RELEASE, event=event, facts={"incident": given.incident, **facts})
