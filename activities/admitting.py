@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -38,6 +37,7 @@ from contracts.admission import Admission, AdmitAnswer, AdmitRequest, Admitted, 
 from contracts.audit import AuditEvent
 from contracts.clearance import SettleRequest, WriteOutcome, WriteRecord
 from contracts.control import Answer, CheckupResult, InstallationFacts, RegisterRequest, RunCheckup, RunFinding
+from contracts.forge_facts import commented_on
 from contracts.handover import PinnedPolicy, RunRef
 from contracts.modes import Role, RunStatus, WriteAction
 from contracts.report import IndexedRun
@@ -52,9 +52,6 @@ from ports.policy_source import PolicyError, UnknownTarget
 from ports.repository import RepositoryError
 from ports.run_index import RunIndex
 from ports.store import StoreError
-
-_COMMENT = re.compile(r"/comment-(\d+)-")
-"""The pull request, in a comment's key."""
 
 
 @dataclass(frozen=True)
@@ -345,9 +342,9 @@ def found_on_remote(forge: Forge, action: WriteAction, write: WriteRecord) -> st
         # What it should say is not in the books; saying it again is harmless, so "not done" is safe.
         return ""
     if action is WriteAction.COMMENT:
-        place = _COMMENT.search(write.key)
-        said = place and any(comment.run_key == write.key for comment in forge.comments(int(place[1])))
-        return place[1] if place and said else ""
+        number = commented_on(write.key)
+        said = number is not None and any(comment.run_key == write.key for comment in forge.comments(number))
+        return str(number) if said else ""
     if action not in {WriteAction.OPEN_TICKET, WriteAction.CLOSE_TICKET}:
         raise ForgeError(f"how a {action} would show on the remote is not built")
     opened = f"{write.run_id}/{WriteAction.OPEN_TICKET}"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
@@ -25,12 +26,15 @@ from contracts.clearance import (
     WriteRequest,
 )
 from contracts.effect import Effect, EffectResult
-from contracts.modes import Role, WriteClass
+from contracts.modes import Role, WriteAction, WriteClass
 from contracts.rollback import FollowUpInput, Merged
 from policies.schema import EffectivePolicy
 from ports.clock import since_boot
 from ports.crashpoints import crashpoint
+from ports.forge import AccessDenied, ForgeError
 
+_TRIES = 4
+"""Of an activity, for a write that nothing may wait for."""
 _NOTHING_TO_DO = frozenset({WriteAnswerKind.REFUSED, WriteAnswerKind.SETTLED})
 
 
@@ -143,3 +147,29 @@ class Bracket:
             merges=self.merges,
             follows=self.follows,
         )
+
+
+def record_effect(policy: EffectivePolicy, action: WriteAction, run_key: str, run_id: str, **said: Any) -> Effect:
+    """A ticket, a comment, a head: no commit, no branch; ``said`` is what it says, and where."""
+    return Effect(
+        action=action,
+        run_key=run_key,
+        run_id=run_id,
+        task_id="",
+        branch="",
+        base_branch=policy.target.base_branch,
+        head_sha="",
+        base_sha="",
+        **said,
+    )
+
+
+def given_up(problem: ForgeError) -> str:
+    """The words of a problem, for a write that nothing may wait for; raised first, so that it is tried a few times.
+
+    Raises:
+        ForgeError: the problem; another attempt of the activity may do better.
+    """
+    if activity.info().attempt < _TRIES and not isinstance(problem, AccessDenied):
+        raise problem
+    return str(problem)

@@ -9,19 +9,17 @@ from dataclasses import dataclass
 
 from temporalio import activity
 
-from activities.bracket import Bracket
+from activities.bracket import Bracket, given_up, record_effect
 from activities.workbench import Workbench
 from contracts.audit import AuditEvent
 from contracts.clearance import WriteAnswerKind
-from contracts.effect import Effect
+from contracts.forge_facts import comment_name
 from contracts.handover import RunRef
 from contracts.modes import Role, WriteAction, WriteClass
 from contracts.verdict import Fact
 from policies.counted import shortened
 from policies.schema import EffectivePolicy
-from ports.forge import AccessDenied, ForgeError
-
-_TRIES = 4
+from ports.forge import ForgeError
 
 
 @dataclass(frozen=True)
@@ -49,7 +47,8 @@ class Comment:
     @property
     def key(self) -> str:
         """The business key: it names the pull request, so that whoever looks for the comment knows where."""
-        return f"{self.writer}/{'comment' if self.text else 'outcome'}-{self.number}-{self.about}"
+        name = comment_name(self.number, self.about) if self.text else f"outcome-{self.number}-{self.about}"
+        return f"{self.writer}/{name}"
 
 
 def said_once(bench: Workbench, policy: EffectivePolicy, run: RunRef, said: Comment) -> None:
@@ -59,15 +58,11 @@ def said_once(bench: Workbench, policy: EffectivePolicy, run: RunRef, said: Comm
         ForgeError: could not be asked yet; the activity is tried again, and finds what it did before.
         ApplicationError: another attempt holds the clearance.
     """
-    effect = Effect(
-        action=said.action,
-        run_key=said.key,
-        run_id=said.writer,
-        task_id="",
-        branch="",
-        base_branch=policy.target.base_branch,
-        head_sha="",
-        base_sha="",
+    effect = record_effect(
+        policy,
+        said.action,
+        said.key,
+        said.writer,
         number=said.number,
         body=said.text,
         head=said.head,
@@ -76,9 +71,7 @@ def said_once(bench: Workbench, policy: EffectivePolicy, run: RunRef, said: Comm
     try:
         done = Bracket(bench, said.incident).around(policy, effect, WriteClass.RECORD, run.policy.digest)
     except ForgeError as problem:
-        if activity.info().attempt < _TRIES and not isinstance(problem, AccessDenied):
-            raise
-        _note(bench, said, f"the forge could not be asked: {problem}")
+        _note(bench, said, f"the forge could not be asked: {given_up(problem)}")
         return
     if done.answer.answer is WriteAnswerKind.REFUSED:
         _note(bench, said, done.answer.verdict.reason)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from temporalio import activity
 
 from activities.api import DASHBOARD_TERMS, SHOW_DASHBOARD
-from activities.bracket import Bracket
+from activities.bracket import Bracket, record_effect
 from activities.heartbeat import heartbeating
 from activities.in_flight_before import SETTLED
 from activities.incident_policy import anchor_log
@@ -26,7 +26,6 @@ from contracts.dashboard import (
     ShownOutcome,
     dashboard_key,
 )
-from contracts.effect import Effect
 from contracts.modes import WriteAction, WriteClass
 from contracts.pull_request import PullRequest
 from policies.counted import shortened
@@ -39,7 +38,6 @@ from ports.run_index import RunIndex
 
 RenderDashboard = Callable[[DashboardSight], tuple[str, str]]
 _SHOWN = 500
-_LISTED = 1000
 
 
 @dataclass(frozen=True)
@@ -94,15 +92,11 @@ class DashboardKeeping:
         ticket = ticket_of(forge, given.target)
         if ticket is not None and ticket.title == title and shown_body(ticket) == body.strip():
             return Shown(outcome=ShownOutcome.UNCHANGED, ticket=str(ticket.number))
-        effect = Effect(
-            action=WriteAction.UPDATE_TICKET,
-            run_key=given.key,
-            run_id=DASHBOARD,
-            task_id="",
-            branch="",
-            base_branch=policy.target.base_branch,
-            head_sha="",
-            base_sha="",
+        effect = record_effect(
+            policy,
+            WriteAction.UPDATE_TICKET,
+            given.key,
+            DASHBOARD,
             record_key=dashboard_key(given.target),
             # Without its mark a ticket is found by nobody: by the number we kept, it gets the mark back.
             number=0 if ticket else self._kept_number(given.target),
@@ -138,14 +132,14 @@ class DashboardKeeping:
             schedule=self.lookout.schedule(target),
             last=next(iter(self.index.latest(1, target)), None),
             waits=tuple(self._waits(status)),
-            asked=tuple(self._asked(target, pulls)),
+            asked=tuple(self._asked(pulls)),
         )
 
-    def _asked(self, target: str, pulls: tuple[PullRequest, ...]) -> Iterator[tuple[int, str]]:
+    def _asked(self, pulls: tuple[PullRequest, ...]) -> Iterator[tuple[int, str]]:
         """As its follow-up saw it last."""
-        said = {run.run_id: run.became for run in self.index.latest(_LISTED, target)} if pulls else {}
+        said = self.index.outcomes() if pulls else {}
         for pull in pulls:
-            if became := said.get(pull.run_key.rpartition("/")[0], ""):
+            if became := said.get(pull.run_id, ""):
                 yield pull.number, became
 
     def _waits(self, status: StatusView) -> Iterator[tuple[str, str]]:

@@ -11,7 +11,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.api import CLOSE_TICKET, JUDGE_STATEMENT, OPEN_TICKET, TELL_CONTROL, WRITE_REPORT
-from activities.bracket import Bracket
+from activities.bracket import Bracket, given_up, record_effect
 from activities.collecting import REPORT, facts_of, records_of
 from activities.heartbeat import heartbeating
 from activities.incident_policy import anchor_log, incident_policy
@@ -19,7 +19,6 @@ from activities.workbench import Workbench, written
 from contracts.audit import AuditEvent
 from contracts.clearance import WriteAnswerKind
 from contracts.control import Answer
-from contracts.effect import Effect
 from contracts.incident import CitedFact, PostIncidentReport
 from contracts.incident_work import (
     ReportWritten,
@@ -33,13 +32,12 @@ from contracts.incident_work import (
 from contracts.modes import Role, WriteAction, WriteClass
 from contracts.verdict import Fact
 from policies.counted import shortened
-from policies.incident_report import judged, missing, proposing, triggered
+from policies.incident_report import judged, proposing
 from policies.inert_markdown import inert_markdown
 from policies.outcome_text import incident_head
 from ports.crashpoints import crashpoint
-from ports.forge import AccessDenied, ForgeError
+from ports.forge import ForgeError
 
-_TRIES = 4
 PAGE = "post_incident_report.md"
 
 RenderIncident = Callable[[PostIncidentReport, tuple[str, ...]], str]
@@ -63,7 +61,7 @@ class IncidentKeeping:
             f"kept in {self.bench.store.address(report.run_id)}. Fill in the report with "
             f"`starter.py incident edit {report.incident}`; `starter.py resume` opens what is paused."
         )
-        title = f"{triggered(report)} {report.run_id}"
+        title = f"{report.opened_as} {report.run_id}"
         return self._write(given, WriteAction.OPEN_TICKET, title, body, self._head(report))
 
     @activity.defn(name=CLOSE_TICKET.name, no_thread_cancel_exception=True)
@@ -90,7 +88,7 @@ class IncidentKeeping:
             if timeline is not None:
                 report = report.model_copy(update={"timeline": timeline})
             kept = self.bench.store.put(incident, REPORT, written(report))
-            page = self.render(report, missing(report)).encode()
+            page = self.render(report, report.empty_parts).encode()
             shown = self.bench.store.put(incident, PAGE, page, "text/markdown")
             wrote = AuditEvent(
                 key=f"report/{kept.sha256}",
@@ -147,31 +145,21 @@ class IncidentKeeping:
             shown = [each for each in self.bench.forges(policy.target).tickets() if each.run_key == opened]
             if not shown or inert_markdown(head) in shown[0].body.replace("\r\n", "\n"):
                 return
-            effect = Effect(
-                action=WriteAction.UPDATE_TICKET,
-                run_key=f"{report.incident}/{WriteAction.UPDATE_TICKET}-{report.revision}",
-                run_id=report.incident,
-                task_id="",
-                branch="",
-                base_branch=policy.target.base_branch,
-                head_sha="",
-                base_sha="",
-                record_key=opened,
-                head=head,
+            key = f"{report.incident}/{WriteAction.UPDATE_TICKET}-{report.revision}"
+            effect = record_effect(
+                policy, WriteAction.UPDATE_TICKET, key, report.incident, record_key=opened, head=head
             )
             done = Bracket(self.bench).around(policy, effect, WriteClass.RECORD, policy.digest)
         except ForgeError as problem:
-            if activity.info().attempt < _TRIES and not isinstance(problem, AccessDenied):
-                raise
-            said = str(problem)
+            said = given_up(problem)
         else:
             refused = done.answer.answer is WriteAnswerKind.REFUSED
             said = done.answer.verdict.reason if refused else done.result.refused if done.result else ""
         if not said:
             return
         facts: dict[str, Fact] = {"revision": report.revision, "reason": shortened(said, 500)}
-        key, event = f"ticket/{report.revision}", "ticket not brought up to date"
-        kept = AuditEvent(key=key, role=Role.AUDIT, event=event, facts=facts)
+        event = "ticket not brought up to date"
+        kept = AuditEvent(key=f"ticket/{report.revision}", role=Role.AUDIT, event=event, facts=facts)
         self.bench.record(report.incident, (kept,), given.now)
 
     def _write(self, given: TicketInput, action: WriteAction, title: str, body: str, head: str) -> TicketOutput:
@@ -180,19 +168,7 @@ class IncidentKeeping:
             policy = incident_policy(self.bench, given.target, given.report.run_id)
             # Books that were lost by force learn of the incident again: without it they clear nothing.
             self.bench.control.incident_news(given.target, given.news)
-            effect = Effect(
-                action=action,
-                run_key=f"{incident}/{action}",
-                run_id=incident,
-                task_id="",
-                branch="",
-                base_branch=policy.target.base_branch,
-                head_sha="",
-                base_sha="",
-                title=title,
-                body=body,
-                head=head,
-            )
+            effect = record_effect(policy, action, f"{incident}/{action}", incident, title=title, body=body, head=head)
             done = Bracket(self.bench).around(policy, effect, WriteClass.RECORD, policy.digest)
             if done.answer.answer is WriteAnswerKind.SETTLED:
                 ticket = done.answer.result

@@ -25,6 +25,7 @@ from policies.commit_text import merge_message
 from policies.counted import counted
 from policies.landing import lands_by_pull
 from policies.pull_request_text import branch, title
+from policies.served_branches import canary_branch
 from policies.verdicts import allow, deny
 from ports.environments import EnvironmentUnavailable
 from ports.forge import Forge
@@ -126,7 +127,7 @@ class _Looking:
             merge_sha=merge.commit,
             tree_sha=merge.tree,
             base_branch=sitting.policy.target.base_branch,
-            canary_branch=f"autonomy/canary/{sitting.run.run_id}-{merge.commit[:8]}",
+            canary_branch=canary_branch(sitting.run.run_id, merge.commit),
             pull_branch=pull_branch if lands_by_pull(sitting.policy.target) else "",
             commit_message=said,
             moves=moves,

@@ -17,14 +17,13 @@ def moot(sitting: Sitting, pull: PullRequest) -> bool:
     """Whether merging it would change nothing. Only of runs that have ended; not knowing is no."""
     if pull.state != "open" or pull.base_branch != sitting.policy.target.base_branch:
         return False
-    run_id = run_of(pull)
-    return sitting.bench.store.find(run_id, "run_report.json") is not None and on_base(sitting, pull)
+    return sitting.bench.store.find(pull.run_id, "run_report.json") is not None and on_base(sitting, pull)
 
 
 def on_base(sitting: Sitting, pull: PullRequest) -> bool:
     """Whether the base holds everything that the pull request changes, however it came there."""
     base, repository = sitting.given.base_sha, sitting.repository
-    bring(sitting.bench, repository, run_of(pull))
+    bring(sitting.bench, repository, pull.run_id)
     try:
         merged = repository.merge(base, pull.head_sha)
         return merged.clean and merged.tree == repository.tree_of(base)
@@ -46,9 +45,16 @@ def bring(bench: Workbench, repository: Repository, run_id: str) -> Change | Non
     return made
 
 
-def run_of(pull: PullRequest) -> str:
-    """The run that opened it."""
-    return pull.run_key.rpartition("/")[0]
+def moot_of(pull: PullRequest) -> MootPullRequest:
+    """What a run must know of a pull request that it closes."""
+    return MootPullRequest(
+        number=pull.number,
+        branch=pull.branch,
+        task_id=pull.task_id,
+        url=pull.url,
+        run_id=pull.run_id,
+        head_sha=pull.head_sha,
+    )
 
 
 def closing_text(of_run: str) -> str:

@@ -16,6 +16,7 @@ from activities.probing import ProbeRoom
 from activities.workbench import Sitting, Workbench, written
 from contracts.artifact import ArtifactRef
 from contracts.evidence import CheckStatus
+from contracts.forge_facts import ABOUT_CLOSING, commented
 from contracts.handover import RunRef, StepInput
 from contracts.modes import Role, StepName
 from contracts.pull_request import PullRequest
@@ -38,7 +39,6 @@ from ports.repository import Repository
 from ports.run_index import RunIndex
 from ports.sandbox import SandboxUnavailable
 
-_LISTED = 1000
 _CHECKS = {
     CheckStatus.GREEN: Health.GREEN,
     CheckStatus.RED: Health.RED,
@@ -152,13 +152,12 @@ class Observing:
             ours = next((pull for pull in forge.pull_requests() if pull.number == given.pull_request), None)
             if ours is None:
                 raise ForgeError(f"the forge knows no pull request {given.pull_request}")
-            acts = forge.human_acts(given.pull_request)
+            acts, account = forge.human_acts(given.pull_request), policy.target.forge_access.account
             if ours.state == "open":
-                self._show_waiting(given.run, waits_for(asking(acts, policy.target.forge_access.account)))
+                self._show_waiting(given.run, waits_for(asking(acts, account)))
                 return PullLook(state="open")
             last = next((act for act in reversed(acts) if act.act == ours.state), None)
             who = last.actor if last else ""
-            account = policy.target.forge_access.account
             if ours.state == "closed" and (_closed_by_us(forge, ours) or who.lower() == account.lower() != ""):
                 who = US
             seen = PullLook(state=ours.state, who=who, at=last.at if last else None)
@@ -166,8 +165,7 @@ class Observing:
 
     def _show_waiting(self, run: RunRef, words: str) -> None:
         """In the lists, where it is new; withdrawn or approved, it goes."""
-        listed = self.index.latest(_LISTED, run.target)
-        if words != next((entry.became for entry in listed if entry.run_id == run.run_id), ""):
+        if words != self.index.outcomes().get(run.run_id, ""):
             self.index.became(run.run_id, words)
 
     def _merged(self, given: FollowUpInput, policy: EffectivePolicy, pull: PullRequest, seen: PullLook) -> PullLook:
@@ -195,4 +193,4 @@ class Observing:
 
 def _closed_by_us(forge: Forge, pull: PullRequest) -> bool:
     """What we closed says so below, soon; a forge may name our account for it, or nobody."""
-    return any(each.run_key.endswith(f"/comment-{pull.number}-closed") for each in forge.comments(pull.number))
+    return commented(forge.comments(pull.number), pull.number, ABOUT_CLOSING)

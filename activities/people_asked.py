@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from temporalio import activity
 
-from activities.moot_pulls import closing, run_of
+from activities.moot_pulls import closing, moot_of
 from activities.workbench import Sitting
+from contracts.forge_facts import ABOUT_CHANGES, commented
 from contracts.handover import PlannedWrite
 from contracts.modes import WriteAction
 from contracts.pull_request import PullRequest
-from contracts.task import MootPullRequest
 from policies.requested_changes import acknowledgement, asking, closed_unanswered, over
-from ports.forge import Forge
-
-_ABOUT = "changes"
 
 
 def acknowledging_text(of_run: str) -> str:
@@ -31,32 +28,18 @@ def answers(sitting: Sitting, opened: list[PullRequest]) -> tuple[PlannedWrite, 
     days, now = sitting.policy.autopilot.follow_up.changes_days, activity.info().started_time
     planned = []
     for pull in opened:
-        run_id = run_of(pull)
-        if not run_id or sitting.bench.store.find(run_id, "run_report.json") is None:
+        if not pull.run_id or sitting.bench.store.find(pull.run_id, "run_report.json") is None:
             continue
         asks = asking(forge.human_acts(pull.number), account)
         if over(asks, days, now):
-            expired = MootPullRequest(
-                number=pull.number,
-                branch=pull.branch,
-                task_id=pull.task_id,
-                url=pull.url,
-                run_id=run_id,
-                head_sha=pull.head_sha,
-            )
-            planned.append(closing(sitting, expired, closed_unanswered(asks, days)))
-        elif asks and not _said(forge, pull):
-            text = acknowledgement(asks, days).encode()
-            sitting.save(acknowledging_text(run_id), text, "text/markdown")
-            sitting.note("changes requested", number=pull.number, ofRun=run_id, by=", ".join(a.actor for a in asks))
+            planned.append(closing(sitting, moot_of(pull), closed_unanswered(asks, days)))
+        elif asks and not commented(forge.comments(pull.number), pull.number, ABOUT_CHANGES):
+            # By whichever run: each writes under keys of its own.
+            text, by = acknowledgement(asks, days).encode(), ", ".join(act.actor for act in asks)
+            sitting.save(acknowledging_text(pull.run_id), text, "text/markdown")
+            sitting.note("changes requested", number=pull.number, ofRun=pull.run_id, by=by)
             planned.append(_comment(sitting, pull))
     return tuple(planned)
-
-
-def _said(forge: Forge, pull: PullRequest) -> bool:
-    """By whichever run: each writes under keys of its own."""
-    said = f"/comment-{pull.number}-{_ABOUT}"
-    return any(comment.run_key.endswith(said) for comment in forge.comments(pull.number))
 
 
 def _comment(sitting: Sitting, pull: PullRequest) -> PlannedWrite:
@@ -67,6 +50,6 @@ def _comment(sitting: Sitting, pull: PullRequest) -> PlannedWrite:
         base_branch=pull.base_branch,
         base_sha=sitting.given.base_sha,
         head_sha=pull.head_sha,
-        of_run=run_of(pull),
+        of_run=pull.run_id,
         number=pull.number,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from activities.moot_pulls import bring, on_base, run_of
+from activities.moot_pulls import bring, on_base
 from activities.workbench import Sitting
 from contracts.pull_request import PullRequest
 from contracts.report import IndexedRun
@@ -48,7 +48,7 @@ class Recall:
         undone_by_us = self._rolled_back(sitting)
         noes = []
         for pull in sitting.bench.forges(sitting.policy.target).pull_requests():
-            run_id = run_of(pull)
+            run_id = pull.run_id
             about = places(known[run_id]) if run_id in known else frozenset()
             if pull.state == "closed" and pull.task_id and pull.number not in numbers and run_id not in runs:
                 if not on_base(sitting, pull):
@@ -66,7 +66,7 @@ class Recall:
 
 def _taken_out(sitting: Sitting, pull: PullRequest, about: frozenset[Place]) -> list[PersonsNo]:
     """A merge that somebody undid on the base, whole or in some files."""
-    change = bring(sitting.bench, sitting.repository, run_of(pull))
+    change = bring(sitting.bench, sitting.repository, pull.run_id)
     if change is None:
         return []
     gone = sitting.repository.taken_out(change.head_sha, change.base_sha, sitting.given.base_sha)

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from temporalio import activity
 
 from activities.api import SENSE
-from activities.moot_pulls import closing, moot, run_of
+from activities.moot_pulls import closing, moot, moot_of
 from activities.people_asked import answers
 from activities.served_branches import removals
 from activities.stranger_watch import tell_of_strangers
 from activities.workbench import Sitting, Workbench
 from contracts.handover import StepInput, StepResult
 from contracts.modes import Role, StepName
-from contracts.task import MootPullRequest, OpenPullRequest, StateSnapshot
+from contracts.task import OpenPullRequest, StateSnapshot
 from policies.checked import unseen
 from policies.counted import counted
 from policies.verdicts import allow, deny
@@ -66,18 +66,7 @@ class Sensing:
                 for pull in opened
                 if pull.number not in done
             ),
-            moot_pull_requests=tuple(
-                MootPullRequest(
-                    number=pull.number,
-                    branch=pull.branch,
-                    task_id=pull.task_id,
-                    url=pull.url,
-                    run_id=run_of(pull),
-                    head_sha=pull.head_sha,
-                )
-                for pull in opened
-                if pull.number in done
-            ),
+            moot_pull_requests=tuple(moot_of(pull) for pull in opened if pull.number in done),
             truncated=max(0, len(findings) - _LISTED),
         )
         sitting.save("state_snapshot.json", snapshot)

@@ -7,7 +7,8 @@ from activities.workbench import Sitting
 from contracts.handover import PlannedWrite
 from contracts.modes import WriteAction
 from contracts.pull_request import PullRequest
-from policies.served_branches import CANARY, Served, served
+from policies.counted import shortened
+from policies.served_branches import Served, canary_of, served
 from ports.repository import RepositoryError
 
 _MOST = 20
@@ -19,7 +20,7 @@ def removals(
 ) -> tuple[PlannedWrite, ...]:
     """What may go, each with its commits on the base or in an artifact of this run."""
     store = sitting.bench.store
-    runs = {branch.removeprefix(CANARY)[:-9] for branch in heads if branch.startswith(CANARY)}
+    runs = {run for run in map(canary_of, heads) if run}
     ended = {run for run in {*runs, *seen.writers} if store.find(run, "run_report.json") is not None}
     # A rollback has no report of its own; its pull request says that it is over.
     going = {run for run in seen.writers if not run.startswith("RB-")} - ended
@@ -36,7 +37,7 @@ def _kept(sitting: Sitting, one: Served) -> bool:
             name = f"branches/{one.branch.replace('/', '-')}.bundle"
             sitting.save(name, repository.bundle(base, one.head_sha), "application/x-git-bundle")
     except RepositoryError as problem:
-        sitting.note("branch left", branch=one.branch, head=one.head_sha, reason=str(problem)[:300])
+        sitting.note("branch left", branch=one.branch, head=one.head_sha, reason=shortened(str(problem), 300))
         return False
     sitting.note("branch served", branch=one.branch, head=one.head_sha, reason=one.why)
     return True

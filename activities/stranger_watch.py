@@ -62,13 +62,8 @@ def tell_of_strangers(sitting: Sitting, pulls: tuple[PullRequest, ...], heads: d
     return seen
 
 
-def booked(audit: AuditLog, target: str, pulls: tuple[PullRequest, ...], lately: datetime) -> Booked:
-    """What the target's log and its runs' logs say was ours."""
-    return look_up(audit, target, pulls, lately).booked
-
-
 def look_up(audit: AuditLog, target: str, pulls: tuple[PullRequest, ...], lately: datetime) -> Seen:
-    """The same, with who wrote to which branch."""
+    """What the target's log and its runs' logs say was ours, and who wrote to which branch."""
     writers: dict[str, set[str]] = {}
     keys, numbers, heads, branches = set[str](), dict[str, str](), set[str](), set[str]()
     for record in audit.records(f"target/{target}"):

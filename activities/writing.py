@@ -21,6 +21,7 @@ from contracts.audit import AuditEvent
 from contracts.change import Change
 from contracts.clearance import WriteAnswerKind
 from contracts.effect import Effect
+from contracts.forge_facts import ABOUT_CLOSING
 from contracts.handover import PlannedWrite
 from contracts.modes import Role, WriteAction, WriteClass
 from contracts.pull_request import PullRequest
@@ -75,7 +76,7 @@ class Writing:
         bodies = {ref.name: ref for ref in given.artifacts}
         closing = self._text(planned, bodies)
         head = closed_head("", closed_in_short(closing))
-        return Comment(run_id, pull.number, "closed", closed_because(closing, run_id, report), head)
+        return Comment(run_id, pull.number, ABOUT_CLOSING, closed_because(closing, run_id, report), head)
 
     def _text(self, planned: PlannedWrite, bodies: dict[str, ArtifactRef]) -> str:
         name = closing_text(planned.of_run) if planned.of_run else _BODIES[planned.action]

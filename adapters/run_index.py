@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -58,29 +59,35 @@ class RunIndex:
     def latest(self, count: int, target: str | None = None, *, refused: bool = False) -> tuple[IndexedRun, ...]:
         """The newest runs first, read from the end of the file."""
         runs: dict[str, IndexedRun] = {}
-        try:
+        with _readable(self._path):
             for line in _lines_backwards(self._path):
                 if len(runs) >= count:
                     break
                 run = IndexedRun.model_validate_json(line)
                 if target in {None, run.target} and (refused or not run.refused):
                     runs.setdefault(run.run_id, run)
-            since = self._became() if runs else {}
-        except FileNotFoundError:
-            return ()
-        except ValidationError as error:
-            raise StoreError(f"the run index {self._path} has a damaged line: remove that line") from error
-        except OSError as error:
-            raise StoreError(f"cannot read the run index {self._path}: {error.strerror or error}") from error
+        since = self.outcomes() if runs else {}
         return tuple(run.model_copy(update={"became": since.get(run.run_id, "")}) for run in runs.values())
 
-    def _became(self) -> dict[str, str]:
-        """One short line for each pull request that a person ended."""
-        try:
-            noted = [Became.model_validate_json(line) for line in _lines_backwards(self._since)]
-        except FileNotFoundError:
-            return {}
+    def outcomes(self) -> dict[str, str]:
+        """One short line for each pull request that a person answered."""
+        noted: list[Became] = []
+        with _readable(self._since):
+            noted += (Became.model_validate_json(line) for line in _lines_backwards(self._since))
         return {note.run_id: note.became for note in reversed(noted)}
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """A file that is not there yet has no lines."""
+    try:
+        yield
+    except FileNotFoundError:
+        return
+    except ValidationError as error:
+        raise StoreError(f"the run index {path} has a damaged line: remove that line") from error
+    except OSError as error:
+        raise StoreError(f"cannot read the run index {path}: {error.strerror or error}") from error
 
 
 def _append(path: Path, line: str) -> None:

@@ -26,7 +26,6 @@ from composition import Adapters, ServerUnavailable, compose
 from contracts.control import Answer
 from contracts.incident import CloseRequest, HumanFacts, IncidentRecord, IncidentView, PostIncidentReport, Trigger
 from contracts.incident_work import IncidentStart
-from policies.incident_report import missing
 from ports.store import StoreError
 from reporting.incident_markdown import render_incident
 from settings import Settings
@@ -139,7 +138,7 @@ async def show_incident(adapters: Adapters, incident: str, as_json: bool) -> int
         if kept is None:
             raise CommandFailed(Exit.USAGE, f"no incident {incident}: `starter.py incident list` names them all")
         address = adapters.store.address(incident)
-        view = IncidentView(report=kept, missing=missing(kept), overdue=False, address=address)
+        view = IncidentView(report=kept, missing=kept.empty_parts, overdue=False, address=address)
     view = await _up_to_date(adapters, view)
     if as_json:
         emit(view)

@@ -77,7 +77,7 @@ async def status(
     if target and seen[target] == Sight():
         known_target(adapters, target)
     waits = {name: await waiting_runs(client, one.view) for name, one in seen.items() if one.view is not None}
-    answered = {run.run_id: run.became for run in adapters.index.latest(_LISTED)}
+    answered = adapters.index.outcomes()
     unseen = installation.problem or any(one.problem for one in seen.values())
     if as_json:
         emit(_as_json(installation, seen) | {"waiting": {name: found for name, found in waits.items() if found}})
@@ -267,10 +267,8 @@ async def _why_run(adapters: Adapters, run_id: str) -> dict[str, Verdict]:
 
 def _became(adapters: Adapters, run_id: str) -> dict[str, Verdict]:
     """What a person made of its pull request since, as the lists have it."""
-    said = next((run.became for run in adapters.index.latest(_LISTED) if run.run_id == run_id), "")
-    if not said:
-        return {}
-    return {"pull request": _answered(said)}
+    said = adapters.index.outcomes().get(run_id, "")
+    return {"pull request": _answered(said)} if said else {}
 
 
 def _answered(said: str) -> Verdict:

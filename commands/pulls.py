@@ -112,6 +112,5 @@ async def _tell(pull: PullRequest) -> None:
     """Its follow-up looks at once; without a server it sees it at its next look."""
     with suppress(ServerUnavailable, CommandFailed, RPCError):
         client = await client_of(Settings())
-        run_id = pull.run_key.rpartition("/")[0]
-        await client.get_workflow_handle(api.follow_up_id(run_id)).signal(api.REFRESH)
+        await client.get_workflow_handle(api.follow_up_id(pull.run_id)).signal(api.REFRESH)
         say("its follow-up looks now")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Literal
 
@@ -66,6 +68,27 @@ class PullComment(Contract):
     body: str
     run_key: str = ""
     """The write of ours that it is; empty: somebody else's."""
+
+
+ABOUT_CHANGES = "changes"
+ABOUT_CLOSING = "closed"
+"""What a comment of ours is about: the last part of its name."""
+
+
+def comment_name(number: int, about: str) -> str:
+    """The last part of the key of a comment on a pull request: whoever looks for it knows from it where."""
+    return f"comment-{number}-{about}"
+
+
+def commented_on(run_key: str) -> int | None:
+    """The pull request, from such a key."""
+    found = re.search(r"/comment-(\d+)-", run_key)
+    return int(found[1]) if found else None
+
+
+def commented(comments: Iterable[PullComment], number: int, about: str) -> bool:
+    """Whether any run of ours has said it there."""
+    return any(comment.run_key.endswith(f"/{comment_name(number, about)}") for comment in comments)
 
 
 class AccessFinding(Contract):

@@ -23,3 +23,8 @@ class PullRequest(Contract):
     task_id: str | None = None
     merge_sha: str = ""
     """What the base got, where the forge says so; a person may have squashed."""
+
+    @property
+    def run_id(self) -> str:
+        """The run (or rollback) that opened it; empty: nobody of us did."""
+        return self.run_key.rpartition("/")[0]

@@ -12,7 +12,6 @@ from contracts.modes import WriteAction
 from contracts.rollback import (
     Culprit,
     FollowUpEnd,
-    FollowUpInput,
     Idea,
     Merged,
     Observation,
@@ -186,8 +185,6 @@ class TellFollowedUpInput(Contract):
 
     target: str
     end: FollowUpEnd
-    given: FollowUpInput | None = None
-    """What was followed; None of a follow-up that is older than this field (P15)."""
 
 
 class TellRolledBackInput(Contract):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contracts.rollback import Merged, RollbackInput
+from policies.counted import shortened
 from policies.inert_markdown import code_span, one_line
 
 _REASON = 500
@@ -30,7 +31,7 @@ def merged_by_itself(merged: Merged, checked_tree: str, report: str) -> str:
 def rolled_back(given: RollbackInput, revert_sha: str, pull_request: int, report: str) -> str:
     """On the pull request that is undone: by what, why, and where to read on."""
     by = f"{revert_sha}, the merge of pull request #{pull_request}" if pull_request else revert_sha
-    why = code_span(one_line(given.reason)[:_REASON])
+    why = code_span(shortened(one_line(given.reason), _REASON))
     who = f"Ordered by {code_span(given.commanded_by)}" if given.commanded_by else "A measured regression"
     return "\n".join(
         [

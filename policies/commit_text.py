@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from contracts.rollback import Idea, RollbackInput
 from contracts.rollback_work import RevertWords
+from policies.counted import shortened
 from policies.inert_markdown import inert_line, one_line
 
 _TITLE, _REASON = 100, 300
@@ -36,4 +37,4 @@ def revert_words(given: RollbackInput, idea: Idea | None) -> RevertWords:
 
 
 def _calm(text: str, limit: int) -> str:
-    return inert_line(one_line(text)[: 4 * limit])[:limit].rstrip() or "-"
+    return shortened(inert_line(one_line(text)[: 4 * limit]), limit) or "-"

@@ -16,7 +16,6 @@ from contracts.incident import (
     CitedFact,
     CloseRequest,
     HumanFacts,
-    IncidentRecord,
     IncidentState,
     PostIncidentReport,
     Response,
@@ -99,19 +98,9 @@ def judged(given: StatementInput) -> StatementJudged:
     return StatementJudged(report=report, verdict=verdict)
 
 
-def draft(target: str, record: IncidentRecord) -> PostIncidentReport:
-    """The report as the system can write it: nothing of what only a person knows."""
-    return proposing(PostIncidentReport.begun(target, record))
-
-
 def proposing(report: PostIncidentReport) -> PostIncidentReport:
     """With the remediation that the system knows, for a person to confirm."""
     return report.model_copy(update={"proposed_remediation": proposal(report.trigger, report.rollback)})
-
-
-def tagged(report: PostIncidentReport, tag: RollbackTag) -> PostIncidentReport:
-    """Its rollback ended: what that did is the remediation to confirm (runbook §8)."""
-    return proposing(report.raised(rollback=tag))
 
 
 def proposal(trigger: str, tag: RollbackTag | None) -> str:
@@ -129,16 +118,6 @@ def proposal(trigger: str, tag: RollbackTag | None) -> str:
         return "the mode was set to DRY_RUN: nothing is pushed or merged any more"
     row = MATRIX.get(Trigger(trigger))
     return ", ".join(_BRAKES[done] for done in row.responses if done in _BRAKES) if row else ""
-
-
-def triggered(report: PostIncidentReport) -> str:
-    """What opened it, in words that go before a run's id: a person's reason is no measured regression."""
-    return report.opened_as
-
-
-def missing(report: PostIncidentReport) -> tuple[str, ...]:
-    """The parts of §12 that are still empty, in their order."""
-    return report.empty_parts
 
 
 def edit(report: PostIncidentReport, facts: HumanFacts) -> Changed:
@@ -160,7 +139,7 @@ def edit(report: PostIncidentReport, facts: HumanFacts) -> Changed:
     if report.state is IncidentState.CLOSED and (late := sorted(set(given) - AFTER_CLOSING)):
         return report, deny(rule, f"closed by {report.closed_by}: {', '.join(late)} cannot be changed any more")
     changed = report.raised(**given, edited_by=tuple(dict.fromkeys((*report.edited_by, facts.actor))))
-    left = missing(changed)
+    left = changed.empty_parts
     return changed, allow(rule, f"taken over; still missing: {', '.join(left)}" if left else "taken over; complete")
 
 
@@ -171,7 +150,7 @@ def close(report: PostIncidentReport, asked: CloseRequest, now: datetime) -> Cha
         return report, deny(rule, "the reason is blank")
     if report.state is IncidentState.CLOSED:
         return report, allow(rule, f"was closed already, by {report.closed_by}")
-    left = missing(report)
+    left = report.empty_parts
     parts = [
         deny(f"§12 {part} is there", "it is empty") if part in left else allow(f"§12 {part} is there", "given")
         for part in PARTS
@@ -196,15 +175,6 @@ def prevented(report: PostIncidentReport, asked: CloseRequest, now: datetime) ->
         return report, deny(rule, "the incident is still open: close it first")
     done = report.raised(prevention_done_by=asked.actor, prevention_done_at=now, prevention_evidence=asked.reason)
     return done, allow(rule, "recorded")
-
-
-def recovered(ours: PostIncidentReport, kept: PostIncidentReport | None) -> PostIncidentReport:
-    """What an earlier ``Incident`` of this id wrote down is not lost by a reset or a termination.
-
-    What was said since then wins; what only the kept report says is taken from it.
-    """
-    merged = ours.taking_over(kept)
-    return merged if merged is ours else proposing(merged)
 
 
 def concerns(record: AuditRecord, incident: str, runs: Iterable[str]) -> bool:

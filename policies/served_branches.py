@@ -9,9 +9,19 @@ from dataclasses import dataclass
 from contracts.pull_request import PullRequest
 from policies.strangers import OURS
 
-CANARY = f"{OURS}canary/"
+_CANARY = f"{OURS}canary/"
 _SHORT = 8
 """Hex digits of the commit at the end of a canary's name."""
+
+
+def canary_branch(run_id: str, commit: str) -> str:
+    """The branch that shows a run's merge result to the canary."""
+    return f"{_CANARY}{run_id}-{commit[:_SHORT]}"
+
+
+def canary_of(branch: str) -> str:
+    """The run whose canary a branch is; empty: it is none."""
+    return branch.removeprefix(_CANARY)[: -_SHORT - 1] if branch.startswith(_CANARY) else ""
 
 
 @dataclass(frozen=True)
@@ -46,11 +56,10 @@ def served(
         if not branch.startswith(OURS) or head not in ours or branch in busy:
             continue
         mine = [pull for pull in pulls if pull.branch == branch]
-        run_id = branch.removeprefix(CANARY)[: -_SHORT - 1]
-        if branch.startswith(CANARY) and run_id in ended:
+        run_id = canary_of(branch)
+        if run_id and run_id in ended:
             found.append(Served(branch, head, run_id, f"the canary of {run_id} is over"))
         elif mine and all(pull.state != "open" for pull in mine):
             last = mine[0]
-            run_id = last.run_key.rpartition("/")[0]
-            found.append(Served(branch, head, run_id, f"pull request {last.number} is {last.state}"))
+            found.append(Served(branch, head, last.run_id, f"pull request {last.number} is {last.state}"))
     return tuple(found)

@@ -19,5 +19,12 @@ class RunIndex(Protocol):
     def became(self, run_id: str, became: str) -> None:
         """Note what a person made of a run's pull request; the last note counts."""
 
+    def outcomes(self) -> dict[str, str]:
+        """What is noted so, by run id.
+
+        Raises:
+            StoreError: it cannot be read.
+        """
+
     def latest(self, count: int, target: str | None = None, *, refused: bool = False) -> tuple[IndexedRun, ...]:
         """The newest runs first; with ``refused`` also attempts that were not allowed to start."""

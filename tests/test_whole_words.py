@@ -7,12 +7,27 @@ import ast
 from settings import ROOT
 
 FOLDERS = ("activities", "adapters", "commands", "policies", "reporting", "workflows")
-SENTENCES = {"cause", "detail", "impact", "message", "note", "problem", "reason", "said", "summary", "title", "why"}
+SENTENCES = {
+    "cause",
+    "detail",
+    "error",
+    "impact",
+    "message",
+    "note",
+    "problem",
+    "reason",
+    "said",
+    "summary",
+    "title",
+    "why",
+}
 # These run beside a repository's code, with the standard library alone.
 ALONE = ("adapters/agents/inside/", "adapters/probes/__main__.py")
 
 
 def _named(node: ast.expr) -> str:
+    if isinstance(node, ast.Call) and _named(node.func) == "str" and node.args:
+        return _named(node.args[0])
     return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
 
 

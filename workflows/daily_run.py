@@ -15,6 +15,7 @@ with workflow.unsafe.imports_passed_through():
     from activities import api as steps
     from contracts.admission import Admission, Order, RunResult, RunView
     from contracts.control import Answer
+    from contracts.forge_facts import ABOUT_CHANGES, comment_name
     from contracts.handover import HumanDecision, PlannedWrite, RunRef, StepInput, StepResult
     from contracts.modes import Mode, Outcome, RunKind, RunStatus, StepName, WriteAction
     from contracts.report import WriteResult
@@ -304,5 +305,5 @@ def _tidying(planned: PlannedWrite) -> str:
     if planned.action is WriteAction.REMOVE_BRANCH:
         return f"remove-{planned.branch.replace('/', '-')}"
     if planned.action is WriteAction.COMMENT:
-        return f"comment-{planned.number}-changes"
+        return comment_name(planned.number, ABOUT_CHANGES)
     return f"close-{planned.of_run}"

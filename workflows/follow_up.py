@@ -72,7 +72,7 @@ class FollowUp:
         else:
             end = await self._wait_for_a_person(terms)
         self._show("ended", end.outcome)
-        said = TellFollowedUpInput(target=given.run.target, end=end, given=given)
+        said = TellFollowedUpInput(target=given.run.target, end=end)
         await steps.TELL_FOLLOWED_UP(said, f"tell Control: {end.outcome}")
         return end
 

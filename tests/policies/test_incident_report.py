@@ -17,13 +17,10 @@ from policies.incident_report import (
     PARTS,
     close,
     concerns,
-    draft,
     edit,
-    missing,
     prevented,
     proposal,
-    recovered,
-    tagged,
+    proposing,
     timeline,
 )
 from reporting.incident_markdown import render_incident
@@ -48,7 +45,7 @@ def drafted() -> PostIncidentReport:
         reason=".env is protected: secrets",
         opened_at=AT,
     )
-    return draft("demo", record)
+    return proposing(PostIncidentReport.begun("demo", record))
 
 
 def regressed(ordered_by: str = "") -> PostIncidentReport:
@@ -56,7 +53,7 @@ def regressed(ordered_by: str = "") -> PostIncidentReport:
         incident="INC-r-regression", run_id="r", trigger="regression", reason="it hurts", opened_at=AT,
         ordered_by=ordered_by,
     )  # fmt: skip
-    return draft("demo", record)
+    return proposing(PostIncidentReport.begun("demo", record))
 
 
 def filled(**facts: str) -> PostIncidentReport:
@@ -71,7 +68,7 @@ def closed() -> PostIncidentReport:
 
 def test_the_system_fills_in_nothing_that_only_a_person_knows() -> None:
     """§12: id, time and trigger are the system's; root cause and the rest never are."""
-    assert tuple(PARTS)[2:] == missing(drafted())
+    assert tuple(PARTS)[2:] == drafted().empty_parts
     assert {""} == {getattr(drafted(), name) for name in incident_report.HUMAN}
 
 
@@ -159,11 +156,11 @@ def test_closing_and_prevention_are_idempotent_and_in_order() -> None:
 def test_a_reset_loses_nothing_that_was_written_down() -> None:
     """What was said since wins; the rest comes from the kept report; its revision is newer than both."""
     said_since, _ = edit(drafted(), HumanFacts(actor="eve", impact="two pull requests"))
-    merged = recovered(said_since, closed())
+    merged = said_since.taking_over(closed())
     assert ("two pull requests", "a prompt", "bob") == (merged.impact, merged.root_cause, merged.closed_by)
     assert (IncidentState.CLOSED, ("ann", "eve")) == (merged.state, merged.edited_by)
     assert merged.revision > max(said_since.revision, closed().revision)
-    assert said_since is recovered(said_since, None)
+    assert said_since is said_since.taking_over(None)
 
 
 def test_facts_of_the_timeline_cite_their_records_in_order() -> None:
@@ -204,10 +201,10 @@ def test_the_remediation_that_is_known_is_proposed(trigger: str, tag: RollbackTa
 
 def test_a_proposal_is_shown_and_counts_for_nothing_until_a_person_says_it() -> None:
     """§12: the remediation stays missing; the page shows proposal, health, duration and impact."""
-    report = tagged(regressed(), RESTORED)
-    assert "immediate remediation" in missing(report)
+    report = proposing(regressed().raised(rollback=RESTORED))
+    assert "immediate remediation" in report.empty_parts
     assert 1 == report.revision
-    page = render_incident(report, missing(report))
+    page = render_incident(report, report.empty_parts)
     assert "Proposed, from what was done by itself: rolled back by" in page
     assert "## Rollback\n\n- outcome: **restored**, after 42.4 s\n- why: health confirmed 3 times in a row" in page
     stated = edit(report, HumanFacts(actor="ann", remediation="it was reverted"))[0]
@@ -224,7 +221,7 @@ def test_a_persons_reason_is_not_called_a_measured_regression() -> None:
 
 def test_a_lost_incident_keeps_its_rollback() -> None:
     """Break-glass: the tag that only the kept report has is taken from it, and proposed again."""
-    back = recovered(regressed(), tagged(regressed(), RESTORED))
+    back = proposing(regressed().taking_over(regressed().raised(rollback=RESTORED)))
     assert (RESTORED, proposal("regression", RESTORED)) == (back.rollback, back.proposed_remediation)
 
 
