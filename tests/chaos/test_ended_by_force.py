@@ -17,8 +17,9 @@ from contracts.admission import RunResult
 from contracts.audit import AuditEvent
 from contracts.effect import Effect
 from contracts.modes import Role, RunStatus, WriteAction
-from contracts.rollback import WAITING, Aftercare, FollowUpView
+from contracts.rollback import Aftercare
 from ports.forge import ForgeError
+from tests.workflows.conversation import follow_up_waits
 from tests.workflows.quick import CHECK as IMPORTS
 from tests.workflows.quick import FILES, Turnstile, quick, stopping
 from workflows import api
@@ -44,19 +45,6 @@ async def lost(world: World, target: str) -> RunRecord:
     return record
 
 
-async def waits(world: World, run_id: str, not_run: str = "") -> str:
-    """Its follow-up waits for a person; which execution that is."""
-    handle = world.client.get_workflow_handle(api.follow_up_id(run_id))
-
-    async def waiting() -> str:
-        seen = await handle.describe()
-        view: FollowUpView = await handle.query(api.VIEW, result_type=FollowUpView)
-        return seen.run_id if view.state == WAITING and seen.run_id != not_run else ""
-
-    found: str = await world.until(waiting)
-    return found
-
-
 async def asked(shell: Shell, run_id: str) -> dict[str, Any]:
     """What ``why`` says of a run."""
     return (await shell.typed("why", run_id, "--json")).json
@@ -72,12 +60,12 @@ async def test_a_terminated_run_and_its_terminated_follow_up_are_told_and_made_g
         await world.until(turnstile.all_reached())
         await handle.terminate("an operator tries")
         run = await lost(world, "cheap")
-        first = await waits(world, run.run_id)
+        first = await follow_up_waits(world, run.run_id)
         turnstile.open()
         follow_up = world.client.get_workflow_handle(api.follow_up_id(run.run_id))
         await follow_up.terminate("and again")
         stopped = (await asked(shell, run.run_id))["follow-up"]
-        assert first != await waits(world, run.run_id, not_run=first)
+        assert first != await follow_up_waits(world, run.run_id, not_run=first)
         listed = (await shell.typed("runs", "cheap", "--json")).json["runs"]
         report = (await shell.typed("report", run.run_id, "--json")).json
         verified = await shell.typed("audit", "verify", "--json")

@@ -14,9 +14,11 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "chaos"))
 
 from forge_stages import TOKEN, GiteaStage, GitHubStage, Stage, gitea_stage, github_stage, local_stage
 from gitea_server import BOT, PROGRAM, STATIC, GiteaServer, free_port
+from gitea_world import TOKEN as WORLD_TOKEN
 from github_contract import PROGRAM as PRISM
 from github_contract import PUBLISHED, Description
 from github_server import GitHubServer
+from world import World, make_world
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -104,3 +106,12 @@ def hosted(request: pytest.FixtureRequest) -> GiteaStage | GitHubStage:
     """The same stage on each forge that has accounts."""
     made: GiteaStage | GitHubStage = request.getfixturevalue(f"on_{request.param}")()
     return made
+
+
+@pytest.fixture
+async def beside_gitea(
+    tmp_path: Path, server: str, environments: Path, gitea: GiteaServer, monkeypatch: pytest.MonkeyPatch
+) -> World:
+    """An installation that may write to the Gitea; what it may, and its targets, are each file's own."""
+    monkeypatch.setenv(WORLD_TOKEN, gitea.tokens[BOT])
+    return await make_world(tmp_path / "world", server, environments)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 
 import pytest
-from gitea_server import BOT, GiteaServer
-from gitea_world import TOKEN, Hosted, host, point, set_policy
-from world import World, make_world
+from gitea_server import GiteaServer
+from gitea_world import Hosted, host, point, set_policy
+from world import World
 
 from contracts.modes import RunStatus, StepName
 from tests.workflows import auto
@@ -17,15 +16,11 @@ PROTECTED = {"enable_status_check": True, "status_check_contexts": ["ci/test"]}
 
 
 @pytest.fixture
-async def world(
-    tmp_path: Path, server: str, environments: Path, gitea: GiteaServer, monkeypatch: pytest.MonkeyPatch
-) -> World:
+def world(beside_gitea: World) -> World:
     """An installation that may merge by itself."""
-    monkeypatch.setenv(TOKEN, gitea.tokens[BOT])
-    made = await make_world(tmp_path / "world", server, environments)
-    auto.permit(made)
-    set_policy(made, write_seconds=30)
-    return made
+    auto.permit(beside_gitea)
+    set_policy(beside_gitea, write_seconds=30)
+    return beside_gitea
 
 
 @pytest.mark.parametrize(

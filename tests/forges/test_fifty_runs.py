@@ -11,14 +11,13 @@ import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pytest
 from faulty_proxy import Call, Fault, FaultyProxy
-from gitea_server import BOT, GiteaServer
-from gitea_world import TOKEN, host, point, set_policy
-from world import World, git, make_world
+from gitea_server import GiteaServer
+from gitea_world import host, point, set_policy
+from world import World, git
 
 from adapters.chained_log import ChainedLog
 from contracts.clearance import SettleRequest, WriteAnswer, WriteAnswerKind, WriteRequest
@@ -98,14 +97,10 @@ class Books:
 
 
 @pytest.fixture
-async def world(
-    tmp_path: Path, server: str, environments: Path, gitea: GiteaServer, monkeypatch: pytest.MonkeyPatch
-) -> World:
+def world(beside_gitea: World) -> World:
     """Short leases."""
-    monkeypatch.setenv(TOKEN, gitea.tokens[BOT])
-    made = await make_world(tmp_path / "world", server, environments)
-    set_policy(made, write_seconds=WRITE_SECONDS)
-    return made
+    set_policy(beside_gitea, write_seconds=WRITE_SECONDS)
+    return beside_gitea
 
 
 async def one_run(world: World, gitea: GiteaServer, books: Books, number: int) -> int:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 
 import pytest
 from aftermath import hasten
 from gitea_server import BOT, OWNER, GiteaServer
-from gitea_world import TOKEN, Hosted, Meanwhile, host, point, set_policy
-from world import World, git, make_world
+from gitea_world import Hosted, Meanwhile, host, point, set_policy
+from world import World, git
 
 from contracts.control import Answer
 from contracts.modes import Mode, RunStatus
@@ -22,15 +21,11 @@ PERSONS_BASE = {"enable_push": True, "enable_push_whitelist": True, "push_whitel
 
 
 @pytest.fixture
-async def world(
-    tmp_path: Path, server: str, environments: Path, gitea: GiteaServer, monkeypatch: pytest.MonkeyPatch
-) -> World:
+def world(beside_gitea: World) -> World:
     """An installation that may merge by itself."""
-    monkeypatch.setenv(TOKEN, gitea.tokens[BOT])
-    made = await make_world(tmp_path / "world", server, environments)
-    auto.permit(made)
-    set_policy(made, write_seconds=30)
-    return made
+    auto.permit(beside_gitea)
+    set_policy(beside_gitea, write_seconds=30)
+    return beside_gitea
 
 
 @pytest.fixture

@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 import pytest
-from gitea_server import BOT, GiteaServer
-from gitea_world import TOKEN, Hosted, Meanwhile, host, point, set_policy
-from world import World, git, make_world
+from gitea_server import GiteaServer
+from gitea_world import Hosted, Meanwhile, host, point, set_policy
+from world import World, git
 
 from contracts.admission import RunResult
 from contracts.effect import Effect
@@ -65,15 +64,11 @@ def force_pushes(hosted: Hosted, effect: Effect) -> None:
 
 
 @pytest.fixture
-async def world(
-    tmp_path: Path, server: str, environments: Path, gitea: GiteaServer, monkeypatch: pytest.MonkeyPatch
-) -> World:
+def world(beside_gitea: World) -> World:
     """An installation that may merge by itself."""
-    monkeypatch.setenv(TOKEN, gitea.tokens[BOT])
-    made = await make_world(tmp_path / "world", server, environments)
-    auto.permit(made)
-    set_policy(made, write_seconds=30)
-    return made
+    auto.permit(beside_gitea)
+    set_policy(beside_gitea, write_seconds=30)
+    return beside_gitea
 
 
 async def ran(

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 from aftermath import hasten
 from gitea_server import BOT, GiteaServer
-from gitea_world import TOKEN, Hosted, host, point, set_policy
-from world import World, make_world
+from gitea_world import Hosted, host, point, set_policy
+from world import World
 
 from adapters.run_index import RunIndex
 from contracts.modes import RunStatus
@@ -17,15 +16,11 @@ from tests.workflows import auto
 
 
 @pytest.fixture
-async def world(
-    tmp_path: Path, server: str, environments: Path, gitea: GiteaServer, monkeypatch: pytest.MonkeyPatch
-) -> World:
+def world(beside_gitea: World) -> World:
     """An installation whose follow-ups look often."""
-    monkeypatch.setenv(TOKEN, gitea.tokens[BOT])
-    made = await make_world(tmp_path / "world", server, environments)
-    set_policy(made, write_seconds=30)
-    hasten(made, write_seconds=30)
-    return made
+    set_policy(beside_gitea, write_seconds=30)
+    hasten(beside_gitea, write_seconds=30)
+    return beside_gitea
 
 
 def said(hosted: Hosted, number: int) -> list[dict[str, Any]]:

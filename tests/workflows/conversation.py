@@ -9,6 +9,7 @@ from world import World
 import composition
 from contracts.control import Answer, PauseRequest, ResumeRequest, StatusView
 from contracts.modes import PauseStyle, TargetStatus
+from contracts.rollback import WAITING, FollowUpView
 from workflows import api
 
 
@@ -78,3 +79,16 @@ async def resume_all(world: World, epoch: int | None = None) -> Answer:
 async def _resume(handle: Any, epoch: int) -> Answer:
     answer: Answer = await handle.execute_update(api.RESUME, asked(epoch), result_type=Answer)
     return answer
+
+
+async def follow_up_waits(world: World, run_id: str, not_run: str = "") -> str:
+    """Its follow-up waits for a person; which execution that is, another than ``not_run``."""
+    handle = world.client.get_workflow_handle(api.follow_up_id(run_id))
+
+    async def waiting() -> str:
+        seen = await handle.describe()
+        view: FollowUpView = await handle.query(api.VIEW, result_type=FollowUpView)
+        return seen.run_id if view.state == WAITING and seen.run_id != not_run else ""
+
+    found: str = await world.until(waiting)
+    return found

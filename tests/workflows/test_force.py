@@ -18,27 +18,14 @@ from contracts.alert import Alert
 from contracts.dashboard import ShownOutcome
 from contracts.forge_facts import CheckState, CommitCheck
 from contracts.modes import RunStatus, StepName
-from contracts.rollback import WAITING, Aftercare, FollowUpView
+from contracts.rollback import Aftercare
 from tests.workflows import alert_desk, auto, dashboard_desk
-from tests.workflows.conversation import open_target
+from tests.workflows.conversation import follow_up_waits, open_target
 from tests.workflows.quick import CHECK, FILES, Turnstile, add_target, quick, stopping
 from tests.workflows.raw import reset
 from workflows import api
 
 CI = '\n[ci]\nrequired = ["ci/test"]\nminutes = 60\nevery_seconds = 600\nfirst_seconds = 0\n'
-
-
-async def waiting(world: World, run_id: str, not_run: str = "") -> str:
-    """Its follow-up waits for a person; which execution that is."""
-    handle = world.client.get_workflow_handle(api.follow_up_id(run_id))
-
-    async def seen() -> str:
-        described = await handle.describe()
-        view: FollowUpView = await handle.query(api.VIEW, result_type=FollowUpView)
-        return described.run_id if view.state == WAITING and described.run_id != not_run else ""
-
-    found: str = await world.until(seen)
-    return found
 
 
 def in_the_canary(world: World) -> Workbench:
@@ -81,7 +68,7 @@ async def test_a_run_terminated_while_it_waits_is_lost_and_its_pull_request_foll
             )
 
         run_id = await world.until(lost)
-        assert await waiting(world, run_id)
+        assert await follow_up_waits(world, run_id)
         assert ("LOST", base) == (
             world.artifact(run_id, "run_report.json")["status"],
             world.refs("forced")["refs/heads/main"],
@@ -95,13 +82,13 @@ async def test_a_follow_up_goes_on_and_tells_its_end_once(world: World, force: s
     add_target(world, "quick", head="\n[environment]\nbuild = false\n")
     async with world.worker(quick(world)):
         run = await world.run("quick")
-        first = await waiting(world, run.run_id)
+        first = await follow_up_waits(world, run.run_id)
         follow_up = world.client.get_workflow_handle(api.follow_up_id(run.run_id))
         if force == "cancel":
             await follow_up.cancel()
         else:
             await reset(world, follow_up.id, 0)
-        await waiting(world, run.run_id, not_run=first)
+        await follow_up_waits(world, run.run_id, not_run=first)
         git("update-ref", "-d", world.autonomy_branches("quick")[0], cwd=world.root / "quick.git")
         await follow_up.signal(api.REFRESH)
 
