@@ -85,3 +85,14 @@ def test_an_interrupted_note_is_passed_over_damage_is_not(tmp_path: Path) -> Non
     path.write_bytes(b"nonsense\n")
     with pytest.raises(StoreError, match=r"index\.jsonl has a damaged line"):
         index.latest(5)
+
+
+def test_a_damaged_line_about_pull_requests_names_its_own_file(tmp_path: Path) -> None:
+    """Beside the index there is a second file: whoever mends it must know which."""
+    index = RunIndex(tmp_path)
+    index.add(ended(1))
+    index.became("demo-1", "MERGED by ann")
+    (tmp_path / "runs" / "became.jsonl").write_text("{}\n")
+    for look in (index.outcomes, lambda: index.latest(1)):
+        with pytest.raises(StoreError, match=r"became\.jsonl has a damaged line"):
+            look()
