@@ -27,7 +27,7 @@ _WANTED = {
     "tuple": "must be a list",
     "datetime": "must be a time such as 2026-11-24T12:00:00Z",
     "timezone": "must be a time with its zone, such as 2026-11-24T12:00:00Z",
-    "finite": "must be a number",
+    "finite": "must be a finite number",
 }
 _KNOWN = {"missing": "is missing", "extra_forbidden": "is not known", "string_type": "must be text"}
 _SUBJECT = re.compile(r"^\w+ should ")

@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
+from aftermath import hasten
 from checker import check_world
 from temporalio.client import WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.testing import TimeSkipper
@@ -23,7 +24,7 @@ from contracts.modes import Mode, RunStatus, TargetStatus
 from ports.agents import Brief
 from ports.control_desk import ControlDesk, ControlUnavailable
 from tests.workflows.conversation import resume_all
-from tests.workflows.quick import add_target, quick
+from tests.workflows.quick import Turnstile, add_target, quick, stopping
 from workflows import api
 
 DUE = (datetime.now(UTC) + timedelta(days=30)).date()
@@ -231,21 +232,17 @@ async def test_uncertain_compliance_pauses_the_target_only(world: World) -> None
 
 async def test_repeated_failures_pause_the_target_and_open_an_incident(world: World) -> None:
     """Policy: three failed runs in a row; Control pauses itself first; the evidence holds all three."""
-
-    def broken(brief: Brief) -> None:
-        if brief.role == "planning":
-            raise ValueError("no idea")
-
     add_target(world, "quick")
-    async with world.worker(quick(world, broken)):
-        handles = [await world.start("quick", again=True) for _ in range(1)]
-        await asyncio.sleep(1)
+    hasten(world, reap_seconds=1)
+    turnstile = Turnstile({"one": "preflight"})
+    async with world.worker(stopping(world, turnstile)):
+        # Before anything is paid for: a cost that nobody knows would keep the next run from starting.
+        handles = [await world.start("quick", "one")]
+        await world.until(turnstile.all_reached())
+        handles += [await world.start("quick", again=True) for _ in range(2)]
         for handle in handles:
+            await world.until(lambda handle=handle: _known(world, handle))
             await handle.terminate("gone")
-        for _ in range(2):
-            again = await world.start("quick", again=True)
-            await world.until(lambda again=again: running(world, again))
-            await again.terminate("gone")
         _, view = await the_incident(world)
         status = await world.status("quick")
 
@@ -255,7 +252,8 @@ async def test_repeated_failures_pause_the_target_and_open_an_incident(world: Wo
     assert 3 == len(set(runs))
 
 
-async def running(world: World, handle: WorkflowHandle[Any, Any]) -> bool:
+async def _known(world: World, handle: WorkflowHandle[Any, Any]) -> bool:
+    """Whether Control has heard of it."""
     return (await world.state(handle)).run is not None
 
 
