@@ -31,8 +31,8 @@ _USED = (
             "/pulls", "/pulls/{pull_number}", "/pulls/{pull_number}/merge", "/pulls/{pull_number}/reviews",
             "/issues", "/issues/{issue_number}", "/issues/{issue_number}/events", "/issues/{issue_number}/comments",
             "/commits/{ref}/check-runs", "/commits/{ref}/statuses", "/statuses/{sha}", "/check-runs",
-            "", "/branches/{branch}", "/rules/branches/{branch}", "/git/commits/{commit_sha}",
-            "/collaborators/{username}/permission",
+            "", "/branches", "/branches/{branch}", "/rules/branches/{branch}", "/rulesets/{ruleset_id}",
+            "/git/commits/{commit_sha}", "/collaborators/{username}/permission",
         )
     ),
 )  # fmt: skip

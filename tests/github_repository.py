@@ -11,6 +11,7 @@ import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -25,7 +26,7 @@ _RIGHTS = (
     (r"/issues.*", "issues"),
     (r"/commits/\w+/check-runs|/check-runs", "checks"),
     (r"/(commits/\w+/)?statuses.*", "statuses"),
-    (r"/(branches|git)/.*", "contents"),
+    (r"/branches|/(branches|git)/.*", "contents"),
 )
 _IDS = itertools.count(1000)
 
@@ -87,6 +88,12 @@ class DoubleRepository:
     """Classic protection: ``context`` and ``app_id``; ``protected`` alone protects without checks."""
     protected: bool = False
     rules: list[dict[str, Any]] = field(default_factory=list)
+    ruled: str = "*"
+    """Which branches the rules are laid on."""
+    bypassed: dict[int, str] = field(default_factory=dict)
+    """How the account may pass the rulesets, by number."""
+    guarded: str = ""
+    """A pattern of classic protection, beside that of every branch."""
     merge_refused: str = ""
     before_merge: Callable[[], object] = lambda: None
     archived: bool = False
@@ -123,7 +130,9 @@ class DoubleRepository:
             ("POST", r"/check-runs", lambda: self._run(content)),
             ("GET", r"", lambda: self._about(who)),
             ("GET", r"/branches/(.+)", self._branch),
-            ("GET", r"/rules/branches/(.+)", lambda _name: self._list(path, query, self.rules)),
+            ("GET", r"/branches", lambda: self._list(path, query, self._branches(query))),
+            ("GET", r"/rules/branches/(.+)", lambda name: self._list(path, query, self._ruled(name))),
+            ("GET", r"/rulesets/(\d+)", self._ruleset),
             ("GET", r"/git/commits/(\w+)", self._commit),
             ("GET", r"/collaborators/(.+)/permission", self._permission),
         )
@@ -335,8 +344,26 @@ class DoubleRepository:
             "checks": [{"app_id": None} | check for check in self.required],
         }
         protection = {"enabled": bool(self.required), "required_status_checks": checks}
-        protected = self.protected or bool(self.required)
-        return Answer(200, example | {"name": name, "protected": protected, "protection": protection})
+        return Answer(200, example | {"name": name, "protected": self._guards(name), "protection": protection})
+
+    def _guards(self, name: str) -> bool:
+        return self.protected or bool(self.required) or fnmatch(name, self.guarded)
+
+    def _branches(self, query: dict[str, str]) -> list[dict[str, Any]]:
+        example = self.description.example(_ROOT + "/branches", "get", 200)[0] | {"protection": {"enabled": False}}
+        names = self._git("for-each-ref", "--format=%(refname:lstrip=2)", "refs/heads").splitlines()
+        wanted = {"true": {True}, "false": {False}}.get(query.get("protected", ""), {True, False})
+        return [
+            example | {"name": name, "protected": self._guards(name)} for name in names if self._guards(name) in wanted
+        ]
+
+    def _ruled(self, name: str) -> list[dict[str, Any]]:
+        return self.rules if fnmatch(name, self.ruled) else []
+
+    def _ruleset(self, number: str) -> Answer:
+        example = self.description.example(_ROOT + "/rulesets/{ruleset_id}", "get", 200)
+        passes = {"current_user_can_bypass": self.bypassed.get(int(number), "never")}
+        return Answer(200, example | {"id": int(number), "name": "Everywhere"} | passes)
 
     def _commit(self, sha: str) -> Answer:
         tree = self._git("rev-parse", "--verify", "--quiet", f"{sha}^{{tree}}", check=False)

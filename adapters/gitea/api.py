@@ -15,6 +15,7 @@ from adapters.forge_access.json_api import JsonApi, Reply
 from adapters.forge_access.shapes import shaped
 from contracts.forge_facts import PullComment
 from contracts.pull_request import PullRequest
+from policies.strangers import OURS
 from ports.forge import ForgeError, NotShown
 
 _LOG = 8 * 1024
@@ -156,6 +157,12 @@ class GiteaRepository:
             # Not there, or not shown: the repository itself tells which.
             self.http.get(self._root)
             raise ForgeError(str(missing)) from missing
+
+    def our_branch(self) -> str:
+        """A branch under ``autonomy/``; empty: none that the first page of them shows, which goes by name."""
+        found = self.http.get(f"{self._root}/branches", limit="50")
+        names = (str(each.get("name", "")) for each in found if isinstance(each, dict))
+        return next((name for name in names if name.startswith(OURS)), "")
 
     def reviews(self, number: int) -> tuple[Review, ...]:
         """Reviews of a pull request that were handed in."""

@@ -1,4 +1,4 @@
-"""Whether a target's Gitea can be used as its file says: read only, one clear sentence each."""
+"""Whether a target's Gitea can be used as its file says: nothing is changed, one clear sentence each."""
 
 from __future__ import annotations
 
@@ -12,7 +12,11 @@ from adapters.gitea.api import GiteaRepository
 from contracts.forge_facts import AccessFinding
 from policies.obstacles import cure, one_cure_each
 from policies.schema import Target
+from policies.strangers import OURS
 from ports.forge import ForgeError
+
+_NO_BRANCH = f"{OURS}~"
+"""No branch can be called so: asked to delete it, Gitea says whether it is protected, and deletes nothing."""
 
 
 def check_gitea(target: Target) -> Iterator[AccessFinding]:
@@ -36,7 +40,10 @@ def _rows(target: Target) -> Iterator[AccessFinding]:
     yield AccessFinding(name="token", ok=True, detail="the token to write with is there")
     writer = GiteaRepository(address.api, address.repository, said.account, writing)
     yield from _account(writer, target)
-    yield from _rights(writer, address.repository, target)
+    rights = list(_rights(writer, address.repository, target))
+    yield from rights
+    if all(row.ok for row in rights):
+        yield from _own_branches(writer, target)
     yield from _tickets(writer, address.repository, target)
     yield from _base_right(writer, target)
     yield from _protection(GiteaRepository(address.api, address.repository, said.account, reading), target)
@@ -71,6 +78,28 @@ def _rights(writer: GiteaRepository, repository: str, target: Target) -> Iterato
     detail = f"the account may {'' if push else 'not '}push to {repository}"
     remedy = "give the account write access to the repository"
     yield AccessFinding(name="rights", ok=push, detail=detail, remedy=remedy)
+
+
+def _own_branches(writer: GiteaRepository, target: Target) -> Iterator[AccessFinding]:
+    """A protection that covers our branches; only administrators are told of its rules, writers what a branch takes."""
+    account = target.forge_access.account
+    try:
+        reply = writer.act("DELETE", f"/branches/{_NO_BRANCH}")
+        if reply.status == HTTPStatus.NOT_FOUND:
+            return
+        ours = writer.our_branch()
+        if ours and writer.branch(ours).user_can_push:
+            return
+        if ours:
+            detail = f"{ours} is a protected branch, and takes no push of {account}"
+        elif reply.status == HTTPStatus.FORBIDDEN and "protected" in reply.said:
+            detail = f"{OURS}** is a protected branch, and could not find out whether it takes pushes of {account}"
+        else:
+            said = writer.http.complaint(reply, f"the question whether {OURS}** is protected")
+            detail = f"could not find out whether {account} may push {OURS}**: {said}"
+    except ForgeError as problem:
+        detail = f"could not find out whether {account} may push {OURS}**: {problem}"
+    yield AccessFinding(name="branches", ok=False, detail=detail, remedy=cure(detail, target))
 
 
 def _tickets(writer: GiteaRepository, repository: str, target: Target) -> Iterator[AccessFinding]:

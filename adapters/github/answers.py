@@ -154,6 +154,21 @@ class Rule(BaseModel):
 
     type: str
     parameters: dict[str, Any] = {}
+    ruleset_id: int = 0
+    ruleset_source: str = ""
+    """The repository or organisation that has it."""
+
+
+class Ruleset(BaseModel):
+    """What a ruleset says of whoever asks."""
+
+    current_user_can_bypass: str = "never"
+
+
+class ListedBranch(BaseModel):
+    """A branch in a list."""
+
+    name: str
 
 
 class Sha(BaseModel):

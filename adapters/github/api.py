@@ -15,10 +15,12 @@ from adapters.github.answers import (
     Commit,
     Event,
     Issue,
+    ListedBranch,
     Permission,
     Pull,
     Review,
     Rule,
+    Ruleset,
     Status,
 )
 from adapters.github.client import GitHubApi
@@ -27,6 +29,7 @@ from contracts.pull_request import PullRequest
 from ports.forge import ForgeError, NotShown
 
 _MAY_WRITE = frozenset({"admin", "write"})
+_PASSES = frozenset({"always", "exempt"})
 
 
 class GitHubRepository:
@@ -114,13 +117,24 @@ class GitHubRepository:
 
     def rules(self, branch: str) -> tuple[Rule, ...]:
         """Rules of all active rulesets on a branch; none where this GitHub knows no rulesets."""
-        place = f"{self._root}/rules/branches/{quote(branch, safe='/')}"
+        place = f"{self._root}/rules/branches/{quote(branch, safe='')}"
         first = self.http.look(place, per_page="1")
         unpaid = first.status == HTTPStatus.FORBIDDEN and "upgrade" in first.said.lower()
         if first.status == HTTPStatus.NOT_FOUND or unpaid:
             # An old Enterprise Server, or a plan without rulesets: nothing is laid on the branch.
             return ()
         return tuple(shaped(Rule, each) for each in self.http.pages(place))
+
+    def passes(self, rule: Rule) -> bool:
+        """Whether the token's account may pass a rule's ruleset by itself; one that is not shown lets nobody pass."""
+        reply = self.http.look(f"{self._root}/rulesets/{rule.ruleset_id}")
+        return reply.good and shaped(Ruleset, reply.content).current_user_can_bypass in _PASSES
+
+    def protected_branch(self, under: str) -> str:
+        """A protected branch whose name begins so; empty: there is none."""
+        found = self.http.pages(f"{self._root}/branches", protected="true")
+        names = (shaped(ListedBranch, each).name for each in found)
+        return next((name for name in names if name.startswith(under)), "")
 
     def reviews(self, number: int) -> tuple[Review, ...]:
         """Reviews of a pull request that were handed in."""

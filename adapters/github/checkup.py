@@ -13,7 +13,23 @@ from adapters.github.api import GitHubRepository
 from contracts.forge_facts import AccessFinding
 from policies.obstacles import cure, one_cure_each
 from policies.schema import Target
+from policies.strangers import OURS
 from ports.forge import ForgeError, NotShown
+
+_REFUSE = frozenset(
+    {
+        "creation", "update", "pull_request", "required_status_checks", "required_signatures",
+        "required_deployments", "merge_queue", "workflows",
+    }
+)  # fmt: skip
+"""Rules under which a branch takes no push of ours."""
+_ALLOW = frozenset(
+    {
+        "deletion", "non_fast_forward", "required_linear_history", "copilot_code_review", "max_file_size",
+        "max_file_path_length", "file_path_restriction", "file_extension_restriction",
+    }
+)  # fmt: skip
+"""Rules that do not keep a new branch out for whose it is; what others ask for is nothing that a look can tell."""
 
 
 def check_github(target: Target) -> Iterator[AccessFinding]:
@@ -37,8 +53,10 @@ def _rows(target: Target) -> Iterator[AccessFinding]:
     try:
         found = shaped(Rights, writer.http.get(f"/repos/{address.repository}"))
         yield from _rights(found, address.repository, target)
-        if found.has_issues and not found.archived and (found.permissions is None or found.permissions.push):
-            yield from _tickets(writer, target)
+        if not found.archived and (found.permissions is None or found.permissions.push):
+            if found.has_issues:
+                yield from _tickets(writer, target)
+            yield _own_branches(writer, target)
     except NotShown as problem:
         remedy = f"give {said.account} access to it, or set `remote` in targets/{target.name}.toml"
         yield AccessFinding(name="rights", ok=False, detail=str(problem), remedy=f"{remedy} to its address of now")
@@ -85,6 +103,30 @@ def _tickets(writer: GitHubRepository, target: Target) -> Iterator[AccessFinding
         holder = "the App" if access.app.id else f"the token of the variable {access.write.variable}"
         remedy = f"give {holder} the permission Issues: read and write"
         yield AccessFinding(name="tickets", ok=False, detail=detail, remedy=remedy)
+
+
+def _own_branches(writer: GitHubRepository, target: Target) -> AccessFinding:
+    """What rulesets and classic protection lay on our branches, as far as GitHub tells whoever may write."""
+    account, unknown = target.forge_access.account, f"could not find out whether {target.forge_access.account} may push"
+    ok, remedy = False, ""
+    try:
+        rules = writer.rules(f"{OURS}new")
+        kinds = {rule.type: rule for rule in rules if rule.type not in _ALLOW and not writer.passes(rule)}
+        if kinds:
+            refused = [kind for kind in kinds if kind in _REFUSE]
+            rule = kinds[(refused or [*kinds])[0]]
+            what = f"a ruleset lets {account} push no {OURS}**" if refused else f"{unknown} {OURS}** under a ruleset"
+            detail = f"{what}: {', '.join(refused or kinds)}"
+            remedy = f"add {account} to the bypass list of ruleset {rule.ruleset_id} of {rule.ruleset_source}, "
+            remedy += f"or take {OURS}** out of it"
+        elif not rules and (ours := writer.protected_branch(OURS)):
+            detail = f"{ours} is protected: {unknown} to this protected branch, GitHub tells administrators alone"
+        else:
+            ok, detail = True, f"no ruleset keeps {account} from {OURS}**"
+            detail += "" if rules else f"; could not find out about classic protection of them: none of {OURS}** is"
+    except ForgeError as problem:
+        detail = f"{unknown} {OURS}**: {problem}"
+    return AccessFinding(name="branches", ok=ok, detail=detail, remedy="" if ok else remedy or cure(detail, target))
 
 
 def _base(reader: GitHubRepository, target: Target) -> AccessFinding:

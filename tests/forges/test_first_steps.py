@@ -102,11 +102,14 @@ def test_init_says_what_keeps_ci_from_ever_saying_yes(home: Path, gitea: GiteaSe
         "POST", f"/repos/{made}/branch_protections", rule_name="trunk", enable_status_check=True,
         status_check_contexts=["ci/never"],
     )  # fmt: skip
+    gitea.done("POST", f"/repos/{made}/branch_protections", rule_name="autonomy/**")
     soon(lambda: gitea.done("GET", f"/repos/{made}/commits/trunk/statuses"))
     tokens = {TOKEN: gitea.token(BOT, BOT_SCOPES), READ: gitea.tokens["reader"]}
     done = init(home, gitea.remote(made), **tokens)
     assert 0 == done.status, done.err
     found = {each["detail"]: each["remedy"] for each in done.json["findings"]}
+    (ours,) = [detail for detail in found if detail.startswith("autonomy/** is a protected branch")]
+    assert f"let {BOT} push to autonomy/** in the forge's branch protection" == found.pop(ours)
     queued, never = sorted(found, key=lambda detail: "never" in detail)
     assert re.fullmatch(r"no runner takes CI / test \(push\) on trunk", queued), found
     assert "register a runner with the label that the job asks for, or start it" == found[queued]
@@ -138,6 +141,9 @@ def test_doctor_names_what_is_missing(home: Path, gitea: GiteaServer) -> None:
     )  # fmt: skip
     waiting = findings(home, **tokens)
     assert (False, "ci/never never reported on trunk, and the protection of trunk wants it") == waiting["far ci"]
+    gitea.done("POST", f"/repos/{made}/branch_protections", rule_name="autonomy/**")
+    ours = findings(home, **tokens)
+    assert (False, True) == (ours["far branches"][0], "autonomy/** is a protected branch" in ours["far branches"][1])
     gitea.done("PATCH", f"/repos/{made}", archived=True)
     assert (False, f"{made} is archived: nobody may push, open or merge") == findings(home, **tokens)["far rights"]
     gitea.done("PATCH", f"/repos/{made}", archived=False)
