@@ -9,6 +9,7 @@ import typer
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError
 
+from activities.api import LOG_TARGET
 from commands.audit_places import Places, shared_head
 from commands.conversations import RUN_ID, installation_status, target_status
 from commands.ended_by_force import ended_by_force
@@ -21,11 +22,13 @@ from commands.terminal import AsJson, emit, guarded, say, show
 from composition import Adapters, ServerUnavailable, compose, open_repository
 from contracts.admission import RunResult
 from contracts.audit import AuditVerification
+from contracts.control import StatusView
 from contracts.dashboard import DASHBOARD
 from policies.counted import counted
 from ports.policy_source import PolicyError
 from ports.repository import RepositoryError
 from settings import Settings
+from workflows import api
 from workflows.api import RUN_ATTRIBUTE
 
 app = typer.Typer(help="The tamper-evident audit logs.", no_args_is_help=True)
@@ -75,7 +78,7 @@ async def verify(
         client = None
     heads = Heads(adapters, client, places)
     if client is not None and what is None:
-        logs = sorted({*logs, *await known_to_server(client)})
+        logs = sorted({*logs, *await heads.known_to_server(client)})
     results = [await _verified(adapters, heads, log) for log in logs]
     bad = [result for result in results if result.problem]
     if as_json:
@@ -93,7 +96,7 @@ async def verify(
         show(f"{counted(len(results), 'log')}, {records}, {len(bad)} bad")
     if bad:
         return Exit.TAMPERED
-    return Exit.NO_SERVER if with_server and client is None else Exit.OK
+    return Exit.NO_SERVER if with_server and (client is None or heads.unasked) else Exit.OK
 
 
 class Heads:
@@ -104,6 +107,9 @@ class Heads:
         self._places = places
         self._client = client
         self._loose: dict[str, dict[str, str]] = {}
+        self._silent: set[str] = set()
+        self.unasked = False
+        """Whether a history could not be compared, although there is a server."""
 
     async def of(self, log: str) -> dict[str, str]:
         """Anchor name to head; what cannot be asked is left out, and said."""
@@ -122,12 +128,31 @@ class Heads:
             if kept:
                 anchors["temporal"] = kept
             if forced:
-                return self._only_in_the_chain(log, anchors)
+                return self._only_in_the_chain(log, anchors, "ended by force, or reset")
         return anchors
 
-    def _only_in_the_chain(self, log: str, anchors: dict[str, str]) -> dict[str, str]:
+    async def of_a_writer_at_work(self, log: str) -> dict[str, str] | None:
+        """The anchors while its workflow is in the middle of an activity; None while it is not.
+
+        What is being written, or was when a worker went away, stands in the log before its head is kept anywhere.
+        """
+        if self._client is None or (owner := _owner(log)) is None:
+            return None
+        try:
+            seen = await self._client.get_workflow_handle(owner).describe()
+        except RPCError:
+            return None
+        doing = [pending.activity_type.name for pending in seen.raw_description.pending_activities]
+        if log.startswith("target/"):
+            # Control's other activities write nothing there.
+            doing = [name for name in doing if name == LOG_TARGET.name]
+        if not doing:
+            return None
+        return self._only_in_the_chain(log, await self.of(log), f"its workflow is in the middle of {', '.join(doing)}")
+
+    def _only_in_the_chain(self, log: str, anchors: dict[str, str], why: str) -> dict[str, str]:
         """What was going on when it was ended by force, or goes on since a reset, may write behind every kept head."""
-        say(f"{log}: ended by force, or reset: the heads that are kept must be in the chain, but need not end it")
+        say(f"{log}: {why}: the heads that are kept must be in the chain, but need not end it")
         self._loose[log] = {kept: f"the {anchor}" for anchor, kept in anchors.items()}
         return {}
 
@@ -139,7 +164,11 @@ class Heads:
     async def _of_incident(self, incident: str) -> dict[str, str]:
         target = target_of(incident)
         anchors = self._in_mirror(f"run/{incident}", target)
-        view = await incident_view(self._client, target, incident) if self._client else None
+        view = None
+        try:
+            view = await incident_view(self._client, target, incident) if self._client else None
+        except (NoAnswer, RPCError) as problem:
+            self._not_asked(f"run/{incident}: its incident cannot be asked: {problem}")
         return anchors | ({"temporal": view.audit_head} if view and view.audit_head else {})
 
     async def _of_rollback(self, run_id: str) -> dict[str, str]:
@@ -148,7 +177,7 @@ class Heads:
         view = await rollback_view(self._client, run_id) if self._client else None
         anchors |= {"temporal": view.audit_head} if view and view.audit_head else {}
         if view and self._client and await ended_by_force(self._client, rollback_handle(self._client, run_id)):
-            return self._only_in_the_chain(f"run/{ROLLBACK}{run_id}", anchors)
+            return self._only_in_the_chain(f"run/{ROLLBACK}{run_id}", anchors, "ended by force, or reset")
         return anchors
 
     def _in_mirror(self, log: str, target: str) -> dict[str, str]:
@@ -162,11 +191,7 @@ class Heads:
 
     async def _in_temporal(self, client: Client, kind: str, name: str, target: str) -> tuple[str, bool]:
         """The head that the histories have, and whether records may follow it."""
-        view = None
-        try:
-            view = await target_status(client, target)
-        except (NoAnswer, RPCError) as problem:
-            say(f"{kind}/{name}: Control cannot be asked: {problem}")
+        view = await self._status(client, target)
         if kind == "target":
             return view.log_head if view else "", False
         booked = next((run for run in (*view.active, *view.recent) if run.run_id == name), None) if view else None
@@ -186,24 +211,50 @@ class Heads:
         ended = booked is not None and booked.closed_at is not None
         return head, latest.status is not WorkflowExecutionStatus.CANCELED and (ended or latest.status in _FORCED)
 
+    async def known_to_server(self, client: Client) -> set[str]:
+        """Logs that the server names: of its targets, and of every run that it still has."""
+        found: set[str] = set()
+        try:
+            view = await installation_status(client)
+            for target in view.targets if view else ():
+                status = await self._status(client, target.name)
+                found |= {f"target/{target.name}"} if status and status.log_head else set()
+        except (NoAnswer, RPCError) as problem:
+            self._not_asked(f"which targets the server knows is not known: {problem}")
+        try:
+            async for run in client.list_workflows('WorkflowType = "DailyRun" AND AutonomyRunId IS NOT NULL'):
+                if run_id := run.typed_search_attributes.get(RUN_ATTRIBUTE):
+                    found.add(f"run/{run_id}")
+        except RPCError as problem:
+            self._not_asked(f"which runs the server knows is not known: {problem}")
+        return found
 
-async def known_to_server(client: Client) -> set[str]:
-    """Logs that the server names: of its targets, and of every run that it still has."""
-    found: set[str] = set()
-    try:
-        view = await installation_status(client)
-        for target in view.targets if view else ():
-            status = await target_status(client, target.name)
-            found |= {f"target/{target.name}"} if status and status.log_head else set()
-    except (NoAnswer, RPCError) as problem:
-        say(f"which targets the server knows is not known: {problem}")
-    try:
-        async for run in client.list_workflows('WorkflowType = "DailyRun" AND AutonomyRunId IS NOT NULL'):
-            if run_id := run.typed_search_attributes.get(RUN_ATTRIBUTE):
-                found.add(f"run/{run_id}")
-    except RPCError as problem:
-        say(f"which runs the server knows is not known: {problem}")
-    return found
+    async def _status(self, client: Client, target: str) -> StatusView | None:
+        """What Control says now; None: there is none, or it did not answer, which is said, and it is asked no more."""
+        if target in self._silent:
+            return None
+        try:
+            return await target_status(client, target)
+        except (NoAnswer, RPCError) as problem:
+            self._silent.add(target)
+            self._not_asked(f"{target}: Control cannot be asked: {problem}")
+            return None
+
+    def _not_asked(self, why: str) -> None:
+        self.unasked = True
+        say(why)
+
+
+def _owner(log: str) -> str | None:
+    """The workflow that writes a log as it goes; None for a run, whose head is first kept at its end."""
+    kind, name = log.split("/", 1)
+    if kind == "target":
+        return api.control_id(name)
+    if name == DASHBOARD:
+        return api.DASHBOARDS_ID
+    if INCIDENT.fullmatch(name):
+        return api.incident_id(target_of(name), name)
+    return api.rollback_id(name.removeprefix(ROLLBACK)) if name.startswith(ROLLBACK) else None
 
 
 async def _verified(adapters: Adapters, heads: Heads, log: str) -> AuditVerification:
@@ -214,6 +265,8 @@ async def _verified(adapters: Adapters, heads: Heads, log: str) -> AuditVerifica
         # A log that grew between two looks shows the same face as a forged one, for a moment.
         await asyncio.sleep(0.5)
         result = adapters.audit.verify(log, await heads.of(log), heads.past(log))
+    if result.problem and (anchors := await heads.of_a_writer_at_work(log)) is not None:
+        result = adapters.audit.verify(log, anchors, heads.past(log))
     return result
 
 

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from shell import Shell, shell_of
 
 from adapters.audit_chain import line_of, seal
+from adapters.chained_log import ChainedLog
 from composition import compose, open_repository
 from contracts.audit import GENESIS, AuditEvent, AuditRecord
 from contracts.dashboard import DASHBOARD
+from contracts.incident import HumanFacts, IncidentReport, IncidentView, Trigger
+from contracts.modes import Role
 from tests.workflows.dashboard_desk import looked
+from tests.workflows.quick import Turnstile, add_target, stopping
+from workflows import api
 
 if TYPE_CHECKING:
     from world import World
 
+RUN_ID = "quick-2026-03-02-pr-1"
+INCIDENT = f"INC-{RUN_ID}-policy-violation"
 RUN = ("run", "demo", "--mode", "DRY_RUN", "--again", "--json")
 
 
@@ -86,6 +94,40 @@ async def test_a_log_that_is_gone_or_rewritten_is_found(installation: World) -> 
     # The dashboard's log is named by its ref alone.
     (installation.settings.artifacts / "runs" / DASHBOARD / "audit_log.jsonl").unlink()
     assert (17, [f"run/{DASHBOARD}"]) == await bad(alone)
+
+
+async def test_a_log_that_its_workflow_is_writing_was_not_tampered_with(world: World) -> None:
+    """Between the record and its kept head, also when the worker went away there; at rest the same is a forgery."""
+    add_target(world, "quick")
+    shell, turnstile = shell_of(world), Turnstile()
+    async with world.worker(stopping(world, turnstile)):
+        await world.run("quick")
+        report = IncidentReport(
+            incident=INCIDENT, run_id=RUN_ID, trigger=Trigger.POLICY_VIOLATION, reason=".env touched"
+        )
+        await world.control("quick").execute_update(api.REPORT, report)
+        incident = world.client.get_workflow_handle(api.incident_id("quick", INCIDENT))
+
+        async def at_rest() -> bool:
+            view: IncidentView = await incident.query(api.VIEW, result_type=IncidentView)
+            return not view.waiting_for
+
+        await world.until(at_rest)
+        turnstile.close(**{incident.id: "effect"})
+        await incident.execute_update(api.EDIT, HumanFacts(actor="ann", root_cause="a prompt", owner="ann"))
+        await world.until(turnstile.all_reached())
+        writing = await shell.typed("audit", "verify", INCIDENT, "--json")
+        turnstile.open()
+        await world.until(at_rest)
+        log = ChainedLog(world.settings.artifacts)
+        log.append(
+            f"run/{INCIDENT}", (AuditEvent(key="f", role=Role.AUDIT, event="fine", facts={}),), datetime.now(UTC)
+        )
+        forged = await shell.typed("audit", "verify", INCIDENT, "--json")
+    nobody = await shell.typed("audit", "verify", "quick", "--json", "--with-server")
+    assert (0, True) == (writing.status, "in the middle of write_report" in writing.err), writing
+    assert 17 == forged.status, forged.out
+    assert (20, True) == (nobody.status, "Control cannot be asked" in nobody.err), nobody
 
 
 def keep(world: World, kept: Path) -> None:
