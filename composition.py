@@ -29,6 +29,7 @@ from activities.incident_keeping import IncidentKeeping
 from activities.merge_check import MergeCheck
 from activities.merge_release import MergeRelease
 from activities.observing import Observing
+from activities.outcomes import Outcomes
 from activities.planning import Planning
 from activities.preflight import Preflight
 from activities.probing import ProbeRoom
@@ -236,6 +237,7 @@ def activities(adapters: Adapters, bench: Workbench, lookout: Lookout) -> Sequen
         reverting.prepare,
         reverting.repair,
         reverting.note,
+        Outcomes(bench).say,
         reverting.tell_merged,
         reverting.tell_regression,
         reverting.tell_followed_up,

@@ -34,7 +34,8 @@ from contracts.merge_work import MergeInput, MergeResult, ProbeInput
 from contracts.merging import ProbeRound
 from contracts.remediation import Remediation
 from contracts.report import ReportInput, WriteResult
-from contracts.rollback import FollowUpInput, Merged, Observation, Regression
+from contracts.rollback import FollowUpInput, Merged, Observation, Regression, Unsaid
+from contracts.verdict import Verdict
 
 KEPT_OUT = "KeptOut"
 """Type of a step's failure: what keeps a run from its repository, no fault of its change (``policies.obstacles``)."""
@@ -271,6 +272,7 @@ ATTRIBUTE: Step[after.AttributeInput, after.Attribution] = Step(
 LOOK_AT_PULL: Step[FollowUpInput, after.PullLook] = Step(
     "look_at_pull", after.PullLook, 5 * _MINUTE, attempts=0, patience=_DAY
 )
+SAY_UNSAID: Step[Unsaid, Verdict] = Step("say_unsaid", Verdict, 5 * _MINUTE, attempts=0, patience=30 * _MINUTE)
 TELL_MERGED: Step[Merged, Answer] = Step("tell_merged", Answer, _MINUTE, attempts=0, patience=365 * _DAY)
 TELL_REGRESSION: Step[Regression, Answer] = Step("tell_regression", Answer, _MINUTE, attempts=0, patience=365 * _DAY)
 TELL_FOLLOWED_UP: Step[after.TellFollowedUpInput, Answer] = Step(

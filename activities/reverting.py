@@ -20,8 +20,8 @@ from activities.api import (
     LogHead,
 )
 from activities.bracket import Bracket
-from activities.commenting import Comment, said_once
 from activities.heartbeat import heartbeating
+from activities.outcomes import say_rolled_back
 from activities.revert_plan import plan_revert, rollback_id
 from activities.workbench import Workbench
 from contracts.audit import AuditEvent
@@ -40,8 +40,6 @@ from contracts.rollback_work import (
     TellRolledBackInput,
 )
 from contracts.verdict import Fact, Verdict
-from policies.comment_text import rolled_back
-from policies.outcome_text import restored_head, rolled_back_head
 from policies.rollback_text import rollback_body, rollback_title
 from policies.schema import EffectivePolicy
 from policies.verdicts import allow, deny, hold
@@ -100,22 +98,8 @@ class Reverting:
             policy = self.bench.pinned_policy(asked.given.merged.run)
             ended = self._repair(asked, policy)
             if ended.done and ended.restored_tree and asked.given.merged.pull_request:
-                self._say(asked, policy, ended)
+                say_rolled_back(self.bench, policy, asked.given, ended.result)
             return ended
-
-    def _say(self, asked: RepairInput, policy: EffectivePolicy, ended: RepairResult) -> None:
-        """What people are told below the pull request that is undone, and at the head of the one that undid it."""
-        given, name = asked.given, rollback_id(asked.given)
-        opened = self.bench.forges(policy.target).find_pull_request(f"{name}/{WriteAction.OPEN_PULL_REQUEST}")
-        number = opened.number if opened else 0
-        text = rolled_back(given, ended.result, number, self.bench.store.address(name))
-        head, links = rolled_back_head(given, ended.result, number), (number,) if number else ()
-        undone = Comment(name, given.merged.pull_request, "rolled-back", text, head, links, given.incident)
-        said_once(self.bench, policy, given.merged.run, undone)
-        if number:
-            done = restored_head(ended.result, given.merged.pull_request)
-            own = Comment(name, number, "merged", "", done, (given.merged.pull_request,), given.incident)
-            said_once(self.bench, policy, given.merged.run, own)
 
     def _no_base(self, policy: EffectivePolicy) -> str:
         base = policy.target.base_branch

@@ -12,6 +12,7 @@ from activities.bracket import Bracket
 from activities.commenting import Comment, said_once
 from activities.heartbeat import heartbeating
 from activities.moot_pulls import closing_text
+from activities.outcomes import say_merged
 from activities.people_asked import acknowledging_text
 from activities.releasing import pull_of
 from activities.workbench import Workbench, closed
@@ -28,8 +29,8 @@ from contracts.pull_request import PullRequest
 from contracts.report import WriteResult
 from contracts.rollback import FollowUpInput, Merged
 from contracts.verdict import Fact, Verdict
-from policies.comment_text import closed_because, closed_in_short, merged_by_itself
-from policies.outcome_text import closed_head, merged_head
+from policies.comment_text import closed_because, closed_in_short
+from policies.outcome_text import closed_head
 from policies.pull_request_text import footer
 from policies.schema import EffectivePolicy
 from policies.verdicts import allow, deny, hold
@@ -57,22 +58,21 @@ class Writing:
         with heartbeating():
             policy = self.bench.pinned_policy(given.run)
             ended = self._write(given, policy)
-            if ended.done and (said := self._comment(given, policy, ended)):
+            if ended.done and ended.merged and ended.merged.pull_request:
+                say_merged(self.bench, policy, ended.merged, checked_tree=given.planned.tree_sha)
+            if ended.done and (said := self._closing(given, policy)):
                 said_once(self.bench, policy, given.run, said)
             return ended
 
-    def _comment(self, given: WriteInput, policy: EffectivePolicy, ended: WriteResult) -> Comment | None:
-        """What people are told below the pull request, once we merged or closed it."""
+    def _closing(self, given: WriteInput, policy: EffectivePolicy) -> Comment | None:
+        """What people are told below a pull request that we closed."""
         planned, run_id = given.planned, given.run.run_id
-        report = self.bench.store.address(run_id)
-        if planned.action is WriteAction.MERGE and ended.merged and ended.merged.pull_request:
-            text = merged_by_itself(ended.merged, planned.tree_sha, report)
-            return Comment(run_id, ended.merged.pull_request, "merged", text, merged_head(ended.merged))
         if planned.action is not WriteAction.CLOSE_PULL_REQUEST:
             return None
         pull = pull_of(self.bench.forges(policy.target), planned.of_run or run_id, planned.branch)
         if pull is None or pull.state != "closed":
             return None
+        report = self.bench.store.address(run_id)
         bodies = {ref.name: ref for ref in given.artifacts}
         closing = self._text(planned, bodies)
         head = closed_head("", closed_in_short(closing))

@@ -72,6 +72,8 @@ class PullComment(Contract):
 
 ABOUT_CHANGES = "changes"
 ABOUT_CLOSING = "closed"
+ABOUT_MERGE = "merged"
+ABOUT_ROLLBACK = "rolled-back"
 """What a comment of ours is about: the last part of its name."""
 
 

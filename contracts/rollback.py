@@ -78,17 +78,6 @@ class Merged(Contract):
     """The person who merged it; empty: this system did."""
 
 
-class FollowUpInput(Contract):
-    """Input of ``FollowUp``: a merge of ours, or a pull request that waits for a person."""
-
-    run: RunRef
-    task_id: str
-    pull_request: int
-    merged: Merged | None = None
-    rolls_back: str = ""
-    """Of a rollback that was escalated with its pull request open: the run it undoes; ``run`` is the rollback's."""
-
-
 WAITING = "waiting for a person"
 """State of a follow-up whose pull request is open."""
 
@@ -238,6 +227,27 @@ class MergeRecord(Contract):
     commanded_by: str = ""
     begun_at: AwareDatetime | None = None
     result: RollbackTag | None = None
+
+
+class Unsaid(Contract):
+    """We merged a pull request, or undid one, and did not live to say so on it."""
+
+    record: MergeRecord
+    revert_sha: str = ""
+    """What undid it, as the settled write says; empty: it was merged by itself."""
+
+
+class FollowUpInput(Contract):
+    """Input of ``FollowUp``: a merge of ours, or a pull request that waits for a person."""
+
+    run: RunRef
+    task_id: str
+    pull_request: int
+    merged: Merged | None = None
+    rolls_back: str = ""
+    """Of a rollback that was escalated with its pull request open: the run it undoes; ``run`` is the rollback's."""
+    unsaid: Unsaid | None = None
+    """What is said on a pull request first, because whoever was to say it had ended by force."""
 
 
 class HardeningTask(Contract):

@@ -49,9 +49,8 @@ class AftercareChores:
     async def follow(self) -> None:
         """Start a ``FollowUp`` for every run that left a merge or a pull request."""
         while await self._until(lambda: self._quiet() and bool(self._state.to_follow)):
-            run_id, given = next(iter(self._state.to_follow.items()))
-            known = self._state.merges.get(run_id)
-            given = given.model_copy(update={"merged": known.merged if known else given.merged})
+            run_id = next(iter(self._state.to_follow))
+            given = following.start_of(self._state, run_id)
             summary = f"what becomes of {run_id}"
             reuse = _AGAIN if run_id in self._state.follow_starts else _ONCE
             if await self._started(api.FOLLOW_UP, given, api.follow_up_id(run_id), summary, reuse):

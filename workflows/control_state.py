@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
@@ -42,6 +43,8 @@ LOG_BATCH = 100
 """Events that are written to the audit log at once."""
 _REPEATED = frozenset({"paused", "unknown signal ignored", "a flood of pauses"})
 """What anybody can send thousands of."""
+_SAYS = re.compile(r"/(outcome|comment)-\d+-")
+"""Keys of what is said on pull requests."""
 _LOST = "events not kept: the log could not be written"
 
 
@@ -191,7 +194,7 @@ class ControlState(BaseModel):
         self.writes = {
             key: write
             for key, write in self.writes.items()
-            if write.run_id in known or write.settled_at is None or "/outcome-" not in key
+            if write.run_id in known or write.settled_at is None or not _SAYS.search(key)
         }
 
     def close(self, run_id: str, now: datetime, status: RunStatus, *, kept_out: bool = False, **more: str) -> None:

@@ -1,7 +1,8 @@
 """``follow-up/<run>``: what becomes of a merge of ours, or of a pull request that waits for a person (runbook §6.3).
 
-Nothing is written here. A confirmed regression of ours is told to Control, which sets DRY_RUN and starts the rollback;
-a person's merge is told to Control, too, and a regression of it only raises an alert.
+Nothing is written here but the one comment that a run or a rollback owes that was ended by force. A confirmed
+regression of ours is told to Control, which sets DRY_RUN and starts the rollback; a person's merge is told to Control,
+too, and a regression of it only raises an alert.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ with workflow.unsafe.imports_passed_through():
         Merged,
         Observation,
         Regression,
+        Unsaid,
         became,
     )
     from contracts.rollback_work import AttributeInput, Attribution, FollowUpTerms, PullLook, TellFollowedUpInput
@@ -66,15 +68,32 @@ class FollowUp:
         """Wait for a person if need be, observe, tell Control."""
         # Not the run's id: whoever looks for the run by it must find the run.
         workflow.upsert_search_attributes([api.TARGET_ATTRIBUTE.value_set(given.run.target)])
-        terms = await steps.TERMS(given, "what policy says about following up")
-        if given.merged is not None:
-            end = await self._observe(given.merged, terms, person="")
-        else:
-            end = await self._wait_for_a_person(terms)
+        if given.unsaid is not None:
+            await self._say(given.unsaid)
+        end = await self._followed(given)
         self._show("ended", end.outcome)
         said = TellFollowedUpInput(target=given.run.target, end=end)
         await steps.TELL_FOLLOWED_UP(said, f"tell Control: {end.outcome}")
         return end
+
+    async def _followed(self, given: FollowUpInput) -> FollowUpEnd:
+        if given.merged is None and not given.pull_request:
+            return self._end(
+                "the revert landed", f"the base is what it was before {given.rolls_back}: a person goes on"
+            )
+        terms = await steps.TERMS(given, "what policy says about following up")
+        if given.merged is not None:
+            return await self._observe(given.merged, terms, person="")
+        return await self._wait_for_a_person(terms)
+
+    async def _say(self, unsaid: Unsaid) -> None:
+        """What cannot be said in its time keeps nobody from looking."""
+        try:
+            await steps.SAY_UNSAID(unsaid, "say on the pull request what its run did not live to say")
+        except ActivityError as failure:
+            if is_cancelled_exception(failure):
+                raise
+            workflow.logger.warning("left unsaid: %s", failure)
 
     @workflow.query(name=api.VIEW, description="where it is, what it saw, how it ended")
     def view(self) -> FollowUpView:

@@ -8,15 +8,18 @@ from __future__ import annotations
 from contracts.alert import AlertKind
 from contracts.clearance import WriteOutcome
 from contracts.control import Answer
+from contracts.forge_facts import ABOUT_MERGE, ABOUT_ROLLBACK, comment_name
 from contracts.modes import WriteAction
-from contracts.rollback import FollowUpEnd, FollowUpInput, RollbackStage
+from contracts.rollback import FollowUpEnd, FollowUpInput, MergeRecord, RollbackStage, Unsaid
 from contracts.verdict import Decision, Verdict
 from policies.counted import counted, shortened
+from workflows.api import rollback_run_id
 from workflows.control_state import ControlState, clock
 
 MOST_STARTS = 3
 """A follow-up that is lost again and again is a person's."""
 _DONE = WriteOutcome.DONE
+_OF_ROLLBACK = rollback_run_id("")
 _SAID_SO = "COMPLETED"
 """It tells its end before it ends: these books heard of the end before they heard of the start."""
 
@@ -35,6 +38,16 @@ def settled(state: ControlState, run_id: str) -> None:
     run = state.runs.get(run_id)
     if run is None or run.closed_at is not None:
         follow_anyway(state, run_id)
+
+
+def start_of(state: ControlState, run_id: str) -> FollowUpInput:
+    """The input of its workflow: with what landed by now, and with what is still to be said of that."""
+    given, known = state.to_follow[run_id], state.merges.get(run_id)
+    if known is None:
+        return given
+    ours = not known.merged.by and known.stage is RollbackStage.NONE
+    unsaid = Unsaid(record=known) if ours and not _is_said(state, run_id, known, ABOUT_MERGE) else given.unsaid
+    return given.model_copy(update={"merged": known.merged, "unsaid": unsaid})
 
 
 def begun(state: ControlState, given: FollowUpInput) -> None:
@@ -106,6 +119,9 @@ def _left_behind(state: ControlState, run_id: str) -> FollowUpInput | None:
         said = known.merged
         return FollowUpInput(run=said.run, task_id=said.task_id, pull_request=said.pull_request, merged=said)
     done = {write.clearance.action: write for write in writes if write.outcome is _DONE}
+    landed = done.get(WriteAction.REVERT) or done.get(WriteAction.MERGE)
+    if landed is not None and run_id.startswith(_OF_ROLLBACK):
+        return _undone(state, run_id, landed.result)
     pull = done.get(WriteAction.OPEN_PULL_REQUEST)
     # Under its own key: a run also closes what earlier ones left that is moot.
     closed = any(
@@ -113,9 +129,31 @@ def _left_behind(state: ControlState, run_id: str) -> FollowUpInput | None:
     )
     if pull is None or pull.follows is None or closed or not pull.result.isdecimal():
         return None
-    if (undone := pull.follows.rolls_back) and not (_is_a_persons(state, undone) and WriteAction.MERGE not in done):
+    if (undone := pull.follows.rolls_back) and not _is_a_persons(state, undone):
         return None
     return pull.follows.model_copy(update={"pull_request": int(pull.result)})
+
+
+def _undone(state: ControlState, own: str, revert_sha: str) -> FollowUpInput | None:
+    """A rollback that landed and was given up: nothing of it is left to watch, only to be said."""
+    undone = own.removeprefix(_OF_ROLLBACK)
+    if not _is_a_persons(state, undone) or _is_said(state, own, state.merges[undone], ABOUT_ROLLBACK):
+        return None
+    known = state.merges[undone]
+    return FollowUpInput(
+        run=known.merged.run.model_copy(update={"run_id": own}),
+        task_id=f"rollback-{known.merged.task_id}",
+        pull_request=0,
+        rolls_back=undone,
+        unsaid=Unsaid(record=known, revert_sha=revert_sha),
+    )
+
+
+def _is_said(state: ControlState, writer: str, known: MergeRecord, about: str) -> bool:
+    """Whether its comment is in the books, or there is no place for one; what they forgot is looked for anew (P7)."""
+    number = known.merged.pull_request
+    write = state.writes.get(f"{writer}/{comment_name(number, about)}")
+    return not number or (write is not None and write.outcome is _DONE)
 
 
 def _is_a_persons(state: ControlState, run_id: str) -> bool:

@@ -13,6 +13,7 @@ from shell import Shell, shell_of
 from world import World, git
 
 from adapters.chained_log import ChainedLog
+from adapters.local_forge import forge_folder, read_comments
 from contracts.admission import RunResult
 from contracts.audit import AuditEvent
 from contracts.effect import Effect
@@ -164,15 +165,30 @@ async def test_a_rollback_that_was_called_over_and_had_restored_the_base_is_rest
         await after.rollback().terminate("break-glass")
         stopped = (await asked(shell, run_id))["rollback"]
         await world.until(escalated)
+
+        async def said() -> list[str]:
+            comments = read_comments(forge_folder(world.settings.home, "demo") / "pulls", 1)
+            return [one.run_key for one in comments if "Rolled back" in one.body]
+
+        # The revert had landed, and who gave it up says so on the pull request.
+        await world.until(said)
         effects.go_on.set()
         await reset(world, after.rollback(), after=0)
         await world.until(restored)
         why = (await asked(shell, run_id))["rollback"]
         incident = next(iter((await world.status()).incidents))
-        shown = await shell.typed("incident", "show", incident.incident, "--json")
+
+        async def quiet() -> bool:
+            seen = await world.client.get_workflow_handle(api.incident_id("demo", incident.incident)).query(api.VIEW)
+            return not seen["waitingFor"] and bool(seen["report"]["rollback"])
+
+        await world.until(quiet)
         verified = await shell.typed("audit", "verify", "--json")
+        # Reading it has it written anew.
+        shown = await shell.typed("incident", "show", incident.incident, "--json")
     assert ("deny", True) == (stopped["decision"], "terminated at" in stopped["reason"]), stopped
     assert (before, "allow") == (after.tree(), why["decision"]), why
     assert incident.rollback is not None
     assert ("restored", True) == (incident.rollback.outcome, '"restored"' in shown.out), shown.out
+    assert [f"RB-{run_id}/comment-1-rolled-back"] == await said()
     assert 0 == verified.status, verified.out

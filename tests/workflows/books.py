@@ -129,12 +129,15 @@ class Books:
         policy: str | None = None,
         merges: Merged | None = None,
         follows: FollowUpInput | None = None,
+        key: str = "",
+        incident: str = "",
     ) -> WriteAnswer:
         """An attempt asks whether it may write."""
         asked = WriteRequest(
             run_id=run_id,
-            key=f"{run_id}/{action}",
+            key=key or f"{run_id}/{action}",
             attempt=attempt,
+            incident=incident,
             action=action,
             write_class=write_class,
             branch="autonomy/x",
@@ -155,9 +158,11 @@ class Books:
         action: WriteAction = WriteAction.PUSH_BRANCH,
         *,
         looked: bool = False,
+        key: str = "",
     ) -> Answer:
         """A write ended."""
-        said = SettleRequest(key=f"{run_id}/{action}", attempt=attempt, outcome=outcome, result="7", looked=looked)
+        key = key or f"{run_id}/{action}"
+        said = SettleRequest(key=key, attempt=attempt, outcome=outcome, result="7", looked=looked)
         return clearances.settle(self.state, said, self.now)
 
     def looked_up(self, outcome: WriteOutcome) -> SettleRequest:

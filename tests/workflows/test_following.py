@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from contracts.clearance import WriteOutcome
 from contracts.control import CheckupResult, RunFinding
 from contracts.modes import RunStatus, WriteAction, WriteClass
-from contracts.rollback import FollowUpEnd, FollowUpInput
+from contracts.rollback import FollowUpEnd, FollowUpInput, RollbackOutcome
 from contracts.verdict import Decision, Verdict
 from tests.workflows.books import DAY, FIRST, Books, running
-from tests.workflows.test_rolling_back import merge_of
+from tests.workflows.test_rolling_back import INCIDENT, ended, merge_of, ordered
 from workflows import following, reaping, rolling_back
 
 OPEN, CLOSE = WriteAction.OPEN_PULL_REQUEST, WriteAction.CLOSE_PULL_REQUEST
@@ -102,7 +104,8 @@ def test_what_we_closed_or_never_opened_is_not_followed() -> None:
         assert {} == books.state.to_follow
 
 
-def test_only_who_is_followed_says_what_became_of_a_pull_request() -> None:
+@pytest.mark.parametrize("said", ["outcome", "comment"])
+def test_only_who_is_followed_says_what_became_of_a_pull_request(said: str) -> None:
     """Also while paused and long after the run; refused by default, and nothing of it is kept for ever."""
     books = opened(running())
     assert [Decision.DENY] * 2 == [says(books, FIRST).decision, says(books, "INC-x").decision]
@@ -114,7 +117,7 @@ def test_only_who_is_followed_says_what_became_of_a_pull_request() -> None:
     )  # fmt: skip
     assert Decision.DENY is says(books, "demo-9").decision
     books.state.runs.clear()
-    key = f"{FIRST}/outcome-7-merged"
+    key = f"{FIRST}/{said}-7-merged"
     books.state.writes[key] = books.state.writes[f"{FIRST}/{OPEN}"]
     for run_id in (FIRST, "demo-9"):
         following.followed_up(books.state, FollowUpEnd(run_id=run_id, outcome="closed", reason="x"))
@@ -124,6 +127,70 @@ def test_only_who_is_followed_says_what_became_of_a_pull_request() -> None:
 
 def says(books: Books, run_id: str) -> Verdict:
     return books.begin(run_id, action=WriteAction.UPDATE_PULL_REQUEST, write_class=WriteClass.RECORD).verdict
+
+
+def comment(books: Books, run_id: str, about: str, outcome: WriteOutcome = WriteOutcome.DONE) -> None:
+    """Whoever acted on pull request 1 had time to say so, or to try."""
+    key = f"{run_id}/comment-1-{about}"
+    assert books.begin(run_id, action=WriteAction.COMMENT, write_class=WriteClass.RECORD, key=key).verdict.allowed
+    assert books.settle(run_id, outcome=outcome, key=key).accepted
+
+
+@pytest.mark.parametrize(("said", "unsaid"), [(None, True), (WriteOutcome.NOT_DONE, True), (WriteOutcome.DONE, False)])
+def test_a_merge_that_nobody_lived_to_speak_of_is_said_by_its_follow_up(
+    said: WriteOutcome | None, unsaid: bool
+) -> None:
+    """Ended by force between its merge and its comment; said already, nothing is owed."""
+    books = running()
+    books.begin(FIRST, merges=merge_of())
+    books.settle(FIRST)
+    if said is not None:
+        comment(books, FIRST, "merged", said)
+    lost(books)
+    given = following.start_of(books.state, FIRST)
+    assert (merge_of(), unsaid) == (given.merged, given.unsaid is not None)
+
+
+@pytest.mark.parametrize("merged", [{"by": "ann"}, {"pull_request": 0}], ids=["a person's", "without pull request"])
+def test_only_what_we_did_on_a_pull_request_is_ours_to_say(merged: dict[str, Any]) -> None:
+    """A person's merge the forge itself shows."""
+    books = running()
+    rolling_back.merged(books.state, merge_of().model_copy(update=merged))
+    lost(books)
+    assert None is following.start_of(books.state, FIRST).unsaid
+
+
+@pytest.mark.parametrize("action", [WriteAction.REVERT, WriteAction.MERGE])
+@pytest.mark.parametrize("late", [False, True], ids=["settled first", "given up first"])
+def test_a_revert_that_nobody_lived_to_speak_of_is_said_once_the_rollback_is_given_up(
+    action: WriteAction, late: bool
+) -> None:
+    """However it landed; a rollback that goes on says it itself."""
+    books, own = running(), f"RB-{FIRST}"
+    rolling_back.merged(books.state, merge_of())
+    assert ordered(books).accepted
+    books.begin(own, action=action, write_class=WriteClass.REPAIR, incident=INCIDENT)
+    steps = [lambda: books.settle(own, action=action), lambda: ended(books, RollbackOutcome.ESCALATED)]
+    for step in reversed(steps) if late else steps:
+        assert own not in books.state.to_follow
+        step()
+    given = following.start_of(books.state, own)
+    assert given.unsaid is not None
+    assert ("7", FIRST, 0) == (given.unsaid.revert_sha, given.rolls_back, given.pull_request)
+
+
+def test_a_rollback_that_said_so_itself_leaves_nothing_to_say() -> None:
+    """Escalated for its health alone."""
+    books, own = running(), f"RB-{FIRST}"
+    rolling_back.merged(books.state, merge_of())
+    assert ordered(books).accepted
+    books.begin(own, action=WriteAction.REVERT, write_class=WriteClass.REPAIR, incident=INCIDENT)
+    books.settle(own, action=WriteAction.REVERT)
+    key = f"{own}/comment-1-rolled-back"
+    books.begin(own, action=WriteAction.COMMENT, write_class=WriteClass.RECORD, incident=INCIDENT, key=key)
+    books.settle(own, key=key)
+    ended(books, RollbackOutcome.ESCALATED)
+    assert own not in books.state.to_follow
 
 
 @pytest.mark.parametrize("number", ["", "x", "-1"])

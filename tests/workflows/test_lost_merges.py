@@ -11,6 +11,7 @@ import pytest
 from aftermath import hasten
 from world import World
 
+from adapters.local_forge import forge_folder, read_comments
 from contracts.clearance import Clearance, SettleRequest, WriteAnswerKind, WriteOutcome
 from contracts.control import Answer
 from contracts.effect import Effect, EffectResult
@@ -93,6 +94,12 @@ async def test_a_merge_whose_run_was_terminated_is_followed_and_can_be_rolled_ba
         run = await world.until(lost)
         follow_up = world.client.get_workflow_handle(api.follow_up_id(run.run_id), result_type=FollowUpEnd)
         await world.until(follow_up.describe)
+
+        async def said() -> Any:
+            return [one.run_key for one in read_comments(forge_folder(world.settings.home, "auto") / "pulls", 1)]
+
+        # It was ended between its merge and its comment: its follow-up says it, once.
+        assert [f"{run.run_id}/comment-1-merged"] == await world.until(said)
         asked = RollbackRequest(run_id=run.run_id, reason="nobody watched it", actor="ann")
         answer = await world.control("auto").execute_update(api.ROLL_BACK, asked, result_type=Answer)
         assert answer.accepted, answer.verdict.reason
@@ -100,6 +107,7 @@ async def test_a_merge_whose_run_was_terminated_is_followed_and_can_be_rolled_ba
         await world.until(rollback.describe)
         result = await rollback.result()
         assert (before, "restored") == (auto.tree(world, "main"), result.outcome), result
+        assert [f"{run.run_id}/comment-1-merged", f"RB-{run.run_id}/comment-1-rolled-back"] == await said()
 
 
 def test_the_books_hold_what_git_found_and_not_what_was_planned() -> None:
