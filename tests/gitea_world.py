@@ -118,7 +118,7 @@ def point(world: World, hosted: Hosted, more: str, name: str = "auto", remote: s
     if "[ci]" not in more:
         access += NO_CI
     address = remote or hosted.server.remote(hosted.repository)
-    world.write_target(name, access + more, remote=address, forge="gitea", **top)
+    world.write_target(name, access + more, remote=address, **({"forge": "gitea"} | top))
 
 
 def set_policy(world: World, **values: float) -> None:

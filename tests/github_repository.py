@@ -117,6 +117,7 @@ class DoubleRepository:
             ("PUT", r"/pulls/(\d+)/merge", lambda number: self._merge(who, int(number), content)),
             ("GET", r"/pulls/(\d+)/reviews", lambda n: self._list(path, query, self.reviews.get(int(n), []))),
             ("POST", r"/pulls/(\d+)/reviews", lambda number: self._review(who, int(number), content)),
+            ("PUT", r"/pulls/(\d+)/reviews/(\d+)/dismissals", self._dismiss),
             ("GET", r"/issues", lambda: self._list(path, query, self._issues(query))),
             ("POST", r"/issues", lambda: self._open_issue(who, content)),
             ("GET", r"/issues/(\d+)", self._one_issue),
@@ -254,6 +255,11 @@ class DoubleRepository:
         }  # fmt: skip
         self.reviews.setdefault(number, []).append(given)
         return Answer(200, given)
+
+    def _dismiss(self, number: str, review: str) -> Answer:
+        (found,) = [each for each in self.reviews[int(number)] if each["id"] == int(review)]
+        found["state"] = "DISMISSED"
+        return Answer(200, found)
 
     def _comment(self, who: str, number: int, content: dict[str, Any]) -> Answer:
         example = self.description.example(_ROOT + "/issues/{issue_number}/comments", "get", 200)[0]

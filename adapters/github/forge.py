@@ -75,7 +75,8 @@ class GitHubForge(MirroredForge):
     def human_acts(self, number: int) -> tuple[HumanAct, ...]:
         """Reviews, and who merged, closed or reopened it."""
         head = self._repository.pull(number).head.sha
-        reviews = [act for review in self._repository.reviews(number) if (act := self._reviewed(review, head))]
+        handed_in = _not_withdrawn(self._repository.reviews(number))
+        reviews = [act for review in handed_in if (act := self._reviewed(review, head))]
         events = [
             HumanAct.model_validate({"actor": event.actor.login, "act": _EVENTS[event.event], "at": event.created_at})
             for event in self._repository.events(number)
@@ -107,6 +108,16 @@ class GitHubForge(MirroredForge):
                 "counts": looked_at == head and self._repository.may_write(review.user.login),
             }
         )
+
+
+def _not_withdrawn(reviews: tuple[Review, ...]) -> tuple[Review, ...]:
+    """Without dismissed reviews and whatever the same person said before them: that does not come to life again."""
+    last = {_login(review): place for place, review in enumerate(reviews) if review.state == "DISMISSED"}
+    return tuple(review for place, review in enumerate(reviews) if place > last.get(_login(review), -1))
+
+
+def _login(review: Review) -> str:
+    return review.user.login if review.user else ""
 
 
 def _without_merge_closing(events: list[HumanAct]) -> list[HumanAct]:

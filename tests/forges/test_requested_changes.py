@@ -1,4 +1,4 @@
-"""A review that requests changes, on a real Gitea: acknowledged once, shown, closed after its time, no judgement."""
+"""A review that requests changes, on a Gitea and on a GitHub: acknowledged once, shown, closed after its time."""
 
 from __future__ import annotations
 
@@ -6,21 +6,37 @@ from typing import Any
 
 import pytest
 from aftermath import hasten
+from forge_stages import GiteaStage, GitHubStage
 from gitea_server import BOT, GiteaServer
-from gitea_world import Hosted, host, point, set_policy
-from world import World
+from gitea_world import TOKEN, Hosted, host, point, set_policy
+from github_server import GitHubServer
+from github_world import HostedOnGitHub
+from world import World, make_world
 
 from adapters.run_index import RunIndex
 from contracts.modes import RunStatus
+from policies.requested_changes import asking, last_reviews
 from tests.workflows import auto
 
+Stages = GiteaStage | GitHubStage
 
-@pytest.fixture
-def world(beside_gitea: World) -> World:
-    """An installation whose follow-ups look often."""
-    set_policy(beside_gitea, write_seconds=30)
-    hasten(beside_gitea, write_seconds=30)
-    return beside_gitea
+
+@pytest.fixture(params=["gitea", "github"])
+async def on_forge(
+    request: pytest.FixtureRequest, tmp_path: Any, server: str, environments: Any, monkeypatch: pytest.MonkeyPatch
+) -> tuple[World, Hosted]:
+    """An installation whose follow-ups look often, and its target on each forge."""
+    kind: str = request.param
+    forge: GiteaServer | GitHubServer = request.getfixturevalue(kind)
+    monkeypatch.setenv(TOKEN, forge.tokens[BOT])
+    world = await make_world(tmp_path / "world", server, environments)
+    set_policy(world, write_seconds=30)
+    hasten(world, write_seconds=30)
+    hosted = host(world, forge, "auto")  # type: ignore[arg-type]
+    if kind == "github":
+        hosted = HostedOnGitHub(**vars(hosted))
+    point(world, hosted, auto.CHECKS, forge=kind)
+    return world, hosted
 
 
 def said(hosted: Hosted, number: int) -> list[dict[str, Any]]:
@@ -31,11 +47,10 @@ def said(hosted: Hosted, number: int) -> list[dict[str, Any]]:
 
 @pytest.mark.timeout(600)
 async def test_requested_changes_are_acknowledged_once_and_close_it_after_their_time(
-    world: World, gitea: GiteaServer
+    on_forge: tuple[World, Hosted],
 ) -> None:
     """Whoever asked is named in lists; the closing is nobody's no: the idea comes again."""
-    hosted = host(world, gitea, "auto")
-    point(world, hosted, auto.CHECKS)
+    world, hosted = on_forge
     async with world.worker(auto.quick(world)):
         first = await world.run("auto")
         assert RunStatus.PR_OPENED is first.status, first.reason
@@ -66,3 +81,47 @@ async def test_requested_changes_are_acknowledged_once_and_close_it_after_their_
         assert "CLOSED by us" == await world.until(ended)
         last = await world.run("auto", again=True)
         assert RunStatus.PR_OPENED is last.status, last.reason
+
+
+@pytest.mark.parametrize(
+    ("words", "waits"),
+    [
+        (["REQUEST_CHANGES"], True),
+        (["REQUEST_CHANGES", "COMMENT"], True),
+        (["APPROVE", "REQUEST_CHANGES"], True),
+        (["REQUEST_CHANGES", "push"], True),
+        (["REQUEST_CHANGES", "push", "APPROVE"], False),
+        (["REQUEST_CHANGES", "APPROVE", "push"], False),
+        (["REQUEST_CHANGES", "dismiss"], False),
+        (["REQUEST_CHANGES", "REQUEST_CHANGES", "dismiss"], False),
+        (["REQUEST_CHANGES", "dismiss", "REQUEST_CHANGES"], True),
+    ],
+)
+def test_a_later_word_of_the_same_person_takes_a_request_back(hosted: Stages, words: list[str], waits: bool) -> None:
+    """An approval or a dismissal, whatever it was said of; a push or a comment does not."""
+    pull = hosted.opened()
+    place = f"/pulls/{pull.number}/reviews"
+    for word in words:
+        if word == "push":
+            hosted.person_pushes("theirs\n")
+        elif word == "dismiss":
+            review = hosted.ask("GET", place).content[-1]["id"]
+            method = "POST" if isinstance(hosted, GiteaStage) else "PUT"
+            assert 200 == hosted.ask(method, f"{place}/{review}/dismissals", message="no").status
+        else:
+            spelled = "APPROVED" if isinstance(hosted, GiteaStage) and word == "APPROVE" else word
+            assert 200 == hosted.ask("POST", place, event=spelled, body="so").status
+    assert waits == bool(asking(hosted.forge.human_acts(pull.number), BOT))
+
+
+def test_an_approval_before_a_dismissed_one_does_not_count(hosted: Stages) -> None:
+    """What is dismissed was the person's last word; nothing older comes to life again."""
+    pull = hosted.opened()
+    place = f"/pulls/{pull.number}/reviews"
+    event = "APPROVED" if isinstance(hosted, GiteaStage) else "APPROVE"
+    for _ in range(2):
+        assert 200 == hosted.ask("POST", place, event=event, body="so").status
+    review = hosted.ask("GET", place).content[-1]["id"]
+    method = "POST" if isinstance(hosted, GiteaStage) else "PUT"
+    assert 200 == hosted.ask(method, f"{place}/{review}/dismissals", message="no").status
+    assert [] == [act for act in last_reviews(hosted.forge.human_acts(pull.number), BOT) if act.counts]
