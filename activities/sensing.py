@@ -47,7 +47,8 @@ class Sensing:
         # The remote before the logs: what is ours is in them before it is on the remote.
         pulls, heads = self.bench.forges(policy.target).pull_requests(), sitting.repository.remote_heads()
         known = tell_of_strangers(sitting, pulls, heads)
-        opened = [pull for pull in pulls if pull.state == "open"]
+        # A run that was reset meets the pull request it opened: that is adopted, and waits for nobody else's answer.
+        opened = [pull for pull in pulls if pull.state == "open" and pull.run_id != run.run_id]
         done = {pull.number for pull in opened if moot(sitting, pull)}
         snapshot = StateSnapshot(
             run_id=run.run_id,

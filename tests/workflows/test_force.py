@@ -2,77 +2,138 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from aftermath import BROKEN, after_a_run, hasten
 from aftermath import CHECK as NAMES
-from ci_forge import CiResults, with_ci
+from ci_forge import ANY, CiResults, with_ci
 from temporalio.client import WorkflowExecutionStatus, WorkflowHandle
 from world import World, git
 
 import composition
 from activities.workbench import Workbench
 from adapters.chained_log import ChainedLog
+from contracts.admission import RunResult
 from contracts.alert import Alert
 from contracts.dashboard import ShownOutcome
+from contracts.effect import Effect
 from contracts.forge_facts import CheckState, CommitCheck
-from contracts.modes import RunStatus, StepName
+from contracts.modes import Mode, RunStatus, StepName, WriteAction
 from contracts.rollback import Aftercare
 from tests.workflows import alert_desk, auto, dashboard_desk
 from tests.workflows.conversation import follow_up_waits, open_target
-from tests.workflows.quick import CHECK, FILES, Turnstile, add_target, quick, stopping
+from tests.workflows.quick import CHECK, FILES, Stopping, Turnstile, add_target, quick, stopping
 from tests.workflows.raw import reset
 from workflows import api
 
-CI = '\n[ci]\nrequired = ["ci/test"]\nminutes = 60\nevery_seconds = 600\nfirst_seconds = 0\n'
+NO_CI = "\n[ci]\nfirst_seconds = 0\n"
+CI = '\n[ci]\nrequired = ["ci/test"]\nminutes = 10\nevery_seconds = 2\nfirst_seconds = 0\n'
+PLACES = ("canary", "gate", "push", "landing")
+"""The targets, each named after where its run stands when somebody uses force."""
 
 
-def in_the_canary(world: World) -> Workbench:
-    """The target merges by itself, after a canary that does not end."""
-    auto.permit(world, canary_seconds=300)
-    auto.add_target(world, "forced")
-    return quick(world)
+@dataclass
+class Acting:
+    """The real effects; a turnstile before and behind each, under its action's name."""
+
+    real: Any
+    turnstile: Turnstile
+
+    def perform(self, target: Any, effect: Effect, *given: Any, **named: Any) -> Any:
+        """Stand still, act, stand still again."""
+        self.turnstile.passing(effect.action)
+        result = self.real.perform(target, effect, *given, **named)
+        self.turnstile.passing(f"{effect.action} done")
+        return result
 
 
-def in_the_ci_gate(world: World) -> Workbench:
-    """The forge's CI says nothing of the pull request."""
-    results = CiResults(world.root / "ci.json")
-    world.add_target("forced", FILES, CI + CHECK)
-    green = CommitCheck(name="ci/test", state=CheckState.GREEN)
-    results.report(world.refs("forced")["refs/heads/main"], green)
-    return quick(world, forges=with_ci(world.bench().forges, results, lambda _commit: None))
-
-
-@pytest.mark.parametrize(("place", "step"), [(in_the_canary, StepName.CANARY), (in_the_ci_gate, StepName.CI)])
-async def test_a_run_terminated_while_it_waits_is_lost_and_its_pull_request_followed(
-    world: World, place: Any, step: StepName
-) -> None:
-    """It has written and waits; nothing more moves, its end is told, and a person's merge would be seen."""
+def four_places(world: World, turnstile: Turnstile) -> tuple[Workbench, CiResults]:
+    """Of four targets two merge by themselves; the forge's CI says nothing of the pull request of one."""
+    auto.permit(world, canary_seconds=1)
     hasten(world, reap_seconds=1)
-    async with world.worker(place(world)):
-        if step is StepName.CANARY:
-            await auto.opened(world, "forced")
-        handle = await world.start("forced")
+    for name in ("canary", "landing"):
+        auto.add_target(world, name, auto.PROBES + NO_CI)
+    world.add_target("push", FILES, NO_CI + CHECK)
+    world.add_target("gate", FILES, CI + CHECK)
+    results, plain = CiResults(world.root / "ci.json"), world.bench()
+    results.report(base(world, "gate"), CommitCheck(name="ci/test", state=CheckState.GREEN))
+    store = Stopping(plain.store, turnstile)
+    forges = with_ci(plain.forges, results, lambda _commit: None)
+    return quick(world, store=store, effects=Acting(plain.effects, turnstile), forges=forges), results
 
-        async def there() -> bool:
-            return (await world.state(handle)).step is step
 
-        await world.until(there)
-        base = world.refs("forced")["refs/heads/main"]
-        await handle.terminate("an operator tries")
+def base(world: World, name: str) -> str:
+    """Where a target's base branch is."""
+    return world.refs(name)["refs/heads/main"]
 
-        async def lost() -> str:
-            return next(
-                (run.run_id for run in (await world.status("forced")).recent if run.status is RunStatus.LOST), ""
-            )
 
-        run_id = await world.until(lost)
-        assert await follow_up_waits(world, run_id)
-        assert ("LOST", base) == (
-            world.artifact(run_id, "run_report.json")["status"],
-            world.refs("forced")["refs/heads/main"],
-        )
+async def standing(world: World, turnstile: Turnstile) -> dict[str, WorkflowHandle[Any, RunResult]]:
+    """A run of each target, in its place."""
+    for name in ("canary", "landing"):
+        await auto.opened(world, name)
+    turnstile.close(canary="probe_canary", push=WriteAction.PUSH_BRANCH, landing=WriteAction.MERGE)
+    handles = {name: await world.start(name, workflow_id=name) for name in PLACES}
+    await world.until(turnstile.all_reached())
+
+    async def at_the_gate() -> bool:
+        return (await world.state(handles["gate"])).step is StepName.CI
+
+    await world.until(at_the_gate)
+    return handles
+
+
+@pytest.mark.parametrize("force", ["terminate", "cancel"])
+async def test_a_run_ended_by_force_is_closed_and_its_pull_request_followed(world: World, force: str) -> None:
+    """In the canary, the CI gate, a push and a merge: nothing more moves, its end is told, its pull request watched."""
+    turnstile = Turnstile()
+    bench, _ = four_places(world, turnstile)
+    before = {name: base(world, name) for name in PLACES}
+    async with world.worker(bench):
+        for handle in (await standing(world, turnstile)).values():
+            await (handle.terminate("an operator tries") if force == "terminate" else handle.cancel())
+        ended = RunStatus.LOST if force == "terminate" else RunStatus.CANCELLED
+
+        async def closed(name: str) -> str:
+            view = await world.status(name)
+            found = (run.run_id for run in view.recent if run.status is ended)
+            return "" if view.active or view.writes_in_flight else next(found, "")
+
+        runs = {name: await world.until(lambda name=name: closed(name)) for name in PLACES}
+        turnstile.open()
+        # A push that did not begin left nothing to follow.
+        for name in set(PLACES) - {"push"}:
+            assert await follow_up_waits(world, runs[name])
+    assert {name: str(ended) for name in PLACES} == {
+        name: world.artifact(run_id, "run_report.json")["status"] for name, run_id in runs.items()
+    }
+    assert before == {name: base(world, name) for name in PLACES}
+    assert {name: 1 if name != "push" else 0 for name in PLACES} == {name: len(world.pulls(name)) for name in PLACES}
+
+
+async def test_a_run_that_was_reset_does_nothing_twice(world: World) -> None:
+    """In the canary, the CI gate, a push and a merge: the new execution goes the same way to its one end."""
+    turnstile = Turnstile()
+    bench, results = four_places(world, turnstile)
+    before = {name: base(world, name) for name in PLACES}
+    async with world.worker(bench):
+        for name in await standing(world, turnstile):
+            await reset(world, name, 0)
+        results.report(ANY, CommitCheck(name="ci/test", state=CheckState.GREEN))
+        turnstile.open()
+        latest = {name: world.client.get_workflow_handle(name, result_type=RunResult) for name in PLACES}
+        ends = {name: (await handle.result()).status for name, handle in latest.items()}
+        recent = {name: (await world.status(name)).recent for name in PLACES}
+    merged = {"canary", "landing"}
+    assert {name: RunStatus.MERGED if name in merged else RunStatus.PR_OPENED for name in PLACES} == ends
+    assert dict.fromkeys(PLACES, 1) == {name: len(world.pulls(name)) for name in PLACES}
+    assert dict.fromkeys(PLACES, 1) == {
+        name: sum(run.mode is not Mode.DRY_RUN for run in runs) for name, runs in recent.items()
+    }
+    for name in PLACES:
+        new = git("rev-list", "--first-parent", f"{before[name]}..main", cwd=world.root / f"{name}.git").split()
+        assert (1 if name in merged else 0) == len(new), name
 
 
 @pytest.mark.parametrize("force", ["cancel", "reset"])
@@ -124,6 +185,30 @@ async def test_a_cancelled_rollback_is_called_over_and_writes_nothing(world: Wor
     assert (merged.merge_sha, WorkflowExecutionStatus.CANCELED) == (after.head(), described.status)
     assert incident.rollback is not None
     assert ("escalated", True) == (incident.rollback.outcome, "CANCELED" in incident.rollback.reason)
+
+
+async def test_a_reset_rollback_adopts_what_it_wrote(world: World) -> None:
+    """Right after its revert landed: that is found, not made again, and the rollback ends restored."""
+    hasten(world, write_seconds=5, reap_seconds=1)
+    world.write_target("demo", "\n[environment]\nbuild = false\n" + NAMES, rollback_strategy="revert_commit")
+    turnstile = Turnstile()
+    async with world.worker(quick(world, effects=Acting(world.bench().effects, turnstile))):
+        after = await after_a_run(world)
+        healthy = after.tree()
+        merged = await after.merge(BROKEN)
+        turnstile.close(**{api.rollback_id(after.run.run_id): f"{WriteAction.REVERT} done"})
+        assert (await after.order()).accepted
+        await world.until(turnstile.all_reached())
+        await reset(world, after.rollback().id, 0)
+        turnstile.open()
+
+        async def stage() -> str:
+            kept: Aftercare = await world.control().query(api.AFTERCARE, result_type=Aftercare)
+            return str(kept.merges[0].stage) if kept.merges[0].stage in {"restored", "escalated"} else ""
+
+        ended = await world.until(stage)
+        new = git("rev-list", "--first-parent", f"{merged.merge_sha}..main", cwd=world.remote).split()
+    assert ("restored", healthy, 1) == (ended, after.tree(), len(new))
 
 
 @pytest.mark.parametrize("force", ["terminate", "reset"])
