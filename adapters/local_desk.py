@@ -5,6 +5,7 @@ No clearance: it is the person's own act, under their name. Our own effects neve
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +24,7 @@ from contracts.pull_request import PullRequest
 from policies.schema import Target
 
 _SECONDS = 120.0
+_CHECKED_OUT = "(branch is currently checked out)"
 
 
 @dataclass(frozen=True)
@@ -46,9 +48,13 @@ class LocalDesk:
         return LocalForge(self.folder, self.mirror, self.target.base_branch).pull_requests()
 
     def diff(self, pull: PullRequest) -> str:
-        """What it would change, as text."""
-        base = self.mirror.fetch_base()
-        self._fetch(pull)
+        """What it changes, or changed, as text: from where it left the base, whatever happened there since."""
+        tip = self.mirror.fetch_base()
+        git = self._fetch(pull)
+        base = _fork(git, tip, pull.head_sha)
+        if base == pull.head_sha:
+            merges = git.run("rev-list", "--ancestry-path", "--merges", "--reverse", f"{pull.head_sha}..{tip}").text
+            base = _fork(git, f"{merges.split()[0] if merges else pull.head_sha}^1", pull.head_sha)
         return self.mirror.diff(base, pull.head_sha).decode("utf-8", "replace")
 
     def comments(self, pull: PullRequest) -> tuple[PullComment, ...]:
@@ -77,7 +83,7 @@ class LocalDesk:
         commit = git.run("commit-tree", tree, *parents, stdin=message.encode(), environment=self._identity()).text
         pushed = advance_base(git, self.target.remote, pull.base_branch, commit, base, _SECONDS)
         if not pushed.accepted:
-            return f"the remote refused: {pushed.reason}"
+            return self._refused(pull, pushed.reason)
         self._note(pull, "merged")
         return ""
 
@@ -89,6 +95,15 @@ class LocalDesk:
                 fetch_branch(git, self.target.remote, pull.branch)
         return git
 
+    def _refused(self, pull: PullRequest, reason: str) -> str:
+        if _CHECKED_OUT not in reason:
+            return f"the remote refused: {reason}"
+        command = f"git -C {shlex.quote(self.target.remote)} merge --no-ff {shlex.quote(pull.branch)}"
+        return (
+            f"{pull.base_branch} is checked out in {self.target.remote}, and git moves no branch under a work tree. "
+            f"Merge it there: {command}, or use a bare remote"
+        )
+
     def _note(self, pull: PullRequest, act: str) -> None:
         done = HumanAct.model_validate({"actor": self.actor, "act": act, "at": datetime.now(UTC)})
         with locked_lines(acts_file(self.folder, pull.number)) as acts:
@@ -98,3 +113,8 @@ class LocalDesk:
         name, _, host = self.actor.partition("@")
         who = {"NAME": name or self.actor, "EMAIL": f"{name or 'unknown'}@{host or 'localhost'}"}
         return {f"GIT_{role}_{what}": said for role in ("AUTHOR", "COMMITTER") for what, said in who.items()}
+
+
+def _fork(git: ClosedGit, tip: str, head: str) -> str:
+    """Where ``head`` left the line that ends in ``tip``; ``head`` itself where it is part of it."""
+    return git.run("merge-base", tip, head, accept=(0, 1)).text.strip() or tip

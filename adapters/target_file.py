@@ -138,7 +138,7 @@ def _ci() -> Iterator[str]:
 
 
 _NOTHING_TRIED = (
-    "None was: every run is refused until there is one. Write what this repository's own CI runs, for example:",
+    "None was: every run is refused until there is one. Write what this repository's own CI runs, for example (Go):",
     "[[checks]]",
     'name = "tests"',
     'kind = "tests"',

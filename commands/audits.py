@@ -67,7 +67,11 @@ async def verify(
     if what is not None and not logs:
         # A log that is gone is not "nothing to verify".
         what_of = what.removeprefix(ROLLBACK)
-        logs = [f"run/{what}" if RUN_ID.fullmatch(what_of) or INCIDENT.fullmatch(what) else f"target/{what}"]
+        of_run = RUN_ID.fullmatch(what_of) or INCIDENT.fullmatch(what)
+        logs = [f"run/{what}" if of_run else f"target/{what}"]
+        if not of_run:
+            # Neither a log nor a file nor anything that names it: a slip of the pen, and nobody's crime.
+            adapters.policies.effective(what)
     try:
         client: Client | None = await client_of(adapters.settings)
     except ServerUnavailable as absent:

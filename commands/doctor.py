@@ -114,7 +114,13 @@ def _policies(adapters: Adapters) -> Iterator[Finding]:
                 f"target {name}", ok=False, detail=str(problem), remedy="correct the file: starter.py policy check"
             )
         else:
-            yield Finding(f"target {name}", ok=True, detail=f"policy {policy.digest[:12]}")
+            checked = bool(policy.target.checks)
+            yield Finding(
+                f"target {name}",
+                ok=checked,
+                detail=f"policy {policy.digest[:12]}" if checked else "no required check: every run of it is refused",
+                remedy="write what its own CI runs into [[checks]] of its file, at least one of kind `tests`",
+            )
             yield from (Finding(*found) for found in target_findings(adapters, policy.target))
 
 

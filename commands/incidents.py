@@ -59,6 +59,9 @@ async def list_(
         for name, kept in reports.items()
         if name not in known and target in {None, kept.target}
     ]
+    if target and not rows:
+        # A target whose file is gone keeps its incidents; one that never was has neither.
+        adapters.policies.effective(target)
     rows.sort(key=lambda row: row[:2], reverse=True)
     names = ("openedAt", "incident", "target", "state", "owner", "dueOn")
     if as_json:
@@ -72,7 +75,7 @@ async def list_(
     if rows:
         out.print(table)
     else:
-        say("no incident: nothing has gone wrong yet")
+        say(f"no incident{f' of {target}' if target else ''}: nothing has gone wrong yet")
     return Exit.OK
 
 

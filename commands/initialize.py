@@ -133,7 +133,8 @@ def _show(found: Introduction, file: Path, name: str) -> None:
     show(f"  checks   {', '.join(check.name for check in found.kept) or nothing}")
     for check, reason in found.dropped:
         show(f"  left out {check.name}: {reason}")
-    for note in found.survey.notes:
+    # Where nothing could be tried, the first note said why already.
+    for note in found.survey.notes[0 if found.survey.checks else 1 :]:
         show(f"  note     {note}")
     if not found.kept:
         say("without a required check every run is refused: add one to [[checks]]", "yellow")

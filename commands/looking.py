@@ -57,8 +57,9 @@ _WHAT_FOLLOWS = (
 )
 _LISTED = 1000
 _WAITING = "waiting for"
-TargetOrRun = Annotated[
-    str, typer.Argument(help="A target's name, a run id such as demo-2026-11-23-pr-1; for `why` also an incident's id.")
+TargetOrRun = Annotated[str, typer.Argument(help="A target's name, or a run id such as demo-2026-11-23-pr-1.")]
+Explained = Annotated[
+    str, typer.Argument(help="A target's name, a run id such as demo-2026-11-23-pr-1, or an incident's id.")
 ]
 
 
@@ -123,7 +124,7 @@ async def watch(
 
 @guarded
 async def why(
-    what: TargetOrRun,
+    what: Explained,
     full: Annotated[bool, typer.Option("--full", help="Also below every yes.")] = False,
     as_json: AsJson = False,
 ) -> int:

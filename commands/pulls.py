@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import Annotated
 
 import typer
@@ -15,6 +15,7 @@ from commands.operator_name import operator_name
 from commands.terminal import AsJson, emit, guarded, say, show
 from composition import LocalDesk, ServerUnavailable, compose, local_desk
 from contracts.pull_request import PullRequest
+from ports.repository import RepositoryError
 from settings import Settings
 from workflows import api
 
@@ -48,7 +49,10 @@ def show_(target: Target, number: Number, as_json: AsJson = False) -> int:
     """One pull request: what it says, and what it changes."""
     desk = _desk(target)
     pull = _pull(desk, number)
-    diff = desk.diff(pull) if pull.state == "open" else ""
+    diff = ""
+    # What was answered long ago may be fetched from nowhere any more.
+    with suppress(RepositoryError) if pull.state != "open" else nullcontext():
+        diff = desk.diff(pull)
     if as_json:
         emit(pull.model_dump(mode="json", by_alias=True) | {"diff": diff})
         return Exit.OK

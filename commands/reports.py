@@ -25,7 +25,11 @@ def runs(
     as_json: AsJson = False,
 ) -> int:
     """The newest ended runs, newest first; also attempts that were not allowed to start, with the reason."""
-    found = compose(Settings()).index.latest(latest, target, refused=True)
+    adapters = compose(Settings())
+    found = adapters.index.latest(latest, target, refused=True)
+    if target and not found:
+        # A target whose file is gone keeps its runs; one that never was has neither.
+        adapters.policies.effective(target)
     if as_json:
         emit({"runs": [run.model_dump(mode="json", by_alias=True) for run in found]})
         return Exit.OK
@@ -39,7 +43,9 @@ def runs(
     if found:
         out.print(table)
     else:
-        say("no run has ended yet; start one: starter.py run <target>")
+        say(
+            f"no run{f' of {target}' if target else ''} has ended yet; start one: starter.py run {target or '<target>'}"
+        )
     return Exit.OK
 
 

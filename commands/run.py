@@ -56,6 +56,8 @@ async def run(
     or says how it ended.
     """
     settings = Settings()
+    if date is not None and not _is_day(date):
+        raise CommandFailed(Exit.USAGE, f"--date {date!r} is no day: write it as YYYY-MM-DD")
     request = RunRequest(
         target=_known(settings, target),
         mode=mode,
@@ -129,6 +131,13 @@ async def _run(
 def _known(settings: Settings, target: str) -> str:
     """Refuse an unknown target or a broken policy here, before anything starts."""
     return compose(settings).policies.effective(target).target.name
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return datetime.fromisoformat(text).strftime("%Y-%m-%d") == text
+    except ValueError:
+        return False
 
 
 def _label(settings: Settings, request: RunRequest) -> str:

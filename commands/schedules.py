@@ -48,7 +48,9 @@ _CATCH_UP = timedelta(hours=1)
 @app.command()
 @guarded
 async def apply(
-    target: TargetName, at: Annotated[str, typer.Option(help="HH:MM in the target's time zone.")] = "06:00"
+    target: TargetName,
+    at: Annotated[str, typer.Option(help="HH:MM in the target's time zone.")] = "06:00",
+    as_json: AsJson = False,
 ) -> int:
     """Create or change a target's daily start. Applying the same again changes nothing."""
     settings = Settings()
@@ -92,6 +94,10 @@ async def apply(
         await handle.update(changed)
         done = "updated"
     upcoming = (await handle.describe()).info.next_action_times
+    if as_json:
+        emit({"target": target, "done": done, "at": at, "timeZone": zone, "paused": held,
+              "next": upcoming[0].isoformat() if upcoming else None})  # fmt: skip
+        return Exit.OK
     soon = f"; next: {upcoming[0]:%Y-%m-%d %H:%M} UTC" if upcoming else ""
     show(f"{done}: {target} every day at {at} {zone}{soon}")
     for line in _odd_lines(at, odd):
@@ -137,7 +143,8 @@ def _odd_lines(at: str, odd: tuple[OddDay, ...]) -> Iterator[str]:
 async def list_schedules(as_json: AsJson = False) -> int:
     """Every target's daily start."""
     client = await client_of(Settings())
-    found = []
+    found: list[dict[str, object]] = []
+    soon: list[str] = []
     async for entry in await client.list_schedules():
         if not entry.id.startswith(api.schedule_id("")) or entry.schedule is None:
             continue
@@ -150,11 +157,12 @@ async def list_schedules(as_json: AsJson = False) -> int:
                 "next": upcoming[0].isoformat() if upcoming else None,
             }
         )
+        soon.append(f"next {upcoming[0]:%Y-%m-%d %H:%M} UTC" if upcoming else "no next start")
     if as_json:
         emit({"schedules": found})
         return Exit.OK
-    for one in found:
-        show(f"{one['target']}  {'paused: ' + str(one['note']) if one['paused'] else 'next ' + str(one['next'])}")
+    for one, at in zip(found, soon, strict=True):
+        show(f"{one['target']}  {'paused: ' + str(one['note']) if one['paused'] else at}")
     if not found:
         say("no schedule; make one: starter.py schedule apply <target> --at 06:00")
     return Exit.OK
@@ -163,48 +171,53 @@ async def list_schedules(as_json: AsJson = False) -> int:
 @app.command()
 @guarded
 async def pause(
-    target: TargetName, reason: Annotated[str, typer.Option(help="Why; shown in the UI.")] = "by starter.py"
+    target: TargetName,
+    reason: Annotated[str, typer.Option(help="Why; shown in the UI.")] = "by starter.py",
+    as_json: AsJson = False,
 ) -> int:
     """Start no run by itself any more. This is not the brake: `starter.py pause` is."""
     handle = await _handle(await client_of(Settings()), target)
     await handle.pause(note=f"{reason} ({operator_name()})")
-    show(f"the schedule of {target} is paused")
-    return Exit.OK
+    return _done(target, "paused", f"the schedule of {target} is paused", as_json)
 
 
 @app.command()
 @guarded
-async def unpause(target: TargetName) -> int:
+async def unpause(target: TargetName, as_json: AsJson = False) -> int:
     """Start runs again at the set time."""
     handle = await _handle(await client_of(Settings()), target)
     await handle.unpause(note=f"by {operator_name()}")
-    show(f"the schedule of {target} goes on")
-    return Exit.OK
+    return _done(target, "unpaused", f"the schedule of {target} goes on", as_json)
 
 
 @app.command()
 @guarded
-async def trigger(target: TargetName) -> int:
+async def trigger(target: TargetName, as_json: AsJson = False) -> int:
     """Start the scheduled run now; admission still makes one run a day."""
     client = await client_of(Settings())
     handle = await _handle(client, target)
     held = await _held(client, target)
     await handle.trigger()
+    said = f"triggered; watch it: starter.py watch {target}"
     if held:
-        show(f"triggered; admission refuses the run while the target is {held}")
-        show(f"`starter.py resume {target}` opens it again")
-    else:
-        show(f"triggered; watch it: starter.py watch {target}")
-    return Exit.OK
+        said = f"triggered; admission refuses the run while the target is {held}: `starter.py resume {target}` opens it"
+    return _done(target, "triggered", said, as_json)
 
 
 @app.command()
 @guarded
-async def delete(target: TargetName) -> int:
+async def delete(target: TargetName, as_json: AsJson = False) -> int:
     """Remove the schedule; runs that were started stay."""
     handle = await _handle(await client_of(Settings()), target)
     await handle.delete()
-    show(f"the schedule of {target} is deleted")
+    return _done(target, "deleted", f"the schedule of {target} is deleted", as_json)
+
+
+def _done(target: str, done: str, said: str, as_json: bool) -> int:
+    if as_json:
+        emit({"target": target, "done": done})
+    else:
+        show(said)
     return Exit.OK
 
 

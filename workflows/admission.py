@@ -64,7 +64,8 @@ def _admit(state: ControlState, asked: AdmitRequest, now: datetime) -> AdmitAnsw
     run_id = f"{state.target}-{asked.date}-{middle}-{attempt}"
     known = state.runs.get(run_id)
     if known is not None:
-        reason = f"{run_id} is {known.status}; `--again` makes a new attempt"
+        so_far = "ended" if known.closed_at else "is"
+        reason = f"{run_id} {so_far} {known.status}; `--again` makes a new attempt"
         return _refusal(known.run_id, mode, attempt, state, Decision.DENY, reason, Admission.ALREADY_RAN, known)
 
     if run_id in asked.taken:

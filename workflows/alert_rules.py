@@ -125,7 +125,9 @@ def silence(state: AlertsState, asked: SilenceRequest, now: datetime) -> Answer:
         return _answer(Decision.DENY, why_not, facts)
     made = Silence(id=state.next_id("S"), **asked.model_dump())
     state.silences[made.id] = made
-    return _answer(Decision.ALLOW, f"{made.id}: silent until {made.expires_at.isoformat()}", {**facts, "id": made.id})
+    return _answer(
+        Decision.ALLOW, f"{made.id}: silent until {made.expires_at:%Y-%m-%d %H:%M} UTC", {**facts, "id": made.id}
+    )
 
 
 def lift(state: AlertsState, asked: LiftRequest, now: datetime) -> Answer:

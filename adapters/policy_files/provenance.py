@@ -25,7 +25,10 @@ def provenance(policy: EffectivePolicy, documents: Mapping[str, PolicyDocument])
         for key, value, meaning in _leaves(getattr(policy, file), (), ""):
             source, at = _origin(file, key, documents, own)
             yield Provenance(
-                dotted((file, *key)), shown(value), source.at(at) if _set(source, at) else "default", meaning
+                dotted((file, *key)),
+                shown(value),
+                source.at(at) if _set(source, at) else "default",
+                meaning.replace("``", "`"),
             )
     yield Provenance("digest", policy.digest, "computed", "SHA-256 of the canonical JSON of all of the above")
 

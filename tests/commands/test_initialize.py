@@ -150,3 +150,16 @@ def test_a_sandbox_that_is_missing_fails_init_and_leaves_nothing_out(
     assert 1 == done.status
     assert "no user namespaces here" in done.err
     assert not (policies / "targets" / "mine.toml").exists()
+
+
+def test_doctor_names_a_target_whose_every_run_is_refused(nobody_there: Shell, policies: Path, work_tree: Path) -> None:
+    """As `init` leaves one of a language it has no checks for; nothing of that is "ok"."""
+    file = policies / "targets" / "mine.toml"
+    file.parent.mkdir()
+    file.write_text(
+        f'name = "mine"\nremote = "{work_tree}"\nbase_branch = "trunk"\n[review]\non = 2026-01-01\nby = "ann"\n'
+    )
+    findings = nobody_there.type("doctor", "--json").json["findings"]
+    [row] = [row for row in findings if row["name"] == "target mine"]
+    assert (False, "no required check: every run of it is refused") == (row["ok"], row["detail"])
+    assert "[[checks]]" in row["remedy"]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import re
+import shlex
 
 from aftermath import hasten
 from shell import shell_of
@@ -10,7 +12,7 @@ from world import World, git
 
 from adapters.run_index import RunIndex
 from contracts.rollback import FollowUpEnd
-from tests.workflows.quick import add_target, quick
+from tests.workflows.quick import CHECK, add_target, quick
 from workflows import api
 
 
@@ -39,6 +41,7 @@ async def test_a_person_answers_where_there_is_no_page(world: World) -> None:
         unknown = await shell.typed("pr", "close", "no", "7")
         ends = {name: await ended(world, run_id) for name, run_id in runs.items()}
         left = await shell.typed("pr", "list", "no")
+        seen = {name: (await shell.typed("pr", "show", name, "1")).out for name in runs}
         told = {name: [await shell.typed(*words) for words in (("runs", name), ("status", name), ("why", run_id))]
                 for name, run_id in runs.items()}  # fmt: skip
         RunIndex(world.settings.artifacts).became(runs["no"], "waiting for ann: requested changes")
@@ -54,6 +57,7 @@ async def test_a_person_answers_where_there_is_no_page(world: World) -> None:
     assert (11, True) == (again.status, "is closed already" in again.err)
     assert (2, True) == (unknown.status, "pr list no --all" in unknown.err)
     assert "no open pull request" in left.out
+    assert [True, True] == ["+You receive names." in text for text in seen.values()], seen
     author, subject = git("log", "-1", "--format=%an%n%s", "main", cwd=world.root / "yes.git").splitlines()
     assert subject.startswith("Merge pull request #1: ")
     assert author != "Autonomy"
@@ -77,8 +81,26 @@ async def test_a_conflict_and_a_forge_of_its_own_are_refused(world: World) -> No
     git("commit", "--quiet", "--all", "--message=Another word", cwd=work)
     git("push", "--quiet", str(world.root / "quick.git"), "HEAD:main", cwd=work)
     conflict = await shell.typed("pr", "merge", "quick", "1")
+    shown = await shell.typed("pr", "show", "quick", "1")
     assert (11, True) == (conflict.status, "README.md" in conflict.err), conflict.err
+    # What the base got meanwhile is no part of it.
+    assert ("+You receive names." in shown.out, "You get names." in shown.out) == (True, False), shown.out
     access = '\n[forge_access]\naccount = "bot"\nwrite.variable = "NOT_NEEDED"\n'
     world.write_target("quick", access, forge="gitea", remote="https://git.example.invalid/team/quick.git")
     elsewhere = await shell.typed("pr", "list", "quick")
     assert (11, True) == (elsewhere.status, "answer its pull requests there" in elsewhere.err), elsewhere.err
+
+
+async def test_a_branch_that_is_checked_out_at_the_remote_is_merged_there(world: World) -> None:
+    """The first steps lead into a folder with a work tree: what git says of it in a page is one sentence here."""
+    shell = shell_of(world)
+    add_target(world, "quick")
+    world.write_target("quick", CHECK, remote=str(world.root / "quick-work"))
+    async with world.worker(quick(world)):
+        await world.run("quick")
+    refused = await shell.typed("pr", "merge", "quick", "1")
+    [command] = re.findall(r"Merge it there: (git -C .*), or use a bare remote", " ".join(refused.err.split()))
+    git(*shlex.split(command)[1:], cwd=world.root)
+    listed = await shell.typed("pr", "list", "quick", "--all", "--json")
+    assert 11 == refused.status
+    assert ["merged"] == [pull["state"] for pull in listed.json["pullRequests"]]
