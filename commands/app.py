@@ -1,43 +1,159 @@
-"""The command line: which command is where."""
+"""The command line: which command is where. A command's module is imported when it is typed, and no other."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from importlib import import_module
+from typing import Annotated, Any, NamedTuple
 
 import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command
 
-from commands import (
-    alerting,
-    audits,
-    budgeting,
-    dashboards,
-    deciding,
-    doctor,
-    granting,
-    incidents,
-    initialize,
-    looking,
-    pausing,
-    policy,
-    pulls,
-    recovering,
-    reports,
-    resuming,
-    rolling_back,
-    run,
-    schedules,
-    silencing,
-    up,
-)
 from commands.exit_statuses import Exit
-from commands.terminal import tracebacks
 
 _WORK, _LOOK, _BRAKE, _CARE = "Work", "Look", "Stop and go", "Care"
+
+
+class Entry(NamedTuple):
+    """Where a command is, and its line in ``--help``; a test holds the line to what the command itself says."""
+
+    module: str
+    panel: str
+    line: str
+
+
+COMMANDS = {
+    "init": Entry(
+        "commands.initialize",
+        _WORK,
+        "Look at a repository and write a commented policies/targets/<name>.toml. No server needed.",
+    ),
+    "run": Entry(
+        "commands.run",
+        _WORK,
+        "Start a run, show its progress, print how it ended.",
+    ),
+    "up": Entry("commands.up", _WORK, "Run the embedded Temporal server with its UI and a worker, until Ctrl-C."),
+    "schedule": Entry("commands.schedules", _WORK, "The daily start of a target, by a Temporal Schedule."),
+    "pr": Entry("commands.pulls", _WORK, "Pull requests of a target without a forge of its own."),
+    "status": Entry(
+        "commands.looking", _LOOK, "The global status, and each target's: mode, epoch, writes in flight, runs, pauses."
+    ),
+    "watch": Entry(
+        "commands.looking", _LOOK, "Follow a run until it ends; of a target, the one that runs or waits now."
+    ),
+    "why": Entry(
+        "commands.looking",
+        _LOOK,
+        "Why a target works, or does not; why a run went as it did; what an incident is: with the facts they used.",
+    ),
+    "queue": Entry(
+        "commands.looking",
+        _LOOK,
+        "Runs that wait for a slot, first come first served; and failed changes that are to be remedied.",
+    ),
+    "dashboard": Entry("commands.dashboards", _LOOK, "The target's dashboard ticket, as the forge shows it."),
+    "runs": Entry(
+        "commands.reports",
+        _LOOK,
+        "The newest ended runs, newest first; also attempts that were not allowed to start, with the reason.",
+    ),
+    "report": Entry(
+        "commands.reports", _LOOK, "A run's report: task, steps, change, checks, decision tree, writes, review."
+    ),
+    "alerts": Entry("commands.alerting", _LOOK, "What was raised, what became of it, and a test of every channel."),
+    "pause": Entry("commands.pausing", _BRAKE, "Stop: no new run, no push, no pull request, until a person resumes."),
+    "resume": Entry(
+        "commands.resuming",
+        _BRAKE,
+        "State the cause and the evidence; a green DRY_RUN smoke then opens the target in PR_ONLY.",
+    ),
+    "rollback": Entry(
+        "commands.rolling_back",
+        _BRAKE,
+        "Undo the merge of a run's change, once: mode DRY_RUN first, then the exact revert, then health confirmed.",
+    ),
+    "mode": Entry("commands.deciding", _BRAKE, "Set what runs of a target may do: DRY_RUN, PR_ONLY or SELECTIVE_AUTO."),
+    "decide": Entry(
+        "commands.deciding", _BRAKE, "Answer a run that waits for a person: its task contract, or a run that holds."
+    ),
+    "budget": Entry(
+        "commands.budgeting",
+        _BRAKE,
+        "Spent, reserved and capped: `budget [TARGET]`; `budget set`; `budget state-cost`.",
+    ),
+    "grant": Entry(
+        "commands.granting",
+        _BRAKE,
+        "Release a quarantined change: exactly its commit, exactly these protected paths, once, until a time.",
+    ),
+    "silence": Entry(
+        "commands.silencing",
+        _CARE,
+        "Silence a kind of alert for a while. Policy violations and protected-path alerts can never be silenced.",
+    ),
+    "incident": Entry(
+        "commands.incidents", _CARE, "Incidents: what happened, what people know about it, what is still due."
+    ),
+    "doctor": Entry(
+        "commands.doctor", _CARE, "Look at everything a run needs: tools, sandbox, server, worker, policy, disk."
+    ),
+    "recover": Entry(
+        "commands.recovering",
+        _CARE,
+        "Replace a Control whose workflow tasks keep failing, so that it answers again. It wakes up PAUSED.",
+    ),
+    "audit": Entry("commands.audits", _CARE, "The tamper-evident audit logs."),
+    "policy": Entry("commands.policy", _CARE, "What policy says, and where each value came from."),
+}
+
+
+class OnDemand(TyperGroup):
+    """Knows every command by its line; loads the one that is typed."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        for name, at in COMMANDS.items():
+            self.commands[name] = TyperCommand(name, help=at.line, rich_help_panel=at.panel)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002  # the shape is the library's
+        """The real command; None: there is none of that name."""
+        return load(cmd_name) if cmd_name in COMMANDS else None
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002  # as above
+        """In the order of the table."""
+        return list(COMMANDS)
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """The overview shows each command's line, and loads none of them."""
+        TyperGroup(
+            name=self.name,
+            commands=dict(self.commands),
+            params=self.params,
+            help=self.help,
+            epilog=self.epilog,
+            rich_markup_mode="rich",
+        ).format_help(ctx, formatter)
+
+
+def load(name: str) -> Any:
+    """Import a command: its module holds a function of its name, or an ``app`` of several."""
+    module = import_module(COMMANDS[name].module)
+    group = getattr(module, "app", None)
+    if group is not None:
+        command = get_command(group)
+    else:
+        alone = typer.Typer(add_completion=False)
+        alone.command(name, epilog=getattr(module, "EPILOG", None))(getattr(module, name))
+        command = get_command(alone)
+    command.name = name
+    return command
 
 
 def build_app() -> typer.Typer:
     """Every command, under its heading."""
     app = typer.Typer(
+        cls=OnDemand,
         help="Runs coding agents on your repositories every day, and stops, explains and resumes them safely.",
         epilog=_epilog(),
         no_args_is_help=True,
@@ -46,41 +162,15 @@ def build_app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_options)
-    app.command(rich_help_panel=_WORK, epilog=initialize.EPILOG)(initialize.init)
-    app.command(rich_help_panel=_WORK, epilog=run.EPILOG)(run.run)
-    app.command(rich_help_panel=_WORK)(up.up)
-    app.add_typer(schedules.app, name="schedule", rich_help_panel=_WORK)
-    for command in (
-        looking.status,
-        looking.watch,
-        looking.why,
-        looking.queue,
-        dashboards.dashboard,
-        reports.runs,
-        reports.report,
-    ):
-        app.command(rich_help_panel=_LOOK)(command)
-    app.command(rich_help_panel=_BRAKE, epilog=pausing.EPILOG)(pausing.pause)
-    app.command(rich_help_panel=_BRAKE, epilog=resuming.EPILOG)(resuming.resume)
-    app.command(rich_help_panel=_BRAKE, epilog=rolling_back.EPILOG)(rolling_back.rollback)
-    app.command(rich_help_panel=_BRAKE)(deciding.mode)
-    app.command(rich_help_panel=_BRAKE, epilog=deciding.EPILOG)(deciding.decide)
-    app.add_typer(budgeting.app, name="budget", rich_help_panel=_BRAKE)
-    app.command(rich_help_panel=_BRAKE, epilog=granting.EPILOG)(granting.grant)
-    app.add_typer(pulls.app, name="pr", rich_help_panel=_WORK)
-    app.add_typer(alerting.app, name="alerts", rich_help_panel=_LOOK)
-    app.command(rich_help_panel=_CARE, epilog=silencing.EPILOG)(silencing.silence)
-    app.add_typer(incidents.app, name="incident", rich_help_panel=_CARE)
-    app.command(rich_help_panel=_CARE)(doctor.doctor)
-    app.command(rich_help_panel=_CARE, epilog=recovering.EPILOG)(recovering.recover)
-    app.add_typer(audits.app, name="audit", rich_help_panel=_CARE)
-    app.add_typer(policy.app, name="policy", rich_help_panel=_CARE)
     return app
 
 
 def _options(
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an unexpected failure.")] = False,
 ) -> None:
+    # Imported here: it knows how every failure is told, and --help needs none of that.
+    from commands.terminal import tracebacks  # noqa: PLC0415
+
     tracebacks.wanted = debug
 
 

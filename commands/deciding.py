@@ -20,7 +20,10 @@ from contracts.modes import Mode
 from settings import Settings
 from workflows import api
 
-EPILOG = "Example: `starter.py decide demo-2026-11-23-pr-1 --approve --reason 'scope is fine'`"
+EPILOG = (
+    "Examples: `starter.py mode demo DRY_RUN --reason 'release week'`, "
+    "`starter.py decide demo-2026-11-23-pr-1 --approve --reason 'scope is fine'`"
+)
 Reason = Annotated[str, typer.Option(help="Why; it is kept.")]
 
 

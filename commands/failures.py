@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from pydantic import ValidationError
-from temporalio.client import WorkflowUpdateFailedError
-from temporalio.service import RPCError, RPCStatusCode
 
 from commands.exit_statuses import Exit
 from composition import AnotherHome, HomeUnusable, ServerUnavailable
@@ -16,10 +14,9 @@ from ports.policy_source import PolicyError
 from ports.repository import RepositoryError
 from ports.sandbox import SandboxUnavailable
 from ports.store import StoreError
-from workflows.misread import complaints
 
 _SPEAK_FOR_THEMSELVES = (RepositoryError, StoreError, SandboxUnavailable, EnvironmentUnavailable, ForgeError, OSError)
-_NOBODY_THERE = {RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED}
+_NOBODY_THERE = {"UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED"}
 
 
 class CommandFailed(Exception):
@@ -60,15 +57,31 @@ def explain(problem: Exception) -> CommandFailed:
         return CommandFailed(Exit.REFUSED, str(problem))
     if isinstance(problem, PolicyError):
         return CommandFailed(Exit.BAD_POLICY, str(problem))
-    if isinstance(problem, WorkflowUpdateFailedError):
-        return CommandFailed(Exit.REFUSED, f"refused: {problem.cause}")
-    if isinstance(problem, RPCError):
-        if problem.status in _NOBODY_THERE:
-            return CommandFailed(Exit.NO_SERVER, f"the Temporal server does not answer: {problem.message}")
-        return CommandFailed(Exit.TROUBLE, f"the Temporal server refused: {problem.message}")
+    if type(problem).__module__.startswith("temporalio."):
+        return _of_temporal(problem)
     if isinstance(problem, ValidationError):
+        from workflows.misread import complaints  # noqa: PLC0415  # it brings Temporal along
+
         return CommandFailed(Exit.USAGE, f"not a valid value: {complaints(problem)}")
     if isinstance(problem, _SPEAK_FOR_THEMSELVES) or is_full_disk(problem):
         return CommandFailed(Exit.TROUBLE, named(problem))
+    return _unexpected(problem)
+
+
+def _of_temporal(problem: Exception) -> CommandFailed:
+    # Imported here: whoever asks no server does not pay for the client.
+    from temporalio.client import WorkflowUpdateFailedError  # noqa: PLC0415
+    from temporalio.service import RPCError  # noqa: PLC0415
+
+    if isinstance(problem, WorkflowUpdateFailedError):
+        return CommandFailed(Exit.REFUSED, f"refused: {problem.cause}")
+    if not isinstance(problem, RPCError):
+        return _unexpected(problem)
+    if problem.status.name in _NOBODY_THERE:
+        return CommandFailed(Exit.NO_SERVER, f"the Temporal server does not answer: {problem.message}")
+    return CommandFailed(Exit.TROUBLE, f"the Temporal server refused: {problem.message}")
+
+
+def _unexpected(problem: Exception) -> CommandFailed:
     told = f"unexpected {type(problem).__name__}: {problem}"
     return CommandFailed(Exit.TROUBLE, f"{told} (`starter.py --debug …` shows where; please report it)")

@@ -12,25 +12,17 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING, Any
 
 from temporalio.client import Client
 
-from activities.workbench import Workbench
 from commands.exit_statuses import Exit
 from commands.failures import CommandFailed
-from composition import (
-    EmbeddedServer,
-    ServerUnavailable,
-    build_worker,
-    connect,
-    open_home,
-    prepare_namespace,
-    start_alerts,
-    start_dashboards,
-    start_embedded_server,
-)
+from composition import ServerUnavailable, connect, open_home, prepare_namespace
 from settings import Settings
+
+if TYPE_CHECKING:
+    from composition import EmbeddedServer
 
 _LOCK = "server.lock"
 _STARTING = 80
@@ -38,7 +30,8 @@ _TRIES = 10
 """A reader holds the lock for an instant; whoever wants to own it tries again."""
 
 
-MakeBench = Callable[[Client, Settings], Workbench]
+MakeBench = Callable[[Client, Settings], Any]
+"""Makes an ``activities.workbench.Workbench``."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +58,9 @@ async def embedded(
         CommandFailed: this home has a running server already (SQLite's file belongs to one).
         HomeUnusable: see ``open_home``.
     """
+    # Imported here: a worker is a second of imports that no other command pays.
+    from composition import build_worker, start_alerts, start_dashboards, start_embedded_server  # noqa: PLC0415
+
     open_home(settings.home)
     with _held(settings.home / _LOCK) as note:
         server = await start_embedded_server(settings.database, settings.logs / "temporal.log", port, ui_port)

@@ -50,7 +50,9 @@ async def run(
     detach: Annotated[bool, typer.Option("--detach", help="Start it and do not wait.")] = False,
     as_json: AsJson = False,
 ) -> int:
-    """Start a run, show its progress, print how it ended. Exit status 0: PR opened, dry run complete, nothing to do.
+    """Start a run, show its progress, print how it ended.
+
+    Exit status 0: pull request opened or merged, dry run complete, nothing to do.
 
     A run of the same target, mode, day and attempt is never made twice: typed again, this watches the one that runs,
     or says how it ended.

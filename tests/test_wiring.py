@@ -36,6 +36,11 @@ def test_every_step_is_registered_under_its_name(tmp_path: Path):
     assert sorted(called) == sorted(activity._Definition.must_from_callable(found).name for found in registered)
 
 
+def test_the_composition_finds_what_it_names():
+    """Imported when it is used: a name that leads nowhere would be found by an operator."""
+    assert all(getattr(composition, name) is not None for name in composition._MODULE)
+
+
 def test_workflows_have_explicit_names():
     """A renamed class must not rename what histories refer to."""
     definitions = [workflow._Definition.must_from_class(found) for found in composition.WORKFLOWS]

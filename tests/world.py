@@ -155,10 +155,10 @@ class World:
     def bench(self, agent: Callable[[Agent], Agent] | None = None, **ports: Any) -> Workbench:
         """The default composition's workbench, with environments shared between tests."""
         adapters = composition.compose(self.settings)
-        adapters = replace(adapters, environments=WheelEnvironments(self.environments, adapters.sandbox))
         loop = asyncio.get_running_loop()
         desk, alerts = TemporalControlDesk(self.client, loop), TemporalAlertSink(self.client, loop)
         bench = composition.workbench(adapters, desk, alerts)
+        bench = replace(bench, environments=WheelEnvironments(self.environments, adapters.sandbox))
         if agent is not None:
             tools = bench.agents(None, None)  # type: ignore[arg-type]
             scripted = agent(tools)

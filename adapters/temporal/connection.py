@@ -17,15 +17,12 @@ from temporalio.runtime import LogForwardingConfig, LoggingConfig, Runtime, Tele
 from temporalio.service import RPCError, RPCStatusCode
 
 from adapters.temporal.plugin import project_plugins
+from ports.server import ServerUnavailable
 from workflows.api import EPOCH_ATTRIBUTE, SEARCH_ATTRIBUTES
 
 RETENTION = timedelta(days=90)
 """Policy default: audit is kept at least this long (runbook, policy defaults)."""
 DEFAULT_ADDRESS = "localhost:7233"
-
-
-class ServerUnavailable(Exception):
-    """No Temporal server answers at the address."""
 
 
 async def connect(

@@ -22,6 +22,7 @@ from adapters.temporal.open_workflow import ask_open, ensure_started
 from contracts.control import Answer, InstallationNotice, InstallationView, PauseRequest
 from contracts.home import HomeMark
 from contracts.modes import TargetStatus
+from ports.server import AnotherHome
 from workflows import api
 from workflows.installation_state import InstallationState
 
@@ -32,10 +33,6 @@ _READY_TRIES = 50
 _MEMO = "home"
 
 logger = logging.getLogger("worker")
-
-
-class AnotherHome(Exception):
-    """This installation's files lie in another AUTONOMY_HOME than this worker's."""
 
 
 class NotReady(Exception):

@@ -14,7 +14,7 @@ import secrets
 import socket
 from collections.abc import Mapping
 
-from adapters.temporal.connection import ServerUnavailable
+from ports.server import ServerUnavailable
 
 _HEAD_SECONDS = 10
 _HEAD_BYTES = 1 << 16

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from adapters.temporal.connection import ServerUnavailable, connect
+from adapters.temporal.connection import connect
+from ports.server import ServerUnavailable
 
 _DAYS = "30"
 

@@ -211,8 +211,8 @@ def make_stage(root: Path, environments: Path, files: dict[str, str | bytes] | N
     world = World(root, "", "", None, settings, environments)  # type: ignore[arg-type]  # no server in these tests
     world.add_target(files=files or FILES, **({"more": more} if more else {}))
     adapters = composition.compose(settings)
-    adapters = replace(adapters, environments=WheelEnvironments(environments, adapters.sandbox))
     bench = composition.workbench(adapters, LedgerOnly(), None)  # type: ignore[arg-type]  # no server in these tests
+    bench = replace(bench, environments=WheelEnvironments(environments, adapters.sandbox))
     policy = bench.policies.effective("demo")
     pinned = bench.store.put("demo-run", "policy.json", policy.model_dump_json().encode())
     run = RunRef(

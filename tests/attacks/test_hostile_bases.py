@@ -149,7 +149,7 @@ async def test_hostile_checks_are_named_and_the_worker_goes_on(world: World) -> 
 
 def preflight(stage: Stage) -> StepResult:
     """The step alone."""
-    room = CheckRoom(stage.adapters.environments, stage.bench.sandbox)
+    room = CheckRoom(stage.bench.environments, stage.bench.sandbox)
     return done(Preflight(stage.bench, room).preflight, stage.given().model_copy(update={"base_sha": ""}))
 
 

@@ -14,7 +14,7 @@ import pytest
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from adapters.temporal.embedded_server import EmbeddedServer, start
+from adapters.temporal.embedded_server import EmbeddedServer, start_embedded_server
 from adapters.temporal.ui_front import judged
 
 OWN = "Host: 127.0.0.1:8233"
@@ -81,7 +81,7 @@ def test_strangers_and_what_cannot_be_read_are_refused(asked):
 @pytest.fixture(scope="module")
 async def running(tmp_path_factory):
     """A server as `starter.py up` starts it."""
-    made = await start(None, tmp_path_factory.mktemp("server") / "log")
+    made = await start_embedded_server(None, tmp_path_factory.mktemp("server") / "log")
     yield made
     await made.stop()
 
@@ -211,7 +211,7 @@ async def started(server: EmbeddedServer, name: str) -> bool:
 @pytest.mark.browser
 async def test_page_of_another_origin_starts_nothing(running: EmbeddedServer, tmp_path: Path):
     """It posts to every port of this machine that the server and its front listen on."""
-    opened = await start(None, tmp_path / "log", settings={"frontend.httpAllowedHosts": '["*"]'})
+    opened = await start_embedded_server(None, tmp_path / "log", settings={"frontend.httpAllowedHosts": '["*"]'})
     try:
         for name, server in (("open", opened), ("closed", running)):
             ports = [place[1] for place in listening(server.process.pid) if place[0] == "127.0.0.1"]

@@ -1,11 +1,10 @@
-"""Settings → adapters → activities. The only module that knows which adapter stands behind which port."""
+"""A worker: every workflow and activity, with the adapters behind their ports."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -48,41 +47,23 @@ from adapters.agents.tools_backend import ToolsBackend
 from adapters.alerts.alert_file import AlertFile
 from adapters.alerts.apprise_channel import AppriseChannel
 from adapters.alerts.terminal import Terminal
-from adapters.chained_log import ChainedLog
-from adapters.check_environments.wheels import WheelEnvironments
 from adapters.effects.runner import EffectRunner
 from adapters.forge_access.tokens import reading_environment, writing_environment
-from adapters.forges import forge_checkup, open_forges
-from adapters.git.mirror import Mirror, open_mirror
+from adapters.forges import open_forges
+from adapters.git.mirror import open_mirror
 from adapters.home_mark import home_mark
-from adapters.local_desk import LocalDesk
-from adapters.local_forge import forge_folder
-from adapters.local_store import LocalStore
-from adapters.policy_files import PolicyFiles
-from adapters.private_home import HomeUnusable, open_home
 from adapters.probes.url import ChildUrlProbes
-from adapters.run_index import RunIndex
-from adapters.sandbox.bubblewrap import BubblewrapSandbox
-from adapters.surveyor import Survey, survey
-from adapters.target_file import render_target
-from adapters.temporal.alert_sink import TemporalAlertSink, raise_alert, start_alerts
-from adapters.temporal.connection import ServerUnavailable, connect, prepare_namespace, retention
-from adapters.temporal.control_desk import TemporalControlDesk, pause_target, start_control
+from adapters.temporal.alert_sink import TemporalAlertSink
+from adapters.temporal.control_desk import TemporalControlDesk
 from adapters.temporal.crew import Crew
-from adapters.temporal.dashboards import refresh_dashboards, start_dashboards
-from adapters.temporal.embedded_server import EmbeddedServer
-from adapters.temporal.embedded_server import start as start_embedded_server
-from adapters.temporal.installation import AnotherHome, pause_installation
 from adapters.temporal.lookout import TemporalLookout
-from adapters.temporal.open_workflow import ask_open
-from adapters.temporal.schedules import mind_schedule
+from composition.adapters import Adapters, compose
 from contracts.modes import Role
 from policies.alert_policy import AlertPolicy
-from policies.schema import EffectivePolicy, Target
+from policies.schema import EffectivePolicy
 from ports.agents import Agent
 from ports.alerts import AlertSink, Channel
 from ports.control_desk import ControlDesk
-from ports.forge import Forge
 from ports.lookout import Lookout
 from reporting.dashboard_markdown import render_dashboard
 from reporting.incident_markdown import render_incident
@@ -101,48 +82,6 @@ from workflows.rollback import Rollback
 _CONTROL_SLOTS = 8
 """Control's own steps are short, or wait for a forge; there are a few for each target."""
 WORKFLOWS: tuple[type, ...] = (Installation, Control, DailyRun, Incident, Alerts, Dashboards, FollowUp, Rollback)
-
-
-@dataclass(frozen=True)
-class Adapters:
-    """Every adapter of one process, for the steps and for the operator's commands."""
-
-    policies: PolicyFiles
-    store: LocalStore
-    audit: ChainedLog
-    index: RunIndex
-    sandbox: BubblewrapSandbox
-    environments: WheelEnvironments
-    settings: Settings
-
-
-def compose(settings: Settings) -> Adapters:
-    """Build the adapters; touches no disk yet."""
-    sandbox = BubblewrapSandbox()
-    return Adapters(
-        policies=PolicyFiles(settings.policies),
-        store=LocalStore(settings.artifacts),
-        audit=ChainedLog(settings.artifacts),
-        index=RunIndex(settings.artifacts),
-        sandbox=sandbox,
-        environments=WheelEnvironments(settings.home / "environments", sandbox),
-        settings=settings,
-    )
-
-
-def open_forge(settings: Settings, target: Target) -> Forge:
-    """A target's forge, for reading."""
-    return open_forges(settings.home, settings.mirrors)(target)
-
-
-def open_repository(settings: Settings, target: Target) -> Mirror:
-    """A target's mirror, the same one that runs use."""
-    return open_mirror(settings.mirrors, reading_environment)(target)
-
-
-def local_desk(settings: Settings, target: Target, actor: str) -> LocalDesk:
-    """A target's pull requests on the local forge, for the person who types."""
-    return LocalDesk(target, forge_folder(settings.home, target.name), open_repository(settings, target), actor)
 
 
 def channels(settings: Settings, policy: AlertPolicy) -> tuple[Channel, ...]:
@@ -291,40 +230,3 @@ def _doing(steps: Sequence[Callable[..., Any]], slots: int, name: str) -> dict[s
         "max_heartbeat_throttle_interval": timedelta(seconds=1),
         "default_heartbeat_throttle_interval": timedelta(seconds=1),
     }
-
-
-__all__ = [
-    "Adapters",
-    "AnotherHome",
-    "EmbeddedServer",
-    "HomeUnusable",
-    "LocalDesk",
-    "PolicyFiles",
-    "ServerUnavailable",
-    "Survey",
-    "activities",
-    "ask_open",
-    "build_worker",
-    "compose",
-    "connect",
-    "connected_workbench",
-    "forge_checkup",
-    "local_desk",
-    "mind_schedule",
-    "open_forge",
-    "open_home",
-    "open_repository",
-    "pause_installation",
-    "pause_target",
-    "prepare_namespace",
-    "raise_alert",
-    "refresh_dashboards",
-    "render_target",
-    "retention",
-    "start_alerts",
-    "start_control",
-    "start_dashboards",
-    "start_embedded_server",
-    "survey",
-    "workbench",
-]

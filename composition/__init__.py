@@ -1,0 +1,79 @@
+"""Settings → adapters → activities: the only place that knows which adapter stands behind which port.
+
+adapters.py  every adapter of one process, each made when it is first asked for
+worker.py    workflows and activities, registered
+
+What the commands use of the adapters is named here, and imported when it is used (PEP 562): a command pays for what it
+does, not for what a worker needs.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # each named twice: it is handed on
+    from adapters.forges import forge_checkup as forge_checkup
+    from adapters.local_desk import LocalDesk as LocalDesk
+    from adapters.policy_files import PolicyFiles as PolicyFiles
+    from adapters.private_home import HomeUnusable as HomeUnusable
+    from adapters.private_home import open_home as open_home
+    from adapters.surveyor import Survey as Survey
+    from adapters.surveyor import survey as survey
+    from adapters.target_file import render_target as render_target
+    from adapters.temporal.alert_sink import raise_alert as raise_alert
+    from adapters.temporal.alert_sink import start_alerts as start_alerts
+    from adapters.temporal.connection import connect as connect
+    from adapters.temporal.connection import prepare_namespace as prepare_namespace
+    from adapters.temporal.connection import retention as retention
+    from adapters.temporal.control_desk import pause_target as pause_target
+    from adapters.temporal.control_desk import start_control as start_control
+    from adapters.temporal.dashboards import refresh_dashboards as refresh_dashboards
+    from adapters.temporal.dashboards import start_dashboards as start_dashboards
+    from adapters.temporal.embedded_server import EmbeddedServer as EmbeddedServer
+    from adapters.temporal.embedded_server import start_embedded_server as start_embedded_server
+    from adapters.temporal.installation import pause_installation as pause_installation
+    from adapters.temporal.open_workflow import ask_open as ask_open
+    from adapters.temporal.schedules import mind_schedule as mind_schedule
+    from composition.adapters import Adapters as Adapters
+    from composition.adapters import compose as compose
+    from composition.adapters import local_desk as local_desk
+    from composition.adapters import open_forge as open_forge
+    from composition.adapters import open_repository as open_repository
+    from composition.worker import WORKFLOWS as WORKFLOWS
+    from composition.worker import activities as activities
+    from composition.worker import build_worker as build_worker
+    from composition.worker import connected_workbench as connected_workbench
+    from composition.worker import workbench as workbench
+    from ports.server import AnotherHome as AnotherHome
+    from ports.server import ServerUnavailable as ServerUnavailable
+
+_WHERE = {
+    "adapters.forges": ("forge_checkup",),
+    "adapters.local_desk": ("LocalDesk",),
+    "adapters.policy_files": ("PolicyFiles",),
+    "adapters.private_home": ("HomeUnusable", "open_home"),
+    "adapters.surveyor": ("Survey", "survey"),
+    "adapters.target_file": ("render_target",),
+    "adapters.temporal.alert_sink": ("raise_alert", "start_alerts"),
+    "adapters.temporal.connection": ("connect", "prepare_namespace", "retention"),
+    "adapters.temporal.control_desk": ("pause_target", "start_control"),
+    "adapters.temporal.dashboards": ("refresh_dashboards", "start_dashboards"),
+    "adapters.temporal.embedded_server": ("EmbeddedServer", "start_embedded_server"),
+    "adapters.temporal.installation": ("pause_installation",),
+    "adapters.temporal.open_workflow": ("ask_open",),
+    "adapters.temporal.schedules": ("mind_schedule",),
+    "composition.adapters": ("Adapters", "compose", "local_desk", "open_forge", "open_repository"),
+    "composition.worker": ("WORKFLOWS", "activities", "build_worker", "connected_workbench", "workbench"),
+    "ports.server": ("AnotherHome", "ServerUnavailable"),
+}
+_MODULE = {name: module for module, names in _WHERE.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is asked for, once."""
+    if name not in _MODULE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(import_module(_MODULE[name]), name)
+    globals()[name] = found
+    return found

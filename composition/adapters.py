@@ -1,0 +1,98 @@
+"""Every adapter of one process, for the steps and for the operator's commands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from settings import Settings
+
+if TYPE_CHECKING:
+    from adapters.chained_log import ChainedLog
+    from adapters.check_environments.wheels import WheelEnvironments
+    from adapters.git.mirror import Mirror
+    from adapters.local_desk import LocalDesk
+    from adapters.local_store import LocalStore
+    from adapters.policy_files import PolicyFiles
+    from adapters.run_index import RunIndex
+    from adapters.sandbox.bubblewrap import BubblewrapSandbox
+    from policies.schema import Target
+    from ports.forge import Forge
+
+
+@dataclass(frozen=True)
+class Adapters:
+    """Each is imported and made when it is first asked for; none touches the disk before it is used."""
+
+    settings: Settings
+
+    @cached_property
+    def policies(self) -> PolicyFiles:
+        """The policy folder."""
+        from adapters.policy_files import PolicyFiles
+
+        return PolicyFiles(self.settings.policies)
+
+    @cached_property
+    def store(self) -> LocalStore:
+        """Artifacts."""
+        from adapters.local_store import LocalStore
+
+        return LocalStore(self.settings.artifacts)
+
+    @cached_property
+    def audit(self) -> ChainedLog:
+        """The audit logs."""
+        from adapters.chained_log import ChainedLog
+
+        return ChainedLog(self.settings.artifacts)
+
+    @cached_property
+    def index(self) -> RunIndex:
+        """The list of ended runs."""
+        from adapters.run_index import RunIndex
+
+        return RunIndex(self.settings.artifacts)
+
+    @cached_property
+    def sandbox(self) -> BubblewrapSandbox:
+        """Where everything of a repository runs."""
+        from adapters.sandbox.bubblewrap import BubblewrapSandbox
+
+        return BubblewrapSandbox()
+
+    @cached_property
+    def environments(self) -> WheelEnvironments:
+        """The check environments."""
+        from adapters.check_environments.wheels import WheelEnvironments
+
+        return WheelEnvironments(self.settings.home / "environments", self.sandbox)
+
+
+def compose(settings: Settings) -> Adapters:
+    """The adapters of these settings."""
+    return Adapters(settings)
+
+
+def open_forge(settings: Settings, target: Target) -> Forge:
+    """A target's forge, for reading."""
+    from adapters.forges import open_forges
+
+    return open_forges(settings.home, settings.mirrors)(target)
+
+
+def open_repository(settings: Settings, target: Target) -> Mirror:
+    """A target's mirror, the same one that runs use."""
+    from adapters.forge_access.tokens import reading_environment
+    from adapters.git.mirror import open_mirror
+
+    return open_mirror(settings.mirrors, reading_environment)(target)
+
+
+def local_desk(settings: Settings, target: Target, actor: str) -> LocalDesk:
+    """A target's pull requests on the local forge, for the person who types."""
+    from adapters.local_desk import LocalDesk
+    from adapters.local_forge import forge_folder
+
+    return LocalDesk(target, forge_folder(settings.home, target.name), open_repository(settings, target), actor)
