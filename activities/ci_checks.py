@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from contracts.forge_facts import CheckState, CommitCheck
-from policies.ci import counted
+from contracts.forge_facts import CommitCheck
+from policies.ci import counted, heard
 from ports.forge import Forge
 from ports.repository import Repository
 
@@ -31,6 +31,6 @@ def checks_before(forge: Forge, repository: Repository, base: str, ignored: tupl
     """
     for commit in repository.line(base, 1 + _EARLIER):
         found = checks_of(forge, commit, (), ignored) or ()
-        if heard := tuple(check for check in found if check.state is not CheckState.MISSING):
-            return heard
+        if said := tuple(check for check in found if heard(check)):
+            return said
     return ()

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from composition import Adapters, forge_checkup, open_forge, open_repository
-from contracts.forge_facts import AccessFinding, CheckState
+from contracts.forge_facts import AccessFinding
+from policies.ci import heard
 from policies.ci_findings import CiSight, look_at_ci
 from policies.schema import Target
 from ports.forge import ForgeError
@@ -38,11 +39,11 @@ def _ci(adapters: Adapters, target: Target) -> Iterator[AccessFinding]:
         forge, mirror = open_forge(adapters.settings, target), open_repository(adapters.settings, target)
         base = mirror.fetch_base()
         looks = (forge.reported_checks(commit) for commit in mirror.line(base, _EARLIER))
-        heard = (tuple(check for check in look if check.state is not CheckState.MISSING) for look in looks)
+        began = (tuple(check for check in look if heard(check)) for look in looks)
         sight = CiSight(
             target=target,
             demanded=forge.protection().required_checks,
-            reported=next(filter(None, heard), ()),
+            reported=next(filter(None, began), ()),
             paths=mirror.paths(base),
         )
     except (ForgeError, RepositoryError):

@@ -34,6 +34,8 @@ class CommitCheck(Contract):
     detail: str = ""
     log: str = ""
     """The end of its log, as far as the forge shows it."""
+    stopped: bool = False
+    """It began and gave no word: cancelled, given up, or waiting for somebody's leave. Never red, never green."""
     idle: bool = False
     """It was skipped, and neither the forge nor a policy demands it: a job that this commit need not start."""
 

@@ -60,9 +60,9 @@ def counted(
     this commit it is missing. Jobs that no change starts are not expected.
     """
     before = tuple(before)
-    ran = {_job(check.name) for check in before if check.state is not CheckState.MISSING}
+    ran = {_job(check.name) for check in before if heard(check)}
     # A job of two events that one of them skips has run.
-    ran -= {_job(check.name) for check in reported or () if check.state is not CheckState.MISSING}
+    ran -= {_job(check.name) for check in reported or () if heard(check)}
     kept = [
         check
         for check in reported or ()
@@ -72,12 +72,17 @@ def counted(
     gone = {
         _job(check.name): CommitCheck(name=check.name, state=CheckState.MISSING, detail=GONE)
         for check in before
-        if check.state is not CheckState.MISSING
+        if heard(check)
         and _job(check.name) not in known
         and not _BY_OTHERS.search(check.name)
         and not _ignored(check.name, ignored, demanded)
     }
     return (*kept, *gone.values()) or (() if reported == () else None)
+
+
+def heard(check: CommitCheck) -> bool:
+    """Whether it began on the commit, however it ended."""
+    return check.stopped or check.state is not CheckState.MISSING
 
 
 def awaits_a_runner(check: CommitCheck) -> bool:
@@ -91,6 +96,8 @@ def likely_cause(checks: tuple[CommitCheck, ...] | None, base_branch: str) -> st
     queued = [check.name for check in awaited if awaits_a_runner(check)]
     if queued:
         return f"no runner has taken {_few(queued)}: see whether one is registered, free, and has the label it asks for"
+    if stopped := [check.name for check in awaited if check.stopped]:
+        return f"{_few(stopped)} was cancelled, or waits for somebody's leave: see its page, and run it again"
     gone = [check.name for check in awaited if check.detail == GONE]
     if gone:
         only = f"if it runs on {base_branch} alone, name it in [ci] ignore"

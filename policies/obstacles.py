@@ -13,12 +13,16 @@ from policies.verdicts import hold
 _LIMITED = r"limits the rate|rate limit|error: 429"
 _UNNAMED_REST, _LONGEST_REST = 60.0, 3600.0
 """Seconds; no forge's window is longer than an hour, and a nonsensical answer must not stop a run for days."""
+_OF_BRANCHES = (
+    r"[Pp]rotected branch|is protected from|protected ref\b|creations being restricted|[Cc]annot force-push"
+    r"|through a pull request|verified signatures|required status check"
+)
 _CURES: tuple[tuple[str, str], ...] = (
     (_LIMITED, "nothing is to be mended: it answers again by itself; run again then"),
     (r"archived|read-only", "unarchive the repository, or take {file} away"),
     (r"renamed or moved|redirect|url base|error: 30", "set `remote` in {file} to the repository's address of now"),
-    (r"quota|too large|answered 413", "free space on the forge, or have the quota raised"),
-    (r"protected branch", "let {account} push to autonomy/** in the forge's branch protection"),
+    (r"quota|[Nn]o space left|too large|answered 413", "free space on the forge, or have the quota raised"),
+    (_OF_BRANCHES, "let {account} push to autonomy/** in the forge's branch protection"),
     (r"belongs to", "give {write} a token of {account}, or name its account in {file}"),
     (
         r"answered 401|error: 401|[Aa]uthenticat|invalid username|not set in the worker|printed nothing",

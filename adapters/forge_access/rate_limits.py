@@ -12,6 +12,8 @@ from http import HTTPStatus
 _UNNAMED = 60.0
 _WHOLE = re.compile(r"[0-9]{1,12}")
 _LIMITING = frozenset({HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
+# GitHub's words, older Enterprise Servers' included, and those of its limit on what is opened.
+_WORDS = re.compile(r"rate limit|abuse detection|submitted too quickly", re.IGNORECASE)
 
 
 def server_delay(status: int, headers: Mapping[str, str], said: str) -> float | None:
@@ -27,7 +29,7 @@ def server_delay(status: int, headers: Mapping[str, str], said: str) -> float | 
     if headers.get("X-RateLimit-Remaining", "") == "0" and _WHOLE.fullmatch(reset):
         # One second more: the reset is told in whole ones.
         return max(0.0, float(reset) - time.time()) + 1.0
-    return _UNNAMED if "rate limit" in said.lower() else None
+    return _UNNAMED if _WORDS.search(said) else None
 
 
 def _retry_after(text: str) -> float | None:

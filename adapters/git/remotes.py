@@ -20,7 +20,17 @@ _FORBIDDEN = re.compile(
     r"returned error: (?:30[1278]|40[134])\b|Authentication failed|could not read Username|unable to update url base"
 )
 # What a server's own hooks say of us, whatever we push.
-_NOT_US = re.compile(r"protected branch|permission denied|quota|archived|read-only", re.IGNORECASE)
+_NOT_US = re.compile(
+    r"protected branch|is protected from (?!changing)|protected ref\b|creations being restricted|cannot force-push"
+    r"|through a pull request|verified signatures|required status check|permission denied|quota|no space left|archived"
+    r"|read-only",
+    re.IGNORECASE,
+)
+# What it says of itself, in the words of a refusal.
+_BROKE = re.compile(
+    r"^!\t\S+\t\[remote rejected\] \((?:internal server error|service unavailable|unpacker error|.*time(?:out|d out))",
+    re.IGNORECASE | re.MULTILINE,
+)
 _ABSENT = "0" * 40
 
 
@@ -135,13 +145,23 @@ def _swap(git: ClosedGit, remote: str, branch: str, sha: str, expected_old: str,
         accept=(0, 1, 128),
         seconds=seconds,
     )
+    return judged(answer, remote)
+
+
+def judged(answer: Answer, remote: str) -> Pushed:
+    """What git's answer to a push means.
+
+    Raises:
+        RepositoryError: cut off on the way, or the remote broke down: whether it arrived is not known.
+    """
     if _FORBIDDEN.search(answer.error):
         return Pushed(accepted=False, reason=" ".join(answer.error.split()), forbidden=True, of_us=True)
-    if answer.code and not _REFUSED.search(answer.text):
-        # Cut off on the way, or "[remote failure]": whether it arrived is not known.
-        raise RepositoryError(f"the push to {remote} got no clear answer: {answer.error or answer.text}")
     reason = _words(answer) if answer.code else ""
-    return Pushed(accepted=answer.code == 0, reason=reason, of_us=bool(_NOT_US.search(reason)))
+    of_us = bool(_NOT_US.search(reason))
+    if answer.code and (not _REFUSED.search(answer.text) or (_BROKE.search(answer.text) and not of_us)):
+        # "[remote failure]", too.
+        raise RepositoryError(f"the push to {remote} got no clear answer: {answer.error or answer.text}")
+    return Pushed(accepted=answer.code == 0, reason=reason, of_us=of_us)
 
 
 def _words(answer: Answer) -> str:

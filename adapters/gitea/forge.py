@@ -20,6 +20,8 @@ from ports.forge import OpenForge
 _MOST_LOGS = 10
 # What was skipped did not run.
 _STATES = {"success": CheckState.GREEN, "pending": CheckState.PENDING, "skipped": CheckState.MISSING}
+_CANCELLED = "Has been cancelled"
+"""Gitea's own CI calls that a failure, and nobody looked at the commit to the end."""
 _REVIEWS = {"APPROVED": "approved", "REQUEST_CHANGES": "changes_requested"}
 _EVENTS = {"close": "closed", "reopen": "reopened", "merge_pull": "merged"}
 
@@ -85,10 +87,10 @@ class GiteaForge(MirroredForge):
 
 
 def _check(status: Status) -> CommitCheck:
-    state = _STATES.get(status.status, CheckState.RED)
-    return CommitCheck(
-        name=status.context, state=state, link=status.target_url, detail=shortened(status.description, 300)
-    )
+    stopped = status.status == "failure" and status.description == _CANCELLED
+    state = CheckState.MISSING if stopped else _STATES.get(status.status, CheckState.RED)
+    said = shortened(status.description, 300)
+    return CommitCheck(name=status.context, state=state, link=status.target_url, detail=said, stopped=stopped)
 
 
 def _required(pattern: str, statuses: tuple[Status, ...], *, exactly: bool = False) -> list[CommitCheck]:

@@ -8,12 +8,15 @@ from fnmatch import fnmatchcase
 from adapters.github.answers import CheckRun, RequiredCheck, Status
 from contracts.forge_facts import CheckState, CommitCheck
 
+_STOPPED = ("cancelled", "stale", "action_required")
 _CONCLUSIONS = {
     "success": CheckState.GREEN,
     # GitHub lets it pass.
     "neutral": CheckState.GREEN,
     # GitHub lets it pass too, but what was skipped did not run.
     "skipped": CheckState.MISSING,
+    # Nobody looked at the commit to the end.
+    **dict.fromkeys(_STOPPED, CheckState.MISSING),
 }
 _STATES = {"success": CheckState.GREEN, "pending": CheckState.PENDING}
 _WORST_FIRST = (CheckState.RED, CheckState.PENDING, CheckState.MISSING, CheckState.GREEN)
@@ -74,7 +77,8 @@ def _of_run(run: CheckRun) -> CommitCheck:
     detail = " · ".join(filter(None, parts))
     # What went wrong is said last.
     tail = f"{detail}\n{run.output.text or ''}".strip()[-_TAIL:]
-    return CommitCheck(name=run.name, state=state, link=run.html_url or "", detail=tail)
+    stopped = state is CheckState.MISSING and run.conclusion in _STOPPED
+    return CommitCheck(name=run.name, state=state, link=run.html_url or "", detail=tail, stopped=stopped)
 
 
 def _of_status(status: Status) -> CommitCheck:

@@ -23,6 +23,8 @@ from ports.forge import ForgeError
         (403, {"Retry-After": "7"}, "You have exceeded a secondary rate limit", 7),
         (503, {"Retry-After": "7"}, "", 7),
         (403, {}, "You have exceeded a secondary rate limit.", 60),
+        (403, {}, "You have triggered an abuse detection mechanism. Please wait a few minutes.", 60),
+        (403, {}, "was submitted too quickly", 60),
         (429, {}, "", None),
         (403, {}, "Resource not accessible by integration", None),
         (403, {"x-ratelimit-remaining": "12", "x-ratelimit-reset": "9999999999"}, "no", None),

@@ -181,6 +181,7 @@ def test_a_run_starts_from_a_green_base_only(
     assert said in over.reason
 
 
+STOPPED = CommitCheck(name="test", state=CheckState.MISSING, detail="cancelled", stopped=True)
 GONE_LINT = CommitCheck(name="lint", state=CheckState.MISSING, detail="it reported on the base")
 PUSHED, ASKED = (CommitCheck(name=f"CI / test ({event})", state=CheckState.GREEN) for event in ("push", "pull_request"))
 SKIPPED = CommitCheck(name="deploy", state=CheckState.MISSING, detail="skipped", idle=True)
@@ -197,6 +198,10 @@ RELEASED = CommitCheck(name="CI / ship (release)", state=CheckState.GREEN)
         (None, (OTHER,), (), (), (GONE_LINT,)),
         ((GREEN,), (GREEN, OTHER), (), (), (GREEN, GONE_LINT)),
         ((GREEN,), (MISSING,), (), (), (GREEN,)),
+        # Cancelled is neither skipped nor finished, whether or not it ran on the base.
+        ((STOPPED, OTHER), (), (), (), (STOPPED, OTHER)),
+        ((STOPPED, OTHER), (GREEN, OTHER), (), (), (STOPPED, OTHER)),
+        ((OTHER,), (STOPPED, OTHER), (), (), (OTHER, GONE_LINT.model_copy(update={"name": "test"}))),
         ((ASKED,), (PUSHED, RELEASED), (), (), (ASKED,)),
         ((GREEN,), (OTHER,), ("li*",), (), (GREEN,)),
         ((RED, OTHER), (), ("test",), (), (OTHER,)),
@@ -226,6 +231,16 @@ def test_a_check_that_was_there_is_missed_when_it_is_gone(
 ) -> None:
     """What reported on the base counts on the head, by whatever event; an owner may ignore what the forge lets go."""
     assert expected == counted(reported, before, ignored=ignored, demanded=demanded)
+
+
+def test_a_check_that_was_cancelled_is_waited_for_and_blames_nobody() -> None:
+    """A person or the forge ended it (item 34): held with what to do, and at the deadline not finished, not red."""
+    early, late = facts(STOPPED, OTHER), facts(STOPPED, OTHER, over=True)
+    assert [Decision.HOLD, Decision.DENY] == [judge_ci(seen).decision for seen in (early, late)]
+    assert CiState.PENDING is ci_state(late, judge_ci(late))
+    assert likely_cause((STOPPED, OTHER), "main").startswith("test was cancelled, or waits for somebody's leave: ")
+    # Jobs beside a red one are cancelled by it: that is no reason to wait.
+    assert CiState.RED is ci_state(facts(RED, STOPPED), judge_ci(facts(RED, STOPPED)))
 
 
 def test_a_silent_forge_has_no_ci_only_after_a_while() -> None:
