@@ -40,6 +40,7 @@ from contracts.rollback_work import (
     TellRolledBackInput,
 )
 from contracts.verdict import Fact, Verdict
+from policies.commit_text import revert_words
 from policies.rollback_text import rollback_body, rollback_title
 from policies.schema import EffectivePolicy
 from policies.verdicts import allow, deny, hold
@@ -134,7 +135,22 @@ class Reverting:
         result, tree = self._read_back(policy, plan, result) if lands else (result, "")
         if lands and tree != plan.expected_tree:
             return self._ended(asked, deny(rule, f"the tree is {tree}, not the expected {plan.expected_tree}"))
-        return self._ended(asked, allow(rule, f"{result} on {effect.branch}"), done=True, result=result, tree=tree)
+        named = self._named(asked, policy, result)
+        verdict = allow(rule, f"{result} on {effect.branch}")
+        return self._ended(asked, verdict, done=True, result=result, tree=tree, plan=named)
+
+    def _named(self, asked: RepairInput, policy: EffectivePolicy, number: str) -> RevertPlan | None:
+        """Its pull request has a number now: the commit that lands it names that, and is otherwise the planned one."""
+        plan = asked.plan
+        if asked.action is not WriteAction.OPEN_PULL_REQUEST or plan.words is None or not number.isdecimal():
+            return None
+        landing = revert_words(asked.given, plan.idea, int(number)).landing
+        words = plan.words.model_copy(update={"landing": landing})
+        again = PrepareInput(given=asked.given, number=asked.number, revert_onto=plan.revert_onto, words=words)
+        found = plan_revert(again, policy, self.bench, plan.onto)
+        if found.revert_sha != plan.revert_sha or found.expected_tree != plan.expected_tree:
+            raise RepositoryError(f"the plan gives {found.revert_sha or found.problem}, not {plan.revert_sha}")
+        return plan.model_copy(update={"words": words, "landing_sha": found.landing_sha})
 
     def _is_on_base(self, policy: EffectivePolicy, plan: RevertPlan) -> bool:
         repository = self.bench.repositories(policy.target)
@@ -201,11 +217,16 @@ class Reverting:
         moved: bool = False,
         result: str = "",
         tree: str = "",
+        plan: RevertPlan | None = None,
     ) -> RepairResult:
         facts: dict[str, Fact] = {"action": asked.action, "done": done, "reason": verdict.reason, "tree": tree}
+        if plan is not None:
+            facts["landing"] = plan.landing_sha
         key = f"{asked.action}/ended/{activity.info().activity_id}"
         head = self._record(asked.given, key, "repair done" if done else "repair not done", facts)
-        return RepairResult(done=done, verdict=verdict, moved=moved, result=result, restored_tree=tree, audit_head=head)
+        return RepairResult(
+            done=done, verdict=verdict, moved=moved, result=result, restored_tree=tree, plan=plan, audit_head=head
+        )
 
     @activity.defn(name=NOTE_ROLLBACK.name, no_thread_cancel_exception=True)
     def note(self, asked: RollbackNote) -> LogHead:

@@ -155,6 +155,8 @@ class RepairResult(Contract):
     result: str = ""
     restored_tree: str = ""
     """Read back from the remote, for the write that moves the base."""
+    plan: RevertPlan | None = None
+    """Of the opened pull request: the plan again, whose landing commit now names it. None: as it was."""
     audit_head: str = ""
 
 

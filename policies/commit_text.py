@@ -9,6 +9,7 @@ from contracts.rollback import Idea, RollbackInput
 from contracts.rollback_work import RevertWords
 from policies.counted import shortened
 from policies.inert_markdown import inert_line, one_line
+from policies.rollback_text import rollback_title
 
 _TITLE, _REASON = 100, 300
 
@@ -19,8 +20,8 @@ def merge_message(number: int, title: str, run_id: str, task_id: str) -> str:
     return f"Merge pull request{which}: {_calm(title, _TITLE)}\n\nRun: {run_id}\nTask-Id: {_calm(task_id, _TITLE)}\n"
 
 
-def revert_words(given: RollbackInput, idea: Idea | None) -> RevertWords:
-    """Of the revert itself, and of the merge of its own pull request, which has no number yet when it is made."""
+def revert_words(given: RollbackInput, idea: Idea | None, own: int = 0) -> RevertWords:
+    """Of the revert itself, and of the merge of its pull request; ``own`` is that one's number, 0 until it is open."""
     merged = given.merged
     title = _calm(idea.title, _TITLE) if idea and idea.title else merged.run.run_id
     pull = f" (pull request #{merged.pull_request})" if merged.pull_request else ""
@@ -30,10 +31,11 @@ def revert_words(given: RollbackInput, idea: Idea | None) -> RevertWords:
         f"This restores what was there before commit {merged.merge_sha}.\n"
         f"{why}: {_calm(given.reason, _REASON)}\n\n{trailers}"
     )
-    return RevertWords(
-        revert=f'Revert "{title}"{pull}\n\n{text}',
-        landing=f'Merge the revert of "{title}"{pull}\n\n{text}',
-    )
+    undone = f'the revert of "{title}"{pull}'
+    landing = f"Merge {undone}\n\n{text}"
+    if own:
+        landing = f"Merge pull request #{own}: {rollback_title(given)}\n\nIt holds {undone}.\n{text}"
+    return RevertWords(revert=f'Revert "{title}"{pull}\n\n{text}', landing=landing)
 
 
 def _calm(text: str, limit: int) -> str:

@@ -119,8 +119,9 @@ class Rollback:
             if plan.onto == onto:
                 # The base is where it was: that was a refusal, not a race.
                 raise Escalated(last)
-            first, onto, words = first or plan.revert_onto, plan.onto, plan.words
+            first, onto = first or plan.revert_onto, plan.onto
             moved = await self._write(plan, number)
+            words = self._plan.words
             if moved is None:
                 return
             last = f"{moved.action}: {moved.result.verdict.reason}"
@@ -135,6 +136,8 @@ class Rollback:
                 await self._show_landing(plan, number)
             result = await self._repair(plan, action, number)
             if result.done:
+                # Once its pull request is open, the commit that lands it names that.
+                plan = self._plan = result.plan or plan
                 if result.restored_tree:
                     self._tree, self._landed = result.restored_tree, result.result
                 continue

@@ -29,6 +29,16 @@ def test_a_revert_names_what_it_undoes_and_why() -> None:
     assert "Ordered by ann: it hurts\n" in ordered.revert
 
 
+def test_the_merge_of_a_rollbacks_pull_request_names_that() -> None:
+    """As every merge of ours does, and still what it undoes; the revert itself stays as the pull request shows it."""
+    before, words = revert_words(given(), idea()), revert_words(given(), idea(), own=8)
+    assert before.revert == words.revert
+    subject, _, rest = words.landing.partition("\n\n")
+    assert "Merge pull request #8: Roll back demo-1" == subject
+    assert rest.startswith('It holds the revert of "Remove unused imports (F401)" (pull request #7).\nThis restores')
+    assert before.landing.partition("\n\n")[2] in rest
+
+
 def test_others_words_act_on_nothing_in_a_commit_either() -> None:
     """A commit on a forge closes tickets and calls people as a body does, and trailers are lines."""
     words = revert_words(given(reason=LOUD, commanded_by=LOUD), idea(LOUD))

@@ -67,6 +67,8 @@ async def test_a_pause_in_the_middle_holds_the_next_write_until_a_person_command
         result = await after.rolled_back()
         assert (RollbackOutcome.RESTORED, before) == (result.outcome, after.tree()), result.reason
         assert await paused()
+        landed = git("show", "--no-patch", "--format=%H %s", "main", cwd=world.remote)
+        assert f"{result.revert_sha} Merge pull request #2: Roll back {after.run.run_id}" == landed
     pulls = sorted((world.settings.home / "forge" / "demo" / "pulls").glob("[0-9]*.json"))
     bodies = [json.loads(path.read_text())["body"] for path in pulls]
     (shown,) = [body for body in bodies if "Undoes pull request #" in body]
