@@ -23,6 +23,11 @@ def merged_head(merged: Merged) -> str:
     return f"**Outcome: merged {by}**, as {merged.merge_sha}; undo it with {undo}."
 
 
+def updated_head(head_sha: str) -> str:
+    """Of one whose text somebody wrote in: what it shows now, as that text is no longer ours to keep."""
+    return f"**Brought up to date by us**: it is at {head_sha} now; the text below is as people left it."
+
+
 def closed_head(who: str, reason: str = "") -> str:
     """By whom; ``reason`` is Markdown of our own, on one line. ``who`` is empty: by us."""
     by = code_span(who) if who else "us"

@@ -73,6 +73,10 @@ class Stage(ABC):
     def person_closes(self, pull: PullRequest) -> None:
         """Without merging."""
 
+    @abstractmethod
+    def person_writes(self, pull: PullRequest, body: str) -> None:
+        """Another text for it."""
+
     def person_pushes(self, text: str, branch: str = BRANCH) -> str:
         """Something of a person's own over the branch, whatever was there; the new head."""
         git("fetch", "--quiet", "origin", cwd=self.person)
@@ -171,6 +175,11 @@ class LocalStage(Stage):
         """Delete its branch."""
         self.person_deletes(pull.branch)
 
+    def person_writes(self, pull: PullRequest, body: str) -> None:
+        """In the record itself: there is no page."""
+        record = self.home / "forge" / "demo" / "pulls" / f"{pull.number}.json"
+        record.write_text(pull.model_copy(update={"body": body}).model_dump_json())
+
 
 @dataclass
 class GiteaStage(Stage):
@@ -197,6 +206,10 @@ class GiteaStage(Stage):
     def person_closes(self, pull: PullRequest) -> None:
         """With the button."""
         assert self.ask("PATCH", f"/pulls/{pull.number}", state="closed").status == 201
+
+    def person_writes(self, pull: PullRequest, body: str) -> None:
+        """In its page."""
+        assert self.ask("PATCH", f"/pulls/{pull.number}", body=body).status == 201
 
     def ask(self, method: str, path: str, **content: Any) -> Any:
         """Something of the owner's in this repository."""
@@ -230,6 +243,10 @@ class GitHubStage(Stage):
     def person_closes(self, pull: PullRequest) -> None:
         """With the button."""
         assert self.ask("PATCH", f"/pulls/{pull.number}", state="closed").status == 200
+
+    def person_writes(self, pull: PullRequest, body: str) -> None:
+        """In its page."""
+        assert self.ask("PATCH", f"/pulls/{pull.number}", body=body).status == 200
 
     def ask(self, method: str, path: str, **content: Any) -> Any:
         """Something of the owner's in this repository."""

@@ -15,6 +15,7 @@ from contracts.effect import Effect, EffectResult
 from contracts.forge_facts import PullComment
 from contracts.modes import WriteAction
 from policies.inert_markdown import inert_markdown
+from policies.outcome_text import updated_head
 
 
 def write_pull(order: EffectOrder) -> EffectResult:
@@ -30,9 +31,10 @@ def write_pull(order: EffectOrder) -> EffectResult:
     if reason := _not_open(order, folder, key):
         return EffectResult(done=False, refused=reason)
     said = {name: text for name, text in (("title", effect.title), ("body", effect.body)) if text}
+    instead = updated_head(effect.head_sha)
     if effect.action is WriteAction.CLOSE_PULL_REQUEST:
-        said["state"] = "closed"
-    return change_record(folder, key, order.look_only, **said)
+        said["state"], instead = "closed", ""
+    return change_record(folder, key, order.look_only, unless_edited=instead, **said)
 
 
 def write_comment(order: EffectOrder) -> EffectResult:

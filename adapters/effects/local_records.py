@@ -8,11 +8,12 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from adapters.durable_files import sync_folder
-from adapters.forge_access.ownership import headed
+from adapters.forge_access.ownership import headed, unheaded
 from adapters.git.private import locked
 from adapters.local_forge import read_records
 from contracts.effect import Effect, EffectResult
 from contracts.pull_request import PullRequest
+from policies.digests import sha256_hex
 from policies.inert_markdown import inert_markdown
 
 
@@ -30,15 +31,22 @@ def open_record(folder: Path, effect: Effect, look_only: bool, obstacle: Callabl
         return shown_record(_write(folder, effect, number), adopted=False)
 
 
-def change_record(folder: Path, run_key: str, look_only: bool, *, head: str = "", **wanted: str) -> EffectResult:
+def change_record(
+    folder: Path, run_key: str, look_only: bool, *, head: str = "", unless_edited: str | None = None, **wanted: str
+) -> EffectResult:
     """Give the record that was opened under ``run_key`` these fields; one that has them already is adopted.
 
-    With ``head``, its own text stays behind that.
+    With ``head``, its own text stays behind that. With ``unless_edited``, so does a text that somebody wrote in, which
+    takes that for its head, if it is not empty, instead of the new ``body``.
     """
     with _lock(folder, look_only):
         record = next((each for each in read_records(folder) if each.run_key == run_key), None)
         if record is None:
             return EffectResult(done=False, refused=f"no {folder.name.removesuffix('s')} was opened under {run_key}")
+        seals = unless_edited is not None and "body" in wanted
+        if seals and _edited(folder, record, wanted["body"]):
+            seals, head = False, unless_edited or ""
+            del wanted["body"]
         if head:
             wanted["body"] = headed(record.body, head)
         changed = PullRequest.model_validate(record.model_dump() | wanted)
@@ -46,6 +54,8 @@ def change_record(folder: Path, run_key: str, look_only: bool, *, head: str = ""
             return shown_record(record, adopted=True)
         if look_only:
             return EffectResult(done=False)
+        if seals:
+            _seal(folder, record.number, wanted["body"])
         fresh = half_written(folder, changed.model_dump_json(indent=2).encode())
         fresh.replace(folder / f"{record.number}.json")
         sync_folder(folder)
@@ -87,11 +97,33 @@ def _write(folder: Path, effect: Effect, number: int) -> PullRequest:
         run_key=effect.record_key or effect.run_key,
         task_id=effect.task_id,
     )
+    _seal(folder, number, record.body)
     fresh = half_written(folder, record.model_dump_json(indent=2).encode())
     place.hardlink_to(fresh)
     fresh.unlink()
     sync_folder(folder)
     return PullRequest.model_validate_json(place.read_bytes())
+
+
+def _seal(folder: Path, number: int, body: str) -> None:
+    """Digests of the texts that we gave a record; written before it has the text, so that none is taken for edited."""
+    with _sealed(folder, number).open("a") as file:
+        file.write(f"{sha256_hex(body.encode())}\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _edited(folder: Path, record: PullRequest, wanted: str) -> bool:
+    """Whether its text is none of ours, our head apart. Not knowing is yes."""
+    try:
+        ours = _sealed(folder, record.number).read_text().split()
+    except FileNotFoundError:
+        ours = []
+    return wanted != record.body and sha256_hex(unheaded(record.body).encode()) not in ours
+
+
+def _sealed(folder: Path, number: int) -> Path:
+    return folder / f"{number}.written"
 
 
 def half_written(folder: Path, body: bytes) -> Path:

@@ -10,7 +10,9 @@ from typing import Protocol, TypeVar
 from urllib.parse import quote, unquote
 
 # A whole line: text in a code span or a table can never be one.
-_MARK = re.compile(r"<!-- autonomy-runbook key=(?P<key>\S+)(?: task=(?P<task>\S+))? -->")
+_MARK = re.compile(
+    r"<!-- autonomy-runbook key=(?P<key>\S+)(?: task=(?P<task>\S+))?(?: text=(?P<text>[0-9a-f]{16}))? -->"
+)
 
 _HEAD = re.compile(
     r"<!-- autonomy-runbook head=(?P<digest>[0-9a-f]{16}) -->\n(?P<text>.*?)\n"
@@ -27,10 +29,21 @@ class Mark:
     task_id: str | None = None
 
 
-def marked(body: str, run_key: str, task_id: str) -> str:
-    """The body with the line at its end; forges show nothing of it."""
+def marked(body: str, run_key: str, task_id: str, *, sealed: bool = False) -> str:
+    """The body with the line at its end; forges show nothing of it. ``sealed``: with a digest of the text."""
     task = f" task={_quoted(task_id)}" if task_id else ""
-    return f"{body.rstrip()}\n\n<!-- autonomy-runbook key={_quoted(run_key)}{task} -->\n"
+    seal = f" text={_digest(_lines(body).strip())}" if sealed else ""
+    return f"{body.rstrip()}\n\n<!-- autonomy-runbook key={_quoted(run_key)}{task}{seal} -->\n"
+
+
+def edited(body: str) -> bool:
+    """Whether somebody wrote in a sealed text since, our head apart. Not knowing is yes: every word of it stays."""
+    lines = unheaded(body).split("\n")
+    marks = [(number, found) for number, line in enumerate(lines) if (found := _MARK.fullmatch(line.strip()))]
+    if not marks:
+        return True
+    number, last = marks[-1]
+    return last["text"] != _digest("\n".join(lines[:number] + lines[number + 1 :]).strip())
 
 
 def headed(body: str, head: str) -> str:
@@ -40,9 +53,18 @@ def headed(body: str, head: str) -> str:
     """
     if not head:
         return body
-    rest = _HEAD.sub(_unless_changed, body.replace("\r\n", "\n"))
     text = head.strip()
-    return f"<!-- autonomy-runbook head={_digest(text)} -->\n{text}\n<!-- autonomy-runbook end of head -->\n\n{rest}"
+    begins = f"<!-- autonomy-runbook head={_digest(text)} -->\n{text}\n<!-- autonomy-runbook end of head -->"
+    return f"{begins}\n\n{unheaded(body)}"
+
+
+def unheaded(body: str) -> str:
+    """The body without our block."""
+    return _HEAD.sub(_unless_changed, _lines(body))
+
+
+def _lines(body: str) -> str:
+    return body.replace("\r\n", "\n")
 
 
 def _unless_changed(block: re.Match[str]) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from adapters.forge_access.ownership import headed, marked, opened_under, read_mark
+from adapters.forge_access.ownership import edited, headed, marked, opened_under, read_mark
 from adapters.forge_access.shapes import shaped
 from adapters.gitea.acting import Acting, forge_title, same_text
 from adapters.gitea.api import Pull
 from contracts.effect import EffectResult
 from contracts.modes import WriteAction
 from policies.inert_markdown import inert_markdown
+from policies.outcome_text import updated_head
 
 
 def open_pull(acting: Acting) -> EffectResult:
@@ -22,7 +23,7 @@ def open_pull(acting: Acting) -> EffectResult:
         return EffectResult(done=False, refused=reason, obstacle=True)
     if acting.order.look_only:
         return EffectResult(done=False)
-    body = marked(inert_markdown(effect.body, effect.links), effect.run_key, effect.task_id)
+    body = marked(inert_markdown(effect.body, effect.links), effect.run_key, effect.task_id, sealed=True)
     reply = acting.act(
         "POST", "/pulls", title=forge_title(effect.title), body=body, head=effect.branch, base=effect.base_branch
     )
@@ -35,7 +36,10 @@ def open_pull(acting: Acting) -> EffectResult:
 
 
 def change_pull(acting: Acting) -> EffectResult:
-    """Give an open one its title and body, or close it; refused once a person merged or closed it."""
+    """Give an open one its title and body, or close it; refused once a person merged or closed it.
+
+    A body that somebody wrote in stays: an update says at its head what it is now, a closing by its comment and head.
+    """
     if acting.effect.head:
         return _headed(acting)
     closing = acting.effect.action is WriteAction.CLOSE_PULL_REQUEST
@@ -112,10 +116,12 @@ def _said(acting: Acting) -> bool:
 def _wanted(acting: Acting, found: Pull) -> dict[str, str]:
     effect, mark = acting.effect, read_mark(found.body or "")
     wanted = {"title": forge_title(effect.title)} if effect.title else {}
-    if effect.body:
+    if effect.body and not edited(found.body or ""):
         # Whoever opened it stays its opener: that key is what adoption looks for.
         key, task = mark.run_key or effect.record_key or effect.run_key, mark.task_id or effect.task_id
-        wanted["body"] = marked(inert_markdown(effect.body, effect.links), key, task)
+        wanted["body"] = marked(inert_markdown(effect.body, effect.links), key, task, sealed=True)
+    elif effect.body and effect.action is WriteAction.UPDATE_PULL_REQUEST:
+        wanted["body"] = headed(found.body or "", updated_head(effect.head_sha))
     if effect.action is WriteAction.CLOSE_PULL_REQUEST:
         wanted["state"] = "closed"
     return wanted

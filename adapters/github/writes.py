@@ -11,7 +11,7 @@ from pathlib import Path
 from adapters.effects.base_branch import holds, moved, unfit
 from adapters.effects.order import EffectOrder
 from adapters.forge_access.json_api import Reply, UnclearAnswer, closed_to_us
-from adapters.forge_access.ownership import headed, marked, opened_under, unmarked
+from adapters.forge_access.ownership import edited, headed, marked, opened_under, unmarked
 from adapters.forge_access.shapes import shaped
 from adapters.forge_access.tokens import TOKEN_VARIABLE
 from adapters.git.environment import ClosedGit
@@ -21,12 +21,14 @@ from adapters.github.api import GitHubRepository
 from contracts.effect import EffectResult
 from contracts.modes import WriteAction
 from policies.inert_markdown import inert_line, inert_markdown
+from policies.outcome_text import updated_head
 from ports.forge import AccessDenied, ForgeError, NotShown
 from ports.repository import RemoteForbids
 
 # GitHub takes 65536 characters; the mark comes after.
 _LONGEST_BODY = 60_000
 _TRY = re.compile(r"\btry\b", re.IGNORECASE)
+_CHANGES = frozenset({WriteAction.UPDATE_PULL_REQUEST, WriteAction.CLOSE_PULL_REQUEST})
 _AGAIN = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
 
 
@@ -107,7 +109,7 @@ class _Writer:
             return EffectResult(done=False, refused=f"pull request {found.number} is merged")
         if found.state == "closed":
             return EffectResult(done=False, refused=f"a person closed pull request {found.number}")
-        return self._change_pull(found, self._texts())
+        return self._change_pull(found, self._pull_texts(found))
 
     def _close_pull(self) -> EffectResult:
         found = self._marked_pull()
@@ -117,7 +119,7 @@ class _Writer:
             return EffectResult(done=False, refused=f"pull request {found.number} is merged")
         if found.state == "closed":
             return self._shown(found, adopted=True)
-        return self._change_pull(found, self._texts() | {"state": "closed"})
+        return self._change_pull(found, self._pull_texts(found) | {"state": "closed"})
 
     def _change_pull(self, pull: Pull, wanted: dict[str, str]) -> EffectResult:
         if _has(pull, wanted):
@@ -288,7 +290,8 @@ class _Writer:
         body = inert_markdown(effect.body, effect.links)[:_LONGEST_BODY]
         if effect.action is WriteAction.OPEN_TICKET:
             body = headed(body, inert_markdown(effect.head, effect.links))
-        return marked(body, self._key, effect.task_id)
+        sealed = effect.action in {WriteAction.OPEN_PULL_REQUEST, *_CHANGES}
+        return marked(body, self._key, effect.task_id, sealed=sealed)
 
     def _head(self, body: str | None) -> dict[str, str]:
         """The body with our head; nothing where there is none to write."""
@@ -302,6 +305,15 @@ class _Writer:
             "body": self._body() if self._effect.body else "",
         }
         return {name: text for name, text in texts.items() if text}
+
+    def _pull_texts(self, pull: Pull) -> dict[str, str]:
+        """The same; a body that somebody wrote in stays: an update says at its head what it is now."""
+        texts = self._texts()
+        if "body" in texts and edited(pull.body or ""):
+            del texts["body"]
+            if self._effect.action is WriteAction.UPDATE_PULL_REQUEST:
+                texts["body"] = headed(pull.body or "", updated_head(self._effect.head_sha))
+        return texts
 
     def _act(self, method: str, path: str, **content: object) -> Reply | None:
         """The answer, or None when there was no clear one."""

@@ -3,9 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.forge_access.ownership import headed, marked, read_mark
+from adapters.forge_access.ownership import edited, headed, marked, read_mark
 
-TEXT = st.text(alphabet=st.sampled_from("ab\n\r-<!> *"), max_size=40)
+TEXT = st.text(alphabet=st.sampled_from("ab\n\r-<!> *"), max_size=40).filter(lambda text: "\r\r" not in text)
 HEAD = st.text(alphabet=st.sampled_from("ab\n- *"), max_size=20)
 
 
@@ -16,6 +16,15 @@ def test_every_other_word_stays(body: str, first: str, second: str) -> None:
     assert once.endswith(body.replace("\r\n", "\n"))
     assert headed(once, f"y{second}") == headed(body, f"y{second}")
     assert body == headed(body, "")
+
+
+@given(TEXT, HEAD)
+def test_only_what_is_ours_to_the_letter_is_not_edited(body: str, head: str) -> None:
+    """Our head and a page's line ends are no edits; a word is, and so is a text of which nobody knows."""
+    body = body.replace("\r", "")
+    sealed = marked(f"x{body}", "r-1/x", "t-1", sealed=True)
+    assert not edited(headed(sealed, f"y{head}").replace("\n", "\r\n"))
+    assert all(map(edited, (f"word {sealed}", f"{sealed}word", marked(f"x{body}", "r-1/x", "t-1"), body)))
 
 
 def test_a_head_that_somebody_wrote_into_is_theirs_and_stays() -> None:

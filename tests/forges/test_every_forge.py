@@ -161,6 +161,39 @@ def test_a_pull_request_of_ours_is_closed_once(stage: Stage) -> None:
     assert "Tidy a.txt" == stage.shown().title
 
 
+@pytest.mark.parametrize("action", [UPDATE, CLOSE])
+def test_what_a_person_wrote_in_a_pull_request_stays(stage: Stage, action: WriteAction) -> None:
+    """Updated, closed and given a head: every word that somebody wrote or left in its text is there afterwards."""
+    body = stage.opened().body
+    theirs = body.replace("| Task | `tidy-abc` |", "| Task | `tidy-abc`, see the minutes |", 1) + "\nAnn: careful!\n"
+    stage.person_writes(stage.shown(), theirs)
+    change = stage.effect(action, title="", body="`all` of it\n", **OPENED)
+    assert [False, True] == [stage.perform(change).adopted for _ in range(2)]
+    number = stage.shown().number
+    head = stage.effect(UPDATE, run_key="demo-1/head", number=number, head="**Outcome: closed by us**", **OPENED)
+    assert stage.perform(head).done
+    shown = stage.shown().body.replace("\r\n", "\n")
+    assert shown.rstrip().endswith(theirs.replace("\r\n", "\n").rstrip())
+    assert ("`all` of it" in shown, "**Outcome: closed by us**" in shown) == (False, True)
+
+
+def test_what_an_update_is_about_is_said_above_a_persons_words(stage: Stage) -> None:
+    """Their text may speak of an older commit; it is theirs, and the head says which one it is now."""
+    opened = stage.opened()
+    stage.person_writes(opened, f"Mine now\n\n{opened.body}")
+    assert stage.perform(stage.effect(UPDATE, title="", body="`all` of it\n", **OPENED)).done
+    assert f"it is at {stage.head} now" in stage.shown().body.splitlines()[1]
+
+
+def test_a_head_of_ours_makes_nobody_its_author(stage: Stage) -> None:
+    """What only we wrote is ours to bring up to date, again and again."""
+    number = stage.opened().number
+    assert stage.perform(stage.effect(UPDATE, run_key="demo-1/head", number=number, head="**Open**", **OPENED)).done
+    for text in ("`one`\n", "`two`\n"):
+        assert stage.perform(stage.effect(UPDATE, title="", body=text, run_key=f"demo-1/{text}", **OPENED)).done
+        assert stage.shown().body.startswith(text.strip())
+
+
 def test_a_ticket_whose_mark_somebody_took_away_is_no_second_one(hosted: GiteaStage | GitHubStage) -> None:
     """By the number we kept it gets title, text and mark back; one that says whose it is stays what it is."""
     stage = hosted
