@@ -44,6 +44,7 @@ from contracts.report import IndexedRun
 from contracts.rollback import RollbackCaps
 from policies.caps import budget_terms
 from policies.counted import shortened
+from policies.incident_report import TOLD, concerns
 from policies.schema import EffectivePolicy
 from ports.control_desk import ControlUnavailable, RunSight
 from ports.crashpoints import crashpoint
@@ -197,7 +198,20 @@ class Admitting:
         except (PolicyError, RepositoryError) as problem:
             # The head is also in the Temporal history; the next append anchors again.
             activity.logger.warning("head of target/%s not anchored in the mirror: %s", given.target, problem)
+        self._tell_incidents(given)
         return LogHead(head=head)
+
+    def _tell_incidents(self, given: TargetLogInput) -> None:
+        """What the log says by now reaches the kept report of each incident that it is about, without a reader."""
+        for record in given.incidents:
+            runs = (*record.runs, record.run_id)
+            if not any(event.event in TOLD and concerns(event, record.incident, runs) for event in given.events):
+                continue
+            try:
+                self.bench.control.refresh_incident(given.target, record.incident)
+            except ControlUnavailable as problem:
+                # The next event, or whoever reads it, brings it up to date.
+                activity.logger.warning("%s was not told: %s", record.incident, problem)
 
     @activity.defn(name=CHECK_UP.name, no_thread_cancel_exception=True)
     def check_up(self, asked: RunCheckup) -> CheckupResult:

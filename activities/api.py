@@ -17,6 +17,7 @@ from contracts.ci_work import CiInput, CiLook
 from contracts.control import Answer, CheckupResult, InstallationFacts, RunCheckup
 from contracts.dashboard import DashboardTerms, DashboardTermsInput, ShowInput, Shown
 from contracts.handover import PlannedWrite, RunRef, StepInput, StepResult
+from contracts.incident import IncidentRecord
 from contracts.incident_work import (
     Collected,
     IncidentStart,
@@ -95,6 +96,8 @@ class TargetLogInput(Contract):
     target: str
     events: tuple[AuditEvent, ...]
     now: AwareDatetime
+    incidents: tuple[IncidentRecord, ...] = ()
+    """Whose workflows run: what is about one of them reaches its kept report."""
 
 
 class RaiseAlertsInput(Contract):

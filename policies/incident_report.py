@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 
-from contracts.audit import AuditRecord
+from contracts.audit import AuditEvent, AuditRecord
 from contracts.incident import (
     HUMAN,
     PARTS,
@@ -177,7 +177,7 @@ def prevented(report: PostIncidentReport, asked: CloseRequest, now: datetime) ->
     return done, allow(rule, "recorded")
 
 
-def concerns(record: AuditRecord, incident: str, runs: Iterable[str]) -> bool:
+def concerns(record: AuditRecord | AuditEvent, incident: str, runs: Iterable[str]) -> bool:
     """Whether a record of the target's log is about this incident: not about another run, nor another incident."""
     own = {name for run in runs for name in (run, f"RB-{run}")}
     run, named = record.facts.get("runId"), record.facts.get("incident")

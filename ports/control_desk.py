@@ -71,6 +71,9 @@ class ControlDesk(Protocol):
     def report(self, target: str, report: IncidentReport) -> Answer:
         """Open the incident in Control's books; whoever reports paused first. Idempotent."""
 
+    def refresh_incident(self, target: str, incident: str) -> None:
+        """The logs say more than its kept report. One that has ended is no error."""
+
     def incident_news(self, target: str, news: IncidentNews) -> Answer:
         """What became of an incident. Idempotent."""
 

@@ -130,7 +130,8 @@ class Chores:
         # Unregistered, a log would age the target.
         while await self._until(lambda: self._state.registered and bool(self._state.to_log)):
             events = tuple(self._state.to_log[:LOG_BATCH])
-            given = TargetLogInput(target=self._state.target, events=events, now=workflow.now())
+            running = tuple(record for record in self._state.incidents.values() if record.started)
+            given = TargetLogInput(target=self._state.target, events=events, now=workflow.now(), incidents=running)
             try:
                 head = await LOG_TARGET(given, f"log {events[-1].event}")
             except ActivityError as failure:

@@ -121,6 +121,10 @@ class TemporalControlDesk:
         """Open the incident in the books."""
         return self._ask(target, api.REPORT, report, Answer)
 
+    def refresh_incident(self, target: str, incident: str) -> None:
+        """By signal."""
+        self._wait(self._refresh(api.incident_id(target, incident)))
+
     def incident_news(self, target: str, news: IncidentNews) -> Answer:
         """What became of an incident."""
         return self._ask(target, api.INCIDENT_NEWS, news, Answer)
@@ -194,6 +198,13 @@ class TemporalControlDesk:
             name, request, result_type=answer, start_workflow_operation=start(), rpc_timeout=_PATIENCE
         )
         return result
+
+    async def _refresh(self, workflow_id: str) -> None:
+        try:
+            await self._client.get_workflow_handle(workflow_id).signal(api.REFRESH)
+        except RPCError as gone:
+            if gone.status is not RPCStatusCode.NOT_FOUND:
+                raise
 
     def _wait(self, work: Coroutine[Any, Any, Value]) -> Value:
         """Run on the worker's event loop while this activity thread stays open to cancellation."""

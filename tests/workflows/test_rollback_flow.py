@@ -85,6 +85,13 @@ async def test_a_confirmed_regression_is_rolled_back_to_the_identical_tree_and_r
             return (seen.status, seen.mode, seen.review_due) == (TargetStatus.ACTIVE, Mode.PR_ONLY, "")
 
         await world.until(open_again)
+
+        async def told() -> bool:
+            seen: IncidentView = await handle.query(api.VIEW, result_type=IncidentView)
+            return any(fact.text.startswith("resumed") for fact in seen.report.timeline)
+
+        # Nobody reads it: what happens reaches the kept report by itself.
+        await world.until(told)
         smoke = (await world.status()).recent[0]
         ideas = world.artifact(smoke.run_id, "candidate_tasks.json")
         assert [f"harden-{after.run.run_id}"] == [one["taskId"] for one in ideas["candidates"] if one["needsPerson"]]
