@@ -17,7 +17,6 @@ from activities.what_landed import merge_shown
 from activities.workbench import Workbench
 from contracts.audit import AuditEvent
 from contracts.clearance import (
-    Clearance,
     SettleRequest,
     WriteAnswer,
     WriteAnswerKind,
@@ -25,7 +24,7 @@ from contracts.clearance import (
     WriteRecord,
     WriteRequest,
 )
-from contracts.effect import Effect, EffectResult
+from contracts.effect import Clearance, Effect, EffectResult
 from contracts.modes import Role, WriteAction, WriteClass
 from contracts.rollback import FollowUpInput, Merged
 from policies.schema import EffectivePolicy

@@ -7,6 +7,7 @@ from enum import StrEnum
 from pydantic import AwareDatetime, Field
 
 from contracts.artifact import Contract
+from contracts.effect import Clearance
 from contracts.modes import WriteAction, WriteClass
 from contracts.rollback import FollowUpInput, Merged
 from contracts.verdict import Verdict
@@ -34,23 +35,6 @@ class WriteRequest(Contract):
     """A run's merge only: what is planned, so that whoever looks for it knows what to look for."""
     follows: FollowUpInput | None = None
     """A run's opening of its pull request only: what is to be followed once this is done, however the run ends."""
-
-
-class Clearance(Contract):
-    """Permission for one effect, once. Only Control makes these; the forge port demands one."""
-
-    key: str
-    attempt: str
-    action: WriteAction
-    write_class: WriteClass
-    branch: str
-    head_sha: str
-    base_sha: str
-    policy_digest: str
-    epoch: int
-    seconds: int
-    deadline: AwareDatetime
-    """Control's clock: after this another attempt may begin."""
 
 
 class WriteAnswerKind(StrEnum):

@@ -2,9 +2,28 @@
 
 from __future__ import annotations
 
+from pydantic import AwareDatetime
+
 from contracts.artifact import Contract
-from contracts.modes import WriteAction
+from contracts.modes import WriteAction, WriteClass
 from contracts.pull_request import PullRequest
+
+
+class Clearance(Contract):
+    """Permission for one effect, once. Only Control makes these; the forge port demands one."""
+
+    key: str
+    attempt: str
+    action: WriteAction
+    write_class: WriteClass
+    branch: str
+    head_sha: str
+    base_sha: str
+    policy_digest: str
+    epoch: int
+    seconds: int
+    deadline: AwareDatetime
+    """Control's clock: after this another attempt may begin."""
 
 
 class Effect(Contract):

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from contracts.change import Change
 from contracts.handover import RunRef
 from contracts.modes import Role
 from contracts.task import CandidateTasks, Finding, StateSnapshot, TaskContract, UnreadFile
-from policies.schema import EffectivePolicy
 from ports.metering import Meter
+
+if TYPE_CHECKING:
+    from policies.schema import EffectivePolicy
 
 
 class AgentError(Exception):
@@ -82,4 +84,4 @@ class Agent(Protocol):
         """
 
 
-AgentFor = Callable[[EffectivePolicy, Role], Agent]
+AgentFor = Callable[["EffectivePolicy", Role], Agent]

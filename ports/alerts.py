@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from contracts.alert import Alert
-from policies.alert_policy import AlertPolicy
+
+if TYPE_CHECKING:
+    from policies.alert_policy import AlertPolicy
 
 
 class AlertsUnavailable(Exception):
@@ -46,5 +48,5 @@ class Channel(Protocol):
         """
 
 
-OpenChannels = Callable[[AlertPolicy], tuple[Channel, ...]]
+OpenChannels = Callable[["AlertPolicy"], tuple[Channel, ...]]
 """The channels of a policy, the built-in ones first."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from policies.schema import SandboxLimits
+if TYPE_CHECKING:
+    from policies.schema import SandboxLimits
 
 
 class Equality(Protocol):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from contracts.clearance import Clearance
-from contracts.effect import Effect, EffectResult
+from contracts.effect import Clearance, Effect, EffectResult
 from contracts.forge_facts import BranchProtection, CommitCheck, HumanAct, PullComment
 from contracts.pull_request import PullRequest
-from policies.schema import Target
+
+if TYPE_CHECKING:
+    from policies.schema import Target
 
 
 class ForgeError(Exception):
@@ -88,4 +89,4 @@ class Effects(Protocol):
         """
 
 
-OpenForge = Callable[[Target], Forge]
+OpenForge = Callable[["Target"], Forge]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from policies.alert_policy import AlertPolicy
-from policies.schema import EffectivePolicy
+if TYPE_CHECKING:
+    from policies.alert_policy import AlertPolicy
+    from policies.schema import EffectivePolicy
 
 
 class PolicyError(Exception):

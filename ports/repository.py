@@ -7,10 +7,12 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from contracts.change import ChangedPath
-from policies.schema import Target
+
+if TYPE_CHECKING:
+    from policies.schema import Target
 
 
 class RepositoryError(Exception):
@@ -185,4 +187,4 @@ class Repository(Protocol):
         """Everything that ``anchor`` keeps, by name."""
 
 
-OpenRepository = Callable[[Target], Repository]
+OpenRepository = Callable[["Target"], Repository]

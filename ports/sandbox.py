@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from contracts.verdict import Verdict
-from policies.schema import SandboxLimits
+
+if TYPE_CHECKING:
+    from policies.schema import SandboxLimits
 
 
 class SandboxUnavailable(Exception):

@@ -18,7 +18,6 @@ from datetime import datetime, timedelta
 
 from contracts.admission import OrderState, RunRecord
 from contracts.clearance import (
-    Clearance,
     SettleRequest,
     WriteAnswer,
     WriteAnswerKind,
@@ -28,6 +27,7 @@ from contracts.clearance import (
 )
 from contracts.control import Answer
 from contracts.dashboard import DASHBOARD
+from contracts.effect import Clearance
 from contracts.modes import Mode, TargetStatus, WriteAction, WriteClass
 from contracts.verdict import Decision, Verdict
 from workflows import following, rolling_back

@@ -9,12 +9,9 @@ from pathlib import Path
 
 from adapters.effects.base_branch import UNSEEN_STATUS, Unseen, land
 from adapters.effects.deadline import die_at
-from adapters.effects.local_pulls import write_comment, write_pull
-from adapters.effects.local_tickets import write_ticket
 from adapters.effects.order import CLOSED_STATUS, LIMITED_STATUS, EffectOrder, RateLimited
 from adapters.git.environment import ClosedGit
 from adapters.git.remotes import push_branch, remote_heads, remove_branch
-from adapters.gitea.writes import write_to_gitea
 from contracts.effect import EffectResult
 from contracts.modes import WriteAction
 from ports.clock import since_boot
@@ -28,14 +25,23 @@ LANDINGS = frozenset({WriteAction.MERGE, WriteAction.REVERT})
 Writer = Callable[[EffectOrder], EffectResult]
 
 
+# Each forge's writer is imported by the child that uses it: the imports are nearly all that an effect costs.
 def _write_to_github(order: EffectOrder) -> EffectResult:
-    # Imported here: half a second that no other forge's child pays.
     from adapters.github.writes import write_to_github  # noqa: PLC0415
 
     return write_to_github(order)
 
 
+def _write_to_gitea(order: EffectOrder) -> EffectResult:
+    from adapters.gitea.writes import write_to_gitea  # noqa: PLC0415
+
+    return write_to_gitea(order)
+
+
 def _write_locally(order: EffectOrder) -> EffectResult:
+    from adapters.effects.local_pulls import write_comment, write_pull  # noqa: PLC0415
+    from adapters.effects.local_tickets import write_ticket  # noqa: PLC0415
+
     if order.effect.action in PULLS:
         return write_pull(order)
     if order.effect.action in COMMENTS:
@@ -183,6 +189,6 @@ _BY_GIT: dict[WriteAction, Writer] = {
 }
 _FORGES = {
     "local": _Forge(_write_locally, PULLS | TICKETS | COMMENTS),
-    "gitea": _Forge(write_to_gitea, PULLS | TICKETS | COMMENTS | LANDINGS),
+    "gitea": _Forge(_write_to_gitea, PULLS | TICKETS | COMMENTS | LANDINGS),
     "github": _Forge(_write_to_github, PULLS | TICKETS | COMMENTS | LANDINGS),
 }

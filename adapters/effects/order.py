@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from contracts.artifact import Contract
-from contracts.clearance import Clearance
-from contracts.effect import Effect
+from contracts.effect import Clearance, Effect
 
 
 class EffectOrder(Contract):

@@ -17,8 +17,7 @@ from adapters.git.environment import closed_environment
 from adapters.git.mirror import open_mirror
 from adapters.git.remotes import local_path
 from adapters.local_forge import forge_folder
-from contracts.clearance import Clearance
-from contracts.effect import Effect, EffectResult
+from contracts.effect import Clearance, Effect, EffectResult
 from contracts.modes import WriteAction
 from policies.schema import Target
 from ports.crashpoints import crashpoint
