@@ -12,8 +12,10 @@ from http import HTTPStatus
 _UNNAMED = 60.0
 _WHOLE = re.compile(r"[0-9]{1,12}")
 _LIMITING = frozenset({HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
-# GitHub's words, older Enterprise Servers' included, and those of its limit on what is opened.
+# GitHub's words, older Enterprise Servers' included.
 _WORDS = re.compile(r"rate limit|abuse detection|submitted too quickly", re.IGNORECASE)
+# Those of its limit on what is opened, which it calls invalid.
+_TOO_QUICK = "submitted too quickly"
 
 
 def server_delay(status: int, headers: Mapping[str, str], said: str) -> float | None:
@@ -21,6 +23,8 @@ def server_delay(status: int, headers: Mapping[str, str], said: str) -> float | 
 
     A 403 is a refusal unless its headers or words say that it is a limit.
     """
+    if status == HTTPStatus.UNPROCESSABLE_ENTITY and _TOO_QUICK in said:
+        return _UNNAMED
     if status not in _LIMITING:
         return None
     if (named := _retry_after(headers.get("Retry-After", ""))) is not None:

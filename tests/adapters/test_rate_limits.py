@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -11,6 +12,7 @@ import pytest
 from temporalio.exceptions import ApplicationError
 from urllib3 import HTTPHeaderDict
 
+from adapters.forge_access.json_api import JsonApi, RawAnswer
 from adapters.forge_access.rate_limits import server_delay
 from adapters.temporal.forge_patience import ForgePatience
 from ports.forge import ForgeError
@@ -35,6 +37,21 @@ from ports.forge import ForgeError
 def test_what_an_answer_says_of_waiting(status: int, headers: dict[str, str], said: str, seconds: float | None) -> None:
     """A 403 is a refusal unless it says that it is a limit."""
     assert seconds == server_delay(status, HTTPHeaderDict(headers), said)
+
+
+@pytest.mark.parametrize(
+    ("word", "waits"), [("was submitted too quickly", 60), ("A pull request already exists", None)]
+)
+def test_githubs_limit_on_what_is_opened_is_told_as_invalid(word: str, waits: float | None) -> None:
+    """Among the errors of a 422, and nowhere else: it did not happen, and is no fault of what was sent."""
+    body = {"message": "Validation Failed", "errors": [{"resource": "Issue", "message": word}, "odd", {"message": 7}]}
+    api = JsonApi("http://x.invalid", {}, lambda *_request: RawAnswer(422, {}, json.dumps(body).encode()))
+    if waits is None:
+        assert f"Validation Failed: {word}" == api.act("POST", "/issues", {}).said
+        return
+    with pytest.raises(ForgeError, match="limits the rate") as limited:
+        api.act("POST", "/issues", {})
+    assert waits == limited.value.retry_after
 
 
 def test_a_reset_and_a_date_are_told_as_seconds() -> None:
