@@ -29,7 +29,7 @@ from contracts.clearance import WriteAnswerKind
 from contracts.control import Answer
 from contracts.effect import Effect
 from contracts.modes import Role, WriteAction, WriteClass
-from contracts.rollback import FollowUpInput, Merged, Regression, RollbackInput, became
+from contracts.rollback import ROLLED_BACK, FollowUpInput, Merged, Regression, RollbackInput, RollbackOutcome, became
 from contracts.rollback_work import (
     PrepareInput,
     RepairInput,
@@ -251,14 +251,16 @@ class Reverting:
     @activity.defn(name=TELL_FOLLOWED_UP.name, no_thread_cancel_exception=True)
     def tell_followed_up(self, said: TellFollowedUpInput) -> Answer:
         """To Control: how a merge or a pull request fared; lists say who ended it."""
-        if said.end.became:
+        if said.end.became and self.index.outcomes().get(said.end.run_id) != ROLLED_BACK:
             self.index.became(said.end.run_id, said.end.became)
         return self.bench.control.followed_up(said.target, said.end)
 
     @activity.defn(name=TELL_ROLLED_BACK.name, no_thread_cancel_exception=True)
     def tell_rolled_back(self, said: TellRolledBackInput) -> Answer:
-        """To Control: how the rollback ended."""
+        """To Control: how the rollback ended; lists say when it is undone."""
         crashpoint("tell_rolled_back.before_effect")
+        if said.result.outcome is RollbackOutcome.RESTORED:
+            self.index.became(said.result.run_id, ROLLED_BACK)
         answer = self.bench.control.rolled_back(said.target, said.result)
         crashpoint("tell_rolled_back.after_effect")
         return answer

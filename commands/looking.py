@@ -45,6 +45,7 @@ from commands.waiting import waiting_runs
 from composition import Adapters, ServerUnavailable, compose
 from contracts.control import StatusView
 from contracts.modes import StepName, TargetStatus
+from contracts.rollback import ROLLED_BACK
 from contracts.verdict import Verdict
 from policies.counted import counted, shortened
 from policies.verdicts import allow, hold
@@ -269,7 +270,8 @@ async def _why_run(adapters: Adapters, run_id: str) -> dict[str, Verdict]:
 def _became(adapters: Adapters, run_id: str) -> dict[str, Verdict]:
     """What a person made of its pull request since, as the lists have it."""
     said = adapters.index.outcomes().get(run_id, "")
-    return {"pull request": _answered(said)} if said else {}
+    # What was rolled back, its rollback tells.
+    return {"pull request": _answered(said)} if said not in {"", ROLLED_BACK} else {}
 
 
 def _answered(said: str) -> Verdict:
@@ -321,7 +323,8 @@ def _show_target(name: str, view: StatusView, today: date, answered: dict[str, s
             show(f"  grant for {grant.run_id} by {grant.actor} until {grant.expires_at:%Y-%m-%d %H:%M}: {paths}")
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 2))
     for run in (*view.active, *view.queued, *view.recent[:5]):
-        status = run.became or answered.get(run.run_id) or run.status
+        said = answered.get(run.run_id, "")
+        status = said if said == ROLLED_BACK else run.became or said or run.status
         table.add_row(*(Text(str(cell)) for cell in (run.run_id, status, run.order.state, shortened(run.reason, 100))))
     if table.row_count:
         out.print(table)

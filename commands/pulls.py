@@ -58,7 +58,8 @@ def show_(target: Target, number: Number, as_json: AsJson = False) -> int:
         return Exit.OK
     show(f"#{pull.number} {pull.title}", "bold")
     show(f"{pull.state}, {pull.branch} into {pull.base_branch}\n")
-    show(pull.body)
+    # The marks by which we find our own lines again are for no reader.
+    show("\n".join(line for line in pull.body.splitlines() if not line.startswith("<!-- autonomy-runbook ")))
     for comment in desk.comments(pull):
         show(f"\n{comment.author} says below:", "bold")
         show(comment.body)

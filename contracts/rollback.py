@@ -102,6 +102,10 @@ NOBODY_NAMED = "a person whom the forge does not name"
 """Who ended a pull request, where it was no person; where nothing says which."""
 
 
+ROLLED_BACK = "ROLLED BACK"
+"""In lists: whoever merged it, the base is without it again."""
+
+
 def became(state: str, who: str) -> str:
     """The one wording, in lists and books, of what a person made of a pull request."""
     return f"{state.upper()} by {who}"

@@ -89,7 +89,8 @@ def review(
     approve = not any(remark.severity in DISAPPROVING for remark in remarks)
     files, lines = len(differences), sum(_lines(each) for each in differences)
     opinion = "nothing speaks against it" if approve else "it must not go on"
-    measured = f"{sized(files, lines)} changed; {counted(len(python), 'Python file')} compared by syntax"
+    syntax = f"; {counted(len(python), 'Python file')} compared by syntax" if python else ""
+    measured = f"{sized(files, lines)} changed{syntax}"
     return ReviewProposal(
         approve=approve,
         confidence=round(confidence, 2),

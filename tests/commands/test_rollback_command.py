@@ -65,6 +65,12 @@ async def test_a_persons_merge_of_its_pull_request_is_rolled_back(world: World) 
         git("merge", "--quiet", "--no-ff", "--message=Yes", "FETCH_HEAD", cwd=after.work)
         after.push()
         done = await shell.typed("rollback", run_id, *WHY, "--wait", "--json")
+        lists = [(await shell.typed(*words)).out for words in (("runs", "demo"), ("status", "demo"))]
+        why = await shell.typed("why", run_id)
+        pull = await shell.typed("pr", "show", "demo", "1")
+    assert ("merged, then rolled back" in pull.out, "<!--" in pull.out) == (True, False), pull.out
+    assert [(True, False)] * 2 == [("ROLLED BACK" in text, "MERGED by" in text) for text in lists], lists
+    assert ("undone, exactly: restored" in why.out, "ROLLED BACK" in why.out) == (True, False), why.out
     assert (11, True) == (still_open.status, "seen nobody merge" in still_open.err), still_open
     assert (0, "restored", before) == (done.status, done.json["outcome"], done.json["restoredTree"]), done.err
     assert before == after.tree()
