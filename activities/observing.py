@@ -18,9 +18,10 @@ from contracts.artifact import ArtifactRef
 from contracts.evidence import CheckStatus
 from contracts.forge_facts import ABOUT_CLOSING, commented
 from contracts.handover import RunRef, StepInput
+from contracts.merging import Health, ProbeResult
 from contracts.modes import Role, StepName
 from contracts.pull_request import PullRequest
-from contracts.rollback import EVERYTHING, US, FollowUpInput, Health, Merged, Observation, ProbeResult
+from contracts.rollback import EVERYTHING, US, FollowUpInput, Merged, Observation
 from contracts.rollback_work import (
     AttributeInput,
     Attribution,

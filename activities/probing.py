@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from activities.workbench import Workbench
-from contracts.rollback import Health, ProbeResult
+from contracts.merging import Health, ProbeResult
 from policies.counted import shortened
 from policies.health import exit_health, status_health
 from policies.merge_schema import ProbePolicy

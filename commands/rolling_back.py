@@ -20,7 +20,8 @@ from commands.operator_name import operator_name
 from commands.terminal import AsJson, emit, guarded, say, show
 from composition import compose
 from contracts.control import StatusView
-from contracts.rollback import WAITING, FollowUpView, Health, RollbackOutcome, RollbackRequest, RollbackResult
+from contracts.merging import Health
+from contracts.rollback import WAITING, FollowUpView, RollbackOutcome, RollbackRequest, RollbackResult
 from contracts.verdict import Decision, Fact, Verdict
 from policies.counted import shortened
 from settings import Settings

@@ -1,13 +1,31 @@
-"""SELECTIVE_AUTO: the merge result that may land, and its canary (P4)."""
+"""SELECTIVE_AUTO: the merge result that may land, its canary and its probes (P4)."""
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Literal
 
 from pydantic import AwareDatetime, Field
 
 from contracts.artifact import Contract
-from contracts.rollback import Health, ProbeResult
+
+
+class Health(StrEnum):
+    """What one look at one commit showed."""
+
+    GREEN = "green"
+    RED = "red"
+    UNKNOWN = "unknown"
+    """Could not find out (timeout, unreachable, garbage). Never counts as green, never triggers a rollback (P13)."""
+
+
+class ProbeResult(Contract):
+    """One probe's answer for one commit."""
+
+    name: str
+    health: Health
+    detail: str = ""
+    seconds: float = Field(ge=0)
 
 
 class MergeCandidate(Contract):

@@ -9,25 +9,8 @@ from pydantic import AwareDatetime, Field
 
 from contracts.artifact import ArtifactRef, Contract
 from contracts.handover import RunRef
+from contracts.merging import Health, ProbeResult
 from contracts.verdict import Verdict
-
-
-class Health(StrEnum):
-    """What one look at one commit showed."""
-
-    GREEN = "green"
-    RED = "red"
-    UNKNOWN = "unknown"
-    """Could not find out (timeout, unreachable, garbage). Never counts as green, never triggers a rollback (P13)."""
-
-
-class ProbeResult(Contract):
-    """One probe's answer for one commit."""
-
-    name: str
-    health: Health
-    detail: str = ""
-    seconds: float = Field(ge=0)
 
 
 class Observation(Contract):

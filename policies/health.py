@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from contracts.merging import CanaryReport
-from contracts.rollback import Health, ProbeResult
+from contracts.merging import CanaryReport, Health, ProbeResult
 from contracts.verdict import Verdict
 from policies.counted import counted
 from policies.schema import EffectivePolicy

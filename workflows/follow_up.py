@@ -18,6 +18,7 @@ from temporalio.exceptions import ActivityError, is_cancelled_exception
 with workflow.unsafe.imports_passed_through():
     from activities import api as steps
     from contracts.alert import Alert, AlertKind
+    from contracts.merging import Health
     from contracts.rollback import (
         EVERYTHING,
         NOBODY_NAMED,
@@ -26,7 +27,6 @@ with workflow.unsafe.imports_passed_through():
         FollowUpEnd,
         FollowUpInput,
         FollowUpView,
-        Health,
         Merged,
         Observation,
         Regression,

@@ -10,7 +10,8 @@ from temporalio.exceptions import ActivityError, is_cancelled_exception
 with workflow.unsafe.imports_passed_through():
     from activities.api import OBSERVE
     from contracts.handover import RunRef
-    from contracts.rollback import EVERYTHING, Health, Observation
+    from contracts.merging import Health
+    from contracts.rollback import EVERYTHING, Observation
     from contracts.rollback_work import ObserveInput
 
 KEPT = 10

@@ -13,10 +13,10 @@ with workflow.unsafe.imports_passed_through():
     from contracts.admission import Order
     from contracts.handover import HumanDecision, PlannedWrite, RunRef
     from contracts.merge_work import MergeInput, MergeResult, ProbeInput
-    from contracts.merging import CanaryReport, MergeCandidate
+    from contracts.merging import CanaryReport, Health, MergeCandidate
     from contracts.modes import Outcome, RunStatus, StepName, WriteAction
     from contracts.report import Landed, StepRecord, WriteResult
-    from contracts.rollback import Health, Merged, Regression
+    from contracts.rollback import Merged, Regression
     from contracts.verdict import Decision, Verdict
     from policies.counted import counted
     from workflows.gate import Gate, waited

@@ -6,7 +6,8 @@ activity ``attribute``. Gone once no follow-up from before is open (their longes
 
 from __future__ import annotations
 
-from contracts.rollback import EVERYTHING, Culprit, Health, Observation
+from contracts.merging import Health
+from contracts.rollback import EVERYTHING, Culprit, Observation
 from contracts.rollback_work import AttributeInput, Attribution
 from contracts.verdict import Decision, Fact, Verdict
 

@@ -14,8 +14,9 @@ from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from activities import api as steps
+    from contracts.merging import Health
     from contracts.modes import WriteAction
-    from contracts.rollback import Health, RollbackInput, RollbackOutcome, RollbackResult
+    from contracts.rollback import RollbackInput, RollbackOutcome, RollbackResult
     from contracts.rollback_work import (
         HealthTerms,
         PrepareInput,

@@ -13,8 +13,8 @@ from activities.workbench import Sitting
 from adapters.policy_files import PolicyFiles
 from adapters.probes.url import ChildUrlProbes
 from contracts.handover import StepInput
+from contracts.merging import Health
 from contracts.modes import Mode, Role, RunKind, StepName
-from contracts.rollback import Health
 from policies.schema import EffectivePolicy
 from ports.repository import RepositoryError
 from tests.workflows import auto

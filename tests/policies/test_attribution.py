@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from contracts.rollback import EVERYTHING, HardeningTask, Health, Idea, Observation, Quarantined
+from contracts.merging import Health
+from contracts.rollback import EVERYTHING, HardeningTask, Idea, Observation, Quarantined
 from contracts.task import Candidate, CandidateTasks, TaskType
 from policies.aftercare import with_hardening, without_quarantined
 from policies.attribution import Culprit, attribute, confirmed, culprit_of, flaky, whose

@@ -6,7 +6,8 @@ from itertools import product
 
 import pytest
 
-from contracts.rollback import Culprit, Health, Observation
+from contracts.merging import Health
+from contracts.rollback import Culprit, Observation
 from contracts.rollback_work import AttributeInput
 from contracts.verdict import Decision
 from tests.workflows.test_rolling_back import merge_of

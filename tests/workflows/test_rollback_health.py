@@ -9,8 +9,9 @@ import pytest
 from aftermath import CHECK, Aftermath, after_a_run, hasten
 from world import World
 
+from contracts.merging import Health
 from contracts.modes import Mode
-from contracts.rollback import Health, RollbackOutcome, RollbackResult
+from contracts.rollback import RollbackOutcome, RollbackResult
 from tests.chaos.regressions import Answer, probe_server
 from tests.workflows.quick import quick
 from workflows import api
