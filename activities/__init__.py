@@ -1,1 +1,12 @@
-"""The steps: what touches the world, one module per capability, behind ports."""
+"""The steps: what touches the world, one module per capability, behind ports.
+
+api.py           The typed face of every step: what a workflow may call. Importing this loads no implementation
+heartbeat.py     Beating while a step works: the only way a step learns that it is cancelled
+step.py          One activity's typed face
+step_session.py  What every step of a run has in hand: the pinned policy, artifacts, the audit log, the repository
+after/           The steps of ``FollowUp``, ``Rollback`` and ``Incident``
+control/         Control's own steps, and what a Control that lost its books takes over
+operate/         The steps of the installation: alerts, the watch, the dashboards
+run/             The steps of a run (runbook §4), in their order, and what they share
+write/           Outside effects: planned by a run, cleared by Control, done once (P1, P3, P7)
+"""

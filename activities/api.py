@@ -7,16 +7,25 @@ from datetime import timedelta
 from pydantic import AwareDatetime
 
 from activities.step import Step as Step  # noqa: PLC0414  # the face shows it
-from contracts import rollback_work as after
+from contracts import rollback as after
 from contracts.admission import Admitted, FinishRequest, PullRequestRef, RunRequest
 from contracts.alert import Alert, AlertSettings, Delivered, Progress, Undelivered
 from contracts.artifact import ArtifactRef, Contract
 from contracts.audit import AuditEvent
 from contracts.budget import BudgetAlertReport, BudgetReportRef
-from contracts.ci_work import CiInput, CiLook
 from contracts.control import Answer, CheckupResult, InstallationFacts, RunCheckup
 from contracts.dashboard import DashboardTerms, DashboardTermsInput, ShowInput, Shown
-from contracts.handover import PlannedWrite, RunRef, StepInput, StepResult
+from contracts.handover import (
+    CiInput,
+    CiLook,
+    MergeInput,
+    MergeResult,
+    PlannedWrite,
+    ProbeInput,
+    RunRef,
+    StepInput,
+    StepResult,
+)
 from contracts.incident import IncidentRecord
 from contracts.incident_work import (
     Collected,
@@ -31,7 +40,6 @@ from contracts.incident_work import (
     TicketOutput,
     WriteReportInput,
 )
-from contracts.merge_work import MergeInput, MergeResult, ProbeInput
 from contracts.merging import ProbeRound
 from contracts.remediation import Remediation
 from contracts.report import ReportInput, WriteResult
@@ -39,7 +47,7 @@ from contracts.rollback import FollowUpInput, Merged, Observation, Regression, U
 from contracts.verdict import Verdict
 
 KEPT_OUT = "KeptOut"
-"""Type of a step's failure: what keeps a run from its repository, no fault of its change (``policies.obstacles``)."""
+"""Type of a step's failure: it is kept from its repository; its change is not at fault (``policies.run.obstacles``)."""
 
 
 class AdmitInput(Contract):
@@ -149,7 +157,7 @@ class KnownTargets(Contract):
     names: tuple[str, ...] = ()
 
 
-class MindScheduleInput(Contract):
+class SyncScheduleInput(Contract):
     """A target was paused or works again: its Schedule goes with it (runbook §7)."""
 
     target: str
@@ -157,7 +165,7 @@ class MindScheduleInput(Contract):
     reason: str
 
 
-class ScheduleMinded(Contract):
+class ScheduleSynced(Contract):
     """What was done."""
 
     done: str
@@ -235,8 +243,8 @@ LOG_TARGET: Step[TargetLogInput, LogHead] = Step(
     "log_target", LogHead, _MINUTE, attempts=0, patience=365 * _DAY, queue=CONTROL_QUEUE
 )
 
-MIND_SCHEDULE: Step[MindScheduleInput, ScheduleMinded] = Step(
-    "mind_schedule", ScheduleMinded, _MINUTE, attempts=0, patience=10 * _MINUTE, queue=CONTROL_QUEUE
+SYNC_SCHEDULE: Step[SyncScheduleInput, ScheduleSynced] = Step(
+    "mind_schedule", ScheduleSynced, _MINUTE, attempts=0, patience=10 * _MINUTE, queue=CONTROL_QUEUE
 )
 RAISE_ALERTS: Step[RaiseAlertsInput, AlertsRaised] = Step(
     "raise_alerts", AlertsRaised, _MINUTE, attempts=0, patience=365 * _DAY, queue=CONTROL_QUEUE

@@ -24,7 +24,7 @@ class Entry(NamedTuple):
 
 COMMANDS = {
     "init": Entry(
-        "commands.initialize",
+        "commands.init",
         _WORK,
         "Look at a repository and write a commented policies/targets/<name>.toml. No server needed.",
     ),
@@ -34,76 +34,76 @@ COMMANDS = {
         "Start a run, show its progress, print how it ended.",
     ),
     "up": Entry("commands.up", _WORK, "Run the embedded Temporal server with its UI and a worker, until Ctrl-C."),
-    "schedule": Entry("commands.schedules", _WORK, "The daily start of a target, by a Temporal Schedule."),
-    "pr": Entry("commands.pulls", _WORK, "Pull requests of a target without a forge of its own."),
+    "schedule": Entry("commands.schedule", _WORK, "The daily start of a target, by a Temporal Schedule."),
+    "pr": Entry("commands.pr", _WORK, "Pull requests of a target without a forge of its own."),
     "status": Entry(
-        "commands.looking", _LOOK, "The global status, and each target's: mode, epoch, writes in flight, runs, pauses."
+        "commands.status", _LOOK, "The global status, and each target's: mode, epoch, writes in flight, runs, pauses."
     ),
     "watch": Entry(
-        "commands.looking", _LOOK, "Follow a run until it ends; of a target, the one that runs or waits now."
+        "commands.status", _LOOK, "Follow a run until it ends; of a target, the one that runs or waits now."
     ),
     "why": Entry(
-        "commands.looking",
+        "commands.status",
         _LOOK,
         "Why a target works, or does not; why a run went as it did; what an incident is: with the facts they used.",
     ),
     "queue": Entry(
-        "commands.looking",
+        "commands.status",
         _LOOK,
         "Runs that wait for a slot, first come first served; and failed changes that are to be remedied.",
     ),
-    "dashboard": Entry("commands.dashboards", _LOOK, "The target's dashboard ticket, as the forge shows it."),
+    "dashboard": Entry("commands.dashboard", _LOOK, "The target's dashboard ticket, as the forge shows it."),
     "runs": Entry(
-        "commands.reports",
+        "commands.report",
         _LOOK,
         "The newest ended runs, newest first; also attempts that were not allowed to start, with the reason.",
     ),
     "report": Entry(
-        "commands.reports", _LOOK, "A run's report: task, steps, change, checks, decision tree, writes, review."
+        "commands.report", _LOOK, "A run's report: task, steps, change, checks, decision tree, writes, review."
     ),
-    "alerts": Entry("commands.alerting", _LOOK, "What was raised, what became of it, and a test of every channel."),
-    "pause": Entry("commands.pausing", _BRAKE, "Stop: no new run, no push, no pull request, until a person resumes."),
+    "alerts": Entry("commands.alerts", _LOOK, "What was raised, what became of it, and a test of every channel."),
+    "pause": Entry("commands.pause", _BRAKE, "Stop: no new run, no push, no pull request, until a person resumes."),
     "resume": Entry(
-        "commands.resuming",
+        "commands.resume",
         _BRAKE,
         "State the cause and the evidence; a green DRY_RUN smoke then opens the target in PR_ONLY.",
     ),
     "rollback": Entry(
-        "commands.rolling_back",
+        "commands.rollback",
         _BRAKE,
         "Undo the merge of a run's change, once: mode DRY_RUN first, then the exact revert, then health confirmed.",
     ),
-    "mode": Entry("commands.deciding", _BRAKE, "Set what runs of a target may do: DRY_RUN, PR_ONLY or SELECTIVE_AUTO."),
+    "mode": Entry("commands.mode", _BRAKE, "Set what runs of a target may do: DRY_RUN, PR_ONLY or SELECTIVE_AUTO."),
     "decide": Entry(
-        "commands.deciding", _BRAKE, "Answer a run that waits for a person: its task contract, or a run that holds."
+        "commands.mode", _BRAKE, "Answer a run that waits for a person: its task contract, or a run that holds."
     ),
     "budget": Entry(
-        "commands.budgeting",
+        "commands.budget",
         _BRAKE,
         "Spent, reserved and capped: `budget [TARGET]`; `budget set`; `budget state-cost`.",
     ),
     "grant": Entry(
-        "commands.granting",
+        "commands.grant",
         _BRAKE,
         "Release a quarantined change: exactly its commit, exactly these protected paths, once, until a time.",
     ),
     "silence": Entry(
-        "commands.silencing",
+        "commands.silence",
         _CARE,
         "Silence a kind of alert for a while. Policy violations and protected-path alerts can never be silenced.",
     ),
     "incident": Entry(
-        "commands.incidents", _CARE, "Incidents: what happened, what people know about it, what is still due."
+        "commands.incident", _CARE, "Incidents: what happened, what people know about it, what is still due."
     ),
     "doctor": Entry(
         "commands.doctor", _CARE, "Look at everything a run needs: tools, sandbox, server, worker, policy, disk."
     ),
     "recover": Entry(
-        "commands.recovering",
+        "commands.recover",
         _CARE,
         "Replace a Control whose workflow tasks keep failing, so that it answers again. It wakes up PAUSED.",
     ),
-    "audit": Entry("commands.audits", _CARE, "The tamper-evident audit logs."),
+    "audit": Entry("commands.audit", _CARE, "The tamper-evident audit logs."),
     "policy": Entry("commands.policy", _CARE, "What policy says, and where each value came from."),
 }
 

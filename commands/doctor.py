@@ -2,28 +2,44 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from commands.alert_findings import channel_findings, delivery_findings
-from commands.control_findings import control_findings
-from commands.conversations import has_worker
+from commands.conversations import alerts_view, has_worker
 from commands.exit_statuses import Exit
-from commands.forge_findings import target_findings
+from commands.failures import NoAnswer, Unreadable
 from commands.home import client_of
+from commands.sights import open_controls, registered, sight_installation, sight_targets
 from commands.terminal import AsJson, emit, guarded, say, show
-from composition import Adapters, HomeUnusable, ServerUnavailable, compose, open_home, retention
+from composition import (
+    Adapters,
+    HomeUnusable,
+    ServerUnavailable,
+    compose,
+    forge_checkup,
+    open_forge,
+    open_home,
+    open_repository,
+    retention,
+)
+from contracts.forge_facts import AccessFinding
 from policies.counted import counted
+from policies.release.ci import heard
+from policies.release.ci_findings import CiSight, look_at_ci
+from policies.settings.schema import Target
+from ports.forge import ForgeError
 from ports.policy_source import PolicyError
+from ports.repository import RepositoryError
 from settings import Settings
 from workflows.api import SEARCH_ATTRIBUTES
 
@@ -168,3 +184,146 @@ async def _search_attributes(client: Client) -> Finding:
     missing = [key.name for key in SEARCH_ATTRIBUTES if key.name not in listed.custom_attributes]
     detail = f"missing: {', '.join(missing)}" if missing else f"all {len(SEARCH_ATTRIBUTES)} are there"
     return Finding("search attributes", not missing, detail, remedy)
+
+
+# What ``doctor`` says about alerts: the file, each channel's variable, and whether the watch looks.
+
+Found = tuple[str, bool, str, str]
+"""Name, whether it is well, detail, remedy."""
+_LOOKS = 3
+
+
+def channel_findings(adapters: Adapters) -> Iterator[Found]:
+    """The configuration. No URL is ever shown, and none is tried: `alerts test` does that, from the worker."""
+    name = "alerts.toml"
+    try:
+        policy = adapters.policies.alerts()
+    except PolicyError as problem:
+        yield name, False, str(problem), "correct the file; until then alerts reach the file and the terminal only"
+        return
+    there = (adapters.settings.policies / name).exists()
+    plain = "alerts.jsonl" + (" and terminal" if policy.delivery.terminal else "")
+    more = f", {counted(len(policy.channels), 'channel')}" if there else "; there is no file, so no more channels"
+    yield name, True, f"{plain}{more}", ""
+    for channel in policy.channels:
+        there = bool(os.environ.get(channel.url_env, "").strip())
+        kinds = f"{counted(len(channel.kinds), 'kind')}" if channel.kinds else "all kinds"
+        detail = f"{kinds}, {channel.url_env} is {'set here' if there else 'not set here'}"
+        remedy = f"export {channel.url_env}=<apprise URL> where the worker runs, then `starter.py alerts test`"
+        yield f"channel {channel.name}", there, detail, remedy
+
+
+async def delivery_findings(client: Client) -> AsyncIterator[Found]:
+    """Whether alerts get through, and whether somebody looks for what is missing."""
+    name, remedy = "alerts", "see `starter.py alerts`; a worker starts the workflow `alerts` when it starts"
+    try:
+        view = await alerts_view(client)
+    except NoAnswer:
+        yield name, False, "nobody answers", "start a worker; if one runs, its log says why `alerts` stands still"
+        return
+    if view is None:
+        yield name, False, "the workflow `alerts` does not run: nobody watches", remedy
+        return
+    late = [record.id for record in view.undelivered if record.attempts]
+    detail = f"undelivered: {', '.join(late[:10])}" if late else "nothing waits for delivery"
+    yield name, not late, detail, remedy
+    patience = _LOOKS * timedelta(minutes=view.settings.watch_minutes) + timedelta(minutes=1)
+    looked = view.watched_at is not None and datetime.now(UTC) - view.watched_at < patience
+    seen = f"looked last at {view.watched_at:%Y-%m-%d %H:%M} UTC" if view.watched_at else "has not looked yet"
+    yield "watch", looked, seen, "the worker's log says why the activity `watch` fails"
+
+
+# What ``doctor`` says about the Installation and each target's Control: whether the brake answers there.
+
+"""Name, whether it is well, detail, remedy."""
+_AGAIN = "ask again; the worker's log says more"
+
+
+async def control_findings(client: Client, names: Iterable[str]) -> AsyncIterator[Found]:
+    """One line each: one that does not answer says so itself, and hides nobody else."""
+    installation = await sight_installation(client)
+    if installation.problem is not None:
+        remedy = installation.problem.remedy if isinstance(installation.problem, Unreadable) else _AGAIN
+        yield "installation", False, str(installation.problem), remedy
+    elif installation.view is None:
+        gone = installation.ended.sentence() if installation.ended else "nothing has run here yet"
+        yield "installation", installation.ended is None, gone, "start a worker: it starts the Installation again"
+    else:
+        yield "installation", True, f"{installation.view.status}, epoch {installation.view.epoch}", ""
+    known = registered(installation) if installation.view else await open_controls(client)
+    for name, seen in (await sight_targets(client, sorted(known.union(names)), known)).items():
+        if seen.problem is not None:
+            remedy = seen.problem.remedy if isinstance(seen.problem, Unreadable) else _AGAIN
+            yield f"control {name}", False, str(seen.problem), remedy
+        elif seen.view is not None:
+            yield f"control {name}", True, f"{seen.view.status}, mode {seen.view.mode}", ""
+        else:
+            detail = f"its Control {seen.ended.sentence()}" if seen.ended else "not started: its first run opens it"
+            yield f"control {name}", True, detail, ""
+
+
+# What ``doctor`` says about each target's remote and forge. Tokens are read here, shown nowhere.
+
+_LOOK_SECONDS = 60
+"""A mirror that takes longer is told as one that could not be read in time."""
+_EARLIER = 6
+"""The base and the commits before it that are looked at for a word of CI."""
+"""Name, whether it is well, detail, remedy."""
+
+
+def target_findings(adapters: Adapters, target: Target) -> Iterator[Found]:
+    """The base branch, our mirror of it, and for a forge with an API: token, account, rights, protection."""
+    base, rows = _base(adapters, target), forge_checkup(target)
+    if base[1] or all(row.ok for row in rows):
+        # Else the forge says what keeps us out, and git would only repeat it with less.
+        yield base
+    yield _mirror(adapters, target)
+    for found in (*rows, *_ci(adapters, target)):
+        yield f"{target.name} {found.name}", found.ok, found.detail, found.remedy
+
+
+def _ci(adapters: Adapters, target: Target) -> Iterator[AccessFinding]:
+    """Whether the forge's CI can ever say yes; nothing where the rows before this one say why it cannot be asked."""
+    if target.forge == "local":
+        return
+    try:
+        forge, mirror = open_forge(adapters.settings, target), open_repository(adapters.settings, target)
+        base = mirror.fetch_base()
+        looks = (forge.reported_checks(commit) for commit in mirror.line(base, _EARLIER))
+        began = (tuple(check for check in look if heard(check)) for look in looks)
+        sight = CiSight(
+            target=target,
+            demanded=forge.protection().required_checks,
+            reported=next(filter(None, began), ()),
+            paths=mirror.paths(base),
+        )
+    except (ForgeError, RepositoryError):
+        return
+    yield from look_at_ci(sight)
+
+
+def _mirror(adapters: Adapters, target: Target) -> Found:
+    name = f"{target.name} mirror"
+    try:
+        mirror = open_repository(adapters.settings, target)
+        found = mirror.damage(_LOOK_SECONDS)
+    except RepositoryError as problem:
+        return name, False, str(problem), "mend `remote` in the target's file"
+    remedy = f"nothing: the next step that meets it sets it aside as {mirror.aside.name} and fetches anew"
+    kept = f"; a damaged one is kept as {mirror.aside}: remove it when you know why" if mirror.aside.exists() else ""
+    return name, not found, (f"damaged: {found}" if found else f"whole, or not fetched yet{kept}"), remedy
+
+
+def _base(adapters: Adapters, target: Target) -> Found:
+    name = f"{target.name} base"
+    try:
+        mirror = open_repository(adapters.settings, target)
+        heads, named = mirror.remote_heads(), mirror.default_branch()
+    except (ForgeError, RepositoryError) as problem:
+        return name, False, str(problem), "mend the remote, or `remote` in the target's file"
+    elsewhere = f"; the remote's default branch is {named}" if named and named != target.base_branch else ""
+    remedy = f'was it renamed? then set base_branch = "{named}"' if elsewhere else "set base_branch to one it has"
+    if target.base_branch not in heads:
+        return name, False, f"the remote has no branch {target.base_branch}{elsewhere}", remedy
+    # Working on another branch than the default one is a choice; it is said, so that nobody makes it unknowingly.
+    return name, True, f"{target.base_branch} at {heads[target.base_branch][:12]}{elsewhere}", ""

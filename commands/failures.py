@@ -60,7 +60,7 @@ def explain(problem: Exception) -> CommandFailed:
     if type(problem).__module__.startswith("temporalio."):
         return _of_temporal(problem)
     if isinstance(problem, ValidationError):
-        from workflows.misread import complaints  # noqa: PLC0415  # it brings Temporal along
+        from workflows.messages.malformed import complaints  # noqa: PLC0415  # it brings Temporal along
 
         return CommandFailed(Exit.USAGE, f"not a valid value: {complaints(problem)}")
     if isinstance(problem, _SPEAK_FOR_THEMSELVES) or is_full_disk(problem):

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from commands.exit_statuses import Exit
 from commands.failures import CommandFailed
-from policies.forge_access import ForgeAccess, TokenSource
+from policies.settings.forge_access import ForgeAccess, TokenSource
 
 Kind = Literal["local", "gitea", "github"]
 KINDS: tuple[Kind, ...] = ("local", "gitea", "github")

@@ -31,7 +31,7 @@ _TRIES = 10
 
 
 MakeBench = Callable[[Client, Settings], Any]
-"""Makes an ``activities.workbench.Workbench``."""
+"""Makes an ``activities.step_session.StepPorts``."""
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from datetime import date
 from pathlib import Path
 from typing import Literal
 
-from activities.checking import Checking, run_checks
-from activities.work_folder import work_folder
+from activities.run.checking import Checking, run_checks
+from activities.step_session import work_folder
 from commands.exit_statuses import Exit
 from commands.failures import CommandFailed
 from composition import (
@@ -30,8 +30,8 @@ from contracts.artifact import ArtifactRef
 from contracts.evidence import CheckResult, CheckStatus
 from contracts.modes import Mode
 from policies.counted import counted, shortened
-from policies.forge_access import ForgeAccess
-from policies.schema import CheckKind, CheckPolicy, EffectivePolicy, EnvironmentPolicy, ReviewStamp, Target
+from policies.settings.forge_access import ForgeAccess
+from policies.settings.schema import CheckKind, CheckPolicy, EffectivePolicy, EnvironmentPolicy, ReviewStamp, Target
 from ports.environments import CheckEnvironment, EnvironmentUnavailable
 from ports.repository import Repository, RepositoryError
 from ports.sandbox import SandboxUnavailable

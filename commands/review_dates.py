@@ -9,8 +9,7 @@ from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 from composition import Adapters
-from contracts.control import PauseRecord
-from contracts.review_date import overdue
+from contracts.control import PauseRecord, overdue
 from contracts.verdict import Decision, Verdict
 from ports.policy_source import PolicyError
 

@@ -13,14 +13,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # each named twice: it is handed on
-    from adapters.forges import forge_checkup as forge_checkup
-    from adapters.local_desk import LocalDesk as LocalDesk
+    from adapters.forges.kinds import forge_checkup as forge_checkup
+    from adapters.forges.local_desk import LocalDesk as LocalDesk
     from adapters.policy_files import PolicyFiles as PolicyFiles
-    from adapters.private_home import HomeUnusable as HomeUnusable
-    from adapters.private_home import open_home as open_home
-    from adapters.surveyor import Survey as Survey
-    from adapters.surveyor import survey as survey
-    from adapters.target_file import render_target as render_target
+    from adapters.store.private_home import HomeUnusable as HomeUnusable
+    from adapters.store.private_home import open_home as open_home
+    from adapters.survey.surveyor import Survey as Survey
+    from adapters.survey.surveyor import survey as survey
+    from adapters.survey.target_file import render_target as render_target
     from adapters.temporal.alert_sink import raise_alert as raise_alert
     from adapters.temporal.alert_sink import start_alerts as start_alerts
     from adapters.temporal.connection import connect as connect
@@ -34,7 +34,7 @@ if TYPE_CHECKING:  # each named twice: it is handed on
     from adapters.temporal.embedded_server import start_embedded_server as start_embedded_server
     from adapters.temporal.installation import pause_installation as pause_installation
     from adapters.temporal.open_workflow import ask_open as ask_open
-    from adapters.temporal.schedules import mind_schedule as mind_schedule
+    from adapters.temporal.schedules import sync_schedule as sync_schedule
     from composition.adapters import Adapters as Adapters
     from composition.adapters import compose as compose
     from composition.adapters import local_desk as local_desk
@@ -49,12 +49,12 @@ if TYPE_CHECKING:  # each named twice: it is handed on
     from ports.server import ServerUnavailable as ServerUnavailable
 
 _WHERE = {
-    "adapters.forges": ("forge_checkup",),
-    "adapters.local_desk": ("LocalDesk",),
+    "adapters.forges.kinds": ("forge_checkup",),
+    "adapters.forges.local_desk": ("LocalDesk",),
     "adapters.policy_files": ("PolicyFiles",),
-    "adapters.private_home": ("HomeUnusable", "open_home"),
-    "adapters.surveyor": ("Survey", "survey"),
-    "adapters.target_file": ("render_target",),
+    "adapters.store.private_home": ("HomeUnusable", "open_home"),
+    "adapters.survey.surveyor": ("Survey", "survey"),
+    "adapters.survey.target_file": ("render_target",),
     "adapters.temporal.alert_sink": ("raise_alert", "start_alerts"),
     "adapters.temporal.connection": ("connect", "prepare_namespace", "retention"),
     "adapters.temporal.control_desk": ("pause_target", "start_control"),
@@ -62,7 +62,7 @@ _WHERE = {
     "adapters.temporal.embedded_server": ("EmbeddedServer", "start_embedded_server"),
     "adapters.temporal.installation": ("pause_installation",),
     "adapters.temporal.open_workflow": ("ask_open",),
-    "adapters.temporal.schedules": ("mind_schedule",),
+    "adapters.temporal.schedules": ("sync_schedule",),
     "composition.adapters": ("Adapters", "compose", "local_desk", "open_forge", "open_repository"),
     "composition.worker": ("WORKFLOWS", "activities", "build_worker", "connected_workbench", "workbench"),
     "ports.server": ("AnotherHome", "ServerUnavailable"),

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 from settings import Settings
 
 if TYPE_CHECKING:
-    from adapters.chained_log import ChainedLog
-    from adapters.check_environments.wheels import WheelEnvironments
+    from adapters.environments.wheels import WheelEnvironments
+    from adapters.forges.local_desk import LocalDesk
     from adapters.git.mirror import Mirror
-    from adapters.local_desk import LocalDesk
-    from adapters.local_store import LocalStore
     from adapters.policy_files import PolicyFiles
-    from adapters.run_index import RunIndex
     from adapters.sandbox.bubblewrap import BubblewrapSandbox
-    from policies.schema import Target
+    from adapters.store.chained_log import ChainedLog
+    from adapters.store.local_store import LocalStore
+    from adapters.store.run_index import RunIndex
+    from policies.settings.schema import Target
     from ports.forge import Forge
 
 
@@ -37,21 +37,21 @@ class Adapters:
     @cached_property
     def store(self) -> LocalStore:
         """Artifacts."""
-        from adapters.local_store import LocalStore
+        from adapters.store.local_store import LocalStore
 
         return LocalStore(self.settings.artifacts)
 
     @cached_property
     def audit(self) -> ChainedLog:
         """The audit logs."""
-        from adapters.chained_log import ChainedLog
+        from adapters.store.chained_log import ChainedLog
 
         return ChainedLog(self.settings.artifacts)
 
     @cached_property
     def index(self) -> RunIndex:
         """The list of ended runs."""
-        from adapters.run_index import RunIndex
+        from adapters.store.run_index import RunIndex
 
         return RunIndex(self.settings.artifacts)
 
@@ -65,7 +65,7 @@ class Adapters:
     @cached_property
     def environments(self) -> WheelEnvironments:
         """The check environments."""
-        from adapters.check_environments.wheels import WheelEnvironments
+        from adapters.environments.wheels import WheelEnvironments
 
         return WheelEnvironments(self.settings.home / "environments", self.sandbox)
 
@@ -77,14 +77,14 @@ def compose(settings: Settings) -> Adapters:
 
 def open_forge(settings: Settings, target: Target) -> Forge:
     """A target's forge, for reading."""
-    from adapters.forges import open_forges
+    from adapters.forges.kinds import open_forges
 
     return open_forges(settings.home, settings.mirrors)(target)
 
 
 def open_repository(settings: Settings, target: Target) -> Mirror:
     """A target's mirror, the same one that runs use."""
-    from adapters.forge_access.tokens import reading_environment
+    from adapters.forges.http.tokens import reading_environment
     from adapters.git.mirror import open_mirror
 
     return open_mirror(settings.mirrors, reading_environment)(target)
@@ -92,7 +92,7 @@ def open_repository(settings: Settings, target: Target) -> Mirror:
 
 def local_desk(settings: Settings, target: Target, actor: str) -> LocalDesk:
     """A target's pull requests on the local forge, for the person who types."""
-    from adapters.local_desk import LocalDesk
-    from adapters.local_forge import forge_folder
+    from adapters.forges.local import forge_folder
+    from adapters.forges.local_desk import LocalDesk
 
     return LocalDesk(target, forge_folder(settings.home, target.name), open_repository(settings, target), actor)

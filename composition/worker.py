@@ -12,72 +12,70 @@ from typing import Any
 from temporalio.client import Client
 from temporalio.worker import Worker
 
-from activities.admitting import Admitting
-from activities.alerting import Alerting
+from activities.after.evidence import Collecting
+from activities.after.incident import IncidentKeeping
+from activities.after.observing import Observing
+from activities.after.outcomes import Outcomes
+from activities.after.probing import ProbeRunner
+from activities.after.reverting import Reverting
 from activities.api import CONTROL_QUEUE
-from activities.auditing import Auditing
-from activities.budget_reporting import BudgetReporting
-from activities.canary import Canary
-from activities.check_room import CheckRoom
-from activities.check_step import CheckStep
-from activities.ci_gate import LookingAtCi
-from activities.coding import Coding
-from activities.collecting import Collecting
-from activities.dashboard_keeping import DashboardKeeping
-from activities.incident_keeping import IncidentKeeping
-from activities.merge_check import MergeCheck
-from activities.merge_release import MergeRelease
-from activities.observing import Observing
-from activities.outcomes import Outcomes
-from activities.planning import Planning
-from activities.preflight import Preflight
-from activities.probing import ProbeRoom
-from activities.releasing import Releasing
-from activities.responding import Responding
-from activities.reverting import Reverting
-from activities.reviewing import Reviewing
-from activities.scheduling import Scheduling
-from activities.sensing import Sensing
-from activities.triaging import Triaging
-from activities.watching import Watching
-from activities.workbench import Workbench
-from activities.writing import Writing
+from activities.control.admitting import Admitting
+from activities.control.budget_report import BudgetReporting
+from activities.control.schedule import Scheduling
+from activities.operate.alerting import Alerting
+from activities.operate.dashboard import DashboardKeeping
+from activities.operate.watching import Watching
+from activities.run.auditing import Auditing
+from activities.run.check_step import CheckStep
+from activities.run.checking import CheckRunner
+from activities.run.ci import LookingAtCi
+from activities.run.coding import Coding
+from activities.run.merging import Canary, MergeCheck, MergeRelease
+from activities.run.planning import Planning
+from activities.run.preflight import Preflight
+from activities.run.releasing import Releasing
+from activities.run.responding import Responding
+from activities.run.reviewing import Reviewing
+from activities.run.sensing import Sensing
+from activities.run.triaging import Triaging
+from activities.step_session import StepPorts
+from activities.write.writing import Writing
 from adapters.agents.equality import ProvenInside
 from adapters.agents.tools_backend import ToolsBackend
 from adapters.alerts.alert_file import AlertFile
 from adapters.alerts.apprise_channel import AppriseChannel
 from adapters.alerts.terminal import Terminal
 from adapters.effects.runner import EffectRunner
-from adapters.forge_access.tokens import reading_environment, writing_environment
-from adapters.forges import open_forges
+from adapters.forges.http.tokens import reading_environment, writing_environment
+from adapters.forges.kinds import open_forges
 from adapters.git.mirror import open_mirror
-from adapters.home_mark import home_mark
 from adapters.probes.url import ChildUrlProbes
+from adapters.store.private_home import home_mark
 from adapters.temporal.alert_sink import TemporalAlertSink
 from adapters.temporal.control_desk import TemporalControlDesk
 from adapters.temporal.crew import Crew
-from adapters.temporal.lookout import TemporalLookout
+from adapters.temporal.server_view import TemporalServerView
 from composition.adapters import Adapters, compose
 from contracts.modes import Role
-from policies.alert_policy import AlertPolicy
-from policies.schema import EffectivePolicy
+from policies.settings.alerts import AlertPolicy
+from policies.settings.schema import EffectivePolicy
 from ports.agents import Agent
 from ports.alerts import AlertSink, Channel
 from ports.control_desk import ControlDesk
-from ports.lookout import Lookout
+from ports.server_view import ServerView
 from reporting.dashboard_markdown import render_dashboard
 from reporting.incident_markdown import render_incident
 from reporting.run_report_html import render_html
 from settings import Settings
-from workflows.alerts import Alerts
+from workflows.after.follow_up import FollowUp
+from workflows.after.incident import Incident
+from workflows.after.rollback import Rollback
 from workflows.api import TASK_QUEUE
-from workflows.control import Control
-from workflows.daily_run import DailyRun
-from workflows.dashboards import Dashboards
-from workflows.follow_up import FollowUp
-from workflows.incident import Incident
-from workflows.installation import Installation
-from workflows.rollback import Rollback
+from workflows.control.control import Control
+from workflows.installation.alerts import Alerts
+from workflows.installation.dashboards import Dashboards
+from workflows.installation.installation import Installation
+from workflows.run.daily_run import DailyRun
 
 _CONTROL_SLOTS = 8
 """Control's own steps are short, or wait for a forge; there are a few for each target."""
@@ -91,7 +89,7 @@ def channels(settings: Settings, policy: AlertPolicy) -> tuple[Channel, ...]:
     return (AlertFile(settings.home / "alerts.jsonl"), *terminal, *named)
 
 
-def workbench(adapters: Adapters, control: ControlDesk, alerts: AlertSink) -> Workbench:
+def workbench(adapters: Adapters, control: ControlDesk, alerts: AlertSink) -> StepPorts:
     """Fill the ports."""
     settings = adapters.settings
     tools = ToolsBackend(adapters.sandbox)
@@ -100,7 +98,7 @@ def workbench(adapters: Adapters, control: ControlDesk, alerts: AlertSink) -> Wo
         # The charter's only backend so far (`backend = "tools"`).
         return tools
 
-    return Workbench(
+    return StepPorts(
         policies=adapters.policies,
         repositories=open_mirror(settings.mirrors, reading_environment),
         forges=open_forges(settings.home, settings.mirrors),
@@ -117,24 +115,24 @@ def workbench(adapters: Adapters, control: ControlDesk, alerts: AlertSink) -> Wo
     )
 
 
-def connected_workbench(client: Client, settings: Settings) -> Workbench:
+def connected_workbench(client: Client, settings: Settings) -> StepPorts:
     """The default workbench, talking to Control and to the alerts over ``client`` on the running loop."""
     loop = asyncio.get_running_loop()
     return workbench(compose(settings), TemporalControlDesk(client, loop), TemporalAlertSink(client, loop))
 
 
-def activities(adapters: Adapters, bench: Workbench, lookout: Lookout) -> Sequence[Callable[..., Any]]:
+def activities(adapters: Adapters, bench: StepPorts, server_view: ServerView) -> Sequence[Callable[..., Any]]:
     """Every activity a worker registers."""
-    room = CheckRoom(adapters.environments, adapters.sandbox)
-    probes = ProbeRoom(bench, adapters.environments, adapters.sandbox, ChildUrlProbes())
+    room = CheckRunner(adapters.environments, adapters.sandbox)
+    probes = ProbeRunner(bench, adapters.environments, adapters.sandbox, ChildUrlProbes())
     auditing = Auditing(bench, adapters.index, render_html)
     admitting = Admitting(bench, auditing.end_lost, adapters.index)
-    probes = ProbeRoom(bench, adapters.environments, adapters.sandbox, ChildUrlProbes())
+    probes = ProbeRunner(bench, adapters.environments, adapters.sandbox, ChildUrlProbes())
     observing = Observing(bench, room, probes, adapters.index)
     reverting = Reverting(bench, adapters.index)
     alerting = Alerting(bench, partial(channels, adapters.settings))
     keeping = IncidentKeeping(bench, render_incident)
-    dashboards = DashboardKeeping(bench, lookout, adapters.index, render_dashboard)
+    dashboards = DashboardKeeping(bench, server_view, adapters.index, render_dashboard)
     return (
         admitting.admit,
         admitting.finish,
@@ -158,7 +156,7 @@ def activities(adapters: Adapters, bench: Workbench, lookout: Lookout) -> Sequen
         alerting.raise_alerts,
         alerting.alert_settings,
         alerting.deliver,
-        Watching(bench, lookout).watch,
+        Watching(bench, server_view).watch,
         dashboards.dashboard_terms,
         dashboards.show_dashboard,
         Responding(bench).respond,
@@ -181,13 +179,13 @@ def activities(adapters: Adapters, bench: Workbench, lookout: Lookout) -> Sequen
         reverting.tell_regression,
         reverting.tell_followed_up,
         reverting.tell_rolled_back,
-        Scheduling(bench).mind_schedule,
+        Scheduling(bench).sync_schedule,
         BudgetReporting(bench).report_budget,
         auditing.audit,
     )
 
 
-def build_worker(client: Client, settings: Settings, bench: Workbench | None = None, **options: Any) -> Crew:
+def build_worker(client: Client, settings: Settings, bench: StepPorts | None = None, **options: Any) -> Crew:
     """A worker with everything registered; run it with ``async with``.
 
     Control's own steps have a queue, slots and threads of their own: sixty runs must not keep them waiting.
@@ -202,7 +200,7 @@ def build_worker(client: Client, settings: Settings, bench: Workbench | None = N
     loop = asyncio.get_running_loop()
     if bench is None:
         bench = connected_workbench(client, settings)
-    steps = activities(adapters, bench, TemporalLookout(client, loop))
+    steps = activities(adapters, bench, TemporalServerView(client, loop))
     chosen: dict[str, Any] = {
         "task_queue": TASK_QUEUE,
         "workflows": WORKFLOWS,

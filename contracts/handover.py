@@ -5,8 +5,9 @@ from __future__ import annotations
 from pydantic import AwareDatetime
 
 from contracts.artifact import ArtifactRef, Contract
-from contracts.ci import CiTerms
+from contracts.ci import CiState, CiTerms
 from contracts.grant import Grant
+from contracts.merging import CanaryReport, MergeCandidate
 from contracts.modes import Mode, Outcome, Role, RunKind, WriteAction
 from contracts.verdict import Verdict
 
@@ -129,3 +130,70 @@ class PlannedWrite(Contract):
 
 StepInput.model_rebuild()
 StepResult.model_rebuild()
+
+
+# What one look at a commit's CI is given and returns.
+
+
+class CiInput(Contract):
+    """Which commit, which pull request, and for how long already."""
+
+    step: StepInput
+    terms: CiTerms
+    commit_sha: str
+    pull_request: int
+    """Number of the one that was opened; 0: look for this run's mark."""
+    began_at: AwareDatetime
+    deadline: AwareDatetime
+    looks: int
+    """Counted from 1."""
+    over: bool
+    """The deadline has passed: what is not green now is never going to be."""
+
+
+class CiLook(Contract):
+    """A step's result, and how the checks stand.
+
+    Its verdict: ALLOW goes on · HOLD looks again · ASK: a person took the pull request over · DENY: rejected, and the
+    result's ``writes`` close the pull request if the change is to blame.
+    """
+
+    result: StepResult
+    state: CiState
+    cause: str = ""
+    """While it waits: what most likely keeps the checks, for a person."""
+    again_seconds: float | None = None
+    """Look again so soon, where the terms' own rhythm would be too late."""
+
+
+# What the steps before a merge are given and return.
+
+
+class MergeInput(Contract):
+    """The steps before a merge: which merge result, and what its canary said."""
+
+    step: StepInput
+    candidate: MergeCandidate | None = None
+    """None: the merge result of the run's own check."""
+    canary: CanaryReport | None = None
+
+    @property
+    def turn(self) -> str:
+        """Each merge result is a turn of its own in the audit log; empty: the run's own."""
+        return self.candidate.merge_sha if self.candidate else ""
+
+
+class MergeResult(Contract):
+    """A step's result, and the merge result it stands for."""
+
+    result: StepResult
+    candidate: MergeCandidate | None = None
+
+
+class ProbeInput(Contract):
+    """One round of probes on a canary."""
+
+    run: RunRef
+    candidate: MergeCandidate
+    artifacts: tuple[ArtifactRef, ...]
+    round: int

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from temporalio.client import Client
 
-from activities.workbench import Workbench
+from activities.step_session import StepPorts
 from composition import connected_workbench
 from contracts.modes import Role
 from ports.agents import Agent, Brief, Detection
@@ -40,7 +40,7 @@ class CarelessAgent:
         return answer
 
 
-def careless_bench(client: Client, settings: Settings) -> Workbench:
+def careless_bench(client: Client, settings: Settings) -> StepPorts:
     """The default workbench with careless agents; call it on the loop the worker will run on."""
     honest = connected_workbench(client, settings)
     return replace(honest, agents=lambda policy, role: CarelessAgent(honest.agents(policy, role)))

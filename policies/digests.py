@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from policies.schema import EffectivePolicy
+from policies.settings.schema import EffectivePolicy
 
 
 def sha256_hex(body: bytes) -> str:

@@ -1,1 +1,22 @@
-"""What the steps need from the outside world, as small protocols. Activities know these, never an adapter."""
+"""What the steps need from the outside world, as small protocols. Activities know these, never an adapter.
+
+agents.py         Agents propose; activities measure and validate (P6)
+alerts.py         Alerts go out at least once, carrying their fingerprint (P7, runbook §9)
+clock.py          The one clock that deadlines of writes are told by
+control_desk.py   How a step talks to Control: ask, settle, report. The only place where clearances come from
+crashpoints.py    Named places where a test can make the worker die
+environments.py   Check environments: binary wheels only, nothing of the repository executed outside the sandbox
+equality.py       Whether a change can be shown to change nothing that runs: measured by us
+forge.py          The forge, split by power: reading needs no clearance, every write demands one
+full_disk.py      A full disk is called that, whoever met it: git, a library
+metering.py       What a backend says it spent. A backend that says nothing, or nonsense, leaves the cost unknown (P9)
+policy_source.py  Where policies come from: files of the operator, read whole or refused (P6, P13)
+probes.py         Asking a URL for the health of a commit
+removal.py        Folders for one attempt, and the one way to remove what a repository or a killed process left
+repository.py     Git, as the steps need it: one target's bare mirror, outside every sandbox (P8)
+run_index.py      A list of ended runs: status and memory come from here, not from opening every report
+sandbox.py        Where everything a repository can influence runs (P8)
+server.py         What keeps a process from the Temporal server, or the installation, that it needs. Each says why
+server_view.py    What the watch can look at: schedules, Controls, open workflows. It changes nothing
+store.py          Artifacts and audit logs: content-addressed, atomic, never half written
+"""

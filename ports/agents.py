@@ -14,7 +14,7 @@ from contracts.task import CandidateTasks, Finding, StateSnapshot, TaskContract,
 from ports.metering import Meter
 
 if TYPE_CHECKING:
-    from policies.schema import EffectivePolicy
+    from policies.settings.schema import EffectivePolicy
 
 
 class AgentError(Exception):

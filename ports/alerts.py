@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from contracts.alert import Alert
 
 if TYPE_CHECKING:
-    from policies.alert_policy import AlertPolicy
+    from policies.settings.alerts import AlertPolicy
 
 
 class AlertsUnavailable(Exception):

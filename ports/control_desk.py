@@ -95,7 +95,7 @@ class ControlDesk(Protocol):
     def followed_up(self, target: str, end: FollowUpEnd) -> Answer:
         """How a merge or a pull request fared."""
 
-    def mind_schedule(self, target: str, *, paused: bool, reason: str) -> str:
+    def sync_schedule(self, target: str, *, paused: bool, reason: str) -> str:
         """Pause the target's Schedule with the target, or let it go on if it was paused so; what was done.
 
         No Schedule, and one that a person paused, are left as they are.

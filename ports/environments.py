@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from ports.repository import Repository
 
 if TYPE_CHECKING:
-    from policies.schema import EffectivePolicy
+    from policies.settings.schema import EffectivePolicy
 
 
 class EnvironmentUnavailable(Exception):

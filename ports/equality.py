@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from policies.schema import SandboxLimits
+    from policies.settings.schema import SandboxLimits
 
 
 class Equality(Protocol):

@@ -10,7 +10,7 @@ from contracts.forge_facts import BranchProtection, CommitCheck, HumanAct, PullC
 from contracts.pull_request import PullRequest
 
 if TYPE_CHECKING:
-    from policies.schema import Target
+    from policies.settings.schema import Target
 
 
 class ForgeError(Exception):

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from policies.alert_policy import AlertPolicy
-    from policies.schema import EffectivePolicy
+    from policies.settings.alerts import AlertPolicy
+    from policies.settings.schema import EffectivePolicy
 
 
 class PolicyError(Exception):

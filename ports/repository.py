@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from contracts.change import ChangedPath
 
 if TYPE_CHECKING:
-    from policies.schema import Target
+    from policies.settings.schema import Target
 
 
 class RepositoryError(Exception):

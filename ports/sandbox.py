@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from contracts.verdict import Verdict
 
 if TYPE_CHECKING:
-    from policies.schema import SandboxLimits
+    from policies.settings.schema import SandboxLimits
 
 
 class SandboxUnavailable(Exception):

@@ -15,7 +15,7 @@ from contracts.dashboard import DashboardSight
 from contracts.incident import IncidentRecord
 from contracts.pull_request import PullRequest
 from contracts.verdict import Decision, Verdict
-from policies.inert_markdown import capped, code_span
+from policies.texts.inert_markdown import capped, code_span
 from reporting.wording import DECISION_MARKS
 
 LARGEST = 60_000

@@ -16,7 +16,7 @@ from typing import Any
 from temporalio.client import WorkflowHandle
 from world import World, git
 
-from adapters.chained_log import ChainedLog
+from adapters.store.chained_log import ChainedLog
 from contracts.audit import AuditRecord
 from contracts.control import Answer, ResumeRequest
 from contracts.handover import RunRef

@@ -21,9 +21,9 @@ from temporalio.client import WorkflowExecutionStatus
 from temporalio.service import RPCError
 from world import World, git
 
-from adapters.chained_log import ChainedLog
 from adapters.git.mirror import open_mirror
 from adapters.policy_files import PolicyFiles
+from adapters.store.chained_log import ChainedLog
 from contracts.admission import RunRecord, RunResult
 from contracts.audit import AuditRecord
 from contracts.control import StatusView

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from contracts.forge_facts import CheckState, CommitCheck
-from policies.schema import Target
+from policies.settings.schema import Target
 from ports.forge import Forge, ForgeError, OpenForge
 
 ANY = "*"

@@ -15,17 +15,17 @@ from github_server import GitHubServer
 from world import git
 
 from adapters.effects.runner import EffectRunner
-from adapters.forge_access.tokens import reading_environment, writing_environment
+from adapters.forges.gitea.forge import open_gitea_forge
+from adapters.forges.github.forge import open_github_forge
+from adapters.forges.http.tokens import reading_environment, writing_environment
+from adapters.forges.local import open_local_forge
 from adapters.git.mirror import Mirror, open_mirror
-from adapters.gitea.forge import open_gitea_forge
-from adapters.github.forge import open_github_forge
-from adapters.local_forge import open_local_forge
 from contracts.clearance import Clearance
 from contracts.effect import Effect, EffectResult
 from contracts.modes import WriteAction, WriteClass
 from contracts.pull_request import PullRequest
-from policies.forge_access import ForgeAccess, TokenSource
-from policies.schema import ReviewStamp, Target
+from policies.settings.forge_access import ForgeAccess, TokenSource
+from policies.settings.schema import ReviewStamp, Target
 from ports.clock import since_boot
 from ports.forge import Forge, ForgeError
 

@@ -12,7 +12,7 @@ from world import NO_CI, World, git
 
 from contracts.clearance import Clearance
 from contracts.effect import Effect, EffectResult
-from policies.schema import Target
+from policies.settings.schema import Target
 from tests.workflows.quick import FILES
 
 TOKEN = "GITEA_WORLD_TOKEN"  # the variable's name

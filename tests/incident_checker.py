@@ -13,9 +13,9 @@ from typing import Any
 from temporalio.service import RPCError
 from world import World
 
-from adapters.chained_log import ChainedLog
 from adapters.git.mirror import open_mirror
 from adapters.policy_files import PolicyFiles
+from adapters.store.chained_log import ChainedLog
 from contracts.incident import IncidentView, PostIncidentReport
 from workflows import api
 

@@ -15,9 +15,9 @@ from temporalio.client import WorkflowExecutionStatus
 from temporalio.service import RPCError
 from world import World, git
 
-from adapters.chained_log import ChainedLog
 from adapters.git.mirror import open_mirror
 from adapters.policy_files import PolicyFiles
+from adapters.store.chained_log import ChainedLog
 from contracts.audit import AuditRecord
 from contracts.rollback import RollbackOutcome, RollbackResult
 from workflows import api

@@ -30,7 +30,7 @@ def test_every_step_is_registered_under_its_name(tmp_path: Path):
     adapters = composition.compose(Settings(home=tmp_path))
     # Nothing is asked of Control here.
     registered = composition.activities(
-        adapters, composition.workbench(adapters, control=None, alerts=None), lookout=None
+        adapters, composition.workbench(adapters, control=None, alerts=None), server_view=None
     )
     called = [step.name for step in vars(api).values() if isinstance(step, api.Step)]
     assert sorted(called) == sorted(activity._Definition.must_from_callable(found).name for found in registered)

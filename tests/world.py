@@ -25,8 +25,8 @@ from temporalio.client import Client, WorkflowHandle
 from temporalio.service import RPCError
 
 import composition
-from activities.workbench import Workbench
-from adapters.check_environments.wheels import WheelEnvironments
+from activities.step_session import StepPorts
+from adapters.environments.wheels import WheelEnvironments
 from adapters.temporal.alert_sink import TemporalAlertSink
 from adapters.temporal.control_desk import TemporalControlDesk
 from contracts.admission import RunResult, RunView
@@ -152,7 +152,7 @@ class World:
         review = f'\n[review]\non = {REVIEWED.isoformat()}\nby = "tester"\n'
         (place / f"{name}.toml").write_text(head + review + more)
 
-    def bench(self, agent: Callable[[Agent], Agent] | None = None, **ports: Any) -> Workbench:
+    def bench(self, agent: Callable[[Agent], Agent] | None = None, **ports: Any) -> StepPorts:
         """The default composition's workbench, with environments shared between tests."""
         adapters = composition.compose(self.settings)
         loop = asyncio.get_running_loop()
@@ -166,7 +166,7 @@ class World:
         return replace(bench, **ports)
 
     @asynccontextmanager
-    async def worker(self, bench: Workbench | None = None, **options: Any) -> AsyncIterator[None]:
+    async def worker(self, bench: StepPorts | None = None, **options: Any) -> AsyncIterator[None]:
         """A worker in this process."""
         # `make test-uncached` runs every test without cached workflows, which replays at every task.
         options.setdefault("max_cached_workflows", int(os.environ.get("WORLD_CACHED_WORKFLOWS", "1000")))

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from datetime import datetime
+
+from temporalio import workflow
 
 
 def epoch_at(moment: datetime) -> int:
@@ -12,3 +16,20 @@ def epoch_at(moment: datetime) -> int:
     second would put an old epoch ahead of a newborn's clock.
     """
     return int(moment.timestamp() * 1000)
+
+
+# Noticing that somebody reset this workflow by hand.
+
+
+def when_reset(do: Callable[[], None]) -> None:
+    """Call ``do`` after a reset rewound this workflow, behind the messages the server applies again.
+
+    A reset changes the random seed. The SDK (1.35) says so outside the workflow's event loop, where nothing of
+    ``workflow`` works, and swallows what is raised there: hence the loop's next turn.
+    """
+    loop = asyncio.get_running_loop()
+
+    def seeded(_seed: int) -> None:
+        loop.call_soon(do)
+
+    workflow.register_random_seed_callback(seeded)

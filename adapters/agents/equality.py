@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from adapters.agents.tools.proof import Question, unequal
-from adapters.agents.tools.workbench import Programs, ToolUnavailable, Workbench
-from policies.schema import SandboxLimits
+from adapters.agents.tools.tool_runner import Programs, ToolRunner, ToolUnavailable
+from policies.settings.schema import SandboxLimits
 from ports.sandbox import Sandbox
 
 PROVABLE = (".py", ".md", ".rst", ".txt")
@@ -24,7 +24,7 @@ class ProvenInside:
         self, base: Path, tree: Path, paths: Sequence[str], limits: SandboxLimits, alive: Callable[[], None]
     ) -> Mapping[str, str]:
         """See the port."""
-        bench = Workbench.under(self.sandbox, Programs.installed(), limits, limits.seconds, alive)
+        bench = ToolRunner.under(self.sandbox, Programs.installed(), limits, limits.seconds, alive)
         asked = [path for path in paths if path.endswith(PROVABLE) and _plain(base / path) and _plain(tree / path)]
         answers = dict.fromkeys(paths, "is new, gone, or of a kind that nothing can be shown of")
         try:

@@ -12,7 +12,7 @@ from adapters.agents.tools.python_facts import PythonFacts, python_facts
 from adapters.agents.tools.registry import Tool
 from adapters.agents.tools.scope import in_scope
 from adapters.agents.tools.source_tree import SourceTree
-from adapters.agents.tools.workbench import Workbench
+from adapters.agents.tools.tool_runner import ToolRunner
 from adapters.agents.tree_difference import Difference, tree_difference
 from contracts.evidence import ReviewProposal, ReviewRemark, Severity
 from contracts.task import Finding, TaskContract
@@ -60,7 +60,7 @@ DISAPPROVING = frozenset({Severity.MAJOR, Severity.BLOCKING})
 
 
 def review(
-    brief: Brief, contract: TaskContract, base: Path, tree: Path, tools: tuple[Tool, ...], bench: Workbench
+    brief: Brief, contract: TaskContract, base: Path, tree: Path, tools: tuple[Tool, ...], bench: ToolRunner
 ) -> ReviewProposal:
     """Review the change of one contract.
 
@@ -181,7 +181,7 @@ def _python(
         yield _remark(Severity.MAJOR, path, f"imports a further module: {min(new)}")
 
 
-def _not_equal(base: Path, tree: Path, paths: list[str], bench: Workbench) -> Iterator[ReviewRemark]:
+def _not_equal(base: Path, tree: Path, paths: list[str], bench: ToolRunner) -> Iterator[ReviewRemark]:
     """A linter's fix must be shown to change nothing: what cannot be told from harm is not proposed (P17)."""
     python = [path for path in paths if path.endswith(PYTHON) and (base / path).is_file() and (tree / path).is_file()]
     reasons = unequal(base, tree, [Question(path) for path in python], bench)
@@ -200,7 +200,7 @@ def _unlike(before: PythonFacts, after: PythonFacts, contract: TaskContract) -> 
 
 
 def _growth(
-    brief: Brief, paths: set[str], base: Path, tree: Path, tools: tuple[Tool, ...], bench: Workbench
+    brief: Brief, paths: set[str], base: Path, tree: Path, tools: tuple[Tool, ...], bench: ToolRunner
 ) -> Iterator[ReviewRemark]:
     """Which findings grew in the touched files: a fault must not be traded for another."""
     for tool in tools if paths else ():

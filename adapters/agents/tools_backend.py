@@ -16,13 +16,13 @@ from adapters.agents.tools.ruff import RuffTool
 from adapters.agents.tools.scope import in_scope
 from adapters.agents.tools.source_tree import SourceTree
 from adapters.agents.tools.spelling import SpellingTool
-from adapters.agents.tools.workbench import Programs, ToolUnavailable, Workbench
+from adapters.agents.tools.tool_runner import Programs, ToolRunner, ToolUnavailable
 from contracts.modes import Role
 from contracts.task import CandidateTasks, Finding, TaskContract
 from contracts.verdict import Decision
-from policies.candidates import rank
-from policies.idea_memory import Memory
-from policies.planning import judge_contract, make_contract
+from policies.task.candidates import rank
+from policies.task.idea_memory import Memory
+from policies.task.planning import judge_contract, make_contract
 from ports.agents import AgentError, Brief, Detection
 from ports.sandbox import Sandbox, SandboxUnavailable
 
@@ -104,10 +104,10 @@ class ToolsBackend:
             "metricAfter": after,
         }
 
-    def _bench(self, brief: Brief) -> Workbench:
+    def _bench(self, brief: Brief) -> ToolRunner:
         role = brief.policy.charter.roles.get(brief.role)
         seconds = brief.policy.autopilot.sandbox.seconds
-        return Workbench.under(
+        return ToolRunner.under(
             self._sandbox,
             self._programs,
             brief.policy.autopilot.sandbox,

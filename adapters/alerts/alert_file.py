@@ -6,7 +6,7 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
-from adapters.durable_files import locked_lines
+from adapters.store.durable_files import locked_lines
 from contracts.alert import Alert
 from ports.alerts import ChannelFailed
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from contracts.alert import NEVER_SILENCED, Alert, AlertKind
-from policies.alert_policy import ChannelPolicy
+from policies.settings.alerts import ChannelPolicy
 from ports.alerts import ChannelFailed
 from reporting.wording import visible
 

@@ -1,4 +1,4 @@
-"""Inside the cage: refuse, arm the kernel's timer, look, act, look again."""
+"""Inside the jail: refuse, arm the kernel's timer, look, act, look again."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ Writer = Callable[[EffectOrder], EffectResult]
 
 # Each forge's writer is imported by the child that uses it: the imports are nearly all that an effect costs.
 def _write_to_github(order: EffectOrder) -> EffectResult:
-    from adapters.github.writes import write_to_github  # noqa: PLC0415
+    from adapters.forges.github.writes import write_to_github  # noqa: PLC0415
 
     return write_to_github(order)
 
 
 def _write_to_gitea(order: EffectOrder) -> EffectResult:
-    from adapters.gitea.writes import write_to_gitea  # noqa: PLC0415
+    from adapters.forges.gitea.writes import write_to_gitea  # noqa: PLC0415
 
     return write_to_gitea(order)
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from adapters.durable_files import locked_lines
 from adapters.effects.local_records import change_record, open_record
 from adapters.effects.order import EffectOrder
+from adapters.forges.local import comments_file, read_comments, read_records
 from adapters.git.environment import ClosedGit
 from adapters.git.merging import NOBODY, is_ancestor
 from adapters.git.remotes import remote_heads
-from adapters.local_forge import comments_file, read_comments, read_records
+from adapters.store.durable_files import locked_lines
 from contracts.effect import Effect, EffectResult
 from contracts.forge_facts import PullComment
 from contracts.modes import WriteAction
-from policies.inert_markdown import inert_markdown
-from policies.outcome_text import updated_head
+from policies.texts.inert_markdown import inert_markdown
+from policies.texts.outcome import updated_head
 
 
 def write_pull(order: EffectOrder) -> EffectResult:

@@ -7,14 +7,14 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
-from adapters.durable_files import sync_folder
-from adapters.forge_access.ownership import headed, unheaded
+from adapters.forges.http.ownership import headed, unheaded
+from adapters.forges.local import read_records
 from adapters.git.private import locked
-from adapters.local_forge import read_records
+from adapters.store.durable_files import sync_folder
 from contracts.effect import Effect, EffectResult
 from contracts.pull_request import PullRequest
 from policies.digests import sha256_hex
-from policies.inert_markdown import inert_markdown
+from policies.texts.inert_markdown import inert_markdown
 
 
 def open_record(folder: Path, effect: Effect, look_only: bool, obstacle: Callable[[], str]) -> EffectResult:

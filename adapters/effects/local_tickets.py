@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from adapters.durable_files import sync_folder
 from adapters.effects.local_records import change_record, half_written, open_record
+from adapters.forges.local import read_records
 from adapters.git.private import locked
-from adapters.local_forge import read_records
+from adapters.store.durable_files import sync_folder
 from contracts.effect import Effect, EffectResult
 from contracts.modes import WriteAction
-from policies.inert_markdown import inert_markdown
+from policies.texts.inert_markdown import inert_markdown
 
 INDEX = "index.md"
 

@@ -8,18 +8,18 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from adapters.bubblewrap import BubblewrapMissing
 from adapters.effects.base_branch import UNSEEN_STATUS
-from adapters.effects.cage import CageEnd, run_caged
 from adapters.effects.order import CLOSED_STATUS, LIMITED_STATUS, EffectOrder, RateLimited
-from adapters.forge_access.address import forge_address
+from adapters.effects.process_jail import CageEnd, run_caged
+from adapters.forges.http.address import forge_address
+from adapters.forges.local import forge_folder
 from adapters.git.environment import closed_environment
 from adapters.git.mirror import open_mirror
 from adapters.git.remotes import local_path
-from adapters.local_forge import forge_folder
+from adapters.sandbox.bwrap_program import BubblewrapMissing
 from contracts.effect import Clearance, Effect, EffectResult
 from contracts.modes import WriteAction
-from policies.schema import Target
+from policies.settings.schema import Target
 from ports.crashpoints import crashpoint
 from ports.forge import AccessDenied, ForgeError
 from ports.repository import RepositoryError
@@ -54,7 +54,7 @@ class EffectRunner:
     def perform(
         self, target: Target, effect: Effect, clearance: Clearance, kill_at: float, look_only: bool
     ) -> EffectResult:
-        """Look, then act, in a caged child; see ports.forge.Effects."""
+        """Look, then act, in a jailed child; see ports.forge.Effects."""
         crashpoint(f"{effect.action.value}.before_effect")
         records = forge_folder(self._home.absolute(), target.name)
         try:

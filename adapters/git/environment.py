@@ -191,7 +191,7 @@ class ClosedGit:
             emptied = ("env", *(f"--unset={name}" for name in os.environ if name not in self.secret))
         flags = [part for flag in _FLAGS for part in ("-c", flag)]
         argv = [*emptied, *(f"{name}={value}" for name, value in variables.items()), "git", *flags, *arguments]
-        # In memory: inside the cage of a write no folder can be written to.
+        # In memory: inside the jail of a write no folder can be written to.
         with open(os.memfd_create("given"), "w+b") as given:  # noqa: PTH123  # a descriptor
             given.write(stdin or b"")
             given.seek(0)

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from adapters.forge_access.our_author import our_author
+from adapters.forges.http.our_author import our_author
 from adapters.git import changes, merging, transfer, worktree
 from adapters.git.default_branch import default_branch
 from adapters.git.environment import ClosedGit, branch_name, commit_id
@@ -23,8 +23,8 @@ from adapters.git.remotes import checked_remote, remote_heads
 from adapters.git.tree_facts import is_within, remember, tree_facts
 from adapters.git.version import demand_new_enough
 from contracts.change import ChangedPath
-from policies.base_limits import BaseLimits
-from policies.schema import Target
+from policies.paths.base_limits import BaseLimits
+from policies.settings.schema import Target
 from ports.removal import remove_tree
 from ports.repository import Landing, MergeResult, MirrorRenewed, RepositoryError, TreeFacts
 

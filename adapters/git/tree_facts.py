@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import PurePosixPath
 
 from adapters.git.environment import ClosedGit, commit_id
-from policies.base_limits import BaseLimits, Measured
+from policies.paths.base_limits import BaseLimits, Measured
 from ports.repository import TreeFacts, TreeRefused
 
 _SECONDS = 120

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from adapters.policy_files.policy_document import Key, PolicyDocument
-from policies.section import Section
+from policies.settings.section import Section
 
 S = TypeVar("S", bound=Section)
 

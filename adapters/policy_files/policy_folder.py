@@ -6,16 +6,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from adapters.forge_access.address import forge_address
+from adapters.forges.http.address import forge_address
 from adapters.git.environment import branch_name
 from adapters.git.remotes import checked_remote
 from adapters.policy_files.complaints import check, dotted, nearest
 from adapters.policy_files.policy_document import PolicyDocument, read_document
 from adapters.policy_files.provenance import provenance
-from policies.alert_policy import AlertPolicy
-from policies.forge_access import AppAccess, TokenSource
-from policies.schema import Autopilot, Charter, EffectivePolicy, ProtectedPaths, Target
-from policies.tightening import Fault, faults, merge
+from policies.settings.alerts import AlertPolicy
+from policies.settings.forge_access import AppAccess, TokenSource
+from policies.settings.schema import Autopilot, Charter, EffectivePolicy, ProtectedPaths, Target
+from policies.settings.tightening import Fault, faults, merge
 from ports.forge import ForgeError
 from ports.policy_source import PolicyError, Provenance, UnknownTarget
 from ports.repository import RepositoryError

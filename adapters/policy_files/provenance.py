@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from adapters.policy_files.complaints import dotted, shown
 from adapters.policy_files.policy_document import Key, PolicyDocument
-from policies.schema import EffectivePolicy
+from policies.settings.schema import EffectivePolicy
 from ports.policy_source import Provenance
 
 

@@ -9,7 +9,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from adapters.bubblewrap import BubblewrapMissing, find_bwrap
+from adapters.sandbox.bwrap_program import BubblewrapMissing, find_bwrap
 from ports.sandbox import Command, SandboxUnavailable
 
 TREE = "/work"

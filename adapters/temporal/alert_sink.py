@@ -19,7 +19,7 @@ from adapters.temporal.thread_bridge import ask
 from contracts.alert import Alert, RaiseAnswer
 from ports.alerts import AlertsUnavailable
 from workflows import api
-from workflows.alerts_state import AlertsState
+from workflows.installation.alert_rules import AlertsState
 
 _PATIENCE = timedelta(seconds=20)
 _SUMMARY = "Every alert of the installation, its receipts, and the watch"

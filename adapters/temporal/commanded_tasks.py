@@ -29,7 +29,8 @@ from temporalio.worker import WorkflowInstance, WorkflowInstanceDetails
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 from temporalio.workflow import Info
 
-from workflows import api, signals
+from workflows import api
+from workflows.messages import signals
 
 PATCH = "commanded-tasks"
 """Executions that began before this was here go on without it, as their histories say."""

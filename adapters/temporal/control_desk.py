@@ -27,7 +27,7 @@ from adapters.temporal.installation import (
     with_installation,
 )
 from adapters.temporal.open_workflow import ask_open, ensure_started
-from adapters.temporal.schedules import mind_schedule
+from adapters.temporal.schedules import sync_schedule
 from contracts.admission import AdmitAnswer, AdmitRequest, FinishRequest
 from contracts.budget import BudgetView, ReserveAnswer, ReserveRequest, RunCost, SettleCost
 from contracts.clearance import SettleRequest, WriteAnswer, WriteRequest
@@ -38,7 +38,7 @@ from contracts.remediation import Remediation
 from contracts.rollback import Aftercare, FollowUpEnd, Merged, Regression, RollbackResult
 from ports.control_desk import ControlUnavailable, RunSight
 from workflows import api
-from workflows.control_state import ControlInput
+from workflows.control.state import ControlInput
 
 Asked = TypeVar("Asked", bound=BaseModel)
 Answered = TypeVar("Answered", bound=BaseModel)
@@ -154,9 +154,9 @@ class TemporalControlDesk:
         """How a merge or a pull request fared."""
         return self._ask(target, api.FOLLOWED_UP, end, Answer)
 
-    def mind_schedule(self, target: str, *, paused: bool, reason: str) -> str:
+    def sync_schedule(self, target: str, *, paused: bool, reason: str) -> str:
         """Pause the target's Schedule with the target, or let it go on."""
-        return self._wait(mind_schedule(self._client, target, paused=paused, reason=reason))
+        return self._wait(sync_schedule(self._client, target, paused=paused, reason=reason))
 
     def look(self, workflow_id: str) -> RunSight | None:
         """Describe a run."""

@@ -6,7 +6,7 @@ from temporalio.client import Client
 
 from adapters.temporal.open_workflow import ensure_started
 from workflows import api
-from workflows.dashboards_state import DashboardsState
+from workflows.installation.dashboards import DashboardsState
 
 _SUMMARY = "The dashboard ticket of every target, kept by edit"
 

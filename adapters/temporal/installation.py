@@ -24,7 +24,7 @@ from contracts.home import HomeMark
 from contracts.modes import TargetStatus
 from ports.server import AnotherHome
 from workflows import api
-from workflows.installation_state import InstallationState
+from workflows.installation.installation import InstallationState
 
 _SUMMARY = "The whole installation: pause here pauses every target"
 _PATIENCE = 20.0

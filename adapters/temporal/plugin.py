@@ -21,7 +21,7 @@ from temporalio.worker.workflow_sandbox import SandboxRestrictions
 from adapters.temporal.commanded_tasks import CommandedTasks
 from adapters.temporal.forge_patience import ForgePatience
 from adapters.temporal.full_disk import NamesFullDisk
-from workflows.well_formed import AnsweringConverter, WellFormedMessages
+from workflows.messages.malformed import AnsweringConverter, WellFormedMessages
 
 _PASSED_THROUGH = ("contracts", "policies", "workflows", "activities", "pydantic", "opentelemetry")
 

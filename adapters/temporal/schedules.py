@@ -12,7 +12,7 @@ from workflows import api
 _PATIENCE = timedelta(seconds=20)
 
 
-async def mind_schedule(client: Client, target: str, *, paused: bool, reason: str) -> str:
+async def sync_schedule(client: Client, target: str, *, paused: bool, reason: str) -> str:
     """Pause with a note of ours, or take back exactly such a pause; what was done, in words.
 
     A Schedule that a person paused keeps their note and stays paused: only its note tells whose pause it is.

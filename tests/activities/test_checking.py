@@ -14,12 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from activities.checking import Checking, counts_of, run_checks
+from activities.run.checking import Checking, counts_of, run_checks
 from adapters.sandbox.bubblewrap import BubblewrapSandbox
 from adapters.sandbox.interpreter import interpreter_mounts
 from contracts.artifact import ArtifactRef
 from contracts.evidence import CheckStatus
-from policies.schema import CheckKind, CheckPolicy, SandboxLimits
+from policies.settings.schema import CheckKind, CheckPolicy, SandboxLimits
 from ports.environments import CheckEnvironment
 from ports.sandbox import SandboxUnavailable
 

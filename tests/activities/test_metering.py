@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from activities.booked_before import booked_before
-from activities.spending import Tally
+from activities.control.lost_books import booked_before
+from activities.run.spending import CostMeter
 from contracts.audit import AuditRecord
 from contracts.budget import Amounts
 from contracts.modes import Role
@@ -55,7 +55,7 @@ def test_silence_is_not_zero() -> None:
 
 def test_a_question_that_fails_counts_too() -> None:
     """Whoever raises may have spent; one silent question makes the step's cost unknown."""
-    tally = Tally()
+    tally = CostMeter()
 
     def fails() -> None:
         with tally.question() as meter:

@@ -7,15 +7,15 @@ from typing import Any
 
 from world import World
 
-from activities import rollback_drill
-from activities.probing import ProbeRoom
-from activities.workbench import Sitting
+from activities.after.probing import ProbeRunner
+from activities.run import rollback_drill
+from activities.step_session import StepSession
 from adapters.policy_files import PolicyFiles
 from adapters.probes.url import ChildUrlProbes
 from contracts.handover import StepInput
 from contracts.merging import Health
 from contracts.modes import Mode, Role, RunKind, StepName
-from policies.schema import EffectivePolicy
+from policies.settings.schema import EffectivePolicy
 from ports.repository import RepositoryError
 from tests.workflows import auto
 from tests.workflows.test_merge_rules import merged
@@ -59,7 +59,7 @@ async def test_each_way_a_probe_may_end(world: World) -> None:
     auto.add_target(world, probes=PROBES)
     bench = world.bench()
     base = bench.repositories(policy(world).target).fetch_base()
-    room = ProbeRoom(bench, bench.environments, bench.sandbox, ChildUrlProbes())
+    room = ProbeRunner(bench, bench.environments, bench.sandbox, ChildUrlProbes())
     results = {result.name: result for result in room.probe(policy(world), base, base, lambda: None)}
     health = {name: result.health for name, result in results.items()}
     assert {
@@ -80,7 +80,7 @@ async def test_a_commit_that_is_not_there_is_unknown(world: World) -> None:
     auto.add_target(world)
     bench = world.bench()
     base = bench.repositories(policy(world).target).fetch_base()
-    room = ProbeRoom(bench, bench.environments, bench.sandbox, ChildUrlProbes())
+    room = ProbeRunner(bench, bench.environments, bench.sandbox, ChildUrlProbes())
     assert [Health.UNKNOWN] == [one.health for one in room.probe(policy(world), "f" * 40, base, lambda: None)]
 
 
@@ -101,7 +101,7 @@ async def test_a_drill_is_reused_until_it_expires_and_never_after(world: World, 
     monkeypatch.setattr(rollback_drill, "drill", counted)
 
     def drilled(hours: float, sha: str) -> bool:
-        given = Sitting(bench, StepInput(run=run), StepName.PREFLIGHT, Role.GATEKEEPER, policy(world), lambda: None)
+        given = StepSession(bench, StepInput(run=run), StepName.PREFLIGHT, Role.GATEKEEPER, policy(world), lambda: None)
         return rollback_drill.drilled(given, sha, NOW + timedelta(hours=hours)).allowed
 
     base = bench.repositories(policy(world).target).fetch_base()

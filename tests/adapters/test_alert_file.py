@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from adapters.alerts.alert_file import AlertFile
-from adapters.bubblewrap import find_bwrap
+from adapters.sandbox.bwrap_program import find_bwrap
 from contracts.alert import Alert
 from ports.alerts import ChannelFailed
 

@@ -12,7 +12,7 @@ from alert_service import SECRET, AlertService, alert_service
 from adapters.alerts.apprise_channel import AppriseChannel, text_of
 from adapters.alerts.terminal import Terminal
 from contracts.alert import Alert, AlertKind
-from policies.alert_policy import ChannelPolicy
+from policies.settings.alerts import ChannelPolicy
 from ports.alerts import ChannelFailed
 
 ALERT = Alert(

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from adapters.audit_chain import line_of, seal
-from adapters.chained_log import ChainedLog
+from adapters.store.audit_chain import line_of, seal
+from adapters.store.chained_log import ChainedLog
 from contracts.audit import GENESIS, AuditEvent
 from contracts.modes import Role
 from ports.store import StoreError

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from adapters.check_environments.wheels import WheelEnvironments
+from adapters.environments.wheels import WheelEnvironments
 from adapters.sandbox.bubblewrap import BubblewrapSandbox
-from policies.schema import (
+from policies.settings.schema import (
     Autopilot,
     Caps,
     Charter,

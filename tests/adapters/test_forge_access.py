@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.forge_access.address import forge_address
-from adapters.forge_access.ownership import Mark, marked, read_mark
-from adapters.forge_access.tokens import TOKEN_VARIABLE, read_token, token_environment, writing_environment
+from adapters.forges.http.address import forge_address
+from adapters.forges.http.ownership import Mark, marked, read_mark
+from adapters.forges.http.tokens import TOKEN_VARIABLE, read_token, token_environment, writing_environment
 from adapters.policy_files import PolicyFiles
-from policies.forge_access import ForgeAccess, TokenSource
-from policies.schema import ReviewStamp, Target
+from policies.settings.forge_access import ForgeAccess, TokenSource
+from policies.settings.schema import ReviewStamp, Target
 from ports.forge import ForgeError
 from ports.policy_source import PolicyError
 from settings import ROOT

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.forge_access.ownership import edited, headed, marked, read_mark
+from adapters.forges.http.ownership import edited, headed, marked, read_mark
 
 TEXT = st.text(alphabet=st.sampled_from("ab\n\r-<!> *"), max_size=40).filter(lambda text: "\r\r" not in text)
 HEAD = st.text(alphabet=st.sampled_from("ab\n- *"), max_size=20)

@@ -13,10 +13,10 @@ from contextlib import contextmanager
 
 import pytest
 
-from adapters.forge_access.json_api import LARGEST, JsonApi
-from adapters.gitea.api import GiteaRepository
-from adapters.github.api import GitHubRepository
-from adapters.github.client import GitHubApi
+from adapters.forges.gitea.api import GiteaRepository
+from adapters.forges.github.api import GitHubRepository
+from adapters.forges.github.client import GitHubApi
+from adapters.forges.http.json_api import LARGEST, JsonApi
 from ports.forge import ForgeError
 
 Serve = Callable[[socket.socket], None]

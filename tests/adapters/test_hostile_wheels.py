@@ -9,8 +9,8 @@ import zipfile
 
 import pytest
 
-from adapters.check_environments import wheels
-from adapters.check_environments.wheels import WheelEnvironments
+from adapters.environments import wheels
+from adapters.environments.wheels import WheelEnvironments
 from adapters.sandbox.bubblewrap import BubblewrapSandbox
 from ports.environments import EnvironmentUnavailable
 from tests.adapters.test_check_environments import Committed, policy, quiet, run

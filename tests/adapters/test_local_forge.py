@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from adapters.forges.local import LocalForge, forge_folder, open_local_forge
 from adapters.git.mirror import open_mirror
-from adapters.local_forge import LocalForge, forge_folder, open_local_forge
 from contracts.pull_request import PullRequest
-from policies.schema import ReviewStamp, Target
+from policies.settings.schema import ReviewStamp, Target
 from ports.forge import ForgeError
 
 BRANCH = "autonomy/demo/1"

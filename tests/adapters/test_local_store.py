@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from adapters.bubblewrap import find_bwrap
-from adapters.local_store import LocalStore
+from adapters.sandbox.bwrap_program import find_bwrap
+from adapters.store.local_store import LocalStore
 from ports.store import StoreError
 
 PROJECT = Path(__file__).parents[2]
@@ -131,7 +131,7 @@ def test_a_forged_digest_reads_no_other_file(tmp_path: Path) -> None:
 FILL_THE_DISK = """
 import sys
 from pathlib import Path
-from adapters.local_store import LocalStore
+from adapters.store.local_store import LocalStore
 from ports.store import StoreError
 root = Path(sys.argv[1])
 store = LocalStore(root)

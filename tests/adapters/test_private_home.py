@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from adapters.effects.cage import run_caged
-from adapters.private_home import HomeUnusable, open_home
+from adapters.effects.process_jail import run_caged
+from adapters.store.private_home import HomeUnusable, open_home
 from settings import ROOT
 
 
@@ -45,7 +45,7 @@ def test_a_home_that_cannot_be_closed_is_refused(tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir()
     home.chmod(0o755)
-    program = f"import sys\nsys.path.insert(0, {str(ROOT)!r})\nfrom adapters.private_home import open_home\n"
+    program = f"import sys\nsys.path.insert(0, {str(ROOT)!r})\nfrom adapters.store.private_home import open_home\n"
     program += f"from pathlib import Path\nopen_home(Path({str(home)!r}))"
     end = run_caged([sys.executable, "-c", program], b"", {"PATH": os.defpath}, ())
     assert "HomeUnusable" in end.error
@@ -71,7 +71,7 @@ def test_commands_refuse_such_a_home(tmp_path: Path, command: list[str]) -> None
 
 
 def test_a_home_in_shared_memory_is_seen_by_writes() -> None:
-    """The cage shows it as it shows every file system: read-only, but for the one place."""
+    """The jail shows it as it shows every file system: read-only, but for the one place."""
     home = Path(tempfile.mkdtemp(dir="/dev/shm"))
     try:
         for name in ("mirror", "records"):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from adapters.check_environments.requirements import read_requirements
-from adapters.declared_requirements import declared
-from policies.schema import EnvironmentPolicy
+from adapters.environments.declared_requirements import declared
+from adapters.environments.requirements import read_requirements
+from policies.settings.schema import EnvironmentPolicy
 from ports.environments import EnvironmentUnavailable
 
 

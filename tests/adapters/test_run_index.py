@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from adapters.run_index import BLOCK, RunIndex
+from adapters.store.run_index import BLOCK, RunIndex
 from contracts.modes import RunStatus
 from contracts.report import RunReport
-from policies.report import build_report
+from policies.texts.run_report import build_report
 from ports.store import StoreError
 from tests.reporting.sample_run import INPUT, OPENED, PUSHED
 

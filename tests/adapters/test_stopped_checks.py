@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from adapters.forge_access.skipped import undemanded
-from adapters.gitea import forge as gitea
-from adapters.gitea.api import Status as GiteaStatus
-from adapters.github.answers import CheckRun
-from adapters.github.checks import reported
+from adapters.forges.gitea import forge as gitea
+from adapters.forges.gitea.api import Status as GiteaStatus
+from adapters.forges.github.answers import CheckRun
+from adapters.forges.github.checks import reported
+from adapters.forges.http.skipped import undemanded
 from contracts.forge_facts import CheckState, CommitCheck
 
 

@@ -14,8 +14,8 @@ import pytest
 
 from adapters.git.mirror import Mirror
 from adapters.policy_files import PolicyFiles
-from adapters.surveyor import Survey, survey
-from adapters.target_file import render_target
+from adapters.survey.surveyor import Survey, survey
+from adapters.survey.target_file import render_target
 from contracts.modes import Mode
 
 ROOT = Path(__file__).parents[2]

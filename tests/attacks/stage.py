@@ -13,9 +13,9 @@ from temporalio.testing import ActivityEnvironment
 from world import PACKAGE, World
 
 import composition
-from activities.coding import Coding
-from activities.workbench import Workbench
-from adapters.check_environments.wheels import WheelEnvironments
+from activities.run.coding import Coding
+from activities.step_session import StepPorts
+from adapters.environments.wheels import WheelEnvironments
 from contracts.artifact import ArtifactRef, Contract
 from contracts.budget import ReserveAnswer, ReserveRequest, SettleCost
 from contracts.control import Answer
@@ -24,13 +24,13 @@ from contracts.modes import Mode, Role, RunKind
 from contracts.remediation import Remediation
 from contracts.rollback import Aftercare
 from contracts.task import Candidate, CandidateTasks, Finding, StateSnapshot, TaskContract, TaskType
-from policies.candidates import task_id
-from policies.planning import make_contract
-from policies.schema import EffectivePolicy
+from policies.settings.schema import EffectivePolicy
+from policies.task.candidates import task_id
+from policies.task.planning import make_contract
 from ports.agents import Agent, Brief, Detection
 from settings import ROOT, Settings
-from workflows import budgeting
-from workflows.control_state import ControlState
+from workflows.control import budget
+from workflows.control.state import ControlState
 
 FILES: dict[str, str | bytes] = PACKAGE | {
     ".env": "PASSWORD=none\n",
@@ -83,11 +83,11 @@ class LedgerOnly:
 
     def reserve(self, _target: str, request: ReserveRequest) -> ReserveAnswer:
         """May it cost this much?"""
-        return budgeting.reserve(self.state, request, datetime.now(UTC))
+        return budget.reserve(self.state, request, datetime.now(UTC))
 
     def settle_cost(self, _target: str, said: SettleCost) -> Answer:
         """It cost this much."""
-        return budgeting.settle(self.state, said, datetime.now(UTC))
+        return budget.settle(self.state, said, datetime.now(UTC))
 
     def backlog(self, _target: str) -> tuple[Remediation, ...]:
         """Nothing failed here before."""
@@ -104,7 +104,7 @@ class Stage:
 
     world: World
     adapters: composition.Adapters
-    bench: Workbench
+    bench: StepPorts
     run: RunRef
     base: str
     contract: TaskContract
@@ -142,7 +142,7 @@ class Stage:
         given = self.given(*artifacts)
         return given.model_copy(update={"artifacts": (*given.artifacts, *result.handover.output_artifacts)})
 
-    def with_agent(self, agent: Agent) -> Workbench:
+    def with_agent(self, agent: Agent) -> StepPorts:
         """The bench with a played agent in every role."""
         return replace(self.bench, agents=lambda _policy, _role: agent)
 

@@ -8,10 +8,10 @@ from collections.abc import Callable
 import pytest
 from temporalio.exceptions import ApplicationError
 
-from activities.coding import Coding
-from activities.planning import Planning
-from activities.reviewing import Reviewing
-from activities.triaging import Triaging
+from activities.run.coding import Coding
+from activities.run.planning import Planning
+from activities.run.reviewing import Reviewing
+from activities.run.triaging import Triaging
 from contracts.handover import StepInput, StepResult
 from contracts.modes import Role
 from ports.agents import Brief

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from activities.planning import Planning
+from activities.run.planning import Planning
 from contracts.handover import StepResult
 from contracts.modes import Role
 from contracts.task import CandidateTasks
 from contracts.verdict import Decision
-from policies.candidates import task_id
-from policies.planning import make_contract
+from policies.task.candidates import task_id
+from policies.task.planning import make_contract
 from policies.verdicts import allow
 from tests.attacks.stage import FILES, PATH, PlayedAgent, Stage, candidate, done, make_stage
 
@@ -91,7 +91,7 @@ def test_forged_plan_is_refused(row: Plan, stage: Stage) -> None:
 @pytest.mark.parametrize("row", PLANS, ids=lambda row: row.name)
 def test_without_its_guard_the_plan_passes(row: Plan, stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is this rule that refuses, and nothing before it."""
-    monkeypatch.setattr("activities.planning.judge_contract", lambda *_: allow("guard off", "guard off"))
+    monkeypatch.setattr("activities.run.planning.judge_contract", lambda *_: allow("guard off", "guard off"))
     assert Decision.ALLOW is planned(stage, forged(plain(stage), row.forged)).verdict.decision
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from world import PACKAGE, World, git
 
-from activities.check_room import CheckRoom
-from activities.preflight import Preflight
+from activities.run.checking import CheckRunner
+from activities.run.preflight import Preflight
 from contracts.handover import StepResult
 from contracts.modes import RunStatus
 from contracts.verdict import Decision
@@ -149,7 +149,7 @@ async def test_hostile_checks_are_named_and_the_worker_goes_on(world: World) -> 
 
 def preflight(stage: Stage) -> StepResult:
     """The step alone."""
-    room = CheckRoom(stage.bench.environments, stage.bench.sandbox)
+    room = CheckRunner(stage.bench.environments, stage.bench.sandbox)
     return done(Preflight(stage.bench, room).preflight, stage.given().model_copy(update={"base_sha": ""}))
 
 

@@ -35,7 +35,7 @@ def test_hostile_change_is_refused_and_kept(row: Row, stage: Stage) -> None:
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 def test_without_its_guard_the_row_fails(row: Row, stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """No row passes for another reason than the one it names: with the guard off its expectation breaks."""
-    monkeypatch.setattr(f"activities.coding.{row.guard}", lambda *_: allow("guard off", "guard off"))
+    monkeypatch.setattr(f"activities.run.coding.{row.guard}", lambda *_: allow("guard off", "guard off"))
     assert not refused_as_expected(row, stage.code(row.act, **row.scope))
 
 

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from activities.quarantine import NotInQuarantine, open_quarantine
-from adapters.chained_log import ChainedLog
-from adapters.local_store import LocalStore
+from activities.run.quarantine import NotInQuarantine, open_quarantine
+from adapters.store.chained_log import ChainedLog
+from adapters.store.local_store import LocalStore
 from contracts.artifact import Contract
 from contracts.audit import AuditEvent
 from contracts.change import Change
 from contracts.modes import Role, RunStatus
 from contracts.task import CandidateTasks
-from policies import known_bad
-from policies.known_bad import entry
+from policies.run import known_bad
+from policies.run.known_bad import entry
 from tests.attacks.stage import candidate
 from tests.policies.sample_policy import policy
 

@@ -12,8 +12,8 @@ import pytest
 import world as world_module
 from world import PACKAGE, REVIEWED, World, git
 
-from activities.check_room import CheckRoom
-from activities.preflight import Preflight
+from activities.run.checking import CheckRunner
+from activities.run.preflight import Preflight
 from adapters.git import merging
 from adapters.git.environment import ClosedGit
 from contracts.handover import StepResult
@@ -24,7 +24,7 @@ from tests.attacks.stage import Stage, done, make_stage
 
 def preflight(stage: Stage) -> StepResult:
     """The step alone, before the base is known."""
-    room = CheckRoom(stage.adapters.environments, stage.bench.sandbox)
+    room = CheckRunner(stage.adapters.environments, stage.bench.sandbox)
     return done(Preflight(stage.bench, room).preflight, stage.given().model_copy(update={"base_sha": ""}))
 
 
@@ -119,7 +119,7 @@ def no_bwrap(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("env", "git"):
         (folder / name).symlink_to(shutil.which(name) or "")
     monkeypatch.setenv("PATH", str(folder))
-    monkeypatch.setattr("adapters.bubblewrap.importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("adapters.sandbox.bwrap_program.importlib.util.find_spec", lambda name: None)
 
 
 SPEAKING_STUB = f"""#!{Path(sys.executable).resolve()}

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from world import PACKAGE, World, git
 
-from activities.triaging import Triaging
+from activities.run.triaging import Triaging
 from contracts.handover import StepResult
 from contracts.modes import Mode, Role, RunKind, RunStatus
 from contracts.report import IndexedRun

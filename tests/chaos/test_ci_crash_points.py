@@ -13,7 +13,7 @@ from faulty import PLAIN
 from supervisor import Supervisor
 from world import World
 
-from adapters.local_forge import forge_folder, read_comments
+from adapters.forges.local import forge_folder, read_comments
 from contracts.forge_facts import CheckState, CommitCheck
 from contracts.modes import RunStatus
 from contracts.remediation import Remediation

@@ -20,7 +20,7 @@ from world import git
 
 import composition
 from adapters.effects.local_records import change_record
-from adapters.local_forge import forge_folder, read_comments
+from adapters.forges.local import forge_folder, read_comments
 from contracts.control import Answer, PauseRequest
 from contracts.incident import CloseRequest, HumanFacts, IncidentState, IncidentView, Trigger, incident_id
 from contracts.modes import RunStatus

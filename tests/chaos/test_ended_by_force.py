@@ -12,8 +12,8 @@ from faulty import reset
 from shell import Shell, shell_of
 from world import World, git
 
-from adapters.chained_log import ChainedLog
-from adapters.local_forge import forge_folder, read_comments
+from adapters.forges.local import forge_folder, read_comments
+from adapters.store.chained_log import ChainedLog
 from contracts.admission import RunResult
 from contracts.audit import AuditEvent
 from contracts.effect import Effect

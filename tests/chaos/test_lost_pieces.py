@@ -13,7 +13,7 @@ from aftermath import hasten
 from shell import shell_of
 from temporalio import activity
 
-from adapters.local_store import LocalStore
+from adapters.store.local_store import LocalStore
 from contracts.modes import RunStatus
 from tests.workflows.quick import CHECK as IMPORTS
 from tests.workflows.quick import FILES, quick

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from shell import Shell, shell_of
 
-from adapters.audit_chain import line_of, seal
-from adapters.chained_log import ChainedLog
+from adapters.store.audit_chain import line_of, seal
+from adapters.store.chained_log import ChainedLog
 from composition import compose, open_repository
 from contracts.audit import GENESIS, AuditEvent, AuditRecord
 from contracts.dashboard import DASHBOARD

@@ -8,7 +8,7 @@ from world import World
 from tests.workflows.conversation import open_target
 from tests.workflows.quick import add_target, quick
 from workflows import api
-from workflows.alerts_state import AlertsState
+from workflows.installation.alert_rules import AlertsState
 
 
 async def _stranger(world: World, workflow_id: str) -> None:

@@ -7,8 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from commands.clock_changes import odd_days
-from commands.schedules import every_day
+from commands.schedule import every_day, odd_days
 
 ROWS = [
     ("Europe/Oslo", "02:30", "2027-03-28", "not at all", "03:30"),

@@ -11,7 +11,7 @@ from world import PACKAGE, git
 
 from adapters.policy_files import PolicyFiles
 from adapters.sandbox.bubblewrap import BubblewrapSandbox
-from commands.initialize import fill_empty
+from commands.init import fill_empty
 from ports.sandbox import SandboxUnavailable
 from settings import SHIPPED_POLICIES
 

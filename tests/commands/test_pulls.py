@@ -10,7 +10,7 @@ from aftermath import hasten
 from shell import shell_of
 from world import World, git
 
-from adapters.run_index import RunIndex
+from adapters.store.run_index import RunIndex
 from contracts.rollback import FollowUpEnd
 from tests.workflows.quick import CHECK, add_target, quick
 from workflows import api

@@ -11,7 +11,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from world import MADE, World
 
 from contracts.modes import TargetStatus
-from policies.stuck import FAILING_TASKS
+from policies.run.stuck import FAILING_TASKS
 from tests.workflows.conversation import open_target, until_status
 from tests.workflows.quick import add_target, quick
 from workflows import api

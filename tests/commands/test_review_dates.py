@@ -9,9 +9,8 @@ from shell import shell_of
 from world import World
 
 from commands.review_dates import review_words, with_reviews
-from contracts.control import PauseRecord
+from contracts.control import PauseRecord, overdue
 from contracts.modes import PauseStyle
-from contracts.review_date import overdue
 from contracts.verdict import Decision
 from tests.workflows.books import Books
 from workflows import api

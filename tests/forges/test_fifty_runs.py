@@ -19,7 +19,7 @@ from gitea_server import GiteaServer
 from gitea_world import host, point, set_policy
 from world import World, git
 
-from adapters.chained_log import ChainedLog
+from adapters.store.chained_log import ChainedLog
 from contracts.clearance import SettleRequest, WriteAnswer, WriteAnswerKind, WriteRequest
 from contracts.control import Answer
 from contracts.modes import RunStatus, WriteAction

@@ -12,7 +12,7 @@ from faulty_proxy import Call, Fault, FaultyProxy
 from forge_stages import BRANCH, TOKEN, GiteaStage, soon
 from gitea_server import BOT, BOT_SCOPES, OWNER, STRANGER
 
-from activities.workbench import closed
+from activities.step_session import closed
 from contracts.effect import Effect
 from contracts.forge_facts import CheckState
 from contracts.modes import WriteAction

@@ -14,7 +14,7 @@ from forge_stages import BRANCH, TOKEN, GitHubStage
 from gitea_server import BOT, OWNER, STRANGER
 from github_server import Token
 
-from adapters.github.checkup import check_github
+from adapters.forges.github.checkup import check_github
 from contracts.effect import Effect
 from contracts.forge_facts import CheckState
 from contracts.modes import WriteAction

@@ -9,8 +9,8 @@ import pytest
 from forge_stages import GitHubStage
 from github_server import App
 
-from adapters.forge_access.tokens import TOKEN_VARIABLE, reading_environment, writing_environment
-from adapters.github import app_tokens
+from adapters.forges.github import app_tokens
+from adapters.forges.http.tokens import TOKEN_VARIABLE, reading_environment, writing_environment
 from contracts.modes import WriteAction
 from ports.forge import ForgeError
 

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import pytest
 from github_contract import Description, Prism
 
-from adapters.forge_access.shapes import shaped
-from adapters.github import client
-from adapters.github.answers import Issue
-from adapters.github.api import GitHubRepository
-from adapters.github.client import GitHubApi
+from adapters.forges.github import client
+from adapters.forges.github.answers import Issue
+from adapters.forges.github.api import GitHubRepository
+from adapters.forges.github.client import GitHubApi
+from adapters.forges.http.shapes import shaped
 from ports.forge import ForgeError
 
 SHA = "6dcb09b5b57875f334f61aebed695e2e4193db5e"

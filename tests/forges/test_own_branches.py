@@ -11,8 +11,8 @@ from faulty_proxy import Fault, FaultyProxy
 from forge_stages import BRANCH, GiteaStage, GitHubStage
 from gitea_server import BOT
 
-from adapters.gitea.checkup import check_gitea
-from adapters.github.checkup import check_github
+from adapters.forges.gitea.checkup import check_gitea
+from adapters.forges.github.checkup import check_github
 
 OnGitHub = Callable[..., GitHubStage]
 OnGitea = Callable[..., GiteaStage]

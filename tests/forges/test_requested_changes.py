@@ -13,9 +13,9 @@ from github_server import GitHubServer
 from github_world import HostedOnGitHub
 from world import World, make_world
 
-from adapters.run_index import RunIndex
+from adapters.store.run_index import RunIndex
 from contracts.modes import RunStatus
-from policies.requested_changes import asking, last_reviews
+from policies.after.requested_changes import asking, last_reviews
 from tests.workflows import auto
 
 Stages = GiteaStage | GitHubStage

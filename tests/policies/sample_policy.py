@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from contracts.modes import Mode
-from policies.schema import Autopilot, Charter, EffectivePolicy, ProtectedPaths, Target
-from policies.tightening import merge
+from policies.settings.schema import Autopilot, Charter, EffectivePolicy, ProtectedPaths, Target
+from policies.settings.tightening import merge
 
 ROOT = Path(__file__).parents[2]
 

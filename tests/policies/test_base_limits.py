@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from policies.base_limits import BaseLimits, Measured
+from policies.paths.base_limits import BaseLimits, Measured
 
 LIMITS = BaseLimits(files=3, megabytes=1, depth=2, path_bytes=300)
 FINE = [(b"a", 0, True), (b"a/b", 0, True), (b"a/b/" + b"x" * 255, 1 << 20, False), (b"y", 0, False), (b"z", 0, False)]

@@ -8,10 +8,10 @@ from contracts.modes import RiskLevel
 from contracts.release import RiskScore
 from contracts.task import TaskType
 from contracts.verdict import Decision, Verdict
-from policies import known_bad
-from policies.diff_budget import judge_budget, within_auto_merge
-from policies.known_bad import entry
-from policies.risk import LEVELS, estimate_level, score_risk
+from policies.paths.diff_budget import judge_budget, within_auto_merge
+from policies.run import known_bad
+from policies.run.known_bad import entry
+from policies.task.risk import LEVELS, estimate_level, score_risk
 from tests.policies.sample_policy import policy
 
 POLICY = policy()

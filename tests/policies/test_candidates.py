@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.task import CandidateTasks, Finding, TaskType
-from policies.candidates import LINES_PER_FINDING, rank, suppress, task_id
-from policies.idea_memory import Memory, Place
-from policies.risk import estimate_level
+from policies.task.candidates import LINES_PER_FINDING, rank, suppress, task_id
+from policies.task.idea_memory import Memory, Place
+from policies.task.risk import estimate_level
 from tests.policies.sample_policy import policy
 
 POLICY = policy()

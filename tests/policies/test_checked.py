@@ -6,7 +6,7 @@ import pytest
 
 from contracts.evidence import CheckAttempt, CheckResult, ChecksReport, CheckStatus
 from contracts.task import StateSnapshot, UnreadFile
-from policies.checked import cautions, covered_by_tests, ran_nothing, runs_tests, unseen
+from policies.release.checks import cautions, covered_by_tests, ran_nothing, runs_tests, unseen
 
 
 def result(name="tests", kind="tests", argv=("pytest",), status=CheckStatus.GREEN, idle=False) -> CheckResult:

@@ -16,14 +16,26 @@ from contracts.modes import Mode, Outcome, RunStatus
 from contracts.pull_request import PullRequest
 from contracts.release import Rejection
 from contracts.verdict import Decision, Verdict
-from policies.alerting import alerts_of
-from policies.ci import CiFacts, ci_state, ci_terms, counted, judge_base, judge_ci, likely_cause, rejected_by_ci
-from policies.ci_schema import CiPolicy
-from policies.failed_in_ci import failed_in_ci, fingerprint_in_ci, note_in_ci, to_blame
-from policies.inert_markdown import inert_markdown
-from policies.pull_request_text import not_released
-from policies.rejection import CI_RULE
-from policies.remediation import Papers, queued_by
+from policies.release.ci import (
+    CiFacts,
+    ci_state,
+    ci_terms,
+    counted,
+    failed_in_ci,
+    fingerprint_in_ci,
+    judge_base,
+    judge_ci,
+    likely_cause,
+    note_in_ci,
+    rejected_by_ci,
+    to_blame,
+)
+from policies.release.rejection import CI_RULE
+from policies.run.alerts import alerts_of
+from policies.settings.merging import CiPolicy
+from policies.task.remediation import Papers, queued_by
+from policies.texts.inert_markdown import inert_markdown
+from policies.texts.pull_request import not_released
 from policies.verdicts import allow, ask, deny, hold
 from tests.policies.sample_policy import policy
 from tests.reporting.sample_run import CHANGE, CI, CONTRACT, GREEN_TESTS, INPUT, RUN, changed, checks_report, decision

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from contracts.forge_facts import CheckState, CommitCheck
-from policies.ci_findings import CiSight, look_at_ci
+from policies.release.ci_findings import CiSight, look_at_ci
 from tests.policies.sample_policy import policy
 
 TEST = CommitCheck(name="ci/test", state=CheckState.GREEN)

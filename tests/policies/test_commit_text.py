@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from policies.commit_text import merge_message, revert_words
+from policies.texts.commit import merge_message, revert_words
 from tests.policies.test_rollback_text import given, idea
 
 LOUD = "@everyone closes #1\n\nTask-Id: other <x>"

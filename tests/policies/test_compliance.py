@@ -6,10 +6,10 @@ import pytest
 
 from contracts.incident import Trigger
 from contracts.verdict import Decision
-from policies import known_bad
-from policies.compliance import judge_compliance
-from policies.incident_matrix import trigger_of
-from policies.known_bad import entry
+from policies.after.incident_matrix import trigger_of
+from policies.run import known_bad
+from policies.run.known_bad import entry
+from policies.task.compliance import judge_compliance
 from tests.policies.sample_policy import policy
 
 POLICY = policy()

@@ -6,7 +6,7 @@ import pytest
 
 from contracts.evidence import CheckStatus
 from contracts.modes import RunStatus
-from policies.failed_checks import complaints, failed_checks, first_complaint, passing
+from policies.release.checks import complaints, failed_checks, first_complaint, passing
 from tests.reporting.sample_run import FLAKY_LINT, GREEN_TESTS, RED_TESTS, SLOW_TYPES, checks_report
 
 LONG = b"".join(b"line %d\n" % number for number in range(100))

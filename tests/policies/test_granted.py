@@ -12,13 +12,13 @@ from contracts.change import ChangedPath
 from contracts.grant import Grant
 from contracts.modes import Mode, Outcome
 from contracts.verdict import Decision
-from policies import known_bad
-from policies.diff_budget import judge_budget
-from policies.granted import granted_entries, widened
-from policies.known_bad import BASE_PATHS, entry, good_facts
-from policies.paths import judge_paths
-from policies.pull_request_text import body
-from policies.release import judge_release
+from policies.paths.diff_budget import judge_budget
+from policies.paths.granted import granted_entries, widened
+from policies.paths.rules import judge_paths
+from policies.release.release import judge_release
+from policies.run import known_bad
+from policies.run.known_bad import BASE_PATHS, entry, good_facts
+from policies.texts.pull_request import body
 from tests.policies.sample_policy import auto_policy, policy
 
 POLICY = policy()

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from contracts.merging import CanaryReport, Health, ProbeResult
-from policies.health import exit_health, judge_canary, overall, status_health
+from policies.release.health import exit_health, judge_canary, overall, status_health
 from tests.policies.sample_policy import auto_policy, policy
 
 COMMIT = "e" * 40

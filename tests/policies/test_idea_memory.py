@@ -14,11 +14,11 @@ from contracts.release import Rejection
 from contracts.report import IndexedRun, ReportInput, StepRecord
 from contracts.rollback import Idea
 from contracts.verdict import Decision, Verdict
-from policies.candidates import rank, told
-from policies.idea_memory import Memory, PersonsNo, Place, remember
-from policies.known_bad import good_facts
-from policies.rejection import Gate, judged
-from policies.release import judge_release
+from policies.release.rejection import Gate, judged
+from policies.release.release import judge_release
+from policies.run.known_bad import good_facts
+from policies.task.candidates import rank, told
+from policies.task.idea_memory import Memory, PersonsNo, Place, remember
 from tests.policies.sample_policy import policy
 from tests.policies.test_candidates import found
 

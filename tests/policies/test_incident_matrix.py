@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from contracts.incident import Response, Trigger
-from policies.incident_matrix import MATRIX, PAUSES, trigger_of
+from policies.after.incident_matrix import MATRIX, PAUSES, trigger_of
 from policies.verdicts import all_of, allow, escalate
 
 DESIGN = (Path(__file__).parents[2] / "docs" / "design.md").read_text()
@@ -35,7 +35,7 @@ NAMES = {
 
 def test_every_trigger_has_a_row() -> None:
     """A trigger without an answer would be silence."""
-    # §6.3 is a dialogue with a merge, not a list of responses: workflows/rolling_back.py has its rules.
+    # §6.3 is a dialogue with a merge, not a list of responses: workflows/control/rollback_records.py has its rules.
     assert set(Trigger) - {Trigger.REGRESSION} == set(MATRIX)
 
 

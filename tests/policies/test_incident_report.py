@@ -12,8 +12,8 @@ from contracts.audit import AuditRecord
 from contracts.incident import CloseRequest, HumanFacts, IncidentRecord, IncidentState, PostIncidentReport
 from contracts.modes import Role
 from contracts.rollback import RollbackOutcome, RollbackTag
-from policies import incident_report
-from policies.incident_report import (
+from policies.after import incident_report
+from policies.after.incident_report import (
     PARTS,
     close,
     concerns,

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policies.inert_markdown import inert_line, inert_markdown
-from policies.known_bad import good_facts
-from policies.pull_request_text import body, footer
-from policies.release import judge_release
+from policies.release.release import judge_release
+from policies.run.known_bad import good_facts
+from policies.texts.inert_markdown import inert_line, inert_markdown
+from policies.texts.pull_request import body, footer
 from tests.policies.sample_policy import policy
 
 ACTS = re.compile(r"[@#!]\w|GH-\d|://|www\.|[<>\[\]]|mailto:", re.IGNORECASE)

@@ -11,7 +11,7 @@ import pytest
 from contracts.forge_facts import BranchProtection, HumanAct
 from contracts.pull_request import PullRequest
 from contracts.verdict import Decision
-from policies.landing import LandingFacts, judge_landing
+from policies.release.landing import LandingFacts, judge_landing
 from policies.verdicts import deciding
 
 M, OLD = "a" * 40, "b" * 40

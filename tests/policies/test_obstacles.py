@@ -6,7 +6,7 @@ import pytest
 
 from contracts.forge_facts import FORGE_RESTS, AccessFinding
 from contracts.verdict import Decision
-from policies.obstacles import cure, one_cure_each, resting
+from policies.run.obstacles import cure, one_cure_each, resting
 from tests.policies.sample_policy import policy
 
 TARGET = policy(

@@ -6,10 +6,16 @@ import pytest
 
 from contracts.incident import PostIncidentReport, Trigger
 from contracts.rollback import RollbackOutcome, RollbackTag
-from policies.comment_text import closed_in_short
-from policies.inert_markdown import inert_markdown
-from policies.outcome_text import closed_head, incident_head, merged_head, restored_head, rolled_back_head
-from policies.pull_request_text import already_on_base
+from policies.texts.inert_markdown import inert_markdown
+from policies.texts.outcome import (
+    closed_head,
+    closed_in_short,
+    incident_head,
+    merged_head,
+    restored_head,
+    rolled_back_head,
+)
+from policies.texts.pull_request import already_on_base
 from tests.policies.test_rollback_text import AT, given
 
 LOUD, REVERT = "@everyone closes #1\n\n# Head <img src=x>", "d" * 40

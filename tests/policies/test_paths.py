@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from contracts.change import ChangedPath
 from contracts.task import TaskType
 from contracts.verdict import Decision
-from policies import known_bad
-from policies.known_bad import BASE_PATHS, entry
-from policies.paths import canonical, hostile_name, judge_paths, matches, protection, within
+from policies.paths.rules import canonical, hostile_name, judge_paths, matches, protection, within
+from policies.run import known_bad
+from policies.run.known_bad import BASE_PATHS, entry
 from tests.policies.sample_policy import policy
 
 POLICY = policy()

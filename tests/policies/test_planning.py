@@ -7,8 +7,8 @@ import pytest
 from contracts.modes import RiskLevel
 from contracts.task import CandidateTasks, Risk, RollbackPlan, Scope, TaskState, TaskType, VerificationPlan
 from contracts.verdict import Decision
-from policies.candidates import Memory, rank
-from policies.planning import judge_contract, make_contract, terms_digest
+from policies.task.candidates import Memory, rank
+from policies.task.planning import judge_contract, make_contract, terms_digest
 from policies.verdicts import explain
 from tests.policies.sample_policy import policy
 from tests.policies.test_candidates import found

@@ -6,7 +6,7 @@ import pytest
 
 from contracts.evidence import Receipt
 from contracts.verdict import Decision
-from policies.preflight import CHECKS, budget_caps, gates_refuse, judge_preflight, policy_current, protected_loaded
+from policies.run.preflight import CHECKS, budget_caps, gates_refuse, judge_preflight, policy_current, protected_loaded
 from policies.verdicts import allow, deciding, deny, escalate, explain, hold
 from tests.policies.sample_policy import auto_policy, policy
 
@@ -82,9 +82,9 @@ def test_a_denylist_with_a_gap_is_found(gap):
 
 def test_a_gate_that_lets_everything_pass_is_found(monkeypatch):
     """The trial itself can fail: with the path gate off, preflight refuses."""
-    monkeypatch.setattr("policies.preflight.judge_paths", lambda *_: allow("paths", "all fine"))
-    monkeypatch.setattr("policies.preflight.judge_budget", lambda *_: allow("budget", "all fine"))
-    monkeypatch.setattr("policies.release.judge_paths", lambda *_: allow("paths", "all fine"))
+    monkeypatch.setattr("policies.run.preflight.judge_paths", lambda *_: allow("paths", "all fine"))
+    monkeypatch.setattr("policies.run.preflight.judge_budget", lambda *_: allow("budget", "all fine"))
+    monkeypatch.setattr("policies.release.release.judge_paths", lambda *_: allow("paths", "all fine"))
 
     assert not protected_loaded(POLICY).allowed
     refused = [child.rule for child in gates_refuse(POLICY).children if not child.allowed]

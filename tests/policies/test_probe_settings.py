@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from policies.merge_schema import AutoMerge, ProbePolicy
+from policies.settings.merging import AutoMerge, ProbePolicy
 
 URL = "https://staging.example.org/health?commit={sha}"
 

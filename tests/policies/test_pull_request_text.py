@@ -8,18 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.forge_access.ownership import Mark, read_mark
+from adapters.forges.http.ownership import Mark, read_mark
 from contracts.change import Change
 from contracts.evidence import ChecksReport, CheckStatus, ReviewRemark, Severity
 from contracts.grant import Grant
 from contracts.modes import Mode, Outcome
 from contracts.release import ReleaseDecision
 from contracts.task import TaskContract
-from policies.inert_markdown import inert_markdown
-from policies.known_bad import good_facts
-from policies.planning import terms_digest
-from policies.pull_request_text import LARGEST, body, branch, commit_message, footer, title
-from policies.release import judge_release
+from policies.release.release import judge_release
+from policies.run.known_bad import good_facts
+from policies.task.planning import terms_digest
+from policies.texts.inert_markdown import inert_markdown
+from policies.texts.pull_request import LARGEST, body, branch, commit_message, footer, title
 from tests.policies.sample_policy import policy
 
 FACTS = good_facts(policy())

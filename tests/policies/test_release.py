@@ -9,9 +9,9 @@ from contracts.evidence import CheckStatus, ReviewRemark, Severity
 from contracts.modes import Mode, Outcome
 from contracts.release import Rejection
 from contracts.verdict import Decision
-from policies import known_bad
-from policies.known_bad import bad_releases, entry, good_facts, unmerged_releases
-from policies.release import judge_release
+from policies.release.release import judge_release
+from policies.run import known_bad
+from policies.run.known_bad import bad_releases, entry, good_facts, unmerged_releases
 from policies.verdicts import deciding, explain
 from tests.policies.sample_policy import auto_policy, policy
 

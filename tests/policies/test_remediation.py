@@ -16,11 +16,11 @@ from contracts.modes import Mode, RunKind, RunStatus
 from contracts.release import Rejection
 from contracts.remediation import FailureNote, Remediation, RemediationEnd
 from contracts.task import CandidateTasks, Finding, StateSnapshot
-from policies.candidates import rank
-from policies.idea_memory import Memory, Place
-from policies.planning import judge_contract, make_contract
-from policies.rejection import CHECKS_RULE
-from policies.remediation import Papers, fingerprint, part, queued_by, take_up, with_backlog
+from policies.release.rejection import CHECKS_RULE
+from policies.task.candidates import rank
+from policies.task.idea_memory import Memory, Place
+from policies.task.planning import judge_contract, make_contract
+from policies.task.remediation import Papers, fingerprint, part, queued_by, take_up, with_backlog
 from tests.policies.sample_policy import policy
 from tests.reporting.sample_run import CHANGE, CONTRACT, RED_TESTS, RUN, SLOW_TYPES, changed, checks_report, decision
 

@@ -6,7 +6,7 @@ import pytest
 
 from contracts.modes import Outcome, RiskLevel
 from contracts.report import RunReport
-from policies.report import build_report
+from policies.texts.run_report import build_report
 from tests.reporting.sample_run import (
     CHANGE,
     CONTRACT,

@@ -10,7 +10,7 @@ from contracts.artifact import ArtifactRef
 from contracts.handover import PinnedPolicy, RunRef
 from contracts.modes import Mode, RunKind
 from contracts.rollback import Idea, Merged, RollbackInput
-from policies.rollback_text import rollback_body, rollback_title
+from policies.texts.commit import rollback_body, rollback_title
 
 AT = datetime(2026, 3, 2, 9, tzinfo=UTC)
 TITLE = "Remove unused imports (F401)"

@@ -7,7 +7,7 @@ from datetime import date
 import pytest
 
 from contracts.pull_request import PullRequest
-from policies.strangers import Booked, foreign_marks
+from policies.run.strangers import Booked, foreign_marks
 
 KEY = "demo-2026-11-20-pr-1/open_pull_request"
 BOOKED = Booked(

@@ -4,8 +4,8 @@ import pytest
 
 from contracts.modes import Mode
 from policies.digests import canonical_json, policy_digest
-from policies.schema import Autopilot, Charter, ProtectedPaths, Target
-from policies.tightening import faults
+from policies.settings.schema import Autopilot, Charter, ProtectedPaths, Target
+from policies.settings.tightening import faults
 from tests.policies.sample_policy import policy, raw
 
 

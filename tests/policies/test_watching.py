@@ -8,14 +8,14 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from activities.watching import deadline_of
+from activities.operate.watching import deadline_of
 from contracts.admission import Order, RunRecord, RunView
 from contracts.alert import Progress
 from contracts.control import PauseRecord, StatusView
 from contracts.verdict import Verdict
 from contracts.watching import ScheduleSight, StepSight, TargetSight, WorkflowSight
-from policies.dead_man import cause_of, missed_deadline
-from policies.stuck import progress, stuck
+from policies.run.dead_man import cause_of, missed_deadline
+from policies.run.stuck import progress, stuck
 
 NOW = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
 DEADLINE = NOW.replace(hour=9, minute=0)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from contracts.task import CandidateTasks, SuppressedCandidate
-from policies.candidates import rank
+from policies.task.candidates import rank
+from policies.task.worth import LISTED, judge_worth
 from policies.verdicts import allow, deny
-from policies.worth import LISTED, judge_worth
 from tests.policies.test_candidates import FRESH, POLICY, found
 
 

@@ -12,7 +12,7 @@ from temporalio.workflow import NondeterminismError
 
 import composition
 from adapters.temporal.plugin import project_plugins
-from workflows import daily_run
+from workflows.run import daily_run
 
 HISTORIES = sorted(Path(__file__).with_name("histories").glob("*.json"))
 # Recorded by the code before a guarded change, and never anew: open conversations look like these.

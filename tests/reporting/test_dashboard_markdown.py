@@ -19,7 +19,7 @@ from contracts.pull_request import PullRequest
 from contracts.report import IndexedRun
 from contracts.verdict import Decision, Verdict
 from contracts.watching import ScheduleSight
-from policies.inert_markdown import inert_line, inert_markdown
+from policies.texts.inert_markdown import inert_line, inert_markdown
 from reporting.dashboard_markdown import LARGEST, render_dashboard
 
 AT = datetime(2026, 11, 23, 6, 30, tzinfo=UTC)

@@ -12,9 +12,9 @@ from rich.console import Console
 from contracts.modes import RunStatus
 from contracts.report import RunReport
 from contracts.verdict import Decision
-from policies.failed_checks import failed_checks
-from policies.failed_in_ci import failed_in_ci
-from policies.report import build_report
+from policies.release.checks import failed_checks
+from policies.release.ci import failed_in_ci
+from policies.texts.run_report import build_report
 from reporting.run_report_html import render_html
 from reporting.run_report_text import print_report
 from reporting.wording import MEANING

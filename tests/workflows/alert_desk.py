@@ -9,7 +9,7 @@ from temporalio.client import WorkflowHandle
 from world import ScriptedAgent, World
 
 import composition
-from activities.workbench import Workbench
+from activities.step_session import StepPorts
 from contracts.alert import AlertRecord, AlertsView
 from tests.workflows.quick import Speller, add_target
 from workflows import api
@@ -27,7 +27,7 @@ def configure(world: World, more: str = "", **changes: str) -> None:
     path.write_text(text + more)
 
 
-def scripted(world: World, **answers: Any) -> Workbench:
+def scripted(world: World, **answers: Any) -> StepPorts:
     """The quick workbench; ``answers`` by role."""
     add_target(world, "quick")
     return world.bench(lambda real: ScriptedAgent(Speller(real), answers=answers))

@@ -12,8 +12,8 @@ from contracts.clearance import SettleRequest, WriteAnswer, WriteOutcome, WriteR
 from contracts.control import Answer, InstallationFacts, InstallationNotice, ModeRequest, PauseRecord, ResumeRequest
 from contracts.modes import Mode, PauseStyle, RunKind, RunStatus, TargetStatus, WriteAction, WriteClass
 from contracts.rollback import FollowUpInput, Merged
-from workflows import admission, clearances, pausing
-from workflows.control_state import ControlState
+from workflows.control import admission, clearances, pausing
+from workflows.control.state import ControlState
 from workflows.epochs import epoch_at
 
 TARGET = "demo"

@@ -21,8 +21,8 @@ from contracts.budget import (
 )
 from contracts.control import Answer
 from tests.workflows.books import DAY, FIRST, Books
-from workflows import budget_caps, budgeting
-from workflows.budget_book import of
+from workflows.control import budget
+from workflows.control.budget_book import of
 
 CAPS = Caps(
     run=Amounts(usd=5, tokens=1000, agent_minutes=60),
@@ -64,7 +64,7 @@ class Till:
         worst = Amounts(usd=usd, tokens=more.get("tokens", 100), agent_minutes=more.get("minutes", 10))
         assert self.books.terms is not None
         asked = ReserveRequest(run_id=run, key=f"{run}/{step}", attempt=attempt, worst=worst, terms=self.books.terms)
-        return budgeting.reserve(self.books.state, asked, self.now)
+        return budget.reserve(self.books.state, asked, self.now)
 
     def settle(
         self, usd: float | None = 1, step: str = "code", attempt: str = "a1", run: str = FIRST, minutes: float = 1
@@ -72,7 +72,7 @@ class Till:
         """A step says what it cost; None: it does not know."""
         cost = None if usd is None else Amounts(usd=usd, tokens=10, agent_minutes=minutes)
         said = SettleCost(key=f"{run}/{step}", attempt=attempt, cost=cost, agent_minutes=minutes, note="it said NaN")
-        return budgeting.settle(self.books.state, said, self.now)
+        return budget.settle(self.books.state, said, self.now)
 
     def pay(self, usd: float, run: str = FIRST) -> None:
         """Spend at once."""
@@ -84,7 +84,7 @@ class Till:
         """A person looked it up."""
         cost = Amounts(usd=usd, tokens=5)
         said = CostStatement(key=f"{run}/{step}", cost=cost, evidence="the bill", actor="ann")
-        return budgeting.state_cost(self.books.state, said, self.now)
+        return budget.state_cost(self.books.state, said, self.now)
 
     def set_cap(
         self, cap: float, period: Period = Period.DAY, measure: Measure = Measure.USD, run: str = "", epoch: int = 0
@@ -94,7 +94,7 @@ class Till:
         asked = CapsRequest(
             expected_epoch=seen, period=period, measure=measure, cap=cap, run_id=run, reason="as agreed", actor="ann"
         )
-        return budget_caps.set_caps(self.books.state, asked, self.now)
+        return budget.set_caps(self.books.state, asked, self.now)
 
     def spent(self, period: str = TODAY, measure: Measure = Measure.USD) -> float:
         """Booked."""

@@ -16,7 +16,7 @@ from temporalio import activity
 from world import World
 
 from activities.heartbeat import heartbeating
-from activities.workbench import Workbench
+from activities.step_session import StepPorts
 from contracts.evidence import ReviewProposal
 from contracts.modes import Role
 from contracts.task import Finding
@@ -147,7 +147,7 @@ class Stopping:
         return passed
 
 
-def stopping(world: World, turnstile: Turnstile) -> Workbench:
+def stopping(world: World, turnstile: Turnstile) -> StepPorts:
     """A quick workbench with turnstiles: every step reads an artifact first, every write passes ``effects``."""
     plain = world.bench()
     return quick(world, store=Stopping(plain.store, turnstile), effects=Stopping(plain.effects, turnstile, "effect"))
@@ -158,6 +158,6 @@ def add_target(world: World, name: str, more: str = CHECK, head: str = "") -> No
     world.add_target(name, FILES, head + more)
 
 
-def quick(world: World, before: Callable[[Brief], None] = lambda brief: None, **ports: Any) -> Workbench:
+def quick(world: World, before: Callable[[Brief], None] = lambda brief: None, **ports: Any) -> StepPorts:
     """The default workbench with the speller for an agent."""
     return world.bench(lambda real: Speller(real, before), **ports)

@@ -18,8 +18,8 @@ from contracts.alert import (
     Silence,
     SilenceRequest,
 )
-from workflows import alert_rules
-from workflows.alerts_state import KEPT_DONE, KEPT_WAITING, AlertsState
+from workflows.installation import alert_rules
+from workflows.installation.alert_rules import KEPT_DONE, KEPT_WAITING, AlertsState
 
 NOW = datetime(2026, 11, 23, 8, tzinfo=UTC)
 VIOLATION = AlertKind.POLICY_VIOLATION

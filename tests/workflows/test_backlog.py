@@ -11,8 +11,8 @@ from contracts.evidence import CheckStatus
 from contracts.modes import Mode, RunStatus
 from contracts.remediation import FailureNote, Remediation, RemediationEnd
 from tests.workflows.books import BIRTH, Books, on_the_ladder
-from workflows import admission, backlog
-from workflows.control_state import ControlInput
+from workflows.control import admission, remediations
+from workflows.control.state import ControlInput
 
 PRINT = "ab" * 32
 TASK = f"remediate-{PRINT[:8]}"
@@ -41,12 +41,12 @@ def ends(books: Books, status: RunStatus = RunStatus.REJECTED, mode: Mode | None
     assert answer.run_id in books.state.runs, answer.verdict.reason
     request = FinishRequest(run_id=answer.run_id, status=status, **said)
     assert admission.finish(books.state, request, books.now)
-    backlog.heard(books.state, request)
+    remediations.heard(books.state, request)
 
 
 def one(books: Books) -> Remediation:
     """The only one."""
-    (found,) = backlog.shown(books.state)
+    (found,) = remediations.shown(books.state)
     return found
 
 
@@ -56,7 +56,7 @@ def test_the_same_failure_is_one_remediation() -> None:
     for _ in range(3):
         ends(books, remediation=failure())
     ends(books, remediation=failure("cd" * 32))
-    found = {each.fingerprint: (each.seen, each.attempts, each.ended) for each in backlog.shown(books.state)}
+    found = {each.fingerprint: (each.seen, each.attempts, each.ended) for each in remediations.shown(books.state)}
     assert {PRINT: (3, 0, None), "cd" * 32: (1, 0, None)} == found
 
 
@@ -129,8 +129,10 @@ def test_dry_runs_and_smokes_book_nothing_and_use_nothing_up() -> None:
     assert (0, None) == (one(books).attempts, one(books).ended)
     climbing = on_the_ladder()
     smoke = climbing.smoke()
-    backlog.heard(climbing.state, FinishRequest(run_id=smoke.run_id, status=RunStatus.REJECTED, remediation=failure()))
-    assert [] == backlog.shown(climbing.state)
+    remediations.heard(
+        climbing.state, FinishRequest(run_id=smoke.run_id, status=RunStatus.REJECTED, remediation=failure())
+    )
+    assert [] == remediations.shown(climbing.state)
 
 
 def test_every_move_is_logged() -> None:
@@ -147,14 +149,14 @@ def test_the_books_stay_small() -> None:
     """Continue-as-new carries them: ended ones go first, then the oldest."""
     books = Books(runs_per_day=500).opened()
     ends(books, remediation=failure())
-    for number in range(backlog.KEPT + 10):
+    for number in range(remediations.KEPT + 10):
         long = tuple(f"{'d' * 90}{number}/{each}.py" for each in range(50))
         ends(books, remediation=failure(f"{number:064x}", paths=long))
         if number == 20:
             ends(books, RunStatus.PR_OPENED, task_id=f"remediate-{20:064x}"[:18])
     kept = books.state.remediations
-    assert backlog.KEPT == len(kept)
-    assert f"{backlog.KEPT + 9:064x}" in kept
+    assert remediations.KEPT == len(kept)
+    assert f"{remediations.KEPT + 9:064x}" in kept
     assert len(ControlInput(target="demo", state=books.state).model_dump_json()) < 1_000_000
 
 
@@ -162,5 +164,5 @@ def test_an_unknown_runs_word_is_not_taken() -> None:
     """A forged or late ``finish`` books nothing."""
     books = Books().opened()
     said = FinishRequest(run_id="nobody", status=RunStatus.REJECTED, remediation=failure())
-    backlog.heard(books.state, said)
+    remediations.heard(books.state, said)
     assert {} == books.state.remediations

@@ -16,7 +16,7 @@ from contracts.modes import RunStatus, TargetStatus
 from tests.workflows.paying import Payer, alerts, caps
 from tests.workflows.quick import add_target
 from workflows import api
-from workflows.periods import end_of, key_of
+from workflows.control.budget_book import end_of, key_of
 
 ZONE = "UTC"
 WIDE = {"usd_per_run": 10} | {f"usd_per_{name}": 1000 for name in ("day", "week", "month")}

@@ -15,9 +15,9 @@ from contracts.modes import RunStatus
 from contracts.verdict import Decision
 from tests.workflows.books import DAY, FIRST
 from tests.workflows.money import TODAY, Till, terms
-from workflows import budgeting
-from workflows.budget_caps import demand_whole
-from workflows.control_state import ControlState
+from workflows.control import budget
+from workflows.control.budget import demand_whole
+from workflows.control.state import ControlState
 
 SECOND = f"demo-{DAY}-pr-2"
 
@@ -109,7 +109,7 @@ def test_a_run_that_closes_leaves_no_reservation():
     till.reserve(2, minutes=10)
     till.books.wait(3600)
     till.books.state.close(FIRST, till.now, RunStatus.LOST)
-    budgeting.turn(till.books.state, till.now)
+    budget.roll_periods(till.books.state, till.now)
     assert (2, 0) == (till.spent(), till.reserved())
     assert 10 == till.spent(measure=Measure.AGENT_MINUTES)
 
@@ -298,7 +298,7 @@ def test_a_set_cap_ends_with_its_period():
     assert Admission.ADMITTED is till.admit("w2").answer
     till.books.wait(86400)
     book = till.books.state.budget
-    budgeting.turn(till.books.state, till.now)
+    budget.roll_periods(till.books.state, till.now)
     assert (10, 12) == (book.cap("day/2026-03-03", Measure.USD), book.cap("week/2026-W10", Measure.USD))
 
 

@@ -13,8 +13,8 @@ from temporalio.client import WorkflowHandle
 from temporalio.testing import TimeSkipper
 from world import World, git
 
-from activities.workbench import Workbench
-from adapters.chained_log import ChainedLog
+from activities.step_session import StepPorts
+from adapters.store.chained_log import ChainedLog
 from commands.waiting import waiting_runs
 from contracts.admission import RunResult, RunView
 from contracts.audit import AuditRecord
@@ -28,7 +28,7 @@ from ports.forge import AccessDenied
 from tests.workflows.conversation import pause, resume_when_quiescent
 from tests.workflows.quick import CHECK, FILES, quick
 from workflows import api
-from workflows.gate import awaited, rest
+from workflows.run.gate import awaited, rest
 
 CI = '\n[ci]\nrequired = ["ci/test", "ci/lint"]\nminutes = {minutes}\nevery_seconds = {every}\n'
 LINK = "https://ci.example.invalid/77"
@@ -57,7 +57,7 @@ def point(world: World, minutes: float = 360, every: float = 1800, files: dict[s
     world.add_target("quick", files or FILES, CI.format(minutes=minutes, every=every) + CHECK)
 
 
-def bench(world: World, ci: CiResults, on_look: Callable[[str], None] = lambda commit: None) -> Workbench:
+def bench(world: World, ci: CiResults, on_look: Callable[[str], None] = lambda commit: None) -> StepPorts:
     """The quick one, on a forge with CI."""
     return quick(world, forges=with_ci(world.bench().forges, ci, on_look))
 

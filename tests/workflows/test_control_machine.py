@@ -13,7 +13,7 @@ from contracts.admission import Admission, OrderState
 from contracts.clearance import WriteAnswerKind, WriteOutcome
 from contracts.modes import Mode, PauseStyle, RunKind, RunStatus, TargetStatus, WriteAction, WriteClass
 from tests.workflows.books import BIRTH, POLICY, Books
-from workflows.control_state import ControlState
+from workflows.control.state import ControlState
 
 LARGEST = 512 * 1024
 PUBLISHING = (WriteAction.PUSH_BRANCH, WriteAction.OPEN_PULL_REQUEST)

@@ -13,8 +13,8 @@ from contracts.incident import IncidentReport, Trigger
 from contracts.modes import Mode, PauseStyle, RunStatus, TargetStatus
 from contracts.verdict import Decision, Verdict
 from tests.workflows.books import BIRTH, DAY, FIRST, Books, on_the_ladder, running
-from workflows import incident_books, pausing
-from workflows.control_state import KEPT_CLOSED, ControlState
+from workflows.control import incident_records, pausing
+from workflows.control.state import KEPT_CLOSED, ControlState
 
 
 def test_a_blank_control_is_paused_and_a_target_nobody_knew_opens_itself() -> None:
@@ -250,7 +250,7 @@ def test_an_incident_is_recorded_once() -> None:
     said = IncidentReport(
         incident="INC-1", run_id=FIRST, trigger=Trigger.POLICY_VIOLATION, reason="left its scope" * 1000
     )
-    answers = [incident_books.open_incident(books.state, said, books.now) for _ in range(2)]
+    answers = [incident_records.open_incident(books.state, said, books.now) for _ in range(2)]
 
     assert [True, True] == [answer.accepted for answer in answers]
     assert ["INC-1"] == list(books.state.incidents)

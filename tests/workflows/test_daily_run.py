@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 
 from world import World
 
-from adapters.chained_log import ChainedLog
 from adapters.policy_files import PolicyFiles
+from adapters.store.chained_log import ChainedLog
 from contracts.clearance import Clearance
 from contracts.control import StatusView
 from contracts.effect import Effect, EffectResult
 from contracts.modes import RunStatus, WriteAction
-from policies.schema import Target
+from policies.settings.schema import Target
 from ports.forge import Effects
 
 

@@ -8,7 +8,7 @@ from contracts.clearance import SettleRequest, WriteAnswer, WriteAnswerKind, Wri
 from contracts.dashboard import DASHBOARD
 from contracts.modes import Mode, WriteAction, WriteClass
 from tests.workflows.books import FIRST, Books, on_the_ladder, running
-from workflows import clearances
+from workflows.control import clearances
 
 GO, BUSY, REFUSED = WriteAnswerKind.GO, WriteAnswerKind.BUSY, WriteAnswerKind.REFUSED
 

@@ -15,7 +15,7 @@ from tests.workflows.books import Books
 from tests.workflows.conversation import open_target
 from tests.workflows.quick import add_target, quick
 from workflows import api
-from workflows.control_state import KEPT_UNLOGGED, LOG_BATCH
+from workflows.control.state import KEPT_UNLOGGED, LOG_BATCH
 
 SHOWN = EventType.EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES
 IN_FORCE_SECONDS = 15

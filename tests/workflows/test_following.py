@@ -13,7 +13,7 @@ from contracts.rollback import FollowUpEnd, FollowUpInput, RollbackOutcome
 from contracts.verdict import Decision, Verdict
 from tests.workflows.books import DAY, FIRST, Books, running
 from tests.workflows.test_rolling_back import INCIDENT, ended, merge_of, ordered
-from workflows import following, reaping, rolling_back
+from workflows.control import follow_ups, reaping, rollback_records
 
 OPEN, CLOSE = WriteAction.OPEN_PULL_REQUEST, WriteAction.CLOSE_PULL_REQUEST
 ENDS = [status for status in RunStatus if status not in {RunStatus.ADMITTING, RunStatus.QUEUED, RunStatus.ALREADY_RAN}]
@@ -45,7 +45,7 @@ def gone(books: Books, status: str = "TERMINATED") -> None:
 
 def started(books: Books) -> Books:
     """The follow-up that is due runs."""
-    following.begun(books.state, books.state.to_follow.pop(FIRST))
+    follow_ups.begun(books.state, books.state.to_follow.pop(FIRST))
     return books
 
 
@@ -110,7 +110,7 @@ def test_only_who_is_followed_says_what_became_of_a_pull_request(said: str) -> N
     books = opened(running())
     assert [Decision.DENY] * 2 == [says(books, FIRST).decision, says(books, "INC-x").decision]
     lost(books)
-    following.begun(books.state, books.state.to_follow.pop(FIRST))
+    follow_ups.begun(books.state, books.state.to_follow.pop(FIRST))
     books.pause()
     assert (Decision.ALLOW, "says what became of a pull request of ours") == (
         says(books, FIRST).decision, says(books, FIRST).reason
@@ -120,7 +120,7 @@ def test_only_who_is_followed_says_what_became_of_a_pull_request(said: str) -> N
     key = f"{FIRST}/{said}-7-merged"
     books.state.writes[key] = books.state.writes[f"{FIRST}/{OPEN}"]
     for run_id in (FIRST, "demo-9"):
-        following.followed_up(books.state, FollowUpEnd(run_id=run_id, outcome="closed", reason="x"))
+        follow_ups.followed_up(books.state, FollowUpEnd(run_id=run_id, outcome="closed", reason="x"))
         assert (run_id == FIRST) == (key in books.state.writes)
     assert Decision.DENY is says(books, FIRST).decision
 
@@ -147,7 +147,7 @@ def test_a_merge_that_nobody_lived_to_speak_of_is_said_by_its_follow_up(
     if said is not None:
         comment(books, FIRST, "merged", said)
     lost(books)
-    given = following.start_of(books.state, FIRST)
+    given = follow_ups.start_of(books.state, FIRST)
     assert (merge_of(), unsaid) == (given.merged, given.unsaid is not None)
 
 
@@ -155,9 +155,9 @@ def test_a_merge_that_nobody_lived_to_speak_of_is_said_by_its_follow_up(
 def test_only_what_we_did_on_a_pull_request_is_ours_to_say(merged: dict[str, Any]) -> None:
     """A person's merge the forge itself shows."""
     books = running()
-    rolling_back.merged(books.state, merge_of().model_copy(update=merged))
+    rollback_records.merged(books.state, merge_of().model_copy(update=merged))
     lost(books)
-    assert None is following.start_of(books.state, FIRST).unsaid
+    assert None is follow_ups.start_of(books.state, FIRST).unsaid
 
 
 @pytest.mark.parametrize("action", [WriteAction.REVERT, WriteAction.MERGE])
@@ -167,14 +167,14 @@ def test_a_revert_that_nobody_lived_to_speak_of_is_said_once_the_rollback_is_giv
 ) -> None:
     """However it landed; a rollback that goes on says it itself."""
     books, own = running(), f"RB-{FIRST}"
-    rolling_back.merged(books.state, merge_of())
+    rollback_records.merged(books.state, merge_of())
     assert ordered(books).accepted
     books.begin(own, action=action, write_class=WriteClass.REPAIR, incident=INCIDENT)
     steps = [lambda: books.settle(own, action=action), lambda: ended(books, RollbackOutcome.ESCALATED)]
     for step in reversed(steps) if late else steps:
         assert own not in books.state.to_follow
         step()
-    given = following.start_of(books.state, own)
+    given = follow_ups.start_of(books.state, own)
     assert given.unsaid is not None
     assert ("7", FIRST, 0) == (given.unsaid.revert_sha, given.rolls_back, given.pull_request)
 
@@ -182,7 +182,7 @@ def test_a_revert_that_nobody_lived_to_speak_of_is_said_once_the_rollback_is_giv
 def test_a_rollback_that_said_so_itself_leaves_nothing_to_say() -> None:
     """Escalated for its health alone."""
     books, own = running(), f"RB-{FIRST}"
-    rolling_back.merged(books.state, merge_of())
+    rollback_records.merged(books.state, merge_of())
     assert ordered(books).accepted
     books.begin(own, action=WriteAction.REVERT, write_class=WriteClass.REPAIR, incident=INCIDENT)
     books.settle(own, action=WriteAction.REVERT)
@@ -217,7 +217,7 @@ def test_a_lost_follow_up_is_started_again_and_then_a_persons(status: str) -> No
     """So many times; then people hear that nobody follows it, once."""
     books = opened(running())
     books.finish(FIRST, RunStatus.CANCELLED)
-    for _ in range(following.MOST_STARTS):
+    for _ in range(follow_ups.MOST_STARTS):
         assert [] == books.state.to_alert
         gone(started(books), status)
     gone(books, status)
@@ -235,11 +235,11 @@ def test_a_follow_up_that_said_how_it_ended_is_not_looked_after() -> None:
         end = FollowUpEnd(run_id=FIRST, outcome="closed by ann", reason="so")
         given = books.state.to_follow.pop(FIRST)
         if late:
-            following.followed_up(books.state, end)
-            following.begun(books.state, given)
+            follow_ups.followed_up(books.state, end)
+            follow_ups.begun(books.state, given)
         else:
-            following.begun(books.state, given)
-            following.followed_up(books.state, end)
+            follow_ups.begun(books.state, given)
+            follow_ups.followed_up(books.state, end)
         gone(books, "COMPLETED")
         assert ({}, {}, []) == (books.state.followed, books.state.to_follow, books.state.to_alert)
 
@@ -268,11 +268,11 @@ def test_what_a_person_made_of_it_stands_at_the_run() -> None:
     """Merged is known before the observation is over, closed at its end; what we merged ourselves is nobody's."""
     books = opened(running())
     books.finish(FIRST, RunStatus.PR_OPENED)
-    rolling_back.merged(books.state, merge_of())
+    rollback_records.merged(books.state, merge_of())
     assert "" == books.state.runs[FIRST].became
     books.state.merges.clear()
-    rolling_back.merged(books.state, merge_of().model_copy(update={"by": "ann"}))
+    rollback_records.merged(books.state, merge_of().model_copy(update={"by": "ann"}))
     assert "MERGED by ann" == books.state.runs[FIRST].became
     end = FollowUpEnd(run_id=FIRST, outcome="closed by bob", reason="r", who="bob", became="CLOSED by bob")
-    following.followed_up(books.state, end)
+    follow_ups.followed_up(books.state, end)
     assert ("CLOSED by bob", RunStatus.PR_OPENED) == (books.state.runs[FIRST].became, books.state.runs[FIRST].status)

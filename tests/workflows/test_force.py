@@ -13,8 +13,8 @@ from temporalio.client import WorkflowExecutionStatus, WorkflowHandle
 from world import World, git
 
 import composition
-from activities.workbench import Workbench
-from adapters.chained_log import ChainedLog
+from activities.step_session import StepPorts
+from adapters.store.chained_log import ChainedLog
 from contracts.admission import RunResult
 from contracts.alert import Alert
 from contracts.dashboard import ShownOutcome
@@ -49,7 +49,7 @@ class Acting:
         return result
 
 
-def four_places(world: World, turnstile: Turnstile) -> tuple[Workbench, CiResults]:
+def four_places(world: World, turnstile: Turnstile) -> tuple[StepPorts, CiResults]:
     """Of four targets two merge by themselves; the forge's CI says nothing of the pull request of one."""
     auto.permit(world, canary_seconds=1)
     hasten(world, reap_seconds=1)

@@ -12,7 +12,7 @@ from contracts.control import Answer
 from contracts.grant import GrantRequest
 from contracts.modes import Mode, RunKind, RunStatus
 from tests.workflows.books import BIRTH, DAY, FIRST, TARGET, Books, running
-from workflows import admission, granting
+from workflows.control import admission, grants
 
 HEAD = "a" * 40
 PATH = ".github/workflows/ci.yml"
@@ -40,7 +40,7 @@ def give(books: Books, **other: Any) -> Answer:
         "reason": "read line by line",
         "actor": "ann",
     }
-    return granting.give(books.state, GrantRequest(**(values | other)), books.now)
+    return grants.give(books.state, GrantRequest(**(values | other)), books.now)
 
 
 def ask(books: Books, execution: str = "g1", head: str = HEAD, problem: str = "", **spec: Any) -> AdmitAnswer:
@@ -279,16 +279,16 @@ def test_a_policy_that_was_tightened_shortens_grants_that_are_out() -> None:
 def test_the_books_stay_bounded_and_what_ended_is_logged_and_forgotten() -> None:
     """KEPT grants at most; an ended one makes room."""
     books = escalated()
-    for number in range(granting.KEPT):
+    for number in range(grants.KEPT):
         assert give(books, run_id=f"demo-old-{number}", escalated_record="0" * 64).accepted
     full = give(books)
     again = give(books, run_id="demo-old-0", escalated_record="0" * 64, reason="a better reason")
     books.wait(24 * 3600)
     room = give(books, expires_at=books.now + timedelta(hours=1))
 
-    assert f"{granting.KEPT} grants are in force already" == full.verdict.reason
+    assert f"{grants.KEPT} grants are in force already" == full.verdict.reason
     assert (True, True, [FIRST]) == (again.accepted, room.accepted, list(books.state.grants))
-    assert granting.KEPT == logged(books).count("grant ended")
+    assert grants.KEPT == logged(books).count("grant ended")
 
 
 def test_no_write_begins_after_the_grant_ended() -> None:

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from world import World
 
-from activities.in_flight_before import cleared_facts, in_flight_before
-from adapters.chained_log import ChainedLog
+from activities.control.lost_books import cleared_facts, in_flight_before
+from adapters.store.chained_log import ChainedLog
 from contracts.audit import AuditEvent
 from contracts.clearance import Clearance, WriteAnswer, WriteOutcome, WriteRecord, WriteRequest
 from contracts.control import CheckupResult
@@ -21,7 +21,8 @@ from tests.workflows.books import BIRTH, FIRST, Books
 from tests.workflows.conversation import pause
 from tests.workflows.quick import Turnstile, add_target, quick, stopping
 from tests.workflows.raw import reset
-from workflows import api, reaping
+from workflows import api
+from workflows.control import reaping
 
 KEY = f"{FIRST}/push_branch"
 

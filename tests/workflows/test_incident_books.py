@@ -10,8 +10,8 @@ from contracts.clearance import WriteAnswerKind, WriteRequest
 from contracts.incident import IncidentNews, IncidentRecord, IncidentReport, IncidentState, Trigger
 from contracts.modes import Mode, RunStatus, TargetStatus, WriteAction, WriteClass
 from tests.workflows.books import FIRST, POLICY, Books, running
-from workflows import clearances, incident_books
-from workflows.failures import escalate_failures
+from workflows.control import clearances, incident_records
+from workflows.control.failures import escalate_failures
 
 INCIDENT = f"INC-{FIRST}-policy-violation"
 
@@ -20,7 +20,7 @@ def opened() -> Books:
     """An incident is in the books and its workflow runs."""
     books = running()
     said = IncidentReport(incident=INCIDENT, run_id=FIRST, trigger=Trigger.POLICY_VIOLATION, reason=".env touched")
-    incident_books.open_incident(books.state, said, books.now)
+    incident_records.open_incident(books.state, said, books.now)
     return books
 
 
@@ -29,7 +29,7 @@ def tell(books: Books, *, done: bool = False, **changes: object) -> None:
     record = IncidentRecord(
         incident=INCIDENT, run_id=FIRST, trigger="policy_violation", reason=".env touched", opened_at=books.now
     ).model_copy(update=changes)
-    assert incident_books.take_news(books.state, IncidentNews(record=record, done=done)).accepted
+    assert incident_records.take_news(books.state, IncidentNews(record=record, done=done)).accepted
 
 
 def fail_runs(books: Books, *statuses: RunStatus) -> list[bool]:
@@ -82,7 +82,7 @@ def test_repeated_failures_pause_first_then_open_the_incident() -> None:
     (record,) = books.state.incidents.values()
     assert (Trigger.REPEATED_FAILURES, 2) == (record.trigger, len(record.runs))
     assert [AlertKind.RUN_FAILED] == [alert.kind for alert in books.state.to_alert]
-    assert 3 == len(incident_books.start_of(books.state, record).runs)
+    assert 3 == len(incident_records.start_of(books.state, record).runs)
 
 
 @pytest.mark.parametrize(
@@ -138,14 +138,14 @@ def test_an_incident_writes_its_ticket_after_its_run_and_while_paused() -> None:
 def test_it_starts_once_when_its_run_has_ended_and_all_is_logged() -> None:
     """Evidence is complete then; the books remember that it was started."""
     books = opened()
-    assert [INCIDENT] == [record.incident for record in incident_books.to_start(books.state)]
+    assert [INCIDENT] == [record.incident for record in incident_records.to_start(books.state)]
     books.state.to_log.clear()
-    assert not incident_books.evidence_is_complete(books.state)
+    assert not incident_records.evidence_is_complete(books.state)
     books.finish(FIRST, RunStatus.ESCALATED)
     books.state.to_log.clear()
-    assert incident_books.evidence_is_complete(books.state)
-    incident_books.started(books.state, INCIDENT)
-    assert [] == incident_books.to_start(books.state)
+    assert incident_records.evidence_is_complete(books.state)
+    incident_records.started(books.state, INCIDENT)
+    assert [] == incident_records.to_start(books.state)
 
 
 @pytest.mark.parametrize(
@@ -201,7 +201,7 @@ def test_done_is_forgotten_but_never_opened_again() -> None:
     assert (INCIDENT,) == books.state.view().incidents_done
     tell(books)
     said = IncidentReport(incident=INCIDENT, run_id=FIRST, trigger=Trigger.POLICY_VIOLATION, reason="again")
-    incident_books.open_incident(books.state, said, books.now)
+    incident_records.open_incident(books.state, said, books.now)
     assert {} == books.state.incidents
 
 

@@ -15,7 +15,7 @@ from temporalio.client import WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.testing import TimeSkipper
 from world import World
 
-from adapters.chained_log import ChainedLog
+from adapters.store.chained_log import ChainedLog
 from contracts.admission import RunResult
 from contracts.alert import AlertKind
 from contracts.control import Answer, StatusView

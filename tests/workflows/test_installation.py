@@ -5,7 +5,7 @@ from __future__ import annotations
 from temporalio.client import WorkflowExecutionStatus
 from world import World
 
-from adapters.chained_log import ChainedLog
+from adapters.store.chained_log import ChainedLog
 from contracts.modes import RunStatus, TargetStatus
 from tests.workflows.conversation import open_target, pause, pause_all, resume_all, until_status
 from tests.workflows.quick import add_target, quick

@@ -9,9 +9,8 @@ import pytest
 from aftermath import BROKEN, CHECK, after_a_run, hasten
 from world import World
 
-from activities.in_flight_before import cleared_facts
-from activities.left_before import left_before
-from adapters.chained_log import ChainedLog
+from activities.control.lost_books import cleared_facts, left_before
+from adapters.store.chained_log import ChainedLog
 from contracts.audit import AuditEvent
 from contracts.control import InstallationFacts
 from contracts.modes import Mode, Role, RunStatus, TargetStatus, WriteAction
@@ -21,7 +20,7 @@ from tests.workflows.conversation import pause
 from tests.workflows.quick import quick
 from tests.workflows.test_following import opened
 from tests.workflows.test_rolling_back import INCIDENT, ended, merge_of, ordered, regressed
-from workflows import following, pausing, rolling_back
+from workflows.control import follow_ups, pausing, rollback_records
 
 CLOSE = WriteAction.CLOSE_PULL_REQUEST
 
@@ -49,13 +48,13 @@ def waits(books: Books) -> Books:
 
 def merged(books: Books, by: str = "") -> Books:
     """The run's change is on the base."""
-    rolling_back.merged(books.state, merge_of().model_copy(update={"by": by, "pull_request": 7}))
+    rollback_records.merged(books.state, merge_of().model_copy(update={"by": by, "pull_request": 7}))
     return waits(books)
 
 
 def told(books: Books) -> Books:
     """Its follow-up has ended."""
-    following.followed_up(books.state, FollowUpEnd(run_id=FIRST, outcome="healthy", reason="green"))
+    follow_ups.followed_up(books.state, FollowUpEnd(run_id=FIRST, outcome="healthy", reason="green"))
     return books
 
 
@@ -113,7 +112,7 @@ def test_a_person_may_roll_back_what_a_lost_control_merged_and_no_more_than_that
 def test_a_rollback_that_had_not_ended_goes_on_by_a_persons_command(tmp_path: Path) -> None:
     """Its incident is in the books again, so it may be cleared; the pause of the new Control holds it until then."""
     books = reborn(broke(opened(running())), tmp_path)
-    due = rolling_back.to_start(books.state)
+    due = rollback_records.to_start(books.state)
     assert (Mode.DRY_RUN, INCIDENT) == (books.state.mode, due.incident if due else "")
     assert [INCIDENT] == list(books.state.incidents)
     assert ordered(books).accepted

@@ -17,7 +17,7 @@ from contracts.modes import RunStatus, StepName
 from policies.verdicts import hold
 from ports.forge import ForgeError
 from tests.workflows.quick import CHECK, FILES, quick
-from workflows.gate import advice, rest
+from workflows.run.gate import advice, rest
 
 LIMITED = "forge answered 403 to looking at /statuses: the forge limits the rate until 2026-11-26 15:00:00 UTC"
 

@@ -11,18 +11,19 @@ import pytest
 from aftermath import hasten
 from world import World
 
-from adapters.local_forge import forge_folder, read_comments
+from adapters.forges.local import forge_folder, read_comments
 from contracts.clearance import Clearance, SettleRequest, WriteAnswerKind, WriteOutcome
 from contracts.control import Answer
 from contracts.effect import Effect, EffectResult
 from contracts.modes import RunStatus, WriteAction
 from contracts.rollback import FollowUpEnd, RollbackRequest, RollbackResult
-from policies.schema import Target
+from policies.settings.schema import Target
 from ports.forge import ForgeError
 from tests.workflows import auto
 from tests.workflows.books import FIRST, running
 from tests.workflows.test_rolling_back import merge_of, ordered
-from workflows import api, clearances
+from workflows import api
+from workflows.control import clearances
 
 
 @dataclass

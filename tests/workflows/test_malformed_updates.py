@@ -23,11 +23,11 @@ from tests.workflows.raw import payload, update
 from tests.workflows.test_decide import ASK, ended, until
 from tests.workflows.test_incident_flow import at_rest, the_incident
 from workflows import api
-from workflows.alerts import Alerts
-from workflows.control import Control
-from workflows.daily_run import DailyRun
-from workflows.incident import Incident
-from workflows.installation import Installation
+from workflows.after.incident import Incident
+from workflows.control.control import Control
+from workflows.installation.alerts import Alerts
+from workflows.installation.installation import Installation
+from workflows.run.daily_run import DailyRun
 
 STATED = {"cause": "it was a drill", "evidence": "the plan", "actor": "bob"}
 GOOD: dict[str, dict[str, Any]] = {

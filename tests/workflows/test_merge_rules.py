@@ -15,7 +15,7 @@ from contracts.incident import IncidentRecord, IncidentState
 from contracts.modes import Mode, RunKind, RunStatus, WriteAction, WriteClass
 from contracts.rollback import Merged
 from tests.workflows.books import BIRTH, DAY, FIRST, Books
-from workflows import admission, rolling_back
+from workflows.control import admission, rollback_records
 
 FILE = ArtifactRef(name="policy.json", sha256="0" * 64, size=0, media_type="application/json", location="x")
 MAY = {"maximum": Mode.SELECTIVE_AUTO, "probes": 1}
@@ -123,7 +123,7 @@ def test_the_books_keep_each_merge_once() -> None:
     assert not admission.finish(books.state, said, books.now)
     assert [run_id] == list(books.state.merges)
     assert 1 == sum(event.event == "merged" for event in books.state.to_log)
-    for number in range(rolling_back.KEPT):
-        rolling_back.merged(books.state, merged(f"r{number}"))
-    assert rolling_back.KEPT == len(books.state.merges)
+    for number in range(rollback_records.KEPT):
+        rollback_records.merged(books.state, merged(f"r{number}"))
+    assert rollback_records.KEPT == len(books.state.merges)
     assert run_id not in books.state.merges

@@ -7,11 +7,11 @@ from typing import Any
 
 from world import World, git
 
-from adapters.chained_log import ChainedLog
+from adapters.store.chained_log import ChainedLog
 from contracts.clearance import Clearance
 from contracts.effect import Effect, EffectResult
 from contracts.modes import RunStatus, WriteAction
-from policies.schema import Target
+from policies.settings.schema import Target
 from tests.workflows import auto
 
 

@@ -14,7 +14,7 @@ from contracts.clearance import Clearance
 from contracts.effect import Effect, EffectResult
 from contracts.modes import Mode, RunStatus, WriteAction
 from contracts.rollback import RollbackOutcome, RollbackResult
-from policies.schema import Target
+from policies.settings.schema import Target
 from tests.workflows import auto
 from workflows import api
 

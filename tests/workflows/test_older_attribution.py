@@ -7,11 +7,10 @@ from itertools import product
 import pytest
 
 from contracts.merging import Health
-from contracts.rollback import Culprit, Observation
-from contracts.rollback_work import AttributeInput
+from contracts.rollback import AttributeInput, Culprit, Observation
 from contracts.verdict import Decision
 from tests.workflows.test_rolling_back import merge_of
-from workflows.older_attribution import attributed
+from workflows.after.older_rules import attributed
 
 R, G, U = Health.RED, Health.GREEN, Health.UNKNOWN
 # Frozen with the rules: histories hold what followed from these answers.

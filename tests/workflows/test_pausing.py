@@ -11,8 +11,8 @@ from temporalio.client import WorkflowHandle
 from world import World
 
 import composition
-from activities.workbench import Workbench
-from adapters.chained_log import ChainedLog
+from activities.step_session import StepPorts
+from adapters.store.chained_log import ChainedLog
 from contracts.admission import OrderState
 from contracts.control import Answer, ModeRequest, PauseRequest
 from contracts.modes import Mode, PauseStyle, RunStatus, TargetStatus
@@ -274,7 +274,7 @@ async def test_fifty_runs_over_ten_targets_come_to_rest(world: World) -> None:
     names = {f"{target}-{attempt}": target for target in targets for attempt in range(1, 6)}
     turnstile = Turnstile(dict.fromkeys(names, "preflight"))
     world.settings = world.settings.model_copy(update={"concurrent_steps": 70})
-    bench: Workbench = stopping(world, turnstile)
+    bench: StepPorts = stopping(world, turnstile)
     for target in targets:
         add_target(world, target)
     async with world.worker(bench):

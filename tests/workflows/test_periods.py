@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from contracts.budget import Period
-from workflows.periods import end_of, is_zone, key_of, keys_of
+from workflows.control.budget_book import end_of, is_zone, key_of, keys_of
 
 
 def at(text: str) -> datetime:

@@ -9,7 +9,7 @@ from aftermath import BROKEN, CHECK, after_a_run, hasten
 from incident_checker import incidents_unsound
 from world import World, git
 
-from adapters.local_forge import forge_folder, read_comments
+from adapters.forges.local import forge_folder, read_comments
 from contracts.incident import IncidentView
 from contracts.modes import Mode, TargetStatus
 from contracts.rollback import FollowUpEnd, RollbackOutcome

@@ -23,7 +23,7 @@ from contracts.rollback import (
 )
 from contracts.verdict import Decision
 from tests.workflows.books import BIRTH, DAY, FIRST, Books, running
-from workflows import clearances, incident_books, rolling_back
+from workflows.control import clearances, incident_records, rollback_records
 
 INCIDENT = f"INC-{FIRST}-regression"
 IDEA = Idea(task_id="t-1", title="t", tool="ruff", rule="F401", paths=("a.py",))
@@ -45,13 +45,13 @@ def merge_of(run_id: str = FIRST, hours_ago: float = 0) -> Merged:
 def regressed(books: Books, run_id: str = FIRST, hours_ago: float = 0) -> Answer:
     """``FollowUp`` reports a confirmed regression."""
     said = Regression(merged=merge_of(run_id, hours_ago), reason="tests red since our merge", failing=("tests",))
-    return rolling_back.regression(books.state, said, books.now)
+    return rollback_records.regression(books.state, said, books.now)
 
 
 def ordered(books: Books, run_id: str = FIRST) -> Answer:
     """A person orders a rollback."""
     asked = RollbackRequest(run_id=run_id, reason="it hurts", actor="ann")
-    return rolling_back.roll_back(books.state, asked, books.now)
+    return rollback_records.roll_back(books.state, asked, books.now)
 
 
 def ended(books: Books, outcome: RollbackOutcome = RollbackOutcome.RESTORED, run_id: str = FIRST) -> Answer:
@@ -60,7 +60,7 @@ def ended(books: Books, outcome: RollbackOutcome = RollbackOutcome.RESTORED, run
     said = RollbackResult(
         run_id=run_id, incident=incident, outcome=outcome, reason="so", seconds=7, impact="7 s", idea=IDEA
     )
-    return rolling_back.rolled_back(books.state, said, books.now)
+    return rollback_records.rolled_back(books.state, said, books.now)
 
 
 def repair(books: Books, run_id: str = f"RB-{FIRST}", incident: str = INCIDENT) -> WriteAnswerKind:
@@ -92,7 +92,7 @@ def test_a_regression_sets_dry_run_first_then_opens_the_incident() -> None:
 def test_a_persons_order_is_in_the_books_as_theirs_and_a_measured_regression_as_nobodys() -> None:
     """§12: the trigger of the report says whose word its reason is."""
     books = running()
-    rolling_back.merged(books.state, merge_of())
+    rollback_records.merged(books.state, merge_of())
     assert ordered(books).accepted
     measured = running()
     assert regressed(measured).accepted
@@ -106,13 +106,13 @@ def test_a_merge_has_one_rollback() -> None:
     assert regressed(books).accepted
     assert regressed(books).accepted
     assert 1 == events(books).count("rollback ordered")
-    rolling_back.started(books.state, FIRST)
+    rollback_records.started(books.state, FIRST)
     assert "its rollback is running already" == ordered(books).verdict.reason
     ended(books)
     assert "it was rolled back already" == ordered(books).verdict.reason
     assert regressed(books).accepted
     assert RollbackStage.RESTORED is books.state.merges[FIRST].stage
-    assert None is rolling_back.to_start(books.state)
+    assert None is rollback_records.to_start(books.state)
 
 
 def test_an_escalated_rollback_is_a_persons_from_then_on() -> None:
@@ -138,7 +138,7 @@ def test_nobody_orders_a_rollback_for_no_reason(blank: str) -> None:
     """P14: blanks are no statement."""
     books = running()
     asked = RollbackRequest(run_id=FIRST, **({"reason": "it breaks", "actor": "ann"} | {blank: "    "}))
-    answer = rolling_back.roll_back(books.state, asked, books.now)
+    answer = rollback_records.roll_back(books.state, asked, books.now)
     assert (False, True) == (answer.accepted, "Blank is not an answer" in answer.verdict.reason)
     assert {} == books.state.incidents
 
@@ -147,17 +147,17 @@ def test_two_rollbacks_of_a_target_come_one_after_the_other() -> None:
     """A person is refused while one runs; a second regression waits."""
     books = running()
     books.state.rollback_caps = books.state.rollback_caps.model_copy(update={"reverts_per_day": 5})
-    rolling_back.merged(books.state, merge_of("other"))
+    rollback_records.merged(books.state, merge_of("other"))
     regressed(books)
     assert "is being rolled back; wait" in ordered(books, "other").verdict.reason
-    first = rolling_back.to_start(books.state)
+    first = rollback_records.to_start(books.state)
     assert first is not None
-    rolling_back.started(books.state, FIRST)
+    rollback_records.started(books.state, FIRST)
     books.wait(1)
     assert regressed(books, "other").accepted
-    assert None is rolling_back.to_start(books.state)
+    assert None is rollback_records.to_start(books.state)
     ended(books)
-    second = rolling_back.to_start(books.state)
+    second = rollback_records.to_start(books.state)
     assert second is not None
     assert "other" == second.merged.run.run_id
 
@@ -249,19 +249,19 @@ def test_news_of_the_incident_keep_what_control_knows_and_its_end_ends_the_harde
     regressed(books)
     record = books.state.incidents[INCIDENT]
     ended(books)
-    incident_books.take_news(books.state, IncidentNews(record=record.model_copy(update={"owner": "bob"})))
+    incident_records.take_news(books.state, IncidentNews(record=record.model_copy(update={"owner": "bob"})))
     kept = books.state.incidents[INCIDENT]
     assert ("bob", True) == (kept.owner, kept.rollback is not None)
-    incident_books.take_news(books.state, IncidentNews(record=kept, done=True))
+    incident_records.take_news(books.state, IncidentNews(record=kept, done=True))
     assert {} == books.state.hardening
 
 
 def test_a_pause_holds_the_next_write_until_a_newer_command() -> None:
     """P1: paused in the middle; the person's earlier command does not count, their next one does."""
     books = running()
-    rolling_back.merged(books.state, merge_of())
+    rollback_records.merged(books.state, merge_of())
     assert ordered(books).accepted
-    rolling_back.started(books.state, FIRST)
+    rollback_records.started(books.state, FIRST)
     assert WriteAnswerKind.GO is repair(books)
     books.pause()
     assert WriteAnswerKind.REFUSED is repair(books)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from world import World, git
 
 from adapters.effects.local_records import change_record
-from adapters.local_forge import forge_folder
+from adapters.forges.local import forge_folder
 from contracts.modes import RunStatus
 from tests.workflows.quick import add_target, quick
 

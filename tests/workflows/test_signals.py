@@ -19,7 +19,8 @@ from tests.workflows.books import BIRTH
 from tests.workflows.conversation import open_target, resume, until_status
 from tests.workflows.quick import add_target, quick
 from tests.workflows.raw import payload, signal
-from workflows import api, signals
+from workflows import api
+from workflows.messages import signals
 
 HUGE = 1_900_000
 LARGEST_RECORD = 8_000

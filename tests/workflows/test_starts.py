@@ -19,7 +19,7 @@ from contracts.admission import RunRequest
 from contracts.modes import Mode
 from tests.workflows.quick import add_target, quick
 from tests.workflows.raw import payload, start
-from workflows.starts import read_start
+from workflows.messages.starts import read_start
 
 MISTYPED: dict[str, tuple[list[Payload] | None, str]] = {
     "nothing": (None, "the input must be a JSON object"),

@@ -8,7 +8,7 @@ import pytest
 from world import World, git
 
 import composition
-from adapters.home_mark import home_mark
+from adapters.store.private_home import home_mark
 from commands.conversations import alerts_view
 from contracts.alert import AlertKind
 from contracts.modes import RunStatus, TargetStatus

@@ -5,7 +5,7 @@ from __future__ import annotations
 import configparser
 
 from adapters.agents.tools.source_tree import SourceTree
-from adapters.agents.tools.workbench import ToolUnavailable
+from adapters.agents.tools.tool_runner import ToolUnavailable
 
 
 def ini(tree: SourceTree, path: str, *sections: str) -> configparser.RawConfigParser:

@@ -15,7 +15,7 @@ from packaging.version import InvalidVersion, Version
 from adapters.agents.tools.registry import Seen, Sighting, findings_of, unread_of
 from adapters.agents.tools.scope import in_scope
 from adapters.agents.tools.source_tree import SourceTree
-from adapters.agents.tools.workbench import ToolUnavailable, Workbench
+from adapters.agents.tools.tool_runner import ToolRunner, ToolUnavailable
 from contracts.task import TaskContract
 from ports.agents import Brief
 
@@ -46,7 +46,7 @@ class PinsTool:
 
     name = "pins"
 
-    def detect(self, tree: SourceTree, brief: Brief, bench: Workbench) -> Seen:
+    def detect(self, tree: SourceTree, brief: Brief, bench: ToolRunner) -> Seen:
         """Pins that differ from the one version they should have; fixable only where the target file opts in."""
         del bench
         opted = brief.policy.target.improve.pins
@@ -66,7 +66,7 @@ class PinsTool:
         unread |= {path: reason for path, reason in tree.unreadable(".txt").items() if REQUIREMENT_FILE.match(path)}
         return Seen(findings, len(files), unread_of(self.name, unread))
 
-    def fix(self, tree: SourceTree, contract: TaskContract, brief: Brief, bench: Workbench) -> None:
+    def fix(self, tree: SourceTree, contract: TaskContract, brief: Brief, bench: ToolRunner) -> None:
         """Rewrite the version of each differing pin in the scope's files."""
         del brief, bench
         wanted_at: defaultdict[str, dict[int, str]] = defaultdict(dict)

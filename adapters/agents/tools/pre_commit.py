@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import yaml
 
 from adapters.agents.tools.source_tree import SourceTree
-from adapters.agents.tools.workbench import ToolUnavailable
+from adapters.agents.tools.tool_runner import ToolUnavailable
 
 LARGEST = 100_000
 """Characters."""

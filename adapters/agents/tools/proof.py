@@ -11,7 +11,7 @@ from typing import NamedTuple
 from pydantic import TypeAdapter, ValidationError
 
 from adapters.agents.inside.edits import Edit
-from adapters.agents.tools.workbench import ToolUnavailable, Workbench
+from adapters.agents.tools.tool_runner import ToolRunner, ToolUnavailable
 
 BASE = "/opt/autonomy/base"
 REQUEST = "/opt/autonomy/request.json"
@@ -26,7 +26,7 @@ class Question(NamedTuple):
     """Made on the base's file; None: the file of the changed tree."""
 
 
-def unequal(base: Path, tree: Path, questions: Sequence[Question], bench: Workbench) -> tuple[str, ...]:
+def unequal(base: Path, tree: Path, questions: Sequence[Question], bench: ToolRunner) -> tuple[str, ...]:
     """For each question why the change is not shown to be equal; empty: it is.
 
     Raises:

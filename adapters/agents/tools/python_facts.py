@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from adapters.agents.tools.workbench import ToolUnavailable, Workbench
+from adapters.agents.tools.tool_runner import ToolRunner, ToolUnavailable
 
 
 class PythonFacts(BaseModel):
@@ -31,7 +31,7 @@ _FACTS = TypeAdapter(dict[str, PythonFacts])
 def python_facts(
     tree: Path,
     paths: Sequence[str],
-    bench: Workbench,
+    bench: ToolRunner,
     *,
     folder: str = "/work",
     beside: tuple[tuple[Path, str], ...] = (),

@@ -10,7 +10,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from adapters.agents.tools.ini import ini
 from adapters.agents.tools.source_tree import SourceTree
-from adapters.setup_py import UnreadableSetup, setup_arguments
+from adapters.environments.setup_py import UnreadableSetup, setup_arguments
 
 Version = tuple[int, int]
 

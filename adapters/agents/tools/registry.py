@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from adapters.agents.tools.source_tree import SourceTree
-from adapters.agents.tools.workbench import Workbench
+from adapters.agents.tools.tool_runner import ToolRunner
 from contracts.task import Finding, TaskContract, UnreadFile
 from policies.counted import shortened
 from ports.agents import Brief
@@ -43,14 +43,14 @@ class Tool(Protocol):
     def name(self) -> str:
         """As it stands in findings and contracts."""
 
-    def detect(self, tree: SourceTree, brief: Brief, bench: Workbench) -> Seen:
+    def detect(self, tree: SourceTree, brief: Brief, bench: ToolRunner) -> Seen:
         """Everything the tool sees, and which files it could not look at.
 
         Raises:
             ToolUnavailable: it could not look at all; an empty answer always means "looked, and found nothing".
         """
 
-    def fix(self, tree: SourceTree, contract: TaskContract, brief: Brief, bench: Workbench) -> None:
+    def fix(self, tree: SourceTree, contract: TaskContract, brief: Brief, bench: ToolRunner) -> None:
         """Repair the contract's rule in the files of its scope, and touch nothing else.
 
         Raises:

@@ -17,7 +17,7 @@ from adapters.agents.tools.registry import Seen, Sighting, findings_of, unread_o
 from adapters.agents.tools.ruff_settings import Look, RuffSettings, ruff_settings
 from adapters.agents.tools.scope import in_scope
 from adapters.agents.tools.source_tree import SourceTree
-from adapters.agents.tools.workbench import RUFF, ToolUnavailable, Workbench
+from adapters.agents.tools.tool_runner import RUFF, ToolRunner, ToolUnavailable
 from contracts.task import TaskContract
 from ports.agents import Brief
 
@@ -76,7 +76,7 @@ class RuffTool:
 
     name = "ruff"
 
-    def detect(self, tree: SourceTree, brief: Brief, bench: Workbench) -> Seen:
+    def detect(self, tree: SourceTree, brief: Brief, bench: ToolRunner) -> Seen:
         """What the owner selected; fixable is what is proven to change nothing."""
         settings = ruff_settings(tree, brief.policy)
         answer = self._look(tree, settings, bench)
@@ -88,7 +88,7 @@ class RuffTool:
         unread |= tree.unreadable(".py", ".pyi") if settings.looks else {}
         return Seen(findings, len(wanted | unread.keys()), unread_of(self.name, unread))
 
-    def fix(self, tree: SourceTree, contract: TaskContract, brief: Brief, bench: Workbench) -> None:
+    def fix(self, tree: SourceTree, contract: TaskContract, brief: Brief, bench: ToolRunner) -> None:
         """Make one family's proven fixes, take the imports along that they leave unused, keep what was formatted so."""
         settings = ruff_settings(tree, brief.policy)
         before = {path: tree.read(path) for path in tree.focus or tree.files if in_scope(contract, path)}
@@ -110,11 +110,11 @@ class RuffTool:
         if changed and settings.formatter is not None:
             bench.run((RUFF, "format", *settings.formatter, "--quiet", "--", *changed), tree.root, writable=True)
 
-    def _unused(self, tree: SourceTree, paths: Iterable[str], bench: Workbench) -> tuple[Violation, ...]:
+    def _unused(self, tree: SourceTree, paths: Iterable[str], bench: ToolRunner) -> tuple[Violation, ...]:
         python = sorted(path for path in paths if path.endswith(".py"))
         return _check(tree, Look(UNUSED, frozenset(python)), bench, targets=python).violations if python else ()
 
-    def _look(self, tree: SourceTree, settings: RuffSettings, bench: Workbench) -> Answer:
+    def _look(self, tree: SourceTree, settings: RuffSettings, bench: ToolRunner) -> Answer:
         answers = [(_in_style if look.sorts else _check)(tree, look, bench) for look in settings.looks]
         found = dict.fromkeys(each for answer in answers for each in answer.violations)
         return Answer(
@@ -122,7 +122,7 @@ class RuffTool:
             {path: reason for answer in answers for path, reason in answer.unread.items()},
         )
 
-    def _formatted(self, tree: SourceTree, path: str, settings: RuffSettings, bench: Workbench) -> bool:
+    def _formatted(self, tree: SourceTree, path: str, settings: RuffSettings, bench: ToolRunner) -> bool:
         """Whether the repository formats its code, and this file complies: only then is formatting no noise."""
         if settings.formatter is None or not path.endswith((".py", ".pyi")):
             return False
@@ -130,7 +130,7 @@ class RuffTool:
         return bench.run(argv, tree.root, expected=(0, 1)).exit_code == 0
 
 
-def _in_style(tree: SourceTree, look: Look, bench: Workbench) -> Answer:
+def _in_style(tree: SourceTree, look: Look, bench: ToolRunner) -> Answer:
     """What breaks the import style that the repository already follows best.
 
     Where no style fits at least half of the files there is none to keep, and sorting would only be noise.
@@ -142,7 +142,7 @@ def _in_style(tree: SourceTree, look: Look, bench: Workbench) -> Answer:
 
 
 def _check(
-    tree: SourceTree, look: Look, bench: Workbench, style: tuple[str, ...] = (), targets: Iterable[str] = (".",)
+    tree: SourceTree, look: Look, bench: ToolRunner, style: tuple[str, ...] = (), targets: Iterable[str] = (".",)
 ) -> Answer:
     options = (*look.options, *style, "--output-format", "json")
     result = bench.run((RUFF, "check", *options, "--", *targets), tree.root, expected=DONE)
@@ -175,7 +175,7 @@ def _failures(said: str, paths: frozenset[str]) -> Iterator[tuple[str, str]]:
             raise ToolUnavailable(f"ruff said: {line}")
 
 
-def _unparsable(tree: SourceTree, violations: Iterable[Violation], bench: Workbench) -> dict[str, str]:
+def _unparsable(tree: SourceTree, violations: Iterable[Violation], bench: ToolRunner) -> dict[str, str]:
     """Files that neither ruff nor Python can parse: of those ruff has seen next to nothing.
 
     What is no Python 3 by intention, a template or Python 2, is no source of ours.
@@ -206,7 +206,7 @@ def _edit(entry: dict[str, Any]) -> Edit:
     return Edit(start["row"], start["column"], end["row"], end["column"], entry["content"])
 
 
-def _unproven(tree: SourceTree, violations: Iterable[Violation], bench: Workbench) -> dict[Violation, str]:
+def _unproven(tree: SourceTree, violations: Iterable[Violation], bench: ToolRunner) -> dict[Violation, str]:
     """Of the violations with a fix why each is not proven to change nothing; empty: it is."""
     asked = [each for each in violations if each.edits and (not tree.focus or each.path in tree.focus)][:MOST_QUESTIONS]
     questions = list(dict.fromkeys(Question(each.path, each.edits) for each in asked))
@@ -214,7 +214,7 @@ def _unproven(tree: SourceTree, violations: Iterable[Violation], bench: Workbenc
     return {each: answers[Question(each.path, each.edits)] for each in asked}
 
 
-def _made(tree: SourceTree, violations: Iterable[Violation], bench: Workbench) -> bool:
+def _made(tree: SourceTree, violations: Iterable[Violation], bench: ToolRunner) -> bool:
     """Make as many of the proven fixes as do not touch one another."""
     by_path: defaultdict[str, list[tuple[Edit, ...]]] = defaultdict(list)
     for violation, reason in _unproven(tree, violations, bench).items():

@@ -19,8 +19,8 @@ from adapters.agents.tools.ini import ini
 from adapters.agents.tools.pre_commit import hooks, matcher, strings
 from adapters.agents.tools.python_support import Version, lowest_supported
 from adapters.agents.tools.source_tree import VENDORED, SourceTree
-from adapters.agents.tools.workbench import ToolUnavailable
-from policies.schema import EffectivePolicy
+from adapters.agents.tools.tool_runner import ToolUnavailable
+from policies.settings.schema import EffectivePolicy
 
 ALWAYS_IGNORED = ("E501", "I002", "RUF100", "RUF101", "RUF102")
 """No fix; adds imports; and ``noqa`` cannot be judged while other linters and rules of the project are off."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contracts.task import TaskContract
-from policies.paths import matches, within
+from policies.paths.rules import matches, within
 
 
 def in_scope(contract: TaskContract, path: str) -> bool:

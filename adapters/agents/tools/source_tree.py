@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator
 from functools import cached_property
 from pathlib import Path
 
-from policies.paths import matches
+from policies.paths.rules import matches
 
 VENDORED = frozenset(
     [

@@ -13,7 +13,7 @@ from adapters.agents.tools.python_support import no_python_3
 from adapters.agents.tools.registry import Seen, Sighting, findings_of, unread_of
 from adapters.agents.tools.scope import in_scope
 from adapters.agents.tools.source_tree import VENDORED, SourceTree
-from adapters.agents.tools.workbench import ToolUnavailable, Workbench
+from adapters.agents.tools.tool_runner import ToolRunner, ToolUnavailable
 from contracts.task import TaskContract
 from ports.agents import Brief
 
@@ -70,7 +70,7 @@ class SpellingTool:
 
     name = "codespell"
 
-    def detect(self, tree: SourceTree, brief: Brief, bench: Workbench) -> Seen:
+    def detect(self, tree: SourceTree, brief: Brief, bench: ToolRunner) -> Seen:
         """Words with one possible correction, in prose. Rules: ``docs`` and ``comments``."""
         del brief
         answer = self._look(tree, bench)
@@ -83,7 +83,7 @@ class SpellingTool:
             findings_of(self.name, tree, sightings), len(answer.looked) + len(unread), unread_of(self.name, unread)
         )
 
-    def fix(self, tree: SourceTree, contract: TaskContract, brief: Brief, bench: Workbench) -> None:
+    def fix(self, tree: SourceTree, contract: TaskContract, brief: Brief, bench: ToolRunner) -> None:
         """Replace the words in the scope's files."""
         del brief
         by_path: defaultdict[str, list[Misspelling]] = defaultdict(list)
@@ -93,7 +93,7 @@ class SpellingTool:
         for path, misspellings in by_path.items():
             tree.write(path, _corrected(tree.text(path), misspellings).encode("utf-8", "surrogateescape"))
 
-    def _look(self, tree: SourceTree, bench: Workbench) -> Looked:
+    def _look(self, tree: SourceTree, bench: ToolRunner) -> Looked:
         answer = bench.python("spelling.py", ",".join(sorted(VENDORED)), *tree.focus, tree=tree.root).stdout
         try:
             found = _ANSWER.validate_python(json.loads(answer))

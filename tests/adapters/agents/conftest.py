@@ -17,9 +17,7 @@ from contracts.evidence import ReviewProposal
 from contracts.handover import PinnedPolicy, RunRef
 from contracts.modes import Mode, Role, RunKind
 from contracts.task import Finding, StateSnapshot, TaskContract
-from policies.candidates import Memory, rank
-from policies.planning import make_contract
-from policies.schema import (
+from policies.settings.schema import (
     Autopilot,
     Caps,
     Charter,
@@ -31,6 +29,8 @@ from policies.schema import (
     ReviewStamp,
     Target,
 )
+from policies.task.candidates import Memory, rank
+from policies.task.planning import make_contract
 from ports.agents import Brief
 
 FAMILIES = ("F", "I", "UP", "B", "C4", "SIM", "PIE", "RUF", "E", "W")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from policies.schema import ImprovePolicy
+from policies.settings.schema import ImprovePolicy
 
 PIN = ("pins", "pin")
 PROJECT = '[project]\nname = "p"\nversion = "1"\nrequires-python = ">=3.8"\ndependencies = ["Flask==2.0.1"]\n'

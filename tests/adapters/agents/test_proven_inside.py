@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from adapters.agents.equality import ProvenInside
 from adapters.sandbox.bubblewrap import BubblewrapSandbox
-from policies.schema import SandboxLimits
+from policies.settings.schema import SandboxLimits
 
 
 def test_each_changed_path_is_shown_equal_or_named(tmp_path):

@@ -7,8 +7,8 @@ import pytest
 from adapters.agents.tools.pre_commit import hooks
 from adapters.agents.tools.ruff_settings import ruff_settings
 from adapters.agents.tools.source_tree import SourceTree
-from adapters.agents.tools.workbench import ToolUnavailable
-from policies.schema import Charter, ImprovePolicy
+from adapters.agents.tools.tool_runner import ToolUnavailable
+from policies.settings.schema import Charter, ImprovePolicy
 from tests.adapters.agents.conftest import policy
 
 PYTHON_3 = '[project]\nname = "p"\nrequires-python = ">=3.8"\n'

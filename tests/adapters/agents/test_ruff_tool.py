@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from policies.schema import ImprovePolicy
+from policies.settings.schema import ImprovePolicy
 
 PROJECT = '[project]\nname = "p"\nversion = "1"\nrequires-python = ">=3.8"\n'
 OLD = '''import os

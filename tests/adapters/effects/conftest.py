@@ -15,7 +15,7 @@ from adapters.git.mirror import Mirror, open_mirror
 from contracts.clearance import Clearance
 from contracts.effect import Effect, EffectResult
 from contracts.modes import WriteAction, WriteClass
-from policies.schema import ReviewStamp, Target
+from policies.settings.schema import ReviewStamp, Target
 from ports.clock import since_boot
 
 BRANCH = "autonomy/demo/1"

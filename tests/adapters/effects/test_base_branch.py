@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 from world import git
 
+from adapters.forges.local import open_local_forge
 from adapters.git.environment import ClosedGit
 from adapters.git.remotes import advance_base
-from adapters.local_forge import open_local_forge
 from contracts.effect import Effect, EffectResult
 from contracts.modes import WriteAction
 from ports.forge import ForgeError

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from adapters.effects.cage import run_caged
 from adapters.effects.order import EffectOrder
+from adapters.effects.process_jail import run_caged
 from adapters.effects.runner import EffectRunner
 from contracts.effect import Effect, EffectResult
 from ports.clock import since_boot
@@ -144,7 +144,7 @@ def start_worker(place: Place, effect: Effect, variables: dict[str, str]) -> sub
         "from adapters.effects.runner import EffectRunner\n"
         "from contracts.clearance import Clearance\n"
         "from contracts.effect import Effect\n"
-        "from policies.schema import Target\n"
+        "from policies.settings.schema import Target\n"
         "from ports.clock import since_boot\n"
         "mirrors, home, target, effect, clearance = json.loads(sys.argv[1])\n"
         "runner = EffectRunner(Path(mirrors), Path(home))\n"
@@ -157,7 +157,7 @@ def start_worker(place: Place, effect: Effect, variables: dict[str, str]) -> sub
 
 
 def test_a_killed_worker_leaves_no_process_and_no_late_write(place: Place) -> None:
-    """P1, P7: SIGKILL the worker while the remote is busy: the whole cage dies, the branch never lands."""
+    """P1, P7: SIGKILL the worker while the remote is busy: the whole jail dies, the branch never lands."""
     started = slow_hook(place)
     worker = start_worker(place, place.effect(), {})
     wait_for(started)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from adapters.effects.runner import EffectRunner
-from adapters.local_forge import forge_folder, open_local_forge, read_records
+from adapters.forges.local import forge_folder, open_local_forge, read_records
 from contracts.effect import EffectResult
 from contracts.modes import WriteAction
 from ports.clock import since_boot

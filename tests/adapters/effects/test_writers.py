@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
 
-from activities.admitting import found_on_remote
+from activities.control.admitting import found_on_remote
 from adapters.effects.child import LANDINGS, writer_for
 from adapters.effects.local_pulls import write_pull
 from adapters.effects.local_tickets import write_ticket
 from adapters.effects.order import EffectOrder
-from adapters.forges import forge_checkup, open_forges
+from adapters.forges.kinds import forge_checkup, open_forges
 from contracts.clearance import WriteRecord
 from contracts.modes import WriteAction
-from policies.schema import Target
+from policies.settings.schema import Target
 from ports.forge import ForgeError
 
 if TYPE_CHECKING:

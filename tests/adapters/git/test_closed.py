@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.forge_access.tokens import token_environment
+from adapters.forges.http.tokens import token_environment
 from adapters.git.environment import ClosedGit
 from adapters.git.mirror import Mirror
 from adapters.git.remotes import advance_base

@@ -9,8 +9,8 @@ from world import git
 
 from adapters.git.environment import Answer, ClosedGit
 from adapters.git.remotes import Pushed, judged, push_branch
-from policies.obstacles import cure
-from policies.schema import Target
+from policies.run.obstacles import cure
+from policies.settings.schema import Target
 from ports.repository import RepositoryError
 from tests.policies.sample_policy import policy
 

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from adapters.forge_access.json_api import JsonApi
+from adapters.forges.http.json_api import JsonApi
 from adapters.git.mirror import Mirror
 from ports.forge import ForgeError
 from ports.repository import RepositoryError

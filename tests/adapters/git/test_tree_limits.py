@@ -12,7 +12,7 @@ import pytest
 
 from adapters.git.environment import ClosedGit
 from adapters.git.mirror import Mirror
-from policies.base_limits import BaseLimits
+from policies.paths.base_limits import BaseLimits
 from ports.repository import RepositoryError, TreeRefused
 from tests.adapters.git.conftest import Clone
 

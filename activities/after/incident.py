@@ -1,0 +1,182 @@
+"""What an ``Incident`` does to the world: its ticket, its report, its audit log, its news for Control."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from activities.after.evidence import REPORT, anchor_log, facts_of, incident_policy, records_of
+from activities.api import CLOSE_TICKET, JUDGE_STATEMENT, OPEN_TICKET, TELL_CONTROL, WRITE_REPORT
+from activities.heartbeat import heartbeating
+from activities.step_session import StepPorts, written
+from activities.write.cleared_write import ClearedWrite, given_up, record_effect
+from contracts.audit import AuditEvent
+from contracts.clearance import WriteAnswerKind
+from contracts.control import Answer
+from contracts.incident import CitedFact, PostIncidentReport
+from contracts.incident_work import (
+    ReportWritten,
+    StatementInput,
+    StatementJudged,
+    TellControlInput,
+    TicketInput,
+    TicketOutput,
+    WriteReportInput,
+)
+from contracts.modes import Role, WriteAction, WriteClass
+from contracts.verdict import Fact
+from policies.after.incident_report import judged, proposing
+from policies.counted import shortened
+from policies.texts.inert_markdown import inert_markdown
+from policies.texts.outcome import incident_head
+from ports.crashpoints import crashpoint
+from ports.forge import ForgeError
+
+PAGE = "post_incident_report.md"
+
+RenderIncident = Callable[[PostIncidentReport, tuple[str, ...]], str]
+
+
+@dataclass(frozen=True)
+class IncidentKeeping:
+    """Every step finds what an earlier attempt did."""
+
+    bench: StepPorts
+    render: RenderIncident
+
+    @activity.defn(name=OPEN_TICKET.name, no_thread_cancel_exception=True)
+    def open_ticket(self, given: TicketInput) -> TicketOutput:
+        """A ``record`` write: never moves a ref, so Control clears it while paused, also after the run's end."""
+        report = given.report
+        evidence = f"sha256 {report.evidence.sha256}" if report.evidence else "not collected yet"
+        body = (
+            f"{report.trigger_reason}\n\n"
+            f"Run `{report.run_id}`; evidence {evidence} in {self.bench.store.address(report.incident)}; the change is "
+            f"kept in {self.bench.store.address(report.run_id)}. Fill in the report with "
+            f"`starter.py incident edit {report.incident}`; `starter.py resume` opens what is paused."
+        )
+        title = f"{report.opened_as} {report.run_id}"
+        return self._write(given, WriteAction.OPEN_TICKET, title, body, self._head(report))
+
+    @activity.defn(name=CLOSE_TICKET.name, no_thread_cancel_exception=True)
+    def close_ticket(self, given: TicketInput) -> TicketOutput:
+        """The incident is closed, and so is its ticket, which says outcome, cause and owner then."""
+        return self._write(given, WriteAction.CLOSE_TICKET, "", "", self._head(given.report))
+
+    def _head(self, report: PostIncidentReport) -> str:
+        return incident_head(report, self.bench.store.address(report.incident), self.bench.store.address(report.run_id))
+
+    @activity.defn(name=WRITE_REPORT.name, no_thread_cancel_exception=True)
+    def write_report(self, given: WriteReportInput) -> ReportWritten:
+        """The report as JSON and Markdown with all that happened so far, and the audit log of what changed it."""
+        with heartbeating():
+            crashpoint("write_report.before_effect")
+            report, incident = proposing(given.report), given.report.incident
+            # First the log: a fact without its record would be nobody's word (P10).
+            self.bench.record(incident, given.events, given.now)
+            crashpoint("write_report.after_log")
+            if report.ticket:
+                # Before the report's own record, the last one: its hash is what the mirror keeps.
+                self._keep_ticket(given)
+            timeline = self._timeline(given)
+            if timeline is not None:
+                report = report.model_copy(update={"timeline": timeline})
+            kept = self.bench.store.put(incident, REPORT, written(report))
+            page = self.render(report, report.empty_parts).encode()
+            shown = self.bench.store.put(incident, PAGE, page, "text/markdown")
+            wrote = AuditEvent(
+                key=f"report/{kept.sha256}",
+                role=Role.AUDIT,
+                event="report written",
+                facts={"revision": report.revision, "state": report.state, "report": kept.sha256},
+                artifacts=(kept.sha256, shown.sha256),
+            )
+            head = self.bench.record(incident, (wrote,), given.now)
+            anchor_log(self.bench, given.target, incident, head)
+            crashpoint("write_report.after_effect")
+            return ReportWritten(
+                audit_head=head, due_at=self._due(given), timeline=timeline, proposed=report.proposed_remediation
+            )
+
+    @activity.defn(name=JUDGE_STATEMENT.name, no_thread_cancel_exception=True)
+    def judge_statement(self, given: StatementInput) -> StatementJudged:
+        """By the rules as they are now: they may change, and the history keeps what they said."""
+        return judged(given)
+
+    @activity.defn(name=TELL_CONTROL.name, no_thread_cancel_exception=True)
+    def tell_control(self, given: TellControlInput) -> Answer:
+        """Owner, due date, closed, overdue, done: into Control's books."""
+        crashpoint("tell_control.before_effect")
+        answer = self.bench.control.incident_news(given.target, given.news)
+        crashpoint("tell_control.after_effect")
+        return answer
+
+    def _timeline(self, given: WriteReportInput) -> tuple[CitedFact, ...] | None:
+        """What the logs say now, this incident's own among them; None before its evidence is collected."""
+        if given.start is None or given.report.evidence is None:
+            return None
+        log = f"run/{given.report.incident}"
+        own = {log: list(self.bench.audit.records(log))}
+        return facts_of(given.start, records_of(self.bench.audit, given.start) | own)
+
+    def _due(self, given: WriteReportInput) -> datetime | None:
+        """The end of the due day where the target lives."""
+        if not given.report.due_on:
+            return None
+        zone = ZoneInfo(incident_policy(self.bench, given.target, given.report.run_id).target.time_zone)
+        day = datetime.fromisoformat(given.report.due_on).date()
+        return datetime.combine(day + timedelta(days=1), time(), zone).astimezone(UTC)
+
+    def _keep_ticket(self, given: WriteReportInput) -> None:
+        """Its head as the report is now, the rest as people left it; only where it says something else (P7).
+
+        The report never waits for it: what the forge will not take now, the next change brings, at last the closing.
+        """
+        report, head = given.report, self._head(given.report)
+        policy = incident_policy(self.bench, given.target, report.run_id)
+        try:
+            opened = f"{report.incident}/{WriteAction.OPEN_TICKET}"
+            shown = [each for each in self.bench.forges(policy.target).tickets() if each.run_key == opened]
+            if not shown or inert_markdown(head) in shown[0].body.replace("\r\n", "\n"):
+                return
+            key = f"{report.incident}/{WriteAction.UPDATE_TICKET}-{report.revision}"
+            effect = record_effect(
+                policy, WriteAction.UPDATE_TICKET, key, report.incident, record_key=opened, head=head
+            )
+            done = ClearedWrite(self.bench).around(policy, effect, WriteClass.RECORD, policy.digest)
+        except ForgeError as problem:
+            said = given_up(problem)
+        else:
+            refused = done.answer.answer is WriteAnswerKind.REFUSED
+            said = done.answer.verdict.reason if refused else done.result.refused if done.result else ""
+        if not said:
+            return
+        facts: dict[str, Fact] = {"revision": report.revision, "reason": shortened(said, 500)}
+        event = "ticket not brought up to date"
+        kept = AuditEvent(key=f"ticket/{report.revision}", role=Role.AUDIT, event=event, facts=facts)
+        self.bench.record(report.incident, (kept,), given.now)
+
+    def _write(self, given: TicketInput, action: WriteAction, title: str, body: str, head: str) -> TicketOutput:
+        with heartbeating():
+            incident = given.report.incident
+            policy = incident_policy(self.bench, given.target, given.report.run_id)
+            # Books that were lost by force learn of the incident again: without it they clear nothing.
+            self.bench.control.incident_news(given.target, given.news)
+            effect = record_effect(policy, action, f"{incident}/{action}", incident, title=title, body=body, head=head)
+            done = ClearedWrite(self.bench).around(policy, effect, WriteClass.RECORD, policy.digest)
+            if done.answer.answer is WriteAnswerKind.SETTLED:
+                ticket = done.answer.result
+            elif done.result is None or not done.result.done:
+                refused = done.result.refused if done.result else done.answer.verdict.reason
+                raise ApplicationError(f"{action} could not be done: {refused}", type="TicketRefused")
+            else:
+                ticket = done.result.result
+            event = AuditEvent(key=action, role=Role.AUDIT, event=f"{action} done", facts={"ticket": ticket})
+            head = self.bench.record(incident, (event,), activity.info().started_time)
+            anchor_log(self.bench, given.target, incident, head)
+            return TicketOutput(ticket=ticket, audit_head=head)

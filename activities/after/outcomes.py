@@ -1,0 +1,77 @@
+"""What became of a pull request that we merged or undid, said on it: by whoever did it, else by its follow-up (P7)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from temporalio import activity
+
+from activities.after.revert_plan import plan_revert, rollback_id
+from activities.api import SAY_UNSAID
+from activities.heartbeat import heartbeating
+from activities.step_session import StepPorts
+from activities.write.commenting import Comment, said_once
+from contracts.forge_facts import ABOUT_MERGE, ABOUT_ROLLBACK, commented
+from contracts.modes import WriteAction
+from contracts.rollback import Merged, PrepareInput, RollbackInput, Unsaid
+from contracts.verdict import Verdict
+from policies.settings.schema import EffectivePolicy
+from policies.texts.outcome import merged_by_itself, merged_head, restored_head, rolled_back, rolled_back_head
+from policies.verdicts import allow, deny
+
+_RULE = "it is said on the pull request"
+
+
+def say_merged(
+    bench: StepPorts, policy: EffectivePolicy, merged: Merged, *, checked_tree: str = "", late: bool = False
+) -> None:
+    """Merged by itself; ``checked_tree`` as whoever merged it knows it; ``late``: its head may say more by now."""
+    run_id, number = merged.run.run_id, merged.pull_request
+    over = late and commented(bench.forges(policy.target).comments(number), number, ABOUT_ROLLBACK)
+    text = merged_by_itself(merged, checked_tree, bench.store.address(run_id))
+    said = Comment(run_id, number, ABOUT_MERGE, text, "" if over else merged_head(merged))
+    said_once(bench, policy, merged.run, said)
+
+
+def say_rolled_back(bench: StepPorts, policy: EffectivePolicy, given: RollbackInput, revert_sha: str) -> None:
+    """Below the pull request that is undone, and at the head of the one that undid it."""
+    name, merged = rollback_id(given), given.merged
+    opened = bench.forges(policy.target).find_pull_request(f"{name}/{WriteAction.OPEN_PULL_REQUEST}")
+    number = opened.number if opened else 0
+    text = rolled_back(given, revert_sha, number, bench.store.address(name))
+    head, links = rolled_back_head(given, revert_sha, number), (number,) if number else ()
+    undone = Comment(name, merged.pull_request, ABOUT_ROLLBACK, text, head, links, given.incident)
+    said_once(bench, policy, merged.run, undone)
+    if number:
+        done = restored_head(revert_sha, merged.pull_request)
+        own = Comment(name, number, ABOUT_MERGE, "", done, (merged.pull_request,), given.incident)
+        said_once(bench, policy, merged.run, own)
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """Says what a run or a rollback that was ended by force did not live to say."""
+
+    bench: StepPorts
+
+    @activity.defn(name=SAY_UNSAID.name, no_thread_cancel_exception=True)
+    def say(self, unsaid: Unsaid) -> Verdict:
+        """Once, whoever else says it; of a revert only what git shows.
+
+        Raises:
+            ForgeError, RepositoryError: could not be asked; tried again.
+        """
+        with heartbeating():
+            known = unsaid.record
+            policy = self.bench.pinned_policy(known.merged.run)
+            if not unsaid.revert_sha:
+                say_merged(self.bench, policy, known.merged, late=True)
+                return allow(_RULE, "merged by itself")
+            given = RollbackInput(
+                merged=known.merged, incident=known.incident, reason=known.reason, commanded_by=known.commanded_by
+            )
+            left = plan_revert(PrepareInput(given=given, number=0), policy, self.bench, unsaid.revert_sha)
+            if left.problem or left.landing_sha:
+                return deny(_RULE, left.problem or f"{unsaid.revert_sha} does not hold the base without the change")
+            say_rolled_back(self.bench, policy, given, unsaid.revert_sha)
+            return allow(_RULE, "rolled back")

@@ -1,0 +1,165 @@
+"""The dashboard tickets: looked at, compared, and written only where they do not say what is true."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+
+from temporalio import activity
+
+from activities.after.evidence import anchor_log
+from activities.api import DASHBOARD_TERMS, SHOW_DASHBOARD
+from activities.control.lost_books import SETTLED
+from activities.heartbeat import heartbeating
+from activities.step_session import StepPorts
+from activities.write.cleared_write import ClearedWrite, record_effect
+from contracts.clearance import WriteAnswerKind
+from contracts.control import StatusView
+from contracts.dashboard import (
+    DASHBOARD,
+    DashboardSight,
+    DashboardTerms,
+    DashboardTermsInput,
+    ShowInput,
+    Shown,
+    ShownOutcome,
+    dashboard_key,
+)
+from contracts.modes import WriteAction, WriteClass
+from contracts.pull_request import PullRequest
+from policies.counted import shortened
+from policies.settings.schema import EffectivePolicy
+from policies.texts.inert_markdown import inert_line, inert_markdown
+from ports.forge import Forge
+from ports.policy_source import PolicyError
+from ports.run_index import RunIndex
+from ports.server_view import LookoutBlind, ServerView
+
+RenderDashboard = Callable[[DashboardSight], tuple[str, str]]
+_SHOWN = 500
+
+
+@dataclass(frozen=True)
+class DashboardKeeping:
+    """Reads Control, the run index, the forge and the Schedule; starts none of them."""
+
+    bench: StepPorts
+    server_view: ServerView
+    index: RunIndex
+    render: RenderDashboard
+
+    @activity.defn(name=DASHBOARD_TERMS.name, no_thread_cancel_exception=True)
+    def dashboard_terms(self, _given: DashboardTermsInput) -> DashboardTerms:
+        """Targets whose file says so; one that cannot be read keeps no other from its dashboard."""
+        targets, problems, minutes = [], [], DashboardTerms().every_minutes
+        for name in self.bench.policies.names():
+            try:
+                policy = self.bench.policies.effective(name)
+            except PolicyError as problem:
+                problems.append(str(problem))
+                continue
+            minutes = policy.autopilot.dashboard.every_minutes
+            if policy.target.dashboard:
+                targets.append(name)
+        return DashboardTerms(
+            targets=tuple(targets), every_minutes=minutes, problem=shortened("; ".join(problems), _SHOWN)
+        )
+
+    @activity.defn(name=SHOW_DASHBOARD.name, no_thread_cancel_exception=True)
+    def show_dashboard(self, given: ShowInput) -> Shown:
+        """Compare the ticket with what is true; what could not be found out is raised, and tried again."""
+        with heartbeating():
+            try:
+                policy = self.bench.policies.effective(given.target)
+            except PolicyError as problem:
+                return Shown(outcome=ShownOutcome.FAILED, reason=shortened(str(problem), _SHOWN))
+            if not policy.target.dashboard:
+                return Shown(outcome=ShownOutcome.OFF)
+            status = self.server_view.status(given.target)
+            if status is None:
+                # Writing would start one: a mere look opens no target.
+                return Shown(
+                    outcome=ShownOutcome.NOT_STARTED, reason="no Control of it is open: its first run opens it"
+                )
+            return self._show(given, policy, status)
+
+    def _show(self, given: ShowInput, policy: EffectivePolicy, status: StatusView) -> Shown:
+        forge = self.bench.forges(policy.target)
+        title, body = self.render(self._sight(given.target, status, forge))
+        # What the forge would keep of it: else the two could never be equal.
+        title, body = inert_line(title), inert_markdown(body)
+        ticket = ticket_of(forge, given.target)
+        if ticket is not None and ticket.title == title and shown_body(ticket) == body.strip():
+            return Shown(outcome=ShownOutcome.UNCHANGED, ticket=str(ticket.number))
+        effect = record_effect(
+            policy,
+            WriteAction.UPDATE_TICKET,
+            given.key,
+            DASHBOARD,
+            record_key=dashboard_key(given.target),
+            # Without its mark a ticket is found by nobody: by the number we kept, it gets the mark back.
+            number=0 if ticket else self._kept_number(given.target),
+            title=title,
+            body=body,
+        )
+        done = ClearedWrite(self.bench).around(policy, effect, WriteClass.RECORD, policy.digest)
+        if head := self.bench.audit.head(f"run/{DASHBOARD}"):
+            # Shared by all targets: each mirror holds the head as of that target's latest write.
+            anchor_log(self.bench, given.target, DASHBOARD, head)
+        if done.answer.answer is WriteAnswerKind.SETTLED:
+            return Shown(outcome=ShownOutcome.WRITTEN, ticket=done.answer.result, reason="by an earlier attempt")
+        if done.result is None or not done.result.done:
+            refused = done.result.refused if done.result else done.answer.verdict.reason
+            return Shown(outcome=ShownOutcome.FAILED, reason=shortened(refused, _SHOWN))
+        return Shown(outcome=ShownOutcome.WRITTEN, ticket=done.result.result)
+
+    def _kept_number(self, target: str) -> int:
+        """The ticket that was written last, as the target's log has it; 0: none was."""
+        numbers = [
+            str(record.facts.get("result", ""))
+            for record in self.bench.audit.records(f"target/{target}")
+            if record.event == SETTLED and str(record.facts.get("key", "")).startswith(f"{DASHBOARD}/")
+        ]
+        return next((int(number) for number in reversed(numbers) if number.isdecimal()), 0)
+
+    def _sight(self, target: str, status: StatusView, forge: Forge) -> DashboardSight:
+        pulls = tuple(pull for pull in forge.pull_requests() if pull.state == "open")
+        return DashboardSight(
+            target=target,
+            status=status,
+            pulls=pulls,
+            schedule=self.server_view.schedule(target),
+            last=next(iter(self.index.latest(1, target)), None),
+            waits=tuple(self._waits(status)),
+            asked=tuple(self._asked(pulls)),
+        )
+
+    def _asked(self, pulls: tuple[PullRequest, ...]) -> Iterator[tuple[int, str]]:
+        """As its follow-up saw it last."""
+        said = self.index.outcomes() if pulls else {}
+        for pull in pulls:
+            if became := said.get(pull.run_id, ""):
+                yield pull.number, became
+
+    def _waits(self, status: StatusView) -> Iterator[tuple[str, str]]:
+        for run in status.active:
+            # One run that nobody can ask takes no dashboard away.
+            with suppress(LookoutBlind):
+                view = self.server_view.run(run.workflow_id)
+                if view is not None and view.awaits:
+                    yield run.run_id, view.awaits
+
+
+def ticket_of(forge: Forge, target: str) -> PullRequest | None:
+    """The target's dashboard ticket, in whatever state; the oldest, should there be more."""
+    key = dashboard_key(target)
+    return next((ticket for ticket in reversed(forge.tickets()) if ticket.run_key == key), None)
+
+
+def shown_body(ticket: PullRequest) -> str:
+    """What people read of it: without the line that says whose it is, whatever line ends the forge keeps."""
+    lines = ticket.body.replace("\r\n", "\n").rstrip().split("\n")
+    if lines and lines[-1].startswith("<!--"):
+        lines = lines[:-1]
+    return "\n".join(lines).strip()

@@ -1,0 +1,158 @@
+"""Step 5: the change, made inside the contract's scope and measured by us (``change.bundle``, ``change.diff``)."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import BaseModel, TypeAdapter
+from temporalio import activity
+
+from activities.api import CODE
+from activities.run.proposals import propose
+from activities.run.quarantine import MadeCommit, granted_change, take
+from activities.step_session import StepPorts, StepSession
+from contracts.change import Change
+from contracts.handover import Pins, StepInput, StepResult
+from contracts.modes import Role, StepName
+from contracts.task import Finding, TaskContract
+from contracts.verdict import Verdict
+from policies.paths.base_limits import BaseLimits, Measured
+from policies.paths.diff_budget import judge_budget
+from policies.paths.granted import widened
+from policies.paths.rules import judge_paths, readable, within
+from policies.task.compliance import judge_compliance
+from policies.texts.pull_request import commit_message
+from policies.verdicts import all_of, allow, deny
+from ports.agents import Agent, AgentError, Brief
+
+
+class CodingAnswer(BaseModel):
+    """What a coder may say. Its numbers are not used; more than this is not read."""
+
+    summary: str = ""
+
+
+@dataclass(frozen=True)
+class Coding:
+    """The only step whose agent may write, into a work tree of its own."""
+
+    bench: StepPorts
+
+    @activity.defn(name=CODE.name, no_thread_cancel_exception=True)
+    def code(self, given: StepInput) -> StepResult:
+        """Let the agent edit a checkout, then take the change as a commit and judge it."""
+        return self.bench.perform(given, StepName.CODE, Role.CODING, self._work)
+
+    def _work(self, session: StepSession) -> StepResult:
+        contract = session.load("task_contract.json", TaskContract)
+        base, repository = session.given.base_sha, session.repository
+        agent = session.agent
+        granted = granted_change(session)
+        with self.bench.folder("code") as tree:
+            repository.checkout(base, tree)
+            before = self._measure(session, agent, contract, tree)
+            made = take(session, granted) if granted else self._ask(session, agent, contract, tree)
+        if made.refused:
+            return session.done(deny(made.rule, made.refused), task_id=contract.task_id)
+        head = made.head
+        paths = repository.changed_paths(base, head)
+        task_id = contract.task_id
+        if not paths:
+            return session.done(deny("the change is not empty", "the coder changed nothing"), task_id=task_id)
+        with self.bench.folder("measure") as tree:
+            # Measured on what was committed, not on what the agent left lying in its tree.
+            repository.checkout(head, tree)
+            after = self._measure(session, agent, contract, tree)
+        diff = repository.diff(base, head)
+        change = Change(
+            base_sha=base,
+            head_sha=head,
+            tree_sha=repository.tree_of(head),
+            paths=paths,
+            bundle=session.save("change.bundle", repository.bundle(base, head), "application/x-git-bundle"),
+            diff=session.save("change.diff", diff, "text/x-diff"),
+            metric=contract.metric,
+            metric_before=before,
+            metric_after=after,
+        )
+        session.save("change.json", change)
+        session.note(
+            "changed",
+            headSha=head,
+            files=len(paths),
+            lines=change.lines,
+            before=before,
+            after=after,
+            said=made.said,
+        )
+        released = granted.released if granted else ()
+        fits = all_of(
+            "the change fits its contract",
+            [
+                judge_paths(change, session.policy, contract, repository.paths(base), released),
+                judge_compliance(change, diff, session.policy),
+                judge_budget(change, widened(contract, released), session.policy),
+                _improved(change),
+            ],
+        )
+        return session.done(fits, task_id=task_id, pins=Pins(head_sha=head), next_role=Role.REVIEW)
+
+    def _ask(self, session: StepSession, agent: Agent, contract: TaskContract, tree: Path) -> MadeCommit:
+        base, rule = session.given.base_sha, "the tree can be committed"
+        brief = Brief(Role.CODING, session.run, session.policy, base, tree=tree, contract=contract, alive=session.alive)
+        answer = propose(session, agent, brief, TypeAdapter(CodingAnswer))
+        if unusable := _unusable(tree, session.policy.target.limits):
+            return MadeCommit(rule, refused=f"the coder left {unusable}")
+        head = session.repository.commit_tree(base, tree, commit_message(contract))
+        return MadeCommit(rule, head=head, said=answer.summary)
+
+    def _measure(self, session: StepSession, agent: Agent, contract: TaskContract, tree: Path) -> int:
+        brief = Brief(Role.SENSING, session.run, session.policy, session.given.base_sha, tree=tree, alive=session.alive)
+        seen = agent.detect(brief)
+        if any(reason.startswith(f"{contract.tool}:") for reason in seen.missing):
+            # A tool that cannot look must not pass for a tool that found nothing.
+            raise AgentError(f"the effect cannot be measured: {'; '.join(seen.missing)}")
+        blind = [each for each in seen.unread if each.tool == contract.tool and _in_scope(each.path, contract)]
+        if blind:
+            raise AgentError(f"the effect cannot be measured: {blind[0].path}: {blind[0].reason}")
+        return sum(_counts(finding, contract) for finding in seen.findings)
+
+
+def _unusable(tree: Path, limits: BaseLimits) -> str:
+    """What the coder left that no commit of ours may hold; empty when there is nothing of the kind.
+
+    A pipe, socket or device git would wait for or fail at; beyond the base's limits nothing could be checked out again.
+    """
+    measured, waiting = Measured(limits), [os.fsencode(tree)]
+    skipped = len(waiting[0]) + 1
+    while waiting:
+        with os.scandir(waiting.pop()) as entries:
+            for entry in entries:
+                path, is_folder = entry.path[skipped:], entry.is_dir(follow_symlinks=False)
+                if not (is_folder or entry.is_symlink() or entry.is_file(follow_symlinks=False)):
+                    return f"{readable(os.fsdecode(path))}, which is neither file, folder nor link"
+                size = 0 if is_folder else entry.stat(follow_symlinks=False).st_size
+                if reason := measured.add(path, size, is_folder=is_folder):
+                    return f"a tree that is beyond the limits of a base: {reason}"
+                if is_folder:
+                    waiting.append(entry.path)
+    return ""
+
+
+def _counts(finding: Finding, contract: TaskContract) -> bool:
+    same = (finding.tool, finding.rule) == (contract.tool, contract.rule)
+    return same and finding.fixable and _in_scope(finding.path, contract)
+
+
+def _in_scope(path: str, contract: TaskContract) -> bool:
+    return within(path, contract.scope.allowed_paths)
+
+
+def _improved(change: Change) -> Verdict:
+    rule = "the effect is there"
+    facts = {"before": change.metric_before, "after": change.metric_after}
+    if change.metric_after < change.metric_before:
+        return allow(rule, f"{change.metric}: {change.metric_before} before, {change.metric_after} after", **facts)
+    return deny(rule, f"{change.metric} did not improve", **facts)

@@ -1,0 +1,131 @@
+"""Open pull requests of ours with nothing left to change: a person made the same change on the base meanwhile."""
+
+from __future__ import annotations
+
+from temporalio import activity
+
+from activities.step_session import StepPorts, StepSession
+from contracts.change import Change
+from contracts.forge_facts import ABOUT_CHANGES, commented
+from contracts.handover import PlannedWrite
+from contracts.modes import WriteAction
+from contracts.pull_request import PullRequest
+from contracts.task import MootPullRequest
+from policies.after.requested_changes import acknowledgement, asking, closed_unanswered, over
+from policies.texts.pull_request import already_on_base
+from ports.repository import Repository, RepositoryError
+from ports.store import StoreError
+
+
+def moot(session: StepSession, pull: PullRequest) -> bool:
+    """Whether merging it would change nothing. Only of runs that have ended; not knowing is no."""
+    if pull.state != "open" or pull.base_branch != session.policy.target.base_branch:
+        return False
+    return session.bench.store.find(pull.run_id, "run_report.json") is not None and on_base(session, pull)
+
+
+def on_base(session: StepSession, pull: PullRequest) -> bool:
+    """Whether the base holds everything that the pull request changes, however it came there."""
+    base, repository = session.given.base_sha, session.repository
+    bring(session.bench, repository, pull.run_id)
+    try:
+        merged = repository.merge(base, pull.head_sha)
+        return merged.clean and merged.tree == repository.tree_of(base)
+    except RepositoryError:
+        # A head that is not ours: somebody pushed to the branch.
+        return False
+
+
+def bring(bench: StepPorts, repository: Repository, run_id: str) -> Change | None:
+    """A run's change, its commits in the mirror; None when nothing of it can be read any more."""
+    change, bundle = bench.store.find(run_id, "change.json"), bench.store.find(run_id, "change.bundle")
+    if change is None or bundle is None:
+        return None
+    try:
+        made = Change.model_validate_json(bench.store.get(change))
+        repository.unbundle(bench.store.get(bundle), made.base_sha, made.head_sha)
+    except (StoreError, RepositoryError, ValueError):
+        return None
+    return made
+
+
+def moot_of(pull: PullRequest) -> MootPullRequest:
+    """What a run must know of a pull request that it closes."""
+    return MootPullRequest(
+        number=pull.number,
+        branch=pull.branch,
+        task_id=pull.task_id,
+        url=pull.url,
+        run_id=pull.run_id,
+        head_sha=pull.head_sha,
+    )
+
+
+def closing_text(of_run: str) -> str:
+    """Name of the artifact with the closing text of that run's pull request."""
+    return f"pull_request_closed-{of_run}.md"
+
+
+def closing(session: StepSession, pull: MootPullRequest, reason: str = "") -> PlannedWrite:
+    """Close it; its own text stays, with the reason below: the base holds it, unless another is given."""
+    store, base = session.bench.store, session.given.base_sha
+    opened = store.find(pull.run_id, "pull_request.md")
+    text = store.get(opened) if opened else b""
+    reason = reason or already_on_base(session.policy.target.base_branch, base)
+    kept = session.save(closing_text(pull.run_id), text + reason.encode(), "text/markdown")
+    session.note("moot pull request", number=pull.number, ofRun=pull.run_id, base=base)
+    return PlannedWrite(
+        action=WriteAction.CLOSE_PULL_REQUEST,
+        task_id=pull.task_id or "",
+        branch=pull.branch,
+        base_branch=session.policy.target.base_branch,
+        base_sha=base,
+        head_sha=pull.head_sha,
+        body_sha256=kept.sha256,
+        of_run=pull.run_id,
+    )
+
+
+# Open pull requests of ended runs on which somebody requested changes: acknowledged once, closed after a time.
+
+
+def acknowledging_text(of_run: str) -> str:
+    """Name of the artifact with what is said on that run's pull request."""
+    return f"pull_request_changes-{of_run}.md"
+
+
+def answers(session: StepSession, opened: list[PullRequest]) -> tuple[PlannedWrite, ...]:
+    """What is to be said or closed.
+
+    Raises:
+        ForgeError: could not be asked; the step is tried again.
+    """
+    forge, account = session.bench.forges(session.policy.target), session.policy.target.forge_access.account
+    days, now = session.policy.autopilot.follow_up.changes_days, activity.info().started_time
+    planned = []
+    for pull in opened:
+        if not pull.run_id or session.bench.store.find(pull.run_id, "run_report.json") is None:
+            continue
+        asks = asking(forge.human_acts(pull.number), account)
+        if over(asks, days, now):
+            planned.append(closing(session, moot_of(pull), closed_unanswered(asks, days)))
+        elif asks and not commented(forge.comments(pull.number), pull.number, ABOUT_CHANGES):
+            # By whichever run: each writes under keys of its own.
+            text, by = acknowledgement(asks, days).encode(), ", ".join(act.actor for act in asks)
+            session.save(acknowledging_text(pull.run_id), text, "text/markdown")
+            session.note("changes requested", number=pull.number, ofRun=pull.run_id, by=by)
+            planned.append(_comment(session, pull))
+    return tuple(planned)
+
+
+def _comment(session: StepSession, pull: PullRequest) -> PlannedWrite:
+    return PlannedWrite(
+        action=WriteAction.COMMENT,
+        task_id=pull.task_id or "",
+        branch=pull.branch,
+        base_branch=pull.base_branch,
+        base_sha=session.given.base_sha,
+        head_sha=pull.head_sha,
+        of_run=pull.run_id,
+        number=pull.number,
+    )

@@ -1,0 +1,82 @@
+"""Step 6: a second look by somebody who did not write it (``review_report.json``)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pydantic import TypeAdapter
+from temporalio import activity
+
+from activities.api import REVIEW
+from activities.run.proposals import propose
+from activities.run.quarantine import granted_change
+from activities.step_session import StepPorts, StepSession
+from contracts.change import Change
+from contracts.evidence import ReviewProposal, ReviewReport, Severity
+from contracts.handover import StepInput, StepResult
+from contracts.modes import Role, StepName
+from contracts.task import TaskContract
+from policies.paths.granted import widened
+from policies.verdicts import allow, deny
+from ports.agents import Brief
+
+
+@dataclass(frozen=True)
+class Reviewing:
+    """Proposes; Release weighs."""
+
+    bench: StepPorts
+
+    @activity.defn(name=REVIEW.name, no_thread_cancel_exception=True)
+    def review(self, given: StepInput) -> StepResult:
+        """Show the reviewer both trees, keep what it says."""
+        return self.bench.perform(given, StepName.REVIEW, Role.REVIEW, self._work)
+
+    def _work(self, session: StepSession) -> StepResult:
+        contract = session.load("task_contract.json", TaskContract)
+        change = session.load("change.json", Change)
+        repository = session.repository
+        # Any worker may review: the change travels as a bundle, not as somebody's folder.
+        repository.unbundle(session.load_bytes("change.bundle"), change.base_sha, change.head_sha)
+        granted = granted_change(session)
+        released = granted.released if granted else ()
+        agent = session.agent
+        with self.bench.folder("review") as folder:
+            base_tree, tree = folder / "base", folder / "head"
+            for commit, place in ((change.base_sha, base_tree), (change.head_sha, tree)):
+                place.mkdir()
+                repository.checkout(commit, place)
+            brief = Brief(
+                Role.REVIEW,
+                session.run,
+                session.policy,
+                change.base_sha,
+                tree=tree,
+                base_tree=base_tree,
+                contract=widened(contract, released),
+                change=change,
+                granted=frozenset(entry.path for entry in released),
+                alive=session.alive,
+            )
+            said = propose(session, agent, brief, TypeAdapter(ReviewProposal))
+            changed, limits = [entry.path for entry in change.paths], session.policy.autopilot.sandbox
+            unproved = self.bench.equality.unproved(base_tree, tree, changed, limits, session.alive)
+        report = ReviewReport(
+            run_id=session.run.run_id,
+            task_id=contract.task_id,
+            head_sha=change.head_sha,
+            reviewer=agent.name,
+            approve=said.approve,
+            confidence=said.confidence,
+            summary=said.summary,
+            remarks=said.remarks,
+            proved=tuple(path for path in changed if path not in unproved),
+            unproved=unproved,
+        )
+        session.save("review_report.json", report)
+        session.note("reviewed", approve=said.approve, remarks=len(said.remarks), reviewer=agent.name)
+        blocking = [remark.message for remark in said.remarks if remark.severity is Severity.BLOCKING]
+        rule = "the reviewer approves"
+        approved = said.approve and not blocking
+        verdict = allow(rule, said.summary) if approved else deny(rule, "; ".join(blocking) or said.summary)
+        return session.done(verdict, confidence=said.confidence, task_id=contract.task_id, next_role=Role.CHECKS)

@@ -1,0 +1,100 @@
+"""Step 2: what is there, measured on the base commit (``state_snapshot.json``)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from temporalio import activity
+
+from activities.api import SENSE
+from activities.run.open_pulls import answers, closing, moot, moot_of
+from activities.run.strangers import tell_of_strangers
+from activities.step_session import StepPorts, StepSession
+from activities.write.served_branches import removals
+from contracts.handover import StepInput, StepResult
+from contracts.modes import Role, StepName
+from contracts.task import OpenPullRequest, StateSnapshot
+from policies.counted import counted
+from policies.release.checks import unseen
+from policies.verdicts import allow, deny
+from ports.agents import Brief
+
+_LISTED = 2000
+"""Findings listed in a snapshot; the rest is counted."""
+
+
+@dataclass(frozen=True)
+class Sensing:
+    """Looks; changes nothing."""
+
+    bench: StepPorts
+
+    @activity.defn(name=SENSE.name, no_thread_cancel_exception=True)
+    def sense(self, given: StepInput) -> StepResult:
+        """Count, detect, and read what is open on the forge."""
+        return self.bench.perform(given, StepName.SENSE, Role.SENSING, self._work)
+
+    def _work(self, session: StepSession) -> StepResult:
+        base, policy, run = session.given.base_sha, session.policy, session.run
+        facts = session.repository.facts(base)
+        agent = session.agent
+        with self.bench.folder("sense") as tree:
+            session.repository.checkout(base, tree)
+            brief = Brief(Role.SENSING, run, policy, base, tree=tree, alive=session.alive)
+            seen = agent.detect(brief)
+        findings, missing = seen.findings, seen.missing
+        # The remote before the logs: what is ours is in them before it is on the remote.
+        pulls, heads = self.bench.forges(policy.target).pull_requests(), session.repository.remote_heads()
+        known = tell_of_strangers(session, pulls, heads)
+        # A run that was reset meets the pull request it opened: that is adopted, and waits for nobody else's answer.
+        opened = [pull for pull in pulls if pull.state == "open" and pull.run_id != run.run_id]
+        done = {pull.number for pull in opened if moot(session, pull)}
+        snapshot = StateSnapshot(
+            run_id=run.run_id,
+            target=run.target,
+            base_branch=policy.target.base_branch,
+            base_sha=base,
+            files=facts.files,
+            bytes=facts.bytes,
+            languages=facts.suffixes,
+            completeness=seen.completeness,
+            missing=missing,
+            unread=seen.unread[:_LISTED],
+            findings=findings[:_LISTED],
+            open_pull_requests=tuple(
+                OpenPullRequest(number=pull.number, branch=pull.branch, task_id=pull.task_id, url=pull.url)
+                for pull in opened
+                if pull.number not in done
+            ),
+            moot_pull_requests=tuple(moot_of(pull) for pull in opened if pull.number in done),
+            truncated=max(0, len(findings) - _LISTED),
+        )
+        session.save("state_snapshot.json", snapshot)
+        session.note(
+            "sensed",
+            files=facts.files,
+            findings=len(findings),
+            missing=len(missing),
+            unread=len(seen.unread),
+            agent=agent.name,
+        )
+        writes = tuple(closing(session, pull) for pull in snapshot.moot_pull_requests)
+        writes += removals(session, pulls, heads, known)
+        writes += answers(session, [pull for pull in opened if pull.number not in done])
+        least = policy.autopilot.candidates.minimum_snapshot_completeness
+        rule = "the snapshot is complete enough"
+        if snapshot.completeness < least:
+            looked = "of the files could be looked at" if snapshot.unread else "of the tools could look"
+            reason = f"{snapshot.completeness:.0%} {looked}, {least:.0%} are needed: {'; '.join(unseen(snapshot))}"
+            return session.done(deny(rule, reason), confidence=snapshot.completeness, writes=writes)
+        verdict = allow(
+            rule,
+            "; ".join(
+                [
+                    f"{counted(len(findings), 'finding')} in {counted(facts.files, 'file')}",
+                    *(f"could not look: {each}" for each in unseen(snapshot)),
+                ]
+            ),
+            completeness=snapshot.completeness,
+        )
+        return session.done(verdict, confidence=snapshot.completeness, writes=writes, next_role=Role.TRIAGING)

@@ -1,0 +1,98 @@
+"""Step 3: what could be done, ranked (``candidate_tasks.json``)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pydantic import TypeAdapter
+from temporalio import activity
+
+from activities.api import TRIAGE
+from activities.run.proposals import propose
+from activities.run.quarantine import quarantined_task
+from activities.run.recall import Recall
+from activities.step_session import StepPorts, StepSession
+from contracts.grant import Grant
+from contracts.handover import StepInput, StepResult
+from contracts.modes import Role, StepName
+from contracts.task import CandidateTasks, StateSnapshot
+from policies.task.aftercare import with_hardening, without_quarantined
+from policies.task.candidates import suppress, task_id, told
+from policies.task.remediation import take_up, with_backlog
+from policies.task.worth import RULE, judge_worth
+from policies.verdicts import allow
+from ports.agents import Brief
+from ports.run_index import RunIndex
+
+
+@dataclass(frozen=True)
+class Triaging:
+    """Ranks; what is open, rejected or capped is not proposed again."""
+
+    bench: StepPorts
+    index: RunIndex
+
+    @activity.defn(name=TRIAGE.name, no_thread_cancel_exception=True)
+    def triage(self, given: StepInput) -> StepResult:
+        """Ask for candidates, then apply what is remembered."""
+        return self.bench.perform(given, StepName.TRIAGE, Role.TRIAGING, self._work)
+
+    def _work(self, session: StepSession) -> StepResult:
+        policy, run = session.policy, session.run
+        snapshot = session.load("state_snapshot.json", StateSnapshot)
+        if run.grant is not None:
+            return self._from_quarantine(session, run.grant)
+        agent = session.agent
+        memory = Recall(self.index).memory(session, snapshot)
+        booked = self.bench.control.backlog(run.target)
+        memory = memory.model_copy(update={"ideas": {one.remediating_task: (one.tool, one.rule) for one in booked}})
+        backlog = take_up(booked, snapshot, policy, memory)
+        # What waits for a person must not keep the sound files of the same idea from being proposed.
+        closed = backlog.cornered | memory.refused.keys()
+        free = tuple(f for f in snapshot.findings if (f.tool, f.rule, f.path) not in closed)
+        seen = snapshot.model_copy(update={"findings": free})
+        brief = Brief(Role.TRIAGING, run, policy, session.given.base_sha, snapshot=seen, alive=session.alive)
+        proposed = propose(session, agent, brief, TypeAdapter(CandidateTasks))
+        # Ids and the base are ours to state, whatever the agent wrote: a fresh id would slip past what is suppressed.
+        named = tuple(
+            each.model_copy(
+                update={
+                    "task_id": task_id(run.target, each.tool, each.rule, each.paths),
+                    "remediates": "",
+                    "needs_person": False,
+                }
+            )
+            for each in proposed.candidates
+        )
+        refused = told(snapshot.findings, policy, memory)
+        ours = {
+            "run_id": run.run_id,
+            "base_sha": session.given.base_sha,
+            "candidates": named,
+            "suppressed": (*proposed.suppressed, *refused),
+            "resolved": (),
+        }
+        memory = memory.model_copy(update={"suspects": backlog.suspects})
+        left, now = self.bench.control.aftercare(run.target), activity.info().started_time
+        allowed = without_quarantined(proposed.model_copy(update=ours), left.quarantined, now)
+        candidates = with_backlog(suppress(allowed, policy, memory), backlog)
+        # Again, for what the backlog proposes.
+        candidates = with_hardening(without_quarantined(candidates, left.quarantined, now), left.hardening)
+        session.save("candidate_tasks.json", candidates)
+        found, kept_back = len(candidates.candidates), len(candidates.suppressed)
+        session.note("triaged", candidates=found, suppressed=kept_back, agent=agent.name)
+        verdict = judge_worth(candidates, snapshot.findings, policy)
+        best = next((each for each in candidates.candidates if not each.needs_person), None)
+        if best is None:
+            return session.done(verdict, nothing_to_do=True)
+        return session.done(verdict, confidence=best.confidence, next_role=Role.PLANNING)
+
+    def _from_quarantine(self, session: StepSession, grant: Grant) -> StepResult:
+        """The one task a person released; that it was escalated lately is no reason to suppress it now."""
+        chosen = quarantined_task(session, grant).candidate
+        only = CandidateTasks(run_id=session.run.run_id, base_sha=session.given.base_sha, candidates=(chosen,))
+        session.save("candidate_tasks.json", only)
+        session.note("triaged", candidates=1, suppressed=0, quarantinedRun=grant.run_id)
+        reason = f"the task of {grant.run_id}, released from quarantine by {grant.actor}"
+        verdict = allow(RULE, reason, best=chosen.task_id)
+        return session.done(verdict, confidence=chosen.confidence, next_role=Role.PLANNING)

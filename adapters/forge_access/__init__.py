@@ -1,1 +1,0 @@
-"""What every forge with an API over HTTP needs: its address, tokens, a careful client, the mark of what is ours."""

@@ -1,0 +1,9 @@
+"""Where pull requests live: the local folder, Gitea or Forgejo, GitHub (``ports/forge.py``).
+
+kinds.py       Each target's forge, by the kind its policy names
+local.py       The embedded forge, read: a bare repository, and pull requests and tickets as JSON files beside it
+local_desk.py  What a person does with a pull request of the local forge: close it
+gitea/         Gitea and Forgejo behind the forge port: the API version 1 that both speak
+github/        GitHub behind the forge port: github.com and Enterprise Server, over the REST API of version 2022-11-28
+http/          What every forge with an API over HTTP needs: its address, tokens, a careful client
+"""

@@ -1,0 +1,374 @@
+"""A careful HTTP client for one forge: TLS checked, no redirect followed, no proxy, no cookie, bounded answers."""
+
+from __future__ import annotations
+
+import functools
+import json
+import math
+import os
+import re
+import socket
+import ssl
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from typing import Any, NamedTuple
+from urllib.parse import urlencode, urlsplit
+
+import urllib3
+from urllib3.exceptions import HTTPError, MaxRetryError
+
+from adapters.forges.http.answer_deadline import TOO_SLOW, AnswerDeadline, answer_within
+from adapters.forges.http.rate_limits import server_delay
+from policies.counted import shortened
+from ports.forge import AccessDenied, ForgeError, NotShown
+
+CONNECT_SECONDS, READ_SECONDS, WHOLE_SECONDS = 10.0, 30.0, 60.0
+_CHUNK = 1 << 16
+LARGEST = 16 * 1024 * 1024
+_PAGE = 50
+MOST_PAGES = 400
+_LOOKS = 3
+_LONGEST_WAIT = 20.0
+_LONGEST_NUMBER = 20
+"""Digits: 64 bits and a sign."""
+_LONGEST_TOLD = 366 * 24 * 3600.0
+_SHOWN = 300
+_PLAIN = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "autonomy-runbook"}
+_HINTS: dict[int, str] = {
+    HTTPStatus.UNAUTHORIZED: "the token is missing, wrong or expired; see [forge_access]",
+    HTTPStatus.FORBIDDEN: "the token or its account lacks a right",
+    HTTPStatus.NOT_FOUND: "it is not there, or the token's account may not see it",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "a quota is used up",
+    HTTPStatus.LOCKED: "the repository is archived",
+}
+_COUNT = re.compile(r"[0-9]{1,9}")
+_CLOSED = frozenset({301, 302, 307, 308, 401, 403, 413, 423, 451})
+_MOVED = re.compile(r"/repos/([\w.-]{1,100}/[\w.-]{1,100})(?=[/?#]|$)")
+_BROKEN = HTTPStatus.INTERNAL_SERVER_ERROR
+_PASSING = frozenset({429, 500, 502, 503, 504})
+
+
+class UnclearAnswer(ForgeError):
+    """The request may or may not have had its effect: only looking tells."""
+
+
+class RawAnswer(NamedTuple):
+    """What came back over the wire; ``body`` is cut one byte after the largest that is read."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+Send = Callable[[str, str, Mapping[str, str], bytes | None], RawAnswer]
+"""Method, address, headers, body. Follows nothing, repeats nothing; ``UnclearAnswer`` when no answer came."""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A complete answer, whatever its status."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: Any
+    """Decoded JSON; None when the answer was none."""
+    said: str
+    """What the forge said, one short line for messages."""
+
+    @property
+    def good(self) -> bool:
+        """2xx."""
+        return HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES
+
+    @property
+    def delay(self) -> float | None:
+        """Seconds the forge wants us to wait, where it limits the rate."""
+        return server_delay(self.status, self.headers, self.said)
+
+
+class _Watched:
+    """Connections of a pool of one request, shown to its deadline as soon as they are there."""
+
+    deadline: AnswerDeadline
+
+    def _new_conn(self) -> socket.socket:
+        made: socket.socket = super()._new_conn()  # type: ignore[misc]
+        self.deadline.watch(made)
+        return made
+
+
+def send_with_pool() -> Send:
+    """The client of forges that have none of their own."""
+    # git's own variable for a company's authorities; the system's otherwise. Read once: it costs more than a request.
+    context = functools.cache(lambda: ssl.create_default_context(cafile=os.environ.get("GIT_SSL_CAINFO")))
+    timeout = urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS)
+
+    def send(method: str, address: str, headers: Mapping[str, str], body: bytes | None) -> RawAnswer:
+        secure = context() if address.startswith("https:") else None
+        with (
+            answer_within(WHOLE_SECONDS) as deadline,
+            urllib3.PoolManager(retries=urllib3.Retry(0), timeout=timeout, ssl_context=secure) as pool,
+        ):
+            pool.pool_classes_by_scheme = _watched_by(deadline)
+            try:
+                answer = pool.request(
+                    method, address, body=body, headers=headers, redirect=False, preload_content=False
+                )
+                try:
+                    raw = RawAnswer(answer.status, answer.headers, _bounded(answer))
+                finally:
+                    answer.close()
+                # Headers that break off are taken for whole ones.
+                deadline.demand()
+            except (HTTPError, OSError, ValueError) as problem:
+                cause = problem.reason if isinstance(problem, MaxRetryError) and problem.reason else problem
+                said = TOO_SLOW if deadline.over else f"{type(cause).__name__}: {cause}"
+                raise UnclearAnswer(shortened(said, _SHOWN)) from problem
+            return raw
+
+    return send
+
+
+def _watched_by(deadline: AnswerDeadline) -> dict[str, type[urllib3.HTTPConnectionPool]]:
+    found = {}
+    for scheme, pool in (("http", urllib3.HTTPConnectionPool), ("https", urllib3.HTTPSConnectionPool)):
+        connection = type("Watched", (_Watched, pool.ConnectionCls), {"deadline": deadline})
+        found[scheme] = type("WatchedPool", (pool,), {"ConnectionCls": connection})
+    return found
+
+
+def _bounded(answer: urllib3.BaseHTTPResponse) -> bytes:
+    """The body, cut one byte after the largest that is read."""
+    if answer.headers.get("Content-Encoding", "identity") != "identity":
+        # Unpacked it could be of any size.
+        raise HTTPError("the answer is packed, though it was asked for plain")
+    body = bytearray()
+    while len(body) <= LARGEST and (chunk := answer.read1(_CHUNK, decode_content=False)):
+        body += chunk
+    return bytes(body[: LARGEST + 1])
+
+
+class JsonApi:
+    """Requests to one API. Looking is repeated a little when the forge is out of breath; acting never is."""
+
+    def __init__(self, base: str, headers: Mapping[str, str], send: Send | None = None) -> None:
+        """``base``: address without a slash at the end; ``headers`` go with every request, and to no other host."""
+        self._base = base
+        self._headers = {**_PLAIN, **headers}
+        self._host = urlsplit(base).netloc
+        self._send = send or send_with_pool()
+
+    def look(self, path: str, **query: str) -> Reply:
+        """GET; waits out short breakdowns.
+
+        Raises:
+            ForgeError: no answer, or none of the 4xx that a caller could understand.
+        """
+        problem: ForgeError | None = None
+        for attempt in range(_LOOKS):
+            try:
+                reply = self._ask("GET", path, query=query)
+            except UnclearAnswer as broken:
+                problem, wait = broken, 0.2 * 2**attempt
+            else:
+                if reply.status not in _PASSING and reply.delay is None:
+                    return reply
+                problem = ForgeError(self.complaint(reply, f"looking at {path}"), reply.delay)
+                wait = 0.2 * 2**attempt if reply.delay is None else reply.delay
+                if wait > _LONGEST_WAIT:
+                    # Too long for a step that holds a slot: whoever runs the step waits instead.
+                    break
+            if attempt + 1 < _LOOKS:
+                time.sleep(wait)
+        raise problem or ForgeError("not asked")
+
+    def get(self, path: str, **query: str) -> Any:
+        """GET something that must be there.
+
+        Raises:
+            ForgeError: it is not, or may not be seen.
+        """
+        reply = self.look(path, **query)
+        if not reply.good:
+            raise self.failed(reply, f"looking at {path}")
+        return reply.content
+
+    def failed(self, reply: Reply, doing: str) -> ForgeError:
+        """A bad answer as the error it is: ours to ask again, or a person's to mend."""
+        complaint = self.complaint(reply, doing)
+        if reply.status == HTTPStatus.NOT_FOUND:
+            return NotShown(complaint)
+        return AccessDenied(complaint) if closed_to_us(reply) else ForgeError(complaint)
+
+    def end_of(self, path: str, most: int) -> str:
+        """The end of a text, for a person to read; empty when it cannot be had: nothing is ever concluded from it."""
+        headers = self._headers | {"Accept": "text/plain"}
+        try:
+            status, _shown, raw = self._send("GET", f"{self._base}{path}", headers, None)
+        except UnclearAnswer:
+            return ""
+        whole = status == HTTPStatus.OK and len(raw) <= LARGEST
+        return raw[-most:].decode(errors="replace") if whole else ""
+
+    def pages(self, path: str, within: str = "", **query: str) -> Iterator[Any]:
+        """Every item of a list (or of the list ``within`` an object), page by page, each once.
+
+        A server may make pages smaller than asked for, so only its own count, or a page with nothing new, ends it.
+
+        Raises:
+            ForgeError: fewer items than the server counted: a truncated list proves nothing absent.
+        """
+        known: set[str] = set()
+        for page in range(1, MOST_PAGES + 1):
+            reply = self.look(path, **query, page=str(page), limit=str(_PAGE))
+            if not reply.good:
+                raise self.failed(reply, f"looking at {path}")
+            counted, before = reply.headers.get("X-Total-Count", ""), len(known)
+            for item in self._items(reply, path, within):
+                if (identity := str(item["id"])) not in known:
+                    known.add(identity)
+                    yield item
+            total = int(counted) if _COUNT.fullmatch(counted) else None
+            if total is not None and len(known) >= total:
+                return
+            if len(known) == before:
+                if total is not None:
+                    raise ForgeError(f"{self._host} showed {before} of {total} entries of {path}: truncated")
+                return
+        raise ForgeError(f"{self._host} does not come to an end of {path}")
+
+    def _items(self, reply: Reply, path: str, within: str) -> list[dict[str, Any]]:
+        found = reply.content
+        if within and isinstance(found, dict):
+            found = found.get(within) or []
+        if not isinstance(found, list) or not all(isinstance(item, dict) and "id" in item for item in found):
+            raise ForgeError(f"{self._host} answered {path} with something that is no list of entries")
+        return found
+
+    def act(self, method: str, path: str, content: Mapping[str, object]) -> Reply:
+        """POST, PATCH or the like, once.
+
+        Raises:
+            UnclearAnswer: cut off, timed out, or 5xx: it may have happened.
+            ForgeError: the forge limits the rate: it did not happen, and may be asked again after its delay.
+        """
+        reply = self._ask(method, path, content)
+        if reply.status == HTTPStatus.TOO_MANY_REQUESTS or (reply.delay is not None and reply.status < _BROKEN):
+            raise ForgeError(self.complaint(reply, f"{method} {path}"), reply.delay)
+        if reply.status >= _BROKEN:
+            raise UnclearAnswer(self.complaint(reply, f"{method} {path}"), reply.delay)
+        return reply
+
+    def complaint(self, reply: Reply, doing: str) -> str:
+        """What is wrong, for a person who can mend it."""
+        hint = _HINTS.get(reply.status, "")
+        if reply.status == HTTPStatus.TOO_MANY_REQUESTS or reply.delay is not None:
+            hint = _limited(reply.delay)
+        if place := reply.headers.get("Location"):
+            hint = self._elsewhere(place)
+        return f"{self._host} answered {reply.status} to {doing}: {'; '.join(filter(None, (hint, reply.said)))}"
+
+    def _elsewhere(self, place: str) -> str:
+        """Where a redirect leads, which is never followed; of a repository that was renamed or moved, its new name."""
+        found, host = _MOVED.search(place), _host_of(place)
+        if name := found[1] if found else self._name_at(place):
+            return f"the repository was renamed or moved: it is {f'on {host} ' if host else ''}{name} now"
+        return f"it redirects to {host or 'elsewhere'}, which is not followed: mend the address"
+
+    def _name_at(self, place: str) -> str:
+        """The name of the repository at an address that does not show it, where this forge can be asked for it."""
+        del place
+        return ""
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        content: Mapping[str, object] | None = None,
+        query: Mapping[str, str] | None = None,
+    ) -> Reply:
+        address = f"{self._base}{path}" + (f"?{urlencode(query)}" if query else "")
+        headers = self._headers | ({"Content-Type": "application/json"} if content is not None else {})
+        body = None if content is None else json.dumps(content).encode()
+        try:
+            status, shown, raw = self._send(method, address, headers, body)
+        except UnclearAnswer as problem:
+            raise UnclearAnswer(f"{self._host} gave no answer to {method} {path}: {problem}") from problem
+        if len(raw) > LARGEST:
+            raise ForgeError(f"{self._host} answered {method} {path} with more than {LARGEST} bytes")
+        try:
+            decoded = _decoded(raw) if raw else None
+        except (ValueError, RecursionError):
+            if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
+                raise UnclearAnswer(
+                    f"{self._host} answered {method} {path} with something that is no JSON, or not clearly one thing"
+                ) from None
+            decoded = None
+        return Reply(status, shown, decoded, _said(decoded))
+
+
+def _decoded(raw: bytes) -> Any:
+    """JSON that means one thing only, to every reader.
+
+    Raises:
+        ValueError, RecursionError: it is none: not even numbers, a key that is there twice, or nested without end.
+    """
+    return json.loads(
+        raw, parse_constant=_no_number, parse_int=_whole, parse_float=_finite, object_pairs_hook=_each_once
+    )
+
+
+def _no_number(text: str) -> None:
+    raise ValueError(f"{text} is no JSON")
+
+
+def _whole(text: str) -> int:
+    if len(text) > _LONGEST_NUMBER:
+        raise ValueError("a number that no forge counts to")
+    return int(text)
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError("a number that is none")
+    return number
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key that is there twice")
+    return found
+
+
+def _host_of(address: str) -> str:
+    try:
+        return urlsplit(address).netloc
+    except ValueError:
+        return ""
+
+
+def closed_to_us(reply: Reply) -> bool:
+    """Whether the answer is about us and not about what was asked: token, right, address, archive, quota."""
+    return reply.status in _CLOSED and reply.delay is None
+
+
+def _limited(delay: float | None) -> str:
+    """Until when, as far as it says so; a time that nobody lives to see is none."""
+    if delay is None or delay > _LONGEST_TOLD:
+        return "the forge limits the rate, and does not say until when"
+    return f"the forge limits the rate until {datetime.now(UTC) + timedelta(seconds=delay):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _said(content: object) -> str:
+    given: dict[str, Any] = content if isinstance(content, dict) else {}
+    # GitHub: what is wrong with a request that is called invalid.
+    errors = given["errors"] if isinstance(given.get("errors"), list) else []
+    told = [each["message"] for each in errors if isinstance(each, dict) and isinstance(each.get("message"), str)]
+    message = ": ".join(filter(None, (str(given.get("message", "")), "; ".join(told))))
+    words = "".join(char if char.isprintable() else " " for char in str(message)).split()
+    return shortened(" ".join(words), _SHOWN)

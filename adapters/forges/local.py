@@ -1,0 +1,163 @@
+"""The embedded forge, read: a bare repository, and pull requests and tickets as JSON files beside it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from adapters.git.mirror import Mirror, open_mirror
+from contracts.forge_facts import BranchProtection, CheckState, CommitCheck, HumanAct, PullComment
+from contracts.pull_request import PullRequest
+from policies.settings.schema import Target
+from ports.forge import ForgeError, OpenForge
+from ports.repository import RepositoryError
+
+_RECORD = re.compile(r"[1-9][0-9]*\.json")
+
+
+def forge_folder(home: Path, target: str) -> Path:
+    """Where a target's pull requests and tickets are kept."""
+    return home / "forge" / target
+
+
+def acts_file(folder: Path, number: int) -> Path:
+    """What people did with a pull request by `starter.py pr`, a line each."""
+    return folder / "pulls" / f"{number}.acts.jsonl"
+
+
+def comments_file(pulls: Path, number: int) -> Path:
+    """What is said below a pull request, a line each."""
+    return pulls / f"{number}.comments.jsonl"
+
+
+def read_comments(pulls: Path, number: int) -> tuple[PullComment, ...]:
+    """The same as values, oldest first.
+
+    Raises:
+        ForgeError: a line is damaged.
+    """
+    try:
+        lines = comments_file(pulls, number).read_bytes().splitlines()
+        return tuple(PullComment.model_validate_json(line) for line in lines)
+    except FileNotFoundError:
+        return ()
+    except (OSError, ValidationError) as error:
+        raise ForgeError(f"what is said below pull request {number} cannot be read: {error}") from error
+
+
+def read_records(folder: Path) -> tuple[PullRequest, ...]:
+    """All records of a folder as they were written, newest first.
+
+    Raises:
+        ForgeError: a record is damaged.
+    """
+    files = [file for file in folder.iterdir() if _RECORD.fullmatch(file.name)] if folder.is_dir() else []
+    try:
+        records = [PullRequest.model_validate_json(file.read_bytes()) for file in files]
+    except (OSError, ValidationError) as error:
+        raise ForgeError(f"a record in {folder} cannot be read: {error}") from error
+    return tuple(sorted(records, key=lambda record: record.number, reverse=True))
+
+
+class LocalForge:
+    """ports.forge.Forge over a bare repository, which knows no pull requests of its own.
+
+    Their state is read off the branches: merged when the base holds the head, closed when the branch is gone
+    without that (so a person closes one by deleting its branch) or when we closed it, open otherwise.
+    """
+
+    def __init__(self, folder: Path, mirror: Mirror, base_branch: str) -> None:
+        """``folder`` holds the records; ``mirror`` reaches the remote."""
+        self._folder = folder
+        self._mirror = mirror
+        self._base_branch = base_branch
+
+    def branch_head(self, branch: str) -> str | None:
+        """Where the remote branch points now."""
+        return self._heads().get(branch)
+
+    def base_holds(self, commit: str) -> bool:
+        """Whether the history of the remote's base branch holds the commit now."""
+        return bool(self._held(frozenset({commit}), self._heads().get(self._base_branch)))
+
+    def find_pull_request(self, run_key: str) -> PullRequest | None:
+        """The pull request this run key opened."""
+        return next((record for record in self.pull_requests() if record.run_key == run_key), None)
+
+    def pull_requests(self) -> tuple[PullRequest, ...]:
+        """Every pull request, newest first, each in its present state."""
+        records = read_records(self._folder / "pulls")
+        if not records:
+            return ()
+        heads = self._heads()
+        merged = self._held(frozenset(record.head_sha for record in records), heads.get(self._base_branch))
+        return tuple(_in_state(record, merged, heads) for record in records)
+
+    def tickets(self) -> tuple[PullRequest, ...]:
+        """Every ticket this system opened, newest first."""
+        return read_records(self._folder / "tickets")
+
+    def required_checks(self, commit: str, named: tuple[str, ...] = ()) -> tuple[CommitCheck, ...] | None:
+        """A bare repository has no CI: nobody will ever report what is named."""
+        del commit
+        detail = "a repository without a forge has no CI"
+        return tuple(CommitCheck(name=name, state=CheckState.MISSING, detail=detail) for name in named) or None
+
+    def reported_checks(self, commit: str) -> tuple[CommitCheck, ...]:
+        """A bare repository has no CI."""
+        del commit
+        return ()
+
+    def protection(self) -> BranchProtection:
+        """A bare repository protects nothing."""
+        return BranchProtection(protected=False, writer_may_push=True)
+
+    def human_acts(self, number: int) -> tuple[HumanAct, ...]:
+        """What was done by `starter.py pr`; who moves a branch with plain git is written nowhere."""
+        try:
+            lines = acts_file(self._folder, number).read_bytes().splitlines()
+            return tuple(HumanAct.model_validate_json(line) for line in lines)
+        except FileNotFoundError:
+            return ()
+        except (OSError, ValidationError) as error:
+            raise ForgeError(f"what people did with pull request {number} cannot be read: {error}") from error
+
+    def comments(self, number: int) -> tuple[PullComment, ...]:
+        """What we said below it; people have no page here."""
+        return read_comments(self._folder / "pulls", number)
+
+    def _heads(self) -> dict[str, str]:
+        try:
+            return self._mirror.remote_heads()
+        except RepositoryError as error:
+            raise ForgeError(str(error)) from error
+
+    def _held(self, commits: frozenset[str], base: str | None) -> frozenset[str]:
+        if base is None:
+            raise ForgeError(f"the remote has no branch {self._base_branch}: whether anything was merged is unknown")
+        try:
+            if not self._mirror.holds(base):
+                base = self._mirror.fetch_base()
+            return self._mirror.merged(commits, base)
+        except RepositoryError as error:
+            raise ForgeError(str(error)) from error
+
+
+def _in_state(record: PullRequest, merged: frozenset[str], heads: dict[str, str]) -> PullRequest:
+    if record.head_sha in merged:
+        return record.model_copy(update={"state": "merged"})
+    if record.state == "closed" or record.branch not in heads:
+        return record.model_copy(update={"state": "closed"})
+    return record.model_copy(update={"head_sha": heads[record.branch]})
+
+
+def open_local_forge(home: Path, mirrors: Path) -> OpenForge:
+    """Forges of targets whose ``forge`` is ``local``: their records under ``home``, our mirrors under ``mirrors``."""
+    open_repository = open_mirror(mirrors)
+
+    def opened(target: Target) -> LocalForge:
+        return LocalForge(forge_folder(home, target.name), open_repository(target), target.base_branch)
+
+    return opened

@@ -1,1 +1,0 @@
-"""GitHub behind the forge port: github.com and Enterprise Server, over the REST API of version 2022-11-28."""

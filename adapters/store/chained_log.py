@@ -1,0 +1,159 @@
+"""The tamper-evident audit log (P10): one file of hash-chained JSON lines per run and per target."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+from adapters.store.audit_chain import key_needle, line_of, next_record, parse_record, seal, sealed_record
+from adapters.store.durable_files import LineFile, locked_lines, read_lines, settled_size
+from contracts.audit import GENESIS, AuditEvent, AuditProblem, AuditRecord, AuditVerification
+from policies.counted import counted
+from ports.store import StoreError
+
+LOG_FILE = "audit_log.jsonl"
+TORN_FILE = f"{LOG_FILE}.torn"
+LOG_NAME = re.compile(r"(run|target)/([A-Za-z0-9][A-Za-z0-9._-]{0,199})")
+
+
+class ChainedLog:
+    """Logs below a folder: ``runs/<runId>/audit_log.jsonl`` and ``targets/<name>/audit_log.jsonl``.
+
+    The chain shows any change inside a log. That its end was cut, or the whole file replaced by an older
+    or a forged one, shows only against heads kept elsewhere: ``verify`` takes them as anchors.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root.absolute()
+
+    def append(self, log: str, events: tuple[AuditEvent, ...], at: datetime) -> str:
+        """Append what is new, sync once, return the head."""
+        path = self._path(log)
+        try:
+            with locked_lines(path) as file:
+                last, known = _survey(file, log, {event.key for event in events})
+                seq, head = (last.seq, last.hash) if last else (0, GENESIS)
+                lines: list[bytes] = []
+                for event in events:
+                    if event.key in known:
+                        continue
+                    known.add(event.key)
+                    seq += 1
+                    record = seal(event, log, seq, at, head)
+                    head = record.hash
+                    lines.append(line_of(record))
+                if lines:
+                    file.append(lines)
+                return head
+        except OSError as error:
+            raise StoreError(
+                f"cannot append to the audit log {path}: {error.strerror or error}. Nothing may be written to a "
+                "repository until it can: free space or repair the disk, then try again"
+            ) from error
+
+    def head(self, log: str) -> str | None:
+        """Hash of the last record."""
+        head = None
+        for record in self.records(log):
+            head = record.hash
+        return head
+
+    def records(self, log: str) -> Iterator[AuditRecord]:
+        """Stream the log; an append that a crash interrupted is not part of it."""
+        for line in self._lines(log):
+            if line.endswith(b"\n"):
+                record = parse_record(line)
+                if isinstance(record, str):
+                    raise StoreError(f"the audit log {self._path(log)} is damaged ({record}): run `audit verify`")
+                yield record
+
+    def verify(self, log: str, anchors: dict[str, str], past: dict[str, str] | None = None) -> AuditVerification:
+        """Recompute the chain; every anchor must be its head, and every head of ``past`` in it."""
+        missed = dict(past or {})
+        seq, head = 0, GENESIS
+        found_at = {anchor: 0 for anchor, kept in anchors.items() if kept == GENESIS}
+        bad = None if self._path(log).exists() else AuditProblem(log=log, seq=1, problem="there is no such log")
+        for line in self._lines(log):
+            record = next_record(line, log, seq + 1, head)
+            if isinstance(record, str):
+                bad = AuditProblem(log=log, seq=seq + 1, problem=record)
+                break
+            seq, head = record.seq, record.hash
+            missed.pop(head, None)
+            found_at |= dict.fromkeys((anchor for anchor, kept in anchors.items() if kept == head), seq)
+        return AuditVerification(
+            log=log,
+            records=seq,
+            head=head,
+            anchors=anchors,
+            problem=bad or _anchor_problem(log, anchors, found_at, seq) or _rewritten(log, missed, seq),
+        )
+
+    def logs(self, written_since: datetime | None = None) -> tuple[str, ...]:
+        """Names of all logs, sorted; with a moment, of those that were written to since."""
+        kinds = (("run", "runs"), ("target", "targets"))
+        since = written_since.timestamp() if written_since else 0.0
+        return tuple(
+            sorted(
+                f"{kind}/{path.parent.name}"
+                for kind, folder in kinds
+                for path in (self._root / folder).glob(f"*/{LOG_FILE}")
+                if written_since is None or path.stat().st_mtime >= since
+            )
+        )
+
+    def _path(self, log: str) -> Path:
+        match = LOG_NAME.fullmatch(log)
+        if not match:
+            raise StoreError(f"{log!r} is no audit log: use run/<runId> or target/<name>")
+        return self._root / f"{match[1]}s" / match[2] / LOG_FILE
+
+    def _lines(self, log: str) -> Iterator[bytes]:
+        path = self._path(log)
+        try:
+            yield from read_lines(path, settled_size(path))
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise StoreError(f"cannot read the audit log {path}: {error.strerror or error}") from error
+
+
+def _survey(file: LineFile, log: str, keys: set[str]) -> tuple[AuditRecord | None, set[str]]:
+    """The last record, and which keys are there already."""
+    needles = {key: key_needle(key) for key in keys}
+    known: set[str] = set()
+    last = b""
+    for last in file.lines():
+        # The needle may also stand among a record's facts: parsing the few lines that hold it decides.
+        held = {key for key, needle in needles.items() if needle in last}
+        if held:
+            record = parse_record(last)
+            known |= {key for key in held if isinstance(record, AuditRecord) and record.key == key}
+    if not last:
+        return None, known
+    record = sealed_record(last, log)
+    if isinstance(record, str):
+        raise StoreError(f"the last record of the audit log {log} is damaged ({record}): run `audit verify`")
+    return record, known
+
+
+def _anchor_problem(log: str, anchors: dict[str, str], found_at: dict[str, int], last: int) -> AuditProblem | None:
+    for anchor, kept in anchors.items():
+        if anchor not in found_at:
+            problem = f"tail cut or file replaced: the head {kept} kept in {anchor} is nowhere in the chain"
+            return AuditProblem(log=log, seq=last + 1, problem=problem)
+    for anchor, seq in found_at.items():
+        if seq != last:
+            more = counted(last - seq, "record follows", "records follow")
+            problem = f"{more} the head kept in {anchor}: appended behind its back"
+            return AuditProblem(log=log, seq=seq + 1, problem=problem)
+    return None
+
+
+def _rewritten(log: str, missed: dict[str, str], last: int) -> AuditProblem | None:
+    for head, place in missed.items():
+        problem = f"rewritten: {place} names the head {head}, which is nowhere in the chain"
+        return AuditProblem(log=log, seq=last + 1, problem=problem)
+    return None

@@ -1,0 +1,65 @@
+"""The folder that everything is kept in: its owner's alone, and where every part of us can see it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import tempfile
+import uuid
+from pathlib import Path
+
+from contracts.home import HomeMark
+
+_NOT_FILES = (Path("/proc"), Path("/sys"), Path("/dev"))
+_SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  # a file system like others, shown in the jail of a write
+
+
+class HomeUnusable(Exception):
+    """Says why, and what to do."""
+
+
+def open_home(home: Path) -> None:
+    """Make the folder, or close the one that is there to everybody else, whatever the umask made of it.
+
+    What is below it may be readable to the sandbox's user; nobody comes there but through this folder.
+
+    Raises:
+        HomeUnusable: it is somebody else's, cannot be made, or is where no files are kept.
+    """
+    place = home.resolve()
+    if any(place.is_relative_to(each) for each in _NOT_FILES) and not place.is_relative_to(_SHARED_MEMORY):
+        raise HomeUnusable(f"{home} is no place to keep files in: set AUTONOMY_HOME to a folder on a disk")
+    try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        mode = stat.S_IMODE(home.stat().st_mode)
+        if mode & 0o077:
+            home.chmod(mode & 0o700)
+    except OSError as problem:
+        raise HomeUnusable(
+            f"{home} cannot be kept to its owner alone ({problem.strerror}): "
+            "run as its owner, or set AUTONOMY_HOME to a folder of your own"
+        ) from problem
+
+
+# The id of an AUTONOMY_HOME, made once and kept in it.
+
+_FILE = "home_id"
+
+
+def home_mark(home: Path) -> HomeMark:
+    """Read it, or make it; of two that make it at the same time, one wins.
+
+    Raises:
+        OSError: the home cannot be read or written.
+    """
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = home / _FILE
+    if not path.exists():
+        with tempfile.NamedTemporaryFile("w", dir=home, prefix=f".{_FILE}-") as made:
+            made.write(f"{uuid.uuid4()}\n")
+            made.flush()
+            os.fsync(made.fileno())
+            with contextlib.suppress(FileExistsError):
+                path.hardlink_to(made.name)
+    return HomeMark(id=path.read_text().strip(), path=str(home.resolve()))

@@ -1,0 +1,285 @@
+"""A look at a new repository: layout, tests, linters, requirements. Nothing of it is executed (P8)."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from functools import lru_cache
+from typing import Any, Literal
+
+from adapters.environments.declared_requirements import Declared, Read, declared, parse_ini
+from policies.counted import counted
+from policies.paths.rules import hostile_name
+from policies.settings.schema import CheckKind, CheckPolicy, EnvironmentPolicy
+from ports.repository import Repository
+
+_TEST_FILE = re.compile(r"(test_[^/]*|[^/]*_test|tests?)\.py")
+_TEST_FOLDERS = frozenset({"tests", "test", "testing"})
+_NOT_OURS = frozenset(
+    {"docs", "doc", "examples", "example", "benchmarks", "scripts", "tools", "build", "dist", "vendor"}
+)
+_NOT_A_MODULE = frozenset({"setup", "conftest", "noxfile", "tasks", "versioneer", "fabfile", "manage", "__init__"})
+_DOCUMENTS = ("/*.md", "/*.rst", "/*.txt")
+_SETTINGS = ("pyproject.toml", "setup.py", "setup.cfg", "tox.ini")
+_NATIVE = re.compile(r"\.(pyx|pxd|c|cc|cpp|h|rs)$")
+_LINTERS = (
+    ("ruff", ("ruff.toml", ".ruff.toml"), "ruff"),
+    ("mypy", ("mypy.ini", ".mypy.ini"), "mypy"),
+    ("flake8", (".flake8",), "flake8"),
+    ("black", (), "black"),
+    ("isort", (".isort.cfg",), "isort"),
+    ("pylint", (".pylintrc", "pylintrc"), "pylint"),
+)
+_MOST_TEST_FILES = 300
+_LANGUAGES = {
+    "py": "Python", "go": "Go", "rs": "Rust", "js": "JavaScript", "jsx": "JavaScript", "mjs": "JavaScript",
+    "ts": "TypeScript", "tsx": "TypeScript", "java": "Java", "kt": "Kotlin", "c": "C", "cc": "C++", "cpp": "C++",
+    "cs": "C#", "rb": "Ruby", "php": "PHP", "swift": "Swift", "scala": "Scala", "ex": "Elixir", "hs": "Haskell",
+    "lua": "Lua", "pl": "Perl", "sh": "shell", "zig": "Zig",
+}  # fmt: skip
+
+Layout = Literal["src", "lib", "flat", "none"]
+_LAYOUTS: tuple[tuple[Layout, str], ...] = (("src", "src/"), ("lib", "lib/"), ("flat", ""))
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What was seen, and the checks worth trying on the base."""
+
+    layout: Layout
+    imports: tuple[str, ...]
+    """Names the package is imported by."""
+    sources: tuple[str, ...]
+    """Folders and files that hold them."""
+    tests: tuple[str, ...]
+    """What pytest is given; empty: no tests were found."""
+    linters: tuple[str, ...]
+    """Configured in the repository."""
+    native: bool
+    """Has C, Cython or Rust parts, so building it needs a compiler."""
+    environment: EnvironmentPolicy
+    allowed_paths: tuple[str, ...]
+    checks: tuple[CheckPolicy, ...]
+    notes: tuple[str, ...]
+
+
+def survey(repository: Repository, commit: str) -> Survey:
+    """Look at a commit's tree, as committed: names and bytes, no checkout, no symlink followed."""
+    paths = tuple(path for path in repository.paths(commit) if hostile_name(path) is None)
+    present = frozenset(paths)
+
+    @lru_cache(maxsize=2048)
+    def read(path: str) -> str:
+        body = repository.read(commit, path) if path in present else None
+        return (body or b"").decode("utf-8", "replace")
+
+    layout, imports, sources = _sources(paths)
+    roots, patterns = _pytest_settings(read)
+    test_files = tuple(path for path in paths if _is_test(path, roots, patterns))[:_MOST_TEST_FILES]
+    needs = declared(read, test_files)
+    linters = tuple(_linters(read, present))
+    build = not present.isdisjoint(("pyproject.toml", "setup.py", "setup.cfg"))
+    native = any(_NATIVE.search(path) for path in paths) or "ext_modules" in read("setup.py")
+    tests = tuple(_test_roots(test_files, roots))
+    others = _other_languages(paths)
+    checkable = build or bool(tests) or not others
+    return Survey(
+        layout=layout,
+        imports=imports,
+        sources=sources,
+        tests=tests,
+        linters=linters,
+        native=native,
+        environment=EnvironmentPolicy(
+            requirements=needs.requirements,
+            extras=needs.extras,
+            groups=needs.groups,
+            packages=needs.packages,
+            build=build,
+        ),
+        allowed_paths=tuple(_allowed(paths, sources, tests)),
+        checks=tuple(_checks(layout, imports, sources, tests, linters, needs, build)) if checkable else (),
+        notes=(
+            *_foreign(others, checkable),
+            *(_notes(tests, native, build) if checkable else ()),
+            *_unseen(read, len(repository.paths(commit)) - len(paths)),
+        ),
+    )
+
+
+def _pytest_settings(read: Read) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What the repository's own pytest settings say: ``testpaths`` and ``python_files``, in pytest's order of files."""
+    pyproject = _toml(read("pyproject.toml")).get("tool", {}).get("pytest", {})
+    if isinstance(pyproject, dict) and isinstance(options := pyproject.get("ini_options", pyproject), dict) and options:
+        found: dict[str, object] = options
+    else:
+        places = (
+            ("pytest.ini", "pytest"),
+            (".pytest.ini", "pytest"),
+            ("tox.ini", "pytest"),
+            ("setup.cfg", "tool:pytest"),
+        )
+        parsed = ((parse_ini(read(file)), section) for file, section in places)
+        found = next((dict(ini.items(section)) for ini, section in parsed if ini.has_section(section)), {})
+
+    def words(key: str) -> tuple[str, ...]:
+        value = found.get(key)
+        return tuple(map(str, value)) if isinstance(value, list) else tuple(str(value or "").split())
+
+    roots = tuple(root.strip("/").removeprefix("./") for root in words("testpaths") if not set(root) & set("*?["))
+    return roots, words("python_files")
+
+
+def _toml(text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError):
+        return {}
+
+
+def _other_languages(paths: tuple[str, ...]) -> str:
+    """The language most of the code is in, where that is not Python; also where there is no code at all."""
+    counts = Counter(_LANGUAGES.get(path.rpartition(".")[2].lower(), "") for path in paths)
+    del counts[""]
+    ours = counts.pop("Python", 0)
+    main, files = max(counts.items(), key=lambda each: each[1], default=("in no language that is known here", 0))
+    return main if files > ours or not ours else ""
+
+
+def _foreign(language: str, checkable: bool) -> Iterator[str]:
+    if language and not checkable:
+        yield (
+            f"Most of it is {language}, and checks are proposed for Python only: none was tried. Write what its own CI "
+            "runs into [[checks]], with at least one of kind `tests`; until then every run is refused."
+        )
+    elif language:
+        yield f"Most of it is {language}; the checks below look at its Python alone. Add what its own CI runs."
+
+
+def _unseen(read: Read, unread: int) -> Iterator[str]:
+    submodules = re.findall(r"^\s*path\s*=\s*(.+?)\s*$", read(".gitmodules"), re.MULTILINE)
+    if submodules:
+        yield f"Submodules are not checked out ({', '.join(submodules[:5])}): a check that needs one fails."
+    if unread:
+        named = counted(unread, "file has a name", "files have names")
+        yield f"{named} that no change may touch; they were not looked at."
+
+
+def _is_test(path: str, roots: tuple[str, ...], patterns: tuple[str, ...]) -> bool:
+    *folders, name = path.split("/")
+    if patterns:
+        named = name.endswith(".py") and any(fnmatch(name, pattern) for pattern in patterns)
+    else:
+        named = bool(_TEST_FILE.fullmatch(name))
+    return named and (any(_below(path, root) for root in roots) if roots else _NOT_OURS.isdisjoint(folders))
+
+
+def _below(path: str, root: str) -> bool:
+    return root in {".", path} or path.startswith(f"{root}/")
+
+
+def _test_roots(test_files: tuple[str, ...], own: tuple[str, ...]) -> Iterator[str]:
+    """The repository's own ``testpaths``; else the folders named for tests, and single files outside of them."""
+    if own:
+        yield from (root for root in own if any(_below(path, root) for path in test_files))
+        return
+    roots: dict[str, None] = {}
+    for path in test_files:
+        *folders, _ = path.split("/")
+        named = [depth for depth, folder in enumerate(folders) if folder in _TEST_FOLDERS]
+        roots["/".join(folders[: named[0] + 1]) if named else path] = None
+    yield from sorted(roots)
+
+
+def _sources(paths: tuple[str, ...]) -> tuple[Layout, tuple[str, ...], tuple[str, ...]]:
+    for layout, root in _LAYOUTS:
+        found: dict[str, str] = {}
+        for path in paths:
+            if path.startswith(root) and (package := _package(path[len(root) :].split("/"))):
+                found.setdefault(".".join(package), root + "/".join(package))
+        # Of a package and its sub-packages the outermost is imported; a namespace has none of its own.
+        outer = [name for name in found if not any(name.startswith(f"{other}.") for other in found)]
+        if outer:
+            modules = {name: found[name] if _is_folder(found[name], paths) else f"{found[name]}.py" for name in outer}
+            return layout, tuple(sorted(outer)), tuple(modules[name] for name in sorted(outer))
+    return "none", (), ()
+
+
+def _is_folder(path: str, paths: tuple[str, ...]) -> bool:
+    return f"{path}/__init__.py" in paths
+
+
+def _package(parts: list[str]) -> list[str]:
+    *folders, name = parts
+    stem = name.removesuffix(".py")
+    if not name.endswith(".py") or not all(folder.isidentifier() for folder in folders):
+        return []
+    if (_TEST_FOLDERS | _NOT_OURS) & set(folders[:1]) or _TEST_FILE.fullmatch(name):
+        return []
+    if name == "__init__.py":
+        return folders
+    return [stem] if not folders and stem.isidentifier() and stem not in _NOT_A_MODULE else []
+
+
+def _linters(read: Read, present: frozenset[str]) -> Iterator[str]:
+    pyproject = read("pyproject.toml")
+    sections = {section for file in ("setup.cfg", "tox.ini") for section in parse_ini(read(file)).sections()}
+    for name, files, section in _LINTERS:
+        in_pyproject = re.search(rf"^\[tool\.{section}[\].]", pyproject, re.MULTILINE)
+        if in_pyproject or section in sections or not present.isdisjoint(files):
+            yield name
+
+
+def _checks(
+    layout: str,
+    imports: tuple[str, ...],
+    sources: tuple[str, ...],
+    tests: tuple[str, ...],
+    linters: tuple[str, ...],
+    needs: Declared,
+    build: bool,
+) -> Iterator[CheckPolicy]:
+    if tests:
+        pytest = ("python", "-m", "pytest", "-q", "-x", "--no-header", "-p", "no:cacheprovider", *tests)
+        yield CheckPolicy(name="tests", kind=CheckKind.TESTS, argv=pytest)
+    else:
+        yield CheckPolicy(name="compile", kind=CheckKind.BUILD, argv=("python", "-m", "compileall", "-q", "."))
+        if imports:
+            found_at = "" if build or layout == "flat" else f"import sys; sys.path.insert(0, {layout!r}); "
+            code = f"{found_at}import {', '.join(imports)}"
+            yield CheckPolicy(name="import", kind=CheckKind.BUILD, argv=("python", "-c", code))
+    ruff = ("ruff", "check", "--no-cache", "--output-format", "json", "--exit-zero")
+    own = () if "ruff" in linters else ("--isolated", "--select", "E9,F")
+    yield CheckPolicy(
+        name="lint", kind=CheckKind.LINT, argv=(*ruff, *own, "."), judge="not_worse", count="json_results"
+    )
+    if "mypy" in linters and "mypy" in needs.names and sources:
+        mypy = ("python", "-m", "mypy", "--no-incremental", "--cache-dir=/dev/null", "--no-error-summary", *sources)
+        yield CheckPolicy(name="types", kind=CheckKind.TYPES, argv=mypy, judge="not_worse", count="lines")
+    bandit = ("bandit", "-q", "-r", "-f", "json", "--exit-zero", *(sources or (".",)))
+    yield CheckPolicy(name="security", kind=CheckKind.SECURITY, argv=bandit, judge="not_worse", count="json_results")
+
+
+def _allowed(paths: tuple[str, ...], sources: tuple[str, ...], tests: tuple[str, ...]) -> Iterator[str]:
+    """Sources, tests, documentation and scripts that exist, and the package's own settings."""
+    top = {path.split("/")[0] for path in paths if "/" in path}
+    folders = {source.split("/")[0] if source.startswith(("src/", "lib/")) else source for source in sources}
+    folders |= set(tests) | (top & {"docs", "doc", "examples", "scripts", "tools", "benchmarks"})
+    for folder in sorted(folders):
+        literal = re.sub(r"([\\*?\[\]!# ])", r"\\\1", folder)
+        yield f"/{literal}" if "." in folder.rpartition("/")[2] else f"/{literal}/**"
+    yield from _DOCUMENTS
+    yield from (file for file in _SETTINGS if file in paths)
+
+
+def _notes(tests: tuple[str, ...], native: bool, build: bool) -> Iterator[str]:
+    if not tests:
+        yield "No tests were found: byte-compiling and importing are the check, so the mode stops at PR_ONLY."
+    if native:
+        yield "Parts are not Python: building them needs a compiler in the sandbox; without one, set build = false."
+    if not build:
+        yield "There is no pyproject.toml, setup.py or setup.cfg, so nothing is built or installed."

@@ -1,0 +1,82 @@
+"""``mode`` and ``decide``: what only a person says."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from commands.conversations import command, run_view, target_status
+from commands.exit_statuses import Exit
+from commands.failures import CommandFailed
+from commands.home import client_of
+from commands.operator_name import operator_name
+from commands.status import known_target, run_handle
+from commands.terminal import AsJson, emit, guarded, show
+from composition import compose
+from contracts.control import Answer, ModeRequest
+from contracts.handover import HumanDecision
+from contracts.modes import Mode
+from settings import Settings
+from workflows import api
+
+EPILOG = (
+    "Examples: `starter.py mode demo DRY_RUN --reason 'release week'`, "
+    "`starter.py decide demo-2026-11-23-pr-1 --approve --reason 'scope is fine'`"
+)
+Reason = Annotated[str, typer.Option(help="Why; it is kept.")]
+
+
+@guarded
+async def mode(
+    target: Annotated[str, typer.Argument(help="The target.")],
+    to: Annotated[Mode, typer.Argument(metavar="MODE", help="Lowering always works; raising needs an active target.")],
+    reason: Reason,
+    expected_epoch: Annotated[int | None, typer.Option(help="The epoch you saw; default: the present one.")] = None,
+    as_json: AsJson = False,
+) -> int:
+    """Set what runs of a target may do: DRY_RUN, PR_ONLY or SELECTIVE_AUTO."""
+    adapters = compose(Settings())
+    client = await client_of(adapters.settings)
+    view = await target_status(client, target)
+    if view is None:
+        known_target(adapters, target)
+        message = f"{target} is not open yet: run it once (`starter.py run {target} --mode DRY_RUN`), then set its mode"
+        raise CommandFailed(Exit.REFUSED, message)
+    epoch = expected_epoch if expected_epoch is not None else view.epoch
+    request = ModeRequest(expected_epoch=epoch, mode=to, reason=reason, actor=operator_name())
+    if to is Mode.SELECTIVE_AUTO:
+        # Lowering must work with a broken policy folder; this alone needs to know it.
+        policy = adapters.policies.effective(target)
+        known = {"maximum": policy.autopilot.modes.maximum, "probes": len(policy.target.probes)}
+        request = request.model_copy(update=known)
+    return answered(await command(client, api.control_id(target), api.SET_MODE, request), as_json)
+
+
+@guarded
+async def decide(
+    run_id: Annotated[str, typer.Argument(help="The run that waits, for example demo-2026-11-23-pr-1.")],
+    approve: Annotated[bool, typer.Option("--approve/--reject", help="Go on, or end the run.")],
+    reason: Reason,
+    as_json: AsJson = False,
+) -> int:
+    """Answer a run that waits for a person: its task contract, or a run that holds."""
+    settings = Settings()
+    handle = await run_handle(await client_of(settings), run_id)
+    view = await run_view(handle)
+    if not view.waiting_for:
+        raise CommandFailed(Exit.REFUSED, f"{run_id} waits for nobody's decision: it is {view.status}")
+    decision = HumanDecision(approve=approve, actor=operator_name(), reason=reason, subject=view.subject)
+    answer: Answer = await handle.execute_update(api.DECIDE, decision, result_type=Answer)
+    return answered(answer, as_json)
+
+
+def answered(answer: Answer, as_json: bool) -> int:
+    """Show an answer; refused is an exit status of its own."""
+    if as_json:
+        emit(answer)
+    elif answer.accepted:
+        show(f"accepted: {answer.verdict.reason}")
+    if not answer.accepted and not as_json:
+        raise CommandFailed(Exit.REFUSED, f"refused: {answer.verdict.reason}")
+    return Exit.OK if answer.accepted else Exit.REFUSED

@@ -1,0 +1,107 @@
+"""``silence``: keep a kind of alert quiet for a while, under somebody's name."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+import typer
+
+from commands.conversations import alerts_view, command
+from commands.exit_statuses import Exit
+from commands.failures import CommandFailed
+from commands.home import client_of
+from commands.operator_name import operator_name
+from commands.status import known_target
+from commands.terminal import AsJson, emit, guarded, say, show
+from composition import compose, start_alerts
+from contracts.alert import AlertKind, LiftRequest, SilenceRequest
+from contracts.control import Answer
+from settings import Settings
+from workflows import api
+
+EPILOG = (
+    "Examples: `starter.py silence run_failed --target demo --for 2h --reason 'a known outage'` · "
+    "`starter.py silence list` · `starter.py silence lift S3`"
+)
+_SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*([mhd])")
+_UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
+_WORDS = ("list", "lift")
+
+
+@guarded
+async def silence(
+    what: Annotated[str, typer.Argument(metavar="KIND|list|lift", help="Which alerts; or `list`; or `lift <id>`.")],
+    which: Annotated[str | None, typer.Argument(metavar="[ID]", help="For `lift`: the silence.")] = None,
+    target: Annotated[str, typer.Option(help="Only of this target; default: of every target.")] = "",
+    lasting: Annotated[str, typer.Option("--for", help="How long: 30m, 2h, 1d.")] = "",
+    reason: Annotated[str, typer.Option(help="Why; it is kept.")] = "",
+    as_json: AsJson = False,
+) -> int:
+    """Silence a kind of alert for a while. Policy violations and protected-path alerts can never be silenced."""
+    adapters = compose(Settings())
+    if which is not None and what != "lift":
+        raise CommandFailed(Exit.USAGE, f"{what} takes no id: only `silence lift <id>` does")
+    if what == "list":
+        return await _list(adapters.settings, as_json)
+    if what == "lift":
+        if which is None:
+            raise CommandFailed(Exit.USAGE, "name the silence: `starter.py silence list` shows them")
+        request = LiftRequest(id=which, actor=operator_name())
+        return _answered(await _ask(adapters.settings, api.LIFT, request), as_json)
+    kind, until = _kind(what), datetime.now(UTC) + _span(lasting)
+    if target:
+        known_target(adapters, target)
+    asked = SilenceRequest(kind=kind, target=target, owner=operator_name(), reason=reason, expires_at=until)
+    return _answered(await _ask(adapters.settings, api.SILENCE, asked), as_json)
+
+
+async def _ask(settings: Settings, update: str, request: SilenceRequest | LiftRequest) -> Answer:
+    client = await client_of(settings)
+    await start_alerts(client)
+    return await command(client, api.ALERTS_ID, update, request)
+
+
+async def _list(settings: Settings, as_json: bool) -> int:
+    view = await alerts_view(await client_of(settings))
+    silences = view.silences if view else ()
+    if as_json:
+        emit({"silences": [each.model_dump(mode="json", by_alias=True) for each in silences]})
+        return Exit.OK
+    for each in silences:
+        about = each.target or "every target"
+        show(
+            f"{each.id}  {each.kind}  {about}  until {each.expires_at:%Y-%m-%d %H:%M} UTC  {each.owner}: {each.reason}"
+        )
+    if not silences:
+        say("nothing is silenced")
+    return Exit.OK
+
+
+def _kind(word: str) -> AlertKind:
+    try:
+        return AlertKind(word)
+    except ValueError:
+        known = ", ".join(kind.value for kind in AlertKind)
+        raise CommandFailed(Exit.USAGE, f"{word!r} is no kind of alert: {known}; or `list`, `lift <id>`") from None
+
+
+def _span(text: str) -> timedelta:
+    found = _SPAN.fullmatch(text.strip())
+    if found is None:
+        raise CommandFailed(Exit.USAGE, f"--for {text!r} is no length of time: write 30m, 2h or 1d")
+    try:
+        return float(found[1]) * _UNITS[found[2]]
+    except OverflowError:
+        raise CommandFailed(Exit.USAGE, f"--for {text!r} is too long") from None
+
+
+def _answered(answer: Answer, as_json: bool) -> int:
+    if as_json:
+        emit(answer)
+    elif answer.accepted:
+        show(f"accepted: {answer.verdict.reason}")
+    if not answer.accepted and not as_json:
+        raise CommandFailed(Exit.REFUSED, f"refused: {answer.verdict.reason}")
+    return Exit.OK if answer.accepted else Exit.REFUSED

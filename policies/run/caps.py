@@ -1,0 +1,43 @@
+"""What the policy says about money: the caps of each period, and what a step may cost at worst (runbook §3, §6.4)."""
+
+from __future__ import annotations
+
+from contracts.budget import Amounts, BudgetTerms, Caps, Measure, Period
+from contracts.modes import Role
+from policies.settings.schema import EffectivePolicy
+
+SPENDING = frozenset({Role.SENSING, Role.TRIAGING, Role.PLANNING, Role.CODING, Role.REVIEW})
+"""Roles that ask an agent."""
+
+
+def budget_terms(policy: EffectivePolicy) -> BudgetTerms:
+    """Caps, thresholds and time zone of a target."""
+    settings = policy.autopilot.caps
+    run, day, week, month = (_amounts(policy, period) for period in Period)
+    return BudgetTerms(
+        caps=Caps(run=run, day=day, week=week, month=month),
+        thresholds=tuple(sorted(set(settings.budget_thresholds))),
+        time_zone=policy.target.time_zone,
+    )
+
+
+def worst_case(policy: EffectivePolicy, role: Role) -> Amounts:
+    """What one step of a role may cost at most, as the charter says.
+
+    Raises:
+        KeyError: the charter has no such role.
+    """
+    said = policy.charter.roles[role]
+    return Amounts(usd=said.usd, tokens=said.tokens, agent_minutes=said.minutes)
+
+
+def cap_name(period: Period, measure: Measure) -> str:
+    """The setting's name in ``autopilot.toml``, for example ``usd_per_week``."""
+    return f"{measure}_per_{period}"
+
+
+def _amounts(policy: EffectivePolicy, period: Period) -> Amounts:
+    caps = policy.autopilot.caps
+    # One run is one run: no cap of that name.
+    measures = [measure for measure in Measure if (period, measure) != (Period.RUN, Measure.RUNS)]
+    return Amounts.model_validate({measure.value: getattr(caps, cap_name(period, measure)) for measure in measures})

@@ -1,0 +1,241 @@
+"""From findings to ranked ideas (runbook §4 Triaging; charter: confidence and expected measurable impact)."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from functools import cache, partial
+from typing import NamedTuple
+
+from contracts.task import Candidate, CandidateTasks, Finding, SuppressedCandidate, TaskType
+from policies.counted import counted
+from policies.digests import digest
+from policies.paths.rules import hostile_name, matches, protection, readable, within
+from policies.settings.schema import Caps, EffectivePolicy
+from policies.task.compliance import is_licence_text
+from policies.task.idea_memory import Memory, withheld
+from policies.task.risk import BLOCKED_UNLESS_APPROVED, is_runtime, worst_level
+
+LINES_PER_FINDING = 2
+"""One removed, one added: the estimate; the contract's limit is what holds."""
+
+_EVIDENCE = 10
+
+
+class Ranking(NamedTuple):
+    """The two lists of ``candidate_tasks.json``."""
+
+    candidates: tuple[Candidate, ...]
+    suppressed: tuple[SuppressedCandidate, ...]
+
+
+class _Family(NamedTuple):
+    confidence: float
+    type: TaskType
+
+
+# How sure a tool's own fix is right, from the kind of rule: white space cannot change meaning, a word can.
+_USUAL_ORDER = ("F", "I", "UP", "B", "C4", "SIM", "PIE", "RUF", "E", "W")
+_UNKNOWN = _Family(0.5, TaskType.CODE_IMPROVEMENT)
+_FAMILIES = {
+    "ruff W": _Family(0.97, TaskType.CODE_IMPROVEMENT),
+    "ruff I": _Family(0.95, TaskType.CODE_IMPROVEMENT),
+    "ruff F": _Family(0.95, TaskType.CODE_IMPROVEMENT),
+    "ruff E": _Family(0.95, TaskType.CODE_IMPROVEMENT),
+    "ruff UP": _Family(0.9, TaskType.CODE_IMPROVEMENT),
+    "ruff PIE": _Family(0.85, TaskType.CODE_IMPROVEMENT),
+    "ruff C4": _Family(0.85, TaskType.CODE_IMPROVEMENT),
+    "ruff SIM": _Family(0.8, TaskType.CODE_IMPROVEMENT),
+    "ruff B": _Family(0.8, TaskType.RELIABILITY_FIX),
+    "ruff RUF": _Family(0.75, TaskType.CODE_IMPROVEMENT),
+    "codespell": _Family(0.7, TaskType.DOCUMENTATION_UPDATE),
+    "pins": _Family(0.65, TaskType.RELIABILITY_FIX),
+}
+
+
+def rank(findings: tuple[Finding, ...], policy: EffectivePolicy, memory: Memory) -> Ranking:
+    """Group, bound, score, suppress; the same input always gives the same answer.
+
+    Rules, in order:
+
+    1. Only what a tool can fix, in paths that a contract may contain, counts (P5).
+    2. Findings of one tool and rule are one idea. A larger one than the diff budget is split, and one that
+       would be HIGH by its size: the files that fit and remove most findings are proposed, the rest waits.
+    3. The score is confidence * value of the rule family * log2(1 + findings removed).
+    4. Suppressed, with the reason: too many open pull requests · one open for the same tool and rule · refused in one
+       of its files (``idea_memory``) · being remediated · confidence below the minimum · no file fits the budget ·
+       beyond the listed number.
+    5. What came to nothing without a judgement goes behind: each such attempt weighs as much as the score itself.
+    """
+    groups: dict[tuple[str, str], list[Finding]] = defaultdict(list)
+    may_touch = cache(partial(_may_touch, policy))
+    for finding in findings:
+        if finding.fixable and may_touch(finding.path, _family(finding.tool, finding.rule).type):
+            groups[finding.tool, finding.rule].append(finding)
+    return _divide((candidate_of(*key, group, policy) for key, group in sorted(groups.items())), policy, memory)
+
+
+def suppress(proposed: CandidateTasks, policy: EffectivePolicy, memory: Memory) -> CandidateTasks:
+    """Apply rule 4 of ``rank`` to candidates from any backend; what a backend suppressed itself stays so."""
+    kept, suppressed = _divide(proposed.candidates, policy, memory)
+    return proposed.model_copy(update={"candidates": kept, "suppressed": (*proposed.suppressed, *suppressed)})
+
+
+def _divide(ideas: Iterable[Candidate], policy: EffectivePolicy, memory: Memory) -> Ranking:
+    kept: list[Candidate] = []
+    suppressed: list[SuppressedCandidate] = []
+    for idea in sorted(ideas, key=lambda candidate: (-_turn(candidate, memory), candidate.task_id)):
+        reason = _suppression(idea, policy, memory)
+        if not reason and len(kept) >= policy.autopilot.candidates.listed:
+            reason = f"beyond the {policy.autopilot.candidates.listed} best; until those are done"
+        if reason:
+            suppressed.append(SuppressedCandidate(task_id=idea.task_id, title=idea.title, reason=reason))
+        else:
+            kept.append(idea)
+    return Ranking(tuple(kept), tuple(suppressed))
+
+
+def _turn(candidate: Candidate, memory: Memory) -> float:
+    return candidate.score / (1 + memory.attempts(candidate.tool, candidate.rule, candidate.paths))
+
+
+def told(findings: Iterable[Finding], policy: EffectivePolicy, memory: Memory) -> tuple[SuppressedCandidate, ...]:
+    """What is withheld from ranking, because it was refused: one entry for each tool, rule and reason."""
+    kept_back = withheld((each for each in findings if may_be_touched(each, policy)), memory)
+    ideas = ((candidate_of(tool, rule, list(group), policy), why) for (tool, rule, why), group in kept_back.items())
+    return tuple(SuppressedCandidate(task_id=idea.task_id, title=idea.title, reason=why) for idea, why in ideas)
+
+
+def task_id(target: str, tool: str, rule: str, paths: tuple[str, ...]) -> str:
+    """``<tool>-<rule>-<8 hex>``: stable while the idea is; fit for a branch name."""
+    return f"{_idea(tool, rule)}-{digest([target, tool, rule, sorted(paths)])[:8]}"
+
+
+def may_be_touched(finding: Finding, policy: EffectivePolicy) -> bool:
+    """Whether a contract may be made of a finding (rule 1 of ``rank``)."""
+    return finding.fixable and _may_touch(policy, finding.path, _family(finding.tool, finding.rule).type)
+
+
+def waits_for_people(tool: str, rule: str, caps: Caps, memory: Memory) -> str:
+    """Why an idea waits until people have answered, and until when; empty when it does not.
+
+    Too many pull requests are open, or one of the same tool and rule: two would touch the same lines before long.
+    """
+    if len(memory.open_task_ids) >= caps.open_pull_requests:
+        waits = counted(len(memory.open_task_ids), "pull request waits", "pull requests wait")
+        return f"{waits} for a person, at most {caps.open_pull_requests}; until one is merged or closed"
+    idea = _idea(tool, rule)
+    for open_id in sorted(memory.open_task_ids):
+        known = memory.ideas.get(open_id)
+        if idea == (_idea(*known) if known else open_id.rpartition("-")[0]):
+            return f"a pull request is open for the same idea: {open_id}; until it is merged or closed"
+    return ""
+
+
+def _idea(tool: str, rule: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", f"{tool}-{rule}".lower()).strip("-")[:60]
+
+
+def _may_touch(policy: EffectivePolicy, path: str, task_type: TaskType) -> bool:
+    # What defines checks or instructs agents is read by programs: no place for better prose.
+    prose = task_type is TaskType.DOCUMENTATION_UPDATE
+    return (
+        hostile_name(path) is None
+        and not (prose and matches(path, policy.protected_paths.check_defining))
+        and protection(path, policy, task_type) is None
+        and not is_licence_text(path, policy)
+        and within(path, policy.target.allowed_paths)
+    )
+
+
+def _family(tool: str, rule: str) -> _Family:
+    letters = re.match(r"C4|[A-Z]+", rule)
+    keys = (f"{tool} {letters[0]}" if letters else tool, tool)
+    return next((_FAMILIES[key] for key in keys if key in _FAMILIES), _UNKNOWN)
+
+
+def candidate_of(tool: str, rule: str, group: list[Finding], policy: EffectivePolicy) -> Candidate:
+    """One idea: the findings of a tool and rule in as many files as fit the diff budget."""
+    per_file = Counter(finding.path for finding in group)
+    paths = _best_files(per_file, policy)
+    chosen = [finding for finding in group if finding.path in paths]
+    removed, family = len(chosen), _family(tool, rule)
+    tests_only = all(not is_runtime(path) and path.endswith(".py") for path in paths) and bool(paths)
+    rest = len(per_file) - len(paths)
+    return Candidate(
+        task_id=task_id(policy.target.name, tool, rule, paths),
+        type=TaskType.TEST_HARDENING if tests_only else family.type,
+        title=f"{tool} {rule}: fix {counted(removed, 'finding')} in {_name(paths)}",
+        tool=tool,
+        rule=rule,
+        paths=paths,
+        metric=f"{tool} {rule} findings",
+        before=removed,
+        expected_after=0,
+        confidence=family.confidence,
+        score=round(family.confidence * _value(tool, rule, policy) * math.log2(1 + removed), 4),
+        estimated_files=len(paths),
+        estimated_lines=LINES_PER_FINDING * removed,
+        evidence=tuple(
+            [f"{f.path}:{f.line} {f.rule} {f.message}" for f in sorted(chosen, key=lambda f: (f.path, f.line))][
+                :_EVIDENCE
+            ]
+            + [_waiting(rest)] * (rest > 0)
+        ),
+    )
+
+
+def _waiting(rest: int) -> str:
+    waits = "waits" if rest == 1 else "wait"
+    return f"{counted(rest, 'more file')} {waits} for another day: one batch stays within diff budget and risk"
+
+
+def _best_files(per_file: Mapping[str, int], policy: EffectivePolicy) -> tuple[str, ...]:
+    """Files with most findings first, as long as they fit; a file that alone is too large is left out.
+
+    No file joins that would make the batch HIGH by its size: nobody could release it, and each part could be. Files
+    that are HIGH alone come last.
+    """
+    budget = policy.autopilot.diff_budget
+    high = {path for path in per_file if worst_level((path,), policy) in BLOCKED_UNLESS_APPROVED}
+    chosen: list[str] = []
+    lines = 0
+    for path, count in sorted(per_file.items(), key=lambda item: (item[0] in high, -item[1], item[0])):
+        fits = len(chosen) < budget.files and lines + LINES_PER_FINDING * count <= budget.lines
+        if fits and (not chosen or worst_level((*chosen, path), policy) not in BLOCKED_UNLESS_APPROVED):
+            chosen.append(path)
+            lines += LINES_PER_FINDING * count
+    return tuple(sorted(chosen))
+
+
+def _value(tool: str, rule: str, policy: EffectivePolicy) -> float:
+    """1.0 for the first family of the charter, down to 0.5; other tools stand behind all of them.
+
+    Families that the charter does not look for, because an owner selected them, come after its own.
+    """
+    families = tuple(dict.fromkeys((*policy.charter.families, *_USUAL_ORDER)))
+    letters = re.match(r"C4|[A-Z]+", rule)
+    if not tool.startswith("ruff") or letters is None or letters[0] not in families:
+        return 0.5
+    return 1.0 - families.index(letters[0]) / (2 * len(families))
+
+
+def _name(paths: tuple[str, ...]) -> str:
+    return paths[0] if len(paths) == 1 else f"{len(paths)} files"
+
+
+def _suppression(candidate: Candidate, policy: EffectivePolicy, memory: Memory) -> str | None:
+    caps, rules = policy.autopilot.caps, policy.autopilot.candidates
+    if waits := waits_for_people(candidate.tool, candidate.rule, caps, memory):
+        return waits
+    if refusal := memory.refusal(candidate.task_id, candidate.tool, candidate.rule, candidate.paths):
+        return refusal
+    if late := sorted(p for p in candidate.paths if (candidate.tool, candidate.rule, p) in memory.suspects):
+        return f"a remediation of the same idea has its turn first, on {readable(late[0])}; until that has ended"
+    if candidate.confidence < rules.minimum_confidence:
+        return f"confidence {candidate.confidence} is below {rules.minimum_confidence}"
+    if not candidate.paths:
+        return "each of its files alone is beyond the diff budget"
+    return None

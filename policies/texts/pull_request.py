@@ -1,0 +1,236 @@
+"""What a pull request says. Equal in DRY_RUN and PR_ONLY on the same base (P3): no run id, no time, no mode.
+
+Text that an agent or a repository wrote is data: in prose it loses everything a forge acts on (mentions, links,
+references, HTML, commands), in Markdown it stands in code spans.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from contracts.change import Change
+from contracts.ci import CiReport
+from contracts.evidence import ChecksReport
+from contracts.forge_facts import CheckState
+from contracts.grant import Grant
+from contracts.modes import Outcome
+from contracts.release import ReleaseDecision, RiskScore
+from contracts.remediation import TASK_PREFIX
+from contracts.task import TaskContract
+from contracts.verdict import Decision, Verdict
+from policies.counted import counted, shortened, sized
+from policies.digests import digest
+from policies.release.checks import cautions
+from policies.release.release import MODE_RULE
+from policies.task.planning import terms_digest
+from policies.texts.inert_markdown import capped, code_span, inert_line, one_line
+
+LARGEST = 60_000
+"""Bytes: forges cut or refuse at 64 KiB, and the footer comes on top."""
+_TITLE, _LINE, _LISTED = 100, 300, 30
+# Besides what is inert anywhere: emphasis, table cells, and commands at the start of a line.
+_LOUD = re.compile(r"[*|]")
+_CHECKS = 50
+
+
+def title(contract: TaskContract) -> str:
+    """One line, nothing in it that a forge would act on."""
+    return _plain(contract.title, _TITLE) or contract.task_id
+
+
+def branch(contract: TaskContract, base_sha: str) -> str:
+    """``autonomy/<task id>-<8 hex of the base>``: one task on one base is one branch.
+
+    Each attempt of a remediation takes other files, and the one before may have left its branch: their digest tells
+    them apart.
+    """
+    part = ""
+    if contract.task_id.startswith(TASK_PREFIX):
+        part = f"-{digest(sorted(contract.scope.allowed_paths))[:6]}"
+    return f"autonomy/{re.sub(r'[^a-z0-9]+', '-', contract.task_id.lower()).strip('-')}{part}-{base_sha[:8]}"
+
+
+def commit_message(contract: TaskContract) -> str:
+    """Subject, objective and trailers."""
+    return (
+        f"{title(contract)}\n\n{_plain(contract.objective, _LINE)}\n\n"
+        f"Task-Id: {_plain(contract.task_id, _TITLE)}\nContract-Digest: {terms_digest(contract)}\n"
+    )
+
+
+def body(
+    contract: TaskContract,
+    decision: ReleaseDecision,
+    checks: ChecksReport,
+    change: Change,
+    grant: Grant | None = None,
+    unseen: tuple[str, ...] = (),
+    lands_as: str = "",
+) -> str:
+    """The metadata a pull request must carry (task contracts), as Markdown; of a released change, who released it.
+
+    First stands what did not run and, of ``unseen``, what could not look (P18). ``lands_as``: the merge commit, which
+    names the pull request and so is known only once that is open.
+    """
+    first = [f"**{_plain(each, _LINE)}**" for each in cautions(checks, unseen)]
+    lines = [
+        *(line for each in first for line in (each, "")),
+        code_span(contract.objective),
+        "",
+        code_span(contract.rationale),
+        "",
+        "| | |",
+        "|---|---|",
+        *(f"| {name} | {value} |" for name, value in _metadata(contract, decision, checks, change, lands_as)),
+        "",
+        *(_granted(grant) if grant else ()),
+        "**Checks on the exact merge result**",
+        "",
+        *_listed([f"{code_span(result.name)}: {result.status.value}" for result in checks.results]),
+        "",
+        "**Verdict**",
+        "",
+        *_verdict(decision.verdict),
+        "",
+        "**How to roll back**",
+        "",
+        *_rollback(contract),
+        "",
+        "**Evidence**",
+        "",
+        *_listed([code_span(item) for item in contract.evidence]),
+        "",
+        "**Artifacts of the run that the last line names**",
+        "",
+        *_artifacts(checks, change),
+        "",
+    ]
+    return capped("\n".join(lines), LARGEST)
+
+
+def footer(run_id: str, run_key: str, report: str) -> str:
+    """Which run opened it, and what rolls it back. Apart from the body, so that the body is equal in every mode."""
+    return (
+        f"\n---\nRun {code_span(run_id)} · key {code_span(run_key)} · report {code_span(report)} · "
+        f"roll back {code_span(f'starter.py rollback {run_id} --reason …')}\n"
+    )
+
+
+def _metadata(
+    contract: TaskContract, decision: ReleaseDecision, checks: ChecksReport, change: Change, lands_as: str
+) -> Iterator[tuple[str, str]]:
+    plan = contract.rollback
+    yield "Task", code_span(contract.task_id)
+    yield "Type", contract.type.value
+    yield "Risk level", f"{decision.risk.level.value} ({decision.risk.total:.2f})"
+    yield "Risk inputs", _inputs(decision.risk)
+    yield "Policy outcome", decision.outcome.value
+    yield "Rollback plan", f"{plan.strategy}, at most {counted(plan.maximum_minutes, 'minute')}"
+    yield "Expected impact", code_span(f"{contract.metric}: {contract.expected_metric_delta:+d}")
+    yield "Measured impact", code_span(f"{change.metric}: {change.metric_before} to {change.metric_after}")
+    yield "Size", f"{sized(len(change.paths), change.lines)}"
+    yield "Contract digest", code_span(decision.contract_digest)
+    yield "Policy digest", code_span(decision.policy_digest)
+    yield "Checked tree", code_span(checks.tree_sha)
+    if decision.outcome is Outcome.CANARY_ALLOWED:
+        commit = code_span(lands_as) if lands_as else "a merge commit of the checked tree"
+        yield "Merges by itself", f"after its canary, as {commit}"
+
+
+def _inputs(risk: RiskScore) -> str:
+    named = {
+        "files touched": risk.files_touched,
+        "sensitive paths": risk.sensitive_paths,
+        "runtime impact": risk.runtime_impact,
+        "test coverage": risk.test_coverage,
+        "past failures": risk.past_failures,
+    }
+    return ", ".join(f"{name} {value:.2f}" for name, value in named.items())
+
+
+def _verdict(released: Verdict) -> Iterator[str]:
+    """Each mandatory gate with its answer and reason; of what would do without a person, only what is unmet."""
+    mandatory, alone = (*released.children, None, None)[:2]
+    for gate in mandatory.children if mandatory else ():
+        yield f"- {gate.decision.value}: {code_span(gate.rule)}: {code_span(gate.reason)}"
+        for below in [each for each in gate.children if each.decision is not Decision.ALLOW][:_LISTED]:
+            yield f"  - {below.decision.value}: {code_span(below.rule)}: {code_span(below.reason)}"
+    unmet = [each for each in alone.children if not each.allowed and each.rule != MODE_RULE] if alone else []
+    if unmet:
+        yield "- a person merges, because:"
+        yield from (f"  - {code_span(each.reason)}" for each in unmet)
+
+
+def _rollback(contract: TaskContract) -> Iterator[str]:
+    plan = contract.rollback
+    yield "- Not merged yet: close this pull request; nothing of it is on the base."
+    yield (
+        f"- Merged: the command in the last line; {plan.strategy}, exact and once, and health is confirmed within "
+        f"{counted(plan.maximum_minutes, 'minute')}."
+    )
+    yield (
+        f"- By hand: {code_span('git revert <commit>')}, for a merge commit "
+        f"{code_span('git revert --mainline 1 <commit>')}, on a branch of your own; then merge that."
+    )
+
+
+def _artifacts(checks: ChecksReport, change: Change) -> Iterator[str]:
+    # Digests only of what is equal in every mode (P3): a check's output holds times.
+    yield f"- {code_span(change.diff.name)}: SHA-256 {code_span(change.diff.sha256)}"
+    yield f"- {code_span(change.bundle.name)}: commit {code_span(change.head_sha)} on {code_span(change.base_sha)}"
+    outputs = [attempt.output.name for result in checks.results for attempt in result.attempts[-1:] if attempt.output]
+    yield from (f"- {code_span(name)}" for name in outputs[:_LISTED])
+    yield f"- {code_span('release_decision.json')}, {code_span('review_report.json')}, {code_span('run_report.html')}"
+
+
+def _listed(items: list[str]) -> Iterator[str]:
+    yield from (f"- {item}" for item in items[:_LISTED])
+    if len(items) > _LISTED:
+        yield f"- and {len(items) - _LISTED} more"
+    if not items:
+        yield "- none"
+
+
+def _granted(grant: Grant) -> tuple[str, ...]:
+    return (
+        "**Released from quarantine: this change touches protected paths**",
+        "",
+        f"- Granted by {code_span(grant.actor)} until {code_span(grant.expires_at.isoformat(timespec='seconds'))}",
+        f"- Reason: {code_span(grant.reason)}",
+        f"- Quarantined by run {code_span(grant.run_id)} as commit {code_span(grant.head_sha)}",
+        *(f"- Protected path: {code_span(path)}" for path in grant.paths),
+        "",
+    )
+
+
+def not_released(ci: CiReport) -> str:
+    """Why the pull request was closed again: what the forge's CI said of its commit."""
+    failed = [check for check in ci.checks if check.state is not CheckState.GREEN]
+    return "\n".join(
+        [
+            "",
+            f"**Closed by us: CI rejected {code_span(ci.commit_sha)}**",
+            "",
+            *(
+                f"- {code_span(check.name)}: {check.state.value}"
+                + (f", {code_span(check.detail)}" if check.detail else "")
+                + (f", {code_span(check.link)}" if check.link else "")
+                for check in failed[:_CHECKS]
+            ),
+            "",
+        ]
+    )
+
+
+def already_on_base(branch: str, base_sha: str) -> str:
+    """Why an open pull request was closed: nothing is left of it to merge."""
+    return (
+        f"\n**Closed by us: {code_span(branch)} holds this change already**\n\n"
+        f"- Merging it into {code_span(base_sha)} would change nothing; nobody refused it.\n"
+    )
+
+
+def _plain(text: str, limit: int) -> str:
+    calm = inert_line(_LOUD.sub(" ", one_line(text)[: 4 * limit]))
+    return shortened(one_line(calm).lstrip("/ "), limit)

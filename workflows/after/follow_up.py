@@ -1,0 +1,266 @@
+"""``follow-up/<run>``: what becomes of a merge of ours, or of a pull request that waits for a person (runbook §6.3).
+
+Nothing is written here but the one comment that a run or a rollback owes that was ended by force. A confirmed
+regression of ours is told to Control, which sets DRY_RUN and starts the rollback; a person's merge is told to Control,
+too, and a regression of it only raises an alert.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import timedelta
+
+from temporalio import workflow
+from temporalio.common import RawValue
+from temporalio.exceptions import ActivityError, is_cancelled_exception
+
+with workflow.unsafe.imports_passed_through():
+    from activities import api as steps
+    from contracts.alert import Alert, AlertKind
+    from contracts.merging import Health
+    from contracts.rollback import (
+        EVERYTHING,
+        NOBODY_NAMED,
+        WAITING,
+        AttributeInput,
+        Attribution,
+        Culprit,
+        FollowUpEnd,
+        FollowUpInput,
+        FollowUpTerms,
+        FollowUpView,
+        Merged,
+        Observation,
+        PullLook,
+        Regression,
+        TellFollowedUpInput,
+        Unsaid,
+        became,
+    )
+    from contracts.verdict import Verdict
+    from policies.counted import shortened
+    from workflows import api
+    from workflows.after import older_rules
+    from workflows.after.observations import Observations, rest
+
+HEALTHY = "healthy"
+TOLD_BY_PERSON = "a person's merge is told to Control"
+"""Follow-ups that began before it was (P15)."""
+JUDGED_OUTSIDE = "a red is attributed in an activity"
+"""The same."""
+
+
+@workflow.defn(name=api.FOLLOW_UP)
+class FollowUp:
+    """One run's aftermath; ends with an outcome that Control logs."""
+
+    @workflow.init
+    def __init__(self, given: FollowUpInput) -> None:
+        self._given = given
+        self._state = "starting"
+        self._outcome = ""
+        self._verdict: Verdict | None = None
+        self._looks = Observations(given.run, given.run.run_id, "")
+        self._judged: set[tuple[str, tuple[str, ...]]] = set()
+        self._found: dict[Culprit, str] = {}
+        self._unclear = ""
+        self._asked = False
+        self._pull_looks = 0
+
+    @workflow.run
+    async def run(self, given: FollowUpInput) -> FollowUpEnd:
+        """Wait for a person if need be, observe, tell Control."""
+        # Not the run's id: whoever looks for the run by it must find the run.
+        workflow.upsert_search_attributes([api.TARGET_ATTRIBUTE.value_set(given.run.target)])
+        if given.unsaid is not None:
+            await self._say(given.unsaid)
+        end = await self._followed(given)
+        self._show("ended", end.outcome)
+        said = TellFollowedUpInput(target=given.run.target, end=end)
+        await steps.TELL_FOLLOWED_UP(said, f"tell Control: {end.outcome}")
+        return end
+
+    async def _followed(self, given: FollowUpInput) -> FollowUpEnd:
+        if given.merged is None and not given.pull_request:
+            return self._end(
+                "the revert landed", f"the base is what it was before {given.rolls_back}: a person goes on"
+            )
+        terms = await steps.TERMS(given, "what policy says about following up")
+        if given.merged is not None:
+            return await self._observe(given.merged, terms, person="")
+        return await self._wait_for_a_person(terms)
+
+    async def _say(self, unsaid: Unsaid) -> None:
+        """What cannot be said in its time keeps nobody from looking."""
+        try:
+            await steps.SAY_UNSAID(unsaid, "say on the pull request what its run did not live to say")
+        except ActivityError as failure:
+            if is_cancelled_exception(failure):
+                raise
+            workflow.logger.warning("left unsaid: %s", failure)
+
+    @workflow.query(name=api.VIEW, description="where it is, what it saw, how it ended")
+    def view(self) -> FollowUpView:
+        """The follow-up as it is now."""
+        return FollowUpView(
+            run_id=self._given.run.run_id,
+            state=self._state,
+            outcome=self._outcome,
+            pull_looks=self._pull_looks,
+            observations=self._looks.latest,
+            verdict=self._verdict,
+        )
+
+    @workflow.signal(dynamic=True)
+    def any_signal(self, name: str, args: Sequence[RawValue]) -> None:
+        """``refresh`` with any payload: look at the pull request now."""
+        del args
+        if name == api.REFRESH:
+            self._asked = True
+        else:
+            workflow.logger.warning("unknown signal ignored: %s", name[:80])
+
+    async def _wait_for_a_person(self, terms: FollowUpTerms) -> FollowUpEnd:
+        """Poll the forge, less and less often, until a person merged or closed the pull request."""
+        self._show(WAITING)
+        wait = timedelta(minutes=terms.poll_first_minutes)
+        while True:
+            await self._rest_or_asked(wait)
+            look = await self._look_at_pull()
+            self._pull_looks += 1
+            if look is not None and look.state != "open":
+                break
+            wait = min(2 * wait, timedelta(minutes=terms.poll_most_minutes))
+            if workflow.info().is_continue_as_new_suggested() and not self._asked:
+                workflow.continue_as_new(self._given)
+        who = look.who or NOBODY_NAMED
+        if look.merged is None:
+            reason = f"pull request {self._given.pull_request} was {look.state}"
+            return self._end(f"{look.state} by {who}", reason, look, became(look.state, who))
+        if workflow.patched(TOLD_BY_PERSON):
+            await steps.TELL_MERGED(look.merged, f"tell Control: merged by {who}")
+        if self._given.rolls_back:
+            return self._end(f"merged by {who}", f"the base is what it was before {self._given.rolls_back}", look)
+        end = await self._observe(look.merged, terms, person=who)
+        said = {"who": look.who, "at": look.at, "became": became(look.state, who)}
+        return end.model_copy(update=said)
+
+    async def _rest_or_asked(self, wait: timedelta) -> None:
+        summary = f"pull request {self._given.pull_request} waits for a person"
+        with suppress(TimeoutError):
+            await workflow.wait_condition(lambda: self._asked, timeout=wait, timeout_summary=summary)
+        self._asked = False
+
+    async def _look_at_pull(self) -> PullLook | None:
+        try:
+            return await steps.LOOK_AT_PULL(self._given, "merged, closed, or still open?")
+        except ActivityError as failure:
+            if is_cancelled_exception(failure):
+                raise
+            # Not finding out changes nothing: it is asked again (P13).
+            return None
+
+    async def _observe(self, merged: Merged, terms: FollowUpTerms, person: str) -> FollowUpEnd:
+        """Look at the base during the observation window; ``person`` merged it, or we did when empty."""
+        self._looks = Observations(self._given.run, self._given.run.run_id, merged.merge_sha)
+        until = workflow.now() + timedelta(minutes=terms.observation_minutes)
+        by = f"merged by {person}; " if person else ""
+        while True:
+            self._show("observing")
+            seen = await self._looks.at()
+            if not seen.holds_merge:
+                return self._end(f"{by}gone", f"the base does not hold {merged.merge_sha} any more")
+            self._unclear = ", ".join(seen.unknown) if seen.health is Health.UNKNOWN else ""
+            if seen.health is Health.RED and await self._is_ours(seen, merged, terms.confirmations):
+                return await self._regression(merged, by)
+            if workflow.now() >= until:
+                return await self._fared(by, seen)
+            await rest(60 * terms.every_minutes, "until the base is looked at again")
+
+    async def _is_ours(self, seen: Observation, merged: Merged, confirmations: int) -> bool:
+        """Confirm by a second look at the same commit, then look whether it began with our merge."""
+        self._show("confirming")
+        again = await self._looks.at(seen.commit)
+        given = AttributeInput(run=self._given.run, first=_plain(seen), again=_plain(again))
+        failing = (await self._attributed(given)).failing
+        if not failing:
+            self._unclear = f"red once, then {again.health}: {', '.join(seen.failing)}"
+            return False
+        if (seen.commit, failing) in self._judged:
+            return False
+        self._show("attributing")
+        culprit = Culprit.UNKNOWN
+        for _ in range(confirmations):
+            # In turn: what comes and goes with time, and not with our merge, gives itself away.
+            parents = (*given.parents, _plain(await self._looks.at(merged.parent_sha)))
+            ours = (*given.ours, _plain(await self._looks.at(merged.merge_sha)))
+            given = given.model_copy(update={"parents": parents, "ours": ours, "looks": self._looks.all})
+            said = await self._attributed(given)
+            self._verdict, culprit = said.verdict, said.culprit
+            if culprit is not Culprit.OURS:
+                break
+        assert self._verdict is not None  # noqa: S101  # at least one round
+        if culprit is not Culprit.UNKNOWN:
+            # Unknown is looked at again.
+            self._judged.add((seen.commit, failing))
+        self._found[culprit] = self._verdict.reason
+        return culprit is Culprit.OURS
+
+    async def _attributed(self, given: AttributeInput) -> Attribution:
+        """By the rules as they are now, in an activity: they may change, and the history keeps what they said."""
+        if workflow.patched(JUDGED_OUTSIDE):
+            return await steps.ATTRIBUTE(given, "is it confirmed, and whose is it?")
+        return older_rules.attributed(given)
+
+    async def _regression(self, merged: Merged, by: str) -> FollowUpEnd:
+        verdict = self._verdict
+        reason = verdict.reason if verdict else "regression"
+        if by:
+            await self._alert(f"the base broke with pull request {self._given.pull_request}, {by}{reason}")
+            return self._end(f"{by}{Culprit.OURS.value}, not rolled back by itself", reason)
+        latest = self._looks.latest[-1]
+        told = await steps.TELL_REGRESSION(
+            Regression(merged=merged, reason=reason, failing=latest.failing), "tell Control of the regression"
+        )
+        return self._end(Culprit.OURS.value, f"{reason}. {told.verdict.reason}")
+
+    async def _fared(self, by: str, last: Observation) -> FollowUpEnd:
+        if last.health is Health.RED:
+            failing = ", ".join(last.failing)
+            await self._alert(
+                f"the base is red after {self._given.run.run_id}, which is not known to be why: {failing}"
+            )
+        for culprit in (Culprit.UNKNOWN, Culprit.BEFORE_US, Culprit.SOMEONE_ELSE):
+            if culprit in self._found:
+                return self._end(f"{by}{culprit.value}", self._found[culprit])
+        if self._unclear:
+            return self._end(f"{by}{Culprit.UNKNOWN.value}", self._unclear.replace(EVERYTHING, "nothing could be run"))
+        return self._end(f"{by}{HEALTHY}", "required checks and probes were green at the end of the window")
+
+    async def _alert(self, summary: str) -> None:
+        """Nothing is rolled back by itself: a person must hear of it."""
+        alert = Alert(
+            kind=AlertKind.REQUIRED_CHECK_FAILED,
+            target=self._given.run.target,
+            run_id=self._given.run.run_id,
+            summary=shortened(summary, 2000),
+            fingerprint=f"follow-up/{self._given.run.run_id}",
+        )
+        await steps.RAISE_ALERTS(steps.RaiseAlertsInput(alerts=(alert,)), "a person decides")
+
+    def _end(self, outcome: str, reason: str, look: PullLook | None = None, shown: str = "") -> FollowUpEnd:
+        self._outcome = outcome
+        who, at = (look.who, look.at or workflow.now()) if look else ("", None)
+        return FollowUpEnd(
+            run_id=self._given.run.run_id, outcome=outcome, reason=shortened(reason, 1000), who=who, at=at, became=shown
+        )
+
+    def _show(self, state: str, outcome: str = "") -> None:
+        self._state = state
+        workflow.set_current_details(f"**{state}** · `{self._given.run.run_id}`\n\n{outcome}")
+
+
+def _plain(seen: Observation) -> Observation:
+    """What a judgement needs of a look: its evidence stays with the look."""
+    return seen.model_copy(update={"probes": (), "evidence": None})

@@ -1,0 +1,149 @@
+"""The rules of attribution as they were when ``FollowUp`` still judged inline: for open follow-ups of that time (P15).
+
+Frozen: what is in their histories was decided by exactly this. Today's rules are ``policies.after.attribution``,
+asked by the activity ``attribute``. Gone once no follow-up from before is open (the longest wait: a pull request).
+"""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+from contracts.incident import HUMAN, PARTS, CloseRequest, HumanFacts, IncidentState, PostIncidentReport
+from contracts.incident_work import StatementInput, StatementJudged
+from contracts.merging import Health
+from contracts.rollback import EVERYTHING, AttributeInput, Attribution, Culprit, Observation
+from contracts.verdict import Decision, Fact, Verdict
+
+RULE = "the regression is ours"
+
+
+def attributed(given: AttributeInput) -> Attribution:
+    """As the activity answered it on that day."""
+    failing = _confirmed(given.first, given.again)
+    if not failing or not given.ours:
+        return Attribution(failing=failing)
+    known = _flaky(given.looks)
+    found = {
+        name: Culprit.UNKNOWN if name in known else _culprit(_steady(name, given.ours), _steady(name, given.parents))
+        for name in failing
+    }
+    facts: dict[str, Fact] = {f"{name} is": culprit.value for name, culprit in found.items()}
+    facts |= {"looks": len(given.ours) + len(given.parents), "flaky": ", ".join(sorted(known.intersection(failing)))}
+    blamed = [name for name, culprit in found.items() if culprit is Culprit.OURS]
+    if blamed:
+        reason = f"{', '.join(blamed)} red since our merge, green before it"
+        verdict = Verdict(rule=RULE, decision=Decision.ALLOW, reason=reason, facts=facts)
+        return Attribution(failing=failing, verdict=verdict, culprit=Culprit.OURS)
+    order = (Culprit.UNKNOWN, Culprit.BEFORE_US, Culprit.SOMEONE_ELSE)
+    said = next((culprit for culprit in order if culprit in found.values()), Culprit.UNKNOWN)
+    facts = {"whose": said.value, **facts}
+    verdict = Verdict(rule=RULE, decision=Decision.DENY, reason=f"{', '.join(failing)}: {said.value}", facts=facts)
+    return Attribution(failing=failing, verdict=verdict, culprit=said)
+
+
+def _confirmed(first: Observation, again: Observation) -> tuple[str, ...]:
+    if first.commit != again.commit:
+        return ()
+    return tuple(name for name in first.failing if name in again.failing)
+
+
+def _culprit(ours: Health, parent: Health) -> Culprit:
+    if Health.UNKNOWN in {ours, parent}:
+        return Culprit.UNKNOWN
+    if ours is Health.GREEN:
+        return Culprit.SOMEONE_ELSE
+    return Culprit.OURS if parent is Health.GREEN else Culprit.BEFORE_US
+
+
+def _health(name: str, seen: Observation) -> Health:
+    if name in seen.failing:
+        return Health.RED
+    return Health.UNKNOWN if name in seen.unknown or EVERYTHING in seen.unknown else Health.GREEN
+
+
+def _steady(name: str, looks: tuple[Observation, ...]) -> Health:
+    found = {_health(name, seen) for seen in looks}
+    return found.pop() if len(found) == 1 else Health.UNKNOWN
+
+
+def _flaky(looks: tuple[Observation, ...]) -> frozenset[str]:
+    red = {(seen.commit, name) for seen in looks for name in seen.failing}
+    return frozenset(name for seen in looks for name in seen.healthy if (seen.commit, name) in red)
+
+
+# Who may change what in a post-incident report, as it was when ``Incident`` still judged inline (P15).
+
+LATEST = timedelta(days=3660)
+
+
+def judged(given: StatementInput) -> StatementJudged:
+    """As the activity answers it, in the words of that day."""
+    report = given.report
+    if given.facts is not None:
+        return _edited(report, given.facts)
+    assert given.asked is not None  # noqa: S101  # one of the two is there
+    return _closed(report, given.asked, given) if given.closing else _prevented(report, given.asked, given)
+
+
+def _edited(report: PostIncidentReport, facts: HumanFacts) -> StatementJudged:
+    said = {name: value.strip() for name in HUMAN if (value := getattr(facts, name)) is not None}
+    rule = "the report may be edited"
+    if not said:
+        return _no(report, rule, "nothing is said: name at least one part")
+    if blank := [name for name, value in said.items() if not value]:
+        return _no(report, rule, f"{', '.join(blank)}: blank is not an answer")
+    if "due_on" in said and (problem := _not_due(said["due_on"], report)):
+        return _no(report, rule, f"{said['due_on']} {problem}")
+    if report.prevention_done_by:
+        return _no(report, rule, f"closed, and its prevention done by {report.prevention_done_by}")
+    if report.state is IncidentState.CLOSED and (late := sorted(set(said) - {"prevention"})):
+        return _no(report, rule, f"closed by {report.closed_by}: {', '.join(late)} cannot be changed any more")
+    changed = report.raised(**said, edited_by=tuple(dict.fromkeys((*report.edited_by, facts.actor))))
+    left = changed.empty_parts
+    return _yes(changed, rule, f"taken over; still missing: {', '.join(left)}" if left else "taken over; complete")
+
+
+def _closed(report: PostIncidentReport, asked: CloseRequest, given: StatementInput) -> StatementJudged:
+    rule = "the incident may be closed"
+    if not asked.reason.strip():
+        return _no(report, rule, "the reason is blank")
+    if report.state is IncidentState.CLOSED:
+        return _yes(report, rule, f"was closed already, by {report.closed_by}")
+    if left := report.empty_parts:
+        return _no(report, rule, f"missing: {', '.join(left)}")
+    changed = report.raised(
+        state=IncidentState.CLOSED, closed_by=asked.actor, closed_at=given.now, closed_because=asked.reason
+    )
+    return _yes(changed, rule, f"all {len(PARTS)} conditions hold")
+
+
+def _prevented(report: PostIncidentReport, asked: CloseRequest, given: StatementInput) -> StatementJudged:
+    rule = "the prevention is done"
+    if not asked.reason.strip():
+        return _no(report, rule, "the reason is blank")
+    if report.prevention_done_by:
+        return _yes(report, rule, f"was said already, by {report.prevention_done_by}")
+    if report.state is not IncidentState.CLOSED:
+        return _no(report, rule, "the incident is still open: close it first")
+    changed = report.raised(
+        prevention_done_by=asked.actor, prevention_done_at=given.now, prevention_evidence=asked.reason
+    )
+    return _yes(changed, rule, "recorded")
+
+
+def _not_due(text: str, report: PostIncidentReport) -> str:
+    try:
+        due = date.fromisoformat(text)
+    except ValueError:
+        return "is no date of the calendar"
+    if due < report.opened_at.date() - timedelta(days=1):
+        return f"is before the incident, which was opened on {report.opened_at.date()}"
+    return f"is more than {LATEST.days} days after the incident" if due > report.opened_at.date() + LATEST else ""
+
+
+def _yes(report: PostIncidentReport, rule: str, reason: str) -> StatementJudged:
+    return StatementJudged(report=report, verdict=Verdict(decision=Decision.ALLOW, rule=rule, reason=reason))
+
+
+def _no(report: PostIncidentReport, rule: str, reason: str) -> StatementJudged:
+    return StatementJudged(report=report, verdict=Verdict(decision=Decision.DENY, rule=rule, reason=reason))

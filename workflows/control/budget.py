@@ -1,0 +1,384 @@
+"""The budget's rules (runbook §3, §6.4; P9): money is reserved before it is spent, and settled after.
+
+``reserve`` decides, in order:
+
+1. Reserved by this very attempt: yes, the same reservation.
+2. Reserved by another attempt that never settled: that one is lost; it is booked, then this one is judged.
+3. A cost of the target is unknown: HOLD until a person states it.
+4. The worst case fits what is left of every cap, of the run and the present day, week and month: reserved. Else HOLD.
+
+What is reserved counts as spent until it is settled, so runs side by side can not pass a cap together.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from temporalio.exceptions import ApplicationError
+
+from contracts.admission import AdmitRequest, OrderState
+from contracts.budget import (
+    FITS_THE_BUDGET,
+    Amounts,
+    BookedBefore,
+    BudgetTerms,
+    CapsRequest,
+    CostStatement,
+    Measure,
+    Period,
+    Reservation,
+    ReserveAnswer,
+    ReserveRequest,
+    RunCost,
+    SettleCost,
+)
+from contracts.control import Answer
+from contracts.verdict import Decision, Fact, Verdict
+from policies.counted import counted, shortened
+from workflows.control.budget_alerts import cost_known, cost_unknown, exhausted, weigh
+from workflows.control.budget_book import (
+    KEPT_REPORTS,
+    KEPT_RUNS,
+    KEPT_SETTLED,
+    BudgetBook,
+    amount,
+    blocked,
+    cap_name,
+    kind_of,
+    lifted_by,
+    line_of,
+    measures_of,
+    of,
+    plus,
+    unknown_cost,
+    used_up,
+)
+from workflows.control.state import ControlState
+
+
+def roll_periods(state: ControlState, now: datetime, terms: BudgetTerms | None = None) -> None:
+    """Bring the books up to date: the present periods, and what closed runs left behind."""
+    book = state.budget
+    before = set(book.present())
+    book.terms = terms or book.terms
+    if book.terms is None:
+        return
+    # Never back: a clock that jumps must not open a period that is over.
+    book.as_of = max(book.as_of, now) if book.as_of else now
+    present = book.present()
+    least = {kind_of(key): key for key in present}
+
+    def over(period: str) -> bool:
+        kind = kind_of(period)
+        return period < least[kind] if kind is not Period.RUN else not _remembered(state, period.removeprefix("run/"))
+
+    for reservation in list(book.reservations.values()):
+        run = state.runs.get(reservation.run_id)
+        if reservation.unknown:
+            continue
+        if run is not None and run.closed_at is not None:
+            _book_lost(state, reservation, run.closed_at)
+        elif run is None and all(map(over, reservation.periods)):
+            _book_lost(state, reservation, now)
+    _forget_runs(state)
+    book.spent = {period: amounts for period, amounts in book.spent.items() if not over(period)}
+    book.caps_set = {line: cap for line, cap in book.caps_set.items() if not over(line.rpartition("/")[0])}
+    book.alerted = {line: most for line, most in book.alerted.items() if not over(line.rpartition("/")[0])}
+    book.waiting = {run_id: caps for run_id, caps in book.waiting.items() if _open(state, run_id)}
+    book.reports = [ref for ref in book.reports if not over(ref.period)][-KEPT_REPORTS:]
+    if before and before != set(present):
+        wake(state, "a new period began")
+
+
+def reserve(state: ControlState, asked: ReserveRequest, now: datetime) -> ReserveAnswer:
+    """Reserve the worst case, or HOLD with every cap that it would pass."""
+    roll_periods(state, now, asked.terms)
+    book = state.budget
+    known = book.reservations.get(asked.key)
+    if known is not None and not known.unknown:
+        if known.attempt == asked.attempt:
+            return ReserveAnswer(reserved=True, verdict=_verdict(Decision.ALLOW, "reserved before", asked))
+        _book_lost(state, known, now)
+    run = state.runs.get(asked.run_id)
+    if run is not None and run.closed_at is not None:
+        return ReserveAnswer(reserved=False, verdict=_verdict(Decision.DENY, f"the run is {run.status}", asked))
+    verdict = _may_reserve(state, asked)
+    if not verdict.allowed:
+        _refused(state, asked, verdict)
+        return ReserveAnswer(reserved=False, verdict=verdict)
+    book.waiting.pop(asked.run_id, None)
+    book.reservations[asked.key] = Reservation(
+        key=asked.key,
+        attempt=asked.attempt,
+        run_id=asked.run_id,
+        worst=asked.worst,
+        at=now,
+        periods=book.present(),
+    )
+    if asked.worst.usd or asked.worst.tokens:
+        # Minutes alone need no record: a Control reborn without its books loses no money by them.
+        state.log("cost reserved", **_logged(book.reservations[asked.key]), **_amounts(asked.worst))
+    return ReserveAnswer(reserved=True, verdict=verdict)
+
+
+def settle(state: ControlState, said: SettleCost, now: datetime) -> Answer:
+    """Book what a step really cost. Late, twice or after a lost ledger: never lost, and never booked twice."""
+    roll_periods(state, now)
+    book = state.budget
+    run_id = said.key.rpartition("/")[0]
+    known = book.reservations.get(said.key)
+    if known is None or known.attempt != said.attempt:
+        if _settled(said.key, said.attempt) in book.runs.get(run_id, RunCost(run_id=run_id)).settled:
+            return _answer(state, Decision.ALLOW, "booked before", said.key)
+        if known is not None or not book.present():
+            return _answer(state, Decision.DENY, "this attempt has reserved nothing", said.key)
+        # Reserved from a Control that has lost its books since: the money is spent all the same.
+        known = Reservation(
+            key=said.key, attempt=said.attempt, run_id=run_id, worst=Amounts(), at=now, periods=book.present()
+        )
+    if known.unknown:
+        return _answer(state, Decision.ALLOW, "its cost is unknown already; a person states it", said.key)
+    if said.cost is not None:
+        cost = said.cost.model_copy(update={"agent_minutes": said.agent_minutes, "runs": 0})
+        _book(state, known, cost, "settled")
+        return _answer(state, Decision.ALLOW, "booked", said.key)
+    worst = known.worst.model_copy(update={"agent_minutes": said.agent_minutes})
+    held = known.model_copy(update={"unknown": True, "note": said.note, "worst": worst})
+    book.reservations[said.key] = held
+    cost_so_far = _run(book, run_id)
+    book.runs[run_id] = cost_so_far.model_copy(update={"unknown": (*cost_so_far.unknown, said.key)})
+    state.log("cost unknown", **_logged(held), **_amounts(worst), note=said.note)
+    cost_unknown(state, said.key, unknown_cost(held, state.target).reason)
+    return _answer(state, Decision.ALLOW, "unknown: nothing more is reserved until a person states it", said.key)
+
+
+def state_cost(state: ControlState, said: CostStatement, now: datetime) -> Answer:
+    """A person says what an unknown cost was; the target goes on."""
+    roll_periods(state, now)
+    known = state.budget.reservations.get(said.key)
+    if known is None or not known.unknown:
+        waiting = ", ".join(each.key for each in state.budget.unknown()) or "none"
+        return _answer(state, Decision.DENY, f"no cost is unknown under this key; unknown now: {waiting}", said.key)
+    minutes = said.cost.agent_minutes or known.worst.agent_minutes
+    cost = said.cost.model_copy(update={"agent_minutes": minutes, "runs": 0})
+    cost_known(state, said.key)
+    _book(state, known, cost, "stated", actor=said.actor, evidence=said.evidence)
+    return _answer(state, Decision.ALLOW, f"booked: {amount(cost.usd)} USD, {counted(cost.tokens, 'token')}", said.key)
+
+
+def may_start(state: ControlState, terms: BudgetTerms, run_id: str, now: datetime) -> Verdict:
+    """Whether the budget lets a new run start (runbook §6.4): HOLD lifts with a cap, a statement or the next period."""
+    roll_periods(state, now, terms)
+    verdict = blocked(state.budget, state.target)
+    for period, measure in used_up(state.budget):
+        exhausted(state, period, measure, verdict.reason, run_id)
+    return verdict
+
+
+def runs_per_day(state: ControlState, asked: AdmitRequest) -> int:
+    """Policy's, or what a person set for that day."""
+    return int(state.budget.caps_set.get(line_of(f"day/{asked.date}", Measure.RUNS), asked.runs_per_day))
+
+
+def count_run(state: ControlState, run_id: str) -> tuple[str, ...]:
+    """A run was admitted or queued; returns the periods it counts in."""
+    book = state.budget
+    periods = book.present()
+    for period in periods:
+        book.spent[period] = plus(book.spent_in(period), Amounts(runs=1))
+    book.runs[run_id] = _run(book, run_id).model_copy(update={"periods": periods})
+    weigh(state, periods, run_id)
+    return periods
+
+
+def wake(state: ControlState, reason: str) -> None:
+    """Runs that wait for money try again at once; one held by a pause stays held."""
+    for run_id in state.budget.waiting:
+        if _open(state, run_id) and state.runs[run_id].order.state is OrderState.PROCEED:
+            state.order(run_id, OrderState.PROCEED, reason)
+
+
+def _may_reserve(state: ControlState, asked: ReserveRequest) -> Verdict:
+    book = state.budget
+    children = [unknown_cost(each, state.target) for each in book.unknown()]
+    for period in (f"run/{asked.run_id}", *book.present()):
+        for measure in measures_of(period):
+            wanted = of(asked.worst, measure)
+            spent, reserved = of(book.spent_in(period), measure), of(book.reserved_in(period), measure)
+            cap = book.cap(period, measure)
+            if not wanted or spent + reserved + wanted <= cap + 1e-9:
+                continue
+            reason = (
+                f"{cap_name(period, measure)}: {amount(spent)} spent + {amount(reserved)} reserved + {amount(wanted)} "
+                f"at worst is more than {amount(cap)}. Lifted by "
+                + "; or ".join(lifted_by(book, state.target, period, measure))
+            )
+            facts: dict[str, Fact] = {"period": period, "measure": measure, "cap": cap, "spent": spent}
+            rule = f"{cap_name(period, measure)} has room for the step"
+            children.append(Verdict(rule=rule, decision=Decision.HOLD, reason=reason, facts=facts))
+    if not children:
+        return _verdict(Decision.ALLOW, "its worst case fits every cap", asked)
+    reason = shortened("; ".join(child.reason for child in children), 2000)
+    return _verdict(Decision.HOLD, reason, asked).model_copy(update={"children": tuple(children)})
+
+
+def _refused(state: ControlState, asked: ReserveRequest, verdict: Verdict) -> None:
+    """Say it once: a run that waits asks again and again."""
+    caps = "; ".join(child.rule for child in verdict.children)
+    if state.budget.waiting.get(asked.run_id) != caps:
+        state.log("cost refused", key=asked.key, reason=shortened(verdict.reason, 500))
+    state.budget.waiting[asked.run_id] = caps
+    for child in verdict.children:
+        if "period" in child.facts:
+            period, measure = str(child.facts["period"]), Measure(str(child.facts["measure"]))
+            exhausted(state, period, measure, child.reason, asked.run_id)
+
+
+def _book_lost(state: ControlState, lost: Reservation, now: datetime) -> None:
+    """An attempt died and can not say: its minutes so far, at most those reserved, and its money at the worst case."""
+    minutes = max(0.0, (now - lost.at).total_seconds() / 60)
+    cost = lost.worst.model_copy(update={"agent_minutes": min(minutes, lost.worst.agent_minutes)})
+    run = _run(state.budget, lost.run_id)
+    state.budget.runs[lost.run_id] = run.model_copy(update={"lost": run.lost + 1})
+    _book(state, lost, cost, "lost")
+
+
+def _book(state: ControlState, known: Reservation, cost: Amounts, how: str, **more: Fact) -> None:
+    book = state.budget
+    book.reservations.pop(known.key, None)
+    for period in known.periods:
+        book.spent[period] = plus(book.spent_in(period), cost)
+    run = _run(book, known.run_id)
+    book.runs[known.run_id] = run.model_copy(
+        update={
+            "total": plus(run.total, cost),
+            "periods": known.periods,
+            "unknown": tuple(key for key in run.unknown if key != known.key),
+            "settled": (*run.settled, _settled(known.key, known.attempt))[-KEPT_SETTLED:],
+        }
+    )
+    state.log("cost booked", **_logged(known), **_amounts(cost), how=how, **more)
+    weigh(state, tuple(period for period in known.periods if period in book.present()), known.run_id)
+    wake(state, "the budget changed")
+
+
+def _forget_runs(state: ControlState) -> None:
+    """Runs that may go on are kept; of the others the newest, as long as one of their periods lasts."""
+    book = state.budget
+    book.runs = {run_id: run for run_id, run in book.runs.items() if _remembered(state, run_id)}
+    closed = [run_id for run_id in book.runs if not _open(state, run_id) and not book.runs[run_id].unknown]
+    for run_id in closed[: max(0, len(closed) - KEPT_RUNS)]:
+        del book.runs[run_id]
+
+
+def _remembered(state: ControlState, run_id: str) -> bool:
+    run = state.budget.runs.get(run_id)
+    if _open(state, run_id) or (run is not None and run.unknown):
+        return True
+    return run is not None and not set(run.periods).isdisjoint(state.budget.present())
+
+
+def _open(state: ControlState, run_id: str) -> bool:
+    return run_id in state.runs and state.runs[run_id].closed_at is None
+
+
+def _run(book: BudgetBook, run_id: str) -> RunCost:
+    return book.runs.get(run_id, RunCost(run_id=run_id))
+
+
+def _settled(key: str, attempt: str) -> str:
+    return f"{key}@{attempt}"
+
+
+def _logged(known: Reservation) -> dict[str, Fact]:
+    """What a Control that has lost its books needs to book it again."""
+    return {
+        "key": known.key,
+        "attempt": known.attempt,
+        "periods": " ".join(known.periods),
+        "since": known.at.isoformat(),
+    }
+
+
+def _amounts(cost: Amounts) -> dict[str, Fact]:
+    return {"usd": cost.usd, "tokens": cost.tokens, "agentMinutes": cost.agent_minutes}
+
+
+def _verdict(decision: Decision, reason: str, asked: ReserveRequest) -> Verdict:
+    facts: dict[str, Fact] = {"key": asked.key, **_amounts(asked.worst)}
+    return Verdict(rule=FITS_THE_BUDGET, decision=decision, reason=reason, facts=facts)
+
+
+def _answer(state: ControlState, decision: Decision, reason: str, key: str) -> Answer:
+    verdict = Verdict(rule="the cost may be booked", decision=decision, reason=reason, facts={"key": key})
+    return Answer(accepted=decision is Decision.ALLOW, verdict=verdict, epoch=state.epoch)
+
+
+# A person changes a cap for the present period (update ``set_caps``; runbook §6.4).
+
+_WHOLE = frozenset({Measure.RUNS, Measure.TOKENS})
+
+
+def demand_whole(asked: CapsRequest) -> None:
+    """Refuse half a run or half a token at its sender: nothing could ever reach such a cap exactly."""
+    if asked.measure in _WHOLE and not asked.cap.is_integer():
+        near = int(asked.cap)
+        reason = f"a cap of {asked.measure} is a whole number: {near} or {near + 1}, not {asked.cap:.10g}"
+        raise ApplicationError(reason, type="Malformed", non_retryable=True)
+
+
+def set_caps(state: ControlState, asked: CapsRequest, now: datetime) -> Answer:
+    """Lowering always works; raising needs the present epoch: nothing seen before a pause may loosen after it."""
+    roll_periods(state, now)
+    book = state.budget
+
+    def answer(decision: Decision, reason: str) -> Answer:
+        facts: dict[str, Fact] = {"period": asked.period, "measure": asked.measure, "cap": asked.cap}
+        verdict = Verdict(rule="the cap may be set", decision=decision, reason=reason, facts=facts)
+        return Answer(accepted=decision is Decision.ALLOW, verdict=verdict, epoch=state.epoch)
+
+    if not book.present():
+        return answer(Decision.DENY, "no caps are known yet: the target's policy could not be read so far")
+    if asked.period is Period.RUN:
+        run = state.runs.get(asked.run_id)
+        if asked.measure is Measure.RUNS:
+            return answer(Decision.DENY, "a run's number of runs has no cap")
+        if run is None or run.closed_at is not None:
+            return answer(Decision.DENY, f"{asked.run_id or 'no run named'}: only a run that may go on has a cap")
+        period = f"run/{asked.run_id}"
+    elif asked.run_id:
+        return answer(Decision.DENY, f"a {asked.period} is everybody's: name no run, or use period run")
+    else:
+        period = book.key_now(asked.period)
+    before = book.cap(period, asked.measure)
+    if asked.cap > before and asked.expected_epoch != state.epoch:
+        return answer(Decision.DENY, f"the epoch is {state.epoch} by now; look again before you raise a cap")
+    book.caps_set[line_of(period, asked.measure)] = asked.cap
+    state.log(
+        "cap set",
+        period=period,
+        measure=asked.measure,
+        before=before,
+        cap=asked.cap,
+        actor=asked.actor,
+        reason=asked.reason,
+    )
+    if asked.cap > before:
+        wake(state, f"{asked.measure} cap of {period} raised by {asked.actor}")
+    until = "its end" if asked.period is Period.RUN else f"the end of {period}"
+    return answer(Decision.ALLOW, f"{asked.measure}: {amount(before)} before, {amount(asked.cap)} until {until}")
+
+
+# A Control that lost its books (terminated by hand) takes over what the target's audit log says was booked.
+
+
+def recover(state: ControlState, terms: BudgetTerms | None, booked: BookedBefore, now: datetime) -> None:
+    """Add it to what was booked since; periods that are over are forgotten at once."""
+    book = state.budget
+    for each in booked.periods:
+        book.spent[each.period] = plus(book.spent_in(each.period), each.amounts)
+    for reservation in booked.reservations:
+        book.reservations.setdefault(reservation.key, reservation)
+    if booked.periods or booked.reservations:
+        state.log("budget recovered from the audit log", periods=len(booked.periods), open=len(booked.reservations))
+    roll_periods(state, now, terms)

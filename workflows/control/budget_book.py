@@ -1,0 +1,336 @@
+"""What Control remembers of a target's money (P9): bounded, and part of its books."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+
+from contracts.budget import (
+    Amounts,
+    BudgetAlertReport,
+    BudgetLine,
+    BudgetReportRef,
+    BudgetTerms,
+    BudgetView,
+    Measure,
+    Period,
+    Reservation,
+    RunCost,
+)
+from contracts.verdict import Decision, Verdict
+from policies.counted import shortened
+
+KEPT_RUNS = 60
+"""Closed runs whose cost is remembered; older ones live in the target's audit log."""
+KEPT_REPORTS = 12
+KEPT_SETTLED = 60
+_MOST = Amounts(usd=1e9, tokens=10**15, agent_minutes=1e9, runs=10**9)
+"""What an amount can hold; a sum stops there, so that the books can always be read again."""
+
+
+class BudgetBook(BaseModel):
+    """Spent and reserved per period; mutated only by the pure rules in ``budgeting``."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        alias_generator=to_camel,
+        validate_by_name=True,
+        validate_by_alias=True,
+        serialize_by_alias=True,
+    )
+
+    terms: BudgetTerms | None = None
+    """As the latest admission's or reservation's policy said."""
+    as_of: AwareDatetime | None = None
+    spent: dict[str, Amounts] = {}
+    """By period, for example ``day/2026-11-23``."""
+    runs: dict[str, RunCost] = {}
+    reservations: dict[str, Reservation] = {}
+    caps_set: dict[str, float] = {}
+    """By line: caps a person set for the present period."""
+    alerted: dict[str, int] = {}
+    """By line: the highest threshold that had its alert."""
+    waiting: dict[str, str] = {}
+    """Runs whose reservation was refused, and by which caps."""
+    to_report: list[BudgetAlertReport] = []
+    """Exhausted caps whose report has not been written."""
+    reports: list[BudgetReportRef] = []
+
+    def present(self) -> tuple[str, ...]:
+        """Keys of the present day, week and month; none before the terms are known."""
+        if self.terms is None or self.as_of is None:
+            return ()
+        return keys_of(self.as_of, self.terms.time_zone)
+
+    def spent_in(self, period: str) -> Amounts:
+        """Booked; ``run/<run id>`` for one run."""
+        if kind_of(period) is Period.RUN:
+            run = self.runs.get(period.removeprefix("run/"))
+            return run.total if run else Amounts()
+        return self.spent.get(period, Amounts())
+
+    def reserved_in(self, period: str) -> Amounts:
+        """Reserved and not settled."""
+        total = Amounts()
+        for each in self.reservations.values():
+            if period in each.periods or period == f"run/{each.run_id}":
+                total = plus(total, each.worst)
+        return total
+
+    def cap(self, period: str, measure: Measure) -> float:
+        """A person's, else policy's.
+
+        Raises:
+            ValueError: the terms are not known yet.
+        """
+        if self.terms is None:
+            raise ValueError("no caps are known before the target's first admission")
+        amounts: Amounts = getattr(self.terms.caps, kind_of(period))
+        return self.caps_set.get(line_of(period, measure), float(getattr(amounts, measure)))
+
+    def used_up(self, period: str, measure: Measure) -> bool:
+        """Whether nothing of a cap is left. A money cap of 0 forbids spending, not running."""
+        cap = self.cap(period, measure)
+        used = of(self.spent_in(period), measure) + of(self.reserved_in(period), measure)
+        return used >= cap and (cap > 0 or measure in {Measure.RUNS, Measure.AGENT_MINUTES})
+
+    def unknown(self) -> list[Reservation]:
+        """Reservations whose cost nobody knows."""
+        return [each for each in self.reservations.values() if each.unknown]
+
+    def key_now(self, period: Period) -> str:
+        """The present period of a kind; empty before the terms are known."""
+        if self.terms is None or self.as_of is None or period not in CALENDAR:
+            return ""
+        return key_of(period, self.as_of, self.terms.time_zone)
+
+    def counts_today(self) -> bool:
+        """Whether the end of the present day changes anything."""
+        day = self.key_now(Period.DAY)
+        if not day:
+            return False
+        # A used-up week or month ends with a day on which nothing was spent.
+        used_up = (self.used_up(period, measure) for period in self.present() for measure in Measure)
+        return day in self.spent or bool(self.waiting) or any(used_up)
+
+    def rest_of_day(self, now: datetime) -> timedelta:
+        """Until the next day there has surely begun."""
+        if self.terms is None:
+            return timedelta(days=1)
+        return max(end_of(Period.DAY, now, self.terms.time_zone) - now, timedelta()) + timedelta(seconds=1)
+
+
+def line_of(period: str, measure: Measure) -> str:
+    """One measure of one period."""
+    return f"{period}/{measure}"
+
+
+def of(amounts: Amounts, measure: Measure) -> float:
+    """One measure of an amount."""
+    return float(getattr(amounts, measure))
+
+
+def plus(one: Amounts, other: Amounts) -> Amounts:
+    """The sum, as far as an amount can hold it."""
+    return Amounts(
+        usd=min(round(one.usd + other.usd, 6), _MOST.usd),
+        tokens=min(one.tokens + other.tokens, _MOST.tokens),
+        agent_minutes=min(round(one.agent_minutes + other.agent_minutes, 6), _MOST.agent_minutes),
+        runs=min(one.runs + other.runs, _MOST.runs),
+    )
+
+
+# Calendar periods in a target's time zone: their keys, and when they end.
+
+CALENDAR = (Period.DAY, Period.WEEK, Period.MONTH)
+
+
+def key_of(period: Period, now: datetime, zone: str) -> str:
+    """For example ``day/2026-11-23``, ``week/2026-W48`` (ISO), ``month/2026-11``; of one kind, later sorts later."""
+    day = now.astimezone(ZoneInfo(zone)).date()
+    if period is Period.DAY:
+        return f"day/{day.isoformat()}"
+    if period is Period.WEEK:
+        year, week, _ = day.isocalendar()
+        return f"week/{year}-W{week:02}"
+    return f"month/{day:%Y-%m}"
+
+
+def keys_of(now: datetime, zone: str) -> tuple[str, ...]:
+    """Day, week and month."""
+    return tuple(key_of(period, now, zone) for period in CALENDAR)
+
+
+def end_of(period: Period, now: datetime, zone: str) -> datetime:
+    """The first moment of the next period (UTC): midnight there, whatever the clocks did that day."""
+    day = now.astimezone(ZoneInfo(zone)).date()
+    if period is Period.DAY:
+        after = day + timedelta(days=1)
+    elif period is Period.WEEK:
+        after = day + timedelta(days=7 - day.weekday())
+    else:
+        after = date(day.year + day.month // 12, day.month % 12 + 1, 1)
+    # Where clocks skip midnight, this is the moment they do.
+    return datetime.combine(after, time(), ZoneInfo(zone)).astimezone(UTC)
+
+
+def kind_of(key: str) -> Period:
+    """The kind of a period's key."""
+    return Period(key.partition("/")[0])
+
+
+def is_zone(name: str) -> bool:
+    """Whether a time zone is known."""
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        return False
+    return True
+
+
+# What the budget shows of itself: lines, and whether new runs may start (P12).
+
+BIGGEST = 10
+
+
+def view(book: BudgetBook, target: str, epoch: int, run_id: str = "") -> BudgetView:
+    """The answer of the ``budget`` query."""
+    asked = [run for run in book.runs.values() if run.run_id == run_id]
+    others = [run for run in book.runs.values() if run.run_id != run_id]
+    return BudgetView(
+        target=target,
+        epoch=epoch,
+        as_of=book.as_of,
+        lines=lines(book),
+        reservations=tuple(book.reservations.values()),
+        runs=(*asked, *biggest(others)),
+        blocked=blocked(book, target),
+        reports=tuple(book.reports),
+    )
+
+
+def lines(book: BudgetBook) -> tuple[BudgetLine, ...]:
+    """Every measure of the present periods, then of the runs that spend or wait for money now."""
+    if book.terms is None or book.as_of is None:
+        return ()
+    open_runs = {each.run_id for each in book.reservations.values()} | set(book.waiting)
+    periods = (*book.present(), *(f"run/{run_id}" for run_id in sorted(open_runs)))
+    return tuple(_line(book, period, measure) for period in periods for measure in measures_of(period))
+
+
+def measures_of(period: str) -> tuple[Measure, ...]:
+    """What is capped in a period: a run's number of runs is not."""
+    return tuple(each for each in Measure if (kind_of(period), each) != (Period.RUN, Measure.RUNS))
+
+
+def blocked(book: BudgetBook, target: str) -> Verdict:
+    """Whether new runs may start, as far as the budget goes: HOLD while a cost is unknown or a cap is used up."""
+    rule = "the budget lets new runs start"
+    children = [unknown_cost(each, target) for each in book.unknown()]
+    children += [_used_up(book, target, period, measure) for period, measure in used_up(book)]
+    if not children:
+        return Verdict(rule=rule, decision=Decision.ALLOW, reason="no cap is used up, no cost is unknown")
+    reason = shortened("; ".join(child.reason for child in children), 2000)
+    return Verdict(rule=rule, decision=Decision.HOLD, reason=reason, children=tuple(children))
+
+
+def used_up(book: BudgetBook) -> list[tuple[str, Measure]]:
+    """Lines of the present periods of which nothing is left."""
+    return [
+        (period, measure)
+        for period in book.present()
+        for measure in measures_of(period)
+        if book.used_up(period, measure)
+    ]
+
+
+def unknown_cost(reservation: Reservation, target: str) -> Verdict:
+    """The hold of a cost nobody knows, and what lifts it."""
+    said = f" ({reservation.note})" if reservation.note else ""
+    return Verdict(
+        rule="every cost is known",
+        decision=Decision.HOLD,
+        reason=(
+            f"the cost of {reservation.key} is unknown{said}; `starter.py budget state-cost {target} {reservation.key} "
+            "--usd … --tokens … --evidence …` states it"
+        ),
+        facts={"key": reservation.key, "since": reservation.at.isoformat(timespec="seconds")},
+    )
+
+
+def cap_name(period: str, measure: Measure) -> str:
+    """The setting's name, for example ``caps.usd_per_day``."""
+    return f"caps.{measure}_per_{kind_of(period)}"
+
+
+def lifted_by(book: BudgetBook, target: str, period: str, measure: Measure) -> tuple[str, ...]:
+    """What lifts a cap that is used up."""
+    kind = kind_of(period)
+    which = f" --run {period.removeprefix('run/')}" if kind is Period.RUN else ""
+    ways = [f"`starter.py budget set {target} --period {kind}{which} --measure {measure} --cap … --reason …`"]
+    if kind is not Period.RUN and book.terms is not None and book.as_of is not None:
+        ends = end_of(kind, book.as_of, book.terms.time_zone).isoformat(timespec="minutes")
+        ways += [f"a higher {cap_name(period, measure)} in policies/autopilot.toml", f"the next {kind}, from {ends}"]
+    return tuple(ways)
+
+
+def biggest(runs: list[RunCost]) -> tuple[RunCost, ...]:
+    """Dearest first: by money, then tokens, then minutes."""
+
+    def size(run: RunCost) -> tuple[float, int, float]:
+        return (run.total.usd, run.total.tokens, run.total.agent_minutes)
+
+    return tuple(sorted(runs, key=size, reverse=True)[:BIGGEST])
+
+
+def details(book: BudgetBook, target: str) -> Iterator[str]:
+    """Markdown lines for the Temporal UI."""
+    verdict = blocked(book, target)
+    if not verdict.allowed:
+        yield f"- **budget**: {verdict.reason}"
+    for line in lines(book):
+        if line.spent or line.reserved:
+            reserved = f" + {amount(line.reserved)} reserved" if line.reserved else ""
+            yield f"- {line.period} {line.measure}: {amount(line.spent)}{reserved} of {amount(line.cap)}"
+
+
+def amount(value: float) -> str:
+    """A number as people read it."""
+    return f"{value:.2f}".rstrip("0").rstrip(".")
+
+
+def _used_up(book: BudgetBook, target: str, period: str, measure: Measure) -> Verdict:
+    cap, spent = book.cap(period, measure), of(book.spent_in(period), measure)
+    reserved = of(book.reserved_in(period), measure)
+    also = f" and {amount(reserved)} reserved" if reserved else ""
+    ways = "; or ".join(lifted_by(book, target, period, measure))
+    when = period.partition("/")[2]
+    return Verdict(
+        rule=f"{cap_name(period, measure)} is not used up",
+        decision=Decision.HOLD,
+        reason=(
+            f"{cap_name(period, measure)}: {amount(spent)} of {amount(cap)} {measure} of {when} are used{also}. "
+            f"Lifted by {ways}"
+        ),
+        facts={"period": period, "cap": cap, "spent": spent, "reserved": reserved},
+    )
+
+
+def _line(book: BudgetBook, period: str, measure: Measure) -> BudgetLine:
+    spent: Amounts = book.spent_in(period)
+    ends = None
+    if kind_of(period) is not Period.RUN and book.terms is not None and book.as_of is not None:
+        ends = end_of(kind_of(period), book.as_of, book.terms.time_zone)
+    return BudgetLine(
+        period=period,
+        measure=measure,
+        cap=book.cap(period, measure),
+        spent=of(spent, measure),
+        reserved=of(book.reserved_in(period), measure),
+        ends_at=ends,
+        set_by_hand=line_of(period, measure) in book.caps_set,
+    )

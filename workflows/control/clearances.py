@@ -1,0 +1,274 @@
+"""Clearances: may this write begin, and how did it end? (P1, P3, P7; design §3).
+
+``begin`` decides, in order:
+
+1. Settled as done under this key: ``settled``, adopt the result.
+2. Begun by this very attempt, unsettled, before its deadline: the same clearance; ``look_only`` if it may not now.
+3. Begun by another attempt before its deadline: ``busy``.
+4. Allowed now (see ``allowed``): ``go``, with a new clearance.
+5. Not allowed, but an earlier attempt's deadline has passed unsettled: ``look_only``.
+6. Else ``refused``.
+
+The dashboard writes under keys of its own, one at a time (else ``busy``); the books keep its latest only.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from contracts.admission import OrderState, RunRecord
+from contracts.clearance import (
+    SettleRequest,
+    WriteAnswer,
+    WriteAnswerKind,
+    WriteOutcome,
+    WriteRecord,
+    WriteRequest,
+)
+from contracts.control import Answer
+from contracts.dashboard import DASHBOARD
+from contracts.effect import Clearance
+from contracts.modes import Mode, TargetStatus, WriteAction, WriteClass
+from contracts.verdict import Decision, Verdict
+from workflows.api import rollback_run_id
+from workflows.control import follow_ups, rollback_records
+from workflows.control.admission import RANK
+from workflows.control.state import ControlState, clock
+
+_PUBLISHING = frozenset(
+    {
+        WriteAction.PUSH_BRANCH,
+        WriteAction.OPEN_PULL_REQUEST,
+        WriteAction.UPDATE_PULL_REQUEST,
+        WriteAction.CLOSE_PULL_REQUEST,
+        WriteAction.MERGE,
+    }
+)
+_ACTIONS = {
+    WriteClass.ADVANCE: _PUBLISHING | {WriteAction.REMOVE_BRANCH, WriteAction.COMMENT},
+    WriteClass.REPAIR: _PUBLISHING | {WriteAction.REVERT},
+    # Cleared even while paused, so nothing that moves a ref may call itself a record.
+    WriteClass.RECORD: frozenset(
+        {
+            WriteAction.OPEN_TICKET,
+            WriteAction.UPDATE_TICKET,
+            WriteAction.CLOSE_TICKET,
+            WriteAction.COMMENT,
+            # Its head only, which says what became of it.
+            WriteAction.UPDATE_PULL_REQUEST,
+        }
+    ),
+}
+
+_SAYING = frozenset({WriteAction.COMMENT, WriteAction.UPDATE_PULL_REQUEST})
+
+
+def begin(state: ControlState, asked: WriteRequest, now: datetime) -> WriteAnswer:
+    """Answer at once; a ``go`` is counted as in flight until it is settled."""
+    known = state.writes.get(asked.key)
+    if known is not None and known.outcome is WriteOutcome.DONE:
+        verdict = _verdict(Decision.ALLOW, "already done under this key", asked)
+        return WriteAnswer(answer=WriteAnswerKind.SETTLED, verdict=verdict, result=known.result, merged=known.merges)
+    expired = False
+    if known is not None and known.settled_at is None:
+        in_time = now < known.clearance.deadline
+        if in_time and known.clearance.attempt == asked.attempt:
+            # It asks again, so it has not acted yet: after a pause it must not begin (P1).
+            verdict = allowed(state, asked, now)
+            again = WriteAnswerKind.GO if verdict.allowed else WriteAnswerKind.LOOK_ONLY
+            return WriteAnswer(answer=again, verdict=verdict, clearance=known.clearance)
+        if in_time:
+            reason = f"another attempt holds the clearance until {clock(known.clearance.deadline)}"
+            wait = (known.clearance.deadline - now).total_seconds()
+            verdict = _verdict(Decision.HOLD, reason, asked)
+            return WriteAnswer(answer=WriteAnswerKind.BUSY, verdict=verdict, retry_after_seconds=wait)
+        expired = True
+    if asked.run_id == DASHBOARD and (other := _forget_dashboards(state, asked, now)):
+        verdict = _verdict(Decision.HOLD, f"another look writes the dashboard until {clock(other)}", asked)
+        wait = (other - now).total_seconds()
+        return WriteAnswer(answer=WriteAnswerKind.BUSY, verdict=verdict, retry_after_seconds=wait)
+    verdict = allowed(state, asked, now)
+    if not verdict.allowed and not expired:
+        state.log("write refused", key=asked.key, action=asked.action, reason=verdict.reason)
+        return WriteAnswer(answer=WriteAnswerKind.REFUSED, verdict=verdict)
+    clearance = Clearance(
+        key=asked.key,
+        attempt=asked.attempt,
+        action=asked.action,
+        write_class=asked.write_class,
+        branch=asked.branch,
+        head_sha=asked.head_sha,
+        base_sha=asked.base_sha,
+        policy_digest=asked.policy_digest,
+        epoch=state.epoch,
+        seconds=asked.seconds,
+        deadline=now + timedelta(seconds=asked.seconds),
+    )
+    state.writes[asked.key] = WriteRecord(
+        key=asked.key,
+        run_id=asked.run_id,
+        clearance=clearance,
+        began_at=now,
+        merges=asked.merges,
+        follows=asked.follows,
+    )
+    answer = WriteAnswerKind.GO if verdict.allowed else WriteAnswerKind.LOOK_ONLY
+    state.log(
+        "write begun",
+        key=asked.key,
+        action=asked.action,
+        answer=answer,
+        headSha=asked.head_sha,
+        attempt=asked.attempt,
+        deadline=clock(clearance.deadline),
+    )
+    return WriteAnswer(answer=answer, verdict=verdict, clearance=clearance)
+
+
+def settle(state: ControlState, said: SettleRequest, now: datetime) -> Answer:
+    """Accept the end of a write from the attempt that began it, or by looking after its deadline."""
+    known = state.writes.get(said.key)
+    rule = "the write may be settled"
+
+    def answer(decision: Decision, reason: str) -> Answer:
+        verdict = Verdict(rule=rule, decision=decision, reason=reason, facts={"key": said.key})
+        return Answer(accepted=decision is Decision.ALLOW, verdict=verdict, epoch=state.epoch)
+
+    if known is None:
+        return answer(Decision.DENY, "no write was begun under this key")
+    if known.settled_at is not None:
+        same = known.outcome is said.outcome
+        return answer(Decision.ALLOW if same else Decision.DENY, f"already settled as {known.outcome}")
+    if known.clearance.attempt != said.attempt and not (said.looked and now >= known.clearance.deadline):
+        return answer(Decision.DENY, f"another attempt holds it until {clock(known.clearance.deadline)}")
+    state.writes[said.key] = known.model_copy(
+        update={
+            "settled_at": now,
+            "outcome": said.outcome,
+            "result": said.result,
+            "merges": said.merged or known.merges,
+        }
+    )
+    state.log(
+        "write settled",
+        key=said.key,
+        outcome=said.outcome,
+        result=said.result,
+        looked=said.looked,
+        attempt=known.clearance.attempt,
+    )
+    if said.outcome is WriteOutcome.DONE and (merged := said.merged or known.merges) is not None:
+        rollback_records.merged(state, merged)
+    follow_ups.settled(state, known.run_id)
+    return answer(Decision.ALLOW, "settled")
+
+
+def take_over(state: ControlState, in_flight: tuple[WriteRecord, ...]) -> None:
+    """What an earlier Control let begin counts as in flight until it is settled: by its attempt, or by looking."""
+    for write in in_flight:
+        if write.key not in state.writes and write.run_id != DASHBOARD:
+            state.writes[write.key] = write
+            state.log(
+                "write taken over",
+                key=write.key,
+                action=write.clearance.action,
+                attempt=write.clearance.attempt,
+                deadline=clock(write.clearance.deadline),
+            )
+
+
+def allowed(state: ControlState, asked: WriteRequest, now: datetime) -> Verdict:
+    """The write classes: ``advance`` never in PAUSED or DRY_RUN, ``repair`` for an open incident, ``record`` always."""
+    if asked.action not in _ACTIONS[asked.write_class]:
+        return _verdict(Decision.DENY, f"{asked.action} is no {asked.write_class} write", asked)
+    if asked.run_id == DASHBOARD:
+        return _dashboard(asked)
+    if asked.write_class is WriteClass.RECORD and asked.action in _SAYING and _ended(state, asked):
+        return _verdict(Decision.ALLOW, "says what became of a pull request of ours", asked)
+    if asked.write_class is WriteClass.RECORD and asked.action is WriteAction.UPDATE_PULL_REQUEST:
+        return _verdict(Decision.DENY, "it is neither followed nor undone in Control's books", asked)
+    if asked.write_class is WriteClass.RECORD and asked.run_id in state.incidents:
+        # An incident outlives its run; the clearance is for its own ticket, under its own key.
+        return _verdict(Decision.ALLOW, "a record of an incident in the books", asked)
+    if asked.write_class is WriteClass.REPAIR:
+        # A rollback outlives its run: it is booked under its own id, and its incident is what allows it.
+        return _repair(state, asked)
+    run = state.runs.get(asked.run_id)
+    if run is None or run.closed_at is not None:
+        return _verdict(Decision.DENY, "the run is not open in Control's books", asked)
+    if asked.policy_digest != run.policy_digest:
+        return _verdict(Decision.HOLD, "the policy is not the one this run was admitted under", asked)
+    # A DRY_RUN did nothing that could be said on a pull request.
+    silent = run.mode is Mode.DRY_RUN and asked.action is WriteAction.COMMENT
+    if asked.write_class is WriteClass.RECORD and not silent:
+        return _verdict(Decision.ALLOW, "a record never moves a ref", asked)
+    if run.grant is not None and run.grant.expires_at <= now:
+        return _verdict(Decision.DENY, f"the grant of this change ended at {clock(run.grant.expires_at)}", asked)
+    return _advance(state, asked, run)
+
+
+def _ended(state: ControlState, asked: WriteRequest) -> bool:
+    """Of a run that is over, whose merge or pull request is followed; or of the rollback of an open incident."""
+    if asked.run_id in state.followed or asked.run_id in state.to_follow:
+        return True
+    incident = state.incidents.get(asked.incident)
+    return incident is not None and asked.run_id == rollback_run_id(incident.run_id)
+
+
+def _dashboard(asked: WriteRequest) -> Verdict:
+    if asked.write_class is WriteClass.RECORD and asked.action is WriteAction.UPDATE_TICKET:
+        # Also while paused, and under any policy: it says what is true, and moves nothing.
+        return _verdict(Decision.ALLOW, "the dashboard is kept in every state", asked)
+    return _verdict(Decision.DENY, f"the dashboard only updates its ticket: {asked.action} is not its to do", asked)
+
+
+def _forget_dashboards(state: ControlState, asked: WriteRequest, now: datetime) -> datetime | None:
+    """Drop all its writes that are over, but the latest settled one; or until when another one is in flight."""
+    others = [write for write in state.writes.values() if write.run_id == DASHBOARD and write.key != asked.key]
+    flying = [write.clearance.deadline for write in others if write.settled_at is None]
+    settled = [write.key for write in others if write.settled_at is not None]
+    over = {write.key for write in others if write.settled_at is None and write.clearance.deadline <= now}
+    over.update(settled[:-1])
+    state.writes = {key: write for key, write in state.writes.items() if key not in over}
+    return max((deadline for deadline in flying if deadline > now), default=None)
+
+
+def _advance(state: ControlState, asked: WriteRequest, run: RunRecord) -> Verdict:
+    if run.mode is Mode.DRY_RUN:
+        return _verdict(Decision.DENY, "the run is a DRY_RUN: no advance write can begin", asked)
+    if asked.action is WriteAction.MERGE and run.mode is not Mode.SELECTIVE_AUTO:
+        return _verdict(Decision.DENY, f"{run.mode} never merges", asked)
+    if state.status is not TargetStatus.ACTIVE:
+        return _verdict(Decision.HOLD, f"the target is {state.status}", asked)
+    if RANK[state.mode] < RANK[run.mode]:
+        return _verdict(Decision.DENY, f"the target's mode was lowered to {state.mode}", asked)
+    if run.order.state is not OrderState.PROCEED:
+        return _verdict(Decision.HOLD, f"the run's order is {run.order.state}", asked)
+    return _verdict(Decision.ALLOW, f"active in mode {state.mode}", asked)
+
+
+def _repair(state: ControlState, asked: WriteRequest) -> Verdict:
+    incident = state.incidents.get(asked.incident)
+    if incident is None:
+        return _verdict(Decision.DENY, "a repair must name an open incident", asked)
+    if asked.run_id != rollback_run_id(incident.run_id):
+        return _verdict(Decision.DENY, f"{incident.incident} is about {incident.run_id}, not about this", asked)
+    if ended := rollback_records.over(state, incident.run_id):
+        # Reset by hand after Control gave it up: a person may be at work on the base.
+        return _verdict(Decision.DENY, ended, asked)
+    if state.mode is not Mode.DRY_RUN:
+        # Somebody raised it meanwhile: the next write would not be the only thing that moves.
+        return _verdict(Decision.HOLD, f"a repair waits until the mode is DRY_RUN; it is {state.mode}", asked)
+    commanded = incident.commanded_by and incident.commanded_epoch == state.epoch
+    if state.status is TargetStatus.PAUSED and not commanded:
+        return _verdict(Decision.HOLD, "in PAUSED a repair needs a person's command, newer than the pause", asked)
+    return _verdict(Decision.ALLOW, f"repairs incident {incident.incident}", asked)
+
+
+def _verdict(decision: Decision, reason: str, asked: WriteRequest) -> Verdict:
+    return Verdict(
+        rule=f"{asked.action} may begin",
+        decision=decision,
+        reason=reason,
+        facts={"key": asked.key, "class": asked.write_class, "branch": asked.branch, "headSha": asked.head_sha},
+    )

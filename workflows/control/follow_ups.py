@@ -1,0 +1,162 @@
+"""Follow-ups in Control's books: what a run leaves open on the forge, or on the base, is followed until it has ended.
+
+However the run ended (runbook §6.3): the writes that Control settled say what there is, not the run's own last word.
+"""
+
+from __future__ import annotations
+
+from contracts.alert import AlertKind
+from contracts.clearance import WriteOutcome
+from contracts.control import Answer
+from contracts.forge_facts import ABOUT_MERGE, ABOUT_ROLLBACK, comment_name
+from contracts.modes import WriteAction
+from contracts.rollback import FollowUpEnd, FollowUpInput, MergeRecord, RollbackStage, Unsaid
+from contracts.verdict import Decision, Verdict
+from policies.counted import counted, shortened
+from workflows.api import rollback_run_id
+from workflows.control.state import ControlState, clock
+
+MOST_STARTS = 3
+"""A follow-up that is lost again and again is a person's."""
+_DONE = WriteOutcome.DONE
+_OF_ROLLBACK = rollback_run_id("")
+_SAID_SO = "COMPLETED"
+"""It tells its end before it ends: these books heard of the end before they heard of the start."""
+
+
+def follow_anyway(state: ControlState, run_id: str) -> None:
+    """What an ended run left behind is followed; nothing, if it left nothing, or is followed already."""
+    if run_id in state.to_follow or run_id in state.followed:
+        return
+    left = _left_behind(state, run_id)
+    if left is not None:
+        state.to_follow[run_id] = left
+
+
+def settled(state: ControlState, run_id: str) -> None:
+    """A write ended: of a run that is over, nobody but us says what it left."""
+    run = state.runs.get(run_id)
+    if run is None or run.closed_at is not None:
+        follow_anyway(state, run_id)
+
+
+def start_of(state: ControlState, run_id: str) -> FollowUpInput:
+    """The input of its workflow: with what landed by now, and with what is still to be said of that."""
+    given, known = state.to_follow[run_id], state.merges.get(run_id)
+    if known is None:
+        return given
+    ours = not known.merged.by and known.stage is RollbackStage.NONE
+    unsaid = Unsaid(record=known) if ours and not _is_said(state, run_id, known, ABOUT_MERGE) else given.unsaid
+    return given.model_copy(update={"merged": known.merged, "unsaid": unsaid})
+
+
+def begun(state: ControlState, given: FollowUpInput) -> None:
+    """Its workflow runs; from now on it is looked after."""
+    state.followed[given.run.run_id] = given
+    state.follow_starts[given.run.run_id] = state.follow_starts.get(given.run.run_id, 0) + 1
+
+
+def take_over(state: ControlState, follows: tuple[FollowUpInput, ...]) -> None:
+    """What an earlier Control had followed, or was about to: the check-up finds out which of them still runs."""
+    for given in follows:
+        run = state.runs.get(given.run.run_id)
+        if given.run.run_id not in state.to_follow and (run is None or run.closed_at is not None):
+            state.followed.setdefault(given.run.run_id, given)
+            state.follow_starts.setdefault(given.run.run_id, 1)
+
+
+def lost(state: ControlState, run_id: str, status: str) -> None:
+    """Its workflow is closed and never said how it ended: it is started again, a few times."""
+    given = state.followed.pop(run_id, None)
+    if given is None or status == _SAID_SO:
+        return
+    starts = state.follow_starts.get(run_id, 1)
+    if starts < MOST_STARTS:
+        state.log("follow-up lost", runId=run_id, status=status, again=True)
+        state.to_follow[run_id] = given
+        return
+    state.follow_starts.pop(run_id, None)
+    state.log("follow-up lost", runId=run_id, status=status, again=False)
+    what = f"pull request {given.pull_request}" if given.pull_request else "its merge"
+    summary = (
+        f"nobody follows {what} of {run_id} any more: its follow-up was {status} {counted(starts, 'time')}. "
+        "Look at the pull request, and at the base if it is merged"
+    )
+    state.alert(AlertKind.RUN_FAILED, f"follow-up-lost/{run_id}", summary, run_id=run_id, status=status)
+
+
+def followed_up(state: ControlState, said: FollowUpEnd) -> Answer:
+    """How a merge or a pull request fared."""
+    state.followed.pop(said.run_id, None)
+    state.follow_starts.pop(said.run_id, None)
+    state.forget_outcomes(said.run_id)
+    state.note_became(said.run_id, said.became)
+    at = clock(said.at) if said.at else ""
+    state.log(
+        "follow-up ended",
+        runId=said.run_id,
+        outcome=said.outcome,
+        reason=shortened(said.reason, 500),
+        who=said.who,
+        at=at,
+    )
+    verdict = Verdict(
+        rule="a follow-up may always say how it ended",
+        decision=Decision.ALLOW,
+        reason="recorded",
+        facts={"runId": said.run_id},
+    )
+    return Answer(accepted=True, verdict=verdict, epoch=state.epoch)
+
+
+def _left_behind(state: ControlState, run_id: str) -> FollowUpInput | None:
+    writes = [write for write in state.writes.values() if write.run_id == run_id]
+    if any(write.settled_at is None for write in writes):
+        # Nobody knows what it left until that one is settled, by looking at the latest.
+        return None
+    known = state.merges.get(run_id)
+    if known is not None:
+        said = known.merged
+        return FollowUpInput(run=said.run, task_id=said.task_id, pull_request=said.pull_request, merged=said)
+    done = {write.clearance.action: write for write in writes if write.outcome is _DONE}
+    landed = done.get(WriteAction.REVERT) or done.get(WriteAction.MERGE)
+    if landed is not None and run_id.startswith(_OF_ROLLBACK):
+        return _undone(state, run_id, landed.result)
+    pull = done.get(WriteAction.OPEN_PULL_REQUEST)
+    # Under its own key: a run also closes what earlier ones left that is moot.
+    closed = any(
+        write.key == f"{run_id}/{WriteAction.CLOSE_PULL_REQUEST}" for write in writes if write.outcome is _DONE
+    )
+    if pull is None or pull.follows is None or closed or not pull.result.isdecimal():
+        return None
+    if (undone := pull.follows.rolls_back) and not _is_a_persons(state, undone):
+        return None
+    return pull.follows.model_copy(update={"pull_request": int(pull.result)})
+
+
+def _undone(state: ControlState, own: str, revert_sha: str) -> FollowUpInput | None:
+    """A rollback that landed and was given up: nothing of it is left to watch, only to be said."""
+    undone = own.removeprefix(_OF_ROLLBACK)
+    if not _is_a_persons(state, undone) or _is_said(state, own, state.merges[undone], ABOUT_ROLLBACK):
+        return None
+    known = state.merges[undone]
+    return FollowUpInput(
+        run=known.merged.run.model_copy(update={"run_id": own}),
+        task_id=f"rollback-{known.merged.task_id}",
+        pull_request=0,
+        rolls_back=undone,
+        unsaid=Unsaid(record=known, revert_sha=revert_sha),
+    )
+
+
+def _is_said(state: ControlState, writer: str, known: MergeRecord, about: str) -> bool:
+    """Whether its comment is in the books, or there is no place for one; what they forgot is looked for anew (P7)."""
+    number = known.merged.pull_request
+    write = state.writes.get(f"{writer}/{comment_name(number, about)}")
+    return not number or (write is not None and write.outcome is _DONE)
+
+
+def _is_a_persons(state: ControlState, run_id: str) -> bool:
+    """Its rollback was escalated: what that left open is nobody else's."""
+    known = state.merges.get(run_id)
+    return known is not None and known.stage is RollbackStage.ESCALATED

@@ -1,0 +1,241 @@
+"""Pause and the resume ladder (runbook §7; P1, P2).
+
+Pause: the epoch rises, the status is PAUSED, queued runs are cancelled and stay as records, running ones get
+their order. It is never refused. Resume: a person names cause and evidence under the epoch they saw →
+RESUMING → the ladder's own DRY_RUN smoke, green under the current policy → ACTIVE in PR_ONLY.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from contracts.admission import FinishRequest, OrderState
+from contracts.control import (
+    Answer,
+    InstallationFacts,
+    InstallationNotice,
+    Ladder,
+    ModeRequest,
+    PauseRecord,
+    ResumeRequest,
+)
+from contracts.modes import Mode, PauseStyle, RunKind, RunStatus, TargetStatus
+from contracts.verdict import Decision, Fact, Verdict
+from workflows.api import smoke_id
+from workflows.control import clearances, follow_ups, rollback_records
+from workflows.control.admission import RANK, smoke_is_green
+from workflows.control.budget import recover
+from workflows.control.incident_records import barred
+from workflows.control.state import ControlState
+from workflows.epochs import epoch_at
+
+RESET = "reset by hand"
+_ORDER = {
+    PauseStyle.CHECKPOINT: OrderState.HOLD,
+    PauseStyle.DRAIN: OrderState.DRAIN,
+    PauseStyle.ABORT: OrderState.ABORT,
+}
+_HARDNESS = (OrderState.PROCEED, OrderState.HOLD, OrderState.DRAIN, OrderState.ABORT)
+
+
+def pause(state: ControlState, record: PauseRecord) -> None:
+    """Brake. ``record.epoch`` is ignored: the epoch is ours to raise."""
+    # At least the clock's: a Control that was reset by hand has forgotten its latest epochs and orders.
+    present = epoch_at(record.at)
+    state.epoch = max(state.epoch + 1, present)
+    state.revision = max(state.revision, present)
+    state.status = TargetStatus.PAUSED
+    state.ladder = None
+    state.smoke_due = False
+    record = record.model_copy(update={"epoch": state.epoch})
+    # One pause per scope is in force; the log keeps them all.
+    state.pauses = [known for known in state.pauses if known.scope != record.scope] + [record]
+    state.log(
+        "paused",
+        scope=record.scope,
+        style=record.style,
+        actor=record.actor,
+        reason=record.reason,
+        reviewOn=record.review_on,
+        raw=record.raw,
+    )
+    for run_id in list(state.queue):
+        state.order(run_id, OrderState.CANCELLED, "cancelled by a pause while queued")
+        state.close(run_id, record.at, RunStatus.CANCELLED, reason="cancelled by a pause while queued")
+    for run in state.active():
+        # A smoke proves nothing once its ladder is gone.
+        wanted = OrderState.ABORT if run.kind is RunKind.SMOKE else _ORDER[record.style]
+        hardest = max(run.order.state, wanted, key=_HARDNESS.index)
+        state.order(run.run_id, hardest, f"{record.scope} pause by {record.actor}: {record.reason}")
+
+
+def resume(state: ControlState, asked: ResumeRequest, now: datetime) -> Answer:
+    """Lift this target's own pause and climb the ladder; refused while the Installation is paused."""
+    refused = may_resume(state, asked)
+    if refused is not None:
+        return Answer(accepted=False, verdict=refused, epoch=state.epoch)
+    _climb(state, cause=asked.cause, evidence=asked.evidence, actor=asked.actor, now=now)
+    if state.ladder is not None and not state.rolling_back():
+        # Nobody reviews what has not ended: while a rollback goes on, the ladder ends in DRY_RUN.
+        state.ladder = state.ladder.model_copy(update={"reviews": state.review_due})
+    verdict = _resume_verdict(state, Decision.ALLOW, "resuming: the DRY_RUN smoke starts now")
+    return Answer(accepted=True, verdict=verdict, epoch=state.epoch)
+
+
+def may_resume(state: ControlState, asked: ResumeRequest) -> Verdict | None:
+    """The refusal, or None."""
+    if asked.expected_epoch != state.epoch:
+        return _resume_verdict(
+            state, Decision.DENY, f"a newer pause raised the epoch to {state.epoch}; look again before you resume"
+        )
+    if not state.registered:
+        return _resume_verdict(state, Decision.DENY, "not yet registered with the Installation; try again")
+    if state.status is TargetStatus.ACTIVE and state.review_due:
+        # After a regression the mode is DRY_RUN, and the review is the way up (runbook §6.3).
+        if state.rolling_back():
+            return _resume_verdict(state, Decision.DENY, f"the rollback of {state.review_due} has not ended yet")
+    elif state.status is not TargetStatus.PAUSED:
+        return _resume_verdict(state, Decision.DENY, f"the target is {state.status}, not PAUSED")
+    if state.installation_paused:
+        return _resume_verdict(state, Decision.DENY, "the whole installation is paused; resume it first (--all)")
+    if state.open_writes():
+        return _resume_verdict(state, Decision.DENY, "a write is still in flight; wait until it is settled")
+    return None
+
+
+def notice(state: ControlState, told: InstallationNotice, now: datetime) -> None:
+    """Follow the Installation; the highest epoch wins, whatever the order of arrival."""
+    if told.epoch <= state.installation_epoch:
+        return
+    state.installation_epoch = told.epoch
+    if told.status is TargetStatus.PAUSED:
+        state.installation_paused = True
+        pause(
+            state,
+            PauseRecord(scope="installation", style=told.style, reason=told.reason, actor=told.actor, at=now, epoch=0),
+        )
+        return
+    state.installation_paused = False
+    was_held = any(known.scope == "installation" for known in state.pauses)
+    state.pauses = [known for known in state.pauses if known.scope != "installation"]
+    state.log("installation resumed", actor=told.actor, cause=told.cause)
+    # A target that was paused separately stays paused (design §3).
+    if was_held and not state.pauses and state.status is TargetStatus.PAUSED:
+        _climb(state, cause=told.cause, evidence=told.evidence, actor=told.actor, now=now)
+
+
+def register(state: ControlState, facts: InstallationFacts, now: datetime, *, again: bool = False) -> None:
+    """Take over what the Installation knows. Only a target nobody ever knew opens itself.
+
+    ``again``: after a reset. The books have a ledger as of then, and may have missed how the Installation fared since.
+    """
+    state.registered = True
+    state.reap_seconds = facts.reap_seconds
+    state.installation_epoch = max(state.installation_epoch, facts.epoch)
+    if again:
+        state.installation_paused = False
+        state.pauses = [known for known in state.pauses if known.scope != "installation"]
+    else:
+        recover(state, facts.budget, facts.booked, now)
+    clearances.take_over(state, facts.in_flight)
+    rollback_records.take_over(state, facts.left, now)
+    follow_ups.take_over(state, facts.left.follows)
+    if not facts.fresh:
+        # Also while everybody is paused: its own pause, forgotten now, must not end with theirs.
+        reason = RESET if again else "this Control is new, its target is not (terminated by hand?)"
+        pause(state, brake("start", reason, "control", now))
+    if facts.status is TargetStatus.PAUSED:
+        state.installation_paused = True
+        pause(state, brake("installation", facts.reason, "installation", now))
+    elif facts.fresh and state.pauses:
+        # Paused before it ever opened: that pause is reason enough, but what was queued goes.
+        pause(state, state.pauses[-1])
+    elif facts.fresh:
+        state.status = TargetStatus.ACTIVE
+        state.mode = facts.first_mode
+        state.log("target opened", mode=state.mode)
+
+
+def smoke_ended(state: ControlState, said: FinishRequest, now: datetime) -> None:
+    """The ladder's next rung: open in PR_ONLY, or back to PAUSED with the reason."""
+    ladder = state.ladder
+    run = state.runs.get(said.run_id)
+    if ladder is None or run is None or run.workflow_id != ladder.smoke_workflow_id:
+        return
+    verdict = smoke_is_green(said, run)
+    if not verdict.allowed:
+        pause(state, brake("target", verdict.reason, "resume ladder", now))
+        return
+    state.ladder = None
+    state.pauses = []
+    state.status = TargetStatus.ACTIVE
+    if state.review_due == ladder.reviews:
+        state.mode, state.review_due = Mode.PR_ONLY, ""
+    else:
+        # A resume of the whole installation, or one before the rollback ended, reviews no regression.
+        state.mode = Mode.DRY_RUN
+    state.log("resumed", mode=state.mode, smoke=said.run_id, cause=ladder.cause, actor=ladder.actor)
+    for held in state.active():
+        if held.order.state is OrderState.HOLD:
+            state.order(held.run_id, OrderState.PROCEED, "resumed")
+
+
+def set_mode(state: ControlState, asked: ModeRequest) -> Answer:
+    """Lowering always works; raising needs an active target (P2), and SELECTIVE_AUTO what ``_unmet`` says."""
+
+    def answer(decision: Decision, reason: str) -> Answer:
+        facts: dict[str, Fact] = {"mode": state.mode, "asked": asked.mode, "epoch": state.epoch}
+        verdict = Verdict(rule="the mode may be set", decision=decision, reason=reason, facts=facts)
+        return Answer(accepted=decision is Decision.ALLOW, verdict=verdict, epoch=state.epoch)
+
+    raising = RANK[asked.mode] > RANK[state.mode]
+    if raising and asked.expected_epoch != state.epoch:
+        return answer(Decision.DENY, f"the epoch is {state.epoch} by now; look again before you raise the mode")
+    if raising and state.status is not TargetStatus.ACTIVE:
+        return answer(Decision.DENY, f"the target is {state.status}; only the resume ladder opens it")
+    if raising and state.review_due:
+        how = "`starter.py resume` names cause and evidence; a green smoke then leads to PR_ONLY"
+        return answer(Decision.DENY, f"a person must review {state.review_due} first: {how}")
+    if raising and RANK[asked.mode] > RANK[Mode.PR_ONLY] and (obstacle := _unmet(state, asked)):
+        return answer(Decision.DENY, obstacle)
+    state.log("mode set", before=state.mode, mode=asked.mode, actor=asked.actor, reason=asked.reason)
+    state.mode = asked.mode
+    return answer(Decision.ALLOW, f"mode is {asked.mode}")
+
+
+def _unmet(state: ControlState, asked: ModeRequest) -> str:
+    """What a person must see to before a target may merge by itself; empty when nothing."""
+    if RANK[asked.maximum] < RANK[asked.mode]:
+        return f"policy allows {asked.maximum} at most; raise modes.maximum and the target's maximum_mode first"
+    if not asked.probes:
+        return "the target has no [[probes]]: nothing could say that a merge result is healthy"
+    troubled = barred(state)
+    return f"no higher mode before this is dealt with: {troubled}" if troubled else ""
+
+
+def brake(scope: Literal["target", "installation", "start"], reason: str, actor: str, now: datetime) -> PauseRecord:
+    """A pause that nobody sent: the system pulls its own brake."""
+    return PauseRecord(scope=scope, style=PauseStyle.CHECKPOINT, reason=reason, actor=actor, at=now, epoch=0)
+
+
+def _climb(state: ControlState, *, cause: str, evidence: str, actor: str, now: datetime) -> None:
+    # A new epoch for each ladder, so that its smoke has an id and a run of its own.
+    state.epoch += 1
+    state.status = TargetStatus.RESUMING
+    state.ladder = Ladder(
+        cause=cause,
+        evidence=evidence,
+        actor=actor,
+        epoch=state.epoch,
+        began_at=now,
+        smoke_workflow_id=smoke_id(state.target, state.epoch),
+    )
+    state.smoke_due = True
+    state.failed_in_a_row = []
+    state.log("resume begun", cause=cause, evidence=evidence, actor=actor)
+
+
+def _resume_verdict(state: ControlState, decision: Decision, reason: str) -> Verdict:
+    facts: dict[str, Fact] = {"epoch": state.epoch, "status": state.status}
+    return Verdict(rule="the target may resume", decision=decision, reason=reason, facts=facts)

@@ -1,0 +1,47 @@
+"""Runs and follow-ups that closed without saying so, and writes nobody settled (design §3: Control reaps)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from contracts.admission import FinishRequest
+from contracts.alert import AlertKind
+from contracts.control import CheckupResult, RunCheckup
+from contracts.modes import RunStatus
+from workflows.api import follow_up_id
+from workflows.control import admission, clearances, follow_ups, pausing
+from workflows.control.failures import escalate_failures
+from workflows.control.state import ControlState
+
+
+def due(state: ControlState, now: datetime) -> RunCheckup:
+    """What to look at: every open run, open writes past their deadline, every follow-up."""
+    queued = [state.runs[run_id] for run_id in state.queue]
+    late = tuple(write for write in state.open_writes() if write.clearance.deadline <= now)
+    followed = {run_id: follow_up_id(run_id) for run_id in state.followed}
+    return RunCheckup(target=state.target, runs=tuple(state.active() + queued), writes=late, followed=followed)
+
+
+def apply(state: ControlState, found: CheckupResult, now: datetime) -> None:
+    """Settle what was found on the remote; a run that is gone becomes LOST and frees its slot."""
+    for settled in found.settled:
+        clearances.settle(state, settled, now)
+    for seen in found.runs:
+        run = state.runs.get(seen.run_id)
+        if seen.open or run is None or run.closed_at is not None:
+            continue
+        reason = f"its workflow is {seen.status} and never said so"
+        said = FinishRequest(
+            run_id=run.run_id,
+            status=RunStatus.LOST,
+            reason=reason,
+            audit_head=seen.audit_head,
+            report_sha256=seen.report_sha256,
+        )
+        admission.finish(state, said, now)
+        pausing.smoke_ended(state, said, now)
+        state.alert(AlertKind.RUN_FAILED, f"{AlertKind.RUN_FAILED}/{run.run_id}", f"{run.run_id}: {reason}", run.run_id)
+        escalate_failures(state, now)
+    for seen in found.follow_ups:
+        if not seen.open:
+            follow_ups.lost(state, seen.run_id, seen.status)

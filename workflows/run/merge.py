@@ -1,0 +1,235 @@
+"""SELECTIVE_AUTO after the pull request: check, canary, release again, merge; any doubt leaves it to a person (P4)."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from activities import api as steps
+    from contracts.admission import Order
+    from contracts.handover import HumanDecision, MergeInput, MergeResult, PlannedWrite, ProbeInput, RunRef
+    from contracts.merging import CanaryReport, Health, MergeCandidate
+    from contracts.modes import Outcome, RunStatus, StepName, WriteAction
+    from contracts.report import Landed, StepRecord, WriteResult
+    from contracts.rollback import Merged, Regression
+    from contracts.verdict import Decision, Verdict
+    from policies.counted import counted
+    from workflows.run.gate import Gate, waited
+    from workflows.run.ledger import RunLedger
+
+End = tuple[RunStatus, str]
+P4 = "only what was checked is merged"
+Attempt = Callable[[], Awaitable[MergeResult]]
+
+
+@dataclass(frozen=True)
+class RunContext:
+    """What a run lends to its merge: gate, ledger, and its own ways to do a step and to write."""
+
+    gate: Gate
+    ledger: RunLedger
+    approval: HumanDecision | None
+    held: Callable[[Attempt, Callable[[MergeResult], Verdict]], Awaitable[MergeResult]]
+    """Does a step behind the gate, again while its verdict says HOLD."""
+    write: Callable[[RunRef, PlannedWrite, str], Awaitable[WriteResult]]
+    """One planned write, and the last part of its key (empty: its action)."""
+    ci: Callable[[RunRef, str], Awaitable[End | None]]
+    """Waits for what the forge's CI says of a commit; None: go on."""
+
+
+class Merging:
+    """One run's way from an open pull request to the base, or to a person."""
+
+    def __init__(
+        self,
+        run: RunRef,
+        means: RunContext,
+        at: Callable[[StepName], None],
+        show: Callable[[RunStatus, str], None],
+        ask_again: Callable[[], Awaitable[Order | None]],
+    ) -> None:
+        """``at`` and ``show`` say where the run is; ``ask_again`` is for the gate."""
+        self._run = run
+        self._means = means
+        self._ledger = means.ledger
+        self._gate = means.gate
+        self._at = at
+        self._show = show
+        self._ask_again = ask_again
+
+    async def land(self) -> End:
+        """Merge, or say why a person reviews.
+
+        Each turn is bound to one merge result. Where the base moved, the next turn checks the new one; that step says
+        no after ``auto_merge.base_moves`` of them.
+        """
+        before: MergeCandidate | None = None
+        refused = tip = ""
+        while True:
+            checked = await self._step(steps.MERGE_CHECK, before)
+            wanted = checked.candidate
+            if not checked.result.verdict.allowed or wanted is None:
+                return self._to_a_person(checked.result.verdict.reason)
+            if before is not None and wanted.merge_sha == before.merge_sha:
+                # The base is where it was: that was a refusal, not a race.
+                return self._to_a_person(refused)
+            if wanted.pull_branch:
+                unshown = await self._shown_on_pull(wanted, tip or wanted.head_sha)
+                if unshown:
+                    return self._to_a_person(unshown)
+                tip = wanted.merge_sha
+            # A forge that merges pull requests shows the merge result on one; elsewhere CI saw the change alone.
+            if ended := await self._means.ci(self._run, wanted.merge_sha if wanted.pull_branch else wanted.head_sha):
+                return ended
+            pushed = await self._means.write(self._run, self._canary_push(wanted), f"canary-{wanted.merge_sha[:8]}")
+            if not pushed.done:
+                return self._to_a_person(f"the canary branch: {pushed.verdict.reason}")
+            canary = await self._canary(wanted)
+            released = await self._step(steps.MERGE_RELEASE, wanted, canary)
+            merges = [planned for planned in released.result.writes if planned.action is WriteAction.MERGE]
+            if released.result.outcome is not Outcome.AUTO_MERGE_ALLOWED or not merges:
+                return self._to_a_person(released.result.verdict.reason)
+            merged = await self._means.write(self._run, merges[0], "")
+            if merged.done:
+                return await self._landed(wanted, merged)
+            before, refused = wanted, f"merge: {merged.verdict.reason}"
+
+    async def _shown_on_pull(self, wanted: MergeCandidate, tip: str) -> str:
+        """Show on the pull request what is going to be merged. Why that could not be done; empty: it is.
+
+        ``tip`` is where its branch is now: the change, or the merge result of an earlier turn.
+        """
+        short = wanted.merge_sha[:8]
+        moved = self._canary_push(wanted).model_copy(update={"branch": wanted.pull_branch, "expected_old": tip})
+        pushed = await self._means.write(self._run, moved, f"pull-{short}")
+        if not pushed.done:
+            return f"the pull request's branch: {pushed.verdict.reason}"
+        told = moved.model_copy(update={"action": WriteAction.UPDATE_PULL_REQUEST, "expected_old": ""})
+        updated = await self._means.write(self._run, told, f"update-{short}")
+        return "" if updated.done else f"the pull request's text: {updated.verdict.reason}"
+
+    async def _step(
+        self,
+        step: steps.Step[MergeInput, MergeResult],
+        candidate: MergeCandidate | None,
+        canary: CanaryReport | None = None,
+    ) -> MergeResult:
+        name = StepName(step.name)
+        self._at(name)
+
+        async def attempt() -> MergeResult:
+            started = workflow.now()
+            given = MergeInput(
+                step=self._ledger.step_input(self._run, self._means.approval), candidate=candidate, canary=canary
+            )
+            done = await self._gate.abortable(step(given, f"{name}: {self._ledger.task_id}"))
+            if done.result.verdict.decision is not Decision.HOLD:
+                self._ledger.keep(name, done.result, started, workflow.now())
+            return done
+
+        return await self._means.held(attempt, lambda done: done.result.verdict)
+
+    async def _canary(self, wanted: MergeCandidate) -> CanaryReport:
+        """Rounds of probes until the window is over or one is not green; a pause in between makes it begin anew."""
+        started = began = workflow.now()
+        window, every = timedelta(seconds=wanted.window_seconds), timedelta(seconds=wanted.every_seconds)
+        rounds = asked = 0
+        self._at(StepName.CANARY)
+        seen = self._gate.order
+        while True:
+            await self._gate.passed(self._show, self._ask_again)
+            if self._gate.order is not seen:
+                # Whatever was green before a pause says nothing of the time after it.
+                seen, began, rounds = self._gate.order, workflow.now(), 0
+            asked += 1
+            lasted = (workflow.now() - began).total_seconds()
+            shown = f"canary of {wanted.merge_sha[:12]}: {counted(rounds, 'round')} green, {lasted:.0f} s"
+            self._show(RunStatus.RUNNING, f"{shown} of {window.total_seconds():.0f} s")
+            given = ProbeInput(run=self._run, candidate=wanted, artifacts=self._ledger.artifacts, round=asked)
+            found = await self._gate.abortable(steps.PROBE_CANARY(given, f"probe {wanted.merge_sha[:12]}"))
+            if self._gate.order is not seen:
+                continue
+            rounds += 1
+            now = workflow.now()
+            report = CanaryReport(
+                merge_sha=wanted.merge_sha,
+                branch=wanted.canary_branch,
+                began_at=began,
+                ended_at=now,
+                rounds=rounds,
+                health=found.health,
+                last=found.results,
+            )
+            left = began + window - now
+            if found.health is not Health.GREEN or (left <= timedelta() and rounds > 1):
+                self._keep(report, started, found.audit_head)
+                return report
+            # The last round is at the window's end, not before it.
+            wait = max(min(every, left), timedelta(seconds=1))
+            await waited(self._gate.news(seen), wait, f"canary {wanted.merge_sha[:12]}, round {rounds} green")
+
+    def _keep(self, report: CanaryReport, started: datetime, audit_head: str) -> None:
+        green = report.health is Health.GREEN
+        troubled = ", ".join(f"{one.name} {one.health}" for one in report.last if one.health is not Health.GREEN)
+        lasted = (report.ended_at - report.began_at).total_seconds()
+        verdict = Verdict(
+            rule="every probe is green on the merge result",
+            decision=Decision.ALLOW if green else Decision.ASK,
+            reason=f"{counted(report.rounds, 'round')} in {lasted:.0f} s" + (f": {troubled}" if troubled else ""),
+            facts={"mergeSha": report.merge_sha, "branch": report.branch},
+        )
+        record = StepRecord(
+            step=StepName.CANARY,
+            started_at=started,
+            ended_at=report.ended_at,
+            handover=None,
+            verdict=verdict,
+            audit_head=audit_head,
+        )
+        self._ledger.records.append(record)
+
+    def _canary_push(self, wanted: MergeCandidate) -> PlannedWrite:
+        """A branch of the merge result's own; a later run removes it, when this one has ended."""
+        return PlannedWrite(
+            action=WriteAction.PUSH_BRANCH,
+            task_id=self._ledger.task_id or "",
+            branch=wanted.canary_branch,
+            base_branch=wanted.base_branch,
+            base_sha=wanted.base_sha,
+            head_sha=wanted.merge_sha,
+            commit_message=wanted.commit_message,
+        )
+
+    async def _landed(self, wanted: MergeCandidate, write: WriteResult) -> End:
+        """What the base got is what the books know; where it is not what was checked, Control hears of it at once."""
+        merged = self._ledger.merged = write.merged or self._as_planned(wanted, write.landed)
+        what = f"{wanted.base_branch} is at {merged.merge_sha[:12]}, tree {merged.tree_sha[:12]}"
+        if merged.tree_sha == wanted.tree_sha:
+            return RunStatus.MERGED, f"merged: {what} as checked"
+        reason = f"{what}, which is not the checked {wanted.tree_sha[:12]}"
+        told = Regression(merged=merged, reason=f"merged, but not what was checked: {reason}", failing=(P4,))
+        answer = await steps.TELL_REGRESSION(told, "tell Control: the base holds what nobody checked")
+        return RunStatus.MERGED, f"{told.reason}. {answer.verdict.reason}"
+
+    def _as_planned(self, wanted: MergeCandidate, landed: Landed | None) -> Merged:
+        """Of a write whose result is older than ``merged`` in it (P15)."""
+        landed = landed or Landed(commit_sha=wanted.merge_sha, parent_sha=wanted.base_sha, tree_sha=wanted.tree_sha)
+        numbers = [write.pull_request.number for write in self._ledger.writes if write.pull_request]
+        return Merged(
+            run=self._run,
+            merge_sha=landed.commit_sha,
+            parent_sha=landed.parent_sha,
+            tree_sha=landed.tree_sha,
+            head_sha=wanted.head_sha,
+            task_id=self._ledger.task_id or "",
+            pull_request=numbers[-1] if numbers else 0,
+            merged_at=workflow.now(),
+        )
+
+    def _to_a_person(self, reason: str) -> End:
+        self._ledger.outcome = Outcome.REQUIRES_HUMAN_REVIEW
+        return RunStatus.PR_OPENED, f"pull request opened; a person reviews: {reason}"
