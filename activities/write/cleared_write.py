@@ -1,4 +1,4 @@
-"""Cleared writes: around every outside effect begin_write, log, begin_write again, child, settle_write (P1, P3, P7, P10).
+"""Cleared writes: around every effect begin_write, log, begin_write again, child, settle_write (P1, P3, P7, P10).
 
 docs/design.md draws it; whoever wants to write goes through here.
 """
