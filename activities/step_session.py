@@ -17,6 +17,7 @@ from temporalio.exceptions import ApplicationError
 from activities.api import KEPT_OUT
 from activities.heartbeat import heartbeating
 from activities.run.spending import CostMeter, MeteredAgent, spend
+from activities.work_folder import work_folder
 from contracts.artifact import ArtifactRef, Contract
 from contracts.audit import AuditEvent
 from contracts.handover import Handover, Pins, PlannedWrite, RunRef, StepInput, StepResult
@@ -35,7 +36,6 @@ from ports.environments import Environments
 from ports.equality import Equality
 from ports.forge import AccessDenied, Effects, ForgeError, NotShown, OpenForge
 from ports.policy_source import PolicyError, PolicySource
-from ports.removal import held_folder
 from ports.repository import OpenRepository, RemoteForbids, Repository, RepositoryError
 from ports.sandbox import Sandbox
 from ports.store import ArtifactStore, AuditLog, StoreError
@@ -286,11 +286,3 @@ def _readable(value: Any) -> Any:
     if isinstance(value, list):
         return [_readable(item) for item in value]
     return value
-
-
-# An empty folder for one attempt of one step; what killed workers left behind goes first.
-
-
-def work_folder(root: Path, purpose: str) -> AbstractContextManager[Path]:
-    """A fresh folder under ``root``, locked while it is in use and gone afterwards."""
-    return held_folder(root, f"{purpose}-")

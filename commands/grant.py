@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from activities.run.quarantine import NotInQuarantine, Quarantined, open_quarantine
+from activities.run.quarantine import KeptChange, NotInQuarantine, open_quarantine
 from commands.conversations import RUN_ID, command, target_status
 from commands.exit_statuses import Exit
 from commands.failures import CommandFailed
@@ -85,7 +85,7 @@ async def grant(
     return Exit.OK
 
 
-def _quarantined(adapters: Adapters, target: str, run_id: str) -> Quarantined:
+def _quarantined(adapters: Adapters, target: str, run_id: str) -> KeptChange:
     try:
         return open_quarantine(adapters.store, adapters.audit, target, run_id)
     except NotInQuarantine as problem:
@@ -99,7 +99,7 @@ def _span(text: str) -> timedelta:
     return int(match[1]) * _UNIT[match[2]]
 
 
-def _protected(adapters: Adapters, target: str, kept: Quarantined) -> dict[str, str]:
+def _protected(adapters: Adapters, target: str, kept: KeptChange) -> dict[str, str]:
     """Protected paths of the change, under the policy as it is now, and why each is protected."""
     policy = adapters.policies.effective(target)
     rules = {entry.path: protection(entry.path, policy, kept.contract.type) for entry in kept.change.paths}
@@ -114,7 +114,7 @@ def _all_touched(paths: list[str], protected: dict[str, str]) -> None:
             raise CommandFailed(Exit.USAGE, message)
 
 
-def _show_change(kept: Quarantined, protected: dict[str, str]) -> None:
+def _show_change(kept: KeptChange, protected: dict[str, str]) -> None:
     change = kept.change
     show(f"{kept.contract.title}", "bold")
     show(f"commit {change.head_sha} on {change.base_sha[:12]}: {sized(len(change.paths), change.lines)}")
@@ -127,7 +127,7 @@ def _stat(entry: ChangedPath) -> str:
     return f"{entry.status} +{entry.added} -{entry.removed}"
 
 
-def _as_json(answer: Answer, kept: Quarantined, protected: dict[str, str]) -> dict[str, object]:
+def _as_json(answer: Answer, kept: KeptChange, protected: dict[str, str]) -> dict[str, object]:
     return answer.model_dump(mode="json", by_alias=True) | {
         "runId": kept.run_id,
         "headSha": kept.change.head_sha,

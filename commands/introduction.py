@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from activities.run.checking import Checking, run_checks
-from activities.step_session import work_folder
+from activities.work_folder import work_folder
 from commands.exit_statuses import Exit
 from commands.failures import CommandFailed
 from composition import (

@@ -29,6 +29,11 @@ class Answer(Contract):
     verdict: Verdict
     epoch: int
 
+    @classmethod
+    def of(cls, verdict: Verdict, epoch: int) -> Answer:
+        """Accepted where the verdict allows; else its reason is the answer."""
+        return cls(accepted=verdict.allowed, verdict=verdict, epoch=epoch)
+
 
 class PauseRequest(Contract):
     """The payload of the ``pause`` signal when it can be read; the pause holds even if it cannot (P1)."""

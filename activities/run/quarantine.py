@@ -29,7 +29,7 @@ class NotInQuarantine(Exception):
 
 
 @dataclass(frozen=True)
-class Quarantined:
+class KeptChange:
     """The change of an escalated run, with the task it was made for."""
 
     run_id: str
@@ -42,7 +42,7 @@ class Quarantined:
     """Hash of the audit record that says how the run ended."""
 
 
-def open_quarantine(store: ArtifactStore, audit: AuditLog, target: str, run_id: str) -> Quarantined:
+def open_quarantine(store: ArtifactStore, audit: AuditLog, target: str, run_id: str) -> KeptChange:
     """Read a quarantined change back. Every artifact must be one that the run's steps recorded when they ended.
 
     Raises:
@@ -65,7 +65,7 @@ def open_quarantine(store: ArtifactStore, audit: AuditLog, target: str, run_id: 
         raise NotInQuarantine(f"it cannot be read back: {problem}") from problem
 
 
-def _read(store: ArtifactStore, run_id: str, records: dict[str, AuditRecord], ended: str) -> Quarantined:
+def _read(store: ArtifactStore, run_id: str, records: dict[str, AuditRecord], ended: str) -> KeptChange:
     def load(name: str, step: StepName, model: type[Model]) -> Model:
         return model.model_validate_json(
             store.get(_vouched(store.find(run_id, name), name, records.get(f"{step}/done")))
@@ -78,7 +78,7 @@ def _read(store: ArtifactStore, run_id: str, records: dict[str, AuditRecord], en
     if not chosen:
         raise NotInQuarantine(f"its candidates do not list {contract.task_id}")
     # By the digests in change.json, whatever is shown under the run's names now.
-    return Quarantined(
+    return KeptChange(
         run_id=run_id,
         contract=contract,
         candidate=chosen[0],
@@ -105,7 +105,7 @@ class GrantedChange:
     """A run's grant, the quarantined change it is for, and what of it is released."""
 
     grant: Grant
-    quarantined: Quarantined
+    quarantined: KeptChange
     entries: tuple[ChangedPath, ...]
     """The whole quarantined change, measured again from its commits."""
     released: tuple[ChangedPath, ...]
@@ -123,7 +123,7 @@ class MadeCommit:
     """What the coder said of it."""
 
 
-def quarantined_task(session: StepSession, grant: Grant) -> Quarantined:
+def quarantined_task(session: StepSession, grant: Grant) -> KeptChange:
     """What the grant is for.
 
     Raises:

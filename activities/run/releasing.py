@@ -21,7 +21,7 @@ from contracts.task import StateSnapshot, TaskContract
 from policies.digests import sha256_hex
 from policies.release.checks import unseen
 from policies.release.ci import ci_terms
-from policies.release.release import Pins, ReleaseFacts, judge_release
+from policies.release.release import PinnedDigests, ReleaseFacts, judge_release
 from policies.task.idea_memory import Place, places
 from policies.texts.pull_request import body, branch, title
 from policies.verdicts import allow, deny
@@ -161,7 +161,7 @@ def release_facts(
         base_paths=session.repository.paths(change.base_sha),
         review=review,
         checks=session.load("checks/checks.json", ChecksReport),
-        pinned=Pins(
+        pinned=PinnedDigests(
             contract_digest=session.given.pins.contract_digest,
             policy_digest=session.run.policy.digest,
             base_sha=pinned_base,

@@ -96,7 +96,7 @@ def branch_name(text: str) -> str:
 
 
 @dataclass(frozen=True)
-class Answer:
+class GitOutput:
     """How a git command ended."""
 
     code: int
@@ -127,7 +127,7 @@ class ClosedGit:
         accept: tuple[int, ...] = (0,),
         seconds: float = 600,
         most: int = LARGEST_OUTPUT,
-    ) -> Answer:
+    ) -> GitOutput:
         """Run one command; an exit status outside ``accept`` is an error.
 
         Raises:
@@ -166,7 +166,7 @@ class ClosedGit:
         environment: Mapping[str, str] | None,
         seconds: float,
         most: int,
-    ) -> Answer:
+    ) -> GitOutput:
         out, errors = bytearray(), bytearray()
         with self._started(arguments, stdin, environment) as process:
             for is_error, chunk in _chunks(process, seconds, arguments[0]):
@@ -176,7 +176,7 @@ class ClosedGit:
                 out += chunk
                 if len(out) > most:
                     raise RepositoryError(f"git {arguments[0]} answered more than {most >> 20} MiB: too much to read")
-            return Answer(process.wait(), bytes(out), errors.decode(errors="replace").strip())
+            return GitOutput(process.wait(), bytes(out), errors.decode(errors="replace").strip())
 
     @contextmanager
     def _started(

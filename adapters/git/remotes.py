@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from adapters.git.environment import Answer, ClosedGit, branch_name, commit_id
+from adapters.git.environment import ClosedGit, GitOutput, branch_name, commit_id
 from adapters.git.merging import first_parent
 from adapters.git.partial_clone import may_lack_contents
 from ports.repository import RemoteForbids, RemoteUnavailable, RepositoryError
@@ -148,7 +148,7 @@ def _swap(git: ClosedGit, remote: str, branch: str, sha: str, expected_old: str,
     return judged(answer, remote)
 
 
-def judged(answer: Answer, remote: str) -> Pushed:
+def judged(answer: GitOutput, remote: str) -> Pushed:
     """What git's answer to a push means.
 
     Raises:
@@ -164,7 +164,7 @@ def judged(answer: Answer, remote: str) -> Pushed:
     return Pushed(accepted=answer.code == 0, reason=reason, of_us=of_us)
 
 
-def _words(answer: Answer) -> str:
+def _words(answer: GitOutput) -> str:
     """What the remote said, its hooks' own lines included."""
     told = [line for line in answer.error.splitlines() if line.startswith("remote:")]
     return "\n".join([answer.text, *told])

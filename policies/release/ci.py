@@ -20,7 +20,7 @@ from policies.counted import counted as number_of
 from policies.counted import shortened
 from policies.digests import digest
 from policies.release.checks import complaints, first_complaint
-from policies.release.rejection import CI_RULE, Gate, reject
+from policies.release.rejection import CI_RULE, FailedGate, reject
 from policies.settings.schema import EffectivePolicy, Target
 from policies.verdicts import all_of, allow, ask, deny, hold
 
@@ -247,7 +247,7 @@ def rejected_by_ci(
     decision: ReleaseDecision, verdict: Verdict, state: CiState, policy: EffectivePolicy, today: date
 ) -> ReleaseDecision:
     """The release decision once CI said no: void, whatever it was (policy defaults: a failed gate blocks release)."""
-    gate = Gate.CI if state is CiState.RED else Gate.CI_IN_TIME
+    gate = FailedGate.CI if state is CiState.RED else FailedGate.CI_IN_TIME
     return decision.model_copy(
         update={
             "outcome": Outcome.REJECT,

@@ -29,7 +29,7 @@ CI_RULE = "every required check of the forge's CI is green"
 """The same of the gates ``CI`` and ``CI_IN_TIME``."""
 
 
-class Gate(Enum):
+class FailedGate(Enum):
     """The mandatory gates of a release, each with its advice."""
 
     NOT_EMPTY = _Advice("empty_change", "Nothing to release; look at the coder's output.", later=True)
@@ -66,7 +66,7 @@ _PROTECTED = _Advice(
 _MACHINERY = _Advice("check_not_run", "Repair the check environment or raise the limit, then run again.", later=False)
 
 
-def reject(gates: Iterable[tuple[Gate, Verdict]], policy: EffectivePolicy, today: date) -> Rejection:
+def reject(gates: Iterable[tuple[FailedGate, Verdict]], policy: EffectivePolicy, today: date) -> Rejection:
     """The rejection that the worst gate, the first of them, explains."""
     failed = [pair for pair in gates if pair[1].decision not in {Decision.ALLOW, Decision.ASK}]
     gate, verdict = next((pair for pair in failed if pair[1].decision is Decision.ESCALATE), failed[0])

@@ -17,7 +17,7 @@ from policies.paths.diff_budget import judge_budget, within_auto_merge
 from policies.paths.granted import widened
 from policies.paths.rules import judge_paths, matches, readable
 from policies.release.checks import covered_by_tests, how_it_ended, no_tests
-from policies.release.rejection import CHECKS_RULE, Gate, reject
+from policies.release.rejection import CHECKS_RULE, FailedGate, reject
 from policies.settings.schema import EffectivePolicy
 from policies.task.planning import terms_digest
 from policies.task.risk import LEVELS, score_risk
@@ -31,7 +31,7 @@ TESTS_RULE = "tests ran on the merge result"
 
 
 @dataclass(frozen=True)
-class Pins:
+class PinnedDigests:
     """What was fixed when the run started, or when the step that made it ended (P6)."""
 
     contract_digest: str
@@ -54,7 +54,7 @@ class ReleaseFacts:
     base_paths: tuple[str, ...]
     review: ReviewReport
     checks: ChecksReport
-    pinned: Pins
+    pinned: PinnedDigests
     policy_digest_now: str
     """Of the policy folder as it is now."""
     base_now: str
@@ -131,18 +131,18 @@ def judge_release(facts: ReleaseFacts) -> ReleaseDecision:
     )
 
 
-def _gates(facts: ReleaseFacts, risk: RiskScore) -> Iterator[tuple[Gate, Verdict]]:
+def _gates(facts: ReleaseFacts, risk: RiskScore) -> Iterator[tuple[FailedGate, Verdict]]:
     if untested := no_tests(facts.checks):
-        yield Gate.CHECKS, ask(TESTS_RULE, untested)
-    yield Gate.NOT_EMPTY, _not_empty(facts.change)
-    yield Gate.NO_DRIFT, all_of("nothing drifted since it was pinned", _pins(facts))
-    yield Gate.PATHS, judge_paths(facts.change, facts.policy, facts.contract, facts.base_paths, facts.granted)
-    yield Gate.BUDGET, judge_budget(facts.change, widened(facts.contract, facts.granted), facts.policy)
-    yield Gate.MERGE, _merge(facts)
-    yield Gate.CHECKS, all_of(CHECKS_RULE, _required_checks(facts))
-    yield Gate.REVIEW, _review(facts)
-    yield Gate.EFFECT, _effect(facts)
-    yield Gate.RISK, _risk(facts, risk)
+        yield FailedGate.CHECKS, ask(TESTS_RULE, untested)
+    yield FailedGate.NOT_EMPTY, _not_empty(facts.change)
+    yield FailedGate.NO_DRIFT, all_of("nothing drifted since it was pinned", _pins(facts))
+    yield FailedGate.PATHS, judge_paths(facts.change, facts.policy, facts.contract, facts.base_paths, facts.granted)
+    yield FailedGate.BUDGET, judge_budget(facts.change, widened(facts.contract, facts.granted), facts.policy)
+    yield FailedGate.MERGE, _merge(facts)
+    yield FailedGate.CHECKS, all_of(CHECKS_RULE, _required_checks(facts))
+    yield FailedGate.REVIEW, _review(facts)
+    yield FailedGate.EFFECT, _effect(facts)
+    yield FailedGate.RISK, _risk(facts, risk)
 
 
 def _not_empty(change: Change) -> Verdict:

@@ -15,7 +15,7 @@ from contracts.evidence import CheckAttempt, CheckResult, ChecksReport, CheckSta
 from contracts.modes import Mode, RiskLevel, Role
 from contracts.task import Risk, RollbackPlan, Scope, TaskContract, TaskState, TaskType, VerificationPlan
 from contracts.verdict import Decision
-from policies.release.release import Pins, ReleaseFacts
+from policies.release.release import PinnedDigests, ReleaseFacts
 from policies.settings.schema import EffectivePolicy
 from policies.task.planning import terms_digest
 
@@ -149,7 +149,7 @@ def good_facts(policy: EffectivePolicy) -> ReleaseFacts:
             commit_sha="e" * 40, tree_sha=_TREE, base_sha=_BASE, head_sha=_HEAD, environment="trial", sandbox="trial",
             results=_results(policy, CheckStatus.GREEN),
         ),
-        pinned=Pins(terms_digest(terms), policy.digest, _BASE, _HEAD),
+        pinned=PinnedDigests(terms_digest(terms), policy.digest, _BASE, _HEAD),
         policy_digest_now=policy.digest,
         base_now=_BASE,
         merge_tree_sha=_TREE,

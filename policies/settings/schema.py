@@ -21,7 +21,7 @@ CapCount = Annotated[int, Field(ge=1, le=10**9)]
 CapTokens = Annotated[int, Field(ge=0, le=10**15)]
 
 
-class Caps(Section):
+class CapSettings(Section):
     """``[caps]``: budget caps (runbook §3, §6.4), in the target's time zone. All are set; there is no unlimited."""
 
     runs_per_day: CapCount = 10
@@ -182,7 +182,7 @@ class Autopilot(Section):
     auto_merge: AutoMerge = AutoMerge()
     risk: RiskWeights = RiskWeights()
     preflight: PreflightPolicy = PreflightPolicy()
-    caps: Caps
+    caps: CapSettings
     candidates: CandidatePolicy = CandidatePolicy()
     approval: ApprovalPolicy = ApprovalPolicy()
     control: ControlPolicy = ControlPolicy()

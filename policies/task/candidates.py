@@ -13,7 +13,7 @@ from contracts.task import Candidate, CandidateTasks, Finding, SuppressedCandida
 from policies.counted import counted
 from policies.digests import digest
 from policies.paths.rules import hostile_name, matches, protection, readable, within
-from policies.settings.schema import Caps, EffectivePolicy
+from policies.settings.schema import CapSettings, EffectivePolicy
 from policies.task.compliance import is_licence_text
 from policies.task.idea_memory import Memory, withheld
 from policies.task.risk import BLOCKED_UNLESS_APPROVED, is_runtime, worst_level
@@ -118,7 +118,7 @@ def may_be_touched(finding: Finding, policy: EffectivePolicy) -> bool:
     return finding.fixable and _may_touch(policy, finding.path, _family(finding.tool, finding.rule).type)
 
 
-def waits_for_people(tool: str, rule: str, caps: Caps, memory: Memory) -> str:
+def waits_for_people(tool: str, rule: str, caps: CapSettings, memory: Memory) -> str:
     """Why an idea waits until people have answered, and until when; empty when it does not.
 
     Too many pull requests are open, or one of the same tool and rule: two would touch the same lines before long.

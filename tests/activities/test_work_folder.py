@@ -6,13 +6,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-from activities.step_session import work_folder
+from activities.work_folder import work_folder
 from settings import ROOT
 
 DIE_INSIDE = """
 import os, signal, sys
 from pathlib import Path
-from activities.step_session import work_folder
+from activities.work_folder import work_folder
 with work_folder(Path(sys.argv[1]), "code") as tree:
     (tree / "file").touch()
     os.kill(os.getpid(), signal.SIGKILL)

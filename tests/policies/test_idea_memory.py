@@ -14,7 +14,7 @@ from contracts.release import Rejection
 from contracts.report import IndexedRun, ReportInput, StepRecord
 from contracts.rollback import Idea
 from contracts.verdict import Decision, Verdict
-from policies.release.rejection import Gate, judged
+from policies.release.rejection import FailedGate, judged
 from policies.release.release import judge_release
 from policies.run.known_bad import good_facts
 from policies.task.candidates import rank, told
@@ -128,8 +128,8 @@ def test_which_ends_judge_the_change(given: ReportInput, expected: bool) -> None
     assert expected is judged(given, None)
 
 
-@pytest.mark.parametrize("gate", list(Gate), ids=lambda gate: gate.name)
-def test_a_rejection_suppresses_exactly_as_it_says(gate: Gate) -> None:
+@pytest.mark.parametrize("gate", list(FailedGate), ids=lambda gate: gate.name)
+def test_a_rejection_suppresses_exactly_as_it_says(gate: FailedGate) -> None:
     """What it lets be tried again at once is not suppressed; what it keeps away is."""
     decision = judge_release(good_facts(POLICY))
     later = "2026-12-23" if gate.value.later else None

@@ -175,7 +175,7 @@ class Incident:
                 said = workflow.current_update_info()
                 key = f"said/{said.id if said else self._book.report.revision}"
                 self._note(key, event, actor=actor, **facts_said)
-            return Answer(accepted=done.verdict.allowed, verdict=done.verdict, epoch=self._book.report.revision)
+            return Answer.of(done.verdict, self._book.report.revision)
 
     async def _judged(self, given: StatementInput, event: str) -> StatementJudged:
         """By the rules as they are now, in an activity: they may change, and the history keeps what they said."""

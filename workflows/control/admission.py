@@ -177,7 +177,7 @@ def heard(state: ControlState, *, news: bool) -> Answer:
     """A run may always say how it ended."""
     reason = "closed" if news else "was closed already, or is unknown here"
     verdict = Verdict(rule="a run may always say how it ended", decision=Decision.ALLOW, reason=reason)
-    return Answer(accepted=True, verdict=verdict, epoch=state.epoch)
+    return Answer.of(verdict, state.epoch)
 
 
 def smoke_is_green(said: FinishRequest, run: RunRecord) -> Verdict:

@@ -311,7 +311,7 @@ def _verdict(decision: Decision, reason: str, asked: ReserveRequest) -> Verdict:
 
 def _answer(state: ControlState, decision: Decision, reason: str, key: str) -> Answer:
     verdict = Verdict(rule="the cost may be booked", decision=decision, reason=reason, facts={"key": key})
-    return Answer(accepted=decision is Decision.ALLOW, verdict=verdict, epoch=state.epoch)
+    return Answer.of(verdict, state.epoch)
 
 
 # A person changes a cap for the present period (update ``set_caps``; runbook §6.4).
@@ -335,7 +335,7 @@ def set_caps(state: ControlState, asked: CapsRequest, now: datetime) -> Answer:
     def answer(decision: Decision, reason: str) -> Answer:
         facts: dict[str, Fact] = {"period": asked.period, "measure": asked.measure, "cap": asked.cap}
         verdict = Verdict(rule="the cap may be set", decision=decision, reason=reason, facts=facts)
-        return Answer(accepted=decision is Decision.ALLOW, verdict=verdict, epoch=state.epoch)
+        return Answer.of(verdict, state.epoch)
 
     if not book.present():
         return answer(Decision.DENY, "no caps are known yet: the target's policy could not be read so far")

@@ -132,7 +132,7 @@ def settle(state: ControlState, said: SettleRequest, now: datetime) -> Answer:
 
     def answer(decision: Decision, reason: str) -> Answer:
         verdict = Verdict(rule=rule, decision=decision, reason=reason, facts={"key": said.key})
-        return Answer(accepted=decision is Decision.ALLOW, verdict=verdict, epoch=state.epoch)
+        return Answer.of(verdict, state.epoch)
 
     if known is None:
         return answer(Decision.DENY, "no write was begun under this key")

@@ -106,7 +106,7 @@ def followed_up(state: ControlState, said: FollowUpEnd) -> Answer:
         reason="recorded",
         facts={"runId": said.run_id},
     )
-    return Answer(accepted=True, verdict=verdict, epoch=state.epoch)
+    return Answer.of(verdict, state.epoch)
 
 
 def _left_behind(state: ControlState, run_id: str) -> FollowUpInput | None:

@@ -47,12 +47,12 @@ def give(state: ControlState, asked: GrantRequest, now: datetime) -> Answer:
     if reason:
         state.log("grant refused", **facts, reason=reason)
         verdict = Verdict(rule="the change may be granted", decision=Decision.DENY, reason=reason, facts=facts)
-        return Answer(accepted=False, verdict=verdict, epoch=state.epoch)
+        return Answer.of(verdict, state.epoch)
     state.grants[asked.run_id] = Grant(**asked.model_dump(), granted_at=now)
     state.log("granted", **facts, reason=asked.reason)
     told = f"`run --grant {asked.run_id}` may take it once, until {clock(asked.expires_at)}"
     verdict = Verdict(rule="the change may be granted", decision=Decision.ALLOW, reason=told, facts=facts)
-    return Answer(accepted=True, verdict=verdict, epoch=state.epoch)
+    return Answer.of(verdict, state.epoch)
 
 
 def may_not_take(state: ControlState, asked: AdmitRequest, mode: Mode, now: datetime) -> str:

@@ -121,4 +121,4 @@ def _taken(state: ControlState, incident: str) -> Answer:
     verdict = Verdict(
         rule="an incident is always taken", decision=Decision.ALLOW, reason="recorded", facts={"id": incident}
     )
-    return Answer(accepted=True, verdict=verdict, epoch=state.epoch)
+    return Answer.of(verdict, state.epoch)

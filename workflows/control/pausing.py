@@ -74,13 +74,13 @@ def resume(state: ControlState, asked: ResumeRequest, now: datetime) -> Answer:
     """Lift this target's own pause and climb the ladder; refused while the Installation is paused."""
     refused = may_resume(state, asked)
     if refused is not None:
-        return Answer(accepted=False, verdict=refused, epoch=state.epoch)
+        return Answer.of(refused, state.epoch)
     _climb(state, cause=asked.cause, evidence=asked.evidence, actor=asked.actor, now=now)
     if state.ladder is not None and not state.rolling_back():
         # Nobody reviews what has not ended: while a rollback goes on, the ladder ends in DRY_RUN.
         state.ladder = state.ladder.model_copy(update={"reviews": state.review_due})
     verdict = _resume_verdict(state, Decision.ALLOW, "resuming: the DRY_RUN smoke starts now")
-    return Answer(accepted=True, verdict=verdict, epoch=state.epoch)
+    return Answer.of(verdict, state.epoch)
 
 
 def may_resume(state: ControlState, asked: ResumeRequest) -> Verdict | None:
@@ -187,7 +187,7 @@ def set_mode(state: ControlState, asked: ModeRequest) -> Answer:
     def answer(decision: Decision, reason: str) -> Answer:
         facts: dict[str, Fact] = {"mode": state.mode, "asked": asked.mode, "epoch": state.epoch}
         verdict = Verdict(rule="the mode may be set", decision=decision, reason=reason, facts=facts)
-        return Answer(accepted=decision is Decision.ALLOW, verdict=verdict, epoch=state.epoch)
+        return Answer.of(verdict, state.epoch)
 
     raising = RANK[asked.mode] > RANK[state.mode]
     if raising and asked.expected_epoch != state.epoch:

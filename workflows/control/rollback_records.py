@@ -344,7 +344,7 @@ def _forget(state: ControlState) -> None:
 def _answer(state: ControlState, decision: Decision, reason: str, run_id: str) -> Answer:
     facts: dict[str, Fact] = {"runId": run_id, "mode": state.mode, "status": state.status}
     verdict = Verdict(rule="the merge may be rolled back", decision=decision, reason=reason, facts=facts)
-    return Answer(accepted=decision is Decision.ALLOW, verdict=verdict, epoch=state.epoch)
+    return Answer.of(verdict, state.epoch)
 
 
 # What a rollback leaves in Control's books (runbook §8): the idea in quarantine, a hardening task.

@@ -346,4 +346,4 @@ def _short(receipt: Receipt) -> Receipt:
 
 def _answer(decision: Decision, reason: str, facts: dict[str, Fact]) -> Answer:
     verdict = Verdict(rule="the alert may be silenced", decision=decision, reason=reason, facts=facts)
-    return Answer(accepted=decision is Decision.ALLOW, verdict=verdict, epoch=0)
+    return Answer.of(verdict, 0)

@@ -236,7 +236,7 @@ class Installation:
 
     def _answer(self, decision: Decision, reason: str, rule: str = "the installation may resume") -> Answer:
         verdict = Verdict(rule=rule, decision=decision, reason=reason)
-        return Answer(accepted=decision is Decision.ALLOW, verdict=verdict, epoch=self._state.epoch)
+        return Answer.of(verdict, self._state.epoch)
 
     async def _keep_published(self) -> None:
         """Publish what a message or a loop changed, once for all that one workflow task brought."""

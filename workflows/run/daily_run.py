@@ -132,7 +132,7 @@ class DailyRun:
         """A person's decision on the contract, or the end of a run that holds."""
         self._decision = decision
         verdict = Verdict(rule="the run waits for a decision", decision=Decision.ALLOW, reason=decision.reason)
-        return Answer(accepted=True, verdict=verdict, epoch=self._gate.order.epoch if self._gate.order else 0)
+        return Answer.of(verdict, self._gate.order.epoch if self._gate.order else 0)
 
     @decide.validator
     def _decide_is_due(self, decision: HumanDecision) -> None:

@@ -63,7 +63,7 @@ class Violation:
 
 
 @dataclass(frozen=True)
-class Answer:
+class RuffOutput:
     """What ruff said of the files it was called for."""
 
     violations: tuple[Violation, ...]
@@ -114,10 +114,10 @@ class RuffTool:
         python = sorted(path for path in paths if path.endswith(".py"))
         return _check(tree, Look(UNUSED, frozenset(python)), bench, targets=python).violations if python else ()
 
-    def _look(self, tree: SourceTree, settings: RuffSettings, bench: ToolRunner) -> Answer:
+    def _look(self, tree: SourceTree, settings: RuffSettings, bench: ToolRunner) -> RuffOutput:
         answers = [(_in_style if look.sorts else _check)(tree, look, bench) for look in settings.looks]
         found = dict.fromkeys(each for answer in answers for each in answer.violations)
-        return Answer(
+        return RuffOutput(
             tuple(each for each in found if settings.flake8.wants(each.path, each.code)),
             {path: reason for answer in answers for path, reason in answer.unread.items()},
         )
@@ -130,7 +130,7 @@ class RuffTool:
         return bench.run(argv, tree.root, expected=(0, 1)).exit_code == 0
 
 
-def _in_style(tree: SourceTree, look: Look, bench: ToolRunner) -> Answer:
+def _in_style(tree: SourceTree, look: Look, bench: ToolRunner) -> RuffOutput:
     """What breaks the import style that the repository already follows best.
 
     Where no style fits at least half of the files there is none to keep, and sorting would only be noise.
@@ -138,12 +138,12 @@ def _in_style(tree: SourceTree, look: Look, bench: ToolRunner) -> Answer:
     answers = [_check(tree, look, bench, style) for style in STYLES]
     found = min(answers, key=lambda answer: len(answer.violations))
     broken = {each.path for each in found.violations if each.code.startswith("I")}
-    return Answer((), found.unread) if 2 * len(broken) > len(tree.under(".py")) else found
+    return RuffOutput((), found.unread) if 2 * len(broken) > len(tree.under(".py")) else found
 
 
 def _check(
     tree: SourceTree, look: Look, bench: ToolRunner, style: tuple[str, ...] = (), targets: Iterable[str] = (".",)
-) -> Answer:
+) -> RuffOutput:
     options = (*look.options, *style, "--output-format", "json")
     result = bench.run((RUFF, "check", *options, "--", *targets), tree.root, expected=DONE)
     try:
@@ -153,7 +153,7 @@ def _check(
     found = tuple(each for each in map(_violation, entries) if each.path in look.paths)
     sources = {path for path in {each.path for each in found} if tree.is_source(path)}
     unread = {each.path: each.message for each in found if each.code == UNREADABLE}
-    return Answer(
+    return RuffOutput(
         tuple(each for each in found if each.path in sources and each.code != UNREADABLE),
         unread | dict(_failures(result.stderr.decode("utf-8", "surrogateescape"), look.paths)),
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from world import git
 
-from adapters.git.environment import Answer, ClosedGit
+from adapters.git.environment import ClosedGit, GitOutput
 from adapters.git.remotes import Pushed, judged, push_branch
 from policies.run.obstacles import cure
 from policies.settings.schema import Target
@@ -77,7 +77,7 @@ def test_who_may_push_where_is_no_fault_of_the_change(tmp_path: Path, words: str
 def test_a_remote_that_breaks_down_has_refused_nothing(reason: str, unclear: bool) -> None:
     """GitHub says `[remote rejected] (Internal Server Error)` of itself: only looking tells, and trying again."""
     said = f"To x\n!\tabc:refs/heads/{BRANCH}\t[remote rejected] ({reason})\nDone"
-    answer = Answer(code=1, out=said.encode(), error="error: failed to push some refs to 'x'")
+    answer = GitOutput(code=1, out=said.encode(), error="error: failed to push some refs to 'x'")
     if unclear:
         with pytest.raises(RepositoryError, match="no clear answer"):
             judged(answer, "x")
