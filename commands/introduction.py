@@ -82,7 +82,7 @@ class Asked:
         )
 
 
-def introduce(adapters: Adapters, asked: Asked, tell: Callable[[str], None]) -> Introduction:
+def introduce(adapters: Adapters, request: Asked, tell: Callable[[str], None]) -> Introduction:
     """Fetch the base, look at it, try the checks.
 
     Raises:
@@ -93,9 +93,9 @@ def introduce(adapters: Adapters, asked: Asked, tell: Callable[[str], None]) -> 
         SandboxUnavailable: nothing can be tried.
     """
     open_home(adapters.settings.home)
-    name = asked.name
-    branch = asked.base_branch or _branch_of(adapters, asked)
-    target = asked.target(branch)
+    name = request.name
+    branch = request.base_branch or _branch_of(adapters, request)
+    target = request.target(branch)
     repository = open_repository(adapters.settings, target)
     base = repository.fetch_base()
     tell(f"fetched {branch} at {base[:12]}, {counted(repository.facts(base).files, 'file')}")
@@ -107,8 +107,8 @@ def introduce(adapters: Adapters, asked: Asked, tell: Callable[[str], None]) -> 
 
     def render(chosen: Survey, kept: tuple[CheckPolicy, ...], dropped: tuple[tuple[CheckPolicy, str], ...]) -> str:
         return render_target(
-            chosen, name, asked.remote, branch, asked.today, asked.by, kept, dropped, asked.maximum_mode,
-            asked.forge, asked.access,
+            chosen, name, request.remote, branch, request.today, request.by, kept, dropped, request.maximum_mode,
+            request.forge, request.access,
         )  # fmt: skip
 
     if not seen.checks:
@@ -124,9 +124,9 @@ def introduce(adapters: Adapters, asked: Asked, tell: Callable[[str], None]) -> 
     return Introduction(render(seen, kept, dropped), branch, base, seen, kept, dropped)
 
 
-def _branch_of(adapters: Adapters, asked: Asked) -> str:
+def _branch_of(adapters: Adapters, request: Asked) -> str:
     # A mirror needs some base branch; its place depends on name and remote only.
-    mirror, remote = open_repository(adapters.settings, asked.target("main")), asked.remote
+    mirror, remote = open_repository(adapters.settings, request.target("main")), request.remote
     found = mirror.default_branch()
     if found is not None:
         return found

@@ -212,11 +212,11 @@ async def delete(target: TargetName, as_json: AsJson = False) -> int:
     return _done(target, "deleted", f"the schedule of {target} is deleted", as_json)
 
 
-def _done(target: str, done: str, said: str, as_json: bool) -> int:
+def _done(target: str, done: str, report: str, as_json: bool) -> int:
     if as_json:
         emit({"target": target, "done": done})
     else:
-        show(said)
+        show(report)
     return Exit.OK
 
 

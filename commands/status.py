@@ -274,8 +274,8 @@ def _became(adapters: Adapters, run_id: str) -> dict[str, Verdict]:
     return {"pull request": _answered(said)} if said not in {"", ROLLED_BACK} else {}
 
 
-def _answered(said: str) -> Verdict:
-    return (hold if said.startswith(_WAITING) else allow)("a person has answered its pull request", said)
+def _answered(report: str) -> Verdict:
+    return (hold if report.startswith(_WAITING) else allow)("a person has answered its pull request", report)
 
 
 def _waits(reason: str) -> Verdict:

@@ -47,7 +47,7 @@ class ControlDesk(Protocol):
     def reserve(self, target: str, request: ReserveRequest) -> ReserveAnswer:
         """May this step cost up to so much?"""
 
-    def settle_cost(self, target: str, said: SettleCost) -> Answer:
+    def settle_cost(self, target: str, report: SettleCost) -> Answer:
         """What it really cost."""
 
     def run_cost(self, target: str, run_id: str) -> RunCost | None:

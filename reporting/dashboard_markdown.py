@@ -79,10 +79,10 @@ def _last(sight: DashboardSight) -> str:
     return f"{code_span(last.run_id)} ended {last.status.value} at {_clock(last.ended_at)}{task}{since}"
 
 
-def _became(said: str) -> str:
+def _became(report: str) -> str:
     """``MERGED by`` and a name, which may be any."""
-    what, by, who = said.partition(" by ")
-    return f"since then {what} by {code_span(who)}" if by else code_span(said)
+    what, by, who = report.partition(" by ")
+    return f"since then {what} by {code_span(who)}" if by else code_span(report)
 
 
 def _next(sight: DashboardSight) -> str:
@@ -110,8 +110,8 @@ def _run(run: RunRecord) -> str:
     return f"{code_span(run.run_id)} {run.status.value}, {run.mode.value}, since {_clock(run.admitted_at)}"
 
 
-def _pull(pull: PullRequest, asked: dict[int, str]) -> str:
-    said = f", {code_span(asked[pull.number])}" if pull.number in asked else ""
+def _pull(pull: PullRequest, request: dict[int, str]) -> str:
+    said = f", {code_span(request[pull.number])}" if pull.number in request else ""
     return f"{pull.number}: {code_span(pull.title)} from {code_span(pull.branch)}, {code_span(pull.url)}{said}"
 
 

@@ -18,7 +18,7 @@ def rollback_id(given: RollbackInput) -> str:
     return f"RB-{given.merged.run.run_id}"
 
 
-def plan_revert(asked: PrepareInput, policy: EffectivePolicy, bench: StepPorts, onto: str = "") -> RevertPlan:
+def plan_revert(request: PrepareInput, policy: EffectivePolicy, bench: StepPorts, onto: str = "") -> RevertPlan:
     """Undo what the merge changed against its first parent, by a three-way merge on the base as it is now.
 
     When nobody else committed since, the expected tree is exactly the baseline's; else it is the base without our
@@ -26,7 +26,7 @@ def plan_revert(asked: PrepareInput, policy: EffectivePolicy, bench: StepPorts, 
     commits touch the same lines.
 
     Args:
-        asked: which merge; with ``revert_onto``, the base of the revert that its pull request shows.
+        request: which merge; with ``revert_onto``, the base of the revert that its pull request shows.
         policy: the pinned one.
         bench: where the mirror and the contract are.
         onto: the base of an earlier plan, to make its commits again; empty: the base now.
@@ -34,7 +34,7 @@ def plan_revert(asked: PrepareInput, policy: EffectivePolicy, bench: StepPorts, 
     Raises:
         RepositoryError: could not be found out; tried again.
     """
-    merged, repository = asked.given.merged, bench.repositories(policy.target)
+    merged, repository = request.given.merged, bench.repositories(policy.target)
     contract = _contract(bench, merged.run.run_id)
     rules = policy.autopilot.rollback
     known = RevertPlan(
@@ -65,7 +65,7 @@ def plan_revert(asked: PrepareInput, policy: EffectivePolicy, bench: StepPorts, 
     if not repository.contains(base, merged.merge_sha):
         return person(f"the base at {base} does not hold the merge {merged.merge_sha}: its history was replaced")
     # What was shown is made again word for word, also where it said nothing yet.
-    words = asked.words if asked.revert_onto else revert_words(asked.given, known.idea)
+    words = request.words if request.revert_onto else revert_words(request.given, known.idea)
     said = (words.revert, words.landing) if words else ("", "")
     first = repository.revert(merged.merge_sha, base, said[0])
     if not first.clean:
@@ -87,9 +87,9 @@ def plan_revert(asked: PrepareInput, policy: EffectivePolicy, bench: StepPorts, 
     if known.strategy == "revert_commit":
         return known.model_copy(update={**found, "landing_sha": first.commit})
     shown, shown_onto = first, base
-    if asked.revert_onto and asked.revert_onto != base:
+    if request.revert_onto and request.revert_onto != base:
         # Its pull request shows the revert as it was made then; equal input gives an equal commit.
-        shown, shown_onto = repository.revert(merged.merge_sha, asked.revert_onto, said[0]), asked.revert_onto
+        shown, shown_onto = repository.revert(merged.merge_sha, request.revert_onto, said[0]), request.revert_onto
     landing = repository.merge(base, shown.commit, said[1])
     if not landing.clean:
         return person(f"the revert of the pull request conflicts in {', '.join(landing.conflicts)}")

@@ -55,12 +55,12 @@ from ports.repository import RepositoryError
 from ports.run_index import RunIndex
 
 
-def _follows(asked: RepairInput) -> FollowUpInput | None:
+def _follows(request: RepairInput) -> FollowUpInput | None:
     """Should the rollback be escalated with its pull request open, a person's merge of it is seen all the same."""
-    if asked.action is not WriteAction.OPEN_PULL_REQUEST:
+    if request.action is not WriteAction.OPEN_PULL_REQUEST:
         return None
-    merged = asked.given.merged
-    own = merged.run.model_copy(update={"run_id": rollback_id(asked.given)})
+    merged = request.given.merged
+    own = merged.run.model_copy(update={"run_id": rollback_id(request.given)})
     return FollowUpInput(run=own, task_id=f"rollback-{merged.task_id}", pull_request=0, rolls_back=merged.run.run_id)
 
 
@@ -72,18 +72,18 @@ class Reverting:
     index: RunIndex
 
     @activity.defn(name=PREPARE_REVERT.name, no_thread_cancel_exception=True)
-    def prepare(self, asked: PrepareInput) -> RevertPlan:
+    def prepare(self, request: PrepareInput) -> RevertPlan:
         """Fetch, revert, and record the expected tree before anything is written.
 
         Raises:
             RepositoryError: the remote cannot be reached; tried again.
         """
         with heartbeating():
-            policy = self.bench.pinned_policy(asked.given.merged.run)
+            policy = self.bench.pinned_policy(request.given.merged.run)
             if problem := self._no_base(policy):
                 plan = RevertPlan(problem=problem)
             else:
-                plan = plan_revert(asked, policy, self.bench)
+                plan = plan_revert(request, policy, self.bench)
             facts: dict[str, Fact] = {
                 "problem": plan.problem,
                 "strategy": plan.strategy,
@@ -93,18 +93,18 @@ class Reverting:
                 "landing": plan.landing_sha,
             }
             crashpoint("prepare_revert.before_effect")
-            head = self._record(asked.given, f"prepared/{asked.number}", "rollback prepared", facts)
+            head = self._record(request.given, f"prepared/{request.number}", "rollback prepared", facts)
             crashpoint("prepare_revert.after_effect")
             return plan.model_copy(update={"audit_head": head})
 
     @activity.defn(name=REPAIR.name, no_thread_cancel_exception=True)
-    def repair(self, asked: RepairInput) -> RepairResult:
+    def repair(self, request: RepairInput) -> RepairResult:
         """One write of the plan, as cleared writes."""
         with heartbeating():
-            policy = self.bench.pinned_policy(asked.given.merged.run)
-            ended = self._repair(asked, policy)
-            if ended.done and ended.restored_tree and asked.given.merged.pull_request:
-                say_rolled_back(self.bench, policy, asked.given, ended.result)
+            policy = self.bench.pinned_policy(request.given.merged.run)
+            ended = self._repair(request, policy)
+            if ended.done and ended.restored_tree and request.given.merged.pull_request:
+                say_rolled_back(self.bench, policy, request.given, ended.result)
             return ended
 
     def _no_base(self, policy: EffectivePolicy) -> str:
@@ -112,46 +112,46 @@ class Reverting:
         there = self.bench.forges(policy.target).branch_head(base) is not None
         return "" if there else f"the remote has no branch {base} any more (renamed, deleted?)"
 
-    def _repair(self, asked: RepairInput, policy: EffectivePolicy) -> RepairResult:
-        given, plan = asked.given, asked.plan
+    def _repair(self, request: RepairInput, policy: EffectivePolicy) -> RepairResult:
+        given, plan = request.given, request.plan
         if problem := self._no_base(policy):
             # Asked again and again it would stay away: the next plan says so, to a person.
-            return self._ended(asked, deny("the base is still there", problem), moved=True)
-        self._import(asked, policy)
-        effect = self._effect(asked)
-        done = ClearedWrite(self.bench, given.incident, follows=_follows(asked)).around(
+            return self._ended(request, deny("the base is still there", problem), moved=True)
+        self._import(request, policy)
+        effect = self._effect(request)
+        done = ClearedWrite(self.bench, given.incident, follows=_follows(request)).around(
             policy, effect, WriteClass.REPAIR, given.merged.run.policy.digest
         )
-        rule = f"{asked.action} of the rollback happened"
+        rule = f"{request.action} of the rollback happened"
         if done.answer.answer is WriteAnswerKind.REFUSED:
-            return self._ended(asked, done.answer.verdict)
-        lands = asked.action in {WriteAction.REVERT, WriteAction.MERGE}
+            return self._ended(request, done.answer.verdict)
+        lands = request.action in {WriteAction.REVERT, WriteAction.MERGE}
         if done.result is None:
             # Settled under this key: by an earlier attempt, or by Control's own look at the remote.
             result = done.answer.result
             if lands and not self._is_on_base(policy, plan):
-                return self._ended(asked, hold(rule, f"an earlier plan was written: {result}"), moved=True)
+                return self._ended(request, hold(rule, f"an earlier plan was written: {result}"), moved=True)
         elif not done.result.done:
             reason = done.result.refused or "looked after the pause: it had not happened"
             verdict = (deny if done.result.refused else hold)(rule, reason)
-            return self._ended(asked, verdict, moved=lands and bool(done.result.refused))
+            return self._ended(request, verdict, moved=lands and bool(done.result.refused))
         else:
             result = done.result.result
         result, tree = self._read_back(policy, plan, result) if lands else (result, "")
         if lands and tree != plan.expected_tree:
-            return self._ended(asked, deny(rule, f"the tree is {tree}, not the expected {plan.expected_tree}"))
-        named = self._named(asked, policy, result)
+            return self._ended(request, deny(rule, f"the tree is {tree}, not the expected {plan.expected_tree}"))
+        named = self._named(request, policy, result)
         verdict = allow(rule, f"{result} on {effect.branch}")
-        return self._ended(asked, verdict, done=True, result=result, tree=tree, plan=named)
+        return self._ended(request, verdict, done=True, result=result, tree=tree, plan=named)
 
-    def _named(self, asked: RepairInput, policy: EffectivePolicy, number: str) -> RevertPlan | None:
+    def _named(self, request: RepairInput, policy: EffectivePolicy, number: str) -> RevertPlan | None:
         """Its pull request has a number now: the commit that lands it names that, and is otherwise the planned one."""
-        plan = asked.plan
-        if asked.action is not WriteAction.OPEN_PULL_REQUEST or plan.words is None or not number.isdecimal():
+        plan = request.plan
+        if request.action is not WriteAction.OPEN_PULL_REQUEST or plan.words is None or not number.isdecimal():
             return None
-        landing = revert_words(asked.given, plan.idea, int(number)).landing
+        landing = revert_words(request.given, plan.idea, int(number)).landing
         words = plan.words.model_copy(update={"landing": landing})
-        again = PrepareInput(given=asked.given, number=asked.number, revert_onto=plan.revert_onto, words=words)
+        again = PrepareInput(given=request.given, number=request.number, revert_onto=plan.revert_onto, words=words)
         found = plan_revert(again, policy, self.bench, plan.onto)
         if found.revert_sha != plan.revert_sha or found.expected_tree != plan.expected_tree:
             raise RepositoryError(f"the plan gives {found.revert_sha or found.problem}, not {plan.revert_sha}")
@@ -161,52 +161,57 @@ class Reverting:
         repository = self.bench.repositories(policy.target)
         return repository.contains(repository.fetch_base(), plan.landing_sha)
 
-    def _read_back(self, policy: EffectivePolicy, plan: RevertPlan, said: str) -> tuple[str, str]:
+    def _read_back(self, policy: EffectivePolicy, plan: RevertPlan, report: str) -> tuple[str, str]:
         """The commit that landed and its tree, as the remote's history holds them now (P11).
 
         ``said`` is what the remote named: a forge or a person may have made a commit of another id of our pull request.
         """
         repository = self.bench.repositories(policy.target)
         head = repository.fetch_base()
-        found = repository.landing(plan.landing_sha, head) or (repository.landing(said, head) if said else None)
+        found = repository.landing(plan.landing_sha, head) or (repository.landing(report, head) if report else None)
         if found is None:
             raise RepositoryError(f"the base at {head} does not hold {plan.landing_sha} yet")
         # Itself, unless the forge merged it by a commit of its own.
         return found.commit, repository.tree_of(found.commit)
 
-    def _import(self, asked: RepairInput, policy: EffectivePolicy) -> None:
+    def _import(self, request: RepairInput, policy: EffectivePolicy) -> None:
         """Any worker may write: the commits are made anew, equal input gives equal ids."""
         again = plan_revert(
             PrepareInput(
-                given=asked.given, number=asked.number, revert_onto=asked.plan.revert_onto, words=asked.plan.words
+                given=request.given,
+                number=request.number,
+                revert_onto=request.plan.revert_onto,
+                words=request.plan.words,
             ),
             policy,
             self.bench,
-            asked.plan.onto,
+            request.plan.onto,
         )
-        if again.landing_sha != asked.plan.landing_sha:
-            raise RepositoryError(f"the plan gives {again.landing_sha or again.problem}, not {asked.plan.landing_sha}")
+        if again.landing_sha != request.plan.landing_sha:
+            raise RepositoryError(
+                f"the plan gives {again.landing_sha or again.problem}, not {request.plan.landing_sha}"
+            )
 
-    def _effect(self, asked: RepairInput) -> Effect:
-        given, plan, merged = asked.given, asked.plan, asked.given.merged
-        lands = asked.action in {WriteAction.REVERT, WriteAction.MERGE}
+    def _effect(self, request: RepairInput) -> Effect:
+        given, plan, merged = request.given, request.plan, request.given.merged
+        lands = request.action in {WriteAction.REVERT, WriteAction.MERGE}
         # With a tip, the push shows on the pull request what is going to land; each landing commit once.
-        name = f"landing-{plan.landing_sha[:8]}" if asked.tip else asked.action
+        name = f"landing-{plan.landing_sha[:8]}" if request.tip else request.action
         effect = Effect(
-            action=asked.action,
+            action=request.action,
             run_key=f"{rollback_id(given)}/{name}",
             run_id=rollback_id(given),
             task_id=f"rollback-{merged.task_id}",
             branch=plan.base_branch if lands else plan.branch,
             base_branch=plan.base_branch,
-            head_sha=plan.landing_sha if lands or asked.tip else plan.revert_sha,
+            head_sha=plan.landing_sha if lands or request.tip else plan.revert_sha,
             base_sha=plan.onto,
-            expected_old=plan.onto if lands else asked.tip,
+            expected_old=plan.onto if lands else request.tip,
             tree_sha=plan.expected_tree if lands else "",
-            pull_branch=plan.pull_branch if asked.action is WriteAction.MERGE else "",
+            pull_branch=plan.pull_branch if request.action is WriteAction.MERGE else "",
             commit_message=plan.words.landing if lands and plan.words else "",
         )
-        if asked.action is WriteAction.OPEN_PULL_REQUEST:
+        if request.action is WriteAction.OPEN_PULL_REQUEST:
             footer = f"run: {rollback_id(given)}\nkey: {effect.run_key}\n"
             said = {"title": rollback_title(given), "body": f"{rollback_body(given, plan.idea)}\n{footer}"}
             links = (merged.pull_request,) if merged.pull_request else ()
@@ -215,7 +220,7 @@ class Reverting:
 
     def _ended(
         self,
-        asked: RepairInput,
+        request: RepairInput,
         verdict: Verdict,
         *,
         done: bool = False,
@@ -224,19 +229,19 @@ class Reverting:
         tree: str = "",
         plan: RevertPlan | None = None,
     ) -> RepairResult:
-        facts: dict[str, Fact] = {"action": asked.action, "done": done, "reason": verdict.reason, "tree": tree}
+        facts: dict[str, Fact] = {"action": request.action, "done": done, "reason": verdict.reason, "tree": tree}
         if plan is not None:
             facts["landing"] = plan.landing_sha
-        key = f"{asked.action}/ended/{activity.info().activity_id}"
-        head = self._record(asked.given, key, "repair done" if done else "repair not done", facts)
+        key = f"{request.action}/ended/{activity.info().activity_id}"
+        head = self._record(request.given, key, "repair done" if done else "repair not done", facts)
         return RepairResult(
             done=done, verdict=verdict, moved=moved, result=result, restored_tree=tree, plan=plan, audit_head=head
         )
 
     @activity.defn(name=NOTE_ROLLBACK.name, no_thread_cancel_exception=True)
-    def note(self, asked: RollbackNote) -> LogHead:
+    def note(self, request: RollbackNote) -> LogHead:
         """An event of the rollback, for its audit log."""
-        return LogHead(head=self._record(asked.given, asked.key, asked.event, asked.facts))
+        return LogHead(head=self._record(request.given, request.key, request.event, request.facts))
 
     @activity.defn(name=TELL_MERGED.name, no_thread_cancel_exception=True)
     def tell_merged(self, merged: Merged) -> Answer:
@@ -254,19 +259,19 @@ class Reverting:
         return answer
 
     @activity.defn(name=TELL_FOLLOWED_UP.name, no_thread_cancel_exception=True)
-    def tell_followed_up(self, said: TellFollowedUpInput) -> Answer:
+    def tell_followed_up(self, report: TellFollowedUpInput) -> Answer:
         """To Control: how a merge or a pull request fared; lists say who ended it."""
-        if said.end.became and self.index.outcomes().get(said.end.run_id) != ROLLED_BACK:
-            self.index.became(said.end.run_id, said.end.became)
-        return self.bench.control.followed_up(said.target, said.end)
+        if report.end.became and self.index.outcomes().get(report.end.run_id) != ROLLED_BACK:
+            self.index.became(report.end.run_id, report.end.became)
+        return self.bench.control.followed_up(report.target, report.end)
 
     @activity.defn(name=TELL_ROLLED_BACK.name, no_thread_cancel_exception=True)
-    def tell_rolled_back(self, said: TellRolledBackInput) -> Answer:
+    def tell_rolled_back(self, report: TellRolledBackInput) -> Answer:
         """To Control: how the rollback ended; lists say when it is undone."""
         crashpoint("tell_rolled_back.before_effect")
-        if said.result.outcome is RollbackOutcome.RESTORED:
-            self.index.became(said.result.run_id, ROLLED_BACK)
-        answer = self.bench.control.rolled_back(said.target, said.result)
+        if report.result.outcome is RollbackOutcome.RESTORED:
+            self.index.became(report.result.run_id, ROLLED_BACK)
+        answer = self.bench.control.rolled_back(report.target, report.result)
         crashpoint("tell_rolled_back.after_effect")
         return answer
 

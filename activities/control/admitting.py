@@ -108,18 +108,18 @@ class Admitting:
             answer=answer, run=run, hold_hours=limits.control.hold_hours, wait_hours=limits.approval.wait_hours
         )
 
-    def _list_refused(self, asked: AdmitInput, answer: AdmitAnswer, date: str) -> None:
+    def _list_refused(self, request: AdmitInput, answer: AdmitAnswer, date: str) -> None:
         entry = IndexedRun(
             run_id=answer.run_id,
-            target=asked.request.target,
-            kind=asked.request.kind,
+            target=request.request.target,
+            kind=request.request.kind,
             mode=answer.mode,
             date=date,
             status=RunStatus.REFUSED,
             outcome=None,
             task_id=None,
             pull_request=None,
-            ended_at=asked.now,
+            ended_at=request.now,
             refused=shortened(answer.verdict.reason, 500),
         )
         try:
@@ -138,15 +138,17 @@ class Admitting:
         self.end_lost(lost, sight, lost.reason)
 
     @activity.defn(name=FINISH.name, no_thread_cancel_exception=True)
-    def finish(self, said: FinishInput) -> Answer:
+    def finish(self, report: FinishInput) -> Answer:
         """Tell Control how the run ended, under which policy, and archive the history so far."""
         try:
-            digest = self.bench.policies.effective(said.run.target).digest
+            digest = self.bench.policies.effective(report.run.target).digest
         except PolicyError:
             # Unreadable is not current: a smoke under it is not green.
             digest = ""
         crashpoint("finish.before_effect")
-        answer = self.bench.control.finish(said.run.target, said.request.model_copy(update={"policy_digest": digest}))
+        answer = self.bench.control.finish(
+            report.run.target, report.request.model_copy(update={"policy_digest": digest})
+        )
         crashpoint("finish.after_effect")
         return answer
 
@@ -212,29 +214,29 @@ class Admitting:
                 activity.logger.warning("%s was not told: %s", record.incident, problem)
 
     @activity.defn(name=CHECK_UP.name, no_thread_cancel_exception=True)
-    def check_up(self, asked: RunCheckup) -> CheckupResult:
+    def check_up(self, request: RunCheckup) -> CheckupResult:
         """Find runs whose workflow is closed, and look at the remote for writes nobody settled."""
         with heartbeating():
             # A slow remote must not look like a dead worker.
-            return self._check_up(asked)
+            return self._check_up(request)
 
-    def _check_up(self, asked: RunCheckup) -> CheckupResult:
+    def _check_up(self, request: RunCheckup) -> CheckupResult:
         runs: list[RunFinding] = []
         unknown: list[str] = []
-        for run in asked.runs:
+        for run in request.runs:
             try:
                 runs.append(self._look(run))
             except StoreError as problem:
                 # Its end must be written down, too: looked at again.
                 unknown.append(f"{run.run_id}: {problem}")
         settled: list[SettleRequest] = []
-        for write in asked.writes:
+        for write in request.writes:
             try:
-                settled.append(self._look_at(asked.target, write))
+                settled.append(self._look_at(request.target, write))
             except (PolicyError, ForgeError, RepositoryError) as problem:
                 unknown.append(f"{write.key}: {problem}")
         follow_ups = tuple(
-            _finding(run_id, self.bench.control.look(workflow_id)) for run_id, workflow_id in asked.followed.items()
+            _finding(run_id, self.bench.control.look(workflow_id)) for run_id, workflow_id in request.followed.items()
         )
         return CheckupResult(runs=tuple(runs), settled=tuple(settled), follow_ups=follow_ups, unknown=tuple(unknown))
 
@@ -284,21 +286,21 @@ class Admitting:
             return "", str(problem)
         return kept.change.head_sha, ""
 
-    def _issue(self, asked: AdmitInput, answer: AdmitAnswer, policy: EffectivePolicy, date: str) -> RunRef:
+    def _issue(self, request: AdmitInput, answer: AdmitAnswer, policy: EffectivePolicy, date: str) -> RunRef:
         run_id = answer.run_id
         body = policy.model_dump_json(indent=2).encode()
         pinned = PinnedPolicy(digest=policy.digest, artifact=self.bench.store.put(run_id, "policy.json", body))
         run = RunRef.model_validate(
             {
                 "run_id": run_id,
-                "target": asked.request.target,
-                "kind": asked.request.kind,
+                "target": request.request.target,
+                "kind": request.request.kind,
                 "mode": answer.mode,
                 "date": date,
                 "attempt": answer.attempt,
-                "workflow_id": asked.workflow_id,
-                "started_at": asked.now,
-                "started_by": asked.request.actor,
+                "workflow_id": request.workflow_id,
+                "started_at": request.now,
+                "started_by": request.request.actor,
                 "policy": pinned,
                 "grant": answer.grant,
             }
@@ -310,8 +312,8 @@ class Admitting:
             role=Role.ORCHESTRATOR,
             event="run issued",
             facts={
-                "startedBy": asked.request.actor,
-                "workflowId": asked.workflow_id,
+                "startedBy": request.request.actor,
+                "workflowId": request.workflow_id,
                 "mode": run.mode,
                 # The chains hold each other: a target's log cannot be rewritten without its runs' logs.
                 "targetHead": self.bench.audit.head(f"target/{run.target}") or "",

@@ -123,7 +123,7 @@ class _Looking:
             save_pull_request_text(session, decision, report, change, report.commit_sha)
 
     def _ended(
-        self, session: StepSession, verdict: Verdict, base: str, change: Change, merge: Merge, said: str, moves: int
+        self, session: StepSession, verdict: Verdict, base: str, change: Change, merge: Merge, report: str, moves: int
     ) -> StepResult:
         limits = session.policy.autopilot.auto_merge
         pull_branch = branch(session.load("task_contract.json", TaskContract), change.base_sha)
@@ -135,7 +135,7 @@ class _Looking:
             base_branch=session.policy.target.base_branch,
             canary_branch=canary_branch(session.run.run_id, merge.commit),
             pull_branch=pull_branch if lands_by_pull(session.policy.target) else "",
-            commit_message=said,
+            commit_message=report,
             moves=moves,
             window_seconds=60 * limits.canary_minutes,
             every_seconds=limits.canary_every_seconds,

@@ -128,8 +128,8 @@ class ClearedWrite:
         crashpoint(f"{effect.action}.after_settle")
         return Bracketed(answer, result, merged)
 
-    def _ask(self, target: str, asked: WriteRequest) -> WriteAnswer:
-        answer = self.bench.control.begin_write(target, asked)
+    def _ask(self, target: str, request: WriteRequest) -> WriteAnswer:
+        answer = self.bench.control.begin_write(target, request)
         if answer.answer is WriteAnswerKind.BUSY:
             wait = timedelta(seconds=answer.retry_after_seconds + 0.5)
             raise ApplicationError(answer.verdict.reason, type="WriteBusy", next_retry_delay=wait)

@@ -51,7 +51,7 @@ class Comment:
         return f"{self.writer}/{name}"
 
 
-def said_once(bench: StepPorts, policy: EffectivePolicy, run: RunRef, said: Comment) -> None:
+def said_once(bench: StepPorts, policy: EffectivePolicy, run: RunRef, report: Comment) -> None:
     """Write it, or find it written.
 
     Raises:
@@ -60,31 +60,31 @@ def said_once(bench: StepPorts, policy: EffectivePolicy, run: RunRef, said: Comm
     """
     effect = record_effect(
         policy,
-        said.action,
-        said.key,
-        said.writer,
-        number=said.number,
-        body=said.text,
-        head=said.head,
-        links=said.links,
+        report.action,
+        report.key,
+        report.writer,
+        number=report.number,
+        body=report.text,
+        head=report.head,
+        links=report.links,
     )
     try:
-        done = ClearedWrite(bench, said.incident).around(policy, effect, WriteClass.RECORD, run.policy.digest)
+        done = ClearedWrite(bench, report.incident).around(policy, effect, WriteClass.RECORD, run.policy.digest)
     except ForgeError as problem:
-        _note(bench, said, f"the forge could not be asked: {given_up(problem)}")
+        _note(bench, report, f"the forge could not be asked: {given_up(problem)}")
         return
     if done.answer.answer is WriteAnswerKind.REFUSED:
-        _note(bench, said, done.answer.verdict.reason)
+        _note(bench, report, done.answer.verdict.reason)
     elif done.result is not None and (done.result.refused or not done.result.done):
-        _note(bench, said, done.result.refused or "looked only: it is not there")
+        _note(bench, report, done.result.refused or "looked only: it is not there")
 
 
-def _note(bench: StepPorts, said: Comment, reason: str) -> None:
-    facts: dict[str, Fact] = {"pullRequest": said.number, "about": said.about, "reason": shortened(reason, 500)}
+def _note(bench: StepPorts, report: Comment, reason: str) -> None:
+    facts: dict[str, Fact] = {"pullRequest": report.number, "about": report.about, "reason": shortened(reason, 500)}
     event = AuditEvent(
-        key=f"{said.key}/left out",
+        key=f"{report.key}/left out",
         role=Role.RELEASE,
-        event=f"{'comment' if said.text else 'outcome'} left out",
+        event=f"{'comment' if report.text else 'outcome'} left out",
         facts=facts,
     )
-    bench.record(said.writer, (event,), activity.info().started_time)
+    bench.record(report.writer, (event,), activity.info().started_time)

@@ -72,18 +72,18 @@ def _environment() -> dict[str, str]:
     return kept | {"UV_NO_CONFIG": "1", "UV_PYTHON_DOWNLOADS": "never", "UV_NO_PROGRESS": "1", "NO_COLOR": "1"}
 
 
-def _explain(said: str) -> str:
+def _explain(report: str) -> str:
     # An index's address may hold a token anywhere, and this goes into reports: where it is suffices.
-    said = _ADDRESS.sub(r"\1\2/…", said)
-    if any(sign in said for sign in _UNREACHABLE):
+    report = _ADDRESS.sub(r"\1\2/…", report)
+    if any(sign in report for sign in _UNREACHABLE):
         return (
             "the package registry could not be reached: check the network, the proxy and UV_DEFAULT_INDEX, "
-            f"or fill uv's cache beforehand and set UV_OFFLINE=1\n{said}"
+            f"or fill uv's cache beforehand and set UV_OFFLINE=1\n{report}"
         )
-    if "no usable wheels" in said or "Wheels are required" in said:
+    if "no usable wheels" in report or "Wheels are required" in report:
         return (
             "a requirement has no wheel for this interpreter, and source distributions are not built "
             "(building runs their code): choose a version with a wheel in `environment.packages`, "
-            f"another `environment.python`, or serve a wheel from your own index\n{said}"
+            f"another `environment.python`, or serve a wheel from your own index\n{report}"
         )
-    return f"the requirements cannot be installed: correct them, or pin in `environment.packages`\n{said}"
+    return f"the requirements cannot be installed: correct them, or pin in `environment.packages`\n{report}"

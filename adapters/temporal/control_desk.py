@@ -78,9 +78,9 @@ class TemporalControlDesk:
         """May this step cost up to so much?"""
         return self._ask(target, api.RESERVE, request, ReserveAnswer)
 
-    def settle_cost(self, target: str, said: SettleCost) -> Answer:
+    def settle_cost(self, target: str, report: SettleCost) -> Answer:
         """What it really cost."""
-        return self._ask(target, api.SETTLE_COST, said, Answer)
+        return self._ask(target, api.SETTLE_COST, report, Answer)
 
     def run_cost(self, target: str, run_id: str) -> RunCost | None:
         """Asked of the run itself: the view lists the dearest only."""

@@ -143,10 +143,10 @@ def edit(report: PostIncidentReport, facts: HumanFacts) -> Changed:
     return changed, allow(rule, f"taken over; still missing: {', '.join(left)}" if left else "taken over; complete")
 
 
-def close(report: PostIncidentReport, asked: CloseRequest, now: datetime) -> Changed:
+def close(report: PostIncidentReport, request: CloseRequest, now: datetime) -> Changed:
     """Close a complete report; a half-filled one is refused with everything that is missing. Idempotent."""
     rule = "the incident may be closed"
-    if not asked.reason.strip():
+    if not request.reason.strip():
         return report, deny(rule, "the reason is blank")
     if report.state is IncidentState.CLOSED:
         return report, allow(rule, f"was closed already, by {report.closed_by}")
@@ -159,21 +159,21 @@ def close(report: PostIncidentReport, asked: CloseRequest, now: datetime) -> Cha
         verdict = all_of(rule, parts)
         return report, verdict.model_copy(update={"reason": f"missing: {', '.join(left)}"})
     closed = report.raised(
-        state=IncidentState.CLOSED, closed_by=asked.actor, closed_at=now, closed_because=asked.reason
+        state=IncidentState.CLOSED, closed_by=request.actor, closed_at=now, closed_because=request.reason
     )
     return closed, all_of(rule, parts)
 
 
-def prevented(report: PostIncidentReport, asked: CloseRequest, now: datetime) -> Changed:
+def prevented(report: PostIncidentReport, request: CloseRequest, now: datetime) -> Changed:
     """A person says that the long-term prevention is done, and how to see it. Idempotent."""
     rule = "the prevention is done"
-    if not asked.reason.strip():
+    if not request.reason.strip():
         return report, deny(rule, "the reason is blank")
     if report.prevention_done_by:
         return report, allow(rule, f"was said already, by {report.prevention_done_by}")
     if report.state is not IncidentState.CLOSED:
         return report, deny(rule, "the incident is still open: close it first")
-    done = report.raised(prevention_done_by=asked.actor, prevention_done_at=now, prevention_evidence=asked.reason)
+    done = report.raised(prevention_done_by=request.actor, prevention_done_at=now, prevention_evidence=request.reason)
     return done, allow(rule, "recorded")
 
 

@@ -98,22 +98,24 @@ class Incident:
         require_statement(facts)
 
     @workflow.update(name=api.CLOSE, description="close a complete report; refused with what is missing")
-    async def close(self, asked: CloseRequest) -> Answer:
+    async def close(self, request: CloseRequest) -> Answer:
         """All seven parts of §12 are there."""
-        return await self._said("incident closed", asked.actor, {"reason": asked.reason}, asked=asked, closing=True)
+        return await self._said(
+            "incident closed", request.actor, {"reason": request.reason}, request=request, closing=True
+        )
 
     @close.validator
-    def _close_is_stated(self, asked: CloseRequest) -> None:
-        require_statement(asked)
+    def _close_is_stated(self, request: CloseRequest) -> None:
+        require_statement(request)
 
     @workflow.update(name=api.PREVENTED, description="the long-term prevention is done")
-    async def prevented(self, asked: CloseRequest) -> Answer:
+    async def prevented(self, request: CloseRequest) -> Answer:
         """It ends the incident."""
-        return await self._said("prevention done", asked.actor, {"reason": asked.reason}, asked=asked)
+        return await self._said("prevention done", request.actor, {"reason": request.reason}, request=request)
 
     @prevented.validator
-    def _prevented_is_stated(self, asked: CloseRequest) -> None:
-        require_statement(asked)
+    def _prevented_is_stated(self, request: CloseRequest) -> None:
+        require_statement(request)
 
     @workflow.signal(name=api.ROLLED_BACK)
     def rolled_back(self, tag: RollbackTag) -> None:
@@ -156,13 +158,13 @@ class Incident:
         facts_said: dict[str, Fact],
         *,
         facts: HumanFacts | None = None,
-        asked: CloseRequest | None = None,
+        request: CloseRequest | None = None,
         closing: bool = False,
     ) -> Answer:
         """One statement after the other, each of the report that the one before it left."""
         async with self._saying:
             sent = self._book.report
-            given = StatementInput(report=sent, facts=facts, asked=asked, closing=closing, now=workflow.now())
+            given = StatementInput(report=sent, facts=facts, asked=request, closing=closing, now=workflow.now())
             done = await self._judged(given, event)
             changes = {
                 name: value

@@ -103,30 +103,30 @@ def _edited(report: PostIncidentReport, facts: HumanFacts) -> StatementJudged:
     return _yes(changed, rule, f"taken over; still missing: {', '.join(left)}" if left else "taken over; complete")
 
 
-def _closed(report: PostIncidentReport, asked: CloseRequest, given: StatementInput) -> StatementJudged:
+def _closed(report: PostIncidentReport, request: CloseRequest, given: StatementInput) -> StatementJudged:
     rule = "the incident may be closed"
-    if not asked.reason.strip():
+    if not request.reason.strip():
         return _no(report, rule, "the reason is blank")
     if report.state is IncidentState.CLOSED:
         return _yes(report, rule, f"was closed already, by {report.closed_by}")
     if left := report.empty_parts:
         return _no(report, rule, f"missing: {', '.join(left)}")
     changed = report.raised(
-        state=IncidentState.CLOSED, closed_by=asked.actor, closed_at=given.now, closed_because=asked.reason
+        state=IncidentState.CLOSED, closed_by=request.actor, closed_at=given.now, closed_because=request.reason
     )
     return _yes(changed, rule, f"all {len(PARTS)} conditions hold")
 
 
-def _prevented(report: PostIncidentReport, asked: CloseRequest, given: StatementInput) -> StatementJudged:
+def _prevented(report: PostIncidentReport, request: CloseRequest, given: StatementInput) -> StatementJudged:
     rule = "the prevention is done"
-    if not asked.reason.strip():
+    if not request.reason.strip():
         return _no(report, rule, "the reason is blank")
     if report.prevention_done_by:
         return _yes(report, rule, f"was said already, by {report.prevention_done_by}")
     if report.state is not IncidentState.CLOSED:
         return _no(report, rule, "the incident is still open: close it first")
     changed = report.raised(
-        prevention_done_by=asked.actor, prevention_done_at=given.now, prevention_evidence=asked.reason
+        prevention_done_by=request.actor, prevention_done_at=given.now, prevention_evidence=request.reason
     )
     return _yes(changed, rule, "recorded")
 

@@ -27,13 +27,13 @@ _SHORT = {Mode.DRY_RUN: "dry", Mode.PR_ONLY: "pr", Mode.SELECTIVE_AUTO: "auto"}
 _SMOKE = "smoke"
 
 
-def admit(state: ControlState, asked: AdmitRequest, now: datetime) -> AdmitAnswer:
+def admit(state: ControlState, request: AdmitRequest, now: datetime) -> AdmitAnswer:
     """Answer at once; never wait (ten waiting updates would lock out the write they wait for)."""
-    answer = _admit(state, asked, now)
+    answer = _admit(state, request, now)
     lost = tuple(
         run
         for run in state.runs.values()
-        if run.workflow_id == asked.workflow_id and run.status is RunStatus.LOST and not run.report_sha256
+        if run.workflow_id == request.workflow_id and run.status is RunStatus.LOST and not run.report_sha256
     )
     return answer.model_copy(update={"lost": lost})
 
@@ -130,11 +130,11 @@ def _admit(state: ControlState, asked: AdmitRequest, now: datetime) -> AdmitAnsw
     return _answer(state.runs[run_id], Admission.ADMITTED, "a slot was free")
 
 
-def refused_id(target: str, asked: AdmitRequest) -> str:
+def refused_id(target: str, request: AdmitRequest) -> str:
     """Of an attempt that did not start: by its execution, so that asking again gives the same, and no run gets it."""
-    execution = re.sub(r"[^0-9A-Za-z]", "", asked.workflow_run_id)
+    execution = re.sub(r"[^0-9A-Za-z]", "", request.workflow_run_id)
     # The end: server ids of one minute begin alike.
-    return f"{target}-{asked.date}-refused-{execution[-12:]}"
+    return f"{target}-{request.date}-refused-{execution[-12:]}"
 
 
 def promote(state: ControlState, max_active: int) -> None:
@@ -150,26 +150,26 @@ def promote(state: ControlState, max_active: int) -> None:
         state.log("run admitted from the queue", runId=run_id)
 
 
-def finish(state: ControlState, said: FinishRequest, now: datetime) -> bool:
+def finish(state: ControlState, report: FinishRequest, now: datetime) -> bool:
     """Close a run that says how it ended. True if this is news."""
-    run = state.runs.get(said.run_id)
-    if said.merged is not None:
+    run = state.runs.get(report.run_id)
+    if report.merged is not None:
         # Also of a run that was taken for lost: what is on the base is on the base.
-        rollback_records.merged(state, said.merged)
+        rollback_records.merged(state, report.merged)
     if run is None or run.closed_at is not None:
         return False
     state.close(
-        said.run_id,
+        report.run_id,
         now,
-        said.status,
-        outcome=said.outcome,
-        reason=said.reason,
-        audit_head=said.audit_head,
-        report_sha256=said.report_sha256,
-        kept_out=said.kept_out,
+        report.status,
+        outcome=report.outcome,
+        reason=report.reason,
+        audit_head=report.audit_head,
+        report_sha256=report.report_sha256,
+        kept_out=report.kept_out,
     )
-    if said.follow_up is None:
-        follow_ups.follow_anyway(state, said.run_id)
+    if report.follow_up is None:
+        follow_ups.follow_anyway(state, report.run_id)
     return True
 
 
@@ -180,13 +180,17 @@ def heard(state: ControlState, *, news: bool) -> Answer:
     return Answer.of(verdict, state.epoch)
 
 
-def smoke_is_green(said: FinishRequest, run: RunRecord) -> Verdict:
+def smoke_is_green(report: FinishRequest, run: RunRecord) -> Verdict:
     """Whether a smoke opens the target: green end, under the policy that is still current (P2)."""
-    current = bool(said.policy_digest) and said.policy_digest == run.policy_digest
-    green = said.status in GREEN_STATUSES
-    facts: dict[str, Fact] = {"status": said.status, "policyNow": said.policy_digest, "policyThen": run.policy_digest}
+    current = bool(report.policy_digest) and report.policy_digest == run.policy_digest
+    green = report.status in GREEN_STATUSES
+    facts: dict[str, Fact] = {
+        "status": report.status,
+        "policyNow": report.policy_digest,
+        "policyThen": run.policy_digest,
+    }
     if not green:
-        reason = f"the smoke ended {said.status}: {said.reason or 'see its report'}"
+        reason = f"the smoke ended {report.status}: {report.reason or 'see its report'}"
     elif not current:
         reason = "the policy changed while the smoke ran"
     else:
@@ -205,33 +209,33 @@ def _start(state: ControlState, run_id: str) -> None:
     state.order(run_id, OrderState.PROCEED)
 
 
-def _next_attempt(state: ControlState, asked: AdmitRequest, mode: Mode) -> int:
+def _next_attempt(state: ControlState, request: AdmitRequest, mode: Mode) -> int:
     taken = [
         run.attempt
         for run in state.runs.values()
-        if (run.kind, run.mode, run.date) == (asked.request.kind, mode, asked.date)
+        if (run.kind, run.mode, run.date) == (request.request.kind, mode, request.date)
     ]
-    prefix = f"{state.target}-{asked.date}-{_SHORT[mode]}-"
+    prefix = f"{state.target}-{request.date}-{_SHORT[mode]}-"
     # Somebody's copy of a log ("…-1.bak") is no attempt, and must not break Control.
-    logged = [run_id.removeprefix(prefix) for run_id in asked.taken if run_id.startswith(prefix)]
-    return max([asked.request.attempt - 1, *taken, *(int(number) for number in logged if number.isdecimal())]) + 1
+    logged = [run_id.removeprefix(prefix) for run_id in request.taken if run_id.startswith(prefix)]
+    return max([request.request.attempt - 1, *taken, *(int(number) for number in logged if number.isdecimal())]) + 1
 
 
-def _runs_of_the_day(state: ControlState, asked: AdmitRequest) -> int:
+def _runs_of_the_day(state: ControlState, request: AdmitRequest) -> int:
     """Counted from the audit logs, too: forgotten records still count."""
-    smokes = f"{state.target}-{asked.date}-{_SMOKE}-"
-    logged = {run_id for run_id in asked.taken if not run_id.startswith(smokes)}
-    booked = {run.run_id for run in state.runs.values() if run.date == asked.date and run.kind is RunKind.DAILY}
+    smokes = f"{state.target}-{request.date}-{_SMOKE}-"
+    logged = {run_id for run_id in request.taken if not run_id.startswith(smokes)}
+    booked = {run.run_id for run in state.runs.values() if run.date == request.date and run.kind is RunKind.DAILY}
     return len(logged | booked)
 
 
-def _close_predecessor(state: ControlState, asked: AdmitRequest, now: datetime) -> None:
+def _close_predecessor(state: ControlState, request: AdmitRequest, now: datetime) -> None:
     """Two runs never share a workflow id: whoever is still open under this one was terminated by hand."""
     for run in list(state.runs.values()):
-        if run.workflow_id == asked.workflow_id and run.closed_at is None and run.kind is RunKind.DAILY:
+        if run.workflow_id == request.workflow_id and run.closed_at is None and run.kind is RunKind.DAILY:
             state.close(run.run_id, now, RunStatus.LOST, reason="its workflow id was started again")
             follow_ups.follow_anyway(state, run.run_id)
-            promote(state, asked.max_active)
+            promote(state, request.max_active)
 
 
 def _pause_reasons(state: ControlState) -> str:

@@ -90,80 +90,82 @@ def roll_periods(state: ControlState, now: datetime, terms: BudgetTerms | None =
         wake(state, "a new period began")
 
 
-def reserve(state: ControlState, asked: ReserveRequest, now: datetime) -> ReserveAnswer:
+def reserve(state: ControlState, request: ReserveRequest, now: datetime) -> ReserveAnswer:
     """Reserve the worst case, or HOLD with every cap that it would pass."""
-    roll_periods(state, now, asked.terms)
+    roll_periods(state, now, request.terms)
     book = state.budget
-    known = book.reservations.get(asked.key)
+    known = book.reservations.get(request.key)
     if known is not None and not known.unknown:
-        if known.attempt == asked.attempt:
-            return ReserveAnswer(reserved=True, verdict=_verdict(Decision.ALLOW, "reserved before", asked))
+        if known.attempt == request.attempt:
+            return ReserveAnswer(reserved=True, verdict=_verdict(Decision.ALLOW, "reserved before", request))
         _book_lost(state, known, now)
-    run = state.runs.get(asked.run_id)
+    run = state.runs.get(request.run_id)
     if run is not None and run.closed_at is not None:
-        return ReserveAnswer(reserved=False, verdict=_verdict(Decision.DENY, f"the run is {run.status}", asked))
-    verdict = _may_reserve(state, asked)
+        return ReserveAnswer(reserved=False, verdict=_verdict(Decision.DENY, f"the run is {run.status}", request))
+    verdict = _may_reserve(state, request)
     if not verdict.allowed:
-        _refused(state, asked, verdict)
+        _refused(state, request, verdict)
         return ReserveAnswer(reserved=False, verdict=verdict)
-    book.waiting.pop(asked.run_id, None)
-    book.reservations[asked.key] = Reservation(
-        key=asked.key,
-        attempt=asked.attempt,
-        run_id=asked.run_id,
-        worst=asked.worst,
+    book.waiting.pop(request.run_id, None)
+    book.reservations[request.key] = Reservation(
+        key=request.key,
+        attempt=request.attempt,
+        run_id=request.run_id,
+        worst=request.worst,
         at=now,
         periods=book.present(),
     )
-    if asked.worst.usd or asked.worst.tokens:
+    if request.worst.usd or request.worst.tokens:
         # Minutes alone need no record: a Control reborn without its books loses no money by them.
-        state.log("cost reserved", **_logged(book.reservations[asked.key]), **_amounts(asked.worst))
+        state.log("cost reserved", **_logged(book.reservations[request.key]), **_amounts(request.worst))
     return ReserveAnswer(reserved=True, verdict=verdict)
 
 
-def settle(state: ControlState, said: SettleCost, now: datetime) -> Answer:
+def settle(state: ControlState, report: SettleCost, now: datetime) -> Answer:
     """Book what a step really cost. Late, twice or after a lost ledger: never lost, and never booked twice."""
     roll_periods(state, now)
     book = state.budget
-    run_id = said.key.rpartition("/")[0]
-    known = book.reservations.get(said.key)
-    if known is None or known.attempt != said.attempt:
-        if _settled(said.key, said.attempt) in book.runs.get(run_id, RunCost(run_id=run_id)).settled:
-            return _answer(state, Decision.ALLOW, "booked before", said.key)
+    run_id = report.key.rpartition("/")[0]
+    known = book.reservations.get(report.key)
+    if known is None or known.attempt != report.attempt:
+        if _settled(report.key, report.attempt) in book.runs.get(run_id, RunCost(run_id=run_id)).settled:
+            return _answer(state, Decision.ALLOW, "booked before", report.key)
         if known is not None or not book.present():
-            return _answer(state, Decision.DENY, "this attempt has reserved nothing", said.key)
+            return _answer(state, Decision.DENY, "this attempt has reserved nothing", report.key)
         # Reserved from a Control that has lost its books since: the money is spent all the same.
         known = Reservation(
-            key=said.key, attempt=said.attempt, run_id=run_id, worst=Amounts(), at=now, periods=book.present()
+            key=report.key, attempt=report.attempt, run_id=run_id, worst=Amounts(), at=now, periods=book.present()
         )
     if known.unknown:
-        return _answer(state, Decision.ALLOW, "its cost is unknown already; a person states it", said.key)
-    if said.cost is not None:
-        cost = said.cost.model_copy(update={"agent_minutes": said.agent_minutes, "runs": 0})
+        return _answer(state, Decision.ALLOW, "its cost is unknown already; a person states it", report.key)
+    if report.cost is not None:
+        cost = report.cost.model_copy(update={"agent_minutes": report.agent_minutes, "runs": 0})
         _book(state, known, cost, "settled")
-        return _answer(state, Decision.ALLOW, "booked", said.key)
-    worst = known.worst.model_copy(update={"agent_minutes": said.agent_minutes})
-    held = known.model_copy(update={"unknown": True, "note": said.note, "worst": worst})
-    book.reservations[said.key] = held
+        return _answer(state, Decision.ALLOW, "booked", report.key)
+    worst = known.worst.model_copy(update={"agent_minutes": report.agent_minutes})
+    held = known.model_copy(update={"unknown": True, "note": report.note, "worst": worst})
+    book.reservations[report.key] = held
     cost_so_far = _run(book, run_id)
-    book.runs[run_id] = cost_so_far.model_copy(update={"unknown": (*cost_so_far.unknown, said.key)})
-    state.log("cost unknown", **_logged(held), **_amounts(worst), note=said.note)
-    cost_unknown(state, said.key, unknown_cost(held, state.target).reason)
-    return _answer(state, Decision.ALLOW, "unknown: nothing more is reserved until a person states it", said.key)
+    book.runs[run_id] = cost_so_far.model_copy(update={"unknown": (*cost_so_far.unknown, report.key)})
+    state.log("cost unknown", **_logged(held), **_amounts(worst), note=report.note)
+    cost_unknown(state, report.key, unknown_cost(held, state.target).reason)
+    return _answer(state, Decision.ALLOW, "unknown: nothing more is reserved until a person states it", report.key)
 
 
-def state_cost(state: ControlState, said: CostStatement, now: datetime) -> Answer:
+def state_cost(state: ControlState, report: CostStatement, now: datetime) -> Answer:
     """A person says what an unknown cost was; the target goes on."""
     roll_periods(state, now)
-    known = state.budget.reservations.get(said.key)
+    known = state.budget.reservations.get(report.key)
     if known is None or not known.unknown:
         waiting = ", ".join(each.key for each in state.budget.unknown()) or "none"
-        return _answer(state, Decision.DENY, f"no cost is unknown under this key; unknown now: {waiting}", said.key)
-    minutes = said.cost.agent_minutes or known.worst.agent_minutes
-    cost = said.cost.model_copy(update={"agent_minutes": minutes, "runs": 0})
-    cost_known(state, said.key)
-    _book(state, known, cost, "stated", actor=said.actor, evidence=said.evidence)
-    return _answer(state, Decision.ALLOW, f"booked: {amount(cost.usd)} USD, {counted(cost.tokens, 'token')}", said.key)
+        return _answer(state, Decision.DENY, f"no cost is unknown under this key; unknown now: {waiting}", report.key)
+    minutes = report.cost.agent_minutes or known.worst.agent_minutes
+    cost = report.cost.model_copy(update={"agent_minutes": minutes, "runs": 0})
+    cost_known(state, report.key)
+    _book(state, known, cost, "stated", actor=report.actor, evidence=report.evidence)
+    return _answer(
+        state, Decision.ALLOW, f"booked: {amount(cost.usd)} USD, {counted(cost.tokens, 'token')}", report.key
+    )
 
 
 def may_start(state: ControlState, terms: BudgetTerms, run_id: str, now: datetime) -> Verdict:
@@ -175,9 +177,9 @@ def may_start(state: ControlState, terms: BudgetTerms, run_id: str, now: datetim
     return verdict
 
 
-def runs_per_day(state: ControlState, asked: AdmitRequest) -> int:
+def runs_per_day(state: ControlState, request: AdmitRequest) -> int:
     """Policy's, or what a person set for that day."""
-    return int(state.budget.caps_set.get(line_of(f"day/{asked.date}", Measure.RUNS), asked.runs_per_day))
+    return int(state.budget.caps_set.get(line_of(f"day/{request.date}", Measure.RUNS), request.runs_per_day))
 
 
 def count_run(state: ControlState, run_id: str) -> tuple[str, ...]:
@@ -198,12 +200,12 @@ def wake(state: ControlState, reason: str) -> None:
             state.order(run_id, OrderState.PROCEED, reason)
 
 
-def _may_reserve(state: ControlState, asked: ReserveRequest) -> Verdict:
+def _may_reserve(state: ControlState, request: ReserveRequest) -> Verdict:
     book = state.budget
     children = [unknown_cost(each, state.target) for each in book.unknown()]
-    for period in (f"run/{asked.run_id}", *book.present()):
+    for period in (f"run/{request.run_id}", *book.present()):
         for measure in measures_of(period):
-            wanted = of(asked.worst, measure)
+            wanted = of(request.worst, measure)
             spent, reserved = of(book.spent_in(period), measure), of(book.reserved_in(period), measure)
             cap = book.cap(period, measure)
             if not wanted or spent + reserved + wanted <= cap + 1e-9:
@@ -217,21 +219,21 @@ def _may_reserve(state: ControlState, asked: ReserveRequest) -> Verdict:
             rule = f"{cap_name(period, measure)} has room for the step"
             children.append(Verdict(rule=rule, decision=Decision.HOLD, reason=reason, facts=facts))
     if not children:
-        return _verdict(Decision.ALLOW, "its worst case fits every cap", asked)
+        return _verdict(Decision.ALLOW, "its worst case fits every cap", request)
     reason = shortened("; ".join(child.reason for child in children), 2000)
-    return _verdict(Decision.HOLD, reason, asked).model_copy(update={"children": tuple(children)})
+    return _verdict(Decision.HOLD, reason, request).model_copy(update={"children": tuple(children)})
 
 
-def _refused(state: ControlState, asked: ReserveRequest, verdict: Verdict) -> None:
+def _refused(state: ControlState, request: ReserveRequest, verdict: Verdict) -> None:
     """Say it once: a run that waits asks again and again."""
     caps = "; ".join(child.rule for child in verdict.children)
-    if state.budget.waiting.get(asked.run_id) != caps:
-        state.log("cost refused", key=asked.key, reason=shortened(verdict.reason, 500))
-    state.budget.waiting[asked.run_id] = caps
+    if state.budget.waiting.get(request.run_id) != caps:
+        state.log("cost refused", key=request.key, reason=shortened(verdict.reason, 500))
+    state.budget.waiting[request.run_id] = caps
     for child in verdict.children:
         if "period" in child.facts:
             period, measure = str(child.facts["period"]), Measure(str(child.facts["measure"]))
-            exhausted(state, period, measure, child.reason, asked.run_id)
+            exhausted(state, period, measure, child.reason, request.run_id)
 
 
 def _book_lost(state: ControlState, lost: Reservation, now: datetime) -> None:
@@ -304,8 +306,8 @@ def _amounts(cost: Amounts) -> dict[str, Fact]:
     return {"usd": cost.usd, "tokens": cost.tokens, "agentMinutes": cost.agent_minutes}
 
 
-def _verdict(decision: Decision, reason: str, asked: ReserveRequest) -> Verdict:
-    facts: dict[str, Fact] = {"key": asked.key, **_amounts(asked.worst)}
+def _verdict(decision: Decision, reason: str, request: ReserveRequest) -> Verdict:
+    facts: dict[str, Fact] = {"key": request.key, **_amounts(request.worst)}
     return Verdict(rule=FITS_THE_BUDGET, decision=decision, reason=reason, facts=facts)
 
 
@@ -319,54 +321,54 @@ def _answer(state: ControlState, decision: Decision, reason: str, key: str) -> A
 _WHOLE = frozenset({Measure.RUNS, Measure.TOKENS})
 
 
-def demand_whole(asked: CapsRequest) -> None:
+def demand_whole(request: CapsRequest) -> None:
     """Refuse half a run or half a token at its sender: nothing could ever reach such a cap exactly."""
-    if asked.measure in _WHOLE and not asked.cap.is_integer():
-        near = int(asked.cap)
-        reason = f"a cap of {asked.measure} is a whole number: {near} or {near + 1}, not {asked.cap:.10g}"
+    if request.measure in _WHOLE and not request.cap.is_integer():
+        near = int(request.cap)
+        reason = f"a cap of {request.measure} is a whole number: {near} or {near + 1}, not {request.cap:.10g}"
         raise ApplicationError(reason, type="Malformed", non_retryable=True)
 
 
-def set_caps(state: ControlState, asked: CapsRequest, now: datetime) -> Answer:
+def set_caps(state: ControlState, request: CapsRequest, now: datetime) -> Answer:
     """Lowering always works; raising needs the present epoch: nothing seen before a pause may loosen after it."""
     roll_periods(state, now)
     book = state.budget
 
     def answer(decision: Decision, reason: str) -> Answer:
-        facts: dict[str, Fact] = {"period": asked.period, "measure": asked.measure, "cap": asked.cap}
+        facts: dict[str, Fact] = {"period": request.period, "measure": request.measure, "cap": request.cap}
         verdict = Verdict(rule="the cap may be set", decision=decision, reason=reason, facts=facts)
         return Answer.of(verdict, state.epoch)
 
     if not book.present():
         return answer(Decision.DENY, "no caps are known yet: the target's policy could not be read so far")
-    if asked.period is Period.RUN:
-        run = state.runs.get(asked.run_id)
-        if asked.measure is Measure.RUNS:
+    if request.period is Period.RUN:
+        run = state.runs.get(request.run_id)
+        if request.measure is Measure.RUNS:
             return answer(Decision.DENY, "a run's number of runs has no cap")
         if run is None or run.closed_at is not None:
-            return answer(Decision.DENY, f"{asked.run_id or 'no run named'}: only a run that may go on has a cap")
-        period = f"run/{asked.run_id}"
-    elif asked.run_id:
-        return answer(Decision.DENY, f"a {asked.period} is everybody's: name no run, or use period run")
+            return answer(Decision.DENY, f"{request.run_id or 'no run named'}: only a run that may go on has a cap")
+        period = f"run/{request.run_id}"
+    elif request.run_id:
+        return answer(Decision.DENY, f"a {request.period} is everybody's: name no run, or use period run")
     else:
-        period = book.key_now(asked.period)
-    before = book.cap(period, asked.measure)
-    if asked.cap > before and asked.expected_epoch != state.epoch:
+        period = book.key_now(request.period)
+    before = book.cap(period, request.measure)
+    if request.cap > before and request.expected_epoch != state.epoch:
         return answer(Decision.DENY, f"the epoch is {state.epoch} by now; look again before you raise a cap")
-    book.caps_set[line_of(period, asked.measure)] = asked.cap
+    book.caps_set[line_of(period, request.measure)] = request.cap
     state.log(
         "cap set",
         period=period,
-        measure=asked.measure,
+        measure=request.measure,
         before=before,
-        cap=asked.cap,
-        actor=asked.actor,
-        reason=asked.reason,
+        cap=request.cap,
+        actor=request.actor,
+        reason=request.reason,
     )
-    if asked.cap > before:
-        wake(state, f"{asked.measure} cap of {period} raised by {asked.actor}")
-    until = "its end" if asked.period is Period.RUN else f"the end of {period}"
-    return answer(Decision.ALLOW, f"{asked.measure}: {amount(before)} before, {amount(asked.cap)} until {until}")
+    if request.cap > before:
+        wake(state, f"{request.measure} cap of {period} raised by {request.actor}")
+    until = "its end" if request.period is Period.RUN else f"the end of {period}"
+    return answer(Decision.ALLOW, f"{request.measure}: {amount(before)} before, {amount(request.cap)} until {until}")
 
 
 # A Control that lost its books (terminated by hand) takes over what the target's audit log says was booked.

@@ -63,101 +63,101 @@ _ACTIONS = {
 _SAYING = frozenset({WriteAction.COMMENT, WriteAction.UPDATE_PULL_REQUEST})
 
 
-def begin(state: ControlState, asked: WriteRequest, now: datetime) -> WriteAnswer:
+def begin(state: ControlState, request: WriteRequest, now: datetime) -> WriteAnswer:
     """Answer at once; a ``go`` is counted as in flight until it is settled."""
-    known = state.writes.get(asked.key)
+    known = state.writes.get(request.key)
     if known is not None and known.outcome is WriteOutcome.DONE:
-        verdict = _verdict(Decision.ALLOW, "already done under this key", asked)
+        verdict = _verdict(Decision.ALLOW, "already done under this key", request)
         return WriteAnswer(answer=WriteAnswerKind.SETTLED, verdict=verdict, result=known.result, merged=known.merges)
     expired = False
     if known is not None and known.settled_at is None:
         in_time = now < known.clearance.deadline
-        if in_time and known.clearance.attempt == asked.attempt:
+        if in_time and known.clearance.attempt == request.attempt:
             # It asks again, so it has not acted yet: after a pause it must not begin (P1).
-            verdict = allowed(state, asked, now)
+            verdict = allowed(state, request, now)
             again = WriteAnswerKind.GO if verdict.allowed else WriteAnswerKind.LOOK_ONLY
             return WriteAnswer(answer=again, verdict=verdict, clearance=known.clearance)
         if in_time:
             reason = f"another attempt holds the clearance until {clock(known.clearance.deadline)}"
             wait = (known.clearance.deadline - now).total_seconds()
-            verdict = _verdict(Decision.HOLD, reason, asked)
+            verdict = _verdict(Decision.HOLD, reason, request)
             return WriteAnswer(answer=WriteAnswerKind.BUSY, verdict=verdict, retry_after_seconds=wait)
         expired = True
-    if asked.run_id == DASHBOARD and (other := _forget_dashboards(state, asked, now)):
-        verdict = _verdict(Decision.HOLD, f"another look writes the dashboard until {clock(other)}", asked)
+    if request.run_id == DASHBOARD and (other := _forget_dashboards(state, request, now)):
+        verdict = _verdict(Decision.HOLD, f"another look writes the dashboard until {clock(other)}", request)
         wait = (other - now).total_seconds()
         return WriteAnswer(answer=WriteAnswerKind.BUSY, verdict=verdict, retry_after_seconds=wait)
-    verdict = allowed(state, asked, now)
+    verdict = allowed(state, request, now)
     if not verdict.allowed and not expired:
-        state.log("write refused", key=asked.key, action=asked.action, reason=verdict.reason)
+        state.log("write refused", key=request.key, action=request.action, reason=verdict.reason)
         return WriteAnswer(answer=WriteAnswerKind.REFUSED, verdict=verdict)
     clearance = Clearance(
-        key=asked.key,
-        attempt=asked.attempt,
-        action=asked.action,
-        write_class=asked.write_class,
-        branch=asked.branch,
-        head_sha=asked.head_sha,
-        base_sha=asked.base_sha,
-        policy_digest=asked.policy_digest,
+        key=request.key,
+        attempt=request.attempt,
+        action=request.action,
+        write_class=request.write_class,
+        branch=request.branch,
+        head_sha=request.head_sha,
+        base_sha=request.base_sha,
+        policy_digest=request.policy_digest,
         epoch=state.epoch,
-        seconds=asked.seconds,
-        deadline=now + timedelta(seconds=asked.seconds),
+        seconds=request.seconds,
+        deadline=now + timedelta(seconds=request.seconds),
     )
-    state.writes[asked.key] = WriteRecord(
-        key=asked.key,
-        run_id=asked.run_id,
+    state.writes[request.key] = WriteRecord(
+        key=request.key,
+        run_id=request.run_id,
         clearance=clearance,
         began_at=now,
-        merges=asked.merges,
-        follows=asked.follows,
+        merges=request.merges,
+        follows=request.follows,
     )
     answer = WriteAnswerKind.GO if verdict.allowed else WriteAnswerKind.LOOK_ONLY
     state.log(
         "write begun",
-        key=asked.key,
-        action=asked.action,
+        key=request.key,
+        action=request.action,
         answer=answer,
-        headSha=asked.head_sha,
-        attempt=asked.attempt,
+        headSha=request.head_sha,
+        attempt=request.attempt,
         deadline=clock(clearance.deadline),
     )
     return WriteAnswer(answer=answer, verdict=verdict, clearance=clearance)
 
 
-def settle(state: ControlState, said: SettleRequest, now: datetime) -> Answer:
+def settle(state: ControlState, report: SettleRequest, now: datetime) -> Answer:
     """Accept the end of a write from the attempt that began it, or by looking after its deadline."""
-    known = state.writes.get(said.key)
+    known = state.writes.get(report.key)
     rule = "the write may be settled"
 
     def answer(decision: Decision, reason: str) -> Answer:
-        verdict = Verdict(rule=rule, decision=decision, reason=reason, facts={"key": said.key})
+        verdict = Verdict(rule=rule, decision=decision, reason=reason, facts={"key": report.key})
         return Answer.of(verdict, state.epoch)
 
     if known is None:
         return answer(Decision.DENY, "no write was begun under this key")
     if known.settled_at is not None:
-        same = known.outcome is said.outcome
+        same = known.outcome is report.outcome
         return answer(Decision.ALLOW if same else Decision.DENY, f"already settled as {known.outcome}")
-    if known.clearance.attempt != said.attempt and not (said.looked and now >= known.clearance.deadline):
+    if known.clearance.attempt != report.attempt and not (report.looked and now >= known.clearance.deadline):
         return answer(Decision.DENY, f"another attempt holds it until {clock(known.clearance.deadline)}")
-    state.writes[said.key] = known.model_copy(
+    state.writes[report.key] = known.model_copy(
         update={
             "settled_at": now,
-            "outcome": said.outcome,
-            "result": said.result,
-            "merges": said.merged or known.merges,
+            "outcome": report.outcome,
+            "result": report.result,
+            "merges": report.merged or known.merges,
         }
     )
     state.log(
         "write settled",
-        key=said.key,
-        outcome=said.outcome,
-        result=said.result,
-        looked=said.looked,
+        key=report.key,
+        outcome=report.outcome,
+        result=report.result,
+        looked=report.looked,
         attempt=known.clearance.attempt,
     )
-    if said.outcome is WriteOutcome.DONE and (merged := said.merged or known.merges) is not None:
+    if report.outcome is WriteOutcome.DONE and (merged := report.merged or known.merges) is not None:
         rollback_records.merged(state, merged)
     follow_ups.settled(state, known.run_id)
     return answer(Decision.ALLOW, "settled")
@@ -177,54 +177,54 @@ def take_over(state: ControlState, in_flight: tuple[WriteRecord, ...]) -> None:
             )
 
 
-def allowed(state: ControlState, asked: WriteRequest, now: datetime) -> Verdict:
+def allowed(state: ControlState, request: WriteRequest, now: datetime) -> Verdict:
     """The write classes: ``advance`` never in PAUSED or DRY_RUN, ``repair`` for an open incident, ``record`` always."""
-    if asked.action not in _ACTIONS[asked.write_class]:
-        return _verdict(Decision.DENY, f"{asked.action} is no {asked.write_class} write", asked)
-    if asked.run_id == DASHBOARD:
-        return _dashboard(asked)
-    if asked.write_class is WriteClass.RECORD and asked.action in _SAYING and _ended(state, asked):
-        return _verdict(Decision.ALLOW, "says what became of a pull request of ours", asked)
-    if asked.write_class is WriteClass.RECORD and asked.action is WriteAction.UPDATE_PULL_REQUEST:
-        return _verdict(Decision.DENY, "it is neither followed nor undone in Control's books", asked)
-    if asked.write_class is WriteClass.RECORD and asked.run_id in state.incidents:
+    if request.action not in _ACTIONS[request.write_class]:
+        return _verdict(Decision.DENY, f"{request.action} is no {request.write_class} write", request)
+    if request.run_id == DASHBOARD:
+        return _dashboard(request)
+    if request.write_class is WriteClass.RECORD and request.action in _SAYING and _ended(state, request):
+        return _verdict(Decision.ALLOW, "says what became of a pull request of ours", request)
+    if request.write_class is WriteClass.RECORD and request.action is WriteAction.UPDATE_PULL_REQUEST:
+        return _verdict(Decision.DENY, "it is neither followed nor undone in Control's books", request)
+    if request.write_class is WriteClass.RECORD and request.run_id in state.incidents:
         # An incident outlives its run; the clearance is for its own ticket, under its own key.
-        return _verdict(Decision.ALLOW, "a record of an incident in the books", asked)
-    if asked.write_class is WriteClass.REPAIR:
+        return _verdict(Decision.ALLOW, "a record of an incident in the books", request)
+    if request.write_class is WriteClass.REPAIR:
         # A rollback outlives its run: it is booked under its own id, and its incident is what allows it.
-        return _repair(state, asked)
-    run = state.runs.get(asked.run_id)
+        return _repair(state, request)
+    run = state.runs.get(request.run_id)
     if run is None or run.closed_at is not None:
-        return _verdict(Decision.DENY, "the run is not open in Control's books", asked)
-    if asked.policy_digest != run.policy_digest:
-        return _verdict(Decision.HOLD, "the policy is not the one this run was admitted under", asked)
+        return _verdict(Decision.DENY, "the run is not open in Control's books", request)
+    if request.policy_digest != run.policy_digest:
+        return _verdict(Decision.HOLD, "the policy is not the one this run was admitted under", request)
     # A DRY_RUN did nothing that could be said on a pull request.
-    silent = run.mode is Mode.DRY_RUN and asked.action is WriteAction.COMMENT
-    if asked.write_class is WriteClass.RECORD and not silent:
-        return _verdict(Decision.ALLOW, "a record never moves a ref", asked)
+    silent = run.mode is Mode.DRY_RUN and request.action is WriteAction.COMMENT
+    if request.write_class is WriteClass.RECORD and not silent:
+        return _verdict(Decision.ALLOW, "a record never moves a ref", request)
     if run.grant is not None and run.grant.expires_at <= now:
-        return _verdict(Decision.DENY, f"the grant of this change ended at {clock(run.grant.expires_at)}", asked)
-    return _advance(state, asked, run)
+        return _verdict(Decision.DENY, f"the grant of this change ended at {clock(run.grant.expires_at)}", request)
+    return _advance(state, request, run)
 
 
-def _ended(state: ControlState, asked: WriteRequest) -> bool:
+def _ended(state: ControlState, request: WriteRequest) -> bool:
     """Of a run that is over, whose merge or pull request is followed; or of the rollback of an open incident."""
-    if asked.run_id in state.followed or asked.run_id in state.to_follow:
+    if request.run_id in state.followed or request.run_id in state.to_follow:
         return True
-    incident = state.incidents.get(asked.incident)
-    return incident is not None and asked.run_id == rollback_run_id(incident.run_id)
+    incident = state.incidents.get(request.incident)
+    return incident is not None and request.run_id == rollback_run_id(incident.run_id)
 
 
-def _dashboard(asked: WriteRequest) -> Verdict:
-    if asked.write_class is WriteClass.RECORD and asked.action is WriteAction.UPDATE_TICKET:
+def _dashboard(request: WriteRequest) -> Verdict:
+    if request.write_class is WriteClass.RECORD and request.action is WriteAction.UPDATE_TICKET:
         # Also while paused, and under any policy: it says what is true, and moves nothing.
-        return _verdict(Decision.ALLOW, "the dashboard is kept in every state", asked)
-    return _verdict(Decision.DENY, f"the dashboard only updates its ticket: {asked.action} is not its to do", asked)
+        return _verdict(Decision.ALLOW, "the dashboard is kept in every state", request)
+    return _verdict(Decision.DENY, f"the dashboard only updates its ticket: {request.action} is not its to do", request)
 
 
-def _forget_dashboards(state: ControlState, asked: WriteRequest, now: datetime) -> datetime | None:
+def _forget_dashboards(state: ControlState, request: WriteRequest, now: datetime) -> datetime | None:
     """Drop all its writes that are over, but the latest settled one; or until when another one is in flight."""
-    others = [write for write in state.writes.values() if write.run_id == DASHBOARD and write.key != asked.key]
+    others = [write for write in state.writes.values() if write.run_id == DASHBOARD and write.key != request.key]
     flying = [write.clearance.deadline for write in others if write.settled_at is None]
     settled = [write.key for write in others if write.settled_at is not None]
     over = {write.key for write in others if write.settled_at is None and write.clearance.deadline <= now}
@@ -233,42 +233,42 @@ def _forget_dashboards(state: ControlState, asked: WriteRequest, now: datetime) 
     return max((deadline for deadline in flying if deadline > now), default=None)
 
 
-def _advance(state: ControlState, asked: WriteRequest, run: RunRecord) -> Verdict:
+def _advance(state: ControlState, request: WriteRequest, run: RunRecord) -> Verdict:
     if run.mode is Mode.DRY_RUN:
-        return _verdict(Decision.DENY, "the run is a DRY_RUN: no advance write can begin", asked)
-    if asked.action is WriteAction.MERGE and run.mode is not Mode.SELECTIVE_AUTO:
-        return _verdict(Decision.DENY, f"{run.mode} never merges", asked)
+        return _verdict(Decision.DENY, "the run is a DRY_RUN: no advance write can begin", request)
+    if request.action is WriteAction.MERGE and run.mode is not Mode.SELECTIVE_AUTO:
+        return _verdict(Decision.DENY, f"{run.mode} never merges", request)
     if state.status is not TargetStatus.ACTIVE:
-        return _verdict(Decision.HOLD, f"the target is {state.status}", asked)
+        return _verdict(Decision.HOLD, f"the target is {state.status}", request)
     if RANK[state.mode] < RANK[run.mode]:
-        return _verdict(Decision.DENY, f"the target's mode was lowered to {state.mode}", asked)
+        return _verdict(Decision.DENY, f"the target's mode was lowered to {state.mode}", request)
     if run.order.state is not OrderState.PROCEED:
-        return _verdict(Decision.HOLD, f"the run's order is {run.order.state}", asked)
-    return _verdict(Decision.ALLOW, f"active in mode {state.mode}", asked)
+        return _verdict(Decision.HOLD, f"the run's order is {run.order.state}", request)
+    return _verdict(Decision.ALLOW, f"active in mode {state.mode}", request)
 
 
-def _repair(state: ControlState, asked: WriteRequest) -> Verdict:
-    incident = state.incidents.get(asked.incident)
+def _repair(state: ControlState, request: WriteRequest) -> Verdict:
+    incident = state.incidents.get(request.incident)
     if incident is None:
-        return _verdict(Decision.DENY, "a repair must name an open incident", asked)
-    if asked.run_id != rollback_run_id(incident.run_id):
-        return _verdict(Decision.DENY, f"{incident.incident} is about {incident.run_id}, not about this", asked)
+        return _verdict(Decision.DENY, "a repair must name an open incident", request)
+    if request.run_id != rollback_run_id(incident.run_id):
+        return _verdict(Decision.DENY, f"{incident.incident} is about {incident.run_id}, not about this", request)
     if ended := rollback_records.over(state, incident.run_id):
         # Reset by hand after Control gave it up: a person may be at work on the base.
-        return _verdict(Decision.DENY, ended, asked)
+        return _verdict(Decision.DENY, ended, request)
     if state.mode is not Mode.DRY_RUN:
         # Somebody raised it meanwhile: the next write would not be the only thing that moves.
-        return _verdict(Decision.HOLD, f"a repair waits until the mode is DRY_RUN; it is {state.mode}", asked)
+        return _verdict(Decision.HOLD, f"a repair waits until the mode is DRY_RUN; it is {state.mode}", request)
     commanded = incident.commanded_by and incident.commanded_epoch == state.epoch
     if state.status is TargetStatus.PAUSED and not commanded:
-        return _verdict(Decision.HOLD, "in PAUSED a repair needs a person's command, newer than the pause", asked)
-    return _verdict(Decision.ALLOW, f"repairs incident {incident.incident}", asked)
+        return _verdict(Decision.HOLD, "in PAUSED a repair needs a person's command, newer than the pause", request)
+    return _verdict(Decision.ALLOW, f"repairs incident {incident.incident}", request)
 
 
-def _verdict(decision: Decision, reason: str, asked: WriteRequest) -> Verdict:
+def _verdict(decision: Decision, reason: str, request: WriteRequest) -> Verdict:
     return Verdict(
-        rule=f"{asked.action} may begin",
+        rule=f"{request.action} may begin",
         decision=decision,
         reason=reason,
-        facts={"key": asked.key, "class": asked.write_class, "branch": asked.branch, "headSha": asked.head_sha},
+        facts={"key": request.key, "class": request.write_class, "branch": request.branch, "headSha": request.head_sha},
     )

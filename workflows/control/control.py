@@ -120,151 +120,151 @@ class Control:
     # What operators ask
 
     @workflow.update(name=api.RESUME, description=_DESCRIPTION)
-    def resume(self, asked: ResumeRequest) -> Answer:
+    def resume(self, request: ResumeRequest) -> Answer:
         """A person names cause and evidence; the ladder begins."""
-        return self._shown(pausing.resume(self._state, asked, workflow.now()))
+        return self._shown(pausing.resume(self._state, request, workflow.now()))
 
     @workflow.update(name=api.SET_MODE, description=_DESCRIPTION)
-    def set_mode(self, asked: ModeRequest) -> Answer:
+    def set_mode(self, request: ModeRequest) -> Answer:
         """Lower or raise the mode."""
-        return self._shown(pausing.set_mode(self._state, asked))
+        return self._shown(pausing.set_mode(self._state, request))
 
     @workflow.update(name=api.SET_CAPS, description=_DESCRIPTION)
-    def set_caps(self, asked: CapsRequest) -> Answer:
+    def set_caps(self, request: CapsRequest) -> Answer:
         """Change a cap for the present period."""
-        return self._shown(budget.set_caps(self._state, asked, workflow.now()))
+        return self._shown(budget.set_caps(self._state, request, workflow.now()))
 
     @workflow.update(name=api.STATE_COST, description=_DESCRIPTION)
-    def state_cost(self, said: CostStatement) -> Answer:
+    def state_cost(self, report: CostStatement) -> Answer:
         """Say what an unknown cost was."""
-        return self._shown(budget.state_cost(self._state, said, workflow.now()))
+        return self._shown(budget.state_cost(self._state, report, workflow.now()))
 
     @workflow.update(name=api.GRANT, description=_DESCRIPTION)
-    def grant(self, asked: GrantRequest) -> Answer:
+    def grant(self, request: GrantRequest) -> Answer:
         """Release one quarantined change, once, for a while."""
-        return grants.give(self._state, asked, workflow.now())
+        return grants.give(self._state, request, workflow.now())
 
     @set_caps.validator
-    def _set_caps_is_stated(self, asked: CapsRequest) -> None:
-        require_statement(asked)
-        budget.demand_whole(asked)
+    def _set_caps_is_stated(self, request: CapsRequest) -> None:
+        require_statement(request)
+        budget.demand_whole(request)
 
     @state_cost.validator
-    def _state_cost_is_stated(self, said: CostStatement) -> None:
-        require_statement(said)
+    def _state_cost_is_stated(self, report: CostStatement) -> None:
+        require_statement(report)
 
     @grant.validator
-    def _grant_is_stated(self, asked: GrantRequest) -> None:
-        require_statement(asked)
+    def _grant_is_stated(self, request: GrantRequest) -> None:
+        require_statement(request)
 
     # What runs ask
 
     @workflow.update(name=api.ADMIT_RUN)
-    def admit(self, asked: AdmitRequest) -> AdmitAnswer:
+    def admit(self, request: AdmitRequest) -> AdmitAnswer:
         """Admitted, queued, refused or already ran; at once."""
-        self._state.max_active = asked.max_active
-        self._state.grant_days = asked.grant_days
-        self._state.failures_in_a_row = asked.failures_in_a_row
-        self._state.rollback_caps = asked.rollback_caps
-        answer = admission.admit(self._state, asked, workflow.now())
+        self._state.max_active = request.max_active
+        self._state.grant_days = request.grant_days
+        self._state.failures_in_a_row = request.failures_in_a_row
+        self._state.rollback_caps = request.rollback_caps
+        answer = admission.admit(self._state, request, workflow.now())
         if escalate_failures(self._state, workflow.now()):
             self._publish()
         return answer
 
     @admit.validator
-    def _admit_is_for_this_target(self, asked: AdmitRequest) -> None:
-        if asked.request.target != self._state.target:
-            raise ApplicationError(f"this is Control of {self._state.target}, not of {asked.request.target}")
-        if asked.budget is not None and not is_zone(asked.budget.time_zone):
-            raise ApplicationError(f"{asked.budget.time_zone!r} is no time zone")
+    def _admit_is_for_this_target(self, request: AdmitRequest) -> None:
+        if request.request.target != self._state.target:
+            raise ApplicationError(f"this is Control of {self._state.target}, not of {request.request.target}")
+        if request.budget is not None and not is_zone(request.budget.time_zone):
+            raise ApplicationError(f"{request.budget.time_zone!r} is no time zone")
 
     @workflow.update(name=api.RESERVE)
-    def reserve(self, asked: ReserveRequest) -> ReserveAnswer:
+    def reserve(self, request: ReserveRequest) -> ReserveAnswer:
         """May a step cost up to this much?"""
-        answer = budget.reserve(self._state, asked, workflow.now())
+        answer = budget.reserve(self._state, request, workflow.now())
         self._publish()
         return answer
 
     @reserve.validator
-    def _reservation_is_the_runs(self, asked: ReserveRequest) -> None:
-        if not asked.key.startswith(f"{asked.run_id}/"):
+    def _reservation_is_the_runs(self, request: ReserveRequest) -> None:
+        if not request.key.startswith(f"{request.run_id}/"):
             raise ApplicationError("key must be run_id/step")
-        if not is_zone(asked.terms.time_zone):
-            raise ApplicationError(f"{asked.terms.time_zone!r} is no time zone")
+        if not is_zone(request.terms.time_zone):
+            raise ApplicationError(f"{request.terms.time_zone!r} is no time zone")
 
     @workflow.update(name=api.SETTLE_COST)
-    def settle_cost(self, said: SettleCost) -> Answer:
+    def settle_cost(self, report: SettleCost) -> Answer:
         """What a step really cost."""
-        return self._shown(budget.settle(self._state, said, workflow.now()))
+        return self._shown(budget.settle(self._state, report, workflow.now()))
 
     @workflow.update(name=api.BEGIN_WRITE)
-    def begin_write(self, asked: WriteRequest) -> WriteAnswer:
+    def begin_write(self, request: WriteRequest) -> WriteAnswer:
         """A clearance, or why not."""
-        return clearances.begin(self._state, asked, workflow.now())
+        return clearances.begin(self._state, request, workflow.now())
 
     @begin_write.validator
-    def _key_is_the_runs(self, asked: WriteRequest) -> None:
-        if not asked.key.startswith(f"{asked.run_id}/"):
+    def _key_is_the_runs(self, request: WriteRequest) -> None:
+        if not request.key.startswith(f"{request.run_id}/"):
             raise ApplicationError("key must be run_id/step")
 
     @workflow.update(name=api.SETTLE_WRITE)
-    def settle_write(self, said: SettleRequest) -> Answer:
+    def settle_write(self, report: SettleRequest) -> Answer:
         """How a write ended."""
-        return clearances.settle(self._state, said, workflow.now())
+        return clearances.settle(self._state, report, workflow.now())
 
     @workflow.update(name=api.FINISH_RUN)
-    def finish(self, said: FinishRequest) -> Answer:
+    def finish(self, report: FinishRequest) -> Answer:
         """How a run ended; its slot goes to the queue."""
         now = workflow.now()
-        unknown = said.run_id not in self._state.runs
-        news = admission.finish(self._state, said, now)
-        if unknown and said.follow_up is not None and workflow.patched(FOLLOW_UNKNOWN):
+        unknown = report.run_id not in self._state.runs
+        news = admission.finish(self._state, report, now)
+        if unknown and report.follow_up is not None and workflow.patched(FOLLOW_UNKNOWN):
             # Of a Control that was terminated under it: what the run left is followed all the same.
-            self._state.to_follow[said.run_id] = said.follow_up
+            self._state.to_follow[report.run_id] = report.follow_up
         if news:
-            remediations.heard(self._state, said)
-            if said.follow_up is not None:
-                self._state.to_follow[said.run_id] = said.follow_up
-            pausing.smoke_ended(self._state, said, now)
+            remediations.heard(self._state, report)
+            if report.follow_up is not None:
+                self._state.to_follow[report.run_id] = report.follow_up
+            pausing.smoke_ended(self._state, report, now)
             escalate_failures(self._state, now)
             admission.promote(self._state, self._state.max_active)
             self._publish()
         return admission.heard(self._state, news=news)
 
     @workflow.update(name=api.REPORT)
-    def report(self, said: IncidentReport) -> Answer:
+    def report(self, report: IncidentReport) -> Answer:
         """An incident trigger."""
-        return self._shown(incident_records.open_incident(self._state, said, workflow.now()))
+        return self._shown(incident_records.open_incident(self._state, report, workflow.now()))
 
     @workflow.update(name=api.INCIDENT_NEWS)
-    def incident_news(self, said: IncidentNews) -> Answer:
+    def incident_news(self, report: IncidentNews) -> Answer:
         """What an ``Incident`` says of itself."""
-        return self._shown(incident_records.take_news(self._state, said))
+        return self._shown(incident_records.take_news(self._state, report))
 
     @workflow.update(name=api.MERGED)
-    def merged(self, said: Merged) -> Answer:
+    def merged(self, report: Merged) -> Answer:
         """A merge of ours is on the base."""
-        return rollback_records.merged(self._state, said)
+        return rollback_records.merged(self._state, report)
 
     @workflow.update(name=api.REGRESSION)
-    def regression(self, said: Regression) -> Answer:
+    def regression(self, report: Regression) -> Answer:
         """A confirmed regression of ours."""
-        return self._shown(rollback_records.regression(self._state, said, workflow.now()))
+        return self._shown(rollback_records.regression(self._state, report, workflow.now()))
 
     @workflow.update(name=api.ROLL_BACK, description=_DESCRIPTION)
-    def roll_back(self, asked: RollbackRequest) -> Answer:
+    def roll_back(self, request: RollbackRequest) -> Answer:
         """A person orders a rollback."""
-        return self._shown(rollback_records.roll_back(self._state, asked, workflow.now()))
+        return self._shown(rollback_records.roll_back(self._state, request, workflow.now()))
 
     @workflow.update(name=api.ROLLED_BACK)
-    def rolled_back(self, said: RollbackResult) -> Answer:
+    def rolled_back(self, report: RollbackResult) -> Answer:
         """How a rollback ended."""
-        return self._shown(rollback_records.rolled_back(self._state, said, workflow.now()))
+        return self._shown(rollback_records.rolled_back(self._state, report, workflow.now()))
 
     @workflow.update(name=api.FOLLOWED_UP)
-    def followed_up(self, said: FollowUpEnd) -> Answer:
+    def followed_up(self, report: FollowUpEnd) -> Answer:
         """How a merge or a pull request fared."""
-        return follow_ups.followed_up(self._state, said)
+        return follow_ups.followed_up(self._state, report)
 
     # What anybody may look at
 

@@ -85,26 +85,26 @@ def lost(state: ControlState, run_id: str, status: str) -> None:
     state.alert(AlertKind.RUN_FAILED, f"follow-up-lost/{run_id}", summary, run_id=run_id, status=status)
 
 
-def followed_up(state: ControlState, said: FollowUpEnd) -> Answer:
+def followed_up(state: ControlState, report: FollowUpEnd) -> Answer:
     """How a merge or a pull request fared."""
-    state.followed.pop(said.run_id, None)
-    state.follow_starts.pop(said.run_id, None)
-    state.forget_outcomes(said.run_id)
-    state.note_became(said.run_id, said.became)
-    at = clock(said.at) if said.at else ""
+    state.followed.pop(report.run_id, None)
+    state.follow_starts.pop(report.run_id, None)
+    state.forget_outcomes(report.run_id)
+    state.note_became(report.run_id, report.became)
+    at = clock(report.at) if report.at else ""
     state.log(
         "follow-up ended",
-        runId=said.run_id,
-        outcome=said.outcome,
-        reason=shortened(said.reason, 500),
-        who=said.who,
+        runId=report.run_id,
+        outcome=report.outcome,
+        reason=shortened(report.reason, 500),
+        who=report.who,
         at=at,
     )
     verdict = Verdict(
         rule="a follow-up may always say how it ended",
         decision=Decision.ALLOW,
         reason="recorded",
-        facts={"runId": said.run_id},
+        facts={"runId": report.run_id},
     )
     return Answer.of(verdict, state.epoch)
 

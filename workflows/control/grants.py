@@ -33,33 +33,33 @@ KEPT = 20
 _PATTERN = frozenset("*?[]\\")
 
 
-def give(state: ControlState, asked: GrantRequest, now: datetime) -> Answer:
+def give(state: ControlState, request: GrantRequest, now: datetime) -> Answer:
     """Take a person's grant into the books, or say why not. A newer grant for the same run replaces the older."""
     forget(state, now)
-    reason = _refusal(state, asked, now)
+    reason = _refusal(state, request, now)
     facts: dict[str, Fact] = {
-        "runId": asked.run_id,
-        "headSha": asked.head_sha,
-        "paths": shortened(", ".join(asked.paths), 500),
-        "expiresAt": clock(asked.expires_at),
-        "actor": asked.actor,
+        "runId": request.run_id,
+        "headSha": request.head_sha,
+        "paths": shortened(", ".join(request.paths), 500),
+        "expiresAt": clock(request.expires_at),
+        "actor": request.actor,
     }
     if reason:
         state.log("grant refused", **facts, reason=reason)
         verdict = Verdict(rule="the change may be granted", decision=Decision.DENY, reason=reason, facts=facts)
         return Answer.of(verdict, state.epoch)
-    state.grants[asked.run_id] = Grant(**asked.model_dump(), granted_at=now)
-    state.log("granted", **facts, reason=asked.reason)
-    told = f"`run --grant {asked.run_id}` may take it once, until {clock(asked.expires_at)}"
+    state.grants[request.run_id] = Grant(**request.model_dump(), granted_at=now)
+    state.log("granted", **facts, reason=request.reason)
+    told = f"`run --grant {request.run_id}` may take it once, until {clock(request.expires_at)}"
     verdict = Verdict(rule="the change may be granted", decision=Decision.ALLOW, reason=told, facts=facts)
     return Answer.of(verdict, state.epoch)
 
 
-def may_not_take(state: ControlState, asked: AdmitRequest, mode: Mode, now: datetime) -> str:
+def may_not_take(state: ControlState, request: AdmitRequest, mode: Mode, now: datetime) -> str:
     """Why a run may not take the change it asks for; empty: it may."""
-    wanted = asked.request.grant
+    wanted = request.request.grant
     grant = state.grants.get(wanted)
-    if asked.request.kind is not RunKind.DAILY:
+    if request.request.kind is not RunKind.DAILY:
         return "only a daily run takes a change out of quarantine"
     if mode is Mode.SELECTIVE_AUTO:
         return f"a granted change is reviewed by a person: at most mode {HIGHEST_MODE}"
@@ -70,14 +70,14 @@ def may_not_take(state: ControlState, asked: AdmitRequest, mode: Mode, now: date
     if grant.expected_epoch != state.epoch:
         return f"a newer pause made the grant for {wanted} void; look again, then grant anew"
     # The policy may have been tightened since.
-    ends = min(grant.expires_at, grant.granted_at + timedelta(days=asked.grant_days))
+    ends = min(grant.expires_at, grant.granted_at + timedelta(days=request.grant_days))
     if ends <= now:
         return f"the grant for {wanted} ended at {clock(ends)}"
-    if asked.quarantine_problem:
-        return f"the change of {wanted} cannot be taken: {asked.quarantine_problem}"
-    if asked.quarantined_head != grant.head_sha:
+    if request.quarantine_problem:
+        return f"the change of {wanted} cannot be taken: {request.quarantine_problem}"
+    if request.quarantined_head != grant.head_sha:
         return (
-            f"the grant is for commit {grant.head_sha[:12]}, in quarantine is {asked.quarantined_head[:12] or 'none'}"
+            f"the grant is for commit {grant.head_sha[:12]}, in quarantine is {request.quarantined_head[:12] or 'none'}"
         )
     return ""
 
@@ -102,24 +102,24 @@ def forget(state: ControlState, now: datetime) -> None:
         del state.grants[run_id]
 
 
-def _refusal(state: ControlState, asked: GrantRequest, now: datetime) -> str:
-    if asked.expected_epoch != state.epoch:
+def _refusal(state: ControlState, request: GrantRequest, now: datetime) -> str:
+    if request.expected_epoch != state.epoch:
         return f"a newer pause raised the epoch to {state.epoch}; look again before you grant"
     if not state.registered or state.status is not TargetStatus.ACTIVE:
         return f"the target is {state.status}: a grant comes after the resume"
-    return _not_in_quarantine(state, asked) or _paths(asked.paths) or _time(state, asked, now)
+    return _not_in_quarantine(state, request) or _paths(request.paths) or _time(state, request, now)
 
 
-def _not_in_quarantine(state: ControlState, asked: GrantRequest) -> str:
-    run = state.runs.get(asked.run_id)
-    if not asked.run_id.startswith(f"{state.target}-"):
-        return f"{asked.run_id} is no run of {state.target}"
-    if run is None and not asked.escalated_record:
-        return f"{asked.run_id} is not in the books: name the audit record that says it ended ESCALATED"
+def _not_in_quarantine(state: ControlState, request: GrantRequest) -> str:
+    run = state.runs.get(request.run_id)
+    if not request.run_id.startswith(f"{state.target}-"):
+        return f"{request.run_id} is no run of {state.target}"
+    if run is None and not request.escalated_record:
+        return f"{request.run_id} is not in the books: name the audit record that says it ended ESCALATED"
     if run is not None and (run.closed_at is None or run.status is not RunStatus.ESCALATED):
-        return f"{asked.run_id} is {run.status}: only the change of an ESCALATED run is in quarantine"
+        return f"{request.run_id} is {run.status}: only the change of an ESCALATED run is in quarantine"
     for taker in state.runs.values():
-        if taker.grant is None or taker.grant.run_id != asked.run_id:
+        if taker.grant is None or taker.grant.run_id != request.run_id:
             continue
         if taker.closed_at is None:
             return f"{taker.run_id} is taking this change now"
@@ -142,13 +142,13 @@ def _paths(paths: tuple[str, ...]) -> str:
     return ""
 
 
-def _time(state: ControlState, asked: GrantRequest, now: datetime) -> str:
-    if asked.expires_at <= now:
-        return f"it would have ended already, at {clock(asked.expires_at)}"
+def _time(state: ControlState, request: GrantRequest, now: datetime) -> str:
+    if request.expires_at <= now:
+        return f"it would have ended already, at {clock(request.expires_at)}"
     latest = now + timedelta(days=state.grant_days)
-    if asked.expires_at > latest:
+    if request.expires_at > latest:
         return f"it may last {counted(state.grant_days, 'day')} at most (control.grant_days), until {clock(latest)}"
-    if len(state.grants) >= KEPT and asked.run_id not in state.grants:
+    if len(state.grants) >= KEPT and request.run_id not in state.grants:
         return f"{KEPT} grants are in force already"
     return ""
 

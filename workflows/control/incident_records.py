@@ -22,31 +22,31 @@ KEPT_DONE = 60
 _LISTED = 5
 
 
-def open_incident(state: ControlState, said: IncidentReport, now: datetime) -> Answer:
+def open_incident(state: ControlState, report: IncidentReport, now: datetime) -> Answer:
     """Open an incident; whoever reports it paused first. Idempotent."""
-    if said.incident not in state.incidents and said.incident not in state.incidents_done:
-        state.incidents[said.incident] = IncidentRecord(
-            incident=said.incident,
-            run_id=said.run_id,
-            trigger=said.trigger,
-            reason=shortened(said.reason, 500),
+    if report.incident not in state.incidents and report.incident not in state.incidents_done:
+        state.incidents[report.incident] = IncidentRecord(
+            incident=report.incident,
+            run_id=report.run_id,
+            trigger=report.trigger,
+            reason=shortened(report.reason, 500),
             opened_at=now,
-            runs=said.runs,
-            ordered_by=said.ordered_by,
+            runs=report.runs,
+            ordered_by=report.ordered_by,
         )
-        state.log("incident opened", incident=said.incident, runId=said.run_id, trigger=said.trigger)
-    return _taken(state, said.incident)
+        state.log("incident opened", incident=report.incident, runId=report.run_id, trigger=report.trigger)
+    return _taken(state, report.incident)
 
 
-def take_news(state: ControlState, said: IncidentNews) -> Answer:
+def take_news(state: ControlState, report: IncidentNews) -> Answer:
     """Follow an ``Incident``: owner, due date, overdue, done. Books that never knew it learn it here."""
-    told = said.record.model_copy(update={"started": True})
+    told = report.record.model_copy(update={"started": True})
     known = state.incidents.get(told.incident)
     if known is not None:
         # These are Control's own to state.
         ours = ("commanded_by", "commanded_epoch", "rollback", "tagged")
         told = told.model_copy(update={name: getattr(known, name) for name in ours})
-    if said.done:
+    if report.done:
         if known is not None:
             del state.incidents[told.incident]
             state.log("incident done", incident=told.incident, owner=told.owner)

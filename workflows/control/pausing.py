@@ -70,12 +70,12 @@ def pause(state: ControlState, record: PauseRecord) -> None:
         state.order(run.run_id, hardest, f"{record.scope} pause by {record.actor}: {record.reason}")
 
 
-def resume(state: ControlState, asked: ResumeRequest, now: datetime) -> Answer:
+def resume(state: ControlState, request: ResumeRequest, now: datetime) -> Answer:
     """Lift this target's own pause and climb the ladder; refused while the Installation is paused."""
-    refused = may_resume(state, asked)
+    refused = may_resume(state, request)
     if refused is not None:
         return Answer.of(refused, state.epoch)
-    _climb(state, cause=asked.cause, evidence=asked.evidence, actor=asked.actor, now=now)
+    _climb(state, cause=request.cause, evidence=request.evidence, actor=request.actor, now=now)
     if state.ladder is not None and not state.rolling_back():
         # Nobody reviews what has not ended: while a rollback goes on, the ladder ends in DRY_RUN.
         state.ladder = state.ladder.model_copy(update={"reviews": state.review_due})
@@ -83,9 +83,9 @@ def resume(state: ControlState, asked: ResumeRequest, now: datetime) -> Answer:
     return Answer.of(verdict, state.epoch)
 
 
-def may_resume(state: ControlState, asked: ResumeRequest) -> Verdict | None:
+def may_resume(state: ControlState, request: ResumeRequest) -> Verdict | None:
     """The refusal, or None."""
-    if asked.expected_epoch != state.epoch:
+    if request.expected_epoch != state.epoch:
         return _resume_verdict(
             state, Decision.DENY, f"a newer pause raised the epoch to {state.epoch}; look again before you resume"
         )
@@ -157,13 +157,13 @@ def register(state: ControlState, facts: InstallationFacts, now: datetime, *, ag
         state.log("target opened", mode=state.mode)
 
 
-def smoke_ended(state: ControlState, said: FinishRequest, now: datetime) -> None:
+def smoke_ended(state: ControlState, report: FinishRequest, now: datetime) -> None:
     """The ladder's next rung: open in PR_ONLY, or back to PAUSED with the reason."""
     ladder = state.ladder
-    run = state.runs.get(said.run_id)
+    run = state.runs.get(report.run_id)
     if ladder is None or run is None or run.workflow_id != ladder.smoke_workflow_id:
         return
-    verdict = smoke_is_green(said, run)
+    verdict = smoke_is_green(report, run)
     if not verdict.allowed:
         pause(state, brake("target", verdict.reason, "resume ladder", now))
         return
@@ -175,40 +175,40 @@ def smoke_ended(state: ControlState, said: FinishRequest, now: datetime) -> None
     else:
         # A resume of the whole installation, or one before the rollback ended, reviews no regression.
         state.mode = Mode.DRY_RUN
-    state.log("resumed", mode=state.mode, smoke=said.run_id, cause=ladder.cause, actor=ladder.actor)
+    state.log("resumed", mode=state.mode, smoke=report.run_id, cause=ladder.cause, actor=ladder.actor)
     for held in state.active():
         if held.order.state is OrderState.HOLD:
             state.order(held.run_id, OrderState.PROCEED, "resumed")
 
 
-def set_mode(state: ControlState, asked: ModeRequest) -> Answer:
+def set_mode(state: ControlState, request: ModeRequest) -> Answer:
     """Lowering always works; raising needs an active target (P2), and SELECTIVE_AUTO what ``_unmet`` says."""
 
     def answer(decision: Decision, reason: str) -> Answer:
-        facts: dict[str, Fact] = {"mode": state.mode, "asked": asked.mode, "epoch": state.epoch}
+        facts: dict[str, Fact] = {"mode": state.mode, "asked": request.mode, "epoch": state.epoch}
         verdict = Verdict(rule="the mode may be set", decision=decision, reason=reason, facts=facts)
         return Answer.of(verdict, state.epoch)
 
-    raising = RANK[asked.mode] > RANK[state.mode]
-    if raising and asked.expected_epoch != state.epoch:
+    raising = RANK[request.mode] > RANK[state.mode]
+    if raising and request.expected_epoch != state.epoch:
         return answer(Decision.DENY, f"the epoch is {state.epoch} by now; look again before you raise the mode")
     if raising and state.status is not TargetStatus.ACTIVE:
         return answer(Decision.DENY, f"the target is {state.status}; only the resume ladder opens it")
     if raising and state.review_due:
         how = "`starter.py resume` names cause and evidence; a green smoke then leads to PR_ONLY"
         return answer(Decision.DENY, f"a person must review {state.review_due} first: {how}")
-    if raising and RANK[asked.mode] > RANK[Mode.PR_ONLY] and (obstacle := _unmet(state, asked)):
+    if raising and RANK[request.mode] > RANK[Mode.PR_ONLY] and (obstacle := _unmet(state, request)):
         return answer(Decision.DENY, obstacle)
-    state.log("mode set", before=state.mode, mode=asked.mode, actor=asked.actor, reason=asked.reason)
-    state.mode = asked.mode
-    return answer(Decision.ALLOW, f"mode is {asked.mode}")
+    state.log("mode set", before=state.mode, mode=request.mode, actor=request.actor, reason=request.reason)
+    state.mode = request.mode
+    return answer(Decision.ALLOW, f"mode is {request.mode}")
 
 
-def _unmet(state: ControlState, asked: ModeRequest) -> str:
+def _unmet(state: ControlState, request: ModeRequest) -> str:
     """What a person must see to before a target may merge by itself; empty when nothing."""
-    if RANK[asked.maximum] < RANK[asked.mode]:
-        return f"policy allows {asked.maximum} at most; raise modes.maximum and the target's maximum_mode first"
-    if not asked.probes:
+    if RANK[request.maximum] < RANK[request.mode]:
+        return f"policy allows {request.maximum} at most; raise modes.maximum and the target's maximum_mode first"
+    if not request.probes:
         return "the target has no [[probes]]: nothing could say that a merge result is healthy"
     troubled = barred(state)
     return f"no higher mode before this is dealt with: {troubled}" if troubled else ""

@@ -13,7 +13,7 @@ _TRIED = frozenset({RunStatus.REJECTED, RunStatus.FAILED, RunStatus.ESCALATED})
 """Ends that use an attempt up; a run that a pause or a person ended early tried nothing."""
 
 
-def heard(state: ControlState, said: FinishRequest) -> None:
+def heard(state: ControlState, report: FinishRequest) -> None:
     """Take over what a run's end means for the backlog; once for each run, and nothing from DRY_RUN or a smoke.
 
     Rules, in order:
@@ -24,16 +24,16 @@ def heard(state: ControlState, said: FinishRequest) -> None:
     3. Failed checks of any other run: a new remediation, or one more sighting of a known one. One that ended because
        its attempts were used up stays so; one that ended otherwise begins anew.
     """
-    run = state.runs.get(said.run_id)
+    run = state.runs.get(report.run_id)
     if run is None or run.mode is Mode.DRY_RUN or run.kind is not RunKind.DAILY:
         return
-    for fingerprint in said.resolved:
+    for fingerprint in report.resolved:
         _end(state, fingerprint, RemediationEnd.RESOLVED, run)
-    tried = _remediated(state, said.task_id)
+    tried = _remediated(state, report.task_id)
     if tried is not None:
-        _tried(state, tried, said, run)
-    elif said.remediation is not None:
-        _failed(state, said.remediation)
+        _tried(state, tried, report, run)
+    elif report.remediation is not None:
+        _failed(state, report.remediation)
 
 
 def shown(state: ControlState) -> list[Remediation]:
@@ -47,17 +47,17 @@ def _remediated(state: ControlState, task_id: str | None) -> Remediation | None:
     return next((one for one in state.remediations.values() if one.remediating_task == task_id), None)
 
 
-def _tried(state: ControlState, one: Remediation, said: FinishRequest, run: RunRecord) -> None:
-    if said.status is RunStatus.PR_OPENED:
+def _tried(state: ControlState, one: Remediation, report: FinishRequest, run: RunRecord) -> None:
+    if report.status is RunStatus.PR_OPENED:
         _end(state, one.fingerprint, RemediationEnd.PULL_REQUEST, run)
         return
-    if said.status not in _TRIED:
+    if report.status not in _TRIED:
         return
-    news = said.remediation
+    news = report.remediation
     latest = {"failed": news.failed, "run_id": news.run_id, "at": news.at} if news else {}
     attempts = one.attempts + 1
     state.remediations[one.fingerprint] = one.model_copy(update={"attempts": attempts, **latest})
-    state.log("remediation tried", task=one.remediating_task, runId=run.run_id, attempts=attempts, status=said.status)
+    state.log("remediation tried", task=one.remediating_task, runId=run.run_id, attempts=attempts, status=report.status)
     if attempts >= one.most_attempts:
         _end(state, one.fingerprint, RemediationEnd.ATTEMPTS, run)
 

@@ -46,135 +46,135 @@ _DAY = timedelta(days=1)
 _LATER = {stage: number for number, stage in enumerate(RollbackStage)}
 
 
-def merged(state: ControlState, said: Merged) -> Answer:
+def merged(state: ControlState, report: Merged) -> Answer:
     """A merge of ours is on the base, or a person's of a change of ours. Idempotent.
 
     A person's of a rollback's pull request, which that left to a person: the base is restored by hand.
     """
-    undone = said.run.run_id.removeprefix(rollback_run_id(""))
-    if undone != said.run.run_id:
-        return _restored_by_hand(state, undone, said)
-    if said.run.run_id not in state.merges:
-        state.merges[said.run.run_id] = MergeRecord(merged=said)
-        who: dict[str, Fact] = {"who": said.by} if said.by else {}
+    undone = report.run.run_id.removeprefix(rollback_run_id(""))
+    if undone != report.run.run_id:
+        return _restored_by_hand(state, undone, report)
+    if report.run.run_id not in state.merges:
+        state.merges[report.run.run_id] = MergeRecord(merged=report)
+        who: dict[str, Fact] = {"who": report.by} if report.by else {}
         state.log(
-            "merged by a person" if said.by else "merged",
+            "merged by a person" if report.by else "merged",
             **who,
-            runId=said.run.run_id,
-            mergeSha=said.merge_sha,
-            parentSha=said.parent_sha,
-            treeSha=said.tree_sha,
-            pullRequest=said.pull_request,
+            runId=report.run.run_id,
+            mergeSha=report.merge_sha,
+            parentSha=report.parent_sha,
+            treeSha=report.tree_sha,
+            pullRequest=report.pull_request,
             # Whole, for a Control that has lost its books.
-            merge=said.model_dump_json(by_alias=True, exclude_none=True),
+            merge=report.model_dump_json(by_alias=True, exclude_none=True),
         )
-        if said.by:
-            state.note_became(said.run.run_id, became("merged", said.by))
+        if report.by:
+            state.note_became(report.run.run_id, became("merged", report.by))
         _forget(state)
-    return _answer(state, Decision.ALLOW, "recorded", said.run.run_id)
+    return _answer(state, Decision.ALLOW, "recorded", report.run.run_id)
 
 
-def regression(state: ControlState, said: Regression, now: datetime) -> Answer:
+def regression(state: ControlState, report: Regression, now: datetime) -> Answer:
     """A confirmed regression of ours: DRY_RUN, the incident, and the rollback unless a blast cap keeps it.
 
     Rules, in order: a merge has one rollback, so a repeated report changes nothing · the mode is DRY_RUN from now on ·
     the incident is in the books · over a cap (``reverts_per_day``, ``culprit_hours``) a person goes on · else it is
     due.
     """
-    run_id = said.merged.run.run_id
-    merged(state, said.merged)
+    run_id = report.merged.run.run_id
+    merged(state, report.merged)
     known = state.merges[run_id]
     if known.stage is not RollbackStage.NONE:
         return _answer(state, Decision.ALLOW, f"its rollback is {known.stage} already", run_id)
     if known.incident:
         return _answer(state, Decision.DENY, f"{known.incident} is open, and a person's: {known.reason}", run_id)
-    incident = _brake(state, known, said.reason, "", now)
+    incident = _brake(state, known, report.reason, "", now)
     kept_back = _over_a_cap(state, known, now)
     state.alert(
         AlertKind.REQUIRED_CHECK_FAILED,
         f"regression/{run_id}",
-        f"{run_id} broke the base: {said.reason}" + (f"; not rolled back: {kept_back}" if kept_back else ""),
+        f"{run_id} broke the base: {report.reason}" + (f"; not rolled back: {kept_back}" if kept_back else ""),
         run_id=run_id,
         incident=incident,
-        failing=shortened(", ".join(said.failing), 300),
+        failing=shortened(", ".join(report.failing), 300),
     )
     if kept_back:
         state.merges[run_id] = known.model_copy(update={"incident": incident, "reason": kept_back})
         state.log("rollback kept back", runId=run_id, incident=incident, reason=kept_back)
         return _answer(state, Decision.DENY, f"not rolled back, a person goes on: {kept_back}", run_id)
-    _due(state, known, incident, said.reason, "", now)
+    _due(state, known, incident, report.reason, "", now)
     return _answer(state, Decision.ALLOW, f"{incident}: the rollback starts now", run_id)
 
 
-def roll_back(state: ControlState, asked: RollbackRequest, now: datetime) -> Answer:
+def roll_back(state: ControlState, request: RollbackRequest, now: datetime) -> Answer:
     """A person orders a rollback, or lets one go on that a pause holds. The blast caps bind the system, not a person.
 
     Refused, in order: a blank name or reason (P14) · a run nobody knows · one that merged nothing · rolled back or
     escalated already · a rollback of this target that is running (unless it is this one, and a pause newer than its
     command holds it).
     """
-    if not asked.actor.strip() or not asked.reason.strip():
-        return _answer(state, Decision.DENY, "who orders it, and why? Blank is not an answer", asked.run_id)
-    known = state.merges.get(asked.run_id)
+    if not request.actor.strip() or not request.reason.strip():
+        return _answer(state, Decision.DENY, "who orders it, and why? Blank is not an answer", request.run_id)
+    known = state.merges.get(request.run_id)
     if known is None:
-        reason = _MERGED_NOTHING if asked.run_id in state.runs else "no such run is in Control's books"
-        return _answer(state, Decision.DENY, reason, asked.run_id)
+        reason = _MERGED_NOTHING if request.run_id in state.runs else "no such run is in Control's books"
+        return _answer(state, Decision.DENY, reason, request.run_id)
     if known.stage in _ENDED:
-        return _answer(state, Decision.DENY, _ENDED[known.stage], asked.run_id)
+        return _answer(state, Decision.DENY, _ENDED[known.stage], request.run_id)
     if known.stage is not RollbackStage.NONE:
-        return _command(state, known, asked)
+        return _command(state, known, request)
     if going := state.rolling_back():
-        return _answer(state, Decision.DENY, f"{going[0].merged.run.run_id} is being rolled back; wait", asked.run_id)
-    incident = _brake(state, known, asked.reason, asked.actor, now)
-    _due(state, known, incident, asked.reason, asked.actor, now)
-    return _answer(state, Decision.ALLOW, f"{incident}: the rollback starts now, in mode DRY_RUN", asked.run_id)
+        return _answer(state, Decision.DENY, f"{going[0].merged.run.run_id} is being rolled back; wait", request.run_id)
+    incident = _brake(state, known, request.reason, request.actor, now)
+    _due(state, known, incident, request.reason, request.actor, now)
+    return _answer(state, Decision.ALLOW, f"{incident}: the rollback starts now, in mode DRY_RUN", request.run_id)
 
 
-def rolled_back(state: ControlState, said: RollbackResult, now: datetime) -> Answer:
+def rolled_back(state: ControlState, report: RollbackResult, now: datetime) -> Answer:
     """How a rollback ended: the incident is tagged, the hardening task queued, the idea quarantined. Idempotent.
 
     One that was called over (terminated by hand), was reset, and found that it had restored the base: restored it is.
     """
-    known = state.merges.get(said.run_id)
-    restored = said.outcome is RollbackOutcome.RESTORED
+    known = state.merges.get(report.run_id)
+    restored = report.outcome is RollbackOutcome.RESTORED
     after_all = known is not None and known.stage is RollbackStage.ESCALATED and restored
     if known is None or (known.stage in _ENDED and not after_all):
-        return _answer(state, Decision.ALLOW, "known already, or not in these books", said.run_id)
+        return _answer(state, Decision.ALLOW, "known already, or not in these books", report.run_id)
     tag = RollbackTag(
         outcome=RollbackOutcome.RESTORED if restored else RollbackOutcome.ESCALATED,
-        reason=shortened(said.reason, 500),
-        seconds=said.seconds,
-        impact=shortened(said.impact, 1000),
-        revert_sha=said.revert_sha,
-        restored_tree=said.restored_tree,
+        reason=shortened(report.reason, 500),
+        seconds=report.seconds,
+        impact=shortened(report.impact, 1000),
+        revert_sha=report.revert_sha,
+        restored_tree=report.restored_tree,
     )
     stage = RollbackStage.RESTORED if restored else RollbackStage.ESCALATED
-    state.merges[said.run_id] = known.model_copy(update={"stage": stage, "result": tag})
-    record = state.incidents.get(said.incident)
+    state.merges[report.run_id] = known.model_copy(update={"stage": stage, "result": tag})
+    record = state.incidents.get(report.incident)
     if record is not None:
-        state.incidents[said.incident] = record.model_copy(update={"rollback": tag, "tagged": False})
-    leave(state, known, said, now)
+        state.incidents[report.incident] = record.model_copy(update={"rollback": tag, "tagged": False})
+    leave(state, known, report, now)
     state.log(
         "rollback ended",
-        runId=said.run_id,
-        incident=said.incident,
-        outcome=said.outcome,
-        reason=shortened(said.reason, 500),
-        seconds=round(said.seconds, 1),
-        impact=shortened(said.impact, 300),
-        tree=said.restored_tree,
+        runId=report.run_id,
+        incident=report.incident,
+        outcome=report.outcome,
+        reason=shortened(report.reason, 500),
+        seconds=round(report.seconds, 1),
+        impact=shortened(report.impact, 300),
+        tree=report.restored_tree,
     )
     if after_all:
         summary = (
-            f"the base was restored after all: the rollback of {said.run_id}, which needed a person: {said.reason}"
+            f"the base was restored after all: the rollback of {report.run_id}, which needed a person: {report.reason}"
         )
-        state.alert(AlertKind.RUN_FAILED, f"rollback-restored/{said.run_id}", summary, run_id=said.run_id)
+        state.alert(AlertKind.RUN_FAILED, f"rollback-restored/{report.run_id}", summary, run_id=report.run_id)
     if not restored:
         # What it left open on the forge is a person's now, and watched like any pull request of ours.
-        follow_ups.follow_anyway(state, rollback_run_id(said.run_id))
-        summary = f"the rollback of {said.run_id} needs a person: {said.reason}"
-        state.alert(AlertKind.RUN_FAILED, f"rollback/{said.run_id}", summary, run_id=said.run_id)
-    return _answer(state, Decision.ALLOW, "recorded", said.run_id)
+        follow_ups.follow_anyway(state, rollback_run_id(report.run_id))
+        summary = f"the rollback of {report.run_id} needs a person: {report.reason}"
+        state.alert(AlertKind.RUN_FAILED, f"rollback/{report.run_id}", summary, run_id=report.run_id)
+    return _answer(state, Decision.ALLOW, "recorded", report.run_id)
 
 
 def take_over(state: ControlState, left: LeftBefore, now: datetime) -> None:
@@ -202,7 +202,7 @@ def take_over(state: ControlState, left: LeftBefore, now: datetime) -> None:
     _forget(state)
 
 
-def _restored_by_hand(state: ControlState, run_id: str, said: Merged) -> Answer:
+def _restored_by_hand(state: ControlState, run_id: str, report: Merged) -> Answer:
     known = state.merges.get(run_id)
     if known is None:
         return _answer(state, Decision.ALLOW, "not in these books", run_id)
@@ -211,14 +211,14 @@ def _restored_by_hand(state: ControlState, run_id: str, said: Merged) -> Answer:
         run_id=run_id,
         incident=known.incident,
         outcome=RollbackOutcome.RESTORED,
-        reason=f"{said.by} merged its pull request {said.pull_request}; nobody looked whether the base is healthy",
-        revert_sha=said.merge_sha,
-        restored_tree=said.tree_sha,
-        seconds=(said.merged_at - (known.begun_at or said.merged_at)).total_seconds(),
+        reason=f"{report.by} merged its pull request {report.pull_request}; nobody looked whether the base is healthy",
+        revert_sha=report.merge_sha,
+        restored_tree=report.tree_sha,
+        seconds=(report.merged_at - (known.begun_at or report.merged_at)).total_seconds(),
         impact=known.result.impact if known.result else "",
         idea=quarantined.idea if quarantined else None,
     )
-    return rolled_back(state, result, said.merged_at)
+    return rolled_back(state, result, report.merged_at)
 
 
 def over(state: ControlState, run_id: str) -> str:
@@ -305,16 +305,19 @@ def _due(state: ControlState, known: MergeRecord, incident: str, reason: str, ac
     )
 
 
-def _command(state: ControlState, known: MergeRecord, asked: RollbackRequest) -> Answer:
+def _command(state: ControlState, known: MergeRecord, request: RollbackRequest) -> Answer:
     record = state.incidents.get(known.incident)
     held = record is not None and not (record.commanded_by and record.commanded_epoch == state.epoch)
     if state.status is not TargetStatus.PAUSED or not held:
-        return _answer(state, Decision.DENY, f"its rollback is {known.stage} already", asked.run_id)
-    _commanded(state, known.incident, asked.actor)
+        return _answer(state, Decision.DENY, f"its rollback is {known.stage} already", request.run_id)
+    _commanded(state, known.incident, request.actor)
     state.log(
-        "rollback commanded while paused", runId=asked.run_id, actor=asked.actor, reason=shortened(asked.reason, 500)
+        "rollback commanded while paused",
+        runId=request.run_id,
+        actor=request.actor,
+        reason=shortened(request.reason, 500),
     )
-    return _answer(state, Decision.ALLOW, "the rollback that the pause held goes on", asked.run_id)
+    return _answer(state, Decision.ALLOW, "the rollback that the pause held goes on", request.run_id)
 
 
 def _commanded(state: ControlState, incident: str, actor: str) -> None:
@@ -353,23 +356,23 @@ KEPT_TASKS = 40
 """Of each list."""
 
 
-def leave(state: ControlState, known: MergeRecord, said: RollbackResult, now: datetime) -> None:
+def leave(state: ControlState, known: MergeRecord, report: RollbackResult, now: datetime) -> None:
     """The idea goes into quarantine, the hardening task onto the list, however the rollback ended."""
     # One that was terminated, or never came to a plan, says nothing of the idea; its task's id is known.
     task = known.merged.task_id
-    idea = said.idea or Idea(task_id=task, title=task, tool="", rule="", paths=())
+    idea = report.idea or Idea(task_id=task, title=task, tool="", rule="", paths=())
     until = now + state.rollback_caps.quarantine_days * timedelta(days=1)
     reason = shortened(f"rolled back: {known.reason}", 300)
     state.quarantined[idea.task_id] = Quarantined(idea=idea, reason=reason, until=until)
-    state.hardening[said.incident] = HardeningTask(
-        incident=said.incident,
-        run_id=said.run_id,
-        title=shortened(f"Harden: a check that would have caught {said.run_id} ({known.reason})", 200),
+    state.hardening[report.incident] = HardeningTask(
+        incident=report.incident,
+        run_id=report.run_id,
+        title=shortened(f"Harden: a check that would have caught {report.run_id} ({known.reason})", 200),
         idea=idea,
         at=now,
     )
     state.log("idea quarantined", task=idea.task_id, until=clock(until), reason=reason)
-    state.log("hardening task queued", incident=said.incident, runId=said.run_id)
+    state.log("hardening task queued", incident=report.incident, runId=report.run_id)
     _bound(state, now)
 
 

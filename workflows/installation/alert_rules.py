@@ -135,9 +135,9 @@ _MOST_BYTES = 4096
 _MOST_RECEIPTS = 12
 
 
-def take(state: AlertsState, asked: Alert, now: datetime) -> RaiseAnswer:
+def take(state: AlertsState, request: Alert, now: datetime) -> RaiseAnswer:
     """Deduplicate, inhibit, silence, or queue."""
-    alert = bounded(asked)
+    alert = bounded(request)
     settings = state.known()
     expire(state, now)
     reason = _inhibited_by(state, alert, now) or _silenced_by(state, alert)
@@ -189,42 +189,46 @@ def postpone(state: AlertsState, alert_id: str, now: datetime) -> None:
         _not_yet(state, alert_id, [], now)
 
 
-def silence(state: AlertsState, asked: SilenceRequest, now: datetime) -> Answer:
+def silence(state: AlertsState, request: SilenceRequest, now: datetime) -> Answer:
     """Silence a kind for a while, or say why not."""
     expire(state, now)
-    facts: dict[str, Fact] = {"kind": asked.kind, "target": asked.target, "expiresAt": asked.expires_at.isoformat()}
+    facts: dict[str, Fact] = {
+        "kind": request.kind,
+        "target": request.target,
+        "expiresAt": request.expires_at.isoformat(),
+    }
     longest = state.known().longest_silence_hours
     why_not = ""
-    if asked.kind in NEVER_SILENCED:
-        why_not = f"{asked.kind} can never be silenced (runbook §9): mend its cause and close its incident"
-    elif len(asked.target) > LONGEST_NAME:
+    if request.kind in NEVER_SILENCED:
+        why_not = f"{request.kind} can never be silenced (runbook §9): mend its cause and close its incident"
+    elif len(request.target) > LONGEST_NAME:
         why_not = f"no target's name is longer than {LONGEST_NAME} characters"
     elif state.settings is None:
         why_not = "alerts.toml has not been read yet: ask again in a moment"
     elif state.settings.problem:
         why_not = f"alerts.toml cannot be used, so nothing may be silenced: {shortened(state.settings.problem, 300)}"
-    elif asked.expires_at <= now:
-        why_not = f"{asked.expires_at.isoformat()} is past"
-    elif asked.expires_at > now + timedelta(hours=longest):
+    elif request.expires_at <= now:
+        why_not = f"{request.expires_at.isoformat()} is past"
+    elif request.expires_at > now + timedelta(hours=longest):
         why_not = f"a silence lasts at most {counted(longest, 'hour')} (alerts.toml, silence.longest_hours)"
     elif len(state.silences) >= KEPT_SILENCES:
         why_not = f"{KEPT_SILENCES} silences are in force: lift one first"
     if why_not:
         return _answer(Decision.DENY, why_not, facts)
-    made = Silence(id=state.next_id("S"), **asked.model_dump())
+    made = Silence(id=state.next_id("S"), **request.model_dump())
     state.silences[made.id] = made
     return _answer(
         Decision.ALLOW, f"{made.id}: silent until {made.expires_at:%Y-%m-%d %H:%M} UTC", {**facts, "id": made.id}
     )
 
 
-def lift(state: AlertsState, asked: LiftRequest, now: datetime) -> Answer:
+def lift(state: AlertsState, request: LiftRequest, now: datetime) -> Answer:
     """End a silence early."""
     expire(state, now)
-    gone = state.silences.pop(asked.id, None)
-    facts: dict[str, Fact] = {"id": asked.id, "actor": asked.actor}
+    gone = state.silences.pop(request.id, None)
+    facts: dict[str, Fact] = {"id": request.id, "actor": request.actor}
     if gone is None:
-        return _answer(Decision.DENY, f"no silence {asked.id[:40]} is in force", facts)
+        return _answer(Decision.DENY, f"no silence {request.id[:40]} is in force", facts)
     return _answer(Decision.ALLOW, f"{gone.kind} of {gone.target or 'every target'} is heard again", facts)
 
 

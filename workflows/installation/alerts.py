@@ -68,33 +68,33 @@ class Alerts:
         workflow.continue_as_new(self._state)
 
     @workflow.update(name=api.RAISE, description="an alert; answered with what becomes of it")
-    def raise_alert(self, asked: Alert) -> RaiseAnswer:
+    def raise_alert(self, request: Alert) -> RaiseAnswer:
         """Queued, or kept back with the reason."""
-        answer = alert_rules.take(self._state, asked, workflow.now())
+        answer = alert_rules.take(self._state, request, workflow.now())
         self._details()
         return answer
 
     @workflow.update(name=api.SILENCE, description=_DESCRIPTION)
-    def silence(self, asked: SilenceRequest) -> Answer:
+    def silence(self, request: SilenceRequest) -> Answer:
         """Silence a kind for a while."""
-        answer = alert_rules.silence(self._state, asked, workflow.now())
+        answer = alert_rules.silence(self._state, request, workflow.now())
         self._details()
         return answer
 
     @silence.validator
-    def _silence_is_stated(self, asked: SilenceRequest) -> None:
-        require_statement(asked)
+    def _silence_is_stated(self, request: SilenceRequest) -> None:
+        require_statement(request)
 
     @workflow.update(name=api.LIFT, description=_DESCRIPTION)
-    def lift(self, asked: LiftRequest) -> Answer:
+    def lift(self, request: LiftRequest) -> Answer:
         """End a silence early."""
-        answer = alert_rules.lift(self._state, asked, workflow.now())
+        answer = alert_rules.lift(self._state, request, workflow.now())
         self._details()
         return answer
 
     @lift.validator
-    def _lift_is_stated(self, asked: LiftRequest) -> None:
-        require_statement(asked)
+    def _lift_is_stated(self, request: LiftRequest) -> None:
+        require_statement(request)
 
     @workflow.query(name=api.ALERTS_VIEW, description="recent alerts with receipts, what is undelivered, silences")
     def alerts(self) -> AlertsView:

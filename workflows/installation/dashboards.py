@@ -48,13 +48,13 @@ class DashboardsState(BaseModel):
     next_at: AwareDatetime | None = None
     """When all are looked at again; None: at once."""
 
-    def learn(self, said: DashboardTerms) -> None:
+    def learn(self, report: DashboardTerms) -> None:
         """Take over what the policy says; where it cannot be read, what it said last holds."""
-        if said.problem and not said.targets:
-            self.terms = self.terms.model_copy(update={"problem": said.problem})
+        if report.problem and not report.targets:
+            self.terms = self.terms.model_copy(update={"problem": report.problem})
             return
-        self.terms = said
-        self.looks = {name: look for name, look in self.looks.items() if name in said.targets}
+        self.terms = report
+        self.looks = {name: look for name, look in self.looks.items() if name in report.targets}
 
     def seen(self, target: str, shown: Shown, now: datetime) -> None:
         """Remember how a look ended."""
@@ -151,7 +151,7 @@ class Dashboards:
         except TimeoutError:
             return
 
-    async def _look(self, asked: frozenset[str]) -> None:
+    async def _look(self, request: frozenset[str]) -> None:
         """At all targets, or at those that were asked for by name."""
         try:
             self._state.learn(await DASHBOARD_TERMS(DashboardTermsInput(), "which targets have a dashboard"))
@@ -160,7 +160,7 @@ class Dashboards:
             workflow.logger.warning("terms: %s", failure)
         known = self._state.terms.targets
         # A name nobody knows was meant for something: all are looked at.
-        targets = known if asked.difference(known) else [name for name in known if name in asked]
+        targets = known if request.difference(known) else [name for name in known if name in request]
         waiting = iter(targets)
         await asyncio.gather(*(self._lane(waiting) for _ in range(min(_SIDE_BY_SIDE, len(targets)))))
 

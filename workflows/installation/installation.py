@@ -105,10 +105,10 @@ class Installation:
             self._pause(signals.read_pause(args, "installation", workflow.now()))
 
     @workflow.update(name=api.RESUME, description="a person names cause and evidence; every target climbs its ladder")
-    def resume(self, asked: ResumeRequest) -> Answer:
+    def resume(self, request: ResumeRequest) -> Answer:
         """Lift the global pause; targets paused separately stay paused."""
         state = self._state
-        if asked.expected_epoch != state.epoch:
+        if request.expected_epoch != state.epoch:
             reason = f"a newer pause raised the epoch to {state.epoch}; look again before you resume"
             return self._answer(Decision.DENY, reason)
         if state.status is not TargetStatus.PAUSED:
@@ -119,40 +119,40 @@ class Installation:
         state.notice = InstallationNotice(
             epoch=state.epoch,
             status=state.status,
-            cause=asked.cause,
-            evidence=asked.evidence,
-            actor=asked.actor,
+            cause=request.cause,
+            evidence=request.evidence,
+            actor=request.actor,
         )
         state.to_tell = sorted(state.targets)
         self._publish()
         return self._answer(Decision.ALLOW, "resumed: each target opens after its own green smoke")
 
     @workflow.update(name=api.REGISTER_TARGET)
-    def register(self, asked: RegisterRequest) -> InstallationFacts:
+    def register(self, request: RegisterRequest) -> InstallationFacts:
         """Take a Control into the list and tell it the status. Only the first chain of a target is fresh."""
-        known = self._state.targets.get(asked.target)
+        known = self._state.targets.get(request.target)
         if self._state.ready and known is None:
-            known = TargetView(name=asked.target, chain=asked.chain, registered_at=workflow.now())
-            self._state.targets[asked.target] = known
+            known = TargetView(name=request.target, chain=request.chain, registered_at=workflow.now())
+            self._state.targets[request.target] = known
         self._publish()
         return InstallationFacts(
             epoch=self._state.epoch,
             status=self._state.status,
             ready=self._state.ready,
-            fresh=known is not None and known.chain == asked.chain,
+            fresh=known is not None and known.chain == request.chain,
             reason=self._state.pause.reason if self._state.pause else "",
         )
 
     @workflow.update(name=api.CLAIM_HOME)
-    def claim_home(self, asked: HomeMark) -> Answer:
+    def claim_home(self, request: HomeMark) -> Answer:
         """The first home that claims it keeps it; the memo shows it to workers that have not begun to work."""
-        kept = self._state.home or asked
-        if kept.id != asked.id:
+        kept = self._state.home or request
+        if kept.id != request.id:
             reason = f"the installation's files lie in another AUTONOMY_HOME: {kept.path} (id {kept.id})"
             return self._answer(Decision.DENY, reason, "this home may work here")
         if self._state.home is None:
-            self._state.home = asked
-            workflow.upsert_memo({"home": asked.model_dump()})
+            self._state.home = request
+            workflow.upsert_memo({"home": request.model_dump()})
         return self._answer(Decision.ALLOW, "it is this home's", "this home may work here")
 
     @workflow.query(name=api.STATUS, description="global status, epoch and the list of targets")

@@ -191,10 +191,10 @@ def _complaint(detail: ErrorDetails) -> str:
     return f"{where} {plain or _COUNT.sub('', _own_words(detail['msg']))}"
 
 
-def _own_words(said: str) -> str:
+def _own_words(report: str) -> str:
     """Pydantic's "Input should be 1 or 2" as "must be 1 or 2"; anything else behind a colon."""
-    must = _SUBJECT.sub("must ", said, count=1)
-    return must if must != said else f"is not right: {said}"
+    must = _SUBJECT.sub("must ", report, count=1)
+    return must if must != report else f"is not right: {report}"
 
 
 def _named(word: str) -> str:
