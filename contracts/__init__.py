@@ -13,7 +13,7 @@ dashboard.py      The dashboard ticket of each target: what is shown, and how th
 effect.py         One outside effect, complete: what the effect's own child process is told to do
 evidence.py       What Review and the deterministic checks leave behind
 forge_facts.py    What a forge says about commits, branches and people; never what we would like it to say
-grant.py          Grants: a person releases a quarantined change, once, for a while (design §7)
+grant.py          Grants: a person releases a quarantined change, once, for a while
 handover.py       What every step receives and returns
 home.py           Whose files an installation works on
 incident.py       Incidents (runbook §6, §12): what triggers one, how it is answered, and its report's seven parts

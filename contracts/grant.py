@@ -1,4 +1,4 @@
-"""Grants: a person releases a quarantined change, once, for a while (design §7)."""
+"""Grants: a person releases a quarantined change, once, for a while."""
 
 from __future__ import annotations
 

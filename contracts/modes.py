@@ -132,7 +132,7 @@ MERGE_STEPS = frozenset({StepName.MERGE_CHECK, StepName.CANARY, StepName.MERGE_R
 
 
 class WriteClass(StrEnum):
-    """Which writes a state of the world allows (design §3, Clearance)."""
+    """Which writes a state of the world allows."""
 
     ADVANCE = "advance"
     """Push, pull request, merge: never in PAUSED, never in DRY_RUN."""

@@ -1,4 +1,4 @@
-"""Check environments: binary wheels only, nothing of the repository executed outside the sandbox (design §7)."""
+"""Check environments: binary wheels only, nothing of the repository executed outside the sandbox."""
 
 from __future__ import annotations
 

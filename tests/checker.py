@@ -1,4 +1,4 @@
-"""The one checker after every fault (design §9): whatever happened, these are true of a world at rest.
+"""The one checker after every fault: whatever happened, these are true of a world at rest.
 
 It reads files, refs and processes itself and trusts no adapter's word but the audit chain's arithmetic, which has
 tests of its own. A worker must be running: Control is asked.

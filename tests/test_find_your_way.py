@@ -79,3 +79,17 @@ def _is_there(name: str) -> bool:
         if file.exists():
             return not parts[end:] or bool(re.search(rf"\b{re.escape(parts[end])}\b", file.read_text(encoding="utf-8")))
     return False
+
+
+def test_every_section_of_the_runbook_that_is_named_is_there() -> None:
+    """``runbook §6.3`` leads to a heading or an entry of docs/runbook.md."""
+    runbook = (ROOT / "docs/runbook.md").read_text(encoding="utf-8")
+    there = set(re.findall(r"^(?:##|-) §([\d.]+\d|\d+)", runbook, re.MULTILINE))
+    lost = {
+        f"{path.relative_to(ROOT)}: §{section}"
+        for path in _texts()
+        for cited in re.findall(r"runbook ((?:(?:, | and )?§[\d.]*\d)+)", path.read_text(encoding="utf-8"))
+        for section in re.findall(r"§([\d.]*\d)", cited)
+        if section not in there
+    }
+    assert set() == lost

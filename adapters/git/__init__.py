@@ -1,6 +1,6 @@
 """Git behind ports.repository: the only package that starts git (GitPython runs repository commands if allowed to).
 
-changes.py         What differs between two commits, measured from objects alone (design §7)
+changes.py         What differs between two commits, measured from objects alone
 default_branch.py  The branch a remote itself calls its own: what its HEAD names
 environment.py     The closed environment of every git command, and the one place that starts git
 healing.py         A mirror that was damaged or deleted: recognised by whoever meets it, set aside, fetched anew

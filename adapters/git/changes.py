@@ -1,4 +1,4 @@
-"""What differs between two commits, measured from objects alone (design §7)."""
+"""What differs between two commits, measured from objects alone."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 alerts.py     Which alerts the end of a run raises (runbook §9)
 caps.py       What the policy says about money: the caps of each period, and what a step may cost at worst
 dead_man.py   The dead-man's switch (runbook §9): a daily run that did not end in time, and why
-known_bad.py  Cases every gate must refuse. A gate never seen to refuse is not trusted (design §5; runbook §3)
+known_bad.py  Cases every gate must refuse. A gate never seen to refuse is not trusted (runbook §3)
 obstacles.py  What keeps a run from its repository and is no fault of its change: which cure helps, one sentence each
 preflight.py  The six checks before any run (runbook §3), as far as they are pure
 strangers.py  Marks of another installation on the same remote: branches

@@ -1,4 +1,4 @@
-"""Cases every gate must refuse. A gate never seen to refuse is not trusted (design §5; runbook §3).
+"""Cases every gate must refuse. A gate never seen to refuse is not trusted (runbook §3).
 
 Preflight runs them against the operator's own policy, so an edit that opens a gate is found before the run it serves.
 """

@@ -270,7 +270,7 @@ class ReviewStamp(Section):
 
 
 class EnvironmentPolicy(Section):
-    """``[environment]``: how the check environment is made (design §7: wheels only)."""
+    """``[environment]``: how the check environment is made (wheels only)."""
 
     requirements: tuple[str, ...] = ()
     """Requirement files of the base commit."""

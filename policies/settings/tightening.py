@@ -1,4 +1,4 @@
-"""Merging a target's settings into the common policy: overrides may only tighten (design §5)."""
+"""Merging a target's settings into the common policy: overrides may only tighten."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answers that break their schema: asked again at most N times, kept, then a typed failure (design §6)."""
+"""Answers that break their schema: asked again at most N times, kept, then a typed failure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Secrets of the worker's surroundings are in nothing it leaves behind (design §6, §7)."""
+"""Secrets of the worker's surroundings are in nothing it leaves behind."""
 
 from __future__ import annotations
 

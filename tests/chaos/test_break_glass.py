@@ -1,4 +1,4 @@
-"""Terminate, Cancel and Reset, as anybody can click them in the Temporal UI (design §3): documented, and survived."""
+"""Terminate, Cancel and Reset, as anybody can click them in the Temporal UI: documented, and survived."""
 
 from __future__ import annotations
 

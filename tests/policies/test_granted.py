@@ -1,4 +1,4 @@
-"""What a grant opens, and what it does not (P5; design §7)."""
+"""What a grant opens, and what it does not (P5)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Quarantine, live: escalated, resumed, granted, released as exactly that change (runbook §6.1, §7; design §7)."""
+"""Quarantine, live: escalated, resumed, granted, released as exactly that change (runbook §6.1, §7)."""
 
 from __future__ import annotations
 

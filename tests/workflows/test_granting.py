@@ -1,4 +1,4 @@
-"""Grants (design §7): who may release a quarantined change, when, for which paths, and how often."""
+"""Grants: who may release a quarantined change, when, for which paths, and how often."""
 
 from __future__ import annotations
 

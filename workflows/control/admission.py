@@ -1,4 +1,4 @@
-"""Admission: may this run start? (runbook §3, §7; design §3).
+"""Admission: may this run start? (runbook §3, §7).
 
 The rules, in order; the first that decides, decides:
 

@@ -1,4 +1,4 @@
-"""Clearances: may this write begin, and how did it end? (P1, P3, P7; design §3).
+"""Clearances: may this write begin, and how did it end? (P1, P3, P7).
 
 ``begin`` decides, in order:
 

@@ -1,4 +1,4 @@
-"""Grants: a person releases one quarantined change (design §7, "the work is kept").
+"""Grants: a person releases one quarantined change ("the work is kept").
 
 ``give`` decides, in order; each no says why:
 

@@ -120,7 +120,7 @@ def notice(state: ControlState, told: InstallationNotice, now: datetime) -> None
     was_held = any(known.scope == "installation" for known in state.pauses)
     state.pauses = [known for known in state.pauses if known.scope != "installation"]
     state.log("installation resumed", actor=told.actor, cause=told.cause)
-    # A target that was paused separately stays paused (design §3).
+    # A target that was paused separately stays paused.
     if was_held and not state.pauses and state.status is TargetStatus.PAUSED:
         _climb(state, cause=told.cause, evidence=told.evidence, actor=told.actor, now=now)
 

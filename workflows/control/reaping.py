@@ -1,4 +1,4 @@
-"""Runs and follow-ups that closed without saying so, and writes nobody settled (design §3: Control reaps)."""
+"""Runs and follow-ups that closed without saying so, and writes nobody settled (Control reaps)."""
 
 from __future__ import annotations
 
