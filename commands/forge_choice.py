@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import re
-from typing import Literal
+from typing import get_args
 from urllib.parse import urlsplit
 
 from commands.exit_statuses import Exit
 from commands.failures import CommandFailed
 from policies.settings.forge_access import ForgeAccess, TokenSource
+from policies.settings.schema import ForgeName
 
-Kind = Literal["local", "gitea", "github"]
-KINDS: tuple[Kind, ...] = ("local", "gitea", "github")
+KINDS: tuple[ForgeName, ...] = get_args(ForgeName)
 _GITHUB = "github.com"
 _SCP_LIKE = re.compile(r"(?:[^@/:]+@)?([^/:]+):(?!:)")
 
 
 def choose_forge(
     remote: str, forge: str | None, account: str, write_variable: str, read_variable: str
-) -> tuple[Kind, ForgeAccess]:
+) -> tuple[ForgeName, ForgeAccess]:
     """The kind and its ``[forge_access]``.
 
     Raises:

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
-from typing import Literal
 
 from activities.run.checking import Checking, run_checks
 from activities.work_folder import work_folder
@@ -31,7 +30,15 @@ from contracts.evidence import CheckResult, CheckStatus
 from contracts.modes import Mode
 from policies.counted import counted, shortened
 from policies.settings.forge_access import ForgeAccess
-from policies.settings.schema import CheckKind, CheckPolicy, EffectivePolicy, EnvironmentPolicy, ReviewStamp, Target
+from policies.settings.schema import (
+    CheckKind,
+    CheckPolicy,
+    EffectivePolicy,
+    EnvironmentPolicy,
+    ForgeName,
+    ReviewStamp,
+    Target,
+)
 from ports.environments import CheckEnvironment, EnvironmentUnavailable
 from ports.repository import Repository, RepositoryError
 from ports.sandbox import SandboxUnavailable
@@ -67,7 +74,7 @@ class Asked:
     by: str
     today: date
     maximum_mode: Mode | None = None
-    forge: Literal["local", "gitea", "github"] = "local"
+    forge: ForgeName = "local"
     access: ForgeAccess = field(default_factory=ForgeAccess)
 
     def target(self, base_branch: str) -> Target:

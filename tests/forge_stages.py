@@ -192,7 +192,7 @@ class GiteaStage(Stage):
     @property
     def forge(self) -> Forge:
         """Over its API."""
-        return open_gitea_forge(self.home / "mirrors")(self.target)
+        return open_gitea_forge(self.home, self.home / "mirrors")(self.target)
 
     def person_merges(self, pull: PullRequest) -> None:
         """With the button; Gitea needs a moment to find out that it may."""
@@ -234,7 +234,7 @@ class GitHubStage(Stage):
     @property
     def forge(self) -> Forge:
         """Over its API."""
-        return open_github_forge(self.home / "mirrors")(self.target)
+        return open_github_forge(self.home, self.home / "mirrors")(self.target)
 
     def person_merges(self, pull: PullRequest) -> None:
         """With the button."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from adapters.effects.base_branch import UNSEEN_STATUS, Unseen, land
 from adapters.effects.deadline import die_at
 from adapters.effects.order import CLOSED_STATUS, LIMITED_STATUS, EffectOrder, RateLimited
+from adapters.forges.kinds import COMMENTS, FORGES, LANDINGS, PULLS, TICKETS, part
 from adapters.git.environment import ClosedGit
 from adapters.git.remotes import push_branch, remote_heads, remove_branch
 from contracts.effect import EffectResult
@@ -18,35 +18,7 @@ from ports.clock import since_boot
 from ports.forge import AccessDenied, ForgeError
 from ports.repository import RemoteForbids, RepositoryError
 
-PULLS = frozenset({WriteAction.OPEN_PULL_REQUEST, WriteAction.UPDATE_PULL_REQUEST, WriteAction.CLOSE_PULL_REQUEST})
-TICKETS = frozenset({WriteAction.OPEN_TICKET, WriteAction.UPDATE_TICKET, WriteAction.CLOSE_TICKET})
-COMMENTS = frozenset({WriteAction.COMMENT})
-LANDINGS = frozenset({WriteAction.MERGE, WriteAction.REVERT})
 Writer = Callable[[EffectOrder], EffectResult]
-
-
-# Each forge's writer is imported by the child that uses it: the imports are nearly all that an effect costs.
-def _write_to_github(order: EffectOrder) -> EffectResult:
-    from adapters.forges.github.writes import write_to_github  # noqa: PLC0415
-
-    return write_to_github(order)
-
-
-def _write_to_gitea(order: EffectOrder) -> EffectResult:
-    from adapters.forges.gitea.writes import write_to_gitea  # noqa: PLC0415
-
-    return write_to_gitea(order)
-
-
-def _write_locally(order: EffectOrder) -> EffectResult:
-    from adapters.effects.local_pulls import write_comment, write_pull  # noqa: PLC0415
-    from adapters.effects.local_tickets import write_ticket  # noqa: PLC0415
-
-    if order.effect.action in PULLS:
-        return write_pull(order)
-    if order.effect.action in COMMENTS:
-        return write_comment(order)
-    return write_ticket(Path(order.records) / "tickets", order.effect, order.look_only)
 
 
 def _land_by_git(order: EffectOrder) -> EffectResult:
@@ -58,13 +30,14 @@ def writer_for(forge: str, action: str, *, by_pull: bool) -> Writer | None:
 
     Branches move by git on every forge, but for what a pull request of the forge's own lands (``by_pull``).
     """
-    own = _FORGES.get(forge)
-    if own is None:
+    kind = FORGES.get(forge)
+    if kind is None:
         return None
     if action in _BY_GIT and not by_pull:
         return _BY_GIT[WriteAction(action)]
     wanted = LANDINGS if by_pull else PULLS | TICKETS | COMMENTS
-    return own.writer if action in wanted and action in own.actions else None
+    # Imported by the child that uses it: the imports are nearly all that an effect costs.
+    return part(kind.write) if action in wanted and action in kind.actions else None
 
 
 def main() -> int:
@@ -172,23 +145,10 @@ def _moved(branch: str, found: str, expected: str) -> str:
     return f"the remote branch {branch} is at {found or 'nothing'}, not at {expected or 'nothing'}: someone moved it"
 
 
-@dataclass(frozen=True)
-class _Forge:
-    """What a kind of forge can do with pull requests and tickets."""
-
-    writer: Writer
-    actions: frozenset[WriteAction]
-
-
 # At the end of the module: the tables name its functions.
 _BY_GIT: dict[WriteAction, Writer] = {
     WriteAction.PUSH_BRANCH: _push,
     WriteAction.REMOVE_BRANCH: _remove,
     WriteAction.MERGE: _land_by_git,
     WriteAction.REVERT: _land_by_git,
-}
-_FORGES = {
-    "local": _Forge(_write_locally, PULLS | TICKETS | COMMENTS),
-    "gitea": _Forge(_write_to_gitea, PULLS | TICKETS | COMMENTS | LANDINGS),
-    "github": _Forge(_write_to_github, PULLS | TICKETS | COMMENTS | LANDINGS),
 }

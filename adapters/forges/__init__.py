@@ -1,6 +1,6 @@
 """Where pull requests live: the local folder, Gitea or Forgejo, GitHub (``ports/forge.py``).
 
-kinds.py       Each target's forge, by the kind its policy names
+kinds.py       The kinds of forges: one row each. What a row does not name is refused, in the child as in look-ups
 local.py       The embedded forge, read: a bare repository, and pull requests and tickets as JSON files beside it
 local_desk.py  What a person does with a pull request of the local forge: close it
 gitea/         Gitea and Forgejo behind the forge port: the API version 1 that both speak

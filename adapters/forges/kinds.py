@@ -1,56 +1,95 @@
-"""Each target's forge, by the kind its policy names."""
+"""The kinds of forges: one row each. What a row does not name is refused, in the child as in look-ups (P7)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from adapters.forges.gitea.checkup import check_gitea
-from adapters.forges.gitea.forge import open_gitea_forge
-from adapters.forges.local import open_local_forge
 from contracts.forge_facts import AccessFinding
-from policies.settings.schema import Target
+from contracts.modes import WriteAction
 from ports.forge import Forge, ForgeError, OpenForge
+
+if TYPE_CHECKING:
+    from policies.settings.schema import Target
+
+PULLS = frozenset({WriteAction.OPEN_PULL_REQUEST, WriteAction.UPDATE_PULL_REQUEST, WriteAction.CLOSE_PULL_REQUEST})
+TICKETS = frozenset({WriteAction.OPEN_TICKET, WriteAction.UPDATE_TICKET, WriteAction.CLOSE_TICKET})
+COMMENTS = frozenset({WriteAction.COMMENT})
+LANDINGS = frozenset({WriteAction.MERGE, WriteAction.REVERT})
+"""By a pull request of the forge's own; git moves the base on every forge."""
+
+
+@dataclass(frozen=True)
+class ForgeKind:
+    """Where its parts are, as ``module:function``: imported when used, so that no forge pays for another's client."""
+
+    open: str
+    """``(home, mirrors) -> OpenForge``: for reading."""
+    write: str
+    """``(EffectOrder) -> EffectResult``: in the child, under a clearance."""
+    actions: frozenset[WriteAction]
+    """What ``write`` was written for."""
+    check: str = ""
+    """``(Target) -> Iterable[AccessFinding]``: what ``doctor`` says; empty: a forge without an API."""
+    api_path: str = ""
+    """Of its API, below the address of a repository's host."""
+    no_reply: str = ""
+    """Under ``<account>@<this>.<host>`` the forge takes a commit for the account's."""
+
+
+FORGES = {
+    "local": ForgeKind(
+        open="adapters.forges.local:open_local_forge",
+        write="adapters.effects.local_writes:write_locally",
+        actions=PULLS | TICKETS | COMMENTS,
+    ),
+    "gitea": ForgeKind(
+        open="adapters.forges.gitea.forge:open_gitea_forge",
+        write="adapters.forges.gitea.writes:write_to_gitea",
+        actions=PULLS | TICKETS | COMMENTS | LANDINGS,
+        check="adapters.forges.gitea.checkup:check_gitea",
+        api_path="/api/v1",
+        no_reply="noreply",  # `[service] NO_REPLY_ADDRESS`
+    ),
+    "github": ForgeKind(
+        open="adapters.forges.github.forge:open_github_forge",
+        write="adapters.forges.github.writes:write_to_github",
+        actions=PULLS | TICKETS | COMMENTS | LANDINGS,
+        check="adapters.forges.github.checkup:check_github",
+        api_path="/api/v3",
+        no_reply="users.noreply",
+    ),
+}
+
+
+def part(where: str) -> Callable[..., Any]:
+    """A part of a kind, imported."""
+    module, _, name = where.partition(":")
+    found: Callable[..., Any] = getattr(import_module(module), name)
+    return found
 
 
 def open_forges(home: Path, mirrors: Path) -> OpenForge:
     """Forges of every kind: the local one's records are under ``home``, our mirrors under ``mirrors``."""
 
-    def open_github(target: Target) -> Forge:
-        # Imported here: half a second that no command on another forge pays.
-        from adapters.forges.github.forge import open_github_forge  # noqa: PLC0415
-
-        return open_github_forge(mirrors)(target)
-
-    kinds = {"local": open_local_forge(home, mirrors), "gitea": open_gitea_forge(mirrors), "github": open_github}
-
     def opened(target: Target) -> Forge:
-        if target.forge not in kinds:
+        if target.forge not in FORGES:
             raise ForgeError(f"the forge {target.forge!r} is not built")
-        return kinds[target.forge](target)
+        forge: Forge = part(FORGES[target.forge].open)(home, mirrors)(target)
+        return forge
 
     return opened
 
 
 def forge_checkup(target: Target) -> tuple[AccessFinding, ...]:
     """Whether a target's forge can be used as its file says; nothing to say of a forge without an API."""
-    look = _CHECKUPS.get(target.forge)
-    if look is None:
-        remedy = f"name one of {', '.join(_CHECKUPS)} in targets/{target.name}.toml"
+    kind = FORGES.get(target.forge)
+    if kind is None:
+        remedy = f"name one of {', '.join(FORGES)} in targets/{target.name}.toml"
         detail = f"the forge {target.forge!r} is not built"
         return (AccessFinding(name="forge", ok=False, detail=detail, remedy=remedy),)
-    return tuple(look(target))
-
-
-def _check_github(target: Target) -> Iterable[AccessFinding]:
-    # Imported here, as above.
-    from adapters.forges.github.checkup import check_github  # noqa: PLC0415
-
-    return check_github(target)
-
-
-_CHECKUPS: dict[str, Callable[[Target], Iterable[AccessFinding]]] = {
-    "local": lambda _target: (),
-    "gitea": check_gitea,
-    "github": _check_github,
-}
+    found: Iterable[AccessFinding] = part(kind.check)(target) if kind.check else ()
+    return tuple(found)

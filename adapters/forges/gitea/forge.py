@@ -120,7 +120,7 @@ def _reviewed(review: Review) -> HumanAct | None:
     )
 
 
-def open_gitea_forge(mirrors: Path) -> OpenForge:
+def open_gitea_forge(_home: Path, mirrors: Path) -> OpenForge:
     """Forges of targets whose ``forge`` is ``gitea``, read with the token of ``[forge_access.read]``, if any."""
     open_repository = open_mirror(mirrors, reading_environment)
 

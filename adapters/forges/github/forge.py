@@ -136,7 +136,7 @@ def _whole(value: object) -> int:
     return value if isinstance(value, int) else 0
 
 
-def open_github_forge(mirrors: Path) -> OpenForge:
+def open_github_forge(_home: Path, mirrors: Path) -> OpenForge:
     """Forges of targets whose ``forge`` is ``github``, read with ``[forge_access.read]`` or as the App, if named."""
     open_repository = open_mirror(mirrors, reading_environment)
 

@@ -6,13 +6,13 @@ import re
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
+from adapters.forges.kinds import FORGES
 from policies.settings.schema import Target
 from ports.forge import ForgeError
 
 _REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
 _SCP_LIKE = re.compile(r"(?:[^@/:]+@)?(?P<host>[^/:]+):(?P<path>[^:]+)")
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-_API_PATHS = {"gitea": "/api/v1", "github": "/api/v3"}
 # The one forge whose API has a host of its own.
 _GITHUB, _GITHUB_API = frozenset({"github.com", "ssh.github.com"}), "https://api.github.com"
 _PORTS = {"http": 80, "https": 443}
@@ -45,7 +45,7 @@ def forge_address(target: Target) -> ForgeAddress:
     above = "/".join(["", *parts[:-2]]) if over_http else ""
     root = f"{over_http.scheme}://{over_http.netloc}" if over_http else f"https://{host}"
     on_github = target.forge == "github" and host in _GITHUB
-    api = (said.api or (_GITHUB_API if on_github else root + above + _API_PATHS[target.forge])).rstrip("/")
+    api = (said.api or (_GITHUB_API if on_github else root + above + FORGES[target.forge].api_path)).rstrip("/")
     repository = said.repository or "/".join(parts[-2:])
     if not _REPOSITORY.fullmatch(repository):
         raise ForgeError(f"forge_access.repository {repository!r} must be owner/name")

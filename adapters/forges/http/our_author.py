@@ -5,21 +5,21 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from adapters.forges.http.address import forge_address
+from adapters.forges.kinds import FORGES
 from adapters.git.merging import NOBODY, Author
 from policies.settings.schema import Target
 from ports.forge import ForgeError
-
-# What nobody can log in under, and a forge takes for its own account: `[service] NO_REPLY_ADDRESS` of a Gitea.
-_NO_REPLY = {"github": "users.noreply", "gitea": "noreply"}
 
 
 def our_author(target: Target) -> Author:
     """The account of ``[forge_access]``; without one, or on a forge without accounts, just us."""
     account = target.forge_access.account
-    if not account or target.forge not in _NO_REPLY or not account.isprintable() or set(account) & set("<>"):
+    kind = FORGES.get(target.forge)
+    # What nobody can log in under, and a forge takes for its own account.
+    if not account or kind is None or not kind.no_reply or not account.isprintable() or set(account) & set("<>"):
         return NOBODY
     try:
         host = urlsplit(forge_address(target).api).hostname or "localhost"
     except ForgeError:
         return NOBODY
-    return Author(account, f"{account}@{_NO_REPLY[target.forge]}.{host.removeprefix('api.')}")
+    return Author(account, f"{account}@{kind.no_reply}.{host.removeprefix('api.')}")
