@@ -49,6 +49,7 @@ from adapters.effects.runner import EffectRunner
 from adapters.forges.http.tokens import reading_environment, writing_environment
 from adapters.forges.kinds import open_forges
 from adapters.git.mirror import open_mirror
+from adapters.git.upkeep import looked_after
 from adapters.probes.url import ChildUrlProbes
 from adapters.store.private_home import home_mark
 from adapters.temporal.alert_sink import TemporalAlertSink
@@ -214,7 +215,7 @@ def build_worker(client: Client, settings: Settings, bench: StepPorts | None = N
         # The last one ends first: Control's own steps end while the workflows they ask still answer.
         return of_runs, of_control
 
-    return Crew(client, home_mark(settings.home), workers)
+    return Crew(client, home_mark(settings.home), workers, looked_after(settings.mirrors))
 
 
 def _doing(steps: Sequence[Callable[..., Any]], slots: int, name: str) -> dict[str, Any]:

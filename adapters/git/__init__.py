@@ -1,6 +1,7 @@
 """Git behind ports.repository: the only package that starts git (GitPython runs repository commands if allowed to).
 
 changes.py         What differs between two commits, measured from objects alone
+contents.py        Contents by name or id, any number in one command
 default_branch.py  The branch a remote itself calls its own: what its HEAD names
 environment.py     The closed environment of every git command, and the one place that starts git
 healing.py         A mirror that was damaged or deleted: recognised by whoever meets it, set aside, fetched anew
@@ -11,6 +12,7 @@ private.py         Locks, and private folders beside a mirror for index files an
 remotes.py         What a remote may be, what it shows, and the one push
 transfer.py        Objects coming in and going out: fetching the base branch, carrying a change as a bundle
 tree_facts.py      A commit's tree, counted entry by entry and left at the first that is beyond the limits
+upkeep.py          Mirrors kept small: packs, loose objects and refs put together, nothing ever dropped
 version.py         Which git this is: `merge-tree` writes trees since 2.38 only
 worktree.py        Between commits and folders. The folder may be hostile; every call has an index file of its own
 """

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from adapters.forges.http.our_author import our_author
 from adapters.git import changes, merging, transfer, worktree
+from adapters.git.contents import contents
 from adapters.git.default_branch import default_branch
 from adapters.git.environment import ClosedGit, branch_name, commit_id
 from adapters.git.healing import ANCHORS, aside_of, damage, heal, healing, readable_anchors, set_aside
@@ -362,14 +363,20 @@ class Mirror:
 
     def anchored(self, name: str) -> str | None:
         """What ``anchor`` kept, or None."""
-        blob = self._ref(f"{ANCHORS}/{branch_name(name)}")
-        return self._git.run("cat-file", "blob", blob).out.decode() if blob else None
+        ref = f"{ANCHORS}/{branch_name(name)}"
+        if kept := contents(self._git, (ref,)):
+            return kept[ref].decode()
+        # Not there, or not whole any more, which is an error.
+        return self._git.run("cat-file", "blob", blob).out.decode() if (blob := self._ref(ref)) else None
 
     def anchors(self) -> dict[str, str]:
         """Everything that ``anchor`` keeps, by name."""
-        listed = self._git.run("for-each-ref", "--format=%(refname)", ANCHORS).text.splitlines()
-        names = [ref.removeprefix(f"{ANCHORS}/") for ref in listed]
-        return {name: kept for name in names if (kept := self.anchored(name))}
+        listed = self._git.run("for-each-ref", "--format=%(refname) %(objectname)", ANCHORS).text.splitlines()
+        blobs = dict(line.removeprefix(f"{ANCHORS}/").split(" ") for line in listed)
+        kept = contents(self._git, blobs.values())
+        if lost := set(blobs.values()) - kept.keys():
+            raise RepositoryError(f"missing blob {min(lost)}: an anchor of the mirror is not whole")
+        return {name: kept[blob].decode() for name, blob in blobs.items()}
 
 
 def _identity(path: Path) -> int:

@@ -15,17 +15,25 @@ from ports.repository import RepositoryError
 _LOCK_SECONDS = 900
 
 
+class NotFree(RepositoryError):
+    """Somebody else holds a lock, for longer than was to be waited."""
+
+
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold an exclusive lock on a file; the kernel frees it when its holder dies."""
+def locked(path: Path, seconds: float = _LOCK_SECONDS) -> Iterator[None]:
+    """Hold an exclusive lock on a file; the kernel frees it when its holder dies.
+
+    Raises:
+        NotFree: it was not to be had within ``seconds``.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        end = time.monotonic() + _LOCK_SECONDS
+        end = time.monotonic() + seconds
         while not _lock(descriptor):
             # Short naps instead of one long wait, so that a cancellation raised in this thread arrives.
-            if time.monotonic() > end:
-                raise RepositoryError(f"another process keeps {path} locked: is one stopped? (see /proc/locks)")
+            if time.monotonic() >= end:
+                raise NotFree(f"another process keeps {path} locked: is one stopped? (see /proc/locks)")
             time.sleep(0.005)
         yield
     finally:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AsyncExitStack
+from contextlib import AbstractContextManager, AsyncExitStack
 from types import TracebackType
 from typing import Self
 
@@ -21,11 +21,21 @@ class Crew:
         AnotherHome: on entering, before any work is taken.
     """
 
-    def __init__(self, client: Client, home: HomeMark, make: Callable[[], tuple[Worker, ...]]) -> None:
-        """``make`` is called once the installation is known to be this home's: a worker is registered when made."""
+    def __init__(
+        self,
+        client: Client,
+        home: HomeMark,
+        make: Callable[[], tuple[Worker, ...]],
+        beside: AbstractContextManager[None],
+    ) -> None:
+        """``make`` is called once the installation is known to be this home's: a worker is registered when made.
+
+        ``beside``: what goes on as long as it works.
+        """
         self._client = client
         self._home = home
         self._make = make
+        self._beside = beside
         self._working = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -37,6 +47,7 @@ class Crew:
             if not known:
                 await claim_by_update(self._client, self._home)
             await entering.enter_async_context(kept_alive(self._client, self._home))
+            entering.enter_context(self._beside)
             self._working = entering.pop_all()
         return self
 
