@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ROOT = Path(__file__).resolve().parent
 SHIPPED_POLICIES = ROOT / "policies"
+_WEB = r"^(https?://[\w.:\[\]-]+(/[\w.~/-]*)?)?$"
 
 
 class Settings(BaseSettings):
@@ -23,6 +25,13 @@ class Settings(BaseSettings):
     """Port of the embedded server that `starter.py up` starts."""
     ui_port: int = 8233
     """Port of its UI."""
+    pages: str = Field(default="", pattern=_WEB)
+    """Where people open reports: the web address at which the folder `artifacts/runs` of ``home`` is served.
+
+    Empty: it is not, and texts on a forge name a command instead.
+    """
+    ui: str = Field(default="", pattern=_WEB)
+    """Where people open the Temporal UI. Empty: only on the machine it runs on, and no text on a forge links to it."""
     concurrent_steps: int = 8
     """Steps one worker does at the same time; threads and activity slots are the same number."""
 

@@ -39,7 +39,7 @@ class Adapters:
         """Artifacts."""
         from adapters.store.local_store import LocalStore
 
-        return LocalStore(self.settings.artifacts)
+        return LocalStore(self.settings.artifacts, self.settings.pages)
 
     @cached_property
     def audit(self) -> ChainedLog:

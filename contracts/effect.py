@@ -65,6 +65,8 @@ class Effect(Contract):
     """
     links: tuple[int, ...] = ()
     """Our own pull requests which the text names as ``pull request #7``: there alone a forge may make a link of it."""
+    addresses: tuple[str, ...] = ()
+    """Our own web addresses: a link to one of exactly these stays one."""
 
 
 class EffectResult(Contract):

@@ -37,7 +37,10 @@ class ArtifactStore(Protocol):
         """Everything shown for a run."""
 
     def address(self, run_id: str) -> str:
-        """Where a person finds the run's artifacts."""
+        """Where a person finds the run's artifacts on this machine."""
+
+    def web(self, run_id: str, name: str = "run_report.html") -> str:
+        """The web address at which people open one of them; empty where they are not served."""
 
 
 class AuditLog(Protocol):

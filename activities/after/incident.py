@@ -32,7 +32,7 @@ from contracts.modes import Role, WriteAction, WriteClass
 from contracts.verdict import Fact
 from policies.after.incident_report import judged, proposing
 from policies.counted import shortened
-from policies.texts.inert_markdown import inert_markdown
+from policies.texts.inert_markdown import code_span, inert_markdown
 from policies.texts.outcome import incident_head
 from ports.crashpoints import crashpoint
 from ports.forge import ForgeError
@@ -53,12 +53,13 @@ class IncidentKeeping:
     def open_ticket(self, given: TicketInput) -> TicketOutput:
         """A ``record`` write: never moves a ref, so Control clears it while paused, also after the run's end."""
         report = given.report
-        evidence = f"sha256 {report.evidence.sha256}" if report.evidence else "not collected yet"
+        evidence = f"kept, SHA-256 `{report.evidence.sha256}`" if report.evidence else "not collected yet"
         body = (
-            f"{report.trigger_reason}\n\n"
-            f"Run `{report.run_id}`; evidence {evidence} in {self.bench.store.address(report.incident)}; the change is "
-            f"kept in {self.bench.store.address(report.run_id)}. Fill in the report with "
-            f"`starter.py incident edit {report.incident}`; `starter.py resume` opens what is paused."
+            f"What happened: {code_span(report.trigger_reason)}\n\n"
+            f"- What to do: fill in the report with `starter.py incident edit {report.incident}`; after that "
+            "`starter.py resume` opens what is paused.\n"
+            f"- Run `{report.run_id}`: its change is kept (`starter.py report {report.run_id}`).\n"
+            f"- Evidence: {evidence}.\n"
         )
         title = f"{report.opened_as} {report.run_id}"
         return self._write(given, WriteAction.OPEN_TICKET, title, body, self._head(report))
@@ -69,7 +70,10 @@ class IncidentKeeping:
         return self._write(given, WriteAction.CLOSE_TICKET, "", "", self._head(given.report))
 
     def _head(self, report: PostIncidentReport) -> str:
-        return incident_head(report, self.bench.store.address(report.incident), self.bench.store.address(report.run_id))
+        return incident_head(report, *self._pages(report))
+
+    def _pages(self, report: PostIncidentReport) -> tuple[str, str]:
+        return self.bench.store.web(report.incident, PAGE), self.bench.store.web(report.run_id)
 
     @activity.defn(name=WRITE_REPORT.name, no_thread_cancel_exception=True)
     def write_report(self, given: WriteReportInput) -> ReportWritten:
@@ -138,15 +142,22 @@ class IncidentKeeping:
         The report never waits for it: what the forge will not take now, the next change brings, at last the closing.
         """
         report, head = given.report, self._head(given.report)
+        addresses = self._pages(report)
         policy = incident_policy(self.bench, given.target, report.run_id)
         try:
             opened = f"{report.incident}/{WriteAction.OPEN_TICKET}"
             shown = [each for each in self.bench.forges(policy.target).tickets() if each.run_key == opened]
-            if not shown or inert_markdown(head) in shown[0].body.replace("\r\n", "\n"):
+            if not shown or inert_markdown(head, addresses=addresses) in shown[0].body.replace("\r\n", "\n"):
                 return
             key = f"{report.incident}/{WriteAction.UPDATE_TICKET}-{report.revision}"
             effect = record_effect(
-                policy, WriteAction.UPDATE_TICKET, key, report.incident, record_key=opened, head=head
+                policy,
+                WriteAction.UPDATE_TICKET,
+                key,
+                report.incident,
+                record_key=opened,
+                head=head,
+                addresses=addresses,
             )
             done = ClearedWrite(self.bench).around(policy, effect, WriteClass.RECORD, policy.digest)
         except ForgeError as problem:
@@ -167,7 +178,8 @@ class IncidentKeeping:
             policy = incident_policy(self.bench, given.target, given.report.run_id)
             # Books that were lost by force learn of the incident again: without it they clear nothing.
             self.bench.control.incident_news(given.target, given.news)
-            effect = record_effect(policy, action, f"{incident}/{action}", incident, title=title, body=body, head=head)
+            said = {"title": title, "body": body, "head": head, "addresses": self._pages(given.report)}
+            effect = record_effect(policy, action, f"{incident}/{action}", incident, **said)
             done = ClearedWrite(self.bench).around(policy, effect, WriteClass.RECORD, policy.digest)
             if done.answer.answer is WriteAnswerKind.SETTLED:
                 ticket = done.answer.result

@@ -28,8 +28,10 @@ def say_merged(
     """Merged by itself; ``checked_tree`` as whoever merged it knows it; ``late``: its head may say more by now."""
     run_id, number = merged.run.run_id, merged.pull_request
     over = late and commented(bench.forges(policy.target).comments(number), number, ABOUT_ROLLBACK)
-    text = merged_by_itself(merged, checked_tree, bench.store.address(run_id))
-    said = Comment(run_id, number, ABOUT_MERGE, text, "" if over else merged_head(merged))
+    page = bench.store.web(run_id)
+    text = merged_by_itself(merged, checked_tree, page)
+    head = "" if over else merged_head(merged)
+    said = Comment(run_id, number, ABOUT_MERGE, text, head, addresses=(page,) if page else ())
     said_once(bench, policy, merged.run, said)
 
 
@@ -38,9 +40,12 @@ def say_rolled_back(bench: StepPorts, policy: EffectivePolicy, given: RollbackIn
     name, merged = rollback_id(given), given.merged
     opened = bench.forges(policy.target).find_pull_request(f"{name}/{WriteAction.OPEN_PULL_REQUEST}")
     number = opened.number if opened else 0
-    text = rolled_back(given, revert_sha, number, bench.store.address(name))
+    page = bench.store.web(given.incident, "post_incident_report.md")
+    text = rolled_back(given, revert_sha, number, page)
     head, links = rolled_back_head(given, revert_sha, number), (number,) if number else ()
-    undone = Comment(name, merged.pull_request, ABOUT_ROLLBACK, text, head, links, given.incident)
+    undone = Comment(
+        name, merged.pull_request, ABOUT_ROLLBACK, text, head, links, given.incident, (page,) if page else ()
+    )
     said_once(bench, policy, merged.run, undone)
     if number:
         done = restored_head(revert_sha, merged.pull_request)

@@ -124,7 +124,10 @@ def save_pull_request_text(
     """What the pull request says of this change and these checks; a write adds the run's footer."""
     contract = session.load("task_contract.json", TaskContract)
     not_seen = unseen(session.load("state_snapshot.json", StateSnapshot))
-    text = body(contract, decision, checks, change, session.run.grant, not_seen, lands_as).encode()
+    said = body(
+        contract, decision, checks, change, session.run.grant, not_seen, lands_as, session.load_bytes(change.diff.name)
+    )
+    text = said.encode()
     kept = session.save("pull_request.md", text, "text/markdown")
     assert kept.sha256 == sha256_hex(text)  # noqa: S101  # the store and the plan must mean the same bytes
     return kept

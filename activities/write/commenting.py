@@ -38,6 +38,8 @@ class Comment:
     links: tuple[int, ...] = ()
     """Pull requests of ours that the texts name."""
     incident: str = ""
+    addresses: tuple[str, ...] = ()
+    """Web addresses of ours to which the texts link."""
 
     @property
     def action(self) -> WriteAction:
@@ -67,6 +69,7 @@ def said_once(bench: StepPorts, policy: EffectivePolicy, run: RunRef, report: Co
         body=report.text,
         head=report.head,
         links=report.links,
+        addresses=report.addresses,
     )
     try:
         done = ClearedWrite(bench, report.incident).around(policy, effect, WriteClass.RECORD, run.policy.digest)

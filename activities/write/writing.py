@@ -70,11 +70,12 @@ class Writing:
         pull = pull_of(self.bench.forges(policy.target), planned.of_run or run_id, planned.branch)
         if pull is None or pull.state != "closed":
             return None
-        report = self.bench.store.address(run_id)
+        page = self.bench.store.web(run_id)
         bodies = {ref.name: ref for ref in given.artifacts}
         closing = self._text(planned, bodies)
         head = closed_head("", closed_in_short(closing))
-        return Comment(run_id, pull.number, ABOUT_CLOSING, closed_because(closing, run_id, report), head)
+        said = closed_because(closing, run_id, page)
+        return Comment(run_id, pull.number, ABOUT_CLOSING, said, head, addresses=(page,) if page else ())
 
     def _text(self, planned: PlannedWrite, bodies: dict[str, ArtifactRef]) -> str:
         name = closing_text(planned.of_run) if planned.of_run else _BODIES[planned.action]
@@ -129,11 +130,11 @@ class Writing:
             self._bring_commits(policy, planned, bodies)
         opener = planned.of_run or run.run_id
         opened = f"{opener}/{WriteAction.OPEN_PULL_REQUEST}"
-        text = ""
+        text, page = "", self.bench.store.web(opener)
         if planned.action in _BODIES:
             # Equal in form, whichever of them writes it: the footer names the write that opened it.
             text = self._text(planned, bodies)
-            text += footer(opener, opened, self.bench.store.address(opener))
+            text += footer(opener, opened, page)
         if planned.action is WriteAction.COMMENT:
             text = self.bench.store.get(bodies[acknowledging_text(planned.of_run)]).decode()
         return Effect(
@@ -153,6 +154,7 @@ class Writing:
             number=planned.number,
             title=planned.title,
             body=text,
+            addresses=(page,) if page else (),
         )
 
     def _bring_commits(self, policy: EffectivePolicy, planned: PlannedWrite, bodies: dict[str, ArtifactRef]) -> None:

@@ -91,7 +91,7 @@ def _write(folder: Path, effect: Effect, number: int) -> PullRequest:
         base_branch=effect.base_branch,
         head_sha=effect.head_sha,
         title=effect.title,
-        body=headed(effect.body, inert_markdown(effect.head, effect.links)),
+        body=headed(effect.body, inert_markdown(effect.head, effect.links, effect.addresses)),
         state="open",
         url=place.as_uri(),
         run_key=effect.record_key or effect.run_key,

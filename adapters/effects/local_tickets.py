@@ -23,7 +23,7 @@ def write_ticket(folder: Path, effect: Effect, look_only: bool) -> EffectResult:
 
 
 def _write(folder: Path, effect: Effect, look_only: bool) -> EffectResult:
-    key, head = effect.record_key or effect.run_key, inert_markdown(effect.head, effect.links)
+    key, head = effect.record_key or effect.run_key, inert_markdown(effect.head, effect.links, effect.addresses)
     if effect.action is WriteAction.CLOSE_TICKET:
         opened = effect.record_key or ticket_of(effect.run_id)
         return change_record(folder, opened, look_only, head=head, state="closed")

@@ -12,6 +12,7 @@ import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import quote
 from uuid import uuid4
 
 from adapters.store.chained_log import LOG_FILE, TORN_FILE
@@ -41,8 +42,8 @@ class LocalStore:
     reader sees the old file, the new one or none.
     """
 
-    def __init__(self, root: Path) -> None:
-        self._root = root.absolute()
+    def __init__(self, root: Path, pages: str = "") -> None:
+        self._root, self._pages = root.absolute(), pages
         self._temporary_files = self._root / "tmp"
         self._remove_leftovers()
 
@@ -110,6 +111,10 @@ class LocalStore:
     def address(self, run_id: str) -> str:
         """The run's folder."""
         return str(self._folder(run_id))
+
+    def web(self, run_id: str, name: str = "run_report.html") -> str:
+        """Below ``pages``."""
+        return f"{self._pages.rstrip('/')}/{run_id}/{quote(name)}" if self._pages else ""
 
     def _folder(self, run_id: str) -> Path:
         if not RUN_ID.fullmatch(run_id):

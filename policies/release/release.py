@@ -24,6 +24,7 @@ from policies.task.risk import LEVELS, score_risk
 from policies.verdicts import all_of, allow, ask, deciding, deny
 
 MODE_RULE = "the run's mode is SELECTIVE_AUTO"
+REVIEW_RULE = "the reviewer approves"
 """The one condition that tells a DRY_RUN from the others: what a pull request says leaves it out (P3)."""
 
 
@@ -202,7 +203,7 @@ def _required_check(name: str, result: CheckResult | None) -> Verdict:
 
 
 def _review(facts: ReleaseFacts) -> Verdict:
-    rule, review = "the reviewer approves", facts.review
+    rule, review = REVIEW_RULE, facts.review
     blocking = [remark for remark in review.remarks if remark.severity is Severity.BLOCKING]
     if (review.head_sha, review.task_id) != (facts.pinned.head_sha, facts.contract.task_id):
         return deny(rule, "the review is of another change", head=review.head_sha)

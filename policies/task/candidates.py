@@ -17,6 +17,7 @@ from policies.settings.schema import CapSettings, EffectivePolicy
 from policies.task.compliance import is_licence_text
 from policies.task.idea_memory import Memory, withheld
 from policies.task.risk import BLOCKED_UNLESS_APPROVED, is_runtime, worst_level
+from policies.task.task_words import task_title
 
 LINES_PER_FINDING = 2
 """One removed, one added: the estimate; the contract's limit is what holds."""
@@ -167,7 +168,7 @@ def candidate_of(tool: str, rule: str, group: list[Finding], policy: EffectivePo
     return Candidate(
         task_id=task_id(policy.target.name, tool, rule, paths),
         type=TaskType.TEST_HARDENING if tests_only else family.type,
-        title=f"{tool} {rule}: fix {counted(removed, 'finding')} in {_name(paths)}",
+        title=task_title(tool, rule, chosen, paths),
         tool=tool,
         rule=rule,
         paths=paths,
@@ -220,10 +221,6 @@ def _value(tool: str, rule: str, policy: EffectivePolicy) -> float:
     if not tool.startswith("ruff") or letters is None or letters[0] not in families:
         return 0.5
     return 1.0 - families.index(letters[0]) / (2 * len(families))
-
-
-def _name(paths: tuple[str, ...]) -> str:
-    return paths[0] if len(paths) == 1 else f"{len(paths)} files"
 
 
 def _suppression(candidate: Candidate, policy: EffectivePolicy, memory: Memory) -> str | None:

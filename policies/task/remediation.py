@@ -237,8 +237,8 @@ def _candidate(
     return plain.model_copy(
         update={
             "task_id": one.remediating_task,
-            "title": f"remediation of {one.task_id}, {how}{plain.title}",
-            "evidence": (*why, *plain.evidence),
+            "title": f"{how}{plain.title}" if needs_person else plain.title,
+            "evidence": (*why, f"another try at {one.task_id}: {how.rstrip(': ')}", *plain.evidence),
             "remediates": one.fingerprint,
             "needs_person": needs_person,
         }

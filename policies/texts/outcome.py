@@ -8,7 +8,7 @@ from __future__ import annotations
 from contracts.incident import PostIncidentReport
 from contracts.rollback import Merged, RollbackInput, RollbackOutcome
 from policies.counted import shortened
-from policies.texts.inert_markdown import code_span, one_line
+from policies.texts.inert_markdown import code_span, link, one_line
 
 _REASON = 300
 _ROLLBACK = "RB-"
@@ -46,8 +46,8 @@ def restored_head(revert_sha: str, pull_request: int) -> str:
     return f"**Outcome: merged by itself**, as {revert_sha}; it undid pull request #{pull_request}."
 
 
-def incident_head(report: PostIncidentReport, evidence: str, change: str) -> str:
-    """As the report has it now; the addresses are of its own folder and of its run's."""
+def incident_head(report: PostIncidentReport, page: str = "", run_page: str = "") -> str:
+    """As the report has it now; with the web addresses of its own page and of its run's, where there are some."""
     closed = f"**Closed by {code_span(report.closed_by)}**: {_said(report.closed_because)}"
     tag = report.rollback
     outcome = "nothing was rolled back"
@@ -56,15 +56,24 @@ def incident_head(report: PostIncidentReport, evidence: str, change: str) -> str
         outcome = f"{how}, after {tag.seconds:.0f} s: {_said(tag.reason)}"
     due = f", prevention due on {code_span(report.due_on)}" if report.due_on else ""
     done = f"; done, says {code_span(report.prevention_done_by)}" if report.prevention_done_by else ""
+    run = code_span(report.run_id)
     lines = [
         closed if report.closed_by else "**Open**",
         "",
         f"- Outcome: {outcome}",
         f"- Cause: {_said(report.root_cause)}",
         f"- Owner: {_said(report.owner)}{due}{done}",
-        f"- Links: report {code_span(evidence)}, run {code_span(report.run_id)} in {code_span(change)}",
+        f"- Read on: {_incident(report.incident, page)}; run {run}: {_report(report.run_id, run_page)}",
     ]
     return "\n".join(lines)
+
+
+def _report(run_id: str, page: str) -> str:
+    return link("report", page) if page else code_span(f"starter.py report {run_id}")
+
+
+def _incident(incident: str, page: str) -> str:
+    return link("incident report", page) if page else code_span(f"starter.py incident show {incident}")
 
 
 def _said(words: str) -> str:
@@ -77,7 +86,7 @@ _REASON = 500
 _CLOSED = "\n**Closed by us: "
 
 
-def merged_by_itself(merged: Merged, checked_tree: str, report: str) -> str:
+def merged_by_itself(merged: Merged, checked_tree: str, page: str = "") -> str:
     """After a merge of ours: as which commit, and how to undo it. ``checked_tree`` is empty where nobody knows it."""
     run_id = merged.run.run_id
     same = merged.tree_sha == checked_tree
@@ -88,15 +97,15 @@ def merged_by_itself(merged: Merged, checked_tree: str, report: str) -> str:
             "",
             f"- Commit: {merged.merge_sha}",
             f"- Tree: {code_span(merged.tree_sha)}{as_checked if checked_tree else ''}",
-            f"- Evidence: run {code_span(run_id)}, report {code_span(report)}",
+            f"- Evidence: run {code_span(run_id)}, {_report(run_id, page)}",
             f"- Undo it: {code_span(f'starter.py rollback {run_id} --reason …')}",
             "",
         ]
     )
 
 
-def rolled_back(given: RollbackInput, revert_sha: str, pull_request: int, report: str) -> str:
-    """On the pull request that is undone: by what, why, and where to read on."""
+def rolled_back(given: RollbackInput, revert_sha: str, pull_request: int, page: str = "") -> str:
+    """On the pull request that is undone: by what, why, and where to read on; ``page`` is the incident's."""
     by = f"{revert_sha}, the merge of pull request #{pull_request}" if pull_request else revert_sha
     why = code_span(shortened(one_line(given.reason), _REASON))
     who = f"Ordered by {code_span(given.commanded_by)}" if given.commanded_by else "A measured regression"
@@ -106,17 +115,17 @@ def rolled_back(given: RollbackInput, revert_sha: str, pull_request: int, report
             "",
             f"- Revert: {by}",
             f"- {who}: {why}",
-            f"- Incident: {code_span(given.incident)}; evidence {code_span(report)}",
+            f"- Incident: {code_span(given.incident)}, {_incident(given.incident, page)}",
             "",
         ]
     )
 
 
-def closed_because(closing_text: str, run_id: str, report: str) -> str:
+def closed_because(closing_text: str, run_id: str, page: str = "") -> str:
     """On one that we close: the reason that its own text ends with."""
     _, begins, reason = closing_text.rpartition(_CLOSED)
     said = f"**Closed by us: {reason}" if begins else "**Closed by us**: the reason stands at the end of its text.\n"
-    return f"{said.rstrip()}\n\n- Evidence: run {code_span(run_id)}, report {code_span(report)}\n"
+    return f"{said.rstrip()}\n\n- Evidence: run {code_span(run_id)}, {_report(run_id, page)}\n"
 
 
 def closed_in_short(closing_text: str) -> str:

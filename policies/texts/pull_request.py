@@ -7,11 +7,12 @@ references, HTML, commands), in Markdown it stands in code spans.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+import textwrap
+from collections.abc import Iterable, Iterator
 
 from contracts.change import Change
 from contracts.ci import CiReport
-from contracts.evidence import ChecksReport
+from contracts.evidence import ChecksReport, CheckStatus
 from contracts.forge_facts import CheckState
 from contracts.grant import Grant
 from contracts.modes import Outcome
@@ -19,24 +20,32 @@ from contracts.release import ReleaseDecision, RiskScore
 from contracts.remediation import TASK_PREFIX
 from contracts.task import TaskContract
 from contracts.verdict import Decision, Verdict
-from policies.counted import counted, shortened, sized
+from policies.counted import CUT, counted, shortened, sized
 from policies.digests import digest
+from policies.paths.rules import readable
 from policies.release.checks import cautions
-from policies.release.release import MODE_RULE
+from policies.release.release import MODE_RULE, REVIEW_RULE
 from policies.task.planning import terms_digest
-from policies.texts.inert_markdown import capped, code_span, inert_line, one_line
+from policies.task.task_words import words_of
+from policies.texts.inert_markdown import FOLDS, capped, code_block, code_span, inert_line, link, one_line
 
 LARGEST = 60_000
 """Bytes: forges cut or refuse at 64 KiB, and the footer comes on top."""
 _TITLE, _LINE, _LISTED = 100, 300, 30
+_NAMED, _SPOKEN, _PATH, _CHECK_NAME = 3, 10, 120, 60
+_DIFF_LINES, _DIFF_WIDTH, _DIFF_SIZE = 40, 200, 6_000
+"""What a small diff is: more is a table of places, and the forge shows the whole."""
+_WRAP = 72
 # Besides what is inert anywhere: emphasis, table cells, and commands at the start of a line.
 _LOUD = re.compile(r"[*|]")
 _CHECKS = 50
 
 
 def title(contract: TaskContract) -> str:
-    """One line, nothing in it that a forge would act on."""
-    return _plain(contract.title, _TITLE) or contract.task_id
+    """One line, nothing in it that a forge would act on; cut between words, or not used at all."""
+    said = _plain(contract.title, _TITLE)
+    whole = not said.endswith(CUT) or " " in said.removesuffix(CUT)
+    return said if said and whole else _plain(contract.task_id, _TITLE)
 
 
 def branch(contract: TaskContract, base_sha: str) -> str:
@@ -52,9 +61,16 @@ def branch(contract: TaskContract, base_sha: str) -> str:
 
 
 def commit_message(contract: TaskContract) -> str:
-    """Subject, objective and trailers."""
+    """What in a maintainer's words, then why, at last the trailers."""
+    words = words_of(contract.tool, contract.rule, _messages(contract))
+    if words:
+        rule = f" ({contract.rule})" if re.fullmatch(r"[\w-]{1,40}", contract.rule, re.ASCII) else ""
+        why = textwrap.fill(f"{words.why} Found by {contract.tool}{rule}.", _WRAP)
+    else:
+        # Another's words stay on a line of their own: wrapped, one of them could begin a line.
+        why = _plain(contract.objective, _LINE)
     return (
-        f"{title(contract)}\n\n{_plain(contract.objective, _LINE)}\n\n"
+        f"{title(contract)}\n\n{why}\n\n"
         f"Task-Id: {_plain(contract.task_id, _TITLE)}\nContract-Digest: {terms_digest(contract)}\n"
     )
 
@@ -67,53 +83,153 @@ def body(
     grant: Grant | None = None,
     unseen: tuple[str, ...] = (),
     lands_as: str = "",
+    diff: bytes = b"",
 ) -> str:
-    """The metadata a pull request must carry (task contracts), as Markdown; of a released change, who released it.
+    """What a maintainer wants first: what, why, how it was checked, the change itself; the rest is folded away.
 
-    First stands what did not run and, of ``unseen``, what could not look (P18). ``lands_as``: the merge commit, which
-    names the pull request and so is known only once that is open.
+    First of all stands what did not run and, of ``unseen``, what could not look (P18). ``lands_as``: the merge commit,
+    which names the pull request and so is known only once that is open. ``diff``: of base and change; a small one is
+    shown.
     """
     first = [f"**{_plain(each, _LINE)}**" for each in cautions(checks, unseen)]
+    if len(first) > _LISTED:
+        first = [*first[:_LISTED], f"**And {len(first) - _LISTED} more could not look.**"]
     lines = [
         *(line for each in first for line in (each, "")),
-        code_span(contract.objective),
-        "",
-        code_span(contract.rationale),
-        "",
-        "| | |",
-        "|---|---|",
-        *(f"| {name} | {value} |" for name, value in _metadata(contract, decision, checks, change, lands_as)),
-        "",
         *(_granted(grant) if grant else ()),
-        "**Checks on the exact merge result**",
+        " ".join(_told(contract, decision, checks, change)),
         "",
-        *_listed([f"{code_span(result.name)}: {result.status.value}" for result in checks.results]),
+        *(_small(diff) or _places(change)),
         "",
-        "**Verdict**",
-        "",
-        *_verdict(decision.verdict),
-        "",
-        "**How to roll back**",
-        "",
-        *_rollback(contract),
-        "",
-        "**Evidence**",
-        "",
-        *_listed([code_span(item) for item in contract.evidence]),
-        "",
-        "**Artifacts of the run that the last line names**",
-        "",
-        *_artifacts(checks, change),
-        "",
+        *_folded(
+            FOLDS[1],
+            [
+                "| | |",
+                "|---|---|",
+                *(f"| {name} | {value} |" for name, value in _metadata(contract, decision, checks, change, lands_as)),
+            ],
+        ),
+        *_folded(
+            FOLDS[0],
+            [
+                "**Verdict**",
+                "",
+                *_verdict(decision.verdict),
+                "",
+                "**Checks on the exact merge result**",
+                "",
+                *_listed([f"{code_span(result.name)}: {result.status.value}" for result in checks.results]),
+            ],
+        ),
+        *_folded(FOLDS[2], _rollback(contract)),
+        *_folded(
+            FOLDS[3],
+            [
+                *_listed([code_span(item) for item in contract.evidence]),
+                "",
+                "**Artifacts of the run that the last line names**",
+                "",
+                *_artifacts(checks, change),
+            ],
+        ),
     ]
     return capped("\n".join(lines), LARGEST)
 
 
-def footer(run_id: str, run_key: str, report: str) -> str:
-    """Which run opened it, and what rolls it back. Apart from the body, so that the body is equal in every mode."""
+def _folded(title: str, lines: Iterable[str]) -> Iterator[str]:
+    yield from ("<details>", f"<summary>{title}</summary>", "", *lines, "", "</details>", "")
+
+
+def _told(contract: TaskContract, decision: ReleaseDecision, checks: ChecksReport, change: Change) -> Iterator[str]:
+    """What, why, how it was checked, what it waits for: sentences of ours about what was measured."""
+    words = words_of(contract.tool, contract.rule, _messages(contract))
+    tool, done = code_span(contract.tool), max(0, change.metric_before - change.metric_after)
+    if words and done:
+        yield f"{words.does} {words.amount(done)} in {_files(change)}. {words.why}"
+        yield f"{tool} found {'it' if done == 1 else 'them'} and finds {change.metric_after or 'nothing'} there now."
+    else:
+        yield f"Changes {_files(change)}. The plan: {code_span(contract.objective)}, {code_span(contract.rationale)}."
+        measured = f"{change.metric_before} before, {change.metric_after} after"
+        yield f"Measured on the changed tree: {code_span(change.metric)} {measured}."
+    yield _checked(checks)
+    mandatory = (*decision.verdict.children, None)[0]
+    review = next((each for each in mandatory.children if each.rule == REVIEW_RULE), None) if mandatory else None
+    if review is not None:
+        says = "approves" if review.allowed else "does not approve"
+        yield f"The review {says}: {code_span(review.reason.rstrip('.'))}."
+    if decision.outcome is Outcome.CANARY_ALLOWED:
+        yield "It merges by itself once its canary has passed."
+    else:
+        yield "It waits for your review."
+
+
+def _checked(checks: ChecksReport) -> str:
+    names = {id(each): code_span(shortened(one_line(each.name), _CHECK_NAME)) for each in checks.results}
+    green = [names[id(each)] for each in checks.results if each.status is CheckStatus.GREEN]
+    other = [
+        f"{names[id(each)]} is {each.status.value}" for each in checks.results if each.status is not CheckStatus.GREEN
+    ]
+    if not checks.results:
+        return "No check ran."
+    said = [f"{_and(green)} {'is' if len(green) == 1 else 'are'} green"] if green else []
+    return f"Checked on the exact merge result: {', '.join([*said, *([_and(other)] if other else [])])}."
+
+
+def _files(change: Change) -> str:
+    paths = [_path(each.path) for each in change.paths]
+    return _and(paths) if len(paths) <= _NAMED else counted(len(paths), "file")
+
+
+def _path(path: str) -> str:
+    """Of a very long one its end, which tells it from others."""
+    shown = readable(path)
+    return code_span(shown if len(shown) <= _PATH else f"…{shown[-_PATH:]}")
+
+
+def _and(items: list[str]) -> str:
+    listed = items[:_SPOKEN] + ([f"{len(items) - _SPOKEN} more"] if len(items) > _SPOKEN else [])
+    return f"{', '.join(listed[:-1])} and {listed[-1]}" if len(listed) > 1 else "".join(listed)
+
+
+def _messages(contract: TaskContract) -> tuple[str, ...]:
+    """Of the findings, as the evidence has them: ``path:line rule message``."""
+    found = (re.fullmatch(rf".+:\d+ {re.escape(contract.rule)} (.+)", item, re.DOTALL) for item in contract.evidence)
+    return tuple(each[1] for each in found if each)
+
+
+def _small(diff: bytes) -> tuple[str, ...]:
+    """The diff as a block, if it is one to be read at a glance; its file heads in short."""
+    if not diff or len(diff) > _DIFF_SIZE:
+        return ()
+    lines = diff.decode("utf-8", "replace").rstrip("\n").split("\n")
+    shown = [line for line in lines if not line.startswith(("diff --git ", "index "))]
+    if len(shown) > _DIFF_LINES or max(map(len, shown), default=0) > _DIFF_WIDTH:
+        return ()
+    return (code_block("\n".join(shown), "diff"),)
+
+
+_KINDS = {"A": "new", "D": "deleted", "T": "of another type"}
+
+
+def _places(change: Change) -> Iterator[str]:
+    yield from ("| File | Added | Removed |", "|---|--:|--:|")
+    for each in change.paths[:_LISTED]:
+        kind = f" ({_KINDS[each.status]})" if each.status in _KINDS else ""
+        yield f"| {_path(each.path)}{kind} | {each.added} | {each.removed} |"
+    if rest := change.paths[_LISTED:]:
+        added, removed = sum(each.added for each in rest), sum(each.removed for each in rest)
+        yield f"| and {counted(len(rest), 'more file')} | {added} | {removed} |"
+
+
+def footer(run_id: str, run_key: str, page: str) -> str:
+    """Which run opened it, and what rolls it back. Apart from the body, so that the body is equal in every mode.
+
+    ``page``: the web address of the run's report; empty where none is known to people: no path of ours stands here.
+    """
+    report = link("report", page) if page else code_span(f"starter.py report {run_id}")
     return (
-        f"\n---\nRun {code_span(run_id)} · key {code_span(run_key)} · report {code_span(report)} · "
-        f"roll back {code_span(f'starter.py rollback {run_id} --reason …')}\n"
+        f"\n---\nRun {code_span(run_id)} · {report} · roll back "
+        f"{code_span(f'starter.py rollback {run_id} --reason …')} · key {code_span(run_key)}\n"
     )
 
 
@@ -199,7 +315,8 @@ def _granted(grant: Grant) -> tuple[str, ...]:
         f"- Granted by {code_span(grant.actor)} until {code_span(grant.expires_at.isoformat(timespec='seconds'))}",
         f"- Reason: {code_span(grant.reason)}",
         f"- Quarantined by run {code_span(grant.run_id)} as commit {code_span(grant.head_sha)}",
-        *(f"- Protected path: {code_span(path)}" for path in grant.paths),
+        *(f"- Protected path: {code_span(path)}" for path in grant.paths[:_LISTED]),
+        *([f"- and {counted(len(grant.paths) - _LISTED, 'more path')}"] if len(grant.paths) > _LISTED else ()),
         "",
     )
 

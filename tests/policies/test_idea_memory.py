@@ -83,7 +83,7 @@ def test_one_more_file_brings_nothing_back() -> None:
     free = tuple(each for each in findings if Place(each.tool, each.rule, each.path) not in memory.refused)
     assert [("src/b.py",)] == [each.paths for each in rank(free, POLICY, memory).candidates]
     assert [NO.what] == [each.reason for each in rank(findings, POLICY, memory).suppressed]
-    assert [("ruff UP: fix 1 finding in src/a.py", NO.what)] == [
+    assert [("Modernize an outdated construct in `a.py`", NO.what)] == [
         (each.title, each.reason) for each in told(findings, POLICY, memory)
     ]
 

@@ -19,7 +19,7 @@ from policies.texts.pull_request import already_on_base
 from tests.policies.test_rollback_text import AT, given
 
 LOUD, REVERT = "@everyone closes #1\n\n# Head <img src=x>", "d" * 40
-MERGED = given().merged
+MERGED, PAGE = given().merged, "https://runs.example.invalid/demo-1/run_report.html"
 
 
 def incident(**changes: object) -> PostIncidentReport:
@@ -44,17 +44,18 @@ TAG = RollbackTag(outcome=RollbackOutcome.RESTORED, reason=LOUD, seconds=12.3, i
         (rolled_back_head(given(reason=LOUD), REVERT, 9), REVERT + ", the merge of pull request #9, for `INC-demo-1"),
         (rolled_back_head(given(reason=LOUD), REVERT, 0), REVERT + " for `INC-demo-1"),
         (restored_head(REVERT, 7), "; it undid pull request #7."),
-        (incident_head(incident(), "/a", "/b"), "**Open**\n\n- Outcome: nothing was rolled back\n- Cause: not stated"),
-        (incident_head(incident(rollback=TAG, root_cause=LOUD), "/a", "/b"), "- Outcome: rolled back by cccc"),
-        (incident_head(incident(owner=LOUD, due_on="2026-04-01"), "/a", "/b"), "`, prevention due on `2026-04-01`"),
-        (incident_head(incident(closed_by="bob", closed_because="x"), "/a", "/b"), "**Closed by `bob`**: `x`"),
-        (incident_head(incident(), "/a", "/b"), "- Links: report `/a`, run `demo-1` in `/b`"),
+        (incident_head(incident()), "**Open**\n\n- Outcome: nothing was rolled back\n- Cause: not stated"),
+        (incident_head(incident(rollback=TAG, root_cause=LOUD)), "- Outcome: rolled back by cccc"),
+        (incident_head(incident(owner=LOUD, due_on="2026-04-01")), "`, prevention due on `2026-04-01`"),
+        (incident_head(incident(closed_by="bob", closed_because="x")), "**Closed by `bob`**: `x`"),
+        (incident_head(incident()), "- Read on: `starter.py incident show INC-demo-1`; run `demo-1`: `st"),
+        (incident_head(incident(), PAGE, PAGE), f"[incident report]({PAGE}); run `demo-1`: [report]({PAGE})"),
     ],
 )  # fmt: skip
 def test_it_says_so_and_acts_on_nothing(head: str, said: str) -> None:
     """Numbers of ours alone are links."""
     assert said in head
-    assert head == inert_markdown(head, (7, 9))
+    assert head == inert_markdown(head, (7, 9), (PAGE,))
 
 
 def test_a_rollbacks_own_pull_request_names_no_command_that_undoes_it() -> None:

@@ -51,8 +51,12 @@ HOSTILE = (
     "\ud800 half \x00 \x1b[31m red",
     "x" * 100_000,
 )
-OURS = re.compile(r"(?:  )?- |\||\*\*|`|\*The rest|$")
-"""How each of our own lines begins; a line of somebody else's begins in a code span."""
+OURS = re.compile(
+    r"(?:  )?- |\||\*\*|\*The rest|Changes `|Changes \d|(?:Fixes|Removes) |</?details>$|<summary>[\w ,]+</summary>$|$"
+)
+"""How each of our own lines begins; whatever is somebody else's stands in a code span or a block of code."""
+BLOCK = re.compile(r"^(`{3,})diff\n.*?^\1$", re.MULTILINE | re.DOTALL)
+FOLD = re.compile(r"^(?:</?details>|<summary>[\w ,]+</summary>)$", re.MULTILINE)
 COMMANDS = re.compile(r"^\s*/\w", re.MULTILINE)
 ACTS = re.compile(r"[@#]\w|GH-\d|://|www\.|mailto:|[<>]|\]\(|\[\^|&#?\w+;", re.IGNORECASE)
 
@@ -84,12 +88,20 @@ def hostile(text: str, size: int = 1) -> tuple[TaskContract, ReleaseDecision, Ch
 def written(text: str) -> list[str]:
     """Title, body and commit message."""
     contract, decision, checks, change, grant = hostile(text)
-    return [title(contract), body(contract, decision, checks, change, grant), commit_message(contract)]
+    shown = body(contract, decision, checks, change, grant, diff=diff_of(text))
+    return [title(contract), shown, commit_message(contract)]
+
+
+def diff_of(text: str) -> bytes:
+    """A file into which somebody wrote it."""
+    added = "\n".join(f"+{line}" for line in text.split("\n"))
+    head = "diff --git a/x b/x\nindex 1..2 100644\n--- a/x\n+++ b/x\n@@ -1 +1 @@\n"
+    return f"{head}-old\n{added}\n".encode("utf-8", "replace")
 
 
 def outside_code(markdown: str) -> str:
     """What a forge would interpret."""
-    return re.sub(r"`[^`\n]*`", "", markdown)
+    return re.sub(r"`[^`\n]*`", "", FOLD.sub("", BLOCK.sub("", markdown)))
 
 
 @pytest.mark.parametrize("text", HOSTILE)
@@ -99,7 +111,7 @@ def test_nothing_an_agent_writes_acts_on_a_forge(text):
 
     for prose in (first, outside_code(markdown), message):
         assert not ACTS.search(prose), prose
-    for whole in (first, markdown, message):
+    for whole in (first, BLOCK.sub("", markdown), message):
         assert not COMMANDS.search(whole), whole
     assert Mark() == read_mark(markdown + footer("r-1", "r-1/open_pull_request", text))
     assert LARGEST >= len(markdown.encode())
@@ -109,7 +121,7 @@ def test_nothing_an_agent_writes_acts_on_a_forge(text):
     assert [f"Task-Id: {FACTS.contract.task_id}"] == re.findall(r"^Task-Id:.*", message, re.MULTILINE)
     assert f"Contract-Digest: {terms_digest(hostile(text)[0])}" == message.splitlines()[-1]
     assert 5 == message.rstrip().count("\n")
-    assert [] == [line for line in markdown.split("\n") if not OURS.match(line)]
+    assert [] == [line for line in BLOCK.sub("", markdown).split("\n") if not OURS.match(line)]
 
 
 @given(st.text(max_size=80))
@@ -210,3 +222,92 @@ def test_branch_names():
     assert "autonomy/trial-of-the-gates-00000000-bbbbbbbb" == branch(FACTS.contract, "b" * 40)
     odd = FACTS.contract.model_copy(update={"task_id": "../..@{x} ~^:?*[\\.lock"})
     assert "autonomy/x-lock-bbbbbbbb" == branch(odd, "b" * 40)
+
+
+SPELLING = {"tool": "codespell", "rule": "comments", "title": "Fix a typo in `_compat.py`: comparision → comparison"}
+
+
+def spelling(count: int = 1) -> tuple[TaskContract, Change]:
+    """A known tool's task, and the change that did it."""
+    contract = FACTS.contract.model_copy(update=SPELLING)
+    return contract, FACTS.change.model_copy(update={"metric_before": count, "metric_after": 0})
+
+
+def test_it_begins_with_what_a_maintainer_wants():
+    """Title in their words, one paragraph, the diff; everything else is folded away, and the last line leads on."""
+    contract, change = spelling()
+    text = body(contract, judge_release(FACTS), FACTS.checks, change, diff=diff_of("new"))
+    paragraph, _, *rest = text.split("\n")
+
+    assert SPELLING["title"] == title(contract)
+    assert (
+        "Fixes a typo in `src/module.py`. A misspelt word trips up readers, and a search for the right one misses it. "
+        "`codespell` found it and finds nothing there now. Checked on the exact merge result: `tests`, `lint` and "
+        "`security` are green. The review approves: `fine`. It waits for your review."
+    ) == paragraph
+    assert ["```diff", "--- a/x", "+++ b/x", "@@ -1 +1 @@", "-old", "+new", "```"] == rest[:7]
+    assert not re.sub(
+        r"<details>\n<summary>[\w ,]+</summary>\n\n.*?\n</details>\n*", "", "\n".join(rest[8:]), flags=re.DOTALL
+    )
+    assert text == inert_markdown(text)
+    why, *trailers = commit_message(contract).split("\n\n")[1:]
+    assert "Found by codespell (comments)." in why.replace("\n", " ")
+    assert 1 == len(trailers)
+
+
+@pytest.mark.parametrize(
+    "diff",
+    [b"", diff_of("x\n" * 40), diff_of("x" * 300), b"+" * 10_000_000],
+    ids=["none", "many lines", "a long line", "10 MB"],
+)
+def test_what_is_no_small_diff_is_a_table_of_places(diff: bytes):
+    """With what happened to each file; 200 of them are counted, not listed."""
+    contract, change = spelling(200)
+    entry = change.paths[0]
+    kinds = [entry.model_copy(update={"path": f"docs/{each}.md", "status": each}) for each in "ADT"]
+    many = [entry.model_copy(update={"path": f"docs/{number}\u202e.md"}) for number in range(197)]
+    text = body(
+        contract, judge_release(FACTS), FACTS.checks, change.model_copy(update={"paths": (*kinds, *many)}), diff=diff
+    )
+
+    assert "```" not in text
+    assert text.startswith("Fixes 200 typos in 200 files. ")
+    for part in ("| `docs/A.md` (new) |", "| `docs/D.md` (deleted) |", "| and 170 more files |"):
+        assert part in text, part
+    assert "\u202e" not in text
+    assert text == inert_markdown(text)
+
+
+@pytest.mark.parametrize("text", ["```", " ```", "````\n@octocat", "~~~", "</details>", "a\u202eb", "\tx", "```diff"])
+def test_nothing_in_a_diff_ends_its_block(text: str):
+    """The fence is longer than any in it; what hides is shown by its code."""
+    shown = body(*spelling()[:1], judge_release(FACTS), FACTS.checks, spelling()[1], diff=diff_of(text + "\n@octocat"))
+
+    assert shown == inert_markdown(shown)
+    assert "@octocat" in shown
+    assert "@" not in outside_code(shown)
+    assert ("\\u{202e}" in shown) == ("\u202e" in text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["~~~\n\n```diff\n~~~\n@octocat\n```", "x\n```diff\n@octocat\n```", "<div>\n```diff\n@octocat\n```",
+     "```diff\n@octocat",
+     "<details>\n<summary>Buy @octocat</summary>\n\n", "```diff\n```\n@octocat\n```"],
+)  # fmt: skip
+def test_what_only_looks_like_ours_is_none(text: str):
+    """A block of code that some Markdown would not see, and folds of others."""
+    calm = inert_markdown(text)
+    assert "@octocat" not in outside_code(calm)
+    assert "<div>" not in calm
+    assert "Buy @" not in calm
+    assert calm == inert_markdown(calm)
+
+
+def test_a_title_is_cut_between_words_or_not_at_all():
+    """And never longer than a forge shows."""
+    named = lambda text: title(FACTS.contract.model_copy(update={"title": text}))  # noqa: E731
+    assert FACTS.contract.task_id == named("x" * 500)
+    assert named("word " * 50).endswith("word …")
+    assert "Fix `a.py`" == named("Fix `a.py`")
+    assert "Fix ' octocat.py' by 'x y'" == named("Fix `@octocat.py` by `x y`")

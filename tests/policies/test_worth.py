@@ -42,10 +42,10 @@ def test_what_is_worth_doing():
     waiting = tuple(each.model_copy(update={"needs_person": True}) for each in candidates)
 
     best = judge_worth(tasks(candidates), findings, POLICY)
-    assert "1 candidate, best: ruff UP: fix 2 findings in src/a.py" == best.reason
+    assert "1 candidate, best: Modernize 2 outdated constructs in `a.py`" == best.reason
     assert {"best": candidates[0].task_id} == best.facts
     assert judge_worth(tasks(waiting), findings, POLICY).reason.endswith(
-        "0 ideas suppressed, 1 waits for a person: ruff UP: fix 2 findings in src/a.py"
+        "0 ideas suppressed, 1 waits for a person: Modernize 2 outdated constructs in `a.py`"
     )
 
 

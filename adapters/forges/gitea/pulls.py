@@ -23,7 +23,9 @@ def open_pull(acting: Acting) -> EffectResult:
         return EffectResult(done=False, refused=reason, obstacle=True)
     if acting.order.look_only:
         return EffectResult(done=False)
-    body = marked(inert_markdown(effect.body, effect.links), effect.run_key, effect.task_id, sealed=True)
+    body = marked(
+        inert_markdown(effect.body, effect.links, effect.addresses), effect.run_key, effect.task_id, sealed=True
+    )
     reply = acting.act(
         "POST", "/pulls", title=forge_title(effect.title), body=body, head=effect.branch, base=effect.base_branch
     )
@@ -76,7 +78,7 @@ def comment(acting: Acting) -> EffectResult:
         return EffectResult(done=False, refused=reason, obstacle=True)
     # First the head: what a look finds, an earlier attempt's too, is the comment.
     unheaded = _headed(acting).refused if effect.head else ""
-    body = marked(inert_markdown(effect.body, effect.links), effect.run_key, effect.task_id)
+    body = marked(inert_markdown(effect.body, effect.links, effect.addresses), effect.run_key, effect.task_id)
     reply = acting.act("POST", f"/issues/{effect.number}/comments", body=body)
     if (reply is not None and reply.good) or _said(acting):
         return EffectResult(done=True, result=str(effect.number), refused=unheaded)
@@ -89,7 +91,7 @@ def _headed(acting: Acting) -> EffectResult:
     found = _numbered(acting)
     if found is None:
         return EffectResult(done=False, refused=f"pull request {effect.number} is none of ours")
-    wanted = {"body": headed(found.body or "", inert_markdown(effect.head, effect.links))}
+    wanted = {"body": headed(found.body or "", inert_markdown(effect.head, effect.links, effect.addresses))}
     if _is(found, wanted):
         return _shown(acting, found, adopted=True)
     if acting.order.look_only:
@@ -119,7 +121,7 @@ def _wanted(acting: Acting, found: Pull) -> dict[str, str]:
     if effect.body and not edited(found.body or ""):
         # Whoever opened it stays its opener: that key is what adoption looks for.
         key, task = mark.run_key or effect.record_key or effect.run_key, mark.task_id or effect.task_id
-        wanted["body"] = marked(inert_markdown(effect.body, effect.links), key, task, sealed=True)
+        wanted["body"] = marked(inert_markdown(effect.body, effect.links, effect.addresses), key, task, sealed=True)
     elif effect.body and effect.action is WriteAction.UPDATE_PULL_REQUEST:
         wanted["body"] = headed(found.body or "", updated_head(effect.head_sha))
     if effect.action is WriteAction.CLOSE_PULL_REQUEST:

@@ -64,13 +64,20 @@ def _key(acting: Acting) -> str:
 
 def _text(acting: Acting) -> dict[str, str]:
     effect = acting.effect
-    body = headed(inert_markdown(effect.body, effect.links), inert_markdown(effect.head, effect.links))
+    body = headed(
+        inert_markdown(effect.body, effect.links, effect.addresses),
+        inert_markdown(effect.head, effect.links, effect.addresses),
+    )
     return {"title": forge_title(effect.title), "body": marked(body, _key(acting), effect.task_id)}
 
 
 def _head(acting: Acting, found: Ticket) -> dict[str, str]:
     effect = acting.effect
-    return {"body": headed(found.body or "", inert_markdown(effect.head, effect.links))} if effect.head else {}
+    return (
+        {"body": headed(found.body or "", inert_markdown(effect.head, effect.links, effect.addresses))}
+        if effect.head
+        else {}
+    )
 
 
 def _is(ticket: Ticket, wanted: dict[str, str]) -> bool:

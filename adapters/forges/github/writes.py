@@ -287,16 +287,20 @@ class _Writer:
 
     def _body(self) -> str:
         effect = self._effect
-        body = inert_markdown(effect.body, effect.links)[:_LONGEST_BODY]
+        body = inert_markdown(effect.body, effect.links, effect.addresses)[:_LONGEST_BODY]
         if effect.action is WriteAction.OPEN_TICKET:
-            body = headed(body, inert_markdown(effect.head, effect.links))
+            body = headed(body, inert_markdown(effect.head, effect.links, effect.addresses))
         sealed = effect.action in {WriteAction.OPEN_PULL_REQUEST, *_CHANGES}
         return marked(body, self._key, effect.task_id, sealed=sealed)
 
     def _head(self, body: str | None) -> dict[str, str]:
         """The body with our head; nothing where there is none to write."""
         head = self._effect.head
-        return {"body": headed(body or "", inert_markdown(head, self._effect.links))} if head else {}
+        return (
+            {"body": headed(body or "", inert_markdown(head, self._effect.links, self._effect.addresses))}
+            if head
+            else {}
+        )
 
     def _texts(self) -> dict[str, str]:
         """What an update gives; an empty text leaves what is there."""
