@@ -48,4 +48,7 @@ class Environments(Protocol):
     def install(
         self, environment: CheckEnvironment, tree: Path, policy: EffectivePolicy, alive: Callable[[], None]
     ) -> CheckEnvironment:
-        """Build the package in ``tree`` inside the sandbox without network and add it for the checks of this tree."""
+        """Build the package in ``tree`` inside the sandbox without network and add it for the checks of this tree.
+
+        What is built is a copy: ``tree`` stays as it was checked out, and nothing of it has run in it.
+        """

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from pydantic import AwareDatetime, ValidationError
@@ -234,19 +235,13 @@ class CheckRunner:
         # From the base's requirements, always: a change must not choose what it is checked with (P6).
         environment = self.environments.prepare(repository, base, policy, alive)
 
-        @contextmanager
-        def fresh() -> Iterator[Path]:
-            with session.bench.folder("check") as tree:
-                repository.checkout(commit, tree)
-                yield tree
-
         def save(name: str, body: bytes) -> ArtifactRef:
             if place:
                 return session.save(f"{place}/{name.removeprefix('checks/')}", body, "text/plain")
             shown = name if commit != base else name.replace("checks/", "checks/base-", 1)
             return session.save(shown, body, "text/plain")
 
-        with fresh() as tree:
+        with _checkout(session, commit) as tree:
             try:
                 environment = self.environments.install(environment, tree, policy, alive)
             except EnvironmentUnavailable as broken:
@@ -255,16 +250,16 @@ class CheckRunner:
                 # The base built and the change does not: that is the change's own red.
                 save("checks/build.txt", str(broken).encode())
                 environment = replace(environment, notes=(*environment.notes, str(broken)))
-        checking = Checking(
-            fresh=fresh,
-            environment=environment,
-            sandbox=self.sandbox,
-            limits=policy.autopilot.sandbox,
-            save=save,
-            alive=alive,
-            base_counts=base_counts,
-        )
-        results = run_checks(policy.target.checks, checking)
+            checking = Checking(
+                fresh=fresh_trees(tree, partial(_checkout, session, commit)),
+                environment=environment,
+                sandbox=self.sandbox,
+                limits=policy.autopilot.sandbox,
+                save=save,
+                alive=alive,
+                base_counts=base_counts,
+            )
+            results = run_checks(policy.target.checks, checking)
         return ChecksReport(
             commit_sha=commit,
             tree_sha=repository.tree_of(commit),
@@ -296,3 +291,18 @@ class CheckRunner:
         except ValidationError:
             # Of an older version of this program: made again.
             return None
+
+
+@contextmanager
+def _checkout(session: StepSession, commit: str) -> Iterator[Path]:
+    with session.bench.folder("check") as tree:
+        session.repository.checkout(commit, tree)
+        yield tree
+
+
+def fresh_trees(
+    unused: Path, another: Callable[[], AbstractContextManager[Path]]
+) -> Callable[[], AbstractContextManager[Path]]:
+    """Gives each attempt a checkout that nothing ran in: ``unused`` to the first, ``another`` to every other."""
+    left = [unused]
+    return lambda: nullcontext(left.pop()) if left else another()

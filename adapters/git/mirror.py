@@ -133,8 +133,7 @@ class Mirror:
 
     def holds(self, commit: str) -> bool:
         """Whether the commit is here already."""
-        listing = self._git.run("cat-file", "--batch-check", stdin=f"{commit_id(commit)}\n".encode()).text
-        return listing.split(" ")[1] == "commit"
+        return transfer.holds(self._git, commit)
 
     @property
     def may_lack_contents(self) -> bool:

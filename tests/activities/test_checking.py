@@ -8,13 +8,13 @@ import shutil
 import sys
 import tempfile
 import uuid
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-from activities.run.checking import Checking, counts_of, run_checks
+from activities.run.checking import Checking, counts_of, fresh_trees, run_checks
 from adapters.sandbox.bubblewrap import BubblewrapSandbox
 from adapters.sandbox.interpreter import interpreter_mounts
 from contracts.artifact import ArtifactRef
@@ -254,3 +254,17 @@ def test_the_base_is_measured(desk):
     """On the base itself the count is the measure, for the change to be judged by."""
     result = desk.findings([1, 2, 3], 0, base_counts=None)
     assert (CheckStatus.GREEN, {"it": 3}) == (result.status, counts_of((result,)))
+
+
+def test_no_attempt_gets_a_tree_that_another_ran_in(tmp_path: Path) -> None:
+    """The checkout that the package was built from, by copy, goes to the first attempt; each other gets its own."""
+    made = [tmp_path / str(number) for number in range(4)]
+    more = iter(made[1:])
+
+    fresh = fresh_trees(made[0], lambda: nullcontext(next(more)))
+
+    got = []
+    for _ in made:
+        with fresh() as tree:
+            got.append(tree)
+    assert got == made

@@ -192,6 +192,41 @@ def test_a_bundle_carries_a_change_to_another_mirror(
     clone.git("bundle", "verify", str(tmp_path / "b"))
 
 
+def test_what_is_here_whole_is_not_taken_in_again(
+    clone: Clone, mirror: Mirror, folder: Callable[[], Path], tmp_path: Path
+) -> None:
+    """Each step of a run asks for the same change: its pack comes once, into a mirror made anew once more."""
+    base = mirror.fetch_base()
+    head = commit_of(mirror, base, folder(), "changed\n")
+    bundle = mirror.bundle(base, head)
+    mirror.unbundle(bundle, base, head)
+    assert not list((mirror.path / "objects" / "pack").iterdir())
+
+    other = Mirror(tmp_path / "other.git", str(clone.bare), "main")
+    for _ in range(2):
+        other.fetch_base()
+        for _ in range(2):
+            other.unbundle(bundle, base, head)
+            assert 1 == len(list((other.path / "objects" / "pack").glob("*.pack")))
+        shutil.rmtree(other.path)
+
+
+def test_a_commit_that_is_here_without_its_contents_is_completed(
+    clone: Clone, mirror: Mirror, folder: Callable[[], Path], tmp_path: Path
+) -> None:
+    """That the commit is here proves nothing of its tree: a death between two objects leaves it so."""
+    base = mirror.fetch_base()
+    head = commit_of(mirror, base, folder(), "changed\n")
+    bundle = mirror.bundle(base, head)
+    other = Mirror(tmp_path / "other.git", str(clone.bare), "main")
+    other.fetch_base()
+    alone = Path("objects", head[:2], head[2:])
+    (other.path / alone).parent.mkdir(exist_ok=True)
+    shutil.copy(mirror.path / alone, other.path / alone)
+    other.unbundle(bundle, base, head)
+    assert b"changed\n" == other.read(head, "a.txt")
+
+
 def test_a_bundle_that_is_not_what_it_says_is_an_error(
     clone: Clone, mirror: Mirror, folder: Callable[[], Path]
 ) -> None:

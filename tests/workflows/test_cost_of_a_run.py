@@ -1,0 +1,62 @@
+"""What a run costs in things that can be counted without noise: git commands, and events of its histories."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from temporalio import activity
+from world import World
+
+from adapters.git.environment import ClosedGit
+from contracts.modes import RunStatus
+from tests.workflows.quick import add_target, quick
+
+GIT_COMMANDS = 72
+"""Without those of the target's log: how many events share an activity is chance."""
+EVENTS = 105
+CHECKOUTS = 9
+"""Three of them are of an index alone."""
+
+
+@contextmanager
+def _git_commands(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter[str]]:
+    """Every git command this process starts, by activity and name."""
+    counted: Counter[str] = Counter()
+    started = ClosedGit._started
+
+    def counting(self: ClosedGit, arguments: tuple[str, ...], *rest: Any) -> Any:
+        where = activity.info().activity_type if activity.in_activity() else "-"
+        names = iter(arguments)
+        name = next(names)
+        while name == "-c":
+            next(names)
+            name = next(names)
+        counted[f"{where} {name}"] += 1
+        return started(self, arguments, *rest)
+
+    monkeypatch.setattr(ClosedGit, "_started", counting)
+    yield counted
+
+
+async def test_a_run_starts_few_git_commands_and_has_a_short_history(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of the second run, in PR_ONLY; with a change that is taken in once and a checkout for each purpose."""
+    add_target(world, "quick")
+    async with world.worker(quick(world)):
+        assert RunStatus.DRY_RUN_COMPLETE is (await world.run("quick", mode="DRY_RUN")).status
+        with _git_commands(monkeypatch) as counted:
+            run = await world.start("quick")
+            assert RunStatus.PR_OPENED is (await run.result()).status
+            events = len((await run.fetch_history()).events)
+    counted = Counter({name: count for name, count in counted.items() if not name.startswith("log_target ")})
+    shown = "\n".join(f"{count:4} {name}" for name, count in sorted(counted.items()))
+    print(f"\n{events} events in a run's history; {sum(counted.values())} git commands of a run\n{shown}")
+    assert events <= EVENTS
+    assert 0 == sum(count for name, count in counted.items() if name.endswith(" index-pack")), shown
+    assert sum(count for name, count in counted.items() if name.endswith(" read-tree")) <= CHECKOUTS, shown
+    assert sum(counted.values()) <= GIT_COMMANDS, shown
