@@ -44,13 +44,30 @@ def read_document(folder: Path, shown: str) -> PolicyDocument:
     Raises:
         PolicyError: missing, unreadable, not UTF-8, not TOML.
     """
+    return parsed(folder, shown, read(folder, shown))
+
+
+def read(folder: Path, shown: str) -> bytes:
+    """A file's bytes.
+
+    Raises:
+        PolicyError: missing or unreadable.
+    """
     path = folder / shown
     try:
-        body = path.read_bytes()
+        return path.read_bytes()
     except FileNotFoundError:
         raise PolicyError(f"{path} is missing; copy it from the policies/ folder of this project") from None
     except OSError as error:
         raise PolicyError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def parsed(folder: Path, shown: str, body: bytes) -> PolicyDocument:
+    """The document that these bytes are.
+
+    Raises:
+        PolicyError: not UTF-8, not TOML.
+    """
     try:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -60,7 +77,7 @@ def read_document(folder: Path, shown: str) -> PolicyDocument:
         content = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise PolicyError(f"{shown}:{_line_of(error, text)}: not TOML: {error}") from error
-    return PolicyDocument(path, shown, content, key_lines(text))
+    return PolicyDocument(folder / shown, shown, content, key_lines(text))
 
 
 def key_lines(text: str) -> dict[Key, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -10,7 +11,7 @@ from adapters.forges.http.address import forge_address
 from adapters.git.environment import branch_name
 from adapters.git.remotes import checked_remote
 from adapters.policy_files.complaints import check, dotted, nearest
-from adapters.policy_files.policy_document import PolicyDocument, read_document
+from adapters.policy_files.policy_document import PolicyDocument, parsed, read, read_document
 from adapters.policy_files.provenance import provenance
 from policies.settings.alerts import AlertPolicy
 from policies.settings.forge_access import AppAccess, TokenSource
@@ -21,6 +22,11 @@ from ports.policy_source import PolicyError, Provenance, UnknownTarget
 from ports.repository import RepositoryError
 
 ALERTS_FILE = "alerts.toml"
+_SHARED = (
+    ("autopilot", "autopilot.toml"),
+    ("protected_paths", "protected_paths.toml"),
+    ("charter", "charter.toml"),
+)
 
 
 class PolicyFiles:
@@ -65,30 +71,17 @@ class PolicyFiles:
 
     def _load(self, target: str) -> tuple[EffectivePolicy, dict[str, PolicyDocument]]:
         self._known(target)
-        complaints: list[str] = []
-        documents: dict[str, PolicyDocument] = {}
-        for name, file in (
-            ("autopilot", "autopilot.toml"),
-            ("protected_paths", "protected_paths.toml"),
-            ("charter", "charter.toml"),
-            ("target", f"targets/{target}.toml"),
-        ):
-            try:
-                documents[name] = read_document(self._folder, file)
-            except PolicyError as error:
-                complaints.append(str(error))
-        if complaints:
-            raise PolicyError("\n".join(complaints))
-        autopilot = check(documents["autopilot"], Autopilot, complaints)
-        protected = check(documents["protected_paths"], ProtectedPaths, complaints)
-        charter = check(documents["charter"], Charter, complaints)
-        own = check(documents["target"], Target, complaints)
-        if not (autopilot and protected and charter and own):
-            raise PolicyError("\n".join(complaints))
-        found = [*faults(autopilot, protected, charter, own), *_identity(own, target)]
-        if found:
-            raise PolicyError("\n".join(_line(fault, documents[fault.file]) for fault in found))
-        return merge(autopilot, protected, charter, own), documents
+        files = (*_SHARED, ("target", f"targets/{target}.toml"))
+        bodies = tuple((name, file, self._body(file)) for name, file in files)
+        # Every step of a run asks: what the same bytes say is known.
+        return _understood(self._folder, target, bodies)
+
+    def _body(self, file: str) -> bytes | str:
+        """What it holds, or why it cannot be read."""
+        try:
+            return read(self._folder, file)
+        except PolicyError as error:
+            return str(error)
 
     def _known(self, target: str) -> None:
         # Only a listed name becomes a path: "../x" is no target.
@@ -96,6 +89,34 @@ class PolicyFiles:
         if target not in names:
             hint = nearest(target, list(names)) if names else "there are none yet; make one with `starter.py init`"
             raise UnknownTarget(f"no {self._folder / 'targets'}/{target}.toml: {hint}")
+
+
+@functools.lru_cache(maxsize=256)
+def _understood(
+    folder: Path, target: str, bodies: tuple[tuple[str, str, bytes | str], ...]
+) -> tuple[EffectivePolicy, dict[str, PolicyDocument]]:
+    complaints: list[str] = []
+    documents: dict[str, PolicyDocument] = {}
+    for name, file, body in bodies:
+        if isinstance(body, str):
+            complaints.append(body)
+            continue
+        try:
+            documents[name] = parsed(folder, file, body)
+        except PolicyError as error:
+            complaints.append(str(error))
+    if complaints:
+        raise PolicyError("\n".join(complaints))
+    autopilot = check(documents["autopilot"], Autopilot, complaints)
+    protected = check(documents["protected_paths"], ProtectedPaths, complaints)
+    charter = check(documents["charter"], Charter, complaints)
+    own = check(documents["target"], Target, complaints)
+    if not (autopilot and protected and charter and own):
+        raise PolicyError("\n".join(complaints))
+    found = [*faults(autopilot, protected, charter, own), *_identity(own, target)]
+    if found:
+        raise PolicyError("\n".join(_line(fault, documents[fault.file]) for fault in found))
+    return merge(autopilot, protected, charter, own), documents
 
 
 def _identity(own: Target, target: str) -> list[Fault]:

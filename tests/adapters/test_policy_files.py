@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import threading
 from pathlib import Path
@@ -261,6 +262,25 @@ def test_a_folder_that_is_edited_while_it_is_read_is_seen_before_or_after(folder
         stop.set()
         editor.join()
     assert seen <= {(400, 10), (40, 1)}
+
+
+def test_what_the_same_bytes_say_is_not_worked_out_again(folder):
+    """Every step of a run asks; a file that was edited, in the same second and size, is another one."""
+    first = PolicyFiles(folder).effective("example")
+    assert PolicyFiles(folder).effective("example") is first
+    file = folder / "autopilot.toml"
+    before = file.stat()
+    edit(folder, "autopilot.toml", "runs_per_day = 10", "runs_per_day = 11")
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert 11 == PolicyFiles(folder).effective("example").autopilot.caps.runs_per_day
+    edit(folder, "autopilot.toml", "runs_per_day = 11", "runs_per_day = 10")
+    assert PolicyFiles(folder).effective("example").digest == first.digest
+
+
+def test_a_missing_file_hides_no_broken_one(folder):
+    (folder / "charter.toml").unlink()
+    (folder / "protected_paths.toml").write_text("= 1\n")
+    assert 2 == len(refusal(folder))
 
 
 def test_key_lines():
