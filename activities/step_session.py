@@ -42,6 +42,8 @@ from ports.store import ArtifactStore, AuditLog, StoreError
 
 Model = TypeVar("Model", bound=Contract)
 
+HISTORY = "history.json.gz"
+"""The server's history of a run, as its artifact."""
 _LARGEST_VERDICT = 128 * 1024
 _LONGEST_REASON = 2000
 _SHORT_REST = 30.0

@@ -7,6 +7,7 @@ remote, so tests may run side by side.
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 import os
 import subprocess
@@ -237,7 +238,8 @@ class World:
 
     def artifact(self, run_id: str, name: str) -> dict[str, Any]:
         """A JSON artifact of a run."""
-        loaded: dict[str, Any] = json.loads((self.settings.artifacts / "runs" / run_id / name).read_text())
+        body = (self.settings.artifacts / "runs" / run_id / name).read_bytes()
+        loaded: dict[str, Any] = json.loads(gzip.decompress(body) if name.endswith(".gz") else body)
         return loaded
 
 

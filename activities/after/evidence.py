@@ -14,7 +14,7 @@ from temporalio import activity
 
 from activities.api import COLLECT
 from activities.heartbeat import heartbeating
-from activities.step_session import StepPorts, written
+from activities.step_session import HISTORY, StepPorts, written
 from contracts.admission import RunRecord
 from contracts.artifact import ArtifactRef
 from contracts.audit import AuditEvent, AuditRecord
@@ -97,7 +97,8 @@ class Collecting:
         for run_id in run_ids(given):
             for name in self.bench.store.names(run_id):
                 bundle.take(f"runs/{run_id}/{name}", lambda run_id=run_id, name=name: self._body(run_id, name))  # type: ignore[misc]
-            if f"runs/{run_id}/history.json" not in bundle.files:
+            # Of an older version: not packed.
+            if not {f"runs/{run_id}/{name}" for name in (HISTORY, "history.json")} & bundle.files.keys():
                 place = f"runs/{run_id}/history.json"
                 bundle.take(place, lambda run_id=run_id: self._history(known.get(run_id)))  # type: ignore[misc]
         manifest = EvidenceManifest(

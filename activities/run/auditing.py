@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -13,7 +14,7 @@ from activities.control.ended_by_force import Ended
 from activities.heartbeat import heartbeating
 from activities.run.failures import Failures
 from activities.run.reading import Reader
-from activities.step_session import StepPorts, written
+from activities.step_session import HISTORY, StepPorts, written
 from contracts.admission import RunRecord
 from contracts.artifact import ArtifactRef
 from contracts.audit import AuditEvent
@@ -103,7 +104,7 @@ class Auditing:
 
     def _written(self, given: ReportInput, history: bytes) -> AuditOutput:
         run_id = given.run.run_id
-        archived = self.bench.store.put(run_id, "history.json", history)
+        archived = self.bench.store.put(run_id, HISTORY, gzip.compress(history, mtime=0), "application/gzip")
         ended = AuditEvent(
             key="audit/ended",
             role=Role.AUDIT,

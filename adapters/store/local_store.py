@@ -31,6 +31,7 @@ MEDIA_TYPES = {
     ".md": "text/markdown",
     ".txt": "text/plain",
     ".log": "text/plain",
+    ".gz": "application/gzip",
     ".tar": "application/x-tar",
 }
 

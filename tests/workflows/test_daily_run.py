@@ -119,7 +119,7 @@ async def test_a_finished_run_leaves_everything_the_runbook_asks_for(world: Worl
         "run_report.json",
         "run_report.html",
         "audit_log.jsonl",
-        "history.json",
+        "history.json.gz",
     }
     assert set() == wanted - shown
     for step in report["steps"]:
@@ -131,7 +131,7 @@ async def test_a_finished_run_leaves_everything_the_runbook_asks_for(world: Worl
     assert review["expected"]
     assert review["achieved"]
     assert review["costNote"]
-    assert any("eventType" in event for event in world.artifact(result.run_id, "history.json")["events"])
+    assert any("eventType" in event for event in world.artifact(result.run_id, "history.json.gz")["events"])
     audit = ChainedLog(world.settings.artifacts)
     anchored = world.bench().repositories(PolicyFiles(world.settings.policies).effective("demo").target)
     heads = {"temporal": result.audit_head, "mirror": anchored.anchored(f"run/{result.run_id}") or ""}

@@ -206,7 +206,7 @@ async def test_6_1_policy_violation_from_the_brake_to_the_end_of_its_prevention(
     files = (
         "change.diff",
         "change.bundle",
-        "history.json",
+        "history.json.gz",
         "audit_log.jsonl",
         "verdicts/escalated.json",
         "policy.json",
