@@ -23,9 +23,11 @@ from temporalio.bridge.proto.workflow_activation import (
 )
 from temporalio.bridge.proto.workflow_commands import StartTimer, UpdateResponse, WorkflowCommand
 from temporalio.bridge.proto.workflow_completion import WorkflowActivationCompletion
+from temporalio.converter import WorkflowSerializationContext
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from adapters.temporal.commanded_tasks import MEMO, PATCH, PLAYED, CommandedTasks
+from adapters.temporal.plugin import project_plugins
 from workflows import api
 
 BEGIN = WorkflowActivationJob(initialize_workflow=InitializeWorkflow())
@@ -178,3 +180,13 @@ def test_what_was_played_ahead_to_answer_a_query_is_played_again(scripted: Scrip
         completion = instance.activate(WorkflowActivation(jobs=[job], history_length=events))
     assert again == completion.HasField("failed")
     assert again == (scripted.given[-1].jobs[0] != then[-1][0])
+
+
+@pytest.mark.usefixtures("scripted")
+def test_no_payload_enters_the_sandbox_for_a_context_that_nobody_reads() -> None:
+    """A seventh of what a replay costs; a converter that reads its context must be given the SDK's again."""
+    converter = project_plugins()[0].data_converter
+    assert converter is converter.with_context(WorkflowSerializationContext(namespace="any", workflow_id="any"))
+    # The instance behind it cannot even be asked.
+    instance: Any = CommandedTasks().create_instance(None)  # type: ignore[arg-type]
+    assert instance.get_serialization_context(None) is None
