@@ -16,6 +16,7 @@ from contracts.forge_facts import FORGE_RESTS
 from contracts.modes import RunStatus, StepName
 from policies.verdicts import hold
 from ports.forge import ForgeError
+from tests.workflows.conversation import edit
 from tests.workflows.quick import CHECK, FILES, quick
 from workflows.run.gate import advice, rest
 
@@ -35,6 +36,8 @@ def test_a_limit_is_waited_out_exactly_and_nobody_has_to_mend_it() -> None:
 async def test_a_run_is_held_until_the_forge_answers_again(world: World, place: str) -> None:
     """Looking and writing; no rejection, no alert, and the same run opens its pull request."""
     world.add_target("quick", FILES, CHECK)
+    # Whether the limited write was done is unknown until its clearance is over: nobody may try again before.
+    edit(world, "write_seconds = 60", "write_seconds = 8")
     limits = [ForgeError(LIMITED, 1800.0)]
 
     def looked(_commit: str) -> None:

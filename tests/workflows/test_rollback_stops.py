@@ -25,9 +25,9 @@ HANGS = '\n[[probes]]\nname = "hangs"\nargv = ["sleep", "600"]\nseconds = 1\n'
 ABSENT = '\n[[probes]]\nname = "absent"\nargv = ["no-such-program"]\n'
 
 
-def prepared(world: World, more: str = QUICK, strategy: str = "revert_commit") -> None:
+def prepared(world: World, more: str = QUICK, strategy: str = "revert_commit", write_seconds: int = 20) -> None:
     """The target ``demo``, with windows of seconds."""
-    hasten(world, write_seconds=20)
+    hasten(world, write_seconds=write_seconds)
     world.write_target("demo", more, rollback_strategy=strategy)
 
 
@@ -78,7 +78,7 @@ async def test_a_pause_in_the_middle_holds_the_next_write_until_a_person_command
 
 async def test_a_remote_that_goes_away_between_two_writes(world: World) -> None:
     """Could not find out is no answer: asked again until the remote is back, and then written once."""
-    prepared(world, strategy="revert_pr")
+    prepared(world, strategy="revert_pr", write_seconds=8)
     turnstile = Turnstile()
     gone = world.remote.with_name("gone.git")
     async with world.worker(stopping(world, turnstile)):
@@ -88,7 +88,12 @@ async def test_a_remote_that_goes_away_between_two_writes(world: World) -> None:
         await at_its_first_effect(world, turnstile, after)
         world.remote.rename(gone)
         turnstile.open()
-        await asyncio.sleep(4)
+
+        async def asked_again() -> bool:
+            now = (await after.rollback().describe()).raw_description.pending_activities
+            return any(step.attempt > 1 for step in now)
+
+        await world.until(asked_again)
         gone.rename(world.remote)
         result = await after.rolled_back(120)
         assert (RollbackOutcome.RESTORED, before) == (result.outcome, after.tree()), result.reason

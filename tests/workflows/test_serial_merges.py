@@ -63,8 +63,7 @@ async def land(world: World, count: int) -> None:
     bench = world.bench(agents=lambda policy, _role: Noter(tools, note=f"notes/{policy.target.name}.md"))
     first = auto.base(world, names[0])
     async with world.worker(bench):
-        for name in names:
-            await auto.opened(world, name)
+        await asyncio.gather(*(auto.opened(world, name) for name in names))
         handles = [await world.start(name) for name in names]
         results: list[RunResult] = await asyncio.gather(*(handle.result() for handle in handles))
     assert [RunStatus.MERGED] * count == [result.status for result in results], [one.reason for one in results]
