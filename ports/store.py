@@ -65,5 +65,5 @@ class AuditLog(Protocol):
         ``anchors`` say where the log ends now; ``past``, head to where it is kept, what it must hold somewhere.
         """
 
-    def logs(self, written_since: datetime | None = None) -> tuple[str, ...]:
-        """Names of all logs, or of those that somebody wrote to since a moment."""
+    def logs(self, written_since: datetime | None = None, begins: str = "") -> tuple[str, ...]:
+        """Names of all logs that begin so, or of those of them that somebody wrote to since a moment."""

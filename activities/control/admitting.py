@@ -69,7 +69,7 @@ class Admitting:
         request = asked.request
         date = request.date or asked.now.astimezone(ZoneInfo(policy.target.time_zone)).date().isoformat()
         prefix = f"run/{request.target}-{date}-"
-        taken = tuple(log.removeprefix("run/") for log in self.bench.audit.logs() if log.startswith(prefix))
+        taken = tuple(log.removeprefix("run/") for log in self.bench.audit.logs(begins=prefix))
         head, problem = self._in_quarantine(request)
         answer = self.bench.control.admit(
             request.target,
@@ -185,8 +185,8 @@ class Admitting:
     @activity.defn(name=KNOWN_TARGETS.name, no_thread_cancel_exception=True)
     def known_targets(self, _asked: KnownTargets) -> KnownTargets:
         """Targets that have an audit log."""
-        logs = self.bench.audit.logs()
-        return KnownTargets(names=tuple(log.removeprefix("target/") for log in logs if log.startswith("target/")))
+        logs = self.bench.audit.logs(begins="target/")
+        return KnownTargets(names=tuple(log.removeprefix("target/") for log in logs))
 
     @activity.defn(name=LOG_TARGET.name, no_thread_cancel_exception=True)
     def log_target(self, given: TargetLogInput) -> LogHead:

@@ -14,7 +14,7 @@ from contracts.alert import Alert, AlertKind
 from contracts.modes import WriteAction
 from contracts.pull_request import PullRequest
 from policies.counted import shortened
-from policies.run.strangers import Booked, foreign_marks
+from policies.run.strangers import Booked, asked_of, foreign_marks
 from ports.store import AuditLog
 
 _BEGUN = "write begun"
@@ -38,7 +38,7 @@ def tell_of_strangers(session: StepSession, pulls: tuple[PullRequest, ...], head
         AlertsUnavailable: the alert cannot be handed over; the step is tried again.
     """
     now, target = activity.info().started_time, session.run.target
-    seen = look_up(session.bench.audit, target, pulls, now - _LATELY)
+    seen = look_up(session.bench.audit, target, asked_of(pulls, heads, now.date()), now - _LATELY)
     marks = foreign_marks(pulls, heads, seen.booked, now.date())
     if not marks:
         return seen
@@ -77,14 +77,13 @@ def look_up(audit: AuditLog, target: str, pulls: tuple[PullRequest, ...], lately
             numbers[key] = str(record.facts["result"])
     named = {f"run/{pull.run_key.partition('/')[0]}" for pull in pulls if pull.run_key}
     # What began just now may not have reached the target's log: the run's own has it before anything is written.
-    for log in named.intersection(audit.logs()) | set(audit.logs(written_since=lately)):
-        if log.startswith("run/"):
-            for record in audit.records(log):
-                if record.event == CLEARED:
-                    keys.add(record.key.partition("/cleared/")[0])
-                if (write := cleared(record)) is not None:
-                    heads.add(write.clearance.head_sha)
-                    branches.add(write.clearance.branch)
-                    writers.setdefault(write.run_id, set()).add(write.clearance.branch)
+    for log in named.intersection(audit.logs(begins="run/")) | set(audit.logs(written_since=lately, begins="run/")):
+        for record in audit.records(log):
+            if record.event == CLEARED:
+                keys.add(record.key.partition("/cleared/")[0])
+            if (write := cleared(record)) is not None:
+                heads.add(write.clearance.head_sha)
+                branches.add(write.clearance.branch)
+                writers.setdefault(write.run_id, set()).add(write.clearance.branch)
     ours = Booked(frozenset(keys), numbers, frozenset(heads), frozenset(branches))
     return Seen(ours, {run: frozenset(found) for run, found in writers.items()})

@@ -40,7 +40,7 @@ def write_pull(order: EffectOrder) -> EffectResult:
 def write_comment(order: EffectOrder) -> EffectResult:
     """Say it below a pull request of ours, or find it said under this key."""
     effect, folder = order.effect, Path(order.records) / "pulls"
-    if not any(each.number == effect.number for each in read_records(folder)):
+    if not (folder / f"{effect.number}.json").exists():
         return EffectResult(done=False, refused=f"there is no pull request {effect.number}")
     if any(each.run_key == effect.run_key for each in read_comments(folder, effect.number)):
         return EffectResult(done=True, adopted=True, result=str(effect.number))
@@ -76,7 +76,7 @@ def _obstacle(order: EffectOrder) -> str:
 
 def _not_open(order: EffectOrder, folder: Path, key: str) -> str:
     """Why there is nothing to update or close any more; empty while it is open, or closed by us."""
-    record = next((each for each in read_records(folder) if each.run_key == key), None)
+    record = next((each for each in read_records(folder, key) if each.run_key == key), None)
     if record is None or record.state == "closed":
         return "" if order.effect.action is WriteAction.CLOSE_PULL_REQUEST else f"no pull request is open under {key}"
     git, heads = ClosedGit(Path(order.mirror), inherit=True), _heads(order)

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from adapters.forges.http.ownership import headed, unheaded
-from adapters.forges.local import read_records
+from adapters.forges.local import last_number, read_records
 from adapters.git.private import locked
 from adapters.store.durable_files import sync_folder
 from contracts.effect import Effect, EffectResult
@@ -20,15 +20,15 @@ from policies.texts.inert_markdown import inert_markdown
 def open_record(folder: Path, effect: Effect, look_only: bool, obstacle: Callable[[], str]) -> EffectResult:
     """Adopt the record of this effect, or write it unless ``obstacle`` says why not."""
     with _lock(folder, look_only):
-        records = read_records(folder)
-        if found := _adopted(records, effect):
+        key = effect.record_key or effect.run_key
+        named = (key, effect.branch) if effect.branch else (key,)
+        if found := _adopted(read_records(folder, *named), effect):
             return shown_record(found, adopted=True)
         if reason := obstacle():
             return EffectResult(done=False, refused=reason)
         if look_only:
             return EffectResult(done=False)
-        number = 1 + max((record.number for record in records), default=0)
-        return shown_record(_write(folder, effect, number), adopted=False)
+        return shown_record(_write(folder, effect, 1 + last_number(folder)), adopted=False)
 
 
 def change_record(
@@ -40,7 +40,7 @@ def change_record(
     takes that for its head, if it is not empty, instead of the new ``body``.
     """
     with _lock(folder, look_only):
-        record = next((each for each in read_records(folder) if each.run_key == run_key), None)
+        record = next((each for each in read_records(folder, run_key) if each.run_key == run_key), None)
         if record is None:
             return EffectResult(done=False, refused=f"no {folder.name.removesuffix('s')} was opened under {run_key}")
         seals = unless_edited is not None and "body" in wanted

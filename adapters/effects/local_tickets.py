@@ -29,7 +29,7 @@ def _write(folder: Path, effect: Effect, look_only: bool) -> EffectResult:
         return change_record(folder, opened, look_only, head=head, state="closed")
     if effect.action is WriteAction.UPDATE_TICKET and head:
         return change_record(folder, key, look_only, head=head)
-    if effect.action is WriteAction.UPDATE_TICKET and any(each.run_key == key for each in read_records(folder)):
+    if effect.action is WriteAction.UPDATE_TICKET and any(each.run_key == key for each in read_records(folder, key)):
         return change_record(folder, key, look_only, title=effect.title, body=effect.body)
     if effect.action not in {WriteAction.OPEN_TICKET, WriteAction.UPDATE_TICKET}:
         return EffectResult(done=False, refused=f"{effect.action.value} is no write of a ticket")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -47,18 +50,52 @@ def read_comments(pulls: Path, number: int) -> tuple[PullComment, ...]:
         raise ForgeError(f"what is said below pull request {number} cannot be read: {error}") from error
 
 
-def read_records(folder: Path) -> tuple[PullRequest, ...]:
-    """All records of a folder as they were written, newest first.
+def read_records(folder: Path, *names: str) -> tuple[PullRequest, ...]:
+    """Records of a folder as they were written, newest first; with ``names``, at least those that hold one of them.
+
+    A file is parsed once by a process, for as long as it is the same file: a folder only ever grows. ``names`` spare a
+    process that has read none: a run key, a branch, a commit.
 
     Raises:
         ForgeError: a record is damaged.
     """
-    files = [file for file in folder.iterdir() if _RECORD.fullmatch(file.name)] if folder.is_dir() else []
+    needles = [json.dumps(name, ensure_ascii=False).encode() for name in names]
     try:
-        records = [PullRequest.model_validate_json(file.read_bytes()) for file in files]
+        with os.scandir(folder) as found:
+            files = [file for file in found if _RECORD.fullmatch(file.name)]
+        records = [_record(file, needles) for file in files]
+    except FileNotFoundError:
+        return ()
     except (OSError, ValidationError) as error:
         raise ForgeError(f"a record in {folder} cannot be read: {error}") from error
-    return tuple(sorted(records, key=lambda record: record.number, reverse=True))
+    return tuple(sorted(filter(None, records), key=lambda record: record.number, reverse=True))
+
+
+def last_number(folder: Path) -> int:
+    """The highest number that a record has; 0 without one."""
+    names = (place.name for place in folder.iterdir()) if folder.is_dir() else ()
+    return max((int(name.removesuffix(".json")) for name in names if _RECORD.fullmatch(name)), default=0)
+
+
+_parsed: dict[str, tuple[tuple[int, int, int], PullRequest]] = {}
+_REMEMBERED = 50_000
+
+
+def _record(file: os.DirEntry[str], needles: list[bytes]) -> PullRequest | None:
+    status = file.stat()
+    # A record is replaced, never written in: another one is another file.
+    identity = (status.st_ino, status.st_mtime_ns, status.st_size)
+    known = _parsed.get(file.path)
+    if known and known[0] == identity:
+        return known[1]
+    body = Path(file).read_bytes()
+    if needles and not any(needle in body for needle in needles):
+        return None
+    record = PullRequest.model_validate_json(body)
+    if len(_parsed) >= _REMEMBERED:
+        _parsed.clear()
+    _parsed[file.path] = (identity, record)
+    return record
 
 
 class LocalForge:
@@ -84,11 +121,14 @@ class LocalForge:
 
     def find_pull_request(self, run_key: str) -> PullRequest | None:
         """The pull request this run key opened."""
-        return next((record for record in self.pull_requests() if record.run_key == run_key), None)
+        records = read_records(self._folder / "pulls", run_key)
+        return next(iter(self._in_state([record for record in records if record.run_key == run_key])), None)
 
     def pull_requests(self) -> tuple[PullRequest, ...]:
         """Every pull request, newest first, each in its present state."""
-        records = read_records(self._folder / "pulls")
+        return self._in_state(read_records(self._folder / "pulls"))
+
+    def _in_state(self, records: Sequence[PullRequest]) -> tuple[PullRequest, ...]:
         if not records:
             return ()
         heads = self._heads()
@@ -148,7 +188,9 @@ class LocalForge:
 def _in_state(record: PullRequest, merged: frozenset[str], heads: dict[str, str]) -> PullRequest:
     if record.head_sha in merged:
         return record.model_copy(update={"state": "merged"})
-    if record.state == "closed" or record.branch not in heads:
+    if record.state == "closed":
+        return record
+    if record.branch not in heads:
         return record.model_copy(update={"state": "closed"})
     return record.model_copy(update={"head_sha": heads[record.branch]})
 

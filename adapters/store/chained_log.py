@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -91,18 +93,22 @@ class ChainedLog:
             problem=bad or _anchor_problem(log, anchors, found_at, seq) or _rewritten(log, missed, seq),
         )
 
-    def logs(self, written_since: datetime | None = None) -> tuple[str, ...]:
+    def logs(self, written_since: datetime | None = None, begins: str = "") -> tuple[str, ...]:
         """Names of all logs, sorted; with a moment, of those that were written to since."""
-        kinds = (("run", "runs"), ("target", "targets"))
         since = written_since.timestamp() if written_since else 0.0
-        return tuple(
-            sorted(
-                f"{kind}/{path.parent.name}"
-                for kind, folder in kinds
-                for path in (self._root / folder).glob(f"*/{LOG_FILE}")
-                if written_since is None or path.stat().st_mtime >= since
-            )
-        )
+        return tuple(sorted(log for kind in ("run", "target") for log in self._logs(kind, since, begins)))
+
+    def _logs(self, kind: str, since: float, begins: str) -> Iterator[str]:
+        try:
+            # Names first: there is a folder for every run that ever was.
+            names = [f"{kind}/{name}" for name in os.listdir(self._root / f"{kind}s")]  # noqa: PTH208  # names alone
+        except FileNotFoundError:
+            return
+        for log in names:
+            if log.startswith(begins):
+                with suppress(FileNotFoundError, NotADirectoryError):
+                    if os.stat(f"{self._root}/{kind}s/{log[len(kind) + 1 :]}/{LOG_FILE}").st_mtime >= since:  # noqa: PTH116
+                        yield log
 
     def _path(self, log: str) -> Path:
         match = LOG_NAME.fullmatch(log)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -63,6 +64,9 @@ class RunIndex:
             for line in _lines_backwards(self._path):
                 if len(runs) >= count:
                     break
+                if target is not None and _of(target) not in line:
+                    # Others' lines are many where a target runs seldom: looked at, not parsed.
+                    continue
                 run = IndexedRun.model_validate_json(line)
                 if target in {None, run.target} and (refused or not run.refused):
                     runs.setdefault(run.run_id, run)
@@ -75,6 +79,11 @@ class RunIndex:
         with _readable(self._since):
             noted += (Became.model_validate_json(line) for line in _lines_backwards(self._since))
         return {note.run_id: note.became for note in reversed(noted)}
+
+
+def _of(target: str) -> bytes:
+    """What a line of this target's holds, as every line is written; others may hold it, too."""
+    return b'"target":' + json.dumps(target, ensure_ascii=False).encode()
 
 
 @contextmanager

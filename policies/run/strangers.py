@@ -47,6 +47,11 @@ def foreign_marks(
     return tuple(told)
 
 
+def asked_of(pulls: tuple[PullRequest, ...], heads: Mapping[str, str], today: date) -> tuple[PullRequest, ...]:
+    """Those that may be a mark, or whose branch is still there: of all others it does not matter who booked them."""
+    return tuple(pull for pull in pulls if pull.state == "open" or pull.branch in heads or _is_recent(pull, today))
+
+
 def _is_booked(pull: PullRequest, booked: Booked) -> bool:
     """Two installations name their runs alike: where the number is known, it decides."""
     number = booked.numbers.get(pull.run_key)

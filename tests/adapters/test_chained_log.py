@@ -82,6 +82,9 @@ def test_the_log_is_private_and_found_by_name(tmp_path: Path) -> None:
 
     assert 0o600 == stat.S_IMODE(path_of(tmp_path).stat().st_mode)
     assert ("run/demo-1", "target/demo") == log.logs()
+    assert (("run/demo-1",), (), ("target/demo",)) == tuple(
+        log.logs(begins=name) for name in ("run/de", "x", "target/")
+    )
     for name in ("demo", "run/../x", "run/a/b", "other/x", "run/"):
         with pytest.raises(StoreError, match="is no audit log"):
             log.append(name, (event("k"),), NOW)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.forges.local import LocalForge, forge_folder, open_local_forge
+from adapters.forges.local import LocalForge, forge_folder, last_number, open_local_forge, read_records
 from adapters.git.mirror import open_mirror
 from contracts.pull_request import PullRequest
 from policies.settings.schema import ReviewStamp, Target
@@ -131,3 +131,20 @@ def test_an_unreachable_remote_is_an_error(forge: LocalForge, tmp_path: Path) ->
     (tmp_path / "remote.git").rename(tmp_path / "gone.git")
     with pytest.raises(ForgeError, match="cannot be reached"):
         forge.pull_requests()
+
+
+def test_a_record_is_read_once_for_as_long_as_it_is_the_same_file(forge: LocalForge, tmp_path: Path) -> None:
+    """A changed one is read again, also one of the same size and time; what is not asked for is not even parsed."""
+    folder = forge_folder(tmp_path, "demo") / "pulls"
+    before = read_records(folder)
+    assert [id(each) for each in before] == [id(each) for each in read_records(folder)]
+    time = (folder / "1.json").stat().st_mtime_ns
+    (folder / "new").write_text((folder / "1.json").read_text().replace('"title":"t"', '"title":"u"'))
+    os.utime(folder / "new", ns=(time, time))
+    (folder / "new").replace(folder / "1.json")
+    assert ["u"] == [each.title for each in read_records(folder)]
+    (folder / "2.json").write_text("{")
+    assert [1] == [each.number for each in read_records(folder, "run-1/release")]
+    assert 2 == last_number(folder)
+    with pytest.raises(ForgeError):
+        read_records(folder)

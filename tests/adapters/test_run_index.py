@@ -35,6 +35,18 @@ def test_the_newest_come_first(tmp_path: Path) -> None:
     assert 7 == index.latest(1)[0].pull_request
 
 
+def test_a_rare_target_is_found_without_reading_the_others_runs(tmp_path: Path) -> None:
+    """Ten thousand lines of others are passed over: one that could not even be parsed stops nothing."""
+    index = RunIndex(tmp_path)
+    index.add(ended(1, "rare"))
+    with (tmp_path / "runs" / "index.jsonl").open("ab") as lines:
+        lines.write(b'{"target":"other"}\n' * 10_000)
+
+    assert ["rare-1"] == [run.run_id for run in index.latest(5, "rare")]
+    with pytest.raises(StoreError):
+        index.latest(5)
+
+
 def test_a_run_noted_twice_is_listed_once(tmp_path: Path) -> None:
     """A retried audit step adds a line; the last one counts."""
     index = RunIndex(tmp_path)

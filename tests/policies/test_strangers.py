@@ -7,7 +7,7 @@ from datetime import date
 import pytest
 
 from contracts.pull_request import PullRequest
-from policies.run.strangers import Booked, foreign_marks
+from policies.run.strangers import Booked, asked_of, foreign_marks
 
 KEY = "demo-2026-11-20-pr-1/open_pull_request"
 BOOKED = Booked(
@@ -60,3 +60,20 @@ def pull(number: int = 7, key: str = KEY, state: str = "open", branch: str = "au
 def test_what_is_not_booked_is_told(pulls: tuple[PullRequest, ...], heads: dict[str, str], told: int) -> None:
     """By number where it is known, else by key; branches by their head, their name, or their pull request."""
     assert told == len(foreign_marks(pulls, heads, BOOKED, date(2026, 11, 23)))
+
+
+@pytest.mark.parametrize(
+    ("pulls", "heads", "asked"),
+    [
+        (pull(8, "demo-2020-11-22-pr-1/open_pull_request"), {}, True),
+        (pull(8, "demo-2020-11-22-pr-1/open_pull_request", "closed"), {}, False),
+        (pull(8, "demo-2020-11-22-pr-1/open_pull_request", "merged"), {}, False),
+        # Whoever removes the branch must know whether its run goes on.
+        (pull(8, "demo-2020-11-22-pr-1/open_pull_request", "closed"), {"autonomy/x-00000000": "d" * 40}, True),
+        (pull(8, "demo-2026-11-22-pr-1/open_pull_request", "merged"), {}, True),
+        (pull(8, "", "merged"), {}, True),
+    ],
+)
+def test_only_what_may_be_a_mark_is_looked_up(pulls: PullRequest, heads: dict[str, str], asked: bool) -> None:
+    """The logs of ten thousand old runs are not read by every run."""
+    assert asked == bool(asked_of((pulls,), heads, date(2026, 11, 23)))
