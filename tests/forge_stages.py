@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
+from faulty_proxy import Fault, FaultyProxy
 from gitea_server import BOT, OWNER, GiteaServer
 from github_server import GitHubServer
 from world import git
@@ -259,6 +260,23 @@ class GitHubStage(Stage):
         home = self.home / f"through-{time.monotonic_ns()}"
         home.mkdir()
         return GitHubStage(home, other, self.person, server=self.server, repository=self.repository)
+
+
+def writes_failing_at(stage: GiteaStage | GitHubStage, proxy: FaultyProxy, number: int, kind: str, call: int) -> int:
+    """One run's writes on a branch of its own, each failing once, at its own ``call``, and again until it is done.
+
+    Returns how many writes got to that call: none, and a sweep is over.
+    """
+    run, head, failed = f"demo-{number}", stage.change(f"number {number}\n"), 0
+    pushed = {"branch": f"autonomy/fault-{number}-00000000", "head_sha": head}
+    for action in (WriteAction.PUSH_BRANCH, WriteAction.OPEN_PULL_REQUEST, WriteAction.OPEN_TICKET):
+        about = {"branch": "", "head_sha": ""} if action is WriteAction.OPEN_TICKET else pushed
+        fault = Fault(kind, at=call)
+        proxy.calls.clear()
+        proxy.faults = [fault]
+        assert stage.done(stage.effect(action, run_key=f"{run}/{action.value}", run_id=run, **about)).done
+        failed += 1 - fault.times
+    return failed
 
 
 def soon(what: Callable[[], bool], seconds: float = 60) -> None:

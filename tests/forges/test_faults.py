@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from faulty_proxy import Fault, FaultyProxy
-from forge_stages import GiteaStage
+from forge_stages import GiteaStage, writes_failing_at
 
 from contracts.modes import WriteAction
 from ports.forge import ForgeError
@@ -24,16 +24,6 @@ def proxied(on_gitea: OnGitea) -> Iterator[tuple[GiteaStage, FaultyProxy]]:
         yield stage.through(proxy.address), proxy
 
 
-def flow(stage: GiteaStage, number: int) -> None:
-    """One run's writes, each again until it is done, on a branch of its own; then the counts."""
-    branch, run = f"autonomy/fault-{number}-00000000", f"demo-{number}"
-    asked = {"branch": branch, "head_sha": stage.change(f"number {number}\n"), "run_id": run}
-    for action in (WriteAction.PUSH_BRANCH, PULL):
-        assert stage.done(stage.effect(action, run_key=f"{run}/{action.value}", **asked)).done
-    ticket = {"branch": "", "head_sha": "", "run_id": run, "run_key": f"{run}/open_ticket"}
-    assert stage.done(stage.effect(TICKET, **ticket)).done
-
-
 def counts(stage: GiteaStage, number: int) -> tuple[int, int]:
     """Pull requests and tickets of one flow, counted by a person: not through our own reading."""
     issues = stage.ask("GET", "/issues?state=all&limit=50&type=issues").content
@@ -45,20 +35,17 @@ def counts(stage: GiteaStage, number: int) -> tuple[int, int]:
 
 
 def sweep(stage: GiteaStage, proxy: FaultyProxy, kinds: Callable[[int], tuple[str, ...]]) -> int:
-    """Fail each call of a flow once, every time in a flow of its own; how many flows that were."""
-    flows, reached, call = 0, True, 0
+    """Fail each call of each write once, every time in a flow of its own; how many calls that were."""
+    flows, failed, call, reached = 0, 0, 0, True
     while reached:
         for kind in kinds(call):
             flows += 1
-            fault = Fault(kind, at=call)
-            proxy.calls.clear()
-            proxy.faults = [fault]
-            flow(stage, flows)
+            here = writes_failing_at(stage, proxy, flows, kind, call)
             assert (1, 1) == counts(stage, flows), (kind, call, proxy.calls)
-            # The first call that no flow gets to ends the sweep.
-            reached = fault.times == 0
+            # The first call that no write gets to ends the sweep.
+            failed, reached = failed + here, here > 0
         call += 1
-    return flows
+    return failed
 
 
 @pytest.mark.timeout(600)
