@@ -31,7 +31,10 @@ class Settings(BaseSettings):
     Empty: it is not, and texts on a forge name a command instead.
     """
     ui: str = Field(default="", pattern=_WEB)
-    """Where people open the Temporal UI. Empty: only on the machine it runs on, and no text on a forge links to it."""
+    """Where people open the Temporal UI, with its namespace: ``https://temporal.example.org/namespaces/default``.
+
+    Empty: only on the machine it runs on, and no text on a forge links to it.
+    """
     concurrent_steps: int = 8
     """Steps one worker does at the same time; threads and activity slots are the same number."""
 

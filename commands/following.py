@@ -16,10 +16,12 @@ from commands.conversations import has_worker, run_view
 from commands.exit_statuses import OF_RUN, Exit
 from commands.failures import NoAnswer, NoWorker
 from commands.kept_runs import kept_run
-from commands.terminal import emit, err, say, show
+from commands.terminal import emit, err, out, say, show
 from composition import Adapters
 from contracts.admission import RunResult, RunView
 from contracts.modes import RunStatus
+from contracts.verdict import Verdict
+from reporting.run_report_text import short_verdict, verdict_tree
 from reporting.wording import DECISION_MARKS, visible
 
 _LOOK_EVERY = 0.5
@@ -102,13 +104,15 @@ def with_kept(result: RunResult, adapters: Adapters) -> RunResult:
     return result.model_copy(update=more)
 
 
-def show_result(result: RunResult, status: Exit, as_json: bool) -> None:
-    """The end of a run, for people or for programs."""
+def show_result(result: RunResult, status: Exit, as_json: bool, sentence: str = "") -> None:
+    """The end of a run, for people or for programs; ``sentence``: what a person would say of it."""
     if as_json:
         emit(result)
         return
     ended = "still runs" if status is Exit.WAITING else f"ended {result.status}"
     show(f"{result.run_id or 'the run'} {ended}", "bold")
+    if sentence:
+        show(f"  {sentence}")
     if result.reason:
         show(f"  reason        {result.reason}")
     if result.outcome:
@@ -119,6 +123,17 @@ def show_result(result: RunResult, status: Exit, as_json: bool) -> None:
         show(f"                {pull.url}")
     if result.report:
         show(f"  report        {result.report}")
+
+
+def show_verdicts(verdicts: dict[str, Verdict], *, full: bool) -> None:
+    """Each by its name: in short, or with everything below it."""
+    width = max(map(len, verdicts), default=0)
+    for name, verdict in verdicts.items():
+        if full:
+            show(name, "bold")
+            out.print(verdict_tree(verdict))
+        else:
+            out.print(short_verdict(name, verdict, width))
 
 
 async def _worked_on(client: Client) -> bool:

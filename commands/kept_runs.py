@@ -17,6 +17,7 @@ from contracts.report import RunReport
 from contracts.task import TaskContract
 from contracts.verdict import Decision, Verdict
 from ports.store import StoreError
+from reporting.wording import in_one_sentence
 
 Model = TypeVar("Model", bound=Contract)
 
@@ -83,6 +84,17 @@ def kept_verdicts(adapters: Adapters, run_id: str) -> dict[str, Verdict]:
     if kept.decision and release:
         verdicts[StepName.RELEASE.value] = release.model_copy(update={"children": (kept.decision.verdict,)})
     return verdicts | {f"write {write.planned.action}": write.verdict for write in report.writes}
+
+
+def sentence_of(adapters: Adapters, run_id: str) -> str:
+    """What a person would say of an ended run; empty of one that has left no report."""
+    kept = kept_run(adapters, run_id) if run_id else None
+    if kept is None:
+        return ""
+    report, title = kept.report, kept.contract.title if kept.contract else ""
+    number = report.pull_request.number if report.pull_request else 0
+    became = adapters.index.outcomes().get(run_id, "")
+    return in_one_sentence(report.status, title, report.reason, number, became)
 
 
 def said_so(reason: str) -> Verdict:

@@ -15,8 +15,9 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from commands.exit_statuses import Exit
 from commands.failures import CommandFailed
-from commands.following import follow, show_result, with_kept
+from commands.following import follow, show_result, show_verdicts, with_kept
 from commands.home import client_of, embedded
+from commands.kept_runs import kept_verdicts, sentence_of
 from commands.operator_name import operator_name
 from commands.terminal import AsJson, emit, guarded, say
 from composition import ServerUnavailable, compose
@@ -47,6 +48,7 @@ async def run(
     within: Annotated[
         float | None, typer.Option("--timeout", help="Stop waiting after so many seconds; the run goes on.")
     ] = None,
+    full: Annotated[bool, typer.Option("--full", help="At its end also the whole tree of every verdict.")] = False,
     detach: Annotated[bool, typer.Option("--detach", help="Start it and do not wait.")] = False,
     as_json: AsJson = False,
 ) -> int:
@@ -81,7 +83,7 @@ async def run(
                     Exit.USAGE, "--detach and --embedded exclude each other: nobody would work"
                 ) from None
             async with embedded(settings) as running:
-                return await _run(running.client, label, request, within, as_json, in_process=True)
+                return await _run(running.client, label, request, within, as_json, in_process=True, full=full)
     else:
         client = await client_of(settings)
     if detach:
@@ -90,7 +92,7 @@ async def run(
         if as_json:
             emit({"workflowId": handle.id, "target": target, "status": "STARTED"})
         return Exit.OK
-    return await _run(client, label, request, within, as_json, in_process=False)
+    return await _run(client, label, request, within, as_json, in_process=False, full=full)
 
 
 async def start(client: Client, label: str, request: RunRequest) -> WorkflowHandle[Any, Any]:
@@ -110,7 +112,14 @@ async def start(client: Client, label: str, request: RunRequest) -> WorkflowHand
 
 
 async def _run(
-    client: Client, label: str, request: RunRequest, within: float | None, as_json: bool, *, in_process: bool
+    client: Client,
+    label: str,
+    request: RunRequest,
+    within: float | None,
+    as_json: bool,
+    *,
+    in_process: bool,
+    full: bool,
 ) -> int:
     handle = await start(client, label, request)
     say(f"{handle.id}")
@@ -125,8 +134,12 @@ async def _run(
                 f"stop it: starter.py pause {request.target} --style abort --reason …"
             )
         return Exit.INTERRUPTED
-    result = with_kept(result, compose(Settings()))
-    show_result(result.model_copy(update={"target": result.target or request.target}), status, as_json)
+    adapters = compose(Settings())
+    result = with_kept(result, adapters)
+    sentence = sentence_of(adapters, result.run_id)
+    show_result(result.model_copy(update={"target": result.target or request.target}), status, as_json, sentence)
+    if full and not as_json and result.run_id:
+        show_verdicts(kept_verdicts(adapters, result.run_id), full=True)
     return status
 
 

@@ -24,10 +24,10 @@ from commands.conversations import (
 from commands.ended_by_force import ended_by_force
 from commands.exit_statuses import Exit
 from commands.failures import CommandFailed, NoAnswer, NoWorker
-from commands.following import follow, show_result
+from commands.following import follow, show_result, show_verdicts
 from commands.home import client_of
 from commands.incident import INCIDENT, show_incident
-from commands.kept_runs import ENDED, kept_verdicts, said_so
+from commands.kept_runs import ENDED, kept_verdicts, said_so, sentence_of
 from commands.review_dates import review_words, today_of, with_reviews
 from commands.rollback import follow_up_verdict, rollback_verdict, show_rollbacks
 from commands.sights import (
@@ -44,12 +44,11 @@ from commands.terminal import AsJson, emit, guarded, out, say, show
 from commands.waiting import waiting_runs
 from composition import Adapters, ServerUnavailable, compose
 from contracts.control import StatusView
-from contracts.modes import StepName, TargetStatus
+from contracts.modes import TargetStatus
 from contracts.rollback import ROLLED_BACK
 from contracts.verdict import Verdict
 from policies.counted import counted, shortened
 from policies.verdicts import allow, hold
-from reporting.run_report_text import verdict_tree
 from settings import Settings
 
 _WHAT_FOLLOWS = (
@@ -119,28 +118,31 @@ async def watch(
         say(f"no run of {what} is active; the newest: starter.py runs {what}")
         return Exit.OK
     result, ended = await follow(client, handle, within)
-    show_result(result, ended, as_json)
+    show_result(result, ended, as_json, sentence_of(adapters, result.run_id))
     return ended
 
 
 @guarded
 async def why(
     what: Explained,
-    full: Annotated[bool, typer.Option("--full", help="Also below every yes.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="The whole tree: every rule, also below a yes.")] = False,
     as_json: AsJson = False,
 ) -> int:
-    """Why a target works, or does not; why a run went as it did; what an incident is: with the facts they used."""
+    """Why a target works, or does not; why a run went as it did; what an incident is: with the facts they used.
+
+    In short: a line for each step, and below it what said no. `--full` prints all of it.
+    """
     adapters = compose(Settings())
     if INCIDENT.fullmatch(what):
         return await show_incident(adapters, what, as_json)
-    verdicts = await (_why_run(adapters, what) if RUN_ID.fullmatch(what) else _why_target(adapters, what))
+    is_run = RUN_ID.fullmatch(what) is not None
+    verdicts = await (_why_run(adapters, what) if is_run else _why_target(adapters, what))
     if as_json:
         emit({name: verdict.model_dump(mode="json", by_alias=True) for name, verdict in verdicts.items()})
         return Exit.OK
-    for name, verdict in verdicts.items():
-        show(name, "bold")
-        whole = full or not verdict.allowed or name in {StepName.TRIAGE, StepName.RELEASE}
-        out.print(verdict_tree(verdict if whole else verdict.model_copy(update={"children": ()})))
+    if is_run and (said := sentence_of(adapters, what)):
+        show(said, "bold")
+    show_verdicts(verdicts, full=full)
     return Exit.OK
 
 

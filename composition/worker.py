@@ -126,14 +126,14 @@ def activities(adapters: Adapters, bench: StepPorts, server_view: ServerView) ->
     """Every activity a worker registers."""
     room = CheckRunner(adapters.environments, adapters.sandbox)
     probes = ProbeRunner(bench, adapters.environments, adapters.sandbox, ChildUrlProbes())
-    auditing = Auditing(bench, adapters.index, render_html)
+    auditing = Auditing(bench, adapters.index, partial(render_html, ui=adapters.settings.ui))
     admitting = Admitting(bench, auditing.end_lost, adapters.index)
     probes = ProbeRunner(bench, adapters.environments, adapters.sandbox, ChildUrlProbes())
     observing = Observing(bench, room, probes, adapters.index)
     reverting = Reverting(bench, adapters.index)
     alerting = Alerting(bench, partial(channels, adapters.settings))
     keeping = IncidentKeeping(bench, render_incident)
-    dashboards = DashboardKeeping(bench, server_view, adapters.index, render_dashboard)
+    dashboards = DashboardKeeping(bench, server_view, adapters.index, render_dashboard, adapters.settings.ui)
     return (
         admitting.admit,
         admitting.finish,

@@ -36,6 +36,10 @@ class DashboardSight(Contract):
     """Of each active run that waits: its id, and for what, since when and until when."""
     asked: tuple[tuple[int, str], ...] = ()
     """Of each open pull request on which changes are requested: its number, and whom it waits for."""
+    today: str = ""
+    """The target's own date: what is left of a budget is left of this day's."""
+    links: tuple[tuple[str, str], ...] = ()
+    """Web addresses of ours: of ``#7``, of a run, of an incident, each by its id."""
 
 
 class DashboardTermsInput(Contract):

@@ -10,18 +10,26 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
 from contracts.admission import RunRecord
-from contracts.budget import BudgetLine
+from contracts.budget import BudgetLine, Measure, Period
 from contracts.dashboard import DashboardSight
 from contracts.incident import IncidentRecord
+from contracts.modes import TargetStatus
 from contracts.pull_request import PullRequest
 from contracts.verdict import Decision, Verdict
-from policies.texts.inert_markdown import capped, code_span
+from policies.counted import counted
+from policies.texts.inert_markdown import capped, code_span, link
 from reporting.wording import DECISION_MARKS
 
 LARGEST = 60_000
 """Bytes; forges cut or refuse at 64 KiB."""
 _LISTED = 20
-_DEEP = 4
+_DEEP, _NAMED = 4, 3
+_MEASURES = {
+    Measure.USD: "USD",
+    Measure.TOKENS: "tokens",
+    Measure.AGENT_MINUTES: "agent minutes",
+    Measure.RUNS: "runs",
+}
 
 
 def render_dashboard(sight: DashboardSight) -> tuple[str, str]:
@@ -36,22 +44,70 @@ def render_dashboard(sight: DashboardSight) -> tuple[str, str]:
 
 
 def _body(sight: DashboardSight) -> Iterator[str]:
-    yield from _rows(("", ""), _summary(sight))
-    yield from _part("Why not?" if not sight.status.why.allowed else "Why", _tree(sight.status.why))
-    yield from _part("Active and queued runs", map(_run, (*sight.status.active, *sight.status.queued)))
+    """One sentence first; then what is not zero; how the money went, folded away."""
+    links, status = dict(sight.links), sight.status
+    yield f"{_now(sight, links)}; {_waiting(sight, links)}."
+    yield ""
+    yield from _rows(("", ""), _summary(sight, links))
+    why = list(_tree(status.why))
+    if not status.why.allowed or len(why) > 1:
+        yield from _part("Why not?" if not status.why.allowed else "Why", why)
+    yield from _part("Active and queued runs", (_run(run, links) for run in (*status.active, *status.queued)))
+    yield from _part("What they wait for", (f"{code_span(run)} {code_span(what)}" for run, what in sight.waits))
+    yield from _part("Open pull requests", (_pull(pull, dict(sight.asked), links) for pull in sight.pulls))
+    yield from _part("Incidents", (_incident(each, links) for each in status.incidents))
+    used = [line for line in status.budget.lines if line.spent or line.reserved] if status.budget else []
+    if used:
+        yield from ("", "<details>", "<summary>Budget</summary>", "")
+        yield from _rows(("Period", "Measure", "Spent", "Reserved", "Cap"), map(_budget, used))
+        yield from ("", "</details>")
+
+
+def _now(sight: DashboardSight, links: dict[str, str]) -> str:
+    """What it does, as one would say it."""
+    status, name = sight.status, code_span(sight.target)
+    if status.status is TargetStatus.PAUSED:
+        pause = status.pauses[0] if status.pauses else None
+        if pause is None:
+            return f"{name} is paused"
+        return f"{name} is paused since {_clock(pause.at)}: {code_span(pause.reason or 'no reason given')}"
+    if status.status is TargetStatus.RESUMING:
+        return f"{name} is being resumed: it works again once its dry run is green"
+    if status.active:
+        more = f" and {counted(len(status.active) - 1, 'more run')}" if len(status.active) > 1 else ""
+        newest = max(status.active, key=lambda run: run.admitted_at)
+        return f"{name} works on {_linked(newest.run_id, links)}{more} since {_clock(newest.admitted_at)}"
+    if status.budget is not None and not status.budget.blocked.allowed:
+        return f"{name} starts nothing new: {code_span(status.budget.blocked.reason)}"
+    schedule = sight.schedule
+    if schedule is None or schedule.paused or not schedule.next_at:
+        return f"{name} is idle, and nothing starts its next run by itself"
+    return f"{name} is idle until its next run at {_clock(schedule.next_at)}"
+
+
+def _waiting(sight: DashboardSight, links: dict[str, str]) -> str:
+    """What a person has to do, most urgent first."""
+    status = sight.status
+    todo = [f"{counted(len(status.incidents), 'incident')} to work through"] if status.incidents else []
+    if status.status is TargetStatus.PAUSED:
+        resume = f"starter.py resume {sight.target} --cause … --evidence …"
+        todo.append(f"the resume ({code_span(resume)})")
     if sight.waits:
-        yield from _part("What they wait for", (f"{code_span(run)} {code_span(what)}" for run, what in sight.waits))
-    yield from _part("Open pull requests", (_pull(pull, dict(sight.asked)) for pull in sight.pulls))
-    yield from _part("Incidents", map(_incident, sight.status.incidents))
-    yield from ("", "**Budget**", "")
-    lines = sight.status.budget.lines if sight.status.budget else ()
-    if lines:
-        yield from _rows(("Period", "Measure", "Spent", "Reserved", "Cap"), map(_budget, lines))
-    else:
-        yield "- nothing was ever booked"
+        todo.append(f"{counted(len(sight.waits), 'run')} that {'waits' if len(sight.waits) == 1 else 'wait'}")
+    if sight.pulls:
+        few = [_linked(f"#{pull.number}", links) for pull in sight.pulls[:_NAMED]]
+        which = f" ({', '.join(few)}{' …' if len(sight.pulls) > _NAMED else ''})"
+        todo.append(f"{counted(len(sight.pulls), 'pull request')} to review{which}")
+    if not todo:
+        return "nothing waits for you"
+    return f"waiting for you: {', '.join(todo[:-1])}{' and ' if len(todo) > 1 else ''}{todo[-1]}"
 
 
-def _summary(sight: DashboardSight) -> Iterator[tuple[str, str]]:
+def _linked(name: str, links: dict[str, str]) -> str:
+    return link(name, links[name]) if name in links else code_span(name)
+
+
+def _summary(sight: DashboardSight, links: dict[str, str]) -> Iterator[tuple[str, str]]:
     status = sight.status
     yield "Status", status.status.value
     yield "Mode", status.mode.value
@@ -61,22 +117,39 @@ def _summary(sight: DashboardSight) -> Iterator[tuple[str, str]]:
         yield f"Paused ({pause.scope})", said + review
     if status.review_due:
         yield "Review due", code_span(status.review_due)
-    yield "Queue", f"{len(status.active)} active, {len(status.queued)} queued"
-    yield "Pull requests", f"{len(sight.pulls)} open"
-    yield "Incidents", f"{len(status.incidents)} open or not yet prevented"
-    blocked = status.budget is not None and not status.budget.blocked.allowed
-    yield "Budget", "no new run may start" if blocked else "new runs may start"
-    yield "Last run", _last(sight)
+    if status.active or status.queued:
+        yield "Queue", f"{len(status.active)} active, {len(status.queued)} queued"
+    if sight.pulls:
+        yield "Pull requests", f"{len(sight.pulls)} open"
+    if status.incidents:
+        yield "Incidents", f"{len(status.incidents)} open or not yet prevented"
+    if status.budget is not None and not status.budget.blocked.allowed:
+        yield "Budget", "no new run may start"
+    if left := ", ".join(_left(sight)):
+        yield "Budget left today", left
+    yield "Last run", _last(sight, links)
     yield "Next run", _next(sight)
 
 
-def _last(sight: DashboardSight) -> str:
+def _left(sight: DashboardSight) -> Iterator[str]:
+    """Of the day's caps, as the books have them; a day that began since then has spent nothing yet."""
+    days: dict[Measure, BudgetLine] = {}
+    for line in sorted(sight.status.budget.lines if sight.status.budget else (), key=lambda each: each.period):
+        if line.period.startswith(f"{Period.DAY}/"):
+            days[line.measure] = line
+    for line in days.values():
+        used = line.spent + line.reserved if line.period == f"{Period.DAY}/{sight.today}" else 0
+        if line.cap:
+            yield f"{_amount(max(0, line.cap - used))} of {_amount(line.cap)} {_MEASURES[line.measure]}"
+
+
+def _last(sight: DashboardSight, links: dict[str, str]) -> str:
     last = sight.last
     if last is None:
         return "none yet"
     task = f", task {code_span(last.task_id)}" if last.task_id else ""
     since = f", {_became(last.became)}" if last.became else ""
-    return f"{code_span(last.run_id)} ended {last.status.value} at {_clock(last.ended_at)}{task}{since}"
+    return f"{_linked(last.run_id, links)} ended {last.status.value} at {_clock(last.ended_at)}{task}{since}"
 
 
 def _became(report: str) -> str:
@@ -106,19 +179,19 @@ def _tree(verdict: Verdict, depth: int = 0) -> Iterator[str]:
             yield f"{indent}  - and {len(shown) - _LISTED} more"
 
 
-def _run(run: RunRecord) -> str:
-    return f"{code_span(run.run_id)} {run.status.value}, {run.mode.value}, since {_clock(run.admitted_at)}"
+def _run(run: RunRecord, links: dict[str, str]) -> str:
+    return f"{_linked(run.run_id, links)} {run.status.value}, {run.mode.value}, since {_clock(run.admitted_at)}"
 
 
-def _pull(pull: PullRequest, request: dict[int, str]) -> str:
-    said = f", {code_span(request[pull.number])}" if pull.number in request else ""
-    return f"{pull.number}: {code_span(pull.title)} from {code_span(pull.branch)}, {code_span(pull.url)}{said}"
+def _pull(pull: PullRequest, asked: dict[int, str], links: dict[str, str]) -> str:
+    said = f", {code_span(asked[pull.number])}" if pull.number in asked else ""
+    return f"{_linked(f'#{pull.number}', links)} {code_span(pull.title)} from {code_span(pull.branch)}{said}"
 
 
-def _incident(incident: IncidentRecord) -> str:
+def _incident(incident: IncidentRecord, links: dict[str, str]) -> str:
     due = f", prevention {'overdue since' if incident.overdue else 'due on'} {code_span(incident.due_on)}"
     return (
-        f"{code_span(incident.incident)} {incident.state.value} since {_clock(incident.opened_at)}, owner "
+        f"{_linked(incident.incident, links)} {incident.state.value} since {_clock(incident.opened_at)}, owner "
         f"{code_span(incident.owner or 'nobody yet')}{due if incident.due_on else ''}: {code_span(incident.reason)}"
     )
 
@@ -130,13 +203,13 @@ def _budget(line: BudgetLine) -> tuple[str, ...]:
 
 
 def _part(title: str, items: Iterable[str]) -> Iterator[str]:
-    yield from ("", f"**{title}**", "")
+    """Nothing, where there is nothing to say."""
     known = list(items)
+    if known:
+        yield from ("", f"**{title}**", "")
     yield from (item if item.lstrip().startswith("- ") else f"- {item}" for item in known[:_LISTED])
     if len(known) > _LISTED:
         yield f"- and {len(known) - _LISTED} more"
-    if not known:
-        yield "- none"
 
 
 def _rows(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:

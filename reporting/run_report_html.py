@@ -5,19 +5,21 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from contracts.change import Change
 from contracts.evidence import ChecksReport
 from contracts.release import ReleaseDecision
 from contracts.report import RunReport, StepRecord
 from contracts.task import TaskContract
-from policies.counted import sized
+from policies.counted import counted, shortened, sized
 from reporting import wording
+
+_DIFF_LINES, _DIFF_SIZE, _DIFF_WIDTH = 2_000, 200_000, 400
 
 
 @dataclass(frozen=True)
@@ -35,8 +37,14 @@ def render_html(
     contract: TaskContract | None = None,
     change: Change | None = None,
     checks: ChecksReport | None = None,
+    diff: bytes = b"",
+    *,
+    ui: str = "",
 ) -> str:
-    """The page; what the run ended too early to make is None and left out."""
+    """The page; what the run ended too early to make is None and left out.
+
+    ``ui``: the web address of the Temporal UI for people, with its namespace; empty: no link leads there.
+    """
     reached = {record.step for record in report.steps}
     return (
         _pages()
@@ -48,12 +56,40 @@ def render_html(
             decision=decision,
             contract=contract,
             bars=_bars(report),
+            diff=diff_lines(diff),
+            workflow=f"{ui.rstrip('/')}/workflows/{quote(report.run.workflow_id, '')}" if ui else "",
             most_lines=max([1, *(path.added + path.removed for path in change.paths)]) if change else 1,
             not_reached=[step for step in wording.steps_of(report.run.mode) if step not in reached],
             refused=[write for write in report.writes if not write.done],
             done=[write for write in report.writes if write.done],
         )
     )
+
+
+class DiffLines(NamedTuple):
+    """A diff as far as a page shows it."""
+
+    lines: tuple[tuple[str, str], ...]
+    """What kind of line (``add``, ``del``, ``hunk``, ``file``, or none), and its text."""
+    more: int
+    """Lines that are left out."""
+
+
+def diff_lines(diff: bytes) -> DiffLines:
+    """At most ``_DIFF_LINES`` lines and ``_DIFF_SIZE`` bytes, each cut at ``_DIFF_WIDTH``."""
+    shown, known = [], diff[:_DIFF_SIZE].split(b"\n")
+    if len(diff) > _DIFF_SIZE:
+        # The last one is cut somewhere.
+        known = known[:-1]
+    in_head = True
+    for raw in known[:_DIFF_LINES]:
+        line = raw.decode("utf-8", "replace")
+        in_head = line.startswith("diff --git ") or (in_head and not line.startswith("@@"))
+        kind = "file" if in_head else {"+": "add", "-": "del", "@": "hunk"}.get(line[:1], "")
+        shown.append((kind, shortened(line, _DIFF_WIDTH) if len(line) > _DIFF_WIDTH else line))
+    while shown and not shown[-1][1]:
+        shown.pop()
+    return DiffLines(tuple(shown), diff.rstrip(b"\n").count(b"\n") + 1 - len(shown) if diff else 0)
 
 
 @functools.cache
@@ -69,8 +105,10 @@ def _pages() -> Environment:
     )
     pages.globals["words"] = wording
     pages.globals["sized"] = sized
+    pages.globals["counted"] = counted
     pages.filters["link"] = _link
     pages.filters["web"] = _is_web
+    pages.filters["named"] = _named
     return pages
 
 
@@ -81,6 +119,16 @@ def _shown(value: Any) -> Any:
 def _link(name: str) -> str:
     """An artifact, seen from the run's folder, where the page lies."""
     return "./" + quote(name, errors="backslashreplace")
+
+
+def _named(title: str) -> Markup:
+    """A title, with what stands in backticks as code."""
+    parts = wording.visible(title).split("`")
+    if len(parts) % 2 == 0:
+        return escape("`".join(parts))
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if number % 2 else escape(part) for number, part in enumerate(parts)
+    )
 
 
 def _is_web(url: str) -> bool:

@@ -13,10 +13,11 @@ from rich.tree import Tree
 from contracts.change import Change
 from contracts.ci import CiReport
 from contracts.evidence import ChecksReport, FailedCheck
+from contracts.modes import StepName
 from contracts.release import ReleaseDecision
 from contracts.report import RunReport
 from contracts.task import TaskContract
-from contracts.verdict import Verdict
+from contracts.verdict import Decision, Verdict
 from policies.counted import sized
 from reporting.wording import (
     CHECK_TONES,
@@ -27,6 +28,7 @@ from reporting.wording import (
     Tone,
     duration,
     failed_check_facts,
+    in_one_sentence,
     missing_step,
     size,
     status_tone,
@@ -90,6 +92,8 @@ def _head(report: RunReport, contract: TaskContract | None) -> Panel:
         grid.add_row("beware", _said(caution, "bold yellow"))
     if contract:
         grid.add_row("task", _said(contract.title, "bold"))
+    task, number = contract.title if contract else "", report.pull_request.number if report.pull_request else 0
+    grid.add_row("in short", _said(in_one_sentence(report.status, task, report.reason, number), "bold"))
     grid.add_row("means", _said(MEANING.get(report.status, "The run has not ended yet.")))
     if report.reason:
         grid.add_row("reason", _said(report.reason))
@@ -145,6 +149,43 @@ def verdict_tree(verdict: Verdict) -> Tree:
     for child in verdict.children:
         tree.add(verdict_tree(child))
     return tree
+
+
+_SHORT = 5
+
+
+def short_verdict(name: str, verdict: Verdict, width: int = 0) -> Tree:
+    """One line of a step or a target; below it only what is no yes, and of that not too much.
+
+    ``width``: of the longest name that stands in the same column.
+    """
+    label = Text.assemble(_mark(verdict), " ", _said(f"{name:<{width}}", "bold"), "  ")
+    # A step's name says what it is about; of anything else its rule does.
+    plain = name in set(StepName) or name.startswith("write ")
+    tree = Tree(label.append_text(_why(verdict, with_rule=not plain)), guide_style="dim")
+    _add_noes(tree, verdict)
+    return tree
+
+
+def _add_noes(tree: Tree, verdict: Verdict) -> None:
+    noes = [child for child in verdict.children if child.decision is not Decision.ALLOW or _has_no(child)]
+    for child in noes[:_SHORT]:
+        _add_noes(tree.add(Text.assemble(_mark(child), " ", _why(child))), child)
+    if len(noes) > _SHORT:
+        tree.add(Text(f"and {len(noes) - _SHORT} more: --full", style="dim"))
+
+
+def _has_no(verdict: Verdict) -> bool:
+    return any(child.decision is not Decision.ALLOW or _has_no(child) for child in verdict.children)
+
+
+def _why(verdict: Verdict, *, with_rule: bool = True) -> Text:
+    """The reason; of a no with the rule and the facts it used (P12)."""
+    if verdict.allowed and not with_rule:
+        return _said(verdict.reason)
+    facts = ", ".join(f"{name}={value}" for name, value in verdict.facts.items())
+    said = _said(f"{verdict.rule}: {verdict.reason}")
+    return said.append_text(_said(f" [{facts}]", "dim")) if facts and not verdict.allowed else said
 
 
 def _change(change: Change, contract: TaskContract | None) -> Table:

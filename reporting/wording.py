@@ -40,6 +40,30 @@ MEANING = {
 }
 """What each end state means, in one sentence."""
 
+
+def in_one_sentence(status: RunStatus, title: str, reason: str, pull_request: int = 0, became: str = "") -> str:
+    """What a person would say of a run.
+
+    ``title``: of its task, empty if it got to none. ``became``: what came of its pull request since, as the lists say.
+    """
+    what, _, rest = became.partition(" by ")
+    then = f"since then it is {what.lower()}{f' by {rest}' if rest else ''}" if became else "it waits for a person"
+    named = f"“{title}”" if title else "its change"
+    why = f": {reason.rstrip('.')}" if reason else ""
+    number = f" #{pull_request}" if pull_request else ""
+    said = {
+        RunStatus.PR_OPENED: f"Opened pull request{number}, {named}; {then}.",
+        RunStatus.MERGED: f"Merged pull request{number} by itself: {named}{f'; {then}' if became else ''}.",
+        RunStatus.DRY_RUN_COMPLETE: f"Tried {named} from end to end; nothing was written to the repository.",
+        RunStatus.NOTHING_TO_DO: "Looked, and found nothing worth doing today.",
+        RunStatus.REJECTED: f"Did not release {named}{why}.",
+        RunStatus.REFUSED: f"Was not allowed to start{why}.",
+        RunStatus.ESCALATED: f"Stopped itself over {named}{why}; a person must look at it.",
+        RunStatus.FAILED: f"Could not be carried out{why}.",
+    }
+    return said.get(status, MEANING.get(status, "The run has not ended yet."))
+
+
 DECISION_TONES = {
     Decision.ALLOW: Tone.GOOD,
     Decision.ASK: Tone.CARE,

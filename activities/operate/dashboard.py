@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from urllib.parse import quote
+from zoneinfo import ZoneInfo
 
 from temporalio import activity
 
@@ -28,15 +30,17 @@ from contracts.dashboard import (
 )
 from contracts.modes import WriteAction, WriteClass
 from contracts.pull_request import PullRequest
+from contracts.report import IndexedRun
 from policies.counted import shortened
 from policies.settings.schema import EffectivePolicy
-from policies.texts.inert_markdown import inert_line, inert_markdown
+from policies.texts.inert_markdown import inert_line, inert_markdown, is_plain_address
 from ports.forge import Forge
 from ports.policy_source import PolicyError
 from ports.run_index import RunIndex
 from ports.server_view import LookoutBlind, ServerView
 
 RenderDashboard = Callable[[DashboardSight], tuple[str, str]]
+INCIDENT_PAGE = "post_incident_report.md"
 _SHOWN = 500
 
 
@@ -48,6 +52,8 @@ class DashboardKeeping:
     server_view: ServerView
     index: RunIndex
     render: RenderDashboard
+    ui: str = ""
+    """The web address of the Temporal UI for people, with its namespace; empty: none is known."""
 
     @activity.defn(name=DASHBOARD_TERMS.name, no_thread_cancel_exception=True)
     def dashboard_terms(self, _given: DashboardTermsInput) -> DashboardTerms:
@@ -86,9 +92,11 @@ class DashboardKeeping:
 
     def _show(self, given: ShowInput, policy: EffectivePolicy, status: StatusView) -> Shown:
         forge = self.bench.forges(policy.target)
-        title, body = self.render(self._sight(given.target, status, forge))
+        sight = self._sight(policy, status, forge)
+        title, body = self.render(sight)
+        addresses = tuple(address for _, address in sight.links)
         # What the forge would keep of it: else the two could never be equal.
-        title, body = inert_line(title), inert_markdown(body)
+        title, body = inert_line(title), inert_markdown(body, addresses=addresses)
         ticket = ticket_of(forge, given.target)
         if ticket is not None and ticket.title == title and shown_body(ticket) == body.strip():
             return Shown(outcome=ShownOutcome.UNCHANGED, ticket=str(ticket.number))
@@ -102,6 +110,7 @@ class DashboardKeeping:
             number=0 if ticket else self._kept_number(given.target),
             title=title,
             body=body,
+            addresses=addresses,
         )
         done = ClearedWrite(self.bench).around(policy, effect, WriteClass.RECORD, policy.digest)
         if head := self.bench.audit.head(f"run/{DASHBOARD}"):
@@ -123,17 +132,33 @@ class DashboardKeeping:
         ]
         return next((int(number) for number in reversed(numbers) if number.isdecimal()), 0)
 
-    def _sight(self, target: str, status: StatusView, forge: Forge) -> DashboardSight:
+    def _sight(self, policy: EffectivePolicy, status: StatusView, forge: Forge) -> DashboardSight:
+        target = policy.target.name
         pulls = tuple(pull for pull in forge.pull_requests() if pull.state == "open")
+        last = next(iter(self.index.latest(1, target)), None)
         return DashboardSight(
             target=target,
             status=status,
             pulls=pulls,
             schedule=self.server_view.schedule(target),
-            last=next(iter(self.index.latest(1, target)), None),
+            last=last,
             waits=tuple(self._waits(status)),
             asked=tuple(self._asked(pulls)),
+            today=activity.info().started_time.astimezone(ZoneInfo(policy.target.time_zone)).date().isoformat(),
+            links=tuple(self._links(status, pulls, last)),
         )
+
+    def _links(
+        self, status: StatusView, pulls: tuple[PullRequest, ...], last: IndexedRun | None
+    ) -> Iterator[tuple[str, str]]:
+        """Where people can open what the dashboard names; only what is served on the web."""
+        store, named = self.bench.store, {f"#{pull.number}": pull.url for pull in pulls}
+        if self.ui:
+            open_runs = (*status.active, *status.queued)
+            named |= {run.run_id: f"{self.ui.rstrip('/')}/workflows/{quote(run.workflow_id, '')}" for run in open_runs}
+        named |= {last.run_id: store.web(last.run_id)} if last and not last.refused else {}
+        named |= {each.incident: store.web(each.incident, INCIDENT_PAGE) for each in status.incidents}
+        yield from ((name, address) for name, address in named.items() if is_plain_address(address))
 
     def _asked(self, pulls: tuple[PullRequest, ...]) -> Iterator[tuple[int, str]]:
         """As its follow-up saw it last."""

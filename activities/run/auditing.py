@@ -37,7 +37,10 @@ from ports.repository import RepositoryError
 from ports.run_index import RunIndex
 from ports.store import StoreError
 
-RenderPage = Callable[[RunReport, ReleaseDecision | None, TaskContract | None, Change | None, ChecksReport | None], str]
+RenderPage = Callable[
+    [RunReport, ReleaseDecision | None, TaskContract | None, Change | None, ChecksReport | None, bytes], str
+]
+"""The last one is the change's diff; empty: there is none, or it was lost."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +121,7 @@ class Auditing:
         earlier = self._earlier(run_id)
         artifacts = earlier.artifacts if earlier else given.artifacts
         papers = _papers(reader, artifacts)
+        diff = reader.body(papers[2].diff) if papers[2] else None
         snapshot = reader.paper(artifacts, "state_snapshot.json", StateSnapshot)
         failures = Failures(reader)
         failure, ci = failures.of(given, artifacts, *papers), failures.ci(artifacts)
@@ -133,7 +137,7 @@ class Auditing:
             unseen=unseen(snapshot) if snapshot else (),
         )
         kept = self.bench.store.put(run_id, "run_report.json", written(report))
-        page_text = self.render(report, *papers)
+        page_text = self.render(report, *papers, diff or b"")
         page = self.bench.store.put(run_id, "run_report.html", page_text.encode(), "text/html")
         crashpoint("audit.after_report")
         self._anchor(run_id, policy, head)

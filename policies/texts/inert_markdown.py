@@ -15,7 +15,7 @@ from policies.counted import shortened
 _CODE = re.compile(r"(?<![`\\])`(?!`)[^`\n|]+`(?!`)")
 # A block is kept only where every Markdown reads one: at the line's begin, after an empty line, and closed.
 _BLOCK = re.compile(r"(?:(?<=\n\n)|\A)(`{3,})(?:diff|text)\n(?:(?! {0,3}\1)[^\n]*\n)*\1(?=\n|\Z)")
-FOLDS = ("Verdict and checks", "Task, risk and digests", "How to roll back", "Evidence and artifacts", "More")
+FOLDS = ("Verdict and checks", "Task, risk and digests", "How to roll back", "Evidence and artifacts", "Budget")
 """The words under which a text of ours folds something away."""
 _FOLD = re.compile(
     rf"^(?:<details>(?=\n<summary>(?:{'|'.join(FOLDS)})</summary>\n\n)"

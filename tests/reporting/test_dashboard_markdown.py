@@ -22,6 +22,13 @@ from contracts.watching import ScheduleSight
 from policies.texts.inert_markdown import inert_line, inert_markdown
 from reporting.dashboard_markdown import LARGEST, render_dashboard
 
+LINKS = (
+    ("#7", "https://forge.invalid/o/r/pulls/7"),
+    ("demo-2026-11-22-pr-1", "https://pages.invalid/demo-2026-11-22-pr-1/run_report.html"),
+    ("demo-2026-11-23-pr-1", "https://ui.invalid/namespaces/default/workflows/demo%2F2026-11-23"),
+    ("INC-demo-1-policy-violation", "https://pages.invalid/INC-demo-1-policy-violation/post_incident_report.md"),
+)
+ADDRESSES = tuple(address for _, address in LINKS)
 AT = datetime(2026, 11, 23, 6, 30, tzinfo=UTC)
 ACTS = re.compile(r"[@#!]\w|GH-\d|://|www\.|[<>\[\]]|mailto:", re.IGNORECASE)
 HOSTILE = (
@@ -78,12 +85,16 @@ def sight(text: str = "plain", many: int = 1) -> DashboardSight:
         schedule=ScheduleSight(paused=bool(len(text) % 2), note=text, next_at=AT),
         last=last,
         waits=(("demo-2026-11-23-pr-1", text),),
+        today="2026-11-23",
+        links=LINKS,
     )
 
 
 def outside_code(markdown: str) -> str:
     """What a forge would interpret."""
-    return re.sub(r"(?<![`\\])`(?!`)[^`\n|]+`(?!`)", " · ", markdown)
+    code = re.sub(r"(?<![`\\])`(?!`)[^`\n|]+`(?!`)", " · ", markdown)
+    ours = "|".join(re.escape(f"[{name}]({address})") for name, address in LINKS)
+    return re.sub(rf"{ours}|^(?:</?details>|<summary>Budget</summary>)$", " · ", code, flags=re.MULTILINE)
 
 
 def test_it_says_what_the_issue_asks_for() -> None:
@@ -94,11 +105,15 @@ def test_it_says_what_the_issue_asks_for() -> None:
     for part in (
         "| Status | PAUSED |", "| Mode | PR_ONLY |", "| Queue | 1 active, 1 queued |", "| Pull requests | 1 open |",
         "| Incidents | 1 open or not yet prevented |", "| Budget | no new run may start |",
-        "`demo-2026-11-22-pr-1` ended PR_OPENED at 2026-11-23 06:30 UTC", "since then MERGED by `clear` |",
+        f"[demo-2026-11-22-pr-1]({ADDRESSES[1]}) ended PR_OPENED at 2026-11-23 06:30 UTC",
+        "since then MERGED by `clear` |",
         "| Next run | the schedule is paused: `clear` |",
         "**Why not?**", "- … `the target may work`: `clear`", "  - … `no cap is used up`: `clear`",
-        "| `day/2026-11-23` | usd | 1.5 | 0.25 | 20 |", "7: `clear` from `autonomy/x`",
-        "`INC-demo-1-policy-violation` open since", "prevention overdue since `2026-12-24`", "starter.py why demo",
+        "| `day/2026-11-23` | usd | 1.5 | 0.25 | 20 |",
+        "- [#7](https://forge.invalid/o/r/pulls/7) `clear` from `autonomy/x`",
+        "| Budget left today | 18.25 of 20 USD |",
+        f"- [INC-demo-1-policy-violation]({ADDRESSES[3]}) open since",
+        "prevention overdue since `2026-12-24`", "starter.py why demo",
         "**What they wait for**", "- `demo-2026-11-23-pr-1` `clear`",
     ):  # fmt: skip
         assert part in body, part
@@ -110,10 +125,10 @@ def test_nothing_foreign_acts(text: str) -> None:
     """No mention, link, reference, HTML, command or row of its own; and the forge's own last word changes nothing."""
     title, body = render_dashboard(sight(text))
 
-    assert (title, body) == (inert_line(title), inert_markdown(body))
+    assert (title, body) == (inert_line(title), inert_markdown(body, addresses=ADDRESSES))
     assert not ACTS.search(outside_code(body))
     assert body.count("\n") == render_dashboard(sight("plain" if len(text) % 2 else "even"))[1].count("\n")
-    assert not re.search(r"^\s*(?:/|<!--|- \[)", body, re.MULTILINE)
+    assert not re.search(r"^\s*(?:/|<!--|- \[)", outside_code(body), re.MULTILINE)
 
 
 @given(st.text(max_size=60))
@@ -121,7 +136,7 @@ def test_any_text_is_inert(text: str) -> None:
     """The same for text nobody thought of."""
     _, body = render_dashboard(sight(text))
 
-    assert body == inert_markdown(body)
+    assert body == inert_markdown(body, addresses=ADDRESSES)
     assert not ACTS.search(outside_code(body))
     assert body.encode("utf-8")
 
@@ -133,16 +148,64 @@ def test_it_is_bounded() -> None:
     assert LARGEST >= len(body.encode())
     assert "left out" in body
     assert body.endswith("looks now.\n")
-    assert body == inert_markdown(body)
+    assert body == inert_markdown(body, addresses=ADDRESSES)
+
+
+def opening(**changes: object) -> str:
+    """The first line, with these changes to the status; everything that waits for somebody is away."""
+    empty = {"pauses": (), "active": (), "queued": (), "incidents": (), "budget": None, "status": TargetStatus.ACTIVE}
+    sights = {name: changes.pop(name) for name in ("pulls", "waits", "schedule") if name in changes}
+    bare = sight().model_copy(update={"pulls": (), "waits": (), "schedule": None, **sights})
+    status = bare.status.model_copy(update={**empty, **changes})
+    return render_dashboard(bare.model_copy(update={"status": status}))[1].split("\n", 1)[0]
+
+
+FULL = sight("odd diff")
+
+
+@pytest.mark.parametrize(
+    ("said", "first"),
+    [
+        (opening(), "`demo` is idle, and nothing starts its next run by itself; nothing waits for you."),
+        (opening(schedule=ScheduleSight(paused=False, note="", next_at=AT)),
+         "`demo` is idle until its next run at 2026-11-23 06:30 UTC; nothing waits for you."),
+        (opening(active=FULL.status.active, pulls=FULL.pulls),
+         f"works on [demo-2026-11-23-pr-1]({ADDRESSES[2]}) since 2026-11-23 06:30 UTC; waiting for you: 1 pull re"),
+        (opening(pulls=FULL.pulls), f"; waiting for you: 1 pull request to review ([#7]({ADDRESSES[0]}))."),
+        (opening(pulls=FULL.pulls * 9), "9 pull requests to review ("),
+        (opening(budget=FULL.status.budget), "`demo` starts nothing new: `odd diff`; nothing waits for you."),
+        (opening(status=TargetStatus.RESUMING), "`demo` is being resumed: it works again once its dry run is green; "),
+        (opening(status=TargetStatus.PAUSED, pauses=FULL.status.pauses, incidents=FULL.status.incidents),
+         "`demo` is paused since 2026-11-23 06:30 UTC: `odd diff`; waiting for you: 1 incident to work through and"),
+        (opening(status=TargetStatus.PAUSED), "; waiting for you: the resume (`starter.py resume demo --cause … --e"),
+    ],
+)  # fmt: skip
+def test_it_opens_with_one_sentence(said: str, first: str) -> None:
+    """What it does now, and what waits for a person."""
+    assert first in said
+
+
+def test_a_new_day_has_its_whole_budget() -> None:
+    """The books are brought up to date by the next run; until then their last day says nothing of this one."""
+    _, body = render_dashboard(sight().model_copy(update={"today": "2026-11-24"}))
+    assert "| Budget left today | 20 of 20 USD |" in body
+
+
+def test_what_is_not_on_the_web_is_no_link() -> None:
+    """A folder of this machine, or nothing: its name alone."""
+    _, body = render_dashboard(sight().model_copy(update={"links": ()}))
+    assert "- `#7` `plain` from" in body
+    assert "](" not in body
 
 
 def test_the_blank_target() -> None:
-    """Nothing has happened yet: every part says so."""
+    """Nothing has happened yet: what is zero is not there."""
     full = sight()
     status = full.status.model_copy(update={"pauses": (), "active": (), "queued": (), "incidents": (), "budget": None})
     blank = DashboardSight(target="demo", status=status, pulls=(), schedule=None, last=None)
     _, body = render_dashboard(blank)
 
-    for part in ("| Last run | none yet |", "| Next run | no schedule:", "- nothing was ever booked"):
+    for part in ("| Last run | none yet |", "| Next run | no schedule:"):
         assert part in body
-    assert 3 == body.count("\n- none\n")
+    for part in ("Queue", "Pull requests", "Incidents", "Budget", "none\n", "0 "):
+        assert part not in body.replace("`no cap", ""), part

@@ -16,8 +16,8 @@ from policies.release.checks import failed_checks
 from policies.release.ci import failed_in_ci
 from policies.texts.run_report import build_report
 from reporting.run_report_html import render_html
-from reporting.run_report_text import print_report
-from reporting.wording import MEANING
+from reporting.run_report_text import print_report, short_verdict
+from reporting.wording import MEANING, in_one_sentence
 from tests.reporting.sample_run import (
     CHANGE,
     CI,
@@ -206,3 +206,109 @@ def test_the_forges_ci_is_shown_everywhere() -> None:
         assert ci.checks[0].link in shown
         assert ('href="https://ci/1"' in page) == (ci is CI)
         assert "<script>alert" not in page
+
+
+DIFF = b"""diff --git a/x.py b/x.py
+index 1..2 100644
+--- a/x.py
++++ b/x.py
+@@ -1,2 +1,2 @@
+ same
+-old <script>alert(1)</script>
++new \xe2\x80\xae \x1b[2J \xff
+--- a line that was removed, and begins so
+"""
+
+
+def test_the_page_shows_the_diff_coloured() -> None:
+    """Each line as what it is; whatever is in it stays text."""
+    page = page_of(REPORT, diff=DIFF)
+
+    for kind, line in (
+        ("file", "--- a/x.py"), ("hunk", "@@ -1,2 +1,2 @@"), ("same", " same"), ("add", r"+new \u{202e} \u{1b}[2J"),
+        ("del", "-old &lt;script&gt;alert(1)&lt;/script&gt;"), ("del", "--- a line that was removed, and begins so"),
+    ):  # fmt: skip
+        assert f'<span class="{kind}">{line}' in page, line
+    assert "more line" not in page
+    assert 'class="diff"' not in page_of(REPORT)
+
+
+@pytest.mark.parametrize(
+    ("diff", "more"),
+    [
+        (b"+x\n" * 2001, 1),
+        (b"+x\n" * 5_000_000, 5_000_000 - 2000),
+        (b"+" * 10_000_000, 1),
+        (b"+y\n+" + b"x" * 10**7, 1),
+    ],
+)
+def test_a_large_diff_is_bounded_and_says_so(diff: bytes, more: int) -> None:
+    """The page stays small; the whole lies beside it."""
+    page = page_of(REPORT, diff=diff)
+
+    assert 400_000 > len(page)
+    assert f"{more} more line" in page
+
+
+def test_a_long_line_is_cut() -> None:
+    """One line is no page."""
+    assert 100_000 > len(page_of(REPORT, diff=b"+" + b"x" * 100_000))
+
+
+@pytest.mark.parametrize("status", list(RunStatus))
+def test_every_run_is_told_in_one_sentence(status: RunStatus) -> None:
+    """On the page and in the terminal, as one would say it."""
+    said = in_one_sentence(status, "Fix a typo", "tests are red.", 7)
+    report = REPORT.model_copy(update={"status": status})
+
+    assert said.endswith(".")
+    assert "\n" not in said
+    assert in_one_sentence(status, CONTRACT.title, report.reason) in plain(page_of(report))
+    assert in_one_sentence(status, CONTRACT.title, report.reason)[:60] in " ".join(
+        terminal_of(report, None, CONTRACT).split()
+    )
+
+
+def test_a_title_shows_its_file_as_code() -> None:
+    """And nothing in it acts."""
+    for title, shown in (
+        ("Fix `a.py`", "Fix <code>a.py</code>"),
+        ("`<b>` x", "<code>&lt;b&gt;</code> x"),
+        ("a`b", "a`b"),
+    ):
+        assert shown in page_of(REPORT, contract=CONTRACT.model_copy(update={"title": title}))
+
+
+@pytest.mark.parametrize(
+    ("became", "said"),
+    [
+        ("", "Opened pull request #7, “Fix a typo”; it waits for a person."),
+        ("MERGED by Ann", "Opened pull request #7, “Fix a typo”; since then it is merged by Ann."),
+        ("ROLLED BACK", "Opened pull request #7, “Fix a typo”; since then it is rolled back."),
+        ("waiting for ann", "Opened pull request #7, “Fix a typo”; since then it is waiting for ann."),
+    ],
+)
+def test_the_sentence_knows_what_became_of_a_pull_request(became: str, said: str) -> None:
+    """One that was merged or undone waits for nobody."""
+    assert said == in_one_sentence(RunStatus.PR_OPENED, "Fix a typo", "", 7, became)
+
+
+def test_a_verdict_in_short_shows_what_said_no() -> None:
+    """Of a yes one line, and what is none below it; of a no the rule and its facts; bounded, and it says so."""
+    noes = [verdict(f"rule {number}", f"no {number}", decision=Decision.DENY, seen=number) for number in range(7)]
+    whole = verdict("all of it", "done", verdict("fine", "as it should be"), verdict("inner", "mixed", *noes))
+    out = io.StringIO()
+    Console(file=out, width=100).print(short_verdict("release", whole, 10))
+    said = out.getvalue()
+
+    assert said.startswith("✓ release     done\n")
+    assert "✗ rule 4: no 4 [seen=4]" in said
+    assert "and 2 more: --full" in said
+    assert "as it should be" not in said
+    assert "rule 5" not in said
+
+
+def test_the_run_is_a_link_where_people_have_the_ui() -> None:
+    """By its workflow; without an address of the UI, its name alone."""
+    assert 'href="https://ui.invalid/namespaces/x/workflows/' in page_of(REPORT, ui="https://ui.invalid/namespaces/x/")
+    assert "ui.invalid" not in page_of(REPORT)
