@@ -18,7 +18,7 @@ STAMP := $(VENV)/.set-up
 JOBS ?= 2
 
 .PHONY: help setup demo demo-incident demo-rollback demo-up forges gitea prism test test-gitea test-github test-browser test-faults test-uncached \
-	test-packages test-regressions test-sweep check format \
+	test-packages test-regressions test-sweep bench check format \
 	lock clean record-histories
 
 help:
@@ -39,6 +39,7 @@ help:
 	@echo "make test-github    the tests against GitHub's published contract alone (needs Node)"
 	@echo "make test-browser   the tests in a real headless Chromium alone (needs Chromium)"
 	@echo "make prism          install the contract and the server that the GitHub tests need (Node)"
+	@echo "make bench          what a run, git, a command and long books cost, as ratios (opt-in; docs/performance.md)"
 	@echo "make lock           write requirements.lock anew from pyproject.toml"
 	@echo "make clean          remove .venv and .cache; .autonomy, where runs are kept, stays"
 
@@ -128,6 +129,10 @@ test-browser: setup
 
 test-faults: setup gitea
 	@$(BIN)/python -m pytest -m "gitea and sweep" -rP tests/forges
+
+# Ratios inside one run, by CPU time: docs/performance.md says how to read them.
+bench: setup
+	@$(BIN)/python -m pytest tests/bench/ratios.py -q -s -p no:xdist 2>&1 | grep --line-buffered -E ' times$$|passed|failed|Error'
 
 # Every workflow task replays its whole history: what is not deterministic fails here.
 test-uncached: setup
