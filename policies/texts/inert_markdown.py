@@ -17,9 +17,10 @@ _CODE = re.compile(r"(?<![`\\])`(?!`)[^`\n|]+`(?!`)")
 _BLOCK = re.compile(r"(?:(?<=\n\n)|\A)(`{3,})(?:diff|text)\n(?:(?! {0,3}\1)[^\n]*\n)*\1(?=\n|\Z)")
 FOLDS = ("Verdict and checks", "Task, risk and digests", "How to roll back", "Evidence and artifacts", "Budget")
 """The words under which a text of ours folds something away."""
+# Each ends with an empty line: until there, Markdown reads HTML, and no code span is one.
 _FOLD = re.compile(
     rf"^(?:<details>(?=\n<summary>(?:{'|'.join(FOLDS)})</summary>\n\n)"
-    rf"|(?<=<details>\n)<summary>(?:{'|'.join(FOLDS)})</summary>(?=\n\n)|</details>)$",
+    rf"|(?<=<details>\n)<summary>(?:{'|'.join(FOLDS)})</summary>(?=\n\n)|</details>(?=\n\n|\n?\Z))$",
     re.MULTILINE,
 )
 # A file's name in a title: no forge makes anything of it, and it is read better so.

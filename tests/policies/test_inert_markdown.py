@@ -3,12 +3,13 @@
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 
 from policies.release.release import judge_release
 from policies.run.known_bad import good_facts
-from policies.texts.inert_markdown import inert_line, inert_markdown
+from policies.texts.inert_markdown import code_block, inert_line, inert_markdown
 from policies.texts.pull_request import body, footer
 from tests.policies.sample_policy import policy
 
@@ -70,3 +71,30 @@ def test_code_and_our_own_pull_request_text_stay_as_they_are():
     own = body(facts.contract, judge_release(facts), facts.checks, facts.change) + footer("r-1", "r-1/x", "/a/b.html")
     assert own == inert_markdown(own)
     assert "`@x <y> #1`" == inert_markdown("`@x <y> #1`")
+
+
+PARTS = (
+    "```", "````", "~~~", "diff", "text", "\n", "\n\n", " ", "    ", "@octocat", "`", "> ", "- ", "<details>",
+    "</details>",
+    "<summary>Budget</summary>", "<div>", "<pre>", "|", "1. ", "[x](https://e.invalid)", "#1", "```diff\n", "\n```\n",
+    "<!--", "-->", "---\n", "\\",
+)  # fmt: skip
+MARKDOWN = MarkdownIt("commonmark", {"html": True}).enable("table")
+FOLD = re.compile(r"</details>|<details>(?:\s*<summary>Budget</summary>)?")
+
+
+@given(st.lists(st.sampled_from(PARTS), max_size=14).map("".join))
+@example("</details>\n`@octocat`")
+@example("~~~\n\n```diff\n~~~\n@octocat\n```")
+def test_a_real_markdown_sees_it_the_same_way(text: str):
+    """What we take for code is code, what we fold away is a fold; nothing else is a link, HTML or a mention."""
+    for token in MARKDOWN.parse(inert_markdown(text)):
+        assert token.type != "html_block" or FOLD.fullmatch(token.content.strip())
+        for part in token.children or ():
+            assert part.type not in {"link_open", "image"}
+            assert part.type != "html_inline" or FOLD.fullmatch(part.content)
+            assert part.type != "text" or "@octocat" not in part.content
+    own = f"One.\n\n{code_block(text, 'diff')}\n\nTwo."
+    assert own == inert_markdown(own)
+    kinds = [token.type for token in MARKDOWN.parse(own)]
+    assert ["paragraph_open", "inline", "paragraph_close", "fence", *kinds[:3]] == kinds
