@@ -15,7 +15,6 @@ from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities.after.evidence import facts_now
 from commands.conversations import RUN_ID, command, installation_status, target_status
 from commands.exit_statuses import Exit
 from commands.failures import CommandFailed, NoAnswer, NoWorker
@@ -155,6 +154,9 @@ async def show_incident(adapters: Adapters, incident: str, as_json: bool) -> int
 
 async def _up_to_date(adapters: Adapters, view: IncidentView) -> IncidentView:
     """With all that the logs say by now; the workflow writes its report anew, where that is more than it had."""
+    # Imported here: `status` shows incidents without it, and it is a tenth of what that loads.
+    from activities.after.evidence import facts_now  # noqa: PLC0415
+
     report = view.report
     try:
         timeline = facts_now(adapters.audit, adapters.store, report)

@@ -18,7 +18,7 @@ sys.argv = {argv}
 try:
     runpy.run_path("starter.py", run_name="starter")["main"]()
 finally:
-    print(sorted({{name.partition(".")[0] for name in sys.modules}}), file=sys.stderr)
+    print(sorted({{name.partition(".")[0] for name in sys.modules}} | {{*sys.modules}}), file=sys.stderr)
 """
 
 
@@ -55,4 +55,5 @@ def test_who_asks_no_server_loads_no_client(tmp_path: Path) -> None:
 
 def test_who_asks_a_question_loads_no_worker(tmp_path: Path) -> None:
     """``status`` needs a client, and none of the steps' own means."""
-    assert set() == _loaded(tmp_path, "status") & {"git", "githubkit", "urllib3", "jinja2"}
+    steps = {"activities.step_session", "activities.after.evidence"}
+    assert set() == _loaded(tmp_path, "status") & {"git", "githubkit", "urllib3", "jinja2", *steps}
