@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
-from policies.settings.schema import EffectivePolicy
+if TYPE_CHECKING:  # a child that writes starts at every effect: what it does not read, it does not import
+    from policies.settings.schema import EffectivePolicy
 
 
 def sha256_hex(body: bytes) -> str:

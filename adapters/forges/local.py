@@ -7,15 +7,18 @@ import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
 from adapters.git.mirror import Mirror, open_mirror
 from contracts.forge_facts import BranchProtection, CheckState, CommitCheck, HumanAct, PullComment
 from contracts.pull_request import PullRequest
-from policies.settings.schema import Target
 from ports.forge import ForgeError, OpenForge
 from ports.repository import RepositoryError
+
+if TYPE_CHECKING:  # a child that writes starts at every effect: what it does not read, it does not import
+    from policies.settings.schema import Target
 
 _RECORD = re.compile(r"[1-9][0-9]*\.json")
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from adapters.forges.http.our_author import our_author
 from adapters.git import changes, merging, transfer, worktree
@@ -25,9 +26,11 @@ from adapters.git.tree_facts import is_within, remember, tree_facts
 from adapters.git.version import demand_new_enough
 from contracts.change import ChangedPath
 from policies.paths.base_limits import BaseLimits
-from policies.settings.schema import Target
 from ports.removal import remove_tree
 from ports.repository import Landing, MergeResult, MirrorRenewed, RepositoryError, TreeFacts
+
+if TYPE_CHECKING:  # a child that writes starts at every effect: what it does not read, it does not import
+    from policies.settings.schema import Target
 
 _ABSENT = "0" * 40
 _LARGEST_READ = 64 << 20

@@ -5,10 +5,14 @@ Everything foreign stands in code spans; a number is a pull request of ours.
 
 from __future__ import annotations
 
-from contracts.incident import PostIncidentReport
-from contracts.rollback import Merged, RollbackInput, RollbackOutcome
+from typing import TYPE_CHECKING
+
 from policies.counted import shortened
 from policies.texts.inert_markdown import code_span, link, one_line
+
+if TYPE_CHECKING:  # a child that writes starts at every effect: what it does not read, it does not import
+    from contracts.incident import PostIncidentReport
+    from contracts.rollback import Merged, RollbackInput
 
 _REASON = 300
 _ROLLBACK = "RB-"
@@ -52,7 +56,7 @@ def incident_head(report: PostIncidentReport, page: str = "", run_page: str = ""
     tag = report.rollback
     outcome = "nothing was rolled back"
     if tag is not None:
-        how = f"rolled back by {tag.revert_sha}" if tag.outcome is RollbackOutcome.RESTORED else "rollback escalated"
+        how = f"rolled back by {tag.revert_sha}" if tag.outcome.value == "restored" else "rollback escalated"
         outcome = f"{how}, after {tag.seconds:.0f} s: {_said(tag.reason)}"
     due = f", prevention due on {code_span(report.due_on)}" if report.due_on else ""
     done = f"; done, says {code_span(report.prevention_done_by)}" if report.prevention_done_by else ""

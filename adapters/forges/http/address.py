@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit
 
 from adapters.forges.kinds import FORGES
-from policies.settings.schema import Target
 from ports.forge import ForgeError
+
+if TYPE_CHECKING:  # a child that writes starts at every effect: what it does not read, it does not import
+    from policies.settings.schema import Target
 
 _REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
 _SCP_LIKE = re.compile(r"(?:[^@/:]+@)?(?P<host>[^/:]+):(?P<path>[^:]+)")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from adapters.forges.http.address import forge_address
 from adapters.forges.kinds import FORGES
 from adapters.git.merging import NOBODY, Author
-from policies.settings.schema import Target
 from ports.forge import ForgeError
+
+if TYPE_CHECKING:  # a child that writes starts at every effect: what it does not read, it does not import
+    from policies.settings.schema import Target
 
 
 def our_author(target: Target) -> Author:

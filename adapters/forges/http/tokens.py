@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Callable
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from adapters.forges.http.address import forge_address
-from policies.settings.forge_access import TokenSource
-from policies.settings.schema import Target
 from ports.forge import ForgeError
+
+if TYPE_CHECKING:  # a child that writes starts at every effect: what it does not read, it does not import
+    from policies.settings.forge_access import TokenSource
+    from policies.settings.schema import Target
 
 TOKEN_VARIABLE = "AUTONOMY_FORGE_TOKEN"  # noqa: S105  # a name, not a token
 _SECONDS = 30

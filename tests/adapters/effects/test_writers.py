@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -17,6 +19,7 @@ from contracts.clearance import WriteRecord
 from contracts.modes import WriteAction
 from policies.settings.schema import Target
 from ports.forge import ForgeError
+from settings import ROOT
 
 if TYPE_CHECKING:
     from conftest import Place
@@ -84,3 +87,16 @@ def test_a_forge_that_is_not_built_is_said_everywhere(place: Place) -> None:
     with pytest.raises(ForgeError, match="'gitlab' is not built"):
         open_forges(place.home, place.mirrors)(target)
     assert [False] == [finding.ok for finding in forge_checkup(target)]
+
+
+@pytest.mark.parametrize(
+    "writer", ["adapters.effects.local_pulls", "adapters.forges.gitea.writes", "adapters.forges.github.writes"]
+)
+def test_a_child_imports_no_settings_and_no_contract_of_what_comes_after(writer: str) -> None:
+    """It starts anew at every effect, and its imports are nearly all that it costs."""
+    look = (
+        f"import sys; sys.path.insert(0, {str(ROOT)!r}); import adapters.effects.child, {writer}; print(*sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-I", "-c", look], capture_output=True, text=True, check=True)
+    dear = {"policies.settings.schema", "contracts.incident", "contracts.rollback", "contracts.handover", "activities"}
+    assert set() == dear & set(done.stdout.split())
