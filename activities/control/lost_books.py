@@ -22,7 +22,7 @@ from contracts.verdict import Fact
 from ports.store import AuditLog
 
 CLEARED, SETTLED = "write cleared", "write settled"
-_LOOKED_BACK = timedelta(days=1)
+_IN_FLIGHT_WITHIN = timedelta(days=1)
 """Far longer than any clearance: logs that nobody wrote to since hold nothing that is in flight."""
 
 
@@ -53,7 +53,7 @@ def in_flight_before(audit: AuditLog, target: str, now: datetime) -> tuple[Write
         StoreError: a log cannot be read; then nobody can say that nothing is in flight.
     """
     found: dict[str, WriteRecord] = {}
-    for log in audit.logs(written_since=now - _LOOKED_BACK):
+    for log in audit.logs(written_since=now - _IN_FLIGHT_WITHIN):
         if log.startswith("run/"):
             for record in audit.records(log):
                 if record.facts.get("target") == target and (write := cleared(record)) is not None:
@@ -72,7 +72,7 @@ def _settled(records: Iterable[AuditRecord]) -> set[tuple[str, str]]:
 
 # What a target's audit log says was booked: for a Control that was terminated and has lost its ledger (P9).
 
-_LOOKED_BACK = timedelta(days=40)
+_BOOKED_WITHIN = timedelta(days=40)
 """Longer than any period that may still be present."""
 
 
@@ -81,7 +81,7 @@ def booked_before(records: Iterable[AuditRecord], now: datetime) -> BookedBefore
     spent: dict[str, Amounts] = {}
     reserved: dict[str, Reservation] = {}
     for record in records:
-        if record.at < now - _LOOKED_BACK or not record.facts.get("periods"):
+        if record.at < now - _BOOKED_WITHIN or not record.facts.get("periods"):
             continue
         key, periods = str(record.facts.get("key", "")), str(record.facts["periods"]).split()
         if record.event == "cost booked":

@@ -86,7 +86,7 @@ def _said(words: str) -> str:
 
 # The one comment that says on a pull request what we did with it, and where the evidence is.
 
-_REASON = 500
+_COMMENT_REASON = 500
 _CLOSED = "\n**Closed by us: "
 
 
@@ -111,7 +111,7 @@ def merged_by_itself(merged: Merged, checked_tree: str, page: str = "") -> str:
 def rolled_back(given: RollbackInput, revert_sha: str, pull_request: int, page: str = "") -> str:
     """On the pull request that is undone: by what, why, and where to read on; ``page`` is the incident's."""
     by = f"{revert_sha}, the merge of pull request #{pull_request}" if pull_request else revert_sha
-    why = code_span(shortened(one_line(given.reason), _REASON))
+    why = code_span(shortened(one_line(given.reason), _COMMENT_REASON))
     who = f"Ordered by {code_span(given.commanded_by)}" if given.commanded_by else "A measured regression"
     return "\n".join(
         [

@@ -74,8 +74,8 @@ def dripping(beginning: bytes) -> Serve:
 )
 def test_an_answer_has_a_deadline_as_a_whole(client: str, beginning: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     """Wherever it drips."""
-    for module in ("forge_access.json_api", "github.client"):
-        monkeypatch.setattr(f"adapters.{module}.WHOLE_SECONDS", BREATH)
+    for module in ("http.json_api", "github.client"):
+        monkeypatch.setattr(f"adapters.forges.{module}.WHOLE_SECONDS", BREATH)
     begun = time.monotonic()
     with serving(dripping(beginning)) as (base, _), pytest.raises(ForgeError, match="no whole answer within"):
         CLIENTS[client](base).act("POST", "/x", {})

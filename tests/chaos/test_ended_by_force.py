@@ -171,7 +171,7 @@ async def test_a_rollback_that_was_called_over_and_had_restored_the_base_is_rest
             return [one.run_key for one in comments if "Rolled back" in one.body]
 
         # The revert had landed, and who gave it up says so on the pull request.
-        await world.until(said)
+        await world.until(said, 150)
         effects.go_on.set()
         await reset(world, after.rollback(), after=0)
         await world.until(restored)
