@@ -62,6 +62,7 @@ def free_port() -> int:
         return port
 
 
+_TRIES = 3
 _LAST_WORDS = 4096
 
 
@@ -94,10 +95,16 @@ class EmbeddedServer:
             await self.process.wait()
 
 
+class _EndedAtOnce(ServerUnavailable):
+    """Before it served: for one, because somebody took a port between its choice and its use."""
+
+
 async def start_embedded_server(
     database: Path | None, log: Path, port: int = 0, ui_port: int = 0, settings: dict[str, str] | None = None
 ) -> EmbeddedServer:
     """Start a server on loopback and wait until it accepts connections.
+
+    It picks ports of its own besides ours, and any other process may be faster: one that ends at once is tried again.
 
     Args:
         database: SQLite file; None keeps everything in memory.
@@ -105,7 +112,17 @@ async def start_embedded_server(
         port: 0 picks a free one.
         ui_port: 0 picks a free one.
         settings: more dynamic configuration, for example a lower continue-as-new suggestion in tests.
+
+    Raises:
+        ServerUnavailable: it does not serve; the message names its log.
     """
+    for _ in range(_TRIES - 1):
+        with contextlib.suppress(_EndedAtOnce):
+            return await _start(database, log, port, ui_port, settings or {})
+    return await _start(database, log, port, ui_port, settings or {})
+
+
+async def _start(database: Path | None, log: Path, port: int, ui_port: int, settings: dict[str, str]) -> EmbeddedServer:
     port, hidden = port or free_port(), hidden_place()
     if database is not None:
         database.parent.mkdir(parents=True, exist_ok=True)
@@ -121,7 +138,7 @@ async def start_embedded_server(
             _DIE_WITH_PARENT,
             str(os.getpid()),
             str(find_server()),
-            *_arguments(database, port, hidden, settings or {}),
+            *_arguments(database, port, hidden, settings),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -132,7 +149,7 @@ async def start_embedded_server(
     for _ in range(300):
         if process.returncode is not None:
             front.close()
-            raise ServerUnavailable(f"the embedded server ended at once; {_cause(log)}: {log}")
+            raise _EndedAtOnce(f"the embedded server ended at once; {_cause(log)}: {log}")
         # The port opens before the server serves: only an answer counts.
         with contextlib.suppress(RuntimeError, RPCError):
             await Client.connect(server.address, runtime=quiet_runtime())
