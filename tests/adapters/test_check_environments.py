@@ -15,7 +15,7 @@ from adapters.environments.wheels import WheelEnvironments
 from adapters.sandbox.bubblewrap import BubblewrapSandbox
 from policies.settings.schema import (
     Autopilot,
-    Caps,
+    CapSettings,
     Charter,
     EffectivePolicy,
     EnvironmentPolicy,
@@ -41,7 +41,7 @@ def quiet() -> None:
 
 def policy(**environment) -> EffectivePolicy:
     return EffectivePolicy(
-        autopilot=Autopilot(caps=Caps()),
+        autopilot=Autopilot(caps=CapSettings()),
         protected_paths=ProtectedPaths(protected=(ProtectedRule(patterns=("/x",), reason="x"),)),
         charter=Charter(roles={}),
         target=Target(

@@ -19,7 +19,7 @@ from contracts.modes import Mode, Role, RunKind
 from contracts.task import Finding, StateSnapshot, TaskContract
 from policies.settings.schema import (
     Autopilot,
-    Caps,
+    CapSettings,
     Charter,
     CheckPolicy,
     DiffBudget,
@@ -40,7 +40,7 @@ BASE_SHA = "a" * 40
 def policy(lines: int = 400) -> EffectivePolicy:
     """The defaults, with one check and one protected path."""
     return EffectivePolicy(
-        autopilot=Autopilot(caps=Caps(), diff_budget=DiffBudget(lines=lines)),
+        autopilot=Autopilot(caps=CapSettings(), diff_budget=DiffBudget(lines=lines)),
         protected_paths=ProtectedPaths(protected=(ProtectedRule(patterns=(".github/**",), reason="CI"),)),
         charter=Charter(roles={}, families=FAMILIES),
         target=Target(
