@@ -18,7 +18,7 @@ from commands.sights import ended
 from commands.status import known_target
 from commands.terminal import AsJson, emit, guarded, say, show
 from composition import compose
-from contracts.control import ResumeRequest, StatusView
+from contracts.control import Answer, ResumeRequest, StatusView
 from contracts.modes import TargetStatus
 from settings import Settings
 from workflows import api
@@ -40,8 +40,9 @@ async def resume(
 ) -> int:
     """State the cause and the evidence; a green DRY_RUN smoke then opens the target in PR_ONLY.
 
-    A pause that is newer than what you saw makes the resume void. Targets that were paused on their own stay paused
-    when the whole installation is resumed.
+    A pause that is newer than what you saw makes the resume void. While a write is in flight a resume is refused;
+    with --wait it is asked for once that is settled. Targets that were paused on their own stay paused when the whole
+    installation is resumed.
     """
     adapters = compose(Settings())
     if everything == (target is not None):
@@ -65,7 +66,8 @@ async def resume(
     seen_epoch = expected_epoch if expected_epoch is not None else epoch
     say(f"resuming {target or 'the installation'} as seen at epoch {seen_epoch}")
     request = ResumeRequest(expected_epoch=seen_epoch, cause=cause, evidence=evidence, actor=operator_name())
-    answer = await command(client, workflow_id, api.RESUME, request)
+    until = time.monotonic() + within if wait else 0
+    answer = await _ask(client, workflow_id, request, target, until)
     if not answer.accepted:
         raise CommandFailed(Exit.REFUSED, f"refused: {answer.verdict.reason}")
     say(answer.verdict.reason)
@@ -77,12 +79,34 @@ async def resume(
         return Exit.OK
     # A target that the Installation has not told yet still shows its old status.
     notice_epoch = answer.epoch if everything else 0
-    return await _wait(client, names, notice_epoch, within, as_json)
+    return await _wait(client, names, notice_epoch, until, as_json)
 
 
-async def _wait(client: Client, names: list[str], notice_epoch: int, within: float, as_json: bool) -> int:
+async def _ask(client: Client, workflow_id: str, request: ResumeRequest, target: str | None, until: float) -> Answer:
+    """The answer; one that a write in flight refuses is asked for again once that is settled, if there is time."""
+    again = True
+    while True:
+        answer = await command(client, workflow_id, api.RESUME, request)
+        if answer.accepted or target is None or not again or time.monotonic() >= until:
+            return answer
+        # Once more in any case: it may have been settled between the answer and this look.
+        again = await _settled(client, target, until)
+
+
+async def _settled(client: Client, target: str, until: float) -> bool:
+    """Whether a write was in flight, and is not any more."""
+    waited = False
+    while time.monotonic() < until:
+        view = await target_status(client, target)
+        if view is None or not view.writes_in_flight:
+            return waited
+        waited = True
+        await asyncio.sleep(_LOOK_EVERY)
+    return False
+
+
+async def _wait(client: Client, names: list[str], notice_epoch: int, until: float, as_json: bool) -> int:
     """Until no target is RESUMING any more; of a global resume, the targets that were told."""
-    until = time.monotonic() + within
     ended: dict[str, StatusView] = {}
     while len(ended) < len(names):
         for name in names:
