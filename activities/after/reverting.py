@@ -161,14 +161,15 @@ class Reverting:
         repository = self.bench.repositories(policy.target)
         return repository.contains(repository.fetch_base(), plan.landing_sha)
 
-    def _read_back(self, policy: EffectivePolicy, plan: RevertPlan, report: str) -> tuple[str, str]:
+    def _read_back(self, policy: EffectivePolicy, plan: RevertPlan, result: str) -> tuple[str, str]:
         """The commit that landed and its tree, as the remote's history holds them now (P11).
 
-        ``said`` is what the remote named: a forge or a person may have made a commit of another id of our pull request.
+        ``result`` is what the remote named: a forge or a person may have made a commit of another id of our pull
+        request.
         """
         repository = self.bench.repositories(policy.target)
         head = repository.fetch_base()
-        found = repository.landing(plan.landing_sha, head) or (repository.landing(report, head) if report else None)
+        found = repository.landing(plan.landing_sha, head) or (repository.landing(result, head) if result else None)
         if found is None:
             raise RepositoryError(f"the base at {head} does not hold {plan.landing_sha} yet")
         # Itself, unless the forge merged it by a commit of its own.

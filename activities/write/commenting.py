@@ -53,7 +53,7 @@ class Comment:
         return f"{self.writer}/{name}"
 
 
-def said_once(bench: StepPorts, policy: EffectivePolicy, run: RunRef, report: Comment) -> None:
+def said_once(bench: StepPorts, policy: EffectivePolicy, run: RunRef, comment: Comment) -> None:
     """Write it, or find it written.
 
     Raises:
@@ -62,32 +62,32 @@ def said_once(bench: StepPorts, policy: EffectivePolicy, run: RunRef, report: Co
     """
     effect = record_effect(
         policy,
-        report.action,
-        report.key,
-        report.writer,
-        number=report.number,
-        body=report.text,
-        head=report.head,
-        links=report.links,
-        addresses=report.addresses,
+        comment.action,
+        comment.key,
+        comment.writer,
+        number=comment.number,
+        body=comment.text,
+        head=comment.head,
+        links=comment.links,
+        addresses=comment.addresses,
     )
     try:
-        done = ClearedWrite(bench, report.incident).around(policy, effect, WriteClass.RECORD, run.policy.digest)
+        done = ClearedWrite(bench, comment.incident).around(policy, effect, WriteClass.RECORD, run.policy.digest)
     except ForgeError as problem:
-        _note(bench, report, f"the forge could not be asked: {given_up(problem)}")
+        _note(bench, comment, f"the forge could not be asked: {given_up(problem)}")
         return
     if done.answer.answer is WriteAnswerKind.REFUSED:
-        _note(bench, report, done.answer.verdict.reason)
+        _note(bench, comment, done.answer.verdict.reason)
     elif done.result is not None and (done.result.refused or not done.result.done):
-        _note(bench, report, done.result.refused or "looked only: it is not there")
+        _note(bench, comment, done.result.refused or "looked only: it is not there")
 
 
-def _note(bench: StepPorts, report: Comment, reason: str) -> None:
-    facts: dict[str, Fact] = {"pullRequest": report.number, "about": report.about, "reason": shortened(reason, 500)}
+def _note(bench: StepPorts, comment: Comment, reason: str) -> None:
+    facts: dict[str, Fact] = {"pullRequest": comment.number, "about": comment.about, "reason": shortened(reason, 500)}
     event = AuditEvent(
-        key=f"{report.key}/left out",
+        key=f"{comment.key}/left out",
         role=Role.RELEASE,
-        event=f"{'comment' if report.text else 'outcome'} left out",
+        event=f"{'comment' if comment.text else 'outcome'} left out",
         facts=facts,
     )
-    bench.record(report.writer, (event,), activity.info().started_time)
+    bench.record(comment.writer, (event,), activity.info().started_time)

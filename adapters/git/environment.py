@@ -234,16 +234,16 @@ def _chunks(process: subprocess.Popen[bytes], seconds: float, name: str) -> Iter
                 raise RepositoryError(f"git {name} did not end within {seconds:.0f} s")
 
 
-def _failed(name: str, code: int, report: str) -> RepositoryError:
-    return RepositoryError(named(f"git {name} failed ({code}): {report or 'no message'}"))
+def _failed(name: str, code: int, message: str) -> RepositoryError:
+    return RepositoryError(named(f"git {name} failed ({code}): {message or 'no message'}"))
 
 
-def _broke_stale_lock(git_dir: Path, report: str) -> bool:
+def _broke_stale_lock(git_dir: Path, message: str) -> bool:
     """Whether what stopped git was a lock file that a killed git left in ``git_dir``, which is removed now.
 
     Git holds these for moments: one that is minutes old has no holder any more, and nothing else would remove it.
     """
-    named = _LOCKED.search(report)
+    named = _LOCKED.search(message)
     place = git_dir / named[1] if named else None
     if place is None or not place.resolve().is_relative_to(git_dir.resolve()):
         return False

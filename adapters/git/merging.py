@@ -128,17 +128,17 @@ def first_parent(git: ClosedGit, child: str) -> str:
     return git.run("rev-parse", "--verify", "--quiet", f"{commit_id(child)}^1", accept=(0, 1)).text
 
 
-def merge(git: ClosedGit, base: str, head: str, report: Said | None = None) -> MergeResult:
+def merge(git: ClosedGit, base: str, head: str, said: Said | None = None) -> MergeResult:
     """The merge commit of ``head`` into ``base``."""
     tree, conflicts = merge_tree(git, commit_id(base), commit_id(head))
     if conflicts:
         return MergeResult(commit="", tree="", conflicts=conflicts)
-    message, author = report or Said(f"Merge {head}\n", NOBODY)
+    message, author = said or Said(f"Merge {head}\n", NOBODY)
     made = commit(git, tree, (base, head), message, committed_at(git, base, head), author)
     return MergeResult(commit=made, tree=tree)
 
 
-def revert(git: ClosedGit, merged: str, onto: str, report: Said | None = None) -> MergeResult:
+def revert(git: ClosedGit, merged: str, onto: str, said: Said | None = None) -> MergeResult:
     """Undo what ``merged`` changed against its first parent, on top of ``onto``."""
     if not is_ancestor(git, merged, onto):
         raise RepositoryError(f"{merged} cannot be reverted on {onto}: it is not in its history")
@@ -153,7 +153,7 @@ def revert(git: ClosedGit, merged: str, onto: str, report: Said | None = None) -
     if conflicts:
         return MergeResult(commit="", tree="", conflicts=conflicts)
     plain = f"Revert {merged}\n\nThis restores what was there before commit {merged}.\n"
-    message, author = report or Said(plain, NOBODY)
+    message, author = said or Said(plain, NOBODY)
     return MergeResult(commit=commit(git, tree, (onto,), message, date, author), tree=tree)
 
 

@@ -64,10 +64,10 @@ def _with_its_history(git: ClosedGit, before: str) -> str:
     return "" if commit and git.run("rev-list", "--quiet", commit, *known, accept=(0, 1, 128)).code else commit
 
 
-def _why_not(git: ClosedGit, remote: str, branch: str, report: str) -> RepositoryError:
+def _why_not(git: ClosedGit, remote: str, branch: str, message: str) -> RepositoryError:
     heads = remote_heads(git, remote)
     if branch in heads:
-        return RemoteUnavailable(f"the branch {branch} could not be fetched from {remote}: {report}")
+        return RemoteUnavailable(f"the branch {branch} could not be fetched from {remote}: {message}")
     if not heads:
         return RepositoryError(f"the remote {remote} is empty: push a first commit to {branch}")
     names = sorted(heads)

@@ -44,13 +44,13 @@ def alerts_of(ended: ReportInput, checks: ChecksReport | None, ci: CiReport | No
     return tuple(found)
 
 
-def _alert(ended: ReportInput, kind: AlertKind, report: str) -> Alert:
+def _alert(ended: ReportInput, kind: AlertKind, summary: str) -> Alert:
     run = ended.run
     return Alert(
         kind=kind,
         target=run.target,
         run_id=run.run_id,
-        summary=shortened(f"{run.run_id}: {report}", 1000),
+        summary=shortened(f"{run.run_id}: {summary}", 1000),
         facts={"mode": run.mode, "status": ended.status, "outcome": ended.outcome, "task": ended.task_id},
         fingerprint=f"{kind}/{run.run_id}"[:300],
     )

@@ -135,9 +135,9 @@ _MOST_BYTES = 4096
 _MOST_RECEIPTS = 12
 
 
-def take(state: AlertsState, request: Alert, now: datetime) -> RaiseAnswer:
+def take(state: AlertsState, alert: Alert, now: datetime) -> RaiseAnswer:
     """Deduplicate, inhibit, silence, or queue."""
-    alert = bounded(request)
+    alert = bounded(alert)
     settings = state.known()
     expire(state, now)
     reason = _inhibited_by(state, alert, now) or _silenced_by(state, alert)

@@ -68,9 +68,9 @@ class Alerts:
         workflow.continue_as_new(self._state)
 
     @workflow.update(name=api.RAISE, description="an alert; answered with what becomes of it")
-    def raise_alert(self, request: Alert) -> RaiseAnswer:
+    def raise_alert(self, alert: Alert) -> RaiseAnswer:
         """Queued, or kept back with the reason."""
-        answer = alert_rules.take(self._state, request, workflow.now())
+        answer = alert_rules.take(self._state, alert, workflow.now())
         self._details()
         return answer
 

@@ -48,13 +48,13 @@ class DashboardsState(BaseModel):
     next_at: AwareDatetime | None = None
     """When all are looked at again; None: at once."""
 
-    def learn(self, report: DashboardTerms) -> None:
+    def learn(self, terms: DashboardTerms) -> None:
         """Take over what the policy says; where it cannot be read, what it said last holds."""
-        if report.problem and not report.targets:
-            self.terms = self.terms.model_copy(update={"problem": report.problem})
+        if terms.problem and not terms.targets:
+            self.terms = self.terms.model_copy(update={"problem": terms.problem})
             return
-        self.terms = report
-        self.looks = {name: look for name, look in self.looks.items() if name in report.targets}
+        self.terms = terms
+        self.looks = {name: look for name, look in self.looks.items() if name in terms.targets}
 
     def seen(self, target: str, shown: Shown, now: datetime) -> None:
         """Remember how a look ended."""

@@ -13,9 +13,9 @@ from contracts.artifact import Contract
 STATEMENTS = ("actor", "owner", "reason", "evidence")
 
 
-def require_statement(report: Contract) -> None:
+def require_statement(statement: Contract) -> None:
     """Refuse an update at its sender when one of its statements is blank."""
-    words = {name: getattr(report, name, None) for name in STATEMENTS}
+    words = {name: getattr(statement, name, None) for name in STATEMENTS}
     blank = [name for name, word in words.items() if isinstance(word, str) and not word.strip()]
     if blank:
         raise ApplicationError(f"{', '.join(blank)}: blank is not an answer", type="Malformed", non_retryable=True)

@@ -159,13 +159,13 @@ def _check(
     )
 
 
-def _failures(report: str, paths: frozenset[str]) -> Iterator[tuple[str, str]]:
+def _failures(output: str, paths: frozenset[str]) -> Iterator[tuple[str, str]]:
     """Of what ruff says beside its answer the files that it failed at.
 
     Raises:
         ToolUnavailable: it says that something failed that is no file of the tree's.
     """
-    for line in report.splitlines():
+    for line in output.splitlines():
         if failed := FAILED.match(line):
             places = [path for path in paths if failed["rest"].startswith(f"{path}: ")]
             if places:

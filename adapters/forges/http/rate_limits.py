@@ -18,12 +18,12 @@ _WORDS = re.compile(r"rate limit|abuse detection|submitted too quickly", re.IGNO
 _TOO_QUICK = "submitted too quickly"
 
 
-def server_delay(status: int, headers: Mapping[str, str], report: str) -> float | None:
+def server_delay(status: int, headers: Mapping[str, str], message: str) -> float | None:
     """Seconds after which to ask again; None when the answer is no rate limit, or names no time.
 
     A 403 is a refusal unless its headers or words say that it is a limit.
     """
-    if status == HTTPStatus.UNPROCESSABLE_ENTITY and _TOO_QUICK in report:
+    if status == HTTPStatus.UNPROCESSABLE_ENTITY and _TOO_QUICK in message:
         return _UNNAMED
     if status not in _LIMITING:
         return None
@@ -33,7 +33,7 @@ def server_delay(status: int, headers: Mapping[str, str], report: str) -> float 
     if headers.get("X-RateLimit-Remaining", "") == "0" and _WHOLE.fullmatch(reset):
         # One second more: the reset is told in whole ones.
         return max(0.0, float(reset) - time.time()) + 1.0
-    return _UNNAMED if _WORDS.search(report) else None
+    return _UNNAMED if _WORDS.search(message) else None
 
 
 def _retry_after(text: str) -> float | None:
