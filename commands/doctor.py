@@ -235,7 +235,6 @@ async def delivery_findings(client: Client) -> AsyncIterator[Found]:
 
 # What ``doctor`` says about the Installation and each target's Control: whether the brake answers there.
 
-"""Name, whether it is well, detail, remedy."""
 _AGAIN = "ask again; the worker's log says more"
 
 
@@ -268,7 +267,6 @@ _LOOK_SECONDS = 60
 """A mirror that takes longer is told as one that could not be read in time."""
 _EARLIER = 6
 """The base and the commits before it that are looked at for a word of CI."""
-"""Name, whether it is well, detail, remedy."""
 
 
 def target_findings(adapters: Adapters, target: Target) -> Iterator[Found]:

@@ -128,7 +128,6 @@ def activities(adapters: Adapters, bench: StepPorts, server_view: ServerView) ->
     probes = ProbeRunner(bench, adapters.environments, adapters.sandbox, ChildUrlProbes())
     auditing = Auditing(bench, adapters.index, partial(render_html, ui=adapters.settings.ui))
     admitting = Admitting(bench, auditing.end_lost, adapters.index)
-    probes = ProbeRunner(bench, adapters.environments, adapters.sandbox, ChildUrlProbes())
     observing = Observing(bench, room, probes, adapters.index)
     reverting = Reverting(bench, adapters.index)
     alerting = Alerting(bench, partial(channels, adapters.settings))

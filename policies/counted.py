@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 CUT = " …"
 
 
@@ -28,3 +30,8 @@ def shortened(text: str, limit: int) -> str:
     between = not head or head[-1].isspace() or text[room].isspace()
     words = head if between else head.rsplit(None, 1)[0] if len(head.split()) > 1 else head
     return words.rstrip().rstrip(",;:") + CUT
+
+
+def joined(items: Sequence[str]) -> str:
+    """``a``, ``a and b``, ``a, b and c``."""
+    return f"{', '.join(items[:-1])} and {items[-1]}" if len(items) > 1 else "".join(items)

@@ -16,7 +16,7 @@ from contracts.incident import IncidentRecord
 from contracts.modes import TargetStatus
 from contracts.pull_request import PullRequest
 from contracts.verdict import Decision, Verdict
-from policies.counted import counted
+from policies.counted import counted, joined
 from policies.texts.inert_markdown import capped, code_span, link
 from reporting.wording import DECISION_MARKS
 
@@ -100,7 +100,7 @@ def _waiting(sight: DashboardSight, links: dict[str, str]) -> str:
         todo.append(f"{counted(len(sight.pulls), 'pull request')} to review{which}")
     if not todo:
         return "nothing waits for you"
-    return f"waiting for you: {', '.join(todo[:-1])}{' and ' if len(todo) > 1 else ''}{todo[-1]}"
+    return f"waiting for you: {joined(todo)}"
 
 
 def _linked(name: str, links: dict[str, str]) -> str:

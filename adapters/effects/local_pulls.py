@@ -14,7 +14,7 @@ from adapters.store.durable_files import locked_lines
 from contracts.effect import Effect, EffectResult
 from contracts.forge_facts import PullComment
 from contracts.modes import WriteAction
-from policies.texts.inert_markdown import inert_markdown
+from policies.texts.inert_markdown import inert_text
 from policies.texts.outcome import updated_head
 
 
@@ -49,7 +49,7 @@ def write_comment(order: EffectOrder) -> EffectResult:
     if effect.head:
         # First the head: what a look finds, an earlier attempt's too, is the comment.
         _headed(effect, folder, order.look_only)
-    text = inert_markdown(effect.body, effect.links, effect.addresses)
+    text = inert_text(effect, effect.body)
     said = PullComment(author=NOBODY.name, body=text, run_key=effect.run_key)
     with locked_lines(comments_file(folder, effect.number)) as lines:
         lines.append((said.model_dump_json(by_alias=True).encode() + b"\n",))
@@ -61,7 +61,7 @@ def _headed(effect: Effect, folder: Path, look_only: bool) -> EffectResult:
     key = next((each.run_key for each in read_records(folder) if each.number == effect.number), "")
     if not key:
         return EffectResult(done=False, refused=f"there is no pull request {effect.number}")
-    return change_record(folder, key, look_only, head=inert_markdown(effect.head, effect.links, effect.addresses))
+    return change_record(folder, key, look_only, head=inert_text(effect, effect.head))
 
 
 def _obstacle(order: EffectOrder) -> str:

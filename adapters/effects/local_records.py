@@ -14,7 +14,7 @@ from adapters.store.durable_files import sync_folder
 from contracts.effect import Effect, EffectResult
 from contracts.pull_request import PullRequest
 from policies.digests import sha256_hex
-from policies.texts.inert_markdown import inert_markdown
+from policies.texts.inert_markdown import inert_text
 
 
 def open_record(folder: Path, effect: Effect, look_only: bool, obstacle: Callable[[], str]) -> EffectResult:
@@ -91,7 +91,7 @@ def _write(folder: Path, effect: Effect, number: int) -> PullRequest:
         base_branch=effect.base_branch,
         head_sha=effect.head_sha,
         title=effect.title,
-        body=headed(effect.body, inert_markdown(effect.head, effect.links, effect.addresses)),
+        body=headed(effect.body, inert_text(effect, effect.head)),
         state="open",
         url=place.as_uri(),
         run_key=effect.record_key or effect.run_key,

@@ -10,7 +10,7 @@ from adapters.git.private import locked
 from adapters.store.durable_files import sync_folder
 from contracts.effect import Effect, EffectResult
 from contracts.modes import WriteAction
-from policies.texts.inert_markdown import inert_markdown
+from policies.texts.inert_markdown import inert_text
 
 INDEX = "index.md"
 
@@ -23,7 +23,7 @@ def write_ticket(folder: Path, effect: Effect, look_only: bool) -> EffectResult:
 
 
 def _write(folder: Path, effect: Effect, look_only: bool) -> EffectResult:
-    key, head = effect.record_key or effect.run_key, inert_markdown(effect.head, effect.links, effect.addresses)
+    key, head = effect.record_key or effect.run_key, inert_text(effect, effect.head)
     if effect.action is WriteAction.CLOSE_TICKET:
         opened = effect.record_key or ticket_of(effect.run_id)
         return change_record(folder, opened, look_only, head=head, state="closed")

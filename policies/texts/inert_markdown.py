@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from contracts.effect import Effect
 from policies.counted import shortened
 
 # Only what every Markdown reads as code: one backtick each side, no escape, on one line, in one table cell.
@@ -54,6 +55,11 @@ def inert_markdown(text: str, links: tuple[int, ...] = (), addresses: tuple[str,
         parts += [_outside_blocks(visible[end : block.start()], links, addresses), block.group()]
         end = block.end()
     return "".join([*parts, _outside_blocks(visible[end:], links, addresses)])
+
+
+def inert_text(effect: Effect, text: str) -> str:
+    """A text of a write: what the write itself names stays a link."""
+    return inert_markdown(text, effect.links, effect.addresses)
 
 
 def _outside_blocks(text: str, links: tuple[int, ...], addresses: tuple[str, ...]) -> str:

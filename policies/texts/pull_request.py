@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 
 from contracts.change import Change
 from contracts.ci import CiReport
-from contracts.evidence import ChecksReport, CheckStatus
+from contracts.evidence import CheckResult, ChecksReport, CheckStatus
 from contracts.forge_facts import CheckState
 from contracts.grant import Grant
 from contracts.modes import Outcome
@@ -20,7 +20,7 @@ from contracts.release import ReleaseDecision, RiskScore
 from contracts.remediation import TASK_PREFIX
 from contracts.task import TaskContract
 from contracts.verdict import Decision, Verdict
-from policies.counted import CUT, counted, shortened, sized
+from policies.counted import CUT, counted, joined, shortened, sized
 from policies.digests import digest
 from policies.paths.rules import readable
 from policies.release.checks import cautions
@@ -164,15 +164,16 @@ def _told(contract: TaskContract, decision: ReleaseDecision, checks: ChecksRepor
 
 
 def _checked(checks: ChecksReport) -> str:
-    names = {id(each): code_span(shortened(one_line(each.name), _CHECK_NAME)) for each in checks.results}
-    green = [names[id(each)] for each in checks.results if each.status is CheckStatus.GREEN]
-    other = [
-        f"{names[id(each)]} is {each.status.value}" for each in checks.results if each.status is not CheckStatus.GREEN
-    ]
     if not checks.results:
         return "No check ran."
+    green = [_name(each) for each in checks.results if each.status is CheckStatus.GREEN]
+    other = [f"{_name(each)} is {each.status.value}" for each in checks.results if each.status is not CheckStatus.GREEN]
     said = [f"{_and(green)} {'is' if len(green) == 1 else 'are'} green"] if green else []
     return f"Checked on the exact merge result: {', '.join([*said, *([_and(other)] if other else [])])}."
+
+
+def _name(result: CheckResult) -> str:
+    return code_span(shortened(one_line(result.name), _CHECK_NAME))
 
 
 def _files(change: Change) -> str:
@@ -188,7 +189,7 @@ def _path(path: str) -> str:
 
 def _and(items: list[str]) -> str:
     listed = items[:_SPOKEN] + ([f"{len(items) - _SPOKEN} more"] if len(items) > _SPOKEN else [])
-    return f"{', '.join(listed[:-1])} and {listed[-1]}" if len(listed) > 1 else "".join(listed)
+    return joined(listed)
 
 
 def _messages(contract: TaskContract) -> tuple[str, ...]:

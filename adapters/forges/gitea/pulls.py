@@ -8,7 +8,7 @@ from adapters.forges.http.ownership import edited, headed, marked, opened_under,
 from adapters.forges.http.shapes import shaped
 from contracts.effect import EffectResult
 from contracts.modes import WriteAction
-from policies.texts.inert_markdown import inert_markdown
+from policies.texts.inert_markdown import inert_text
 from policies.texts.outcome import updated_head
 
 
@@ -23,9 +23,7 @@ def open_pull(acting: Acting) -> EffectResult:
         return EffectResult(done=False, refused=reason, obstacle=True)
     if acting.order.look_only:
         return EffectResult(done=False)
-    body = marked(
-        inert_markdown(effect.body, effect.links, effect.addresses), effect.run_key, effect.task_id, sealed=True
-    )
+    body = marked(inert_text(effect, effect.body), effect.run_key, effect.task_id, sealed=True)
     reply = acting.act(
         "POST", "/pulls", title=forge_title(effect.title), body=body, head=effect.branch, base=effect.base_branch
     )
@@ -78,7 +76,7 @@ def comment(acting: Acting) -> EffectResult:
         return EffectResult(done=False, refused=reason, obstacle=True)
     # First the head: what a look finds, an earlier attempt's too, is the comment.
     unheaded = _headed(acting).refused if effect.head else ""
-    body = marked(inert_markdown(effect.body, effect.links, effect.addresses), effect.run_key, effect.task_id)
+    body = marked(inert_text(effect, effect.body), effect.run_key, effect.task_id)
     reply = acting.act("POST", f"/issues/{effect.number}/comments", body=body)
     if (reply is not None and reply.good) or _said(acting):
         return EffectResult(done=True, result=str(effect.number), refused=unheaded)
@@ -91,7 +89,7 @@ def _headed(acting: Acting) -> EffectResult:
     found = _numbered(acting)
     if found is None:
         return EffectResult(done=False, refused=f"pull request {effect.number} is none of ours")
-    wanted = {"body": headed(found.body or "", inert_markdown(effect.head, effect.links, effect.addresses))}
+    wanted = {"body": headed(found.body or "", inert_text(effect, effect.head))}
     if _is(found, wanted):
         return _shown(acting, found, adopted=True)
     if acting.order.look_only:
@@ -121,7 +119,7 @@ def _wanted(acting: Acting, found: Pull) -> dict[str, str]:
     if effect.body and not edited(found.body or ""):
         # Whoever opened it stays its opener: that key is what adoption looks for.
         key, task = mark.run_key or effect.record_key or effect.run_key, mark.task_id or effect.task_id
-        wanted["body"] = marked(inert_markdown(effect.body, effect.links, effect.addresses), key, task, sealed=True)
+        wanted["body"] = marked(inert_text(effect, effect.body), key, task, sealed=True)
     elif effect.body and effect.action is WriteAction.UPDATE_PULL_REQUEST:
         wanted["body"] = headed(found.body or "", updated_head(effect.head_sha))
     if effect.action is WriteAction.CLOSE_PULL_REQUEST:

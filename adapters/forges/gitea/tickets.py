@@ -8,7 +8,7 @@ from adapters.forges.http.ownership import headed, marked, opened_under, unmarke
 from adapters.forges.http.shapes import shaped
 from contracts.effect import EffectResult
 from contracts.modes import WriteAction
-from policies.texts.inert_markdown import inert_markdown
+from policies.texts.inert_markdown import inert_text
 
 
 def open_ticket(acting: Acting) -> EffectResult:
@@ -65,19 +65,15 @@ def _key(acting: Acting) -> str:
 def _text(acting: Acting) -> dict[str, str]:
     effect = acting.effect
     body = headed(
-        inert_markdown(effect.body, effect.links, effect.addresses),
-        inert_markdown(effect.head, effect.links, effect.addresses),
+        inert_text(effect, effect.body),
+        inert_text(effect, effect.head),
     )
     return {"title": forge_title(effect.title), "body": marked(body, _key(acting), effect.task_id)}
 
 
 def _head(acting: Acting, found: Ticket) -> dict[str, str]:
     effect = acting.effect
-    return (
-        {"body": headed(found.body or "", inert_markdown(effect.head, effect.links, effect.addresses))}
-        if effect.head
-        else {}
-    )
+    return {"body": headed(found.body or "", inert_text(effect, effect.head))} if effect.head else {}
 
 
 def _is(ticket: Ticket, wanted: dict[str, str]) -> bool:

@@ -20,7 +20,7 @@ from adapters.git.environment import ClosedGit
 from adapters.git.remotes import remote_heads
 from contracts.effect import EffectResult
 from contracts.modes import WriteAction
-from policies.texts.inert_markdown import inert_line, inert_markdown
+from policies.texts.inert_markdown import inert_line, inert_text
 from policies.texts.outcome import updated_head
 from ports.forge import AccessDenied, ForgeError, NotShown
 from ports.repository import RemoteForbids
@@ -287,20 +287,16 @@ class _Writer:
 
     def _body(self) -> str:
         effect = self._effect
-        body = inert_markdown(effect.body, effect.links, effect.addresses)[:_LONGEST_BODY]
+        body = inert_text(effect, effect.body)[:_LONGEST_BODY]
         if effect.action is WriteAction.OPEN_TICKET:
-            body = headed(body, inert_markdown(effect.head, effect.links, effect.addresses))
+            body = headed(body, inert_text(effect, effect.head))
         sealed = effect.action in {WriteAction.OPEN_PULL_REQUEST, *_CHANGES}
         return marked(body, self._key, effect.task_id, sealed=sealed)
 
     def _head(self, body: str | None) -> dict[str, str]:
         """The body with our head; nothing where there is none to write."""
         head = self._effect.head
-        return (
-            {"body": headed(body or "", inert_markdown(head, self._effect.links, self._effect.addresses))}
-            if head
-            else {}
-        )
+        return {"body": headed(body or "", inert_text(self._effect, head))} if head else {}
 
     def _texts(self) -> dict[str, str]:
         """What an update gives; an empty text leaves what is there."""
