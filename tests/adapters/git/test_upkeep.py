@@ -155,8 +155,13 @@ def test_a_partial_mirror_stays_one(clone: Clone, tmp_path: Path) -> None:
     clone.git("config", "uploadpack.allowAnySHA1InWant", "true", cwd=clone.bare)
     partial = Mirror(tmp_path / "mirrors" / "p.git", f"file://{clone.bare}", "main", partial=True)
     grown(partial, 60)
+    places = partial.path / "objects" / "pack"
+    fetched = {mark.with_suffix(".pack") for mark in places.glob("*.promisor")}
     assert tend(partial.path)
     assert len(packs(partial)) < 10
+    # As they were: what is rolled into another pack has lost its mark.
+    assert fetched
+    assert fetched <= set(places.glob("*.pack"))
     base = clone.commit({"a.txt": "two\n"})
     assert base == partial.fetch_base()
     assert partial.read(base, "a.txt") == b"two\n"
