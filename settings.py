@@ -1,7 +1,5 @@
 """Where things are. Each setting is an environment variable ``AUTONOMY_<NAME>``; defaults work from a checkout."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from pydantic import Field

@@ -1,7 +1,5 @@
 """The command line: ``python starter.py --help``."""
 
-from __future__ import annotations
-
 from commands.app import build_app
 from commands.leaving import leave
 

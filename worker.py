@@ -1,7 +1,5 @@
 """Run a worker: ``python -m worker``. It registers every workflow and activity and works until SIGINT or SIGTERM."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import signal

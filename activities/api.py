@@ -1,7 +1,5 @@
 """The typed face of every step: what a workflow may call. Importing this loads no implementation."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 from pydantic import AwareDatetime

@@ -4,8 +4,6 @@ Every activity is defined with ``no_thread_cancel_exception``: an exception that
 very code that kills a process tree or settles a write. Steps ask ``alive`` where stopping is safe instead.
 """
 
-from __future__ import annotations
-
 import contextvars
 import threading
 from collections.abc import Callable, Iterator

@@ -1,7 +1,5 @@
 """One activity's typed face."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Generic, TypeVar

@@ -1,7 +1,5 @@
 """An empty folder for one attempt of one step; what killed workers left behind goes first."""
 
-from __future__ import annotations
-
 from contextlib import AbstractContextManager
 from pathlib import Path
 

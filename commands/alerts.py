@@ -1,7 +1,5 @@
 """``alerts``: what was raised, what became of it, and a test of every channel."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 import uuid

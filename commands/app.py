@@ -1,7 +1,5 @@
 """The command line: which command is where. A command's module is imported when it is typed, and no other."""
 
-from __future__ import annotations
-
 from importlib import import_module
 from typing import Annotated, Any, NamedTuple
 

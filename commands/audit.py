@@ -1,7 +1,5 @@
 """``audit verify``: the audit logs against the heads kept elsewhere (P10)."""
 
-from __future__ import annotations
-
 import asyncio
 from typing import Annotated
 

@@ -3,8 +3,6 @@
 A log that was deleted is not there to be looked at: what names it is. Whoever rewrites one must rewrite all of this.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 

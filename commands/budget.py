@@ -1,7 +1,5 @@
 """``budget``: what was spent and reserved, a cap for the present period, and the cost nobody reported (P9)."""
 
-from __future__ import annotations
-
 import asyncio
 from typing import Annotated, Any
 

@@ -1,7 +1,5 @@
 """Questions and commands to Installation, Control and runs over a client."""
 
-from __future__ import annotations
-
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar

@@ -1,7 +1,5 @@
 """``dashboard``: what a target's dashboard ticket says, and how its latest look went."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from datetime import timedelta

@@ -1,7 +1,5 @@
 """``doctor``: what is missing, and what to do about it."""
 
-from __future__ import annotations
-
 import os
 import re
 import shutil

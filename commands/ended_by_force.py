@@ -1,7 +1,5 @@
 """How a workflow was ended by force: it still answers queries, with what was true while it ran."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from temporalio.api.enums.v1 import EventType

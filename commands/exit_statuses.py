@@ -1,7 +1,5 @@
 """Exit statuses of ``starter.py``; the README and ``--help`` show this table."""
 
-from __future__ import annotations
-
 from enum import IntEnum
 
 from contracts.modes import RunStatus

@@ -1,7 +1,5 @@
 """What went wrong, in one sentence that says what to do, with the exit status that belongs to it."""
 
-from __future__ import annotations
-
 from pydantic import ValidationError
 
 from commands.exit_statuses import Exit

@@ -1,7 +1,5 @@
 """Watching one run until it ends: a line per step on stderr, the result at the end."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from datetime import timedelta

@@ -1,7 +1,5 @@
 """Which forge ``init`` writes into a target's file, and how it is reached."""
 
-from __future__ import annotations
-
 import re
 from typing import get_args
 from urllib.parse import urlsplit

@@ -1,7 +1,5 @@
 """``grant``: a person releases the quarantined change of an escalated run, once, for a while."""
 
-from __future__ import annotations
-
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Annotated

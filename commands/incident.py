@@ -1,7 +1,5 @@
 """``incident list | show | edit | close | prevented``: post-incident work (runbook §12)."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import re

@@ -1,7 +1,5 @@
 """``init``: a look at a repository, its checks tried on its base, a target file for a person to read."""
 
-from __future__ import annotations
-
 import re
 import shutil
 from datetime import UTC, datetime

@@ -1,7 +1,5 @@
 """Getting to know a repository: fetch, survey, and a trial of the proposed checks on its base."""
 
-from __future__ import annotations
-
 import hashlib
 import re
 import shutil

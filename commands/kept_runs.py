@@ -1,7 +1,5 @@
 """What the artifact store keeps of a run."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import TypeVar
 

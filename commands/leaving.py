@@ -4,8 +4,6 @@ Interpreter teardown may abort such a process (status 134, sdk-python issue 300)
 So: flush, then leave with the right status and without teardown.
 """
 
-from __future__ import annotations
-
 import logging
 import os
 import sys

@@ -1,7 +1,5 @@
 """``mode`` and ``decide``: what only a person says."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

@@ -1,7 +1,5 @@
 """Who is typing."""
 
-from __future__ import annotations
-
 import getpass
 import socket
 

@@ -1,7 +1,5 @@
 """``pause``: the brake, and how to know that it holds (P1)."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """``policy``: what is in force, and where each value came from."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

@@ -1,7 +1,5 @@
 """``pr``: a person's answer to pull requests on the local forge, which has no page to give it on."""
 
-from __future__ import annotations
-
 from contextlib import nullcontext, suppress
 from typing import Annotated
 

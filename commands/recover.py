@@ -1,7 +1,5 @@
 """``recover``: a Control, or the Installation, that cannot answer any more is replaced by a new one, PAUSED (P16)."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from typing import Annotated

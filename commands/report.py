@@ -1,7 +1,5 @@
 """``runs`` and ``report``: ended runs, from the artifact store; no server needed."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

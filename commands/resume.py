@@ -1,7 +1,5 @@
 """``resume``: the ladder back, step by step (P2)."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from typing import Annotated

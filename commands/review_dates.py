@@ -3,8 +3,6 @@
 Not by Control's: a query sees the time of its last workflow task, which may be weeks old while nothing happens.
 """
 
-from __future__ import annotations
-
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 

@@ -1,7 +1,5 @@
 """``rollback``: a person undoes a merge of ours; and what follow-ups and rollbacks show of themselves."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from typing import Annotated, Any

@@ -1,7 +1,5 @@
 """``run``: one run of one target, now."""
 
-from __future__ import annotations
-
 import asyncio
 from datetime import UTC, datetime
 from typing import Annotated, Any

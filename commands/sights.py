@@ -1,7 +1,5 @@
 """A look at several targets at once: each answers for itself, with its own error and what to do (P14, P16)."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass

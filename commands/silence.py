@@ -1,7 +1,5 @@
 """``silence``: keep a kind of alert quiet for a while, under somebody's name."""
 
-from __future__ import annotations
-
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Annotated

@@ -1,7 +1,5 @@
 """``status``, ``watch``, ``why``, ``queue``: what the installation, a target or a run is doing."""
 
-from __future__ import annotations
-
 from datetime import UTC, date, datetime
 from typing import Annotated, Any
 

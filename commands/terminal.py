@@ -1,7 +1,5 @@
 """Where commands speak: results on stdout, everything else on stderr; and how each of them ends."""
 
-from __future__ import annotations
-
 import asyncio
 import functools
 import json

@@ -1,7 +1,5 @@
 """``up``: the embedded server, its UI and a worker, until Ctrl-C."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import signal

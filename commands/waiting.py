@@ -1,7 +1,5 @@
 """What active runs wait for, asked of each of them; one that nobody can ask is left out, and keeps nobody waiting."""
 
-from __future__ import annotations
-
 import asyncio
 from datetime import timedelta
 

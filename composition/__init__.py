@@ -7,8 +7,6 @@ What the commands use of the adapters is named here, and imported when it is use
 does, not for what a worker needs.
 """
 
-from __future__ import annotations
-
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 

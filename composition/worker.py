@@ -1,7 +1,5 @@
 """A worker: every workflow and activity, with the adapters behind their ports."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor

@@ -1,7 +1,5 @@
 """Admission and the life of a run, as Control and the run talk about it."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 
 from pydantic import AwareDatetime, Field

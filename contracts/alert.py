@@ -1,7 +1,5 @@
 """Alerts (runbook §9): at least once, each with its fingerprint."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 from typing import Annotated, Any
 

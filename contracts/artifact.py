@@ -1,7 +1,5 @@
 """The base of every contract, and the reference by which artifacts travel."""
 
-from __future__ import annotations
-
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 

@@ -1,7 +1,5 @@
 """The tamper-evident log's record (P10)."""
 
-from __future__ import annotations
-
 from pydantic import AwareDatetime
 
 from contracts.artifact import Contract

@@ -1,7 +1,5 @@
 """The budget (runbook §3, §6.4; P9): caps, reservations, settlements."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 from typing import Annotated, Literal
 

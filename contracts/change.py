@@ -1,7 +1,5 @@
 """A run's change, as measured from two commit ids in our own bare mirror."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from contracts.artifact import ArtifactRef, Contract

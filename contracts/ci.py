@@ -1,7 +1,5 @@
 """``ci.json``: what the forge's own CI said of the commit that a run stands for (runbook §3, §6.2)."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 from typing import Literal
 

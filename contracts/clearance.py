@@ -1,7 +1,5 @@
 """Clearances: what a step asks before an outside effect, and how the effect ended."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 
 from pydantic import AwareDatetime, Field

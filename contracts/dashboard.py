@@ -1,7 +1,5 @@
 """The dashboard ticket of each target: what is shown, and how the looks went."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 
 from pydantic import AwareDatetime, Field

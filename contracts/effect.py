@@ -1,7 +1,5 @@
 """One outside effect, complete: what the effect's own child process is told to do."""
 
-from __future__ import annotations
-
 from pydantic import AwareDatetime
 
 from contracts.artifact import Contract

@@ -1,7 +1,5 @@
 """What Review and the deterministic checks leave behind."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Literal

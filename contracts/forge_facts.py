@@ -1,7 +1,5 @@
 """What a forge says about commits, branches and people; never what we would like it to say."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from enum import StrEnum

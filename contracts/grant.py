@@ -1,7 +1,5 @@
 """Grants: a person releases a quarantined change, once, for a while."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from pydantic import AwareDatetime, Field

@@ -1,7 +1,5 @@
 """Whose files an installation works on."""
 
-from __future__ import annotations
-
 from contracts.artifact import Contract
 
 

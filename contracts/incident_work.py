@@ -1,7 +1,5 @@
 """What the ``Incident`` workflow and its steps hand to each other, and the manifest of its evidence."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from pydantic import AwareDatetime

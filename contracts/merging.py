@@ -1,7 +1,5 @@
 """SELECTIVE_AUTO: the merge result that may land, its canary and its probes (P4)."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 from typing import Literal
 

@@ -1,7 +1,5 @@
 """The closed vocabularies of the runbook: modes, statuses, outcomes, roles."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 
 

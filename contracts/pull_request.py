@@ -1,7 +1,5 @@
 """A pull request as any forge shows it."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from contracts.artifact import Contract

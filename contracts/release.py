@@ -1,7 +1,5 @@
 """``release_decision.json``."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from contracts.artifact import Contract

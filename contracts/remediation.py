@@ -1,7 +1,5 @@
 """A remediation (runbook §6.2): a change was rejected by its checks, and what is sound in it shall get through."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 
 from pydantic import AwareDatetime, Field

@@ -1,7 +1,5 @@
 """``run_report.json`` (runbook §4, §10)."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from pydantic import AwareDatetime

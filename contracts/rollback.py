@@ -1,7 +1,5 @@
 """After a merge (runbook §6.3, §8; P11): probes, observations, the rollback and what it proves."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 from typing import Literal
 

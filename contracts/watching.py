@@ -1,7 +1,5 @@
 """What the watch sees (runbook §9: a run that is missing, a run that does not get on)."""
 
-from __future__ import annotations
-
 from pydantic import AwareDatetime
 
 from contracts.admission import RunRecord, RunView

@@ -1,7 +1,5 @@
 """``python -m demo``: fetch a real package, put it behind a bare remote, DRY_RUN it, open a pull request."""
 
-from __future__ import annotations
-
 import asyncio
 from pathlib import Path
 

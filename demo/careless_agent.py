@@ -1,7 +1,5 @@
 """An agent that does what it was asked to, and helps itself to a protected path as well."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 from temporalio.client import Client

@@ -1,7 +1,5 @@
 """How every demo ends: a time, or one sentence and an exit status."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 

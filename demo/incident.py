@@ -3,8 +3,6 @@
 Runbook §6.1, §7, §9, §12 in one go, on a real package. Whatever an operator would type is typed, in its own process.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta

@@ -1,7 +1,5 @@
 """What an operator types: the very commands, in processes of their own, shown with what they answer."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import os

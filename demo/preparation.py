@@ -1,7 +1,5 @@
 """What every demo begins with: a real package behind a bare remote, a fresh home, its target file."""
 
-from __future__ import annotations
-
 import os
 import shutil
 from datetime import UTC, datetime

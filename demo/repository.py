@@ -1,7 +1,5 @@
 """The package under git, behind a bare remote."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 from pathlib import Path

@@ -4,8 +4,6 @@ Runbook §2 (SELECTIVE_AUTO), §6.3, §7, §8 in one go, on a real package. The 
 production shows the harm (``production.py``). Nobody but the follow-up orders the rollback.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta

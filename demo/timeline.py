@@ -1,7 +1,5 @@
 """What happened, told by the audit logs alone."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from commands.terminal import show

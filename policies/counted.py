@@ -1,7 +1,5 @@
 """How numbers and long reasons stand in a sentence."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 CUT = " …"

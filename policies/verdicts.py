@@ -1,7 +1,5 @@
 """Making and reading verdict trees. The result of a rule is its own explanation (P12)."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from contracts.verdict import Decision, Fact, Verdict

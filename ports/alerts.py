@@ -1,7 +1,5 @@
 """Alerts go out at least once, carrying their fingerprint (P7, runbook §9)."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 

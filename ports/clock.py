@@ -1,7 +1,5 @@
 """The one clock that deadlines of writes are told by."""
 
-from __future__ import annotations
-
 import time
 
 

@@ -1,7 +1,5 @@
 """How a step talks to Control: ask, settle, report. The only place where clearances come from."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol

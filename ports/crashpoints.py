@@ -1,7 +1,5 @@
 """Named places where a test can make the worker die: random kills miss the window between effect and return."""
 
-from __future__ import annotations
-
 import os
 import signal
 from pathlib import Path

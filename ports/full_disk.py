@@ -1,7 +1,5 @@
 """A full disk is called that, whoever met it: git, a library, the kernel or a server each have words of their own."""
 
-from __future__ import annotations
-
 import errno
 
 _ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT})

@@ -1,7 +1,5 @@
 """What a backend says it spent. A backend that says nothing, or nonsense, leaves the cost unknown (P9)."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from pydantic import ValidationError

@@ -1,7 +1,5 @@
 """Asking a URL for the health of a commit."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol

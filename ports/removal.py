@@ -1,7 +1,5 @@
 """Folders for one attempt, and the one way to remove what a repository or a killed process left: it never fails."""
 
-from __future__ import annotations
-
 import fcntl
 import logging
 import os

@@ -1,7 +1,5 @@
 """A list of ended runs: status and memory come from here, not from opening every report."""
 
-from __future__ import annotations
-
 from typing import Protocol
 
 from contracts.report import IndexedRun, RunReport

@@ -1,7 +1,5 @@
 """What keeps a process from the Temporal server, or the installation, that it needs. Each says why, and what to do."""
 
-from __future__ import annotations
-
 
 class ServerUnavailable(Exception):
     """No Temporal server answers at the address."""

@@ -1,7 +1,5 @@
 """What the watch can look at: schedules, Controls, open workflows. It changes nothing."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Protocol
 

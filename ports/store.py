@@ -1,7 +1,5 @@
 """Artifacts and audit logs: content-addressed, atomic, never half written."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Protocol

@@ -4,8 +4,6 @@ The same sight always makes the same text. Times are those of things that happen
 a ticket is only written where it does not say what is true.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 

@@ -1,7 +1,5 @@
 """``post_incident_report.md``: the seven parts of runbook §12 for people."""
 
-from __future__ import annotations
-
 from contracts.incident import PostIncidentReport
 from contracts.rollback import RollbackTag
 from reporting.wording import visible

@@ -1,7 +1,5 @@
 """A run's report as one page: no script, no network, nothing outside the file."""
 
-from __future__ import annotations
-
 import functools
 from dataclasses import dataclass
 from pathlib import Path

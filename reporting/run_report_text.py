@@ -1,7 +1,5 @@
 """A run's report in a terminal."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from rich.console import Console, Group, RenderableType

@@ -1,7 +1,5 @@
 """The JSON Schemas of all artifacts: ``python -m reporting.schemas`` writes them, ``--check`` compares."""
 
-from __future__ import annotations
-
 import argparse
 import json
 import sys

@@ -1,7 +1,5 @@
 """The words, tones and shown forms that the page and the terminal share."""
 
-from __future__ import annotations
-
 import unicodedata
 from datetime import datetime, timedelta
 from enum import StrEnum

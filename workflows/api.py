@@ -1,7 +1,5 @@
 """Names and ids of the durable conversations: what starter, tests and the Temporal UI refer to."""
 
-from __future__ import annotations
-
 from temporalio.common import SearchAttributeKey
 
 TASK_QUEUE = "autonomy"

@@ -1,7 +1,5 @@
 """Epochs are only compared: the highest is the newest, whoever was terminated or reset in between (docs/adr/0005)."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable
 from datetime import datetime

@@ -1,7 +1,5 @@
 """The evidence bundle of an incident: ``evidence.tar`` with a manifest of digests (runbook §6.1)."""
 
-from __future__ import annotations
-
 import hashlib
 import io
 import tarfile

@@ -1,7 +1,5 @@
 """What an ``Incident`` does to the world: its ticket, its report, its audit log, its news for Control."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta

@@ -3,8 +3,6 @@
 What could not be found out is UNKNOWN: it never counts as green, and never triggers anything (P13).
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from temporalio import activity

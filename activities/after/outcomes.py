@@ -1,7 +1,5 @@
 """What became of a pull request that we merged or undid, said on it: by whoever did it, else by its follow-up (P7)."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from temporalio import activity

@@ -3,8 +3,6 @@
 The canary and whoever follows a merge ask the same questions in the same way.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from dataclasses import dataclass

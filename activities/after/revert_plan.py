@@ -1,7 +1,5 @@
 """What a rollback will write, computed without writing anything (P11)."""
 
-from __future__ import annotations
-
 from pydantic import ValidationError
 
 from activities.step_session import StepPorts

@@ -3,8 +3,6 @@
 Writes go as cleared writes with class ``repair``, booked under the rollback's own id (``RB-<run>``).
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from temporalio import activity

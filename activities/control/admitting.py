@@ -1,7 +1,5 @@
 """Admission, the run's last word, and Control's own steps."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from dataclasses import dataclass

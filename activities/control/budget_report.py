@@ -1,7 +1,5 @@
 """``budget_alert_report.json`` (runbook §6.4): what Control found exhausted, kept where a person finds it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from temporalio import activity

@@ -1,7 +1,5 @@
 """What a run that was ended by force had done: read from its history, as its own audit step would know it."""
 
-from __future__ import annotations
-
 import base64
 import json
 from collections.abc import Iterator

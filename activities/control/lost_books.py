@@ -4,8 +4,6 @@ A run's log has each clearance before anything acts on it (P10); the target's lo
 What Control heard last may not have reached its log any more: such a write is looked up again after its deadline.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta

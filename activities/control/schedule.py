@@ -1,7 +1,5 @@
 """Control's word to the target's Schedule (runbook §7)."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from temporalio import activity

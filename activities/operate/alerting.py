@@ -1,7 +1,5 @@
 """Alerts on their way: raised by workflows, delivered through channels (runbook §9)."""
 
-from __future__ import annotations
-
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime

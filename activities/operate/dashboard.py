@@ -1,7 +1,5 @@
 """The dashboard tickets: looked at, compared, and written only where they do not say what is true."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass

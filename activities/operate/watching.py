@@ -1,7 +1,5 @@
 """The watch: what nobody would tell is looked for (runbook §9; a dead-man's switch)."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo

@@ -1,7 +1,5 @@
 """Step 9: the final run report, the archived history, the chain's head in the mirror."""
 
-from __future__ import annotations
-
 import gzip
 from collections.abc import Callable
 from dataclasses import dataclass

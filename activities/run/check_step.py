@@ -1,7 +1,5 @@
 """Step 7: the deterministic checks on the exact merge result (``checks/checks.json``)."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from temporalio import activity

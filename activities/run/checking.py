@@ -1,7 +1,5 @@
 """Runs a target's checks on one exact tree and reads the results (P4, P8)."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext

@@ -1,7 +1,5 @@
 """One look at the forge's own CI, and at the pull request whose commit it is about (runbook §3, §6.2)."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import date, timedelta
 

@@ -1,7 +1,5 @@
 """Step 5: the change, made inside the contract's scope and measured by us (``change.bundle``, ``change.diff``)."""
 
-from __future__ import annotations
-
 import os
 from dataclasses import dataclass
 from pathlib import Path

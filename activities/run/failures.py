@@ -1,7 +1,5 @@
 """What a run's failed checks leave behind: their details for the report, and the remediation (runbook §6.2)."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from activities.run.reading import Reader

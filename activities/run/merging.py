@@ -1,7 +1,5 @@
 """Before a merge: is the merge result the one that was checked? If the base moved, the new one is checked (P4)."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from datetime import timedelta
 

@@ -1,7 +1,5 @@
 """Open pull requests of ours with nothing left to change: a person made the same change on the base meanwhile."""
 
-from __future__ import annotations
-
 from temporalio import activity
 
 from activities.step_session import StepPorts, StepSession

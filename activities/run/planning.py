@@ -1,7 +1,5 @@
 """Step 4: one bounded task (``task_contract.json``), approved by policy or by a person."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from pydantic import TypeAdapter

@@ -1,7 +1,5 @@
 """Step 1: the six checks of runbook §3, each with a receipt."""
 
-from __future__ import annotations
-
 import time
 from dataclasses import dataclass
 from datetime import date, timedelta

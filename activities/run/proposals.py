@@ -1,7 +1,5 @@
 """Asking an agent: its answer must fit our contract, or it is asked again, at most N times (P6)."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, TypeVar

@@ -1,7 +1,5 @@
 """What an escalated run left behind, believed only as far as its own audit log vouches for it (P6, P10)."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar

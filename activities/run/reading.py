@@ -1,7 +1,5 @@
 """Reading what a run left, for a report that must be made whatever became of it (P12, P18)."""
 
-from __future__ import annotations
-
 from typing import TypeVar
 
 from pydantic import ValidationError

@@ -1,7 +1,5 @@
 """What is remembered of ideas: read from the run index, the forge and the base."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import date
 

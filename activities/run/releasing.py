@@ -1,7 +1,5 @@
 """Step 8: the outcome policy allows, as a verdict tree (``release_decision.json``), and the writes it plans."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import date
 

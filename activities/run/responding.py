@@ -1,7 +1,5 @@
 """Walks a row of the incident matrix for a run whose verdict escalated (runbook §6.1; policy, "escalate on")."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Step 6: a second look by somebody who did not write it (``review_report.json``)."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from pydantic import TypeAdapter

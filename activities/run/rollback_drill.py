@@ -1,7 +1,5 @@
 """The rollback drill: merge and revert for real in a scratch clone, with the code real rollbacks use (runbook §3)."""
 
-from __future__ import annotations
-
 from datetime import datetime, timedelta
 
 from pydantic import AwareDatetime, ValidationError

@@ -1,7 +1,5 @@
 """Step 2: what is there, measured on the base commit (``state_snapshot.json``)."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from temporalio import activity

@@ -1,7 +1,5 @@
 """Telling a second installation on the same remote by its marks, once a day, beside the run's own look (P16)."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta

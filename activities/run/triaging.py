@@ -1,7 +1,5 @@
 """Step 3: what could be done, ranked (``candidate_tasks.json``)."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from pydantic import TypeAdapter

@@ -3,8 +3,6 @@
 docs/design.md draws it; whoever wants to write goes through here.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any

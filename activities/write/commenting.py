@@ -3,8 +3,6 @@
 It never undoes or fails the act: where the forge cannot be asked, it is tried a few times, then the log says so.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from temporalio import activity

@@ -1,7 +1,5 @@
 """Branches of ours whose pull request or canary is over: planned for removal, with the evidence kept first."""
 
-from __future__ import annotations
-
 from activities.run.strangers import Seen
 from activities.step_session import StepSession
 from contracts.handover import PlannedWrite

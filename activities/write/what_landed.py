@@ -1,7 +1,5 @@
 """What a merge gave the base, as git finds it: the one record that run, books, follow-up and rollback use (P4, P11)."""
 
-from __future__ import annotations
-
 from contracts.modes import WriteAction
 from contracts.rollback import Merged
 from ports.forge import Forge

@@ -1,7 +1,5 @@
 """The writes a run planned, each as cleared writes: in DRY_RUN the very same call (P3)."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from temporalio import activity

@@ -1,7 +1,5 @@
 """The port's answer from the proof that the tools' own changes have to pass (``inside/equality.py``)."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The deterministic reviewer: compares two trees, and believes neither the coder nor its tools."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator

@@ -1,7 +1,5 @@
 """The embedded default backend: deterministic engineering tools instead of a model."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager

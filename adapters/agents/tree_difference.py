@@ -1,7 +1,5 @@
 """How two checkouts differ, seen by reading them: nobody's list of changes is believed."""
 
-from __future__ import annotations
-
 import os
 import stat
 from collections import Counter

@@ -1,7 +1,5 @@
 """Alerts as lines of a file: the channel that needs nothing but a disk."""
 
-from __future__ import annotations
-
 import json
 from datetime import UTC, datetime
 from pathlib import Path

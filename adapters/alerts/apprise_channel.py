@@ -1,7 +1,5 @@
 """Alerts through apprise: Slack, e-mail, webhooks, PagerDuty and a hundred more."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

@@ -4,8 +4,6 @@ Reads ``{"url", "title", "body", "type"}`` from stdin, so that the URL stands in
 ``{"delivered", "detail"}``. What apprise logs may hold the URL: only a status code of it is passed on.
 """
 
-from __future__ import annotations
-
 import json
 import logging
 import re

@@ -1,7 +1,5 @@
 """Alerts on the worker's terminal, one line each."""
 
-from __future__ import annotations
-
 import sys
 
 from rich.console import Console

@@ -1,7 +1,5 @@
 """Merge and revert: the base branch moves on by one commit of ours, by compare-and-swap, never by force (P4, P11)."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from adapters.effects.order import EffectOrder

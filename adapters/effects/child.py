@@ -1,7 +1,5 @@
 """Inside the jail: refuse, arm the kernel's timer, look, act, look again."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable
 from pathlib import Path

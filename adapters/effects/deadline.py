@@ -1,7 +1,5 @@
 """The kernel ends this process at a moment, also when the machine slept until after it."""
 
-from __future__ import annotations
-
 import ctypes
 import os
 import signal

@@ -1,7 +1,5 @@
 """The local forge's pull requests: opened for a branch that is there, updated and closed while they are open."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from adapters.effects.local_records import change_record, open_record

@@ -1,7 +1,5 @@
 """The write side of the local forge: one JSON file per pull request or ticket, numbered by exclusive creation."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext

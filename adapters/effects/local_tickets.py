@@ -1,7 +1,5 @@
 """The local forge's tickets: records as of pull requests, and ``index.md`` for people."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from adapters.effects.local_records import change_record, half_written, open_record

@@ -1,7 +1,5 @@
 """Inside the jail, for the local forge: a record beside the bare repository."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from adapters.effects.local_pulls import write_comment, write_pull

@@ -1,7 +1,5 @@
 """What the parent tells the child, once, on standard input."""
 
-from __future__ import annotations
-
 from contracts.artifact import Contract
 from contracts.effect import Clearance, Effect
 

@@ -1,7 +1,5 @@
 """Bubblewrap as a process jail: nothing started inside outlives its end, its caller or its kill."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os

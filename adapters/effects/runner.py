@@ -1,7 +1,5 @@
 """ports.forge.Effects: starts the child for one effect and reads what it found."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable
 from pathlib import Path

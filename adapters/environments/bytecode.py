@@ -1,7 +1,5 @@
 """Byte-compiles what was unpacked, inside the sandbox: mounted read-only later, every check would do it anew."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 

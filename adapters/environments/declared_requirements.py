@@ -1,7 +1,5 @@
 """What a repository says it needs to be tested. Read as text, parsed, never executed (P8)."""
 
-from __future__ import annotations
-
 import configparser
 import re
 import tomllib

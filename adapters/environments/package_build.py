@@ -1,7 +1,5 @@
 """Builds the package of a tree inside the sandbox, without network, and never outside it."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 import re

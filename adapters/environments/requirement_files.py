@@ -1,7 +1,5 @@
 """Requirement files of the base commit: names and versions from the registry, nothing else."""
 
-from __future__ import annotations
-
 import posixpath
 import re
 import unicodedata

@@ -1,7 +1,5 @@
 """What the base commit says it needs: read from the commit, never from a checkout an agent had."""
 
-from __future__ import annotations
-
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """setup.cfg, setup.py and PKG-INFO, read without running them."""
 
-from __future__ import annotations
-
 import configparser
 from collections.abc import Iterable
 from dataclasses import dataclass

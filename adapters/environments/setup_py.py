@@ -1,7 +1,5 @@
 """Reading what ``setup(…)`` is given in a repository's setup.py: parsed, never run (P8)."""
 
-from __future__ import annotations
-
 import ast
 import threading
 from collections.abc import Iterator

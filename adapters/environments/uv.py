@@ -1,7 +1,5 @@
 """uv in a closed environment: the operator's registry, proxy and certificates; nothing of the repository's."""
 
-from __future__ import annotations
-
 import os
 import re
 import subprocess

@@ -3,8 +3,6 @@
 No clearance: it is the person's own act, under their name. Our own effects never come this way.
 """
 
-from __future__ import annotations
-
 import shlex
 from dataclasses import dataclass
 from datetime import UTC, datetime

@@ -1,7 +1,5 @@
 """What differs between two commits, measured from objects alone."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal, cast
 

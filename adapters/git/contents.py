@@ -1,7 +1,5 @@
 """Contents by name or id, any number in one command."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from adapters.git.environment import ClosedGit

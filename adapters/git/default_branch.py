@@ -1,7 +1,5 @@
 """The branch a remote itself calls its own: what its HEAD names."""
 
-from __future__ import annotations
-
 from adapters.git.environment import ClosedGit
 from adapters.git.remotes import checked_remote
 from ports.repository import RepositoryError

@@ -1,7 +1,5 @@
 """The closed environment of every git command, and the one place that starts git."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import re

@@ -4,8 +4,6 @@ Everything in a mirror comes from the remote or from artifacts but the audit log
 are taken along, and the damaged folder stays beside the new one for whoever wants to know what happened.
 """
 
-from __future__ import annotations
-
 import functools
 import inspect
 import logging

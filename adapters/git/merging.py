@@ -1,7 +1,5 @@
 """Commits made in the object store: no work tree, no index, no hook."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 from typing import NamedTuple
 

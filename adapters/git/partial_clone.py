@@ -5,8 +5,6 @@ nothing: the remote that promised the rest is told to single commands only. To e
 an error, never a conversation nobody asked for; so whatever needs contents completes its commits first.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import combinations

@@ -1,7 +1,5 @@
 """Locks, and private folders beside a mirror for index files and scratch repositories."""
 
-from __future__ import annotations
-
 import fcntl
 import os
 import time

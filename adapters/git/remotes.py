@@ -1,7 +1,5 @@
 """What a remote may be, what it shows, and the one push."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Objects coming in and going out: fetching the base branch, carrying a change as a bundle."""
 
-from __future__ import annotations
-
 import hashlib
 from pathlib import Path
 

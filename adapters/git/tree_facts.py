@@ -1,7 +1,5 @@
 """A commit's tree, counted entry by entry and left at the first that is beyond the limits."""
 
-from __future__ import annotations
-
 from collections import Counter
 from contextlib import closing
 from pathlib import PurePosixPath

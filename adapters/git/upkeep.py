@@ -5,8 +5,6 @@ not: a change that only an artifact names, and what an open run just made, stay.
 git's own order (the new pack first, then the old ones) makes a death in the middle harmless.
 """
 
-from __future__ import annotations
-
 import logging
 import os
 import threading

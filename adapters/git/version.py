@@ -1,7 +1,5 @@
 """Which git this is: `merge-tree` writes trees since 2.38 only."""
 
-from __future__ import annotations
-
 import re
 
 from adapters.git.environment import ClosedGit

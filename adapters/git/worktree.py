@@ -1,7 +1,5 @@
 """Between commits and folders. The folder may be hostile; every call has an index file of its own."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

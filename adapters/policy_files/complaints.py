@@ -1,7 +1,5 @@
 """What is wrong with a policy file, one clear sentence each: file, line, key, nearest valid key."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from datetime import date, datetime, time

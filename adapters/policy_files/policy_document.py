@@ -1,7 +1,5 @@
 """One policy file: its bytes read once, parsed, and every key's line."""
 
-from __future__ import annotations
-
 import re
 import tomllib
 from dataclasses import dataclass

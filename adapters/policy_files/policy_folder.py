@@ -1,7 +1,5 @@
 """The policy folder as a ``PolicySource`` (P6, P13)."""
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Iterator
 from pathlib import Path

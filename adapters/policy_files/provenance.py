@@ -1,7 +1,5 @@
 """Where every effective value came from, and what it means (``policy explain``)."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The child: GET one URL, print its status. Standard library only; runs isolated (``python -I``)."""
 
-from __future__ import annotations
-
 import http.client
 import json
 import sys

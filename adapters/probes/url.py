@@ -1,7 +1,5 @@
 """ports.probes.UrlProbes: one killable child per question."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

@@ -1,7 +1,5 @@
 """Runs inside the sandbox: tries to get out, prints what it got hold of. Standard library only."""
 
-from __future__ import annotations
-
 import ctypes
 import json
 import os

@@ -1,7 +1,5 @@
 """The sandbox port by bubblewrap: start, watch, kill."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 

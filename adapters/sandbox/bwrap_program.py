@@ -1,7 +1,5 @@
 """Where the bubblewrap program is: the system's, else the one that came with the lock."""
 
-from __future__ import annotations
-
 import importlib.util
 import shutil
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Output of any size in bounded memory."""
 
-from __future__ import annotations
-
 
 class Capture:
     """Keeps the first and the last half of what is fed to it, and counts all of it."""

@@ -1,7 +1,5 @@
 """Where a Python interpreter lives, so that it can be shown inside."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 

@@ -1,7 +1,5 @@
 """A started sandbox: its first process, its streams, its end."""
 
-from __future__ import annotations
-
 import json
 import os
 import select

@@ -1,7 +1,5 @@
 """Tries to break out before anything is trusted to the sandbox: a sandbox never seen to refuse is not trusted."""
 
-from __future__ import annotations
-
 import json
 import shutil
 import socket

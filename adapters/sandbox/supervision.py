@@ -1,7 +1,5 @@
 """What a running command may take: time, output, memory, disk."""
 
-from __future__ import annotations
-
 import math
 import os
 import subprocess

@@ -5,8 +5,6 @@ nowhere. Programs that ask for a memfd know kernels without it and take /dev/shm
 few semaphores, as databases use them, are allowed.
 """
 
-from __future__ import annotations
-
 import errno
 import platform
 import struct

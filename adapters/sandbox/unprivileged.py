@@ -1,7 +1,5 @@
 """Who a sandboxed command is on the host: never root."""
 
-from __future__ import annotations
-
 import os
 import socket
 import subprocess

@@ -1,7 +1,5 @@
 """The audit chain's arithmetic: how a record is sealed, read back and linked to the one before it."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from datetime import datetime

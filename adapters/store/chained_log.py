@@ -1,7 +1,5 @@
 """The tamper-evident audit log (P10): one file of hash-chained JSON lines per run and per target."""
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Files that survive a crash: synced folder entries, and files of lines appended under a lock."""
 
-from __future__ import annotations
-
 import errno
 import fcntl
 import os

@@ -1,7 +1,5 @@
 """Artifacts in a local folder: bodies by digest under ``objects``, the same bytes by name under ``runs``."""
 
-from __future__ import annotations
-
 import fcntl
 import hashlib
 import math

@@ -1,7 +1,5 @@
 """The folder that everything is kept in: its owner's alone, and where every part of us can see it."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import stat

@@ -1,7 +1,5 @@
 """One line per ended run, so that a list of runs opens no report."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """A look at a new repository: layout, tests, linters, requirements. Nothing of it is executed (P8)."""
 
-from __future__ import annotations
-
 import re
 import tomllib
 from collections import Counter

@@ -1,7 +1,5 @@
 """Writes ``targets/<name>.toml`` for a person to read: every setting with its reason."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from datetime import date
 from enum import Enum

@@ -1,7 +1,5 @@
 """Handing alerts to the ``Alerts`` workflow, from synchronous activities."""
 
-from __future__ import annotations
-
 import asyncio
 from datetime import timedelta
 

@@ -15,8 +15,6 @@ task has taken yet. The SDK plays them to answer, keeps the workflow so, and sen
 task, after which a replay finds another order. So that next task fails once, and is played again from the beginning.
 """
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass
 from typing import Any

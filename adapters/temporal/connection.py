@@ -1,7 +1,5 @@
 """Connecting to a Temporal server, and making sure the namespace is what the runbook needs."""
 
-from __future__ import annotations
-
 import logging
 from datetime import timedelta
 from functools import cache

@@ -1,7 +1,5 @@
 """Conversations with Installation and Control over a Temporal client, from synchronous activities."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable, Coroutine
 from concurrent.futures import TimeoutError as FutureTimeoutError

@@ -1,7 +1,5 @@
 """A worker as one thing: runs' steps and Control's own with slots of their own each, and the Installation kept."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from contextlib import AbstractContextManager, AsyncExitStack
 from types import TracebackType

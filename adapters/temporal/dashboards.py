@@ -1,7 +1,5 @@
 """Starting the ``Dashboards`` workflow, and asking it for a look now."""
 
-from __future__ import annotations
-
 from temporalio.client import Client
 
 from adapters.temporal.open_workflow import ensure_started

@@ -1,7 +1,5 @@
 """The embedded Temporal server with its UI: one process, one SQLite file, dies with its parent."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import json

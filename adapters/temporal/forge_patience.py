@@ -3,8 +3,6 @@
 One place for all activities. While it waits an activity holds no slot, and its schedule-to-close still ends it.
 """
 
-from __future__ import annotations
-
 from datetime import timedelta
 from typing import Any
 

@@ -1,7 +1,5 @@
 """An activity that met a full disk says so in its failure; it is retried as ever."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from temporalio.exceptions import ApplicationError

@@ -1,7 +1,5 @@
 """The one ``Installation``: started where it is missing, claimed for one home, never lost for long (P16)."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import logging

@@ -1,7 +1,5 @@
 """The long-lived workflows, each the only one of its id: started where it is missing, asked while it is open."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, TypeVar

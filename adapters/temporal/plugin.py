@@ -3,8 +3,6 @@
 It changes what histories contain, so it has been in since the first recorded run (docs/adr/0004).
 """
 
-from __future__ import annotations
-
 import logging
 import os
 from dataclasses import replace

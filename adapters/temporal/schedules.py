@@ -1,7 +1,5 @@
 """A target's Temporal Schedule, paused and continued with the target (runbook §7)."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 from temporalio.client import Client

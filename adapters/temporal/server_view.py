@@ -1,7 +1,5 @@
 """Looking at schedules, Controls and open workflows over a Temporal client."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Coroutine
 from datetime import datetime, timedelta

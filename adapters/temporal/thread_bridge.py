@@ -1,7 +1,5 @@
 """Asking the worker's event loop from an activity's thread."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Coroutine
 from concurrent.futures import TimeoutError as FutureTimeoutError

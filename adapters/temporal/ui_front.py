@@ -5,8 +5,6 @@ resume a target. It listens where no page can find it, and people come here: one
 and judged, the rest passed on as it is.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import re

@@ -3,8 +3,6 @@
 Judged by name, because a base may be red for several reasons at once.
 """
 
-from __future__ import annotations
-
 from contracts.merging import Health
 from contracts.rollback import EVERYTHING, Culprit, Observation
 from contracts.verdict import Fact, Verdict

@@ -4,8 +4,6 @@ One table. Each response is idempotent, and where a row pauses, the pause comes 
 tried again while nothing moves. docs/design.md shows the same table.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from contracts.incident import Response, Trigger

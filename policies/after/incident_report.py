@@ -4,8 +4,6 @@ The system states when, where and what triggered it, cites audit records, and pr
 Impact, cause, remediation, prevention, owner and due date are a person's: nothing here ever fills them in.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 

@@ -4,8 +4,6 @@ Nobody answers it with a change yet. So it is acknowledged once, shown while it 
 is no judgement of the idea: only a person's own closing is (policies/task/idea_memory.py).
 """
 
-from __future__ import annotations
-
 from datetime import datetime, timedelta
 
 from contracts.forge_facts import HumanAct

@@ -1,7 +1,5 @@
 """Which branches of ours have served their purpose: those may go, and no other, never one of somebody else."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass

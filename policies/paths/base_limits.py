@@ -3,8 +3,6 @@
 A repository of a few kilobytes can unfold into billions of files, each folder of it being the same one.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from pydantic import Field

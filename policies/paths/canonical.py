@@ -4,8 +4,6 @@ Two spellings that any common file system or reader takes for the same path have
 honest spelling is refused by ``hostile_name``; a name is protected or refused, never neither.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from functools import lru_cache

@@ -1,7 +1,5 @@
 """How big a change may be (policy defaults "diff budget"; runbook §4)."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from contracts.change import Change

@@ -1,7 +1,5 @@
 """What a grant adds to a contract: the protected paths a person released, as the quarantined change touches them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from contracts.change import ChangedPath

@@ -1,7 +1,5 @@
 """Which paths a change may touch (promise P5; runbook §3 "protected-path denylist", §6.1)."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 

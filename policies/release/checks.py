@@ -1,7 +1,5 @@
 """Whether tests really ran (P18): what did not run, or ran nothing, is said first and never counts as covered."""
 
-from __future__ import annotations
-
 import re
 from collections import defaultdict
 from collections.abc import Callable, Sequence

@@ -1,7 +1,5 @@
 """Whether the forge's own CI lets a commit pass (runbook §3, §6.2): a missing result is not green."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Whether the CI of a target's forge can ever say yes: looked at by ``init`` and ``doctor`` before a run waits."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase

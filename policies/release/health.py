@@ -1,7 +1,5 @@
 """What probes and their results mean (issue: canary, follow-up; P13: could not find out is never a yes)."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from contracts.merging import CanaryReport, Health, ProbeResult

@@ -3,8 +3,6 @@
 People decide on the forge while a run checks and probes: a no of theirs, or a yes that is missing, leaves it to them.
 """
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 

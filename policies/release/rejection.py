@@ -1,7 +1,5 @@
 """What a rejection states: reason code, failed gate, remediation, whether and when to retry (task contracts)."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta

@@ -1,7 +1,5 @@
 """The outcome policy allows for one change (runbook §4 Release, §6.2; policy defaults "release outcomes")."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date

@@ -1,7 +1,5 @@
 """Which alerts the end of a run raises (runbook §9)."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from contracts.alert import Alert, AlertKind

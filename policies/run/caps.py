@@ -1,7 +1,5 @@
 """What the policy says about money: the caps of each period, and what a step may cost at worst (runbook §3, §6.4)."""
 
-from __future__ import annotations
-
 from contracts.budget import Amounts, BudgetTerms, Caps, Measure, Period
 from contracts.modes import Role
 from policies.settings.schema import EffectivePolicy

@@ -1,7 +1,5 @@
 """The dead-man's switch (runbook §9): a daily run that did not end in time, and why."""
 
-from __future__ import annotations
-
 from datetime import datetime
 
 from contracts.alert import Alert, AlertKind

@@ -3,8 +3,6 @@
 Preflight runs them against the operator's own policy, so an edit that opens a gate is found before the run it serves.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date

@@ -1,7 +1,5 @@
 """What keeps a run from its repository and is no fault of its change: which cure helps, one sentence each."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator
 

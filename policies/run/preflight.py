@@ -1,7 +1,5 @@
 """The six checks before any run (runbook §3), as far as they are pure."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from datetime import date
 

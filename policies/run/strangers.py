@@ -1,7 +1,5 @@
 """Marks of another installation on the same remote: branches, pull requests and merges that ours did not book (P16)."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass

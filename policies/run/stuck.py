@@ -1,7 +1,5 @@
 """Which open workflows do not get on (runbook §9; P15: a stuck run alerts)."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 

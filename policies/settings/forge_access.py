@@ -1,7 +1,5 @@
 """``[forge_access]`` of a target: where its forge is, who we are there, where tokens come from."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from pydantic import Field, StringConstraints

@@ -1,7 +1,5 @@
 """The policy of merging by itself: the smaller budget, the canary, the probes, CI, what comes after."""
 
-from __future__ import annotations
-
 from typing import Annotated, Self
 from urllib.parse import urlsplit
 

@@ -1,7 +1,5 @@
 """The shape of the policy files. Every setting has its meaning right below it; ``policy explain`` prints both."""
 
-from __future__ import annotations
-
 from datetime import date
 from enum import StrEnum
 from typing import Annotated, Literal

@@ -1,7 +1,5 @@
 """What every table of the policy files is made of."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field

@@ -1,7 +1,5 @@
 """Merging a target's settings into the common policy: overrides may only tighten."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """What a rollback leaves for later runs (runbook §8): the idea stays away for a while, the hardening task is seen."""
 
-from __future__ import annotations
-
 from datetime import datetime
 
 from contracts.rollback import HardeningTask, Quarantined

@@ -1,7 +1,5 @@
 """From findings to ranked ideas (runbook §4 Triaging; charter: confidence and expected measurable impact)."""
 
-from __future__ import annotations
-
 import math
 import re
 from collections import Counter, defaultdict

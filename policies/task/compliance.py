@@ -1,7 +1,5 @@
 """Uncertain compliance escalates (policy): what a licence says is not for a machine to change."""
 
-from __future__ import annotations
-
 from collections import Counter
 
 from contracts.change import Change

@@ -4,8 +4,6 @@ Only a judgement of the change suppresses. A day on which it could not be judged
 answer, unfinished CI) lets other ideas go first, and that is all.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import date, timedelta

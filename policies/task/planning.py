@@ -1,7 +1,5 @@
 """From the chosen candidate to the one bounded contract of a run (runbook §4 Planning; task contracts)."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from contracts.modes import Role

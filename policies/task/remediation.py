@@ -4,8 +4,6 @@ A failure is known by its fingerprint; its suspects are the files that the rejec
 another part of them: both halves first, then both halves of those, down to single files.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """The risk score (task contracts: files touched, sensitive paths, runtime impact, test coverage, past failures)."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from contracts.change import Change

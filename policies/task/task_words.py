@@ -1,7 +1,5 @@
 """What a task is in a maintainer's words: its title, and why it is worth a pull request."""
 
-from __future__ import annotations
-
 import re
 from pathlib import PurePosixPath
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """Whether anything that was found is worth a run, and why the rest is not (P12)."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator
 

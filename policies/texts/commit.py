@@ -3,8 +3,6 @@
 Text of agents and people is data here as well: on a forge a commit closes tickets and calls people as a body does.
 """
 
-from __future__ import annotations
-
 from contracts.rollback import Idea, RevertWords, RollbackInput
 from policies.counted import shortened
 from policies.texts.inert_markdown import code_span, inert_line, one_line

@@ -4,8 +4,6 @@ Our own bodies come through unchanged: what they fold away, their blocks of code
 are named apart as ours. Whatever else somebody put into a ticket does not act.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 

@@ -4,8 +4,6 @@ Text that an agent or a repository wrote is data: in prose it loses everything a
 references, HTML, commands), in Markdown it stands in code spans.
 """
 
-from __future__ import annotations
-
 import re
 import textwrap
 from collections.abc import Iterable, Iterator

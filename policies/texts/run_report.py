@@ -1,7 +1,5 @@
 """The final report of a run, and the five questions of runbook §10, answered from facts alone."""
 
-from __future__ import annotations
-
 from collections import Counter
 
 from contracts.budget import RunCost

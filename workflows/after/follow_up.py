@@ -5,8 +5,6 @@ regression of ours is told to Control, which sets DRY_RUN and starts the rollbac
 too, and a regression of it only raises an alert.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta

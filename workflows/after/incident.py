@@ -5,8 +5,6 @@ else that takes time is a piece of work that the book says is due; ``run`` does 
 due and not resting after a failure. So a piece that fails (a forge that is down, say) holds up nothing but itself.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta

@@ -1,7 +1,5 @@
 """Looks at the base, numbered and kept, for whoever follows a merge or restores one."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 from temporalio import workflow

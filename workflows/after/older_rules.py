@@ -4,8 +4,6 @@ Frozen: what is in their histories was decided by exactly this. Today's rules ar
 asked by the activity ``attribute``. Gone once no follow-up from before is open (the longest wait: a pull request).
 """
 
-from __future__ import annotations
-
 from datetime import date, timedelta
 
 from contracts.incident import HUMAN, PARTS, CloseRequest, HumanFacts, IncidentState, PostIncidentReport

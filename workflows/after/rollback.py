@@ -4,8 +4,6 @@ The mode is DRY_RUN before this starts. Every write is cleared by Control with c
 one. It ends restored, with health confirmed, or escalated to a person; Control hears of it either way.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 

@@ -10,8 +10,6 @@ The rules, in order; the first that decides, decides:
 6. Registered with the Installation, a free slot and nobody before it: admitted. Else queued, up to the limit.
 """
 
-from __future__ import annotations
-
 import re
 from datetime import datetime
 

@@ -3,8 +3,6 @@
 Both start children that outlive this run of Control; the books say what is due, so nothing is lost in between.
 """
 
-from __future__ import annotations
-
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Protocol

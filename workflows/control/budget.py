@@ -10,8 +10,6 @@
 What is reserved counts as spent until it is settled, so runs side by side can not pass a cap together.
 """
 
-from __future__ import annotations
-
 from datetime import datetime
 
 from temporalio.exceptions import ApplicationError

@@ -1,7 +1,5 @@
 """Thresholds and exhaustion of the budget (runbook §6.4, §9): each is said once per period and measure."""
 
-from __future__ import annotations
-
 from contracts.alert import AlertKind
 from contracts.budget import BudgetAlertReport, Measure, Period
 from policies.counted import shortened

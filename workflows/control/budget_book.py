@@ -1,7 +1,5 @@
 """What Control remembers of a target's money (P9): bounded, and part of its books."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo

@@ -12,8 +12,6 @@
 The dashboard writes under keys of its own, one at a time (else ``busy``); the books keep its latest only.
 """
 
-from __future__ import annotations
-
 from datetime import datetime, timedelta
 
 from contracts.admission import OrderState, RunRecord

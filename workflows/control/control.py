@@ -3,8 +3,6 @@
 Handlers are synchronous and answer at once; all that takes time (telling runs, logging, reaping) are ``run``'s chores.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Sequence
 

@@ -5,8 +5,6 @@ starts the count again, and so does a resume; a run that a person or a pause end
 that the forge did not let work: its own alert says what to do, and an incident would teach nobody anything.
 """
 
-from __future__ import annotations
-
 from datetime import datetime
 
 from contracts.alert import AlertKind

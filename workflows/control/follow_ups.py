@@ -3,8 +3,6 @@
 However the run ended (runbook §6.3): the writes that Control settled say what there is, not the run's own last word.
 """
 
-from __future__ import annotations
-
 from contracts.alert import AlertKind
 from contracts.clearance import WriteOutcome
 from contracts.control import Answer

@@ -13,8 +13,6 @@
 A grant is taken once. Then it stands in the record of the run that took it; a retry of that run finds it there.
 """
 
-from __future__ import annotations
-
 import unicodedata
 from datetime import datetime, timedelta
 

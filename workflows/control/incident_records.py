@@ -4,8 +4,6 @@ The record of an incident lives in its own workflow and its artifacts; the books
 workflows to start, which tickets may be written, and whether a higher mode is barred.
 """
 
-from __future__ import annotations
-
 from datetime import datetime
 
 from contracts.alert import AlertKind

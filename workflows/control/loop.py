@@ -3,8 +3,6 @@
 Each chore is a loop over what the books say is due, so a crash or a continue-as-new loses none of it.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable
 from datetime import timedelta

@@ -5,8 +5,6 @@ their order. It is never refused. Resume: a person names cause and evidence unde
 RESUMING → the ladder's own DRY_RUN smoke, green under the current policy → ACTIVE in PR_ONLY.
 """
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Literal
 

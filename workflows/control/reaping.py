@@ -1,7 +1,5 @@
 """Runs and follow-ups that closed without saying so, and writes nobody settled (Control reaps)."""
 
-from __future__ import annotations
-
 from datetime import datetime
 
 from contracts.admission import FinishRequest

@@ -1,7 +1,5 @@
 """Control's remediations (runbook §6.2): one for each failure, counted, bounded, closed when it is over."""
 
-from __future__ import annotations
-
 from contracts.admission import FinishRequest, RunRecord
 from contracts.modes import Mode, RunKind, RunStatus
 from contracts.remediation import TASK_PREFIX, Remediation, RemediationEnd

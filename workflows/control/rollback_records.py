@@ -4,8 +4,6 @@ Whatever asks for one, the mode is DRY_RUN first: nothing else moves while a mer
 review leads back up (see ``pausing``).
 """
 
-from __future__ import annotations
-
 from datetime import datetime, timedelta
 
 from contracts.alert import AlertKind

@@ -3,8 +3,6 @@
 Convenience, never the brake: a Schedule that is triggered by hand starts a run, and admission refuses it.
 """
 
-from __future__ import annotations
-
 from activities.api import SyncScheduleInput
 from contracts.modes import TargetStatus
 from policies.counted import shortened

@@ -1,7 +1,5 @@
 """Everything Control knows, in one bounded model: continue-as-new hands it on in one line."""
 
-from __future__ import annotations
-
 import re
 from datetime import datetime
 

@@ -4,8 +4,6 @@ An alert goes out at least once (P7); it is kept back only because the same one 
 violation explains it, or because a person silenced its kind. Policy violations and protected-path alerts always go out.
 """
 
-from __future__ import annotations
-
 from datetime import datetime, timedelta
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict

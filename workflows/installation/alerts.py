@@ -4,8 +4,6 @@ Handlers are synchronous and issue no command. One loop does everything that tak
 its commands have one order however a replay groups updates and results.
 """
 
-from __future__ import annotations
-
 import asyncio
 from datetime import timedelta
 

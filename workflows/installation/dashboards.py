@@ -4,8 +4,6 @@ The handler is synchronous and issues no command. One loop looks at every target
 each look is an activity with bounds of its own, so that a forge that is gone costs only its own target's look.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta

@@ -1,7 +1,5 @@
 """``control``: the global status of runbook §7 and the list of targets. One per installation."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Sequence
 

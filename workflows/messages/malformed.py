@@ -4,8 +4,6 @@ The converter lets ``null`` and a wrong number of arguments through to handlers.
 workflow task again and again, and a Control that does not get on has no brake (P1).
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from typing import Any, get_type_hints

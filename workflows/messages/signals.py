@@ -1,7 +1,5 @@
 """Reading a signal whose payload may be anything at all (P1)."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal

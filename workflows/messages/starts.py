@@ -1,7 +1,5 @@
 """Reading what somebody started a run with: strict enough to be safe, clear enough to be mended."""
 
-from __future__ import annotations
-
 import difflib
 
 from pydantic import ValidationError

@@ -4,8 +4,6 @@ Asked in update validators, never by the contracts: a validator keeps a blank ou
 grows stricter could not read the histories that have one already, and would stop their workflows (P15).
 """
 
-from __future__ import annotations
-
 from temporalio.exceptions import ApplicationError
 
 from contracts.artifact import Contract

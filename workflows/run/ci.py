@@ -1,7 +1,5 @@
 """Waiting for the forge's own CI, by a durable timer, until a deadline (runbook §3, §6.2)."""
 
-from __future__ import annotations
-
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 

@@ -1,7 +1,5 @@
 """``DailyRun``: the nine steps of runbook §4, a gate before each, one report at the end whatever happens."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta

@@ -1,7 +1,5 @@
 """The durable pause point every step and every write passes (P1)."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from datetime import timedelta

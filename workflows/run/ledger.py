@@ -1,7 +1,5 @@
 """What a run has produced so far: kept by the workflow, so that it is in the history and not in anybody's memory."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from datetime import datetime
 

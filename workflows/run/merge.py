@@ -1,7 +1,5 @@
 """SELECTIVE_AUTO after the pull request: check, canary, release again, merge; any doubt leaves it to a person (P4)."""
 
-from __future__ import annotations
-
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta

@@ -1,7 +1,5 @@
 """What flake8's configuration leaves out: its rules have the same names as ruff's."""
 
-from __future__ import annotations
-
 import fnmatch
 import re
 from dataclasses import dataclass

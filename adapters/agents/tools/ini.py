@@ -1,7 +1,5 @@
 """Settings in the manner of ``setup.cfg``, which many tools share."""
 
-from __future__ import annotations
-
 import configparser
 
 from adapters.agents.tools.source_tree import SourceTree

@@ -1,7 +1,5 @@
 """One package, one pin: requirement files and ``pyproject.toml`` must not demand different versions of it."""
 
-from __future__ import annotations
-
 import re
 import tomllib
 from collections import defaultdict

@@ -1,7 +1,5 @@
 """Asks, in the sandbox, whether changes can be shown to be equal to what was there (``inside/equality.py``)."""
 
-from __future__ import annotations
-
 import json
 import tempfile
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """What the syntax of Python files says of them, read in the sandbox (``inside/python_facts.py``)."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Which Python versions a package promises to support: no tool may modernise above that."""
 
-from __future__ import annotations
-
 import re
 import tomllib
 from collections.abc import Iterable

@@ -1,7 +1,5 @@
 """What a tool is, and the tools there are."""
 
-from __future__ import annotations
-
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping

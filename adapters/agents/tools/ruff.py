@@ -1,7 +1,5 @@
 """ruff's findings, one task per rule family; of its fixes those that are proven to change nothing."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections import defaultdict

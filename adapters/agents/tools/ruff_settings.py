@@ -5,8 +5,6 @@ the owner runs it: what it then shows is the selection, and nothing is added but
 the configuration calls a safe fix is no authority: every fix is proven (``proof``).
 """
 
-from __future__ import annotations
-
 import json
 import posixpath
 import re

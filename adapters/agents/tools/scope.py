@@ -1,7 +1,5 @@
 """Whether a contract lets Coding touch a path."""
 
-from __future__ import annotations
-
 from contracts.task import TaskContract
 from policies.paths.rules import matches, within
 

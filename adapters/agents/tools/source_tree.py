@@ -1,7 +1,5 @@
 """A checkout as the tools see it: ordinary files of the project's own, nothing vendored or generated."""
 
-from __future__ import annotations
-
 import os
 import re
 import stat

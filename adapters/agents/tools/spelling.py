@@ -1,7 +1,5 @@
 """codespell on documents, comments and docstrings; never on code, data or names."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections import defaultdict

@@ -1,7 +1,5 @@
 """What every write to a Gitea has in common: one order, one act, and what an answer means."""
 
-from __future__ import annotations
-
 import os
 import re
 from http import HTTPStatus

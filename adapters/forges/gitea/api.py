@@ -1,7 +1,5 @@
 """One repository's part of the API, as values."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from http import HTTPStatus

@@ -1,7 +1,5 @@
 """Whether a target's Gitea can be used as its file says: nothing is changed, one clear sentence each."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any

@@ -1,7 +1,5 @@
 """ports.forge.Forge over Gitea's API; branches are read with git, as everywhere."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from pathlib import Path

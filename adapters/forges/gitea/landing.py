@@ -3,8 +3,6 @@
 What happened is read from git, not from the answer: the base's history holds our commit, or it does not.
 """
 
-from __future__ import annotations
-
 import contextlib
 import time
 

@@ -1,7 +1,5 @@
 """Pull requests on a Gitea: opened once, updated and closed while nobody else ended them."""
 
-from __future__ import annotations
-
 from adapters.forges.gitea.acting import Acting, forge_title, same_text
 from adapters.forges.gitea.api import Pull
 from adapters.forges.http.ownership import edited, headed, marked, opened_under, read_mark

@@ -1,7 +1,5 @@
 """Tickets on a Gitea: one per key, opened, updated and closed; what a person closed stays closed."""
 
-from __future__ import annotations
-
 from adapters.forges.gitea.acting import Acting, forge_title, same_text
 from adapters.forges.http.answers import Ticket
 from adapters.forges.http.ownership import headed, marked, opened_under, unmarked

@@ -1,7 +1,5 @@
 """Inside the jail, for a Gitea: look, act once, and after an unclear answer look again."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from adapters.effects.order import EffectOrder

@@ -3,8 +3,6 @@
 githubkit's own models want every field that GitHub ever documented: they refuse even GitHub's published examples.
 """
 
-from __future__ import annotations
-
 from typing import Any, Literal
 
 from pydantic import AwareDatetime, BaseModel

@@ -1,7 +1,5 @@
 """One repository's part of GitHub's API, as values."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from http import HTTPStatus
 from urllib.parse import quote

@@ -3,8 +3,6 @@
 Only the worker sees the key. A token to read is kept until shortly before its end; one to write is made for each write.
 """
 
-from __future__ import annotations
-
 import threading
 import time
 from datetime import UTC, datetime

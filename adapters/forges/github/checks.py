@@ -1,7 +1,5 @@
 """Check runs and commit statuses as one: what GitHub's two kinds of CI results say of a commit, by name."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 

@@ -1,7 +1,5 @@
 """Whether a target's GitHub can be used as its file says: read only, one clear sentence each."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from http import HTTPStatus
 

@@ -4,8 +4,6 @@ Everything goes through ``JsonApi``, so looking, acting and complaining are thos
 token or as an App. Why so: docs/adr/0008.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import re

@@ -1,7 +1,5 @@
 """ports.forge.Forge over GitHub's API; branches are read with git, as everywhere."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from pydantic import BaseModel

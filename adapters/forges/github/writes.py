@@ -1,7 +1,5 @@
 """Inside the jail, for a GitHub: look, act once, and after an unclear answer look again."""
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """A deadline for an answer as a whole: a byte every few seconds satisfies every time-out of a library, for ever."""
 
-from __future__ import annotations
-
 import socket
 import threading
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Answers that Gitea and GitHub give in the same shape; each holds what we use and no more."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from pydantic import BaseModel

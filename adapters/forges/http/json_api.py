@@ -1,7 +1,5 @@
 """A careful HTTP client for one forge: TLS checked, no redirect followed, no proxy, no cookie, bounded answers."""
 
-from __future__ import annotations
-
 import functools
 import json
 import math

@@ -1,7 +1,5 @@
 """What reading Gitea and GitHub have in common: branches come by git; ours is told by branch, author and mark."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Protocol
 

@@ -1,7 +1,5 @@
 """The hidden lines of a text: which write opened a pull request or ticket (adoption looks for it, P7); our head."""
 
-from __future__ import annotations
-
 import hashlib
 import re
 from collections.abc import Iterable

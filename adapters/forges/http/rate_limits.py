@@ -1,7 +1,5 @@
 """How long a forge says to wait: its own word for a rate limit, primary or secondary."""
 
-from __future__ import annotations
-
 import re
 import time
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """A forge's answer as a value, or the reason why it is none."""
 
-from __future__ import annotations
-
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError

@@ -1,7 +1,5 @@
 """Jobs that a forge says it skipped, where nobody demands any by name."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from contracts.forge_facts import CheckState, CommitCheck
