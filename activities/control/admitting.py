@@ -28,7 +28,7 @@ from activities.control.lost_books import booked_before, in_flight_before, left_
 from activities.heartbeat import heartbeating
 from activities.run.quarantine import NotInQuarantine, open_quarantine
 from activities.step_session import StepPorts
-from activities.write.what_landed import merge_found
+from activities.write.cleared_write import merge_found
 from contracts.admission import Admission, AdmitAnswer, AdmitRequest, Admitted, RunRecord, RunRequest
 from contracts.audit import AuditEvent
 from contracts.clearance import SettleRequest, WriteOutcome, WriteRecord

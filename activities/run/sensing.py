@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from temporalio import activity
 
 from activities.api import SENSE
-from activities.run.open_pulls import answers, closing, moot, moot_of
+from activities.run.open_pulls import answers, closing, moot, moot_of, removals
 from activities.run.strangers import tell_of_strangers
 from activities.step_session import StepPorts, StepSession
-from activities.write.served_branches import removals
 from contracts.handover import StepInput, StepResult
 from contracts.modes import Role, StepName
 from contracts.task import OpenPullRequest, StateSnapshot

@@ -12,7 +12,6 @@ from temporalio.exceptions import ApplicationError
 
 from activities.control.lost_books import CLEARED, cleared_facts
 from activities.step_session import StepPorts
-from activities.write.what_landed import merge_shown
 from contracts.audit import AuditEvent
 from contracts.clearance import (
     SettleRequest,
@@ -28,7 +27,8 @@ from contracts.rollback import FollowUpInput, Merged
 from policies.settings.schema import EffectivePolicy
 from ports.clock import since_boot
 from ports.crashpoints import crashpoint
-from ports.forge import AccessDenied, ForgeError
+from ports.forge import AccessDenied, Forge, ForgeError
+from ports.repository import Landing, Repository, RepositoryError
 
 _TRIES = 4
 """Of an activity, for a write that nothing may wait for."""
@@ -170,3 +170,38 @@ def given_up(problem: ForgeError) -> str:
     if activity.info().attempt < _TRIES and not isinstance(problem, AccessDenied):
         raise problem
     return str(problem)
+
+
+# What a merge gave the base, as git finds it: the one record that run, books, follow-up and rollback use (P4, P11).
+
+
+def merge_found(repository: Repository, forge: Forge, planned: Merged) -> Merged | None:
+    """Our commit on the base, or the one that a forge or a person made of our pull request; None: neither.
+
+    Raises:
+        ForgeError, RepositoryError: could not be asked.
+    """
+    base = repository.fetch_base()
+    found = repository.landing(planned.merge_sha, base)
+    if found is None:
+        pull = forge.find_pull_request(f"{planned.run.run_id}/{WriteAction.OPEN_PULL_REQUEST}")
+        found = repository.landing(pull.merge_sha, base) if pull and pull.merge_sha else None
+    return _filled(repository, planned, found) if found else None
+
+
+def merge_shown(repository: Repository, planned: Merged, commit: str) -> Merged:
+    """The same of a commit that the remote named as landed.
+
+    Raises:
+        RepositoryError: the base cannot be fetched, or does not show it (yet).
+    """
+    base = repository.fetch_base()
+    found = repository.landing(commit, base)
+    if found is None:
+        raise RepositoryError(f"the base at {base} does not hold {commit}")
+    return _filled(repository, planned, found)
+
+
+def _filled(repository: Repository, planned: Merged, found: Landing) -> Merged:
+    tree = repository.tree_of(found.commit)
+    return planned.model_copy(update={"merge_sha": found.commit, "parent_sha": found.parent, "tree_sha": tree})

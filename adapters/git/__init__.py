@@ -1,18 +1,14 @@
 """Git behind ports.repository: the only package that starts git (GitPython runs repository commands if allowed to).
 
-changes.py         What differs between two commits, measured from objects alone
-contents.py        Contents by name or id, any number in one command
-default_branch.py  The branch a remote itself calls its own: what its HEAD names
-environment.py     The closed environment of every git command, and the one place that starts git
-healing.py         A mirror that was damaged or deleted: recognised by whoever meets it, set aside, fetched anew
-merging.py         Commits made in the object store: no work tree, no index, no hook
-mirror.py          One target's bare mirror: ports.repository on our own trusted git folder
-partial_clone.py   Mirrors fetched without file contents (`partial_clone` of a target)
-private.py         Locks, and private folders beside a mirror for index files and scratch repositories
-remotes.py         What a remote may be, what it shows, and the one push
-transfer.py        Objects coming in and going out: fetching the base branch, carrying a change as a bundle
-tree_facts.py      A commit's tree, counted entry by entry and left at the first that is beyond the limits
-upkeep.py          Mirrors kept small: packs, loose objects and refs put together, nothing ever dropped
-version.py         Which git this is: `merge-tree` writes trees since 2.38 only
-worktree.py        Between commits and folders. The folder may be hostile; every call has an index file of its own
+environment.py    The closed environment of every git command, and the one place that starts git
+healing.py        A mirror that was damaged or deleted: recognised by whoever meets it, set aside, fetched anew
+merging.py        Commits made in the object store: no work tree, no index, no hook
+mirror.py         One target's bare mirror: ports.repository on our own trusted git folder
+objects.py        What commits, trees and files hold, read from objects alone
+partial_clone.py  Mirrors fetched without file contents (`partial_clone` of a target)
+private.py        Locks, and private folders beside a mirror for index files and scratch repositories
+remotes.py        What a remote may be, what it shows, and the one push
+transfer.py       Objects coming in and going out: fetching the base branch, carrying a change as a bundle
+upkeep.py         Mirrors kept small: packs, loose objects and refs put together, nothing ever dropped
+worktree.py       Between commits and folders. The folder may be hostile; every call has an index file of its own
 """

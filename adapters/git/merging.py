@@ -1,5 +1,6 @@
 """Commits made in the object store: no work tree, no index, no hook."""
 
+import re
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -22,6 +23,8 @@ class Said(NamedTuple):
 
 
 NOBODY = Author("Autonomy", "autonomy@localhost.invalid")
+_OLDEST_GIT = (2, 38)
+"""Its `merge-tree` writes trees."""
 
 
 def commit(
@@ -166,3 +169,15 @@ def merge_tree(git: ClosedGit, ours: str, theirs: str) -> tuple[str, tuple[str, 
         raise RepositoryError(f"git merge-tree failed ({answer.code}): {answer.error or 'no message'}")
     conflicts = tuple(sorted({name.decode(errors="surrogateescape") for name in names if name}))
     return tree.decode(), conflicts or ("(conflict without a path)",)
+
+
+def demand_new_enough(git: ClosedGit) -> None:
+    """Refuse a git that cannot do it.
+
+    Raises:
+        RepositoryError: it is older.
+    """
+    said = git.run("version").text
+    found = re.search(r"(\d+)\.(\d+)", said)
+    if found is None or (int(found[1]), int(found[2])) < _OLDEST_GIT:
+        raise RepositoryError(f"git {_OLDEST_GIT[0]}.{_OLDEST_GIT[1]} or newer is needed; this is {said!r}")

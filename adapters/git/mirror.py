@@ -14,16 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adapters.forges.http.our_author import our_author
-from adapters.git import changes, merging, transfer, worktree
-from adapters.git.contents import contents
-from adapters.git.default_branch import default_branch
+from adapters.git import merging, objects, transfer, worktree
 from adapters.git.environment import ClosedGit, branch_name, commit_id
 from adapters.git.healing import ANCHORS, aside_of, damage, heal, healing, readable_anchors, set_aside
 from adapters.git.partial_clone import PromisedContents, merged_from
 from adapters.git.private import locked, private_folder
-from adapters.git.remotes import checked_remote, remote_heads
-from adapters.git.tree_facts import is_within, remember, tree_facts
-from adapters.git.version import demand_new_enough
+from adapters.git.remotes import checked_remote, default_branch, remote_heads
 from contracts.change import ChangedPath
 from policies.paths.base_limits import BaseLimits
 from ports.removal import remove_tree
@@ -98,7 +94,7 @@ class Mirror:
         fresh = Path(tempfile.mkdtemp(dir=self._path.parent, prefix=".new-"))
         try:
             git = ClosedGit(fresh)
-            demand_new_enough(git)
+            merging.demand_new_enough(git)
             git.run("init", "--quiet", "--bare", "--template=", "--object-format=sha1", "--initial-branch=none")
             (fresh / "info").mkdir(exist_ok=True)
             (fresh / "info" / "attributes").write_text(worktree.NEUTRAL_ATTRIBUTES)
@@ -156,12 +152,12 @@ class Mirror:
         """Count files and bytes of a commit's tree."""
         if self.may_lack_contents:
             # Sizes are known with the contents only: what is refused by its names alone is never fetched.
-            tree_facts(self._git, commit, self._limits, sizes=False)
+            objects.tree_facts(self._git, commit, self._limits, sizes=False)
             self.complete(commit)
-        return tree_facts(self._git, commit, self._limits)
+        return objects.tree_facts(self._git, commit, self._limits)
 
     def _demand_within_limits(self, commit: str) -> None:
-        if not is_within(commit, self._limits):
+        if not objects.is_within(commit, self._limits):
             self.facts(commit)
 
     def tree_of(self, commit: str) -> str:
@@ -207,7 +203,7 @@ class Mirror:
         with self._index() as index:
             made = worktree.commit_tree(self._git, base, work_tree, message, index)
         # Of a folder on our own disk: it can be written there again.
-        remember(made, self._limits)
+        objects.remember(made, self._limits)
         return made
 
     @contextmanager
@@ -218,7 +214,7 @@ class Mirror:
     def changed_paths(self, base: str, head: str) -> tuple[ChangedPath, ...]:
         """Every changed entry between two commits, lines counted from blobs."""
         self.complete(base, head)
-        return changes.changed_paths(self._git, base, head)
+        return objects.changed_paths(self._git, base, head)
 
     def diff(self, base: str, head: str) -> bytes:
         """Readable patch, attributes ignored."""
@@ -242,8 +238,8 @@ class Mirror:
         if self.may_lack_contents:
             self.complete(*merged_from(self._git, base, head))
         made = merging.merge(self._git, base, head, self._said(message))
-        if is_within(base, self._limits) and is_within(head, self._limits):
-            remember(made.commit, self._limits)
+        if objects.is_within(base, self._limits) and objects.is_within(head, self._limits):
+            objects.remember(made.commit, self._limits)
         return made
 
     def contains(self, commit: str, earlier: str) -> bool:
@@ -366,7 +362,7 @@ class Mirror:
     def anchored(self, name: str) -> str | None:
         """What ``anchor`` kept, or None."""
         ref = f"{ANCHORS}/{branch_name(name)}"
-        if kept := contents(self._git, (ref,)):
+        if kept := objects.contents(self._git, (ref,)):
             return kept[ref].decode()
         # Not there, or not whole any more, which is an error.
         return self._git.run("cat-file", "blob", blob).out.decode() if (blob := self._ref(ref)) else None
@@ -375,7 +371,7 @@ class Mirror:
         """Everything that ``anchor`` keeps, by name."""
         listed = self._git.run("for-each-ref", "--format=%(refname) %(objectname)", ANCHORS).text.splitlines()
         blobs = dict(line.removeprefix(f"{ANCHORS}/").split(" ") for line in listed)
-        kept = contents(self._git, blobs.values())
+        kept = objects.contents(self._git, blobs.values())
         if lost := set(blobs.values()) - kept.keys():
             raise RepositoryError(f"missing blob {min(lost)}: an anchor of the mirror is not whole")
         return {name: kept[blob].decode() for name, blob in blobs.items()}

@@ -30,6 +30,7 @@ _BROKE = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _ABSENT = "0" * 40
+_SYMBOLIC = "ref: refs/heads/"
 
 
 def checked_remote(remote: str) -> str:
@@ -76,6 +77,21 @@ def remote_heads(git: ClosedGit, remote: str) -> dict[str, str]:
         raise kind(f"the remote {remote} cannot be reached: {answer.error}")
     lines = (line.split("\t", 1) for line in answer.out.decode(errors="surrogateescape").splitlines())
     return {name.removeprefix("refs/heads/"): sha for sha, name in lines}
+
+
+def default_branch(git: ClosedGit, remote: str) -> str | None:
+    """The branch behind the remote's HEAD; None when HEAD is detached or its branch has no commit.
+
+    Raises:
+        RepositoryError: the remote cannot be reached.
+    """
+    answer = git.run("ls-remote", "--symref", checked_remote(remote), "HEAD", accept=(0, 128), seconds=120)
+    if answer.code:
+        raise RepositoryError(f"the remote {remote} cannot be reached: {answer.error}")
+    for line in answer.out.decode(errors="surrogateescape").splitlines():
+        if line.startswith(_SYMBOLIC):
+            return line.removeprefix(_SYMBOLIC).split("\t")[0]
+    return None
 
 
 @dataclass(frozen=True)

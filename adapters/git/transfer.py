@@ -3,11 +3,10 @@
 import hashlib
 from pathlib import Path
 
-from adapters.git.default_branch import default_branch
 from adapters.git.environment import ClosedGit, branch_name, commit_id
 from adapters.git.merging import is_ancestor
 from adapters.git.partial_clone import BaseFetch
-from adapters.git.remotes import checked_remote, remote_heads
+from adapters.git.remotes import checked_remote, default_branch, remote_heads
 from ports.repository import RemoteUnavailable, RepositoryError
 
 _HEADER = b"# v2 git bundle\n"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from activities.write.what_landed import merge_found
+from activities.write.cleared_write import merge_found
 from adapters.git.mirror import Mirror
 from contracts.pull_request import PullRequest
 from ports.repository import RepositoryError

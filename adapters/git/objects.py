@@ -1,11 +1,16 @@
-"""What differs between two commits, measured from objects alone."""
+"""What commits, trees and files hold, read from objects alone: contents, a tree's counts, what differs (P5)."""
 
+from collections import Counter
+from collections.abc import Iterable
+from contextlib import closing
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Literal, cast
 
 from adapters.git.environment import ClosedGit, commit_id
 from contracts.change import ChangedPath
-from ports.repository import RepositoryError
+from policies.paths.base_limits import BaseLimits, Measured
+from ports.repository import RepositoryError, TreeFacts, TreeRefused
 
 _NONE = "0" * 40
 _GITLINK = "160000"
@@ -14,6 +19,74 @@ _READ_UP_TO = 1 << 20
 """A larger binary blob counts as so many lines by its bytes that its newlines no longer matter."""
 _Lines = tuple[int, int] | None
 """Added and removed; None where git takes a side for binary."""
+_SECONDS = 120
+_REMEMBERED = 10_000
+_within: set[tuple[str, BaseLimits]] = set()
+"""What this process knows to be within limits: a commit's id names its contents for ever."""
+
+
+def contents(git: ClosedGit, names: Iterable[str]) -> dict[str, bytes]:
+    """The bytes behind each of ``names`` that is there: a full object id or a full ref name.
+
+    Raises:
+        RepositoryError: one is no file content, or git failed.
+    """
+    asked = list(dict.fromkeys(names))
+    if not asked:
+        return {}
+    out = git.run("cat-file", "--batch", stdin="".join(f"{name}\n" for name in asked).encode()).out
+    found: dict[str, bytes] = {}
+    begin = 0
+    for name in asked:
+        end = out.index(b"\n", begin)
+        header = out[begin:end].split(b" ")
+        begin = end + 1
+        if header[-1] == b"missing":
+            continue
+        if header[1] != b"blob":
+            raise RepositoryError(
+                f"object {name} is {header[1].decode()} in the mirror, and should be a file's content"
+            )
+        size = int(header[2])
+        found[name] = out[begin : begin + size]
+        begin += size + 1
+    return found
+
+
+def tree_facts(git: ClosedGit, commit: str, limits: BaseLimits, *, sizes: bool = True) -> TreeFacts:
+    """Files, bytes and suffixes; without ``sizes`` no content needs to be here, and bytes are 0.
+
+    Raises:
+        TreeRefused: it is beyond the limits; what comes after the first entry that is was not looked at.
+        RepositoryError: the tree could not be listed.
+    """
+    measured, suffixes = Measured(limits), Counter[str]()
+    long = ("-l",) if sizes else ()
+    # With the folders (-t): a tree of nothing but folders would list nothing, for ever.
+    with closing(git.entries("ls-tree", "-r", "-t", *long, "-z", commit_id(commit), seconds=_SECONDS)) as entries:
+        for entry in entries:
+            facts, _, path = entry.partition(b"\t")
+            _mode, kind, *_, last = facts.split()
+            size = int(last) if sizes and last != b"-" else 0
+            if reason := measured.add(path, size, is_folder=kind == b"tree"):
+                raise TreeRefused(f"the tree of {commit[:12]} is refused: {reason}")
+            if kind != b"tree":
+                suffixes[PurePosixPath(path.decode(errors="surrogateescape")).suffix.lower()] += 1
+    if sizes:
+        remember(commit, limits)
+    return TreeFacts(measured.files, measured.size, dict(suffixes))
+
+
+def is_within(commit: str, limits: BaseLimits) -> bool:
+    """Whether the tree was counted already and is within the limits."""
+    return (commit, limits) in _within
+
+
+def remember(commit: str, limits: BaseLimits) -> None:
+    """This tree is within the limits: counted, or made by us of what was."""
+    if len(_within) >= _REMEMBERED:
+        _within.clear()
+    _within.add((commit, limits))
 
 
 @dataclass(frozen=True)
