@@ -7,6 +7,7 @@ step_session.py  What every step of a run has in hand: the pinned policy, artifa
 work_folder.py   An empty folder for one attempt of one step; what killed workers left behind goes first
 after/           The steps of ``FollowUp``, ``Rollback`` and ``Incident``
 control/         Control's own steps, and what a Control that lost its books takes over
+governance/      What the weekly review looks at (runbook §11)
 operate/         The steps of the installation: alerts, the watch, the dashboards
 run/             The steps of a run (runbook §4), in their order, and what they share
 write/           Outside effects: planned by a run, cleared by Control, done once (P1, P3, P7)

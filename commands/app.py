@@ -102,7 +102,7 @@ COMMANDS = {
         "Replace a Control whose workflow tasks keep failing, so that it answers again. It wakes up PAUSED.",
     ),
     "audit": Entry("commands.audit", _CARE, "The tamper-evident audit logs."),
-    "policy": Entry("commands.policy", _CARE, "What policy says, and where each value came from."),
+    "policy": Entry("commands.policy", _CARE, "What policy says, and what another would have decided."),
 }
 
 

@@ -16,7 +16,7 @@ from contracts.ci import CiReport
 from contracts.evidence import ChecksReport, PreflightReport, ReviewReport
 from contracts.incident import PostIncidentReport
 from contracts.incident_work import EvidenceManifest
-from contracts.release import ReleaseDecision
+from contracts.release import KeptFacts, ReleaseDecision
 from contracts.report import RunReport
 from contracts.task import CandidateTasks, StateSnapshot, TaskContract
 
@@ -32,6 +32,7 @@ ARTIFACTS: dict[str, type[Contract]] = {
     "post_incident_report.json": PostIncidentReport,
     "preflight.json": PreflightReport,
     "release_decision.json": ReleaseDecision,
+    "release_facts.json": KeptFacts,
     "review_report.json": ReviewReport,
     "run_report.json": RunReport,
     "state_snapshot.json": StateSnapshot,

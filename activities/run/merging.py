@@ -10,7 +10,7 @@ from activities.api import MERGE_CHECK, MERGE_RELEASE, PROBE_CANARY
 from activities.heartbeat import heartbeating
 from activities.run.check_step import judged
 from activities.run.checking import CheckRunner
-from activities.run.releasing import pull_of, release_facts, save_pull_request_text
+from activities.run.releasing import decided, pull_of, release_facts, save_pull_request_text
 from activities.step_session import StepPorts, StepSession
 from contracts.audit import AuditEvent
 from contracts.change import Change
@@ -25,7 +25,6 @@ from policies.after.served_branches import canary_branch
 from policies.counted import counted, shortened
 from policies.release.health import judge_canary, overall
 from policies.release.landing import LandingFacts, judge_landing, lands_by_pull
-from policies.release.release import judge_release
 from policies.texts.commit import merge_message
 from policies.texts.pull_request import branch, title
 from policies.verdicts import allow, ask, deny
@@ -210,7 +209,8 @@ class MergeRelease:
             paths = repository.changed_paths(wanted.base_sha, merge.commit)
             change = change.model_copy(update={"base_sha": wanted.base_sha, "paths": paths})
         canary = judge_canary(given.canary, merge.commit if merge.commit == wanted.merge_sha else "", session.policy)
-        decision = judge_release(
+        decision = decided(
+            session,
             release_facts(
                 session,
                 self.index,
@@ -220,12 +220,11 @@ class MergeRelease:
                 # Where the base is at this moment is for the compare-and-swap to say.
                 base_now=wanted.base_sha,
                 canary_passed=canary.allowed,
-            )
+            ),
         )
         landing = judge_landing(self._landing_facts(session, change, wanted))
         if given.canary is not None:
             session.save("canary.json", given.canary)
-        session.save("release_decision.json", decision)
         outcome = decision.outcome
         reason = canary.reason if not canary.allowed else decision.verdict.reason
         if outcome is Outcome.AUTO_MERGE_ALLOWED and not landing.allowed:

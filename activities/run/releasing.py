@@ -20,6 +20,7 @@ from policies.digests import sha256_hex
 from policies.release.checks import unseen
 from policies.release.ci import ci_terms
 from policies.release.release import PinnedDigests, ReleaseFacts, judge_release
+from policies.release.what_if import kept
 from policies.task.idea_memory import Place, places
 from policies.texts.pull_request import body, branch, title
 from policies.verdicts import allow, deny
@@ -49,7 +50,8 @@ class Releasing:
         repository = session.repository
         repository.unbundle(session.load_bytes("change.bundle"), change.base_sha, change.head_sha)
         merge = repository.merge(change.base_sha, change.head_sha)
-        decision = judge_release(
+        decision = decided(
+            session,
             release_facts(
                 session,
                 self.index,
@@ -58,9 +60,8 @@ class Releasing:
                 pinned_base=session.given.base_sha,
                 base_now=self._base_now(session, change),
                 canary_passed=False,
-            )
+            ),
         )
-        session.save("release_decision.json", decision)
         refused = decision.outcome is Outcome.REJECT
         reason = decision.verdict.reason
         session.note("released", outcome=decision.outcome, reason=reason, risk=decision.risk.level)
@@ -114,6 +115,14 @@ class Releasing:
         for planned in (push, pull):
             session.note("write planned", action=planned.action, branch=planned.branch, headSha=planned.head_sha)
         return (push, pull)
+
+
+def decided(session: StepSession, facts: ReleaseFacts) -> ReleaseDecision:
+    """Judge, and keep both the decision and its facts: another policy can be asked what it would have said."""
+    decision = judge_release(facts)
+    session.save("release_facts.json", kept(facts))
+    session.save("release_decision.json", decision)
+    return decision
 
 
 def save_pull_request_text(

@@ -167,6 +167,15 @@ def _twins(change: Change, base_paths: Iterable[str]) -> dict[str, str]:
     return twins
 
 
+def neighbours(change: Change, base_paths: Iterable[str]) -> tuple[str, ...]:
+    """Of the tree only what ``judge_paths`` needs to see for this change: it finds the same twins, no more, no less."""
+    added = {canonical(part) for entry in change.paths if entry.status == "A" for part in _with_folders(entry.path)}
+    if not added:
+        return ()
+    known = {part for path in base_paths for part in _with_folders(path)}
+    return tuple(sorted(part for part in known if canonical(part) in added))
+
+
 def _with_folders(path: str) -> Iterable[str]:
     parts = path.split("/")
     return ("/".join(parts[:depth]) for depth in range(1, len(parts) + 1))

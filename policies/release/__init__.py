@@ -7,4 +7,5 @@ health.py       What probes and their results mean (issue: canary, follow-up; P1
 landing.py      Last words before a merge of ours: what people decided
 rejection.py    What a rejection states: reason code, failed gate, remediation, whether and when to retry
 release.py      The outcome policy allows for one change
+what_if.py      A past decision made again from its facts, under another policy
 """

@@ -28,6 +28,7 @@ ARTIFACTS = {
     "change.json",
     "review_report.json",
     "release_decision.json",
+    "release_facts.json",
     "pull_request.md",
 }
 

@@ -1,0 +1,91 @@
+"""Past release decisions under another policy (``starter.py policy what-if``, and before a proposal is made)."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+
+from pydantic import ValidationError
+
+from contracts.artifact import Contract
+from contracts.release import KeptFacts, ReleaseDecision, WhatIf
+from contracts.report import IndexedRun, RunReport
+from policies.release.what_if import compared
+from policies.settings.schema import EffectivePolicy
+from ports.policy_source import UnknownTarget
+from ports.run_index import RunIndex
+from ports.store import ArtifactStore, StoreError
+
+Model = TypeVar("Model", bound=Contract)
+_ALL = 1_000_000
+
+
+class NotKept(Exception):
+    """What a decision was made from is not there, or cannot be read."""
+
+
+@dataclass(frozen=True)
+class PastDecisions:
+    """What ended runs decided and from which facts; changes nothing."""
+
+    store: ArtifactStore
+    index: RunIndex
+
+    def under(
+        self, other: Callable[[str], EffectivePolicy], target: str | None = None, since: datetime | None = None
+    ) -> WhatIf:
+        """Make every decision again.
+
+        Args:
+            other: a target's policy, as it would be.
+            target: only its decisions; None: all targets'.
+            since: only of runs that ended from then on; None: all there are.
+
+        Raises:
+            PolicyError: the other policy cannot be read. One that lacks a target says nothing of that target's runs.
+            StoreError: the list of ended runs cannot be read.
+        """
+        made, others, left_out = 0, [], {}
+        for run in self.runs(target, since):
+            try:
+                recorded, facts, then = self.facts(run.run_id)
+                found = compared(recorded, facts, then, other(run.target), run.became)
+            except (NotKept, UnknownTarget) as reason:
+                left_out[run.run_id] = str(reason)
+                continue
+            if isinstance(found, str):
+                left_out[run.run_id] = found
+                continue
+            made += 1
+            others += [found] if found else []
+        return WhatIf(decisions=made, others=tuple(others), left_out=left_out)
+
+    def runs(self, target: str | None, since: datetime | None) -> Iterator[IndexedRun]:
+        """Ended runs that came to a release decision, newest first."""
+        for run in self.index.latest(_ALL, target):
+            if run.outcome is not None and (since is None or run.ended_at >= since):
+                yield run
+
+    def facts(self, run_id: str) -> tuple[ReleaseDecision, KeptFacts, EffectivePolicy]:
+        """A run's last decision, its facts, and the policy it was pinned to.
+
+        Raises:
+            NotKept: one of them is not kept or cannot be read.
+        """
+        report = self._read(run_id, "run_report.json", RunReport)
+        facts = self._read(run_id, "release_facts.json", KeptFacts)
+        recorded = self._read(run_id, "release_decision.json", ReleaseDecision)
+        try:
+            policy = EffectivePolicy.model_validate_json(self.store.get(report.run.policy.artifact))
+        except (StoreError, ValidationError) as damage:
+            raise NotKept(f"its policy cannot be read: {damage}") from damage
+        return recorded, facts, policy
+
+    def _read(self, run_id: str, name: str, model: type[Model]) -> Model:
+        try:
+            ref = self.store.find(run_id, name)
+            if ref is None:
+                raise NotKept(f"{name} is not kept")
+            return model.model_validate_json(self.store.get(ref))
+        except (StoreError, ValidationError) as damage:
+            raise NotKept(f"{name} cannot be read: {damage}") from damage
