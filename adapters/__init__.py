@@ -12,4 +12,5 @@ sandbox/       The sandbox: everything a repository can influence runs in here, 
 store/         What is kept on this machine: artifacts, audit logs, the index of runs
 survey/        Getting to know a repository for ``init``: what is there, and the target file that says so
 temporal/      The durable engine: connection, embedded server, and conversations with Control
+tools/         Deterministic engineering tools: they find, mend, and find again on the changed tree
 """

@@ -38,7 +38,6 @@ from activities.run.sensing import Sensing
 from activities.run.triaging import Triaging
 from activities.step_session import StepPorts
 from activities.write.writing import Writing
-from adapters.agents.equality import ProvenInside
 from adapters.agents.tools_backend import ToolsBackend
 from adapters.alerts.alert_file import AlertFile
 from adapters.alerts.apprise_channel import AppriseChannel
@@ -54,6 +53,7 @@ from adapters.temporal.alert_sink import TemporalAlertSink
 from adapters.temporal.control_desk import TemporalControlDesk
 from adapters.temporal.crew import Crew
 from adapters.temporal.server_view import TemporalServerView
+from adapters.tools.comparison import ProvenInside
 from composition.adapters import Adapters, compose
 from contracts.modes import Role
 from policies.settings.alerts import AlertPolicy

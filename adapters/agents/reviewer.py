@@ -5,16 +5,15 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from adapters.agents.tools.proof import BASE, Question, unequal
-from adapters.agents.tools.python_facts import PythonFacts, python_facts
-from adapters.agents.tools.registry import Tool
-from adapters.agents.tools.scope import in_scope
-from adapters.agents.tools.source_tree import SourceTree
-from adapters.agents.tools.tool_runner import ToolRunner
 from adapters.agents.tree_difference import Difference, tree_difference
+from adapters.tools.comparison import BASE, PythonFacts, Question, python_facts, unequal
+from adapters.tools.registry import Tool
+from adapters.tools.source_tree import SourceTree
+from adapters.tools.tool_runner import ToolRunner
 from contracts.evidence import ReviewProposal, ReviewRemark, Severity
 from contracts.task import Finding, TaskContract
 from policies.counted import counted, sized
+from policies.paths.rules import in_scope
 from ports.agents import Brief
 
 MARKERS = re.compile(
@@ -70,7 +69,9 @@ def review(
     confidence = 1.0
     # What is out of bounds is refused already; the sandbox is not asked about it.
     inside = [
-        each for each in differences if not each.odd and (each.path in brief.granted or in_scope(contract, each.path))
+        each
+        for each in differences
+        if not each.odd and (each.path in brief.granted or in_scope(each.path, contract.scope))
     ][: contract.scope.max_files]
     for each in inside:
         remarks.extend(_text(each, contract, each.path in brief.granted))
@@ -104,7 +105,7 @@ def _bounds(
     if not differences:
         yield _remark(Severity.BLOCKING, None, "nothing was changed")
     for each in differences:
-        if each.path not in granted and not in_scope(contract, each.path):
+        if each.path not in granted and not in_scope(each.path, contract.scope):
             yield _remark(Severity.BLOCKING, each.path, "is outside the contract's scope")
         if each.odd:
             yield _remark(Severity.BLOCKING, each.path, each.odd)

@@ -8,16 +8,16 @@ from difflib import SequenceMatcher
 from typing import TypeVar
 
 from adapters.agents.reviewer import review
-from adapters.agents.tools.pins import PinsTool
-from adapters.agents.tools.registry import Seen, Tool
-from adapters.agents.tools.ruff import RuffTool
-from adapters.agents.tools.scope import in_scope
-from adapters.agents.tools.source_tree import SourceTree
-from adapters.agents.tools.spelling import SpellingTool
-from adapters.agents.tools.tool_runner import Programs, ToolRunner, ToolUnavailable
+from adapters.tools.pins import PinsTool
+from adapters.tools.registry import Seen, Tool
+from adapters.tools.ruff import RuffTool
+from adapters.tools.source_tree import SourceTree
+from adapters.tools.spelling import SpellingTool
+from adapters.tools.tool_runner import Programs, ToolRunner, ToolUnavailable
 from contracts.modes import Role
 from contracts.task import CandidateTasks, Finding, TaskContract
 from contracts.verdict import Decision
+from policies.paths.rules import in_scope
 from policies.task.candidates import rank
 from policies.task.idea_memory import Memory
 from policies.task.planning import judge_contract, make_contract
@@ -87,7 +87,7 @@ class ToolsBackend:
         if tool is None:
             raise AgentError(f"the contract asks for the tool {contract.tool!r}, which is not registered")
         tree = SourceTree(root)
-        before = {path: tree.read(path) for path in tree.files if in_scope(contract, path)}
+        before = {path: tree.read(path) for path in tree.files if in_scope(path, contract.scope)}
         if not before:
             raise AgentError("no file of the contract's scope is in the tree")
         tree = SourceTree(root, before)
@@ -138,7 +138,8 @@ def _plan(brief: Brief) -> TaskContract | None:
 
 def _metric(findings: tuple[Finding, ...], contract: TaskContract) -> int:
     return sum(
-        finding.fixable and finding.rule == contract.rule and in_scope(contract, finding.path) for finding in findings
+        finding.fixable and finding.rule == contract.rule and in_scope(finding.path, contract.scope)
+        for finding in findings
     )
 
 

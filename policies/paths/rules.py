@@ -13,7 +13,17 @@ from policies.paths.canonical import canonical, fold, hostile_name, readable
 from policies.settings.schema import EffectivePolicy, ProtectedRule
 from policies.verdicts import all_of, allow, deny, escalate
 
-__all__ = ["can_match", "canonical", "hostile_name", "judge_paths", "matches", "protection", "readable", "within"]
+__all__ = [
+    "can_match",
+    "canonical",
+    "hostile_name",
+    "in_scope",
+    "judge_paths",
+    "matches",
+    "protection",
+    "readable",
+    "within",
+]
 
 _SYMLINK, _SUBMODULE, _PLAIN, _EXECUTABLE, _NONE = "120000", "160000", "100644", "100755", "000000"
 _LISTED = 40
@@ -48,6 +58,11 @@ def within(path: str, allowed: Sequence[str]) -> bool:
         entry for entry in allowed if "*" in entry or "?" in entry or entry.startswith("!") or entry.endswith("/")
     ]
     return path in allowed or matches(path, patterns)
+
+
+def in_scope(path: str, scope: Scope) -> bool:
+    """Whether a contract lets Coding touch a path."""
+    return within(path, scope.allowed_paths) and not matches(path, scope.blocked_paths)
 
 
 def protection(path: str, policy: EffectivePolicy, task_type: TaskType) -> ProtectedRule | None:

@@ -1,0 +1,135 @@
+"""Inside the sandbox: the paragraphs of a document, by the parsers of its format; of a plain text by its blank lines.
+
+Headings (their anchors are linked to), tables, quotations, lists of terms, literal and fenced blocks, directives, front
+matter and links have no place here. A document that cannot be parsed has no paragraphs.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterable, Iterator
+
+from docutils import nodes
+from docutils.core import publish_doctree
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+from adapters.tools.inside.running_text import APART
+
+MARKDOWN_PLACES = {"bullet_list_open", "ordered_list_open", "list_item_open", "paragraph_open"}
+"""A paragraph that stands in these alone is the author's own text."""
+MARKDOWN_TEXT = {"text": "", "softbreak": "\n", "hardbreak": "\n"}
+APART_TOO = ("link_", "em_", "strong_", "s_")
+"""What is linked or set apart from its sentence is often a name or a term."""
+RST_PLACES = (
+    nodes.document,
+    nodes.section,
+    nodes.bullet_list,
+    nodes.enumerated_list,
+    nodes.list_item,
+    nodes.note,
+    nodes.warning,
+    nodes.tip,
+    nodes.hint,
+    nodes.important,
+    nodes.caution,
+    nodes.danger,
+    nodes.attention,
+)
+QUOTING = re.compile(
+    r"^\W*(\d[\d.]*\W*)?(authors?|contributors?|contributions by|maintainers?|credits?|thanks|thank you|special thanks"
+    r"|sponsors?|backers|supporters|acknowledg\w*|people|team|who uses|used by|users|testimonials|related( projects)?"
+    r"|alternatives|see also|change ?logs?|changes|history|release( notes|s| history)?|what.?s new|news|licen[cs]e"
+    r"|copyright|citations?|citing|references|bibliography|glossary|terminology|translations?|v?\d+\.\d+\S*( .*)?)\W*$",
+    re.IGNORECASE,
+)
+"""Headings above what is quoted, named or told of others, and not written about the project."""
+FRONT_MATTER = re.compile(r"\A(---|\+\+\+|;;;)[ \t]*\n.*?^(\1|\.\.\.)[ \t]*$", re.DOTALL | re.MULTILINE)
+RST_SETTINGS = {
+    "report_level": 5,
+    "halt_level": 5,
+    "file_insertion_enabled": False,
+    "raw_enabled": False,
+    "_disable_config": True,
+    "syntax_highlight": "none",
+    "line_length_limit": 100_000,
+}
+
+
+def paragraphs(path: str, text: str) -> Iterable[str]:
+    """Each paragraph's lines, with ``APART`` for what is no text."""
+    if path.endswith(".md"):
+        return _markdown(text)
+    return _rst(text) if path.endswith(".rst") else _plain(text)
+
+
+def blocks(text: str) -> Iterator[list[str]]:
+    """Lines between blank lines."""
+    for block in re.split(r"\n[ \t]*\n", text):
+        if block.strip():
+            yield block.strip("\n").split("\n")
+
+
+def _plain(text: str) -> Iterator[str]:
+    return ("\n".join(lines) for lines in blocks(text) if not any(line.startswith((" ", "\t")) for line in lines))
+
+
+def _markdown(text: str) -> Iterator[str]:
+    if front := FRONT_MATTER.match(text):
+        text = text[front.end() :]
+    places: list[str] = []
+    level = quoting = 0
+    for token in MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(text):
+        if token.type == "heading_open":
+            level = int(token.tag[1:])
+        elif token.type == "inline" and places == ["heading_open"] and (not quoting or level <= quoting):
+            quoting = level if QUOTING.match(token.content) else 0
+        if token.nesting > 0:
+            places.append(token.type)
+        elif token.nesting < 0:
+            places.pop()
+        elif token.type == "inline" and MARKDOWN_PLACES.issuperset(places) and not quoting:
+            yield "".join(_inline(token.children or []))
+
+
+def _inline(tokens: list[Token]) -> Iterator[str]:
+    depth = 0
+    for token in tokens:
+        depth += token.nesting if token.type.startswith(APART_TOO) else 0
+        yield (token.content or MARKDOWN_TEXT[token.type]) if token.type in MARKDOWN_TEXT and not depth else APART
+
+
+def problem(path: str, text: str) -> str:
+    """Why a document cannot be parsed; empty: it can."""
+    document = _doctree(text) if path.endswith(".rst") else ""
+    return document if isinstance(document, str) else ""
+
+
+def _doctree(text: str) -> nodes.document | str:
+    """The document, or why there is none."""
+    try:
+        return publish_doctree(text, settings_overrides={**RST_SETTINGS, "warning_stream": io.StringIO()})
+    except Exception as error:  # whatever a stranger's document makes the parser raise
+        return f"does not parse: {type(error).__name__}: {error}"
+
+
+def _rst(text: str) -> Iterator[str]:
+    document = _doctree(text)
+    if isinstance(document, str):
+        return
+    for node in document.findall(nodes.paragraph):
+        if all(isinstance(place, RST_PLACES) and not _quotes(place) for place in _around(node)):
+            yield "".join(child.astext() if isinstance(child, nodes.Text) else APART for child in node.children)
+
+
+def _quotes(place: nodes.Element) -> bool:
+    title = place.children[0] if place.children else None
+    return isinstance(title, nodes.title) and QUOTING.match(title.astext()) is not None
+
+
+def _around(node: nodes.Element) -> Iterator[nodes.Element]:
+    place = node.parent
+    while place is not None:
+        yield place
+        place = place.parent
