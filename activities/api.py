@@ -1,8 +1,10 @@
 """The typed face of every step: what a workflow may call. Importing this loads no implementation."""
 
+from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, JsonValue, model_validator
 
 from activities.step import Step as Step  # noqa: PLC0414  # the face shows it
 from contracts import rollback as after
@@ -33,15 +35,15 @@ from contracts.incident_work import (
     RespondOutput,
     StatementInput,
     StatementJudged,
-    TellControlInput,
     TicketInput,
     TicketOutput,
     WriteReportInput,
 )
 from contracts.merging import ProbeRound
+from contracts.messages import FOLLOWED_UP, INCIDENT_NEWS, MERGED, REGRESSION, ROLLED_BACK, Message, Request
 from contracts.remediation import Remediation
 from contracts.report import ReportInput, WriteResult
-from contracts.rollback import FollowUpInput, Merged, Observation, Regression, Unsaid
+from contracts.rollback import FollowUpInput, Observation, Unsaid
 from contracts.verdict import Verdict
 
 KEPT_OUT = "KeptOut"
@@ -73,6 +75,29 @@ class FinishInput(Contract):
 
     run: RunRef
     request: FinishRequest
+
+
+class TellInput(Contract):
+    """A message to a target's Control."""
+
+    target: str
+    update: str
+    payload: dict[str, JsonValue]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_before(cls, raw: Any) -> Any:
+        """Steps that open runs scheduled before ``TELL``, each with an input of its own (P15)."""
+        if not isinstance(raw, Mapping) or "payload" in raw:
+            return raw
+        for part, update in _PARTS.items():
+            if part in raw:
+                return {"target": raw["target"], "update": update, "payload": raw[part]}
+        update, run = (REGRESSION.name, raw["merged"]["run"]) if "merged" in raw else (MERGED.name, raw["run"])
+        return {"target": run["target"], "update": update, "payload": raw}
+
+
+_PARTS = {"news": INCIDENT_NEWS.name, "end": FOLLOWED_UP.name, "result": ROLLED_BACK.name}
 
 
 class AuditOutput(Contract):
@@ -228,7 +253,33 @@ WRITE_REPORT: Step[WriteReportInput, ReportWritten] = Step(
 JUDGE_STATEMENT: Step[StatementInput, StatementJudged] = Step(
     "judge_statement", StatementJudged, _MINUTE, attempts=0, patience=10 * _MINUTE, queue=CONTROL_QUEUE
 )
-TELL_CONTROL: Step[TellControlInput, Answer] = Step("tell_control", Answer, _MINUTE, attempts=0, patience=60 * _MINUTE)
+
+
+class Tell:
+    """Any workflow's word to a Control: one step, whatever the message."""
+
+    older: Mapping[str, str] = {INCIDENT_NEWS.name: "tell_control"} | {
+        message.name: f"tell_{message.name}" for message in (MERGED, REGRESSION, FOLLOWED_UP, ROLLED_BACK)
+    }
+    """By message: names from before there was one, which histories hold (P15)."""
+    names = ("tell", *older.values())
+
+    async def __call__(
+        self,
+        target: str,
+        message: Message[Request, Answer],
+        payload: Request,
+        summary: str,
+        within: timedelta | None = None,
+    ) -> Answer:
+        """Tell it, for as long as it takes, or ``within`` a time."""
+        name = self.older.get(message.name, "tell")
+        step: Step[TellInput, Answer] = Step(name, Answer, _MINUTE, attempts=0, patience=365 * _DAY)
+        said = payload.model_dump(mode="json", by_alias=True)
+        return await step(TellInput(target=target, update=message.name, payload=said), summary, within)
+
+
+TELL = Tell()
 
 # Control's own steps.
 REGISTER: Step[RegisterInput, InstallationFacts] = Step(
@@ -282,11 +333,6 @@ LOOK_AT_PULL: Step[FollowUpInput, after.PullLook] = Step(
     "look_at_pull", after.PullLook, 5 * _MINUTE, attempts=0, patience=_DAY
 )
 SAY_UNSAID: Step[Unsaid, Verdict] = Step("say_unsaid", Verdict, 5 * _MINUTE, attempts=0, patience=30 * _MINUTE)
-TELL_MERGED: Step[Merged, Answer] = Step("tell_merged", Answer, _MINUTE, attempts=0, patience=365 * _DAY)
-TELL_REGRESSION: Step[Regression, Answer] = Step("tell_regression", Answer, _MINUTE, attempts=0, patience=365 * _DAY)
-TELL_FOLLOWED_UP: Step[after.TellFollowedUpInput, Answer] = Step(
-    "tell_followed_up", Answer, _MINUTE, attempts=0, patience=365 * _DAY
-)
 PREPARE_REVERT: Step[after.PrepareInput, after.RevertPlan] = Step(
     "prepare_revert", after.RevertPlan, 15 * _MINUTE, attempts=0, patience=7 * _DAY
 )
@@ -295,9 +341,6 @@ REPAIR: Step[after.RepairInput, after.RepairResult] = Step(
 )
 NOTE_ROLLBACK: Step[after.RollbackNote, LogHead] = Step(
     "note_rollback", LogHead, _MINUTE, attempts=0, patience=365 * _DAY
-)
-TELL_ROLLED_BACK: Step[after.TellRolledBackInput, Answer] = Step(
-    "tell_rolled_back", Answer, _MINUTE, attempts=0, patience=365 * _DAY
 )
 
 # The Installation's own step.

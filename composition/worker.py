@@ -20,6 +20,7 @@ from activities.api import CONTROL_QUEUE
 from activities.control.admitting import Admitting
 from activities.control.budget_report import BudgetReporting
 from activities.control.schedule import Scheduling
+from activities.control.telling import Telling
 from activities.operate.alerting import Alerting
 from activities.operate.dashboard import DashboardKeeping
 from activities.operate.watching import Watching
@@ -127,7 +128,7 @@ def activities(adapters: Adapters, bench: StepPorts, server_view: ServerView) ->
     auditing = Auditing(bench, adapters.index, partial(render_html, ui=adapters.settings.ui))
     admitting = Admitting(bench, auditing.end_lost, adapters.index)
     observing = Observing(bench, room, probes, adapters.index)
-    reverting = Reverting(bench, adapters.index)
+    reverting = Reverting(bench)
     alerting = Alerting(bench, partial(channels, adapters.settings))
     keeping = IncidentKeeping(bench, render_incident)
     dashboards = DashboardKeeping(bench, server_view, adapters.index, render_dashboard, adapters.settings.ui)
@@ -163,7 +164,6 @@ def activities(adapters: Adapters, bench: StepPorts, server_view: ServerView) ->
         keeping.close_ticket,
         keeping.write_report,
         keeping.judge_statement,
-        keeping.tell_control,
         observing.terms,
         observing.sight,
         observing.observe,
@@ -173,10 +173,7 @@ def activities(adapters: Adapters, bench: StepPorts, server_view: ServerView) ->
         reverting.repair,
         reverting.note,
         Outcomes(bench).say,
-        reverting.tell_merged,
-        reverting.tell_regression,
-        reverting.tell_followed_up,
-        reverting.tell_rolled_back,
+        *Telling(bench, adapters.index).steps(),
         Scheduling(bench).sync_schedule,
         BudgetReporting(bench).report_budget,
         auditing.audit,

@@ -19,6 +19,7 @@ home.py           Whose files an installation works on
 incident.py       Incidents (runbook §6, §12): what triggers one, how it is answered, and its report's seven parts
 incident_work.py  What the ``Incident`` workflow and its steps hand to each other, and the manifest of its evidence
 merging.py        SELECTIVE_AUTO: the merge result that may land, its canary and its probes (P4)
+messages.py       What is said to Control and asked of it: each message with its types
 modes.py          The closed vocabularies of the runbook: modes, statuses, outcomes, roles
 pull_request.py   A pull request as any forge shows it
 release.py        ``release_decision.json``

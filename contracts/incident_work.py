@@ -154,10 +154,3 @@ class StatementJudged(Contract):
 
     report: PostIncidentReport
     verdict: Verdict
-
-
-class TellControlInput(Contract):
-    """News for Control's books."""
-
-    target: str
-    news: IncidentNews

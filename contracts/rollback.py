@@ -426,17 +426,3 @@ class WorkflowSight(Contract):
 
     open: bool
     status: str
-
-
-class TellFollowedUpInput(Contract):
-    """How a merge or a pull request fared, for Control's books."""
-
-    target: str
-    end: FollowUpEnd
-
-
-class TellRolledBackInput(Contract):
-    """How a rollback ended, for Control's books."""
-
-    target: str
-    result: RollbackResult

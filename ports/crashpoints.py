@@ -47,15 +47,12 @@ POINTS: frozenset[str] = frozenset(
         "write_report.before_effect",
         "write_report.after_log",
         "write_report.after_effect",
-        "tell_control.before_effect",
-        "tell_control.after_effect",
+        "tell.before_effect",
+        "tell.after_effect",
         "mind_schedule.before_effect",
         "mind_schedule.after_effect",
-        *(
-            f"{step}.{moment}_effect"
-            for step in ("prepare_revert", "tell_regression", "tell_rolled_back")
-            for moment in ("before", "after")
-        ),
+        "prepare_revert.before_effect",
+        "prepare_revert.after_effect",
         "audit.before_effect",
         "audit.after_report",
         "audit.after_effect",

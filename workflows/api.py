@@ -2,6 +2,8 @@
 
 from temporalio.common import SearchAttributeKey
 
+from contracts import messages
+
 TASK_QUEUE = "autonomy"
 
 INSTALLATION = "Installation"
@@ -26,11 +28,11 @@ REFRESH = "refresh"
 ORDER = "control"
 """Signal to a run: the one thing Control tells it."""
 
-STATUS = "status"
+STATUS = messages.STATUS.name
 WHY = "why"
 QUEUE = "queue"
-BUDGET = "budget"
-BACKLOG = "backlog"
+BUDGET = messages.BUDGET.name
+BACKLOG = messages.BACKLOG.name
 VIEW = "view"
 ALERTS_VIEW = "alerts"
 DASHBOARDS_VIEW = "dashboards"
@@ -38,26 +40,26 @@ STATE = "state"
 
 RESUME = "resume"
 SET_MODE = "set_mode"
-ADMIT_RUN = "admit"
-BEGIN_WRITE = "begin_write"
-SETTLE_WRITE = "settle_write"
-FINISH_RUN = "finish"
-REPORT = "report"
-REGISTER_TARGET = "register"
+ADMIT_RUN = messages.ADMIT.name
+BEGIN_WRITE = messages.BEGIN_WRITE.name
+SETTLE_WRITE = messages.SETTLE_WRITE.name
+FINISH_RUN = messages.FINISH.name
+REPORT = messages.REPORT.name
+REGISTER_TARGET = messages.REGISTER.name
 CLAIM_HOME = "claim_home"
 DECIDE = "decide"
-RESERVE = "reserve"
-SETTLE_COST = "settle_cost"
+RESERVE = messages.RESERVE.name
+SETTLE_COST = messages.SETTLE_COST.name
 SET_CAPS = "set_caps"
 STATE_COST = "state_cost"
 GRANT = "grant"
-MERGED = "merged"
-REGRESSION = "regression"
+MERGED = messages.MERGED.name
+REGRESSION = messages.REGRESSION.name
 ROLL_BACK = "roll_back"
-ROLLED_BACK = "rolled_back"
-FOLLOWED_UP = "followed_up"
-AFTERCARE = "aftercare"
-INCIDENT_NEWS = "incident_news"
+ROLLED_BACK = messages.ROLLED_BACK.name
+FOLLOWED_UP = messages.FOLLOWED_UP.name
+AFTERCARE = messages.AFTERCARE.name
+INCIDENT_NEWS = messages.INCIDENT_NEWS.name
 EDIT = "edit"
 CLOSE = "close"
 PREVENTED = "prevented"

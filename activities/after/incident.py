@@ -1,4 +1,4 @@
-"""What an ``Incident`` does to the world: its ticket, its report, its audit log, its news for Control."""
+"""What an ``Incident`` does to the world: its ticket, its report, its audit log."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,23 +9,22 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.after.evidence import REPORT, anchor_log, facts_of, incident_policy, records_of
-from activities.api import CLOSE_TICKET, JUDGE_STATEMENT, OPEN_TICKET, TELL_CONTROL, WRITE_REPORT
+from activities.api import CLOSE_TICKET, JUDGE_STATEMENT, OPEN_TICKET, WRITE_REPORT
 from activities.heartbeat import heartbeating
 from activities.step_session import StepPorts, written
 from activities.write.cleared_write import ClearedWrite, given_up, record_effect
 from contracts.audit import AuditEvent
 from contracts.clearance import WriteAnswerKind
-from contracts.control import Answer
 from contracts.incident import CitedFact, PostIncidentReport
 from contracts.incident_work import (
     ReportWritten,
     StatementInput,
     StatementJudged,
-    TellControlInput,
     TicketInput,
     TicketOutput,
     WriteReportInput,
 )
+from contracts.messages import INCIDENT_NEWS
 from contracts.modes import Role, WriteAction, WriteClass
 from contracts.verdict import Fact
 from policies.after.incident_report import judged, proposing
@@ -110,14 +109,6 @@ class IncidentKeeping:
         """By the rules as they are now: they may change, and the history keeps what they said."""
         return judged(given)
 
-    @activity.defn(name=TELL_CONTROL.name, no_thread_cancel_exception=True)
-    def tell_control(self, given: TellControlInput) -> Answer:
-        """Owner, due date, closed, overdue, done: into Control's books."""
-        crashpoint("tell_control.before_effect")
-        answer = self.bench.control.incident_news(given.target, given.news)
-        crashpoint("tell_control.after_effect")
-        return answer
-
     def _timeline(self, given: WriteReportInput) -> tuple[CitedFact, ...] | None:
         """What the logs say now, this incident's own among them; None before its evidence is collected."""
         if given.start is None or given.report.evidence is None:
@@ -175,7 +166,7 @@ class IncidentKeeping:
             incident = given.report.incident
             policy = incident_policy(self.bench, given.target, given.report.run_id)
             # Books that were lost by force learn of the incident again: without it they clear nothing.
-            self.bench.control.incident_news(given.target, given.news)
+            self.bench.control.ask(given.target, INCIDENT_NEWS, given.news)
             said = {"title": title, "body": body, "head": head, "addresses": self._pages(given.report)}
             effect = record_effect(policy, action, f"{incident}/{action}", incident, **said)
             done = ClearedWrite(self.bench).around(policy, effect, WriteClass.RECORD, policy.digest)

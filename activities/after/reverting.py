@@ -9,39 +9,22 @@ from temporalio import activity
 
 from activities.after.outcomes import say_rolled_back
 from activities.after.revert_plan import plan_revert, rollback_id
-from activities.api import (
-    NOTE_ROLLBACK,
-    PREPARE_REVERT,
-    REPAIR,
-    TELL_FOLLOWED_UP,
-    TELL_MERGED,
-    TELL_REGRESSION,
-    TELL_ROLLED_BACK,
-    LogHead,
-)
+from activities.api import NOTE_ROLLBACK, PREPARE_REVERT, REPAIR, LogHead
 from activities.heartbeat import heartbeating
 from activities.step_session import StepPorts
 from activities.write.cleared_write import ClearedWrite
 from contracts.audit import AuditEvent
 from contracts.clearance import WriteAnswerKind
-from contracts.control import Answer
 from contracts.effect import Effect
 from contracts.modes import Role, WriteAction, WriteClass
 from contracts.rollback import (
-    ROLLED_BACK,
     FollowUpInput,
-    Merged,
     PrepareInput,
-    Regression,
     RepairInput,
     RepairResult,
     RevertPlan,
     RollbackInput,
     RollbackNote,
-    RollbackOutcome,
-    TellFollowedUpInput,
-    TellRolledBackInput,
-    became,
 )
 from contracts.verdict import Fact, Verdict
 from policies.settings.schema import EffectivePolicy
@@ -50,7 +33,6 @@ from policies.verdicts import allow, deny, hold
 from ports.crashpoints import crashpoint
 from ports.policy_source import PolicyError
 from ports.repository import RepositoryError
-from ports.run_index import RunIndex
 
 
 def _follows(request: RepairInput) -> FollowUpInput | None:
@@ -67,7 +49,6 @@ class Reverting:
     """Each step finds what an earlier attempt of it did."""
 
     bench: StepPorts
-    index: RunIndex
 
     @activity.defn(name=PREPARE_REVERT.name, no_thread_cancel_exception=True)
     def prepare(self, request: PrepareInput) -> RevertPlan:
@@ -241,38 +222,6 @@ class Reverting:
     def note(self, request: RollbackNote) -> LogHead:
         """An event of the rollback, for its audit log."""
         return LogHead(head=self._record(request.given, request.key, request.event, request.facts))
-
-    @activity.defn(name=TELL_MERGED.name, no_thread_cancel_exception=True)
-    def tell_merged(self, merged: Merged) -> Answer:
-        """To Control: a person merged it; from now on a person may order its rollback. Lists say so, too."""
-        if merged.by:
-            self.index.became(merged.run.run_id, became("merged", merged.by))
-        return self.bench.control.merged(merged.run.target, merged)
-
-    @activity.defn(name=TELL_REGRESSION.name, no_thread_cancel_exception=True)
-    def tell_regression(self, found: Regression) -> Answer:
-        """To Control: DRY_RUN, the incident, the rollback."""
-        crashpoint("tell_regression.before_effect")
-        answer = self.bench.control.regression(found.merged.run.target, found)
-        crashpoint("tell_regression.after_effect")
-        return answer
-
-    @activity.defn(name=TELL_FOLLOWED_UP.name, no_thread_cancel_exception=True)
-    def tell_followed_up(self, report: TellFollowedUpInput) -> Answer:
-        """To Control: how a merge or a pull request fared; lists say who ended it."""
-        if report.end.became and self.index.outcomes().get(report.end.run_id) != ROLLED_BACK:
-            self.index.became(report.end.run_id, report.end.became)
-        return self.bench.control.followed_up(report.target, report.end)
-
-    @activity.defn(name=TELL_ROLLED_BACK.name, no_thread_cancel_exception=True)
-    def tell_rolled_back(self, report: TellRolledBackInput) -> Answer:
-        """To Control: how the rollback ended; lists say when it is undone."""
-        crashpoint("tell_rolled_back.before_effect")
-        if report.result.outcome is RollbackOutcome.RESTORED:
-            self.index.became(report.result.run_id, ROLLED_BACK)
-        answer = self.bench.control.rolled_back(report.target, report.result)
-        crashpoint("tell_rolled_back.after_effect")
-        return answer
 
     def _record(self, given: RollbackInput, key: str, event: str, facts: dict[str, Fact]) -> str:
         record = AuditEvent(key=key, role=Role.RELEASE, event=event, facts={"incident": given.incident, **facts})

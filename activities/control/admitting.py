@@ -29,6 +29,7 @@ from activities.heartbeat import heartbeating
 from activities.run.quarantine import NotInQuarantine, open_quarantine
 from activities.step_session import StepPorts
 from activities.write.cleared_write import merge_found
+from contracts import messages
 from contracts.admission import Admission, AdmitAnswer, AdmitRequest, Admitted, RunRecord, RunRequest
 from contracts.audit import AuditEvent
 from contracts.clearance import SettleRequest, WriteOutcome, WriteRecord
@@ -69,8 +70,9 @@ class Admitting:
         prefix = f"run/{request.target}-{date}-"
         taken = tuple(log.removeprefix("run/") for log in self.bench.audit.logs(begins=prefix))
         head, problem = self._in_quarantine(request)
-        answer = self.bench.control.admit(
+        answer = self.bench.control.ask(
             request.target,
+            messages.ADMIT,
             AdmitRequest(
                 request=request,
                 workflow_id=asked.workflow_id,
@@ -144,8 +146,8 @@ class Admitting:
             # Unreadable is not current: a smoke under it is not green.
             digest = ""
         crashpoint("finish.before_effect")
-        answer = self.bench.control.finish(
-            report.run.target, report.request.model_copy(update={"policy_digest": digest})
+        answer = self.bench.control.ask(
+            report.run.target, messages.FINISH, report.request.model_copy(update={"policy_digest": digest})
         )
         crashpoint("finish.after_effect")
         return answer
@@ -154,12 +156,12 @@ class Admitting:
     def register(self, asked: RegisterInput) -> InstallationFacts:
         """Make a Control known to the Installation."""
         request = RegisterRequest(target=asked.target, chain=asked.chain)
-        facts = self.bench.control.register(request)
+        facts = self.bench.control.ask("", messages.REGISTER, request)
         for _ in range(20):
             if facts.ready:
                 break
             time.sleep(0.1)
-            facts = self.bench.control.register(request)
+            facts = self.bench.control.ask("", messages.REGISTER, request)
         if not facts.ready:
             raise ControlUnavailable("the Installation is still finding its targets")
         if not facts.fresh:

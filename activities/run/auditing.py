@@ -13,6 +13,7 @@ from activities.heartbeat import heartbeating
 from activities.run.failures import Failures
 from activities.run.reading import Reader
 from activities.step_session import HISTORY, StepPorts, written
+from contracts import messages
 from contracts.admission import RunRecord
 from contracts.artifact import ArtifactRef
 from contracts.audit import AuditEvent
@@ -165,11 +166,13 @@ class Auditing:
     def _cost(self, given: ReportInput) -> RunCost | None:
         """As Control has booked it; None, which is not zero, when it does not know."""
         try:
-            return self.bench.control.run_cost(given.run.target, given.run.run_id)
+            # Asked of the run itself: without one, the view lists the dearest only.
+            view = self.bench.control.query(given.run.target, messages.BUDGET, given.run.run_id)
         except ControlUnavailable as problem:
             # A report that says "unknown" is worth more than a run that can not end.
             activity.logger.warning("the cost of %s could not be asked: %s", given.run.run_id, problem)
             return None
+        return next((run for run in view.runs if run.run_id == given.run.run_id), None) if view else None
 
     def _anchor(self, run_id: str, policy: EffectivePolicy | None, head: str) -> None:
         """The head also stands in a ref of the mirror, so that a cut tail is found (P10)."""

@@ -5,9 +5,10 @@ from datetime import date
 
 from activities.run.open_pulls import bring, on_base
 from activities.step_session import StepSession
+from contracts.messages import AFTERCARE
 from contracts.pull_request import PullRequest
 from contracts.report import IndexedRun
-from contracts.rollback import RollbackStage
+from contracts.rollback import Aftercare, RollbackStage
 from contracts.task import StateSnapshot
 from policies.task.idea_memory import Memory, PersonsNo, Place, places, remember
 from ports.run_index import RunIndex
@@ -60,8 +61,8 @@ class Recall:
 
     def _rolled_back(self, session: StepSession) -> frozenset[str]:
         """Runs whose merges we undid ourselves: those ideas are in quarantine, for as long as that lasts."""
-        merges = session.bench.control.aftercare(session.run.target).merges
-        return frozenset(each.merged.run.run_id for each in merges if each.stage is not RollbackStage.NONE)
+        left = session.bench.control.query(session.run.target, AFTERCARE) or Aftercare()
+        return frozenset(each.merged.run.run_id for each in left.merges if each.stage is not RollbackStage.NONE)
 
 
 def _taken_out(session: StepSession, pull: PullRequest, about: frozenset[Place]) -> list[PersonsNo]:

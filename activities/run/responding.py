@@ -12,12 +12,13 @@ from temporalio.exceptions import ApplicationError
 from activities.api import RESPOND
 from activities.heartbeat import heartbeating
 from activities.step_session import StepPorts, written
+from contracts import messages
 from contracts.alert import Alert, AlertKind
 from contracts.audit import AuditEvent
 from contracts.control import PauseRequest
 from contracts.incident import IncidentReport, Response, Trigger, incident_id
 from contracts.incident_work import RespondInput, RespondOutput
-from contracts.modes import PauseStyle, Role
+from contracts.modes import PauseStyle, Role, TargetStatus
 from contracts.verdict import Fact
 from policies.after.incident_matrix import MATRIX, trigger_of
 from policies.counted import shortened
@@ -76,10 +77,10 @@ class Responding:
         request = PauseRequest(
             style=PauseStyle.CHECKPOINT, reason=f"{report.trigger}: {report.reason}", actor=report.run_id
         )
-        pull = partial(control.pause_all if everybody else partial(control.pause_target, target), request)
+        pull = partial(control.pause, request, "" if everybody else target)
         try:
             # In the books means: paused then. A retry must not pull the brake again after a person resumed.
-            paused_before = control.knows_incident(target, report.incident)
+            paused_before = self._knows(target, report.incident)
         except ControlUnavailable as blind:
             paused_before = False
             self._pull_blindly(case, pull, str(blind))
@@ -101,9 +102,20 @@ class Responding:
         event = AuditEvent(key=key, role=Role.GATEKEEPER, event="brake pulled blindly", facts=facts)
         self.bench.record(case.given.run.run_id, (event,), activity.info().started_time)
 
+    def _knows(self, target: str, incident: str) -> bool:
+        """Whether it is in the books of an open Control, or was and is done with: one that is gone has forgotten."""
+        view = self.bench.control.query(target, messages.STATUS)
+        known = (*view.incidents_done, *(each.incident for each in view.incidents)) if view else ()
+        return incident in known
+
+    def _is_paused(self, target: str) -> bool:
+        """PAUSED, or gone: then it comes back paused."""
+        view = self.bench.control.query(target, messages.STATUS)
+        return view is None or view.status is TargetStatus.PAUSED
+
     def _until_in_force(self, target: str) -> None:
         end = time.monotonic() + _IN_FORCE_SECONDS
-        while not self.bench.control.is_paused(target):
+        while not self._is_paused(target):
             if time.monotonic() > end:
                 raise ApplicationError(f"the pause of {target} is not in force yet", type="PauseNotInForce")
             time.sleep(0.2)
@@ -111,7 +123,7 @@ class Responding:
     def _open(self, case: Escalation) -> None:
         # Before the books, because they start the workflow that collects it.
         self.bench.store.put(case.given.run.run_id, "verdicts/escalated.json", written(case.given.verdict))
-        self.bench.control.report(case.given.run.target, case.report)
+        self.bench.control.ask(case.given.run.target, messages.REPORT, case.report)
         crashpoint("respond.after_report")
 
     def _alert(self, case: Escalation) -> None:

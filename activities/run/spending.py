@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from temporalio import activity
 
+from contracts import messages
 from contracts.budget import Amounts, ReserveRequest, SettleCost
 from policies.counted import shortened
 from policies.run.caps import budget_terms, worst_case
@@ -85,7 +86,7 @@ def spend(session: StepSession, work: Callable[[StepSession], StepResult]) -> St
         worst=worst_case(session.policy, session.role),
         terms=budget_terms(session.policy),
     )
-    answer = session.bench.control.reserve(session.run.target, request)
+    answer = session.bench.control.ask(session.run.target, messages.RESERVE, request)
     if not answer.reserved:
         return session.done(answer.verdict)
     crashpoint("spend.after_reserve")
@@ -110,4 +111,4 @@ def _settle(session: StepSession, key: str, attempt: str) -> None:
     cost = None if meter.unknown else Amounts(usd=round(meter.usd, 6), tokens=meter.tokens, agent_minutes=minutes)
     note = shortened("; ".join(dict.fromkeys(meter.unknown)), 500)
     said = SettleCost(key=key, attempt=attempt, cost=cost, agent_minutes=minutes, note=note)
-    session.bench.control.settle_cost(session.run.target, said)
+    session.bench.control.ask(session.run.target, messages.SETTLE_COST, said)

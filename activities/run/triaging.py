@@ -10,9 +10,11 @@ from activities.run.proposals import propose
 from activities.run.quarantine import quarantined_task
 from activities.run.recall import Recall
 from activities.step_session import StepPorts, StepSession
+from contracts import messages
 from contracts.grant import Grant
 from contracts.handover import StepInput, StepResult
 from contracts.modes import Role, StepName
+from contracts.rollback import Aftercare
 from contracts.task import CandidateTasks, StateSnapshot
 from policies.task.aftercare import with_hardening, without_quarantined
 from policies.task.candidates import suppress, task_id, told
@@ -42,7 +44,8 @@ class Triaging:
             return self._from_quarantine(session, run.grant)
         agent = session.agent
         memory = Recall(self.index).memory(session, snapshot)
-        booked = self.bench.control.backlog(run.target)
+        known = self.bench.control.query(run.target, messages.BACKLOG)
+        booked = tuple(known or ())
         memory = memory.model_copy(update={"ideas": {one.remediating_task: (one.tool, one.rule) for one in booked}})
         backlog = take_up(booked, snapshot, policy, memory)
         # What waits for a person must not keep the sound files of the same idea from being proposed.
@@ -71,7 +74,8 @@ class Triaging:
             "resolved": (),
         }
         memory = memory.model_copy(update={"suspects": backlog.suspects})
-        left, now = self.bench.control.aftercare(run.target), activity.info().started_time
+        left = self.bench.control.query(run.target, messages.AFTERCARE) or Aftercare()
+        now = activity.info().started_time
         allowed = without_quarantined(proposed.model_copy(update=ours), left.quarantined, now)
         candidates = with_backlog(suppress(allowed, policy, memory), backlog)
         # Again, for what the backlog proposes.

@@ -12,6 +12,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities.control.lost_books import CLEARED, cleared_facts
 from activities.step_session import StepPorts
+from contracts import messages
 from contracts.audit import AuditEvent
 from contracts.clearance import (
     SettleRequest,
@@ -119,7 +120,7 @@ class ClearedWrite:
             repository = self.bench.repositories(policy.target)
             merged = merge_shown(repository, self.merges, result.result or effect.head_sha)
         said = SettleRequest(key=key, attempt=attempt, outcome=outcome, result=result.result, merged=merged)
-        settled = self.bench.control.settle_write(target, said)
+        settled = self.bench.control.ask(target, messages.SETTLE_WRITE, said)
         if not settled.accepted:
             # Our deadline passed and somebody else holds it now: the next attempt looks and adopts.
             raise ApplicationError(settled.verdict.reason, type="SettleRefused")
@@ -127,7 +128,7 @@ class ClearedWrite:
         return Bracketed(answer, result, merged)
 
     def _ask(self, target: str, request: WriteRequest) -> WriteAnswer:
-        answer = self.bench.control.begin_write(target, request)
+        answer = self.bench.control.ask(target, messages.BEGIN_WRITE, request)
         if answer.answer is WriteAnswerKind.BUSY:
             wait = timedelta(seconds=answer.retry_after_seconds + 0.5)
             raise ApplicationError(answer.verdict.reason, type="WriteBusy", next_retry_delay=wait)

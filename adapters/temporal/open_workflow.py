@@ -1,6 +1,6 @@
 """The long-lived workflows, each the only one of its id: started where it is missing, asked while it is open."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -15,7 +15,12 @@ Seen = TypeVar("Seen")
 
 
 async def ask_open(
-    client: Client, workflow_id: str, query: str, result: type[Seen], patience: timedelta | None = None
+    client: Client,
+    workflow_id: str,
+    query: str,
+    result: type[Seen],
+    patience: timedelta | None = None,
+    arguments: Sequence[str] = (),
 ) -> Seen | None:
     """The answer of an open workflow; None: none is open under this id, and a closed one tells what was true once.
 
@@ -25,7 +30,11 @@ async def ask_open(
     """
     try:
         seen: Seen = await client.get_workflow_handle(workflow_id).query(
-            query, result_type=result, reject_condition=QueryRejectCondition.NOT_OPEN, rpc_timeout=patience
+            query,
+            args=arguments,
+            result_type=result,
+            reject_condition=QueryRejectCondition.NOT_OPEN,
+            rpc_timeout=patience,
         )
     except WorkflowQueryRejectedError:
         return None

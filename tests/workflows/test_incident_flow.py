@@ -20,6 +20,7 @@ from contracts.admission import RunResult
 from contracts.alert import AlertKind
 from contracts.control import Answer, StatusView
 from contracts.incident import CloseRequest, HumanFacts, IncidentState, IncidentView
+from contracts.messages import STATUS, View
 from contracts.modes import Mode, RunStatus, TargetStatus
 from ports.agents import Brief
 from ports.control_desk import ControlDesk, ControlUnavailable
@@ -101,17 +102,20 @@ async def violated(world: World) -> RunResult:
 
 
 class BlindDesk:
-    """A desk whose looks at incidents fail, as those at a Control that stands still do."""
+    """A desk whose first look fails, as those at a Control that stands still do."""
 
     def __init__(self, real: ControlDesk) -> None:
-        self._real = real
+        self._real, self._blind = real, True
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._real, name)
 
-    def knows_incident(self, target: str, incident: str) -> bool:
-        """Never known."""
-        raise ControlUnavailable(f"{target} cannot be asked for {incident}")
+    def query(self, target: str, view: View[Any], *arguments: str) -> Any:
+        """Whether the incident is known is what is asked first."""
+        if view is STATUS and self._blind:
+            self._blind = False
+            raise ControlUnavailable(f"{target} cannot be asked")
+        return self._real.query(target, view, *arguments)
 
 
 async def test_6_1_pauses_all_whatever_the_look_before_it_answers(world: World) -> None:

@@ -17,6 +17,7 @@ with workflow.unsafe.imports_passed_through():
     from activities import api as steps
     from contracts.alert import Alert, AlertKind
     from contracts.merging import Health
+    from contracts.messages import FOLLOWED_UP, MERGED, REGRESSION
     from contracts.rollback import (
         EVERYTHING,
         NOBODY_NAMED,
@@ -32,7 +33,6 @@ with workflow.unsafe.imports_passed_through():
         Observation,
         PullLook,
         Regression,
-        TellFollowedUpInput,
         Unsaid,
         became,
     )
@@ -75,8 +75,7 @@ class FollowUp:
             await self._say(given.unsaid)
         end = await self._followed(given)
         self._show("ended", end.outcome)
-        said = TellFollowedUpInput(target=given.run.target, end=end)
-        await steps.TELL_FOLLOWED_UP(said, f"tell Control: {end.outcome}")
+        await steps.TELL(given.run.target, FOLLOWED_UP, end, f"tell Control: {end.outcome}")
         return end
 
     async def _followed(self, given: FollowUpInput) -> FollowUpEnd:
@@ -137,7 +136,7 @@ class FollowUp:
             reason = f"pull request {self._given.pull_request} was {look.state}"
             return self._end(f"{look.state} by {who}", reason, look, became(look.state, who))
         if workflow.patched(TOLD_BY_PERSON):
-            await steps.TELL_MERGED(look.merged, f"tell Control: merged by {who}")
+            await steps.TELL(look.merged.run.target, MERGED, look.merged, f"tell Control: merged by {who}")
         if self._given.rolls_back:
             return self._end(f"merged by {who}", f"the base is what it was before {self._given.rolls_back}", look)
         end = await self._observe(look.merged, terms, person=who)
@@ -218,9 +217,8 @@ class FollowUp:
             await self._alert(f"the base broke with pull request {self._given.pull_request}, {by}{reason}")
             return self._end(f"{by}{Culprit.OURS.value}, not rolled back by itself", reason)
         latest = self._looks.latest[-1]
-        told = await steps.TELL_REGRESSION(
-            Regression(merged=merged, reason=reason, failing=latest.failing), "tell Control of the regression"
-        )
+        said = Regression(merged=merged, reason=reason, failing=latest.failing)
+        told = await steps.TELL(merged.run.target, REGRESSION, said, "tell Control of the regression")
         return self._end(Culprit.OURS.value, f"{reason}. {told.verdict.reason}")
 
     async def _fared(self, by: str, last: Observation) -> FollowUpEnd:

@@ -31,10 +31,10 @@ with workflow.unsafe.imports_passed_through():
         IncidentStart,
         StatementInput,
         StatementJudged,
-        TellControlInput,
         TicketInput,
         WriteReportInput,
     )
+    from contracts.messages import INCIDENT_NEWS
     from contracts.modes import Role
     from contracts.rollback import RollbackTag
     from contracts.verdict import Fact
@@ -47,6 +47,7 @@ with workflow.unsafe.imports_passed_through():
 JUDGED_OUTSIDE = "incident-statements-judged-outside"
 REST = timedelta(minutes=10)
 """How long a piece of work rests after it could not be done."""
+_TRYING = timedelta(hours=1)
 
 
 @workflow.defn(name=api.INCIDENT)
@@ -305,7 +306,7 @@ class Incident:
 
     async def _tell(self) -> None:
         news = self._news()
-        await steps.TELL_CONTROL(TellControlInput(target=self._given.target, news=news), "news for Control's books")
+        await steps.TELL(self._given.target, INCIDENT_NEWS, news, "news for Control's books", within=_TRYING)
         self._keep(told=news)
 
     def _ticket(self) -> TicketInput:

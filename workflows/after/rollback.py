@@ -13,6 +13,7 @@ from temporalio.exceptions import ActivityError, is_cancelled_exception
 with workflow.unsafe.imports_passed_through():
     from activities import api as steps
     from contracts.merging import Health
+    from contracts.messages import ROLLED_BACK
     from contracts.modes import WriteAction
     from contracts.rollback import (
         HealthTerms,
@@ -24,7 +25,6 @@ with workflow.unsafe.imports_passed_through():
         RollbackNote,
         RollbackOutcome,
         RollbackResult,
-        TellRolledBackInput,
     )
     from contracts.verdict import Decision, Fact
     from policies.counted import counted, shortened
@@ -83,8 +83,7 @@ class Rollback:
                 raise
             outcome, reason = RollbackOutcome.ESCALATED, f"could not be done: {failure.__cause__ or failure}"
         result = await self._result(outcome, reason, began)
-        told = TellRolledBackInput(target=given.merged.run.target, result=result)
-        await steps.TELL_ROLLED_BACK(told, f"tell Control: {outcome}")
+        await steps.TELL(given.merged.run.target, ROLLED_BACK, result, f"tell Control: {outcome}")
         self._outcome, self._why = outcome, reason
         self._show(outcome.value, reason)
         return result

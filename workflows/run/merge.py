@@ -11,6 +11,7 @@ with workflow.unsafe.imports_passed_through():
     from contracts.admission import Order
     from contracts.handover import HumanDecision, MergeInput, MergeResult, PlannedWrite, ProbeInput, RunRef
     from contracts.merging import CanaryReport, Health, MergeCandidate
+    from contracts.messages import REGRESSION
     from contracts.modes import Outcome, RunStatus, StepName, WriteAction
     from contracts.report import Landed, StepRecord, WriteResult
     from contracts.rollback import Merged, Regression
@@ -210,7 +211,9 @@ class Merging:
             return RunStatus.MERGED, f"merged: {what} as checked"
         reason = f"{what}, which is not the checked {wanted.tree_sha[:12]}"
         told = Regression(merged=merged, reason=f"merged, but not what was checked: {reason}", failing=(P4,))
-        answer = await steps.TELL_REGRESSION(told, "tell Control: the base holds what nobody checked")
+        answer = await steps.TELL(
+            self._run.target, REGRESSION, told, "tell Control: the base holds what nobody checked"
+        )
         return RunStatus.MERGED, f"{told.reason}. {answer.verdict.reason}"
 
     def _as_planned(self, wanted: MergeCandidate, landed: Landed | None) -> Merged:
