@@ -1,4 +1,4 @@
-"""Git behind ports.repository: the only package that starts git.
+"""Git behind ports.repository: the only package that starts git (GitPython runs repository commands if allowed to).
 
 environment.py    The closed environment of every git command, and the one place that starts git
 healing.py        A mirror that was damaged or deleted: recognised by whoever meets it, set aside, fetched anew

@@ -11,7 +11,8 @@ from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+
+from git.cmd import Git
 
 from adapters.git.private import locked
 from ports.full_disk import named
@@ -181,20 +182,27 @@ class ClosedGit:
     ) -> Iterator[subprocess.Popen[bytes]]:
         """The running command; killed with its children when the block is left early."""
         variables = {**closed_environment(), "GIT_DIR": str(self.git_dir), **(environment or {})}
+        # GitPython adds to the caller's environment and cannot empty it; env(1) can, without a further process.
+        emptied: tuple[str, ...] = ("env",) if self.inherit else ("env", "-i")
+        if self.secret and not self.inherit:
+            # By name instead of all: what GitPython hands over must survive.
+            emptied = ("env", *(f"--unset={name}" for name in os.environ if name not in self.secret))
         flags = [part for flag in _FLAGS for part in ("-c", flag)]
-        with _in_memory(stdin) as given:
-            try:
-                process = subprocess.Popen(
-                    ["git", *flags, *arguments],
-                    stdin=given,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.PIPE,
-                    cwd=self.git_dir if self.git_dir.is_dir() else "/",
-                    env={**(os.environ if self.inherit else {}), **self.secret, **variables},
-                    start_new_session=True,
-                )
-            except OSError as problem:
-                raise RepositoryError(named(f"git {arguments[0]} did not start: {problem}")) from problem
+        argv = [*emptied, *(f"{name}={value}" for name, value in variables.items()), "git", *flags, *arguments]
+        # In memory: inside the jail of a write no folder can be written to.
+        with open(os.memfd_create("given"), "w+b") as given:  # noqa: PTH123  # a descriptor
+            given.write(stdin or b"")
+            given.seek(0)
+            started = Git(str(self.git_dir) if self.git_dir.is_dir() else "/").execute(
+                argv,
+                istream=None if stdin is None else given,
+                as_process=True,
+                env=dict(self.secret),
+                start_new_session=True,
+            )
+        process = started.proc
+        if process is None:  # pragma: no cover - GitPython's type allows it, its code does not
+            raise RepositoryError("git did not start")
         try:
             yield process
         finally:
@@ -204,18 +212,6 @@ class ClosedGit:
                 process.wait()
             for pipe in filter(None, (process.stdout, process.stderr)):
                 pipe.close()
-
-
-@contextmanager
-def _in_memory(stdin: bytes | None) -> Iterator[IO[bytes] | int]:
-    """Standard input: inside the jail of a write no folder can be written to."""
-    if stdin is None:
-        yield subprocess.DEVNULL
-        return
-    with open(os.memfd_create("given"), "w+b") as given:  # noqa: PTH123  # a descriptor
-        given.write(stdin)
-        given.seek(0)
-        yield given
 
 
 def _chunks(process: subprocess.Popen[bytes], seconds: float, name: str) -> Iterator[tuple[bool, bytes]]:
