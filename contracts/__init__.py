@@ -27,6 +27,7 @@ remediation.py    A remediation (runbook §6.2): a change was rejected by its ch
 report.py         ``run_report.json`` (runbook §4, §10)
 rollback.py       After a merge (runbook §6.3, §8; P11): probes, observations, the rollback and what it proves
 task.py           Findings, candidates and the one task contract of a run (task contracts, runbook §4)
+terms.py          What a target's policy says to its Control: it travels as one
 verdict.py        A verdict is its own explanation: rule, decision, reason, facts, children (promise P12)
 watching.py       What the watch sees (runbook §9: a run that is missing, a run that does not get on)
 """

@@ -1,16 +1,17 @@
 """Admission and the life of a run, as Control and the run talk about it."""
 
 from enum import StrEnum
+from typing import Any
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, Field, model_validator
 
 from contracts.artifact import Contract
-from contracts.budget import BudgetTerms
 from contracts.grant import Grant
 from contracts.handover import RunRef
 from contracts.modes import Mode, RunKind, RunStatus, StepName
 from contracts.remediation import Remediation
-from contracts.rollback import FollowUpInput, Merged, RollbackCaps
+from contracts.rollback import FollowUpInput, Merged
+from contracts.terms import ControlTerms, from_before
 from contracts.verdict import Verdict
 
 
@@ -49,24 +50,18 @@ class AdmitRequest(Contract):
     workflow_run_id: str
     date: str
     policy_digest: str
-    max_active: int
-    queue_limit: int
-    runs_per_day: int
-    maximum_mode: Mode
-    """The policy's ceiling for this target."""
-    budget: BudgetTerms | None = None
-    """None: asked by a worker from before the ledger; then only ``runs_per_day`` is counted."""
-    failures_in_a_row: int = 3
-    """As many failed runs in a row pause the target."""
-    rollback_caps: RollbackCaps = RollbackCaps()
+    terms: ControlTerms
     taken: tuple[str, ...] = ()
     """Run ids of that date that have an audit log already: a Control that lost its books still knows them."""
-    grant_days: float = 7
-    """The longest a grant may last, as the policy says now."""
     quarantined_head: str = ""
     """The commit in quarantine under ``request.grant``, read back from the artifacts and the audit log of that run."""
     quarantine_problem: str = ""
     """Why there is none that can be trusted."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_before(cls, raw: Any) -> Any:
+        return from_before(raw)
 
 
 class OrderState(StrEnum):

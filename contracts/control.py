@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, Field, StringConstraints
+from pydantic import AwareDatetime, Field, StringConstraints, model_validator
 
 from contracts.admission import RunRecord
 from contracts.artifact import Contract
-from contracts.budget import BookedBefore, BudgetTerms, BudgetView
+from contracts.budget import BookedBefore, BudgetView
 from contracts.clearance import SettleRequest, WriteRecord
 from contracts.grant import Grant
 from contracts.incident import IncidentRecord
 from contracts.modes import Mode, PauseStyle, TargetStatus
 from contracts.rollback import FollowUpInput, MergeRecord
+from contracts.terms import ControlTerms, from_before
 from contracts.verdict import Verdict
 
 Statement = Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=4000)]
@@ -89,15 +90,18 @@ class InstallationFacts(Contract):
     fresh: bool
     """True when this target was never registered before: its Control may open itself."""
     reason: str = ""
-    reap_seconds: int = 60
-    first_mode: Mode = Mode.PR_ONLY
-    budget: BudgetTerms | None = None
-    """None: the policy cannot be read."""
+    terms: ControlTerms = ControlTerms()
+    """Nothing said, no budget either: the policy cannot be read."""
     booked: BookedBefore = BookedBefore()
     """From the target's audit log: what an earlier Control booked in periods that may still be present."""
     in_flight: tuple[WriteRecord, ...] = ()
     """From the audit logs: writes that an earlier Control let begin, and nobody is known to have settled."""
     left: LeftBefore = LeftBefore()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_before(cls, raw: Any) -> Any:
+        return from_before(raw)
 
 
 class RegisterRequest(Contract):

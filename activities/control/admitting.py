@@ -38,10 +38,9 @@ from contracts.forge_facts import commented_on
 from contracts.handover import PinnedPolicy, RunRef
 from contracts.modes import Role, RunStatus, WriteAction
 from contracts.report import IndexedRun
-from contracts.rollback import RollbackCaps
 from policies.after.incident_report import TOLD, concerns
 from policies.counted import shortened
-from policies.run.caps import budget_terms
+from policies.run.caps import control_terms
 from policies.settings.schema import EffectivePolicy
 from ports.control_desk import ControlUnavailable, RunSight
 from ports.crashpoints import crashpoint
@@ -79,19 +78,8 @@ class Admitting:
                 workflow_run_id=asked.workflow_run_id,
                 date=date,
                 policy_digest=policy.digest,
-                max_active=limits.control.max_active,
-                queue_limit=limits.control.queue_limit,
-                runs_per_day=limits.caps.runs_per_day,
-                failures_in_a_row=limits.control.failures_in_a_row,
-                rollback_caps=RollbackCaps(
-                    reverts_per_day=limits.rollback.reverts_per_day,
-                    culprit_hours=limits.rollback.culprit_hours,
-                    quarantine_days=limits.rollback.quarantine_days,
-                ),
-                maximum_mode=policy.target.maximum_mode or limits.modes.maximum,
-                budget=budget_terms(policy),
+                terms=control_terms(policy),
                 taken=taken,
-                grant_days=limits.control.grant_days,
                 quarantined_head=head,
                 quarantine_problem=problem,
             ),
@@ -175,12 +163,7 @@ class Admitting:
         except PolicyError:
             # A pause must reach a target whose policy is broken, too; defaults will do for that.
             return facts
-        told = {
-            "reap_seconds": policy.autopilot.control.reap_seconds,
-            "first_mode": policy.autopilot.modes.first,
-            "budget": budget_terms(policy),
-        }
-        return facts.model_copy(update=told)
+        return facts.model_copy(update={"terms": control_terms(policy)})
 
     @activity.defn(name=KNOWN_TARGETS.name, no_thread_cancel_exception=True)
     def known_targets(self, _asked: KnownTargets) -> KnownTargets:

@@ -1,7 +1,7 @@
 """Before a run and around it: may it start, is it alone, does it get on.
 
 alerts.py     Which alerts the end of a run raises (runbook §9)
-caps.py       What the policy says about money: the caps of each period, and what a step may cost at worst
+caps.py       What the policy says to Control: its terms, each period's caps, a step's worst case
 dead_man.py   The dead-man's switch (runbook §9): a daily run that did not end in time, and why
 known_bad.py  Cases every gate must refuse. A gate never seen to refuse is not trusted (runbook §3)
 obstacles.py  What keeps a run from its repository and is no fault of its change: which cure helps, one sentence each

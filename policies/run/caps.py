@@ -1,7 +1,9 @@
-"""What the policy says about money: the caps of each period, and what a step may cost at worst (runbook §3, §6.4)."""
+"""What the policy says to Control: its terms, each period's caps, a step's worst case (runbook §3, §6.4)."""
 
 from contracts.budget import Amounts, BudgetTerms, Caps, Measure, Period
 from contracts.modes import Role
+from contracts.rollback import RollbackCaps
+from contracts.terms import ControlTerms
 from policies.settings.schema import EffectivePolicy
 
 SPENDING = frozenset({Role.SENSING, Role.TRIAGING, Role.PLANNING, Role.CODING, Role.REVIEW})
@@ -16,6 +18,27 @@ def budget_terms(policy: EffectivePolicy) -> BudgetTerms:
         caps=Caps(run=run, day=day, week=week, month=month),
         thresholds=tuple(sorted(set(settings.budget_thresholds))),
         time_zone=policy.target.time_zone,
+    )
+
+
+def control_terms(policy: EffectivePolicy) -> ControlTerms:
+    """All that a target's Control goes by."""
+    said, rollback = policy.autopilot, policy.autopilot.rollback
+    return ControlTerms(
+        max_active=said.control.max_active,
+        queue_limit=said.control.queue_limit,
+        runs_per_day=said.caps.runs_per_day,
+        maximum_mode=policy.target.maximum_mode or said.modes.maximum,
+        first_mode=said.modes.first,
+        failures_in_a_row=said.control.failures_in_a_row,
+        grant_days=said.control.grant_days,
+        reap_seconds=said.control.reap_seconds,
+        rollback_caps=RollbackCaps(
+            reverts_per_day=rollback.reverts_per_day,
+            culprit_hours=rollback.culprit_hours,
+            quarantine_days=rollback.quarantine_days,
+        ),
+        budget=budget_terms(policy),
     )
 
 

@@ -12,6 +12,7 @@ from contracts.clearance import SettleRequest, WriteAnswer, WriteOutcome, WriteR
 from contracts.control import Answer, InstallationFacts, InstallationNotice, ModeRequest, PauseRecord, ResumeRequest
 from contracts.modes import Mode, PauseStyle, RunKind, RunStatus, TargetStatus, WriteAction, WriteClass
 from contracts.rollback import FollowUpInput, Merged
+from contracts.terms import ControlTerms
 from workflows.control import admission, clearances, pausing
 from workflows.control.state import ControlState
 from workflows.epochs import epoch_at
@@ -41,6 +42,10 @@ class Books:
         self.register()
         return self
 
+    def policy_says(self, **terms: Any) -> None:
+        """A policy that was edited."""
+        self.state.terms = self.state.terms.model_copy(update=terms)
+
     def wait(self, seconds: float) -> None:
         """Let time pass."""
         self.now += timedelta(seconds=seconds)
@@ -57,7 +62,7 @@ class Books:
             epoch=1, status=status, ready=True, fresh=fresh, reason="everybody rests", in_flight=in_flight
         )
         pausing.register(self.state, facts, self.now)
-        admission.promote(self.state, self.max_active)
+        admission.promote(self.state)
 
     def admit(
         self, execution: str = "w1", workflow_id: str = "", taken: tuple[str, ...] = (), **spec: Any
@@ -69,11 +74,13 @@ class Books:
             workflow_run_id=execution,
             date=spec.get("date", DAY),
             policy_digest=self.policy,
-            max_active=self.max_active,
-            queue_limit=self.queue_limit,
-            runs_per_day=self.runs_per_day,
-            maximum_mode=self.maximum_mode,
-            budget=self.terms,
+            terms=ControlTerms(
+                max_active=self.max_active,
+                queue_limit=self.queue_limit,
+                runs_per_day=self.runs_per_day,
+                maximum_mode=self.maximum_mode,
+                budget=self.terms,
+            ),
             taken=taken,
         )
         return admission.admit(self.state, asked, self.now)
@@ -92,7 +99,7 @@ class Books:
         said = FinishRequest(run_id=run_id, status=status, policy_digest=digest, kept_out=kept_out)
         if admission.finish(self.state, said, self.now):
             pausing.smoke_ended(self.state, said, self.now)
-            admission.promote(self.state, self.max_active)
+            admission.promote(self.state)
 
     def pause(self, style: PauseStyle = PauseStyle.CHECKPOINT, scope: Any = "target") -> None:
         """The brake of this target."""

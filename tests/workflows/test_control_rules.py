@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from contracts.admission import Admission, OrderState
+from contracts.admission import Admission, AdmitRequest, OrderState
 from contracts.budget import Amounts, BookedBefore, PeriodAmounts
 from contracts.control import Answer, InstallationFacts, PauseRecord
 from contracts.incident import IncidentReport, Trigger
 from contracts.modes import Mode, PauseStyle, RunStatus, TargetStatus
 from contracts.verdict import Decision, Verdict
 from tests.workflows.books import BIRTH, DAY, FIRST, Books, on_the_ladder, running
-from workflows.control import incident_records, pausing
-from workflows.control.state import KEPT_CLOSED, ControlState
+from workflows.control import admission, incident_records, pausing
+from workflows.control.state import KEPT_CLOSED, ControlInput, ControlState
 
 
 def test_a_blank_control_is_paused_and_a_target_nobody_knew_opens_itself() -> None:
@@ -320,3 +320,54 @@ def test_a_rewound_control_refuses_at_once_and_a_blank_one_waits_for_what_it_wil
     """Blank, its target may turn out to be new; rewound by a reset, it is paused whatever it hears."""
     rewound, blank = Books(state=ControlState(target="demo", epoch=1, rewound=True)), Books()
     assert (Admission.REFUSED, Admission.QUEUED) == (rewound.admit().answer, blank.admit().answer)
+
+
+OF_BEFORE = {
+    "maxActive": 3,
+    "queueLimit": 4,
+    "runsPerDay": 5,
+    "maximumMode": "PR_ONLY",
+    "failuresInARow": 6,
+    "rollbackCaps": {"revertsPerDay": 7, "culpritHours": 8, "quarantineDays": 9},
+    "grantDays": 0.5,
+}
+"""The policy's terms as the question for admission held them, each for itself."""
+
+
+def test_books_and_questions_of_before_keep_their_terms():
+    """P15: an open Control hands on, and has queued, what knew nothing of ``ControlTerms``."""
+    question = {
+        "request": {"target": "demo"},
+        "workflowId": "w",
+        "workflowRunId": "x",
+        "date": DAY,
+        "policyDigest": "p",
+    }
+    asked = AdmitRequest.model_validate(question | OF_BEFORE)
+    assert (3, 4, 5, Mode.PR_ONLY, 6, 7, 0.5) == (
+        asked.terms.max_active,
+        asked.terms.queue_limit,
+        asked.terms.runs_per_day,
+        asked.terms.maximum_mode,
+        asked.terms.failures_in_a_row,
+        asked.terms.rollback_caps.reverts_per_day,
+        asked.terms.grant_days,
+    )
+    handed_on = {name: OF_BEFORE[name] for name in ("maxActive", "failuresInARow", "rollbackCaps", "grantDays")}
+    books = {"target": "demo", "epoch": 7, "reapSeconds": 11, "budget": {"waiting": {"r": "c"}}} | handed_on
+    state = ControlInput.model_validate({"target": "demo", "state": books}).state
+    assert state is not None
+    assert (3, 6, 0.5, 11, {"r": "c"}) == (
+        state.terms.max_active,
+        state.terms.failures_in_a_row,
+        state.terms.grant_days,
+        state.terms.reap_seconds,
+        state.budget.waiting,
+    )
+    assert state == ControlInput.model_validate_json(ControlInput(target="demo", state=state).model_dump_json()).state
+    facts = {"epoch": 1, "status": "ACTIVE", "ready": True, "fresh": True, "reapSeconds": 12, "firstMode": "DRY_RUN"}
+    told = InstallationFacts.model_validate(facts | {"budget": None}).terms
+    assert (12, Mode.DRY_RUN, None) == (told.reap_seconds, told.first_mode, told.budget)
+    # A question of before says nothing of when to reap: what was registered stays.
+    admission.admit(state, asked, BIRTH)
+    assert (11, 3) == (state.terms.reap_seconds, state.terms.max_active)

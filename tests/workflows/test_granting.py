@@ -11,6 +11,7 @@ from contracts.admission import Admission, AdmitAnswer, AdmitRequest, RunRequest
 from contracts.control import Answer
 from contracts.grant import GrantRequest
 from contracts.modes import Mode, RunKind, RunStatus
+from contracts.terms import ControlTerms
 from tests.workflows.books import BIRTH, DAY, FIRST, TARGET, Books, running
 from workflows.control import admission, grants
 
@@ -51,13 +52,15 @@ def ask(books: Books, execution: str = "g1", head: str = HEAD, problem: str = ""
         workflow_run_id=execution,
         date=DAY,
         policy_digest=books.policy,
-        max_active=1,
-        queue_limit=3,
-        runs_per_day=50,
-        maximum_mode=Mode.SELECTIVE_AUTO,
+        terms=ControlTerms(
+            max_active=1,
+            queue_limit=3,
+            runs_per_day=50,
+            maximum_mode=Mode.SELECTIVE_AUTO,
+            grant_days=books.state.terms.grant_days,
+        ),
         quarantined_head=head,
         quarantine_problem=problem,
-        grant_days=books.state.grant_days,
     )
     return admission.admit(books.state, asked, books.now)
 
@@ -223,10 +226,7 @@ def test_a_smoke_takes_nothing_out_of_quarantine() -> None:
             workflow_run_id="s",
             date=DAY,
             policy_digest=books.policy,
-            max_active=1,
-            queue_limit=1,
-            runs_per_day=9,
-            maximum_mode=Mode.PR_ONLY,
+            terms=ControlTerms(max_active=1, queue_limit=1, runs_per_day=9, maximum_mode=Mode.PR_ONLY),
             quarantined_head=HEAD,
         ),
         books.now,
@@ -271,7 +271,7 @@ def test_a_policy_that_was_tightened_shortens_grants_that_are_out() -> None:
     """The limit is the one of the day the change is taken."""
     books = escalated()
     give(books)
-    books.state.grant_days = 0.5
+    books.policy_says(grant_days=0.5)
     books.wait(13 * 3600)
     assert f"the grant for {FIRST} ended at 2026-03-02T21:00:00+00:00" == ask(books).verdict.reason
 

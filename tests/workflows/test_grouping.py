@@ -17,6 +17,7 @@ from world import World
 from contracts.admission import AdmitRequest, FinishRequest, RunRequest
 from contracts.control import ModeRequest, PauseRequest, StatusView
 from contracts.modes import Mode, RunStatus
+from contracts.terms import ControlTerms
 from tests.workflows.conversation import asked, edit, open_target
 from tests.workflows.quick import add_target, quick
 from workflows import api
@@ -64,10 +65,7 @@ class Story:
             workflow_run_id=str(uuid.uuid4()),
             date="2026-03-02",
             policy_digest=POLICY_DIGEST,
-            max_active=2,
-            queue_limit=2,
-            runs_per_day=100,
-            maximum_mode=Mode.PR_ONLY,
+            terms=ControlTerms(max_active=2, queue_limit=2, runs_per_day=100, maximum_mode=Mode.PR_ONLY),
         )
 
 

@@ -113,7 +113,7 @@ def test_a_resume_restarts_the_count() -> None:
 def test_the_limit_is_the_policys() -> None:
     """``control.failures_in_a_row``."""
     books = Books().opened()
-    books.state.failures_in_a_row = 1
+    books.policy_says(failures_in_a_row=1)
     assert [True] == fail_runs(books, RunStatus.LOST)
 
 

@@ -16,6 +16,7 @@ from contracts.rollback import (
     Idea,
     Merged,
     Regression,
+    RollbackCaps,
     RollbackOutcome,
     RollbackRequest,
     RollbackResult,
@@ -146,7 +147,7 @@ def test_nobody_orders_a_rollback_for_no_reason(blank: str) -> None:
 def test_two_rollbacks_of_a_target_come_one_after_the_other() -> None:
     """A person is refused while one runs; a second regression waits."""
     books = running()
-    books.state.rollback_caps = books.state.rollback_caps.model_copy(update={"reverts_per_day": 5})
+    books.policy_says(rollback_caps=RollbackCaps(reverts_per_day=5))
     rollback_records.merged(books.state, merge_of("other"))
     regressed(books)
     assert "is being rolled back; wait" in ordered(books, "other").verdict.reason
@@ -166,7 +167,7 @@ def test_two_rollbacks_of_a_target_come_one_after_the_other() -> None:
 def test_over_a_blast_cap_a_person_goes_on(per_day: int, hours_ago: float, why: str) -> None:
     """Blast caps: incident, DRY_RUN and an alert, but no revert; a person may order it all the same."""
     books = running()
-    books.state.rollback_caps = books.state.rollback_caps.model_copy(update={"reverts_per_day": per_day})
+    books.policy_says(rollback_caps=RollbackCaps(reverts_per_day=per_day))
     answer = regressed(books, hours_ago=hours_ago)
     assert (False, True) == (answer.accepted, why in answer.verdict.reason)
     assert (Mode.DRY_RUN, [INCIDENT], []) == (
@@ -182,7 +183,7 @@ def test_over_a_blast_cap_a_person_goes_on(per_day: int, hours_ago: float, why: 
 def test_reverts_are_counted_for_a_day() -> None:
     """A new day, a new count."""
     books = running()
-    books.state.rollback_caps = books.state.rollback_caps.model_copy(update={"reverts_per_day": 1})
+    books.policy_says(rollback_caps=RollbackCaps(reverts_per_day=1))
     assert regressed(books).accepted
     ended(books)
     assert not regressed(books, "second").accepted
@@ -238,7 +239,7 @@ def test_a_rollback_that_is_over_writes_nothing_more(outcome: RollbackOutcome) -
 def test_a_rollback_that_was_kept_back_writes_nothing() -> None:
     """Over a cap: its incident is open, and a person's."""
     books = running()
-    books.state.rollback_caps = books.state.rollback_caps.model_copy(update={"reverts_per_day": 0})
+    books.policy_says(rollback_caps=RollbackCaps(reverts_per_day=0))
     regressed(books)
     assert WriteAnswerKind.REFUSED is repair(books)
 

@@ -27,6 +27,7 @@ _SMOKE = "smoke"
 
 def admit(state: ControlState, request: AdmitRequest, now: datetime) -> AdmitAnswer:
     """Answer at once; never wait (ten waiting updates would lock out the write they wait for)."""
+    state.terms = state.terms.updated(request.terms)
     answer = _admit(state, request, now)
     lost = tuple(
         run
@@ -48,7 +49,8 @@ def _admit(state: ControlState, asked: AdmitRequest, now: datetime) -> AdmitAnsw
             return _answer(run, Admission.QUEUED if queued else Admission.ADMITTED, "asked before: the same answer")
     _close_predecessor(state, asked, now)
     request = asked.request
-    mode = request.mode or lower(state.mode, asked.maximum_mode)
+    terms = asked.terms
+    mode = request.mode or lower(state.mode, terms.maximum_mode)
     if request.grant and request.mode is None:
         mode = lower(mode, grants.HIGHEST_MODE)
     attempt = request.attempt
@@ -85,10 +87,10 @@ def _admit(state: ControlState, asked: AdmitRequest, now: datetime) -> AdmitAnsw
         return refuse(f"the target is PAUSED: {_pause_reasons(state)}", Decision.HOLD)
     if smoke and not ours:
         return refuse("a smoke run is started by the resume ladder only; use mode DRY_RUN instead")
-    if RANK[mode] > RANK[lower(state.mode, asked.maximum_mode)]:
-        return refuse(f"mode {mode} asked, but the target is in {state.mode} and policy allows {asked.maximum_mode}")
-    if not smoke and asked.budget is not None:
-        affordable = budget.may_start(state, asked.budget, own, now)
+    if RANK[mode] > RANK[lower(state.mode, terms.maximum_mode)]:
+        return refuse(f"mode {mode} asked, but the target is in {state.mode} and policy allows {terms.maximum_mode}")
+    if not smoke and terms.budget is not None:
+        affordable = budget.may_start(state, terms.budget, own, now)
         if not affordable.allowed:
             return refuse(affordable.reason, Decision.HOLD)
     used, most = _runs_of_the_day(state, asked), budget.runs_per_day(state, asked)
@@ -96,9 +98,9 @@ def _admit(state: ControlState, asked: AdmitRequest, now: datetime) -> AdmitAnsw
         return refuse(f"caps.runs_per_day: {used} of {most} runs of {asked.date} are used")
     if request.grant and (problem := grants.may_not_take(state, asked, mode, now)):
         return refuse(problem)
-    free = smoke or (state.registered and not state.queue and len(state.occupying()) < asked.max_active)
-    if not free and len(state.queue) >= asked.queue_limit:
-        return refuse(f"the queue is full ({asked.queue_limit}); control.queue_limit raises it")
+    free = smoke or (state.registered and not state.queue and len(state.occupying()) < terms.max_active)
+    if not free and len(state.queue) >= terms.queue_limit:
+        return refuse(f"the queue is full ({terms.queue_limit}); control.queue_limit raises it")
     order = Order(revision=state.revision, epoch=state.epoch, state=OrderState.QUEUED)
     state.runs[run_id] = RunRecord(
         run_id=run_id,
@@ -135,13 +137,13 @@ def refused_id(target: str, request: AdmitRequest) -> str:
     return f"{target}-{request.date}-refused-{execution[-12:]}"
 
 
-def promote(state: ControlState, max_active: int) -> None:
+def promote(state: ControlState) -> None:
     """Give freed slots to the queue, first come first served."""
     while (
         state.registered
         and state.status is TargetStatus.ACTIVE
         and state.queue
-        and len(state.occupying()) < max(1, max_active)
+        and len(state.occupying()) < max(1, state.terms.max_active)
     ):
         run_id = state.queue.pop(0)
         _start(state, run_id)
@@ -233,7 +235,7 @@ def _close_predecessor(state: ControlState, request: AdmitRequest, now: datetime
         if run.workflow_id == request.workflow_id and run.closed_at is None and run.kind is RunKind.DAILY:
             state.close(run.run_id, now, RunStatus.LOST, reason="its workflow id was started again")
             follow_ups.follow_anyway(state, run.run_id)
-            promote(state, request.max_active)
+            promote(state)
 
 
 def _pause_reasons(state: ControlState) -> str:

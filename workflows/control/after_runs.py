@@ -100,7 +100,7 @@ class AfterRunsLoop:
         def over() -> bool:
             return rollback_records.running(self._state) != run_id
 
-        if not await self._until(over, timedelta(seconds=self._state.reap_seconds)) or over():
+        if not await self._until(over, timedelta(seconds=self._state.terms.reap_seconds)) or over():
             return
         try:
             seen = await SIGHT(SightInput(workflow_id=api.rollback_id(run_id)), f"is {run_id} still being rolled back?")

@@ -177,7 +177,7 @@ def may_start(state: ControlState, terms: BudgetTerms, run_id: str, now: datetim
 
 def runs_per_day(state: ControlState, request: AdmitRequest) -> int:
     """Policy's, or what a person set for that day."""
-    return int(state.budget.caps_set.get(line_of(f"day/{request.date}", Measure.RUNS), request.runs_per_day))
+    return int(state.budget.caps_set.get(line_of(f"day/{request.date}", Measure.RUNS), request.terms.runs_per_day))
 
 
 def count_run(state: ControlState, run_id: str) -> tuple[str, ...]:

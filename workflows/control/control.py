@@ -160,10 +160,6 @@ class Control:
     @workflow.update(name=api.ADMIT_RUN)
     def admit(self, request: AdmitRequest) -> AdmitAnswer:
         """Admitted, queued, refused or already ran; at once."""
-        self._state.max_active = request.max_active
-        self._state.grant_days = request.grant_days
-        self._state.failures_in_a_row = request.failures_in_a_row
-        self._state.rollback_caps = request.rollback_caps
         answer = admission.admit(self._state, request, workflow.now())
         if escalate_failures(self._state, workflow.now()):
             self._publish()
@@ -173,8 +169,9 @@ class Control:
     def _admit_is_for_this_target(self, request: AdmitRequest) -> None:
         if request.request.target != self._state.target:
             raise ApplicationError(f"this is Control of {self._state.target}, not of {request.request.target}")
-        if request.budget is not None and not is_zone(request.budget.time_zone):
-            raise ApplicationError(f"{request.budget.time_zone!r} is no time zone")
+        budget = request.terms.budget
+        if budget is not None and not is_zone(budget.time_zone):
+            raise ApplicationError(f"{budget.time_zone!r} is no time zone")
 
     @workflow.update(name=api.RESERVE)
     def reserve(self, request: ReserveRequest) -> ReserveAnswer:
@@ -225,7 +222,7 @@ class Control:
                 self._state.to_follow[report.run_id] = report.follow_up
             pausing.smoke_ended(self._state, report, now)
             escalate_failures(self._state, now)
-            admission.promote(self._state, self._state.max_active)
+            admission.promote(self._state)
             self._publish()
         return admission.heard(self._state, news=news)
 

@@ -20,7 +20,7 @@ from workflows.control.state import ControlState
 def escalate_failures(state: ControlState, now: datetime) -> bool:
     """Pause and open an incident when too many runs in a row failed. True when that was so."""
     failed = state.failed_in_a_row
-    if len(failed) < state.failures_in_a_row:
+    if len(failed) < state.terms.failures_in_a_row:
         return False
     last = shortened(state.runs[failed[-1]].reason, 200)
     reason = f"{counted(len(failed), 'run in a row failed', 'runs in a row failed')}, the last one {failed[-1]}: {last}"

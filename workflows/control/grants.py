@@ -68,7 +68,7 @@ def may_not_take(state: ControlState, request: AdmitRequest, mode: Mode, now: da
     if grant.expected_epoch != state.epoch:
         return f"a newer pause made the grant for {wanted} void; look again, then grant anew"
     # The policy may have been tightened since.
-    ends = min(grant.expires_at, grant.granted_at + timedelta(days=request.grant_days))
+    ends = min(grant.expires_at, grant.granted_at + timedelta(days=request.terms.grant_days))
     if ends <= now:
         return f"the grant for {wanted} ended at {clock(ends)}"
     if request.quarantine_problem:
@@ -143,9 +143,10 @@ def _paths(paths: tuple[str, ...]) -> str:
 def _time(state: ControlState, request: GrantRequest, now: datetime) -> str:
     if request.expires_at <= now:
         return f"it would have ended already, at {clock(request.expires_at)}"
-    latest = now + timedelta(days=state.grant_days)
+    most = state.terms.grant_days
+    latest = now + timedelta(days=most)
     if request.expires_at > latest:
-        return f"it may last {counted(state.grant_days, 'day')} at most (control.grant_days), until {clock(latest)}"
+        return f"it may last {counted(most, 'day')} at most (control.grant_days), until {clock(latest)}"
     if len(state.grants) >= KEPT and request.run_id not in state.grants:
         return f"{KEPT} grants are in force already"
     return ""

@@ -96,7 +96,7 @@ class ControlLoop:
             # An answer from before a reset does not know what began after it.
             self._state.registered = resets == self._resets
             self._state.rewound = not self._state.registered
-            admission.promote(self._state, self._state.max_active)
+            admission.promote(self._state)
             self._publish()
 
     async def _until(self, due: Callable[[], bool], wait: timedelta | None = None) -> bool:
@@ -144,7 +144,7 @@ class ControlLoop:
         while True:
             if not await self._until(lambda: self._is_busy() or bool(self._state.followed)):
                 return
-            seconds = self._state.reap_seconds
+            seconds = self._state.terms.reap_seconds
             if not self._is_busy() and not await self._until(self._is_busy, timedelta(seconds=_SELDOM * seconds)):
                 return
             if self._is_busy() and not await self._until(lambda: False, timedelta(seconds=seconds)):
@@ -160,7 +160,7 @@ class ControlLoop:
                 workflow.logger.warning("check-up: %s", failure)
                 continue
             reaping.apply(self._state, found, workflow.now())
-            admission.promote(self._state, self._state.max_active)
+            admission.promote(self._state)
             self._publish()
 
     def _is_busy(self) -> bool:

@@ -129,13 +129,13 @@ def register(state: ControlState, facts: InstallationFacts, now: datetime, *, ag
     ``again``: after a reset. The books have a ledger as of then, and may have missed how the Installation fared since.
     """
     state.registered = True
-    state.reap_seconds = facts.reap_seconds
+    state.terms = state.terms.updated(facts.terms)
     state.installation_epoch = max(state.installation_epoch, facts.epoch)
     if again:
         state.installation_paused = False
         state.pauses = [known for known in state.pauses if known.scope != "installation"]
     else:
-        recover(state, facts.budget, facts.booked, now)
+        recover(state, facts.terms.budget, facts.booked, now)
     clearances.take_over(state, facts.in_flight)
     rollback_records.take_over(state, facts.left, now)
     follow_ups.take_over(state, facts.left.follows)
@@ -151,7 +151,7 @@ def register(state: ControlState, facts: InstallationFacts, now: datetime, *, ag
         pause(state, state.pauses[-1])
     elif facts.fresh:
         state.status = TargetStatus.ACTIVE
-        state.mode = facts.first_mode
+        state.mode = facts.terms.first_mode
         state.log("target opened", mode=state.mode)
 
 

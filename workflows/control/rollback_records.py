@@ -326,7 +326,7 @@ def _commanded(state: ControlState, incident: str, actor: str) -> None:
 
 
 def _over_a_cap(state: ControlState, known: MergeRecord, now: datetime) -> str:
-    caps = state.rollback_caps
+    caps = state.terms.rollback_caps
     recent = [m for m in state.merges.values() if m.begun_at is not None and now - m.begun_at < _DAY]
     if len(recent) >= caps.reverts_per_day:
         return f"{counted(len(recent), 'rollback')} within 24 hours, at most {caps.reverts_per_day}"
@@ -359,7 +359,7 @@ def leave(state: ControlState, known: MergeRecord, report: RollbackResult, now: 
     # One that was terminated, or never came to a plan, says nothing of the idea; its task's id is known.
     task = known.merged.task_id
     idea = report.idea or Idea(task_id=task, title=task, tool="", rule="", paths=())
-    until = now + state.rollback_caps.quarantine_days * timedelta(days=1)
+    until = now + state.terms.rollback_caps.quarantine_days * timedelta(days=1)
     reason = shortened(f"rolled back: {known.reason}", 300)
     state.quarantined[idea.task_id] = Quarantined(idea=idea, reason=reason, until=until)
     state.hardening[report.incident] = HardeningTask(

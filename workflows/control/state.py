@@ -2,8 +2,9 @@
 
 import re
 from datetime import datetime
+from typing import Any
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict, model_validator
 from pydantic.alias_generators import to_camel
 
 from contracts.admission import Order, OrderState, RunRecord
@@ -21,9 +22,9 @@ from contracts.rollback import (
     HardeningTask,
     MergeRecord,
     Quarantined,
-    RollbackCaps,
     RollbackStage,
 )
+from contracts.terms import ControlTerms, from_before
 from contracts.verdict import Decision, Fact, Verdict
 from policies.counted import shortened
 from workflows.control import budget_book
@@ -43,6 +44,8 @@ _REPEATED = frozenset({"paused", "unknown signal ignored", "a flood of pauses"})
 """What anybody can send thousands of."""
 _SAYS = re.compile(r"/(outcome|comment)-\d+-")
 """Keys of what is said on pull requests."""
+_OWN_BUDGET = frozenset({"budget"})
+"""Its book, which has the terms of its own."""
 _LOST = "events not kept: the log could not be written"
 
 
@@ -61,8 +64,7 @@ class ControlState(BaseModel):
     registered: bool = False
     rewound: bool = False
     """By a reset, and not registered again yet: its pause refuses at once, as nothing of it will turn out to be new."""
-    max_active: int = 1
-    """As the latest admission's policy said."""
+    terms: ControlTerms = ControlTerms()
     status: TargetStatus = TargetStatus.PAUSED
     mode: Mode = Mode.PR_ONLY
     epoch: int = 0
@@ -78,14 +80,10 @@ class ControlState(BaseModel):
     writes: dict[str, WriteRecord] = {}
     incidents: dict[str, IncidentRecord] = {}
     incidents_done: list[str] = []
-    failures_in_a_row: int = 3
-    """As the latest admission's policy said."""
     failed_in_a_row: list[str] = []
     """Daily runs that ended FAILED or LOST since the last one that ended in an answer, or since the last resume."""
     grants: dict[str, Grant] = {}
     """By quarantined run; a taken one moves into the record of the run that took it."""
-    grant_days: float = 7
-    """As the latest admission's policy said."""
     remediations: dict[str, Remediation] = {}
     """By fingerprint; ``backlog`` has the rules."""
     schedule_paused: bool = False
@@ -94,8 +92,6 @@ class ControlState(BaseModel):
     """The epoch the Schedule's note is of."""
     merges: dict[str, MergeRecord] = {}
     """Merges of ours by run id, each with its one rollback; ``rolling_back`` has the rules."""
-    rollback_caps: RollbackCaps = RollbackCaps()
-    """As the latest admission's policy said."""
     to_follow: dict[str, FollowUpInput] = {}
     """Ended runs whose ``FollowUp`` has not been started."""
     followed: dict[str, FollowUpInput] = {}
@@ -117,8 +113,12 @@ class ControlState(BaseModel):
     log_head: str = ""
     logged: int = 0
     """Serial number of audit events, so that each has its own key."""
-    reap_seconds: int = 60
     smoke_due: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_before(cls, raw: Any) -> Any:
+        return from_before(raw, but=_OWN_BUDGET)
 
     def order(self, run_id: str, state: OrderState, reason: str = "") -> None:
         """Give a run a new order and remember to deliver it."""
