@@ -63,10 +63,12 @@ def _known(session: StepSession, name: str) -> DrillReceipt | None:
 
 
 def drill(repository: Repository, base: str, bench: StepPorts) -> Verdict:
-    """Commit, merge and revert a harmless change on top of ``base``; the restored tree must equal the base's."""
+    """Commit, merge and revert a change that takes everything out; the restored tree must equal the base's.
+
+    Everything, as the revert has to bring back whatever the base holds, and as no work tree is needed for it.
+    """
     with repository.scratch() as scratch, bench.folder("drill") as tree:
-        scratch.checkout(base, tree)
-        # No commit can hold a file with its own id in the name, nor a link of that name for us to write through.
+        # No commit can hold a file with its own id in the name.
         with (tree / f"autonomy-rollback-drill-{base}.txt").open("x") as file:
             file.write("This commit exists only to be reverted.\n")
         change = scratch.commit_tree(base, tree, "Rollback drill")

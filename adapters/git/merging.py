@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from adapters.git.environment import ClosedGit, commit_id
+from adapters.git.objects import CommitFacts, commit_facts, learn_commit
 from ports.repository import Landing, MergeResult, RepositoryError
 
 
@@ -38,18 +39,19 @@ def commit(
         for what, value in (("NAME", author.name), ("EMAIL", author.email), ("DATE", date))
     }
     named = [part for parent in parents for part in ("-p", parent)]
-    return git.run("commit-tree", tree, *named, stdin=message.encode(), environment=identity).text
+    made = git.run("commit-tree", tree, *named, stdin=message.encode(), environment=identity).text
+    learn_commit(git, made, CommitFacts(tree, parents, seconds))
+    return made
 
 
 def committed_at(git: ClosedGit, *commits: str) -> int:
     """The latest committer date of some commits, in seconds: our own dates come from these, never from a clock."""
-    listing = git.run("rev-list", "--no-walk", "--timestamp", *commits).text
-    return max(int(line.split(" ")[0]) for line in listing.splitlines())
+    return max(each.seconds for each in commit_facts(git, *commits))
 
 
 def tree_of(git: ClosedGit, place: str) -> str:
     """The tree of a commit."""
-    return git.run("rev-parse", "--verify", f"{commit_id(place)}^{{tree}}").text
+    return commit_facts(git, place)[0].tree
 
 
 def is_ancestor(git: ClosedGit, old: str, new: str) -> bool:
@@ -131,7 +133,9 @@ def first_parent(git: ClosedGit, child: str) -> str:
 
 def merge(git: ClosedGit, base: str, head: str, said: Said | None = None) -> MergeResult:
     """The merge commit of ``head`` into ``base``."""
-    tree, conflicts = merge_tree(git, commit_id(base), commit_id(head))
+    (change,) = commit_facts(git, head)
+    # Right on top of the base there is nothing to merge: the result holds what the head does.
+    tree, conflicts = (change.tree, ()) if change.parents == (base,) else merge_tree(git, commit_id(base), head)
     if conflicts:
         return MergeResult(commit="", tree="", conflicts=conflicts)
     message, author = said or Said(f"Merge {head}\n", NOBODY)
@@ -141,12 +145,12 @@ def merge(git: ClosedGit, base: str, head: str, said: Said | None = None) -> Mer
 
 def revert(git: ClosedGit, merged: str, onto: str, said: Said | None = None) -> MergeResult:
     """Undo what ``merged`` changed against its first parent, on top of ``onto``."""
-    if not is_ancestor(git, merged, onto):
+    parents = commit_facts(git, merged)[0].parents
+    if merged != onto and not is_ancestor(git, merged, onto):
         raise RepositoryError(f"{merged} cannot be reverted on {onto}: it is not in its history")
-    before = git.run("rev-parse", "--verify", "--quiet", f"{merged}^1^{{tree}}", accept=(0, 1)).text
-    if not before:
+    if not parents:
         raise RepositoryError(f"{merged} cannot be reverted: it is the first commit")
-    date = committed_at(git, onto)
+    before, date = tree_of(git, parents[0]), committed_at(git, onto)
     # merge-tree takes no --merge-base before git 2.45. A child of the bad commit that holds the tree before it
     # makes the bad commit the only merge base, and the merge exactly its undoing.
     undone = commit(git, before, (merged,), "undo\n", date)

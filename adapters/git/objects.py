@@ -1,10 +1,11 @@
 """What commits, trees and files hold, read from objects alone: contents, a tree's counts, what differs (P5)."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Literal, cast
 
 from adapters.git.environment import ClosedGit, commit_id
@@ -19,10 +20,56 @@ _READ_UP_TO = 1 << 20
 """A larger binary blob counts as so many lines by its bytes that its newlines no longer matter."""
 _Lines = tuple[int, int] | None
 """Added and removed; None where git takes a side for binary."""
+_COMMIT = re.compile(rb"tree ([0-9a-f]{40})\n((?:parent [0-9a-f]{40}\n)*)")
+_COMMITTED = re.compile(rb"^committer .*> (\d+) [+-]\d+$", re.MULTILINE)
 _SECONDS = 120
 _REMEMBERED = 10_000
+
+@dataclass(frozen=True)
+class CommitFacts:
+    """What a commit's own object says."""
+
+    tree: str
+    parents: tuple[str, ...]
+    seconds: int
+    """Committer date, since the epoch."""
+
+
 _within: set[tuple[str, BaseLimits]] = set()
 """What this process knows to be within limits: a commit's id names its contents for ever."""
+_counted: dict[tuple[Path, str, BaseLimits], TreeFacts] = {}
+_commits: dict[tuple[Path, str], CommitFacts] = {}
+"""Likewise, for each repository that held them."""
+
+
+def commit_facts(git: ClosedGit, *commits: str) -> tuple[CommitFacts, ...]:
+    """Of each commit; one command for those that this process has not read yet.
+
+    Raises:
+        RepositoryError: one is not here, or is no commit.
+    """
+    if asked := [each for each in dict.fromkeys(commits) if (git.git_dir, commit_id(each)) not in _commits]:
+        for name, body in _objects(git, asked, b"commit").items():
+            learn_commit(git, name, _read_commit(body))
+        if absent := [each for each in asked if (git.git_dir, each) not in _commits]:
+            raise RepositoryError(f"bad object {absent[0]}: the commit is not in the mirror")
+    return tuple(_commits[git.git_dir, each] for each in commits)
+
+
+def learn_commit(git: ClosedGit, name: str, facts: CommitFacts) -> None:
+    """It is here: read, or made by us just now."""
+    if len(_commits) >= _REMEMBERED:
+        _commits.clear()
+    _commits[git.git_dir, name] = facts
+
+
+def _read_commit(body: bytes) -> CommitFacts:
+    head = body.partition(b"\n\n")[0] + b"\n"
+    if (begins := _COMMIT.match(head)) is None:
+        raise RepositoryError(f"a commit of the mirror is none: {head[:80]!r}")
+    dated = _COMMITTED.search(head)
+    parents = tuple(begins[2].decode().replace("parent ", "").split())
+    return CommitFacts(begins[1].decode(), parents, int(dated[1]) if dated else 0)
 
 
 def contents(git: ClosedGit, names: Iterable[str]) -> dict[str, bytes]:
@@ -32,8 +79,10 @@ def contents(git: ClosedGit, names: Iterable[str]) -> dict[str, bytes]:
         RepositoryError: one is no file content, or git failed.
     """
     asked = list(dict.fromkeys(names))
-    if not asked:
-        return {}
+    return _objects(git, asked, b"blob") if asked else {}
+
+
+def _objects(git: ClosedGit, asked: list[str], kind: bytes) -> dict[str, bytes]:
     out = git.run("cat-file", "--batch", stdin="".join(f"{name}\n" for name in asked).encode()).out
     found: dict[str, bytes] = {}
     begin = 0
@@ -43,10 +92,9 @@ def contents(git: ClosedGit, names: Iterable[str]) -> dict[str, bytes]:
         begin = end + 1
         if header[-1] == b"missing":
             continue
-        if header[1] != b"blob":
-            raise RepositoryError(
-                f"object {name} is {header[1].decode()} in the mirror, and should be a file's content"
-            )
+        if header[1] != kind:
+            wanted = "a file's content" if kind == b"blob" else "a commit"
+            raise RepositoryError(f"object {name} is {header[1].decode()} in the mirror, and should be {wanted}")
         size = int(header[2])
         found[name] = out[begin : begin + size]
         begin += size + 1
@@ -60,6 +108,8 @@ def tree_facts(git: ClosedGit, commit: str, limits: BaseLimits, *, sizes: bool =
         TreeRefused: it is beyond the limits; what comes after the first entry that is was not looked at.
         RepositoryError: the tree could not be listed.
     """
+    if known := _counted.get((git.git_dir, commit, limits)):
+        return known
     measured, suffixes = Measured(limits), Counter[str]()
     long = ("-l",) if sizes else ()
     # With the folders (-t): a tree of nothing but folders would list nothing, for ever.
@@ -72,9 +122,11 @@ def tree_facts(git: ClosedGit, commit: str, limits: BaseLimits, *, sizes: bool =
                 raise TreeRefused(f"the tree of {commit[:12]} is refused: {reason}")
             if kind != b"tree":
                 suffixes[PurePosixPath(path.decode(errors="surrogateescape")).suffix.lower()] += 1
+    counted = TreeFacts(measured.files, measured.size, dict(suffixes))
     if sizes:
         remember(commit, limits)
-    return TreeFacts(measured.files, measured.size, dict(suffixes))
+        _counted[git.git_dir, commit, limits] = counted
+    return counted
 
 
 def is_within(commit: str, limits: BaseLimits) -> bool:
@@ -86,6 +138,7 @@ def remember(commit: str, limits: BaseLimits) -> None:
     """This tree is within the limits: counted, or made by us of what was."""
     if len(_within) >= _REMEMBERED:
         _within.clear()
+        _counted.clear()
     _within.add((commit, limits))
 
 
