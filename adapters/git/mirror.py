@@ -93,11 +93,11 @@ class Mirror:
             return
         fresh = Path(tempfile.mkdtemp(dir=self._path.parent, prefix=".new-"))
         try:
-            git = ClosedGit(fresh)
-            merging.demand_new_enough(git)
-            git.run("init", "--quiet", "--bare", "--template=", "--object-format=sha1", "--initial-branch=none")
-            (fresh / "info").mkdir(exist_ok=True)
-            (fresh / "info" / "attributes").write_text(worktree.NEUTRAL_ATTRIBUTES)
+            for name, body in _blank(os.environ.get("PATH", "")).items():
+                (fresh / name).parent.mkdir(parents=True, exist_ok=True)
+                (fresh / name).write_bytes(body)
+            for name in ("objects/info", "objects/pack", "refs/heads", "refs/tags"):
+                (fresh / name).mkdir(parents=True)
             # The rename publishes a whole mirror: a killed creator leaves none that is half made.
             fresh.rename(self._path)
         finally:
@@ -316,10 +316,12 @@ class Mirror:
             place, promised, limits = folder / "scratch.git", self._promised, self._limits
             clone = Mirror(place, str(self.path), self._base_branch, promised=promised, limits=limits)
             alternates = clone.path / "objects" / "info" / "alternates"
-            alternates.parent.mkdir(exist_ok=True)
             alternates.write_text(f"{self.path / 'objects'}\n")
             if base := self._ref(transfer.base_ref(self._base_branch)):
-                clone.move(self._base_branch, base, "")
+                # Nobody else knows this repository yet: a file is a ref.
+                ref = clone.path / "refs" / "heads" / branch_name(self._base_branch)
+                ref.parent.mkdir(parents=True, exist_ok=True)
+                ref.write_text(f"{base}\n")
             yield clone
 
     def damage(self, seconds: float) -> str:
@@ -356,7 +358,7 @@ class Mirror:
 
     def _anchor(self, name: str, value: str) -> None:
         ref = f"{ANCHORS}/{branch_name(name)}"
-        blob = self._git.run("hash-object", "-w", "--stdin", stdin=value.encode()).text
+        blob = objects.write_blob(self._git, value.encode())
         self._git.run("update-ref", ref, blob)
 
     def anchored(self, name: str) -> str | None:
@@ -375,6 +377,17 @@ class Mirror:
         if lost := set(blobs.values()) - kept.keys():
             raise RepositoryError(f"missing blob {min(lost)}: an anchor of the mirror is not whole")
         return {name: kept[blob].decode() for name, blob in blobs.items()}
+
+
+@functools.cache
+def _blank(_path: str) -> dict[str, bytes]:
+    """The files of an empty repository of ours, as the git that ``_path`` leads to makes them; asked once."""
+    with tempfile.TemporaryDirectory() as folder:
+        git = ClosedGit(Path(folder))
+        merging.demand_new_enough(git)
+        git.run("init", "--quiet", "--bare", "--template=", "--object-format=sha1", "--initial-branch=none")
+        made = {name: (git.git_dir / name).read_bytes() for name in ("HEAD", "config")}
+    return made | {"info/attributes": worktree.NEUTRAL_ATTRIBUTES.encode()}
 
 
 def _identity(path: Path) -> int:

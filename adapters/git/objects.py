@@ -5,8 +5,11 @@ from collections import Counter
 from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import Literal, cast
+
+from gitdb import IStream, LooseObjectDB
 
 from adapters.git.environment import ClosedGit, commit_id
 from contracts.change import ChangedPath
@@ -24,6 +27,7 @@ _COMMIT = re.compile(rb"tree ([0-9a-f]{40})\n((?:parent [0-9a-f]{40}\n)*)")
 _COMMITTED = re.compile(rb"^committer .*> (\d+) [+-]\d+$", re.MULTILINE)
 _SECONDS = 120
 _REMEMBERED = 10_000
+
 
 @dataclass(frozen=True)
 class CommitFacts:
@@ -99,6 +103,12 @@ def _objects(git: ClosedGit, asked: list[str], kind: bytes) -> dict[str, bytes]:
         found[name] = out[begin : begin + size]
         begin += size + 1
     return found
+
+
+def write_blob(git: ClosedGit, content: bytes) -> str:
+    """Keep some bytes as an object, without a process; their id."""
+    stream = IStream("blob", len(content), BytesIO(content))
+    return str(LooseObjectDB(str(git.git_dir / "objects")).store(stream).hexsha.decode())
 
 
 def tree_facts(git: ClosedGit, commit: str, limits: BaseLimits, *, sizes: bool = True) -> TreeFacts:

@@ -14,9 +14,9 @@ _DIGEST = 20
 """Bytes of the SHA-1 that a pack ends with."""
 _SHOWN = 20
 _REMEMBERED = 10_000
-_whole: set[tuple[Path, str, str]] = set()
+_whole: set[tuple[Path, int, int, str, str]] = set()
 """Mirror, base and head of what this process found whole there, as each step of a run asks for the same change again.
-Whether the head is still here is always asked: a mirror may be made anew."""
+A mirror that was made anew since is another one; nothing ever takes an object out of one."""
 
 
 def base_ref(branch: str) -> str:
@@ -96,9 +96,11 @@ def unbundle(git: ClosedGit, content: bytes, base: str, head: str) -> None:
     if hashlib.sha1(pack[:-_DIGEST], usedforsecurity=False).digest() != pack[-_DIGEST:]:
         # As git says it, which may never see it.
         raise RepositoryError(f"the bundle of {head} is cut or damaged: its pack is not what its digest says")
-    here = holds(git, head)
-    if here and (git.git_dir, base, head) in _whole:
+    made = (git.git_dir / "HEAD").stat()
+    known = (git.git_dir, made.st_ino, made.st_mtime_ns, base, head)
+    if known in _whole:
         return
+    here = holds(git, head)
     whole = ("rev-list", "--objects", "--quiet", head, f"^{base}")
     arrived = here and not git.run(*whole, accept=(0, 1, 128)).code
     if not arrived:
@@ -109,7 +111,7 @@ def unbundle(git: ClosedGit, content: bytes, base: str, head: str) -> None:
         git.run(*whole)
     if len(_whole) >= _REMEMBERED:
         _whole.clear()
-    _whole.add((git.git_dir, base, head))
+    _whole.add(known)
 
 
 def holds(git: ClosedGit, commit: str) -> bool:

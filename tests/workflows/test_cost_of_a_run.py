@@ -15,11 +15,11 @@ from adapters.git.environment import ClosedGit
 from contracts.modes import RunStatus
 from tests.workflows.quick import add_target, quick
 
-GIT_COMMANDS = 72
+GIT_COMMANDS = 46
 """Without those of the target's log: how many events share an activity is chance."""
 EVENTS = 105
-CHECKOUTS = 9
-"""Three of them are of an index alone."""
+CHECKOUTS = 8
+"""Two of them are of an index alone."""
 
 
 @contextmanager
@@ -53,6 +53,7 @@ async def test_a_run_starts_few_git_commands_and_has_a_short_history(
             run = await world.start("quick")
             assert RunStatus.PR_OPENED is (await run.result()).status
             events = len((await run.fetch_history()).events)
+    assert {"log_target update-ref"} == {name for name in counted if name.startswith("log_target ")}, counted
     counted = Counter({name: count for name, count in counted.items() if not name.startswith("log_target ")})
     shown = "\n".join(f"{count:4} {name}" for name, count in sorted(counted.items()))
     print(f"\n{events} events in a run's history; {sum(counted.values())} git commands of a run\n{shown}")
