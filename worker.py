@@ -15,6 +15,7 @@ from composition import (
     build_worker,
     open_home,
     prepare_namespace,
+    schedule_reviews,
     start_alerts,
     start_dashboards,
 )
@@ -41,6 +42,7 @@ async def work(settings: Settings) -> int:
         async with build_worker(client, settings):
             await start_alerts(client)
             await start_dashboards(client)
+            await schedule_reviews(client)
             logging.getLogger("worker").info("working on task queue, artifacts in %s", settings.artifacts)
             await stop.wait()
     except AnotherHome as other:

@@ -15,6 +15,7 @@ from contracts.audit import AuditEvent
 from contracts.budget import BudgetAlertReport, BudgetReportRef
 from contracts.control import Answer, CheckupResult, InstallationFacts, RunCheckup
 from contracts.dashboard import DashboardTerms, DashboardTermsInput, ShowInput, Shown
+from contracts.governance import ReviewInput, ReviewKept
 from contracts.handover import (
     CiInput,
     CiLook,
@@ -314,6 +315,10 @@ DASHBOARD_TERMS: Step[DashboardTermsInput, DashboardTerms] = Step(
     "dashboard_terms", DashboardTerms, _MINUTE, attempts=3, patience=5 * _MINUTE
 )
 SHOW_DASHBOARD: Step[ShowInput, Shown] = Step("show_dashboard", Shown, 3 * _MINUTE, attempts=3, patience=5 * _MINUTE)
+
+REVIEW_GOVERNANCE: Step[ReviewInput, ReviewKept] = Step(
+    "review_governance", ReviewKept, 30 * _MINUTE, attempts=0, patience=_DAY
+)
 
 SIGHT: Step[after.SightInput, after.WorkflowSight] = Step(
     "sight", after.WorkflowSight, _MINUTE, attempts=3, patience=_DAY

@@ -23,11 +23,12 @@ leaving.py         The one way out of every process that used the Temporal clien
 mode.py            ``mode`` and ``decide``: what only a person says
 operator_name.py   Who is typing
 pause.py           ``pause``: the brake, and how to know that it holds (P1)
-policy.py          ``policy``: what is in force, and where each value came from
+policy.py          ``policy``: what is in force, and what another policy would have decided
 pr.py              ``pr``: a person's answer to pull requests on the local forge, which has no page to give it on
 recover.py         ``recover``: a Control, or the Installation, that cannot answer any more is replaced by a new one
 report.py          ``runs`` and ``report``: ended runs, from the artifact store; no server needed
 resume.py          ``resume``: the ladder back, step by step (P2)
+review.py          ``review``: the governance review (runbook §11); no server needed
 review_dates.py    Whether somebody looked at a pause when they said they would: told by this machine's clock, now
 rollback.py        ``rollback``: a person undoes a merge of ours; and what follow-ups and rollbacks show of themselves
 run.py             ``run``: one run of one target, now

@@ -59,6 +59,11 @@ COMMANDS = {
     "report": Entry(
         "commands.report", _LOOK, "A run's report: task, steps, change, checks, decision tree, writes, review."
     ),
+    "review": Entry(
+        "commands.review",
+        _LOOK,
+        "Every baseline metric with its target, what was accepted and what was not, incidents, and what is overdue.",
+    ),
     "alerts": Entry("commands.alerts", _LOOK, "What was raised, what became of it, and a test of every channel."),
     "pause": Entry("commands.pause", _BRAKE, "Stop: no new run, no push, no pull request, until a person resumes."),
     "resume": Entry(

@@ -59,7 +59,7 @@ async def embedded(
         HomeUnusable: see ``open_home``.
     """
     # Imported here: a worker is a second of imports that no other command pays.
-    from composition import build_worker, start_alerts, start_dashboards, start_embedded_server  # noqa: PLC0415
+    from composition import build_worker, schedule_reviews, start_alerts, start_dashboards, start_embedded_server  # noqa: PLC0415
 
     open_home(settings.home)
     with _held(settings.home / _LOCK) as note:
@@ -72,6 +72,7 @@ async def embedded(
                 async with build_worker(client, settings, bench(client, settings) if bench else None):
                     await start_alerts(client)
                     await start_dashboards(client)
+                    await schedule_reviews(client)
                     yield Running(client, server)
         finally:
             await server.stop()

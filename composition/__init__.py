@@ -32,6 +32,7 @@ if TYPE_CHECKING:  # each named twice: it is handed on
     from adapters.temporal.embedded_server import start_embedded_server as start_embedded_server
     from adapters.temporal.installation import pause_installation as pause_installation
     from adapters.temporal.open_workflow import ask_open as ask_open
+    from adapters.temporal.schedules import schedule_reviews as schedule_reviews
     from adapters.temporal.schedules import sync_schedule as sync_schedule
     from composition.adapters import Adapters as Adapters
     from composition.adapters import compose as compose
@@ -60,7 +61,7 @@ _WHERE = {
     "adapters.temporal.embedded_server": ("EmbeddedServer", "start_embedded_server"),
     "adapters.temporal.installation": ("pause_installation",),
     "adapters.temporal.open_workflow": ("ask_open",),
-    "adapters.temporal.schedules": ("sync_schedule",),
+    "adapters.temporal.schedules": ("schedule_reviews", "sync_schedule"),
     "composition.adapters": ("Adapters", "compose", "local_desk", "open_forge", "open_repository"),
     "composition.worker": ("WORKFLOWS", "activities", "build_worker", "connected_workbench", "workbench"),
     "ports.server": ("AnotherHome", "ServerUnavailable"),

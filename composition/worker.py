@@ -21,6 +21,7 @@ from activities.control.admitting import Admitting
 from activities.control.budget_report import BudgetReporting
 from activities.control.schedule import Scheduling
 from activities.control.telling import Telling
+from activities.governance.reviewing import GovernanceReviewing
 from activities.operate.alerting import Alerting
 from activities.operate.dashboard import DashboardKeeping
 from activities.operate.watching import Watching
@@ -64,6 +65,7 @@ from ports.alerts import AlertSink, Channel
 from ports.control_desk import ControlDesk
 from ports.server_view import ServerView
 from reporting.dashboard_markdown import render_dashboard
+from reporting.governance_html import render_review
 from reporting.incident_markdown import render_incident
 from reporting.run_report_html import render_html
 from settings import Settings
@@ -74,12 +76,15 @@ from workflows.api import TASK_QUEUE
 from workflows.control.control import Control
 from workflows.installation.alerts import Alerts
 from workflows.installation.dashboards import Dashboards
+from workflows.installation.governance_review import GovernanceReview
 from workflows.installation.installation import Installation
 from workflows.run.daily_run import DailyRun
 
 _CONTROL_SLOTS = 8
 """Control's own steps are short, or wait for a forge; there are a few for each target."""
-WORKFLOWS: tuple[type, ...] = (Installation, Control, DailyRun, Incident, Alerts, Dashboards, FollowUp, Rollback)
+WORKFLOWS: tuple[type, ...] = (
+    *(Installation, Control, DailyRun, Incident, Alerts, Dashboards, FollowUp, Rollback, GovernanceReview),
+)
 
 
 def channels(settings: Settings, policy: AlertPolicy) -> tuple[Channel, ...]:
@@ -156,6 +161,7 @@ def activities(adapters: Adapters, bench: StepPorts, server_view: ServerView) ->
         alerting.alert_settings,
         alerting.deliver,
         Watching(bench, server_view).watch,
+        GovernanceReviewing(bench, render_review).review,
         dashboards.dashboard_terms,
         dashboards.show_dashboard,
         Responding(bench).respond,

@@ -13,6 +13,7 @@ dashboard.py      The dashboard ticket of each target: what is shown, and how th
 effect.py         One outside effect, complete: what the effect's own child process is told to do
 evidence.py       What Review and the deterministic checks leave behind
 forge_facts.py    What a forge says about commits, branches and people; never what we would like it to say
+governance.py     ``governance_review.json`` (runbook §11), and what it is made from
 grant.py          Grants: a person releases a quarantined change, once, for a while
 handover.py       What every step receives and returns
 home.py           Whose files an installation works on
@@ -22,7 +23,7 @@ merging.py        SELECTIVE_AUTO: the merge result that may land, its canary and
 messages.py       What is said to Control and asked of it: each message with its types
 modes.py          The closed vocabularies of the runbook: modes, statuses, outcomes, roles
 pull_request.py   A pull request as any forge shows it
-release.py        ``release_decision.json``
+release.py        ``release_decision.json``, and what it was made from: ``release_facts.json``
 remediation.py    A remediation (runbook §6.2): a change was rejected by its checks
 report.py         ``run_report.json`` (runbook §4, §10)
 rollback.py       After a merge (runbook §6.3, §8; P11): probes, observations, the rollback and what it proves

@@ -4,6 +4,7 @@ counted.py   How numbers and long reasons stand in a sentence
 digests.py   Canonical JSON and SHA-256: how policies, contracts and tasks are pinned (P6)
 verdicts.py  Making and reading verdict trees. The result of a rule is its own explanation (P12)
 after/       After a run: whose a regression is, what people asked, the incident's report
+governance/  The weekly review: numbers from facts (runbook §11)
 paths/       Which paths and how much of them a base and a change may have
 release/     What a finished change may become: checks, CI, the release verdict, its rejection
 run/         Before a run and around it: may it start, is it alone, does it get on

@@ -1,6 +1,7 @@
 """How a report looks: pages, terminal output, JSON Schemas. Judges nothing.
 
 dashboard_markdown.py  The dashboard ticket: how a target stands, as Markdown in which nothing foreign acts
+governance_html.py     The governance review as one page, with charts
 incident_markdown.py   ``post_incident_report.md``: the seven parts of runbook §12 for people
 run_report_html.py     A run's report as one page: no script, no network, nothing outside the file
 run_report_text.py     A run's report in a terminal

@@ -45,7 +45,7 @@ def render_html(
     """
     reached = {record.step for record in report.steps}
     return (
-        _pages()
+        pages()
         .get_template("run_report.html.j2")
         .render(
             report=report,
@@ -91,8 +91,9 @@ def diff_lines(diff: bytes) -> DiffLines:
 
 
 @functools.cache
-def _pages() -> Environment:
-    pages = Environment(
+def pages() -> Environment:
+    """Templates of pages that show what others chose."""
+    made = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
         # Most of what is shown was chosen by agents and repositories.
         autoescape=True,
@@ -101,13 +102,13 @@ def _pages() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    pages.globals["words"] = wording
-    pages.globals["sized"] = sized
-    pages.globals["counted"] = counted
-    pages.filters["link"] = _link
-    pages.filters["web"] = _is_web
-    pages.filters["named"] = _named
-    return pages
+    made.globals["words"] = wording
+    made.globals["sized"] = sized
+    made.globals["counted"] = counted
+    made.filters["link"] = _link
+    made.filters["web"] = _is_web
+    made.filters["named"] = _named
+    return made
 
 
 def _shown(value: Any) -> Any:

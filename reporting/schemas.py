@@ -14,6 +14,7 @@ from contracts.budget import BudgetAlertReport
 from contracts.change import Change
 from contracts.ci import CiReport
 from contracts.evidence import ChecksReport, PreflightReport, ReviewReport
+from contracts.governance import GovernanceReport
 from contracts.incident import PostIncidentReport
 from contracts.incident_work import EvidenceManifest
 from contracts.release import KeptFacts, ReleaseDecision
@@ -29,6 +30,7 @@ ARTIFACTS: dict[str, type[Contract]] = {
     "checks.json": ChecksReport,
     "ci.json": CiReport,
     "evidence_manifest.json": EvidenceManifest,
+    "governance_review.json": GovernanceReport,
     "post_incident_report.json": PostIncidentReport,
     "preflight.json": PreflightReport,
     "release_decision.json": ReleaseDecision,

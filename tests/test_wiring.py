@@ -46,5 +46,5 @@ def test_workflows_have_explicit_names():
     """A renamed class must not rename what histories refer to."""
     definitions = [workflow._Definition.must_from_class(found) for found in composition.WORKFLOWS]
     flows = {names.INSTALLATION, names.CONTROL, names.DAILY_RUN, names.INCIDENT, names.ALERTS, names.FOLLOW_UP}
-    flows |= {names.ROLLBACK, names.DASHBOARDS}
+    flows |= {names.ROLLBACK, names.DASHBOARDS, names.GOVERNANCE_REVIEW}
     assert flows == {found.name for found in definitions}

@@ -21,7 +21,22 @@ _ALL = 1_000_000
 
 
 class NotKept(Exception):
-    """What a decision was made from is not there, or cannot be read."""
+    """What a run left is not there any more, or cannot be read."""
+
+
+def read_kept(store: ArtifactStore, run_id: str, name: str, model: type[Model]) -> Model:
+    """An artifact of a run.
+
+    Raises:
+        NotKept: it is not there, or damaged.
+    """
+    try:
+        ref = store.find(run_id, name)
+        if ref is None:
+            raise NotKept(f"{name} is not kept")
+        return model.model_validate_json(store.get(ref))
+    except (StoreError, ValidationError) as damage:
+        raise NotKept(f"{name} cannot be read: {damage}") from damage
 
 
 @dataclass(frozen=True)
@@ -72,20 +87,11 @@ class PastDecisions:
         Raises:
             NotKept: one of them is not kept or cannot be read.
         """
-        report = self._read(run_id, "run_report.json", RunReport)
-        facts = self._read(run_id, "release_facts.json", KeptFacts)
-        recorded = self._read(run_id, "release_decision.json", ReleaseDecision)
+        report = read_kept(self.store, run_id, "run_report.json", RunReport)
+        facts = read_kept(self.store, run_id, "release_facts.json", KeptFacts)
+        recorded = read_kept(self.store, run_id, "release_decision.json", ReleaseDecision)
         try:
             policy = EffectivePolicy.model_validate_json(self.store.get(report.run.policy.artifact))
         except (StoreError, ValidationError) as damage:
             raise NotKept(f"its policy cannot be read: {damage}") from damage
         return recorded, facts, policy
-
-    def _read(self, run_id: str, name: str, model: type[Model]) -> Model:
-        try:
-            ref = self.store.find(run_id, name)
-            if ref is None:
-                raise NotKept(f"{name} is not kept")
-            return model.model_validate_json(self.store.get(ref))
-        except (StoreError, ValidationError) as damage:
-            raise NotKept(f"{name} cannot be read: {damage}") from damage

@@ -1,8 +1,18 @@
-"""A target's Temporal Schedule, paused and continued with the target (runbook §7)."""
+"""Temporal Schedules: a target's, paused and continued with the target (runbook §7), and the weekly review's (§11)."""
 
 from datetime import timedelta
 
-from temporalio.client import Client
+from temporalio.client import (
+    Client,
+    Schedule,
+    ScheduleActionStartWorkflow,
+    ScheduleAlreadyRunningError,
+    ScheduleCalendarSpec,
+    ScheduleOverlapPolicy,
+    SchedulePolicy,
+    ScheduleRange,
+    ScheduleSpec,
+)
 from temporalio.service import RPCError, RPCStatusCode
 
 from workflows import api
@@ -33,3 +43,25 @@ async def sync_schedule(client: Client, target: str, *, paused: bool, reason: st
             return "there is none"
         raise
     return "nothing to do"
+
+
+async def schedule_reviews(client: Client) -> None:
+    """Make sure that the governance review is made every Monday; who wants another time changes the Schedule.
+
+    A review that was missed for less than a day, as no worker ran, is made up for.
+    """
+    weekly = Schedule(
+        action=ScheduleActionStartWorkflow(
+            api.GOVERNANCE_REVIEW,
+            {},
+            id=api.GOVERNANCE_REVIEW_ID,
+            task_queue=api.TASK_QUEUE,
+            static_summary="the weekly governance review",
+        ),
+        spec=ScheduleSpec(calendars=[ScheduleCalendarSpec(day_of_week=[ScheduleRange(1)], hour=[ScheduleRange(6)])]),
+        policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=timedelta(days=1)),
+    )
+    try:
+        await client.create_schedule(api.GOVERNANCE_REVIEW_ID, weekly, rpc_timeout=_PATIENCE)
+    except ScheduleAlreadyRunningError:
+        return

@@ -275,6 +275,16 @@ async def dashboards(recorder: Recorder) -> None:
         broken.unlink()
 
 
+async def weekly_review(recorder: Recorder) -> None:
+    """Of an installation that did nothing yet."""
+    async with recorder.world.worker():
+        handle = await recorder.world.client.start_workflow(
+            api.GOVERNANCE_REVIEW, {"days": 7}, id=api.GOVERNANCE_REVIEW_ID, task_queue=api.TASK_QUEUE
+        )
+        await asyncio.wait_for(handle.result(), PATIENCE)
+        await recorder.keep("governance-review", handle)
+
+
 async def in_ci(recorder: Recorder) -> None:
     """Runs that wait for the forge's CI: pending, then green; and red, which closes the pull request."""
     world, results = recorder.world, CiResults(recorder.world.root / "ci.json")
@@ -337,7 +347,18 @@ async def main() -> int:
     with tempfile.TemporaryDirectory(prefix="record-") as folder:
         async with fresh_world(Path(folder)) as world:
             recorder = Recorder(world)
-            for part in (runs, pauses, violation, budget, long_control, merges, persons_merge, dashboards, in_ci):
+            for part in (
+                runs,
+                pauses,
+                violation,
+                budget,
+                long_control,
+                merges,
+                persons_merge,
+                dashboards,
+                in_ci,
+                weekly_review,
+            ):
                 await part(recorder)
     print(f"{len(recorder.recorded)} histories in {HISTORIES}")
     return 0

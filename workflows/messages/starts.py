@@ -1,6 +1,7 @@
-"""Reading what somebody started a run with: strict enough to be safe, clear enough to be mended."""
+"""Reading what somebody started a workflow with: strict enough to be safe, clear enough to be mended."""
 
 import difflib
+from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import from_json
@@ -8,8 +9,10 @@ from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
 
 from contracts.admission import RunRequest
+from contracts.governance import ReviewRequest
 
-_EXAMPLE = '{"target": "demo"}'
+_RUN = 'start DailyRun with {"target": "demo"}'
+_REVIEW = 'start GovernanceReview with {"days": 28}, or with nothing'
 
 
 def read_start(spec: RawValue | None) -> RunRequest:
@@ -18,11 +21,7 @@ def read_start(spec: RawValue | None) -> RunRequest:
     Raises:
         ApplicationError: type ``BadStart``, not retryable; the run fails at once with this message.
     """
-    data = b"" if spec is None else spec.payload.data
-    try:
-        given = from_json(data) if data else None
-    except (ValueError, RecursionError):
-        raise bad_start(f"the input is not JSON: {data[:80].decode('utf-8', 'backslashreplace')!r}") from None
+    given = _json(spec, _RUN)
     if isinstance(given, str):
         given = {"target": given}
     if not isinstance(given, dict):
@@ -33,10 +32,34 @@ def read_start(spec: RawValue | None) -> RunRequest:
     try:
         return RunRequest.model_validate(given)
     except ValidationError as problem:
-        told = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in problem.errors())
-        raise bad_start(told) from None
+        raise bad_start(_told(problem)) from None
 
 
-def bad_start(reason: str) -> ApplicationError:
-    """What ends a run that nobody can start: a reason, and an example of how to."""
-    return ApplicationError(f"{reason}; start DailyRun with {_EXAMPLE}", type="BadStart", non_retryable=True)
+def read_review(spec: RawValue | None) -> ReviewRequest:
+    """The window of a governance review; nothing at all is the usual one.
+
+    Raises:
+        ApplicationError: as above.
+    """
+    try:
+        return ReviewRequest.model_validate(_json(spec, _REVIEW) or {})
+    except ValidationError as problem:
+        raise bad_start(_told(problem), _REVIEW) from None
+
+
+def bad_start(reason: str, example: str = _RUN) -> ApplicationError:
+    """What ends a workflow that nobody can start: a reason, and an example of how to."""
+    return ApplicationError(f"{reason}; {example}", type="BadStart", non_retryable=True)
+
+
+def _json(spec: RawValue | None, example: str) -> Any:
+    data = b"" if spec is None else spec.payload.data
+    try:
+        return from_json(data) if data else None
+    except (ValueError, RecursionError):
+        shown = data[:80].decode("utf-8", "backslashreplace")
+        raise bad_start(f"the input is not JSON: {shown!r}", example) from None
+
+
+def _told(problem: ValidationError) -> str:
+    return "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in problem.errors())

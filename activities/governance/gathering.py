@@ -1,0 +1,297 @@
+"""The facts of a governance review, from the targets' audit logs and from what their runs and incidents left."""
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from activities.governance.past_decisions import Model, NotKept, read_kept
+from contracts.audit import AuditRecord
+from contracts.budget import Amounts
+from contracts.evidence import ChecksReport, CheckStatus
+from contracts.governance import DayCost, IncidentFacts, ReviewFacts, RunFacts
+from contracts.incident import PostIncidentReport, Trigger
+from contracts.modes import RunKind, WriteAction
+from contracts.release import ReleaseDecision
+from contracts.report import RunReport
+from contracts.rollback import Merged, RollbackOutcome
+from contracts.task import TaskContract
+from contracts.verdict import Decision, Verdict
+from policies.run.alerts import PROTECTED_RULE
+from policies.settings.schema import EffectivePolicy
+from ports.store import ArtifactStore, AuditLog, StoreError
+
+_OPENED = f"/{WriteAction.OPEN_PULL_REQUEST}"
+_CLOSED = "closed by "
+_OURS = f"{_CLOSED}us"
+
+
+@dataclass
+class _Told:
+    """What a target's log says of one run."""
+
+    ended_at: datetime | None = None
+    opened_at: datetime | None = None
+    merged_at: datetime | None = None
+    merged_by: str = ""
+    closed_at: datetime | None = None
+    said: str = ""
+    regressed: bool = False
+    rolled_back: bool = False
+    violation: bool = False
+    spent: dict[str, Amounts] = field(default_factory=dict)
+    """Per step."""
+    unknown: set[str] = field(default_factory=set)
+    """Keys of steps whose cost nobody has stated."""
+
+    def moments(self) -> Iterator[datetime]:
+        """When something happened that a review counts."""
+        yield from (at for at in (self.ended_at, self.opened_at, self.merged_at, self.closed_at) if at)
+
+
+class _Target:
+    """One pass over a target's log."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.first: datetime | None = None
+        self.runs: dict[str, _Told] = defaultdict(_Told)
+        self.incidents: dict[str, tuple[str, datetime]] = {}
+        """Trigger and time."""
+        self.days: dict[str, Amounts] = {}
+        self._hears: dict[str, Callable[[AuditRecord], None]] = {
+            "run admitted": self._admitted,
+            "run admitted from the queue": self._admitted,
+            "run closed": self._closed,
+            "write settled": self._settled,
+            "cost booked": self._booked,
+            "cost unknown": self._unknown,
+            "merged": self._merged,
+            "merged by a person": self._merged,
+            "follow-up ended": self._followed_up,
+            "incident opened": self._incident,
+            "rollback ended": self._rolled_back,
+        }
+
+    def hear(self, record: AuditRecord) -> None:
+        """Take in a record; most are of no interest here."""
+        if (take := self._hears.get(record.event)) is not None:
+            take(record)
+
+    def _of(self, record: AuditRecord) -> _Told:
+        return self.runs[str(record.facts["runId"])]
+
+    def _admitted(self, record: AuditRecord) -> None:
+        self.first = self.first or record.at
+
+    def _closed(self, record: AuditRecord) -> None:
+        self._of(record).ended_at = record.at
+
+    def _settled(self, record: AuditRecord) -> None:
+        key = str(record.facts["key"])
+        if key.endswith(_OPENED) and record.facts["outcome"] == "done":
+            self.runs[key.removesuffix(_OPENED)].opened_at = record.at
+
+    def _booked(self, record: AuditRecord) -> None:
+        cost = _amounts(record)
+        run_id, _, step = str(record.facts["key"]).partition("/")
+        told = self.runs[run_id]
+        told.spent[step] = _plus(told.spent.get(step, Amounts()), cost)
+        told.unknown.discard(step)
+        for period in str(record.facts["periods"]).split():
+            if period.startswith("day/"):
+                day = period.removeprefix("day/")
+                self.days[day] = _plus(self.days.get(day, Amounts()), cost)
+
+    def _unknown(self, record: AuditRecord) -> None:
+        run_id, _, step = str(record.facts["key"]).partition("/")
+        self.runs[run_id].unknown.add(step)
+
+    def _merged(self, record: AuditRecord) -> None:
+        told, merged = self._of(record), Merged.model_validate(json.loads(str(record.facts["merge"])))
+        told.merged_at, told.merged_by = merged.merged_at, merged.by
+
+    def _followed_up(self, record: AuditRecord) -> None:
+        told, outcome = self._of(record), str(record.facts["outcome"])
+        told.said = f"{outcome}: {record.facts['reason']}"
+        if outcome.startswith(_CLOSED) and not outcome.startswith(_OURS):
+            told.closed_at = record.at
+
+    def _incident(self, record: AuditRecord) -> None:
+        trigger = str(record.facts["trigger"])
+        self.incidents[str(record.facts["incident"])] = (trigger, record.at)
+        told = self._of(record)
+        told.violation |= trigger == Trigger.POLICY_VIOLATION
+        told.regressed |= trigger == Trigger.REGRESSION
+
+    def _rolled_back(self, record: AuditRecord) -> None:
+        self._of(record).rolled_back |= record.facts["outcome"] == RollbackOutcome.RESTORED
+
+
+@dataclass(frozen=True)
+class Gathering:
+    """Reads and counts; writes nothing."""
+
+    store: ArtifactStore
+    audit: AuditLog
+
+    def facts(self, since: datetime, until: datetime) -> ReviewFacts:
+        """Of every target that ever had a log; what cannot be read is named, and is in no number.
+
+        Raises:
+            StoreError: the logs cannot be listed.
+        """
+        unreadable: dict[str, str] = {}
+        targets = []
+        for log in self.audit.logs(begins="target/"):
+            target = _Target(log.removeprefix("target/"))
+            try:
+                for record in self.audit.records(log):
+                    if record.at < until:
+                        target.hear(record)
+            except (StoreError, KeyError, ValueError) as damage:
+                # Half a log would be half a truth.
+                unreadable[log] = str(damage)
+                continue
+            targets.append(target)
+        runs = tuple(self._runs(targets, since, until, unreadable))
+        return ReviewFacts(
+            since=since,
+            until=until,
+            first=min((target.first for target in targets if target.first), default=None),
+            runs=runs,
+            incidents=tuple(self._incidents(targets, unreadable)),
+            days=tuple(self._days(targets, runs, since, until, unreadable)),
+            unreadable=unreadable,
+        )
+
+    def _runs(
+        self, targets: list[_Target], since: datetime, until: datetime, unreadable: dict[str, str]
+    ) -> Iterator[RunFacts]:
+        for target in targets:
+            for run_id, told in target.runs.items():
+                if told.ended_at is None or not any(since <= at < until for at in told.moments()):
+                    continue
+                try:
+                    report = read_kept(self.store, run_id, "run_report.json", RunReport)
+                except NotKept as problem:
+                    unreadable[run_id] = str(problem)
+                    continue
+                if report.run.kind is not RunKind.SMOKE:
+                    yield self._run(told, report, unreadable)
+
+    def _run(self, told: _Told, report: RunReport, unreadable: dict[str, str]) -> RunFacts:
+        run_id = report.run.run_id
+        contract = self._optional(run_id, "task_contract.json", TaskContract, unreadable)
+        checks = self._optional(run_id, "checks/checks.json", ChecksReport, unreadable)
+        decision = self._optional(run_id, "release_decision.json", ReleaseDecision, unreadable)
+        verdicts = [record.verdict for record in report.steps] + ([decision.verdict] if decision else [])
+        total = Amounts()
+        for cost in told.spent.values():
+            total = _plus(total, cost)
+        return RunFacts(
+            run_id=run_id,
+            target=report.run.target,
+            mode=report.run.mode,
+            started_at=report.run.started_at,
+            ended_at=told.ended_at or report.ended_at,
+            status=report.status,
+            reason=report.reason,
+            task_type=contract.type if contract else "",
+            idea=f"{report.idea.tool} {report.idea.rule}".strip() if report.idea else "",
+            rejection=report.rejection.reason_code if report.rejection else "",
+            all_green=all(each.status is CheckStatus.GREEN for each in checks.results) if checks else None,
+            pull_request=report.pull_request.number if report.pull_request else 0,
+            opened_at=told.opened_at,
+            violation=told.violation,
+            protected=any(map(_touches_protected, verdicts)),
+            merged_at=told.merged_at,
+            merged_by=told.merged_by,
+            closed_at=told.closed_at,
+            said=told.said,
+            regressed=told.regressed,
+            rolled_back=told.rolled_back,
+            risk=decision.risk.total if decision else None,
+            risk_level=decision.risk.level if decision else None,
+            usd=total.usd,
+            tokens=total.tokens,
+            agent_minutes=total.agent_minutes,
+            tokens_by_step={step: cost.tokens for step, cost in told.spent.items() if cost.tokens},
+            unknown_cost=bool(told.unknown),
+        )
+
+    def _incidents(self, targets: list[_Target], unreadable: dict[str, str]) -> Iterator[IncidentFacts]:
+        for target in targets:
+            for incident, (trigger, at) in target.incidents.items():
+                report = self._optional(incident, "post_incident_report.json", PostIncidentReport, unreadable)
+                yield IncidentFacts(
+                    incident=incident,
+                    target=target.name,
+                    trigger=trigger,
+                    opened_at=at,
+                    closed=report is not None and bool(report.closed_by),
+                    owner=report.owner if report else "",
+                    due_on=report.due_on if report else "",
+                    prevented=report is not None and bool(report.prevention_done_by),
+                )
+
+    def _days(
+        self, targets: list[_Target], runs: tuple[RunFacts, ...], since: datetime, until: datetime,
+        unreadable: dict[str, str],
+    ) -> Iterator[DayCost]:  # fmt: skip
+        """Each day's cost, to the caps of the policy that the target's last run of the window had."""
+        last = {run.target: run.run_id for run in sorted(runs, key=lambda run: run.ended_at)}
+        for target in targets:
+            if (run_id := last.get(target.name)) is None:
+                continue
+            try:
+                pinned = read_kept(self.store, run_id, "run_report.json", RunReport).run.policy.artifact
+                caps = EffectivePolicy.model_validate_json(self.store.get(pinned)).autopilot.caps
+            except (NotKept, StoreError, ValueError) as problem:
+                unreadable[f"policy of {run_id}"] = str(problem)
+                continue
+            limits = Amounts(usd=caps.usd_per_day, tokens=caps.tokens_per_day, agent_minutes=caps.agent_minutes_per_day)
+            for day, spent in sorted(target.days.items()):
+                if f"{since:%Y-%m-%d}" <= day <= f"{until:%Y-%m-%d}":
+                    yield DayCost(target=target.name, day=day, used=_share(spent, limits))
+
+    def _optional(self, run_id: str, name: str, model: type[Model], unreadable: dict[str, str]) -> Model | None:
+        if self.store.find(run_id, name) is None:
+            return None
+        try:
+            return read_kept(self.store, run_id, name, model)
+        except NotKept as problem:
+            unreadable[f"{run_id}/{name}"] = str(problem)
+            return None
+
+
+def _touches_protected(verdict: Verdict) -> bool:
+    here = verdict.rule == PROTECTED_RULE and verdict.decision is Decision.ESCALATE
+    return here or any(map(_touches_protected, verdict.children))
+
+
+def _amounts(record: AuditRecord) -> Amounts:
+    facts = record.facts
+    return Amounts.model_validate(
+        {"usd": facts["usd"], "tokens": facts["tokens"], "agentMinutes": facts["agentMinutes"]}
+    )
+
+
+def _plus(one: Amounts, other: Amounts) -> Amounts:
+    return Amounts(
+        usd=one.usd + other.usd,
+        tokens=one.tokens + other.tokens,
+        agent_minutes=one.agent_minutes + other.agent_minutes,
+        runs=one.runs + other.runs,
+    )
+
+
+def _share(spent: Amounts, limits: Amounts) -> float:
+    """The largest share of a cap; where nothing is allowed, anything is more than all of it."""
+    pairs = (
+        (spent.usd, limits.usd),
+        (spent.tokens, limits.tokens),
+        (spent.agent_minutes, limits.agent_minutes),
+    )
+    return max((used / cap if cap else float(used > 0) * 2) for used, cap in pairs)

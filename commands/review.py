@@ -1,0 +1,74 @@
+"""``review``: the governance review (runbook §11), from the artifact store; no server needed."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from activities.governance.gathering import Gathering
+from commands.exit_statuses import Exit
+from commands.failures import CommandFailed
+from commands.terminal import AsJson, emit, guarded, out, say, show
+from composition import compose
+from contracts.governance import GovernanceReport, Standing
+from policies.counted import counted
+from policies.governance.review import governance_review
+from reporting.governance_html import render_review, shown_value
+from reporting.wording import visible
+from settings import Settings
+
+EPILOG = (
+    "A worker makes the same review every Monday at 06:00 UTC (Schedule `governance-review`) and keeps it beside the "
+    "runs' artifacts, as GR-<year>-W<week>."
+)
+_STYLES = {Standing.MET: "green", Standing.MISSED: "red", Standing.TOO_FEW: "dim", Standing.NO_TARGET: "dim"}
+_DAYS = 28
+
+
+@guarded
+def review(
+    since: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help=f"From this day on, UTC; default: {_DAYS} days ago.")
+    ] = None,
+    page: Annotated[Path | None, typer.Option(help="Write the page with its charts to this file.")] = None,
+    as_json: AsJson = False,
+) -> int:
+    """Every baseline metric with its target, what was accepted and what was not, incidents, and what is overdue."""
+    adapters, now = compose(Settings()), datetime.now(UTC)
+    begins = since.replace(tzinfo=UTC) if since else now - timedelta(days=_DAYS)
+    if begins >= now:
+        raise CommandFailed(Exit.USAGE, f"{begins:%Y-%m-%d} is not over: there is nothing to review since")
+    found = governance_review(Gathering(adapters.store, adapters.audit).facts(begins, now))
+    if page:
+        page.write_text(render_review(found), encoding="utf-8")
+    if as_json:
+        emit(found)
+    else:
+        _show(found)
+        if page:
+            say(f"written: {page}")
+    return Exit.OK
+
+
+def _show(found: GovernanceReport) -> None:
+    show(found.sentence)
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for title in ("metric", "value", "target", "", "of"):
+        table.add_column(title)
+    for metric in found.groups[0].metrics:
+        standing = Text(metric.standing.value, _STYLES[metric.standing])
+        table.add_row(metric.name, shown_value(metric), metric.target, standing, f"{round(metric.of, 1):g}")
+    out.print(table)
+    for pattern in found.patterns:
+        show(
+            f"{pattern.kind} {counted(pattern.count, 'time')}: {visible(pattern.what)}"
+            + (f" ({pattern.said[0]})" if pattern.said else "")
+        )
+    for incident in found.overdue:
+        show(f"overdue since {incident.due_on}: {incident.incident}, {incident.owner or 'nobody'}", "red")
+    show(f"risk score: {found.calibration.verdict}")
+    for what, why in found.unreadable.items():
+        say(f"in no number: {what}: {why}")

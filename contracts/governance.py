@@ -1,0 +1,213 @@
+"""``governance_review.json`` (runbook §11), and what it is made from."""
+
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import AwareDatetime, Field
+
+from contracts.artifact import ArtifactRef, Contract
+from contracts.modes import Mode, RiskLevel, RunStatus
+
+
+class RunFacts(Contract):
+    """One run and what became of it, from its target's audit log and its own artifacts."""
+
+    run_id: str
+    target: str
+    mode: Mode
+    started_at: AwareDatetime
+    ended_at: AwareDatetime
+    status: RunStatus
+    reason: str
+    task_type: str = ""
+    """Empty: no task was planned."""
+    idea: str = ""
+    """Tool and rule, for example ``codespell docs``."""
+    rejection: str = ""
+    """Reason code of a rejected release."""
+    all_green: bool | None = None
+    """Whether every check of the merge result was green; None: it came to no check."""
+    pull_request: int = 0
+    opened_at: AwareDatetime | None = None
+    """When its pull request was opened."""
+    violation: bool = False
+    """A policy violation was reported of it (runbook §6.1)."""
+    protected: bool = False
+    """Its change touched a protected path."""
+    merged_at: AwareDatetime | None = None
+    merged_by: str = ""
+    """The person; empty: this system, or nobody."""
+    closed_at: AwareDatetime | None = None
+    """When a person closed its pull request."""
+    said: str = ""
+    """What became of it, in the follow-up's words, a person's own among them."""
+    regressed: bool = False
+    """Its merge broke the base, confirmed and attributed."""
+    rolled_back: bool = False
+    risk: float | None = None
+    """Total of the risk score, 0.0 to 1.0; None: it came to no release decision."""
+    risk_level: RiskLevel | None = None
+    usd: float = 0
+    tokens: int = 0
+    agent_minutes: float = 0
+    tokens_by_step: dict[str, int] = {}
+    unknown_cost: bool = False
+    """Part of what it cost is not known."""
+
+
+class IncidentFacts(Contract):
+    """An incident that was opened in the window, or whose prevention is due."""
+
+    incident: str
+    target: str
+    trigger: str
+    opened_at: AwareDatetime
+    closed: bool
+    owner: str = ""
+    due_on: str = ""
+    """ISO date; empty: nobody said."""
+    prevented: bool = False
+
+
+class DayCost(Contract):
+    """What a target booked on one day of its own time zone, to the policy's caps."""
+
+    target: str
+    day: str
+    """ISO date."""
+    used: float
+    """The largest share of a cap, of any measure: 1.0 is all of it."""
+
+
+class ReviewFacts(Contract):
+    """All that a review is computed from."""
+
+    since: AwareDatetime
+    until: AwareDatetime
+    first: AwareDatetime | None
+    """When the first run of all was admitted; None: none ever was."""
+    runs: tuple[RunFacts, ...]
+    """Those that ended, were merged or were answered in the window; no smoke runs."""
+    incidents: tuple[IncidentFacts, ...]
+    days: tuple[DayCost, ...]
+    unreadable: dict[str, str] = {}
+    """What could not be read, and why: it is in no number."""
+
+
+class Standing(StrEnum):
+    """How a metric stands to its target."""
+
+    MET = "met"
+    MISSED = "missed"
+    TOO_FEW = "not enough data"
+    NO_TARGET = "no target"
+
+
+class Metric(Contract):
+    """One baseline metric over one group of runs."""
+
+    name: str
+    formula: str
+    target: str
+    """In words, for example ``below 1 %``; empty: the runbook names none."""
+    unit: Literal["%", "a week", "USD", "hours", "tokens", "count"]
+    count: float
+    """The numerator."""
+    of: float
+    """The denominator."""
+    value: float | None
+    """None: nothing to compute it from, which is neither 0 nor 100 %."""
+    low: float | None = None
+    high: float | None = None
+    """Of a share: its 95 % interval (Wilson), in per cent."""
+    standing: Standing
+
+
+class MetricGroup(Contract):
+    """All metrics of some of the runs."""
+
+    by: Literal["all", "target", "mode", "task type"]
+    name: str
+    runs: int
+    metrics: tuple[Metric, ...]
+
+
+class Pattern(Contract):
+    """Why changes were accepted or not, by what they were about."""
+
+    what: str
+    """An idea (``codespell docs``), or the reason of a refusal."""
+    kind: Literal["accepted", "closed by a person", "rejected"]
+    count: int
+    said: tuple[str, ...]
+    """The latest words about it, at most three."""
+
+
+class RiskBin(Contract):
+    """Changes of like risk score, and how many of them went badly."""
+
+    low: float
+    high: float
+    changes: int
+    mean_score: float
+    bad: int
+    """Closed by a person, regressed, or rolled back."""
+    share_low: float
+    share_high: float
+    """95 % interval of the bad ones' share, 0.0 to 1.0."""
+
+
+class Calibration(Contract):
+    """The risk score against what happened (runbook §10)."""
+
+    bins: tuple[RiskBin, ...]
+    verdict: str
+    """One sentence: calibrated, not calibrated and where, or not enough data."""
+
+
+class GovernanceReport(Contract):
+    """The weekly review over all targets."""
+
+    schema_version: Literal[1] = 1
+    since: AwareDatetime
+    until: AwareDatetime
+    sentence: str
+    """What a person would say of it."""
+    groups: tuple[MetricGroup, ...]
+    """All runs first."""
+    patterns: tuple[Pattern, ...]
+    incidents: tuple[IncidentFacts, ...]
+    overdue: tuple[IncidentFacts, ...]
+    regressed: tuple[str, ...]
+    """Run ids."""
+    rolled_back: tuple[str, ...]
+    weeks: tuple[MetricGroup, ...]
+    """All runs' metrics of each week of the window, oldest first: the charts' points."""
+    calibration: Calibration
+    unreadable: dict[str, str]
+
+
+class ReviewRequest(Contract):
+    """Input of ``GovernanceReview``; ``{}`` is the usual one."""
+
+    days: int = Field(default=28, ge=1, le=3660)
+    """How far back from now it looks."""
+
+
+class ReviewInput(Contract):
+    """Input of the step that makes it."""
+
+    since: AwareDatetime
+    until: AwareDatetime
+    place: str
+    """Under which name its artifacts are kept, for example ``GR-2026-W48``."""
+
+
+class ReviewKept(Contract):
+    """What ``GovernanceReview`` returns."""
+
+    sentence: str
+    report: ArtifactRef
+    page: ArtifactRef
+    address: str
+    """Where a person finds both."""

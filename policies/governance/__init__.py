@@ -1,0 +1,6 @@
+"""The weekly review (runbook §11): numbers from facts, and "not enough data" where there are too few.
+
+baselines.py    Every baseline metric: formula, target, and how many cases it takes to say anything
+calibration.py  The risk score against what happened
+review.py       The whole review of a window, by target, mode and task type
+"""

@@ -1,0 +1,72 @@
+"""The weekly review (runbook §11): from a run that a person merged to a page, by Schedule, UI and command."""
+
+from __future__ import annotations
+
+import pytest
+from shell import shell_of
+from temporalio.client import WorkflowFailureError
+from temporalio.exceptions import ApplicationError
+from world import World
+
+import composition
+from tests.workflows.quick import add_target, quick
+from workflows import api
+
+
+async def test_a_review_of_what_happened(world: World) -> None:
+    """What the command computes without a server is what the workflow keeps; wrong starts say what is right."""
+    shell = shell_of(world)
+    assert "0 runs" in shell.type("review").out
+    add_target(world, "quick")
+    async with world.worker(quick(world)):
+        run = await world.run("quick")
+        merged = await shell.typed("pr", "merge", "quick", "1")
+        assert 0 == merged.status, merged.err
+        await world.until(lambda: _merged(world))
+        kept = await world.client.execute_workflow(
+            api.GOVERNANCE_REVIEW, id=f"{api.GOVERNANCE_REVIEW_ID}/1", task_queue=api.TASK_QUEUE
+        )
+        for wrong, told in (({"days": 0}, "days"), ({"weeks": 4}, "weeks"), ("x", "GovernanceReview with")):
+            with pytest.raises(WorkflowFailureError) as refused:
+                await world.client.execute_workflow(
+                    api.GOVERNANCE_REVIEW, wrong, id=f"{api.GOVERNANCE_REVIEW_ID}/2", task_queue=api.TASK_QUEUE
+                )
+            assert isinstance(refused.value.cause, ApplicationError)
+            assert told in str(refused.value.cause)
+    place = kept["report"]["name"], world.settings.artifacts / "runs"
+    (folder,) = place[1].glob("GR-*")
+    found = world.artifact(folder.name, place[0])
+    assert kept["sentence"] == found["sentence"]
+    metrics = {each["name"]: (each["count"], each["of"]) for each in found["groups"][0]["metrics"]}
+    assert {
+        "policy violations": (0, 1),
+        "post-merge regressions": (0, 1),
+        "all checks green": (1, 1),
+        "rollbacks": (0, 1),
+        "pull request acceptance": (1, 1),
+        "protected paths touched": (0, 1),
+    }.items() <= metrics.items()
+    assert ["target", "mode", "task type"] == [group["by"] for group in found["groups"][1:]]
+    assert [("codespell docs", "accepted", 1)] == [(p["what"], p["kind"], p["count"]) for p in found["patterns"]]
+    page = (folder / "governance_review.html").read_text()
+    assert found["sentence"] in page
+    assert "<script" not in page
+    told = shell.type("review", "--json").json
+    assert found["groups"][0]["metrics"][:6] == told["groups"][0]["metrics"][:6]
+    (world.settings.artifacts / "runs" / run.run_id / "run_report.json").write_text("{}")
+    assert run.run_id in shell.type("review", "--json").json["unreadable"]
+
+
+async def test_it_is_made_every_week(world: World) -> None:
+    """A worker makes the Schedule once; what a person changed of it stays."""
+    await composition.schedule_reviews(world.client)
+    handle = world.client.get_schedule_handle(api.GOVERNANCE_REVIEW_ID)
+    (calendar,) = (await handle.describe()).schedule.spec.calendars
+    assert (1, 6) == (calendar.day_of_week[0].start, calendar.hour[0].start)
+    await handle.pause(note="on leave")
+    await composition.schedule_reviews(world.client)
+    assert "on leave" == (await handle.describe()).schedule.state.note
+
+
+async def _merged(world: World) -> bool:
+    return "merged by a person" in (world.settings.artifacts / "targets" / "quick" / "audit_log.jsonl").read_text()
