@@ -1,9 +1,5 @@
 """``policy``: what is in force, where each value came from, and what another policy would have decided."""
 
-import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -15,7 +11,7 @@ from rich.text import Text
 from commands.exit_statuses import Exit
 from commands.failures import CommandFailed
 from commands.terminal import AsJson, emit, guarded, out, say, show
-from composition import PolicyFiles, compose
+from composition import compose
 from contracts.release import WhatIf
 from policies.counted import counted
 from ports.policy_source import PolicyError
@@ -106,8 +102,8 @@ def what_if(
     if target:
         adapters.policies.effective(target)
     past = PastDecisions(adapters.store, adapters.index)
-    with _as_if(adapters.settings.policies, other) as policies:
-        found = past.under(policies.effective, target, since.astimezone(UTC) if since else None)
+    policies = adapters.policies.instead(_files(adapters.settings.policies, other))
+    found = past.under(policies.effective, target, since.astimezone(UTC) if since else None)
     if as_json:
         emit(found)
     else:
@@ -115,27 +111,24 @@ def what_if(
     return Exit.OK
 
 
-@contextmanager
-def _as_if(folder: Path, other: Path) -> Iterator[PolicyFiles]:
-    """The policy folder with other files in it, in a copy."""
-    with tempfile.TemporaryDirectory(prefix="what-if-") as scratch:
-        copy = Path(scratch) / "policies"
-        shutil.copytree(folder, copy, ignore=lambda _, names: [name for name in names if name.startswith(".")])
-        if other.is_dir():
-            files = [path for path in other.rglob("*.toml") if path.relative_to(other).parts[:-1] in {(), ("targets",)}]
-        else:
-            files = [other] if other.is_file() else []
-        if not files:
-            raise CommandFailed(Exit.USAGE, f"{other} is no policy file and no folder of them")
-        for path in files:
-            known = path.name if path.name in _SHARED else f"targets/{path.name}"
-            if known not in _SHARED and not (folder / known).exists():
-                names = ", ".join((*_SHARED, "targets/<target>.toml"))
-                raise CommandFailed(
-                    Exit.USAGE, f"{path} would replace nothing: name it as the file it stands for ({names})"
-                )
-            shutil.copyfile(path, copy / known)
-        yield PolicyFiles(copy)
+def _files(folder: Path, other: Path) -> dict[str, bytes]:
+    """What to read instead, by the names that they have in the policy folder."""
+    if other.is_dir():
+        files = [path for path in other.rglob("*.toml") if path.relative_to(other).parts[:-1] in {(), ("targets",)}]
+    else:
+        files = [other] if other.is_file() else []
+    if not files:
+        raise CommandFailed(Exit.USAGE, f"{other} is no policy file and no folder of them")
+    found = {}
+    for path in files:
+        known = path.name if path.name in _SHARED else f"targets/{path.name}"
+        if known not in _SHARED and not (folder / known).exists():
+            names = ", ".join((*_SHARED, "targets/<target>.toml"))
+            raise CommandFailed(
+                Exit.USAGE, f"{path} would replace nothing: name it as the file it stands for ({names})"
+            )
+        found[known] = path.read_bytes()
+    return found
 
 
 def _show_what_if(found: WhatIf) -> None:

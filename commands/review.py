@@ -8,14 +8,13 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from activities.governance.gathering import Gathering
+from activities.governance.reviewing import GovernanceReviewing
 from commands.exit_statuses import Exit
 from commands.failures import CommandFailed
 from commands.terminal import AsJson, emit, guarded, out, say, show
 from composition import compose
 from contracts.governance import GovernanceReport, Standing
 from policies.counted import counted
-from policies.governance.review import governance_review
 from reporting.governance_html import render_review, shown_value
 from reporting.wording import visible
 from settings import Settings
@@ -41,7 +40,8 @@ def review(
     begins = since.replace(tzinfo=UTC) if since else now - timedelta(days=_DAYS)
     if begins >= now:
         raise CommandFailed(Exit.USAGE, f"{begins:%Y-%m-%d} is not over: there is nothing to review since")
-    found = governance_review(Gathering(adapters.store, adapters.audit).facts(begins, now))
+    reviewing = GovernanceReviewing(adapters.store, adapters.audit, adapters.index, adapters.policies, render_review)
+    found = reviewing.report(begins, now)
     if page:
         page.write_text(render_review(found), encoding="utf-8")
     if as_json:
@@ -70,5 +70,13 @@ def _show(found: GovernanceReport) -> None:
     for incident in found.overdue:
         show(f"overdue since {incident.due_on}: {incident.incident}, {incident.owner or 'nobody'}", "red")
     show(f"risk score: {found.calibration.verdict}")
+    if proposal := found.proposal:
+        show(f"proposed: {proposal.key} from {proposal.before:g} to {proposal.after:g}: {proposal.because}")
+        changed = counted(len(proposal.what_if.others), "past decision")
+        told = f"it would have changed {changed} of {proposal.what_if.decisions}"
+        show(f"{told}; `patch -p1` in the policy folder takes it:")
+        show(proposal.patch.rstrip())
+    else:
+        show(f"no threshold is proposed to move: {found.no_proposal}")
     for what, why in found.unreadable.items():
         say(f"in no number: {what}: {why}")

@@ -1,5 +1,6 @@
 """``governance_review.json`` (runbook §11), and what it is made from."""
 
+from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
@@ -7,6 +8,7 @@ from pydantic import AwareDatetime, Field
 
 from contracts.artifact import ArtifactRef, Contract
 from contracts.modes import Mode, RiskLevel, RunStatus
+from contracts.release import WhatIf
 
 
 class RunFacts(Contract):
@@ -165,6 +167,20 @@ class Calibration(Contract):
     """One sentence: calibrated, not calibrated and where, or not enough data."""
 
 
+class Proposal(Contract):
+    """One bounded step of one threshold, for a person to take or leave."""
+
+    key: str
+    """In ``autopilot.toml``, for example ``candidates.minimum_confidence``."""
+    before: float
+    after: float
+    because: str
+    patch: str
+    """A unified diff of the policy folder, comments kept: ``git apply`` or ``patch -p1`` takes it."""
+    what_if: WhatIf
+    """What it would have changed of past release decisions."""
+
+
 class GovernanceReport(Contract):
     """The weekly review over all targets."""
 
@@ -184,7 +200,15 @@ class GovernanceReport(Contract):
     weeks: tuple[MetricGroup, ...]
     """All runs' metrics of each week of the window, oldest first: the charts' points."""
     calibration: Calibration
+    proposal: Proposal | None = None
+    no_proposal: str = ""
+    """Why nothing is proposed."""
     unreadable: dict[str, str]
+
+
+def review_place(until: datetime) -> str:
+    """``GR-2026-W48``: where the review of an ISO week is kept; capitals, so that it is never taken for a run's id."""
+    return f"GR-{until:%G-W%V}"
 
 
 class ReviewRequest(Contract):
@@ -199,8 +223,6 @@ class ReviewInput(Contract):
 
     since: AwareDatetime
     until: AwareDatetime
-    place: str
-    """Under which name its artifacts are kept, for example ``GR-2026-W48``."""
 
 
 class ReviewKept(Contract):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, Self
 
 if TYPE_CHECKING:
     from policies.settings.alerts import AlertPolicy
@@ -51,3 +52,13 @@ class PolicySource(Protocol):
 
     def explain(self, target: str) -> tuple[Provenance, ...]:
         """Every effective value with its source."""
+
+    def text(self, file: str) -> str:
+        """A policy file as it is, for a proposal to change it.
+
+        Raises:
+            PolicyError: missing, unreadable, not UTF-8.
+        """
+
+    def instead(self, files: Mapping[str, bytes]) -> Self:
+        """The same folder, as if it held these files."""

@@ -2,22 +2,35 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from temporalio import activity
 
 from activities.api import REVIEW_GOVERNANCE
 from activities.governance.gathering import Gathering
+from activities.governance.past_decisions import NotKept, PastDecisions, read_kept
 from activities.heartbeat import heartbeating
-from activities.step_session import StepPorts, written
-from contracts.governance import GovernanceReport, ReviewInput, ReviewKept
+from activities.step_session import written
+from contracts.governance import GovernanceReport, ReviewInput, ReviewKept, review_place
+from policies.governance.proposals import FILE, edited, proposal, propose
 from policies.governance.review import governance_review
+from ports.policy_source import PolicyError, PolicySource
+from ports.run_index import RunIndex
+from ports.store import ArtifactStore, AuditLog
+
+_REPORT = "governance_review.json"
+_REMEMBERED = 52
+"""Weeks whose proposals are never taken back."""
 
 
 @dataclass(frozen=True)
 class GovernanceReviewing:
     """Reads what runs left; moves no ref, changes no policy."""
 
-    bench: StepPorts
+    store: ArtifactStore
+    audit: AuditLog
+    index: RunIndex
+    policies: PolicySource
     render: Callable[[GovernanceReport], str]
 
     @activity.defn(name=REVIEW_GOVERNANCE.name, no_thread_cancel_exception=True)
@@ -28,8 +41,33 @@ class GovernanceReviewing:
             StoreError: the logs cannot be listed, or the review cannot be kept; tried again.
         """
         with heartbeating():
-            store = self.bench.store
-            found = governance_review(Gathering(store, self.bench.audit).facts(given.since, given.until))
-            report = store.put(given.place, "governance_review.json", written(found))
-            page = store.put(given.place, "governance_review.html", self.render(found).encode(), "text/html")
-            return ReviewKept(sentence=found.sentence, report=report, page=page, address=store.address(given.place))
+            found, place = self.report(given.since, given.until), review_place(given.until)
+            report = self.store.put(place, _REPORT, written(found))
+            page = self.store.put(place, "governance_review.html", self.render(found).encode(), "text/html")
+            return ReviewKept(sentence=found.sentence, report=report, page=page, address=self.store.address(place))
+
+    def report(self, since: datetime, until: datetime) -> GovernanceReport:
+        """The review with its proposal; keeps nothing."""
+        found = governance_review(Gathering(self.store, self.audit).facts(since, until))
+        try:
+            text = self.policies.text(FILE)
+            step = propose(found, text, self._earlier(until))
+            if isinstance(step, str):
+                return found.model_copy(update={"no_proposal": step})
+            other = self.policies.instead({FILE: edited(text, step).encode()})
+            replayed = PastDecisions(self.store, self.index).under(other.effective)
+        except PolicyError as problem:
+            return found.model_copy(update={"no_proposal": f"the policy cannot be read: {problem}"})
+        return found.model_copy(update={"proposal": proposal(step, text, replayed)})
+
+    def _earlier(self, until: datetime) -> list[GovernanceReport]:
+        """Reviews of the weeks before, newest first; one that is lost or damaged says nothing."""
+        found = []
+        for week in range(1, _REMEMBERED + 1):
+            try:
+                found.append(
+                    read_kept(self.store, review_place(until - timedelta(weeks=week)), _REPORT, GovernanceReport)
+                )
+            except NotKept:
+                continue
+        return found

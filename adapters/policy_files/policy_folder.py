@@ -1,8 +1,9 @@
 """The policy folder as a ``PolicySource`` (P6, P13)."""
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Self
 from zoneinfo import ZoneInfo
 
 from adapters.forges.http.address import forge_address
@@ -30,8 +31,28 @@ _SHARED = (
 class PolicyFiles:
     """Reads ``autopilot.toml``, ``protected_paths.toml``, ``charter.toml`` and ``targets/<name>.toml``, each once."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, instead: Mapping[str, bytes] | None = None) -> None:
+        """``instead``: bodies that are read in place of files of these names (``targets/demo.toml``)."""
         self._folder = folder
+        self._instead = dict(instead or {})
+
+    def instead(self, files: Mapping[str, bytes]) -> Self:
+        """The same folder with other files in it."""
+        return type(self)(self._folder, {**self._instead, **files})
+
+    def text(self, file: str) -> str:
+        """A file as it is.
+
+        Raises:
+            PolicyError: missing, unreadable, not UTF-8.
+        """
+        body = self._body(file)
+        if isinstance(body, str):
+            raise PolicyError(body)
+        try:
+            return body.decode()
+        except UnicodeDecodeError as error:
+            raise PolicyError(f"{file} is not UTF-8") from error
 
     def names(self) -> tuple[str, ...]:
         """Known targets, sorted; editors' hidden files are none."""
@@ -76,6 +97,8 @@ class PolicyFiles:
 
     def _body(self, file: str) -> bytes | str:
         """What it holds, or why it cannot be read."""
+        if file in self._instead:
+            return self._instead[file]
         try:
             return read(self._folder, file)
         except PolicyError as error:

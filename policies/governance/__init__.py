@@ -2,5 +2,6 @@
 
 baselines.py    Every baseline metric: formula, target, and how many cases it takes to say anything
 calibration.py  The risk score against what happened
+proposals.py    At most one bounded step of one threshold, as a patch for a person
 review.py       The whole review of a window, by target, mode and task type
 """
