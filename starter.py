@@ -1,7 +1,12 @@
 """The command line: ``python starter.py --help``."""
 
+import gc
+
 from commands.app import build_app
 from commands.leaving import leave
+
+# A command ends before there is garbage worth a look, and what it imports alone would set off a hundred of them.
+gc.set_threshold(50_000)
 
 
 def main() -> int:

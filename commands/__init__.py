@@ -3,25 +3,19 @@
 alerts.py          ``alerts``: what was raised, what became of it, and a test of every channel
 app.py             The command line: which command is where. A command's module is imported when it is typed
 audit.py           ``audit verify``: the audit logs against the heads kept elsewhere (P10)
-audit_places.py    Which audit logs must exist, and which heads they must hold
 budget.py          ``budget``: what was spent and reserved, a cap for the present period, and the cost nobody reported
 conversations.py   Questions and commands to Installation, Control and runs over a client
 dashboard.py       ``dashboard``: what a target's dashboard ticket says, and how its latest look went
 doctor.py          ``doctor``: what is missing, and what to do about it
-ended_by_force.py  How a workflow was ended by force: it still answers queries, with what was true while it ran
 exit_statuses.py   Exit statuses of ``starter.py``; the README and ``--help`` show this table
 failures.py        What went wrong, in one sentence that says what to do, with the exit status that belongs to it
-following.py       Watching one run until it ends: a line per step on stderr, the result at the end
-forge_choice.py    Which forge ``init`` writes into a target's file, and how it is reached
 grant.py           ``grant``: a person releases the quarantined change of an escalated run, once, for a while
 home.py            One embedded server per home folder: who holds it, and where that server answers
 incident.py        ``incident list | show | edit | close | prevented``: post-incident work (runbook §12)
 init.py            ``init``: a look at a repository, its checks tried on its base, a target file for a person to read
 introduction.py    Getting to know a repository: fetch, survey, and a trial of the proposed checks on its base
-kept_runs.py       What the artifact store keeps of a run
 leaving.py         The one way out of every process that used the Temporal client
 mode.py            ``mode`` and ``decide``: what only a person says
-operator_name.py   Who is typing
 pause.py           ``pause``: the brake, and how to know that it holds (P1)
 policy.py          ``policy``: what is in force, and what another policy would have decided
 pr.py              ``pr``: a person's answer to pull requests on the local forge, which has no page to give it on
@@ -29,14 +23,14 @@ recover.py         ``recover``: a Control, or the Installation, that cannot answ
 report.py          ``runs`` and ``report``: ended runs, from the artifact store; no server needed
 resume.py          ``resume``: the ladder back, step by step (P2)
 review.py          ``review``: the governance review (runbook §11); no server needed
-review_dates.py    Whether somebody looked at a pause when they said they would: told by this machine's clock, now
 rollback.py        ``rollback``: a person undoes a merge of ours; and what follow-ups and rollbacks show of themselves
 run.py             ``run``: one run of one target, now
 schedule.py        ``schedule``: the daily start, as a Temporal Schedule that everybody sees in the UI
 sights.py          A look at several targets at once: each answers for itself, with its own error and what to do
 silence.py         ``silence``: keep a kind of alert quiet for a while, under somebody's name
-status.py          ``status``, ``watch``, ``why``, ``queue``: what the installation, a target or a run is doing
-terminal.py        Where commands speak: results on stdout, everything else on stderr; and how each of them ends
+status.py          ``status`` and ``queue``: what the installation and its targets are doing
+terminal.py        Where commands speak: results on stdout, everything else on stderr; how each ends; who is typing
 up.py              ``up``: the embedded server, its UI and a worker, until Ctrl-C
-waiting.py         What active runs wait for, asked of each of them; one that nobody can ask is left out
+watch.py           ``watch``: one run until it ends, a line per step on stderr, the result at the end
+why.py             ``why``: why a target works or not, why a run went as it did, what an incident is
 """

@@ -10,16 +10,16 @@ from rich.table import Table
 from rich.text import Text
 from temporalio.client import Client
 
-from commands.conversations import alerts_view
+from commands.conversations import ask
 from commands.exit_statuses import Exit
 from commands.failures import CommandFailed
 from commands.home import client_of
-from commands.operator_name import operator_name
-from commands.terminal import AsJson, emit, guarded, out, say, show
+from commands.terminal import AsJson, emit, guarded, operator_name, out, say, show
 from composition import raise_alert
 from contracts.alert import Alert, AlertKind, AlertRecord, AlertSettings, AlertsView
 from reporting.wording import visible
 from settings import Settings
+from workflows import api
 
 app = typer.Typer(help="What was raised, what became of it, and a test of every channel.")
 _LOOK_EVERY = 0.3
@@ -42,7 +42,7 @@ def alerts(
 
 @guarded
 async def _listed(everything: bool, as_json: bool) -> int:
-    view = await _view(await client_of(Settings()))
+    view = await _view(await client_of(Settings(), asking=True))
     if as_json:
         emit(view)
     else:
@@ -80,6 +80,11 @@ async def try_channels(
         _receipts(record)
     bad = not record.receipts or any(not receipt.delivered for receipt in record.receipts)
     return Exit.REFUSED if bad else Exit.OK
+
+
+async def alerts_view(client: Client) -> AlertsView | None:
+    """Alerts, receipts, silences; None: the workflow does not run."""
+    return await ask(client, api.ALERTS_ID, api.ALERTS_VIEW, AlertsView)
 
 
 async def _view(client: Client, *, absent_is_fine: bool = False) -> AlertsView:

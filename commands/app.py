@@ -37,11 +37,9 @@ COMMANDS = {
     "status": Entry(
         "commands.status", _LOOK, "The global status, and each target's: mode, epoch, writes in flight, runs, pauses."
     ),
-    "watch": Entry(
-        "commands.status", _LOOK, "Follow a run until it ends; of a target, the one that runs or waits now."
-    ),
+    "watch": Entry("commands.watch", _LOOK, "Follow a run until it ends; of a target, the one that runs or waits now."),
     "why": Entry(
-        "commands.status",
+        "commands.why",
         _LOOK,
         "Why a target works, or does not; why a run went as it did; what an incident is: with the facts they used.",
     ),

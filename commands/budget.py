@@ -9,14 +9,12 @@ from rich.text import Text
 from temporalio.client import Client
 from typer.core import TyperGroup
 
-from commands.conversations import command, target_budget
+from commands.conversations import ask, command, known_target
 from commands.exit_statuses import Exit
 from commands.failures import CommandFailed
 from commands.home import client_of
 from commands.mode import answered
-from commands.operator_name import operator_name
-from commands.status import known_target
-from commands.terminal import AsJson, emit, guarded, out, say, show
+from commands.terminal import AsJson, emit, guarded, operator_name, out, say, show
 from composition import Adapters, compose
 from contracts.budget import Amounts, BudgetLine, BudgetView, CapsRequest, CostStatement, Measure, Period
 from settings import Settings
@@ -51,7 +49,7 @@ async def ledger(
     adapters = compose(Settings())
     client = await client_of(adapters.settings)
     names = [target] if target else sorted(adapters.policies.names())
-    views = dict(zip(names, await asyncio.gather(*(target_budget(client, name) for name in names)), strict=True))
+    views = dict(zip(names, await asyncio.gather(*(_ledger(client, name) for name in names)), strict=True))
     if target and views[target] is None:
         known_target(adapters, target)
     if as_json:
@@ -106,10 +104,15 @@ async def state_cost(
     return answered(await command(client, api.control_id(target), api.STATE_COST, request), as_json)
 
 
+async def _ledger(client: Client, target: str) -> BudgetView | None:
+    """A target's; None: no Control of it is open."""
+    return await ask(client, api.control_id(target), api.BUDGET, BudgetView)
+
+
 async def _open_ledger(target: str) -> tuple[Client, BudgetView]:
     adapters: Adapters = compose(Settings())
     client = await client_of(adapters.settings)
-    view = await target_budget(client, target)
+    view = await _ledger(client, target)
     if view is None:
         known_target(adapters, target)
         raise CommandFailed(Exit.REFUSED, f"{target} is not open yet: its first run opens its ledger")

@@ -1,30 +1,30 @@
 """Questions and commands to Installation, Control and runs over a client."""
 
+import asyncio
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
-from temporalio.api.enums.v1 import TaskQueueType
+from temporalio.api.enums.v1 import EventType, TaskQueueType
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import (
     Client,
+    WorkflowExecutionStatus,
     WorkflowHandle,
+    WorkflowHistoryEventFilterType,
     WorkflowQueryFailedError,
     WorkflowUpdateRPCTimeoutOrCancelledError,
 )
 from temporalio.service import RPCError, RPCStatusCode
 
-from commands.failures import NoAnswer, NoWorker, Unreadable
-from composition import ask_open
+from commands.exit_statuses import Exit
+from commands.failures import CommandFailed, NoAnswer, NoWorker, Unreadable
+from composition import Adapters, ask_open
 from contracts.admission import RunRecord, RunView
-from contracts.alert import AlertsView
-from contracts.budget import BudgetView
 from contracts.control import Answer, InstallationView, StatusView
-from contracts.dashboard import DashboardsView
-from contracts.remediation import Remediation
-from contracts.verdict import Verdict
+from policies.counted import shortened
 from workflows import api
 
 Seen = TypeVar("Seen")
@@ -32,9 +32,16 @@ Seen = TypeVar("Seen")
 RUN_ID = re.compile(r"(?P<target>.+)-\d{4}-\d{2}-\d{2}-((dry|pr|auto|smoke)-\d+|refused-[0-9A-Za-z]+)")
 _PATIENCE = timedelta(seconds=10)
 _UPDATE_PATIENCE = timedelta(seconds=20)
+_SHORT_PATIENCE = timedelta(seconds=5)
 _POLL = timedelta(seconds=70)
 """A worker that lives asks for work at least once a minute."""
 _KINDS = {api.INSTALLATION_ID: api.INSTALLATION, api.ALERTS_ID: api.ALERTS, api.DASHBOARDS_ID: api.DASHBOARDS}
+_BY_FORCE = {
+    WorkflowExecutionStatus.TERMINATED: "terminated",
+    WorkflowExecutionStatus.CANCELED: "cancelled",
+    WorkflowExecutionStatus.FAILED: "ended by a failure",
+    WorkflowExecutionStatus.TIMED_OUT: "timed out",
+}
 _NO_ANSWER = {RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED, RPCStatusCode.FAILED_PRECONDITION}
 
 
@@ -44,42 +51,12 @@ async def target_status(client: Client, target: str, patience: timedelta = _PATI
     Raises:
         NoWorker: nobody answers the query.
     """
-    return await _query(client, api.control_id(target), api.STATUS, StatusView, patience)
+    return await ask(client, api.control_id(target), api.STATUS, StatusView, patience)
 
 
 async def installation_status(client: Client, patience: timedelta = _PATIENCE) -> InstallationView | None:
     """The global status; None: nothing ran here yet."""
-    return await _query(client, api.INSTALLATION_ID, api.STATUS, InstallationView, patience)
-
-
-async def target_why(client: Client, target: str) -> Verdict | None:
-    """Why a target works, or does not."""
-    return await _query(client, api.control_id(target), api.WHY, Verdict, _PATIENCE)
-
-
-async def target_queue(client: Client, target: str) -> list[RunRecord] | None:
-    """Queued runs, first come first served."""
-    return await _query(client, api.control_id(target), api.QUEUE, list[RunRecord], _PATIENCE)
-
-
-async def target_budget(client: Client, target: str) -> BudgetView | None:
-    """A target's ledger; None: no Control of it is open."""
-    return await _query(client, api.control_id(target), api.BUDGET, BudgetView, _PATIENCE)
-
-
-async def alerts_view(client: Client) -> AlertsView | None:
-    """Alerts, receipts, silences; None: the workflow does not run."""
-    return await _query(client, api.ALERTS_ID, api.ALERTS_VIEW, AlertsView, _PATIENCE)
-
-
-async def dashboards_view(client: Client) -> DashboardsView | None:
-    """The latest look at each dashboard ticket; None: the workflow does not run."""
-    return await _query(client, api.DASHBOARDS_ID, api.DASHBOARDS_VIEW, DashboardsView, _PATIENCE)
-
-
-async def target_backlog(client: Client, target: str) -> list[Remediation] | None:
-    """Remediations of failed changes, open ones first."""
-    return await _query(client, api.control_id(target), api.BACKLOG, list[Remediation], _PATIENCE)
+    return await ask(client, api.INSTALLATION_ID, api.STATUS, InstallationView, patience)
 
 
 async def run_view(handle: WorkflowHandle[Any, Any], patience: timedelta = _PATIENCE) -> RunView:
@@ -110,6 +87,20 @@ async def find_run(client: Client, run_id: str) -> WorkflowHandle[Any, Any] | No
     return None
 
 
+async def run_handle(client: Client, run_id: str) -> WorkflowHandle[Any, Any]:
+    """A run's workflow.
+
+    Raises:
+        CommandFailed: there is none under this id.
+    """
+    handle = await find_run(client, run_id)
+    if handle is None:
+        raise CommandFailed(
+            Exit.USAGE, f"no run {run_id} is known to the server: `starter.py runs` lists the kept ones"
+        )
+    return handle
+
+
 async def command(client: Client, workflow_id: str, update: str, request: BaseModel) -> Answer:
     """An operator's update.
 
@@ -137,7 +128,55 @@ async def has_worker(client: Client) -> bool:
     return any(poller.last_access_time.ToDatetime(tzinfo=UTC) > since for poller in answer.pollers)
 
 
-async def _query(client: Client, workflow_id: str, query: str, result: type[Seen], patience: timedelta) -> Seen | None:
+async def waiting_runs(client: Client, view: StatusView) -> dict[str, str]:
+    """Each active run that waits, and for what: the checks, the commit, since when, until when, the next look."""
+    found = await asyncio.gather(*(_reason(client, run) for run in view.active))
+    return {run.run_id: reason for run, reason in zip(view.active, found, strict=True) if reason}
+
+
+async def _reason(client: Client, run: RunRecord) -> str:
+    handle = client.get_workflow_handle(run.workflow_id, run_id=run.workflow_run_id)
+    try:
+        view = await run_view(handle, _SHORT_PATIENCE)
+    except (NoAnswer, RPCError):
+        return ""
+    return view.reason if view.awaits else ""
+
+
+async def ended_by_force(client: Client, handle: WorkflowHandle[Any, Any]) -> str:
+    """How and when its latest execution was ended; empty: it runs, or it ended by itself.
+
+    Raises:
+        RPCError: the server did not answer, or knows no such workflow.
+    """
+    seen = await handle.describe()
+    how = _BY_FORCE.get(seen.status) if seen.status else None
+    if how is None:
+        return ""
+    at = f" at {seen.close_time:%Y-%m-%d %H:%M:%S} UTC" if seen.close_time else ""
+    reason = ""
+    this = client.get_workflow_handle(seen.id, run_id=seen.run_id)
+    async for event in this.fetch_history_events(event_filter_type=WorkflowHistoryEventFilterType.CLOSE_EVENT):
+        if event.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED:
+            reason = event.workflow_execution_terminated_event_attributes.reason
+    return f"its workflow was {how}{at}" + (f" ({shortened(reason, 200)})" if reason else "")
+
+
+def known_target(adapters: Adapters, target: str) -> None:
+    """Refuse a name that is no target, with the nearest one."""
+    if target not in adapters.policies.names():
+        adapters.policies.effective(target)
+
+
+async def ask(
+    client: Client, workflow_id: str, query: str, result: type[Seen], patience: timedelta = _PATIENCE
+) -> Seen | None:
+    """The answer of an open workflow; None: none is open under this id.
+
+    Raises:
+        NoWorker: nobody answers.
+        Unreadable: it stands still, or is something else than its id says.
+    """
     try:
         return await ask_open(client, workflow_id, query, result, patience)
     except RPCError as problem:

@@ -10,15 +10,16 @@ from temporalio.client import Client
 
 from activities.operate.dashboard import shown_body, ticket_of
 from activities.step_session import StepPorts
-from commands.conversations import dashboards_view
+from commands.conversations import ask
 from commands.exit_statuses import Exit
 from commands.failures import CommandFailed
 from commands.home import client_of
 from commands.terminal import AsJson, emit, guarded, say, show
 from composition import connected_workbench, refresh_dashboards
-from contracts.dashboard import DashboardLook, ShownOutcome
+from contracts.dashboard import DashboardLook, DashboardsView, ShownOutcome
 from contracts.pull_request import PullRequest
 from settings import Settings
+from workflows import api
 
 _LOOK_EVERY = 0.3
 
@@ -80,8 +81,13 @@ def _show(target: str, ticket: PullRequest | None, look: DashboardLook | None, *
     say(f"looked at {look.at:%Y-%m-%d %H:%M:%S} UTC, {look.shown.outcome.replace('_', ' ')}{reason}{written}", style)
 
 
+async def _view(client: Client) -> DashboardsView | None:
+    """The latest look at each ticket; None: the workflow does not run."""
+    return await ask(client, api.DASHBOARDS_ID, api.DASHBOARDS_VIEW, DashboardsView)
+
+
 async def _latest(client: Client, target: str) -> DashboardLook | None:
-    view = await dashboards_view(client)
+    view = await _view(client)
     return next((look for look in view.looks if look.target == target), None) if view else None
 
 
@@ -93,7 +99,7 @@ async def _refreshed(client: Client, target: str, within: float) -> DashboardLoo
         look = await _latest(client, target)
         if look is not None and (before is None or look.at > before.at):
             return look
-        view = await dashboards_view(client)
+        view = await _view(client)
         if view is not None and view.next_at is not None and target not in view.terms.targets:
             # Off, or its file cannot be read: nobody will look.
             return look

@@ -13,7 +13,8 @@ from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from commands.conversations import alerts_view, has_worker
+from commands.alerts import alerts_view
+from commands.conversations import has_worker
 from commands.exit_statuses import Exit
 from commands.failures import NoAnswer, Unreadable
 from commands.home import client_of

@@ -11,8 +11,7 @@ from commands.conversations import RUN_ID, command, target_status
 from commands.exit_statuses import Exit
 from commands.failures import CommandFailed
 from commands.home import client_of
-from commands.operator_name import operator_name
-from commands.terminal import AsJson, emit, guarded, show
+from commands.terminal import AsJson, emit, guarded, operator_name, show
 from composition import Adapters, compose
 from contracts.change import ChangedPath
 from contracts.control import Answer

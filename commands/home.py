@@ -11,6 +11,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -18,7 +19,16 @@ from temporalio.client import Client
 
 from commands.exit_statuses import Exit
 from commands.failures import CommandFailed
-from composition import ServerUnavailable, connect, open_home, prepare_namespace
+from composition import (
+    ServerUnavailable,
+    connect,
+    open_home,
+    prepare_namespace,
+    schedule_reviews,
+    start_alerts,
+    start_dashboards,
+    start_embedded_server,
+)
 from settings import Settings
 
 if TYPE_CHECKING:
@@ -58,39 +68,40 @@ async def embedded(
         CommandFailed: this home has a running server already (SQLite's file belongs to one).
         HomeUnusable: see ``open_home``.
     """
-    # Imported here: a worker is a second of imports that no other command pays.
-    from composition import build_worker, schedule_reviews, start_alerts, start_dashboards, start_embedded_server  # noqa: PLC0415
-
     open_home(settings.home)
     with _held(settings.home / _LOCK) as note:
-        server = await start_embedded_server(settings.database, settings.logs / "temporal.log", port, ui_port)
+        starting = start_embedded_server(settings.database, settings.logs / "temporal.log", port, ui_port)
+        # A worker is half a second of imports, which no other command pays; the server starts meanwhile.
+        server, worker = await asyncio.gather(starting, asyncio.to_thread(import_module, "composition.worker"))
         try:
             client = await _connected(server.address)
             await prepare_namespace(client)
             _write(note, {"pid": os.getpid(), "address": server.address, "ui": server.ui})
             with _logged(settings.logs / "worker.log"):
-                async with build_worker(client, settings, bench(client, settings) if bench else None):
-                    await start_alerts(client)
-                    await start_dashboards(client)
-                    await schedule_reviews(client)
+                async with worker.build_worker(client, settings, bench(client, settings) if bench else None):
+                    await asyncio.gather(start_alerts(client), start_dashboards(client), schedule_reviews(client))
                     yield Running(client, server)
         finally:
             await server.stop()
 
 
-async def client_of(settings: Settings) -> Client:
+async def client_of(settings: Settings, *, asking: bool = False) -> Client:
     """The server this home's `up` runs, unless TEMPORAL_ADDRESS names another.
 
     Whoever sets AUTONOMY_SERVER_PORT has a server of their own: what listens on Temporal's usual port is not it.
+
+    Args:
+        settings: where things are.
+        asking: for a command that only looks; it starts, signals and updates nothing.
 
     Raises:
         ServerUnavailable: none answers.
     """
     if os.environ.get("TEMPORAL_ADDRESS"):
-        return await connect()
+        return await connect(asking=asking)
     if "server_port" in settings.model_fields_set:
-        return await connect(server_of(settings.home), default=None)
-    return await connect(server_of(settings.home))
+        return await connect(server_of(settings.home), default=None, asking=asking)
+    return await connect(server_of(settings.home), asking=asking)
 
 
 def server_of(home: Path) -> str | None:

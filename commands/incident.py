@@ -17,8 +17,7 @@ from commands.conversations import RUN_ID, command, installation_status, target_
 from commands.exit_statuses import Exit
 from commands.failures import CommandFailed, NoAnswer, NoWorker
 from commands.home import client_of
-from commands.operator_name import operator_name
-from commands.terminal import AsJson, emit, guarded, out, say, show
+from commands.terminal import AsJson, emit, guarded, operator_name, out, say, show
 from composition import Adapters, ServerUnavailable, compose
 from contracts.control import Answer
 from contracts.incident import CloseRequest, HumanFacts, IncidentRecord, IncidentView, PostIncidentReport, Trigger

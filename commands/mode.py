@@ -4,13 +4,11 @@ from typing import Annotated
 
 import typer
 
-from commands.conversations import command, run_view, target_status
+from commands.conversations import command, known_target, run_handle, run_view, target_status
 from commands.exit_statuses import Exit
 from commands.failures import CommandFailed
 from commands.home import client_of
-from commands.operator_name import operator_name
-from commands.status import known_target, run_handle
-from commands.terminal import AsJson, emit, guarded, show
+from commands.terminal import AsJson, emit, guarded, operator_name, show
 from composition import compose
 from contracts.control import Answer, ModeRequest
 from contracts.handover import HumanDecision

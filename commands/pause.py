@@ -10,14 +10,12 @@ import typer
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
-from commands.conversations import installation_status, target_status
+from commands.conversations import installation_status, known_target, target_status
 from commands.exit_statuses import Exit
 from commands.failures import CommandFailed, NoWorker, Unreadable
 from commands.home import client_of
-from commands.operator_name import operator_name
 from commands.sights import InstallationSight, TargetSight, open_controls, registered, sight_installation, sight_targets
-from commands.status import known_target
-from commands.terminal import AsJson, emit, guarded, say, show
+from commands.terminal import AsJson, emit, guarded, operator_name, say, show
 from composition import Adapters, compose, pause_installation, pause_target, start_control
 from contracts.control import PauseRequest, read_review_date
 from contracts.modes import PauseStyle, TargetStatus

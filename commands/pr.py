@@ -9,8 +9,7 @@ from temporalio.service import RPCError
 from commands.exit_statuses import Exit
 from commands.failures import CommandFailed
 from commands.home import client_of
-from commands.operator_name import operator_name
-from commands.terminal import AsJson, emit, guarded, say, show
+from commands.terminal import AsJson, emit, guarded, operator_name, say, show
 from composition import LocalDesk, ServerUnavailable, compose, local_desk
 from contracts.pull_request import PullRequest
 from ports.repository import RepositoryError

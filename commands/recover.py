@@ -8,13 +8,11 @@ import typer
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
-from commands.conversations import has_worker, installation_status, target_status
+from commands.conversations import has_worker, installation_status, known_target, target_status
 from commands.exit_statuses import Exit
 from commands.failures import CommandFailed, NoAnswer, NoWorker
 from commands.home import client_of
-from commands.operator_name import operator_name
-from commands.status import known_target
-from commands.terminal import AsJson, emit, guarded, say, show
+from commands.terminal import AsJson, emit, guarded, operator_name, say, show
 from composition import compose, pause_installation, pause_target
 from contracts.control import InstallationView, PauseRequest, StatusView
 from contracts.modes import TargetStatus

@@ -7,14 +7,12 @@ from typing import Annotated
 import typer
 from temporalio.client import Client
 
-from commands.conversations import command, installation_status, target_status
+from commands.conversations import command, installation_status, known_target, target_status
 from commands.exit_statuses import Exit
 from commands.failures import CommandFailed
 from commands.home import client_of
-from commands.operator_name import operator_name
 from commands.sights import ended
-from commands.status import known_target
-from commands.terminal import AsJson, emit, guarded, say, show
+from commands.terminal import AsJson, emit, guarded, operator_name, say, show
 from composition import compose
 from contracts.control import Answer, ResumeRequest, StatusView
 from contracts.modes import TargetStatus

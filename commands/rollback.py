@@ -9,19 +9,15 @@ from temporalio.client import Client, WorkflowFailureError, WorkflowHandle, Work
 from temporalio.common import QueryRejectCondition
 from temporalio.service import RPCError, RPCStatusCode
 
-from commands.conversations import RUN_ID, command, target_status
-from commands.ended_by_force import ended_by_force
+from commands.conversations import RUN_ID, command, ended_by_force, target_status
 from commands.exit_statuses import Exit
 from commands.failures import CommandFailed, NoWorker
 from commands.home import client_of
-from commands.operator_name import operator_name
-from commands.terminal import AsJson, emit, guarded, say, show
+from commands.terminal import AsJson, emit, guarded, operator_name, say, show
 from composition import compose
-from contracts.control import StatusView
 from contracts.merging import Health
 from contracts.rollback import WAITING, FollowUpView, RollbackOutcome, RollbackRequest, RollbackResult
 from contracts.verdict import Decision, Fact, Verdict
-from policies.counted import shortened
 from settings import Settings
 from workflows import api
 
@@ -170,15 +166,6 @@ async def follow_up_verdict(client: Client, run_id: str) -> Verdict | None:
         facts=facts,
         children=(view.verdict,) if view.verdict else (),
     )
-
-
-def show_rollbacks(view: StatusView) -> None:
-    """Lines of ``status``: rollbacks that are due or running, and the review that is due."""
-    for one in view.rollbacks:
-        by = f" by {one.commanded_by}" if one.commanded_by else ""
-        show(f"  rollback of {one.merged.run.run_id} is {one.stage}{by} ({one.incident}): {shortened(one.reason, 200)}")
-    if view.review_due:
-        show(f"  review due: {view.review_due}; `starter.py resume {view.target}` names cause and evidence", "bold")
 
 
 async def _ended(client: Client, target: str, run_id: str, within: float) -> RollbackResult | None:

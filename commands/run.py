@@ -13,11 +13,10 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from commands.exit_statuses import Exit
 from commands.failures import CommandFailed
-from commands.following import follow, show_result, show_verdicts, with_kept
 from commands.home import client_of, embedded
-from commands.kept_runs import kept_verdicts, sentence_of
-from commands.operator_name import operator_name
-from commands.terminal import AsJson, emit, guarded, say
+from commands.report import kept_verdicts, sentence_of, show_verdicts, with_kept
+from commands.terminal import AsJson, emit, guarded, operator_name, say
+from commands.watch import follow, show_result
 from composition import ServerUnavailable, compose
 from contracts.admission import RunRequest
 from contracts.modes import Mode

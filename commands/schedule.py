@@ -31,8 +31,7 @@ from commands.conversations import target_status
 from commands.exit_statuses import Exit
 from commands.failures import CommandFailed, NoAnswer
 from commands.home import client_of
-from commands.operator_name import operator_name
-from commands.terminal import AsJson, emit, guarded, say, show
+from commands.terminal import AsJson, emit, guarded, operator_name, say, show
 from composition import compose, sync_schedule
 from contracts.modes import TargetStatus
 from settings import Settings

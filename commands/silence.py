@@ -6,13 +6,12 @@ from typing import Annotated
 
 import typer
 
-from commands.conversations import alerts_view, command
+from commands.alerts import alerts_view
+from commands.conversations import command, known_target
 from commands.exit_statuses import Exit
 from commands.failures import CommandFailed
 from commands.home import client_of
-from commands.operator_name import operator_name
-from commands.status import known_target
-from commands.terminal import AsJson, emit, guarded, say, show
+from commands.terminal import AsJson, emit, guarded, operator_name, say, show
 from composition import compose, start_alerts
 from contracts.alert import AlertKind, LiftRequest, SilenceRequest
 from contracts.control import Answer

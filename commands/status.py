@@ -1,64 +1,41 @@
-"""``status``, ``watch``, ``why``, ``queue``: what the installation, a target or a run is doing."""
+"""``status`` and ``queue``: what the installation and its targets are doing."""
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime
+from functools import partial
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 import typer
 from pydantic import BaseModel
 from rich.table import Table
 from rich.text import Text
-from temporalio.client import Client, WorkflowHandle
+from temporalio.client import Client
 
-from commands.conversations import (
-    RUN_ID,
-    find_run,
-    installation_status,
-    run_view,
-    target_backlog,
-    target_queue,
-    target_status,
-    target_why,
-)
-from commands.ended_by_force import ended_by_force
+from commands.conversations import ask, known_target, waiting_runs
 from commands.exit_statuses import Exit
-from commands.failures import CommandFailed, NoAnswer, NoWorker
-from commands.following import follow, show_result, show_verdicts
+from commands.failures import NoWorker
 from commands.home import client_of
-from commands.incident import INCIDENT, show_incident
-from commands.kept_runs import ENDED, kept_verdicts, said_so, sentence_of
-from commands.review_dates import review_words, today_of, with_reviews
-from commands.rollback import follow_up_verdict, rollback_verdict, show_rollbacks
 from commands.sights import (
     InstallationSight,
     Sight,
     TargetSight,
-    ended,
     open_controls,
     registered,
     sight_installation,
     sight_targets,
 )
 from commands.terminal import AsJson, emit, guarded, out, say, show
-from commands.waiting import waiting_runs
-from composition import Adapters, ServerUnavailable, compose
-from contracts.control import StatusView
+from composition import Adapters, compose
+from contracts.admission import RunRecord
+from contracts.control import PauseRecord, StatusView, overdue
 from contracts.modes import TargetStatus
+from contracts.remediation import Remediation
 from contracts.rollback import ROLLED_BACK
-from contracts.verdict import Verdict
 from policies.counted import counted, shortened
-from policies.verdicts import allow, hold
+from ports.policy_source import PolicyError
 from settings import Settings
-
-_WHAT_FOLLOWS = (
-    "Control finds that within control.reap_seconds: it books the run as LOST, makes its report, looks for its open "
-    "write on the remote, and follows its pull request if there is one"
-)
-_LISTED = 1000
-_WAITING = "waiting for"
-TargetOrRun = Annotated[str, typer.Argument(help="A target's name, or a run id such as demo-2026-11-23-pr-1.")]
-Explained = Annotated[
-    str, typer.Argument(help="A target's name, a run id such as demo-2026-11-23-pr-1, or an incident's id.")
-]
+from workflows import api
 
 
 @guarded
@@ -67,7 +44,7 @@ async def status(
 ) -> int:
     """The global status, and each target's: mode, epoch, writes in flight, runs, pauses."""
     adapters = compose(Settings())
-    client = await client_of(adapters.settings)
+    client = await client_of(adapters.settings, asking=True)
     installation = await sight_installation(client)
     if isinstance(installation.problem, NoWorker):
         raise installation.problem
@@ -87,11 +64,11 @@ async def status(
         show(f"installation  {installation.ended.sentence() if installation.ended else 'nothing has run here yet'}")
     else:
         view = installation.view
-        late = review_words(view.pause, today_of(adapters, None)) if view.pause else ""
+        late = review_words(view.pause, partial(today_of, adapters, None)) if view.pause else ""
         show(f"installation  {view.status}, epoch {view.epoch}: {view.why.reason}{late}", "bold")
     for name, one in seen.items():
         if one.view is not None:
-            _show_target(name, one.view, today_of(adapters, name), answered)
+            _show_target(name, one.view, partial(today_of, adapters, name), answered)
             for run_id, reason in waits[name].items():
                 show(f"  {run_id} {reason}", "yellow")
         elif one.problem is not None:
@@ -103,53 +80,13 @@ async def status(
 
 
 @guarded
-async def watch(
-    what: TargetOrRun,
-    within: Annotated[float | None, typer.Option("--timeout", help="Stop watching after so many seconds.")] = None,
-    as_json: AsJson = False,
-) -> int:
-    """Follow a run until it ends; of a target, the one that runs or waits now."""
-    adapters = compose(Settings())
-    client = await client_of(adapters.settings)
-    handle = await (run_handle(client, what) if RUN_ID.fullmatch(what) else _current(adapters, client, what))
-    if handle is None:
-        say(f"no run of {what} is active; the newest: starter.py runs {what}")
-        return Exit.OK
-    result, ended = await follow(client, handle, within)
-    show_result(result, ended, as_json, sentence_of(adapters, result.run_id))
-    return ended
-
-
-@guarded
-async def why(
-    what: Explained,
-    full: Annotated[bool, typer.Option("--full", help="The whole tree: every rule, also below a yes.")] = False,
-    as_json: AsJson = False,
-) -> int:
-    """Why a target works, or does not; why a run went as it did; what an incident is: with the facts they used.
-
-    In short: a line for each step, and below it what said no. `--full` prints all of it.
-    """
-    adapters = compose(Settings())
-    if INCIDENT.fullmatch(what):
-        return await show_incident(adapters, what, as_json)
-    is_run = RUN_ID.fullmatch(what) is not None
-    verdicts = await (_why_run(adapters, what) if is_run else _why_target(adapters, what))
-    if as_json:
-        emit({name: verdict.model_dump(mode="json", by_alias=True) for name, verdict in verdicts.items()})
-        return Exit.OK
-    if is_run and (said := sentence_of(adapters, what)):
-        show(said, "bold")
-    show_verdicts(verdicts, full=full)
-    return Exit.OK
-
-
-@guarded
 async def queue(target: Annotated[str, typer.Argument(help="The target.")], as_json: AsJson = False) -> int:
     """Runs that wait for a slot, first come first served; and failed changes that are to be remedied."""
     adapters = compose(Settings())
-    client = await client_of(adapters.settings)
-    queued, backlog = await target_queue(client, target), await target_backlog(client, target)
+    client = await client_of(adapters.settings, asking=True)
+    control = api.control_id(target)
+    queued = await ask(client, control, api.QUEUE, list[RunRecord])
+    backlog = await ask(client, control, api.BACKLOG, list[Remediation])
     if queued is None:
         known_target(adapters, target)
     remediations = [one for one in backlog or () if one.ended is None]
@@ -172,26 +109,6 @@ async def queue(target: Annotated[str, typer.Argument(help="The target.")], as_j
         for note in one.failed:
             show(f"  {note.check} {note.status}: {note.detail}")
     return Exit.OK
-
-
-async def run_handle(client: Client, run_id: str) -> WorkflowHandle[Any, Any]:
-    """A run's workflow.
-
-    Raises:
-        CommandFailed: there is none under this id.
-    """
-    handle = await find_run(client, run_id)
-    if handle is None:
-        raise CommandFailed(
-            Exit.USAGE, f"no run {run_id} is known to the server: `starter.py runs` lists the kept ones"
-        )
-    return handle
-
-
-def known_target(adapters: Adapters, target: str) -> None:
-    """Refuse a name that is no target, with the nearest one."""
-    if target not in adapters.policies.names():
-        adapters.policies.effective(target)
 
 
 async def _all_names(adapters: Adapters, client: Client, installation: InstallationSight) -> list[str]:
@@ -217,84 +134,7 @@ def _dumped(view: BaseModel | None) -> dict[str, Any] | None:
     return view.model_dump(mode="json", by_alias=True) if view else None
 
 
-async def _current(adapters: Adapters, client: Client, target: str) -> WorkflowHandle[Any, Any] | None:
-    view = await target_status(client, target)
-    if view is None:
-        known_target(adapters, target)
-        return None
-    waiting = (*view.active, *view.queued)
-    if not waiting:
-        return None
-    newest = max(waiting, key=lambda run: run.admitted_at)
-    return client.get_workflow_handle(newest.workflow_id, run_id=newest.workflow_run_id)
-
-
-async def _why_target(adapters: Adapters, target: str) -> dict[str, Verdict]:
-    client = await client_of(adapters.settings)
-    installation = await installation_status(client)
-    verdicts = {"installation": with_reviews(installation.why, today_of(adapters, None))} if installation else {}
-    mine = await target_why(client, target)
-    if mine is None:
-        gone = await ended(
-            client, target, installation is not None and any(seen.name == target for seen in installation.targets)
-        )
-        if gone is not None:
-            raise CommandFailed(Exit.TROUBLE, f"{target}: its Control {gone.sentence()}")
-        known_target(adapters, target)
-        raise CommandFailed(Exit.TROUBLE, f"{target} has no open Control: its first run or command starts one")
-    view = await target_status(client, target)
-    waits = {run_id: _waits(reason) for run_id, reason in (await waiting_runs(client, view) if view else {}).items()}
-    listed = adapters.index.latest(_LISTED, target)
-    asked = {run.run_id: _answered(run.became) for run in listed if run.became.startswith(_WAITING)}
-    return {**verdicts, target: with_reviews(mine, today_of(adapters, target)), **asked, **waits}
-
-
-async def _why_run(adapters: Adapters, run_id: str) -> dict[str, Verdict]:
-    kept = kept_verdicts(adapters, run_id)
-    if kept:
-        return kept | _became(adapters, run_id) | await _followed(adapters, run_id)
-    try:
-        client = await client_of(adapters.settings)
-        handle = await run_handle(client, run_id)
-        view, forced = await run_view(handle), await ended_by_force(client, handle)
-    except (ServerUnavailable, NoAnswer) as absent:
-        message = f"{run_id} has no report in {adapters.settings.artifacts}, and it cannot be asked: {absent}"
-        raise CommandFailed(Exit.NO_SERVER, message) from absent
-    verdicts = {step.value: verdict for step, verdict in zip(view.steps, view.verdicts, strict=False)}
-    if forced:
-        return {ENDED: said_so(f"{forced}, in step {view.step or 'admission'}. {_WHAT_FOLLOWS}")} | verdicts
-    say(f"{run_id} is {view.status} in step {view.step or 'admission'}: {view.reason or 'working'}")
-    return verdicts | ({"now": _waits(view.reason)} if view.awaits else {})
-
-
-def _became(adapters: Adapters, run_id: str) -> dict[str, Verdict]:
-    """What a person made of its pull request since, as the lists have it."""
-    said = adapters.index.outcomes().get(run_id, "")
-    # What was rolled back, its rollback tells.
-    return {"pull request": _answered(said)} if said not in {"", ROLLED_BACK} else {}
-
-
-def _answered(report: str) -> Verdict:
-    return (hold if report.startswith(_WAITING) else allow)("a person has answered its pull request", report)
-
-
-def _waits(reason: str) -> Verdict:
-    return hold("the run goes on", reason)
-
-
-async def _followed(adapters: Adapters, run_id: str) -> dict[str, Verdict]:
-    try:
-        client = await client_of(adapters.settings)
-        verdicts = {"follow-up": await follow_up_verdict(client, run_id)}
-        verdicts["rollback"] = await rollback_verdict(client, run_id)
-    except (CommandFailed, ServerUnavailable, NoAnswer):
-        # The report is here; what became of it later can only the server tell.
-        say(f"what became of {run_id} since cannot be asked: no server or no worker answers")
-        return {}
-    return {name: verdict for name, verdict in verdicts.items() if verdict}
-
-
-def _show_target(name: str, view: StatusView, today: date, answered: dict[str, str]) -> None:
+def _show_target(name: str, view: StatusView, today: Callable[[], date], answered: dict[str, str]) -> None:
     quiet = ", quiescent" if view.quiescent else ""
     writes = counted(view.writes_in_flight, "write")
     show(
@@ -314,7 +154,7 @@ def _show_target(name: str, view: StatusView, today: date, answered: dict[str, s
         show(f"    {incident.reason}")
         if (done := incident.rollback) is not None:
             show(f"    rollback {done.outcome} in {done.seconds:.0f} s: {done.impact}")
-    show_rollbacks(view)
+    _show_rollbacks(view)
     if view.budget is not None and not view.budget.blocked.allowed:
         show(f"  budget: {view.budget.blocked.reason}", "yellow")
     for grant in view.grants:
@@ -328,3 +168,32 @@ def _show_target(name: str, view: StatusView, today: date, answered: dict[str, s
         table.add_row(*(Text(str(cell)) for cell in (run.run_id, status, run.order.state, shortened(run.reason, 100))))
     if table.row_count:
         out.print(table)
+
+
+def _show_rollbacks(view: StatusView) -> None:
+    """Lines of ``status``: rollbacks that are due or running, and the review that is due."""
+    for one in view.rollbacks:
+        by = f" by {one.commanded_by}" if one.commanded_by else ""
+        show(f"  rollback of {one.merged.run.run_id} is {one.stage}{by} ({one.incident}): {shortened(one.reason, 200)}")
+    if view.review_due:
+        show(f"  review due: {view.review_due}; `starter.py resume {view.target}` names cause and evidence", "bold")
+
+
+def today_of(adapters: Adapters, target: str | None) -> date:
+    """Today in the target's time zone; in UTC for the installation and for a target that cannot be read.
+
+    By this machine's clock: a query would see the time of Control's last workflow task, which may be weeks old.
+    """
+    if target is not None:
+        try:
+            return datetime.now(ZoneInfo(adapters.policies.effective(target).target.time_zone)).date()
+        except PolicyError:
+            pass
+    return datetime.now(UTC).date()
+
+
+def review_words(pause: PauseRecord, today: Callable[[], date]) -> str:
+    """For example ``, review on 2026-12-01 OVERDUE``; empty without a date, and then nobody is asked for today's."""
+    if pause.review_on is None:
+        return ""
+    return f", review on {pause.review_on}{' OVERDUE' if overdue(pause.review_on, today()) else ''}"

@@ -1,8 +1,10 @@
-"""Where commands speak: results on stdout, everything else on stderr; and how each of them ends."""
+"""Where commands speak: results on stdout, everything else on stderr; how each ends; who is typing."""
 
 import asyncio
 import functools
+import getpass
 import json
+import socket
 import sys
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
@@ -79,3 +81,13 @@ def guarded(command: Callable[P, int | Coroutine[Any, Any, int]]) -> Callable[P,
 def _print(console: Console, text: str, style: str) -> None:
     # Never markup, never an obeyed control character: repositories choose much of what is printed.
     console.print(Text(visible(text), style=style), soft_wrap=True)
+
+
+def operator_name() -> str:
+    """Goes into audit logs and pauses; a claim, not a proof (docs/operator-guide.md)."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        # A container's numeric user has no name.
+        user = "unknown"
+    return f"{user}@{socket.gethostname()}"

@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from functools import partial
+from functools import cache, partial
+from hashlib import sha256
 from typing import Any
 
 from temporalio.client import Client
@@ -68,7 +69,7 @@ from reporting.dashboard_markdown import render_dashboard
 from reporting.governance_html import render_review
 from reporting.incident_markdown import render_incident
 from reporting.run_report_html import render_html
-from settings import Settings
+from settings import ROOT, Settings
 from workflows.after.follow_up import FollowUp
 from workflows.after.incident import Incident
 from workflows.after.rollback import Rollback
@@ -82,6 +83,8 @@ from workflows.run.daily_run import DailyRun
 
 _CONTROL_SLOTS = 8
 """Control's own steps are short, or wait for a forge; there are a few for each target."""
+_REPLAYED = ("contracts", "workflows")
+"""What a history depends on, and so what tells one worker's code from another's."""
 WORKFLOWS: tuple[type, ...] = (
     *(Installation, Control, DailyRun, Incident, Alerts, Dashboards, FollowUp, Rollback, GovernanceReview),
 )
@@ -218,9 +221,20 @@ def build_worker(client: Client, settings: Settings, bench: StepPorts | None = N
     return Crew(client, home_mark(settings.home), workers, looked_after(settings.mirrors))
 
 
+@cache
+def _build_id() -> str:
+    """What the UI calls this worker's code. The SDK's own is a digest of every module: half of a worker's start."""
+    digest = sha256()
+    for folder in _REPLAYED:
+        for file in sorted((ROOT / folder).rglob("*.py")):
+            digest.update(file.read_bytes())
+    return digest.hexdigest()[:32]
+
+
 def _doing(steps: Sequence[Callable[..., Any]], slots: int, name: str) -> dict[str, Any]:
     return {
         "activities": steps,
+        "build_id": _build_id(),
         # As many threads as slots: a queued thread would burn its step's time.
         "activity_executor": ThreadPoolExecutor(slots, thread_name_prefix=name),
         "max_concurrent_activities": slots,

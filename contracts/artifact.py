@@ -9,11 +9,14 @@ class Contract(BaseModel):
 
     JSON names are the runbook's camelCase, Python's are snake_case. Unknown fields are refused: a
     misspelt field must never be read as an absent one.
+
+    A class is built when it is first used: a process that imports all of them mostly uses a few.
     """
 
     model_config = ConfigDict(
         frozen=True,
         extra="forbid",
+        defer_build=True,
         alias_generator=to_camel,
         validate_by_name=True,
         validate_by_alias=True,

@@ -4,12 +4,12 @@ import asyncio
 from pathlib import Path
 
 from commands.exit_statuses import Exit
-from commands.following import follow, show_result
 from commands.home import embedded
-from commands.kept_runs import KeptRun, kept_run
 from commands.leaving import leave
+from commands.report import KeptRun, kept_run
 from commands.run import start
 from commands.terminal import say, show
+from commands.watch import follow, show_result
 from composition import Adapters, compose
 from contracts.admission import RunRequest, RunResult
 from contracts.modes import GREEN_STATUSES, Mode

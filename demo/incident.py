@@ -10,11 +10,11 @@ from typing import Any
 
 from commands.exit_statuses import Exit
 from commands.failures import CommandFailed
-from commands.following import follow, show_result
 from commands.home import embedded
 from commands.leaving import leave
 from commands.run import start
 from commands.terminal import say, show
+from commands.watch import follow, show_result
 from composition import compose
 from contracts.admission import RunRequest, RunResult
 from contracts.modes import GREEN_STATUSES, Mode, RunStatus

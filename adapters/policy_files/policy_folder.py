@@ -1,24 +1,20 @@
-"""The policy folder as a ``PolicySource`` (P6, P13)."""
+"""The policy folder as a ``PolicySource`` (P6, P13).
 
-import functools
-from collections.abc import Iterator, Mapping
+What a policy is made of is imported when one is read: the names alone are asked for more often.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Self
-from zoneinfo import ZoneInfo
+from typing import TYPE_CHECKING, Self
 
-from adapters.forges.http.address import forge_address
-from adapters.git.environment import branch_name
-from adapters.git.remotes import checked_remote
-from adapters.policy_files.complaints import check, dotted, nearest
-from adapters.policy_files.policy_document import PolicyDocument, parsed, read, read_document
-from adapters.policy_files.provenance import provenance
-from policies.settings.alerts import AlertPolicy
-from policies.settings.forge_access import AppAccess, TokenSource
-from policies.settings.schema import Autopilot, Charter, EffectivePolicy, ProtectedPaths, Target
-from policies.settings.tightening import Fault, faults, merge
-from ports.forge import ForgeError
+from adapters.policy_files.policy_document import PolicyDocument, read, read_document
 from ports.policy_source import PolicyError, Provenance, UnknownTarget
-from ports.repository import RepositoryError
+
+if TYPE_CHECKING:
+    from policies.settings.alerts import AlertPolicy
+    from policies.settings.schema import EffectivePolicy
 
 ALERTS_FILE = "alerts.toml"
 _SHARED = (
@@ -76,6 +72,9 @@ class PolicyFiles:
         Raises:
             PolicyError: everything that is wrong, one line each.
         """
+        from adapters.policy_files.complaints import check
+        from policies.settings.alerts import AlertPolicy
+
         if not (self._folder / ALERTS_FILE).exists():
             return AlertPolicy()
         complaints: list[str] = []
@@ -86,14 +85,18 @@ class PolicyFiles:
 
     def explain(self, target: str) -> tuple[Provenance, ...]:
         """Every effective value with its source; read in one go with the values."""
+        from adapters.policy_files.provenance import provenance
+
         return tuple(provenance(*self._load(target)))
 
     def _load(self, target: str) -> tuple[EffectivePolicy, dict[str, PolicyDocument]]:
+        from adapters.policy_files.effective import understood
+
         self._known(target)
         files = (*_SHARED, ("target", f"targets/{target}.toml"))
         bodies = tuple((name, file, self._body(file)) for name, file in files)
         # Every step of a run asks: what the same bytes say is known.
-        return _understood(self._folder, target, bodies)
+        return understood(self._folder, target, bodies)
 
     def _body(self, file: str) -> bytes | str:
         """What it holds, or why it cannot be read."""
@@ -108,89 +111,7 @@ class PolicyFiles:
         # Only a listed name becomes a path: "../x" is no target.
         names = self.names()
         if target not in names:
+            from adapters.policy_files.complaints import nearest
+
             hint = nearest(target, list(names)) if names else "there are none yet; make one with `starter.py init`"
             raise UnknownTarget(f"no {self._folder / 'targets'}/{target}.toml: {hint}")
-
-
-@functools.lru_cache(maxsize=256)
-def _understood(
-    folder: Path, target: str, bodies: tuple[tuple[str, str, bytes | str], ...]
-) -> tuple[EffectivePolicy, dict[str, PolicyDocument]]:
-    complaints: list[str] = []
-    documents: dict[str, PolicyDocument] = {}
-    for name, file, body in bodies:
-        if isinstance(body, str):
-            complaints.append(body)
-            continue
-        try:
-            documents[name] = parsed(folder, file, body)
-        except PolicyError as error:
-            complaints.append(str(error))
-    if complaints:
-        raise PolicyError("\n".join(complaints))
-    autopilot = check(documents["autopilot"], Autopilot, complaints)
-    protected = check(documents["protected_paths"], ProtectedPaths, complaints)
-    charter = check(documents["charter"], Charter, complaints)
-    own = check(documents["target"], Target, complaints)
-    if not (autopilot and protected and charter and own):
-        raise PolicyError("\n".join(complaints))
-    found = [*faults(autopilot, protected, charter, own), *_identity(own, target)]
-    if found:
-        raise PolicyError("\n".join(_line(fault, documents[fault.file]) for fault in found))
-    return merge(autopilot, protected, charter, own), documents
-
-
-def _identity(own: Target, target: str) -> list[Fault]:
-    found = []
-    if own.name != target:
-        found.append(Fault("target", ("name",), f"{own.name!r} differs from the file's name, {target!r}"))
-    try:
-        ZoneInfo(own.time_zone)
-    except (KeyError, ValueError, OSError):
-        problem = f"{own.time_zone!r} is no IANA time zone, for example Europe/Oslo"
-        found.append(Fault("target", ("time_zone",), problem))
-    for key, demand, value in (("remote", checked_remote, own.remote), ("base_branch", branch_name, own.base_branch)):
-        try:
-            demand(value)
-        except RepositoryError as refused:
-            # Here, before the policy is kept with a run: an artifact must not hold a credential.
-            found.append(Fault("target", (key,), str(refused)))
-    if own.forge != "local":
-        found += [Fault("target", ("forge_access",), problem) for problem in _forge_faults(own)]
-    return found
-
-
-def _forge_faults(own: Target) -> Iterator[str]:
-    if not own.forge_access.account:
-        yield "account must be set: the login that the writing token belongs to"
-    for name in ("write", "read"):
-        source: TokenSource = getattr(own.forge_access, name)
-        if source.variable and source.command:
-            yield f"{name} must name a variable or a command, not both"
-    yield from _app_faults(own)
-    try:
-        forge_address(own)
-    except ForgeError as refused:
-        yield str(refused)
-
-
-def _app_faults(own: Target) -> Iterator[str]:
-    access, app = own.forge_access, own.forge_access.app
-    if not app.id:
-        if app != AppAccess():
-            yield "app.id must be set: the App's id or client id"
-        return
-    if own.forge != "github":
-        yield f"app is for a forge of kind github, not {own.forge}"
-    if not app.installation:
-        yield "app.installation must be set: the number of the App's installation"
-    if bool(app.key.variable) == bool(app.key.command):
-        yield "app.key must name a variable or a command, and not both"
-    if access.write != TokenSource() or access.read != TokenSource():
-        yield "app takes the place of write and read: leave them out"
-    if not access.account.endswith("[bot]"):
-        yield "account of an App is its slug with [bot] at the end"
-
-
-def _line(fault: Fault, document: PolicyDocument) -> str:
-    return f"{document.at(fault.key)}: {dotted(fault.key)}: {fault.problem}"

@@ -1,6 +1,11 @@
 """Where every effective value came from, and what it means (``policy explain``)."""
 
+import ast
+import inspect
 from collections.abc import Iterator, Mapping
+from functools import cache
+from itertools import pairwise
+from textwrap import dedent
 from typing import Any
 
 from pydantic import BaseModel
@@ -56,9 +61,10 @@ def _set(document: PolicyDocument, key: Key) -> bool:
 
 def _leaves(value: object, key: Key, meaning: str) -> Iterator[tuple[Key, object, str]]:
     if isinstance(value, BaseModel):
-        around = " ".join((type(value).__doc__ or "").split())
-        for name, field in type(value).model_fields.items():
-            yield from _leaves(getattr(value, name), (*key, name), " ".join((field.description or around).split()))
+        meanings, around = _meanings(type(value)), inspect.getdoc(type(value)) or ""
+        for name in type(value).model_fields:
+            below = " ".join(meanings.get(name, around).split())
+            yield from _leaves(getattr(value, name), (*key, name), below)
     elif isinstance(value, Mapping):
         for name, below in value.items():
             yield from _leaves(below, (*key, str(name)), meaning)
@@ -67,3 +73,19 @@ def _leaves(value: object, key: Key, meaning: str) -> Iterator[tuple[Key, object
             yield from _leaves(below, (*key, index), meaning)
     else:
         yield key, value, meaning
+
+
+@cache
+def _meanings(model: type[BaseModel]) -> dict[str, str]:
+    """What stands in the source below each setting of a table.
+
+    pydantic finds it, too, but in every process that imports the schema, which costs more than all of the schema.
+    """
+    found: dict[str, str] = {}
+    for table in model.__mro__[: -len(BaseModel.__mro__)]:
+        [read] = ast.parse(dedent(inspect.getsource(table))).body
+        for setting, below in pairwise(read.body if isinstance(read, ast.ClassDef) else ()):
+            match setting, below:
+                case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
+                    found.setdefault(name, text)
+    return found

@@ -1,8 +1,10 @@
 """Connecting to a Temporal server, and making sure the namespace is what the runbook needs."""
 
 import logging
+import os
 from datetime import timedelta
 from functools import cache
+from typing import Any
 
 from google.protobuf.duration_pb2 import Duration
 from temporalio.api.enums.v1 import IndexedValueType
@@ -10,11 +12,11 @@ from temporalio.api.namespace.v1 import NamespaceConfig
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest, UpdateNamespaceRequest
 from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig
 from temporalio.runtime import LogForwardingConfig, LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
 from temporalio.service import RPCError, RPCStatusCode
 
-from adapters.temporal.plugin import project_plugins
 from ports.server import ServerUnavailable
 from workflows.api import EPOCH_ATTRIBUTE, SEARCH_ATTRIBUTES
 
@@ -24,7 +26,11 @@ DEFAULT_ADDRESS = "localhost:7233"
 
 
 async def connect(
-    address: str | None = None, namespace: str | None = None, default: str | None = DEFAULT_ADDRESS
+    address: str | None = None,
+    namespace: str | None = None,
+    default: str | None = DEFAULT_ADDRESS,
+    *,
+    asking: bool = False,
 ) -> Client:
     """Connect as TEMPORAL_* variables or the Temporal profile say; the arguments win.
 
@@ -32,6 +38,7 @@ async def connect(
         address: the server's.
         namespace: the namespace.
         default: where to ask when neither says where; None: nowhere, since a stranger may listen there.
+        asking: only queries are sent, which no history holds: tracing is left out where no collector is named.
 
     Raises:
         ServerUnavailable: nobody answers; the message says what to start.
@@ -48,8 +55,14 @@ async def connect(
         config["target_host"] = address
     if namespace is not None:
         config["namespace"] = namespace
+    with_what: dict[str, Any] = {"data_converter": pydantic_data_converter}
+    if not asking or os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"):
+        # Imported here: the plugins bring the worker and OpenTelemetry along, a fifth of what a look costs.
+        from adapters.temporal.plugin import project_plugins  # noqa: PLC0415
+
+        with_what = {"plugins": project_plugins()}
     try:
-        return await Client.connect(**config, plugins=project_plugins(), runtime=quiet_runtime())
+        return await Client.connect(**config, **with_what, runtime=quiet_runtime())
     except (RPCError, RuntimeError, OSError) as problem:
         raise ServerUnavailable(
             f"no Temporal server answers at {config['target_host']}: start one with `starter.py up`, "

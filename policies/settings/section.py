@@ -11,4 +11,4 @@ Share = Annotated[float, Field(ge=0, le=1)]
 class Section(BaseModel):
     """A policy table: frozen, unknown keys refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True, allow_inf_nan=False)

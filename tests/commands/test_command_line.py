@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from shell import shell_of
+from world import World
 
 from commands.app import COMMANDS, load
 from settings import ROOT
@@ -30,12 +33,12 @@ def test_the_overview_says_what_the_command_says(name: str) -> None:
     assert name == load(name).name
 
 
-def _loaded(tmp_path: Path, *argv: str) -> set[str]:
+def _loaded(environment: dict[str, str], *argv: str) -> set[str]:
     program = LOADED.format(argv=["starter.py", *argv])
     done = subprocess.run(
         [sys.executable, "-c", program],
         cwd=ROOT,
-        env={"AUTONOMY_HOME": str(tmp_path), "PATH": "/usr/bin:/bin"},
+        env={"PATH": "/usr/bin:/bin"} | environment,
         capture_output=True,
         text=True,
         check=False,
@@ -45,15 +48,28 @@ def _loaded(tmp_path: Path, *argv: str) -> set[str]:
 
 def test_the_overview_loads_no_command(tmp_path: Path) -> None:
     """``--help`` is asked by people and by completion all day."""
-    assert set() == _loaded(tmp_path, "--help") & {"temporalio", "pydantic", "adapters", "git"}
+    assert set() == _loaded({"AUTONOMY_HOME": str(tmp_path)}, "--help") & {"temporalio", "pydantic", "adapters", "git"}
 
 
 def test_who_asks_no_server_loads_no_client(tmp_path: Path) -> None:
     """``runs`` reads the disk: neither Temporal, nor git, nor any workflow."""
-    assert set() == _loaded(tmp_path, "runs") & {"temporalio", "git", "workflows", "activities"}
+    assert set() == _loaded({"AUTONOMY_HOME": str(tmp_path)}, "runs") & {"temporalio", "git", "workflows", "activities"}
 
 
-def test_who_asks_a_question_loads_no_worker(tmp_path: Path) -> None:
-    """``status`` needs a client, and none of the steps' own means."""
-    steps = {"activities.step_session", "activities.after.evidence"}
-    assert set() == _loaded(tmp_path, "status") & {"git", "githubkit", "urllib3", "jinja2", *steps}
+async def test_who_asks_a_question_loads_what_it_shows(installation: World) -> None:
+    """``status`` of a target that ran needs a client: no worker, tracing, policy, nor means of steps."""
+    shell = shell_of(installation)
+    async with installation.worker():
+        await shell.typed("run", "demo", "--mode", "DRY_RUN")
+        loaded = await asyncio.to_thread(_loaded, shell.environment, "status")
+    steps = {"git", "githubkit", "urllib3", "jinja2", "activities.step_session", "activities.after.evidence"}
+    others = {"temporalio.worker", "opentelemetry", "policies.settings", "reporting.run_report_text", "contracts.task"}
+    assert set() == loaded & (steps | others)
+    assert {"commands.status", "contracts.control", "temporalio.client"} <= loaded
+
+
+def test_a_contract_is_built_when_it_is_used() -> None:
+    """A third of what all of them cost is building what a process never reads or writes."""
+    program = "from contracts.control import StatusView; print(StatusView.__pydantic_complete__)"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "False\n" == done.stdout

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from commands.failures import CommandFailed
-from commands.forge_choice import choose_forge
+from commands.init import choose_forge
 
 BOT = ("bot", "BOT_TOKEN", "")
 

@@ -8,7 +8,8 @@ import pytest
 from shell import shell_of
 from world import World
 
-from commands.review_dates import review_words, with_reviews
+from commands.status import review_words
+from commands.why import with_reviews
 from contracts.control import PauseRecord, overdue
 from contracts.modes import PauseStyle
 from contracts.verdict import Decision
@@ -44,7 +45,7 @@ def test_overdue_is_after_the_day(review_on: str | None, late: bool) -> None:
         epoch=1,
         review_on=review_on,
     )
-    assert late is ("OVERDUE" in review_words(record, TODAY))
+    assert late is ("OVERDUE" in review_words(record, lambda: TODAY))
     books = Books().opened()
     books.pause()
     books.state.pauses = [record]

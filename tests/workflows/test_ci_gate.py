@@ -15,7 +15,7 @@ from world import World, git
 
 from activities.step_session import StepPorts
 from adapters.store.chained_log import ChainedLog
-from commands.waiting import waiting_runs
+from commands.conversations import waiting_runs
 from contracts.admission import RunResult, RunView
 from contracts.audit import AuditRecord
 from contracts.ci import LOOK_AGAIN

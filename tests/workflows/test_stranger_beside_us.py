@@ -9,7 +9,7 @@ from world import World, git
 
 import composition
 from adapters.store.private_home import home_mark
-from commands.conversations import alerts_view
+from commands.alerts import alerts_view
 from contracts.alert import AlertKind
 from contracts.modes import RunStatus, TargetStatus
 from tests.workflows.conversation import open_target, pause, pause_all

@@ -1,32 +1,54 @@
-"""Watching one run until it ends: a line per step on stderr, the result at the end."""
+"""``watch``: one run until it ends, a line per step on stderr, the result at the end."""
 
 import asyncio
 import time
 from datetime import timedelta
-from typing import Any
+from typing import Annotated, Any
 
+import typer
 from rich.status import Status
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 from temporalio.exceptions import ApplicationError, CancelledError, FailureError, TerminatedError
 from temporalio.service import RPCError
 
-from commands.conversations import has_worker, run_view
+from commands.conversations import RUN_ID, has_worker, known_target, run_handle, run_view, target_status
 from commands.exit_statuses import OF_RUN, Exit
 from commands.failures import NoAnswer, NoWorker
-from commands.kept_runs import kept_run
-from commands.terminal import emit, err, out, say, show
-from composition import Adapters
+from commands.home import client_of
+from commands.report import sentence_of
+from commands.terminal import AsJson, emit, err, guarded, say, show
+from composition import Adapters, compose
 from contracts.admission import RunResult, RunView
 from contracts.modes import RunStatus
-from contracts.verdict import Verdict
-from reporting.run_report_text import short_verdict, verdict_tree
 from reporting.wording import DECISION_MARKS, visible
+from settings import Settings
 
 _LOOK_EVERY = 0.5
 _QUERY_PATIENCE = timedelta(seconds=5)
 _WITHOUT_WORKER = 10.0
 _QUIET = frozenset({RunStatus.ADMITTING, RunStatus.RUNNING})
 _OF_ERROR = {"BadStart": Exit.USAGE, "UnknownTarget": Exit.BAD_POLICY, "PolicyBroken": Exit.BAD_POLICY}
+
+
+TargetOrRun = Annotated[str, typer.Argument(help="A target's name, or a run id such as demo-2026-11-23-pr-1.")]
+
+
+@guarded
+async def watch(
+    what: TargetOrRun,
+    within: Annotated[float | None, typer.Option("--timeout", help="Stop watching after so many seconds.")] = None,
+    as_json: AsJson = False,
+) -> int:
+    """Follow a run until it ends; of a target, the one that runs or waits now."""
+    adapters = compose(Settings())
+    client = await client_of(adapters.settings, asking=True)
+    handle = await (run_handle(client, what) if RUN_ID.fullmatch(what) else _current(adapters, client, what))
+    if handle is None:
+        say(f"no run of {what} is active; the newest: starter.py runs {what}")
+        return Exit.OK
+    result, ended = await follow(client, handle, within)
+    show_result(result, ended, as_json, sentence_of(adapters, result.run_id))
+    return ended
 
 
 class Progress:
@@ -87,21 +109,6 @@ async def follow(client: Client, handle: WorkflowHandle[Any, Any], within: float
         ending.cancel()
 
 
-def with_kept(result: RunResult, adapters: Adapters) -> RunResult:
-    """A run that was made before: what it left behind."""
-    kept = kept_run(adapters, result.run_id) if result.status is RunStatus.ALREADY_RAN else None
-    if kept is None:
-        return result
-    more = {
-        "task_id": kept.report.task_id,
-        "pull_request": kept.report.pull_request,
-        "artifacts": adapters.store.address(result.run_id),
-        "report": kept.page,
-        "audit_head": kept.report.audit_head,
-    }
-    return result.model_copy(update=more)
-
-
 def show_result(result: RunResult, status: Exit, as_json: bool, sentence: str = "") -> None:
     """The end of a run, for people or for programs; ``sentence``: what a person would say of it."""
     if as_json:
@@ -121,17 +128,6 @@ def show_result(result: RunResult, status: Exit, as_json: bool, sentence: str = 
         show(f"                {pull.url}")
     if result.report:
         show(f"  report        {result.report}")
-
-
-def show_verdicts(verdicts: dict[str, Verdict], *, full: bool) -> None:
-    """Each by its name: in short, or with everything below it."""
-    width = max(map(len, verdicts), default=0)
-    for name, verdict in verdicts.items():
-        if full:
-            show(name, "bold")
-            out.print(verdict_tree(verdict))
-        else:
-            out.print(short_verdict(name, verdict, width))
 
 
 async def _worked_on(client: Client) -> bool:
@@ -173,3 +169,15 @@ def _so_far(handle: WorkflowHandle[Any, Any], view: RunView | None) -> RunResult
         reason=view.reason,
         task_id=view.task_id,
     )
+
+
+async def _current(adapters: Adapters, client: Client, target: str) -> WorkflowHandle[Any, Any] | None:
+    view = await target_status(client, target)
+    if view is None:
+        known_target(adapters, target)
+        return None
+    waiting = (*view.active, *view.queued)
+    if not waiting:
+        return None
+    newest = max(waiting, key=lambda run: run.admitted_at)
+    return client.get_workflow_handle(newest.workflow_id, run_id=newest.workflow_run_id)

@@ -1,0 +1,107 @@
+"""One target's policy out of the bytes of its four files, or every fault in them, a line each."""
+
+import functools
+from collections.abc import Iterator
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from adapters.forges.http.address import forge_address
+from adapters.git.environment import branch_name
+from adapters.git.remotes import checked_remote
+from adapters.policy_files.complaints import check, dotted
+from adapters.policy_files.policy_document import PolicyDocument, parsed
+from policies.settings.forge_access import AppAccess, TokenSource
+from policies.settings.schema import Autopilot, Charter, EffectivePolicy, ProtectedPaths, Target
+from policies.settings.tightening import Fault, faults, merge
+from ports.forge import ForgeError
+from ports.policy_source import PolicyError
+from ports.repository import RepositoryError
+
+
+@functools.lru_cache(maxsize=256)
+def understood(
+    folder: Path, target: str, bodies: tuple[tuple[str, str, bytes | str], ...]
+) -> tuple[EffectivePolicy, dict[str, PolicyDocument]]:
+    """The policy that these bytes make, and its documents; a body that is text is why a file cannot be read.
+
+    Raises:
+        PolicyError: everything that is wrong, one line each.
+    """
+    complaints: list[str] = []
+    documents: dict[str, PolicyDocument] = {}
+    for name, file, body in bodies:
+        if isinstance(body, str):
+            complaints.append(body)
+            continue
+        try:
+            documents[name] = parsed(folder, file, body)
+        except PolicyError as error:
+            complaints.append(str(error))
+    if complaints:
+        raise PolicyError("\n".join(complaints))
+    autopilot = check(documents["autopilot"], Autopilot, complaints)
+    protected = check(documents["protected_paths"], ProtectedPaths, complaints)
+    charter = check(documents["charter"], Charter, complaints)
+    own = check(documents["target"], Target, complaints)
+    if not (autopilot and protected and charter and own):
+        raise PolicyError("\n".join(complaints))
+    found = [*faults(autopilot, protected, charter, own), *_identity(own, target)]
+    if found:
+        raise PolicyError("\n".join(_line(fault, documents[fault.file]) for fault in found))
+    return merge(autopilot, protected, charter, own), documents
+
+
+def _identity(own: Target, target: str) -> list[Fault]:
+    found = []
+    if own.name != target:
+        found.append(Fault("target", ("name",), f"{own.name!r} differs from the file's name, {target!r}"))
+    try:
+        ZoneInfo(own.time_zone)
+    except (KeyError, ValueError, OSError):
+        problem = f"{own.time_zone!r} is no IANA time zone, for example Europe/Oslo"
+        found.append(Fault("target", ("time_zone",), problem))
+    for key, demand, value in (("remote", checked_remote, own.remote), ("base_branch", branch_name, own.base_branch)):
+        try:
+            demand(value)
+        except RepositoryError as refused:
+            # Here, before the policy is kept with a run: an artifact must not hold a credential.
+            found.append(Fault("target", (key,), str(refused)))
+    if own.forge != "local":
+        found += [Fault("target", ("forge_access",), problem) for problem in _forge_faults(own)]
+    return found
+
+
+def _forge_faults(own: Target) -> Iterator[str]:
+    if not own.forge_access.account:
+        yield "account must be set: the login that the writing token belongs to"
+    for name in ("write", "read"):
+        source: TokenSource = getattr(own.forge_access, name)
+        if source.variable and source.command:
+            yield f"{name} must name a variable or a command, not both"
+    yield from _app_faults(own)
+    try:
+        forge_address(own)
+    except ForgeError as refused:
+        yield str(refused)
+
+
+def _app_faults(own: Target) -> Iterator[str]:
+    access, app = own.forge_access, own.forge_access.app
+    if not app.id:
+        if app != AppAccess():
+            yield "app.id must be set: the App's id or client id"
+        return
+    if own.forge != "github":
+        yield f"app is for a forge of kind github, not {own.forge}"
+    if not app.installation:
+        yield "app.installation must be set: the number of the App's installation"
+    if bool(app.key.variable) == bool(app.key.command):
+        yield "app.key must name a variable or a command, and not both"
+    if access.write != TokenSource() or access.read != TokenSource():
+        yield "app takes the place of write and read: leave them out"
+    if not access.account.endswith("[bot]"):
+        yield "account of an App is its slug with [bot] at the end"
+
+
+def _line(fault: Fault, document: PolicyDocument) -> str:
+    return f"{document.at(fault.key)}: {dotted(fault.key)}: {fault.problem}"
