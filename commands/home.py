@@ -19,16 +19,7 @@ from temporalio.client import Client
 
 from commands.exit_statuses import Exit
 from commands.failures import CommandFailed
-from composition import (
-    ServerUnavailable,
-    connect,
-    open_home,
-    prepare_namespace,
-    schedule_reviews,
-    start_alerts,
-    start_dashboards,
-    start_embedded_server,
-)
+from composition import ServerUnavailable, connect, open_home, prepare_namespace
 from settings import Settings
 
 if TYPE_CHECKING:
@@ -70,19 +61,29 @@ async def embedded(
     """
     open_home(settings.home)
     with _held(settings.home / _LOCK) as note:
-        starting = start_embedded_server(settings.database, settings.logs / "temporal.log", port, ui_port)
-        # A worker is half a second of imports, which no other command pays; the server starts meanwhile.
-        server, worker = await asyncio.gather(starting, asyncio.to_thread(import_module, "composition.worker"))
+        server = await _started(settings, port, ui_port)
+        # Imported by now; no other command pays for them.
+        from composition import build_worker, schedule_reviews, start_alerts, start_dashboards  # noqa: PLC0415
+
         try:
             client = await _connected(server.address)
             await prepare_namespace(client)
             _write(note, {"pid": os.getpid(), "address": server.address, "ui": server.ui})
             with _logged(settings.logs / "worker.log"):
-                async with worker.build_worker(client, settings, bench(client, settings) if bench else None):
+                async with build_worker(client, settings, bench(client, settings) if bench else None):
                     await asyncio.gather(start_alerts(client), start_dashboards(client), schedule_reviews(client))
                     yield Running(client, server)
         finally:
             await server.stop()
+
+
+async def _started(settings: Settings, port: int, ui_port: int) -> EmbeddedServer:
+    """The server, and beside its start the half second of imports that a worker is."""
+    from composition import start_embedded_server  # noqa: PLC0415
+
+    starting = start_embedded_server(settings.database, settings.logs / "temporal.log", port, ui_port)
+    server, _ = await asyncio.gather(starting, asyncio.to_thread(import_module, "composition.worker"))
+    return server
 
 
 async def client_of(settings: Settings, *, asking: bool = False) -> Client:

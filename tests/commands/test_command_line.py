@@ -63,7 +63,7 @@ async def test_who_asks_a_question_loads_what_it_shows(installation: World) -> N
         await shell.typed("run", "demo", "--mode", "DRY_RUN")
         loaded = await asyncio.to_thread(_loaded, shell.environment, "status")
     steps = {"git", "githubkit", "urllib3", "jinja2", "activities.step_session", "activities.after.evidence"}
-    others = {"temporalio.worker", "opentelemetry", "policies.settings", "reporting.run_report_text", "contracts.task"}
+    others = {"temporalio.worker", "opentelemetry", "policies.settings", "reporting.run_report_text"}
     assert set() == loaded & (steps | others)
     assert {"commands.status", "contracts.control", "temporalio.client"} <= loaded
 
