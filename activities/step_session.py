@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
+from pydantic_core import PydanticSerializationError
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
@@ -277,6 +278,8 @@ def closed(words: str, target: Target) -> ApplicationError:
 
 def written(body: Contract) -> bytes:
     """An artifact's JSON. Bytes of a name that are no UTF-8 show as backslash escapes: policy refuses such names."""
+    with suppress(PydanticSerializationError):
+        return body.model_dump_json(indent=2).encode()
     return json.dumps(_readable(body.model_dump(mode="json")), ensure_ascii=False, indent=2).encode()
 
 

@@ -138,6 +138,8 @@ def visible(text: str) -> str:
     Agents and repositories choose much of what a report says: a terminal escape or a right-to-left
     override must be seen, not obeyed.
     """
+    if text.isascii() and text.isprintable():
+        return text
     return "".join(
         f"\\u{{{ord(character):x}}}"
         if character not in "\n\t" and unicodedata.category(character) in INVISIBLE

@@ -23,6 +23,7 @@ from temporalio.api.common.v1 import Payload
 from temporalio.bridge.proto.workflow_activation import SignalWorkflow, WorkflowActivation, WorkflowActivationJob
 from temporalio.bridge.proto.workflow_commands import ModifyWorkflowProperties, SetPatchMarker, WorkflowCommand
 from temporalio.bridge.proto.workflow_completion import WorkflowActivationCompletion
+from temporalio.converter import StorageDriverStoreContext
 from temporalio.worker import WorkflowInstance, WorkflowInstanceDetails
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 from temporalio.workflow import Info
@@ -82,8 +83,9 @@ class _Commanded(WorkflowInstance):
         del command_info
 
     def get_external_store_context(self, command_info: Any) -> Any:
-        """The SDK's own."""
-        return self._inner.get_external_store_context(command_info)
+        """Of nobody, likewise: no payload of ours is stored elsewhere."""
+        del command_info
+        return StorageDriverStoreContext()
 
     def get_info(self) -> Info:
         """The SDK's own."""

@@ -1,6 +1,7 @@
 """Conversations with Installation and Control over a Temporal client, from synchronous activities."""
 
 import asyncio
+import json
 from collections.abc import Coroutine
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -8,6 +9,7 @@ from typing import Any, TypeVar
 from temporalio.client import (
     Client,
     WithStartWorkflowOperation,
+    WorkflowHistory,
     WorkflowQueryFailedError,
     WorkflowUpdateFailedError,
     WorkflowUpdateRPCTimeoutOrCancelledError,
@@ -92,11 +94,12 @@ class TemporalControlDesk:
     def history(self, workflow_id: str, workflow_run_id: str) -> bytes:
         """A run's history so far, as the Temporal UI exports it."""
 
-        async def fetch() -> bytes:
+        async def fetch() -> WorkflowHistory:
             handle = self._client.get_workflow_handle(workflow_id, run_id=workflow_run_id)
-            return (await handle.fetch_history()).to_json().encode()
+            return await handle.fetch_history()
 
-        return self._wait(fetch())
+        # Written in the step's own thread: the loop has all other work to do.
+        return json.dumps(self._wait(fetch()).to_json_dict()).encode()
 
     async def _update(self, target: str, message: Message[Request, Reply], request: Request) -> Reply:
         # The operation belongs to the running loop and to one call: it is made here, in the coroutine.

@@ -10,6 +10,7 @@ from dataclasses import replace
 from opentelemetry import trace
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON
 from temporalio.contrib.opentelemetry import OpenTelemetryPlugin, ReplaySafeTracerProvider, create_tracer_provider
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.plugin import SimplePlugin
@@ -48,8 +49,11 @@ def _trace_globally() -> None:
     if isinstance(trace.get_tracer_provider(), ReplaySafeTracerProvider):
         return
     logging.getLogger("opentelemetry.context").addFilter(_unless_evicted)
-    provider = create_tracer_provider(resource=Resource.create({"service.name": "autonomy"}))
-    if os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"):
+    collected = bool(os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"))
+    # Whatever another process thought of it: who collects wants all spans, who does not need not fill in any.
+    sampler = ALWAYS_ON if collected else ALWAYS_OFF
+    provider = create_tracer_provider(sampler, Resource.create({"service.name": "autonomy"}))
+    if collected:
         # Imported here: without a collector nobody pays for the exporter.
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
 

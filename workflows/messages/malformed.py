@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails, from_json
 from temporalio import workflow
 from temporalio.api.common.v1 import Payload
 from temporalio.contrib.pydantic import PydanticPayloadConverter
+from temporalio.converter import CompositePayloadConverter
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import (
     HandleSignalInput,
@@ -34,11 +35,19 @@ _MODEL_SIGNALS = frozenset(
 )
 
 
+_ENCODINGS = tuple(PydanticPayloadConverter().converters.values())
+"""One set for all converters, since the SDK makes one for each activation: the schema of a type is worked out once."""
+
+
 class AnsweringConverter(PydanticPayloadConverter):
     """Pydantic's; the sender of an update that it cannot decode hears why, and what to send.
 
     Everything else that cannot be decoded (a signal, a start, a result) goes on failing as the SDK has it.
     """
+
+    def __init__(self) -> None:
+        """With the shared encodings."""
+        CompositePayloadConverter.__init__(self, *_ENCODINGS)
 
     def from_payloads(self, payloads: Sequence[Payload], type_hints: list[type] | None = None) -> list[Any]:
         """As the SDK's.

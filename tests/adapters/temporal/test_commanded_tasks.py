@@ -23,12 +23,13 @@ from temporalio.bridge.proto.workflow_activation import (
 )
 from temporalio.bridge.proto.workflow_commands import StartTimer, UpdateResponse, WorkflowCommand
 from temporalio.bridge.proto.workflow_completion import WorkflowActivationCompletion
-from temporalio.converter import WorkflowSerializationContext
+from temporalio.converter import StorageDriverStoreContext, WorkflowSerializationContext
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from adapters.temporal.commanded_tasks import MEMO, PATCH, PLAYED, CommandedTasks
 from adapters.temporal.plugin import project_plugins
 from workflows import api
+from workflows.messages.malformed import AnsweringConverter
 
 BEGIN = WorkflowActivationJob(initialize_workflow=InitializeWorkflow())
 KNOWN = WorkflowActivationJob(notify_has_patch=NotifyHasPatch(patch_id=PATCH))
@@ -187,6 +188,13 @@ def test_no_payload_enters_the_sandbox_for_a_context_that_nobody_reads() -> None
     """A seventh of what a replay costs; a converter that reads its context must be given the SDK's again."""
     converter = project_plugins()[0].data_converter
     assert converter is converter.with_context(WorkflowSerializationContext(namespace="any", workflow_id="any"))
+    # The SDK makes one for each activation: what they know of types is shared.
+    one, other = (converter.payload_converter_class() for _ in range(2))
+    assert isinstance(one, AnsweringConverter)
+    assert isinstance(other, AnsweringConverter)
+    assert one.converters[b"json/plain"] is other.converters[b"json/plain"]
     # The instance behind it cannot even be asked.
     instance: Any = CommandedTasks().create_instance(None)  # type: ignore[arg-type]
     assert instance.get_serialization_context(None) is None
+    assert instance.get_external_store_context(None) == StorageDriverStoreContext()
+    assert converter.external_storage is None
