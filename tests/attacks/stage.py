@@ -17,12 +17,9 @@ from activities.run.coding import Coding
 from activities.step_session import StepPorts
 from adapters.environments.wheels import WheelEnvironments
 from contracts.artifact import ArtifactRef, Contract
-from contracts.budget import ReserveAnswer, ReserveRequest, SettleCost
-from contracts.control import Answer
 from contracts.handover import PinnedPolicy, RunRef, StepInput, StepResult
+from contracts.messages import RESERVE, SETTLE_COST, Message, View
 from contracts.modes import Mode, Role, RunKind
-from contracts.remediation import Remediation
-from contracts.rollback import Aftercare
 from contracts.task import Candidate, CandidateTasks, Finding, StateSnapshot, TaskContract, TaskType
 from policies.settings.schema import EffectivePolicy
 from policies.task.candidates import task_id
@@ -81,21 +78,13 @@ class LedgerOnly:
 
     state: ControlState = field(default_factory=lambda: ControlState(target="demo"))
 
-    def reserve(self, _target: str, request: ReserveRequest) -> ReserveAnswer:
-        """May it cost this much?"""
-        return budget.reserve(self.state, request, datetime.now(UTC))
+    def ask(self, _target: str, message: Message[Any, Any], request: Any) -> Any:
+        """May it cost this much? It cost this much."""
+        rule = {RESERVE.name: budget.reserve, SETTLE_COST.name: budget.settle}[message.name]
+        return rule(self.state, request, datetime.now(UTC))
 
-    def settle_cost(self, _target: str, said: SettleCost) -> Answer:
-        """It cost this much."""
-        return budget.settle(self.state, said, datetime.now(UTC))
-
-    def backlog(self, _target: str) -> tuple[Remediation, ...]:
-        """Nothing failed here before."""
-        return ()
-
-    def aftercare(self, _target: str) -> Aftercare:
-        """Nothing was merged here."""
-        return Aftercare()
+    def query(self, _target: str, _view: View[Any], *_arguments: str) -> None:
+        """Nothing failed here before, and nothing was merged."""
 
 
 @dataclass

@@ -20,8 +20,8 @@ from gitea_world import host, point, set_policy
 from world import World, git
 
 from adapters.store.chained_log import ChainedLog
-from contracts.clearance import SettleRequest, WriteAnswer, WriteAnswerKind, WriteRequest
-from contracts.control import Answer
+from contracts.clearance import WriteAnswerKind, WriteRequest
+from contracts.messages import BEGIN_WRITE, SETTLE_WRITE, Message
 from contracts.modes import RunStatus, WriteAction
 from tests.workflows.quick import CHECK, quick
 
@@ -59,21 +59,16 @@ class Books:
     real: Any
     windows: list[Window] = field(default_factory=list)
 
-    def begin_write(self, target: str, asked: WriteRequest) -> WriteAnswer:
-        """A GO opens a window."""
+    def ask(self, target: str, message: Message[Any, Any], request: Any) -> Any:
+        """A GO opens a window; telling the end closes it."""
         sent = time.monotonic()
-        answer: WriteAnswer = self.real.begin_write(target, asked)
-        if answer.answer is WriteAnswerKind.GO:
-            self.windows.append(Window(target, asked, time.monotonic(), sent + asked.seconds))
+        for window in self.windows if message is SETTLE_WRITE else ():
+            if (window.asked.key, window.asked.attempt) == (request.key, request.attempt):
+                window.closed = min(window.closed, sent)
+        answer = self.real.ask(target, message, request)
+        if message is BEGIN_WRITE and answer.answer is WriteAnswerKind.GO:
+            self.windows.append(Window(target, request, time.monotonic(), sent + request.seconds))
         return answer
-
-    def settle_write(self, target: str, said: SettleRequest) -> Answer:
-        """Telling the end closes it."""
-        for window in self.windows:
-            if (window.asked.key, window.asked.attempt) == (said.key, said.attempt):
-                window.closed = min(window.closed, time.monotonic())
-        settled: Answer = self.real.settle_write(target, said)
-        return settled
 
     def __getattr__(self, name: str) -> Any:
         """Everything else as it is."""

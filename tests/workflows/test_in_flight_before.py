@@ -13,8 +13,9 @@ from world import World
 from activities.control.lost_books import cleared_facts, in_flight_before
 from adapters.store.chained_log import ChainedLog
 from contracts.audit import AuditEvent
-from contracts.clearance import Clearance, WriteAnswer, WriteOutcome, WriteRecord, WriteRequest
+from contracts.clearance import Clearance, WriteOutcome, WriteRecord
 from contracts.control import CheckupResult
+from contracts.messages import BEGIN_WRITE, Message
 from contracts.modes import Role, RunStatus, TargetStatus, WriteAction, WriteClass
 from contracts.verdict import Fact
 from tests.workflows.books import BIRTH, FIRST, Books
@@ -162,10 +163,11 @@ class AfterGo:
     real: Any
     turnstile: Turnstile
 
-    def begin_write(self, target: str, asked: WriteRequest) -> WriteAnswer:
+    def ask(self, target: str, message: Message[Any, Any], request: Any) -> Any:
         """Ask, and stand still."""
-        answer: WriteAnswer = self.real.begin_write(target, asked)
-        self.turnstile.passing("go")
+        answer = self.real.ask(target, message, request)
+        if message is BEGIN_WRITE:
+            self.turnstile.passing("go")
         return answer
 
     def __getattr__(self, name: str) -> Any:
