@@ -10,5 +10,6 @@ control/         Control's own steps, and what a Control that lost its books tak
 governance/      What the weekly review looks at (runbook §11)
 operate/         The steps of the installation: alerts, the watch, the dashboards
 run/             The steps of a run (runbook §4), in their order, and what they share
+source/          Sources at work (runbook §5)
 write/           Outside effects: planned by a run, cleared by Control, done once (P1, P3, P7)
 """

@@ -9,6 +9,7 @@ git/           Git behind ports.repository: the only package that starts git
 policy_files/  The operator's policy folder: read whole or refused, with file, line, key and nearest valid key
 probes/        Health probes by URL: each one asked by a child process that can be killed, whatever it waits for
 sandbox/       The sandbox: everything a repository can influence runs in here, or not at all (P8)
+sources/       Where records come from (runbook §5), behind ``ports.sources``
 store/         What is kept on this machine: artifacts, audit logs, the index of runs
 survey/        Getting to know a repository for ``init``: what is there, and the target file that says so
 temporal/      The durable engine: connection, embedded server, and conversations with Control

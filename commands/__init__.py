@@ -28,6 +28,7 @@ run.py             ``run``: one run of one target, now
 schedule.py        ``schedule``: the daily start, as a Temporal Schedule that everybody sees in the UI
 sights.py          A look at several targets at once: each answers for itself, with its own error and what to do
 silence.py         ``silence``: keep a kind of alert quiet for a while, under somebody's name
+sources.py         ``sources``: where Sensing learns something (runbook §5), and how good an answer is
 status.py          ``status`` and ``queue``: what the installation and its targets are doing
 terminal.py        Where commands speak: results on stdout, everything else on stderr; how each ends; who is typing
 up.py              ``up``: the embedded server, its UI and a worker, until Ctrl-C

@@ -105,6 +105,7 @@ COMMANDS = {
         "Replace a Control whose workflow tasks keep failing, so that it answers again. It wakes up PAUSED.",
     ),
     "audit": Entry("commands.audit", _CARE, "The tamper-evident audit logs."),
+    "sources": Entry("commands.sources", _CARE, "Where Sensing learns something, and how good its answers are."),
     "policy": Entry("commands.policy", _CARE, "What policy says, and what another would have decided."),
 }
 

@@ -19,7 +19,7 @@ from reporting.wording import visible
 from settings import Settings
 
 app = typer.Typer(help="What policy says, and what another would have decided.", no_args_is_help=True)
-_SHARED = ("autopilot.toml", "protected_paths.toml", "charter.toml", "alerts.toml")
+_SHARED = ("autopilot.toml", "protected_paths.toml", "charter.toml", "alerts.toml", "sources.toml")
 _LEFT_OUT = 5
 """Runs that are named where a decision could not be made again; --json has all."""
 

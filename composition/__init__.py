@@ -39,6 +39,7 @@ if TYPE_CHECKING:  # each named twice: it is handed on
     from composition.adapters import local_desk as local_desk
     from composition.adapters import open_forge as open_forge
     from composition.adapters import open_repository as open_repository
+    from composition.adapters import source_reader as source_reader
     from composition.worker import WORKFLOWS as WORKFLOWS
     from composition.worker import activities as activities
     from composition.worker import build_worker as build_worker
@@ -62,7 +63,7 @@ _WHERE = {
     "adapters.temporal.installation": ("pause_installation",),
     "adapters.temporal.open_workflow": ("ask_open",),
     "adapters.temporal.schedules": ("schedule_reviews", "sync_schedule"),
-    "composition.adapters": ("Adapters", "compose", "local_desk", "open_forge", "open_repository"),
+    "composition.adapters": ("Adapters", "compose", "local_desk", "open_forge", "open_repository", "source_reader"),
     "composition.worker": ("WORKFLOWS", "activities", "build_worker", "connected_workbench", "workbench"),
     "ports.server": ("AnotherHome", "ServerUnavailable"),
 }

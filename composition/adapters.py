@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from settings import Settings
 
 if TYPE_CHECKING:
+    from activities.source.reading import SourceReader
     from adapters.environments.wheels import WheelEnvironments
     from adapters.forges.local_desk import LocalDesk
     from adapters.git.mirror import Mirror
@@ -96,3 +97,16 @@ def local_desk(settings: Settings, target: Target, actor: str) -> LocalDesk:
     from adapters.forges.local_desk import LocalDesk
 
     return LocalDesk(target, forge_folder(settings.home, target.name), open_repository(settings, target), actor)
+
+
+def source_reader(settings: Settings) -> SourceReader:
+    """Asks sources, for a command as for a run."""
+    from activities.source.reading import SourceReader
+    from adapters.forges.kinds import open_forges
+    from adapters.sources.connectors import connectors
+
+    adapters = compose(settings)
+    return SourceReader(
+        connectors(adapters.sandbox, adapters.environments, open_forges(settings.home, settings.mirrors)),
+        adapters.store,
+    )

@@ -27,6 +27,7 @@ release.py        ``release_decision.json``, and what it was made from: ``releas
 remediation.py    A remediation (runbook §6.2): a change was rejected by its checks
 report.py         ``run_report.json`` (runbook §4, §10)
 rollback.py       After a merge (runbook §6.3, §8; P11): probes, observations, the rollback and what it proves
+source.py         Sources (runbook §5): where Sensing learns something, what it yielded, how good that was
 task.py           Findings, candidates and the one task contract of a run (task contracts, runbook §4)
 terms.py          What a target's policy says to its Control: it travels as one
 verdict.py        A verdict is its own explanation: rule, decision, reason, facts, children (promise P12)

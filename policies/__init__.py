@@ -9,6 +9,7 @@ paths/       Which paths and how much of them a base and a change may have
 release/     What a finished change may become: checks, CI, the release verdict, its rejection
 run/         Before a run and around it: may it start, is it alone, does it get on
 settings/    The shape of the policy files: every setting with its meaning right below it
+source/      Sources: what an answer says, and how good it is (runbook §5)
 task/        From findings to one bounded task, and what is remembered of ideas
 texts/       What stands in pull requests, comments, commits and reports
 """

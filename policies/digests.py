@@ -33,5 +33,9 @@ def digest(value: Any) -> str:
 
 
 def policy_digest(policy: EffectivePolicy) -> str:
-    """The digest a policy must carry: of everything in it but the digest itself."""
-    return digest(policy.model_dump(mode="json", exclude={"digest"}))
+    """The digest a policy must carry: of everything in it but the digest itself, and of sources where there are any.
+
+    Without them it is what it was before there were sources: a run that began then goes on.
+    """
+    left_out = {"digest"} if policy.sources.sources else {"digest", "sources"}
+    return digest(policy.model_dump(mode="json", exclude=left_out))

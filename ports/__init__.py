@@ -18,5 +18,6 @@ run_index.py      A list of ended runs: status and memory come from here, not fr
 sandbox.py        Where everything a repository can influence runs (P8)
 server.py         What keeps a process from the Temporal server, or the installation, that it needs. Each says why
 server_view.py    What the watch can look at: schedules, Controls, open workflows. It changes nothing
+sources.py        Sources of records (runbook §5): asked once, answered with bytes, and all that was said about them
 store.py          Artifacts and audit logs: content-addressed, atomic, never half written
 """

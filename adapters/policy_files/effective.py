@@ -12,6 +12,7 @@ from adapters.policy_files.complaints import check, dotted
 from adapters.policy_files.policy_document import PolicyDocument, parsed
 from policies.settings.forge_access import AppAccess, TokenSource
 from policies.settings.schema import Autopilot, Charter, EffectivePolicy, ProtectedPaths, Target
+from policies.settings.sources import Sources
 from policies.settings.tightening import Fault, faults, merge
 from ports.forge import ForgeError
 from ports.policy_source import PolicyError
@@ -43,12 +44,13 @@ def understood(
     protected = check(documents["protected_paths"], ProtectedPaths, complaints)
     charter = check(documents["charter"], Charter, complaints)
     own = check(documents["target"], Target, complaints)
-    if not (autopilot and protected and charter and own):
+    sources = check(documents["sources"], Sources, complaints) if "sources" in documents else Sources()
+    if not (autopilot and protected and charter and own and sources):
         raise PolicyError("\n".join(complaints))
     found = [*faults(autopilot, protected, charter, own), *_identity(own, target)]
     if found:
         raise PolicyError("\n".join(_line(fault, documents[fault.file]) for fault in found))
-    return merge(autopilot, protected, charter, own), documents
+    return merge(autopilot, protected, charter, own, sources), documents
 
 
 def _identity(own: Target, target: str) -> list[Fault]:

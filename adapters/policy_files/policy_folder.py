@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from policies.settings.alerts import AlertPolicy
     from policies.settings.schema import EffectivePolicy
 
-ALERTS_FILE = "alerts.toml"
+ALERTS_FILE, SOURCES_FILE = "alerts.toml", "sources.toml"
 _SHARED = (
     ("autopilot", "autopilot.toml"),
     ("protected_paths", "protected_paths.toml"),
@@ -93,7 +93,9 @@ class PolicyFiles:
         from adapters.policy_files.effective import understood
 
         self._known(target)
-        files = (*_SHARED, ("target", f"targets/{target}.toml"))
+        files: tuple[tuple[str, str], ...] = (*_SHARED, ("target", f"targets/{target}.toml"))
+        if SOURCES_FILE in self._instead or (self._folder / SOURCES_FILE).exists():
+            files = (*files, ("sources", SOURCES_FILE))
         bodies = tuple((name, file, self._body(file)) for name, file in files)
         # Every step of a run asks: what the same bytes say is known.
         return understood(self._folder, target, bodies)

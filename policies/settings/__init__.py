@@ -5,5 +5,6 @@ forge_access.py  ``[forge_access]`` of a target: where its forge is, who we are 
 merging.py       The policy of merging by itself: the smaller budget, the canary, the probes, CI, what comes after
 schema.py        The shape of the policy files. Every setting has its meaning right below it
 section.py       What every table of the policy files is made of
+sources.py       The shape of ``sources.toml`` (runbook §5)
 tightening.py    Merging a target's settings into the common policy: overrides may only tighten
 """

@@ -12,6 +12,7 @@ from policies.paths.base_limits import BaseLimits
 from policies.settings.forge_access import ForgeAccess
 from policies.settings.merging import AutoMerge, CiPolicy, FollowUpPolicy, ProbePolicy, RollbackPolicy
 from policies.settings.section import Positive, Section, Share
+from policies.settings.sources import Sources
 
 # ``[caps]`` of ``autopilot.toml``.
 
@@ -347,5 +348,7 @@ class EffectivePolicy(Section):
     protected_paths: ProtectedPaths
     charter: Charter
     target: Target
+    sources: Sources = Sources()
+    """All of ``sources.toml``: a target's own, and what they fall back on or are compared with."""
     digest: str
-    """SHA-256 of the canonical JSON of the four fields above."""
+    """SHA-256 of the canonical JSON of the fields above; of the sources only where there are any."""

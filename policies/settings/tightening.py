@@ -7,6 +7,7 @@ from contracts.modes import Mode, Role
 from policies.digests import policy_digest
 from policies.paths.rules import can_match
 from policies.settings.schema import Autopilot, Charter, EffectivePolicy, ProtectedPaths, Target
+from policies.settings.sources import Sources
 
 MODES = tuple(Mode)
 """From least to most."""
@@ -23,7 +24,9 @@ class Fault(NamedTuple):
     problem: str
 
 
-def merge(autopilot: Autopilot, protected: ProtectedPaths, charter: Charter, target: Target) -> EffectivePolicy:
+def merge(
+    autopilot: Autopilot, protected: ProtectedPaths, charter: Charter, target: Target, sources: Sources | None = None
+) -> EffectivePolicy:
     """Fold the target's overrides in, so that every rule reads one place, and seal it with its digest (P6)."""
     maximum = target.maximum_mode or autopilot.modes.maximum
     modes = autopilot.modes.model_copy(
@@ -38,6 +41,7 @@ def merge(autopilot: Autopilot, protected: ProtectedPaths, charter: Charter, tar
         protected_paths=protected.model_copy(update={"protected": (*protected.protected, *target.protected)}),
         charter=charter,
         target=target,
+        sources=sources or Sources(),
         digest="",
     )
     return effective.model_copy(update={"digest": policy_digest(effective)})

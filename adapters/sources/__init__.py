@@ -1,0 +1,8 @@
+"""Where records come from (runbook §5): a connector is one file here and one row in ``connectors.py``.
+
+command.py     A program in the sandbox, on a checkout of the base: what it prints is the answer
+connectors.py  The connectors there are
+failing_ci.py  The checks of the base that are red on the forge, a record each
+http.py        One GET, in a child that is killed when its time is over
+repository.py  A file of the base
+"""

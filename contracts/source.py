@@ -1,0 +1,89 @@
+"""Sources (runbook §5): where Sensing learns something, what it yielded, and how good that was."""
+
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import AwareDatetime, Field, JsonValue
+
+from contracts.artifact import ArtifactRef, Contract
+
+
+class SourceState(StrEnum):
+    """From proposed to switched off (sister documents, "sources"); only PRODUCTION and DEGRADED are used."""
+
+    CANDIDATE = "CANDIDATE"
+    TRIAL = "TRIAL"
+    PRODUCTION = "PRODUCTION"
+    DEGRADED = "DEGRADED"
+    """Its fallback is used instead."""
+    DISABLED = "DISABLED"
+
+
+class Fetched(Contract):
+    """One answer of a source, as it was recorded: what is concluded from it can be concluded again, offline."""
+
+    source: str
+    connector: str
+    at: AwareDatetime
+    asked: str
+    """URL without credentials, argv or paths."""
+    problem: str = ""
+    """Why there is no answer; empty: there is one."""
+    headers: dict[str, str] = {}
+    """Those that say what it is and how old: type, length, date, last change, entity tag."""
+    media_type: str = ""
+    body: ArtifactRef | None = None
+
+
+class Record(Contract):
+    """One thing that a source says."""
+
+    key: str = Field(min_length=1, max_length=400)
+    at: AwareDatetime | None = None
+    """When it was written, as the source says; None: it does not say."""
+    payload: dict[str, JsonValue]
+
+
+class RefusedRecord(Contract):
+    """A record that is none: it stands in no number but its own."""
+
+    place: int
+    """Its number in the answer, from 0."""
+    reason: str
+
+
+class Quality(Contract):
+    """How good an answer was (sister documents, "trial metrics"); None: nothing to tell it by."""
+
+    available: bool
+    records: int = 0
+    freshness_hours: float | None = None
+    """Age of the newest record."""
+    coverage: float | None = None
+    """Share of the baseline's keys, or of the wanted number of records, that it has; 0.0 to 1.0."""
+    schema_validity: float | None = None
+    """Share of the records that are what the schema says, each key once."""
+    conflict_rate: float | None = None
+    """Share of the keys it has in common with the baseline of which it says something else."""
+
+
+class Grade(StrEnum):
+    """What quality means by the source's own thresholds."""
+
+    GOOD = "good"
+    WARN = "warn"
+    BREACH = "breach"
+
+
+class Reading(Contract):
+    """``sources/<name>/reading.json``: one answer, its records and how good they are."""
+
+    schema_version: Literal[1] = 1
+    fetched: Fetched
+    records: ArtifactRef | None = None
+    """``records.json``: sorted by key, the same bytes from the same answer."""
+    refused: tuple[RefusedRecord, ...] = ()
+    quality: Quality
+    grade: Grade
+    reasons: tuple[str, ...] = ()
+    """Which threshold, and by how much."""

@@ -1,0 +1,76 @@
+"""The trial metrics of a source (sister documents), and what its thresholds make of them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from pydantic import JsonValue
+
+from contracts.source import Grade, Quality, Record
+from policies.settings.sources import SourcePolicy
+from policies.source.records import Normalised
+
+_AT_MOST, _AT_LEAST = ("freshness_hours", "conflict_rate"), ("coverage", "schema_validity")
+
+
+def quality(source: SourcePolicy, found: Normalised | None, at: datetime, baseline: Sequence[Record] | None) -> Quality:
+    """How good an answer is; None where there is nothing to tell it by.
+
+    Args:
+        source: its wanted number of records, and the fields that are compared.
+        found: what it said; None: there was no answer, or none that could be read.
+        at: when it was asked.
+        baseline: what the source that it is compared with says; None: there is none, or it gave no answer.
+    """
+    if found is None:
+        return Quality(available=False)
+    records = {record.key: record for record in found.records}
+    known = {record.key: record for record in baseline or ()}
+    times = [record.at for record in found.records if record.at]
+    said = len(found.records) + len(found.refused)
+    common = records.keys() & known.keys()
+    coverage = None
+    if known:
+        coverage = len(common) / len(known)
+    elif source.wanted_records:
+        coverage = min(len(records) / source.wanted_records, 1.0)
+    return Quality(
+        available=True,
+        records=len(records),
+        freshness_hours=max((at - max(times)) / timedelta(hours=1), 0) if times else None,
+        coverage=coverage,
+        schema_validity=len(records) / said if said else None,
+        conflict_rate=sum(_differs(records[key], known[key], source.compared) for key in common) / len(common)
+        if common
+        else None,
+    )
+
+
+def grade(source: SourcePolicy, measured: Quality) -> tuple[Grade, tuple[str, ...]]:
+    """The worst that any threshold makes of it, and why. What could not be told is not good (P13)."""
+    if not measured.available:
+        return Grade.BREACH, ("it gave no answer that could be read",)
+    found = list(_judged(source, measured))
+    worst = max((each for each, _ in found), key=list(Grade).index, default=Grade.GOOD)
+    return worst, tuple(reason for each, reason in found if each is not Grade.GOOD)
+
+
+def _judged(source: SourcePolicy, measured: Quality) -> Iterator[tuple[Grade, str]]:
+    for name in (*_AT_MOST, *_AT_LEAST):
+        bounds, value = getattr(source.thresholds, name), getattr(measured, name)
+        if bounds is None:
+            continue
+        words, sign = name.replace("_", " "), 1 if name in _AT_MOST else -1
+        if value is None:
+            yield Grade.WARN, f"{words}: nothing to tell it by"
+        elif sign * value > sign * bounds.breach:
+            yield Grade.BREACH, f"{words} is {value:.2f}; {'at most' if sign > 0 else 'at least'} {bounds.breach:g}"
+        elif sign * value > sign * bounds.warn:
+            yield Grade.WARN, f"{words} is {value:.2f}; {'at most' if sign > 0 else 'at least'} {bounds.warn:g} is good"
+
+
+def _differs(one: Record, other: Record, fields: Sequence[str]) -> bool:
+    return _compared(one.payload, fields) != _compared(other.payload, fields)
+
+
+def _compared(payload: Mapping[str, JsonValue], fields: Sequence[str]) -> Mapping[str, JsonValue]:
+    return {name: payload.get(name) for name in fields} if fields else payload

@@ -1,0 +1,38 @@
+"""Sources of records (runbook §5): asked once, answered with bytes, and everything said about them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from policies.settings.schema import EffectivePolicy
+from policies.settings.sources import SourcePolicy
+from ports.repository import Repository
+
+
+@dataclass(frozen=True)
+class Asked:
+    """For whom a source is asked."""
+
+    policy: EffectivePolicy
+    repository: Repository
+    base_sha: str
+    alive: Callable[[], None] = field(default=lambda: None)
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What came back. A refusal and silence are answers, with the problem and no body."""
+
+    asked: str
+    """URL without credentials, argv or path."""
+    body: bytes | None
+    problem: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
+    media_type: str = ""
+
+
+class Connector(Protocol):
+    """One way to ask."""
+
+    def fetch(self, source: SourcePolicy, asked: Asked) -> Answered:
+        """Ask once; no retry, nothing kept."""

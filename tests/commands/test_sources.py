@@ -1,0 +1,86 @@
+"""``sources``: what is configured, and how good an answer is (runbook §5)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from shell import shell_of
+from world import World
+
+from tests.adapters.sources.conftest import answering
+
+TOML = '''
+[[sources]]
+name = "advisories"
+targets = ["demo"]
+licence = "CC0-1.0"
+baseline = "kept"
+compared = ["severity"]
+[sources.http]
+url = "URL/advisories?key=secret"
+[sources.mapping]
+records = "items"
+at = "published"
+[sources.thresholds]
+conflict_rate = { warn = 0.0, breach = 0.4 }
+[sources.file]
+path = "data/advisories.json"
+
+[[sources]]
+name = "kept"
+[sources.command]
+argv = ["python", "-c", """print('[{"id": "a", "severity": "low"}, {"id": "b", "severity": "high"}]')"""]
+[sources.file]
+path = "data/kept.json"
+'''
+
+
+async def test_a_source_is_listed_asked_and_shown(installation: World, policies: Path) -> None:
+    """An answer over the network, compared with one from the sandbox; every number is in --json as well."""
+    shell = shell_of(installation)
+    file = installation.settings.policies / "sources.toml"
+    assert "has no sources" in shell.type("sources", "list", "demo").err
+    body = {
+        "items": [
+            {"id": "a", "severity": "low", "published": "2026-01-02"},
+            {"id": "b", "severity": "low", "published": "x"},
+        ]
+    }
+
+    def answer(handler) -> None:
+        said = json.dumps(body).encode()
+        handler.send_response(200)
+        handler.send_header("Content-Type", "application/json")
+        handler.end_headers()
+        handler.wfile.write(said)
+
+    with answering(answer) as url:
+        file.write_text(TOML.replace("URL", url))
+        listed = shell.type("sources", "list", "demo", "--json").json["sources"]
+        assert [("advisories", "CANDIDATE"), ("kept", "CANDIDATE")] == [
+            (each["name"], each["state"]) for each in listed
+        ]
+        first = shell.type("sources", "run", "demo", "advisories", "--json")
+        assert 11 == first.status
+        assert (1, 0.5, 0.5, 0.0) == tuple(
+            first.json["quality"][name] for name in ("records", "coverage", "schemaValidity", "conflictRate")
+        )
+        assert ["schema validity is 0.50; at least 0.9"] == first.json["reasons"]
+        assert "secret" not in json.dumps(first.json)
+        body["items"][1] |= {"severity": "high", "published": "2026-01-03"}
+        good = shell.type("sources", "run", "demo", "advisories")
+        assert 0 == good.status, good.err
+    gone = shell.type("sources", "run", "demo", "advisories")
+    assert 11 == gone.status
+    assert "no answer" in gone.out
+    shown = shell.type("sources", "show", "demo", "advisories", "--json").json["readings"]
+    assert ["breach", "good", "breach"] == [each["grade"] for each in shown]
+    assert "coverage 100 %" in shell.type("sources", "show", "demo", "advisories").out
+    assert 2 == shell.type("sources", "run", "demo", "nobody").status
+    file.write_text(TOML.replace("baseline", "basline"))
+    refused = shell.type("sources", "list", "demo")
+    assert 16 == refused.status
+    assert "sources.toml:6" in refused.err
+    assert "did you mean" in refused.err
+    file.unlink()
