@@ -199,6 +199,8 @@ class GovernanceReport(Contract):
     rolled_back: tuple[str, ...]
     weeks: tuple[MetricGroup, ...]
     """All runs' metrics of each week of the window, oldest first: the charts' points."""
+    tokens_by_step: dict[str, float] = {}
+    """Mean per run; a step is one role's. Steps that cost none are left out."""
     calibration: Calibration
     proposal: Proposal | None = None
     no_proposal: str = ""

@@ -49,6 +49,7 @@ def governance_review(facts: ReviewFacts) -> GovernanceReport:
         regressed=tuple(run.run_id for run in whole.merges if run.regressed),
         rolled_back=tuple(run.run_id for run in whole.merges if run.rolled_back),
         weeks=tuple(_weeks(whole)),
+        tokens_by_step=_tokens(whole),
         calibration=calibration(facts.runs),
         unreadable=facts.unreadable,
     )
@@ -75,6 +76,13 @@ def _weeks(whole: Window) -> Iterator[MetricGroup]:
         days = [day for day in whole.days if f"{begins:%Y-%m-%d}" <= day.day < f"{until:%Y-%m-%d}"]
         yield _group("all", f"{begins:%Y-%m-%d}", Window(begins, until, whole.runs, days))
         begins = until
+
+
+def _tokens(window: Window) -> dict[str, float]:
+    """Runs of which a part is not known tell no mean."""
+    runs = [run for run in window.ended if not run.unknown_cost]
+    steps = sorted({step for run in runs for step in run.tokens_by_step})
+    return {step: sum(run.tokens_by_step.get(step, 0) for run in runs) / len(runs) for step in steps}
 
 
 def _patterns(window: Window) -> Iterator[Pattern]:

@@ -113,6 +113,13 @@ def test_cost_per_run_and_per_merged_change():
     assert metric(review(*runs, run(2, unknown_cost=True)), "cost per run").value is None
 
 
+def test_tokens_per_role():
+    """The mean of the runs whose cost is known; a step is one role's."""
+    runs = [run(0, tokens_by_step={"code": 30, "plan": 3}), run(1, tokens_by_step={"code": 10})]
+    assert {"code": 20, "plan": 1.5} == review(*runs, run(2, unknown_cost=True)).tokens_by_step
+    assert {} == review().tokens_by_step
+
+
 def test_what_happened_outside_the_window_is_not_counted():
     """A run that ended before it and was merged in it counts for the merges alone."""
     before = {"ended_at": SINCE - timedelta(days=1), "started_at": SINCE - timedelta(days=1)}
