@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 from adapters.environments.bytecode import compile_bytecode
@@ -178,6 +178,17 @@ def _exclusive(folder: Path, alive: Callable[[], None]) -> Iterator[None]:
 
 
 def _identify(python: str) -> str:
+    """Version, place and platform of an interpreter."""
+    return _our_own() if python == sys.executable else _asked(python)
+
+
+@cache
+def _our_own() -> str:
+    """It runs this very process, so it says the same as long as that lasts."""
+    return _asked(sys.executable)
+
+
+def _asked(python: str) -> str:
     try:
         answer = subprocess.run([python, "-I", "-c", _FACTS], capture_output=True, timeout=30, check=True)
     except (OSError, subprocess.SubprocessError) as problem:

@@ -12,8 +12,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from git.cmd import Git
-
 from adapters.git.private import locked
 from ports.full_disk import named
 from ports.repository import RepositoryError
@@ -181,6 +179,9 @@ class ClosedGit:
         self, arguments: tuple[str, ...], stdin: bytes | None, environment: Mapping[str, str] | None
     ) -> Iterator[subprocess.Popen[bytes]]:
         """The running command; killed with its children when the block is left early."""
+        # All of GitPython comes with it: 60 ms for each command of a person and each effect that starts no git.
+        from git.cmd import Git  # noqa: PLC0415
+
         variables = {**closed_environment(), "GIT_DIR": str(self.git_dir), **(environment or {})}
         # GitPython adds to the caller's environment and cannot empty it; env(1) can, without a further process.
         emptied: tuple[str, ...] = ("env",) if self.inherit else ("env", "-i")

@@ -9,8 +9,6 @@ from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import Literal, cast
 
-from gitdb import IStream, LooseObjectDB
-
 from adapters.git.environment import ClosedGit, commit_id
 from contracts.change import ChangedPath
 from policies.paths.base_limits import BaseLimits, Measured
@@ -107,6 +105,8 @@ def _objects(git: ClosedGit, asked: list[str], kind: bytes) -> dict[str, bytes]:
 
 def write_blob(git: ClosedGit, content: bytes) -> str:
     """Keep some bytes as an object, without a process; their id."""
+    from gitdb import IStream, LooseObjectDB  # noqa: PLC0415  # as GitPython: imported by who uses it
+
     stream = IStream("blob", len(content), BytesIO(content))
     return str(LooseObjectDB(str(git.git_dir / "objects")).store(stream).hexsha.decode())
 
