@@ -14,4 +14,5 @@ store/         What is kept on this machine: artifacts, audit logs, the index of
 survey/        Getting to know a repository for ``init``: what is there, and the target file that says so
 temporal/      The durable engine: connection, embedded server, and conversations with Control
 tools/         Deterministic engineering tools: they find, mend, and find again on the changed tree
+killable_child.py  A question asked by a child process that can be killed, whatever it waits for
 """

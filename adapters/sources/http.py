@@ -2,18 +2,14 @@
 
 import json
 import os
-import subprocess
-import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
+from adapters.killable_child import answer_of
 from policies.settings.sources import Format, SourcePolicy
 from ports.sources import Answered, Asked
 
 _PROGRAM = Path(__file__).with_name("__main__.py")
-_PASSED_ON = ("PATH", "SSL_CERT_FILE", "SSL_CERT_DIR")
 _USUAL: dict[Format, tuple[str, ...]] = {
     "json": ("application/json", "text/json"),
     "jsonl": ("application/jsonl", "application/x-ndjson", "application/json-lines", "text/plain"),
@@ -40,10 +36,10 @@ class HttpSource:
             "seconds": wanted.seconds,
             "most": wanted.most_kb << 10,
         }
-        told = _in_child(json.dumps(given).encode(), wanted.seconds, asked.alive)
+        told = answer_of(_PROGRAM, json.dumps(given).encode(), wanted.seconds, asked.alive)
         if told is None:
             return Answered(shown, None, f"no whole answer within {wanted.seconds:g} s")
-        head, _, body = told.partition(b"\n")
+        head, _, body = told[0].partition(b"\n")
         try:
             said = json.loads(head)
         except ValueError:
@@ -56,30 +52,6 @@ class HttpSource:
                 shown, None, f"its type is {media or 'not said'}, not {' or '.join(allowed)}", said["headers"]
             )
         return Answered(shown, body, headers=said["headers"], media_type=media)
-
-
-def _in_child(given: bytes, seconds: float, alive: Callable[[], None]) -> bytes | None:
-    end = time.monotonic() + seconds
-    environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
-    with subprocess.Popen(
-        [sys.executable, "-I", str(_PROGRAM)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env=environment,
-        cwd="/",
-    ) as child:
-        try:
-            unsent: bytes | None = given
-            while time.monotonic() < end:
-                try:
-                    return child.communicate(unsent, timeout=0.1)[0]
-                except subprocess.TimeoutExpired:
-                    unsent = None
-                    alive()
-        finally:
-            child.kill()
-    return None
 
 
 def _without_credentials(url: str) -> str:
