@@ -12,6 +12,7 @@ from commands.home import client_of
 from commands.terminal import AsJson, emit, guarded, operator_name, say, show
 from composition import LocalDesk, ServerUnavailable, compose, local_desk
 from contracts.pull_request import PullRequest
+from policies.counted import counted
 from ports.repository import RepositoryError
 from settings import Settings
 from workflows import api
@@ -26,15 +27,19 @@ Number = Annotated[int, typer.Argument(help="The pull request's number, as `pr l
 def list_(
     target: Target,
     everything: Annotated[bool, typer.Option("--all", help="Merged and closed ones, too.")] = False,
+    limit: Annotated[int, typer.Option(min=1, help="With --all: the newest so many.")] = 50,
     as_json: AsJson = False,
 ) -> int:
     """Open pull requests, newest first."""
-    pulls = [pull for pull in _desk(target).pull_requests() if everything or pull.state == "open"]
+    forge = _desk(target).forge()
+    pulls = forge.newest(limit) if everything else forge.open_ones()
     if as_json:
         emit({"pullRequests": [pull.model_dump(mode="json", by_alias=True) for pull in pulls]})
         return Exit.OK
     for pull in pulls:
         show(f"#{pull.number:<4} {pull.state:<7} {pull.title}")
+    if everything and pulls and pulls[-1].number > 1:
+        say(f"… and {counted(pulls[-1].number - 1, 'older one')}: --limit {limit * 5}")
     if not pulls:
         show("no pull request" if everything else "no open pull request; --all shows the others")
     return Exit.OK
@@ -92,7 +97,7 @@ def _desk(target: str) -> LocalDesk:
 
 
 def _pull(desk: LocalDesk, number: int) -> PullRequest:
-    found = next((pull for pull in desk.pull_requests() if pull.number == number), None)
+    found = desk.forge().pull_request(number)
     if found is None:
         message = f"{desk.target.name} has no pull request {number}: see `starter.py pr list {desk.target.name} --all`"
         raise CommandFailed(Exit.USAGE, message)

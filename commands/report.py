@@ -48,12 +48,14 @@ class KeptRun:
 @guarded
 def runs(
     target: Annotated[str | None, typer.Argument(help="Only this target's.")] = None,
-    latest: Annotated[int, typer.Option(min=1, help="How many.")] = 20,
+    limit: Annotated[int, typer.Option("--limit", "--latest", min=1, help="How many.")] = 20,
     as_json: AsJson = False,
 ) -> int:
     """The newest ended runs, newest first; also attempts that were not allowed to start, with the reason."""
     adapters = compose(Settings())
-    found = adapters.index.latest(latest, target, refused=True)
+    # One more than is shown tells whether there are older ones.
+    newest = adapters.index.latest(limit + 1, target, refused=True)
+    found = newest[:limit]
     if target and not found:
         # A target whose file is gone keeps its runs; one that never was has neither.
         adapters.policies.effective(target)
@@ -69,6 +71,8 @@ def runs(
         table.add_row(f"{run.ended_at:%Y-%m-%d %H:%M}", run.run_id, status, run.outcome or run.refused, pull)
     if found:
         out.print(table)
+        if len(newest) > limit:
+            say(f"… and older runs: --limit {limit * 5}")
     else:
         say(
             f"no run{f' of {target}' if target else ''} has ended yet; start one: starter.py run {target or '<target>'}"
@@ -79,13 +83,13 @@ def runs(
 @guarded
 def report(
     run_id: Annotated[str | None, typer.Argument(help="A run id; default: the newest run.")] = None,
-    latest: Annotated[int, typer.Option(min=1, help="The newest so many runs.")] = 1,
+    limit: Annotated[int, typer.Option("--limit", "--latest", min=1, help="The newest so many runs.")] = 1,
     html: Annotated[bool, typer.Option("--html", help="Print where the page is.")] = False,
     as_json: AsJson = False,
 ) -> int:
     """A run's report: task, steps, change, checks, decision tree, writes, review."""
     adapters = compose(Settings())
-    wanted = [run_id] if run_id else [run.run_id for run in adapters.index.latest(latest)]
+    wanted = [run_id] if run_id else [run.run_id for run in adapters.index.latest(limit)]
     if not wanted:
         raise CommandFailed(Exit.USAGE, "no run has ended yet; start one: starter.py run <target>")
     kept = [_kept(adapters, one) for one in wanted]
@@ -170,7 +174,7 @@ def sentence_of(adapters: Adapters, run_id: str) -> str:
         return ""
     report, title = kept.report, kept.contract.title if kept.contract else ""
     number = report.pull_request.number if report.pull_request else 0
-    became = adapters.index.outcomes().get(run_id, "")
+    became = adapters.index.outcomes([run_id]).get(run_id, "")
     return in_one_sentence(report.status, title, report.reason, number, became)
 
 

@@ -37,6 +37,8 @@ from ports.policy_source import PolicyError
 from settings import Settings
 from workflows import api
 
+_RECENT = 5
+
 
 @guarded
 async def status(
@@ -53,7 +55,7 @@ async def status(
     if target and seen[target] == Sight():
         known_target(adapters, target)
     waits = {name: await waiting_runs(client, one.view) for name, one in seen.items() if one.view is not None}
-    answered = adapters.index.outcomes()
+    answered = adapters.index.outcomes({run.run_id for one in seen.values() for run in _listed(one.view)})
     unseen = installation.problem or any(one.problem for one in seen.values())
     if as_json:
         emit(_as_json(installation, seen) | {"waiting": {name: found for name, found in waits.items() if found}})
@@ -134,6 +136,11 @@ def _dumped(view: BaseModel | None) -> dict[str, Any] | None:
     return view.model_dump(mode="json", by_alias=True) if view else None
 
 
+def _listed(view: StatusView | None) -> tuple[RunRecord, ...]:
+    """The runs of a target that are shown."""
+    return (*view.active, *view.queued, *view.recent[:_RECENT]) if view else ()
+
+
 def _show_target(name: str, view: StatusView, today: Callable[[], date], answered: dict[str, str]) -> None:
     quiet = ", quiescent" if view.quiescent else ""
     writes = counted(view.writes_in_flight, "write")
@@ -162,7 +169,7 @@ def _show_target(name: str, view: StatusView, today: Callable[[], date], answere
             paths = ", ".join(grant.paths)
             show(f"  grant for {grant.run_id} by {grant.actor} until {grant.expires_at:%Y-%m-%d %H:%M}: {paths}")
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 2))
-    for run in (*view.active, *view.queued, *view.recent[:5]):
+    for run in _listed(view):
         said = answered.get(run.run_id, "")
         status = said if said == ROLLED_BACK else run.became or said or run.status
         table.add_row(*(Text(str(cell)) for cell in (run.run_id, status, run.order.state, shortened(run.reason, 100))))

@@ -37,7 +37,6 @@ _WHAT_FOLLOWS = (
     "Control finds that within control.reap_seconds: it books the run as LOST, makes its report, looks for its open "
     "write on the remote, and follows its pull request if there is one"
 )
-_LISTED = 1000
 _WAITING = "waiting for"
 Explained = Annotated[
     str, typer.Argument(help="A target's name, a run id such as demo-2026-11-23-pr-1, or an incident's id.")
@@ -83,8 +82,11 @@ async def _why_target(adapters: Adapters, target: str) -> dict[str, Verdict]:
         raise CommandFailed(Exit.TROUBLE, f"{target} has no open Control: its first run or command starts one")
     view = await target_status(client, target)
     waits = {run_id: _waits(reason) for run_id, reason in (await waiting_runs(client, view) if view else {}).items()}
-    listed = adapters.index.latest(_LISTED, target)
-    asked = {run.run_id: _answered(run.became) for run in listed if run.became.startswith(_WAITING)}
+    asked = {
+        run_id: _answered(said)
+        for run_id, said in adapters.index.outcomes().items()
+        if said.startswith(_WAITING) and (of := RUN_ID.fullmatch(run_id)) and of["target"] == target
+    }
     return {**verdicts, target: with_reviews(mine, today_of(adapters, target)), **asked, **waits}
 
 
@@ -108,7 +110,7 @@ async def _why_run(adapters: Adapters, run_id: str) -> dict[str, Verdict]:
 
 def _became(adapters: Adapters, run_id: str) -> dict[str, Verdict]:
     """What a person made of its pull request since, as the lists have it."""
-    said = adapters.index.outcomes().get(run_id, "")
+    said = adapters.index.outcomes([run_id]).get(run_id, "")
     # What was rolled back, its rollback tells.
     return {"pull request": _answered(said)} if said not in {"", ROLLED_BACK} else {}
 

@@ -1,5 +1,6 @@
 """A list of ended runs: status and memory come from here, not from opening every report."""
 
+from collections.abc import Collection
 from typing import Protocol
 
 from contracts.report import IndexedRun, RunReport
@@ -17,8 +18,8 @@ class RunIndex(Protocol):
     def became(self, run_id: str, became: str) -> None:
         """Note what a person made of a run's pull request; the last note counts."""
 
-    def outcomes(self) -> dict[str, str]:
-        """What is noted so, by run id.
+    def outcomes(self, runs: Collection[str] | None = None) -> dict[str, str]:
+        """What is noted so, by run id; with ``runs``, of these alone.
 
         Raises:
             StoreError: it cannot be read.

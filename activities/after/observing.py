@@ -168,7 +168,7 @@ class Observing:
 
     def _show_waiting(self, run: RunRef, words: str) -> None:
         """In the lists, where it is new; withdrawn or approved, it goes."""
-        if words != self.index.outcomes().get(run.run_id, ""):
+        if words != self.index.outcomes([run.run_id]).get(run.run_id, ""):
             self.index.became(run.run_id, words)
 
     def _merged(self, given: FollowUpInput, policy: EffectivePolicy, pull: PullRequest, seen: PullLook) -> PullLook:

@@ -57,7 +57,7 @@ class Telling:
         crashpoint("tell.before_effect")
         run_id, words = listed(said)
         # Whoever merged or closed it: once it is undone, the base is without it.
-        if words and self.index.outcomes().get(run_id) != ROLLED_BACK:
+        if words and self.index.outcomes([run_id]).get(run_id) != ROLLED_BACK:
             self.index.became(run_id, words)
         answer = self.bench.control.ask(given.target, message, said)
         crashpoint("tell.after_effect")

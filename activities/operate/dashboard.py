@@ -160,7 +160,7 @@ class DashboardKeeping:
 
     def _asked(self, pulls: tuple[PullRequest, ...]) -> Iterator[tuple[int, str]]:
         """As its follow-up saw it last."""
-        said = self.index.outcomes() if pulls else {}
+        said = self.index.outcomes({pull.run_id for pull in pulls}) if pulls else {}
         for pull in pulls:
             if became := said.get(pull.run_id, ""):
                 yield pull.number, became

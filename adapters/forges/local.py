@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -74,6 +74,19 @@ def read_records(folder: Path, *names: str) -> tuple[PullRequest, ...]:
     return tuple(sorted(filter(None, records), key=lambda record: record.number, reverse=True))
 
 
+def _numbered(folder: Path, numbers: Iterable[int]) -> tuple[PullRequest, ...]:
+    """The records of these numbers that are there, in this order.
+
+    Raises:
+        ForgeError: a record is damaged.
+    """
+    try:
+        bodies = [place.read_bytes() for place in (folder / f"{number}.json" for number in numbers) if place.exists()]
+        return tuple(map(PullRequest.model_validate_json, bodies))
+    except (OSError, ValidationError) as error:
+        raise ForgeError(f"a record in {folder} cannot be read: {error}") from error
+
+
 def last_number(folder: Path) -> int:
     """The highest number that a record has; 0 without one."""
     names = (place.name for place in folder.iterdir()) if folder.is_dir() else ()
@@ -130,6 +143,23 @@ class LocalForge:
     def pull_requests(self) -> tuple[PullRequest, ...]:
         """Every pull request, newest first, each in its present state."""
         return self._in_state(read_records(self._folder / "pulls"))
+
+    def pull_request(self, number: int) -> PullRequest | None:
+        """The one of this number."""
+        return next(iter(self._in_state(_numbered(self._folder / "pulls", (number,)))), None)
+
+    def newest(self, count: int) -> tuple[PullRequest, ...]:
+        """The newest so many; no other record is opened."""
+        pulls = self._folder / "pulls"
+        last = last_number(pulls)
+        return self._in_state(_numbered(pulls, range(last, max(0, last - count), -1)))
+
+    def open_ones(self) -> tuple[PullRequest, ...]:
+        """Those that wait for somebody, newest first; a record is parsed only if it names a branch that is there."""
+        heads = self._heads()
+        records = read_records(self._folder / "pulls", *(head for head in heads if head != self._base_branch))
+        there = [record for record in records if record.state == "open" and record.branch in heads]
+        return tuple(pull for pull in self._in_state(there) if pull.state == "open")
 
     def _in_state(self, records: Sequence[PullRequest]) -> tuple[PullRequest, ...]:
         if not records:

@@ -41,9 +41,9 @@ class LocalDesk:
     mirror: Mirror
     actor: str
 
-    def pull_requests(self) -> tuple[PullRequest, ...]:
-        """All, newest first, each in its present state."""
-        return LocalForge(self.folder, self.mirror, self.target.base_branch).pull_requests()
+    def forge(self) -> LocalForge:
+        """Where they are recorded."""
+        return LocalForge(self.folder, self.mirror, self.target.base_branch)
 
     def diff(self, pull: PullRequest) -> str:
         """What it changes, or changed, as text: from where it left the base, whatever happened there since."""

@@ -1,7 +1,8 @@
 """One line per ended run, so that a list of runs opens no report."""
 
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from contracts.report import Became, IndexedRun, RunReport
 from ports.store import StoreError
 
 BLOCK = 64 * 1024
+_ABOUT = re.compile(rb'\{"runId":"([\w.-]+)"')
+"""Whose answer a line is, as every line is written; of another line that is only known when it is parsed."""
 
 
 class RunIndex:
@@ -68,15 +71,19 @@ class RunIndex:
                 run = IndexedRun.model_validate_json(line)
                 if target in {None, run.target} and (refused or not run.refused):
                     runs.setdefault(run.run_id, run)
-        since = self.outcomes() if runs else {}
+        since = self.outcomes(runs) if runs else {}
         return tuple(run.model_copy(update={"became": since.get(run.run_id, "")}) for run in runs.values())
 
-    def outcomes(self) -> dict[str, str]:
-        """One short line for each pull request that a person answered."""
-        noted: list[Became] = []
+    def outcomes(self, runs: Collection[str] | None = None) -> dict[str, str]:
+        """One short line for each pull request that a person answered; with ``runs``, of these: no other is parsed."""
+        noted: dict[str, str] = {}
         with _readable(self._since):
-            noted += (Became.model_validate_json(line) for line in _lines_backwards(self._since))
-        return {note.run_id: note.became for note in reversed(noted)}
+            for line in _lines_backwards(self._since):
+                about = _ABOUT.match(line)
+                if runs is None or about is None or about[1].decode() in runs:
+                    note = Became.model_validate_json(line)
+                    noted.setdefault(note.run_id, note.became)
+        return noted
 
 
 def _of(target: str) -> bytes:

@@ -27,8 +27,8 @@ from workflows import api
 Seen = TypeVar("Seen")
 
 _PATIENCE = timedelta(seconds=10)
-_MOST = 500
-"""Open workflows looked at; there are a few for each target."""
+_SIDE_BY_SIDE = 16
+"""Open workflows that are asked about at the same time, out of as many as there are."""
 
 
 class TemporalServerView:
@@ -93,41 +93,48 @@ class TemporalServerView:
         )
 
     async def _open_workflows(self) -> tuple[WorkflowSight, ...]:
-        found = []
-        listed = self._client.list_workflows('ExecutionStatus = "Running"', limit=_MOST, rpc_timeout=_PATIENCE)
-        async for entry in listed:
-            sight = await self._sight(entry)
-            if sight is not None:
-                found.append(sight)
-        return tuple(found)
+        turns = asyncio.Semaphore(_SIDE_BY_SIDE)
+        listed = self._client.list_workflows('ExecutionStatus = "Running"', rpc_timeout=_PATIENCE)
+        # What begins or ends between two pages may be on both.
+        entries = {entry.run_id: entry async for entry in listed}
+        seen = await asyncio.gather(*(self._sight(entry, turns) for entry in entries.values()))
+        return tuple(sight for sight in seen if sight is not None)
 
-    async def _sight(self, entry: WorkflowExecution) -> WorkflowSight | None:
+    async def _sight(self, entry: WorkflowExecution, turns: asyncio.Semaphore) -> WorkflowSight | None:
+        async with turns:
+            seen = await self._described(entry)
+        return None if seen is None else _sight_of(seen)
+
+    async def _described(self, entry: WorkflowExecution) -> WorkflowExecutionDescription | None:
         handle = self._client.get_workflow_handle(entry.id, run_id=entry.run_id)
         try:
-            seen = await handle.describe(rpc_timeout=_PATIENCE)
+            return await handle.describe(rpc_timeout=_PATIENCE)
         except RPCError as problem:
             if problem.status is RPCStatusCode.NOT_FOUND:
                 return None
             raise
-        raw = seen.raw_description
-        return WorkflowSight(
-            workflow_id=seen.id,
-            workflow_run_id=seen.run_id,
-            kind=seen.workflow_type,
-            target=_attribute(seen, api.TARGET_ATTRIBUTE),
-            run_id=_attribute(seen, api.RUN_ATTRIBUTE),
-            status=_attribute(seen, api.STATUS_ATTRIBUTE),
-            events=seen.history_length,
-            task_attempt=raw.pending_workflow_task.attempt if raw.HasField("pending_workflow_task") else 0,
-            steps=tuple(
-                StepSight(
-                    name=step.activity_type.name,
-                    attempt=step.attempt,
-                    failure=shortened(step.last_failure.message, 300) if step.HasField("last_failure") else "",
-                )
-                for step in raw.pending_activities
-            ),
-        )
+
+
+def _sight_of(seen: WorkflowExecutionDescription) -> WorkflowSight:
+    raw = seen.raw_description
+    return WorkflowSight(
+        workflow_id=seen.id,
+        workflow_run_id=seen.run_id,
+        kind=seen.workflow_type,
+        target=_attribute(seen, api.TARGET_ATTRIBUTE),
+        run_id=_attribute(seen, api.RUN_ATTRIBUTE),
+        status=_attribute(seen, api.STATUS_ATTRIBUTE),
+        events=seen.history_length,
+        task_attempt=raw.pending_workflow_task.attempt if raw.HasField("pending_workflow_task") else 0,
+        steps=tuple(
+            StepSight(
+                name=step.activity_type.name,
+                attempt=step.attempt,
+                failure=shortened(step.last_failure.message, 300) if step.HasField("last_failure") else "",
+            )
+            for step in raw.pending_activities
+        ),
+    )
 
 
 def _attribute(seen: WorkflowExecutionDescription, key: Any) -> str:

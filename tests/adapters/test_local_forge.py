@@ -126,6 +126,21 @@ def test_a_damaged_record_is_an_error(forge: LocalForge, tmp_path: Path) -> None
         forge.pull_requests()
 
 
+def test_a_list_opens_the_records_that_it_shows(forge: LocalForge, tmp_path: Path, person: Person) -> None:
+    """The newest, one by its number, those whose branch is there: none of them parses the others."""
+    folder = forge_folder(tmp_path, "demo") / "pulls"
+    for number in range(2, 1000):
+        (folder / f"{number}.json").write_text("{")
+    record(tmp_path, "pulls", 1000, person("rev-parse", "main"))
+
+    assert [1000] == [pull.number for pull in forge.newest(1)]
+    assert [1000, 1] == [pull.number for pull in forge.open_ones()]
+    assert "open" == getattr(forge.pull_request(1), "state", None)
+    assert forge.pull_request(1001) is None
+    with pytest.raises(ForgeError, match="cannot be read"):
+        forge.newest(2)
+
+
 def test_an_unreachable_remote_is_an_error(forge: LocalForge, tmp_path: Path) -> None:
     """Not closed, not open: unknown."""
     (tmp_path / "remote.git").rename(tmp_path / "gone.git")

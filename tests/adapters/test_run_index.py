@@ -67,6 +67,20 @@ def test_what_became_of_a_pull_request_reorders_nothing(tmp_path: Path) -> None:
     assert [("demo-2", ""), ("demo-1", "MERGED by ann")] == [(run.run_id, run.became) for run in index.latest(5)]
 
 
+def test_answers_are_read_for_the_runs_that_are_shown(tmp_path: Path) -> None:
+    """Ten thousand others are passed over: one that could not even be parsed stops nothing."""
+    index = RunIndex(tmp_path)
+    index.add(ended(1))
+    index.became("demo-1", "MERGED by ann")
+    with (tmp_path / "runs" / "became.jsonl").open("ab") as lines:
+        lines.write(b'{"runId":"other-7","nonsense":true}\n' * 10_000)
+
+    assert {"demo-1": "MERGED by ann"} == index.outcomes(["demo-1"])
+    assert "MERGED by ann" == index.latest(5)[0].became
+    with pytest.raises(StoreError):
+        index.outcomes()
+
+
 def test_lists_longer_than_a_block_are_whole(tmp_path: Path) -> None:
     """Lines that lie across the edges of what is read at once are not lost or torn."""
     index = RunIndex(tmp_path)

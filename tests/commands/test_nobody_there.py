@@ -12,7 +12,9 @@ import pytest
 from shell import Shell, shell_of
 from world import World
 
+from adapters.store.run_index import RunIndex
 from settings import ROOT
+from tests.adapters.test_run_index import ended
 
 COMMANDS = (
     ("status",),
@@ -111,3 +113,14 @@ def _free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def test_a_list_shows_the_newest_and_says_that_there_are_more(nobody_there: Shell, tmp_path: Path):
+    """``runs`` of an installation that ran for years."""
+    index = RunIndex(tmp_path / "home" / "artifacts")
+    for number in range(4):
+        index.add(ended(number))
+    short, whole = nobody_there.type("runs", "--limit", "3"), nobody_there.type("runs")
+
+    assert (0, True, False) == (short.status, "demo-1" in short.out, "demo-0" in short.out)
+    assert ("older runs: --limit" in short.err, "older runs" in whole.err) == (True, False)
