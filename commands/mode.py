@@ -1,5 +1,6 @@
 """``mode`` and ``decide``: what only a person says."""
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -8,8 +9,8 @@ from commands.conversations import command, known_target, run_handle, run_view, 
 from commands.exit_statuses import Exit
 from commands.failures import CommandFailed
 from commands.home import client_of
-from commands.terminal import AsJson, emit, guarded, operator_name, show
-from composition import compose
+from commands.terminal import AsJson, emit, guarded, operator_name, say, show
+from composition import Adapters, compose
 from contracts.control import Answer, ModeRequest
 from contracts.handover import HumanDecision
 from contracts.modes import Mode
@@ -26,13 +27,22 @@ Reason = Annotated[str, typer.Option(help="Why; it is kept.")]
 @guarded
 async def mode(
     target: Annotated[str, typer.Argument(help="The target.")],
-    to: Annotated[Mode, typer.Argument(metavar="MODE", help="Lowering always works; raising needs an active target.")],
-    reason: Reason,
+    to: Annotated[
+        Mode | None, typer.Argument(metavar="MODE", help="Lowering always works; raising needs an active target.")
+    ] = None,
+    reason: Annotated[str, typer.Option(help="Why; it is kept. Needed to set a mode.")] = "",
+    why: Annotated[
+        bool, typer.Option("--why", help="Which kinds of task have earned SELECTIVE_AUTO; what is missing.")
+    ] = False,
     expected_epoch: Annotated[int | None, typer.Option(help="The epoch you saw; default: the present one.")] = None,
     as_json: AsJson = False,
 ) -> int:
     """Set what runs of a target may do: DRY_RUN, PR_ONLY or SELECTIVE_AUTO."""
     adapters = compose(Settings())
+    if why:
+        return _earned(adapters, target, as_json)
+    if to is None or not reason:
+        raise CommandFailed(Exit.USAGE, "name the mode, and say why by --reason; `--why` shows what has been earned")
     client = await client_of(adapters.settings)
     view = await target_status(client, target)
     if view is None:
@@ -47,6 +57,26 @@ async def mode(
         known = {"maximum": policy.autopilot.modes.maximum, "probes": len(policy.target.probes)}
         request = request.model_copy(update=known)
     return answered(await command(client, api.control_id(target), api.SET_MODE, request), as_json)
+
+
+def _earned(adapters: Adapters, target: str, as_json: bool) -> int:
+    """From the audit log and the artifacts alone; no server needed."""
+    # Only this option needs them.
+    from activities.governance.gathering import Gathering  # noqa: PLC0415
+    from commands.report import show_verdicts  # noqa: PLC0415
+    from policies.governance.earned import BEGINNING, earned  # noqa: PLC0415
+
+    known_target(adapters, target)
+    facts = Gathering(adapters.store, adapters.audit).facts(BEGINNING, datetime.now(UTC), target)
+    kinds = sorted({run.task_type for run in facts.runs} - {""})
+    verdicts = {kind: earned(facts, target, kind) for kind in kinds}
+    if as_json:
+        emit({kind: verdict.model_dump(mode="json", by_alias=True) for kind, verdict in verdicts.items()})
+    elif verdicts:
+        show_verdicts(verdicts, full=True)
+    else:
+        say(f"no run of {target} has come to a task yet: nothing is earned")
+    return Exit.OK
 
 
 @guarded

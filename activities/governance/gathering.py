@@ -136,16 +136,18 @@ class Gathering:
     store: ArtifactStore
     audit: AuditLog
 
-    def facts(self, since: datetime, until: datetime) -> ReviewFacts:
-        """Of every target that ever had a log; what cannot be read is named, and is in no number.
+    def facts(self, since: datetime, until: datetime, only: str = "") -> ReviewFacts:
+        """Of every target that ever had a log, or of one; what cannot be read is named, and is in no number.
 
         Raises:
             StoreError: the logs cannot be listed.
         """
         unreadable: dict[str, str] = {}
         targets = []
-        for log in self.audit.logs(begins="target/"):
+        for log in self.audit.logs(begins=f"target/{only}"):
             target = _Target(log.removeprefix("target/"))
+            if only not in {"", target.name}:
+                continue
             try:
                 for record in self.audit.records(log):
                     if record.at < until:

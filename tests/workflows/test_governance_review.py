@@ -18,6 +18,7 @@ async def test_a_review_of_what_happened(world: World) -> None:
     shell = shell_of(world)
     assert "0 runs" in shell.type("review").out
     add_target(world, "quick")
+    assert "nothing is earned" in (await shell.typed("mode", "quick", "--why")).err
     async with world.worker(quick(world)):
         run = await world.run("quick")
         merged = await shell.typed("pr", "merge", "quick", "1")
@@ -53,6 +54,13 @@ async def test_a_review_of_what_happened(world: World) -> None:
     assert "<script" not in page
     told = shell.type("review", "--json").json
     assert found["groups"][0]["metrics"][:6] == told["groups"][0]["metrics"][:6]
+    ((kind, verdict),) = (await shell.typed("mode", "quick", "--why", "--json")).json.items()
+    assert ("documentation_update", "deny") == (kind, verdict["decision"])
+    assert "runs ended in PR_ONLY on 1 day, of 14" == verdict["children"][1]["reason"]
+    assert (
+        "1 pull request of documentation_update in PR_ONLY, of 20" in (await shell.typed("mode", "quick", "--why")).out
+    )
+    assert 2 == (await shell.typed("mode", "quick")).status
     (world.settings.artifacts / "runs" / run.run_id / "run_report.json").write_text("{}")
     assert run.run_id in shell.type("review", "--json").json["unreadable"]
 
