@@ -34,8 +34,8 @@ from ports.alerts import AlertSink
 from ports.control_desk import ControlDesk
 from ports.crashpoints import crashpoint
 from ports.environments import Environments
-from ports.equality import Equality
 from ports.forge import AccessDenied, Effects, ForgeError, NotShown, OpenForge
+from ports.measures import Measures
 from ports.policy_source import PolicyError, PolicySource
 from ports.repository import OpenRepository, RemoteForbids, Repository, RepositoryError
 from ports.sandbox import Sandbox
@@ -66,7 +66,7 @@ class StepPorts:
     environments: Environments
     control: ControlDesk
     alerts: AlertSink
-    equality: Equality
+    measures: Measures
     scratch: Path
     """Folder for work trees; each lives for one attempt of one step."""
 

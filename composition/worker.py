@@ -41,7 +41,7 @@ from activities.run.sensing import Sensing
 from activities.run.triaging import Triaging
 from activities.step_session import StepPorts
 from activities.write.writing import Writing
-from adapters.agents.tools_backend import ToolsBackend
+from adapters.agents.backends import open_agents
 from adapters.alerts.alert_file import AlertFile
 from adapters.alerts.apprise_channel import AppriseChannel
 from adapters.alerts.terminal import Terminal
@@ -56,12 +56,9 @@ from adapters.temporal.alert_sink import TemporalAlertSink
 from adapters.temporal.control_desk import TemporalControlDesk
 from adapters.temporal.crew import Crew
 from adapters.temporal.server_view import TemporalServerView
-from adapters.tools.comparison import ProvenInside
+from adapters.tools.measures import ToolMeasures
 from composition.adapters import Adapters, compose
-from contracts.modes import Role
 from policies.settings.alerts import AlertPolicy
-from policies.settings.schema import EffectivePolicy
-from ports.agents import Agent
 from ports.alerts import AlertSink, Channel
 from ports.control_desk import ControlDesk
 from ports.server_view import ServerView
@@ -100,12 +97,6 @@ def channels(settings: Settings, policy: AlertPolicy) -> tuple[Channel, ...]:
 def workbench(adapters: Adapters, control: ControlDesk, alerts: AlertSink) -> StepPorts:
     """Fill the ports."""
     settings = adapters.settings
-    tools = ToolsBackend(adapters.sandbox)
-
-    def agent_for(_policy: EffectivePolicy, _role: Role) -> Agent:
-        # The charter's only backend so far (`backend = "tools"`).
-        return tools
-
     return StepPorts(
         policies=adapters.policies,
         repositories=open_mirror(settings.mirrors, reading_environment),
@@ -113,12 +104,12 @@ def workbench(adapters: Adapters, control: ControlDesk, alerts: AlertSink) -> St
         effects=EffectRunner(settings.mirrors, settings.home, writing_environment, reading_environment),
         store=adapters.store,
         audit=adapters.audit,
-        agents=agent_for,
+        agents=open_agents(adapters.sandbox),
         sandbox=adapters.sandbox,
         environments=adapters.environments,
         control=control,
         alerts=alerts,
-        equality=ProvenInside(adapters.sandbox),
+        measures=ToolMeasures(adapters.sandbox),
         scratch=settings.scratch,
     )
 

@@ -37,6 +37,52 @@ class TaskState(StrEnum):
     ESCALATED = "ESCALATED"
 
 
+class MeasureKind(StrEnum):
+    """What the effect of a task is measured by. Each has a row in ``adapters.tools.measures``."""
+
+    FINDINGS = "findings"
+    """The fixable findings of one tool and rule in the contract's scope."""
+
+
+class Proof(StrEnum):
+    """What must be shown of a tool's change, besides what Review looks at in every change."""
+
+    EQUAL = "equal"
+    """Every file does what it did."""
+    WORDS = "words"
+    """Single words are changed; in Python, of comments and docstrings alone."""
+
+
+class Words(Contract):
+    """What mending one kind of finding is called, in a maintainer's words."""
+
+    verb: str
+    """``Fix``."""
+    one: str
+    """``a typo``."""
+    many: str
+    """Without their number: ``typos``."""
+    why: str
+    """One sentence."""
+
+
+class FindingFacts(Contract):
+    """What a tool says of one kind of its findings. The defaults refuse: without facts nothing is made of a finding."""
+
+    confidence: float = Field(default=0, ge=0, le=1)
+    """How sure its own fix is right."""
+    value: float = Field(default=0.5, ge=0, le=1)
+    """What one finding less is worth beside those of other kinds."""
+    type: TaskType = TaskType.CODE_IMPROVEMENT
+    may_change: tuple[str, ...] = ()
+    """gitignore-style patterns of the files that its fixes may change."""
+    proof: Proof = Proof.EQUAL
+    is_fault: bool = True
+    """Whether a change that brings one more of them trades a fault for another."""
+    words: Words | None = None
+    """None: it is called by its tool and rule."""
+
+
 class Finding(Contract):
     """One thing a tool found in the tree, measured, never an agent's word."""
 
@@ -48,6 +94,12 @@ class Finding(Contract):
     line: int
     message: str
     fixable: bool
+    facts: FindingFacts = FindingFacts()
+    """The same for all of one tool and rule."""
+    words: Words | None = None
+    """Finer than the rule's: what exactly this one is."""
+    about: str = ""
+    """What a title may quote of it: ``comparision → comparison``, the name of an import."""
 
 
 class UnreadFile(Contract):
@@ -82,7 +134,7 @@ class StateSnapshot(Contract):
     moot_pull_requests: tuple[MootPullRequest, ...] = ()
     """Open on the forge, but done: the base holds what they change. They wait for nobody and are closed."""
     truncated: int = 0
-    """Findings beyond the snapshot's cap, counted but not listed."""
+    """Findings and unread files beyond the snapshot's caps, counted but not listed."""
 
 
 class OpenPullRequest(Contract):
@@ -114,6 +166,7 @@ class Candidate(Contract):
     paths: tuple[str, ...]
     metric: str
     """What the effect is measured in, for example ``ruff UP findings``."""
+    measure: MeasureKind = MeasureKind.FINDINGS
     before: int
     expected_after: int
     confidence: float = Field(ge=0, le=1)
@@ -126,6 +179,8 @@ class Candidate(Contract):
     """Fingerprint of the failure that this is to remedy (runbook §6.2)."""
     needs_person: bool = False
     """Listed for a person to see; no run takes it."""
+    words: Words | None = None
+    """Of its tool, never of an agent."""
 
 
 class SuppressedCandidate(Contract):
@@ -199,6 +254,7 @@ class TaskContract(Contract):
     tool: str
     rule: str
     metric: str
+    measure: MeasureKind = MeasureKind.FINDINGS
     metric_before: int
     expected_metric_delta: int
     """Negative when fewer is better."""
@@ -209,6 +265,8 @@ class TaskContract(Contract):
     rollback: RollbackPlan
     evidence: tuple[str, ...] = ()
     assumptions: tuple[str, ...] = ()
+    words: Words | None = None
+    """Of its tool, never of an agent: what the texts for people call it."""
     owner_role: Role
     next_role: Role
 

@@ -7,7 +7,7 @@ from temporalio.client import Client
 from activities.step_session import StepPorts
 from composition import connected_workbench
 from contracts.modes import Role
-from ports.agents import Agent, Brief, Detection
+from ports.agents import Agent, Brief
 from settings import Settings
 
 PLANTED = ".github/workflows/mine.yml"
@@ -23,10 +23,6 @@ class CarelessAgent:
     def name(self) -> str:
         """For reports."""
         return "careless"
-
-    def detect(self, brief: Brief) -> Detection:
-        """As the honest one."""
-        return self.honest.detect(brief)
 
     def answer(self, brief: Brief) -> str:
         """As the honest one, and a file too many."""

@@ -1,14 +1,14 @@
 """What the steps need from the outside world, as small protocols. Activities know these, never an adapter.
 
-agents.py         Agents propose; activities measure and validate (P6)
+agents.py         Agents propose; what they propose is validated, and measured by others (P6)
 alerts.py         Alerts go out at least once, carrying their fingerprint (P7, runbook §9)
 clock.py          The one clock that deadlines of writes are told by
 control_desk.py   How a step talks to Control: ask, settle, report. The only place where clearances come from
 crashpoints.py    Named places where a test can make the worker die
 environments.py   Check environments: binary wheels only, nothing of the repository executed outside the sandbox
-equality.py       Whether a change can be shown to change nothing that runs: measured by us
 forge.py          The forge, split by power: reading needs no clearance, every write demands one
 full_disk.py      A full disk is called that, whoever met it: git, a library
+measures.py       What is in a tree, what a task's effect is, what a change leaves as it was; no agent's part (P6)
 metering.py       What a backend says it spent. A backend that says nothing, or nonsense, leaves the cost unknown (P9)
 policy_source.py  Where policies come from: files of the operator, read whole or refused (P6, P13)
 probes.py         Asking a URL for the health of a commit

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from contracts.change import Change
 from contracts.handover import RunRef
 from contracts.modes import Role
-from contracts.task import CandidateTasks, Finding, StateSnapshot, TaskContract, UnreadFile
+from contracts.task import CandidateTasks, StateSnapshot, TaskContract
 from ports.metering import Meter
 
 if TYPE_CHECKING:
@@ -30,10 +30,11 @@ class Brief:
     policy: EffectivePolicy
     base_sha: str
     tree: Path | None = None
-    """A checkout of the base (Sensing, Planning, Coding: writable) or of the changed tree (Review)."""
+    """A checkout of the base (Coding: writable) or of the changed tree (Review)."""
     base_tree: Path | None = None
     """Review only: the base to compare with."""
     snapshot: StateSnapshot | None = None
+    """What Sensing measured of the base."""
     candidates: CandidateTasks | None = None
     contract: TaskContract | None = None
     change: Change | None = None
@@ -46,35 +47,12 @@ class Brief:
     """Where the backend says what this question cost; fresh for every question."""
 
 
-@dataclass(frozen=True)
-class Detection:
-    """What was measured, and by how many of those that should have looked."""
-
-    findings: tuple[Finding, ...]
-    tools: int
-    """Tools asked to look."""
-    missing: tuple[str, ...]
-    """``<tool>: <reason>`` for each tool that could not."""
-    unread: tuple[UnreadFile, ...] = ()
-    """Single files that the others could not look at."""
-    unread_share: float = 0.0
-    """The sum over those tools of the share of their files that is unread, 0.0 to ``tools``."""
-
-    @property
-    def completeness(self) -> float:
-        """How much could be looked at, 0.0 to 1.0: the mean over the tools of their share; no tools is 0.0."""
-        return (self.tools - len(self.missing) - self.unread_share) / self.tools if self.tools else 0.0
-
-
 class Agent(Protocol):
     """A backend. Answers are raw JSON text: validated, repaired at most N times, else a typed failure."""
 
     @property
     def name(self) -> str:
         """For reports; the reviewer's must differ from the coder's when a model codes."""
-
-    def detect(self, brief: Brief) -> Detection:
-        """Measure a tree."""
 
     def answer(self, brief: Brief) -> str:
         """The role's proposal as JSON.

@@ -13,7 +13,7 @@ import os
 import subprocess
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
@@ -27,12 +27,16 @@ from temporalio.service import RPCError
 
 import composition
 from activities.step_session import StepPorts
+from adapters.agents.tools_backend import ToolsBackend
 from adapters.environments.wheels import WheelEnvironments
 from adapters.temporal.alert_sink import TemporalAlertSink
 from adapters.temporal.control_desk import TemporalControlDesk
+from adapters.tools.measures import TOOLS
 from contracts.admission import RunResult, RunView
 from contracts.control import InstallationView, StatusView
-from ports.agents import Agent, Brief, Detection
+from contracts.task import FindingFacts, TaskContract
+from ports.agents import Agent, Brief
+from ports.measures import Detection, Look, Measures
 from settings import ROOT, Settings
 from workflows import api
 
@@ -100,16 +104,45 @@ class ScriptedAgent:
         """For reports."""
         return "scripted"
 
-    def detect(self, brief: Brief) -> Detection:
-        """As the real one."""
-        return self.real.detect(brief)
-
     def answer(self, brief: Brief) -> str:
         """The scripted answer of the role, or the real one."""
         self.asked.append(brief.role)
         scripted = self.answers.get(brief.role)
         brief.meter.free()
         return scripted(brief) if scripted else self.real.answer(brief)
+
+
+@dataclass(frozen=True)
+class ScriptedMeasures:
+    """Finds what a test says, with the facts that the tool named there has; all else is measured as ever."""
+
+    real: Measures
+    found: Callable[[Look], Detection]
+
+    def detect(self, look: Look) -> Detection:
+        """As scripted."""
+        seen = self.found(look)
+        tools = {tool.name: tool for tool in TOOLS}
+        known = [each for each in seen.findings if each.tool in tools and each.facts == FindingFacts()]
+        facts = {each: {"facts": tools[each.tool].facts(each.rule, look.policy)} for each in known}
+        return replace(seen, findings=tuple(each.model_copy(update=facts.get(each)) for each in seen.findings))
+
+    def count(self, contract: TaskContract, look: Look) -> int:
+        """Of what is found, that of the contract's tool and rule in its paths."""
+        kind, paths = (contract.tool, contract.rule, True), contract.scope.allowed_paths
+        found = self.found(look).findings
+        return sum((each.tool, each.rule, each.fixable) == kind and each.path in paths for each in found)
+
+    def unproved(self, base: Path, paths: Sequence[str], look: Look) -> Mapping[str, str]:
+        """As the real ones."""
+        return self.real.unproved(base, paths, look)
+
+
+def scripted_measures(real: Measures, agent: Any) -> Measures:
+    """What the agent of a test finds, if it can find anything; else the real measures."""
+    while not hasattr(agent, "detect") and hasattr(agent, "real"):
+        agent = agent.real
+    return ScriptedMeasures(real, agent.detect) if hasattr(agent, "detect") else real
 
 
 @dataclass
@@ -161,9 +194,10 @@ class World:
         bench = composition.workbench(adapters, desk, alerts)
         bench = replace(bench, environments=WheelEnvironments(self.environments, adapters.sandbox))
         if agent is not None:
-            tools = bench.agents(None, None)  # type: ignore[arg-type]
-            scripted = agent(tools)
+            scripted = agent(ToolsBackend(adapters.sandbox))
             ports["agents"] = lambda _policy, _role: scripted
+            # What an agent of a test can find is what there is to find in its world.
+            ports.setdefault("measures", scripted_measures(bench.measures, scripted))
         return replace(bench, **ports)
 
     @asynccontextmanager

@@ -14,16 +14,17 @@ from activities.step_session import StepPorts, StepSession
 from contracts.change import Change
 from contracts.handover import Pins, StepInput, StepResult
 from contracts.modes import Role, StepName
-from contracts.task import Finding, TaskContract
+from contracts.task import StateSnapshot, TaskContract
 from contracts.verdict import Verdict
 from policies.paths.base_limits import BaseLimits, Measured
 from policies.paths.diff_budget import judge_budget
 from policies.paths.granted import widened
-from policies.paths.rules import judge_paths, readable, within
+from policies.paths.rules import judge_paths, readable
 from policies.task.compliance import judge_compliance
 from policies.texts.pull_request import commit_message
 from policies.verdicts import all_of, allow, deny
-from ports.agents import Agent, AgentError, Brief
+from ports.agents import Brief
+from ports.measures import Look
 
 
 class CodingAnswer(BaseModel):
@@ -46,12 +47,14 @@ class Coding:
     def _work(self, session: StepSession) -> StepResult:
         contract = session.load("task_contract.json", TaskContract)
         base, repository = session.given.base_sha, session.repository
-        agent = session.agent
         granted = granted_change(session)
         with self.bench.folder("code") as tree:
             repository.checkout(base, tree)
-            before = self._measure(session, agent, contract, tree)
-            made = take(session, granted) if granted else self._ask(session, agent, contract, tree)
+            # Sensing has measured this tree, by an artifact that the run names by its digest.
+            known = session.load("state_snapshot.json", StateSnapshot)
+            look = Look(tree, session.policy, session.alive, known if known.base_sha == base else None)
+            before = self.bench.measures.count(contract, look)
+            made = take(session, granted) if granted else self._ask(session, contract, tree)
         if made.refused:
             return session.done(deny(made.rule, made.refused), task_id=contract.task_id)
         head = made.head
@@ -62,7 +65,7 @@ class Coding:
         with self.bench.folder("measure") as tree:
             # Measured on what was committed, not on what the agent left lying in its tree.
             repository.checkout(head, tree)
-            after = self._measure(session, agent, contract, tree)
+            after = self.bench.measures.count(contract, Look(tree, session.policy, session.alive))
         diff = repository.diff(base, head)
         change = Change(
             base_sha=base,
@@ -97,25 +100,14 @@ class Coding:
         )
         return session.done(fits, task_id=task_id, pins=Pins(head_sha=head), next_role=Role.REVIEW)
 
-    def _ask(self, session: StepSession, agent: Agent, contract: TaskContract, tree: Path) -> MadeCommit:
+    def _ask(self, session: StepSession, contract: TaskContract, tree: Path) -> MadeCommit:
         base, rule = session.given.base_sha, "the tree can be committed"
         brief = Brief(Role.CODING, session.run, session.policy, base, tree=tree, contract=contract, alive=session.alive)
-        answer = propose(session, agent, brief, TypeAdapter(CodingAnswer))
+        answer = propose(session, session.agent, brief, TypeAdapter(CodingAnswer))
         if unusable := _unusable(tree, session.policy.target.limits):
             return MadeCommit(rule, refused=f"the coder left {unusable}")
         head = session.repository.commit_tree(base, tree, commit_message(contract))
         return MadeCommit(rule, head=head, said=answer.summary)
-
-    def _measure(self, session: StepSession, agent: Agent, contract: TaskContract, tree: Path) -> int:
-        brief = Brief(Role.SENSING, session.run, session.policy, session.given.base_sha, tree=tree, alive=session.alive)
-        seen = agent.detect(brief)
-        if any(reason.startswith(f"{contract.tool}:") for reason in seen.missing):
-            # A tool that cannot look must not pass for a tool that found nothing.
-            raise AgentError(f"the effect cannot be measured: {'; '.join(seen.missing)}")
-        blind = [each for each in seen.unread if each.tool == contract.tool and _in_scope(each.path, contract)]
-        if blind:
-            raise AgentError(f"the effect cannot be measured: {blind[0].path}: {blind[0].reason}")
-        return sum(_counts(finding, contract) for finding in seen.findings)
 
 
 def _unusable(tree: Path, limits: BaseLimits) -> str:
@@ -137,15 +129,6 @@ def _unusable(tree: Path, limits: BaseLimits) -> str:
                 if is_folder:
                     waiting.append(entry.path)
     return ""
-
-
-def _counts(finding: Finding, contract: TaskContract) -> bool:
-    same = (finding.tool, finding.rule) == (contract.tool, contract.rule)
-    return same and finding.fixable and _in_scope(finding.path, contract)
-
-
-def _in_scope(path: str, contract: TaskContract) -> bool:
-    return within(path, contract.scope.allowed_paths)
 
 
 def _improved(change: Change) -> Verdict:

@@ -43,7 +43,8 @@ class Planning:
         if contract is None:
             reason = "no candidate fits the diff budget"
             return session.done(allow("a candidate fits the budget", reason), nothing_to_do=True)
-        contract = contract.model_copy(update={"run_id": run.run_id})
+        words = next((one.words for one in candidates.candidates if one.task_id == contract.task_id), None)
+        contract = contract.model_copy(update={"run_id": run.run_id, "words": words})
         open_tasks = {pull.task_id for pull in snapshot.open_pull_requests}
         if run.grant is not None and contract.task_id in open_tasks:
             # Triage keeps such an idea back; a released one did not pass it.

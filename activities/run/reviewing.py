@@ -13,10 +13,11 @@ from contracts.change import Change
 from contracts.evidence import ReviewProposal, ReviewReport, Severity
 from contracts.handover import StepInput, StepResult
 from contracts.modes import Role, StepName
-from contracts.task import TaskContract
+from contracts.task import StateSnapshot, TaskContract
 from policies.paths.granted import widened
 from policies.verdicts import allow, deny
 from ports.agents import Brief
+from ports.measures import Look
 
 
 @dataclass(frozen=True)
@@ -51,14 +52,15 @@ class Reviewing:
                 change.base_sha,
                 tree=tree,
                 base_tree=base_tree,
+                snapshot=session.load("state_snapshot.json", StateSnapshot),
                 contract=widened(contract, released),
                 change=change,
                 granted=frozenset(entry.path for entry in released),
                 alive=session.alive,
             )
             said = propose(session, agent, brief, TypeAdapter(ReviewProposal))
-            changed, limits = [entry.path for entry in change.paths], session.policy.autopilot.sandbox
-            unproved = self.bench.equality.unproved(base_tree, tree, changed, limits, session.alive)
+            changed = [entry.path for entry in change.paths]
+            unproved = self.bench.measures.unproved(base_tree, changed, Look(tree, session.policy, session.alive))
         report = ReviewReport(
             run_id=session.run.run_id,
             task_id=contract.task_id,

@@ -14,10 +14,10 @@ from contracts.task import OpenPullRequest, StateSnapshot
 from policies.counted import counted
 from policies.release.checks import unseen
 from policies.verdicts import allow, deny
-from ports.agents import Brief
+from ports.measures import Look
 
 _LISTED = 2000
-"""Findings listed in a snapshot; the rest is counted."""
+"""Findings and unread files that a snapshot lists of each; the rest is counted."""
 
 
 @dataclass(frozen=True)
@@ -34,11 +34,9 @@ class Sensing:
     def _work(self, session: StepSession) -> StepResult:
         base, policy, run = session.given.base_sha, session.policy, session.run
         facts = session.repository.facts(base)
-        agent = session.agent
         with self.bench.folder("sense") as tree:
             session.repository.checkout(base, tree)
-            brief = Brief(Role.SENSING, run, policy, base, tree=tree, alive=session.alive)
-            seen = agent.detect(brief)
+            seen = self.bench.measures.detect(Look(tree, policy, session.alive))
         findings, missing = seen.findings, seen.missing
         # The remote before the logs: what is ours is in them before it is on the remote.
         pulls, heads = self.bench.forges(policy.target).pull_requests(), session.repository.remote_heads()
@@ -64,17 +62,10 @@ class Sensing:
                 if pull.number not in done
             ),
             moot_pull_requests=tuple(moot_of(pull) for pull in opened if pull.number in done),
-            truncated=max(0, len(findings) - _LISTED),
+            truncated=max(0, len(findings) - _LISTED) + max(0, len(seen.unread) - _LISTED),
         )
         session.save("state_snapshot.json", snapshot)
-        session.note(
-            "sensed",
-            files=facts.files,
-            findings=len(findings),
-            missing=len(missing),
-            unread=len(seen.unread),
-            agent=agent.name,
-        )
+        session.note("sensed", files=facts.files, findings=len(findings), missing=len(missing), unread=len(seen.unread))
         writes = tuple(closing(session, pull) for pull in snapshot.moot_pull_requests)
         writes += removals(session, pulls, heads, known)
         writes += answers(session, [pull for pull in opened if pull.number not in done])

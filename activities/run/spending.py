@@ -14,7 +14,7 @@ from contracts import messages
 from contracts.budget import Amounts, ReserveRequest, SettleCost
 from policies.counted import shortened
 from policies.run.caps import budget_terms, worst_case
-from ports.agents import Agent, Brief, Detection
+from ports.agents import Agent, Brief
 from ports.control_desk import ControlUnavailable
 from ports.crashpoints import crashpoint
 from ports.metering import Meter
@@ -59,11 +59,6 @@ class MeteredAgent:
     def name(self) -> str:
         """The agent's own."""
         return self.agent.name
-
-    def detect(self, brief: Brief) -> Detection:
-        """As the agent does."""
-        with self.meter.question() as meter:
-            return self.agent.detect(replace(brief, meter=meter))
 
     def answer(self, brief: Brief) -> str:
         """As the agent does."""

@@ -17,7 +17,7 @@ from contracts.modes import Role, StepName
 from contracts.rollback import Aftercare
 from contracts.task import CandidateTasks, StateSnapshot
 from policies.task.aftercare import with_hardening, without_quarantined
-from policies.task.candidates import suppress, task_id, told
+from policies.task.candidates import stated_by_us, suppress, told
 from policies.task.remediation import take_up, with_backlog
 from policies.task.worth import RULE, judge_worth
 from policies.verdicts import allow
@@ -54,22 +54,12 @@ class Triaging:
         seen = snapshot.model_copy(update={"findings": free})
         brief = Brief(Role.TRIAGING, run, policy, session.given.base_sha, snapshot=seen, alive=session.alive)
         proposed = propose(session, agent, brief, TypeAdapter(CandidateTasks))
-        # Ids and the base are ours to state, whatever the agent wrote: a fresh id would slip past what is suppressed.
-        named = tuple(
-            each.model_copy(
-                update={
-                    "task_id": task_id(run.target, each.tool, each.rule, each.paths),
-                    "remediates": "",
-                    "needs_person": False,
-                }
-            )
-            for each in proposed.candidates
-        )
+        # Ids, words and the base are ours to state, whatever the agent wrote.
         refused = told(snapshot.findings, policy, memory)
         ours = {
             "run_id": run.run_id,
             "base_sha": session.given.base_sha,
-            "candidates": named,
+            "candidates": stated_by_us(proposed, run.target, snapshot.findings),
             "suppressed": (*proposed.suppressed, *refused),
             "resolved": (),
         }

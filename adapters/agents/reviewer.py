@@ -7,13 +7,13 @@ from pathlib import Path
 
 from adapters.agents.tree_difference import Difference, tree_difference
 from adapters.tools.comparison import BASE, PythonFacts, Question, python_facts, unequal
-from adapters.tools.registry import Tool
 from adapters.tools.source_tree import SourceTree
+from adapters.tools.tool import Seen, Tool
 from adapters.tools.tool_runner import ToolRunner
 from contracts.evidence import ReviewProposal, ReviewRemark, Severity
-from contracts.task import Finding, TaskContract
+from contracts.task import Finding, FindingFacts, Proof, TaskContract
 from policies.counted import counted, sized
-from policies.paths.rules import in_scope
+from policies.paths.rules import in_scope, matches
 from ports.agents import Brief
 
 MARKERS = re.compile(
@@ -48,8 +48,6 @@ MODULES_FIXES_ADD = frozenset(
         "unittest.mock",
     ]
 )
-STYLE = frozenset({"C4", "I", "PIE", "RUF", "SIM", "UP", "W"})
-"""ruff families whose findings are no faults: a fix may leave one of these behind."""
 PYTHON = (".py", ".pyi")
 UNCHECKED = 0.8
 """Confidence is multiplied by this for each file whose syntax could not be compared."""
@@ -65,6 +63,9 @@ def review(
         ToolUnavailable: a check could not be made; that is no opinion.
     """
     differences = tree_difference(base, tree)
+    tool = next((each for each in tools if each.name == contract.tool), None)
+    # Of a tool that is not ours nothing is known, so nothing of its change is let through.
+    facts = tool.facts(contract.rule, brief.policy) if tool else FindingFacts()
     remarks = [*_bounds(differences, contract, brief.granted)]
     confidence = 1.0
     # What is out of bounds is refused already; the sandbox is not asked about it.
@@ -74,15 +75,18 @@ def review(
         if not each.odd and (each.path in brief.granted or in_scope(each.path, contract.scope))
     ][: contract.scope.max_files]
     for each in inside:
-        remarks.extend(_text(each, contract, each.path in brief.granted))
+        # What a person released need not be of the contract's kind; a secret or a silenced check it still must not be.
+        remarks.extend(_text(each))
+        if each.path not in brief.granted:
+            remarks.extend(_of_its_kind(each, facts))
     python = [each.path for each in inside if each.path.endswith(PYTHON) and None not in (each.before, each.after)]
     before = python_facts(tree, python, bench, folder=BASE, beside=((base, BASE),))
     after = python_facts(tree, python, bench)
     for path in python:
-        remarks.extend(_python(path, before[path], after[path], None if path in brief.granted else contract))
+        remarks.extend(_python(path, before[path], after[path], None if path in brief.granted else facts))
         if before[path].error:
             confidence *= UNCHECKED
-    if contract.tool == "ruff":
+    if facts.proof is Proof.EQUAL:
         remarks.extend(_not_equal(base, tree, [each.path for each in inside if each.path not in brief.granted], bench))
     remarks.extend(_growth(brief, {each.path for each in inside}, base, tree, tools, bench))
     approve = not any(remark.severity in DISAPPROVING for remark in remarks)
@@ -119,7 +123,7 @@ def _bounds(
             yield _remark(Severity.BLOCKING, None, f"{count} {what}, the contract allows {most}")
 
 
-def _text(each: Difference, contract: TaskContract, granted: bool) -> Iterator[ReviewRemark]:
+def _text(each: Difference) -> Iterator[ReviewRemark]:
     added = "\n".join(each.added)
     known = (each.before or b"").decode("utf-8", "replace")
     if any((found["literal"] or found[0]) not in known for found in SECRETS.finditer(added)):
@@ -136,9 +140,13 @@ def _text(each: Difference, contract: TaskContract, granted: bool) -> Iterator[R
         and before.count(b"\n") == before.count(b"\r\n")
     ):
         yield _remark(Severity.MAJOR, each.path, "changes the line ends of the file")
-    # What a person released need not be of the contract's kind; a secret or a silenced check it still must not be.
-    words_only = not granted and contract.tool in {"codespell", "pins"} and not each.path.endswith(PYTHON)
-    if words_only and not _word_for_word(each):
+
+
+def _of_its_kind(each: Difference, facts: FindingFacts) -> Iterator[ReviewRemark]:
+    """Whether a file is one that the tool's fixes may change, and is changed as they may change it."""
+    if not matches(each.path, facts.may_change):
+        yield _remark(Severity.BLOCKING, each.path, "is no file that a fix of this kind may change")
+    if facts.proof is Proof.WORDS and not each.path.endswith(PYTHON) and not _word_for_word(each):
         yield _remark(Severity.MAJOR, each.path, "changes more than single words")
 
 
@@ -149,9 +157,7 @@ def _word_for_word(each: Difference) -> bool:
     )
 
 
-def _python(
-    path: str, before: PythonFacts, after: PythonFacts, contract: TaskContract | None
-) -> Iterator[ReviewRemark]:
+def _python(path: str, before: PythonFacts, after: PythonFacts, facts: FindingFacts | None) -> Iterator[ReviewRemark]:
     if after.error:
         broken = _remark(Severity.BLOCKING, path, f"no longer parses: {after.error}")
         yield (
@@ -162,8 +168,8 @@ def _python(
         return
     if before.error:
         return
-    if contract is not None and (reason := _unlike(before, after, contract)):
-        yield _remark(Severity.BLOCKING, path, reason)
+    if facts is not None and facts.proof is Proof.WORDS and before.prose != after.prose:
+        yield _remark(Severity.BLOCKING, path, "changes more than comments and docstrings")
     if gone := before.tests - after.tests:
         yield _remark(Severity.BLOCKING, path, f"removes a test: {min(gone)}")
     if gone := before.definitions - before.tests - after.definitions:
@@ -181,7 +187,7 @@ def _python(
 
 
 def _not_equal(base: Path, tree: Path, paths: list[str], bench: ToolRunner) -> Iterator[ReviewRemark]:
-    """A linter's fix must be shown to change nothing: what cannot be told from harm is not proposed (P17)."""
+    """What must be equal is shown to be: what cannot be told from harm is not proposed (P17)."""
     python = [path for path in paths if path.endswith(PYTHON) and (base / path).is_file() and (tree / path).is_file()]
     reasons = unequal(base, tree, [Question(path) for path in python], bench)
     for path, reason in zip(python, reasons, strict=True):
@@ -191,26 +197,34 @@ def _not_equal(base: Path, tree: Path, paths: list[str], bench: ToolRunner) -> I
         yield _remark(Severity.BLOCKING, path, "is no Python file, so nothing can be shown of it")
 
 
-def _unlike(before: PythonFacts, after: PythonFacts, contract: TaskContract) -> str:
-    """What a change of this kind must leave exactly as it was, and did not."""
-    if contract.tool == "codespell" and before.prose != after.prose:
-        return "changes more than comments and docstrings"
-    return ""
-
-
 def _growth(
     brief: Brief, paths: set[str], base: Path, tree: Path, tools: tuple[Tool, ...], bench: ToolRunner
 ) -> Iterator[ReviewRemark]:
     """Which findings grew in the touched files: a fault must not be traded for another."""
     for tool in tools if paths else ():
-        old, new = (tool.detect(SourceTree(root, paths), brief, bench) for root in (base, tree))
+        old = _known(brief, tool) or tool.detect(SourceTree(base, paths), brief.policy, bench)
+        new = tool.detect(SourceTree(tree, paths), brief.policy, bench)
         lost = {each.path for each in new.unread} - {each.path for each in old.unread}
         for path in sorted(lost & paths):
             yield _remark(Severity.BLOCKING, path, f"can no longer be looked at by {tool.name}")
         before, after = (Counter(_kinds(seen.findings, paths)) for seen in (old, new))
         for rule, path in sorted(after - before):
-            severity = Severity.MINOR if tool.name == "ruff" and rule in STYLE else Severity.MAJOR
+            severity = Severity.MAJOR if tool.facts(rule, brief.policy).is_fault else Severity.MINOR
             yield _remark(severity, path, f"has more {tool.name} {rule} findings than before")
+
+
+def _known(brief: Brief, tool: Tool) -> Seen | None:
+    """What Sensing saw of the base; None: it did not see all, or of another base."""
+    snapshot = brief.snapshot
+    if snapshot is None or snapshot.truncated or snapshot.base_sha != brief.base_sha:
+        return None
+    if any(reason.startswith(f"{tool.name}:") for reason in snapshot.missing):
+        return None
+    return Seen(
+        tuple(each for each in snapshot.findings if each.tool == tool.name),
+        snapshot.files,
+        tuple(each for each in snapshot.unread if each.tool == tool.name),
+    )
 
 
 def _kinds(findings: Iterable[Finding], paths: set[str]) -> Iterator[tuple[str, str]]:

@@ -8,27 +8,22 @@ from difflib import SequenceMatcher
 from typing import TypeVar
 
 from adapters.agents.reviewer import review
-from adapters.tools.pins import PinsTool
-from adapters.tools.registry import Seen, Tool
-from adapters.tools.ruff import RuffTool
+from adapters.tools.measures import TOOLS, tool_runner
 from adapters.tools.source_tree import SourceTree
-from adapters.tools.spelling import SpellingTool
+from adapters.tools.tool import Tool
 from adapters.tools.tool_runner import Programs, ToolRunner, ToolUnavailable
 from contracts.modes import Role
-from contracts.task import CandidateTasks, Finding, TaskContract
+from contracts.task import CandidateTasks, TaskContract
 from contracts.verdict import Decision
 from policies.paths.rules import in_scope
+from policies.settings.schema import RolePolicy
 from policies.task.candidates import rank
 from policies.task.idea_memory import Memory
 from policies.task.planning import judge_contract, make_contract
-from ports.agents import AgentError, Brief, Detection
+from ports.agents import AgentError, Brief
 from ports.sandbox import Sandbox, SandboxUnavailable
 
-TOOLS: tuple[Tool, ...] = (RuffTool(), SpellingTool(), PinsTool())
 Given = TypeVar("Given")
-
-MOST_FINDINGS = 20_000
-"""Kept in memory; the fixable ones come first."""
 
 
 class ToolsBackend:
@@ -40,27 +35,6 @@ class ToolsBackend:
         self._sandbox = sandbox
         self._tools = tools
         self._programs = programs or Programs.installed()
-
-    def detect(self, brief: Brief) -> Detection:
-        """Measure ``brief.tree``; a tool that could not look is named with its reason."""
-        brief.meter.free()
-        seen: list[Seen] = []
-        missing: list[str] = []
-        with _found_out():
-            tree, bench = SourceTree(_given(brief.tree, "tree")), self._bench(brief)
-            for tool in self._tools:
-                try:
-                    seen.append(tool.detect(tree, brief, bench))
-                except ToolUnavailable as reason:
-                    missing.append(f"{tool.name}: {reason}")
-        findings = sorted((each for one in seen for each in one.findings), key=lambda finding: not finding.fixable)
-        return Detection(
-            tuple(findings[:MOST_FINDINGS]),
-            len(self._tools),
-            tuple(missing),
-            tuple(each for one in seen for each in one.unread),
-            sum(one.unread_share for one in seen),
-        )
 
     def answer(self, brief: Brief) -> str:
         """The role's proposal as JSON; see the port."""
@@ -81,8 +55,8 @@ class ToolsBackend:
                 case _:
                     raise AgentError(f"the tools backend has no part in the role {brief.role.value}")
 
-    def _code(self, brief: Brief) -> dict[str, str | int]:
-        root, contract, bench = _given(brief.tree, "tree"), _given(brief.contract, "contract"), self._bench(brief)
+    def _code(self, brief: Brief) -> dict[str, str]:
+        root, contract = _given(brief.tree, "tree"), _given(brief.contract, "contract")
         tool = next((tool for tool in self._tools if tool.name == contract.tool), None)
         if tool is None:
             raise AgentError(f"the contract asks for the tool {contract.tool!r}, which is not registered")
@@ -90,28 +64,18 @@ class ToolsBackend:
         before = {path: tree.read(path) for path in tree.files if in_scope(path, contract.scope)}
         if not before:
             raise AgentError("no file of the contract's scope is in the tree")
-        tree = SourceTree(root, before)
-        count = _metric(tool.detect(tree, brief, bench).findings, contract)
-        tool.fix(tree, contract, brief, bench)
+        tool.fix(SourceTree(root, before), contract, brief.policy, self._bench(brief))
         kept_back = _keep_within_budget(SourceTree(root), before, contract)
-        after = _metric(tool.detect(SourceTree(root, before), brief, bench).findings, contract)
         rest = f"; left for another day, beyond the line budget: {', '.join(kept_back)}" if kept_back else ""
-        return {
-            "summary": f"{tool.name} {contract.rule}: {contract.metric} went from {count} to {after}{rest}",
-            "metricBefore": count,
-            "metricAfter": after,
-        }
+        return {"summary": f"{tool.name} {contract.rule}{rest}"}
 
     def _bench(self, brief: Brief) -> ToolRunner:
-        role = brief.policy.charter.roles.get(brief.role)
-        seconds = brief.policy.autopilot.sandbox.seconds
-        return ToolRunner.under(
-            self._sandbox,
-            self._programs,
-            brief.policy.autopilot.sandbox,
-            min(seconds, role.minutes * 60) if role else seconds,
-            brief.alive,
-        )
+        return tool_runner(self._sandbox, self._programs, brief.policy, brief.role, brief.alive)
+
+
+def open_tools(_said: RolePolicy, sandbox: Sandbox) -> ToolsBackend:
+    """For any role, and whatever the charter says of it."""
+    return ToolsBackend(sandbox)
 
 
 def _triage(brief: Brief) -> CandidateTasks:
@@ -134,13 +98,6 @@ def _plan(brief: Brief) -> TaskContract | None:
         if judge_contract(contract, brief.policy, candidates).decision in {Decision.ALLOW, Decision.ASK}:
             return contract
     return None
-
-
-def _metric(findings: tuple[Finding, ...], contract: TaskContract) -> int:
-    return sum(
-        finding.fixable and finding.rule == contract.rule and in_scope(finding.path, contract.scope)
-        for finding in findings
-    )
 
 
 def _keep_within_budget(tree: SourceTree, before: dict[str, bytes], contract: TaskContract) -> list[str]:

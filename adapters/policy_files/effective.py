@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from adapters.agents.backends import BACKENDS
 from adapters.forges.http.address import forge_address
 from adapters.git.environment import branch_name
 from adapters.git.remotes import checked_remote
-from adapters.policy_files.complaints import check, dotted
+from adapters.policy_files.complaints import check, dotted, nearest
 from adapters.policy_files.policy_document import PolicyDocument, parsed
 from policies.settings.forge_access import AppAccess, TokenSource
 from policies.settings.schema import Autopilot, Charter, EffectivePolicy, ProtectedPaths, Target
@@ -47,10 +48,18 @@ def understood(
     sources = check(documents["sources"], Sources, complaints) if "sources" in documents else Sources()
     if not (autopilot and protected and charter and own and sources):
         raise PolicyError("\n".join(complaints))
-    found = [*faults(autopilot, protected, charter, own), *_identity(own, target)]
+    found = [*faults(autopilot, protected, charter, own), *_backends(charter), *_identity(own, target)]
     if found:
         raise PolicyError("\n".join(_line(fault, documents[fault.file]) for fault in found))
     return merge(autopilot, protected, charter, own, sources), documents
+
+
+def _backends(charter: Charter) -> Iterator[Fault]:
+    """Which backends there are is for their table to say, and no matter of a schema."""
+    for role, said in charter.roles.items():
+        if said.backend not in BACKENDS:
+            problem = f"{said.backend!r} is no backend; {nearest(said.backend, list(BACKENDS))}"
+            yield Fault("charter", ("roles", role.value, "backend"), problem)
 
 
 def _identity(own: Target, target: str) -> list[Fault]:

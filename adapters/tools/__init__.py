@@ -1,14 +1,15 @@
 """Deterministic engineering tools: they find, mend, and find again on the changed tree; one file per tool.
 
 comparison.py      What our scripts in the sandbox say of a change: equal or not, and what its syntax holds
+measures.py        Measuring with them: the tools there are, and the ways in which a task's effect is counted
 owners_files.py    Files in which an owner sets up other tools: pre-commit's hooks, and settings like ``setup.cfg``
 pins.py            One package, one pin: requirement files and ``pyproject.toml`` must not demand different versions
 python_support.py  Which Python versions a package promises to support: no tool may modernise above that
-registry.py        What a tool is, and the tools there are
 ruff.py            ruff's findings, one task per rule family; of its fixes those that are proven to change nothing
 ruff_settings.py   What the repository's owner selected of ruff, and what we look for where nothing is selected
 source_tree.py     A checkout as the tools see it: ordinary files of the project's own, nothing vendored or generated
 spelling.py        codespell on documents, comments and docstrings; never on code, data or names
+tool.py            What a tool is, and what one says of the findings it makes
 tool_runner.py     Runs a tool's program on a tree, in the sandbox (P8)
 inside/            Scripts that run inside the sandbox, on files nobody vouches for: standard library, codespell
 """

@@ -2,17 +2,14 @@
 
 import json
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from adapters.tools.inside.edits import Edit
-from adapters.tools.tool_runner import Programs, ToolRunner, ToolUnavailable
-from policies.settings.schema import SandboxLimits
-from ports.sandbox import Sandbox
+from adapters.tools.tool_runner import ToolRunner, ToolUnavailable
 
 BASE = "/opt/autonomy/base"
 REQUEST = "/opt/autonomy/request.json"
@@ -50,24 +47,15 @@ def unequal(base: Path, tree: Path, questions: Sequence[Question], bench: ToolRu
     return reasons
 
 
-@dataclass(frozen=True)
-class ProvenInside:
-    """Both trees are compared in the sandbox."""
-
-    sandbox: Sandbox
-
-    def unproved(
-        self, base: Path, tree: Path, paths: Sequence[str], limits: SandboxLimits, alive: Callable[[], None]
-    ) -> Mapping[str, str]:
-        """See the port."""
-        bench = ToolRunner.under(self.sandbox, Programs.installed(), limits, limits.seconds, alive)
-        asked = [path for path in paths if path.endswith(PROVABLE) and _plain(base / path) and _plain(tree / path)]
-        answers = dict.fromkeys(paths, "is new, gone, or of a kind that nothing can be shown of")
-        try:
-            answers |= dict(zip(asked, unequal(base, tree, [Question(path) for path in asked], bench), strict=True))
-        except ToolUnavailable as error:
-            answers |= dict.fromkeys(asked, f"could not be compared: {error}")
-        return {path: reason for path, reason in answers.items() if reason}
+def unproved(base: Path, tree: Path, paths: Sequence[str], bench: ToolRunner) -> dict[str, str]:
+    """Of the changed paths those that are not shown to be equal, and why. Could not look is not shown."""
+    asked = [path for path in paths if path.endswith(PROVABLE) and _plain(base / path) and _plain(tree / path)]
+    answers = dict.fromkeys(paths, "is new, gone, or of a kind that nothing can be shown of")
+    try:
+        answers |= dict(zip(asked, unequal(base, tree, [Question(path) for path in asked], bench), strict=True))
+    except ToolUnavailable as error:
+        answers |= dict.fromkeys(asked, f"could not be compared: {error}")
+    return {path: reason for path, reason in answers.items() if reason}
 
 
 def _plain(path: Path) -> bool:

@@ -10,12 +10,12 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from adapters.tools.registry import Seen, Sighting, findings_of, unread_of
 from adapters.tools.source_tree import SourceTree
+from adapters.tools.tool import Seen, Sighting, findings_of, unread_of
 from adapters.tools.tool_runner import ToolRunner, ToolUnavailable
-from contracts.task import TaskContract
+from contracts.task import FindingFacts, Proof, TaskContract, TaskType, Words
 from policies.paths.rules import in_scope
-from ports.agents import Brief
+from policies.settings.schema import EffectivePolicy
 
 REQUIREMENT_FILE = re.compile(r"^(requirements[^/]*\.txt|requirements/[^/]+\.txt|[^/]*-requirements\.txt)$")
 DIFFERENT_ON_PURPOSE = re.compile(r"min|low|old|lock|constraint|legacy|compat|py\d|latest|max|next", re.IGNORECASE)
@@ -24,6 +24,19 @@ PIN = re.compile(r"^(?P<head>\s*(?P<name>[A-Za-z0-9][\w.-]*)\s*==\s*)(?P<version
 NAME = re.compile(r"\s*([A-Za-z0-9][\w.-]*)")
 UNCLEAR = "?"
 RULE = "pin"
+FACTS = FindingFacts(
+    confidence=0.65,
+    type=TaskType.RELIABILITY_FIX,
+    may_change=("*.txt",),
+    proof=Proof.WORDS,
+    words=Words(
+        verb="Align",
+        one="a version pin",
+        many="version pins",
+        why="The same package was pinned to different versions in different files, so which one is installed depended "
+        "on the file.",
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -44,10 +57,14 @@ class PinsTool:
 
     name = "pins"
 
-    def detect(self, tree: SourceTree, brief: Brief, bench: ToolRunner) -> Seen:
+    def facts(self, _rule: str, _policy: EffectivePolicy) -> FindingFacts:
+        """There is one rule."""
+        return FACTS
+
+    def detect(self, tree: SourceTree, policy: EffectivePolicy, bench: ToolRunner) -> Seen:
         """Pins that differ from the one version they should have; fixable only where the target file opts in."""
         del bench
-        opted = brief.policy.target.improve.pins
+        opted = policy.target.improve.pins
         sightings = (
             Sighting(
                 RULE,
@@ -56,17 +73,18 @@ class PinsTool:
                 f"{pin.name} is pinned to {pin.version} here and to {wanted or 'several versions'} elsewhere",
                 fixable=opted and wanted is not None,
                 code=pin.name,
+                about=pin.name,
             )
             for pin, wanted in _inconsistent(tree)
         )
-        findings, files = findings_of(self.name, tree, sightings), _requirement_files(tree)
+        findings, files = findings_of(self, tree, policy, sightings), _requirement_files(tree)
         unread = {path: reason for path in files if (reason := _unreadable(tree.read(path)))}
         unread |= {path: reason for path, reason in tree.unreadable(".txt").items() if REQUIREMENT_FILE.match(path)}
         return Seen(findings, len(files), unread_of(self.name, unread))
 
-    def fix(self, tree: SourceTree, contract: TaskContract, brief: Brief, bench: ToolRunner) -> None:
+    def fix(self, tree: SourceTree, contract: TaskContract, policy: EffectivePolicy, bench: ToolRunner) -> None:
         """Rewrite the version of each differing pin in the scope's files."""
-        del brief, bench
+        del policy, bench
         wanted_at: defaultdict[str, dict[int, str]] = defaultdict(dict)
         for pin, wanted in _inconsistent(tree):
             if wanted is not None and in_scope(pin.path, contract.scope):

@@ -5,18 +5,18 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from adapters.tools.comparison import Question, python_facts, unequal
 from adapters.tools.inside.edits import Edit, apart, edited
 from adapters.tools.python_support import no_python_3
-from adapters.tools.registry import Seen, Sighting, findings_of, unread_of
 from adapters.tools.ruff_settings import Look, RuffSettings, ruff_settings
 from adapters.tools.source_tree import SourceTree
+from adapters.tools.tool import Seen, Sighting, findings_of, unread_of
 from adapters.tools.tool_runner import RUFF, ToolRunner, ToolUnavailable
-from contracts.task import TaskContract
+from contracts.task import FindingFacts, TaskContract, TaskType, Words
 from policies.paths.rules import in_scope
-from ports.agents import Brief
+from policies.settings.schema import EffectivePolicy
 
 GUEST_TREE = "/work/"
 SYNTAX = "syntax"
@@ -39,6 +39,68 @@ STYLES: tuple[tuple[str, ...], ...] = (
 )
 """Import styles people use, tried on a repository that has not written down its own."""
 UNUSED = ("--isolated", "--no-cache", "--no-fix", "--select", "F401")
+
+
+class Family(NamedTuple):
+    """What is known of one of ruff's rule families: how sure its fixes are, and what mending one is called."""
+
+    confidence: float
+    words: Words | None
+    type: TaskType = TaskType.CODE_IMPROVEMENT
+    is_fault: bool = False
+
+
+def _words(verb: str, one: str, many: str, why: str) -> Words:
+    return Words(verb=verb, one=one, many=many, why=why)
+
+
+# Best first. White space cannot change meaning, a word can.
+FAMILIES = {
+    "F": Family(0.95, _words(
+        "Fix", "a Pyflakes finding", "Pyflakes findings",
+        "Pyflakes reports code that does nothing or not what it says.",
+    ), is_fault=True),
+    "I": Family(0.95, _words(
+        "Sort", "an import block", "import blocks", "Sorted imports are found faster and conflict less in merges.",
+    )),
+    "UP": Family(0.9, _words(
+        "Modernize", "an outdated construct", "outdated constructs",
+        "The Python versions that the project supports have a shorter way to write it.",
+    )),
+    "B": Family(0.8, _words(
+        "Fix", "a likely bug", "likely bugs", "flake8-bugbear reports code that often turns out to be a mistake.",
+    ), TaskType.RELIABILITY_FIX, is_fault=True),
+    "C4": Family(0.85, _words(
+        "Simplify", "a comprehension", "comprehensions", "The shorter form does the same with less to read.",
+    )),
+    "SIM": Family(0.8, _words(
+        "Simplify", "a construct", "constructs", "The shorter form does the same with less to read.",
+    )),
+    "PIE": Family(0.85, _words(
+        "Remove", "a needless construct", "needless constructs", "It has no effect, and less is left to read.",
+    )),
+    "RUF": Family(0.75, None),
+    "E": Family(0.95, _words(
+        "Fix", "a style error", "style errors", "The project's own configuration asks for this style (PEP 8).",
+    ), is_fault=True),
+    "W": Family(0.97, _words(
+        "Fix", "a whitespace warning", "whitespace warnings",
+        "Stray white space makes noise in later diffs; the project's own configuration asks for its removal.",
+    )),
+}  # fmt: skip
+UNKNOWN = Family(0.5, None, is_fault=True)
+"""Below any minimum confidence that is set by default."""
+FINER = {
+    "F401": _words(
+        "Remove", "an unused import", "unused imports",
+        "Nothing in the file uses it, and readers wonder why it is there.",
+    ),
+    "F541": _words(
+        "Remove", "a needless f-string prefix", "needless f-string prefixes",
+        "The string has no placeholder, so the prefix suggests something that does not happen.",
+    ),
+}  # fmt: skip
+UNUSED_IMPORT = re.compile(r"`([^`]+)` imported but unused")
 
 
 @dataclass(frozen=True)
@@ -73,21 +135,33 @@ class RuffTool:
 
     name = "ruff"
 
-    def detect(self, tree: SourceTree, brief: Brief, bench: ToolRunner) -> Seen:
+    def facts(self, rule: str, policy: EffectivePolicy) -> FindingFacts:
+        """Of a family: worth more the earlier the charter names it; what an owner selected besides comes after."""
+        family, order = FAMILIES.get(rule, UNKNOWN), tuple(dict.fromkeys((*policy.charter.families, *FAMILIES)))
+        return FindingFacts(
+            confidence=family.confidence,
+            value=1.0 - order.index(rule) / (2 * len(order)) if rule in order else 0.5,
+            type=family.type,
+            may_change=("*.py", "*.pyi"),
+            is_fault=family.is_fault,
+            words=family.words,
+        )
+
+    def detect(self, tree: SourceTree, policy: EffectivePolicy, bench: ToolRunner) -> Seen:
         """What the owner selected; fixable is what is proven to change nothing."""
-        settings = ruff_settings(tree, brief.policy)
+        settings = ruff_settings(tree, policy)
         answer = self._look(tree, settings, bench)
         reasons = _unproven(tree, answer.violations, bench)
-        findings = findings_of(self.name, tree, (_sighting(each, reasons.get(each)) for each in answer.violations))
+        findings = findings_of(self, tree, policy, (_sighting(each, reasons.get(each)) for each in answer.violations))
         wanted = {path for look in settings.looks for path in look.paths if tree.is_source(path)}
         unread = {path: reason for path, reason in answer.unread.items() if path in wanted}
         unread |= _unparsable(tree, answer.violations, bench)
         unread |= tree.unreadable(".py", ".pyi") if settings.looks else {}
         return Seen(findings, len(wanted | unread.keys()), unread_of(self.name, unread))
 
-    def fix(self, tree: SourceTree, contract: TaskContract, brief: Brief, bench: ToolRunner) -> None:
+    def fix(self, tree: SourceTree, contract: TaskContract, policy: EffectivePolicy, bench: ToolRunner) -> None:
         """Make one family's proven fixes, take the imports along that they leave unused, keep what was formatted so."""
-        settings = ruff_settings(tree, brief.policy)
+        settings = ruff_settings(tree, policy)
         before = {path: tree.read(path) for path in tree.focus or tree.files if in_scope(path, contract.scope)}
         unused = {_import(each) for each in self._unused(tree, before, bench)}
         formatted = [path for path in sorted(before) if self._formatted(tree, path, settings, bench)]
@@ -235,4 +309,6 @@ def _sighting(violation: Violation, reason: str | None) -> Sighting:
         message=f"{violation.code} {violation.message}{why}",
         fixable=reason == "",
         code=violation.code,
+        words=FINER.get(violation.code),
+        about=unused[1] if (unused := UNUSED_IMPORT.match(violation.message)) else "",
     )

@@ -8,14 +8,26 @@ from dataclasses import dataclass
 from pydantic import TypeAdapter, ValidationError
 
 from adapters.tools.python_support import no_python_3
-from adapters.tools.registry import Seen, Sighting, findings_of, unread_of
 from adapters.tools.source_tree import VENDORED, SourceTree
+from adapters.tools.tool import Seen, Sighting, findings_of, unread_of
 from adapters.tools.tool_runner import ToolRunner, ToolUnavailable
-from contracts.task import TaskContract
+from contracts.task import FindingFacts, Proof, TaskContract, TaskType, Words
 from policies.paths.rules import in_scope
-from ports.agents import Brief
+from policies.settings.schema import EffectivePolicy
 
 PROSE = (".md", ".rst", ".txt", ".py", ".pyi")
+FACTS = FindingFacts(
+    confidence=0.7,
+    type=TaskType.DOCUMENTATION_UPDATE,
+    may_change=tuple(f"*{suffix}" for suffix in PROSE),
+    proof=Proof.WORDS,
+    words=Words(
+        verb="Fix",
+        one="a typo",
+        many="typos",
+        why="A misspelt word trips up readers, and a search for the right one misses it.",
+    ),
+)
 LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 LANGUAGE = r"(de|fr|es|it|pt|nl|sv|da|nb|no|fi|pl|cs|ru|uk|zh|ja|ko|tr|hu|ro|ca|id|vi|ar|fa|he|hi|el|bg|cn|jp|br)"
 NOT_PROSE = re.compile(
@@ -68,22 +80,33 @@ class SpellingTool:
 
     name = "codespell"
 
-    def detect(self, tree: SourceTree, brief: Brief, bench: ToolRunner) -> Seen:
+    def facts(self, _rule: str, _policy: EffectivePolicy) -> FindingFacts:
+        """The same for both rules."""
+        return FACTS
+
+    def detect(self, tree: SourceTree, policy: EffectivePolicy, bench: ToolRunner) -> Seen:
         """Words with one possible correction, in prose. Rules: ``docs`` and ``comments``."""
-        del brief
         answer = self._look(tree, bench)
         sightings = (
-            Sighting(each.place, each.path, each.line, f"{each.word} ==> {each.fix}", fixable=True, code=each.word)
+            Sighting(
+                each.place,
+                each.path,
+                each.line,
+                f"{each.word} ==> {each.fix}",
+                fixable=True,
+                code=each.word,
+                about=f"{each.word} → {each.fix}",
+            )
             for each in answer.found
         )
         unread = answer.unread | tree.unreadable(*PROSE)
         return Seen(
-            findings_of(self.name, tree, sightings), len(answer.looked) + len(unread), unread_of(self.name, unread)
+            findings_of(self, tree, policy, sightings), len(answer.looked) + len(unread), unread_of(self.name, unread)
         )
 
-    def fix(self, tree: SourceTree, contract: TaskContract, brief: Brief, bench: ToolRunner) -> None:
+    def fix(self, tree: SourceTree, contract: TaskContract, policy: EffectivePolicy, bench: ToolRunner) -> None:
         """Replace the words in the scope's files."""
-        del brief
+        del policy
         by_path: defaultdict[str, list[Misspelling]] = defaultdict(list)
         for each in self._look(tree, bench).found:
             if each.place == contract.rule and in_scope(each.path, contract.scope):

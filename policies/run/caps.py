@@ -6,8 +6,8 @@ from contracts.rollback import RollbackCaps
 from contracts.terms import ControlTerms
 from policies.settings.schema import EffectivePolicy
 
-SPENDING = frozenset({Role.SENSING, Role.TRIAGING, Role.PLANNING, Role.CODING, Role.REVIEW})
-"""Roles that ask an agent."""
+SPENDING = frozenset({Role.TRIAGING, Role.PLANNING, Role.CODING, Role.REVIEW})
+"""Roles that ask an agent. Sensing measures, which is no agent's part."""
 
 
 def budget_terms(policy: EffectivePolicy) -> BudgetTerms:

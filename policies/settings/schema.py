@@ -215,7 +215,8 @@ class ProtectedPaths(Section):
 class RolePolicy(Section):
     """One role of ``charter.toml``."""
 
-    backend: Literal["tools"] = "tools"
+    backend: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]*$", max_length=40)] = "tools"
+    """A row of `adapters/agents/backends.py`. Sensing measures, by the tools, whatever it says here."""
     minutes: Positive = 10
     """Agent minutes one step may take at worst: reserved before it begins."""
     usd: float = Field(default=0, ge=0, le=1e9)

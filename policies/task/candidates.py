@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from functools import cache, partial
 from typing import NamedTuple
 
-from contracts.task import Candidate, CandidateTasks, Finding, SuppressedCandidate, TaskType
+from contracts.task import Candidate, CandidateTasks, Finding, FindingFacts, SuppressedCandidate, TaskType
 from policies.counted import counted
 from policies.digests import digest
 from policies.paths.rules import hostile_name, matches, protection, readable, within
@@ -15,7 +15,7 @@ from policies.settings.schema import CapSettings, EffectivePolicy
 from policies.task.compliance import is_licence_text
 from policies.task.idea_memory import Memory, withheld
 from policies.task.risk import BLOCKED_UNLESS_APPROVED, is_runtime, worst_level
-from policies.task.task_words import task_title
+from policies.task.task_words import common_words, task_title
 
 LINES_PER_FINDING = 2
 """One removed, one added: the estimate; the contract's limit is what holds."""
@@ -30,39 +30,15 @@ class Ranking(NamedTuple):
     suppressed: tuple[SuppressedCandidate, ...]
 
 
-class _Family(NamedTuple):
-    confidence: float
-    type: TaskType
-
-
-# How sure a tool's own fix is right, from the kind of rule: white space cannot change meaning, a word can.
-_USUAL_ORDER = ("F", "I", "UP", "B", "C4", "SIM", "PIE", "RUF", "E", "W")
-_UNKNOWN = _Family(0.5, TaskType.CODE_IMPROVEMENT)
-_FAMILIES = {
-    "ruff W": _Family(0.97, TaskType.CODE_IMPROVEMENT),
-    "ruff I": _Family(0.95, TaskType.CODE_IMPROVEMENT),
-    "ruff F": _Family(0.95, TaskType.CODE_IMPROVEMENT),
-    "ruff E": _Family(0.95, TaskType.CODE_IMPROVEMENT),
-    "ruff UP": _Family(0.9, TaskType.CODE_IMPROVEMENT),
-    "ruff PIE": _Family(0.85, TaskType.CODE_IMPROVEMENT),
-    "ruff C4": _Family(0.85, TaskType.CODE_IMPROVEMENT),
-    "ruff SIM": _Family(0.8, TaskType.CODE_IMPROVEMENT),
-    "ruff B": _Family(0.8, TaskType.RELIABILITY_FIX),
-    "ruff RUF": _Family(0.75, TaskType.CODE_IMPROVEMENT),
-    "codespell": _Family(0.7, TaskType.DOCUMENTATION_UPDATE),
-    "pins": _Family(0.65, TaskType.RELIABILITY_FIX),
-}
-
-
 def rank(findings: tuple[Finding, ...], policy: EffectivePolicy, memory: Memory) -> Ranking:
     """Group, bound, score, suppress; the same input always gives the same answer.
 
     Rules, in order:
 
-    1. Only what a tool can fix, in paths that a contract may contain, counts (P5).
+    1. Only what a tool can fix, in paths that its fixes and a contract may touch, counts (P5).
     2. Findings of one tool and rule are one idea. A larger one than the diff budget is split, and one that
        would be HIGH by its size: the files that fit and remove most findings are proposed, the rest waits.
-    3. The score is confidence * value of the rule family * log2(1 + findings removed).
+    3. The score is confidence * value (what the tool says of its kind of finding) * log2(1 + findings removed).
     4. Suppressed, with the reason: too many open pull requests · one open for the same tool and rule · refused in one
        of its files (``idea_memory``) · being remediated · confidence below the minimum · no file fits the budget ·
        beyond the listed number.
@@ -71,7 +47,7 @@ def rank(findings: tuple[Finding, ...], policy: EffectivePolicy, memory: Memory)
     groups: dict[tuple[str, str], list[Finding]] = defaultdict(list)
     may_touch = cache(partial(_may_touch, policy))
     for finding in findings:
-        if finding.fixable and may_touch(finding.path, _family(finding.tool, finding.rule).type):
+        if finding.fixable and may_touch(finding.path, finding.facts):
             groups[finding.tool, finding.rule].append(finding)
     return _divide((candidate_of(*key, group, policy) for key, group in sorted(groups.items())), policy, memory)
 
@@ -107,6 +83,17 @@ def told(findings: Iterable[Finding], policy: EffectivePolicy, memory: Memory) -
     return tuple(SuppressedCandidate(task_id=idea.task_id, title=idea.title, reason=why) for idea, why in ideas)
 
 
+def stated_by_us(proposed: CandidateTasks, target: str, findings: tuple[Finding, ...]) -> tuple[Candidate, ...]:
+    """Candidates of any backend under our own ids and words: a fresh id would slip past what is suppressed."""
+    ours = []
+    for each in proposed.candidates:
+        kind = (each.tool, each.rule)
+        words = common_words([one for one in findings if (one.tool, one.rule) == kind and one.path in each.paths])
+        stated = {"task_id": task_id(target, *kind, each.paths), "words": words}
+        ours.append(each.model_copy(update=stated | {"remediates": "", "needs_person": False}))
+    return tuple(ours)
+
+
 def task_id(target: str, tool: str, rule: str, paths: tuple[str, ...]) -> str:
     """``<tool>-<rule>-<8 hex>``: stable while the idea is; fit for a branch name."""
     return f"{_idea(tool, rule)}-{digest([target, tool, rule, sorted(paths)])[:8]}"
@@ -114,7 +101,7 @@ def task_id(target: str, tool: str, rule: str, paths: tuple[str, ...]) -> str:
 
 def may_be_touched(finding: Finding, policy: EffectivePolicy) -> bool:
     """Whether a contract may be made of a finding (rule 1 of ``rank``)."""
-    return finding.fixable and _may_touch(policy, finding.path, _family(finding.tool, finding.rule).type)
+    return finding.fixable and _may_touch(policy, finding.path, finding.facts)
 
 
 def waits_for_people(tool: str, rule: str, caps: CapSettings, memory: Memory) -> str:
@@ -137,22 +124,17 @@ def _idea(tool: str, rule: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", f"{tool}-{rule}".lower()).strip("-")[:60]
 
 
-def _may_touch(policy: EffectivePolicy, path: str, task_type: TaskType) -> bool:
+def _may_touch(policy: EffectivePolicy, path: str, facts: FindingFacts) -> bool:
     # What defines checks or instructs agents is read by programs: no place for better prose.
-    prose = task_type is TaskType.DOCUMENTATION_UPDATE
+    prose = facts.type is TaskType.DOCUMENTATION_UPDATE
     return (
         hostile_name(path) is None
+        and matches(path, facts.may_change)
         and not (prose and matches(path, policy.protected_paths.check_defining))
-        and protection(path, policy, task_type) is None
+        and protection(path, policy, facts.type) is None
         and not is_licence_text(path, policy)
         and within(path, policy.target.allowed_paths)
     )
-
-
-def _family(tool: str, rule: str) -> _Family:
-    letters = re.match(r"C4|[A-Z]+", rule)
-    keys = (f"{tool} {letters[0]}" if letters else tool, tool)
-    return next((_FAMILIES[key] for key in keys if key in _FAMILIES), _UNKNOWN)
 
 
 def candidate_of(tool: str, rule: str, group: list[Finding], policy: EffectivePolicy) -> Candidate:
@@ -160,21 +142,23 @@ def candidate_of(tool: str, rule: str, group: list[Finding], policy: EffectivePo
     per_file = Counter(finding.path for finding in group)
     paths = _best_files(per_file, policy)
     chosen = [finding for finding in group if finding.path in paths]
-    removed, family = len(chosen), _family(tool, rule)
+    # Of one kind they say the same; where they do not, the least sure of them counts.
+    removed, facts = len(chosen), min((finding.facts for finding in group), key=lambda each: each.confidence)
     tests_only = all(not is_runtime(path) and path.endswith(".py") for path in paths) and bool(paths)
     rest = len(per_file) - len(paths)
     return Candidate(
         task_id=task_id(policy.target.name, tool, rule, paths),
-        type=TaskType.TEST_HARDENING if tests_only else family.type,
+        type=TaskType.TEST_HARDENING if tests_only else facts.type,
         title=task_title(tool, rule, chosen, paths),
+        words=common_words(chosen),
         tool=tool,
         rule=rule,
         paths=paths,
         metric=f"{tool} {rule} findings",
         before=removed,
         expected_after=0,
-        confidence=family.confidence,
-        score=round(family.confidence * _value(tool, rule, policy) * math.log2(1 + removed), 4),
+        confidence=facts.confidence,
+        score=round(facts.confidence * facts.value * math.log2(1 + removed), 4),
         estimated_files=len(paths),
         estimated_lines=LINES_PER_FINDING * removed,
         evidence=tuple(
@@ -207,18 +191,6 @@ def _best_files(per_file: Mapping[str, int], policy: EffectivePolicy) -> tuple[s
             chosen.append(path)
             lines += LINES_PER_FINDING * count
     return tuple(sorted(chosen))
-
-
-def _value(tool: str, rule: str, policy: EffectivePolicy) -> float:
-    """1.0 for the first family of the charter, down to 0.5; other tools stand behind all of them.
-
-    Families that the charter does not look for, because an owner selected them, come after its own.
-    """
-    families = tuple(dict.fromkeys((*policy.charter.families, *_USUAL_ORDER)))
-    letters = re.match(r"C4|[A-Z]+", rule)
-    if not tool.startswith("ruff") or letters is None or letters[0] not in families:
-        return 0.5
-    return 1.0 - families.index(letters[0]) / (2 * len(families))
 
 
 def _suppression(candidate: Candidate, policy: EffectivePolicy, memory: Memory) -> str | None:

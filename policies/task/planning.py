@@ -6,6 +6,7 @@ from contracts.modes import Role
 from contracts.task import (
     Candidate,
     CandidateTasks,
+    MeasureKind,
     Risk,
     RollbackPlan,
     Scope,
@@ -41,6 +42,8 @@ def make_contract(candidate: Candidate, policy: EffectivePolicy, run_id: str) ->
         tool=candidate.tool,
         rule=candidate.rule,
         metric=candidate.metric,
+        measure=candidate.measure,
+        words=candidate.words,
         metric_before=candidate.before,
         expected_metric_delta=delta,
         test_strategy="Existing checks, run on the exact merge result; the metric measured again on the changed tree.",
@@ -102,8 +105,13 @@ def judge_contract(contract: TaskContract, policy: EffectivePolicy, candidates: 
 
 
 def terms_digest(contract: TaskContract) -> str:
-    """What was approved: the contract without its run id and state, so that it is equal in every mode."""
-    return digest(contract.model_dump(mode="json", exclude={"run_id", "state"}))
+    """What was approved: the contract without its run id and state, so that it is equal in every mode.
+
+    What it is called is no term. ``measure`` is one unless it is the first there was: terms that were pinned before it
+    had a name stay equal.
+    """
+    usual = {"measure"} if contract.measure is MeasureKind.FINDINGS else set()
+    return digest(contract.model_dump(mode="json", exclude={"run_id", "state", "words"} | usual))
 
 
 def _blast_radius(paths: tuple[str, ...]) -> str:
@@ -120,9 +128,11 @@ def _from_candidate(contract: TaskContract, candidates: CandidateTasks) -> Verdi
         return deny(rule, f"task {chosen.task_id} waits for a person, no run takes it")
     if contract.state is not TaskState.PROPOSED:
         return deny(rule, f"the contract's state is {contract.state.value}, not PROPOSED")
-    expected = (chosen.type, chosen.tool, chosen.rule, chosen.metric, chosen.before)
-    if (contract.type, contract.tool, contract.rule, contract.metric, contract.metric_before) != expected:
-        return deny(rule, "the contract's type, tool, rule, metric or its value before differ from the candidate's")
+    expected = (chosen.type, chosen.tool, chosen.rule, chosen.measure, chosen.metric, chosen.before)
+    stated = (contract.type, contract.tool, contract.rule, contract.measure, contract.metric, contract.metric_before)
+    if stated != expected:
+        reason = "the contract's type, tool, rule, measure, metric or its value before differ from the candidate's"
+        return deny(rule, reason)
     if extra := set(contract.scope.allowed_paths) - set(chosen.paths):
         return deny(rule, f"{readable(min(extra))} is not a path of the candidate", extra=len(extra))
     return allow(rule, f"{chosen.task_id}, {len(contract.scope.allowed_paths)} of {counted(len(chosen.paths), 'path')}")

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 
-from contracts.task import CandidateTasks, Finding
+from contracts.task import CandidateTasks, Finding, FindingFacts
 from contracts.verdict import Verdict
 from policies.counted import counted, shortened
 from policies.settings.schema import EffectivePolicy
@@ -14,6 +14,10 @@ RULE = "there is something worth doing"
 LISTED = 50
 """Of each kind; the whole list is in ``candidate_tasks.json``."""
 REASON = 400
+_UNTOUCHED = (
+    "its task may not touch the file: protected, a licence, read by programs, outside allowed_paths, or of a kind that "
+    "its tool may not change"
+)
 
 
 def judge_worth(found: CandidateTasks, findings: tuple[Finding, ...], policy: EffectivePolicy) -> Verdict:
@@ -49,12 +53,10 @@ def _useless(findings: tuple[Finding, ...], policy: EffectivePolicy) -> Iterator
     for each in findings:
         if not each.fixable:
             kinds[each.tool, each.rule, "its tool has no fix for it that is known to be safe"] += 1
+        elif each.facts == FindingFacts():
+            kinds[each.tool, each.rule, "its tool does not say how sure its fixes are"] += 1
         elif not may_be_touched(each, policy):
-            kinds[
-                each.tool,
-                each.rule,
-                "its task may not touch the file: protected, a licence, read by programs, or outside allowed_paths",
-            ] += 1
+            kinds[each.tool, each.rule, _UNTOUCHED] += 1
     for (tool, rule, reason), number in kinds.most_common(LISTED):
         yield deny(f"{tool} {rule}: {counted(number, 'finding')}", reason)
     if (rest := len(kinds) - LISTED) > 0:

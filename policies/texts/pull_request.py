@@ -24,7 +24,7 @@ from policies.paths.rules import readable
 from policies.release.checks import cautions
 from policies.release.release import MODE_RULE, REVIEW_RULE
 from policies.task.planning import terms_digest
-from policies.task.task_words import words_of
+from policies.task.task_words import amount, does
 from policies.texts.inert_markdown import FOLDS, capped, code_block, code_span, inert_line, link, one_line
 
 LARGEST = 60_000
@@ -60,7 +60,7 @@ def branch(contract: TaskContract, base_sha: str) -> str:
 
 def commit_message(contract: TaskContract) -> str:
     """What in a maintainer's words, then why, at last the trailers."""
-    words = words_of(contract.tool, contract.rule, _messages(contract))
+    words = contract.words
     if words:
         rule = f" ({contract.rule})" if re.fullmatch(r"[\w-]{1,40}", contract.rule, re.ASCII) else ""
         why = textwrap.fill(f"{words.why} Found by {contract.tool}{rule}.", _WRAP)
@@ -140,10 +140,10 @@ def _folded(title: str, lines: Iterable[str]) -> Iterator[str]:
 
 def _told(contract: TaskContract, decision: ReleaseDecision, checks: ChecksReport, change: Change) -> Iterator[str]:
     """What, why, how it was checked, what it waits for: sentences of ours about what was measured."""
-    words = words_of(contract.tool, contract.rule, _messages(contract))
+    words = contract.words
     tool, done = code_span(contract.tool), max(0, change.metric_before - change.metric_after)
     if words and done:
-        yield f"{words.does} {words.amount(done)} in {_files(change)}. {words.why}"
+        yield f"{does(words)} {amount(words, done)} in {_files(change)}. {words.why}"
         yield f"{tool} found {'it' if done == 1 else 'them'} and finds {change.metric_after or 'nothing'} there now."
     else:
         yield f"Changes {_files(change)}. The plan: {code_span(contract.objective)}, {code_span(contract.rationale)}."
@@ -188,12 +188,6 @@ def _path(path: str) -> str:
 def _and(items: list[str]) -> str:
     listed = items[:_SPOKEN] + ([f"{len(items) - _SPOKEN} more"] if len(items) > _SPOKEN else [])
     return joined(listed)
-
-
-def _messages(contract: TaskContract) -> tuple[str, ...]:
-    """Of the findings, as the evidence has them: ``path:line rule message``."""
-    found = (re.fullmatch(rf".+:\d+ {re.escape(contract.rule)} (.+)", item, re.DOTALL) for item in contract.evidence)
-    return tuple(each[1] for each in found if each)
 
 
 def _small(diff: bytes) -> tuple[str, ...]:

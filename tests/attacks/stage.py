@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from temporalio.testing import ActivityEnvironment
-from world import PACKAGE, World
+from world import PACKAGE, World, scripted_measures
 
 import composition
 from activities.run.coding import Coding
@@ -24,7 +24,8 @@ from contracts.task import Candidate, CandidateTasks, Finding, StateSnapshot, Ta
 from policies.settings.schema import EffectivePolicy
 from policies.task.candidates import task_id
 from policies.task.planning import make_contract
-from ports.agents import Agent, Brief, Detection
+from ports.agents import Agent, Brief
+from ports.measures import Detection, Look
 from settings import ROOT, Settings
 from workflows.control import budget
 from workflows.control.state import ControlState
@@ -43,6 +44,12 @@ TYPO, RIGHT = "Recieve", "Receive"
 PATH = "pkg/__init__.py"
 
 
+def typos(count: int) -> tuple[Finding, ...]:
+    """So many in the one file."""
+    said = {"tool": "codespell", "rule": "comments", "path": PATH, "message": ""}
+    return tuple(Finding(fingerprint=str(number), line=1, fixable=True, **said) for number in range(count))
+
+
 @dataclass
 class PlayedAgent:
     """Says and does what a test wants; its measuring is honest and quick, so that no row is refused for that."""
@@ -51,19 +58,11 @@ class PlayedAgent:
     asked: list[Brief] = field(default_factory=list)
     name: str = "played"
 
-    def detect(self, brief: Brief) -> Detection:
+    def detect(self, look: Look) -> Detection:
         """Count one typo in one file."""
-        brief.meter.free()
-        assert brief.tree is not None
-        file = brief.tree / PATH
+        file = look.tree / PATH
         found = file.read_bytes().count(TYPO.encode()) if file.is_file() and not file.is_symlink() else 0
-        findings = tuple(
-            Finding(
-                fingerprint=str(number), tool="codespell", rule="comments", path=PATH, line=1, message="", fixable=True
-            )
-            for number in range(found)
-        )
-        return Detection(findings, 1, ())
+        return Detection(typos(found), 1, ())
 
     def answer(self, brief: Brief) -> str:
         """Whatever was scripted."""
@@ -119,12 +118,16 @@ class Stage:
             files=1,
             bytes=1,
             completeness=1.0,
-            findings=(),
+            findings=typos(1),
         )
 
     def given(self, *artifacts: tuple[str, Contract | bytes]) -> StepInput:
         """A step's input with these artifacts."""
         return StepInput(run=self.run, base_sha=self.base, artifacts=tuple(self._put(*each) for each in artifacts))
+
+    def to_code(self, contract: TaskContract) -> StepInput:
+        """What the coding step of a run has."""
+        return self.given(("task_contract.json", contract), ("state_snapshot.json", self.snapshot))
 
     def after(self, result: StepResult, *artifacts: tuple[str, Contract | bytes]) -> StepInput:
         """The next step's input: what one step put out, and these artifacts."""
@@ -133,7 +136,8 @@ class Stage:
 
     def with_agent(self, agent: Agent) -> StepPorts:
         """The bench with a played agent in every role."""
-        return replace(self.bench, agents=lambda _policy, _role: agent)
+        measures = scripted_measures(self.bench.measures, agent)
+        return replace(self.bench, agents=lambda _policy, _role: agent, measures=measures)
 
     def code(self, act: Callable[[Path], None], said: str = "{}", **scope: Any) -> StepResult:
         """The coding step, with an agent that mends the typo and then does something else."""
@@ -147,7 +151,7 @@ class Stage:
 
         contract = self.contract.model_copy(update={"scope": self.contract.scope.model_copy(update=scope)})
         bench = self.with_agent(PlayedAgent({Role.CODING: coding}))
-        return done(Coding(bench).code, self.given(("task_contract.json", contract)))
+        return done(Coding(bench).code, self.to_code(contract))
 
     def kept(self, name: str) -> bytes:
         """An artifact of the run as an operator finds it."""

@@ -102,7 +102,7 @@ def plan(stage: Stage, agent: PlayedAgent) -> StepResult:
 
 
 def code(stage: Stage, agent: PlayedAgent) -> StepResult:
-    return done(Coding(stage.with_agent(agent)).code, stage.given(("task_contract.json", stage.contract)))
+    return done(Coding(stage.with_agent(agent)).code, stage.to_code(stage.contract))
 
 
 def review(stage: Stage, agent: PlayedAgent) -> StepResult:
@@ -111,7 +111,8 @@ def review(stage: Stage, agent: PlayedAgent) -> StepResult:
 
 def after_coding(stage: Stage) -> StepInput:
     """The input of Review."""
-    return stage.after(stage.code(lambda tree: None), ("task_contract.json", stage.contract))
+    before = (("task_contract.json", stage.contract), ("state_snapshot.json", stage.snapshot))
+    return stage.after(stage.code(lambda tree: None), *before)
 
 
 STEPS: dict[Role, Callable[[Stage, PlayedAgent], StepResult]] = {

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts.task import CandidateTasks, Finding, TaskType
-from policies.task.candidates import LINES_PER_FINDING, rank, suppress, task_id
+from adapters.tools.measures import TOOLS
+from contracts.task import CandidateTasks, Finding, FindingFacts, TaskType, Words
+from policies.task.candidates import LINES_PER_FINDING, candidate_of, rank, stated_by_us, suppress, task_id
 from policies.task.idea_memory import Memory, Place
 from policies.task.risk import estimate_level
 from tests.policies.sample_policy import policy
@@ -15,14 +16,14 @@ from tests.policies.sample_policy import policy
 POLICY = policy()
 TODAY = date(2026, 11, 23)
 FRESH = Memory(today=TODAY)
+UNSURE = FindingFacts(confidence=0.5, may_change=("*",))
 
 
 def found(path: str, count: int = 1, tool: str = "ruff", rule: str = "UP", *, fixable: bool = True) -> list[Finding]:
-    """Findings of one rule in one file."""
-    return [
-        Finding(fingerprint=f"{path}{n}", tool=tool, rule=rule, path=path, line=n + 1, message="old", fixable=fixable)
-        for n in range(count)
-    ]
+    """Findings of one rule in one file, with what their tool says of them."""
+    known = next((each.facts(rule, POLICY) for each in TOOLS if each.name == tool), UNSURE)
+    one = Finding(fingerprint="", tool=tool, rule=rule, path=path, line=1, message="old", fixable=fixable, facts=known)
+    return [one.model_copy(update={"fingerprint": f"{path}{n}", "line": n + 1}) for n in range(count)]
 
 
 def test_a_group_becomes_one_candidate():
@@ -104,10 +105,15 @@ def test_the_rest_waits_for_another_day():
         found("src/a\u202eb.py"),
         found("../a.py"),
         found("docs/AGENTS.md", tool="codespell", rule="spelling"),
+        found("src/a.toml"),
+        [found("src/a.py")[0].model_copy(update={"facts": FindingFacts()})],
     ],
 )
 def test_what_may_not_be_touched_is_not_proposed(findings):
-    """Unfixable, protected and hostile findings are no candidates (P5), nor prose that programs read."""
+    """Unfixable, protected and hostile findings are no candidates (P5), nor prose that programs read.
+
+    Nor is what the tool's fixes may not change, and one whose tool says nothing of it.
+    """
     assert ((), ()) == rank(tuple(findings), POLICY, FRESH)
 
 
@@ -195,3 +201,23 @@ def test_task_types():
         "pins": TaskType.RELIABILITY_FIX,
         "ruff": TaskType.TEST_HARDENING,
     } == {c.tool: c.type for c in rank(findings, POLICY, FRESH).candidates if c.rule != "B"}
+
+
+def test_the_least_sure_finding_of_a_group_speaks_for_it():
+    """A finding without facts makes the whole idea one that nobody is sure of."""
+    mute = found("src/b.py")[0].model_copy(update={"facts": FindingFacts()})
+    assert [0.9, 0] == [
+        candidate_of("ruff", "UP", group, POLICY).confidence
+        for group in (found("src/a.py"), [*found("src/a.py"), mute])
+    ]
+
+
+def test_what_an_agent_calls_its_idea_is_not_said():
+    """Ids and words of a candidate are ours, whoever proposed it; of what nothing was found there are none."""
+    (ours,) = rank(tuple(found("src/a.py")), POLICY, FRESH).candidates
+    theirs = Words(verb="Approve", one="this", many="these", why="@octocat said so.")
+    said = ours.model_copy(update={"words": theirs, "task_id": "fresh", "needs_person": True, "remediates": "x"})
+    proposed = CandidateTasks(run_id="r", base_sha="b", candidates=(said, said.model_copy(update={"rule": "F"})))
+    first, second = stated_by_us(proposed, "example", tuple(found("src/a.py")))
+    assert ours == first
+    assert second.words is None

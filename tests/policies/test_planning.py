@@ -5,8 +5,18 @@ from datetime import date
 import pytest
 
 from contracts.modes import RiskLevel
-from contracts.task import CandidateTasks, Risk, RollbackPlan, Scope, TaskState, TaskType, VerificationPlan
+from contracts.task import (
+    CandidateTasks,
+    Risk,
+    RollbackPlan,
+    Scope,
+    TaskContract,
+    TaskState,
+    TaskType,
+    VerificationPlan,
+)
 from contracts.verdict import Decision
+from policies.digests import digest
 from policies.task.candidates import Memory, rank
 from policies.task.planning import judge_contract, make_contract, terms_digest
 from policies.verdicts import explain
@@ -125,6 +135,14 @@ def test_terms_digest_is_of_the_terms_alone():
     assert terms_digest(CONTRACT) == terms_digest(changed(run_id="r2", state=TaskState.IN_PROGRESS))
     assert terms_digest(CONTRACT) != terms_digest(scope(max_lines=401))
     assert 64 == len(terms_digest(CONTRACT))
+
+
+def test_terms_that_were_pinned_before_measures_had_names_stay_equal():
+    """A run that was planned by an older version goes on: its artifact gives the digest that its history holds."""
+    older = CONTRACT.model_dump(mode="json", exclude={"words", "measure"})
+    terms = {key: value for key, value in older.items() if key not in {"runId", "state"}}
+    assert digest(terms) == terms_digest(CONTRACT)
+    assert terms_digest(CONTRACT) == terms_digest(TaskContract.model_validate(older))
 
 
 def test_a_type_that_opens_something_needs_a_person():

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.forges.http.ownership import Mark, read_mark
+from adapters.tools.spelling import FACTS as FACTS_OF_SPELLING
 from contracts.change import Change
 from contracts.evidence import ChecksReport, CheckStatus, ReviewRemark, Severity
 from contracts.grant import Grant
@@ -229,7 +230,7 @@ SPELLING = {"tool": "codespell", "rule": "comments", "title": "Fix a typo in `_c
 
 def spelling(count: int = 1) -> tuple[TaskContract, Change]:
     """A known tool's task, and the change that did it."""
-    contract = FACTS.contract.model_copy(update=SPELLING)
+    contract = FACTS.contract.model_copy(update={**SPELLING, "words": FACTS_OF_SPELLING.words})
     return contract, FACTS.change.model_copy(update={"metric_before": count, "metric_after": 0})
 
 

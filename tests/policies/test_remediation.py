@@ -15,7 +15,7 @@ from contracts.evidence import CheckResult, CheckStatus
 from contracts.modes import Mode, RunKind, RunStatus
 from contracts.release import Rejection
 from contracts.remediation import FailureNote, Remediation, RemediationEnd
-from contracts.task import CandidateTasks, Finding, StateSnapshot
+from contracts.task import CandidateTasks, Finding, FindingFacts, StateSnapshot
 from policies.release.rejection import CHECKS_RULE
 from policies.task.candidates import rank
 from policies.task.idea_memory import Memory, Place
@@ -173,7 +173,16 @@ def booked(paths: str = "abcd", **more: Any) -> Remediation:
 def snapshot(paths: str = "abcd", **more: Any) -> StateSnapshot:
     """Two findings in each file."""
     findings = tuple(
-        Finding(fingerprint=f"{p}{n}", tool="ruff", rule="UP", path=f"src/{p}.py", line=n, message="old", fixable=True)
+        Finding(
+            fingerprint=f"{p}{n}",
+            tool="ruff",
+            rule="UP",
+            path=f"src/{p}.py",
+            line=n,
+            message="old",
+            fixable=True,
+            facts=FindingFacts(confidence=0.9, may_change=("*.py",)),
+        )
         for p in paths
         for n in (1, 2)
     )

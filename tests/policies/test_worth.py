@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contracts.task import CandidateTasks, SuppressedCandidate
+from contracts.task import CandidateTasks, FindingFacts, SuppressedCandidate
 from policies.task.candidates import rank
 from policies.task.worth import LISTED, judge_worth
 from policies.verdicts import allow, deny
@@ -19,15 +19,18 @@ def idea(number: int = 1) -> SuppressedCandidate:
 
 def test_the_whole_answer_of_a_day_without_work():
     """What is suppressed and by what; what has no safe fix; what no task may touch."""
-    findings = (*found("src/a.py", 2, fixable=False), *found("LICENSE", tool="codespell", rule="docs"))
-    expected = allow("there is something worth doing", "nothing worth doing: 3 findings, 1 idea suppressed")
+    mute = found("src/a.py", rule="X")[0].model_copy(update={"facts": FindingFacts()})
+    findings = (*found("src/a.py", 2, fixable=False), *found("LICENSE", tool="codespell", rule="docs"), mute)
+    expected = allow("there is something worth doing", "nothing worth doing: 4 findings, 1 idea suppressed")
     children = (
         deny("fix 1", "suppressed: rejected on 2026-11-20", task="t1"),
         deny("ruff UP: 2 findings", "its tool has no fix for it that is known to be safe"),
         deny(
             "codespell docs: 1 finding",
-            "its task may not touch the file: protected, a licence, read by programs, or outside allowed_paths",
+            "its task may not touch the file: protected, a licence, read by programs, outside allowed_paths, "
+            "or of a kind that its tool may not change",
         ),
+        deny("ruff X: 1 finding", "its tool does not say how sure its fixes are"),
     )
 
     assert expected.model_copy(update={"children": children}) == judge_worth(

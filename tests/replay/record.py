@@ -40,7 +40,7 @@ from contracts.modes import PauseStyle, Role, RunStatus
 from contracts.rollback import FollowUpEnd, RollbackOutcome, RollbackResult
 from demo.careless_agent import CarelessAgent
 from demo.production import Production, served
-from ports.agents import Agent, Brief, Detection
+from ports.agents import Agent, Brief
 from ports.metering import Meter
 from tests.workflows import auto
 from workflows import api
@@ -187,10 +187,6 @@ class PayingAgent:
     real: Agent
     pay: Callable[[Brief], None]
     name: str = "paying"
-
-    def detect(self, brief: Brief) -> Detection:
-        """As the honest one."""
-        return self.real.detect(brief)
 
     def answer(self, brief: Brief) -> str:
         """As the honest one; the meter is told."""

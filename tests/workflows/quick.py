@@ -20,7 +20,8 @@ from activities.step_session import StepPorts
 from contracts.evidence import ReviewProposal
 from contracts.modes import Role
 from contracts.task import Finding
-from ports.agents import Agent, Brief, Detection
+from ports.agents import Agent, Brief
+from ports.measures import Detection, Look
 
 FILES: dict[str, str | bytes] = {"pkg/__init__.py": '"""Names."""\n', "README.md": "# pkg\n\nYou recieve names.\n"}
 CHECK = """
@@ -46,12 +47,9 @@ class Speller:
         """For reports."""
         return "speller"
 
-    def detect(self, brief: Brief) -> Detection:
+    def detect(self, look: Look) -> Detection:
         """Lines with the word."""
-        self.pay(brief)
-        if brief.role is Role.SENSING:
-            self.before(brief)
-        readme = (brief.tree or Path()) / "README.md"
+        readme = look.tree / "README.md"
         lines = readme.read_text().splitlines() if readme.exists() else []
         return Detection(
             tuple(

@@ -13,7 +13,8 @@ from world import World
 from contracts.alert import AlertFate
 from contracts.modes import RunStatus
 from contracts.task import UnreadFile
-from ports.agents import Agent, Brief, Detection
+from ports.agents import Agent, Brief
+from ports.measures import Detection, Look
 from tests.workflows.alert_desk import alerts, begin, configure, handle, lines, scripted, settled
 from tests.workflows.conversation import open_target, pause
 from tests.workflows.quick import CHECK, Speller, Turnstile, add_target, quick, stopping
@@ -97,9 +98,9 @@ async def test_9_required_check_failed_is_raised_for_a_red_base(world: World) ->
 class HalfBlind(Speller):
     """One of two tools cannot look, the other not at every file."""
 
-    def detect(self, brief: Brief) -> Detection:
+    def detect(self, look: Look) -> Detection:
         """As the speller, and something is missing."""
-        seen = super().detect(brief)
+        seen = super().detect(look)
         odd = UnreadFile(tool="codespell", path="odd.md", reason="no text")
         return Detection(seen.findings, 2, ("pins: no network",), (odd,), 0.2)
 

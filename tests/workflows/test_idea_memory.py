@@ -11,7 +11,8 @@ from world import World, git
 from contracts.admission import RunResult
 from contracts.modes import Role, RunStatus
 from contracts.task import Finding
-from ports.agents import Brief, Detection
+from ports.agents import Brief
+from ports.measures import Detection, Look
 from tests.workflows.quick import CHECK, FILES, Speller
 
 NAME = "ideas"
@@ -22,10 +23,9 @@ WRONG, RIGHT = "You recieve names.\n", "You receive names.\n"
 class Proofreader(Speller):
     """Finds and mends the word in every Markdown file."""
 
-    def detect(self, brief: Brief) -> Detection:
+    def detect(self, look: Look) -> Detection:
         """One finding a file."""
-        self.pay(brief)
-        wrong = [path.name for path in sorted((brief.tree or Path()).glob("*.md")) if "recieve" in path.read_text()]
+        wrong = [path.name for path in sorted(look.tree.glob("*.md")) if "recieve" in path.read_text()]
         found = (
             Finding(fingerprint=name, tool="codespell", rule="docs", path=name, line=1, message="recieve", fixable=True)
             for name in wrong

@@ -13,7 +13,8 @@ from world import World, git
 from contracts.admission import RunResult
 from contracts.modes import Role, RunStatus
 from contracts.task import Finding
-from ports.agents import Agent, Brief, Detection
+from ports.agents import Brief
+from ports.measures import Detection, Look
 from tests.workflows import auto
 from tests.workflows.quick import Speller
 
@@ -22,17 +23,15 @@ from tests.workflows.quick import Speller
 class Noter(Speller):
     """As the speller, but in one file of its own."""
 
-    note: str = ""
-
-    def detect(self, brief: Brief) -> Detection:
+    def detect(self, look: Look) -> Detection:
         """The one mistake, while it is there."""
-        self.pay(brief)
-        text = (brief.tree or Path()) / self.note
+        note = f"notes/{look.policy.target.name}.md"
+        text = look.tree / note
         finding = Finding(
-            fingerprint=f"recieve-{self.note}",
+            fingerprint=f"recieve-{note}",
             tool="codespell",
             rule="docs",
-            path=self.note,
+            path=note,
             line=1,
             message="recieve ==> receive",
             fixable=True,
@@ -40,11 +39,11 @@ class Noter(Speller):
         return Detection((finding,) if "recieve" in text.read_text() else (), 1, ())
 
     def answer(self, brief: Brief) -> str:
-        """As the speller, but in its own file."""
+        """As the speller, but in the target's own file."""
         if brief.role is not Role.CODING:
             return super().answer(brief)
         self.pay(brief)
-        text = (brief.tree or Path()) / self.note
+        text = (brief.tree or Path()) / f"notes/{brief.policy.target.name}.md"
         text.write_text(text.read_text().replace("recieve", "receive"))
         return json.dumps({"summary": "receive"})
 
@@ -59,8 +58,7 @@ async def land(world: World, count: int) -> None:
     remote = world.root / f"{names[0]}.git"
     for name in names[1:]:
         world.write_target(name, auto.CHECKS + auto.PROBES, remote=str(remote))
-    tools: Agent = world.bench().agents(None, None)  # type: ignore[arg-type]
-    bench = world.bench(agents=lambda policy, _role: Noter(tools, note=f"notes/{policy.target.name}.md"))
+    bench = world.bench(Noter)
     first = auto.base(world, names[0])
     async with world.worker(bench):
         await asyncio.gather(*(auto.opened(world, name) for name in names))

@@ -7,10 +7,12 @@ import json
 import pytest
 
 from adapters.agents.tools_backend import ToolsBackend
+from adapters.tools.measures import ToolMeasures
 from contracts.modes import Role
 from contracts.task import CandidateTasks, OpenPullRequest, TaskContract
 from contracts.verdict import Verdict
 from ports.agents import AgentError
+from ports.measures import Look, MeasureError
 from ports.sandbox import SandboxUnavailable
 
 PROJECT = '[project]\nname = "p"\nversion = "1"\nrequires-python = ">=3.8"\n'
@@ -41,8 +43,10 @@ def test_the_whole_loop_by_json(repo):
     plan = made.backend.answer(made.brief(Role.PLANNING, candidates=candidates))
     contract = TaskContract.model_validate_json(plan)
     assert ("ruff", "UP") == (contract.tool, contract.rule)
-    answer = json.loads(made.code(contract))
-    assert (contract.metric_before, 0) == (answer["metricBefore"], answer["metricAfter"])
+    look = Look(made.tree, made.policy, lambda: None)
+    before = made.measures.count(contract, look)
+    made.code(contract)
+    assert (contract.metric_before, 0) == (before, made.measures.count(contract, look))
     assert made.review(contract).approve
 
 
@@ -68,7 +72,6 @@ def test_a_change_never_overflows_the_contract(repo):
     made = repo({"pyproject.toml": PROJECT, "a.py": short, "z.py": long}, lines=20)
     answer = json.loads(made.code(made.contract("ruff", "UP")))
     assert {"a.py"} == made.changed()
-    assert (2, 1) == (answer["metricBefore"], answer["metricAfter"])
     assert "z.py" in answer["summary"]
 
 
@@ -76,10 +79,10 @@ def test_no_sandbox_is_an_error_for_every_role_that_needs_it(repo):
     """Not being able to look is never an empty list."""
     made = repo({"pyproject.toml": PROJECT, "p.py": OLD})
     contract = made.contract("ruff", "UP")
-    made.backend = ToolsBackend(NoSandbox())
+    made.backend, made.measures = ToolsBackend(NoSandbox()), ToolMeasures(NoSandbox())
     made.write("p.py", "class A:\n    pass\n")
     for ask in (made.detect, lambda: made.code(contract), lambda: made.review(contract)):
-        with pytest.raises(AgentError, match="bubblewrap was not found"):
+        with pytest.raises((AgentError, MeasureError), match="bubblewrap was not found"):
             ask()
 
 
@@ -102,4 +105,4 @@ def test_the_caller_can_stop_a_tool(repo):
 
     made = repo({"pyproject.toml": PROJECT, **{f"p{number}.py": OLD * 500 for number in range(40)}})
     with pytest.raises(Cancelled):
-        made.backend.detect(made.brief(Role.SENSING, tree=made.tree, alive=stop))
+        made.measures.detect(Look(made.tree, made.policy, stop))

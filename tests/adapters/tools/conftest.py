@@ -12,6 +12,7 @@ import pytest
 
 from adapters.agents.tools_backend import ToolsBackend
 from adapters.sandbox.bubblewrap import BubblewrapSandbox
+from adapters.tools.measures import ToolMeasures
 from contracts.artifact import ArtifactRef
 from contracts.evidence import ReviewProposal
 from contracts.handover import PinnedPolicy, RunRef
@@ -32,6 +33,7 @@ from policies.settings.schema import (
 from policies.task.candidates import Memory, rank
 from policies.task.planning import make_contract
 from ports.agents import Brief
+from ports.measures import Look
 
 FAMILIES = ("F", "I", "UP", "B", "C4", "SIM", "PIE", "RUF", "E", "W")
 BASE_SHA = "a" * 40
@@ -79,6 +81,7 @@ class Repo:
     base: Path
     tree: Path
     policy: EffectivePolicy = field(default_factory=policy)
+    measures: ToolMeasures = field(default_factory=lambda: ToolMeasures(BubblewrapSandbox()))
 
     def brief(self, role: Role, **more: object) -> Brief:
         """What the activity of a role would hand over."""
@@ -86,7 +89,7 @@ class Repo:
 
     def detect(self) -> tuple[tuple[Finding, ...], tuple[str, ...]]:
         """Measure the working copy."""
-        seen = self.backend.detect(self.brief(Role.SENSING, tree=self.tree))
+        seen = self.measures.detect(Look(self.tree, self.policy, lambda: None))
         return seen.findings, seen.missing
 
     def fixable(self) -> set[tuple[str, str, str]]:

@@ -3,8 +3,18 @@
 from __future__ import annotations
 
 from adapters.sandbox.bubblewrap import BubblewrapSandbox
-from adapters.tools.comparison import ProvenInside
+from adapters.tools.measures import ToolMeasures
 from policies.settings.schema import SandboxLimits
+from ports.measures import Look
+from tests.adapters.tools.conftest import policy
+
+
+def unproved(base, tree, paths, **limits):
+    known = policy()
+    limited = known.model_copy(
+        update={"autopilot": known.autopilot.model_copy(update={"sandbox": SandboxLimits(**limits)})}
+    )
+    return ToolMeasures(BubblewrapSandbox()).unproved(base, paths, Look(tree, limited, lambda: None))
 
 
 def test_each_changed_path_is_shown_equal_or_named(tmp_path):
@@ -18,7 +28,7 @@ def test_each_changed_path_is_shown_equal_or_named(tmp_path):
     (tree / "new.py").write_text("x = 1\n")
     (tree / "link.py").symlink_to("a.py")
     paths = ["a.py", "b.toml", "c.py", "new.py", "link.py"]
-    found = ProvenInside(BubblewrapSandbox()).unproved(base, tree, paths, SandboxLimits(), lambda: None)
+    found = unproved(base, tree, paths)
     assert set(paths) - {"a.py"} == set(found)
     assert found["c.py"].startswith("line 1 is not shown")
 
@@ -28,8 +38,5 @@ def test_what_could_not_be_compared_is_not_shown(tmp_path):
     for root in (tmp_path / "base", tmp_path / "tree"):
         root.mkdir()
         (root / "a.py").write_text(f"x = '{root.name}'\n" + "y = [1, 2, 3]\n" * 60_000)
-    limits = SandboxLimits(memory_mb=64)
-    found = ProvenInside(BubblewrapSandbox()).unproved(
-        tmp_path / "base", tmp_path / "tree", ["a.py"], limits, lambda: None
-    )
+    found = unproved(tmp_path / "base", tmp_path / "tree", ["a.py"], memory_mb=64)
     assert {"a.py"} == set(found)

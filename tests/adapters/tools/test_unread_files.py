@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from contracts.modes import Role
+from ports.measures import Look
 
 PROJECT = '[project]\nname = "p"\nversion = "1"\nrequires-python = ">=3.8"\n'
 WORDS = "We recieve it.\n"
 
 
 def seen(made):
-    return made.backend.detect(made.brief(Role.SENSING, tree=made.tree))
+    return made.measures.detect(Look(made.tree, made.policy, lambda: None))
 
 
 def test_odd_files_are_named_and_lower_the_completeness_by_their_share(repo):

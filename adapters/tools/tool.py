@@ -1,4 +1,4 @@
-"""What a tool is, and the tools there are."""
+"""What a tool is, and what one says of the findings it makes."""
 
 import hashlib
 from collections import Counter
@@ -8,9 +8,9 @@ from typing import Protocol
 
 from adapters.tools.source_tree import SourceTree
 from adapters.tools.tool_runner import ToolRunner
-from contracts.task import Finding, TaskContract, UnreadFile
+from contracts.task import Finding, FindingFacts, TaskContract, UnreadFile, Words
 from policies.counted import shortened
-from ports.agents import Brief
+from policies.settings.schema import EffectivePolicy
 
 
 @dataclass(frozen=True)
@@ -41,14 +41,17 @@ class Tool(Protocol):
     def name(self) -> str:
         """As it stands in findings and contracts."""
 
-    def detect(self, tree: SourceTree, brief: Brief, bench: ToolRunner) -> Seen:
+    def facts(self, rule: str, policy: EffectivePolicy) -> FindingFacts:
+        """Of its findings of one rule: how sure it is, what its fixes may change, what must be shown of them."""
+
+    def detect(self, tree: SourceTree, policy: EffectivePolicy, bench: ToolRunner) -> Seen:
         """Everything the tool sees, and which files it could not look at.
 
         Raises:
             ToolUnavailable: it could not look at all; an empty answer always means "looked, and found nothing".
         """
 
-    def fix(self, tree: SourceTree, contract: TaskContract, brief: Brief, bench: ToolRunner) -> None:
+    def fix(self, tree: SourceTree, contract: TaskContract, policy: EffectivePolicy, bench: ToolRunner) -> None:
         """Repair the contract's rule in the files of its scope, and touch nothing else.
 
         Raises:
@@ -67,27 +70,39 @@ class Sighting:
     fixable: bool
     code: str = ""
     """Finer than the rule, for the fingerprint alone."""
+    words: Words | None = None
+    about: str = ""
 
 
-def findings_of(tool: str, tree: SourceTree, sightings: Iterable[Sighting]) -> tuple[Finding, ...]:
-    """Give each sighting its fingerprint: it survives moved lines, and tells equal lines apart by their order."""
+def findings_of(
+    tool: Tool, tree: SourceTree, policy: EffectivePolicy, sightings: Iterable[Sighting]
+) -> tuple[Finding, ...]:
+    """Give each sighting its facts and its fingerprint.
+
+    That survives moved lines, and tells equal lines apart by their order.
+    """
+    sightings = sorted(sightings, key=lambda each: (each.path, each.line, each.rule, each.code, each.message))
+    facts = {rule: tool.facts(rule, policy) for rule in {each.rule for each in sightings}}
     seen: Counter[tuple[str, str, str]] = Counter()
     findings = []
-    for sighting in sorted(sightings, key=lambda each: (each.path, each.line, each.rule, each.code, each.message)):
+    for sighting in sightings:
         text = tree.line(sighting.path, sighting.line).strip()
         place = (sighting.code or sighting.rule, sighting.path, text)
-        parts = (tool, *place, str(seen[place]))
+        parts = (tool.name, *place, str(seen[place]))
         seen[place] += 1
         digest = hashlib.sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()
         findings.append(
             Finding(
                 fingerprint=digest[:16],
-                tool=tool,
+                tool=tool.name,
                 rule=sighting.rule,
                 path=sighting.path,
                 line=sighting.line,
                 message=shortened(sighting.message, 300),
                 fixable=sighting.fixable,
+                facts=facts[sighting.rule],
+                words=sighting.words,
+                about=sighting.about,
             )
         )
     return tuple(findings)

@@ -1,0 +1,109 @@
+"""Measuring with tools: those there are, and the ways in which a task's effect is counted (``ports/measures.py``)."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from adapters.tools.comparison import unproved
+from adapters.tools.pins import PinsTool
+from adapters.tools.ruff import RuffTool
+from adapters.tools.source_tree import SourceTree
+from adapters.tools.spelling import SpellingTool
+from adapters.tools.tool import Seen, Tool
+from adapters.tools.tool_runner import Programs, ToolRunner, ToolUnavailable
+from contracts.modes import Role
+from contracts.task import MeasureKind, TaskContract
+from policies.paths.rules import within
+from policies.settings.schema import EffectivePolicy
+from ports.measures import Detection, Look, MeasureError
+from ports.sandbox import Sandbox, SandboxUnavailable
+
+TOOLS: tuple[Tool, ...] = (RuffTool(), SpellingTool(), PinsTool())
+"""A row for each tool; the file of each is its own."""
+MOST_FINDINGS = 20_000
+"""Kept in memory; the fixable ones come first."""
+
+
+@dataclass(frozen=True)
+class ToolMeasures:
+    """Same tree, same answer."""
+
+    sandbox: Sandbox
+    tools: tuple[Tool, ...] = TOOLS
+    programs: Programs = field(default_factory=Programs.installed)
+
+    def detect(self, look: Look) -> Detection:
+        """See the port; a tool that could not look is named with its reason."""
+        return self._seen(look, self.tools)
+
+    def count(self, contract: TaskContract, look: Look) -> int:
+        """See the port."""
+        return MEASURES[contract.measure](self, contract, look)
+
+    def unproved(self, base: Path, paths: Sequence[str], look: Look) -> Mapping[str, str]:
+        """See the port."""
+        return unproved(base, look.tree, paths, self._runner(look))
+
+    def findings_left(self, contract: TaskContract, look: Look) -> int:
+        """Of the contract's tool and rule, in the contract's paths."""
+        known = look.known
+        if known is not None and not known.truncated:
+            seen = Detection(known.findings, len(self.tools), known.missing, known.unread)
+        else:
+            seen = self._seen(look, [tool for tool in self.tools if tool.name == contract.tool])
+        tool, paths = contract.tool, contract.scope.allowed_paths
+        # A tool that cannot look must not pass for a tool that found nothing.
+        if blind := [reason for reason in seen.missing if reason.startswith(f"{tool}:")]:
+            raise MeasureError(f"the effect cannot be measured: {'; '.join(blind)}")
+        for file in seen.unread:
+            if file.tool == tool and within(file.path, paths):
+                raise MeasureError(f"the effect cannot be measured: {file.path}: {file.reason}")
+        kind = (tool, contract.rule, True)
+        return sum((one.tool, one.rule, one.fixable) == kind and within(one.path, paths) for one in seen.findings)
+
+    def _seen(self, look: Look, tools: Sequence[Tool]) -> Detection:
+        seen: list[Seen] = []
+        missing: list[str] = []
+        with _found_out():
+            tree, runner = SourceTree(look.tree), self._runner(look)
+            for tool in tools:
+                try:
+                    seen.append(tool.detect(tree, look.policy, runner))
+                except ToolUnavailable as reason:
+                    missing.append(f"{tool.name}: {reason}")
+        findings = sorted((each for one in seen for each in one.findings), key=lambda finding: not finding.fixable)
+        return Detection(
+            tuple(findings[:MOST_FINDINGS]),
+            len(tools),
+            tuple(missing),
+            tuple(each for one in seen for each in one.unread),
+            sum(one.unread_share for one in seen),
+        )
+
+    def _runner(self, look: Look) -> ToolRunner:
+        return tool_runner(self.sandbox, self.programs, look.policy, Role.SENSING, look.alive)
+
+
+MEASURES: dict[MeasureKind, Callable[[ToolMeasures, TaskContract, Look], int]] = {
+    MeasureKind.FINDINGS: ToolMeasures.findings_left,
+}
+"""A row for each way to count an effect."""
+
+
+def tool_runner(
+    sandbox: Sandbox, programs: Programs, policy: EffectivePolicy, role: Role, alive: Callable[[], None]
+) -> ToolRunner:
+    """Within the sandbox's limits and the time that the charter gives a role."""
+    limits, said = policy.autopilot.sandbox, policy.charter.roles.get(role)
+    seconds = min(limits.seconds, said.minutes * 60) if said else limits.seconds
+    return ToolRunner.under(sandbox, programs, limits, seconds, alive)
+
+
+@contextmanager
+def _found_out() -> Iterator[None]:
+    """Not being able to find out is an error, never an empty or friendly answer."""
+    try:
+        yield
+    except (SandboxUnavailable, OSError) as error:
+        raise MeasureError(f"nothing could be measured: {error}") from error
