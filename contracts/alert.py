@@ -1,7 +1,7 @@
 """Alerts (runbook §9): at least once, each with its fingerprint."""
 
-from enum import StrEnum
-from typing import Annotated, Any
+from enum import Enum, StrEnum, auto
+from typing import Annotated, Any, Self
 
 from pydantic import AwareDatetime, BeforeValidator, Field
 
@@ -9,18 +9,29 @@ from contracts.artifact import Contract
 from contracts.verdict import Fact
 
 
-class AlertKind(StrEnum):
-    """Runbook §9, and what must not go unseen besides."""
+class AlertTrait(Enum):
+    """What may be true of a kind of alert."""
 
-    RUN_FAILED = "run_failed"
-    POLICY_VIOLATION = "policy_violation"
-    PROTECTED_PATH_TOUCHED = "protected_path_touched"
-    REQUIRED_CHECK_FAILED = "required_check_failed"
+    CONSEQUENCE = auto()
+    """A policy violation brings it about by itself: it stops the run and pauses the targets (runbook §6.1)."""
+    LASTING = auto()
+    """A state rather than an event: seen again at every look, so told again only as a reminder."""
+    NEVER_SILENCED = auto()
+    """Nobody can silence it (runbook §9)."""
+
+
+class AlertKind(StrEnum):
+    """Runbook §9, and what must not go unseen besides. A row each: the word, and what is true of it."""
+
+    RUN_FAILED = "run_failed", AlertTrait.CONSEQUENCE
+    POLICY_VIOLATION = "policy_violation", AlertTrait.NEVER_SILENCED
+    PROTECTED_PATH_TOUCHED = "protected_path_touched", AlertTrait.NEVER_SILENCED
+    REQUIRED_CHECK_FAILED = "required_check_failed", AlertTrait.CONSEQUENCE
     BUDGET_THRESHOLD = "budget_threshold"
     SOURCE_QUALITY = "source_quality"
-    RUN_MISSED_DEADLINE = "run_missed_deadline"
-    RUN_STUCK = "run_stuck"
-    DELIVERY_FAILED = "delivery_failed"
+    RUN_MISSED_DEADLINE = "run_missed_deadline", AlertTrait.CONSEQUENCE, AlertTrait.LASTING
+    RUN_STUCK = "run_stuck", AlertTrait.CONSEQUENCE, AlertTrait.LASTING
+    DELIVERY_FAILED = "delivery_failed", AlertTrait.LASTING
     PREVENTION_OVERDUE = "prevention_overdue"
     """The long-term prevention of an incident was due and is not done (runbook §12)."""
     STRANGER = "stranger"
@@ -28,13 +39,21 @@ class AlertKind(StrEnum):
     TEST = "test"
     """A person tries the channels; goes through every one of them."""
 
+    traits: frozenset[AlertTrait]
+
+    def __new__(cls, word: str, *traits: AlertTrait) -> Self:
+        """The word is the value."""
+        kind = str.__new__(cls, word)
+        kind._value_, kind.traits = word, frozenset(traits)
+        return kind
+
 
 def _shown(text: Any) -> Any:
     """A summary may quote a file name that is no UTF-8: it shows as escapes, or nothing could carry it."""
     return text.encode("utf-8", "backslashreplace").decode() if isinstance(text, str) else text
 
 
-NEVER_SILENCED = frozenset({AlertKind.POLICY_VIOLATION, AlertKind.PROTECTED_PATH_TOUCHED})
+NEVER_SILENCED = frozenset(kind for kind in AlertKind if AlertTrait.NEVER_SILENCED in kind.traits)
 
 
 class Alert(Contract):

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from importlib import import_module
 from importlib.metadata import packages_distributions
 from pathlib import Path
+from pkgutil import walk_packages
+from types import ModuleType
 
 from temporalio import activity, workflow
 
 import composition
 from activities import api
-from settings import Settings
+from adapters.agents.backends import BACKENDS, open_agents
+from adapters.tools.measures import MEASURES, TOOLS
+from adapters.tools.tool import Tool
+from contracts.alert import AlertKind
+from contracts.modes import Role
+from contracts.task import MeasureKind
+from policies.settings.schema import EffectivePolicy, RolePolicy
+from settings import ROOT, Settings
+from tests.policies.sample_policy import policy
 from workflows import api as names
 
 OURS = {"contracts", "policies", "ports", "workflows", "activities", "adapters", "commands", "reporting", "demo"} | {
@@ -42,9 +54,62 @@ def test_the_composition_finds_what_it_names():
     assert all(getattr(composition, name) is not None for name in composition._MODULE)
 
 
-def test_workflows_have_explicit_names():
-    """A renamed class must not rename what histories refer to."""
-    definitions = [workflow._Definition.must_from_class(found) for found in composition.WORKFLOWS]
-    flows = {names.INSTALLATION, names.CONTROL, names.DAILY_RUN, names.INCIDENT, names.ALERTS, names.FOLLOW_UP}
-    flows |= {names.ROLLBACK, names.DASHBOARDS, names.GOVERNANCE_REVIEW}
-    assert flows == {found.name for found in definitions}
+def test_every_flow_has_a_row_and_an_explicit_name():
+    """A workflow that no worker knows would wait for days; a renamed class must not rename what histories refer to."""
+    written = {
+        found for module in modules("workflows") for found in classes(module) if workflow._Definition.from_class(found)
+    }
+    assert written == set(composition.WORKFLOWS)
+    named = {value for name, value in vars(names).items() if name.isupper() and isinstance(value, str)}
+    assert {workflow._Definition.must_from_class(found).name for found in written} <= named
+
+
+def test_every_tool_has_a_row():
+    """What detects and fixes in a file of the tools is asked by every step that measures."""
+    written = {
+        found for module in modules("adapters.tools") for found in classes(module) if callable(getattr(found, "fix", 0))
+    }
+    assert written - {Tool} == {type(tool) for tool in TOOLS}
+
+
+def test_every_backend_has_a_row(tmp_path: Path):
+    """What answers in a file of the agents is opened by a word of the charter."""
+    agents = open_agents(composition.compose(Settings(home=tmp_path)).sandbox)
+    opened = {type(agents(charter(word), Role.CODING)) for word in BACKENDS}
+    written = {found for module in modules("adapters.agents") for found in classes(module) if hasattr(found, "answer")}
+    assert written == opened
+
+
+def test_every_measure_has_a_row():
+    """A contract that names it is counted by it."""
+    assert set(MeasureKind) == set(MEASURES)
+
+
+def test_every_alert_kind_is_raised():
+    """A word that nobody raises is a promise that nobody keeps; a person raises the one that tries the channels."""
+    code = "".join(
+        path.read_text(encoding="utf-8")
+        for top in ("policies", "workflows", "activities", "commands")
+        for path in (ROOT / top).rglob("*.py")
+    )
+    assert set() == {kind for kind in AlertKind if f"AlertKind.{kind.name}" not in code}
+
+
+def modules(package: str) -> Iterator[ModuleType]:
+    """The package's own, imported; scripts that run inside the sandbox by themselves are none."""
+    found = import_module(package)
+    for info in walk_packages(found.__path__, f"{package}."):
+        if ".inside" not in info.name:
+            yield import_module(info.name)
+
+
+def classes(module: ModuleType) -> Iterator[type]:
+    """Those that the module itself defines."""
+    return (each for each in vars(module).values() if isinstance(each, type) and each.__module__ == module.__name__)
+
+
+def charter(word: str) -> EffectivePolicy:
+    """One that names a backend for a role."""
+    known = policy()
+    roles = {Role.CODING: RolePolicy(backend=word)}
+    return known.model_copy(update={"charter": known.charter.model_copy(update={"roles": roles})})

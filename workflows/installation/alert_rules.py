@@ -17,6 +17,7 @@ from contracts.alert import (
     AlertRecord,
     AlertSettings,
     AlertsView,
+    AlertTrait,
     Delivered,
     LiftRequest,
     Progress,
@@ -113,17 +114,6 @@ class AlertsState(BaseModel):
         return "\n".join(lines)
 
 
-CONSEQUENCES = frozenset(
-    {
-        AlertKind.RUN_FAILED,
-        AlertKind.REQUIRED_CHECK_FAILED,
-        AlertKind.RUN_MISSED_DEADLINE,
-        AlertKind.RUN_STUCK,
-    }
-)
-"""What a policy violation brings about by itself: it stops the run and pauses the targets (runbook §6.1)."""
-LASTING = frozenset({AlertKind.RUN_MISSED_DEADLINE, AlertKind.RUN_STUCK, AlertKind.DELIVERY_FAILED})
-"""States rather than events: seen again at every look, so told again only as a reminder."""
 OUT = frozenset({AlertFate.QUEUED, AlertFate.DELIVERED, AlertFate.FAILED})
 
 _LONGEST_SUMMARY = 800
@@ -263,13 +253,13 @@ def _twin(
 
 
 def _window(kind: AlertKind, settings: AlertSettings) -> timedelta:
-    if kind in LASTING:
+    if AlertTrait.LASTING in kind.traits:
         return timedelta(hours=settings.remind_hours)
     return timedelta(minutes=settings.dedup_minutes)
 
 
 def _inhibited_by(state: AlertsState, alert: Alert, now: datetime) -> str:
-    if alert.kind not in CONSEQUENCES:
+    if AlertTrait.CONSEQUENCE not in alert.kind.traits:
         return ""
     since = now - timedelta(hours=state.known().inhibit_hours)
     for record in reversed(state.records.values()):
