@@ -39,13 +39,20 @@ def shown_value(metric: Metric) -> str:
         case "USD":
             return f"{value:.2f} USD"
         case "hours":
-            return f"{value * 60:.0f} min" if value < 2 else f"{value:.1f} h"  # noqa: PLR2004  # reads better
+            return _time(value)
         case "a week":
             return f"{value:.1f} a week"
         case "tokens":
             return f"{value:,.0f}"
         case "count":
             return f"{value:g}"
+
+
+def _time(hours: float) -> str:
+    minutes = hours * 60
+    if minutes < 2:  # noqa: PLR2004  # of each unit more than one
+        return f"{minutes * 60:.0f} s"
+    return f"{minutes:.0f} min" if hours < 2 else f"{hours:.1f} h"  # noqa: PLR2004
 
 
 def _charts(review: GovernanceReport) -> dict[str, Markup]:

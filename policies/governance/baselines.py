@@ -156,7 +156,8 @@ def _share(rule: _Share, window: Window) -> Metric:
 def _others(window: Window) -> tuple[Metric, ...]:
     ended, merges = window.ended, window.merges
     touched = sum(run.protected for run in ended)
-    weekly = len(window.opened) / window.weeks if window.weeks else None
+    # Of less than a week a rate is a guess.
+    weekly = len(window.opened) / window.weeks if window.weeks >= 1 else None
     days = [day.used for day in window.days]
     waits = [(run.opened_at - run.started_at) / timedelta(hours=1) for run in window.opened if run.opened_at]
     usd = sum(run.usd for run in ended)

@@ -18,7 +18,7 @@ from policies.counted import counted, joined
 from policies.governance.baselines import WEEK, Window, metrics
 from policies.governance.calibration import calibration
 
-_SAID = 3
+_SAID, _NAMED = 3, 2
 By = Literal["all", "target", "mode", "task type"]
 Kind = Literal["accepted", "closed by a person", "rejected"]
 _GROUPS: tuple[tuple[By, Callable[[RunFacts], str]], ...] = (
@@ -108,7 +108,8 @@ def _sentence(everything: MetricGroup, overdue: int, unreadable: int) -> str:
     else:
         told = f"No target is missed, {counted(len(met), 'is', 'are')} met"
     if few:
-        told += f"; for {joined(few)} there is not enough data" if met or missed else "; there is not enough data yet"
+        which = joined(few) if len(few) <= _NAMED else f"{len(few)} others"
+        told += f"; for {which} there is not enough data yet"
     told = f"{counted(everything.runs, 'run')}. {told}."
     if overdue:
         told += f" {counted(overdue, 'prevention is', 'preventions are')} overdue."
