@@ -27,7 +27,8 @@ class Step(Generic[Given, Result]):
     """0: until ``patience`` is over."""
     patience: timedelta
     """Schedule-to-close: all attempts together."""
-    heartbeat: timedelta | None = timedelta(seconds=5)
+    heartbeat: timedelta | None = timedelta(seconds=4)
+    """Without a beat (one a second) for so long, its worker counts as dead; a second later it is tried again."""
     queue: str | None = None
     """The task queue; None: the workflow's own."""
 

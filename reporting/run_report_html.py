@@ -3,10 +3,9 @@
 import functools
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from contracts.change import Change
@@ -16,6 +15,9 @@ from contracts.report import RunReport, StepRecord
 from contracts.task import TaskContract
 from policies.counted import counted, shortened, sized
 from reporting import wording
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 _DIFF_LINES, _DIFF_SIZE, _DIFF_WIDTH = 2_000, 200_000, 400
 
@@ -91,8 +93,11 @@ def diff_lines(diff: bytes) -> DiffLines:
 
 
 @functools.cache
-def pages() -> Environment:
+def pages() -> "Environment":
     """Templates of pages that show what others chose."""
+    # Imported here: a worker is ready before its first page is drawn.
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415
+
     made = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
         # Most of what is shown was chosen by agents and repositories.

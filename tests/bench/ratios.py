@@ -14,16 +14,18 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
 import pytest
+from temporalio.client import Client
 from temporalio.worker import Worker
 from world import make_world
 
@@ -32,6 +34,7 @@ from adapters.forges.local import LocalForge
 from adapters.git.mirror import Mirror
 from adapters.git.upkeep import tend
 from adapters.store.chained_log import ChainedLog
+from adapters.temporal.embedded_server import find_server, free_port
 from contracts.pull_request import PullRequest
 from tests.adapters.git import conftest, test_cost
 from tests.adapters.git.test_upkeep import grown
@@ -241,3 +244,43 @@ def test_a_command(words: list[str]) -> None:
         return lambda: subprocess.run([sys.executable, *argv], cwd=ROOT, capture_output=True, check=True)
 
     line(f"starter {' '.join(words)}, to python alone", cost(typed(*program)), cost(typed("-c", "")))
+
+
+def test_up(tmp_path: Path) -> None:
+    """From the command to ready on a fresh home, to the bare server on a fresh database until it answers a client."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("TEMPORAL_", "AUTONOMY_"))}
+    ours, bare = [], []
+    for number in range(ROUNDS):
+        began, home = time.monotonic(), tmp_path / str(number)
+        ports = ["--port", str(free_port()), "--ui-port", str(free_port())]
+        argv, given = [sys.executable, "starter.py", "up", *ports], environment | {"AUTONOMY_HOME": str(home)}
+        up = subprocess.Popen(argv, cwd=ROOT, env=given, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        with ended(up):
+            any(b"a worker runs" in said for said in up.stderr or ())
+            ours.append(time.monotonic() - began)
+        began, port = time.monotonic(), free_port()
+        argv = [str(find_server()), "server", "start-dev", "--port", str(port), "--ui-port", str(free_port())]
+        server = subprocess.Popen([*argv, "--db-filename", str(tmp_path / f"{number}.db")], stdout=subprocess.DEVNULL)
+        with ended(server):
+            asyncio.run(answers(f"127.0.0.1:{port}"))
+            bare.append(time.monotonic() - began)
+    line("up to ready, to the bare server", min(ours) * 1000, min(bare) * 1000, "ms wall")
+
+
+@contextmanager
+def ended(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """In order, whatever came of it."""
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.communicate(timeout=30)
+
+
+async def answers(address: str) -> None:
+    """A server that has just begun listens before it answers."""
+    for _ in range(1_000):
+        with suppress(RuntimeError):
+            await Client.connect(address)
+            return
+        await asyncio.sleep(0.02)

@@ -18,7 +18,7 @@ from world import QUICK_CHECK, World, git
 from contracts.control import StatusView
 
 WRITE_SECONDS = 8
-"""The lease of a write: longer than a push takes here, shorter than a heartbeat timeout."""
+"""The lease of a write: longer than a push takes here."""
 PLAIN = f"\n[environment]\nbuild = false\n{QUICK_CHECK}"
 
 
