@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import AsyncIterator
@@ -20,16 +21,26 @@ import composition
 for name in [name for name in os.environ if name.startswith(("TEMPORAL_", "AUTONOMY_"))]:
     del os.environ[name]
 
+# The servers of the tests (Temporal, Gitea) are small, and beside them two more processes want the same cores.
+os.environ |= {"GOMAXPROCS": "1", "GOGC": "400"}
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays: looking through it for garbage took half of a test's time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(5000, 20, 50)
+
 
 @pytest.fixture(scope="session")
 async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
-    """One embedded server per test process; its address."""
+    """One embedded server per test process, in memory; its address."""
     folder = tmp_path_factory.mktemp("server")
     settings = {
         "limit.historyCount.suggestContinueAsNew": "400",
         "frontend.WorkflowTimeSkippingEnabled": "true",
     }
-    running = await composition.start_embedded_server(folder / "temporal.db", folder / "server.log", settings=settings)
+    running = await composition.start_embedded_server(None, folder / "server.log", settings=settings)
     yield running.address
     await running.stop()
 

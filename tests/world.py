@@ -245,9 +245,11 @@ class World:
     async def until(self, what: Callable[[], Any], seconds: float = 60) -> Any:
         """Poll an async question until it answers truly; the last answer is in the error.
 
-        An answer that is dear, such as a query that replays a whole history, is asked for half of the time at most.
+        Asked rarely and more rarely; an answer that is dear, such as a query that replays a whole history, is asked
+        for a fifth of the time at most.
         """
         end = time.monotonic() + seconds
+        pause = 0.05
         answer: Any = None
         while (asked := time.monotonic()) < end:
             try:
@@ -256,7 +258,8 @@ class World:
                 answer = absent
             if answer and not isinstance(answer, RPCError):
                 return answer
-            await asyncio.sleep(max(0.1, time.monotonic() - asked))
+            await asyncio.sleep(max(pause, 4 * (time.monotonic() - asked)))
+            pause = min(1.2 * pause, 0.4)
         raise AssertionError(f"not within {seconds} s; last answer: {answer!r}")
 
     def refs(self, target: str = "demo") -> dict[str, str]:

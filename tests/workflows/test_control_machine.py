@@ -349,9 +349,11 @@ def test_books_of_two_thousand_days_stay_small() -> None:
         books.wait(86_400)
         books.state.told(list(books.state.runs.values()))
         books.state.to_log.clear()
-        handed_on = books.state.model_dump_json()
-        largest = max(largest, len(handed_on))
-        books.state = ControlState.model_validate_json(handed_on)
+        if day % 10 == 9:
+            # Ten and seven have nothing in common: each day of the week comes by.
+            handed_on = books.state.model_dump_json()
+            largest = max(largest, len(handed_on))
+            books.state = ControlState.model_validate_json(handed_on)
 
     assert largest < LARGEST
     assert TargetStatus.ACTIVE is books.state.status
