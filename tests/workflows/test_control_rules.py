@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 
 from contracts.admission import Admission, AdmitRequest, OrderState
-from contracts.budget import Amounts, BookedBefore, PeriodAmounts
+from contracts.budget import Amounts, BookedBefore, PeriodAmounts, ReserveRequest, SettleCost
 from contracts.control import Answer, InstallationFacts, PauseRecord
 from contracts.incident import IncidentReport, Trigger
 from contracts.modes import Mode, PauseStyle, RunStatus, TargetStatus
 from contracts.verdict import Decision, Verdict
 from tests.workflows.books import BIRTH, DAY, FIRST, Books, on_the_ladder, running
-from workflows.control import admission, incident_records, pausing
+from tests.workflows.money import terms
+from workflows.control import admission, budget, incident_records, pausing
 from workflows.control.state import KEPT_CLOSED, ControlInput, ControlState
 
 
@@ -371,3 +372,39 @@ def test_books_and_questions_of_before_keep_their_terms():
     # A question of before says nothing of when to reap: what was registered stays.
     admission.admit(state, asked, BIRTH)
     assert (11, 3) == (state.terms.reap_seconds, state.terms.max_active)
+
+
+def test_what_is_only_mentioned_is_logged_with_the_next_event_and_in_its_place():
+    """An entry of its own for nothing that a Control without books would find out otherwise; nothing is left out."""
+    books = running()
+    books.state.to_log.clear()
+    books.state.batch_log()
+    books.begin(FIRST)
+    books.state.to_log.clear()
+    books.settle(FIRST)
+    assert ([], ["write settled"]) == (
+        [event.event for event in books.state.to_log],
+        [event.event for event in books.state.to_mention],
+    )
+    # Handed on to the next run of Control, it is not lost.
+    books.state = ControlState.model_validate_json(books.state.model_dump_json())
+    books.finish(FIRST)
+    assert ["write settled", "run closed"] == [event.event for event in books.state.to_log]
+    assert [] == books.state.to_mention
+    # Nobody looks after a run that is over.
+    books.state.mention(FIRST, "write settled")
+    assert "write settled" == books.state.to_log[-1].event
+
+
+def test_money_is_logged_at_once():
+    """P9: what a Control that lost its books could not find out otherwise."""
+    books = running(terms=terms())
+    books.state.batch_log()
+    for usd in (0.0, 1.0):
+        books.state.to_log.clear()
+        key, worst = f"{FIRST}/code", Amounts(usd=usd, agent_minutes=1)
+        asked = ReserveRequest(run_id=FIRST, key=key, attempt=f"a{usd}", worst=worst, terms=terms())
+        assert budget.reserve(books.state, asked, books.now).reserved
+        said = SettleCost(key=key, attempt=f"a{usd}", cost=Amounts(usd=usd), agent_minutes=1)
+        assert budget.settle(books.state, said, books.now).accepted
+        assert (["cost reserved", "cost booked"] if usd else []) == [event.event for event in books.state.to_log][-2:]

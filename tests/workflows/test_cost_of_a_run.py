@@ -14,10 +14,14 @@ from world import World
 from adapters.git.environment import ClosedGit
 from contracts.modes import RunStatus
 from tests.workflows.quick import add_target, quick
+from workflows import api
 
 GIT_COMMANDS = 46
 """Without those of the target's log: how many events share an activity is chance."""
-EVENTS = 105
+EVENTS = 95
+"""Of a PR_ONLY run."""
+CONTROLS_EVENTS = 135
+"""That the same run leaves in Control's history."""
 CHECKOUTS = 8
 """Two of them are of an index alone."""
 
@@ -49,15 +53,21 @@ async def test_a_run_starts_few_git_commands_and_has_a_short_history(
     add_target(world, "quick")
     async with world.worker(quick(world)):
         assert RunStatus.DRY_RUN_COMPLETE is (await world.run("quick", mode="DRY_RUN")).status
+        control = world.client.get_workflow_handle(api.control_id("quick"))
+        before = len((await control.fetch_history()).events)
         with _git_commands(monkeypatch) as counted:
             run = await world.start("quick")
             assert RunStatus.PR_OPENED is (await run.result()).status
             events = len((await run.fetch_history()).events)
+            of_control = len((await control.fetch_history()).events) - before
     assert {"log_target update-ref"} == {name for name in counted if name.startswith("log_target ")}, counted
     counted = Counter({name: count for name, count in counted.items() if not name.startswith("log_target ")})
     shown = "\n".join(f"{count:4} {name}" for name, count in sorted(counted.items()))
-    print(f"\n{events} events in a run's history; {sum(counted.values())} git commands of a run\n{shown}")
+    print(
+        f"\n{events} events in a run's history, {of_control} in Control's; {sum(counted.values())} git commands\n{shown}"
+    )
     assert events <= EVENTS
+    assert of_control <= CONTROLS_EVENTS
     assert 0 == sum(count for name, count in counted.items() if name.endswith(" index-pack")), shown
     assert sum(count for name, count in counted.items() if name.endswith(" read-tree")) <= CHECKOUTS, shown
     assert sum(counted.values()) <= GIT_COMMANDS, shown

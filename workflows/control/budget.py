@@ -257,7 +257,11 @@ def _book(state: ControlState, known: Reservation, cost: Amounts, how: str, **mo
             "settled": (*run.settled, _settled(known.key, known.attempt))[-KEPT_SETTLED:],
         }
     )
-    state.log("cost booked", **_logged(known), **_amounts(cost), how=how, **more)
+    said: dict[str, Fact] = {**_logged(known), **_amounts(cost), "how": how, **more}
+    if cost.usd or cost.tokens:
+        state.log("cost booked", **said)
+    else:
+        state.mention(known.run_id, "cost booked", **said)
     weigh(state, tuple(period for period in known.periods if period in book.present()), known.run_id)
     wake(state, "the budget changed")
 

@@ -147,7 +147,9 @@ def settle(state: ControlState, report: SettleRequest, now: datetime) -> Answer:
             "merges": report.merged or known.merges,
         }
     )
-    state.log(
+    # Until the log has it, it counts as in flight to a Control that is new: looked up again after its deadline.
+    state.mention(
+        known.run_id,
         "write settled",
         key=report.key,
         outcome=report.outcome,

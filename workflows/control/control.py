@@ -11,7 +11,7 @@ from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
-    from contracts.admission import AdmitAnswer, AdmitRequest, FinishRequest, RunRecord
+    from contracts.admission import Admission, AdmitAnswer, AdmitRequest, FinishRequest, RunRecord
     from contracts.budget import BudgetView, CapsRequest, CostStatement, ReserveAnswer, ReserveRequest, SettleCost
     from contracts.clearance import SettleRequest, WriteAnswer, WriteRequest
     from contracts.control import Answer, InstallationNotice, ModeRequest, ResumeRequest, StatusView
@@ -45,6 +45,8 @@ FOLLOW_UNKNOWN = "what an unknown run left is followed"
 """Controls that began before it was (P15)."""
 REGISTERS_AGAIN = "registers again after a reset"
 """Controls that were reset before they did (P15)."""
+LEAN = "one log entry for what happened meanwhile"
+"""The same."""
 _DESCRIPTION = "an operator command; answered with accepted or refused and the reason"
 
 
@@ -62,6 +64,10 @@ class Control:
         self._leaving = False
         # Controls that began before this published with every message, as their histories say.
         self._publishes_once = workflow.patched("publish-once")
+        # Likewise: what is only mentioned was logged at once, and an answer to ``admit`` was followed by its order.
+        self._lean = workflow.patched(LEAN)
+        if self._lean:
+            self._state.batch_log()
         # A reset rewinds the books; the brake is the only safe place to wake up in.
         when_reset(self._recover)
 
@@ -160,7 +166,11 @@ class Control:
     @workflow.update(name=api.ADMIT_RUN)
     def admit(self, request: AdmitRequest) -> AdmitAnswer:
         """Admitted, queued, refused or already ran; at once."""
+        known = set(self._state.runs)
         answer = admission.admit(self._state, request, workflow.now())
+        if self._lean and answer.answer is Admission.ADMITTED and answer.run_id not in known:
+            # Its first order is in the answer; whoever did not hear that asks again.
+            self._state.told([self._state.runs[answer.run_id]])
         if escalate_failures(self._state, workflow.now()):
             self._publish()
         return answer

@@ -149,6 +149,7 @@ class ControlLoop:
                 return
             if self._is_busy() and not await self._until(lambda: False, timedelta(seconds=seconds)):
                 return
+            self._state.log_mentions()
             given = reaping.due(self._state, workflow.now())
             if not given.runs and not given.writes and not given.followed:
                 continue

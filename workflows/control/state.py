@@ -4,7 +4,7 @@ import re
 from datetime import datetime
 from typing import Any
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, PrivateAttr, model_validator
 from pydantic.alias_generators import to_camel
 
 from contracts.admission import Order, OrderState, RunRecord
@@ -107,6 +107,8 @@ class ControlState(BaseModel):
     to_tell: list[str] = []
     """Run ids whose latest order has not been delivered."""
     to_log: list[AuditEvent] = []
+    to_mention: list[AuditEvent] = []
+    """Events that go into the audit log with the next one that must be there at once, or with the next check-up."""
     to_alert: list[Alert] = []
     """Alerts that have not been handed over."""
     budget: BudgetBook = BudgetBook()
@@ -114,6 +116,7 @@ class ControlState(BaseModel):
     logged: int = 0
     """Serial number of audit events, so that each has its own key."""
     smoke_due: bool = False
+    _batches: bool = PrivateAttr(default=False)
 
     @model_validator(mode="before")
     @classmethod
@@ -130,6 +133,7 @@ class ControlState(BaseModel):
 
     def log(self, event: str, **facts: Fact) -> None:
         """Remember something for the target's audit log."""
+        self.log_mentions()
         self.logged += 1
         if event in _REPEATED and self._repeats(event, facts):
             return
@@ -138,10 +142,32 @@ class ControlState(BaseModel):
             last = self.to_log.pop()
             before = last.facts.get("events", 1) if last.event == _LOST else 1
             event, facts = _LOST, {"events": int(before or 0) + 1, "latest": event}
+        self.to_log.append(self._event(event, facts))
+
+    def mention(self, run_id: str, event: str, **facts: Fact) -> None:
+        """Remember what another Control would find out otherwise, should these books be lost meanwhile.
+
+        It costs no entry of its own while its run is open: that is looked after, and its end is logged.
+        """
+        run = self.runs.get(run_id)
+        if not self._batches or run is None or run.closed_at is not None or len(self.to_mention) >= LOG_BATCH:
+            self.log(event, **facts)
+            return
+        self.logged += 1
+        self.to_mention.append(self._event(event, facts))
+
+    def batch_log(self) -> None:
+        """From now on ``mention`` waits for company."""
+        self._batches = True
+
+    def log_mentions(self) -> None:
+        """What waits for company waits no longer."""
+        self.to_log += self.to_mention
+        self.to_mention = []
+
+    def _event(self, event: str, facts: dict[str, Fact]) -> AuditEvent:
         key = f"{self.epoch}/{self.logged}"
-        self.to_log.append(
-            AuditEvent(key=key, role=Role.ORCHESTRATOR, event=event, facts={"epoch": self.epoch, **facts})
-        )
+        return AuditEvent(key=key, role=Role.ORCHESTRATOR, event=event, facts={"epoch": self.epoch, **facts})
 
     def _repeats(self, event: str, facts: dict[str, Fact]) -> bool:
         """Count what floods in the event that waits last, and keep the latest of it; a batch is being written first."""
