@@ -63,9 +63,7 @@ async def test_a_run_starts_few_git_commands_and_has_a_short_history(
     assert {"log_target update-ref"} == {name for name in counted if name.startswith("log_target ")}, counted
     counted = Counter({name: count for name, count in counted.items() if not name.startswith("log_target ")})
     shown = "\n".join(f"{count:4} {name}" for name, count in sorted(counted.items()))
-    print(
-        f"\n{events} events in a run's history, {of_control} in Control's; {sum(counted.values())} git commands\n{shown}"
-    )
+    print(f"\n{events} events of a run, {of_control} of Control; {sum(counted.values())} commands of git\n{shown}")
     assert events <= EVENTS
     assert of_control <= CONTROLS_EVENTS
     assert 0 == sum(count for name, count in counted.items() if name.endswith(" index-pack")), shown

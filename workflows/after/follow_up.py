@@ -6,7 +6,6 @@ too, and a regression of it only raises an alert.
 """
 
 from collections.abc import Sequence
-from contextlib import suppress
 from datetime import timedelta
 
 from temporalio import workflow
@@ -40,7 +39,8 @@ with workflow.unsafe.imports_passed_through():
     from policies.counted import shortened
     from workflows import api
     from workflows.after import older_rules
-    from workflows.after.observations import Observations, rest
+    from workflows.after.observations import Observations
+    from workflows.polling import Again, polled, waited
 
 HEALTHY = "healthy"
 TOLD_BY_PERSON = "a person's merge is told to Control"
@@ -122,15 +122,22 @@ class FollowUp:
         """Poll the forge, less and less often, until a person merged or closed the pull request."""
         self._show(WAITING)
         wait = timedelta(minutes=terms.poll_first_minutes)
-        while True:
-            await self._rest_or_asked(wait)
-            look = await self._look_at_pull()
+        summary = f"pull request {self._given.pull_request} waits for a person"
+        await waited(lambda: self._asked, wait, summary)
+
+        async def look_again() -> PullLook | Again:
+            nonlocal wait
+            self._asked = False
+            seen = await self._look_at_pull()
             self._pull_looks += 1
-            if look is not None and look.state != "open":
-                break
+            if seen is not None and seen.state != "open":
+                return seen
             wait = min(2 * wait, timedelta(minutes=terms.poll_most_minutes))
             if workflow.info().is_continue_as_new_suggested() and not self._asked:
                 workflow.continue_as_new(self._given)
+            return Again(wait, summary, lambda: self._asked)
+
+        look = await polled(look_again)
         who = look.who or NOBODY_NAMED
         if look.merged is None:
             reason = f"pull request {self._given.pull_request} was {look.state}"
@@ -142,12 +149,6 @@ class FollowUp:
         end = await self._observe(look.merged, terms, person=who)
         said = {"who": look.who, "at": look.at, "became": became(look.state, who)}
         return end.model_copy(update=said)
-
-    async def _rest_or_asked(self, wait: timedelta) -> None:
-        summary = f"pull request {self._given.pull_request} waits for a person"
-        with suppress(TimeoutError):
-            await workflow.wait_condition(lambda: self._asked, timeout=wait, timeout_summary=summary)
-        self._asked = False
 
     async def _look_at_pull(self) -> PullLook | None:
         try:
@@ -163,7 +164,8 @@ class FollowUp:
         self._looks = Observations(self._given.run, self._given.run.run_id, merged.merge_sha)
         until = workflow.now() + timedelta(minutes=terms.observation_minutes)
         by = f"merged by {person}; " if person else ""
-        while True:
+
+        async def look() -> FollowUpEnd | Again:
             self._show("observing")
             seen = await self._looks.at()
             if not seen.holds_merge:
@@ -173,7 +175,9 @@ class FollowUp:
                 return await self._regression(merged, by)
             if workflow.now() >= until:
                 return await self._fared(by, seen)
-            await rest(60 * terms.every_minutes, "until the base is looked at again")
+            return Again(timedelta(minutes=terms.every_minutes), "until the base is looked at again")
+
+        return await polled(look)
 
     async def _is_ours(self, seen: Observation, merged: Merged, confirmations: int) -> bool:
         """Confirm by a second look at the same commit, then look whether it began with our merge."""

@@ -37,8 +37,3 @@ class Observations:
         self.all = (*self.all, seen.model_copy(update={"probes": (), "evidence": None}))
         self.latest = (*self.latest, seen)[-KEPT:]
         return seen
-
-
-async def rest(seconds: float, summary: str) -> None:
-    """A durable timer."""
-    await workflow.sleep(timedelta(seconds=seconds), summary=summary)

@@ -29,7 +29,8 @@ with workflow.unsafe.imports_passed_through():
     from contracts.verdict import Decision, Fact
     from policies.counted import counted, shortened
     from workflows import api
-    from workflows.after.observations import Observations, rest
+    from workflows.after.observations import Observations
+    from workflows.polling import Again, polled
 
 _FIRST_HOLD, _LONGEST_HOLD = 5.0, 60.0
 _WRITES = {
@@ -161,7 +162,9 @@ class Rollback:
     async def _repair(self, plan: RevertPlan, action: WriteAction, number: int, tip: str = "") -> RepairResult:
         """One write; while Control says HOLD (paused without a newer command), wait and ask again."""
         pause = _FIRST_HOLD
-        while True:
+
+        async def attempt() -> RepairResult | Again:
+            nonlocal pause
             self._show(f"writing: {action}")
             given = RepairInput(given=self._given, plan=plan, action=action, number=number, tip=tip)
             result = await steps.REPAIR(given, f"{action}, plan {number + 1}")
@@ -169,28 +172,35 @@ class Rollback:
             if result.done or result.moved or result.verdict.decision is not Decision.HOLD:
                 return result
             self._show(f"held before {action}: {result.verdict.reason}")
-            await rest(pause, shortened(result.verdict.reason, 200))
-            pause = min(2 * pause, _LONGEST_HOLD)
+            rest, pause = timedelta(seconds=pause), min(2 * pause, _LONGEST_HOLD)
+            return Again(rest, shortened(result.verdict.reason, 200))
+
+        return await polled(attempt)
 
     async def _healthy(self) -> str:
         """So many green looks in a row, within the contract's minutes; anything else begins the count anew."""
         terms = self._plan.health or HealthTerms(in_a_row=1, every_seconds=60, maximum_minutes=15, base_moves=0)
         until = workflow.now() + timedelta(minutes=terms.maximum_minutes)
         row = 0
-        while True:
+
+        async def look() -> str | Again:
+            nonlocal row
             self._show(f"confirming health: {row} of {terms.in_a_row}")
             # A look that cannot be finished in time has said nothing in time.
             seen = await self._looks.at(within=max(until - workflow.now(), timedelta(seconds=1)))
             row = row + 1 if seen.health is Health.GREEN else 0
             if row >= terms.in_a_row and workflow.now() <= until:
                 return f"health confirmed {counted(row, 'time')} in a row"
-            if workflow.now() + timedelta(seconds=terms.every_seconds) > until:
+            every = timedelta(seconds=terms.every_seconds)
+            if workflow.now() + every > until:
                 shown = (
                     ", ".join((*seen.failing, *seen.unknown))
                     or f"{row} of {counted(terms.in_a_row, 'green look')} in a row"
                 )
                 raise Escalated(f"health not confirmed within {counted(terms.maximum_minutes, 'minute')}: {shown}")
-            await rest(terms.every_seconds, "until the base is looked at again")
+            return Again(every, "until the base is looked at again")
+
+        return await polled(look)
 
     async def _result(self, outcome: RollbackOutcome, reason: str, began: datetime) -> RollbackResult:
         merged, plan = self._given.merged, self._plan

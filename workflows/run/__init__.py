@@ -1,6 +1,7 @@
 """``DailyRun``: the nine steps of runbook §4, a gate before each.
 
 ci.py         Waiting for the forge's own CI, by a durable timer, until a deadline (runbook §3, §6.2)
+context.py    A run as its parts see it: gate, ledger, what it shows, and its ways to wait, to do a step and to write
 daily_run.py  ``DailyRun``: the nine steps of runbook §4, a gate before each, one report at the end whatever happens
 gate.py       The durable pause point every step and every write passes (P1)
 ledger.py     What a run has produced so far: kept by the workflow

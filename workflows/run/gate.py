@@ -18,6 +18,7 @@ with workflow.unsafe.imports_passed_through():
     from contracts.incident_work import RespondInput
     from contracts.modes import RunStatus
     from contracts.verdict import Verdict
+    from workflows.polling import waited
 
 
 T = TypeVar("T")
@@ -155,15 +156,6 @@ class Gate:
                 # However it ended: a worker that died under the abort leaves a timeout instead of a cancellation.
                 raise RunStopped(RunStatus.CANCELLED, self.reason) from None
             raise
-
-
-async def waited(condition: Callable[[], bool], wait: timedelta, summary: str) -> bool:
-    """Wait for a condition; False when the time ran out first."""
-    try:
-        await workflow.wait_condition(condition, timeout=wait, timeout_summary=summary)
-    except TimeoutError:
-        return False
-    return True
 
 
 # What a run says when a verdict escalates (runbook §6.1).

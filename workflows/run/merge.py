@@ -1,15 +1,12 @@
 """SELECTIVE_AUTO after the pull request: check, canary, release again, merge; any doubt leaves it to a person (P4)."""
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities import api as steps
-    from contracts.admission import Order
-    from contracts.handover import HumanDecision, MergeInput, MergeResult, PlannedWrite, ProbeInput, RunRef
+    from contracts.handover import MergeInput, MergeResult, PlannedWrite, ProbeInput
     from contracts.merging import CanaryReport, Health, MergeCandidate
     from contracts.messages import REGRESSION
     from contracts.modes import Outcome, RunStatus, StepName, WriteAction
@@ -17,48 +14,19 @@ with workflow.unsafe.imports_passed_through():
     from contracts.rollback import Merged, Regression
     from contracts.verdict import Decision, Verdict
     from policies.counted import counted
-    from workflows.run.gate import Gate, waited
-    from workflows.run.ledger import RunLedger
+    from workflows.polling import Again, polled
+    from workflows.run.ci import stopped_by_ci
+    from workflows.run.context import End, RunContext
 
-End = tuple[RunStatus, str]
 P4 = "only what was checked is merged"
-Attempt = Callable[[], Awaitable[MergeResult]]
-
-
-@dataclass(frozen=True)
-class RunContext:
-    """What a run lends to its merge: gate, ledger, and its own ways to do a step and to write."""
-
-    gate: Gate
-    ledger: RunLedger
-    approval: HumanDecision | None
-    held: Callable[[Attempt, Callable[[MergeResult], Verdict]], Awaitable[MergeResult]]
-    """Does a step behind the gate, again while its verdict says HOLD."""
-    write: Callable[[RunRef, PlannedWrite, str], Awaitable[WriteResult]]
-    """One planned write, and the last part of its key (empty: its action)."""
-    ci: Callable[[RunRef, str], Awaitable[End | None]]
-    """Waits for what the forge's CI says of a commit; None: go on."""
 
 
 class Merging:
     """One run's way from an open pull request to the base, or to a person."""
 
-    def __init__(
-        self,
-        run: RunRef,
-        means: RunContext,
-        at: Callable[[StepName], None],
-        show: Callable[[RunStatus, str], None],
-        ask_again: Callable[[], Awaitable[Order | None]],
-    ) -> None:
-        """``at`` and ``show`` say where the run is; ``ask_again`` is for the gate."""
-        self._run = run
-        self._means = means
-        self._ledger = means.ledger
-        self._gate = means.gate
-        self._at = at
-        self._show = show
-        self._ask_again = ask_again
+    def __init__(self, context: RunContext) -> None:
+        self._context = context
+        self._ledger = context.ledger
 
     async def land(self) -> End:
         """Merge, or say why a person reviews.
@@ -82,9 +50,9 @@ class Merging:
                     return self._to_a_person(unshown)
                 tip = wanted.merge_sha
             # A forge that merges pull requests shows the merge result on one; elsewhere CI saw the change alone.
-            if ended := await self._means.ci(self._run, wanted.merge_sha if wanted.pull_branch else wanted.head_sha):
+            if ended := await stopped_by_ci(self._context, wanted.merge_sha if wanted.pull_branch else wanted.head_sha):
                 return ended
-            pushed = await self._means.write(self._run, self._canary_push(wanted), f"canary-{wanted.merge_sha[:8]}")
+            pushed = await self._context.write(self._canary_push(wanted), f"canary-{wanted.merge_sha[:8]}")
             if not pushed.done:
                 return self._to_a_person(f"the canary branch: {pushed.verdict.reason}")
             canary = await self._canary(wanted)
@@ -92,7 +60,7 @@ class Merging:
             merges = [planned for planned in released.result.writes if planned.action is WriteAction.MERGE]
             if released.result.outcome is not Outcome.AUTO_MERGE_ALLOWED or not merges:
                 return self._to_a_person(released.result.verdict.reason)
-            merged = await self._means.write(self._run, merges[0], "")
+            merged = await self._context.write(merges[0])
             if merged.done:
                 return await self._landed(wanted, merged)
             before, refused = wanted, f"merge: {merged.verdict.reason}"
@@ -104,11 +72,11 @@ class Merging:
         """
         short = wanted.merge_sha[:8]
         moved = self._canary_push(wanted).model_copy(update={"branch": wanted.pull_branch, "expected_old": tip})
-        pushed = await self._means.write(self._run, moved, f"pull-{short}")
+        pushed = await self._context.write(moved, f"pull-{short}")
         if not pushed.done:
             return f"the pull request's branch: {pushed.verdict.reason}"
         told = moved.model_copy(update={"action": WriteAction.UPDATE_PULL_REQUEST, "expected_old": ""})
-        updated = await self._means.write(self._run, told, f"update-{short}")
+        updated = await self._context.write(told, f"update-{short}")
         return "" if updated.done else f"the pull request's text: {updated.verdict.reason}"
 
     async def _step(
@@ -117,41 +85,44 @@ class Merging:
         candidate: MergeCandidate | None,
         canary: CanaryReport | None = None,
     ) -> MergeResult:
-        name = StepName(step.name)
-        self._at(name)
+        context = self._context
+        name = context.step = StepName(step.name)
 
         async def attempt() -> MergeResult:
             started = workflow.now()
             given = MergeInput(
-                step=self._ledger.step_input(self._run, self._means.approval), candidate=candidate, canary=canary
+                step=self._ledger.step_input(context.run, context.approval), candidate=candidate, canary=canary
             )
-            done = await self._gate.abortable(step(given, f"{name}: {self._ledger.task_id}"))
+            done = await context.gate.abortable(step(given, f"{name}: {self._ledger.task_id}"))
             if done.result.verdict.decision is not Decision.HOLD:
                 self._ledger.keep(name, done.result, started, workflow.now())
             return done
 
-        return await self._means.held(attempt, lambda done: done.result.verdict)
+        return await context.while_held(attempt, lambda done: done.result.verdict)
 
     async def _canary(self, wanted: MergeCandidate) -> CanaryReport:
         """Rounds of probes until the window is over or one is not green; a pause in between makes it begin anew."""
+        context = self._context
         started = began = workflow.now()
         window, every = timedelta(seconds=wanted.window_seconds), timedelta(seconds=wanted.every_seconds)
         rounds = asked = 0
-        self._at(StepName.CANARY)
-        seen = self._gate.order
-        while True:
-            await self._gate.passed(self._show, self._ask_again)
-            if self._gate.order is not seen:
+        context.step = StepName.CANARY
+        seen = context.gate.order
+
+        async def look() -> CanaryReport | Again:
+            nonlocal began, rounds, asked, seen
+            await context.pass_gate()
+            if context.gate.order is not seen:
                 # Whatever was green before a pause says nothing of the time after it.
-                seen, began, rounds = self._gate.order, workflow.now(), 0
+                seen, began, rounds = context.gate.order, workflow.now(), 0
             asked += 1
             lasted = (workflow.now() - began).total_seconds()
             shown = f"canary of {wanted.merge_sha[:12]}: {counted(rounds, 'round')} green, {lasted:.0f} s"
-            self._show(RunStatus.RUNNING, f"{shown} of {window.total_seconds():.0f} s")
-            given = ProbeInput(run=self._run, candidate=wanted, artifacts=self._ledger.artifacts, round=asked)
-            found = await self._gate.abortable(steps.PROBE_CANARY(given, f"probe {wanted.merge_sha[:12]}"))
-            if self._gate.order is not seen:
-                continue
+            context.show(RunStatus.RUNNING, f"{shown} of {window.total_seconds():.0f} s")
+            given = ProbeInput(run=context.run, candidate=wanted, artifacts=self._ledger.artifacts, round=asked)
+            found = await context.gate.abortable(steps.PROBE_CANARY(given, f"probe {wanted.merge_sha[:12]}"))
+            if context.gate.order is not seen:
+                return await look()
             rounds += 1
             now = workflow.now()
             report = CanaryReport(
@@ -169,7 +140,10 @@ class Merging:
                 return report
             # The last round is at the window's end, not before it.
             wait = max(min(every, left), timedelta(seconds=1))
-            await waited(self._gate.news(seen), wait, f"canary {wanted.merge_sha[:12]}, round {rounds} green")
+            news = context.gate.news(seen)
+            return Again(wait, f"canary {wanted.merge_sha[:12]}, round {rounds} green", news)
+
+        return await polled(look)
 
     def _keep(self, report: CanaryReport, started: datetime, audit_head: str) -> None:
         green = report.health is Health.GREEN
@@ -212,7 +186,7 @@ class Merging:
         reason = f"{what}, which is not the checked {wanted.tree_sha[:12]}"
         told = Regression(merged=merged, reason=f"merged, but not what was checked: {reason}", failing=(P4,))
         answer = await steps.TELL(
-            self._run.target, REGRESSION, told, "tell Control: the base holds what nobody checked"
+            self._context.run.target, REGRESSION, told, "tell Control: the base holds what nobody checked"
         )
         return RunStatus.MERGED, f"{told.reason}. {answer.verdict.reason}"
 
@@ -221,7 +195,7 @@ class Merging:
         landed = landed or Landed(commit_sha=wanted.merge_sha, parent_sha=wanted.base_sha, tree_sha=wanted.tree_sha)
         numbers = [write.pull_request.number for write in self._ledger.writes if write.pull_request]
         return Merged(
-            run=self._run,
+            run=self._context.run,
             merge_sha=landed.commit_sha,
             parent_sha=landed.parent_sha,
             tree_sha=landed.tree_sha,
