@@ -176,8 +176,7 @@ def finish(state: ControlState, report: FinishRequest, now: datetime) -> bool:
 def heard(state: ControlState, *, news: bool) -> Answer:
     """A run may always say how it ended."""
     reason = "closed" if news else "was closed already, or is unknown here"
-    verdict = Verdict(rule="a run may always say how it ended", decision=Decision.ALLOW, reason=reason)
-    return Answer.of(verdict, state.epoch)
+    return state.answer("a run may always say how it ended", Decision.ALLOW, reason)
 
 
 def smoke_is_green(report: FinishRequest, run: RunRecord) -> Verdict:

@@ -33,6 +33,7 @@ from contracts.budget import (
 from contracts.control import Answer
 from contracts.verdict import Decision, Fact, Verdict
 from policies.counted import counted, shortened
+from policies.verdicts import hold
 from workflows.control.budget_alerts import cost_known, cost_unknown, exhausted, weigh
 from workflows.control.budget_book import (
     KEPT_REPORTS,
@@ -213,9 +214,8 @@ def _may_reserve(state: ControlState, request: ReserveRequest) -> Verdict:
                 f"at worst is more than {amount(cap)}. Lifted by "
                 + "; or ".join(lifted_by(book, state.target, period, measure))
             )
-            facts: dict[str, Fact] = {"period": period, "measure": measure, "cap": cap, "spent": spent}
             rule = f"{cap_name(period, measure)} has room for the step"
-            children.append(Verdict(rule=rule, decision=Decision.HOLD, reason=reason, facts=facts))
+            children.append(hold(rule, reason, period=period, measure=measure, cap=cap, spent=spent))
     if not children:
         return _verdict(Decision.ALLOW, "its worst case fits every cap", request)
     reason = shortened("; ".join(child.reason for child in children), 2000)
@@ -314,8 +314,7 @@ def _verdict(decision: Decision, reason: str, request: ReserveRequest) -> Verdic
 
 
 def _answer(state: ControlState, decision: Decision, reason: str, key: str) -> Answer:
-    verdict = Verdict(rule="the cost may be booked", decision=decision, reason=reason, facts={"key": key})
-    return Answer.of(verdict, state.epoch)
+    return state.answer("the cost may be booked", decision, reason, key=key)
 
 
 # A person changes a cap for the present period (update ``set_caps``; runbook §6.4).
@@ -337,9 +336,8 @@ def set_caps(state: ControlState, request: CapsRequest, now: datetime) -> Answer
     book = state.budget
 
     def answer(decision: Decision, reason: str) -> Answer:
-        facts: dict[str, Fact] = {"period": request.period, "measure": request.measure, "cap": request.cap}
-        verdict = Verdict(rule="the cap may be set", decision=decision, reason=reason, facts=facts)
-        return Answer.of(verdict, state.epoch)
+        about: dict[str, Fact] = {"period": request.period, "measure": request.measure, "cap": request.cap}
+        return state.answer("the cap may be set", decision, reason, **about)
 
     if not book.present():
         return answer(Decision.DENY, "no caps are known yet: the target's policy could not be read so far")

@@ -19,8 +19,9 @@ from contracts.budget import (
     Reservation,
     RunCost,
 )
-from contracts.verdict import Decision, Verdict
+from contracts.verdict import Verdict
 from policies.counted import shortened
+from policies.verdicts import allow, hold
 
 KEPT_RUNS = 60
 """Closed runs whose cost is remembered; older ones live in the target's audit log."""
@@ -231,9 +232,9 @@ def blocked(book: BudgetBook, target: str) -> Verdict:
     children = [unknown_cost(each, target) for each in book.unknown()]
     children += [_used_up(book, target, period, measure) for period, measure in used_up(book)]
     if not children:
-        return Verdict(rule=rule, decision=Decision.ALLOW, reason="no cap is used up, no cost is unknown")
+        return allow(rule, "no cap is used up, no cost is unknown")
     reason = shortened("; ".join(child.reason for child in children), 2000)
-    return Verdict(rule=rule, decision=Decision.HOLD, reason=reason, children=tuple(children))
+    return hold(rule, reason).model_copy(update={"children": tuple(children)})
 
 
 def used_up(book: BudgetBook) -> list[tuple[str, Measure]]:
@@ -249,14 +250,12 @@ def used_up(book: BudgetBook) -> list[tuple[str, Measure]]:
 def unknown_cost(reservation: Reservation, target: str) -> Verdict:
     """The hold of a cost nobody knows, and what lifts it."""
     said = f" ({reservation.note})" if reservation.note else ""
-    return Verdict(
-        rule="every cost is known",
-        decision=Decision.HOLD,
-        reason=(
-            f"the cost of {reservation.key} is unknown{said}; `starter.py budget state-cost {target} {reservation.key} "
-            "--usd … --tokens … --evidence …` states it"
-        ),
-        facts={"key": reservation.key, "since": reservation.at.isoformat(timespec="seconds")},
+    return hold(
+        "every cost is known",
+        f"the cost of {reservation.key} is unknown{said}; `starter.py budget state-cost {target} {reservation.key} "
+        "--usd … --tokens … --evidence …` states it",
+        key=reservation.key,
+        since=reservation.at.isoformat(timespec="seconds"),
     )
 
 
@@ -307,15 +306,9 @@ def _used_up(book: BudgetBook, target: str, period: str, measure: Measure) -> Ve
     also = f" and {amount(reserved)} reserved" if reserved else ""
     ways = "; or ".join(lifted_by(book, target, period, measure))
     when = period.partition("/")[2]
-    return Verdict(
-        rule=f"{cap_name(period, measure)} is not used up",
-        decision=Decision.HOLD,
-        reason=(
-            f"{cap_name(period, measure)}: {amount(spent)} of {amount(cap)} {measure} of {when} are used{also}. "
-            f"Lifted by {ways}"
-        ),
-        facts={"period": period, "cap": cap, "spent": spent, "reserved": reserved},
-    )
+    name = cap_name(period, measure)
+    used = f"{name}: {amount(spent)} of {amount(cap)} {measure} of {when} are used{also}. Lifted by {ways}"
+    return hold(f"{name} is not used up", used, period=period, cap=cap, spent=spent, reserved=reserved)
 
 
 def _line(book: BudgetBook, period: str, measure: Measure) -> BudgetLine:

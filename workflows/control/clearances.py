@@ -126,11 +126,9 @@ def begin(state: ControlState, request: WriteRequest, now: datetime) -> WriteAns
 def settle(state: ControlState, report: SettleRequest, now: datetime) -> Answer:
     """Accept the end of a write from the attempt that began it, or by looking after its deadline."""
     known = state.writes.get(report.key)
-    rule = "the write may be settled"
 
     def answer(decision: Decision, reason: str) -> Answer:
-        verdict = Verdict(rule=rule, decision=decision, reason=reason, facts={"key": report.key})
-        return Answer.of(verdict, state.epoch)
+        return state.answer("the write may be settled", decision, reason, key=report.key)
 
     if known is None:
         return answer(Decision.DENY, "no write was begun under this key")

@@ -9,7 +9,7 @@ from contracts.control import Answer
 from contracts.forge_facts import ABOUT_MERGE, ABOUT_ROLLBACK, comment_name
 from contracts.modes import WriteAction
 from contracts.rollback import FollowUpEnd, FollowUpInput, MergeRecord, RollbackStage, Unsaid
-from contracts.verdict import Decision, Verdict
+from contracts.verdict import Decision
 from policies.counted import counted, shortened
 from workflows.api import rollback_run_id
 from workflows.control.state import ControlState, clock
@@ -98,13 +98,7 @@ def followed_up(state: ControlState, report: FollowUpEnd) -> Answer:
         who=report.who,
         at=at,
     )
-    verdict = Verdict(
-        rule="a follow-up may always say how it ended",
-        decision=Decision.ALLOW,
-        reason="recorded",
-        facts={"runId": report.run_id},
-    )
-    return Answer.of(verdict, state.epoch)
+    return state.answer("a follow-up may always say how it ended", Decision.ALLOW, "recorded", runId=report.run_id)
 
 
 def _left_behind(state: ControlState, run_id: str) -> FollowUpInput | None:

@@ -20,7 +20,7 @@ from contracts.admission import AdmitRequest, RunRecord
 from contracts.control import Answer
 from contracts.grant import Grant, GrantRequest
 from contracts.modes import Mode, RunKind, RunStatus, TargetStatus
-from contracts.verdict import Decision, Fact, Verdict
+from contracts.verdict import Decision, Fact
 from policies.counted import counted, shortened
 from workflows.control.state import ControlState, clock
 
@@ -28,6 +28,7 @@ HIGHEST_MODE = Mode.PR_ONLY
 """A granted change always ends in a person's review."""
 KEPT = 20
 """Grants in force at the same time; more would be a policy of their own."""
+_RULE = "the change may be granted"
 _PATTERN = frozenset("*?[]\\")
 
 
@@ -44,13 +45,11 @@ def give(state: ControlState, request: GrantRequest, now: datetime) -> Answer:
     }
     if reason:
         state.log("grant refused", **facts, reason=reason)
-        verdict = Verdict(rule="the change may be granted", decision=Decision.DENY, reason=reason, facts=facts)
-        return Answer.of(verdict, state.epoch)
+        return state.answer(_RULE, Decision.DENY, reason, **facts)
     state.grants[request.run_id] = Grant(**request.model_dump(), granted_at=now)
     state.log("granted", **facts, reason=request.reason)
     told = f"`run --grant {request.run_id}` may take it once, until {clock(request.expires_at)}"
-    verdict = Verdict(rule="the change may be granted", decision=Decision.ALLOW, reason=told, facts=facts)
-    return Answer.of(verdict, state.epoch)
+    return state.answer(_RULE, Decision.ALLOW, told, **facts)
 
 
 def may_not_take(state: ControlState, request: AdmitRequest, mode: Mode, now: datetime) -> str:

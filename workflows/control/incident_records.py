@@ -11,7 +11,7 @@ from contracts.control import Answer
 from contracts.incident import IncidentNews, IncidentRecord, IncidentReport, IncidentState
 from contracts.incident_work import IncidentStart
 from contracts.modes import Mode
-from contracts.verdict import Decision, Verdict
+from contracts.verdict import Decision
 from policies.counted import shortened
 from workflows.control.state import ControlState
 
@@ -116,7 +116,4 @@ def barred(state: ControlState) -> str:
 
 
 def _taken(state: ControlState, incident: str) -> Answer:
-    verdict = Verdict(
-        rule="an incident is always taken", decision=Decision.ALLOW, reason="recorded", facts={"id": incident}
-    )
-    return Answer.of(verdict, state.epoch)
+    return state.answer("an incident is always taken", Decision.ALLOW, "recorded", id=incident)

@@ -19,7 +19,7 @@ from contracts.control import (
     ResumeRequest,
 )
 from contracts.modes import Mode, PauseStyle, RunKind, RunStatus, TargetStatus
-from contracts.verdict import Decision, Fact, Verdict
+from contracts.verdict import Decision, Fact
 from workflows.api import smoke_id
 from workflows.control import clearances, follow_ups, rollback_records
 from workflows.control.admission import RANK, smoke_is_green
@@ -70,36 +70,37 @@ def pause(state: ControlState, record: PauseRecord) -> None:
 
 def resume(state: ControlState, request: ResumeRequest, now: datetime) -> Answer:
     """Lift this target's own pause and climb the ladder; refused while the Installation is paused."""
-    refused = may_resume(state, request)
-    if refused is not None:
-        return Answer.of(refused, state.epoch)
+
+    def answer(decision: Decision, reason: str) -> Answer:
+        facts: dict[str, Fact] = {"epoch": state.epoch, "status": state.status}
+        return state.answer("the target may resume", decision, reason, **facts)
+
+    if refused := may_resume(state, request):
+        return answer(Decision.DENY, refused)
     _climb(state, cause=request.cause, evidence=request.evidence, actor=request.actor, now=now)
     if state.ladder is not None and not state.rolling_back():
         # Nobody reviews what has not ended: while a rollback goes on, the ladder ends in DRY_RUN.
         state.ladder = state.ladder.model_copy(update={"reviews": state.review_due})
-    verdict = _resume_verdict(state, Decision.ALLOW, "resuming: the DRY_RUN smoke starts now")
-    return Answer.of(verdict, state.epoch)
+    return answer(Decision.ALLOW, "resuming: the DRY_RUN smoke starts now")
 
 
-def may_resume(state: ControlState, request: ResumeRequest) -> Verdict | None:
-    """The refusal, or None."""
+def may_resume(state: ControlState, request: ResumeRequest) -> str:
+    """Why not; empty: it may."""
     if request.expected_epoch != state.epoch:
-        return _resume_verdict(
-            state, Decision.DENY, f"a newer pause raised the epoch to {state.epoch}; look again before you resume"
-        )
+        return f"a newer pause raised the epoch to {state.epoch}; look again before you resume"
     if not state.registered:
-        return _resume_verdict(state, Decision.DENY, "not yet registered with the Installation; try again")
+        return "not yet registered with the Installation; try again"
     if state.status is TargetStatus.ACTIVE and state.review_due:
         # After a regression the mode is DRY_RUN, and the review is the way up (runbook §6.3).
         if state.rolling_back():
-            return _resume_verdict(state, Decision.DENY, f"the rollback of {state.review_due} has not ended yet")
+            return f"the rollback of {state.review_due} has not ended yet"
     elif state.status is not TargetStatus.PAUSED:
-        return _resume_verdict(state, Decision.DENY, f"the target is {state.status}, not PAUSED")
+        return f"the target is {state.status}, not PAUSED"
     if state.installation_paused:
-        return _resume_verdict(state, Decision.DENY, "the whole installation is paused; resume it first (--all)")
+        return "the whole installation is paused; resume it first (--all)"
     if state.open_writes():
-        return _resume_verdict(state, Decision.DENY, "a write is still in flight; wait until it is settled")
-    return None
+        return "a write is still in flight; wait until it is settled"
+    return ""
 
 
 def notice(state: ControlState, told: InstallationNotice, now: datetime) -> None:
@@ -184,8 +185,7 @@ def set_mode(state: ControlState, request: ModeRequest) -> Answer:
 
     def answer(decision: Decision, reason: str) -> Answer:
         facts: dict[str, Fact] = {"mode": state.mode, "asked": request.mode, "epoch": state.epoch}
-        verdict = Verdict(rule="the mode may be set", decision=decision, reason=reason, facts=facts)
-        return Answer.of(verdict, state.epoch)
+        return state.answer("the mode may be set", decision, reason, **facts)
 
     raising = RANK[request.mode] > RANK[state.mode]
     if raising and request.expected_epoch != state.epoch:
@@ -232,8 +232,3 @@ def _climb(state: ControlState, *, cause: str, evidence: str, actor: str, now: d
     state.smoke_due = True
     state.failed_in_a_row = []
     state.log("resume begun", cause=cause, evidence=evidence, actor=actor)
-
-
-def _resume_verdict(state: ControlState, decision: Decision, reason: str) -> Verdict:
-    facts: dict[str, Fact] = {"epoch": state.epoch, "status": state.status}
-    return Verdict(rule="the target may resume", decision=decision, reason=reason, facts=facts)

@@ -26,7 +26,7 @@ from contracts.rollback import (
     RollbackTag,
     became,
 )
-from contracts.verdict import Decision, Fact, Verdict
+from contracts.verdict import Decision, Fact
 from policies.counted import counted, shortened
 from workflows.api import rollback_run_id
 from workflows.control import follow_ups
@@ -343,9 +343,8 @@ def _forget(state: ControlState) -> None:
 
 
 def _answer(state: ControlState, decision: Decision, reason: str, run_id: str) -> Answer:
-    facts: dict[str, Fact] = {"runId": run_id, "mode": state.mode, "status": state.status}
-    verdict = Verdict(rule="the merge may be rolled back", decision=decision, reason=reason, facts=facts)
-    return Answer.of(verdict, state.epoch)
+    rule = "the merge may be rolled back"
+    return state.answer(rule, decision, reason, runId=run_id, mode=state.mode, status=state.status)
 
 
 # What a rollback leaves in Control's books (runbook §8): the idea in quarantine, a hardening task.

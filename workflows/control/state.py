@@ -11,7 +11,7 @@ from contracts.admission import Order, OrderState, RunRecord
 from contracts.alert import Alert, AlertKind
 from contracts.audit import AuditEvent
 from contracts.clearance import WriteRecord
-from contracts.control import Ladder, PauseRecord, StatusView
+from contracts.control import Answer, Ladder, PauseRecord, StatusView
 from contracts.dashboard import DASHBOARD
 from contracts.grant import Grant
 from contracts.incident import IncidentRecord, IncidentState
@@ -27,6 +27,7 @@ from contracts.rollback import (
 from contracts.terms import ControlTerms, from_before
 from contracts.verdict import Decision, Fact, Verdict
 from policies.counted import shortened
+from policies.verdicts import allow, ask, hold
 from workflows.control import budget_book
 from workflows.control.budget_book import BudgetBook
 
@@ -191,6 +192,10 @@ class ControlState(BaseModel):
             )
         )
 
+    def answer(self, rule: str, decision: Decision, reason: str, /, **facts: Fact) -> Answer:
+        """What whoever sent an update is told."""
+        return Answer.of(Verdict(rule=rule, decision=decision, reason=reason, facts=facts), self.epoch)
+
     def active(self) -> list[RunRecord]:
         """Admitted and not closed."""
         return [run for run in self.runs.values() if run.closed_at is None and run.run_id not in self.queue]
@@ -248,16 +253,13 @@ class ControlState(BaseModel):
     def why(self) -> Verdict:
         """Why this target works, or does not (P12)."""
         children = tuple(
-            Verdict(
-                rule=f"no {pause.scope} pause is in force",
-                decision=Decision.HOLD,
-                reason=f"paused by {pause.actor}: {pause.reason or 'no reason given'}",
-                facts={
-                    "at": pause.at.isoformat(),
-                    "epoch": pause.epoch,
-                    "style": pause.style,
-                    "reviewOn": pause.review_on,
-                },
+            hold(
+                f"no {pause.scope} pause is in force",
+                f"paused by {pause.actor}: {pause.reason or 'no reason given'}",
+                at=pause.at.isoformat(),
+                epoch=pause.epoch,
+                style=pause.style,
+                reviewOn=pause.review_on,
             )
             for pause in self.pauses
         )
@@ -268,7 +270,7 @@ class ControlState(BaseModel):
         if self.review_due:
             reason = f"{self.review_due} waits for a person's review: `starter.py resume` names cause and evidence"
             rule = "no review is due before the mode may rise above DRY_RUN"
-            children += (Verdict(rule=rule, decision=Decision.ASK, reason=reason, facts={}),)
+            children += (ask(rule, reason),)
         if not self.registered:
             decision, reason = Decision.HOLD, "not yet registered with the Installation"
         elif self.status is TargetStatus.ACTIVE and not budget.allowed:
@@ -352,9 +354,9 @@ def _unresolved(record: IncidentRecord) -> Verdict:
     when = "overdue since" if record.overdue else "due on"
     due = f"prevention {when} {record.due_on}" if record.due_on else "no due date"
     reason = f"{record.incident} is {record.state}, {due}, owner {record.owner or 'nobody yet'}: {record.reason}"
+    said = allow if closed and not record.overdue else ask
     facts: dict[str, Fact] = {"trigger": record.trigger, "runId": record.run_id, "dueOn": record.due_on}
-    decision = Decision.ALLOW if closed and not record.overdue else Decision.ASK
-    return Verdict(rule="no incident asks for a person", decision=decision, reason=reason, facts=facts)
+    return said("no incident asks for a person", reason, **facts)
 
 
 def clock(moment: AwareDatetime) -> str:

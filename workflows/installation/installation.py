@@ -23,7 +23,8 @@ with workflow.unsafe.imports_passed_through():
     )
     from contracts.home import HomeMark
     from contracts.modes import PauseStyle, TargetStatus
-    from contracts.verdict import Decision, Verdict
+    from contracts.verdict import Decision, Fact, Verdict
+    from policies.verdicts import allow, hold
     from workflows import api
     from workflows.epochs import epoch_at, when_reset
     from workflows.messages import signals
@@ -224,13 +225,10 @@ class Installation:
     def _why(self) -> Verdict:
         pause = self._state.pause
         if pause is None:
-            return Verdict(rule="the installation may work", decision=Decision.ALLOW, reason="not paused")
-        return Verdict(
-            rule="the installation may work",
-            decision=Decision.HOLD,
-            reason=f"paused by {pause.actor}: {pause.reason or 'no reason given'}",
-            facts={"at": pause.at.isoformat(), "epoch": pause.epoch, "reviewOn": pause.review_on},
-        )
+            return allow("the installation may work", "not paused")
+        reason = f"paused by {pause.actor}: {pause.reason or 'no reason given'}"
+        facts: dict[str, Fact] = {"at": pause.at.isoformat(), "epoch": pause.epoch, "reviewOn": pause.review_on}
+        return hold("the installation may work", reason, **facts)
 
     def _answer(self, decision: Decision, reason: str, rule: str = "the installation may resume") -> Answer:
         verdict = Verdict(rule=rule, decision=decision, reason=reason)

@@ -14,7 +14,8 @@ with workflow.unsafe.imports_passed_through():
     from contracts.forge_facts import ABOUT_CHANGES, comment_name
     from contracts.handover import HumanDecision, PlannedWrite, RunRef, StepInput, StepResult
     from contracts.modes import Mode, Outcome, RunStatus, StepName, WriteAction
-    from contracts.verdict import Decision, Verdict
+    from contracts.verdict import Decision
+    from policies.verdicts import allow
     from workflows import api
     from workflows.messages.starts import bad_start, read_start
     from workflows.messages.statements import require_statement
@@ -99,7 +100,7 @@ class DailyRun:
     def decide(self, decision: HumanDecision) -> Answer:
         """A person's decision on the contract, or the end of a run that holds."""
         self._context.decision = decision
-        verdict = Verdict(rule="the run waits for a decision", decision=Decision.ALLOW, reason=decision.reason)
+        verdict = allow("the run waits for a decision", decision.reason)
         return Answer.of(verdict, self._context.gate.order.epoch if self._context.gate.order else 0)
 
     @decide.validator

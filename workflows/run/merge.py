@@ -12,8 +12,9 @@ with workflow.unsafe.imports_passed_through():
     from contracts.modes import Outcome, RunStatus, StepName, WriteAction
     from contracts.report import Landed, StepRecord, WriteResult
     from contracts.rollback import Merged, Regression
-    from contracts.verdict import Decision, Verdict
+    from contracts.verdict import Decision
     from policies.counted import counted
+    from policies.verdicts import allow, ask
     from workflows.polling import Again, polled
     from workflows.run.ci import stopped_by_ci
     from workflows.run.context import End, RunContext
@@ -149,12 +150,9 @@ class Merging:
         green = report.health is Health.GREEN
         troubled = ", ".join(f"{one.name} {one.health}" for one in report.last if one.health is not Health.GREEN)
         lasted = (report.ended_at - report.began_at).total_seconds()
-        verdict = Verdict(
-            rule="every probe is green on the merge result",
-            decision=Decision.ALLOW if green else Decision.ASK,
-            reason=f"{counted(report.rounds, 'round')} in {lasted:.0f} s" + (f": {troubled}" if troubled else ""),
-            facts={"mergeSha": report.merge_sha, "branch": report.branch},
-        )
+        reason = f"{counted(report.rounds, 'round')} in {lasted:.0f} s" + (f": {troubled}" if troubled else "")
+        rule = "every probe is green on the merge result"
+        verdict = (allow if green else ask)(rule, reason, mergeSha=report.merge_sha, branch=report.branch)
         record = StepRecord(
             step=StepName.CANARY,
             started_at=started,
