@@ -2,7 +2,6 @@
 
 api.py           The typed face of every step: what a workflow may call. Importing this loads no implementation
 heartbeat.py     Beating while a step works: the only way a step learns that it is cancelled
-step.py          One activity's typed face
 step_session.py  What every step of a run has in hand: the pinned policy, artifacts, the audit log, the repository
 work_folder.py   An empty folder for one attempt of one step; what killed workers left behind goes first
 after/           The steps of ``FollowUp``, ``Rollback`` and ``Incident``

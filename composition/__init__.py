@@ -26,11 +26,11 @@ if TYPE_CHECKING:  # each named twice: it is handed on
     from adapters.temporal.connection import retention as retention
     from adapters.temporal.control_desk import pause_target as pause_target
     from adapters.temporal.control_desk import start_control as start_control
-    from adapters.temporal.dashboards import refresh_dashboards as refresh_dashboards
-    from adapters.temporal.dashboards import start_dashboards as start_dashboards
     from adapters.temporal.embedded_server import EmbeddedServer as EmbeddedServer
     from adapters.temporal.embedded_server import start_embedded_server as start_embedded_server
     from adapters.temporal.installation import pause_installation as pause_installation
+    from adapters.temporal.installation import refresh_dashboards as refresh_dashboards
+    from adapters.temporal.installation import start_dashboards as start_dashboards
     from adapters.temporal.open_workflow import ask_open as ask_open
     from adapters.temporal.schedules import schedule_reviews as schedule_reviews
     from adapters.temporal.schedules import sync_schedule as sync_schedule
@@ -58,9 +58,8 @@ _WHERE = {
     "adapters.temporal.alert_sink": ("raise_alert", "start_alerts"),
     "adapters.temporal.connection": ("connect", "prepare_namespace", "retention"),
     "adapters.temporal.control_desk": ("pause_target", "start_control"),
-    "adapters.temporal.dashboards": ("refresh_dashboards", "start_dashboards"),
     "adapters.temporal.embedded_server": ("EmbeddedServer", "start_embedded_server"),
-    "adapters.temporal.installation": ("pause_installation",),
+    "adapters.temporal.installation": ("pause_installation", "refresh_dashboards", "start_dashboards"),
     "adapters.temporal.open_workflow": ("ask_open",),
     "adapters.temporal.schedules": ("schedule_reviews", "sync_schedule"),
     "composition.adapters": ("Adapters", "compose", "local_desk", "open_forge", "open_repository", "source_reader"),

@@ -19,8 +19,6 @@ from activities.after.probing import ProbeRunner
 from activities.after.reverting import Reverting
 from activities.api import CONTROL_QUEUE
 from activities.control.admitting import Admitting
-from activities.control.budget_report import BudgetReporting
-from activities.control.schedule import Scheduling
 from activities.control.telling import Telling
 from activities.governance.reviewing import GovernanceReviewing
 from activities.operate.alerting import Alerting
@@ -174,8 +172,8 @@ def activities(adapters: Adapters, bench: StepPorts, server_view: ServerView) ->
         reverting.note,
         Outcomes(bench).say,
         *Telling(bench, adapters.index).steps(),
-        Scheduling(bench).sync_schedule,
-        BudgetReporting(bench).report_budget,
+        admitting.sync_schedule,
+        admitting.report_budget,
         auditing.audit,
     )
 

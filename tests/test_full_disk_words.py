@@ -14,7 +14,7 @@ import pytest
 from temporalio.exceptions import ApplicationError
 
 from adapters.git.environment import ClosedGit
-from adapters.temporal.full_disk import NamesFullDisk
+from adapters.temporal.activity_failures import NamesFullDisk
 from commands.failures import explain
 from ports.full_disk import is_full_disk, named
 from ports.repository import RepositoryError

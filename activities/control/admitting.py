@@ -16,22 +16,27 @@ from activities.api import (
     KNOWN_TARGETS,
     LOG_TARGET,
     REGISTER,
+    REPORT_BUDGET,
+    SYNC_SCHEDULE,
     AdmitInput,
     AuditOutput,
     FinishInput,
     KnownTargets,
     LogHead,
     RegisterInput,
+    ScheduleSynced,
+    SyncScheduleInput,
     TargetLogInput,
 )
 from activities.control.lost_books import booked_before, in_flight_before, left_before
 from activities.heartbeat import heartbeating
 from activities.run.quarantine import NotInQuarantine, open_quarantine
-from activities.step_session import StepPorts
+from activities.step_session import StepPorts, written
 from activities.write.cleared_write import merge_found
 from contracts import messages
 from contracts.admission import Admission, AdmitAnswer, AdmitRequest, Admitted, RunRecord, RunRequest
 from contracts.audit import AuditEvent
+from contracts.budget import BudgetAlertReport, BudgetReportRef
 from contracts.clearance import SettleRequest, WriteOutcome, WriteRecord
 from contracts.control import Answer, CheckupResult, InstallationFacts, RegisterRequest, RunCheckup, RunFinding
 from contracts.forge_facts import commented_on
@@ -202,6 +207,32 @@ class Admitting:
         with heartbeating():
             # A slow remote must not look like a dead worker.
             return self._check_up(request)
+
+    @activity.defn(name=SYNC_SCHEDULE.name, no_thread_cancel_exception=True)
+    def sync_schedule(self, given: SyncScheduleInput) -> ScheduleSynced:
+        """Control's word to the target's Schedule (runbook §7): a second time finds it done."""
+        with heartbeating():
+            crashpoint("mind_schedule.before_effect")
+            done = self.bench.control.sync_schedule(given.target, paused=given.paused, reason=given.reason)
+            crashpoint("mind_schedule.after_effect")
+        activity.logger.info("schedule of %s: %s", given.target, done)
+        return ScheduleSynced(done=done)
+
+    @activity.defn(name=REPORT_BUDGET.name, no_thread_cancel_exception=True)
+    def report_budget(self, report: BudgetAlertReport) -> BudgetReportRef:
+        """``budget_alert_report.json`` (runbook §6.4), in its run's folder; the same again is the same artifact."""
+        name = f"budget/{report.period}/{report.measure}/budget_alert_report.json"
+        crashpoint("report_budget.before_effect")
+        kept = self.bench.store.put(report.run_id, name, written(report))
+        crashpoint("report_budget.after_effect")
+        return BudgetReportRef(
+            period=report.period,
+            measure=report.measure,
+            run_id=report.run_id,
+            name=name,
+            sha256=kept.sha256,
+            address=f"{self.bench.store.address(report.run_id)}/{name}",
+        )
 
     def _check_up(self, request: RunCheckup) -> CheckupResult:
         runs: list[RunFinding] = []

@@ -12,8 +12,7 @@ from temporalio.client import (
 from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.service import RPCError
 
-from adapters.temporal.open_workflow import ensure_started
-from adapters.temporal.thread_bridge import ask
+from adapters.temporal.open_workflow import ask, ensure_started
 from contracts.alert import Alert, RaiseAnswer
 from ports.alerts import AlertsUnavailable
 from workflows import api

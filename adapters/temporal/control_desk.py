@@ -24,9 +24,8 @@ from adapters.temporal.installation import (
     tell_before,
     with_installation,
 )
-from adapters.temporal.open_workflow import ask_open, ensure_started
+from adapters.temporal.open_workflow import ask, ask_open, ensure_started
 from adapters.temporal.schedules import sync_schedule
-from adapters.temporal.thread_bridge import ask
 from contracts import messages
 from contracts.control import PauseRequest
 from contracts.messages import Message, Reply, Request, Seen, View

@@ -22,6 +22,7 @@ from contracts.home import HomeMark
 from contracts.modes import TargetStatus
 from ports.server import AnotherHome
 from workflows import api
+from workflows.installation.dashboards import DashboardsState
 from workflows.installation.installation import InstallationState
 
 _SUMMARY = "The whole installation: pause here pauses every target"
@@ -170,3 +171,19 @@ async def _describe(client: Client) -> WorkflowExecutionDescription | None:
         if problem.status is RPCStatusCode.NOT_FOUND:
             return None
         raise
+
+
+# What else there is one of: the dashboards.
+
+_DASHBOARDS = "The dashboard ticket of every target, kept by edit"
+
+
+async def start_dashboards(client: Client) -> None:
+    """Make sure that ``Dashboards`` runs."""
+    await ensure_started(client, api.DASHBOARDS, DashboardsState(), api.DASHBOARDS_ID, _DASHBOARDS)
+
+
+async def refresh_dashboards(client: Client, target: str) -> None:
+    """A look at one target's ticket now, whether or not the workflow runs already."""
+    look = (api.REFRESH, target)
+    await ensure_started(client, api.DASHBOARDS, DashboardsState(), api.DASHBOARDS_ID, _DASHBOARDS, signal=look)

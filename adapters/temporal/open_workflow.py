@@ -1,6 +1,8 @@
 """The long-lived workflows, each the only one of its id: started where it is missing, asked while it is open."""
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Coroutine, Mapping, Sequence
+from concurrent.futures import TimeoutError as FutureTimeoutError
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -12,6 +14,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from workflows import api
 
 Seen = TypeVar("Seen")
+Value = TypeVar("Value")
 
 
 async def ask_open(
@@ -67,3 +70,18 @@ async def ensure_started(
         static_summary=summary,
         memo=memo,
     )
+
+
+def ask(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, Value]) -> Value:
+    """Run on the worker's event loop from an activity's thread, which stays open to cancellation."""
+    future = asyncio.run_coroutine_threadsafe(work, loop)
+    try:
+        while True:
+            try:
+                return future.result(timeout=0.5)
+            except FutureTimeoutError:
+                # A coroutine's own TimeoutError has the same class: only ours leaves the future running.
+                if future.done():
+                    raise
+    finally:
+        future.cancel()

@@ -17,9 +17,8 @@ from temporalio.plugin import SimplePlugin
 from temporalio.worker import WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxRestrictions
 
+from adapters.temporal.activity_failures import ForgePatience, NamesFullDisk
 from adapters.temporal.commanded_tasks import CommandedTasks
-from adapters.temporal.forge_patience import ForgePatience
-from adapters.temporal.full_disk import NamesFullDisk
 from workflows.messages.malformed import AnsweringConverter, WellFormedMessages
 
 _PASSED_THROUGH = ("contracts", "policies", "workflows", "activities", "pydantic", "opentelemetry")

@@ -13,8 +13,7 @@ from temporalio.client import (
 )
 from temporalio.service import RPCError, RPCStatusCode
 
-from adapters.temporal.open_workflow import ask_open
-from adapters.temporal.thread_bridge import ask
+from adapters.temporal.open_workflow import ask, ask_open
 from contracts.admission import RunView
 from contracts.budget import BudgetView
 from contracts.control import InstallationView, StatusView

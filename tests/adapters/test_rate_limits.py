@@ -14,7 +14,7 @@ from urllib3 import HTTPHeaderDict
 
 from adapters.forges.http.json_api import JsonApi, RawAnswer
 from adapters.forges.http.rate_limits import server_delay
-from adapters.temporal.forge_patience import ForgePatience
+from adapters.temporal.activity_failures import ForgePatience
 from ports.forge import ForgeError
 
 

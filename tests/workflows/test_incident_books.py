@@ -11,7 +11,7 @@ from contracts.incident import IncidentNews, IncidentRecord, IncidentReport, Inc
 from contracts.modes import Mode, RunStatus, TargetStatus, WriteAction, WriteClass
 from tests.workflows.books import FIRST, POLICY, Books, running
 from workflows.control import clearances, incident_records
-from workflows.control.failures import escalate_failures
+from workflows.control.pausing import escalate_failures
 
 INCIDENT = f"INC-{FIRST}-policy-violation"
 

@@ -17,16 +17,16 @@ from tests.workflows.conversation import open_target, pause, pause_all, resume, 
 from tests.workflows.quick import add_target, quick
 from tests.workflows.test_schedules import daily, scheduled
 from workflows import api
-from workflows.control import schedule
+from workflows.control import pausing
 
 
 def told(books: Books) -> str:
     """What the Schedule is told now, and that it was."""
-    given = schedule.due(books.state)
+    given = pausing.schedule_due(books.state)
     if given is None:
         return ""
-    schedule.begun(books.state, given)
-    schedule.minded(books.state, given, books.state.epoch)
+    pausing.schedule_begun(books.state, given)
+    pausing.schedule_synced(books.state, given, books.state.epoch)
     return f"{'pause' if given.paused else 'go on'}: {given.reason.rpartition(' (')[0] or given.reason}"
 
 
@@ -63,10 +63,10 @@ def test_7_an_answer_that_was_lost_is_asked_for_again() -> None:
     """What was begun may have happened: a resume takes it back."""
     books = Books().opened()
     books.pause()
-    given = schedule.due(books.state)
+    given = pausing.schedule_due(books.state)
     assert given is not None
-    schedule.begun(books.state, given)
-    assert schedule.due(books.state) is not None
+    pausing.schedule_begun(books.state, given)
+    assert pausing.schedule_due(books.state) is not None
     assert books.resume().accepted
     books.finish(books.smoke().run_id, RunStatus.NOTHING_TO_DO)
     assert told(books).startswith("go on")
@@ -78,7 +78,7 @@ def test_7_a_long_reason_makes_a_short_note(notice: InstallationNotice) -> None:
     books = Books().opened()
     books.notice(10**14, TargetStatus.PAUSED)
     books.state.pauses[0] = books.state.pauses[0].model_copy(update={"reason": notice.reason})
-    given = schedule.due(books.state)
+    given = pausing.schedule_due(books.state)
     assert given is not None
     assert len(given.reason) <= 500
 

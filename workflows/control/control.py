@@ -34,7 +34,6 @@ with workflow.unsafe.imports_passed_through():
         rollback_records,
     )
     from workflows.control.budget_book import is_zone
-    from workflows.control.failures import escalate_failures
     from workflows.control.loop import ControlLoop
     from workflows.control.state import ControlInput, ControlState
     from workflows.epochs import epoch_at, when_reset
@@ -171,7 +170,7 @@ class Control:
         if self._lean and answer.answer is Admission.ADMITTED and answer.run_id not in known:
             # Its first order is in the answer; whoever did not hear that asks again.
             self._state.told([self._state.runs[answer.run_id]])
-        if escalate_failures(self._state, workflow.now()):
+        if pausing.escalate_failures(self._state, workflow.now()):
             self._publish()
         return answer
 
@@ -231,7 +230,7 @@ class Control:
             if report.follow_up is not None:
                 self._state.to_follow[report.run_id] = report.follow_up
             pausing.smoke_ended(self._state, report, now)
-            escalate_failures(self._state, now)
+            pausing.escalate_failures(self._state, now)
             admission.promote(self._state)
             self._publish()
         return admission.heard(self._state, news=news)

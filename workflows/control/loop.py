@@ -29,7 +29,7 @@ with workflow.unsafe.imports_passed_through():
     from contracts.modes import Mode, RunKind
     from policies.counted import counted
     from workflows import api
-    from workflows.control import admission, budget, incident_records, pausing, reaping, schedule
+    from workflows.control import admission, budget, incident_records, pausing, reaping
     from workflows.control.after_runs import AfterRunsLoop
     from workflows.control.state import LOG_BATCH, ControlState
 
@@ -65,7 +65,7 @@ class ControlLoop:
             self._start_smoke,
             self._alert,
             self._start_incidents,
-            self._mind_schedule,
+            self._sync_schedule,
             self._report_budget,
             self._turn_periods,
             self._aftercare.follow,
@@ -209,20 +209,20 @@ class ControlLoop:
             incident.add_done_callback(lambda done: None if done.cancelled() else done.exception())
         incident_records.started(self._state, record.incident)
 
-    async def _mind_schedule(self) -> None:
+    async def _sync_schedule(self) -> None:
         # After the log: two loops that become due at once would have their order from chance.
-        while await self._until(lambda: not self._state.to_log and schedule.due(self._state) is not None):
-            given = schedule.due(self._state)
+        while await self._until(lambda: not self._state.to_log and pausing.schedule_due(self._state) is not None):
+            given = pausing.schedule_due(self._state)
             if given is None:
                 continue
             epoch = self._state.epoch
-            schedule.begun(self._state, given)
+            pausing.schedule_begun(self._state, given)
             try:
                 await SYNC_SCHEDULE(given, "pause the Schedule" if given.paused else "let the Schedule go on")
             except ActivityError as failure:
                 workflow.logger.warning("schedule: %s", failure)
                 continue
-            schedule.minded(self._state, given, epoch)
+            pausing.schedule_synced(self._state, given, epoch)
 
     def _nothing_to_say(self) -> bool:
         # Two loops that become due at once would have their order from chance.

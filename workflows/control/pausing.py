@@ -8,7 +8,9 @@ RESUMING → the ladder's own DRY_RUN smoke, green under the current policy → 
 from datetime import datetime
 from typing import Literal
 
+from activities.api import SyncScheduleInput
 from contracts.admission import FinishRequest, OrderState
+from contracts.alert import AlertKind
 from contracts.control import (
     Answer,
     InstallationFacts,
@@ -18,13 +20,15 @@ from contracts.control import (
     PauseRecord,
     ResumeRequest,
 )
+from contracts.incident import IncidentReport, Trigger, incident_id
 from contracts.modes import Mode, PauseStyle, RunKind, RunStatus, TargetStatus
 from contracts.verdict import Decision, Fact
+from policies.counted import counted, shortened
 from workflows.api import smoke_id
 from workflows.control import clearances, follow_ups, rollback_records
 from workflows.control.admission import RANK, smoke_is_green
 from workflows.control.budget import recover
-from workflows.control.incident_records import barred
+from workflows.control.incident_records import barred, open_incident
 from workflows.control.state import ControlState
 from workflows.epochs import epoch_at
 
@@ -232,3 +236,71 @@ def _climb(state: ControlState, *, cause: str, evidence: str, actor: str, now: d
     state.smoke_due = True
     state.failed_in_a_row = []
     state.log("resume begun", cause=cause, evidence=evidence, actor=actor)
+
+
+# Repeated run failures escalate (policy): Control pauses itself, then opens the incident.
+#
+# A daily run that ends FAILED or LOST counts. One that ends in an answer (a pull request, a rejection, nothing to do)
+# starts the count again, and so does a resume; a run that a person or a pause ended says nothing either way, nor does
+# one that the forge did not let work: its own alert says what to do, and an incident would teach nobody anything.
+
+
+def escalate_failures(state: ControlState, now: datetime) -> bool:
+    """Pause and open an incident when too many runs in a row failed. True when that was so."""
+    failed = state.failed_in_a_row
+    if len(failed) < state.terms.failures_in_a_row:
+        return False
+    last = shortened(state.runs[failed[-1]].reason, 200)
+    reason = f"{counted(len(failed), 'run in a row failed', 'runs in a row failed')}, the last one {failed[-1]}: {last}"
+    pause(state, brake("target", reason, "control", now))
+    incident = incident_id(failed[-1], Trigger.REPEATED_FAILURES)
+    said = IncidentReport(
+        incident=incident,
+        run_id=failed[-1],
+        trigger=Trigger.REPEATED_FAILURES,
+        reason=reason,
+        runs=tuple(failed[:-1]),
+    )
+    open_incident(state, said, now)
+    state.alert(AlertKind.RUN_FAILED, f"repeated_failures/{incident}", reason, run_id=failed[-1], incident=incident)
+    state.failed_in_a_row = []
+    return True
+
+
+# A target's Schedule is paused while the target is, and goes on with it (runbook §7). Convenience, never the brake: a
+# Schedule that is triggered by hand starts a run, and admission refuses it.
+
+_LONGEST_NOTE = 500
+
+
+def schedule_due(state: ControlState) -> SyncScheduleInput | None:
+    """What the Schedule must be told now, or None.
+
+    Rules, in order: not before the target is registered · PAUSED under an epoch the Schedule's note is not of: pause
+    it · ACTIVE again after that: let it go on · RESUMING: it stays as it is.
+    """
+    if not state.registered:
+        return None
+    if state.status is TargetStatus.PAUSED and not (state.schedule_paused and state.schedule_epoch == state.epoch):
+        return SyncScheduleInput(target=state.target, paused=True, reason=_schedule_reason(state))
+    if state.status is TargetStatus.ACTIVE and state.schedule_paused:
+        return SyncScheduleInput(target=state.target, paused=False, reason=f"resumed, epoch {state.epoch}")
+    return None
+
+
+def schedule_begun(state: ControlState, told: SyncScheduleInput) -> None:
+    """It is being told: from now on it may be paused by us, whatever becomes of the answer."""
+    state.schedule_paused = state.schedule_paused or told.paused
+
+
+def schedule_synced(state: ControlState, told: SyncScheduleInput, epoch: int) -> None:
+    """It was told; what changed meanwhile is due again."""
+    state.schedule_paused = told.paused
+    state.schedule_epoch = epoch
+
+
+def _schedule_reason(state: ControlState) -> str:
+    said = "; ".join(
+        f"{pause.scope} pause by {pause.actor}: {pause.reason or 'no reason given'}" for pause in state.pauses
+    )
+    return shortened(f"{said or 'paused'} (epoch {state.epoch})", _LONGEST_NOTE)

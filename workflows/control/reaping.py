@@ -8,7 +8,6 @@ from contracts.control import CheckupResult, RunCheckup
 from contracts.modes import RunStatus
 from workflows.api import follow_up_id
 from workflows.control import admission, clearances, follow_ups, pausing
-from workflows.control.failures import escalate_failures
 from workflows.control.state import ControlState
 
 
@@ -39,7 +38,7 @@ def apply(state: ControlState, found: CheckupResult, now: datetime) -> None:
         admission.finish(state, said, now)
         pausing.smoke_ended(state, said, now)
         state.alert(AlertKind.RUN_FAILED, f"{AlertKind.RUN_FAILED}/{run.run_id}", f"{run.run_id}: {reason}", run.run_id)
-        escalate_failures(state, now)
+        pausing.escalate_failures(state, now)
     for seen in found.follow_ups:
         if not seen.open:
             follow_ups.lost(state, seen.run_id, seen.status)
