@@ -45,7 +45,7 @@ def scheduled() -> Iterator[tuple[str, bytes]]:
 def tell(name: str, given: TellInput, lists: dict[str, str]) -> Desk:
     """Run the step of that name; ``lists`` is changed."""
     desk = Desk()
-    index = SimpleNamespace(outcomes=lambda: lists, became=lists.__setitem__)
+    index = SimpleNamespace(outcomes=lambda *_: lists, became=lists.__setitem__)
     steps = Telling(SimpleNamespace(control=desk), index).steps()
     (step,) = [each for each in steps if activity._Definition.must_from_callable(each).name == name]
     assert "taken" == ActivityEnvironment().run(step, given)

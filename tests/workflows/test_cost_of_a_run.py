@@ -20,7 +20,7 @@ GIT_COMMANDS = 46
 """Without those of the target's log: how many events share an activity is chance."""
 EVENTS = 95
 """Of a PR_ONLY run."""
-CONTROLS_EVENTS = 135
+CONTROLS_EVENTS = 125
 """That the same run leaves in Control's history."""
 CHECKOUTS = 8
 """Two of them are of an index alone."""
