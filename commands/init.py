@@ -4,7 +4,7 @@ import re
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import Annotated
 from urllib.parse import urlsplit
 
 import typer
@@ -14,10 +14,10 @@ from commands.exit_statuses import Exit
 from commands.failures import CommandFailed
 from commands.introduction import POLICY_FILES, Asked, Introduction, introduce
 from commands.terminal import AsJson, emit, err, guarded, operator_name, say, show
-from composition import compose
+from composition import FORGES, compose
 from contracts.modes import Mode
 from policies.settings.forge_access import ForgeAccess, TokenSource
-from policies.settings.schema import CheckKind, ForgeName
+from policies.settings.schema import CheckKind
 from ports.policy_source import PolicyError
 from settings import SHIPPED_POLICIES, Settings
 
@@ -25,8 +25,6 @@ EPILOG = (
     "Examples: `starter.py init ~/src/project` · `starter.py init /srv/git/project.git --name project` · "
     "`starter.py init https://git.example.org/team/project.git --forge gitea --account bot --write-variable BOT_TOKEN`"
 )
-KINDS: tuple[ForgeName, ...] = get_args(ForgeName)
-_GITHUB = "github.com"
 _SCP_LIKE = re.compile(r"(?:[^@/:]+@)?([^/:]+):(?!:)")
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,79}")
 
@@ -146,33 +144,33 @@ def _show(found: Introduction, file: Path, name: str) -> None:
 
 def choose_forge(
     remote: str, forge: str | None, account: str, write_variable: str, read_variable: str
-) -> tuple[ForgeName, ForgeAccess]:
+) -> tuple[str, ForgeAccess]:
     """The kind and its ``[forge_access]``.
 
     Raises:
         CommandFailed: which forge it is cannot be told, or something it needs is missing.
     """
     host = _host(remote)
-    named = forge or ("local" if host is None else "github" if host == _GITHUB else "")
+    public = (name for name, kind in FORGES.items() if host in kind.public_hosts)
+    named = forge or ("local" if host is None else next(public, ""))
     if not named:
         message = f"which forge {host} runs cannot be seen from its address: say --forge gitea (also for Forgejo) or "
         raise CommandFailed(Exit.USAGE, f"{message}--forge github; --forge local keeps pull requests as records here")
-    kind = next((known for known in KINDS if known == named), None)
-    if kind is None:
-        raise CommandFailed(Exit.USAGE, f"--forge {named} is none of {', '.join(KINDS)}")
+    if named not in FORGES:
+        raise CommandFailed(Exit.USAGE, f"--forge {named} is none of {', '.join(FORGES)}")
     given = bool(account or write_variable or read_variable)
-    if kind == "local":
+    if named == "local":
         if given:
             raise CommandFailed(
                 Exit.USAGE, "--account and the variables are for a forge with an API: say which by --forge"
             )
-        return kind, ForgeAccess()
+        return named, ForgeAccess()
     if host is None:
-        raise CommandFailed(Exit.USAGE, f"{remote} is a folder, no repository of a {kind}: give its https or ssh URL")
+        raise CommandFailed(Exit.USAGE, f"{remote} is a folder, no repository of a {named}: give its https or ssh URL")
     for option, value in (("--account", account), ("--write-variable", write_variable)):
         if not value:
-            raise CommandFailed(Exit.USAGE, f"a {kind} needs {option}; the README shows which token it is about")
-    return kind, ForgeAccess(
+            raise CommandFailed(Exit.USAGE, f"a {named} needs {option}; the README shows which token it is about")
+    return named, ForgeAccess(
         account=account, write=TokenSource(variable=write_variable), read=TokenSource(variable=read_variable)
     )
 

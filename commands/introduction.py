@@ -33,7 +33,6 @@ from policies.settings.schema import (
     CheckPolicy,
     EffectivePolicy,
     EnvironmentPolicy,
-    ForgeName,
     ReviewStamp,
     Target,
 )
@@ -72,7 +71,7 @@ class Asked:
     by: str
     today: date
     maximum_mode: Mode | None = None
-    forge: ForgeName = "local"
+    forge: str = "local"
     access: ForgeAccess = field(default_factory=ForgeAccess)
 
     def target(self, base_branch: str) -> Target:

@@ -1,11 +1,14 @@
 """Inside the jail: refuse, arm the kernel's timer, look, act, look again."""
 
+import ctypes
+import os
+import signal
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 from adapters.effects.base_branch import UNSEEN_STATUS, Unseen, land
-from adapters.effects.deadline import die_at
 from adapters.effects.order import CLOSED_STATUS, LIMITED_STATUS, EffectOrder, RateLimited
 from adapters.forges.kinds import COMMENTS, FORGES, LANDINGS, PULLS, TICKETS, part
 from adapters.git.environment import ClosedGit
@@ -17,6 +20,8 @@ from ports.forge import AccessDenied, ForgeError
 from ports.repository import RemoteForbids, RepositoryError
 
 Writer = Callable[[EffectOrder], EffectResult]
+_ABSOLUTE = 1
+_NANOSECONDS = 1_000_000_000
 
 
 def _land_by_git(order: EffectOrder) -> EffectResult:
@@ -60,6 +65,28 @@ def main() -> int:
         return 1
     sys.stdout.write(result.model_dump_json())
     return 0
+
+
+def die_at(moment: float) -> None:
+    """The kernel ends this process then, also when the machine slept until after it.
+
+    ``moment`` is one of ``ports.clock.since_boot``. One timer per process: no child inherits it.
+
+    Raises:
+        OSError: the kernel has no such timer; whoever asked must not begin.
+    """
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGALRM})
+    # setitimer() would stand still while the machine sleeps. Before glibc 2.34 these were in a library of their own.
+    library = ctypes.CDLL(None, use_errno=True)
+    library = library if hasattr(library, "timer_create") else ctypes.CDLL("librt.so.1", use_errno=True)
+    timer = ctypes.c_void_p()
+    whole = int(moment * _NANOSECONDS)
+    at = (ctypes.c_long * 4)(0, 0, whole // _NANOSECONDS, whole % _NANOSECONDS)
+    failed = library.timer_create(time.CLOCK_BOOTTIME, None, ctypes.byref(timer))
+    if failed or library.timer_settime(timer, _ABSOLUTE, at, None):
+        number = ctypes.get_errno()
+        raise OSError(number, f"the kernel's timer cannot be set: {os.strerror(number)}")
 
 
 def _perform(order: EffectOrder) -> EffectResult:

@@ -36,6 +36,11 @@ class ForgeKind:
     """``(Target) -> Iterable[AccessFinding]``: what ``doctor`` says; empty: a forge without an API."""
     api_path: str = ""
     """Of its API, below the address of a repository's host."""
+    public_hosts: tuple[str, ...] = ()
+    """Of its public service, the one of its web pages first, where the API has a host of its own: ``public_api``."""
+    public_api: str = ""
+    app_token: str = ""
+    """``(Target, "read" | "write") -> str``: a token made for one use, as the App of ``[forge_access.app]``."""
     no_reply: str = ""
     """Under ``<account>@<this>.<host>`` the forge takes a commit for the account's."""
 
@@ -48,7 +53,7 @@ FORGES = {
     ),
     "gitea": ForgeKind(
         open="adapters.forges.gitea.forge:open_gitea_forge",
-        write="adapters.forges.gitea.writes:write_to_gitea",
+        write="adapters.forges.gitea.writer:write_to_gitea",
         actions=PULLS | TICKETS | COMMENTS | LANDINGS,
         check="adapters.forges.gitea.checkup:check_gitea",
         api_path="/api/v1",
@@ -56,10 +61,13 @@ FORGES = {
     ),
     "github": ForgeKind(
         open="adapters.forges.github.forge:open_github_forge",
-        write="adapters.forges.github.writes:write_to_github",
+        write="adapters.forges.github.writer:write_to_github",
         actions=PULLS | TICKETS | COMMENTS | LANDINGS,
         check="adapters.forges.github.checkup:check_github",
         api_path="/api/v3",
+        public_hosts=("github.com", "ssh.github.com"),
+        public_api="https://api.github.com",
+        app_token="adapters.forges.github.app_tokens:installation_token",  # noqa: S106  # a name, not a token
         no_reply="users.noreply",
     ),
 }

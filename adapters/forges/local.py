@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import os
-import re
-from collections.abc import Iterable, Sequence
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
+from adapters.effects.local_records import RECORD, read_comments, read_record, read_records, record_numbers
 from adapters.git.mirror import Mirror, open_mirror
 from contracts.forge_facts import BranchProtection, CheckState, CommitCheck, HumanAct, PullComment
 from contracts.pull_request import PullRequest
 from ports.forge import ForgeError, OpenForge
 from ports.repository import RepositoryError
 
-if TYPE_CHECKING:  # a child that writes starts at every effect: what it does not read, it does not import
+if TYPE_CHECKING:
     from policies.settings.schema import Target
-
-_RECORD = re.compile(r"[1-9][0-9]*\.json")
 
 
 def forge_folder(home: Path, target: str) -> Path:
@@ -33,85 +33,83 @@ def acts_file(folder: Path, number: int) -> Path:
     return folder / "pulls" / f"{number}.acts.jsonl"
 
 
-def comments_file(pulls: Path, number: int) -> Path:
-    """What is said below a pull request, a line each."""
-    return pulls / f"{number}.comments.jsonl"
+class _Books:
+    """A folder of pull requests as one process knows it: what a look costs grows with those that go on, not with all.
 
-
-def read_comments(pulls: Path, number: int) -> tuple[PullComment, ...]:
-    """The same as values, oldest first.
-
-    Raises:
-        ForgeError: a line is damaged.
+    One that is merged, or closed with its branch gone, has ended: what it shows is kept until its file is another one,
+    its branch is back, or the base holds its head after all. Records are replaced and never written in, so of one that
+    has ended the inode is looked at, and that only when something in the folder was opened or replaced.
     """
-    try:
-        lines = comments_file(pulls, number).read_bytes().splitlines()
-        return tuple(PullComment.model_validate_json(line) for line in lines)
-    except FileNotFoundError:
-        return ()
-    except (OSError, ValidationError) as error:
-        raise ForgeError(f"what is said below pull request {number} cannot be read: {error}") from error
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.ended: dict[int, PullRequest] = {}
+        self._files: dict[int, tuple[tuple[int, int, int], PullRequest]] = {}
+        self._inodes: dict[int, int] = {}
+        """As the folder's own listing has them: on some file systems not those of the files."""
+        self._base, self._scanned = "", 0
+
+    @property
+    def going(self) -> list[PullRequest]:
+        """Records of those that have not ended."""
+        return [record for number, (_, record) in self._files.items() if number not in self.ended]
+
+    def read(self, folder: Path) -> None:
+        """Bring it up to date with the files.
+
+        Raises:
+            ForgeError: one is damaged.
+        """
+        try:
+            changed = folder.stat().st_mtime_ns
+            if changed != self._scanned:
+                self._scan(folder)
+                # Another change in the same moment may leave the same time.
+                self._scanned = changed if time.time_ns() - changed > _MOMENT else 0
+            for number in self._files.keys() - self.ended.keys():
+                self._parse(folder / f"{number}.json", number)
+        except FileNotFoundError:
+            self._files, self._inodes, self.ended = {}, {}, {}
+        except (OSError, ValidationError) as error:
+            raise ForgeError(f"a record in {folder} cannot be read: {error}") from error
+
+    def _scan(self, folder: Path) -> None:
+        with os.scandir(folder) as entries:
+            inodes = {int(found[1]): each.inode() for each in entries if (found := RECORD.fullmatch(each.name))}
+        for number in [number for number, known in self._inodes.items() if inodes.get(number) != known]:
+            self._files.pop(number, None)
+            self.ended.pop(number, None)
+        self._inodes = inodes
+        for number in inodes.keys() - self._files.keys():
+            self._parse(folder / f"{number}.json", number)
+
+    def _parse(self, file: Path, number: int) -> None:
+        status = file.stat()
+        identity = (status.st_ino, status.st_mtime_ns, status.st_size)
+        if number not in self._files or self._files[number][0] != identity:
+            self._files[number] = (identity, PullRequest.model_validate_json(file.read_bytes()))
+
+    def follow(self, base: str, heads: Mapping[str, str], mirror: Mirror) -> None:
+        """Let go on what has not ended any more: the base moved on to its head, or back; its branch is there again."""
+        brought: frozenset[str] | None = frozenset()
+        if base != self._base:
+            brought = mirror.since(self._base, base) if self._base else None
+        if brought is None:
+            self.ended.clear()
+        else:
+            closed = [(number, pull) for number, pull in self.ended.items() if pull.state == "closed"]
+            for number, pull in closed:
+                if pull.branch in heads or pull.head_sha in brought:
+                    del self.ended[number]
+        self._base = base
+
+    def __bool__(self) -> bool:
+        return bool(self._files)
 
 
-def read_records(folder: Path, *names: str) -> tuple[PullRequest, ...]:
-    """Records of a folder as they were written, newest first; with ``names``, at least those that hold one of them.
-
-    A file is parsed once by a process, for as long as it is the same file: a folder only ever grows. ``names`` spare a
-    process that has read none: a run key, a branch, a commit.
-
-    Raises:
-        ForgeError: a record is damaged.
-    """
-    needles = [json.dumps(name, ensure_ascii=False).encode() for name in names]
-    try:
-        with os.scandir(folder) as found:
-            files = [file for file in found if _RECORD.fullmatch(file.name)]
-        records = [_record(file, needles) for file in files]
-    except FileNotFoundError:
-        return ()
-    except (OSError, ValidationError) as error:
-        raise ForgeError(f"a record in {folder} cannot be read: {error}") from error
-    return tuple(sorted(filter(None, records), key=lambda record: record.number, reverse=True))
-
-
-def _numbered(folder: Path, numbers: Iterable[int]) -> tuple[PullRequest, ...]:
-    """The records of these numbers that are there, in this order.
-
-    Raises:
-        ForgeError: a record is damaged.
-    """
-    try:
-        bodies = [place.read_bytes() for place in (folder / f"{number}.json" for number in numbers) if place.exists()]
-        return tuple(map(PullRequest.model_validate_json, bodies))
-    except (OSError, ValidationError) as error:
-        raise ForgeError(f"a record in {folder} cannot be read: {error}") from error
-
-
-def last_number(folder: Path) -> int:
-    """The highest number that a record has; 0 without one."""
-    names = (place.name for place in folder.iterdir()) if folder.is_dir() else ()
-    return max((int(name.removesuffix(".json")) for name in names if _RECORD.fullmatch(name)), default=0)
-
-
-_parsed: dict[str, tuple[tuple[int, int, int], PullRequest]] = {}
-_REMEMBERED = 50_000
-
-
-def _record(file: os.DirEntry[str], needles: list[bytes]) -> PullRequest | None:
-    status = file.stat()
-    # A record is replaced, never written in: another one is another file.
-    identity = (status.st_ino, status.st_mtime_ns, status.st_size)
-    known = _parsed.get(file.path)
-    if known and known[0] == identity:
-        return known[1]
-    body = Path(file).read_bytes()
-    if needles and not any(needle in body for needle in needles):
-        return None
-    record = PullRequest.model_validate_json(body)
-    if len(_parsed) >= _REMEMBERED:
-        _parsed.clear()
-    _parsed[file.path] = (identity, record)
-    return record
+_books: defaultdict[tuple[str, str, str], _Books] = defaultdict(_Books)
+_MOMENT = 50_000_000
+"""Nanoseconds; no kernel's own clock of files is coarser."""
 
 
 class LocalForge:
@@ -133,7 +131,7 @@ class LocalForge:
 
     def base_holds(self, commit: str) -> bool:
         """Whether the history of the remote's base branch holds the commit now."""
-        return bool(self._held(frozenset({commit}), self._heads().get(self._base_branch)))
+        return bool(self._held(frozenset({commit}), self._present(self._heads())))
 
     def find_pull_request(self, run_key: str) -> PullRequest | None:
         """The pull request this run key opened."""
@@ -142,17 +140,38 @@ class LocalForge:
 
     def pull_requests(self) -> tuple[PullRequest, ...]:
         """Every pull request, newest first, each in its present state."""
-        return self._in_state(read_records(self._folder / "pulls"))
+        folder = self._folder / "pulls"
+        books = _books[str(folder), str(self._mirror.path), self._base_branch]
+        with books.lock:
+            books.read(folder)
+            if not books:
+                return ()
+            heads = self._heads()
+            base = self._present(heads)
+            try:
+                books.follow(base, heads, self._mirror)
+            except RepositoryError as error:
+                raise ForgeError(str(error)) from error
+            going = books.going
+            merged = self._held(frozenset(record.head_sha for record in going), base)
+            shown = {record.number: _in_state(record, merged, heads) for record in going}
+            over = {
+                number: pull for number, pull in shown.items() if pull.state == "merged" or pull.branch not in heads
+            }
+            books.ended.update(over)
+            found = {**books.ended, **shown}
+        return tuple(found[number] for number in sorted(found, reverse=True))
 
     def pull_request(self, number: int) -> PullRequest | None:
         """The one of this number."""
-        return next(iter(self._in_state(_numbered(self._folder / "pulls", (number,)))), None)
+        record = read_record(self._folder / "pulls", number)
+        return self._in_state([record])[0] if record else None
 
     def newest(self, count: int) -> tuple[PullRequest, ...]:
         """The newest so many; no other record is opened."""
         pulls = self._folder / "pulls"
-        last = last_number(pulls)
-        return self._in_state(_numbered(pulls, range(last, max(0, last - count), -1)))
+        records = (read_record(pulls, number) for number in sorted(record_numbers(pulls), reverse=True)[:count])
+        return self._in_state([record for record in records if record])
 
     def open_ones(self) -> tuple[PullRequest, ...]:
         """Those that wait for somebody, newest first; a record is parsed only if it names a branch that is there."""
@@ -165,7 +184,7 @@ class LocalForge:
         if not records:
             return ()
         heads = self._heads()
-        merged = self._held(frozenset(record.head_sha for record in records), heads.get(self._base_branch))
+        merged = self._held(frozenset(record.head_sha for record in records), self._present(heads))
         return tuple(_in_state(record, merged, heads) for record in records)
 
     def tickets(self) -> tuple[PullRequest, ...]:
@@ -207,12 +226,18 @@ class LocalForge:
         except RepositoryError as error:
             raise ForgeError(str(error)) from error
 
-    def _held(self, commits: frozenset[str], base: str | None) -> frozenset[str]:
+    def _present(self, heads: Mapping[str, str]) -> str:
+        """The remote's base branch, its history here."""
+        base = heads.get(self._base_branch)
         if base is None:
             raise ForgeError(f"the remote has no branch {self._base_branch}: whether anything was merged is unknown")
         try:
-            if not self._mirror.holds(base):
-                base = self._mirror.fetch_base()
+            return base if self._mirror.holds(base) else self._mirror.fetch_base()
+        except RepositoryError as error:
+            raise ForgeError(str(error)) from error
+
+    def _held(self, commits: frozenset[str], base: str) -> frozenset[str]:
+        try:
             return self._mirror.merged(commits, base)
         except RepositoryError as error:
             raise ForgeError(str(error)) from error

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from adapters.effects.local_records import change_record
-from adapters.forges.local import LocalForge, acts_file, read_comments
+from adapters.effects.local_records import change_record, read_comments
+from adapters.forges.local import LocalForge, acts_file
 from adapters.git.environment import ClosedGit
 from adapters.git.merging import merge_tree
 from adapters.git.mirror import Mirror

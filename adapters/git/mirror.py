@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from adapters.forges.http.our_author import our_author
+from adapters.forges.http.address import our_author
 from adapters.git import merging, objects, transfer, worktree
 from adapters.git.environment import ClosedGit, branch_name, commit_id
 from adapters.git.healing import ANCHORS, aside_of, damage, heal, healing, readable_anchors, set_aside
@@ -129,6 +129,14 @@ class Mirror:
         known = {line.split(" ")[0] for line in listing if line.split(" ")[1] == "commit"}
         outside = self._git.run("rev-list", *sorted(known), f"^{commit_id(base)}").text.split() if known else []
         return frozenset(known.difference(outside))
+
+    def since(self, old: str, new: str) -> frozenset[str] | None:
+        """Commits that came into the history of ``new`` after ``old``; None where it does not hold that."""
+        asked = f"{commit_id(old)}...{commit_id(new)}"
+        answer = self._git.run("rev-list", "--left-right", asked, accept=(0, 128))
+        found = answer.text.split()
+        lost = answer.code or any(commit.startswith("<") for commit in found)
+        return None if lost else frozenset(commit.removeprefix(">") for commit in found)
 
     def holds(self, commit: str) -> bool:
         """Whether the commit is here already."""

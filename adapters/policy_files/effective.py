@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from adapters.agents.backends import BACKENDS
 from adapters.forges.http.address import forge_address
+from adapters.forges.kinds import FORGES
 from adapters.git.environment import branch_name
 from adapters.git.remotes import checked_remote
 from adapters.policy_files.complaints import check, dotted, nearest
@@ -77,7 +78,11 @@ def _identity(own: Target, target: str) -> list[Fault]:
         except RepositoryError as refused:
             # Here, before the policy is kept with a run: an artifact must not hold a credential.
             found.append(Fault("target", (key,), str(refused)))
-    if own.forge != "local":
+    if own.forge not in FORGES:
+        # The schema knows a word; which forges are built, their table alone.
+        problem = f"{own.forge!r} is not valid; {nearest(own.forge, list(FORGES))}"
+        found.append(Fault("target", ("forge",), problem))
+    elif own.forge != "local":
         found += [Fault("target", ("forge_access",), problem) for problem in _forge_faults(own)]
     return found
 
@@ -102,8 +107,9 @@ def _app_faults(own: Target) -> Iterator[str]:
         if app != AppAccess():
             yield "app.id must be set: the App's id or client id"
         return
-    if own.forge != "github":
-        yield f"app is for a forge of kind github, not {own.forge}"
+    if not FORGES[own.forge].app_token:
+        able = ", ".join(name for name, kind in FORGES.items() if kind.app_token)
+        yield f"app is for a forge of kind {able}, not {own.forge}"
     if not app.installation:
         yield "app.installation must be set: the number of the App's installation"
     if bool(app.key.variable) == bool(app.key.command):

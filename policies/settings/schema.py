@@ -295,17 +295,13 @@ class ImprovePolicy(Section):
     """Bring requirement files that pin one package differently to one version. This does change what is installed."""
 
 
-ForgeName = Literal["local", "gitea", "github"]
-"""Each has its row in ``adapters.forges.kinds``."""
-
-
 class Target(Section):
     """``targets/<name>.toml``."""
 
     name: TargetName
     remote: str = Field(min_length=1)
     """Path or URL that git can fetch from and push to."""
-    forge: ForgeName = "local"
+    forge: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*$")] = "local"
     """``local``: pull requests are records beside the remote. ``gitea``: Gitea or Forgejo. ``github``.
 
     For the latter two see ``[forge_access]``.

@@ -16,7 +16,8 @@ import pytest
 from adapters.forges.gitea.api import GiteaRepository
 from adapters.forges.github.api import GitHubRepository
 from adapters.forges.github.client import GitHubApi
-from adapters.forges.http.json_api import LARGEST, JsonApi
+from adapters.forges.http.json_api import JsonApi
+from adapters.forges.http.wire import LARGEST
 from ports.forge import ForgeError
 
 Serve = Callable[[socket.socket], None]
@@ -74,7 +75,7 @@ def dripping(beginning: bytes) -> Serve:
 )
 def test_an_answer_has_a_deadline_as_a_whole(client: str, beginning: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     """Wherever it drips."""
-    for module in ("http.json_api", "github.client"):
+    for module in ("http.wire", "github.client"):
         monkeypatch.setattr(f"adapters.forges.{module}.WHOLE_SECONDS", BREATH)
     begun = time.monotonic()
     with serving(dripping(beginning)) as (base, _), pytest.raises(ForgeError, match="no whole answer within"):
@@ -205,13 +206,13 @@ def test_wrong_types_are_errors_with_a_name(kind: type[GiteaRepository | GitHubR
         looks = [
             repository.account_of_token,
             lambda: list(repository.our_pulls()),
-            lambda: list(repository.our_issues()),
+            lambda: list(repository.our_tickets()),
             lambda: repository.statuses("0" * 40),
             lambda: repository.branch("main"),
             lambda: repository.reviews(1),
         ]
         looks += (
-            [lambda: repository.commit_parents("0" * 40), lambda: repository.timeline(1)]
+            [lambda: repository.timeline(1)]
             if isinstance(repository, GiteaRepository)
             else [lambda: repository.rules("main"), lambda: repository.check_runs("0" * 40)]
         )

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from adapters.forges.local import LocalForge, forge_folder, last_number, open_local_forge, read_records
+from adapters.effects.local_records import open_record, read_records
+from adapters.forges.local import LocalForge, forge_folder, open_local_forge
+from adapters.git.environment import ClosedGit
 from adapters.git.mirror import open_mirror
+from contracts.effect import Effect
+from contracts.modes import WriteAction
 from contracts.pull_request import PullRequest
 from policies.settings.schema import ReviewStamp, Target
 from ports.forge import ForgeError
@@ -148,18 +154,116 @@ def test_an_unreachable_remote_is_an_error(forge: LocalForge, tmp_path: Path) ->
         forge.pull_requests()
 
 
-def test_a_record_is_read_once_for_as_long_as_it_is_the_same_file(forge: LocalForge, tmp_path: Path) -> None:
-    """A changed one is read again, also one of the same size and time; what is not asked for is not even parsed."""
+def test_a_record_that_goes_on_is_read_again_when_it_is_another_file(forge: LocalForge, tmp_path: Path) -> None:
+    """Also one of the same size and time; what is not asked for is not even opened."""
     folder = forge_folder(tmp_path, "demo") / "pulls"
-    before = read_records(folder)
-    assert [id(each) for each in before] == [id(each) for each in read_records(folder)]
+    assert ["t"] == [each.title for each in forge.pull_requests()]
     time = (folder / "1.json").stat().st_mtime_ns
     (folder / "new").write_text((folder / "1.json").read_text().replace('"title":"t"', '"title":"u"'))
     os.utime(folder / "new", ns=(time, time))
     (folder / "new").replace(folder / "1.json")
-    assert ["u"] == [each.title for each in read_records(folder)]
-    (folder / "2.json").write_text("{")
-    assert [1] == [each.number for each in read_records(folder, "run-1/release")]
-    assert 2 == last_number(folder)
-    with pytest.raises(ForgeError):
-        read_records(folder)
+    assert ["u"] == [each.title for each in forge.pull_requests()]
+    (folder / "1.json").write_text((folder / "1.json").read_text().replace('"title":"u"', '"title":"longer"'))
+    assert ["longer"] == [each.title for each in forge.pull_requests()]
+
+
+class Counted:
+    """What is opened below a folder, and what git is asked, while ``on``."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+        self.opened: list[str] = []
+        self.asked: list[tuple[str, int]] = []
+        self.on = False
+
+        def hook(event: str, arguments: tuple[object, ...]) -> None:
+            if self.on and event == "open" and str(arguments[0]).startswith(str(folder)):
+                self.opened.append(Path(str(arguments[0])).name)
+
+        # For the life of the process: silent while it is off.
+        sys.addaudithook(hook)
+        run = ClosedGit.run
+
+        def counted(git: ClosedGit, *arguments: str, **more: Any) -> Any:
+            if self.on:
+                self.asked.append((arguments[0], len(arguments) + (more.get("stdin") or b"").count(b"\n")))
+            return run(git, *arguments, **more)
+
+        monkeypatch.setattr(ClosedGit, "run", counted)
+
+    def during(self, act: Callable[[], object]) -> tuple[list[str], list[tuple[str, int]]]:
+        self.opened, self.asked, self.on = [], [], True
+        try:
+            act()
+        finally:
+            self.on = False
+        return sorted(self.opened), self.asked
+
+
+@pytest.fixture
+def counted(forge: LocalForge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Counted:
+    """Beside the open one, a hundred whose branches are gone."""
+    folder = forge_folder(tmp_path, "demo") / "pulls"
+    for number in range(2, 102):
+        ended = {"branch": f"autonomy/gone/{number}", "head_sha": f"{number:040x}"}
+        shown = read_records(folder)[-1].model_copy(update={"number": number, "run_key": f"run-{number}/r"} | ended)
+        (folder / f"{number}.json").write_text(shown.model_dump_json())
+    os.utime(folder, ns=(1, 1))
+    assert ["closed"] * 100 == [pull.state for pull in forge.pull_requests()][:100]
+    return Counted(monkeypatch, folder)
+
+
+def test_a_look_costs_what_goes_on_and_not_what_has_ended(
+    counted: Counted, forge: LocalForge, person: Person, tmp_path: Path
+) -> None:
+    """No file of an ended one is opened, none of their heads is looked up; the base that moved is read once."""
+    opened, asked = counted.during(forge.pull_requests)
+    assert ([], True) == (opened, len(asked) <= 4), (opened, asked)
+    assert max(size for _, size in asked) <= 5, asked
+    record(tmp_path, "pulls", 200, "a" * 40)
+    opened, asked = counted.during(forge.pull_requests)
+    assert ["200.json"] == opened
+    person("push", "--quiet", "origin", "main:refs/heads/main")
+    opened, asked = counted.during(forge.pull_requests)
+    assert ([], True) == ([name for name in opened if name.endswith(".json")], len(asked) <= 9), (opened, asked)
+    assert "merged" == {pull.number: pull.state for pull in forge.pull_requests()}[1]
+    opened, asked = counted.during(forge.pull_requests)
+    assert ([], True) == (opened, max(size for _, size in asked) <= 5), (opened, asked)
+
+
+def test_what_has_ended_goes_on_when_the_repository_says_so(forge: LocalForge, person: Person) -> None:
+    """Its branch is back, the base holds it after all, or holds it no more: never kept longer than it is true."""
+
+    def shown() -> str:
+        return forge.pull_requests()[0].state
+
+    head = person("rev-parse", "main")
+    person("push", "--quiet", "origin", f":refs/heads/{BRANCH}")
+    assert ["closed", "closed"] == [shown(), shown()]
+    person("push", "--quiet", "origin", f"main:refs/heads/{BRANCH}")
+    assert "open" == shown()
+    person("push", "--quiet", "origin", f":refs/heads/{BRANCH}")
+    assert "closed" == shown()
+    person("push", "--quiet", "origin", f"{head}:refs/heads/main")
+    assert ["merged", "merged"] == [shown(), shown()]
+    person("push", "--quiet", "--force", "origin", f"{head}~1:refs/heads/main")
+    assert "closed" == shown()
+
+
+def test_a_write_finds_its_record_among_many_without_opening_them(counted: Counted, tmp_path: Path) -> None:
+    """By the list beside them, brought up to date by whoever opens one; what it lacks is looked at itself."""
+    folder = forge_folder(tmp_path, "demo") / "pulls"
+    known = read_records(folder, "run-7/r")
+    effect = Effect(
+        action=WriteAction.OPEN_PULL_REQUEST, run_key="run-300/r", run_id="run-300", task_id="t", branch="autonomy/n",
+        base_branch="main", head_sha="b" * 40, base_sha="c" * 40, title="t", body="b",
+    )  # fmt: skip
+    assert "102" == open_record(folder, effect, look_only=False, obstacle=str).result
+    opened, _ = counted.during(lambda: open_record(folder, effect, look_only=False, obstacle=str))
+    assert {"102.json", "opened.jsonl", ".lock"} >= set(opened)
+    opened, _ = counted.during(lambda: read_records(folder, "run-7/r"))
+    assert ({"7.json", "102.json", "opened.jsonl"} >= set(opened), known) == (True, read_records(folder, "run-7/r"))
+    for damage in (b"", b"\0\0\0\n", (folder / "opened.jsonl").read_bytes()[:-9]):
+        (folder / "opened.jsonl").write_bytes(damage)
+        assert known == read_records(folder, "run-7/r")
+        assert open_record(folder, effect, look_only=False, obstacle=str).adopted
+        assert known == read_records(folder, "run-7/r")

@@ -105,6 +105,12 @@ COMMON, OWN, TIGHTEN = "autopilot.toml", "targets/example.toml", "; a target may
         (OWN, 'kind = "lint"', 'knid = "lint"', "checks[1].knid: unknown key; did you mean kind?"),
         (OWN, 'name = "lint"', 'name = "tests"', "checks[1].name: a second check is named 'tests'; names must differ"),
         (OWN, 'name = "example"', 'name = "other"', "name: 'other' differs from the file's name, 'example'"),
+        (
+            OWN,
+            'name = "example"',
+            'name = "example"\nforge = "gitae"',
+            "forge: 'gitae' is not valid; did you mean gitea?",
+        ),
         (OWN, '"UTC"', '"Europe/Olso"', "time_zone: 'Europe/Olso' is no IANA time zone, for example Europe/Oslo"),
         (OWN, "files = 4", "files = 9", "diff_budget.files: 9 is looser than diff_budget.files = 8" + TIGHTEN),
         (

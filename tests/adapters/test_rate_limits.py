@@ -12,8 +12,8 @@ import pytest
 from temporalio.exceptions import ApplicationError
 from urllib3 import HTTPHeaderDict
 
-from adapters.forges.http.json_api import JsonApi, RawAnswer
-from adapters.forges.http.rate_limits import server_delay
+from adapters.forges.http.json_api import JsonApi, server_delay
+from adapters.forges.http.wire import RawAnswer
 from adapters.temporal.activity_failures import ForgePatience
 from ports.forge import ForgeError
 

@@ -6,9 +6,9 @@ import pytest
 
 from adapters.forges.gitea import forge as gitea
 from adapters.forges.gitea.api import Status as GiteaStatus
-from adapters.forges.github.answers import CheckRun
+from adapters.forges.github.api import CheckRun
 from adapters.forges.github.checks import reported
-from adapters.forges.http.skipped import undemanded
+from adapters.forges.http.forge import undemanded
 from contracts.forge_facts import CheckState, CommitCheck
 
 

@@ -8,10 +8,8 @@ import pytest
 from github_contract import Description, Prism
 
 from adapters.forges.github import client
-from adapters.forges.github.answers import Issue
 from adapters.forges.github.api import GitHubRepository
 from adapters.forges.github.client import GitHubApi
-from adapters.forges.http.shapes import shaped
 from ports.forge import ForgeError
 
 SHA = "6dcb09b5b57875f334f61aebed695e2e4193db5e"
@@ -36,10 +34,11 @@ def test_every_published_example_is_read(octocat: GitHubRepository, monkeypatch:
     monkeypatch.setattr(client, "_following", lambda _link: None)
     assert "octocat" == octocat.account_of_token()
     assert [1347] == [pull.number for pull in octocat.our_pulls()]
-    assert ("new-topic", "master", "open") == (
-        octocat.pull(1347).head.ref, octocat.pull(1347).base.ref, octocat.pull(1347).state,
+    # The example names a time of its merge, and is open.
+    assert ("new-topic", "master", "merged") == (
+        octocat.pull(1347).branch, octocat.pull(1347).base_branch, octocat.pull(1347).state,
     )  # fmt: skip
-    assert 1347 == shaped(Issue, octocat.act("POST", "/issues", title="t").content).number
+    assert 1347 == octocat.ticket_as_shown(octocat.open_ticket("t", "").content).number
     assert [] == list(octocat.our_tickets())
     assert {"completed"} == {run.status for run in octocat.check_runs(SHA)}
     assert ["success"] == [status.state for status in octocat.statuses(SHA)]

@@ -3,18 +3,16 @@
 import re
 from collections.abc import Iterator
 from http import HTTPStatus
-from typing import Any, Literal
+from typing import Literal
 from urllib.parse import quote, urlsplit
 
 from pydantic import AwareDatetime, BaseModel
 
-from adapters.forges.http.answers import Account, Said, Ticket, is_by, mark_of
-from adapters.forges.http.json_api import JsonApi, Reply
-from adapters.forges.http.shapes import shaped
-from contracts.forge_facts import PullComment
+from adapters.forges.http.json_api import JsonApi
+from adapters.forges.http.repository import Account, HttpRepository, shaped
 from contracts.pull_request import PullRequest
 from policies.run.strangers import OURS
-from ports.forge import ForgeError, NotShown
+from ports.forge import ForgeError
 
 _LOG = 8 * 1024
 """Bytes of a log that are kept: its end."""
@@ -83,55 +81,39 @@ class ProtectedBranch(BaseModel):
     user_can_push: bool = False
 
 
-class GiteaRepository:
-    """Reads and writes of one repository; which of them a token may do is the forge's word."""
+class GiteaRepository(HttpRepository):
+    """Gitea's and Forgejo's words for it."""
 
     def __init__(self, api: str, repository: str, account: str, token: str) -> None:
-        """``account`` is the login whose pull requests and tickets are ours."""
-        self.http = JsonApi(api, {"Authorization": f"token {token}"} if token else {})
-        self._root = f"/repos/{repository}"
-        self._account = account
+        """As of the base; ``api`` is its address."""
+        super().__init__(JsonApi(api, {"Authorization": f"token {token}"} if token else {}), repository, account)
         at = urlsplit(api)
         self._origin = f"{at.scheme}://{at.netloc}"
         self._page = f"{at.path.removesuffix('/api/v1')}/{repository}"
 
-    def account_of_token(self) -> str:
-        """Login the token belongs to."""
-        return shaped(Account, self.http.get("/user")).login
-
-    def our_pulls(self) -> Iterator[Pull]:
-        """Pull requests that our account opened from this repository's own branches, newest first."""
-        for found in self.http.pages(f"{self._root}/pulls", state="all", poster=self._account):
+    def our_pulls(self, branch: str = "") -> Iterator[PullRequest]:
+        """By the account; Gitea lists none by their branch."""
+        for found in self.http.pages(f"{self._root}/pulls", state="all", poster=self.account):
             pull = shaped(Pull, found)
-            if is_by(self._account, pull.user) and pull.head.repo_id == pull.base.repo_id:
-                yield pull
+            same = pull.head.repo_id == pull.base.repo_id
+            if same and self.is_ours(pull.user) and branch in {"", pull.head.label}:
+                yield self._shown(pull)
 
-    def pull_between(self, base: str, branch: str) -> Pull | None:
-        """The pull request from one branch of this repository to another, whoever opened it."""
+    def pulls_between(self, base: str, branch: str) -> Iterator[PullRequest]:
+        """The one that Gitea shows: the latest."""
         place = f"{self._root}/pulls/{quote(base, safe='')}/{quote(branch, safe='')}"
         reply = self.http.look(place)
         if reply.status == HTTPStatus.NOT_FOUND:
             # Not there, or not shown: the repository itself tells which.
             self.http.get(self._root)
-            return None
+            return
         if not reply.good:
             raise ForgeError(self.http.complaint(reply, f"looking at {place}"))
-        return shaped(Pull, reply.content)
-
-    def our_pull_requests(self) -> Iterator[PullRequest]:
-        """What :meth:`our_pulls` finds, as the port shows it."""
-        return (self.shown(pull) for pull in self.our_pulls())
+        yield self.pull_as_shown(reply.content)
 
     def our_tickets(self) -> Iterator[PullRequest]:
-        """Tickets that our account opened, as the port shows them."""
-        return (issue.shown(self._account) for issue in self.our_issues())
-
-    def our_issues(self) -> Iterator[Ticket]:
-        """Tickets that our account opened, newest first."""
-        for found in self.http.pages(f"{self._root}/issues", state="all", type="issues", created_by=self._account):
-            issue = shaped(Ticket, found)
-            if is_by(self._account, issue.user):
-                yield issue
+        """By the account."""
+        return self._tickets(state="all", type="issues", created_by=self.account)
 
     def statuses(self, commit: str) -> tuple[Status, ...]:
         """The latest status of each check on a commit."""
@@ -149,12 +131,7 @@ class GiteaRepository:
 
     def branch(self, name: str) -> ProtectedBranch:
         """A branch and its protection."""
-        try:
-            return shaped(ProtectedBranch, self.http.get(f"{self._root}/branches/{quote(name, safe='/')}"))
-        except NotShown as missing:
-            # Not there, or not shown: the repository itself tells which.
-            self.http.get(self._root)
-            raise ForgeError(str(missing)) from missing
+        return self._named_branch(ProtectedBranch, name)
 
     def our_branch(self) -> str:
         """A branch under ``autonomy/``; empty: none that the first page of them shows, which goes by name."""
@@ -164,34 +141,19 @@ class GiteaRepository:
 
     def reviews(self, number: int) -> tuple[Review, ...]:
         """Reviews of a pull request that were handed in."""
-        found = self.http.pages(f"{self._root}/pulls/{number}/reviews")
-        return tuple(shaped(Review, each) for each in found if each.get("submitted_at"))
+        return self._reviews(Review, number)
 
     def timeline(self, number: int) -> tuple[TimelineEntry, ...]:
         """What happened to a pull request, oldest first."""
         found = self.http.pages(f"{self._root}/issues/{number}/timeline")
         return tuple(shaped(TimelineEntry, each) for each in found)
 
-    def commit_parents(self, commit: str) -> tuple[str, ...]:
-        """Parents of a commit, first first."""
-        found: Any = self.http.get(f"{self._root}/git/commits/{commit}", stat="false", files="false")
-        try:
-            return tuple(str(parent["sha"]) for parent in found["parents"])
-        except (KeyError, TypeError):
-            raise ForgeError(f"the forge answered no commit for {commit}") from None
+    def pull_as_shown(self, content: object) -> PullRequest:
+        """Of a list, or alone."""
+        return self._shown(shaped(Pull, content))
 
-    def comments(self, number: int) -> tuple[PullComment, ...]:
-        """What is said below a pull request, oldest first."""
-        found = self.http.pages(f"{self._root}/issues/{number}/comments")
-        return tuple(shaped(Said, each).shown(self._account) for each in found)
-
-    def act(self, method: str, path: str, **content: object) -> Reply:
-        """Change something below the repository."""
-        return self.http.act(method, f"{self._root}{path}", content)
-
-    def shown(self, pull: Pull) -> PullRequest:
-        """A pull request as the port shows it."""
-        mark = mark_of(self._account, pull.user, pull.body)
+    def _shown(self, pull: Pull) -> PullRequest:
+        mark = self.mark_of(pull.user, pull.body)
         return PullRequest(
             number=pull.number,
             branch=pull.head.label,

@@ -5,14 +5,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from adapters.forges.gitea.api import GiteaRepository, Review, Status
-from adapters.forges.http.address import forge_address
-from adapters.forges.http.mirrored_forge import MirroredForge
-from adapters.forges.http.skipped import undemanded
-from adapters.forges.http.tokens import read_token, reading_environment
-from adapters.git.mirror import Mirror, open_mirror
-from contracts.forge_facts import BranchProtection, CheckState, CommitCheck, HumanAct, PullComment
+from adapters.forges.http.forge import HttpForge, by_a_person, opening, undemanded
+from contracts.forge_facts import BranchProtection, CheckState, CommitCheck, HumanAct
 from policies.counted import shortened
-from policies.settings.schema import Target
 from ports.forge import OpenForge
 
 _MOST_LOGS = 10
@@ -24,14 +19,8 @@ _REVIEWS = {"APPROVED": "approved", "REQUEST_CHANGES": "changes_requested"}
 _EVENTS = {"close": "closed", "reopen": "reopened", "merge_pull": "merged"}
 
 
-class GiteaForge(MirroredForge):
+class GiteaForge(HttpForge[GiteaRepository]):
     """Reading one target's forge."""
-
-    def __init__(self, repository: GiteaRepository, mirror: Mirror, base_branch: str) -> None:
-        """``mirror`` reaches the same repository with git."""
-        super().__init__(repository, mirror)
-        self._repository = repository
-        self._base_branch = base_branch
 
     def required_checks(self, commit: str, named: tuple[str, ...] = ()) -> tuple[CommitCheck, ...] | None:
         """What branch protection demands, and what is named; every reported status where that is nothing."""
@@ -69,19 +58,12 @@ class GiteaForge(MirroredForge):
             required_approvals=found.required_approvals,
         )
 
-    def comments(self, number: int) -> tuple[PullComment, ...]:
-        """What is said below a pull request."""
-        return self._repository.comments(number)
-
     def human_acts(self, number: int) -> tuple[HumanAct, ...]:
         """Reviews, and who merged, closed or reopened it."""
-        reviews = [act for review in self._repository.reviews(number) if (act := _reviewed(review))]
-        events = [
-            HumanAct.model_validate({"actor": entry.user.login, "act": _EVENTS[entry.type], "at": entry.created_at})
-            for entry in self._repository.timeline(number)
-            if entry.type in _EVENTS and entry.user
-        ]
-        return tuple(sorted([*reviews, *events], key=lambda act: act.at))
+        repository = self._repository
+        happened = (by_a_person(_EVENTS, each.type, each.user, each.created_at) for each in repository.timeline(number))
+        found = [*(_reviewed(review) for review in repository.reviews(number)), *happened]
+        return tuple(sorted(filter(None, found), key=lambda act: act.at))
 
 
 def _check(status: Status) -> CommitCheck:
@@ -102,30 +84,14 @@ def _required(pattern: str, statuses: tuple[Status, ...], *, exactly: bool = Fal
 
 
 def _reviewed(review: Review) -> HumanAct | None:
-    if review.state not in _REVIEWS or review.user is None:
-        return None
     if review.dismissed and review.state == "REQUEST_CHANGES":
         # Taken back by somebody who may: it stands in nobody's way any more.
         return None
-    return HumanAct.model_validate(
-        {
-            "actor": review.user.login,
-            "act": _REVIEWS[review.state],
-            "at": review.submitted_at,
-            "commit_sha": review.commit_id,
-            "counts": review.official and not review.stale and not review.dismissed,
-        }
-    )
+    counts = review.official and not review.stale and not review.dismissed
+    looked_at = {"commit_sha": review.commit_id, "counts": counts}
+    return by_a_person(_REVIEWS, review.state, review.user, review.submitted_at, **looked_at)
 
 
 def open_gitea_forge(_home: Path, mirrors: Path) -> OpenForge:
-    """Forges of targets whose ``forge`` is ``gitea``, read with the token of ``[forge_access.read]``, if any."""
-    open_repository = open_mirror(mirrors, reading_environment)
-
-    def opened(target: Target) -> GiteaForge:
-        address = forge_address(target)
-        token = read_token(target.forge_access.read, "forge_access.read")
-        repository = GiteaRepository(address.api, address.repository, target.forge_access.account, token)
-        return GiteaForge(repository, open_repository(target), target.base_branch)
-
-    return opened
+    """Forges of targets whose ``forge`` is ``gitea``."""
+    return opening(mirrors, GiteaRepository, GiteaForge)

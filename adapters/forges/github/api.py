@@ -1,63 +1,205 @@
-"""One repository's part of GitHub's API, as values."""
+"""One repository's part of GitHub's API, as values; each holds what we use and no more.
+
+githubkit's own models want every field that GitHub ever documented: they refuse even GitHub's published examples.
+"""
 
 from collections.abc import Iterator
 from http import HTTPStatus
+from typing import Any, Literal
 from urllib.parse import quote
 
-from adapters.forges.github.answers import (
-    Branch,
-    CheckRun,
-    Commit,
-    Event,
-    Issue,
-    ListedBranch,
-    Permission,
-    Pull,
-    Review,
-    Rule,
-    Ruleset,
-    Status,
-)
+from pydantic import AwareDatetime, BaseModel
+
 from adapters.forges.github.client import GitHubApi
-from adapters.forges.http.answers import Account, Said, is_by, mark_of
-from adapters.forges.http.json_api import Reply
-from adapters.forges.http.shapes import shaped
-from contracts.forge_facts import PullComment
+from adapters.forges.http.repository import Account, HttpRepository, shaped
 from contracts.pull_request import PullRequest
-from ports.forge import ForgeError, NotShown
 
 _MAY_WRITE = frozenset({"admin", "write"})
 _PASSES = frozenset({"always", "exempt"})
 
 
-class GitHubRepository:
-    """Reads and writes of one repository; which of them a token may do is GitHub's word."""
+class Repository(BaseModel):
+    """Where a branch is."""
+
+    id: int
+
+
+class End(BaseModel):
+    """One end of a pull request."""
+
+    ref: str
+    """The branch's name, also after it was deleted."""
+    sha: str
+    repo: Repository | None = None
+
+
+class Pull(BaseModel):
+    """A pull request, in a list or alone."""
+
+    number: int
+    title: str
+    body: str | None = None
+    state: Literal["open", "closed"]
+    html_url: str
+    merged_at: AwareDatetime | None = None
+    merge_commit_sha: str | None = None
+    """While it is open: a trial merge of GitHub's own."""
+    user: Account | None = None
+    head: End
+    base: End
+
+
+class Review(BaseModel):
+    """What a reviewer said."""
+
+    state: str
+    user: Account | None = None
+    commit_id: str | None = None
+    submitted_at: AwareDatetime | None = None
+
+
+class Event(BaseModel):
+    """Something that happened to a pull request."""
+
+    event: str
+    actor: Account | None = None
+    created_at: AwareDatetime
+
+
+class App(BaseModel):
+    """Who made a check run."""
+
+    id: int
+
+
+class Output(BaseModel):
+    """What a check run shows."""
+
+    title: str | None = None
+    summary: str | None = None
+    text: str | None = None
+
+
+class CheckRun(BaseModel):
+    """One check run, the latest of its suite and name."""
+
+    name: str
+    status: str
+    conclusion: str | None = None
+    html_url: str | None = None
+    output: Output = Output()
+    app: App | None = None
+
+
+class Reporter(Account):
+    """Who reported a status."""
+
+    type: str = ""
+    """``Bot``: an App."""
+
+
+class Status(BaseModel):
+    """One word of one context on a commit."""
+
+    context: str
+    state: str
+    target_url: str | None = None
+    description: str | None = None
+    creator: Reporter | None = None
+
+
+class RequiredCheck(BaseModel):
+    """A name that must be green, and the App it must come from, where one is named."""
+
+    context: str
+    app_id: int | None = None
+
+
+class RequiredChecks(BaseModel):
+    """What classic protection shows to readers."""
+
+    contexts: tuple[str, ...] = ()
+    checks: tuple[RequiredCheck, ...] = ()
+
+
+class Protection(BaseModel):
+    """Classic protection, as far as readers see it."""
+
+    required_status_checks: RequiredChecks = RequiredChecks()
+
+
+class Branch(BaseModel):
+    """A branch with its classic protection."""
+
+    protected: bool
+    protection: Protection = Protection()
+
+
+class Rule(BaseModel):
+    """One rule that a ruleset lays on a branch."""
+
+    type: str
+    parameters: dict[str, Any] = {}
+    ruleset_id: int = 0
+    ruleset_source: str = ""
+    """The repository or organisation that has it."""
+
+
+class Ruleset(BaseModel):
+    """What a ruleset says of whoever asks."""
+
+    current_user_can_bypass: str = "never"
+
+
+class ListedBranch(BaseModel):
+    """A branch in a list."""
+
+    name: str
+
+
+class Sha(BaseModel):
+    """A name of an object."""
+
+    sha: str
+
+
+class Commit(BaseModel):
+    """A commit and its tree."""
+
+    sha: str
+    tree: Sha
+
+
+class Permission(BaseModel):
+    """What a user may do in a repository."""
+
+    permission: str
+
+
+class GitHubRepository(HttpRepository):
+    """GitHub's words for it."""
 
     def __init__(self, api: str, repository: str, account: str, token: str) -> None:
-        """``account`` is the login whose pull requests and tickets are ours."""
-        self.http = GitHubApi(api, token)
+        """As of the base; ``api`` is its address."""
+        super().__init__(GitHubApi(api, token), repository, account)
         self._owner = repository.split("/", maxsplit=1)[0]
-        self._root = f"/repos/{repository}"
-        self._account = account
 
     def account_of_token(self) -> str:
         """Login the token belongs to; an App's is not for its tokens to ask, so the worker made sure of it."""
         reply = self.http.look("/user")
-        if reply.status == HTTPStatus.FORBIDDEN and self._account.endswith("[bot]"):
-            return self._account
+        if reply.status == HTTPStatus.FORBIDDEN and self.account.endswith("[bot]"):
+            return self.account
         if not reply.good:
             raise self.http.failed(reply, "looking at /user")
         return shaped(Account, reply.content).login
 
-    def our_pulls(self, branch: str = "") -> Iterator[Pull]:
-        """Pull requests that our account opened from this repository's own branches (or one of them), newest first."""
-        for pull in self._pulls(branch):
-            if is_by(self._account, pull.user):
-                yield pull
+    def our_pulls(self, branch: str = "") -> Iterator[PullRequest]:
+        """Of all, or of one branch."""
+        return (self._shown(pull) for pull in self._pulls(branch) if self.is_ours(pull.user))
 
-    def pulls_between(self, base: str, branch: str) -> Iterator[Pull]:
-        """Pull requests from one branch of this repository to another, whoever opened them, newest first."""
-        return (pull for pull in self._pulls(branch) if pull.base.ref == base)
+    def pulls_between(self, base: str, branch: str) -> Iterator[PullRequest]:
+        """Of that branch, those onto that base."""
+        return (self._shown(pull) for pull in self._pulls(branch) if pull.base.ref == base)
 
     def _pulls(self, branch: str) -> Iterator[Pull]:
         query = {"state": "all"} | ({"head": f"{self._owner}:{branch}"} if branch else {})
@@ -67,28 +209,9 @@ class GitHubRepository:
             if same and branch in {"", pull.head.ref}:
                 yield pull
 
-    def pull(self, number: int) -> Pull:
-        """One pull request."""
-        return shaped(Pull, self.http.get(f"{self._root}/pulls/{number}"))
-
-    def our_pull_requests(self) -> Iterator[PullRequest]:
-        """What :meth:`our_pulls` finds, as the port shows it."""
-        return (self.shown(pull) for pull in self.our_pulls())
-
     def our_tickets(self) -> Iterator[PullRequest]:
-        """Tickets that our account opened, as the port shows them."""
-        return (issue.shown(self._account) for issue in self.our_issues())
-
-    def our_issues(self) -> Iterator[Issue]:
-        """Tickets that our account opened, newest first."""
-        for found in self.http.pages(f"{self._root}/issues", state="all", creator=self._account):
-            issue = shaped(Issue, found)
-            if issue.pull_request is None and is_by(self._account, issue.user):
-                yield issue
-
-    def ticket(self, number: int) -> Issue:
-        """One ticket."""
-        return shaped(Issue, self.http.get(f"{self._root}/issues/{number}"))
+        """By the account; pull requests are among GitHub's issues, and are none."""
+        return self._tickets(state="all", creator=self.account)
 
     def check_runs(self, commit: str) -> tuple[CheckRun, ...]:
         """The latest check run of each suite and name."""
@@ -106,12 +229,7 @@ class GitHubRepository:
 
     def branch(self, name: str) -> Branch:
         """A branch and its classic protection."""
-        try:
-            return shaped(Branch, self.http.get(f"{self._root}/branches/{quote(name, safe='/')}"))
-        except NotShown as missing:
-            # Not there, or not shown: the repository itself tells which.
-            self.http.get(self._root)
-            raise ForgeError(str(missing)) from missing
+        return self._named_branch(Branch, name)
 
     def rules(self, branch: str) -> tuple[Rule, ...]:
         """Rules of all active rulesets on a branch; none where this GitHub knows no rulesets."""
@@ -136,8 +254,7 @@ class GitHubRepository:
 
     def reviews(self, number: int) -> tuple[Review, ...]:
         """Reviews of a pull request that were handed in."""
-        found = self.http.pages(f"{self._root}/pulls/{number}/reviews")
-        return tuple(shaped(Review, each) for each in found if each.get("submitted_at"))
+        return self._reviews(Review, number)
 
     def events(self, number: int) -> tuple[Event, ...]:
         """What happened to a pull request, oldest first."""
@@ -152,18 +269,12 @@ class GitHubRepository:
         """A commit and its tree."""
         return shaped(Commit, self.http.get(f"{self._root}/git/commits/{commit}"))
 
-    def comments(self, number: int) -> tuple[PullComment, ...]:
-        """What is said below a pull request, oldest first."""
-        found = self.http.pages(f"{self._root}/issues/{number}/comments")
-        return tuple(shaped(Said, each).shown(self._account) for each in found)
+    def pull_as_shown(self, content: object) -> PullRequest:
+        """Of a list, or alone."""
+        return self._shown(shaped(Pull, content))
 
-    def act(self, method: str, path: str, **content: object) -> Reply:
-        """Change something below the repository."""
-        return self.http.act(method, f"{self._root}{path}", content)
-
-    def shown(self, pull: Pull) -> PullRequest:
-        """A pull request as the port shows it."""
-        mark = mark_of(self._account, pull.user, pull.body)
+    def _shown(self, pull: Pull) -> PullRequest:
+        mark = self.mark_of(pull.user, pull.body)
         return PullRequest(
             number=pull.number,
             branch=pull.head.ref,

@@ -16,7 +16,7 @@ from pydantic import AwareDatetime, BaseModel
 
 from adapters.forges.github.client import GitHubApi
 from adapters.forges.http.address import forge_address
-from adapters.forges.http.shapes import shaped
+from adapters.forges.http.repository import shaped
 from adapters.forges.http.tokens import read_secret
 from policies.settings.schema import Target
 from ports.forge import ForgeError

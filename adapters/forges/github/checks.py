@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 
-from adapters.forges.github.answers import CheckRun, RequiredCheck, Status
+from adapters.forges.github.api import CheckRun, RequiredCheck, Status
 from contracts.forge_facts import CheckState, CommitCheck
 
 _STOPPED = ("cancelled", "stale", "action_required")

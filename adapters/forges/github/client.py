@@ -18,24 +18,24 @@ from githubkit.auth import AppAuthStrategy
 from githubkit.cache import MemCacheStrategy
 from githubkit.exception import RequestError, RequestFailed
 
-from adapters.forges.http.answer_deadline import TOO_SLOW, AnswerDeadline, answer_within
-from adapters.forges.http.json_api import (
+from adapters.forges.http.json_api import MOST_PAGES, JsonApi, Reply
+from adapters.forges.http.wire import (
     CONNECT_SECONDS,
     LARGEST,
-    MOST_PAGES,
     READ_SECONDS,
+    SHOWN,
+    TOO_SLOW,
     WHOLE_SECONDS,
-    JsonApi,
+    AnswerDeadline,
     RawAnswer,
-    Reply,
     Send,
     UnclearAnswer,
+    answer_within,
 )
 from policies.counted import shortened
 from ports.forge import ForgeError
 
 _PAGE = 100
-_SHOWN = 300
 _HEADERS = {
     "Accept": "application/vnd.github+json, application/json",
     "X-GitHub-Api-Version": "2022-11-28",
@@ -201,9 +201,9 @@ def _send_with_githubkit(base: str, auth: str | AppAuthStrategy) -> Send:
             answer = failed.response.raw_response
         except RequestError as problem:
             cause = problem.__cause__ or problem
-            raise UnclearAnswer(shortened(f"{type(cause).__name__}: {cause}", _SHOWN)) from problem
+            raise UnclearAnswer(shortened(f"{type(cause).__name__}: {cause}", SHOWN)) from problem
         except ValueError as problem:
-            raise UnclearAnswer(shortened(f"its rate limit is no number: {problem}", _SHOWN)) from problem
+            raise UnclearAnswer(shortened(f"its rate limit is no number: {problem}", SHOWN)) from problem
         return RawAnswer(answer.status_code, answer.headers, answer.content)
 
     return send

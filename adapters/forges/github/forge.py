@@ -4,17 +4,11 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from adapters.forges.github.answers import RequiredCheck, Review, Rule
-from adapters.forges.github.api import GitHubRepository
+from adapters.forges.github.api import GitHubRepository, RequiredCheck, Review, Rule
 from adapters.forges.github.checks import reported, required
-from adapters.forges.http.address import forge_address
-from adapters.forges.http.mirrored_forge import MirroredForge
-from adapters.forges.http.shapes import shaped
-from adapters.forges.http.skipped import undemanded
-from adapters.forges.http.tokens import reading_environment, reading_token
-from adapters.git.mirror import Mirror, open_mirror
-from contracts.forge_facts import BranchProtection, CommitCheck, HumanAct, PullComment
-from policies.settings.schema import Target
+from adapters.forges.http.forge import HttpForge, by_a_person, opening, undemanded
+from adapters.forges.http.repository import shaped
+from contracts.forge_facts import BranchProtection, CommitCheck, HumanAct
 from ports.forge import OpenForge
 
 _REVIEWS = {"APPROVED": "approved", "CHANGES_REQUESTED": "changes_requested"}
@@ -30,14 +24,8 @@ class _RuledChecks(BaseModel):
     required_status_checks: tuple[_RuledCheck, ...] | None = None
 
 
-class GitHubForge(MirroredForge):
+class GitHubForge(HttpForge[GitHubRepository]):
     """Reading one target's forge."""
-
-    def __init__(self, repository: GitHubRepository, mirror: Mirror, base_branch: str) -> None:
-        """``mirror`` reaches the same repository with git."""
-        super().__init__(repository, mirror)
-        self._repository = repository
-        self._base_branch = base_branch
 
     def required_checks(self, commit: str, named: tuple[str, ...] = ()) -> tuple[CommitCheck, ...] | None:
         """What protection, rulesets and ``named`` demand; every reported check where nobody demands one by name."""
@@ -66,22 +54,17 @@ class GitHubForge(MirroredForge):
             required_approvals=max(approvals, default=0),
         )
 
-    def comments(self, number: int) -> tuple[PullComment, ...]:
-        """What is said below a pull request."""
-        return self._repository.comments(number)
-
     def human_acts(self, number: int) -> tuple[HumanAct, ...]:
         """Reviews, and who merged, closed or reopened it."""
-        head = self._repository.pull(number).head.sha
+        head = self._repository.pull(number).head_sha
         handed_in = _not_withdrawn(self._repository.reviews(number))
-        reviews = [act for review in handed_in if (act := self._reviewed(review, head))]
-        events = [
-            HumanAct.model_validate({"actor": event.actor.login, "act": _EVENTS[event.event], "at": event.created_at})
+        reviews = [self._reviewed(review, head) for review in handed_in]
+        events = (
+            by_a_person(_EVENTS, event.event, event.actor, event.created_at)
             for event in self._repository.events(number)
-            if event.event in _EVENTS and event.actor
-        ]
-        told = _without_merge_closing(events)
-        return tuple(sorted([*reviews, *told], key=lambda act: act.at))
+        )
+        told = _without_merge_closing([event for event in events if event])
+        return tuple(sorted(filter(None, [*reviews, *told]), key=lambda act: act.at))
 
     def _required(self, rules: tuple[Rule, ...] | None = None) -> tuple[RequiredCheck, ...]:
         classic = self._repository.branch(self._base_branch).protection.required_status_checks
@@ -94,18 +77,12 @@ class GitHubForge(MirroredForge):
         return tuple(found)
 
     def _reviewed(self, review: Review, head: str) -> HumanAct | None:
-        if review.state not in _REVIEWS or review.user is None or review.submitted_at is None:
+        if review.state not in _REVIEWS or review.user is None:
             return None
         looked_at = review.commit_id or ""
-        return HumanAct.model_validate(
-            {
-                "actor": review.user.login,
-                "act": _REVIEWS[review.state],
-                "at": review.submitted_at,
-                "commit_sha": looked_at,
-                "counts": looked_at == head and self._repository.may_write(review.user.login),
-            }
-        )
+        counts = looked_at == head and self._repository.may_write(review.user.login)
+        facts = {"commit_sha": looked_at, "counts": counts}
+        return by_a_person(_REVIEWS, review.state, review.user, review.submitted_at, **facts)
 
 
 def _not_withdrawn(reviews: tuple[Review, ...]) -> tuple[Review, ...]:
@@ -135,13 +112,5 @@ def _whole(value: object) -> int:
 
 
 def open_github_forge(_home: Path, mirrors: Path) -> OpenForge:
-    """Forges of targets whose ``forge`` is ``github``, read with ``[forge_access.read]`` or as the App, if named."""
-    open_repository = open_mirror(mirrors, reading_environment)
-
-    def opened(target: Target) -> GitHubForge:
-        address = forge_address(target)
-        token, account = reading_token(target), target.forge_access.account
-        repository = GitHubRepository(address.api, address.repository, account, token)
-        return GitHubForge(repository, open_repository(target), target.base_branch)
-
-    return opened
+    """Forges of targets whose ``forge`` is ``github``."""
+    return opening(mirrors, GitHubRepository, GitHubForge)

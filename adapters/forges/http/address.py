@@ -1,4 +1,4 @@
-"""Where a target's forge is: derived from the remote, or as stated."""
+"""Where a target's forge is, derived from the remote or as stated, and under which address it knows our account."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit
 
 from adapters.forges.kinds import FORGES
+from adapters.git.merging import NOBODY, Author
 from ports.forge import ForgeError
 
 if TYPE_CHECKING:  # a child that writes starts at every effect: what it does not read, it does not import
@@ -16,8 +17,6 @@ if TYPE_CHECKING:  # a child that writes starts at every effect: what it does no
 _REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
 _SCP_LIKE = re.compile(r"(?:[^@/:]+@)?(?P<host>[^/:]+):(?P<path>[^:]+)")
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-# The one forge whose API has a host of its own.
-_GITHUB, _GITHUB_API = frozenset({"github.com", "ssh.github.com"}), "https://api.github.com"
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -47,21 +46,36 @@ def forge_address(target: Target) -> ForgeAddress:
         raise ForgeError(f"the remote {target.remote} is no repository of a forge: use an https or ssh URL, owner/name")
     above = "/".join(["", *parts[:-2]]) if over_http else ""
     root = f"{over_http.scheme}://{over_http.netloc}" if over_http else f"https://{host}"
-    on_github = target.forge == "github" and host in _GITHUB
-    api = (said.api or (_GITHUB_API if on_github else root + above + FORGES[target.forge].api_path)).rstrip("/")
+    kind = FORGES[target.forge]
+    public = kind.public_api if host in kind.public_hosts else ""
+    api = (said.api or public or root + above + kind.api_path).rstrip("/")
     repository = said.repository or "/".join(parts[-2:])
     if not _REPOSITORY.fullmatch(repository):
         raise ForgeError(f"forge_access.repository {repository!r} must be owner/name")
     _demand_safe(urlsplit(api), "forge_access.api")
-    pair = on_github and api == _GITHUB_API
+    pair = bool(public) and api == public
     if over_http is None:
-        if on_github and not pair:
-            raise ForgeError(f"forge_access.api of {host} is {_GITHUB_API}, not {urlsplit(api).netloc}")
+        if public and not pair:
+            raise ForgeError(f"forge_access.api of {host} is {public}, not {urlsplit(api).netloc}")
         return ForgeAddress(api, repository, "")
     _demand_safe(over_http, "the remote")
-    if _origin(urlsplit(api)) != _origin(over_http) and not (pair and root == "https://github.com"):
+    if _origin(urlsplit(api)) != _origin(over_http) and not (pair and root == f"https://{kind.public_hosts[0]}"):
         raise ForgeError(f"forge_access.api is on another host than the remote: {urlsplit(api).netloc}")
     return ForgeAddress(api, repository, root)
+
+
+def our_author(target: Target) -> Author:
+    """Whose name our commits on the base carry: the account's; without one, or on a forge without accounts, just us."""
+    account = target.forge_access.account
+    kind = FORGES.get(target.forge)
+    # What nobody can log in under, and a forge takes for its own account.
+    if not account or kind is None or not kind.no_reply or not account.isprintable() or set(account) & set("<>"):
+        return NOBODY
+    try:
+        host = urlsplit(forge_address(target).api).hostname or "localhost"
+    except ForgeError:
+        return NOBODY
+    return Author(account, f"{account}@{kind.no_reply}.{host.removeprefix('api.')}")
 
 
 def _place(remote: str) -> tuple[str, str]:

@@ -1,31 +1,21 @@
-"""A careful HTTP client for one forge: TLS checked, no redirect followed, no proxy, no cookie, bounded answers."""
+"""Requests to one forge's JSON API: looking is repeated a little, acting never; what it says, for who can mend it."""
 
-import functools
 import json
 import math
-import os
 import re
-import socket
-import ssl
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-import urllib3
-from urllib3.exceptions import HTTPError, MaxRetryError
-
-from adapters.forges.http.answer_deadline import TOO_SLOW, AnswerDeadline, answer_within
-from adapters.forges.http.rate_limits import server_delay
+from adapters.forges.http.wire import LARGEST, SHOWN, Send, UnclearAnswer, send_with_pool
 from policies.counted import shortened
 from ports.forge import AccessDenied, ForgeError, NotShown
 
-CONNECT_SECONDS, READ_SECONDS, WHOLE_SECONDS = 10.0, 30.0, 60.0
-_CHUNK = 1 << 16
-LARGEST = 16 * 1024 * 1024
 _PAGE = 50
 MOST_PAGES = 400
 _LOOKS = 3
@@ -33,7 +23,6 @@ _LONGEST_WAIT = 20.0
 _LONGEST_NUMBER = 20
 """Digits: 64 bits and a sign."""
 _LONGEST_TOLD = 366 * 24 * 3600.0
-_SHOWN = 300
 _PLAIN = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "autonomy-runbook"}
 _HINTS: dict[int, str] = {
     HTTPStatus.UNAUTHORIZED: "the token is missing, wrong or expired; see [forge_access]",
@@ -47,22 +36,14 @@ _CLOSED = frozenset({301, 302, 307, 308, 401, 403, 413, 423, 451})
 _MOVED = re.compile(r"/repos/([\w.-]{1,100}/[\w.-]{1,100})(?=[/?#]|$)")
 _BROKEN = HTTPStatus.INTERNAL_SERVER_ERROR
 _PASSING = frozenset({429, 500, 502, 503, 504})
-
-
-class UnclearAnswer(ForgeError):
-    """The request may or may not have had its effect: only looking tells."""
-
-
-class RawAnswer(NamedTuple):
-    """What came back over the wire; ``body`` is cut one byte after the largest that is read."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-
-Send = Callable[[str, str, Mapping[str, str], bytes | None], RawAnswer]
-"""Method, address, headers, body. Follows nothing, repeats nothing; ``UnclearAnswer`` when no answer came."""
+# What GitHub tells clients to wait after a secondary limit that names no time.
+_UNNAMED = 60.0
+_WHOLE_NUMBER = re.compile(r"[0-9]{1,12}")
+_LIMITING = frozenset({HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
+# GitHub's words, older Enterprise Servers' included.
+_LIMIT_WORDS = re.compile(r"rate limit|abuse detection|submitted too quickly", re.IGNORECASE)
+# Those of its limit on what is opened, which it calls invalid.
+_TOO_QUICK = "submitted too quickly"
 
 
 @dataclass(frozen=True)
@@ -85,68 +66,6 @@ class Reply:
     def delay(self) -> float | None:
         """Seconds the forge wants us to wait, where it limits the rate."""
         return server_delay(self.status, self.headers, self.said)
-
-
-class _Watched:
-    """Connections of a pool of one request, shown to its deadline as soon as they are there."""
-
-    deadline: AnswerDeadline
-
-    def _new_conn(self) -> socket.socket:
-        made: socket.socket = super()._new_conn()  # type: ignore[misc]
-        self.deadline.watch(made)
-        return made
-
-
-def send_with_pool() -> Send:
-    """The client of forges that have none of their own."""
-    # git's own variable for a company's authorities; the system's otherwise. Read once: it costs more than a request.
-    context = functools.cache(lambda: ssl.create_default_context(cafile=os.environ.get("GIT_SSL_CAINFO")))
-    timeout = urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS)
-
-    def send(method: str, address: str, headers: Mapping[str, str], body: bytes | None) -> RawAnswer:
-        secure = context() if address.startswith("https:") else None
-        with (
-            answer_within(WHOLE_SECONDS) as deadline,
-            urllib3.PoolManager(retries=urllib3.Retry(0), timeout=timeout, ssl_context=secure) as pool,
-        ):
-            pool.pool_classes_by_scheme = _watched_by(deadline)
-            try:
-                answer = pool.request(
-                    method, address, body=body, headers=headers, redirect=False, preload_content=False
-                )
-                try:
-                    raw = RawAnswer(answer.status, answer.headers, _bounded(answer))
-                finally:
-                    answer.close()
-                # Headers that break off are taken for whole ones.
-                deadline.demand()
-            except (HTTPError, OSError, ValueError) as problem:
-                cause = problem.reason if isinstance(problem, MaxRetryError) and problem.reason else problem
-                said = TOO_SLOW if deadline.over else f"{type(cause).__name__}: {cause}"
-                raise UnclearAnswer(shortened(said, _SHOWN)) from problem
-            return raw
-
-    return send
-
-
-def _watched_by(deadline: AnswerDeadline) -> dict[str, type[urllib3.HTTPConnectionPool]]:
-    found = {}
-    for scheme, pool in (("http", urllib3.HTTPConnectionPool), ("https", urllib3.HTTPSConnectionPool)):
-        connection = type("Watched", (_Watched, pool.ConnectionCls), {"deadline": deadline})
-        found[scheme] = type("WatchedPool", (pool,), {"ConnectionCls": connection})
-    return found
-
-
-def _bounded(answer: urllib3.BaseHTTPResponse) -> bytes:
-    """The body, cut one byte after the largest that is read."""
-    if answer.headers.get("Content-Encoding", "identity") != "identity":
-        # Unpacked it could be of any size.
-        raise HTTPError("the answer is packed, though it was asked for plain")
-    body = bytearray()
-    while len(body) <= LARGEST and (chunk := answer.read1(_CHUNK, decode_content=False)):
-        body += chunk
-    return bytes(body[: LARGEST + 1])
 
 
 class JsonApi:
@@ -350,6 +269,33 @@ def _host_of(address: str) -> str:
         return ""
 
 
+def server_delay(status: int, headers: Mapping[str, str], message: str) -> float | None:
+    """Seconds after which to ask again; None when the answer is no rate limit, or names no time.
+
+    A 403 is a refusal unless its headers or words say that it is a limit.
+    """
+    if status == HTTPStatus.UNPROCESSABLE_ENTITY and _TOO_QUICK in message:
+        return _UNNAMED
+    if status not in _LIMITING:
+        return None
+    if (named := _retry_after(headers.get("Retry-After", ""))) is not None:
+        return named
+    reset = headers.get("X-RateLimit-Reset", "")
+    if headers.get("X-RateLimit-Remaining", "") == "0" and _WHOLE_NUMBER.fullmatch(reset):
+        # One second more: the reset is told in whole ones.
+        return max(0.0, float(reset) - time.time()) + 1.0
+    return _UNNAMED if _LIMIT_WORDS.search(message) else None
+
+
+def _retry_after(text: str) -> float | None:
+    if _WHOLE_NUMBER.fullmatch(text):
+        return float(text)
+    try:
+        return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
 def closed_to_us(reply: Reply) -> bool:
     """Whether the answer is about us and not about what was asked: token, right, address, archive, quota."""
     return reply.status in _CLOSED and reply.delay is None
@@ -369,4 +315,4 @@ def _said(content: object) -> str:
     told = [each["message"] for each in errors if isinstance(each, dict) and isinstance(each.get("message"), str)]
     message = ": ".join(filter(None, (str(given.get("message", "")), "; ".join(told))))
     words = "".join(char if char.isprintable() else " " for char in str(message)).split()
-    return shortened(" ".join(words), _SHOWN)
+    return shortened(" ".join(words), SHOWN)

@@ -2,9 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
 from urllib.parse import quote, unquote
 
 # A whole line: text in a code span or a table can never be one.
@@ -79,37 +77,6 @@ def read_mark(body: str) -> Mark:
     if not found:
         return Mark()
     return Mark(unquote(found[-1]["key"]), unquote(found[-1]["task"]) if found[-1]["task"] else None)
-
-
-class Marked(Protocol):
-    """A pull request or a ticket."""
-
-    @property
-    def body(self) -> str | None:
-        """Its text."""
-
-
-class _Numbered(Marked, Protocol):
-    @property
-    def number(self) -> int:
-        """As the forge counts."""
-
-
-Found = TypeVar("Found", bound=Marked)
-Numbered = TypeVar("Numbered", bound=_Numbered)
-
-
-def opened_under(run_key: str, newest_first: Iterable[Found]) -> Found | None:
-    """The one this run key opened: the oldest, should there be more."""
-    marks = [each for each in newest_first if read_mark(each.body or "").run_key == run_key]
-    return marks[-1] if marks else None
-
-
-def unmarked(number: int, ours: Iterable[Numbered]) -> Numbered | None:
-    """The one of this number, if nothing says which write it was: somebody took the line away. 0: none."""
-    return next(
-        (each for each in ours if number and each.number == number and not read_mark(each.body or "").run_key), None
-    )
 
 
 def _quoted(text: str) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
 from adapters.forges.http.address import forge_address
+from adapters.forges.kinds import FORGES, part
 from ports.forge import ForgeError
 
 if TYPE_CHECKING:  # a child that writes starts at every effect: what it does not read, it does not import
@@ -104,10 +105,11 @@ def _writing_token(target: Target) -> str:
 
 
 def _installation_token(target: Target, right: Literal["read", "write"]) -> str:
-    # Imported here: half a second that only the user of an App pays.
-    from adapters.forges.github.app_tokens import installation_token  # noqa: PLC0415
-
-    return installation_token(target, right)
+    kind = FORGES[target.forge]
+    if not kind.app_token:
+        raise ForgeError(f"forge_access.app is nothing for a forge of kind {target.forge}")
+    token: str = part(kind.app_token)(target, right)
+    return token
 
 
 def reading_environment(target: Target) -> dict[str, str]:

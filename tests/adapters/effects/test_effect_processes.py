@@ -109,7 +109,7 @@ def test_the_kernel_ends_an_effect_at_its_deadline(place: Place) -> None:
 
 def test_the_kernels_timer_goes_on_while_the_machine_sleeps() -> None:
     """Its clock is the one since boot, suspend included."""
-    program = "from adapters.effects.deadline import die_at\nfrom ports.clock import since_boot\n"
+    program = "from adapters.effects.child import die_at\nfrom ports.clock import since_boot\n"
     program += "die_at(since_boot() + 100)\nprint(open('/proc/self/timers').read())"
     said = subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, capture_output=True, text=True).stdout
     assert [f"ClockID: {time.CLOCK_BOOTTIME}"] == [line for line in said.splitlines() if line.startswith("ClockID")]

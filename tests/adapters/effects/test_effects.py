@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from adapters.effects.local_records import read_records
 from adapters.effects.runner import EffectRunner
-from adapters.forges.local import forge_folder, open_local_forge, read_records
+from adapters.forges.local import forge_folder, open_local_forge
 from contracts.effect import EffectResult
 from contracts.modes import WriteAction
 from ports.clock import since_boot

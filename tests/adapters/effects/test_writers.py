@@ -5,31 +5,27 @@ from __future__ import annotations
 import subprocess
 import sys
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from activities.control.admitting import found_on_remote
 from adapters.effects.child import LANDINGS, writer_for
-from adapters.effects.local_pulls import write_pull
-from adapters.effects.local_tickets import write_ticket
+from adapters.effects.local_writes import write_pull, write_ticket
 from adapters.effects.order import EffectOrder
-from adapters.forges.kinds import forge_checkup, open_forges
+from adapters.forges.kinds import FORGES, forge_checkup, open_forges
 from contracts.clearance import WriteRecord
 from contracts.modes import WriteAction
-from policies.settings.schema import Target
 from ports.forge import ForgeError
 from settings import ROOT
 
 if TYPE_CHECKING:
     from conftest import Place
 
-FORGES = get_args(Target.model_fields["forge"].annotation)
-
 
 @pytest.mark.parametrize("forge", FORGES)
 @pytest.mark.parametrize("action", list(WriteAction))
-def test_every_action_is_written_for_every_forge_of_the_schema(forge: str, action: WriteAction) -> None:
+def test_every_action_is_written_for_every_forge_of_the_table(forge: str, action: WriteAction) -> None:
     """Whoever adds one half is told of the other here; a landing by pull request is a forge's own to do."""
     assert writer_for(forge, action, by_pull=False)
     by_pull = writer_for(forge, action, by_pull=True)
@@ -90,7 +86,7 @@ def test_a_forge_that_is_not_built_is_said_everywhere(place: Place) -> None:
 
 
 @pytest.mark.parametrize(
-    "writer", ["adapters.effects.local_pulls", "adapters.forges.gitea.writes", "adapters.forges.github.writes"]
+    "writer", ["adapters.effects.local_writes", "adapters.forges.gitea.writer", "adapters.forges.github.writer"]
 )
 def test_a_child_imports_no_settings_and_no_contract_of_what_comes_after(writer: str) -> None:
     """It starts anew at every effect, and its imports are nearly all that it costs."""
