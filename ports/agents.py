@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -40,6 +40,8 @@ class Brief:
     change: Change | None = None
     granted: frozenset[str] = frozenset()
     """Review only: protected paths a person released; they belong to the change although the contract blocks them."""
+    compared: Mapping[str, str] = field(default_factory=dict)
+    """Review only: each changed path, and why it is not shown to do what it did; empty: it is."""
     feedback: str = ""
     """Why the previous answer was not accepted; empty at first."""
     alive: Callable[[], None] = field(default=lambda: None)

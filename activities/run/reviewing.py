@@ -45,6 +45,8 @@ class Reviewing:
             for commit, place in ((change.base_sha, base_tree), (change.head_sha, tree)):
                 place.mkdir()
                 repository.checkout(commit, place)
+            changed = [entry.path for entry in change.paths]
+            unproved = self.bench.measures.unproved(base_tree, changed, Look(tree, session.policy, session.alive))
             brief = Brief(
                 Role.REVIEW,
                 session.run,
@@ -56,11 +58,10 @@ class Reviewing:
                 contract=widened(contract, released),
                 change=change,
                 granted=frozenset(entry.path for entry in released),
+                compared={path: unproved.get(path, "") for path in changed},
                 alive=session.alive,
             )
             said = propose(session, agent, brief, TypeAdapter(ReviewProposal))
-            changed = [entry.path for entry in change.paths]
-            unproved = self.bench.measures.unproved(base_tree, changed, Look(tree, session.policy, session.alive))
         report = ReviewReport(
             run_id=session.run.run_id,
             task_id=contract.task_id,

@@ -2,14 +2,14 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from adapters.agents.tree_difference import Difference, tree_difference
-from adapters.tools.comparison import BASE, PythonFacts, Question, python_facts, unequal
+from adapters.tools.comparison import BASE, COULD_NOT, PythonFacts, python_facts
 from adapters.tools.source_tree import SourceTree
 from adapters.tools.tool import Seen, Tool
-from adapters.tools.tool_runner import ToolRunner
+from adapters.tools.tool_runner import ToolRunner, ToolUnavailable
 from contracts.evidence import ReviewProposal, ReviewRemark, Severity
 from contracts.task import Finding, FindingFacts, Proof, TaskContract
 from policies.counted import counted, sized
@@ -87,7 +87,7 @@ def review(
         if before[path].error:
             confidence *= UNCHECKED
     if facts.proof is Proof.EQUAL:
-        remarks.extend(_not_equal(base, tree, [each.path for each in inside if each.path not in brief.granted], bench))
+        remarks.extend(_not_equal(brief.compared, [each.path for each in inside if each.path not in brief.granted]))
     remarks.extend(_growth(brief, {each.path for each in inside}, base, tree, tools, bench))
     approve = not any(remark.severity in DISAPPROVING for remark in remarks)
     files, lines = len(differences), sum(_lines(each) for each in differences)
@@ -186,15 +186,16 @@ def _python(path: str, before: PythonFacts, after: PythonFacts, facts: FindingFa
         yield _remark(Severity.MAJOR, path, f"imports a further module: {min(new)}")
 
 
-def _not_equal(base: Path, tree: Path, paths: list[str], bench: ToolRunner) -> Iterator[ReviewRemark]:
+def _not_equal(compared: Mapping[str, str], paths: list[str]) -> Iterator[ReviewRemark]:
     """What must be equal is shown to be: what cannot be told from harm is not proposed (P17)."""
-    python = [path for path in paths if path.endswith(PYTHON) and (base / path).is_file() and (tree / path).is_file()]
-    reasons = unequal(base, tree, [Question(path) for path in python], bench)
-    for path, reason in zip(python, reasons, strict=True):
-        if reason:
+    for path in paths:
+        reason = compared.get(path, "nobody compared it")
+        if reason.startswith(COULD_NOT):
+            raise ToolUnavailable(f"{path} {reason}")
+        if not path.endswith(PYTHON):
+            yield _remark(Severity.BLOCKING, path, "is no Python file, so nothing can be shown of it")
+        elif reason:
             yield _remark(Severity.BLOCKING, path, f"is not shown to do what it did: {reason}")
-    for path in sorted(set(paths) - set(python)):
-        yield _remark(Severity.BLOCKING, path, "is no Python file, so nothing can be shown of it")
 
 
 def _growth(

@@ -13,7 +13,8 @@ from adapters.tools.tool_runner import ToolRunner, ToolUnavailable
 
 BASE = "/opt/autonomy/base"
 REQUEST = "/opt/autonomy/request.json"
-PROVABLE = (".py", ".md", ".rst", ".txt")
+PROVABLE = (".py", ".pyi", ".md", ".rst", ".txt")
+COULD_NOT = "could not be compared"
 _REASONS = TypeAdapter(tuple[str, ...])
 
 
@@ -54,7 +55,7 @@ def unproved(base: Path, tree: Path, paths: Sequence[str], bench: ToolRunner) ->
     try:
         answers |= dict(zip(asked, unequal(base, tree, [Question(path) for path in asked], bench), strict=True))
     except ToolUnavailable as error:
-        answers |= dict.fromkeys(asked, f"could not be compared: {error}")
+        answers |= dict.fromkeys(asked, f"{COULD_NOT}: {error}")
     return {path: reason for path, reason in answers.items() if reason}
 
 

@@ -1,9 +1,9 @@
-"""What a run costs in things that can be counted without noise: git commands, and events of its histories."""
+"""What a run costs in things that can be counted without noise: git commands, sandboxes, events of its histories."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,7 +12,9 @@ from temporalio import activity
 from world import World
 
 from adapters.git.environment import ClosedGit
+from adapters.sandbox.bubblewrap import BubblewrapSandbox
 from contracts.modes import RunStatus
+from ports.sandbox import Command, CommandResult
 from tests.workflows.quick import add_target, quick
 from workflows import api
 
@@ -24,6 +26,23 @@ CONTROLS_EVENTS = 125
 """That the same run leaves in Control's history."""
 CHECKOUTS = 8
 """Two of them are of an index alone."""
+
+SANDBOXES = {"sense": 2, "code": 2, "review": 3}
+"""Two tools look, one of them mends and counts, both look again, and one comparison."""
+
+
+@contextmanager
+def _sandboxes(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter[str]]:
+    """Every command that runs in the sandbox, by activity."""
+    counted: Counter[str] = Counter()
+    run = BubblewrapSandbox.run
+
+    def counting(self: BubblewrapSandbox, command: Command, alive: Callable[[], None]) -> CommandResult:
+        counted[activity.info().activity_type] += 1
+        return run(self, command, alive)
+
+    monkeypatch.setattr(BubblewrapSandbox, "run", counting)
+    yield counted
 
 
 @contextmanager
@@ -69,3 +88,12 @@ async def test_a_run_starts_few_git_commands_and_has_a_short_history(
     assert 0 == sum(count for name, count in counted.items() if name.endswith(" index-pack")), shown
     assert sum(count for name, count in counted.items() if name.endswith(" read-tree")) <= CHECKOUTS, shown
     assert sum(counted.values()) <= GIT_COMMANDS, shown
+
+
+async def test_no_tree_is_looked_at_twice(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What Sensing saw of the base is not asked again by Coding and Review; an effect is counted by one tool alone."""
+    add_target(world, "quick")
+    async with world.worker():
+        with _sandboxes(monkeypatch) as counted:
+            assert RunStatus.DRY_RUN_COMPLETE is (await world.run("quick", mode="DRY_RUN")).status
+    assert SANDBOXES == {step: counted[step] for step in SANDBOXES}

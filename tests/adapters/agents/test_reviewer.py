@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from contracts.evidence import Severity
+from ports.agents import AgentError
 
 CODE = """import os
 import sys
@@ -166,3 +167,44 @@ def test_a_granted_path_is_looked_at_like_any_other(repo, body, granted, refused
     found = refusals(made.review(contract, granted=frozenset(granted)))
     assert set(refused) <= set(found)
     assert bool(refused) is bool(found)
+
+
+@pytest.mark.parametrize(
+    ("compared", "reason"),
+    [
+        ({}, "is not shown to do what it did: nobody compared it"),
+        ({"p.py": "line 5 differs"}, "is not shown to do what it did: line 5 differs"),
+    ],
+)
+def test_what_is_not_shown_to_be_equal_is_refused(made, compared, reason):
+    """The comparison is the step's own; a path that is missing from it was not compared."""
+    contract = made.contract("ruff", "UP")
+    made.write("p.py", FIXED)
+    assert [reason] == refusals(made.review(contract, compared=compared))
+
+
+def test_a_comparison_that_did_not_happen_is_no_opinion(made):
+    """The step is tried again: neither yes nor no."""
+    contract = made.contract("ruff", "UP")
+    made.write("p.py", FIXED)
+    with pytest.raises(AgentError, match="could not be compared"):
+        made.review(contract, compared={"p.py": "could not be compared: no sandbox"})
+
+
+@pytest.mark.parametrize(
+    ("tool", "path", "reason"),
+    [
+        ("codespell", "p.toml", "is no file that a fix of this kind may change"),
+        ("ruff", "doc.md", "is no file that a fix of this kind may change"),
+        ("nobody's", "doc.md", "is no file that a fix of this kind may change"),
+    ],
+)
+def test_a_tool_changes_its_own_kinds_of_file_alone(repo, tool, path, reason):
+    """Whatever the contract's scope says; of a tool that is not ours nothing is let through."""
+    made = repo(FILES | {"p.toml": "a = 1\n", "b.md": "We recieve it.\n"})
+    contract = made.contract("codespell", "docs")
+    contract = contract.model_copy(
+        update={"tool": tool, "scope": contract.scope.model_copy(update={"allowed_paths": (path,)})}
+    )
+    made.write(path, "Words.\n")
+    assert reason in refusals(made.review(contract))

@@ -124,7 +124,11 @@ class Repo:
 
     def review(self, contract: TaskContract, **more: object) -> ReviewProposal:
         """Let the reviewer compare."""
-        brief = self.brief(Role.REVIEW, tree=self.tree, base_tree=self.base, contract=contract, **more)
+        unproved = self.measures.unproved(self.base, sorted(self.changed()), Look(self.tree, self.policy, lambda: None))
+        compared = {path: unproved.get(path, "") for path in self.changed()}
+        brief = self.brief(
+            Role.REVIEW, tree=self.tree, base_tree=self.base, contract=contract, **{"compared": compared} | more
+        )
         return ReviewProposal.model_validate_json(self.backend.answer(brief))
 
     def changed(self) -> set[str]:
