@@ -1,4 +1,4 @@
-"""The base of every contract, and the reference by which artifacts travel."""
+"""The base of every contract and of every book, and the reference by which artifacts travel."""
 
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
@@ -22,6 +22,21 @@ class Contract(BaseModel):
         validate_by_alias=True,
         serialize_by_alias=True,
         allow_inf_nan=False,
+    )
+
+
+class Book(BaseModel):
+    """What a long-lived workflow remembers: changed by its rules, handed on in one piece at continue-as-new.
+
+    No ``Contract``: that is frozen and so hashable, and a hashable default would be one book for all.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid",
+        alias_generator=to_camel,
+        validate_by_name=True,
+        validate_by_alias=True,
+        serialize_by_alias=True,
     )
 
 

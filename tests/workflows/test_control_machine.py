@@ -179,14 +179,17 @@ class ControlMachine(RuleBasedStateMachine):
         said = self.books.begin(run_id, attempt, action, write_class, policy)
         if said.answer is WriteAnswerKind.GO:
             assert policy is None
-            self._went(f"{run_id}/{action}", attempt, action, self.state.runs[run_id].mode)
+            if write_class is not WriteClass.RECORD:
+                self._advanced(action, self.state.runs[run_id].mode)
+            self._went(f"{run_id}/{action}", attempt)
 
-    def _went(self, key: str, attempt: str, action: WriteAction, mode: Mode) -> None:
+    def _advanced(self, action: WriteAction, mode: Mode) -> None:
+        assert self.open, "a go after a pause, without the ladder"
+        assert mode is not Mode.DRY_RUN
+        assert action not in {WriteAction.MERGE, WriteAction.REVERT}, "PR_ONLY lands nothing"
+
+    def _went(self, key: str, attempt: str) -> None:
         now = self.books.now
-        if not action.value.endswith("_ticket"):
-            assert self.open, "a go after a pause, without the ladder"
-            assert mode is not Mode.DRY_RUN
-            assert action not in {WriteAction.MERGE, WriteAction.REVERT}, "PR_ONLY lands nothing"
         assert key not in self.done, "a go for what is done"
         for window in self.windows.get(key, []):
             assert window.attempt == attempt or window.end <= now, "two attempts at once"

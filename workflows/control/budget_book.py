@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
-from pydantic.alias_generators import to_camel
+from pydantic import AwareDatetime
 
+from contracts.artifact import Book
 from contracts.budget import (
     Amounts,
     BudgetAlertReport,
@@ -31,16 +31,8 @@ _MOST = Amounts(usd=1e9, tokens=10**15, agent_minutes=1e9, runs=10**9)
 """What an amount can hold; a sum stops there, so that the books can always be read again."""
 
 
-class BudgetBook(BaseModel):
+class BudgetBook(Book):
     """Spent and reserved per period; mutated only by the pure rules in ``budgeting``."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        alias_generator=to_camel,
-        validate_by_name=True,
-        validate_by_alias=True,
-        serialize_by_alias=True,
-    )
 
     terms: BudgetTerms | None = None
     """As the latest admission's or reservation's policy said."""

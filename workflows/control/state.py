@@ -4,11 +4,11 @@ import re
 from datetime import datetime
 from typing import Any
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, PrivateAttr, model_validator
-from pydantic.alias_generators import to_camel
+from pydantic import AwareDatetime, PrivateAttr, model_validator
 
 from contracts.admission import Order, OrderState, RunRecord
 from contracts.alert import Alert, AlertKind
+from contracts.artifact import Book, Contract
 from contracts.audit import AuditEvent
 from contracts.clearance import WriteRecord
 from contracts.control import Answer, Ladder, PauseRecord, StatusView
@@ -50,16 +50,8 @@ _OWN_BUDGET = frozenset({"budget"})
 _LOST = "events not kept: the log could not be written"
 
 
-class ControlState(BaseModel):
+class ControlState(Book):
     """One target's books. Mutated only by the pure rules in ``admission``, ``clearances`` and ``pausing``."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        alias_generator=to_camel,
-        validate_by_name=True,
-        validate_by_alias=True,
-        serialize_by_alias=True,
-    )
 
     target: str
     registered: bool = False
@@ -340,10 +332,8 @@ class ControlState(BaseModel):
         )
 
 
-class ControlInput(BaseModel):
+class ControlInput(Contract):
     """How a Control starts: blank, for a target; or with the books of the run before it."""
-
-    model_config = ControlState.model_config
 
     target: str
     state: ControlState | None = None

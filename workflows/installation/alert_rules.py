@@ -6,8 +6,7 @@ violation explains it, or because a person silenced its kind. Policy violations 
 
 from datetime import datetime, timedelta
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
-from pydantic.alias_generators import to_camel
+from pydantic import AwareDatetime
 
 from contracts.alert import (
     NEVER_SILENCED,
@@ -26,6 +25,7 @@ from contracts.alert import (
     Silence,
     SilenceRequest,
 )
+from contracts.artifact import Book
 from contracts.control import Answer
 from contracts.verdict import Decision, Fact, Verdict
 from policies.counted import counted, shortened
@@ -41,16 +41,8 @@ LONGEST_NAME = 100
 _SHOWN = 50
 
 
-class AlertsState(BaseModel):
+class AlertsState(Book):
     """Handed on at continue-as-new. Mutated only by the pure rules in ``alert_rules``, and by the watch."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        alias_generator=to_camel,
-        validate_by_name=True,
-        validate_by_alias=True,
-        serialize_by_alias=True,
-    )
 
     settings: AlertSettings | None = None
     """None until ``alerts.toml`` was read once."""

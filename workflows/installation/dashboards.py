@@ -8,19 +8,25 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
-from pydantic.alias_generators import to_camel
+from pydantic import AwareDatetime
 from temporalio import workflow
 from temporalio.common import RawValue
 from temporalio.exceptions import ActivityError
 
-from contracts.dashboard import DashboardLook, DashboardTerms
-from policies.counted import counted
-
 with workflow.unsafe.imports_passed_through():
     from activities.api import DASHBOARD_TERMS, SHOW_DASHBOARD
-    from contracts.dashboard import DASHBOARD, DashboardsView, DashboardTermsInput, ShowInput, Shown, ShownOutcome
-    from policies.counted import shortened
+    from contracts.artifact import Book
+    from contracts.dashboard import (
+        DASHBOARD,
+        DashboardLook,
+        DashboardsView,
+        DashboardTerms,
+        DashboardTermsInput,
+        ShowInput,
+        Shown,
+        ShownOutcome,
+    )
+    from policies.counted import counted, shortened
     from workflows import api
     from workflows.messages.signals import read_refresh
 
@@ -28,16 +34,8 @@ with workflow.unsafe.imports_passed_through():
 # Everything the Dashboards workflow knows, in one bounded model.
 
 
-class DashboardsState(BaseModel):
+class DashboardsState(Book):
     """Handed on at continue-as-new."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        alias_generator=to_camel,
-        validate_by_name=True,
-        validate_by_alias=True,
-        serialize_by_alias=True,
-    )
 
     terms: DashboardTerms = DashboardTerms()
     """The last that could be read."""

@@ -3,14 +3,13 @@
 import asyncio
 from collections.abc import Sequence
 
-from pydantic import BaseModel, ConfigDict
-from pydantic.alias_generators import to_camel
 from temporalio import workflow
 from temporalio.common import RawValue
 from temporalio.exceptions import FailureError
 
 with workflow.unsafe.imports_passed_through():
     from activities.api import KNOWN_TARGETS, KnownTargets
+    from contracts.artifact import Book
     from contracts.control import (
         Answer,
         InstallationFacts,
@@ -33,16 +32,8 @@ with workflow.unsafe.imports_passed_through():
 # Everything the Installation knows.
 
 
-class InstallationState(BaseModel):
+class InstallationState(Book):
     """Handed on at continue-as-new."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        alias_generator=to_camel,
-        validate_by_name=True,
-        validate_by_alias=True,
-        serialize_by_alias=True,
-    )
 
     ready: bool = False
     """Whether it knows which targets existed before it."""
