@@ -13,8 +13,7 @@ from commands.conversations import ask, command, known_target
 from commands.exit_statuses import Exit
 from commands.failures import CommandFailed
 from commands.home import client_of
-from commands.mode import answered
-from commands.terminal import AsJson, emit, guarded, operator_name, out, say, show
+from commands.terminal import AsJson, answered, emit, guarded, operator_name, out, say, show
 from composition import Adapters, compose
 from contracts.budget import Amounts, BudgetLine, BudgetView, CapsRequest, CostStatement, Measure, Period
 from settings import Settings

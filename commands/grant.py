@@ -1,7 +1,6 @@
 """``grant``: a person releases the quarantined change of an escalated run, once, for a while."""
 
-import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -11,7 +10,7 @@ from commands.conversations import RUN_ID, command, target_status
 from commands.exit_statuses import Exit
 from commands.failures import CommandFailed
 from commands.home import client_of
-from commands.terminal import AsJson, emit, guarded, operator_name, show
+from commands.terminal import AsJson, emit, guarded, operator_name, show, time_span
 from composition import Adapters, compose
 from contracts.change import ChangedPath
 from contracts.control import Answer
@@ -26,8 +25,6 @@ EPILOG = (
     "hand'`, then `starter.py run demo --grant demo-2026-11-23-pr-1`. Exit statuses: 0 granted, 2 not a path or time "
     "that can be granted, 11 refused (no such quarantined change, paused, newer epoch, too long)."
 )
-_SPAN = re.compile(r"(\d{1,4})\s*([mhd])")
-_UNIT = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 
 
 @guarded
@@ -50,7 +47,7 @@ async def grant(
         raise CommandFailed(Exit.USAGE, f"{run_id!r} is no run id: `starter.py runs` lists them")
     target = match["target"]
     kept = _quarantined(adapters, target, run_id)
-    expires_at = datetime.now(UTC) + _span(span)
+    expires_at = datetime.now(UTC) + time_span(span)
     protected = _protected(adapters, target, kept)
     if not as_json:
         _show_change(kept, protected)
@@ -87,13 +84,6 @@ def _quarantined(adapters: Adapters, target: str, run_id: str) -> KeptChange:
         return open_quarantine(adapters.store, adapters.audit, target, run_id)
     except NotInQuarantine as problem:
         raise CommandFailed(Exit.REFUSED, f"no change of {run_id} can be granted: {problem}") from problem
-
-
-def _span(text: str) -> timedelta:
-    match = _SPAN.fullmatch(text.strip().lower())
-    if match is None or int(match[1]) == 0:
-        raise CommandFailed(Exit.USAGE, f"--for {text!r} is no time span: write 30m, 24h or 3d")
-    return int(match[1]) * _UNIT[match[2]]
 
 
 def _protected(adapters: Adapters, target: str, kept: KeptChange) -> dict[str, str]:

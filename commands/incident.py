@@ -17,7 +17,7 @@ from commands.conversations import RUN_ID, command, installation_status, target_
 from commands.exit_statuses import Exit
 from commands.failures import CommandFailed, NoAnswer, NoWorker
 from commands.home import client_of
-from commands.terminal import AsJson, emit, guarded, operator_name, out, say, show
+from commands.terminal import AsJson, answered, emit, guarded, operator_name, out, say, show
 from composition import Adapters, ServerUnavailable, compose
 from contracts.control import Answer
 from contracts.incident import CloseRequest, HumanFacts, IncidentRecord, IncidentView, PostIncidentReport, Trigger
@@ -216,13 +216,7 @@ async def _told(incident: str, update: str, request: BaseModel, as_json: bool) -
         if problem.status is not RPCStatusCode.NOT_FOUND:
             raise
         answer = await _restarted(client, target, incident, update, request)
-    if as_json:
-        emit(answer)
-    elif answer.accepted:
-        show(f"accepted: {answer.verdict.reason}")
-    else:
-        raise CommandFailed(Exit.REFUSED, f"refused: {answer.verdict.reason}")
-    return Exit.OK if answer.accepted else Exit.REFUSED
+    return answered(answer, as_json)
 
 
 async def _restarted(client: Client, target: str, incident: str, update: str, request: BaseModel) -> Answer:

@@ -9,7 +9,7 @@ from commands.conversations import command, known_target, run_handle, run_view, 
 from commands.exit_statuses import Exit
 from commands.failures import CommandFailed
 from commands.home import client_of
-from commands.terminal import AsJson, emit, guarded, operator_name, say, show
+from commands.terminal import AsJson, answered, emit, guarded, operator_name, say
 from composition import Adapters, compose
 from contracts.control import Answer, ModeRequest
 from contracts.handover import HumanDecision
@@ -95,14 +95,3 @@ async def decide(
     decision = HumanDecision(approve=approve, actor=operator_name(), reason=reason, subject=view.subject)
     answer: Answer = await handle.execute_update(api.DECIDE, decision, result_type=Answer)
     return answered(answer, as_json)
-
-
-def answered(answer: Answer, as_json: bool) -> int:
-    """Show an answer; refused is an exit status of its own."""
-    if as_json:
-        emit(answer)
-    elif answer.accepted:
-        show(f"accepted: {answer.verdict.reason}")
-    if not answer.accepted and not as_json:
-        raise CommandFailed(Exit.REFUSED, f"refused: {answer.verdict.reason}")
-    return Exit.OK if answer.accepted else Exit.REFUSED

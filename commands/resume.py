@@ -12,7 +12,7 @@ from commands.exit_statuses import Exit
 from commands.failures import CommandFailed
 from commands.home import client_of
 from commands.sights import ended
-from commands.terminal import AsJson, emit, guarded, operator_name, say, show
+from commands.terminal import AsJson, answered, emit, guarded, operator_name, say
 from composition import compose
 from contracts.control import Answer, ResumeRequest, StatusView
 from contracts.modes import TargetStatus
@@ -68,11 +68,7 @@ async def resume(
         raise CommandFailed(Exit.REFUSED, f"refused: {answer.verdict.reason}")
     say(answer.verdict.reason)
     if not wait:
-        if as_json:
-            emit(answer)
-        else:
-            show(f"accepted; follow it: starter.py status {target or ''}".rstrip())
-        return Exit.OK
+        return answered(answer, as_json, f"accepted; follow it: starter.py status {target or ''}".rstrip())
     # A target that the Installation has not told yet still shows its old status.
     notice_epoch = answer.epoch if everything else 0
     return await _wait(client, names, notice_epoch, until, as_json)

@@ -13,7 +13,7 @@ from commands.conversations import RUN_ID, command, ended_by_force, target_statu
 from commands.exit_statuses import Exit
 from commands.failures import CommandFailed, NoWorker
 from commands.home import client_of
-from commands.terminal import AsJson, emit, guarded, operator_name, say, show
+from commands.terminal import AsJson, answered, emit, guarded, operator_name, say, show
 from composition import compose
 from contracts.merging import Health
 from contracts.rollback import WAITING, FollowUpView, RollbackOutcome, RollbackRequest, RollbackResult
@@ -59,17 +59,10 @@ async def rollback(
     if not answer.accepted and await _seen_merged(client, run_id):
         answer = await command(client, api.control_id(match["target"]), api.ROLL_BACK, asked)
     if not answer.accepted:
-        if as_json:
-            emit(answer)
-            return Exit.REFUSED
-        raise CommandFailed(Exit.REFUSED, f"refused: {answer.verdict.reason}")
+        return answered(answer, as_json)
     say(answer.verdict.reason)
     if not wait:
-        if as_json:
-            emit(answer)
-        else:
-            show(f"accepted; follow it: starter.py status {match['target']}")
-        return Exit.OK
+        return answered(answer, as_json, f"accepted; follow it: starter.py status {match['target']}")
     result = await _ended(client, match["target"], run_id, within)
     if result is None:
         say("stopped waiting; it goes on")

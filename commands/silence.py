@@ -1,7 +1,6 @@
 """``silence``: keep a kind of alert quiet for a while, under somebody's name."""
 
-import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -11,7 +10,7 @@ from commands.conversations import command, known_target
 from commands.exit_statuses import Exit
 from commands.failures import CommandFailed
 from commands.home import client_of
-from commands.terminal import AsJson, emit, guarded, operator_name, say, show
+from commands.terminal import AsJson, answered, emit, guarded, operator_name, say, show, time_span
 from composition import compose, start_alerts
 from contracts.alert import AlertKind, LiftRequest, SilenceRequest
 from contracts.control import Answer
@@ -22,8 +21,6 @@ EPILOG = (
     "Examples: `starter.py silence run_failed --target demo --for 2h --reason 'a known outage'` · "
     "`starter.py silence list` · `starter.py silence lift S3`"
 )
-_SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*([mhd])")
-_UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 _WORDS = ("list", "lift")
 
 
@@ -46,12 +43,12 @@ async def silence(
         if which is None:
             raise CommandFailed(Exit.USAGE, "name the silence: `starter.py silence list` shows them")
         request = LiftRequest(id=which, actor=operator_name())
-        return _answered(await _ask(adapters.settings, api.LIFT, request), as_json)
-    kind, until = _kind(what), datetime.now(UTC) + _span(lasting)
+        return answered(await _ask(adapters.settings, api.LIFT, request), as_json)
+    kind, until = _kind(what), datetime.now(UTC) + time_span(lasting)
     if target:
         known_target(adapters, target)
     asked = SilenceRequest(kind=kind, target=target, owner=operator_name(), reason=reason, expires_at=until)
-    return _answered(await _ask(adapters.settings, api.SILENCE, asked), as_json)
+    return answered(await _ask(adapters.settings, api.SILENCE, asked), as_json)
 
 
 async def _ask(settings: Settings, update: str, request: SilenceRequest | LiftRequest) -> Answer:
@@ -82,23 +79,3 @@ def _kind(word: str) -> AlertKind:
     except ValueError:
         known = ", ".join(kind.value for kind in AlertKind)
         raise CommandFailed(Exit.USAGE, f"{word!r} is no kind of alert: {known}; or `list`, `lift <id>`") from None
-
-
-def _span(text: str) -> timedelta:
-    found = _SPAN.fullmatch(text.strip())
-    if found is None:
-        raise CommandFailed(Exit.USAGE, f"--for {text!r} is no length of time: write 30m, 2h or 1d")
-    try:
-        return float(found[1]) * _UNITS[found[2]]
-    except OverflowError:
-        raise CommandFailed(Exit.USAGE, f"--for {text!r} is too long") from None
-
-
-def _answered(answer: Answer, as_json: bool) -> int:
-    if as_json:
-        emit(answer)
-    elif answer.accepted:
-        show(f"accepted: {answer.verdict.reason}")
-    if not answer.accepted and not as_json:
-        raise CommandFailed(Exit.REFUSED, f"refused: {answer.verdict.reason}")
-    return Exit.OK if answer.accepted else Exit.REFUSED

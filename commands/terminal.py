@@ -4,11 +4,13 @@ import asyncio
 import functools
 import getpass
 import json
+import re
 import socket
 import sys
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import Annotated, Any, ParamSpec
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated, Any, ParamSpec
 
 import typer
 from pydantic import BaseModel
@@ -19,7 +21,13 @@ from commands.exit_statuses import Exit
 from commands.failures import CommandFailed, explain
 from reporting.wording import visible
 
+if TYPE_CHECKING:
+    from contracts.control import Answer
+
 P = ParamSpec("P")
+_SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*([mhd])")
+_LONGEST = timedelta(days=3660)
+_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 # Piped output is read by programs and pagers: not folded at the 80 columns of a terminal that is not there.
 _WIDTH = None if sys.stdout.isatty() else 160
@@ -53,6 +61,39 @@ def emit(value: BaseModel | dict[str, Any]) -> None:
     """The one JSON object of ``--json``."""
     plain = value.model_dump(mode="json", by_alias=True) if isinstance(value, BaseModel) else value
     sys.stdout.write(json.dumps(plain) + "\n")
+
+
+def answered(answer: "Answer", as_json: bool, said: str = "") -> int:
+    """Show the answer to an operator's update; ``said``: in place of an accepted one's reason.
+
+    Raises:
+        CommandFailed: it was refused, and no program is reading.
+    """
+    if as_json:
+        emit(answer)
+        return Exit.OK if answer.accepted else Exit.REFUSED
+    if not answer.accepted:
+        raise CommandFailed(Exit.REFUSED, f"refused: {answer.verdict.reason}")
+    show(said or f"accepted: {answer.verdict.reason}")
+    return Exit.OK
+
+
+def time_span(text: str) -> timedelta:
+    """What ``--for`` says, for example ``30m``, ``1.5h`` or ``3d``.
+
+    Raises:
+        CommandFailed: it is no time span, or none at all.
+    """
+    match = _SPAN.fullmatch(text.strip().lower())
+    try:
+        span = timedelta(**{_UNITS[match[2]]: float(match[1])}) if match else timedelta()
+    except OverflowError:
+        span = timedelta.max
+    if span > _LONGEST:
+        raise CommandFailed(Exit.USAGE, f"--for {text!r} is too long")
+    if not span:
+        raise CommandFailed(Exit.USAGE, f"--for {text!r} is no time span: write 30m, 2h or 1d")
+    return span
 
 
 def guarded(command: Callable[P, int | Coroutine[Any, Any, int]]) -> Callable[P, None]:

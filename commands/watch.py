@@ -20,7 +20,7 @@ from commands.terminal import AsJson, emit, err, guarded, say, show
 from composition import Adapters, compose
 from contracts.admission import RunResult, RunView
 from contracts.modes import RunStatus
-from reporting.wording import DECISION_MARKS, visible
+from reporting.wording import DECISION_MARKS, unsaid, visible
 from settings import Settings
 
 _LOOK_EVERY = 0.5
@@ -118,8 +118,8 @@ def show_result(result: RunResult, status: Exit, as_json: bool, sentence: str = 
     show(f"{result.run_id or 'the run'} {ended}", "bold")
     if sentence:
         show(f"  {sentence}")
-    if result.reason:
-        show(f"  reason        {result.reason}")
+    if reason := unsaid(result.reason, sentence):
+        show(f"  reason        {reason}")
     if result.outcome:
         show(f"  outcome       {result.outcome}")
     if result.pull_request:

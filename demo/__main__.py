@@ -6,16 +6,15 @@ from pathlib import Path
 from commands.exit_statuses import Exit
 from commands.home import embedded
 from commands.leaving import leave
-from commands.report import KeptRun, kept_run
+from commands.report import KeptRun, kept_run, sentence_of
 from commands.run import start
 from commands.terminal import say, show
 from commands.watch import follow, show_result
 from composition import Adapters, compose
 from contracts.admission import RunRequest, RunResult
 from contracts.modes import GREEN_STATUSES, Mode
-from demo.ending import ended
-from demo.preparation import chosen, prepare
 from demo.repository import diffstat
+from demo.staging import chosen, ended, prepare
 from policies.counted import counted
 from settings import Settings
 
@@ -32,7 +31,7 @@ async def perform(settings: Settings, target: str) -> list[RunResult]:
             request = RunRequest(target=target, mode=mode, actor="make demo")
             handle = await start(running.client, f"daily-run/{target}/demo/{mode}", request)
             result, status = await follow(running.client, handle, _TIMEOUT)
-            show_result(result, status, as_json=False)
+            show_result(result, status, as_json=False, sentence=sentence_of(compose(settings), result.run_id))
             results.append(result)
             if result.status not in GREEN_STATUSES:
                 break

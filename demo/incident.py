@@ -13,16 +13,13 @@ from commands.failures import CommandFailed
 from commands.home import embedded
 from commands.leaving import leave
 from commands.run import start
-from commands.terminal import say, show
+from commands.terminal import say
 from commands.watch import follow, show_result
-from composition import compose
 from contracts.admission import RunRequest, RunResult
 from contracts.modes import GREEN_STATUSES, Mode, RunStatus
 from demo.careless_agent import PLANTED, careless_bench
-from demo.ending import ended
 from demo.operator import Operator
-from demo.preparation import chosen, prepare
-from demo.timeline import tell
+from demo.staging import chosen, ended, prepare, tell
 from settings import Settings
 
 _PATIENCE = 120.0
@@ -110,10 +107,7 @@ def main() -> Exit:
     """Demo from start to end; its exit status."""
     settings, target, _ = prepare("demo-incident", chosen())
     asyncio.run(perform(settings, target))
-    say("what happened, by the audit logs", "bold")
-    tell(compose(settings), _TOLD)
-    show(f"\nalerts  {settings.home / 'alerts.jsonl'}")
-    return Exit.OK
+    return tell(settings, _TOLD)
 
 
 if __name__ == "__main__":

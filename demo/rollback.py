@@ -19,16 +19,13 @@ from commands.leaving import leave
 from commands.run import start
 from commands.terminal import say, show
 from commands.watch import follow, show_result
-from composition import compose
 from contracts.admission import RunRequest, RunResult
 from contracts.incident import Trigger, incident_id
 from contracts.modes import Mode, RunStatus
-from demo.ending import ended
 from demo.operator import Operator
-from demo.preparation import chosen, prepare
 from demo.production import Production, served
 from demo.repository import git
-from demo.timeline import tell
+from demo.staging import chosen, ended, prepare, tell
 from settings import Settings
 
 _PATIENCE = 300.0
@@ -158,10 +155,7 @@ def main() -> Exit:
     with served(Production.of(remote)) as probe:
         permit(settings, target, probe)
         asyncio.run(perform(settings, target, remote))
-    say("what happened, by the audit logs", "bold")
-    tell(compose(settings), _TOLD)
-    show(f"\nalerts  {settings.home / 'alerts.jsonl'}")
-    return Exit.OK
+    return tell(settings, _TOLD)
 
 
 if __name__ == "__main__":

@@ -64,6 +64,8 @@ def _body(sight: DashboardSight) -> Iterator[str]:
 def _now(sight: DashboardSight, links: dict[str, str]) -> str:
     """What it does, as one would say it."""
     status, name = sight.status, code_span(sight.target)
+    if not status.registered:
+        return f"{name} is starting: nothing runs before the Installation knows it"
     if status.status is TargetStatus.PAUSED:
         pause = status.pauses[0] if status.pauses else None
         if pause is None:
@@ -87,7 +89,7 @@ def _waiting(sight: DashboardSight, links: dict[str, str]) -> str:
     """What a person has to do, most urgent first."""
     status = sight.status
     todo = [f"{counted(len(status.incidents), 'incident')} to work through"] if status.incidents else []
-    if status.status is TargetStatus.PAUSED:
+    if status.status is TargetStatus.PAUSED and status.registered:
         resume = f"starter.py resume {sight.target} --cause … --evidence …"
         todo.append(f"the resume ({code_span(resume)})")
     if sight.waits:
@@ -130,14 +132,17 @@ def _summary(sight: DashboardSight, links: dict[str, str]) -> Iterator[tuple[str
 
 
 def _left(sight: DashboardSight) -> Iterator[str]:
-    """Of the day's caps, as the books have them; a day that began since then has spent nothing yet."""
+    """Of the day's money, and of its other caps that something was taken of.
+
+    A day that began since the books were written is whole.
+    """
     days: dict[Measure, BudgetLine] = {}
     for line in sorted(sight.status.budget.lines if sight.status.budget else (), key=lambda each: each.period):
         if line.period.startswith(f"{Period.DAY}/"):
             days[line.measure] = line
     for line in days.values():
         used = line.spent + line.reserved if line.period == f"{Period.DAY}/{sight.today}" else 0
-        if line.cap:
+        if line.cap and (used or line.measure is Measure.USD):
             yield f"{_amount(max(0, line.cap - used))} of {_amount(line.cap)} {_MEASURES[line.measure]}"
 
 
@@ -221,4 +226,4 @@ def _clock(moment: datetime) -> str:
 
 
 def _amount(value: float) -> str:
-    return f"{value:.2f}".rstrip("0").rstrip(".")
+    return f"{value:,.2f}".rstrip("0").rstrip(".")

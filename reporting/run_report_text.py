@@ -15,7 +15,7 @@ from contracts.modes import StepName
 from contracts.release import ReleaseDecision
 from contracts.report import RunReport
 from contracts.task import TaskContract
-from contracts.verdict import Decision, Verdict
+from contracts.verdict import Decision, Fact, Verdict
 from policies.counted import sized
 from reporting.wording import (
     CHECK_TONES,
@@ -31,6 +31,7 @@ from reporting.wording import (
     size,
     status_tone,
     steps_of,
+    unsaid,
     visible,
 )
 
@@ -91,10 +92,11 @@ def _head(report: RunReport, contract: TaskContract | None) -> Panel:
     if contract:
         grid.add_row("task", _said(contract.title, "bold"))
     task, number = contract.title if contract else "", report.pull_request.number if report.pull_request else 0
-    grid.add_row("in short", _said(in_one_sentence(report.status, task, report.reason, number), "bold"))
+    sentence = in_one_sentence(report.status, task, report.reason, number)
+    grid.add_row("in short", _said(sentence, "bold"))
     grid.add_row("means", _said(MEANING.get(report.status, "The run has not ended yet.")))
-    if report.reason:
-        grid.add_row("reason", _said(report.reason))
+    if reason := unsaid(report.reason, sentence):
+        grid.add_row("reason", _said(reason))
     if report.pull_request:
         pull = report.pull_request
         grid.add_row("pull request", _said(f"#{pull.number} from {pull.branch} at {pull.head_sha[:12]}: {pull.url}"))
@@ -166,22 +168,30 @@ def short_verdict(name: str, verdict: Verdict, width: int = 0) -> Tree:
 
 
 def _add_noes(tree: Tree, verdict: Verdict) -> None:
-    noes = [child for child in verdict.children if child.decision is not Decision.ALLOW or _has_no(child)]
+    noes = _noes(verdict)
+    while len(noes) == 1 and noes[0].reason in verdict.reason and _noes(noes[0]):
+        # It only hands on what was said above it.
+        noes = _noes(noes[0])
     for child in noes[:_SHORT]:
         _add_noes(tree.add(Text.assemble(_mark(child), " ", _why(child))), child)
     if len(noes) > _SHORT:
         tree.add(Text(f"and {len(noes) - _SHORT} more: --full", style="dim"))
 
 
-def _has_no(verdict: Verdict) -> bool:
-    return any(child.decision is not Decision.ALLOW or _has_no(child) for child in verdict.children)
+def _is_news(value: Fact, reason: str) -> bool:
+    """In short, what is nothing and what the reason quotes are left to the whole tree."""
+    return value is False or (bool(value) and not (isinstance(value, str) and value in reason))
+
+
+def _noes(verdict: Verdict) -> list[Verdict]:
+    return [child for child in verdict.children if child.decision is not Decision.ALLOW or _noes(child)]
 
 
 def _why(verdict: Verdict, *, with_rule: bool = True) -> Text:
     """The reason; of a no with the rule and the facts it used (P12)."""
     if verdict.allowed and not with_rule:
         return _said(verdict.reason)
-    facts = ", ".join(f"{name}={value}" for name, value in verdict.facts.items())
+    facts = ", ".join(f"{name}={value}" for name, value in verdict.facts.items() if _is_news(value, verdict.reason))
     said = _said(f"{verdict.rule}: {verdict.reason}")
     return said.append_text(_said(f" [{facts}]", "dim")) if facts and not verdict.allowed else said
 
@@ -201,8 +211,10 @@ def _change(change: Change, contract: TaskContract | None) -> Table:
 def _checks(checks: ChecksReport) -> Table:
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     for check in checks.results:
+        # How the only attempt ended is how the check did.
+        several = len(check.attempts) > 1
         attempts = "; ".join(
-            ", ".join(filter(None, (attempt.status, f"{attempt.seconds:.1f} s", attempt.detail)))
+            ", ".join(filter(None, (attempt.status if several else "", f"{attempt.seconds:.1f} s", attempt.detail)))
             for attempt in check.attempts
         )
         table.add_row(_said(check.name), Text(check.status, STYLES[CHECK_TONES[check.status]]), _said(attempts, "dim"))

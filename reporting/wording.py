@@ -62,6 +62,14 @@ def in_one_sentence(status: RunStatus, title: str, reason: str, pull_request: in
     return said.get(status, MEANING.get(status, "The run has not ended yet."))
 
 
+_OPENED = "pull request opened, outcome "
+
+
+def unsaid(reason: str, sentence: str) -> str:
+    """A run's reason, or nothing where the sentence before it says the same."""
+    return "" if reason.startswith(_OPENED) or reason.rstrip(".") in sentence else reason
+
+
 DECISION_TONES = {
     Decision.ALLOW: Tone.GOOD,
     Decision.ASK: Tone.CARE,

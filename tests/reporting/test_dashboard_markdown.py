@@ -209,3 +209,27 @@ def test_the_blank_target() -> None:
         assert part in body
     for part in ("Queue", "Pull requests", "Incidents", "Budget", "none\n", "0 "):
         assert part not in body.replace("`no cap", ""), part
+
+
+def test_a_target_that_is_being_born_is_not_called_paused() -> None:
+    """Its first look comes before the Installation knows it; nobody has to resume anything then."""
+    born = sight()
+    status = born.status.model_copy(update={"registered": False, "pauses": (), "incidents": ()})
+    _, body = render_dashboard(born.model_copy(update={"status": status}))
+
+    assert body.startswith("`demo` is starting: nothing runs before the Installation knows it")
+    assert "starter.py resume" not in body
+
+
+def test_a_cap_that_nothing_was_taken_of_is_not_there() -> None:
+    """But money, which is what people ask for; large numbers can be read."""
+    born = sight()
+    assert born.status.budget is not None
+    tokens = BudgetLine(period="day/2026-11-23", measure=Measure.TOKENS, cap=5_000_000, spent=0, reserved=0)
+    used = tokens.model_copy(update={"spent": 40_000})
+    for line, shown in ((tokens, False), (used, True)):
+        budget = born.status.budget.model_copy(update={"lines": (*born.status.budget.lines, line)})
+        status = born.status.model_copy(update={"budget": budget})
+        _, body = render_dashboard(born.model_copy(update={"status": status, "today": "2026-11-23"}))
+        assert shown is ("4,960,000 of 5,000,000 tokens" in body)
+        assert "18.25 of 20 USD" in body

@@ -17,7 +17,7 @@ from policies.release.ci import failed_in_ci
 from policies.texts.run_report import build_report
 from reporting.run_report_html import render_html
 from reporting.run_report_text import print_report, short_verdict
-from reporting.wording import MEANING, in_one_sentence
+from reporting.wording import MEANING, in_one_sentence, unsaid
 from tests.reporting.sample_run import (
     CHANGE,
     CI,
@@ -312,3 +312,22 @@ def test_the_run_is_a_link_where_people_have_the_ui() -> None:
     """By its workflow; without an address of the UI, its name alone."""
     assert 'href="https://ui.invalid/namespaces/x/workflows/' in page_of(REPORT, ui="https://ui.invalid/namespaces/x/")
     assert "ui.invalid" not in page_of(REPORT)
+
+
+def test_a_verdict_in_short_says_nothing_twice() -> None:
+    """A step of the tree that only hands on the reason above it, and facts that are nothing or quoted, are left out."""
+    low = verdict("it has probes", "none", decision=Decision.ASK, looks=0, state="none")
+    other = verdict("it may merge", "mode is PR_ONLY", decision=Decision.ASK, mode="PR_ONLY", sure=False)
+    handed = verdict("without a person", "mode is PR_ONLY", low, other, decision=Decision.ASK)
+    out = io.StringIO()
+    Console(file=out, width=100).print(short_verdict("release", verdict("r", "a person: mode is PR_ONLY", handed)))
+
+    assert ["✓ release  a person: mode is PR_ONLY", "├── ? it has probes: none"] == out.getvalue().splitlines()[:2]
+    assert "└── ? it may merge: mode is PR_ONLY [sure=False]" in out.getvalue()
+
+
+def test_a_reason_that_the_sentence_says_is_not_said_again() -> None:
+    """What it adds is."""
+    assert "" == unsaid("pull request opened, outcome REQUIRES_HUMAN_REVIEW", "Opened pull request #1.")
+    assert "" == unsaid("checks are red.", "Did not release its change: checks are red.")
+    assert "2 writes refused" == unsaid("2 writes refused", "Tried it.")
