@@ -25,8 +25,7 @@ from activities.operate.alerting import Alerting
 from activities.operate.dashboard import DashboardKeeping
 from activities.operate.watching import Watching
 from activities.run.auditing import Auditing
-from activities.run.check_step import CheckStep
-from activities.run.checking import CheckRunner
+from activities.run.checking import CheckRunner, CheckStep
 from activities.run.ci import LookingAtCi
 from activities.run.coding import Coding
 from activities.run.merging import Canary, MergeCheck, MergeRelease
@@ -40,9 +39,8 @@ from activities.run.triaging import Triaging
 from activities.step_session import StepPorts
 from activities.write.writing import Writing
 from adapters.agents.backends import open_agents
-from adapters.alerts.alert_file import AlertFile
 from adapters.alerts.apprise_channel import AppriseChannel
-from adapters.alerts.terminal import Terminal
+from adapters.alerts.built_in import AlertFile, Terminal
 from adapters.effects.runner import EffectRunner
 from adapters.forges.http.tokens import reading_environment, writing_environment
 from adapters.forges.kinds import open_forges
@@ -59,7 +57,7 @@ from composition.adapters import Adapters, compose
 from policies.settings.alerts import AlertPolicy
 from ports.alerts import AlertSink, Channel
 from ports.control_desk import ControlDesk
-from ports.server_view import ServerView
+from ports.server import ServerView
 from reporting.dashboard_markdown import render_dashboard
 from reporting.governance_html import render_review
 from reporting.incident_markdown import render_incident

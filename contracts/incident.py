@@ -12,7 +12,7 @@ from contracts.rollback import RollbackTag
 
 
 class Trigger(StrEnum):
-    """What goes wrong; `policies/after/incident_matrix.py` says what is done about it."""
+    """What goes wrong; `policies/after/incident.py` says what is done about it."""
 
     POLICY_VIOLATION = "policy_violation"
     """Runbook §6.1."""

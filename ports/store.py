@@ -1,11 +1,12 @@
-"""Artifacts and audit logs: content-addressed, atomic, never half written."""
+"""Artifacts, audit logs and the list of ended runs: content-addressed, atomic, never half written."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from typing import Protocol
 
 from contracts.artifact import ArtifactRef
 from contracts.audit import AuditEvent, AuditRecord, AuditVerification
+from contracts.report import IndexedRun, RunReport
 
 
 class StoreError(Exception):
@@ -65,3 +66,26 @@ class AuditLog(Protocol):
 
     def logs(self, written_since: datetime | None = None, begins: str = "") -> tuple[str, ...]:
         """Names of all logs that begin so, or of those of them that somebody wrote to since a moment."""
+
+
+class RunIndex(Protocol):
+    """Append-only."""
+
+    def add(self, report: RunReport) -> None:
+        """Note an ended run; noting it again is harmless, the last note counts."""
+
+    def note(self, entry: IndexedRun) -> None:
+        """The same of what has no report: an attempt that was not allowed to start."""
+
+    def became(self, run_id: str, became: str) -> None:
+        """Note what a person made of a run's pull request; the last note counts."""
+
+    def outcomes(self, runs: Collection[str] | None = None) -> dict[str, str]:
+        """What is noted so, by run id; with ``runs``, of these alone.
+
+        Raises:
+            StoreError: it cannot be read.
+        """
+
+    def latest(self, count: int, target: str | None = None, *, refused: bool = False) -> tuple[IndexedRun, ...]:
+        """The newest runs first; with ``refused`` also attempts that were not allowed to start."""

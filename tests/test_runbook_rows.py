@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from policies.after.incident_report import PARTS
+from policies.after.incident import PARTS
 
 TESTS = Path(__file__).parent
 FLOW, BOOKS = "workflows/test_incident_flow.py", "workflows/test_incident_books.py"

@@ -19,7 +19,7 @@ from contracts.audit import AuditEvent, AuditRecord
 from contracts.incident import CitedFact, IncidentRecord, PostIncidentReport
 from contracts.incident_work import Collected, EvidenceEntry, EvidenceManifest, IncidentStart
 from contracts.modes import Role
-from policies.after.incident_report import concerns, timeline
+from policies.after.incident import concerns, timeline
 from policies.settings.schema import EffectivePolicy
 from ports.control_desk import ControlUnavailable
 from ports.crashpoints import crashpoint

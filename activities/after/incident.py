@@ -27,7 +27,7 @@ from contracts.incident_work import (
 from contracts.messages import INCIDENT_NEWS
 from contracts.modes import Role, WriteAction, WriteClass
 from contracts.verdict import Fact
-from policies.after.incident_report import judged, proposing
+from policies.after.incident import judged, proposing
 from policies.counted import shortened
 from policies.texts.inert_markdown import code_span, inert_markdown
 from policies.texts.outcome import incident_head

@@ -39,8 +39,8 @@ from policies.settings.schema import EffectivePolicy
 from ports.environments import EnvironmentUnavailable
 from ports.forge import Forge, ForgeError
 from ports.repository import Repository
-from ports.run_index import RunIndex
 from ports.sandbox import SandboxUnavailable
+from ports.store import RunIndex
 
 _CHECKS = {
     CheckStatus.GREEN: Health.GREEN,

@@ -43,7 +43,7 @@ from contracts.forge_facts import commented_on
 from contracts.handover import PinnedPolicy, RunRef
 from contracts.modes import Role, RunStatus, WriteAction
 from contracts.report import IndexedRun
-from policies.after.incident_report import TOLD, concerns
+from policies.after.incident import TOLD, concerns
 from policies.counted import shortened
 from policies.run.caps import control_terms
 from policies.settings.schema import EffectivePolicy
@@ -52,8 +52,7 @@ from ports.crashpoints import crashpoint
 from ports.forge import Forge, ForgeError
 from ports.policy_source import PolicyError, UnknownTarget
 from ports.repository import RepositoryError
-from ports.run_index import RunIndex
-from ports.store import StoreError
+from ports.store import RunIndex, StoreError
 
 
 @dataclass(frozen=True)

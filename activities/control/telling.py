@@ -13,7 +13,7 @@ from contracts.artifact import Contract
 from contracts.control import Answer
 from contracts.rollback import ROLLED_BACK, FollowUpEnd, Merged, RollbackOutcome, RollbackResult, became
 from ports.crashpoints import crashpoint
-from ports.run_index import RunIndex
+from ports.store import RunIndex
 
 _MESSAGES: dict[str, messages.Message[Any, Answer]] = {
     each.name: each for each in vars(messages).values() if isinstance(each, messages.Message)

@@ -13,8 +13,7 @@ from contracts.report import IndexedRun, RunReport
 from policies.release.what_if import compared
 from policies.settings.schema import EffectivePolicy
 from ports.policy_source import UnknownTarget
-from ports.run_index import RunIndex
-from ports.store import ArtifactStore, StoreError
+from ports.store import ArtifactStore, RunIndex, StoreError
 
 Model = TypeVar("Model", bound=Contract)
 _ALL = 1_000_000

@@ -15,8 +15,7 @@ from contracts.governance import GovernanceReport, ReviewInput, ReviewKept, revi
 from policies.governance.proposals import FILE, edited, proposal, propose
 from policies.governance.review import governance_review
 from ports.policy_source import PolicyError, PolicySource
-from ports.run_index import RunIndex
-from ports.store import ArtifactStore, AuditLog
+from ports.store import ArtifactStore, AuditLog, RunIndex
 
 _REPORT = "governance_review.json"
 _REMEMBERED = 52

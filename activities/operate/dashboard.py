@@ -34,8 +34,8 @@ from policies.settings.schema import EffectivePolicy
 from policies.texts.inert_markdown import inert_line, inert_markdown, is_plain_address
 from ports.forge import Forge
 from ports.policy_source import PolicyError
-from ports.run_index import RunIndex
-from ports.server_view import LookoutBlind, ServerView
+from ports.server import LookoutBlind, ServerView
+from ports.store import RunIndex
 
 RenderDashboard = Callable[[DashboardSight], tuple[str, str]]
 INCIDENT_PAGE = "post_incident_report.md"

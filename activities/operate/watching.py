@@ -17,7 +17,7 @@ from policies.run.dead_man import missed_deadline
 from policies.run.stuck import progress, stuck
 from policies.settings.alerts import AlertPolicy, WatchPolicy
 from ports.policy_source import PolicyError
-from ports.server_view import LookoutBlind, ServerView
+from ports.server import LookoutBlind, ServerView
 
 _GAP = 3
 """Looks that must have been left out before it is said that nobody looked."""

@@ -1,19 +1,16 @@
 """The steps of a run (runbook §4), in their order, and what they share.
 
 auditing.py        Step 9: the final run report, the archived history, the chain's head in the mirror
-check_step.py      Step 7: the deterministic checks on the exact merge result (``checks/checks.json``)
-checking.py        Runs a target's checks on one exact tree and reads the results (P4, P8)
+checking.py        Step 7: a target's checks, run on one exact tree, and how their results are read (P4, P8)
 ci.py              One look at the forge's own CI, and at the pull request whose commit it is about (runbook §3, §6.2)
 coding.py          Step 5: the change, made inside the contract's scope and measured by us
-failures.py        What a run's failed checks leave behind: their details for the report, and the remediation
 merging.py         Before a merge: is the merge result the one that was checked? If the base moved
 open_pulls.py      What becomes of earlier runs' pull requests and branches: moot, asked to change, served
 planning.py        Step 4: one bounded task (``task_contract.json``), approved by policy or by a person
 preflight.py       Step 1: the six checks of runbook §3, each with a receipt
 proposals.py       Asking an agent: its answer must fit our contract, or it is asked again, at most N times (P6)
 quarantine.py      What an escalated run left behind, believed only as far as its own audit log vouches for it
-reading.py         Reading what a run left, for a report that must be made whatever became of it (P12, P18)
-recall.py          What is remembered of ideas: read from the run index, the forge and the base
+reading.py         Reading what a run left, its failed checks too, for a report that must be made whatever became of it
 releasing.py       Step 8: the outcome policy allows, as a verdict tree (``release_decision.json``)
 responding.py      Walks a row of the incident matrix for a run whose verdict escalated
 reviewing.py       Step 6: a second look by somebody who did not write it (``review_report.json``)
@@ -21,5 +18,5 @@ rollback_drill.py  The rollback drill: merge and revert for real in a scratch cl
 sensing.py         Step 2: what is there, measured on the base commit (``state_snapshot.json``)
 spending.py        Around the work of an agent step: reserve its worst case, measure, settle what it really cost (P9)
 strangers.py       Telling a second installation on the same remote by its marks, once a day
-triaging.py        Step 3: what could be done, ranked (``candidate_tasks.json``)
+triaging.py        Step 3: what could be done, ranked, with what is remembered of it (``candidate_tasks.json``)
 """

@@ -10,8 +10,7 @@ from temporalio import activity
 from activities.api import AUDIT, AuditOutput
 from activities.control.ended_by_force import Ended
 from activities.heartbeat import heartbeating
-from activities.run.failures import Failures
-from activities.run.reading import Reader
+from activities.run.reading import Failures, Reader
 from activities.step_session import HISTORY, StepPorts, written
 from contracts import messages
 from contracts.admission import RunRecord
@@ -33,8 +32,7 @@ from policies.texts.run_report import build_report
 from ports.control_desk import ControlUnavailable, RunSight
 from ports.crashpoints import crashpoint
 from ports.repository import RepositoryError
-from ports.run_index import RunIndex
-from ports.store import StoreError
+from ports.store import RunIndex, StoreError
 
 RenderPage = Callable[
     [RunReport, ReleaseDecision | None, TaskContract | None, Change | None, ChecksReport | None, bytes], str

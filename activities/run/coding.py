@@ -18,8 +18,7 @@ from contracts.task import StateSnapshot, TaskContract
 from contracts.verdict import Verdict
 from policies.paths.base_limits import BaseLimits, Measured
 from policies.paths.diff_budget import judge_budget
-from policies.paths.granted import widened
-from policies.paths.rules import judge_paths, readable
+from policies.paths.rules import judge_paths, readable, widened
 from policies.task.compliance import judge_compliance
 from policies.texts.pull_request import commit_message
 from policies.verdicts import all_of, allow, deny

@@ -8,8 +8,7 @@ from temporalio import activity
 from activities.after.probing import ProbeRunner
 from activities.api import MERGE_CHECK, MERGE_RELEASE, PROBE_CANARY
 from activities.heartbeat import heartbeating
-from activities.run.check_step import judged
-from activities.run.checking import CheckRunner
+from activities.run.checking import CheckRunner, judged
 from activities.run.releasing import decided, pull_of, release_facts, save_pull_request_text
 from activities.step_session import StepPorts, StepSession
 from contracts.audit import AuditEvent
@@ -33,7 +32,7 @@ from ports.environments import EnvironmentUnavailable
 from ports.forge import Forge
 from ports.repository import MergeResult as Merge
 from ports.repository import RepositoryError
-from ports.run_index import RunIndex
+from ports.store import RunIndex
 
 _RULE = "the merge result is the checked one"
 

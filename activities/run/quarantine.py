@@ -15,7 +15,7 @@ from contracts.change import Change, ChangedPath
 from contracts.grant import Grant
 from contracts.modes import RunStatus, StepName
 from contracts.task import Candidate, CandidateTasks, TaskContract
-from policies.paths.granted import granted_entries
+from policies.paths.rules import granted_entries
 from policies.texts.pull_request import commit_message
 from ports.store import ArtifactStore, AuditLog, StoreError
 

@@ -26,7 +26,7 @@ from policies.texts.pull_request import body, branch, title
 from policies.verdicts import allow, deny
 from ports.forge import Forge
 from ports.repository import MergeResult
-from ports.run_index import RunIndex
+from ports.store import RunIndex
 
 _REMEMBERED = 100
 

@@ -20,7 +20,7 @@ from contracts.incident import IncidentReport, Response, Trigger, incident_id
 from contracts.incident_work import RespondInput, RespondOutput
 from contracts.modes import PauseStyle, Role, TargetStatus
 from contracts.verdict import Fact
-from policies.after.incident_matrix import MATRIX, trigger_of
+from policies.after.incident import MATRIX, trigger_of
 from policies.counted import shortened
 from ports.control_desk import ControlUnavailable
 from ports.crashpoints import crashpoint

@@ -14,7 +14,7 @@ from contracts.evidence import ReviewProposal, ReviewReport, Severity
 from contracts.handover import StepInput, StepResult
 from contracts.modes import Role, StepName
 from contracts.task import StateSnapshot, TaskContract
-from policies.paths.granted import widened
+from policies.paths.rules import widened
 from policies.verdicts import allow, deny
 from ports.agents import Brief
 from ports.measures import Look

@@ -14,10 +14,9 @@ from contracts import messages
 from contracts.budget import Amounts, ReserveRequest, SettleCost
 from policies.counted import shortened
 from policies.run.caps import budget_terms, worst_case
-from ports.agents import Agent, Brief
+from ports.agents import Agent, Brief, Meter
 from ports.control_desk import ControlUnavailable
 from ports.crashpoints import crashpoint
-from ports.metering import Meter
 
 if TYPE_CHECKING:
     from activities.step_session import StepSession

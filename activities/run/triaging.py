@@ -1,28 +1,33 @@
-"""Step 3: what could be done, ranked (``candidate_tasks.json``)."""
+"""Step 3: what could be done, ranked, with what is remembered of each idea (``candidate_tasks.json``)."""
 
 from dataclasses import dataclass
+from datetime import date
 
 from pydantic import TypeAdapter
 from temporalio import activity
 
 from activities.api import TRIAGE
+from activities.run.open_pulls import bring, on_base
 from activities.run.proposals import propose
 from activities.run.quarantine import quarantined_task
-from activities.run.recall import Recall
 from activities.step_session import StepPorts, StepSession
 from contracts import messages
 from contracts.grant import Grant
 from contracts.handover import StepInput, StepResult
+from contracts.messages import AFTERCARE
 from contracts.modes import Role, StepName
-from contracts.rollback import Aftercare
+from contracts.pull_request import PullRequest
+from contracts.report import IndexedRun
+from contracts.rollback import Aftercare, RollbackStage
 from contracts.task import CandidateTasks, StateSnapshot
 from policies.task.aftercare import with_hardening, without_quarantined
 from policies.task.candidates import stated_by_us, suppress, told
+from policies.task.idea_memory import Memory, PersonsNo, Place, places, remember
 from policies.task.remediation import take_up, with_backlog
 from policies.task.worth import RULE, judge_worth
 from policies.verdicts import allow
 from ports.agents import Brief
-from ports.run_index import RunIndex
+from ports.store import RunIndex
 
 
 @dataclass(frozen=True)
@@ -88,3 +93,67 @@ class Triaging:
         reason = f"the task of {grant.run_id}, released from quarantine by {grant.actor}"
         verdict = allow(RULE, reason, best=chosen.task_id)
         return session.done(verdict, confidence=chosen.confidence, next_role=Role.PLANNING)
+
+
+_REMEMBERED = 400
+"""Ended runs looked at."""
+
+
+@dataclass(frozen=True)
+class Recall:
+    """Reads; changes nothing."""
+
+    index: RunIndex
+
+    def memory(self, session: StepSession, snapshot: StateSnapshot) -> Memory:
+        """What speaks against an idea today.
+
+        Raises:
+            ForgeError, RepositoryError, StoreError, ControlUnavailable: could not be asked; the step is tried again.
+        """
+        run = session.run
+        ended = self.index.latest(_REMEMBERED, run.target)
+        # A DRY_RUN proves nothing about an idea's reception, and must not use its attempts up.
+        real = tuple(entry for entry in ended if entry.mode != "DRY_RUN" and entry.run_id != run.run_id)
+        waiting = frozenset(pull.task_id for pull in snapshot.open_pull_requests if pull.task_id)
+        return remember(
+            date.fromisoformat(run.date), waiting, real, self._noes(session, snapshot, ended), session.policy
+        )
+
+    def _noes(
+        self, session: StepSession, snapshot: StateSnapshot, ended: tuple[IndexedRun, ...]
+    ) -> tuple[PersonsNo, ...]:
+        known = {entry.run_id: entry for entry in ended}
+        found = frozenset(Place(each.tool, each.rule, each.path) for each in snapshot.findings)
+        # One that we closed, because CI rejected it or the base held it already, is no person's "no".
+        numbers = {entry.pull_request for entry in ended if entry.closed_by_us}
+        runs = {run_id for entry in ended for run_id in entry.closed_for}
+        undone_by_us = self._rolled_back(session)
+        noes = []
+        for pull in session.bench.forges(session.policy.target).pull_requests():
+            run_id = pull.run_id
+            about = places(known[run_id]) if run_id in known else frozenset()
+            if pull.state == "closed" and pull.task_id and pull.number not in numbers and run_id not in runs:
+                if not on_base(session, pull):
+                    what = f"rejected on the forge: a person closed pull request {pull.number}; until it is open again"
+                    noes.append(PersonsNo(pull.task_id, about, what))
+            elif pull.state == "merged" and run_id not in undone_by_us and about & found:
+                noes += _taken_out(session, pull, about)
+        return tuple(noes)
+
+    def _rolled_back(self, session: StepSession) -> frozenset[str]:
+        """Runs whose merges we undid ourselves: those ideas are in quarantine, for as long as that lasts."""
+        left = session.bench.control.query(session.run.target, AFTERCARE) or Aftercare()
+        return frozenset(each.merged.run.run_id for each in left.merges if each.stage is not RollbackStage.NONE)
+
+
+def _taken_out(session: StepSession, pull: PullRequest, about: frozenset[Place]) -> list[PersonsNo]:
+    """A merge that somebody undid on the base, whole or in some files."""
+    change = bring(session.bench, session.repository, pull.run_id)
+    if change is None:
+        return []
+    gone = session.repository.taken_out(change.head_sha, change.base_sha, session.given.base_sha)
+    refused = frozenset(place for place in about if place.path in gone)
+    what = f"pull request {pull.number} was merged, and a person took its change out of the base again; "
+    what += "until the base holds it once more"
+    return [PersonsNo(pull.task_id or "", refused, what)] if refused else []

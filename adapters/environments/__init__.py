@@ -5,7 +5,6 @@ requirements.py           what the base commit says it needs
 requirement_files.py      requirement files, and what is refused in them
 setup_files.py            setup.cfg, setup.py and PKG-INFO, read without running them
 uv.py                     uv in a closed environment
-bytecode.py               compiles them inside the sandbox
 package_build.py          builds the package of a tree inside the sandbox
 declared_requirements.py  What a repository says it needs to be tested. Read as text, parsed, never executed (P8)
 setup_py.py               Reading what ``setup(…)`` is given in a repository's setup.py: parsed, never run (P8)

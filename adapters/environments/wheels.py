@@ -15,16 +15,16 @@ from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 
-from adapters.environments.bytecode import compile_bytecode
 from adapters.environments.package_build import build_package, has_build_metadata, tree_digest
 from adapters.environments.requirements import read_requirements
 from adapters.environments.uv import run_uv
+from adapters.sandbox.enclosure import TREE
 from adapters.sandbox.interpreter import interpreter_mounts
 from policies.settings.schema import EffectivePolicy
 from ports.environments import CheckEnvironment, EnvironmentUnavailable
 from ports.removal import remove_tree
 from ports.repository import Repository
-from ports.sandbox import Limits, Sandbox
+from ports.sandbox import Command, Limits, Sandbox
 
 _ENVIRONMENT = "/opt/autonomy/environment"
 _TOOLS = "/opt/autonomy/tools"
@@ -210,3 +210,15 @@ def _search_path(package: str = "") -> str:
 
 def _digest(*parts: str) -> str:
     return hashlib.sha256(json.dumps([_LAYOUT, *parts]).encode()).hexdigest()[:32]
+
+
+def compile_bytecode(
+    environment: Path, interpreter: Path, sandbox: Sandbox, limits: Limits, alive: Callable[[], None]
+) -> None:
+    """Write ``__pycache__`` beside the sources, as far as the limits go: what is left out is compiled in each check.
+
+    ``interpreter`` is what the environment was made of. Started by its own path and without ``site``, it reads neither
+    the environment's ``pyvenv.cfg`` nor a ``.pth``, so that nothing of a wheel can change the environment from here.
+    """
+    compiler = (str(interpreter), "-I", "-S", "-m", "compileall", "-q", "-j", "2", f"{TREE}/lib")
+    sandbox.run(Command(compiler, environment, limits, read_only=interpreter_mounts(interpreter)), alive)

@@ -5,8 +5,6 @@ enclosure.py      what the command sees: the bwrap arguments
 process.py        a started sandbox: its first process, its streams, its end
 unprivileged.py   the user id a command runs under when we are root, and the tree it is lent
 supervision.py    what a running command may take: time, output, memory, files, disk
-system_calls.py   what it may not ask the kernel for
-capture.py        capped output, head and tail kept
 interpreter.py    where a Python interpreter lives, so that it can be shown inside
 self_test.py      tries to break out before anything is trusted to it
 break_out.py      the tries, run inside

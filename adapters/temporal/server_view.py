@@ -20,7 +20,7 @@ from contracts.control import InstallationView, StatusView
 from contracts.verdict import Verdict
 from contracts.watching import ScheduleSight, StepSight, WorkflowSight
 from policies.counted import shortened
-from ports.server_view import LookoutBlind
+from ports.server import LookoutBlind
 from workflows import api
 
 Seen = TypeVar("Seen")
@@ -31,7 +31,7 @@ _SIDE_BY_SIDE = 16
 
 
 class TemporalServerView:
-    """Implements ``ports.server_view.ServerView``."""
+    """Implements ``ports.server.ServerView``."""
 
     def __init__(self, client: Client, loop: asyncio.AbstractEventLoop) -> None:
         self._client = client

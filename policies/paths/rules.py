@@ -6,6 +6,7 @@ from functools import lru_cache
 from pathspec import GitIgnoreSpec
 
 from contracts.change import Change, ChangedPath
+from contracts.grant import Grant
 from contracts.task import Scope, TaskContract, TaskType
 from contracts.verdict import Decision, Verdict
 from policies.counted import counted
@@ -91,7 +92,7 @@ def judge_paths(
     4. It is a plain file that keeps its mode: no symlink, no submodule, no new execute bit (DENY).
     5. It is inside the contract's scope and what the target allows (DENY; task contracts, "scope").
 
-    ``granted`` are entries a person released from quarantine (``policies.paths.granted``): one equal to any of them,
+    ``granted`` are entries a person released from quarantine (``policies.paths.rules``): one equal to any of them,
     blobs and modes included, needs neither rule 1 nor the contract's scope. Rules 2 to 4 and the target's own limit
     hold for it too; any other entry at the same path, and every other spelling of it, is a violation as ever.
 
@@ -194,3 +195,32 @@ def neighbours(change: Change, base_paths: Iterable[str]) -> tuple[str, ...]:
 def _with_folders(path: str) -> Iterable[str]:
     parts = path.split("/")
     return ("/".join(parts[:depth]) for depth in range(1, len(parts) + 1))
+
+
+def granted_entries(
+    grant: Grant, quarantined: Sequence[ChangedPath], contract: TaskContract, policy: EffectivePolicy
+) -> tuple[ChangedPath, ...]:
+    """The quarantined change's entries that are protected and named in the grant, letter by letter.
+
+    A path that nothing protects needs no grant, and gets nothing from one.
+    """
+    return tuple(
+        entry
+        for entry in quarantined
+        if entry.path in grant.paths and protection(entry.path, policy, contract.type) is not None
+    )
+
+
+def widened(contract: TaskContract, granted: Sequence[ChangedPath]) -> TaskContract:
+    """The contract with room for the granted entries; its lines, and every limit of the policy, stay as they are."""
+    if not granted:
+        return contract
+    scope = contract.scope
+    statuses = [entry.status for entry in granted]
+    more = {
+        "allowed_paths": (*scope.allowed_paths, *(entry.path for entry in granted)),
+        "max_files": scope.max_files + len(granted),
+        "max_new_files": scope.max_new_files + statuses.count("A"),
+        "max_deletions": scope.max_deletions + statuses.count("D"),
+    }
+    return contract.model_copy(update={"scope": scope.model_copy(update=more)})

@@ -12,8 +12,7 @@ from contracts.task import TaskContract
 from contracts.verdict import Decision, Verdict
 from policies.counted import counted
 from policies.paths.diff_budget import judge_budget, within_auto_merge
-from policies.paths.granted import widened
-from policies.paths.rules import judge_paths, matches, readable
+from policies.paths.rules import judge_paths, matches, readable, widened
 from policies.release.checks import covered_by_tests, how_it_ended, no_tests
 from policies.release.rejection import CHECKS_RULE, FailedGate, reject
 from policies.settings.schema import EffectivePolicy

@@ -12,7 +12,7 @@ from activities.run.spending import CostMeter
 from contracts.audit import AuditRecord
 from contracts.budget import Amounts
 from contracts.modes import Role
-from ports.metering import Meter
+from ports.agents import Meter
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 

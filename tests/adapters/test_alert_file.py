@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.alerts.alert_file import AlertFile
+from adapters.alerts.built_in import AlertFile
 from adapters.sandbox.bwrap_program import find_bwrap
 from contracts.alert import Alert
 from ports.alerts import ChannelFailed

@@ -10,7 +10,7 @@ import pytest
 from alert_service import SECRET, AlertService, alert_service
 
 from adapters.alerts.apprise_channel import AppriseChannel, text_of
-from adapters.alerts.terminal import Terminal
+from adapters.alerts.built_in import Terminal
 from contracts.alert import Alert, AlertKind
 from policies.settings.alerts import ChannelPolicy
 from ports.alerts import ChannelFailed

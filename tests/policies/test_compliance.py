@@ -6,7 +6,7 @@ import pytest
 
 from contracts.incident import Trigger
 from contracts.verdict import Decision
-from policies.after.incident_matrix import trigger_of
+from policies.after.incident import trigger_of
 from policies.run import known_bad
 from policies.run.known_bad import entry
 from policies.task.compliance import judge_compliance

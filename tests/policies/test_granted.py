@@ -13,8 +13,7 @@ from contracts.grant import Grant
 from contracts.modes import Mode, Outcome
 from contracts.verdict import Decision
 from policies.paths.diff_budget import judge_budget
-from policies.paths.granted import granted_entries, widened
-from policies.paths.rules import judge_paths
+from policies.paths.rules import granted_entries, judge_paths, widened
 from policies.release.release import judge_release
 from policies.run import known_bad
 from policies.run.known_bad import BASE_PATHS, entry, good_facts

@@ -12,8 +12,8 @@ from contracts.audit import AuditRecord
 from contracts.incident import CloseRequest, HumanFacts, IncidentRecord, IncidentState, PostIncidentReport
 from contracts.modes import Role
 from contracts.rollback import RollbackOutcome, RollbackTag
-from policies.after import incident_report
-from policies.after.incident_report import (
+from policies.after import incident
+from policies.after.incident import (
     PARTS,
     close,
     concerns,
@@ -69,7 +69,7 @@ def closed() -> PostIncidentReport:
 def test_the_system_fills_in_nothing_that_only_a_person_knows() -> None:
     """§12: id, time and trigger are the system's; root cause and the rest never are."""
     assert tuple(PARTS)[2:] == drafted().empty_parts
-    assert {""} == {getattr(drafted(), name) for name in incident_report.HUMAN}
+    assert {""} == {getattr(drafted(), name) for name in incident.HUMAN}
 
 
 @pytest.mark.parametrize("part", PARTS)

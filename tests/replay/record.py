@@ -40,8 +40,7 @@ from contracts.modes import PauseStyle, Role, RunStatus
 from contracts.rollback import FollowUpEnd, RollbackOutcome, RollbackResult
 from demo.careless_agent import CarelessAgent
 from demo.production import Production, served
-from ports.agents import Agent, Brief
-from ports.metering import Meter
+from ports.agents import Agent, Brief, Meter
 from tests.workflows import auto
 from workflows import api
 

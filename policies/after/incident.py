@@ -1,4 +1,4 @@
-"""The post-incident report (runbook §12): its seven parts, and who may change what, when.
+"""What a trigger brings about (runbook §6), and the report that follows (§12): its seven parts, who may change them.
 
 The system states when, where and what triggered it, cites audit records, and proposes the remediation that it knows.
 Impact, cause, remediation, prevention, owner and due date are a person's: nothing here ever fills them in.
@@ -6,6 +6,7 @@ Impact, cause, remediation, prevention, owner and due date are a person's: nothi
 
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
+from typing import NamedTuple
 
 from contracts.audit import AuditEvent, AuditRecord
 from contracts.incident import (
@@ -22,9 +23,8 @@ from contracts.incident import (
 from contracts.incident_work import StatementInput, StatementJudged
 from contracts.rollback import RollbackOutcome, RollbackTag
 from contracts.verdict import Verdict
-from policies.after.incident_matrix import MATRIX
 from policies.counted import shortened
-from policies.verdicts import all_of, allow, deny
+from policies.verdicts import all_of, allow, deciding, deny
 
 AFTER_CLOSING = frozenset({"prevention"})
 TOLD = frozenset(
@@ -209,3 +209,37 @@ def _not_due(text: str, opened_at: datetime) -> str:
     if due > opened_at.date() + LATEST:
         return f"is more than {LATEST.days} days after the incident"
     return ""
+
+
+class Row(NamedTuple):
+    """One trigger: where it stands in the runbook, and its responses in order."""
+
+    section: str
+    """Runbook section, or ``policy`` for the escalations only the policy names."""
+    responses: tuple[Response, ...]
+
+
+MATRIX: dict[Trigger, Row] = {
+    Trigger.POLICY_VIOLATION: Row(
+        "6.1", (Response.PAUSE_ALL, Response.OPEN_INCIDENT, Response.ALERT, Response.MARK_ESCALATED)
+    ),
+    Trigger.UNCERTAIN_COMPLIANCE: Row(
+        "policy", (Response.PAUSE_TARGET, Response.OPEN_INCIDENT, Response.ALERT, Response.MARK_ESCALATED)
+    ),
+    Trigger.CI_GATE_FAILURE: Row(
+        "6.2", (Response.REJECT_RELEASE, Response.ATTACH_DETAILS, Response.QUEUE_REMEDIATION, Response.ALERT)
+    ),
+    Trigger.REPEATED_FAILURES: Row("policy", (Response.PAUSE_TARGET, Response.OPEN_INCIDENT, Response.ALERT)),
+    Trigger.BUDGET_EXHAUSTED: Row("6.4", (Response.STOP_NEW_RUNS, Response.REPORT_BUDGET, Response.ALERT)),
+}
+
+PAUSES = frozenset({Response.PAUSE_ALL, Response.PAUSE_TARGET})
+
+
+def trigger_of(verdict: Verdict) -> Trigger:
+    """What an escalating verdict is about, told by a fact of the rule that decided.
+
+    A verdict that does not say (or whose tree was too bulky to carry) is a policy violation: the harder answer.
+    """
+    said = deciding(verdict).facts.get("trigger")
+    return Trigger.UNCERTAIN_COMPLIANCE if said == Trigger.UNCERTAIN_COMPLIANCE.value else Trigger.POLICY_VIOLATION
