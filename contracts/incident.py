@@ -154,6 +154,13 @@ PARTS: dict[str, tuple[str, ...]] = {
 HUMAN = ("impact", "root_cause", "remediation", "prevention", "owner", "due_on")
 
 
+class NamedPull(Contract):
+    """A pull request of ours that an incident is about."""
+
+    number: int
+    url: str
+
+
 class PostIncidentReport(Contract):
     """``post_incident_report.json``: the seven parts of runbook §12."""
 
@@ -183,6 +190,10 @@ class PostIncidentReport(Contract):
     """As of the last time it was written."""
     evidence: ArtifactRef | None = None
     ticket: str = ""
+    pull_request: NamedPull | None = None
+    """Of its run, as the forge showed it; None: there is none, or it could not be asked yet."""
+    rollback_pull_request: NamedPull | None = None
+    """The one that undoes it."""
     rollback: RollbackTag | None = None
     """Duration and impact of the rollback, if there was one (runbook §8)."""
     state: IncidentState = IncidentState.OPEN

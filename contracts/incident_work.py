@@ -15,6 +15,7 @@ from contracts.incident import (
     IncidentNews,
     IncidentRecord,
     IncidentReport,
+    NamedPull,
     PostIncidentReport,
 )
 from contracts.verdict import Verdict
@@ -134,6 +135,9 @@ class ReportWritten(Contract):
     """None: the report was written with the timeline it came with."""
     proposed: str | None = None
     """The remediation that the system knows. None: of an ``Incident`` before it was asked here (P15)."""
+    pull_request: NamedPull | None = None
+    rollback_pull_request: NamedPull | None = None
+    """As it was written with them; None: not known, or of an ``Incident`` before they were looked for."""
 
 
 class StatementInput(Contract):

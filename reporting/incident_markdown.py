@@ -1,7 +1,8 @@
 """``post_incident_report.md``: the seven parts of runbook §12 for people."""
 
-from contracts.incident import PostIncidentReport
+from contracts.incident import NamedPull, PostIncidentReport
 from contracts.rollback import RollbackTag
+from policies.texts.inert_markdown import link
 from reporting.wording import visible
 
 _OPEN = "*Not stated yet: a person fills this in with `starter.py incident edit`.*"
@@ -46,6 +47,9 @@ def render_incident(report: PostIncidentReport, missing: tuple[str, ...]) -> str
         else "Not collected yet."
     )
     lines += ["", f"Ticket: {report.ticket or 'not opened yet'}"]
+    pulls = ((report.pull_request, "the change"), (report.rollback_pull_request, "its rollback"))
+    if named := [f"{_pull(pull)} ({what})" for pull, what in pulls if pull]:
+        lines += ["", f"Pull requests: {', '.join(named)}"]
     if report.edited_by:
         lines += ["", f"Stated by: {', '.join(_text(name) for name in report.edited_by)}"]
     return "\n".join([*lines, ""])
@@ -80,6 +84,11 @@ def _rollback(tag: RollbackTag | None) -> list[str]:
     lines += [f"- revert: `{tag.revert_sha}`"] if tag.revert_sha else []
     lines += [f"- restored tree: `{tag.restored_tree}`"] if tag.restored_tree else []
     return [*lines, ""]
+
+
+def _pull(pull: NamedPull) -> str:
+    """A link where the forge has a page for it."""
+    return link(f"pull request #{pull.number}", pull.url)
 
 
 def _end(report: PostIncidentReport) -> str:

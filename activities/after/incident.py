@@ -1,21 +1,24 @@
 """What an ``Incident`` does to the world: its ticket, its report, its audit log."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.after.evidence import REPORT, anchor_log, facts_of, incident_policy, records_of
+from activities.after.outcomes import INCIDENT_PAGE
 from activities.api import CLOSE_TICKET, JUDGE_STATEMENT, OPEN_TICKET, WRITE_REPORT
 from activities.heartbeat import heartbeating
 from activities.step_session import StepPorts, written
 from activities.write.cleared_write import ClearedWrite, given_up, record_effect
 from contracts.audit import AuditEvent
 from contracts.clearance import WriteAnswerKind
-from contracts.incident import CitedFact, PostIncidentReport
+from contracts.incident import CitedFact, NamedPull, PostIncidentReport
 from contracts.incident_work import (
     ReportWritten,
     StatementInput,
@@ -30,11 +33,11 @@ from contracts.verdict import Fact
 from policies.after.incident import judged, proposing
 from policies.counted import shortened
 from policies.texts.inert_markdown import code_span, inert_markdown
-from policies.texts.outcome import incident_head
+from policies.texts.outcome import IncidentPlaces, incident_head
 from ports.crashpoints import crashpoint
-from ports.forge import ForgeError
-
-PAGE = "post_incident_report.md"
+from ports.forge import Forge, ForgeError
+from ports.policy_source import PolicyError
+from ports.store import StoreError
 
 RenderIncident = Callable[[PostIncidentReport, tuple[str, ...]], str]
 
@@ -59,37 +62,48 @@ class IncidentKeeping:
             f"- Evidence: {evidence}.\n"
         )
         title = f"{report.opened_as} {report.run_id}"
-        return self._write(given, WriteAction.OPEN_TICKET, title, body, self._head(report))
+        return self._write(given, WriteAction.OPEN_TICKET, title, body)
 
     @activity.defn(name=CLOSE_TICKET.name, no_thread_cancel_exception=True)
     def close_ticket(self, given: TicketInput) -> TicketOutput:
         """The incident is closed, and so is its ticket, which says outcome, cause and owner then."""
-        return self._write(given, WriteAction.CLOSE_TICKET, "", "", self._head(given.report))
+        return self._write(given, WriteAction.CLOSE_TICKET, "", "")
 
-    def _head(self, report: PostIncidentReport) -> str:
-        return incident_head(report, *self._pages(report))
+    def _head(self, report: PostIncidentReport) -> dict[str, Any]:
+        """What its ticket begins with, and what is ours in that."""
+        page, run = self.bench.store.web(report.incident, INCIDENT_PAGE), self.bench.store.web(report.run_id)
+        places = IncidentPlaces(report=page, run=run)
+        links = tuple(pull.number for pull in (report.pull_request, report.rollback_pull_request) if pull)
+        return {"head": incident_head(report, places), "links": links, "addresses": places.addresses}
 
-    def _pages(self, report: PostIncidentReport) -> tuple[str, str]:
-        return self.bench.store.web(report.incident, PAGE), self.bench.store.web(report.run_id)
+    def _with_pulls(self, target: str, report: PostIncidentReport) -> PostIncidentReport:
+        """With the pull requests it is about: asked for until they are known, and never waited for."""
+        own, undoing = report.pull_request, report.rollback_pull_request
+        with suppress(ForgeError, PolicyError, StoreError):
+            forge = self.bench.forges(incident_policy(self.bench, target, report.run_id).target)
+            own = own or _named(forge, report.run_id)
+            # From its end on: while it goes on, its own pull request names the incident.
+            undoing = undoing or (_named(forge, f"RB-{report.run_id}") if report.rollback else None)
+        return report.model_copy(update={"pull_request": own, "rollback_pull_request": undoing})
 
     @activity.defn(name=WRITE_REPORT.name, no_thread_cancel_exception=True)
     def write_report(self, given: WriteReportInput) -> ReportWritten:
         """The report as JSON and Markdown with all that happened so far, and the audit log of what changed it."""
         with heartbeating():
             crashpoint("write_report.before_effect")
-            report, incident = proposing(given.report), given.report.incident
+            report, incident = self._with_pulls(given.target, proposing(given.report)), given.report.incident
             # First the log: a fact without its record would be nobody's word (P10).
             self.bench.record(incident, given.events, given.now)
             crashpoint("write_report.after_log")
             if report.ticket:
                 # Before the report's own record, the last one: its hash is what the mirror keeps.
-                self._keep_ticket(given)
+                self._keep_ticket(given, report)
             timeline = self._timeline(given)
             if timeline is not None:
                 report = report.model_copy(update={"timeline": timeline})
             kept = self.bench.store.put(incident, REPORT, written(report))
             page = self.render(report, report.empty_parts).encode()
-            shown = self.bench.store.put(incident, PAGE, page, "text/markdown")
+            shown = self.bench.store.put(incident, INCIDENT_PAGE, page, "text/markdown")
             wrote = AuditEvent(
                 key=f"report/{kept.sha256}",
                 role=Role.AUDIT,
@@ -101,7 +115,12 @@ class IncidentKeeping:
             anchor_log(self.bench, given.target, incident, head)
             crashpoint("write_report.after_effect")
             return ReportWritten(
-                audit_head=head, due_at=self._due(given), timeline=timeline, proposed=report.proposed_remediation
+                audit_head=head,
+                due_at=self._due(given),
+                timeline=timeline,
+                proposed=report.proposed_remediation,
+                pull_request=report.pull_request,
+                rollback_pull_request=report.rollback_pull_request,
             )
 
     @activity.defn(name=JUDGE_STATEMENT.name, no_thread_cancel_exception=True)
@@ -125,29 +144,22 @@ class IncidentKeeping:
         day = datetime.fromisoformat(given.report.due_on).date()
         return datetime.combine(day + timedelta(days=1), time(), zone).astimezone(UTC)
 
-    def _keep_ticket(self, given: WriteReportInput) -> None:
+    def _keep_ticket(self, given: WriteReportInput, report: PostIncidentReport) -> None:
         """Its head as the report is now, the rest as people left it; only where it says something else (P7).
 
         The report never waits for it: what the forge will not take now, the next change brings, at last the closing.
         """
-        report, head = given.report, self._head(given.report)
-        addresses = self._pages(report)
+        says = self._head(report)
+        head = inert_markdown(says["head"], says["links"], says["addresses"])
         policy = incident_policy(self.bench, given.target, report.run_id)
         try:
             opened = f"{report.incident}/{WriteAction.OPEN_TICKET}"
             shown = [each for each in self.bench.forges(policy.target).tickets() if each.run_key == opened]
-            if not shown or inert_markdown(head, addresses=addresses) in shown[0].body.replace("\r\n", "\n"):
+            if not shown or head in shown[0].body.replace("\r\n", "\n"):
                 return
             key = f"{report.incident}/{WriteAction.UPDATE_TICKET}-{report.revision}"
-            effect = record_effect(
-                policy,
-                WriteAction.UPDATE_TICKET,
-                key,
-                report.incident,
-                record_key=opened,
-                head=head,
-                addresses=addresses,
-            )
+            update = WriteAction.UPDATE_TICKET
+            effect = record_effect(policy, update, key, report.incident, record_key=opened, **says)
             done = ClearedWrite(self.bench).around(policy, effect, WriteClass.RECORD, policy.digest)
         except ForgeError as problem:
             said = given_up(problem)
@@ -161,14 +173,14 @@ class IncidentKeeping:
         kept = AuditEvent(key=f"ticket/{report.revision}", role=Role.AUDIT, event=event, facts=facts)
         self.bench.record(report.incident, (kept,), given.now)
 
-    def _write(self, given: TicketInput, action: WriteAction, title: str, body: str, head: str) -> TicketOutput:
+    def _write(self, given: TicketInput, action: WriteAction, title: str, body: str) -> TicketOutput:
         with heartbeating():
             incident = given.report.incident
             policy = incident_policy(self.bench, given.target, given.report.run_id)
             # Books that were lost by force learn of the incident again: without it they clear nothing.
             self.bench.control.ask(given.target, INCIDENT_NEWS, given.news)
-            said = {"title": title, "body": body, "head": head, "addresses": self._pages(given.report)}
-            effect = record_effect(policy, action, f"{incident}/{action}", incident, **said)
+            says = self._head(self._with_pulls(given.target, given.report))
+            effect = record_effect(policy, action, f"{incident}/{action}", incident, title=title, body=body, **says)
             done = ClearedWrite(self.bench).around(policy, effect, WriteClass.RECORD, policy.digest)
             if done.answer.answer is WriteAnswerKind.SETTLED:
                 ticket = done.answer.result
@@ -181,3 +193,8 @@ class IncidentKeeping:
             head = self.bench.record(incident, (event,), activity.info().started_time)
             anchor_log(self.bench, given.target, incident, head)
             return TicketOutput(ticket=ticket, audit_head=head)
+
+
+def _named(forge: Forge, opener: str) -> NamedPull | None:
+    pull = forge.find_pull_request(f"{opener}/{WriteAction.OPEN_PULL_REQUEST}")
+    return NamedPull(number=pull.number, url=pull.url) if pull else None

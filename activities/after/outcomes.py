@@ -1,5 +1,6 @@
 """What became of a pull request that we merged or undid, said on it: by whoever did it, else by its follow-up (P7)."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 from temporalio import activity
@@ -14,9 +15,19 @@ from contracts.modes import WriteAction
 from contracts.rollback import Merged, PrepareInput, RollbackInput, Unsaid
 from contracts.verdict import Verdict
 from policies.settings.schema import EffectivePolicy
-from policies.texts.outcome import merged_by_itself, merged_head, restored_head, rolled_back, rolled_back_head
+from policies.texts.inert_markdown import is_plain_address
+from policies.texts.outcome import (
+    IncidentPlaces,
+    merged_by_itself,
+    merged_head,
+    restored_head,
+    rolled_back,
+    rolled_back_head,
+)
 from policies.verdicts import allow, deny
+from ports.forge import ForgeError
 
+INCIDENT_PAGE = "post_incident_report.md"
 _RULE = "it is said on the pull request"
 
 
@@ -38,17 +49,25 @@ def say_rolled_back(bench: StepPorts, policy: EffectivePolicy, given: RollbackIn
     name, merged = rollback_id(given), given.merged
     opened = bench.forges(policy.target).find_pull_request(f"{name}/{WriteAction.OPEN_PULL_REQUEST}")
     number = opened.number if opened else 0
-    page = bench.store.web(given.incident, "post_incident_report.md")
-    text = rolled_back(given, revert_sha, number, page)
+    places = incident_places(bench, policy, given.incident, merged.run.run_id)
+    text = rolled_back(given, revert_sha, number, places)
     head, links = rolled_back_head(given, revert_sha, number), (number,) if number else ()
-    undone = Comment(
-        name, merged.pull_request, ABOUT_ROLLBACK, text, head, links, given.incident, (page,) if page else ()
-    )
+    undone = Comment(name, merged.pull_request, ABOUT_ROLLBACK, text, head, links, given.incident, places.addresses)
     said_once(bench, policy, merged.run, undone)
     if number:
-        done = restored_head(revert_sha, merged.pull_request)
-        own = Comment(name, number, ABOUT_MERGE, "", done, (merged.pull_request,), given.incident)
+        done = restored_head(revert_sha, merged.pull_request, given.incident, places)
+        own = Comment(name, number, ABOUT_MERGE, "", done, (merged.pull_request,), given.incident, places.addresses)
         said_once(bench, policy, merged.run, own)
+
+
+def incident_places(bench: StepPorts, policy: EffectivePolicy, incident: str, run_id: str) -> IncidentPlaces:
+    """Where to read on about an incident; without its ticket where the forge cannot be asked: nothing waits."""
+    ticket = ""
+    with suppress(ForgeError):
+        opened = f"{incident}/{WriteAction.OPEN_TICKET}"
+        ticket = next((each.url for each in bench.forges(policy.target).tickets() if each.run_key == opened), "")
+    page, run = bench.store.web(incident, INCIDENT_PAGE), bench.store.web(run_id)
+    return IncidentPlaces(report=page, run=run, ticket=ticket if is_plain_address(ticket) else "")
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from temporalio import activity
 
-from activities.after.outcomes import say_rolled_back
+from activities.after.outcomes import incident_places, say_rolled_back
 from activities.after.revert_plan import plan_revert, rollback_id
 from activities.api import NOTE_ROLLBACK, PREPARE_REVERT, REPAIR, LogHead
 from activities.heartbeat import heartbeating
@@ -97,7 +97,7 @@ class Reverting:
             # Asked again and again it would stay away: the next plan says so, to a person.
             return self._ended(request, deny("the base is still there", problem), moved=True)
         self._import(request, policy)
-        effect = self._effect(request)
+        effect = self._effect(request, policy)
         done = ClearedWrite(self.bench, given.incident, follows=_follows(request)).around(
             policy, effect, WriteClass.REPAIR, given.merged.run.policy.digest
         )
@@ -172,7 +172,7 @@ class Reverting:
                 f"the plan gives {again.landing_sha or again.problem}, not {request.plan.landing_sha}"
             )
 
-    def _effect(self, request: RepairInput) -> Effect:
+    def _effect(self, request: RepairInput, policy: EffectivePolicy) -> Effect:
         given, plan, merged = request.given, request.plan, request.given.merged
         lands = request.action in {WriteAction.REVERT, WriteAction.MERGE}
         # With a tip, the push shows on the pull request what is going to land; each landing commit once.
@@ -193,9 +193,10 @@ class Reverting:
         )
         if request.action is WriteAction.OPEN_PULL_REQUEST:
             footer = f"run: {rollback_id(given)}\nkey: {effect.run_key}\n"
-            said = {"title": rollback_title(given), "body": f"{rollback_body(given, plan.idea)}\n{footer}"}
+            places = incident_places(self.bench, policy, given.incident, merged.run.run_id)
+            said = {"title": rollback_title(given), "body": f"{rollback_body(given, plan.idea, places)}\n{footer}"}
             links = (merged.pull_request,) if merged.pull_request else ()
-            return effect.model_copy(update={**said, "links": links})
+            return effect.model_copy(update={**said, "links": links, "addresses": places.addresses})
         return effect
 
     def _ended(

@@ -6,6 +6,7 @@ Text of agents and people is data here as well: on a forge a commit closes ticke
 from contracts.rollback import Idea, RevertWords, RollbackInput
 from policies.counted import shortened
 from policies.texts.inert_markdown import code_span, inert_line, one_line
+from policies.texts.outcome import IncidentPlaces, run_report
 
 _TITLE, _REASON = 100, 300
 
@@ -48,8 +49,8 @@ def rollback_title(given: RollbackInput) -> str:
     return f"Roll back {given.merged.run.run_id}"
 
 
-def rollback_body(given: RollbackInput, idea: Idea | None) -> str:
-    """The pull request it undoes, with title and commit; whose word the reason is; the incident.
+def rollback_body(given: RollbackInput, idea: Idea | None, places: IncidentPlaces) -> str:
+    """The pull request it undoes, with title and commit; whose word the reason is; incident and run, to read on.
 
     A number alone is ours and may be a link; titles, names and reasons are others' words and act on nothing.
     """
@@ -64,7 +65,7 @@ def rollback_body(given: RollbackInput, idea: Idea | None) -> str:
         "",
         f"- Merge commit: {merged.merge_sha}{merger}",
         f"- {who}: {why}",
-        f"- Incident: {code_span(given.incident)} (`starter.py incident show {given.incident}`)",
-        f"- Run: {code_span(merged.run.run_id)}",
+        f"- Incident: {code_span(given.incident)}, {places.of(given.incident)}",
+        f"- Run: {code_span(merged.run.run_id)}, {run_report(merged.run.run_id, places.run)}",
     ]
     return "\n".join([*lines, ""])

@@ -5,10 +5,11 @@ Everything foreign stands in code spans; a number is a pull request of ours.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from policies.counted import shortened
-from policies.texts.inert_markdown import code_span, link, one_line
+from policies.texts.inert_markdown import code_span, is_plain_address, link, one_line
 
 if TYPE_CHECKING:  # a child that writes starts at every effect: what it does not read, it does not import
     from contracts.incident import PostIncidentReport
@@ -16,6 +17,26 @@ if TYPE_CHECKING:  # a child that writes starts at every effect: what it does no
 
 _REASON = 300
 _ROLLBACK = "RB-"
+
+
+@dataclass(frozen=True)
+class IncidentPlaces:
+    """Where to read on about an incident: web addresses of ours, each empty where there is none to follow."""
+
+    report: str = ""
+    run: str = ""
+    ticket: str = ""
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """What a text may link to."""
+        return tuple(filter(None, (self.report, self.run, self.ticket)))
+
+    def of(self, incident: str) -> str:
+        """Its report, else the command that shows it; and its ticket, where that can be followed."""
+        command = code_span(f"starter.py incident show {incident}")
+        report = link("incident report", self.report) if self.report else command
+        return f"{report}, {link('ticket', self.ticket)}" if is_plain_address(self.ticket) else report
 
 
 def merged_head(merged: Merged) -> str:
@@ -45,13 +66,14 @@ def rolled_back_head(given: RollbackInput, revert_sha: str, pull_request: int) -
     return f"**Outcome: merged, then rolled back** by {by} for {code_span(given.incident)}: {why}."
 
 
-def restored_head(revert_sha: str, pull_request: int) -> str:
+def restored_head(revert_sha: str, pull_request: int, incident: str, places: IncidentPlaces) -> str:
     """Of a rollback's own pull request."""
-    return f"**Outcome: merged by itself**, as {revert_sha}; it undid pull request #{pull_request}."
+    read_on = f"{code_span(incident)}, {places.of(incident)}"
+    return f"**Outcome: merged by itself**, as {revert_sha}; it undid pull request #{pull_request} for {read_on}."
 
 
-def incident_head(report: PostIncidentReport, page: str = "", run_page: str = "") -> str:
-    """As the report has it now; with the web addresses of its own page and of its run's, where there are some."""
+def incident_head(report: PostIncidentReport, places: IncidentPlaces) -> str:
+    """As the report has it now. Its pull requests are named by their numbers, which the write names as ours."""
     closed = f"**Closed by {code_span(report.closed_by)}**: {_said(report.closed_because)}"
     tag = report.rollback
     outcome = "nothing was rolled back"
@@ -61,23 +83,23 @@ def incident_head(report: PostIncidentReport, page: str = "", run_page: str = ""
     due = f", prevention due on {code_span(report.due_on)}" if report.due_on else ""
     done = f"; done, says {code_span(report.prevention_done_by)}" if report.prevention_done_by else ""
     run = code_span(report.run_id)
+    pulls = [(report.pull_request, "the change"), (report.rollback_pull_request, "its rollback")]
+    named = ", ".join(f"pull request #{pull.number} ({what})" for pull, what in pulls if pull)
     lines = [
         closed if report.closed_by else "**Open**",
         "",
         f"- Outcome: {outcome}",
         f"- Cause: {_said(report.root_cause)}",
         f"- Owner: {_said(report.owner)}{due}{done}",
-        f"- Read on: {_incident(report.incident, page)}; run {run}: {_report(report.run_id, run_page)}",
+        *([f"- Pull requests: {named}"] if named else []),
+        f"- Read on: {places.of(report.incident)}; run {run}: {run_report(report.run_id, places.run)}",
     ]
     return "\n".join(lines)
 
 
-def _report(run_id: str, page: str) -> str:
+def run_report(run_id: str, page: str) -> str:
+    """Where a run's report is, for somebody who reads on the forge."""
     return link("report", page) if page else code_span(f"starter.py report {run_id}")
-
-
-def _incident(incident: str, page: str) -> str:
-    return link("incident report", page) if page else code_span(f"starter.py incident show {incident}")
 
 
 def _said(words: str) -> str:
@@ -101,15 +123,15 @@ def merged_by_itself(merged: Merged, checked_tree: str, page: str = "") -> str:
             "",
             f"- Commit: {merged.merge_sha}",
             f"- Tree: {code_span(merged.tree_sha)}{as_checked if checked_tree else ''}",
-            f"- Evidence: run {code_span(run_id)}, {_report(run_id, page)}",
+            f"- Evidence: run {code_span(run_id)}, {run_report(run_id, page)}",
             f"- Undo it: {code_span(f'starter.py rollback {run_id} --reason …')}",
             "",
         ]
     )
 
 
-def rolled_back(given: RollbackInput, revert_sha: str, pull_request: int, page: str = "") -> str:
-    """On the pull request that is undone: by what, why, and where to read on; ``page`` is the incident's."""
+def rolled_back(given: RollbackInput, revert_sha: str, pull_request: int, places: IncidentPlaces) -> str:
+    """On the pull request that is undone: by what, why, and where to read on."""
     by = f"{revert_sha}, the merge of pull request #{pull_request}" if pull_request else revert_sha
     why = code_span(shortened(one_line(given.reason), _COMMENT_REASON))
     who = f"Ordered by {code_span(given.commanded_by)}" if given.commanded_by else "A measured regression"
@@ -119,7 +141,7 @@ def rolled_back(given: RollbackInput, revert_sha: str, pull_request: int, page: 
             "",
             f"- Revert: {by}",
             f"- {who}: {why}",
-            f"- Incident: {code_span(given.incident)}, {_incident(given.incident, page)}",
+            f"- Incident: {code_span(given.incident)}, {places.of(given.incident)}",
             "",
         ]
     )
@@ -129,7 +151,7 @@ def closed_because(closing_text: str, run_id: str, page: str = "") -> str:
     """On one that we close: the reason that its own text ends with."""
     _, begins, reason = closing_text.rpartition(_CLOSED)
     said = f"**Closed by us: {reason}" if begins else "**Closed by us**: the reason stands at the end of its text.\n"
-    return f"{said.rstrip()}\n\n- Evidence: run {code_span(run_id)}, {_report(run_id, page)}\n"
+    return f"{said.rstrip()}\n\n- Evidence: run {code_span(run_id)}, {run_report(run_id, page)}\n"
 
 
 def closed_in_short(closing_text: str) -> str:

@@ -112,6 +112,16 @@ async def test_a_merge_that_breaks_production_is_undone_by_a_pull_request(world:
             back = await rolled_back(world, result.run_id)
             assert RollbackOutcome.RESTORED is back.outcome, back.reason
             assert Mode.DRY_RUN is (await world.status("auto")).mode
+            undoing, change = (pull["number"] for pull in hosted.pulls())
+            named = f"- Pull requests: pull request #{change} (the change), pull request #{undoing} (its rollback)"
+
+            async def linked() -> bool:
+                return any(named in ticket["body"] for ticket in hosted.tickets())
+
+            await world.until(linked)
+    opened = hosted.pulls()[0]["body"]
+    assert f"Undoes pull request #{change}" in opened
+    assert f"- Incident: `{back.incident}`, `starter.py incident show {back.incident}`" in opened
     assert before == hosted.tree() == back.restored_tree
     assert back.revert_sha == hosted.head()
     said = git("log", "--first-parent", "--max-count=2", "--format=%s%n%an", "main", cwd=hosted.folder).splitlines()

@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from contracts.audit import AuditRecord
-from contracts.incident import CloseRequest, HumanFacts, IncidentRecord, IncidentState, PostIncidentReport
+from contracts.incident import CloseRequest, HumanFacts, IncidentRecord, IncidentState, NamedPull, PostIncidentReport
 from contracts.modes import Role
 from contracts.rollback import RollbackOutcome, RollbackTag
 from policies.after import incident
@@ -209,6 +209,17 @@ def test_a_proposal_is_shown_and_counts_for_nothing_until_a_person_says_it() -> 
     assert "## Rollback\n\n- outcome: **restored**, after 42.4 s\n- why: health confirmed 3 times in a row" in page
     stated = edit(report, HumanFacts(actor="ann", remediation="it was reverted"))[0]
     assert "Proposed" not in render_incident(stated, ())
+
+
+def test_the_page_links_the_change_and_its_rollback_where_they_have_a_page() -> None:
+    """§6.3: from the incident to both pull requests; a file of the worker's machine is no link."""
+    at = "https://git.example.invalid/a/b/pulls/7"
+    own, undoing = NamedPull(number=7, url=at), NamedPull(number=9, url="")
+    page = render_incident(regressed().raised(pull_request=own, rollback_pull_request=undoing), ())
+    assert f"Pull requests: [pull request #7]({at}) (the change), pull request #9 (its rollback)" in page
+    here = own.model_copy(update={"url": "file:///home/forge/demo/pulls/7.json"})
+    page = render_incident(regressed().raised(pull_request=here), ())
+    assert ("pull request #7 (the change)" in page, "file:" in page) == (True, False)
 
 
 def test_a_persons_reason_is_not_called_a_measured_regression() -> None:

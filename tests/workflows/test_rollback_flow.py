@@ -76,6 +76,8 @@ async def test_a_confirmed_regression_is_rolled_back_to_the_identical_tree_and_r
         assert all(part in ticket["body"] for part in (f"- Outcome: rolled back by {result.revert_sha}", "**Open**"))
         page = (world.settings.artifacts / "runs" / incident.incident / "post_incident_report.md").read_text()
         assert f"rolled back by {result.revert_sha}" in page
+        assert "- Pull requests: pull request #1 (the change)" in ticket["body"]
+        assert "Pull requests: pull request #1 (the change)" in page
         assert [] == await incidents_unsound(world)
         assert view.review_due == incident.incident
         assert (await after.resume()).accepted

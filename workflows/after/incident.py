@@ -284,6 +284,8 @@ class Incident:
             report = report.model_copy(update={"timeline": done.timeline})
         if done.proposed is not None:
             report = report.model_copy(update={"proposed_remediation": done.proposed})
+        own, undoing = done.pull_request, done.rollback_pull_request
+        report = report.model_copy(update={"pull_request": own, "rollback_pull_request": undoing})
         self._keep(
             report=report,
             written=sent.report.revision,
