@@ -3,13 +3,12 @@
 import re
 from collections.abc import Iterator
 from http import HTTPStatus
-from typing import Literal
 from urllib.parse import quote, urlsplit
 
 from pydantic import AwareDatetime, BaseModel
 
 from adapters.forges.http.json_api import JsonApi
-from adapters.forges.http.repository import Account, HttpRepository, shaped
+from adapters.forges.http.repository import Account, HttpRepository, Ticket, shaped
 from contracts.pull_request import PullRequest
 from policies.run.strangers import OURS
 from ports.forge import ForgeError
@@ -27,17 +26,11 @@ class Branch(BaseModel):
     repo_id: int = 0
 
 
-class Pull(BaseModel):
+class Pull(Ticket):
     """A pull request."""
 
-    number: int
-    title: str = ""
-    body: str | None = ""
-    state: Literal["open", "closed"]
-    html_url: str = ""
     merged: bool = False
     merge_commit_sha: str | None = None
-    user: Account | None = None
     head: Branch
     base: Branch
 
@@ -153,17 +146,11 @@ class GiteaRepository(HttpRepository):
         return self._shown(shaped(Pull, content))
 
     def _shown(self, pull: Pull) -> PullRequest:
-        mark = self.mark_of(pull.user, pull.body)
-        return PullRequest(
-            number=pull.number,
+        return self._as_shown(
+            pull,
             branch=pull.head.label,
             base_branch=pull.base.label,
             head_sha=pull.head.sha,
-            title=pull.title,
-            body=pull.body or "",
             state="merged" if pull.merged else pull.state,
-            url=pull.html_url,
-            run_key=mark.run_key,
-            task_id=mark.task_id,
             merge_sha=(pull.merge_commit_sha or "") if pull.merged else "",
         )

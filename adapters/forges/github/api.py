@@ -5,13 +5,13 @@ githubkit's own models want every field that GitHub ever documented: they refuse
 
 from collections.abc import Iterator
 from http import HTTPStatus
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import quote
 
 from pydantic import AwareDatetime, BaseModel
 
 from adapters.forges.github.client import GitHubApi
-from adapters.forges.http.repository import Account, HttpRepository, shaped
+from adapters.forges.http.repository import Account, HttpRepository, Ticket, shaped
 from contracts.pull_request import PullRequest
 
 _MAY_WRITE = frozenset({"admin", "write"})
@@ -33,18 +33,12 @@ class End(BaseModel):
     repo: Repository | None = None
 
 
-class Pull(BaseModel):
+class Pull(Ticket):
     """A pull request, in a list or alone."""
 
-    number: int
-    title: str
-    body: str | None = None
-    state: Literal["open", "closed"]
-    html_url: str
     merged_at: AwareDatetime | None = None
     merge_commit_sha: str | None = None
     """While it is open: a trial merge of GitHub's own."""
-    user: Account | None = None
     head: End
     base: End
 
@@ -274,17 +268,11 @@ class GitHubRepository(HttpRepository):
         return self._shown(shaped(Pull, content))
 
     def _shown(self, pull: Pull) -> PullRequest:
-        mark = self.mark_of(pull.user, pull.body)
-        return PullRequest(
-            number=pull.number,
+        return self._as_shown(
+            pull,
             branch=pull.head.ref,
             base_branch=pull.base.ref,
             head_sha=pull.head.sha,
-            title=pull.title,
-            body=pull.body or "",
             state="merged" if pull.merged_at else pull.state,
-            url=pull.html_url,
-            run_key=mark.run_key,
-            task_id=mark.task_id,
             merge_sha=(pull.merge_commit_sha or "") if pull.merged_at else "",
         )

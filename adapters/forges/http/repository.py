@@ -45,7 +45,7 @@ class Account(BaseModel):
 
 
 class Ticket(BaseModel):
-    """A ticket."""
+    """A ticket, or what a pull request has of one."""
 
     number: int
     title: str = ""
@@ -163,19 +163,16 @@ class HttpRepository(ABC):
 
     def ticket_as_shown(self, content: object) -> PullRequest:
         """A ticket of the forge's JSON, as the port shows it."""
-        ticket = shaped(Ticket, content)
-        mark = self.mark_of(ticket.user, ticket.body)
-        return PullRequest(
-            number=ticket.number,
-            branch="",
-            base_branch="",
-            head_sha="",
-            title=ticket.title,
-            body=ticket.body or "",
-            state=ticket.state,
-            url=ticket.html_url,
-            run_key=mark.run_key,
-            task_id=mark.task_id,
+        return self._as_shown(shaped(Ticket, content))
+
+    def _as_shown(self, found: Ticket, **facts: str) -> PullRequest:
+        """What tickets and pull requests have in common, and the ``facts`` of a pull request."""
+        mark = self.mark_of(found.user, found.body)
+        return PullRequest.model_validate(
+            {"branch": "", "base_branch": "", "head_sha": "", "state": found.state}
+            | {"number": found.number, "title": found.title, "body": found.body or "", "url": found.html_url}
+            | {"run_key": mark.run_key, "task_id": mark.task_id}
+            | facts
         )
 
     def is_ours(self, user: Account | None) -> bool:
