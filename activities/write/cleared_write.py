@@ -37,7 +37,7 @@ _NOTHING_TO_DO = frozenset({WriteAnswerKind.REFUSED, WriteAnswerKind.SETTLED})
 
 
 @dataclass(frozen=True)
-class Bracketed:
+class WriteEnd:
     """What Control said, and what the remote showed after acting; no result when nothing was started."""
 
     answer: WriteAnswer
@@ -58,7 +58,7 @@ class ClearedWrite:
     follows: FollowUpInput | None = None
     """A run's opening of its pull request only: Control's books follow it, however the run ends."""
 
-    def around(self, policy: EffectivePolicy, effect: Effect, write_class: WriteClass, policy_digest: str) -> Bracketed:
+    def around(self, policy: EffectivePolicy, effect: Effect, write_class: WriteClass, policy_digest: str) -> WriteEnd:
         """Do the effect once, or adopt it, or learn why not.
 
         ``effect.run_id`` says whose write it is, a run's or an incident's; its audit log gets the clearance.
@@ -91,7 +91,7 @@ class ClearedWrite:
         answer = self._ask(target, asked)
         crashpoint(f"{effect.action}.after_begin")
         if answer.answer in _NOTHING_TO_DO:
-            return Bracketed(answer, merged=answer.merged)
+            return WriteEnd(answer, merged=answer.merged)
         if answer.clearance is None:
             raise ApplicationError("Control answered without a clearance", type="NoClearance")
         if since_boot() > kill_at:
@@ -110,7 +110,7 @@ class ClearedWrite:
         # the next one has read the log without it: that one says no, and its quiescent stays true (P1).
         answer = self._ask(target, asked)
         if answer.answer in _NOTHING_TO_DO or answer.clearance is None:
-            return Bracketed(answer, merged=answer.merged)
+            return WriteEnd(answer, merged=answer.merged)
         look_only = answer.answer is WriteAnswerKind.LOOK_ONLY
         result = self.bench.effects.perform(policy.target, effect, answer.clearance, kill_at, look_only)
         crashpoint(f"{effect.action}.before_settle")
@@ -125,7 +125,7 @@ class ClearedWrite:
             # Our deadline passed and somebody else holds it now: the next attempt looks and adopts.
             raise ApplicationError(settled.verdict.reason, type="SettleRefused")
         crashpoint(f"{effect.action}.after_settle")
-        return Bracketed(answer, result, merged)
+        return WriteEnd(answer, result, merged)
 
     def _ask(self, target: str, request: WriteRequest) -> WriteAnswer:
         answer = self.bench.control.ask(target, messages.BEGIN_WRITE, request)

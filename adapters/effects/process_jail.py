@@ -17,7 +17,7 @@ _SHARED_MEMORY = ("--ro-bind-try", "/dev/shm", "/dev/shm")  # noqa: S108  # no t
 
 
 @dataclass(frozen=True)
-class CageEnd:
+class JailEnd:
     """How the jailed program ended."""
 
     code: int
@@ -25,7 +25,7 @@ class CageEnd:
     error: str
 
 
-def run_caged(argv: Sequence[str], stdin: bytes, environment: Mapping[str, str], writable: Sequence[Path]) -> CageEnd:
+def run_jailed(argv: Sequence[str], stdin: bytes, environment: Mapping[str, str], writable: Sequence[Path]) -> JailEnd:
     """Run a program that sees this machine read-only except ``writable``; an exception kills it and all it started."""
     binds = [part for path in writable for part in ("--bind", str(path), str(path))]
     told, telling = os.pipe()
@@ -60,7 +60,7 @@ def run_caged(argv: Sequence[str], stdin: bytes, environment: Mapping[str, str],
         os.close(told)
 
 
-def _wait(process: subprocess.Popen[bytes]) -> CageEnd:
+def _wait(process: subprocess.Popen[bytes]) -> JailEnd:
     while True:
         try:
             # Short waits, so that a cancellation raised in this thread arrives.
@@ -68,7 +68,7 @@ def _wait(process: subprocess.Popen[bytes]) -> CageEnd:
         except subprocess.TimeoutExpired:
             continue
         else:
-            return CageEnd(process.returncode, out, error.decode(errors="replace").strip())
+            return JailEnd(process.returncode, out, error.decode(errors="replace").strip())
 
 
 def _kill(process: subprocess.Popen[bytes], told: int) -> None:

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from adapters.effects.base_branch import UNSEEN_STATUS
 from adapters.effects.order import CLOSED_STATUS, LIMITED_STATUS, EffectOrder, RateLimited
-from adapters.effects.process_jail import CageEnd, run_caged
+from adapters.effects.process_jail import JailEnd, run_jailed
 from adapters.forges.http.address import forge_address
 from adapters.forges.local import forge_folder
 from adapters.git.environment import closed_environment
@@ -88,8 +88,8 @@ class EffectRunner:
         crashpoint(f"{effect.action.value}.after_effect")
         return result
 
-    def _run(self, target: Target, order: EffectOrder, records: Path) -> CageEnd:
-        return run_caged(
+    def _run(self, target: Target, order: EffectOrder, records: Path) -> JailEnd:
+        return run_jailed(
             [sys.executable, "-I", str(_PROGRAM)],
             order.model_dump_json().encode(),
             closed_environment() | (self._reading if order.look_only else self._credential)(target),
@@ -111,7 +111,7 @@ def _writable(target: Target, action: WriteAction, records: Path) -> tuple[Path,
     return (place.resolve(),) if place is not None and place.exists() else ()
 
 
-def _read(end: CageEnd, effect: Effect) -> EffectResult:
+def _read(end: JailEnd, effect: Effect) -> EffectResult:
     what = f"{effect.action.value} of {effect.run_key}"
     if end.code == _SIGALRM_STATUS:
         raise ForgeError(f"{what} was killed when its clearance ended; whether it is done is unknown until looked at")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.effects.process_jail import run_caged
+from adapters.effects.process_jail import run_jailed
 from adapters.store.private_home import HomeUnusable, open_home
 from settings import ROOT
 
@@ -47,7 +47,7 @@ def test_a_home_that_cannot_be_closed_is_refused(tmp_path: Path) -> None:
     home.chmod(0o755)
     program = f"import sys\nsys.path.insert(0, {str(ROOT)!r})\nfrom adapters.store.private_home import open_home\n"
     program += f"from pathlib import Path\nopen_home(Path({str(home)!r}))"
-    end = run_caged([sys.executable, "-c", program], b"", {"PATH": os.defpath}, ())
+    end = run_jailed([sys.executable, "-c", program], b"", {"PATH": os.defpath}, ())
     assert "HomeUnusable" in end.error
     assert "Read-only file system" in end.error
 
@@ -78,7 +78,7 @@ def test_a_home_in_shared_memory_is_seen_by_writes() -> None:
             (home / name).mkdir()
         (home / "mirror" / "HEAD").write_text("seen")
         script = f"cat {home}/mirror/HEAD; touch {home}/records/one; touch {home}/mirror/two"
-        end = run_caged(["sh", "-c", script], b"", {"PATH": os.defpath}, (home / "records",))
+        end = run_jailed(["sh", "-c", script], b"", {"PATH": os.defpath}, (home / "records",))
         assert (b"seen", True) == (end.out, "Read-only" in end.error)
         assert ["one"] == [path.name for path in (home / "records").iterdir()]
     finally:

@@ -1,4 +1,4 @@
-"""A partial clone of a private repository on a real Gitea: over http, with tokens, written to from inside the cage."""
+"""A partial clone of a private repository on a real Gitea: over http, with tokens, written to from inside the jail."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from adapters.effects.order import EffectOrder
-from adapters.effects.process_jail import run_caged
+from adapters.effects.process_jail import run_jailed
 from adapters.effects.runner import EffectRunner
 from contracts.effect import Effect, EffectResult
 from ports.clock import since_boot
@@ -49,14 +49,14 @@ def test_the_credential_reaches_the_child_alone(place: Place) -> None:
 def test_the_cage_writes_only_where_it_is_told(place: Place) -> None:
     """Looking gets no writable folder at all; that is what makes it unable to write."""
     env = {"PATH": os.environ["PATH"]}
-    ends = [run_caged(["touch", str(place.remote / "x")], b"", env, writable) for writable in ((), (place.home,))]
+    ends = [run_jailed(["touch", str(place.remote / "x")], b"", env, writable) for writable in ((), (place.home,))]
     assert ["Read-only file system"] * 2 == [end.error.rpartition(": ")[2] for end in ends]
-    assert 0 == run_caged(["touch", str(place.remote / "x")], b"", env, (place.remote,)).code
+    assert 0 == run_jailed(["touch", str(place.remote / "x")], b"", env, (place.remote,)).code
 
 
 def test_a_long_order_reaches_a_slow_child() -> None:
     """More than a pipe holds, to a child that begins to read late."""
-    end = run_caged(["sh", "-c", "sleep 0.3; wc -c"], b"x" * 300_000, {"PATH": os.defpath}, ())
+    end = run_jailed(["sh", "-c", "sleep 0.3; wc -c"], b"x" * 300_000, {"PATH": os.defpath}, ())
     assert b"300000" == end.out.strip()
 
 
@@ -171,7 +171,7 @@ class Cancelled(BaseException):
     """What an activity's thread gets."""
 
 
-def test_a_cancelled_activity_kills_the_cage(place: Place) -> None:
+def test_a_cancelled_activity_kills_the_jail(place: Place) -> None:
     """An exception thrown into the waiting thread goes up only when nothing runs any more."""
     started = slow_hook(place)
     left: list[list[str]] = []
