@@ -9,6 +9,7 @@ from pydantic import AwareDatetime, JsonValue, model_validator
 from temporalio import workflow
 from temporalio.common import RetryPolicy
 
+from contracts import handover, incident_work
 from contracts import rollback as after
 from contracts.admission import Admitted, FinishRequest, PullRequestRef, RunRequest
 from contracts.alert import Alert, AlertSettings, Delivered, Progress, Undelivered
@@ -18,35 +19,11 @@ from contracts.budget import BudgetAlertReport, BudgetReportRef
 from contracts.control import Answer, CheckupResult, InstallationFacts, RunCheckup
 from contracts.dashboard import DashboardTerms, DashboardTermsInput, ShowInput, Shown
 from contracts.governance import ReviewInput, ReviewKept
-from contracts.handover import (
-    CiInput,
-    CiLook,
-    MergeInput,
-    MergeResult,
-    PlannedWrite,
-    ProbeInput,
-    RunRef,
-    StepInput,
-    StepResult,
-)
 from contracts.incident import IncidentRecord
-from contracts.incident_work import (
-    Collected,
-    IncidentStart,
-    ReportWritten,
-    RespondInput,
-    RespondOutput,
-    StatementInput,
-    StatementJudged,
-    TicketInput,
-    TicketOutput,
-    WriteReportInput,
-)
 from contracts.merging import ProbeRound
 from contracts.messages import FOLLOWED_UP, INCIDENT_NEWS, MERGED, REGRESSION, ROLLED_BACK, Message, Request
 from contracts.remediation import Remediation
 from contracts.report import ReportInput, WriteResult
-from contracts.rollback import FollowUpInput, Observation, Unsaid
 from contracts.verdict import Verdict
 
 FATAL_ERRORS = ("UnknownTarget", "AgentOutputInvalid", "ArtifactDamaged")
@@ -113,8 +90,8 @@ class AdmitInput(Contract):
 class WriteInput(Contract):
     """One planned write of a run."""
 
-    run: RunRef
-    planned: PlannedWrite
+    run: handover.RunRef
+    planned: handover.PlannedWrite
     artifacts: tuple[ArtifactRef, ...]
     now: AwareDatetime
     name: str = ""
@@ -124,7 +101,7 @@ class WriteInput(Contract):
 class FinishInput(Contract):
     """The run's last word to Control."""
 
-    run: RunRef
+    run: handover.RunRef
     request: FinishRequest
 
 
@@ -257,8 +234,8 @@ _MINUTE = timedelta(minutes=1)
 _DAY = timedelta(days=1)
 
 
-def _work(name: str, minutes: int) -> Step[StepInput, StepResult]:
-    return Step(name, StepResult, minutes * _MINUTE, attempts=8, patience=4 * minutes * _MINUTE)
+def _work(name: str, minutes: int) -> Step[handover.StepInput, handover.StepResult]:
+    return Step(name, handover.StepResult, minutes * _MINUTE, attempts=8, patience=4 * minutes * _MINUTE)
 
 
 # Runbook §4, in order.
@@ -271,16 +248,18 @@ REVIEW = _work("review", 30)
 CHECK = _work("check", 90)
 RELEASE = _work("release", 10)
 # Where there is CI. A forge that cannot be asked is an answer: the next look comes by the run's own timer.
-LOOK_AT_CI: Step[CiInput, CiLook] = Step("look_at_ci", CiLook, 10 * _MINUTE, attempts=8, patience=40 * _MINUTE)
-# SELECTIVE_AUTO alone.
-MERGE_CHECK: Step[MergeInput, MergeResult] = Step(
-    "merge_check", MergeResult, 120 * _MINUTE, attempts=8, patience=480 * _MINUTE
+LOOK_AT_CI: Step[handover.CiInput, handover.CiLook] = Step(
+    "look_at_ci", handover.CiLook, 10 * _MINUTE, attempts=8, patience=40 * _MINUTE
 )
-PROBE_CANARY: Step[ProbeInput, ProbeRound] = Step(
+# SELECTIVE_AUTO alone.
+MERGE_CHECK: Step[handover.MergeInput, handover.MergeResult] = Step(
+    "merge_check", handover.MergeResult, 120 * _MINUTE, attempts=8, patience=480 * _MINUTE
+)
+PROBE_CANARY: Step[handover.ProbeInput, ProbeRound] = Step(
     "probe_canary", ProbeRound, 120 * _MINUTE, attempts=8, patience=480 * _MINUTE
 )
-MERGE_RELEASE: Step[MergeInput, MergeResult] = Step(
-    "merge_release", MergeResult, 10 * _MINUTE, attempts=8, patience=40 * _MINUTE
+MERGE_RELEASE: Step[handover.MergeInput, handover.MergeResult] = Step(
+    "merge_release", handover.MergeResult, 10 * _MINUTE, attempts=8, patience=40 * _MINUTE
 )
 AUDIT: Step[ReportInput, AuditOutput] = Step("audit", AuditOutput, 10 * _MINUTE, attempts=0, patience=7 * _DAY)
 
@@ -288,21 +267,25 @@ AUDIT: Step[ReportInput, AuditOutput] = Step("audit", AuditOutput, 10 * _MINUTE,
 ADMIT: Step[AdmitInput, Admitted] = Step("admit", Admitted, _MINUTE, attempts=0, patience=_DAY)
 WRITE: Step[WriteInput, WriteResult] = Step("write", WriteResult, 15 * _MINUTE, attempts=0, patience=_DAY)
 FINISH: Step[FinishInput, Answer] = Step("finish", Answer, 5 * _MINUTE, attempts=0, patience=7 * _DAY)
-RESPOND: Step[RespondInput, RespondOutput] = Step("respond", RespondOutput, 10 * _MINUTE, attempts=0, patience=7 * _DAY)
+RESPOND: Step[incident_work.RespondInput, incident_work.RespondOutput] = Step(
+    "respond", incident_work.RespondOutput, 10 * _MINUTE, attempts=0, patience=7 * _DAY
+)
 
 # The Incident's steps. After their patience they are tried again later; meanwhile the others go on.
-COLLECT: Step[IncidentStart, Collected] = Step("collect", Collected, 10 * _MINUTE, attempts=0, patience=60 * _MINUTE)
-OPEN_TICKET: Step[TicketInput, TicketOutput] = Step(
-    "open_ticket", TicketOutput, 5 * _MINUTE, attempts=0, patience=15 * _MINUTE
+COLLECT: Step[incident_work.IncidentStart, incident_work.Collected] = Step(
+    "collect", incident_work.Collected, 10 * _MINUTE, attempts=0, patience=60 * _MINUTE
 )
-CLOSE_TICKET: Step[TicketInput, TicketOutput] = Step(
-    "close_ticket", TicketOutput, 5 * _MINUTE, attempts=0, patience=15 * _MINUTE
+OPEN_TICKET: Step[incident_work.TicketInput, incident_work.TicketOutput] = Step(
+    "open_ticket", incident_work.TicketOutput, 5 * _MINUTE, attempts=0, patience=15 * _MINUTE
 )
-WRITE_REPORT: Step[WriteReportInput, ReportWritten] = Step(
-    "write_report", ReportWritten, 5 * _MINUTE, attempts=0, patience=60 * _MINUTE
+CLOSE_TICKET: Step[incident_work.TicketInput, incident_work.TicketOutput] = Step(
+    "close_ticket", incident_work.TicketOutput, 5 * _MINUTE, attempts=0, patience=15 * _MINUTE
 )
-JUDGE_STATEMENT: Step[StatementInput, StatementJudged] = Step(
-    "judge_statement", StatementJudged, _MINUTE, attempts=0, patience=10 * _MINUTE, queue=CONTROL_QUEUE
+WRITE_REPORT: Step[incident_work.WriteReportInput, incident_work.ReportWritten] = Step(
+    "write_report", incident_work.ReportWritten, 5 * _MINUTE, attempts=0, patience=60 * _MINUTE
+)
+JUDGE_STATEMENT: Step[incident_work.StatementInput, incident_work.StatementJudged] = Step(
+    "judge_statement", incident_work.StatementJudged, _MINUTE, attempts=0, patience=10 * _MINUTE, queue=CONTROL_QUEUE
 )
 
 
@@ -375,19 +358,19 @@ SIGHT: Step[after.SightInput, after.WorkflowSight] = Step(
 )
 
 # After a run: ``FollowUp`` and ``Rollback``. Reading is given up after a while, and then says "unknown".
-TERMS: Step[FollowUpInput, after.FollowUpTerms] = Step(
+TERMS: Step[after.FollowUpInput, after.FollowUpTerms] = Step(
     "terms", after.FollowUpTerms, _MINUTE, attempts=0, patience=365 * _DAY
 )
-OBSERVE: Step[after.ObserveInput, Observation] = Step(
-    "observe", Observation, 90 * _MINUTE, attempts=0, patience=6 * 60 * _MINUTE
+OBSERVE: Step[after.ObserveInput, after.Observation] = Step(
+    "observe", after.Observation, 90 * _MINUTE, attempts=0, patience=6 * 60 * _MINUTE
 )
 ATTRIBUTE: Step[after.AttributeInput, after.Attribution] = Step(
     "attribute", after.Attribution, _MINUTE, attempts=0, patience=365 * _DAY
 )
-LOOK_AT_PULL: Step[FollowUpInput, after.PullLook] = Step(
+LOOK_AT_PULL: Step[after.FollowUpInput, after.PullLook] = Step(
     "look_at_pull", after.PullLook, 5 * _MINUTE, attempts=0, patience=_DAY
 )
-SAY_UNSAID: Step[Unsaid, Verdict] = Step("say_unsaid", Verdict, 5 * _MINUTE, attempts=0, patience=30 * _MINUTE)
+SAY_UNSAID: Step[after.Unsaid, Verdict] = Step("say_unsaid", Verdict, 5 * _MINUTE, attempts=0, patience=30 * _MINUTE)
 PREPARE_REVERT: Step[after.PrepareInput, after.RevertPlan] = Step(
     "prepare_revert", after.RevertPlan, 15 * _MINUTE, attempts=0, patience=7 * _DAY
 )
