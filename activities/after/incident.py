@@ -16,17 +16,10 @@ from activities.api import CLOSE_TICKET, JUDGE_STATEMENT, OPEN_TICKET, WRITE_REP
 from activities.heartbeat import heartbeating
 from activities.step_session import StepPorts, written
 from activities.write.cleared_write import ClearedWrite, given_up, record_effect
+from contracts import incident_work
 from contracts.audit import AuditEvent
 from contracts.clearance import WriteAnswerKind
 from contracts.incident import CitedFact, NamedPull, PostIncidentReport
-from contracts.incident_work import (
-    ReportWritten,
-    StatementInput,
-    StatementJudged,
-    TicketInput,
-    TicketOutput,
-    WriteReportInput,
-)
 from contracts.messages import INCIDENT_NEWS
 from contracts.modes import Role, WriteAction, WriteClass
 from contracts.verdict import Fact
@@ -50,7 +43,7 @@ class IncidentKeeping:
     render: RenderIncident
 
     @activity.defn(name=OPEN_TICKET.name, no_thread_cancel_exception=True)
-    def open_ticket(self, given: TicketInput) -> TicketOutput:
+    def open_ticket(self, given: incident_work.TicketInput) -> incident_work.TicketOutput:
         """A ``record`` write: never moves a ref, so Control clears it while paused, also after the run's end."""
         report = given.report
         evidence = f"kept, SHA-256 `{report.evidence.sha256}`" if report.evidence else "not collected yet"
@@ -65,7 +58,7 @@ class IncidentKeeping:
         return self._write(given, WriteAction.OPEN_TICKET, title, body)
 
     @activity.defn(name=CLOSE_TICKET.name, no_thread_cancel_exception=True)
-    def close_ticket(self, given: TicketInput) -> TicketOutput:
+    def close_ticket(self, given: incident_work.TicketInput) -> incident_work.TicketOutput:
         """The incident is closed, and so is its ticket, which says outcome, cause and owner then."""
         return self._write(given, WriteAction.CLOSE_TICKET, "", "")
 
@@ -87,7 +80,7 @@ class IncidentKeeping:
         return report.model_copy(update={"pull_request": own, "rollback_pull_request": undoing})
 
     @activity.defn(name=WRITE_REPORT.name, no_thread_cancel_exception=True)
-    def write_report(self, given: WriteReportInput) -> ReportWritten:
+    def write_report(self, given: incident_work.WriteReportInput) -> incident_work.ReportWritten:
         """The report as JSON and Markdown with all that happened so far, and the audit log of what changed it."""
         with heartbeating():
             crashpoint("write_report.before_effect")
@@ -114,7 +107,7 @@ class IncidentKeeping:
             head = self.bench.record(incident, (wrote,), given.now)
             anchor_log(self.bench, given.target, incident, head)
             crashpoint("write_report.after_effect")
-            return ReportWritten(
+            return incident_work.ReportWritten(
                 audit_head=head,
                 due_at=self._due(given),
                 timeline=timeline,
@@ -124,11 +117,11 @@ class IncidentKeeping:
             )
 
     @activity.defn(name=JUDGE_STATEMENT.name, no_thread_cancel_exception=True)
-    def judge_statement(self, given: StatementInput) -> StatementJudged:
+    def judge_statement(self, given: incident_work.StatementInput) -> incident_work.StatementJudged:
         """By the rules as they are now: they may change, and the history keeps what they said."""
         return judged(given)
 
-    def _timeline(self, given: WriteReportInput) -> tuple[CitedFact, ...] | None:
+    def _timeline(self, given: incident_work.WriteReportInput) -> tuple[CitedFact, ...] | None:
         """What the logs say now, this incident's own among them; None before its evidence is collected."""
         if given.start is None or given.report.evidence is None:
             return None
@@ -136,7 +129,7 @@ class IncidentKeeping:
         own = {log: list(self.bench.audit.records(log))}
         return facts_of(given.start, records_of(self.bench.audit, given.start) | own)
 
-    def _due(self, given: WriteReportInput) -> datetime | None:
+    def _due(self, given: incident_work.WriteReportInput) -> datetime | None:
         """The end of the due day where the target lives."""
         if not given.report.due_on:
             return None
@@ -144,7 +137,7 @@ class IncidentKeeping:
         day = datetime.fromisoformat(given.report.due_on).date()
         return datetime.combine(day + timedelta(days=1), time(), zone).astimezone(UTC)
 
-    def _keep_ticket(self, given: WriteReportInput, report: PostIncidentReport) -> None:
+    def _keep_ticket(self, given: incident_work.WriteReportInput, report: PostIncidentReport) -> None:
         """Its head as the report is now, the rest as people left it; only where it says something else (P7).
 
         The report never waits for it: what the forge will not take now, the next change brings, at last the closing.
@@ -173,7 +166,9 @@ class IncidentKeeping:
         kept = AuditEvent(key=f"ticket/{report.revision}", role=Role.AUDIT, event=event, facts=facts)
         self.bench.record(report.incident, (kept,), given.now)
 
-    def _write(self, given: TicketInput, action: WriteAction, title: str, body: str) -> TicketOutput:
+    def _write(
+        self, given: incident_work.TicketInput, action: WriteAction, title: str, body: str
+    ) -> incident_work.TicketOutput:
         with heartbeating():
             incident = given.report.incident
             policy = incident_policy(self.bench, given.target, given.report.run_id)
@@ -192,7 +187,7 @@ class IncidentKeeping:
             event = AuditEvent(key=action, role=Role.AUDIT, event=f"{action} done", facts={"ticket": ticket})
             head = self.bench.record(incident, (event,), activity.info().started_time)
             anchor_log(self.bench, given.target, incident, head)
-            return TicketOutput(ticket=ticket, audit_head=head)
+            return incident_work.TicketOutput(ticket=ticket, audit_head=head)
 
 
 def _named(forge: Forge, opener: str) -> NamedPull | None:

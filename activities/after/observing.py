@@ -12,6 +12,7 @@ from activities.api import ATTRIBUTE, LOOK_AT_PULL, OBSERVE, SIGHT, TERMS
 from activities.heartbeat import heartbeating
 from activities.run.checking import CheckRunner
 from activities.step_session import StepPorts, StepSession, written
+from contracts import rollback as after
 from contracts.artifact import ArtifactRef
 from contracts.evidence import CheckStatus
 from contracts.forge_facts import ABOUT_CLOSING, commented
@@ -19,20 +20,6 @@ from contracts.handover import RunRef, StepInput
 from contracts.merging import Health, ProbeResult
 from contracts.modes import Role, StepName
 from contracts.pull_request import PullRequest
-from contracts.rollback import (
-    EVERYTHING,
-    US,
-    AttributeInput,
-    Attribution,
-    FollowUpInput,
-    FollowUpTerms,
-    Merged,
-    Observation,
-    ObserveInput,
-    PullLook,
-    SightInput,
-    WorkflowSight,
-)
 from policies.after.attribution import attribute, confirmed, flaky, whose
 from policies.after.requested_changes import asking, waits_for
 from policies.settings.schema import EffectivePolicy
@@ -62,10 +49,10 @@ class Observing:
     index: RunIndex
 
     @activity.defn(name=TERMS.name, no_thread_cancel_exception=True)
-    def terms(self, given: FollowUpInput) -> FollowUpTerms:
+    def terms(self, given: after.FollowUpInput) -> after.FollowUpTerms:
         """What the pinned policy says about following up."""
         rules = self.bench.pinned_policy(given.run).autopilot.follow_up
-        return FollowUpTerms(
+        return after.FollowUpTerms(
             observation_minutes=rules.observation_minutes,
             every_minutes=rules.every_minutes,
             confirmations=rules.confirmations,
@@ -74,13 +61,13 @@ class Observing:
         )
 
     @activity.defn(name=SIGHT.name, no_thread_cancel_exception=True)
-    def sight(self, given: SightInput) -> WorkflowSight:
+    def sight(self, given: after.SightInput) -> after.WorkflowSight:
         """Whether a workflow is open."""
         seen = self.bench.control.look(given.workflow_id)
-        return WorkflowSight(open=seen is not None and seen.open, status=seen.status if seen else "GONE")
+        return after.WorkflowSight(open=seen is not None and seen.open, status=seen.status if seen else "GONE")
 
     @activity.defn(name=OBSERVE.name, no_thread_cancel_exception=True)
-    def observe(self, given: ObserveInput) -> Observation:
+    def observe(self, given: after.ObserveInput) -> after.Observation:
         """One look at one commit, or at the base's head.
 
         Raises:
@@ -100,7 +87,7 @@ class Observing:
                 report = self.room.after_merge(session, commit, folder)
             except (EnvironmentUnavailable, SandboxUnavailable) as problem:
                 session.save(f"{folder}/problem.txt", str(problem).encode(), "text/plain")
-                health[EVERYTHING] = Health.UNKNOWN
+                health[after.EVERYTHING] = Health.UNKNOWN
             else:
                 session.save(f"{folder}/checks.json", report)
                 health |= {result.name: _CHECKS[result.status] for result in report.results if result.required}
@@ -110,13 +97,13 @@ class Observing:
             return self._seen(session, folder, commit, health, probed, holds)
 
     @activity.defn(name=ATTRIBUTE.name, no_thread_cancel_exception=True)
-    def attribute(self, given: AttributeInput) -> Attribution:
+    def attribute(self, given: after.AttributeInput) -> after.Attribution:
         """Judge looks by the rules as they are now; the history keeps the answer, so a changed rule breaks nothing."""
         failing = confirmed(given.first, given.again)
         if not failing or not given.ours:
-            return Attribution(failing=failing)
+            return after.Attribution(failing=failing)
         verdict = attribute(failing, given.ours, given.parents, flaky(given.looks))
-        return Attribution(failing=failing, verdict=verdict, culprit=whose(verdict))
+        return after.Attribution(failing=failing, verdict=verdict, culprit=whose(verdict))
 
     def _seen(
         self,
@@ -126,15 +113,17 @@ class Observing:
         health: dict[str, Health],
         probed: tuple[ProbeResult, ...],
         holds: bool,
-    ) -> Observation:
+    ) -> after.Observation:
         found = set(health.values())
         whole = next((worst for worst in (Health.RED, Health.UNKNOWN) if worst in found), Health.GREEN)
-        seen = Observation(
+        seen = after.Observation(
             commit=commit,
             # A target with nothing to look at shows nothing.
             health=whole if found else Health.UNKNOWN,
             failing=tuple(name for name, each in health.items() if each is Health.RED),
-            unknown=tuple(name for name, each in health.items() if each is Health.UNKNOWN) if found else (EVERYTHING,),
+            unknown=tuple(name for name, each in health.items() if each is Health.UNKNOWN)
+            if found
+            else (after.EVERYTHING,),
             healthy=tuple(name for name, each in health.items() if each is Health.GREEN),
             probes=probed,
             holds_merge=holds,
@@ -143,7 +132,7 @@ class Observing:
         return seen.model_copy(update={"evidence": evidence})
 
     @activity.defn(name=LOOK_AT_PULL.name, no_thread_cancel_exception=True)
-    def look_at_pull(self, given: FollowUpInput) -> PullLook:
+    def look_at_pull(self, given: after.FollowUpInput) -> after.PullLook:
         """What became of the pull request, read side only; who and when as far as the forge and the base tell.
 
         Raises:
@@ -158,12 +147,12 @@ class Observing:
             acts, account = forge.human_acts(given.pull_request), policy.target.forge_access.account
             if ours.state == "open":
                 self._show_waiting(given.run, waits_for(asking(acts, account)))
-                return PullLook(state="open")
+                return after.PullLook(state="open")
             last = next((act for act in reversed(acts) if act.act == ours.state), None)
             who = last.actor if last else ""
             if ours.state == "closed" and (_closed_by_us(forge, ours) or who.lower() == account.lower() != ""):
-                who = US
-            seen = PullLook(state=ours.state, who=who, at=last.at if last else None)
+                who = after.US
+            seen = after.PullLook(state=ours.state, who=who, at=last.at if last else None)
             return self._merged(given, policy, ours, seen) if ours.state == "merged" else seen
 
     def _show_waiting(self, run: RunRef, words: str) -> None:
@@ -171,7 +160,9 @@ class Observing:
         if words != self.index.outcomes([run.run_id]).get(run.run_id, ""):
             self.index.became(run.run_id, words)
 
-    def _merged(self, given: FollowUpInput, policy: EffectivePolicy, pull: PullRequest, seen: PullLook) -> PullLook:
+    def _merged(
+        self, given: after.FollowUpInput, policy: EffectivePolicy, pull: PullRequest, seen: after.PullLook
+    ) -> after.PullLook:
         repository: Repository = self.bench.repositories(policy.target)
         base = repository.fetch_base()
         landing = repository.landing(pull.head_sha, base)
@@ -181,7 +172,7 @@ class Observing:
             return seen
         # Who pressed the button is the forge's to say; where it says nothing, who committed.
         who, at = seen.who or landing.who, seen.at or landing.at
-        merged = Merged(
+        merged = after.Merged(
             run=given.run,
             merge_sha=landing.commit,
             parent_sha=landing.parent,
@@ -191,7 +182,7 @@ class Observing:
             merged_at=at,
             by=who,
         )
-        return PullLook(state="merged", who=who, at=at, merged=merged if landing.parent else None)
+        return after.PullLook(state="merged", who=who, at=at, merged=merged if landing.parent else None)
 
 
 def _closed_by_us(forge: Forge, pull: PullRequest) -> bool:

@@ -13,19 +13,11 @@ from activities.api import NOTE_ROLLBACK, PREPARE_REVERT, REPAIR, LogHead
 from activities.heartbeat import heartbeating
 from activities.step_session import StepPorts
 from activities.write.cleared_write import ClearedWrite
+from contracts import rollback as after
 from contracts.audit import AuditEvent
 from contracts.clearance import WriteAnswerKind
 from contracts.effect import Effect
 from contracts.modes import Role, WriteAction, WriteClass
-from contracts.rollback import (
-    FollowUpInput,
-    PrepareInput,
-    RepairInput,
-    RepairResult,
-    RevertPlan,
-    RollbackInput,
-    RollbackNote,
-)
 from contracts.verdict import Fact, Verdict
 from policies.settings.schema import EffectivePolicy
 from policies.texts.commit import revert_words, rollback_body, rollback_title
@@ -35,13 +27,15 @@ from ports.policy_source import PolicyError
 from ports.repository import RepositoryError
 
 
-def _follows(request: RepairInput) -> FollowUpInput | None:
+def _follows(request: after.RepairInput) -> after.FollowUpInput | None:
     """Should the rollback be escalated with its pull request open, a person's merge of it is seen all the same."""
     if request.action is not WriteAction.OPEN_PULL_REQUEST:
         return None
     merged = request.given.merged
     own = merged.run.model_copy(update={"run_id": rollback_id(request.given)})
-    return FollowUpInput(run=own, task_id=f"rollback-{merged.task_id}", pull_request=0, rolls_back=merged.run.run_id)
+    return after.FollowUpInput(
+        run=own, task_id=f"rollback-{merged.task_id}", pull_request=0, rolls_back=merged.run.run_id
+    )
 
 
 @dataclass(frozen=True)
@@ -51,7 +45,7 @@ class Reverting:
     bench: StepPorts
 
     @activity.defn(name=PREPARE_REVERT.name, no_thread_cancel_exception=True)
-    def prepare(self, request: PrepareInput) -> RevertPlan:
+    def prepare(self, request: after.PrepareInput) -> after.RevertPlan:
         """Fetch, revert, and record the expected tree before anything is written.
 
         Raises:
@@ -60,7 +54,7 @@ class Reverting:
         with heartbeating():
             policy = self.bench.pinned_policy(request.given.merged.run)
             if problem := self._no_base(policy):
-                plan = RevertPlan(problem=problem)
+                plan = after.RevertPlan(problem=problem)
             else:
                 plan = plan_revert(request, policy, self.bench)
             facts: dict[str, Fact] = {
@@ -77,7 +71,7 @@ class Reverting:
             return plan.model_copy(update={"audit_head": head})
 
     @activity.defn(name=REPAIR.name, no_thread_cancel_exception=True)
-    def repair(self, request: RepairInput) -> RepairResult:
+    def repair(self, request: after.RepairInput) -> after.RepairResult:
         """One write of the plan, as cleared writes."""
         with heartbeating():
             policy = self.bench.pinned_policy(request.given.merged.run)
@@ -91,7 +85,7 @@ class Reverting:
         there = self.bench.forges(policy.target).branch_head(base) is not None
         return "" if there else f"the remote has no branch {base} any more (renamed, deleted?)"
 
-    def _repair(self, request: RepairInput, policy: EffectivePolicy) -> RepairResult:
+    def _repair(self, request: after.RepairInput, policy: EffectivePolicy) -> after.RepairResult:
         given, plan = request.given, request.plan
         if problem := self._no_base(policy):
             # Asked again and again it would stay away: the next plan says so, to a person.
@@ -123,24 +117,26 @@ class Reverting:
         verdict = allow(rule, f"{result} on {effect.branch}")
         return self._ended(request, verdict, done=True, result=result, tree=tree, plan=named)
 
-    def _named(self, request: RepairInput, policy: EffectivePolicy, number: str) -> RevertPlan | None:
+    def _named(self, request: after.RepairInput, policy: EffectivePolicy, number: str) -> after.RevertPlan | None:
         """Its pull request has a number now: the commit that lands it names that, and is otherwise the planned one."""
         plan = request.plan
         if request.action is not WriteAction.OPEN_PULL_REQUEST or plan.words is None or not number.isdecimal():
             return None
         landing = revert_words(request.given, plan.idea, int(number)).landing
         words = plan.words.model_copy(update={"landing": landing})
-        again = PrepareInput(given=request.given, number=request.number, revert_onto=plan.revert_onto, words=words)
+        again = after.PrepareInput(
+            given=request.given, number=request.number, revert_onto=plan.revert_onto, words=words
+        )
         found = plan_revert(again, policy, self.bench, plan.onto)
         if found.revert_sha != plan.revert_sha or found.expected_tree != plan.expected_tree:
             raise RepositoryError(f"the plan gives {found.revert_sha or found.problem}, not {plan.revert_sha}")
         return plan.model_copy(update={"words": words, "landing_sha": found.landing_sha})
 
-    def _is_on_base(self, policy: EffectivePolicy, plan: RevertPlan) -> bool:
+    def _is_on_base(self, policy: EffectivePolicy, plan: after.RevertPlan) -> bool:
         repository = self.bench.repositories(policy.target)
         return repository.contains(repository.fetch_base(), plan.landing_sha)
 
-    def _read_back(self, policy: EffectivePolicy, plan: RevertPlan, result: str) -> tuple[str, str]:
+    def _read_back(self, policy: EffectivePolicy, plan: after.RevertPlan, result: str) -> tuple[str, str]:
         """The commit that landed and its tree, as the remote's history holds them now (P11).
 
         ``result`` is what the remote named: a forge or a person may have made a commit of another id of our pull
@@ -154,10 +150,10 @@ class Reverting:
         # Itself, unless the forge merged it by a commit of its own.
         return found.commit, repository.tree_of(found.commit)
 
-    def _import(self, request: RepairInput, policy: EffectivePolicy) -> None:
+    def _import(self, request: after.RepairInput, policy: EffectivePolicy) -> None:
         """Any worker may write: the commits are made anew, equal input gives equal ids."""
         again = plan_revert(
-            PrepareInput(
+            after.PrepareInput(
                 given=request.given,
                 number=request.number,
                 revert_onto=request.plan.revert_onto,
@@ -172,7 +168,7 @@ class Reverting:
                 f"the plan gives {again.landing_sha or again.problem}, not {request.plan.landing_sha}"
             )
 
-    def _effect(self, request: RepairInput, policy: EffectivePolicy) -> Effect:
+    def _effect(self, request: after.RepairInput, policy: EffectivePolicy) -> Effect:
         given, plan, merged = request.given, request.plan, request.given.merged
         lands = request.action in {WriteAction.REVERT, WriteAction.MERGE}
         # With a tip, the push shows on the pull request what is going to land; each landing commit once.
@@ -201,30 +197,30 @@ class Reverting:
 
     def _ended(
         self,
-        request: RepairInput,
+        request: after.RepairInput,
         verdict: Verdict,
         *,
         done: bool = False,
         moved: bool = False,
         result: str = "",
         tree: str = "",
-        plan: RevertPlan | None = None,
-    ) -> RepairResult:
+        plan: after.RevertPlan | None = None,
+    ) -> after.RepairResult:
         facts: dict[str, Fact] = {"action": request.action, "done": done, "reason": verdict.reason, "tree": tree}
         if plan is not None:
             facts["landing"] = plan.landing_sha
         key = f"{request.action}/ended/{activity.info().activity_id}"
         head = self._record(request.given, key, "repair done" if done else "repair not done", facts)
-        return RepairResult(
+        return after.RepairResult(
             done=done, verdict=verdict, moved=moved, result=result, restored_tree=tree, plan=plan, audit_head=head
         )
 
     @activity.defn(name=NOTE_ROLLBACK.name, no_thread_cancel_exception=True)
-    def note(self, request: RollbackNote) -> LogHead:
+    def note(self, request: after.RollbackNote) -> LogHead:
         """An event of the rollback, for its audit log."""
         return LogHead(head=self._record(request.given, request.key, request.event, request.facts))
 
-    def _record(self, given: RollbackInput, key: str, event: str, facts: dict[str, Fact]) -> str:
+    def _record(self, given: after.RollbackInput, key: str, event: str, facts: dict[str, Fact]) -> str:
         record = AuditEvent(key=key, role=Role.RELEASE, event=event, facts={"incident": given.incident, **facts})
         name = rollback_id(given)
         head = self.bench.record(name, (record,), activity.info().started_time)

@@ -14,27 +14,10 @@ from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from activities import api as steps
+    from contracts import rollback as after
     from contracts.alert import Alert, AlertKind
     from contracts.merging import Health
     from contracts.messages import FOLLOWED_UP, MERGED, REGRESSION
-    from contracts.rollback import (
-        EVERYTHING,
-        NOBODY_NAMED,
-        WAITING,
-        AttributeInput,
-        Attribution,
-        Culprit,
-        FollowUpEnd,
-        FollowUpInput,
-        FollowUpTerms,
-        FollowUpView,
-        Merged,
-        Observation,
-        PullLook,
-        Regression,
-        Unsaid,
-        became,
-    )
     from contracts.verdict import Verdict
     from policies.counted import shortened
     from workflows import api
@@ -54,20 +37,20 @@ class FollowUp:
     """One run's aftermath; ends with an outcome that Control logs."""
 
     @workflow.init
-    def __init__(self, given: FollowUpInput) -> None:
+    def __init__(self, given: after.FollowUpInput) -> None:
         self._given = given
         self._state = "starting"
         self._outcome = ""
         self._verdict: Verdict | None = None
         self._looks = Observations(given.run, given.run.run_id, "")
         self._judged: set[tuple[str, tuple[str, ...]]] = set()
-        self._found: dict[Culprit, str] = {}
+        self._found: dict[after.Culprit, str] = {}
         self._unclear = ""
         self._asked = False
         self._pull_looks = 0
 
     @workflow.run
-    async def run(self, given: FollowUpInput) -> FollowUpEnd:
+    async def run(self, given: after.FollowUpInput) -> after.FollowUpEnd:
         """Wait for a person if need be, observe, tell Control."""
         # Not the run's id: whoever looks for the run by it must find the run.
         workflow.upsert_search_attributes([api.TARGET_ATTRIBUTE.value_set(given.run.target)])
@@ -78,7 +61,7 @@ class FollowUp:
         await steps.TELL(given.run.target, FOLLOWED_UP, end, f"tell Control: {end.outcome}")
         return end
 
-    async def _followed(self, given: FollowUpInput) -> FollowUpEnd:
+    async def _followed(self, given: after.FollowUpInput) -> after.FollowUpEnd:
         if given.merged is None and not given.pull_request:
             return self._end(
                 "the revert landed", f"the base is what it was before {given.rolls_back}: a person goes on"
@@ -88,7 +71,7 @@ class FollowUp:
             return await self._observe(given.merged, terms, person="")
         return await self._wait_for_a_person(terms)
 
-    async def _say(self, unsaid: Unsaid) -> None:
+    async def _say(self, unsaid: after.Unsaid) -> None:
         """What cannot be said in its time keeps nobody from looking."""
         try:
             await steps.SAY_UNSAID(unsaid, "say on the pull request what its run did not live to say")
@@ -98,9 +81,9 @@ class FollowUp:
             workflow.logger.warning("left unsaid: %s", failure)
 
     @workflow.query(name=api.VIEW, description="where it is, what it saw, how it ended")
-    def view(self) -> FollowUpView:
+    def view(self) -> after.FollowUpView:
         """The follow-up as it is now."""
-        return FollowUpView(
+        return after.FollowUpView(
             run_id=self._given.run.run_id,
             state=self._state,
             outcome=self._outcome,
@@ -118,14 +101,14 @@ class FollowUp:
         else:
             workflow.logger.warning("unknown signal ignored: %s", name[:80])
 
-    async def _wait_for_a_person(self, terms: FollowUpTerms) -> FollowUpEnd:
+    async def _wait_for_a_person(self, terms: after.FollowUpTerms) -> after.FollowUpEnd:
         """Poll the forge, less and less often, until a person merged or closed the pull request."""
-        self._show(WAITING)
+        self._show(after.WAITING)
         wait = timedelta(minutes=terms.poll_first_minutes)
         summary = f"pull request {self._given.pull_request} waits for a person"
         await waited(lambda: self._asked, wait, summary)
 
-        async def look_again() -> PullLook | Again:
+        async def look_again() -> after.PullLook | Again:
             nonlocal wait
             self._asked = False
             seen = await self._look_at_pull()
@@ -138,19 +121,19 @@ class FollowUp:
             return Again(wait, summary, lambda: self._asked)
 
         look = await polled(look_again)
-        who = look.who or NOBODY_NAMED
+        who = look.who or after.NOBODY_NAMED
         if look.merged is None:
             reason = f"pull request {self._given.pull_request} was {look.state}"
-            return self._end(f"{look.state} by {who}", reason, look, became(look.state, who))
+            return self._end(f"{look.state} by {who}", reason, look, after.became(look.state, who))
         if workflow.patched(TOLD_BY_PERSON):
             await steps.TELL(look.merged.run.target, MERGED, look.merged, f"tell Control: merged by {who}")
         if self._given.rolls_back:
             return self._end(f"merged by {who}", f"the base is what it was before {self._given.rolls_back}", look)
         end = await self._observe(look.merged, terms, person=who)
-        said = {"who": look.who, "at": look.at, "became": became(look.state, who)}
+        said = {"who": look.who, "at": look.at, "became": after.became(look.state, who)}
         return end.model_copy(update=said)
 
-    async def _look_at_pull(self) -> PullLook | None:
+    async def _look_at_pull(self) -> after.PullLook | None:
         try:
             return await steps.LOOK_AT_PULL(self._given, "merged, closed, or still open?")
         except ActivityError as failure:
@@ -159,13 +142,13 @@ class FollowUp:
             # Not finding out changes nothing: it is asked again (P13).
             return None
 
-    async def _observe(self, merged: Merged, terms: FollowUpTerms, person: str) -> FollowUpEnd:
+    async def _observe(self, merged: after.Merged, terms: after.FollowUpTerms, person: str) -> after.FollowUpEnd:
         """Look at the base during the observation window; ``person`` merged it, or we did when empty."""
         self._looks = Observations(self._given.run, self._given.run.run_id, merged.merge_sha)
         until = workflow.now() + timedelta(minutes=terms.observation_minutes)
         by = f"merged by {person}; " if person else ""
 
-        async def look() -> FollowUpEnd | Again:
+        async def look() -> after.FollowUpEnd | Again:
             self._show("observing")
             seen = await self._looks.at()
             if not seen.holds_merge:
@@ -179,11 +162,11 @@ class FollowUp:
 
         return await polled(look)
 
-    async def _is_ours(self, seen: Observation, merged: Merged, confirmations: int) -> bool:
+    async def _is_ours(self, seen: after.Observation, merged: after.Merged, confirmations: int) -> bool:
         """Confirm by a second look at the same commit, then look whether it began with our merge."""
         self._show("confirming")
         again = await self._looks.at(seen.commit)
-        given = AttributeInput(run=self._given.run, first=_plain(seen), again=_plain(again))
+        given = after.AttributeInput(run=self._given.run, first=_plain(seen), again=_plain(again))
         failing = (await self._attributed(given)).failing
         if not failing:
             self._unclear = f"red once, then {again.health}: {', '.join(seen.failing)}"
@@ -191,7 +174,7 @@ class FollowUp:
         if (seen.commit, failing) in self._judged:
             return False
         self._show("attributing")
-        culprit = Culprit.UNKNOWN
+        culprit = after.Culprit.UNKNOWN
         for _ in range(confirmations):
             # In turn: what comes and goes with time, and not with our merge, gives itself away.
             parents = (*given.parents, _plain(await self._looks.at(merged.parent_sha)))
@@ -199,43 +182,45 @@ class FollowUp:
             given = given.model_copy(update={"parents": parents, "ours": ours, "looks": self._looks.all})
             said = await self._attributed(given)
             self._verdict, culprit = said.verdict, said.culprit
-            if culprit is not Culprit.OURS:
+            if culprit is not after.Culprit.OURS:
                 break
         assert self._verdict is not None  # noqa: S101  # at least one round
-        if culprit is not Culprit.UNKNOWN:
+        if culprit is not after.Culprit.UNKNOWN:
             # Unknown is looked at again.
             self._judged.add((seen.commit, failing))
         self._found[culprit] = self._verdict.reason
-        return culprit is Culprit.OURS
+        return culprit is after.Culprit.OURS
 
-    async def _attributed(self, given: AttributeInput) -> Attribution:
+    async def _attributed(self, given: after.AttributeInput) -> after.Attribution:
         """By the rules as they are now, in an activity: they may change, and the history keeps what they said."""
         if workflow.patched(JUDGED_OUTSIDE):
             return await steps.ATTRIBUTE(given, "is it confirmed, and whose is it?")
         return older_rules.attributed(given)
 
-    async def _regression(self, merged: Merged, by: str) -> FollowUpEnd:
+    async def _regression(self, merged: after.Merged, by: str) -> after.FollowUpEnd:
         verdict = self._verdict
         reason = verdict.reason if verdict else "regression"
         if by:
             await self._alert(f"the base broke with pull request {self._given.pull_request}, {by}{reason}")
-            return self._end(f"{by}{Culprit.OURS.value}, not rolled back by itself", reason)
+            return self._end(f"{by}{after.Culprit.OURS.value}, not rolled back by itself", reason)
         latest = self._looks.latest[-1]
-        said = Regression(merged=merged, reason=reason, failing=latest.failing)
+        said = after.Regression(merged=merged, reason=reason, failing=latest.failing)
         told = await steps.TELL(merged.run.target, REGRESSION, said, "tell Control of the regression")
-        return self._end(Culprit.OURS.value, f"{reason}. {told.verdict.reason}")
+        return self._end(after.Culprit.OURS.value, f"{reason}. {told.verdict.reason}")
 
-    async def _fared(self, by: str, last: Observation) -> FollowUpEnd:
+    async def _fared(self, by: str, last: after.Observation) -> after.FollowUpEnd:
         if last.health is Health.RED:
             failing = ", ".join(last.failing)
             await self._alert(
                 f"the base is red after {self._given.run.run_id}, which is not known to be why: {failing}"
             )
-        for culprit in (Culprit.UNKNOWN, Culprit.BEFORE_US, Culprit.SOMEONE_ELSE):
+        for culprit in (after.Culprit.UNKNOWN, after.Culprit.BEFORE_US, after.Culprit.SOMEONE_ELSE):
             if culprit in self._found:
                 return self._end(f"{by}{culprit.value}", self._found[culprit])
         if self._unclear:
-            return self._end(f"{by}{Culprit.UNKNOWN.value}", self._unclear.replace(EVERYTHING, "nothing could be run"))
+            return self._end(
+                f"{by}{after.Culprit.UNKNOWN.value}", self._unclear.replace(after.EVERYTHING, "nothing could be run")
+            )
         return self._end(f"{by}{HEALTHY}", "required checks and probes were green at the end of the window")
 
     async def _alert(self, summary: str) -> None:
@@ -249,10 +234,10 @@ class FollowUp:
         )
         await steps.RAISE_ALERTS(steps.RaiseAlertsInput(alerts=(alert,)), "a person decides")
 
-    def _end(self, outcome: str, reason: str, look: PullLook | None = None, shown: str = "") -> FollowUpEnd:
+    def _end(self, outcome: str, reason: str, look: after.PullLook | None = None, shown: str = "") -> after.FollowUpEnd:
         self._outcome = outcome
         who, at = (look.who, look.at or workflow.now()) if look else ("", None)
-        return FollowUpEnd(
+        return after.FollowUpEnd(
             run_id=self._given.run.run_id, outcome=outcome, reason=shortened(reason, 1000), who=who, at=at, became=shown
         )
 
@@ -261,6 +246,6 @@ class FollowUp:
         workflow.set_current_details(f"**{state}** · `{self._given.run.run_id}`\n\n{outcome}")
 
 
-def _plain(seen: Observation) -> Observation:
+def _plain(seen: after.Observation) -> after.Observation:
     """What a judgement needs of a look: its evidence stays with the look."""
     return seen.model_copy(update={"probes": (), "evidence": None})

@@ -15,6 +15,7 @@ from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from activities import api as steps
+    from contracts import incident_work
     from contracts.audit import AuditEvent
     from contracts.control import Answer
     from contracts.incident import (
@@ -25,14 +26,6 @@ with workflow.unsafe.imports_passed_through():
         IncidentState,
         IncidentView,
         PostIncidentReport,
-    )
-    from contracts.incident_work import (
-        IncidentBook,
-        IncidentStart,
-        StatementInput,
-        StatementJudged,
-        TicketInput,
-        WriteReportInput,
     )
     from contracts.messages import INCIDENT_NEWS
     from contracts.modes import Role
@@ -55,9 +48,11 @@ class Incident:
     """Lives until its prevention is done; then its artifacts and audit log remain."""
 
     @workflow.init
-    def __init__(self, given: IncidentStart) -> None:
+    def __init__(self, given: incident_work.IncidentStart) -> None:
         self._given = given
-        self._book = given.book or IncidentBook(report=PostIncidentReport.begun(given.target, given.record))
+        self._book = given.book or incident_work.IncidentBook(
+            report=PostIncidentReport.begun(given.target, given.record)
+        )
         self._saying = asyncio.Lock()
         self._collected = given.book is not None and given.book.report.evidence is not None
         self._resting: dict[str, datetime] = {}
@@ -68,7 +63,7 @@ class Incident:
         when_reset(self._collect_again)
 
     @workflow.run
-    async def run(self, given: IncidentStart) -> None:
+    async def run(self, given: incident_work.IncidentStart) -> None:
         """Do what is due until nothing is left and the prevention is done."""
         workflow.upsert_search_attributes([api.TARGET_ATTRIBUTE.value_set(given.target)])
         while not self._finished():
@@ -163,7 +158,9 @@ class Incident:
         """One statement after the other, each of the report that the one before it left."""
         async with self._saying:
             sent = self._book.report
-            given = StatementInput(report=sent, facts=facts, asked=request, closing=closing, now=workflow.now())
+            given = incident_work.StatementInput(
+                report=sent, facts=facts, asked=request, closing=closing, now=workflow.now()
+            )
             done = await self._judged(given, event)
             changes = {
                 name: value
@@ -178,7 +175,7 @@ class Incident:
                 self._note(key, event, actor=actor, **facts_said)
             return Answer.of(done.verdict, self._book.report.revision)
 
-    async def _judged(self, given: StatementInput, event: str) -> StatementJudged:
+    async def _judged(self, given: incident_work.StatementInput, event: str) -> incident_work.StatementJudged:
         """By the rules as they are now, in an activity: they may change, and the history keeps what they said."""
         if workflow.patched(JUDGED_OUTSIDE):
             return await steps.JUDGE_STATEMENT(given, f"{event}: may it be said?")
@@ -270,7 +267,7 @@ class Incident:
 
     async def _write(self) -> None:
         sent, self._stale = self._book, False
-        given = WriteReportInput(
+        given = incident_work.WriteReportInput(
             target=self._given.target,
             report=sent.report,
             events=sent.events,
@@ -311,8 +308,8 @@ class Incident:
         await steps.TELL(self._given.target, INCIDENT_NEWS, news, "news for Control's books", within=_TRYING)
         self._keep(told=news)
 
-    def _ticket(self) -> TicketInput:
-        return TicketInput(target=self._given.target, report=self._book.report, news=self._news())
+    def _ticket(self) -> incident_work.TicketInput:
+        return incident_work.TicketInput(target=self._given.target, report=self._book.report, news=self._news())
 
     def _news(self) -> IncidentNews:
         report = self._book.report

@@ -12,20 +12,10 @@ from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from activities import api as steps
+    from contracts import rollback as after
     from contracts.merging import Health
     from contracts.messages import ROLLED_BACK
     from contracts.modes import WriteAction
-    from contracts.rollback import (
-        HealthTerms,
-        PrepareInput,
-        RepairInput,
-        RepairResult,
-        RevertPlan,
-        RollbackInput,
-        RollbackNote,
-        RollbackOutcome,
-        RollbackResult,
-    )
     from contracts.verdict import Decision, Fact
     from policies.counted import counted, shortened
     from workflows import api
@@ -44,7 +34,7 @@ class Moved:
     """A write that the remote refused because the base is elsewhere, or so it seems."""
 
     action: WriteAction
-    result: RepairResult
+    result: after.RepairResult
 
 
 class Escalated(Exception):
@@ -56,9 +46,9 @@ class Rollback:
     """One merge's one rollback."""
 
     @workflow.init
-    def __init__(self, given: RollbackInput) -> None:
+    def __init__(self, given: after.RollbackInput) -> None:
         self._given = given
-        self._plan = RevertPlan()
+        self._plan = after.RevertPlan()
         self._tree = ""
         self._landed = ""
         self._tip = ""
@@ -66,23 +56,23 @@ class Rollback:
         self._place = api.rollback_run_id(given.merged.run.run_id)
         self._looks = Observations(given.merged.run, self._place, given.merged.merge_sha)
         self._state = "preparing"
-        self._outcome = RollbackOutcome.RUNNING
+        self._outcome = after.RollbackOutcome.RUNNING
         self._why = ""
 
     @workflow.run
-    async def run(self, given: RollbackInput) -> RollbackResult:
+    async def run(self, given: after.RollbackInput) -> after.RollbackResult:
         """Plan, write, read back, confirm health, tell Control."""
         workflow.upsert_search_attributes([api.TARGET_ATTRIBUTE.value_set(given.merged.run.target)])
         began = workflow.now()
         try:
             await self._restore()
-            outcome, reason = RollbackOutcome.RESTORED, await self._healthy()
+            outcome, reason = after.RollbackOutcome.RESTORED, await self._healthy()
         except Escalated as stop:
-            outcome, reason = RollbackOutcome.ESCALATED, str(stop)
+            outcome, reason = after.RollbackOutcome.ESCALATED, str(stop)
         except ActivityError as failure:
             if is_cancelled_exception(failure):
                 raise
-            outcome, reason = RollbackOutcome.ESCALATED, f"could not be done: {failure.__cause__ or failure}"
+            outcome, reason = after.RollbackOutcome.ESCALATED, f"could not be done: {failure.__cause__ or failure}"
         result = await self._result(outcome, reason, began)
         await steps.TELL(given.merged.run.target, ROLLED_BACK, result, f"tell Control: {outcome}")
         self._outcome, self._why = outcome, reason
@@ -90,9 +80,9 @@ class Rollback:
         return result
 
     @workflow.query(name=api.VIEW, description="the plan, where it is, what it saw")
-    def view(self) -> RollbackResult:
+    def view(self) -> after.RollbackResult:
         """The rollback as it is now; ``reason`` says what it is doing, or why it ended so."""
-        return RollbackResult(
+        return after.RollbackResult(
             run_id=self._given.merged.run.run_id,
             incident=self._given.incident,
             outcome=self._outcome,
@@ -108,7 +98,7 @@ class Rollback:
         """Until the base holds the expected tree; planned anew when the base moved meanwhile."""
         number, first, onto, last, words = 0, "", "", "", None
         while True:
-            given = PrepareInput(given=self._given, number=number, revert_onto=first, words=words)
+            given = after.PrepareInput(given=self._given, number=number, revert_onto=first, words=words)
             self._show("preparing")
             plan = self._plan = await steps.PREPARE_REVERT(given, f"plan {number + 1}: the tree before any write")
             self._head = plan.audit_head
@@ -130,7 +120,7 @@ class Rollback:
             if plan.health is not None and number > plan.health.base_moves:
                 raise Escalated(f"the base moved {counted(number, 'time')}: {last}")
 
-    async def _write(self, plan: RevertPlan, number: int) -> Moved | None:
+    async def _write(self, plan: after.RevertPlan, number: int) -> Moved | None:
         """Every write of the strategy; None when all are done, the refused one when the base moved."""
         for action in _WRITES[plan.strategy]:
             if action is WriteAction.MERGE and plan.pull_branch:
@@ -149,7 +139,7 @@ class Rollback:
             raise Escalated(f"the tree is {self._tree}, not the expected {plan.expected_tree}")
         return None
 
-    async def _show_landing(self, plan: RevertPlan, number: int) -> None:
+    async def _show_landing(self, plan: after.RevertPlan, number: int) -> None:
         """The pull request is merged as it stands: first it gets the commit that the base is going to be."""
         self._tip = self._tip or plan.revert_sha
         if self._tip == plan.landing_sha:
@@ -159,14 +149,16 @@ class Rollback:
             raise Escalated(f"{plan.pull_branch}: {pushed.verdict.reason}")
         self._tip = plan.landing_sha
 
-    async def _repair(self, plan: RevertPlan, action: WriteAction, number: int, tip: str = "") -> RepairResult:
+    async def _repair(
+        self, plan: after.RevertPlan, action: WriteAction, number: int, tip: str = ""
+    ) -> after.RepairResult:
         """One write; while Control says HOLD (paused without a newer command), wait and ask again."""
         pause = _FIRST_HOLD
 
-        async def attempt() -> RepairResult | Again:
+        async def attempt() -> after.RepairResult | Again:
             nonlocal pause
             self._show(f"writing: {action}")
-            given = RepairInput(given=self._given, plan=plan, action=action, number=number, tip=tip)
+            given = after.RepairInput(given=self._given, plan=plan, action=action, number=number, tip=tip)
             result = await steps.REPAIR(given, f"{action}, plan {number + 1}")
             self._head = result.audit_head or self._head
             if result.done or result.moved or result.verdict.decision is not Decision.HOLD:
@@ -179,7 +171,7 @@ class Rollback:
 
     async def _healthy(self) -> str:
         """So many green looks in a row, within the contract's minutes; anything else begins the count anew."""
-        terms = self._plan.health or HealthTerms(in_a_row=1, every_seconds=60, maximum_minutes=15, base_moves=0)
+        terms = self._plan.health or after.HealthTerms(in_a_row=1, every_seconds=60, maximum_minutes=15, base_moves=0)
         until = workflow.now() + timedelta(minutes=terms.maximum_minutes)
         row = 0
 
@@ -202,12 +194,12 @@ class Rollback:
 
         return await polled(look)
 
-    async def _result(self, outcome: RollbackOutcome, reason: str, began: datetime) -> RollbackResult:
+    async def _result(self, outcome: after.RollbackOutcome, reason: str, began: datetime) -> after.RollbackResult:
         merged, plan = self._given.merged, self._plan
         ended = workflow.now()
         broken = (ended - merged.merged_at).total_seconds()
-        until = "restored" if outcome is RollbackOutcome.RESTORED else "not restored yet"
-        result = RollbackResult(
+        until = "restored" if outcome is after.RollbackOutcome.RESTORED else "not restored yet"
+        result = after.RollbackResult(
             run_id=merged.run.run_id,
             incident=self._given.incident,
             outcome=outcome,
@@ -228,7 +220,7 @@ class Rollback:
             "revert": self._landed or plan.landing_sha,
             "seconds": round(result.seconds, 1),
         }
-        note = RollbackNote(given=self._given, key=f"ended/{outcome}", event="rollback ended", facts=facts)
+        note = after.RollbackNote(given=self._given, key=f"ended/{outcome}", event="rollback ended", facts=facts)
         head = await steps.NOTE_ROLLBACK(note, f"rollback ended: {outcome}")
         self._head = head.head
         return result.model_copy(update={"audit_head": head.head})

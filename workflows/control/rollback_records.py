@@ -6,26 +6,11 @@ review leads back up (see ``pausing``).
 
 from datetime import datetime, timedelta
 
+from contracts import rollback as after
 from contracts.alert import AlertKind
 from contracts.control import Answer, LeftBefore
 from contracts.incident import IncidentRecord, IncidentReport, Trigger, incident_id
 from contracts.modes import Mode, TargetStatus
-from contracts.rollback import (
-    Aftercare,
-    HardeningTask,
-    Idea,
-    Merged,
-    MergeRecord,
-    Quarantined,
-    Regression,
-    RollbackInput,
-    RollbackOutcome,
-    RollbackRequest,
-    RollbackResult,
-    RollbackStage,
-    RollbackTag,
-    became,
-)
 from contracts.verdict import Decision, Fact
 from policies.counted import counted, shortened
 from workflows.api import rollback_run_id
@@ -36,15 +21,15 @@ from workflows.control.state import ControlState, clock
 KEPT = 60
 """Merges the books remember; one whose rollback goes on is never forgotten."""
 _ENDED = {
-    RollbackStage.RESTORED: "it was rolled back already",
-    RollbackStage.ESCALATED: "its one rollback was escalated; a person goes on by hand",
+    after.RollbackStage.RESTORED: "it was rolled back already",
+    after.RollbackStage.ESCALATED: "its one rollback was escalated; a person goes on by hand",
 }
 _MERGED_NOTHING = "it merged nothing, and its follow-up has seen nobody merge its pull request"
 _DAY = timedelta(days=1)
-_LATER = {stage: number for number, stage in enumerate(RollbackStage)}
+_LATER = {stage: number for number, stage in enumerate(after.RollbackStage)}
 
 
-def merged(state: ControlState, report: Merged) -> Answer:
+def merged(state: ControlState, report: after.Merged) -> Answer:
     """A merge of ours is on the base, or a person's of a change of ours. Idempotent.
 
     A person's of a rollback's pull request, which that left to a person: the base is restored by hand.
@@ -53,7 +38,7 @@ def merged(state: ControlState, report: Merged) -> Answer:
     if undone != report.run.run_id:
         return _restored_by_hand(state, undone, report)
     if report.run.run_id not in state.merges:
-        state.merges[report.run.run_id] = MergeRecord(merged=report)
+        state.merges[report.run.run_id] = after.MergeRecord(merged=report)
         who: dict[str, Fact] = {"who": report.by} if report.by else {}
         state.log(
             "merged by a person" if report.by else "merged",
@@ -67,12 +52,12 @@ def merged(state: ControlState, report: Merged) -> Answer:
             merge=report.model_dump_json(by_alias=True, exclude_none=True),
         )
         if report.by:
-            state.note_became(report.run.run_id, became("merged", report.by))
+            state.note_became(report.run.run_id, after.became("merged", report.by))
         _forget(state)
     return _answer(state, Decision.ALLOW, "recorded", report.run.run_id)
 
 
-def regression(state: ControlState, report: Regression, now: datetime) -> Answer:
+def regression(state: ControlState, report: after.Regression, now: datetime) -> Answer:
     """A confirmed regression of ours: DRY_RUN, the incident, and the rollback unless a blast cap keeps it.
 
     Rules, in order: a merge has one rollback, so a repeated report changes nothing · the mode is DRY_RUN from now on ·
@@ -82,7 +67,7 @@ def regression(state: ControlState, report: Regression, now: datetime) -> Answer
     run_id = report.merged.run.run_id
     merged(state, report.merged)
     known = state.merges[run_id]
-    if known.stage is not RollbackStage.NONE:
+    if known.stage is not after.RollbackStage.NONE:
         return _answer(state, Decision.ALLOW, f"its rollback is {known.stage} already", run_id)
     if known.incident:
         return _answer(state, Decision.DENY, f"{known.incident} is open, and a person's: {known.reason}", run_id)
@@ -104,7 +89,7 @@ def regression(state: ControlState, report: Regression, now: datetime) -> Answer
     return _answer(state, Decision.ALLOW, f"{incident}: the rollback starts now", run_id)
 
 
-def roll_back(state: ControlState, request: RollbackRequest, now: datetime) -> Answer:
+def roll_back(state: ControlState, request: after.RollbackRequest, now: datetime) -> Answer:
     """A person orders a rollback, or lets one go on that a pause holds. The blast caps bind the system, not a person.
 
     Refused, in order: a blank name or reason (P14) · a run nobody knows · one that merged nothing · rolled back or
@@ -119,7 +104,7 @@ def roll_back(state: ControlState, request: RollbackRequest, now: datetime) -> A
         return _answer(state, Decision.DENY, reason, request.run_id)
     if known.stage in _ENDED:
         return _answer(state, Decision.DENY, _ENDED[known.stage], request.run_id)
-    if known.stage is not RollbackStage.NONE:
+    if known.stage is not after.RollbackStage.NONE:
         return _command(state, known, request)
     if going := state.rolling_back():
         return _answer(state, Decision.DENY, f"{going[0].merged.run.run_id} is being rolled back; wait", request.run_id)
@@ -128,25 +113,25 @@ def roll_back(state: ControlState, request: RollbackRequest, now: datetime) -> A
     return _answer(state, Decision.ALLOW, f"{incident}: the rollback starts now, in mode DRY_RUN", request.run_id)
 
 
-def rolled_back(state: ControlState, report: RollbackResult, now: datetime) -> Answer:
+def rolled_back(state: ControlState, report: after.RollbackResult, now: datetime) -> Answer:
     """How a rollback ended: the incident is tagged, the hardening task queued, the idea quarantined. Idempotent.
 
     One that was called over (terminated by hand), was reset, and found that it had restored the base: restored it is.
     """
     known = state.merges.get(report.run_id)
-    restored = report.outcome is RollbackOutcome.RESTORED
-    after_all = known is not None and known.stage is RollbackStage.ESCALATED and restored
+    restored = report.outcome is after.RollbackOutcome.RESTORED
+    after_all = known is not None and known.stage is after.RollbackStage.ESCALATED and restored
     if known is None or (known.stage in _ENDED and not after_all):
         return _answer(state, Decision.ALLOW, "known already, or not in these books", report.run_id)
-    tag = RollbackTag(
-        outcome=RollbackOutcome.RESTORED if restored else RollbackOutcome.ESCALATED,
+    tag = after.RollbackTag(
+        outcome=after.RollbackOutcome.RESTORED if restored else after.RollbackOutcome.ESCALATED,
         reason=shortened(report.reason, 500),
         seconds=report.seconds,
         impact=shortened(report.impact, 1000),
         revert_sha=report.revert_sha,
         restored_tree=report.restored_tree,
     )
-    stage = RollbackStage.RESTORED if restored else RollbackStage.ESCALATED
+    stage = after.RollbackStage.RESTORED if restored else after.RollbackStage.ESCALATED
     state.merges[report.run_id] = known.model_copy(update={"stage": stage, "result": tag})
     record = state.incidents.get(report.incident)
     if record is not None:
@@ -185,7 +170,7 @@ def take_over(state: ControlState, left: LeftBefore, now: datetime) -> None:
         if known is None or _LATER[merge.stage] > _LATER[known.stage]:
             state.merges[run_id] = merge
             state.log("merge taken over", runId=run_id, mergeSha=merge.merged.merge_sha, rollback=merge.stage)
-        if merge.stage is RollbackStage.DUE and merge.incident not in state.incidents_done:
+        if merge.stage is after.RollbackStage.DUE and merge.incident not in state.incidents_done:
             record = IncidentRecord(
                 incident=merge.incident,
                 run_id=run_id,
@@ -200,15 +185,15 @@ def take_over(state: ControlState, left: LeftBefore, now: datetime) -> None:
     _forget(state)
 
 
-def _restored_by_hand(state: ControlState, run_id: str, report: Merged) -> Answer:
+def _restored_by_hand(state: ControlState, run_id: str, report: after.Merged) -> Answer:
     known = state.merges.get(run_id)
     if known is None:
         return _answer(state, Decision.ALLOW, "not in these books", run_id)
     quarantined = state.quarantined.get(known.merged.task_id)
-    result = RollbackResult(
+    result = after.RollbackResult(
         run_id=run_id,
         incident=known.incident,
-        outcome=RollbackOutcome.RESTORED,
+        outcome=after.RollbackOutcome.RESTORED,
         reason=f"{report.by} merged its pull request {report.pull_request}; nobody looked whether the base is healthy",
         revert_sha=report.merge_sha,
         restored_tree=report.tree_sha,
@@ -222,12 +207,12 @@ def _restored_by_hand(state: ControlState, run_id: str, report: Merged) -> Answe
 def over(state: ControlState, run_id: str) -> str:
     """Why the rollback of a run may write nothing more; empty while it may, or where its merge is not in the books."""
     known = state.merges.get(run_id)
-    if known is None or known.stage in {RollbackStage.DUE, RollbackStage.RUNNING}:
+    if known is None or known.stage in {after.RollbackStage.DUE, after.RollbackStage.RUNNING}:
         return ""
     return f"the rollback of {run_id} is {known.stage}: it writes nothing"
 
 
-def to_start(state: ControlState) -> MergeRecord | None:
+def to_start(state: ControlState) -> after.MergeRecord | None:
     """The next rollback, first ordered first; none while another one is running."""
     if running(state):
         return None
@@ -238,13 +223,13 @@ def to_start(state: ControlState) -> MergeRecord | None:
 
 def running(state: ControlState) -> str:
     """The run that is being rolled back, or empty."""
-    going = (one for one in state.merges.values() if one.stage is RollbackStage.RUNNING)
+    going = (one for one in state.merges.values() if one.stage is after.RollbackStage.RUNNING)
     return next((one.merged.run.run_id for one in going), "")
 
 
-def start_of(record: MergeRecord) -> RollbackInput:
+def start_of(record: after.MergeRecord) -> after.RollbackInput:
     """The input of its workflow."""
-    return RollbackInput(
+    return after.RollbackInput(
         merged=record.merged, incident=record.incident, reason=record.reason, commanded_by=record.commanded_by
     )
 
@@ -252,8 +237,8 @@ def start_of(record: MergeRecord) -> RollbackInput:
 def started(state: ControlState, run_id: str) -> None:
     """Its workflow runs."""
     known = state.merges[run_id]
-    if known.stage is RollbackStage.DUE:
-        state.merges[run_id] = known.model_copy(update={"stage": RollbackStage.RUNNING})
+    if known.stage is after.RollbackStage.DUE:
+        state.merges[run_id] = known.model_copy(update={"stage": after.RollbackStage.RUNNING})
 
 
 def to_tag(state: ControlState) -> list[str]:
@@ -261,9 +246,9 @@ def to_tag(state: ControlState) -> list[str]:
     return [name for name, record in state.incidents.items() if record.started and not record.tagged]
 
 
-def aftercare(state: ControlState) -> Aftercare:
+def aftercare(state: ControlState) -> after.Aftercare:
     """What later runs, and people, must know."""
-    return Aftercare(
+    return after.Aftercare(
         merges=tuple(state.merges.values()),
         hardening=tuple(state.hardening.values()),
         quarantined=tuple(state.quarantined.values()),
@@ -271,7 +256,7 @@ def aftercare(state: ControlState) -> Aftercare:
     )
 
 
-def _brake(state: ControlState, known: MergeRecord, reason: str, actor: str, now: datetime) -> str:
+def _brake(state: ControlState, known: after.MergeRecord, reason: str, actor: str, now: datetime) -> str:
     """DRY_RUN first, then the incident: everything else may fail and be tried again while nothing moves.
 
     ``actor`` is the person who ordered it, whose reason nothing measured; empty: a confirmed regression.
@@ -292,9 +277,14 @@ def _brake(state: ControlState, known: MergeRecord, reason: str, actor: str, now
     return incident
 
 
-def _due(state: ControlState, known: MergeRecord, incident: str, reason: str, actor: str, now: datetime) -> None:
+def _due(state: ControlState, known: after.MergeRecord, incident: str, reason: str, actor: str, now: datetime) -> None:
     run_id = known.merged.run.run_id
-    changes = {"stage": RollbackStage.DUE, "incident": incident, "reason": shortened(reason, 500), "begun_at": now}
+    changes = {
+        "stage": after.RollbackStage.DUE,
+        "incident": incident,
+        "reason": shortened(reason, 500),
+        "begun_at": now,
+    }
     state.merges[run_id] = known.model_copy(update={**changes, "commanded_by": actor})
     _commanded(state, incident, actor)
     who = actor or "a confirmed regression"
@@ -303,7 +293,7 @@ def _due(state: ControlState, known: MergeRecord, incident: str, reason: str, ac
     )
 
 
-def _command(state: ControlState, known: MergeRecord, request: RollbackRequest) -> Answer:
+def _command(state: ControlState, known: after.MergeRecord, request: after.RollbackRequest) -> Answer:
     record = state.incidents.get(known.incident)
     held = record is not None and not (record.commanded_by and record.commanded_epoch == state.epoch)
     if state.status is not TargetStatus.PAUSED or not held:
@@ -325,7 +315,7 @@ def _commanded(state: ControlState, incident: str, actor: str) -> None:
         state.incidents[incident] = record.model_copy(update=command)
 
 
-def _over_a_cap(state: ControlState, known: MergeRecord, now: datetime) -> str:
+def _over_a_cap(state: ControlState, known: after.MergeRecord, now: datetime) -> str:
     caps = state.terms.rollback_caps
     recent = [m for m in state.merges.values() if m.begun_at is not None and now - m.begun_at < _DAY]
     if len(recent) >= caps.reverts_per_day:
@@ -337,7 +327,7 @@ def _over_a_cap(state: ControlState, known: MergeRecord, now: datetime) -> str:
 
 
 def _forget(state: ControlState) -> None:
-    idle = [m for m in state.merges.values() if m.stage not in {RollbackStage.DUE, RollbackStage.RUNNING}]
+    idle = [m for m in state.merges.values() if m.stage not in {after.RollbackStage.DUE, after.RollbackStage.RUNNING}]
     for old in sorted(idle, key=lambda m: m.merged.merged_at)[: max(0, len(state.merges) - KEPT)]:
         del state.merges[old.merged.run.run_id]
 
@@ -353,15 +343,15 @@ KEPT_TASKS = 40
 """Of each list."""
 
 
-def leave(state: ControlState, known: MergeRecord, report: RollbackResult, now: datetime) -> None:
+def leave(state: ControlState, known: after.MergeRecord, report: after.RollbackResult, now: datetime) -> None:
     """The idea goes into quarantine, the hardening task onto the list, however the rollback ended."""
     # One that was terminated, or never came to a plan, says nothing of the idea; its task's id is known.
     task = known.merged.task_id
-    idea = report.idea or Idea(task_id=task, title=task, tool="", rule="", paths=())
+    idea = report.idea or after.Idea(task_id=task, title=task, tool="", rule="", paths=())
     until = now + state.terms.rollback_caps.quarantine_days * timedelta(days=1)
     reason = shortened(f"rolled back: {known.reason}", 300)
-    state.quarantined[idea.task_id] = Quarantined(idea=idea, reason=reason, until=until)
-    state.hardening[report.incident] = HardeningTask(
+    state.quarantined[idea.task_id] = after.Quarantined(idea=idea, reason=reason, until=until)
+    state.hardening[report.incident] = after.HardeningTask(
         incident=report.incident,
         run_id=report.run_id,
         title=shortened(f"Harden: a check that would have caught {report.run_id} ({known.reason})", 200),
