@@ -9,25 +9,7 @@ from zoneinfo import ZoneInfo
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.api import (
-    ADMIT,
-    CHECK_UP,
-    FINISH,
-    KNOWN_TARGETS,
-    LOG_TARGET,
-    REGISTER,
-    REPORT_BUDGET,
-    SYNC_SCHEDULE,
-    AdmitInput,
-    AuditOutput,
-    FinishInput,
-    KnownTargets,
-    LogHead,
-    RegisterInput,
-    ScheduleSynced,
-    SyncScheduleInput,
-    TargetLogInput,
-)
+from activities import api
 from activities.control.lost_books import booked_before, in_flight_before, left_before
 from activities.heartbeat import heartbeating
 from activities.run.quarantine import NotInQuarantine, open_quarantine
@@ -60,11 +42,11 @@ class Admitting:
     """Asks Control on behalf of runs, and looks at the world on behalf of Control."""
 
     bench: StepPorts
-    end_lost: Callable[[RunRecord, RunSight | None, str], AuditOutput | None]
+    end_lost: Callable[[RunRecord, RunSight | None, str], api.AuditOutput | None]
     index: RunIndex
 
-    @activity.defn(name=ADMIT.name, no_thread_cancel_exception=True)
-    def admit(self, asked: AdmitInput) -> Admitted:
+    @activity.defn(name=api.ADMIT.name, no_thread_cancel_exception=True)
+    def admit(self, asked: api.AdmitInput) -> Admitted:
         """Pin the policy, find the day in the target's time zone, ask Control. Issues the run id."""
         policy = self._policy(asked.request.target)
         limits = policy.autopilot
@@ -100,7 +82,7 @@ class Admitting:
             answer=answer, run=run, hold_hours=limits.control.hold_hours, wait_hours=limits.approval.wait_hours
         )
 
-    def _list_refused(self, request: AdmitInput, answer: AdmitAnswer, date: str) -> None:
+    def _list_refused(self, request: api.AdmitInput, answer: AdmitAnswer, date: str) -> None:
         entry = IndexedRun(
             run_id=answer.run_id,
             target=request.request.target,
@@ -129,8 +111,8 @@ class Admitting:
         )
         self.end_lost(lost, sight, lost.reason)
 
-    @activity.defn(name=FINISH.name, no_thread_cancel_exception=True)
-    def finish(self, report: FinishInput) -> Answer:
+    @activity.defn(name=api.FINISH.name, no_thread_cancel_exception=True)
+    def finish(self, report: api.FinishInput) -> Answer:
         """Tell Control how the run ended, under which policy, and archive the history so far."""
         try:
             digest = self.bench.policies.effective(report.run.target).digest
@@ -144,8 +126,8 @@ class Admitting:
         crashpoint("finish.after_effect")
         return answer
 
-    @activity.defn(name=REGISTER.name, no_thread_cancel_exception=True)
-    def register(self, asked: RegisterInput) -> InstallationFacts:
+    @activity.defn(name=api.REGISTER.name, no_thread_cancel_exception=True)
+    def register(self, asked: api.RegisterInput) -> InstallationFacts:
         """Make a Control known to the Installation."""
         request = RegisterRequest(target=asked.target, chain=asked.chain)
         facts = self.bench.control.ask("", messages.REGISTER, request)
@@ -169,14 +151,14 @@ class Admitting:
             return facts
         return facts.model_copy(update={"terms": control_terms(policy)})
 
-    @activity.defn(name=KNOWN_TARGETS.name, no_thread_cancel_exception=True)
-    def known_targets(self, _asked: KnownTargets) -> KnownTargets:
+    @activity.defn(name=api.KNOWN_TARGETS.name, no_thread_cancel_exception=True)
+    def known_targets(self, _asked: api.KnownTargets) -> api.KnownTargets:
         """Targets that have an audit log."""
         logs = self.bench.audit.logs(begins="target/")
-        return KnownTargets(names=tuple(log.removeprefix("target/") for log in logs))
+        return api.KnownTargets(names=tuple(log.removeprefix("target/") for log in logs))
 
-    @activity.defn(name=LOG_TARGET.name, no_thread_cancel_exception=True)
-    def log_target(self, given: TargetLogInput) -> LogHead:
+    @activity.defn(name=api.LOG_TARGET.name, no_thread_cancel_exception=True)
+    def log_target(self, given: api.TargetLogInput) -> api.LogHead:
         """Append to the target's own audit log and keep its head in the mirror."""
         head = self.bench.audit.append(f"target/{given.target}", given.events, given.now)
         try:
@@ -186,9 +168,9 @@ class Admitting:
             # The head is also in the Temporal history; the next append anchors again.
             activity.logger.warning("head of target/%s not anchored in the mirror: %s", given.target, problem)
         self._tell_incidents(given)
-        return LogHead(head=head)
+        return api.LogHead(head=head)
 
-    def _tell_incidents(self, given: TargetLogInput) -> None:
+    def _tell_incidents(self, given: api.TargetLogInput) -> None:
         """What the log says by now reaches the kept report of each incident that it is about, without a reader."""
         for record in given.incidents:
             runs = (*record.runs, record.run_id)
@@ -200,24 +182,24 @@ class Admitting:
                 # The next event, or whoever reads it, brings it up to date.
                 activity.logger.warning("%s was not told: %s", record.incident, problem)
 
-    @activity.defn(name=CHECK_UP.name, no_thread_cancel_exception=True)
+    @activity.defn(name=api.CHECK_UP.name, no_thread_cancel_exception=True)
     def check_up(self, request: RunCheckup) -> CheckupResult:
         """Find runs whose workflow is closed, and look at the remote for writes nobody settled."""
         with heartbeating():
             # A slow remote must not look like a dead worker.
             return self._check_up(request)
 
-    @activity.defn(name=SYNC_SCHEDULE.name, no_thread_cancel_exception=True)
-    def sync_schedule(self, given: SyncScheduleInput) -> ScheduleSynced:
+    @activity.defn(name=api.SYNC_SCHEDULE.name, no_thread_cancel_exception=True)
+    def sync_schedule(self, given: api.SyncScheduleInput) -> api.ScheduleSynced:
         """Control's word to the target's Schedule (runbook §7): a second time finds it done."""
         with heartbeating():
             crashpoint("mind_schedule.before_effect")
             done = self.bench.control.sync_schedule(given.target, paused=given.paused, reason=given.reason)
             crashpoint("mind_schedule.after_effect")
         activity.logger.info("schedule of %s: %s", given.target, done)
-        return ScheduleSynced(done=done)
+        return api.ScheduleSynced(done=done)
 
-    @activity.defn(name=REPORT_BUDGET.name, no_thread_cancel_exception=True)
+    @activity.defn(name=api.REPORT_BUDGET.name, no_thread_cancel_exception=True)
     def report_budget(self, report: BudgetAlertReport) -> BudgetReportRef:
         """``budget_alert_report.json`` (runbook §6.4), in its run's folder; the same again is the same artifact."""
         name = f"budget/{report.period}/{report.measure}/budget_alert_report.json"
@@ -299,7 +281,7 @@ class Admitting:
             return "", str(problem)
         return kept.change.head_sha, ""
 
-    def _issue(self, request: AdmitInput, answer: AdmitAnswer, policy: EffectivePolicy, date: str) -> RunRef:
+    def _issue(self, request: api.AdmitInput, answer: AdmitAnswer, policy: EffectivePolicy, date: str) -> RunRef:
         run_id = answer.run_id
         body = policy.model_dump_json(indent=2).encode()
         pinned = PinnedPolicy(digest=policy.digest, artifact=self.bench.store.put(run_id, "policy.json", body))

@@ -6,16 +6,7 @@ from datetime import UTC, datetime
 
 from temporalio import activity
 
-from activities.api import (
-    ALERT_SETTINGS,
-    DELIVER,
-    RAISE_ALERTS,
-    AlertSettingsInput,
-    AlertsRaised,
-    DeliverInput,
-    DeliverOutput,
-    RaiseAlertsInput,
-)
+from activities import api
 from activities.heartbeat import heartbeating
 from activities.step_session import StepPorts
 from contracts.alert import Alert, AlertKind, AlertSettings, Delivered, Receipt, Undelivered
@@ -33,22 +24,22 @@ class Alerting:
     bench: StepPorts
     channels: OpenChannels
 
-    @activity.defn(name=RAISE_ALERTS.name, no_thread_cancel_exception=True)
-    def raise_alerts(self, given: RaiseAlertsInput) -> AlertsRaised:
+    @activity.defn(name=api.RAISE_ALERTS.name, no_thread_cancel_exception=True)
+    def raise_alerts(self, given: api.RaiseAlertsInput) -> api.AlertsRaised:
         """Hand over all of them, or raise."""
         with heartbeating():
             for alert in given.alerts:
                 self.bench.alerts.send(alert)
-        return AlertsRaised(count=len(given.alerts))
+        return api.AlertsRaised(count=len(given.alerts))
 
-    @activity.defn(name=ALERT_SETTINGS.name, no_thread_cancel_exception=True)
-    def alert_settings(self, _given: AlertSettingsInput) -> AlertSettings:
+    @activity.defn(name=api.ALERT_SETTINGS.name, no_thread_cancel_exception=True)
+    def alert_settings(self, _given: api.AlertSettingsInput) -> AlertSettings:
         """What ``alerts.toml`` says now; a broken one is named, and stops no alert."""
         policy, problem = self._policy()
         return settings_of(policy).model_copy(update={"problem": shortened(problem, 1000)})
 
-    @activity.defn(name=DELIVER.name, no_thread_cancel_exception=True)
-    def deliver(self, given: DeliverInput) -> DeliverOutput:
+    @activity.defn(name=api.DELIVER.name, no_thread_cancel_exception=True)
+    def deliver(self, given: api.DeliverInput) -> api.DeliverOutput:
         """Try every channel that has not taken an alert yet, once each, side by side."""
         with heartbeating():
             crashpoint("deliver.before_effect")
@@ -66,7 +57,7 @@ class Alerting:
                 receipts.append(_receipt("alerts.toml", delivered=False, detail=shortened(problem, 200)))
             complete = all(receipt.delivered for receipt in receipts)
             results.append(Delivered(id=each.id, receipts=tuple(receipts), complete=complete))
-        return DeliverOutput(delivered=tuple(results))
+        return api.DeliverOutput(delivered=tuple(results))
 
     def _policy(self) -> tuple[AlertPolicy, str]:
         try:

@@ -14,48 +14,19 @@ from datetime import datetime
 
 from temporalio.exceptions import ApplicationError
 
+from contracts import budget as money
 from contracts.admission import AdmitRequest, OrderState
-from contracts.budget import (
-    FITS_THE_BUDGET,
-    Amounts,
-    BookedBefore,
-    BudgetTerms,
-    CapsRequest,
-    CostStatement,
-    Measure,
-    Period,
-    Reservation,
-    ReserveAnswer,
-    ReserveRequest,
-    RunCost,
-    SettleCost,
-)
 from contracts.control import Answer
 from contracts.verdict import Decision, Fact, Verdict
 from policies.counted import counted, shortened
 from policies.verdicts import hold
+from workflows.control import budget_book
 from workflows.control.budget_alerts import cost_known, cost_unknown, exhausted, weigh
-from workflows.control.budget_book import (
-    KEPT_REPORTS,
-    KEPT_RUNS,
-    KEPT_SETTLED,
-    BudgetBook,
-    amount,
-    blocked,
-    cap_name,
-    kind_of,
-    lifted_by,
-    line_of,
-    measures_of,
-    of,
-    plus,
-    unknown_cost,
-    used_up,
-)
+from workflows.control.budget_book import amount, cap_name
 from workflows.control.state import ControlState
 
 
-def roll_periods(state: ControlState, now: datetime, terms: BudgetTerms | None = None) -> None:
+def roll_periods(state: ControlState, now: datetime, terms: money.BudgetTerms | None = None) -> None:
     """Bring the books up to date: the present periods, and what closed runs left behind."""
     book = state.budget
     before = set(book.present())
@@ -65,11 +36,15 @@ def roll_periods(state: ControlState, now: datetime, terms: BudgetTerms | None =
     # Never back: a clock that jumps must not open a period that is over.
     book.as_of = max(book.as_of, now) if book.as_of else now
     present = book.present()
-    least = {kind_of(key): key for key in present}
+    least = {budget_book.kind_of(key): key for key in present}
 
     def over(period: str) -> bool:
-        kind = kind_of(period)
-        return period < least[kind] if kind is not Period.RUN else not _remembered(state, period.removeprefix("run/"))
+        kind = budget_book.kind_of(period)
+        return (
+            period < least[kind]
+            if kind is not money.Period.RUN
+            else not _remembered(state, period.removeprefix("run/"))
+        )
 
     for reservation in list(book.reservations.values()):
         run = state.runs.get(reservation.run_id)
@@ -84,29 +59,29 @@ def roll_periods(state: ControlState, now: datetime, terms: BudgetTerms | None =
     book.caps_set = {line: cap for line, cap in book.caps_set.items() if not over(line.rpartition("/")[0])}
     book.alerted = {line: most for line, most in book.alerted.items() if not over(line.rpartition("/")[0])}
     book.waiting = {run_id: caps for run_id, caps in book.waiting.items() if _open(state, run_id)}
-    book.reports = [ref for ref in book.reports if not over(ref.period)][-KEPT_REPORTS:]
+    book.reports = [ref for ref in book.reports if not over(ref.period)][-budget_book.KEPT_REPORTS :]
     if before and before != set(present):
         wake(state, "a new period began")
 
 
-def reserve(state: ControlState, request: ReserveRequest, now: datetime) -> ReserveAnswer:
+def reserve(state: ControlState, request: money.ReserveRequest, now: datetime) -> money.ReserveAnswer:
     """Reserve the worst case, or HOLD with every cap that it would pass."""
     roll_periods(state, now, request.terms)
     book = state.budget
     known = book.reservations.get(request.key)
     if known is not None and not known.unknown:
         if known.attempt == request.attempt:
-            return ReserveAnswer(reserved=True, verdict=_verdict(Decision.ALLOW, "reserved before", request))
+            return money.ReserveAnswer(reserved=True, verdict=_verdict(Decision.ALLOW, "reserved before", request))
         _book_lost(state, known, now)
     run = state.runs.get(request.run_id)
     if run is not None and run.closed_at is not None:
-        return ReserveAnswer(reserved=False, verdict=_verdict(Decision.DENY, f"the run is {run.status}", request))
+        return money.ReserveAnswer(reserved=False, verdict=_verdict(Decision.DENY, f"the run is {run.status}", request))
     verdict = _may_reserve(state, request)
     if not verdict.allowed:
         _refused(state, request, verdict)
-        return ReserveAnswer(reserved=False, verdict=verdict)
+        return money.ReserveAnswer(reserved=False, verdict=verdict)
     book.waiting.pop(request.run_id, None)
-    book.reservations[request.key] = Reservation(
+    book.reservations[request.key] = money.Reservation(
         key=request.key,
         attempt=request.attempt,
         run_id=request.run_id,
@@ -117,23 +92,23 @@ def reserve(state: ControlState, request: ReserveRequest, now: datetime) -> Rese
     if request.worst.usd or request.worst.tokens:
         # Minutes alone need no record: a Control reborn without its books loses no money by them.
         state.log("cost reserved", **_logged(book.reservations[request.key]), **_amounts(request.worst))
-    return ReserveAnswer(reserved=True, verdict=verdict)
+    return money.ReserveAnswer(reserved=True, verdict=verdict)
 
 
-def settle(state: ControlState, report: SettleCost, now: datetime) -> Answer:
+def settle(state: ControlState, report: money.SettleCost, now: datetime) -> Answer:
     """Book what a step really cost. Late, twice or after a lost ledger: never lost, and never booked twice."""
     roll_periods(state, now)
     book = state.budget
     run_id = report.key.rpartition("/")[0]
     known = book.reservations.get(report.key)
     if known is None or known.attempt != report.attempt:
-        if _settled(report.key, report.attempt) in book.runs.get(run_id, RunCost(run_id=run_id)).settled:
+        if _settled(report.key, report.attempt) in book.runs.get(run_id, money.RunCost(run_id=run_id)).settled:
             return _answer(state, Decision.ALLOW, "booked before", report.key)
         if known is not None or not book.present():
             return _answer(state, Decision.DENY, "this attempt has reserved nothing", report.key)
         # Reserved from a Control that has lost its books since: the money is spent all the same.
-        known = Reservation(
-            key=report.key, attempt=report.attempt, run_id=run_id, worst=Amounts(), at=now, periods=book.present()
+        known = money.Reservation(
+            key=report.key, attempt=report.attempt, run_id=run_id, worst=money.Amounts(), at=now, periods=book.present()
         )
     if known.unknown:
         return _answer(state, Decision.ALLOW, "its cost is unknown already; a person states it", report.key)
@@ -147,11 +122,11 @@ def settle(state: ControlState, report: SettleCost, now: datetime) -> Answer:
     cost_so_far = _run(book, run_id)
     book.runs[run_id] = cost_so_far.model_copy(update={"unknown": (*cost_so_far.unknown, report.key)})
     state.log("cost unknown", **_logged(held), **_amounts(worst), note=report.note)
-    cost_unknown(state, report.key, unknown_cost(held, state.target).reason)
+    cost_unknown(state, report.key, budget_book.unknown_cost(held, state.target).reason)
     return _answer(state, Decision.ALLOW, "unknown: nothing more is reserved until a person states it", report.key)
 
 
-def state_cost(state: ControlState, report: CostStatement, now: datetime) -> Answer:
+def state_cost(state: ControlState, report: money.CostStatement, now: datetime) -> Answer:
     """A person says what an unknown cost was; the target goes on."""
     roll_periods(state, now)
     known = state.budget.reservations.get(report.key)
@@ -167,18 +142,22 @@ def state_cost(state: ControlState, report: CostStatement, now: datetime) -> Ans
     )
 
 
-def may_start(state: ControlState, terms: BudgetTerms, run_id: str, now: datetime) -> Verdict:
+def may_start(state: ControlState, terms: money.BudgetTerms, run_id: str, now: datetime) -> Verdict:
     """Whether the budget lets a new run start (runbook §6.4): HOLD lifts with a cap, a statement or the next period."""
     roll_periods(state, now, terms)
-    verdict = blocked(state.budget, state.target)
-    for period, measure in used_up(state.budget):
+    verdict = budget_book.blocked(state.budget, state.target)
+    for period, measure in budget_book.used_up(state.budget):
         exhausted(state, period, measure, verdict.reason, run_id)
     return verdict
 
 
 def runs_per_day(state: ControlState, request: AdmitRequest) -> int:
     """Policy's, or what a person set for that day."""
-    return int(state.budget.caps_set.get(line_of(f"day/{request.date}", Measure.RUNS), request.terms.runs_per_day))
+    return int(
+        state.budget.caps_set.get(
+            budget_book.line_of(f"day/{request.date}", money.Measure.RUNS), request.terms.runs_per_day
+        )
+    )
 
 
 def count_run(state: ControlState, run_id: str) -> tuple[str, ...]:
@@ -186,7 +165,7 @@ def count_run(state: ControlState, run_id: str) -> tuple[str, ...]:
     book = state.budget
     periods = book.present()
     for period in periods:
-        book.spent[period] = plus(book.spent_in(period), Amounts(runs=1))
+        book.spent[period] = budget_book.plus(book.spent_in(period), money.Amounts(runs=1))
     book.runs[run_id] = _run(book, run_id).model_copy(update={"periods": periods})
     weigh(state, periods, run_id)
     return periods
@@ -199,20 +178,23 @@ def wake(state: ControlState, reason: str) -> None:
             state.order(run_id, OrderState.PROCEED, reason)
 
 
-def _may_reserve(state: ControlState, request: ReserveRequest) -> Verdict:
+def _may_reserve(state: ControlState, request: money.ReserveRequest) -> Verdict:
     book = state.budget
-    children = [unknown_cost(each, state.target) for each in book.unknown()]
+    children = [budget_book.unknown_cost(each, state.target) for each in book.unknown()]
     for period in (f"run/{request.run_id}", *book.present()):
-        for measure in measures_of(period):
-            wanted = of(request.worst, measure)
-            spent, reserved = of(book.spent_in(period), measure), of(book.reserved_in(period), measure)
+        for measure in budget_book.measures_of(period):
+            wanted = budget_book.of(request.worst, measure)
+            spent, reserved = (
+                budget_book.of(book.spent_in(period), measure),
+                budget_book.of(book.reserved_in(period), measure),
+            )
             cap = book.cap(period, measure)
             if not wanted or spent + reserved + wanted <= cap + 1e-9:
                 continue
             reason = (
                 f"{cap_name(period, measure)}: {amount(spent)} spent + {amount(reserved)} reserved + {amount(wanted)} "
                 f"at worst is more than {amount(cap)}. Lifted by "
-                + "; or ".join(lifted_by(book, state.target, period, measure))
+                + "; or ".join(budget_book.lifted_by(book, state.target, period, measure))
             )
             rule = f"{cap_name(period, measure)} has room for the step"
             children.append(hold(rule, reason, period=period, measure=measure, cap=cap, spent=spent))
@@ -222,7 +204,7 @@ def _may_reserve(state: ControlState, request: ReserveRequest) -> Verdict:
     return _verdict(Decision.HOLD, reason, request).model_copy(update={"children": tuple(children)})
 
 
-def _refused(state: ControlState, request: ReserveRequest, verdict: Verdict) -> None:
+def _refused(state: ControlState, request: money.ReserveRequest, verdict: Verdict) -> None:
     """Say it once: a run that waits asks again and again."""
     caps = "; ".join(child.rule for child in verdict.children)
     if state.budget.waiting.get(request.run_id) != caps:
@@ -230,11 +212,11 @@ def _refused(state: ControlState, request: ReserveRequest, verdict: Verdict) -> 
     state.budget.waiting[request.run_id] = caps
     for child in verdict.children:
         if "period" in child.facts:
-            period, measure = str(child.facts["period"]), Measure(str(child.facts["measure"]))
+            period, measure = str(child.facts["period"]), money.Measure(str(child.facts["measure"]))
             exhausted(state, period, measure, child.reason, request.run_id)
 
 
-def _book_lost(state: ControlState, lost: Reservation, now: datetime) -> None:
+def _book_lost(state: ControlState, lost: money.Reservation, now: datetime) -> None:
     """An attempt died and can not say: its minutes so far, at most those reserved, and its money at the worst case."""
     minutes = max(0.0, (now - lost.at).total_seconds() / 60)
     cost = lost.worst.model_copy(update={"agent_minutes": min(minutes, lost.worst.agent_minutes)})
@@ -243,18 +225,18 @@ def _book_lost(state: ControlState, lost: Reservation, now: datetime) -> None:
     _book(state, lost, cost, "lost")
 
 
-def _book(state: ControlState, known: Reservation, cost: Amounts, how: str, **more: Fact) -> None:
+def _book(state: ControlState, known: money.Reservation, cost: money.Amounts, how: str, **more: Fact) -> None:
     book = state.budget
     book.reservations.pop(known.key, None)
     for period in known.periods:
-        book.spent[period] = plus(book.spent_in(period), cost)
+        book.spent[period] = budget_book.plus(book.spent_in(period), cost)
     run = _run(book, known.run_id)
     book.runs[known.run_id] = run.model_copy(
         update={
-            "total": plus(run.total, cost),
+            "total": budget_book.plus(run.total, cost),
             "periods": known.periods,
             "unknown": tuple(key for key in run.unknown if key != known.key),
-            "settled": (*run.settled, _settled(known.key, known.attempt))[-KEPT_SETTLED:],
+            "settled": (*run.settled, _settled(known.key, known.attempt))[-budget_book.KEPT_SETTLED :],
         }
     )
     said: dict[str, Fact] = {**_logged(known), **_amounts(cost), "how": how, **more}
@@ -271,7 +253,7 @@ def _forget_runs(state: ControlState) -> None:
     book = state.budget
     book.runs = {run_id: run for run_id, run in book.runs.items() if _remembered(state, run_id)}
     closed = [run_id for run_id in book.runs if not _open(state, run_id) and not book.runs[run_id].unknown]
-    for run_id in closed[: max(0, len(closed) - KEPT_RUNS)]:
+    for run_id in closed[: max(0, len(closed) - budget_book.KEPT_RUNS)]:
         del book.runs[run_id]
 
 
@@ -286,15 +268,15 @@ def _open(state: ControlState, run_id: str) -> bool:
     return run_id in state.runs and state.runs[run_id].closed_at is None
 
 
-def _run(book: BudgetBook, run_id: str) -> RunCost:
-    return book.runs.get(run_id, RunCost(run_id=run_id))
+def _run(book: budget_book.BudgetBook, run_id: str) -> money.RunCost:
+    return book.runs.get(run_id, money.RunCost(run_id=run_id))
 
 
 def _settled(key: str, attempt: str) -> str:
     return f"{key}@{attempt}"
 
 
-def _logged(known: Reservation) -> dict[str, Fact]:
+def _logged(known: money.Reservation) -> dict[str, Fact]:
     """What a Control that has lost its books needs to book it again."""
     return {
         "key": known.key,
@@ -304,13 +286,13 @@ def _logged(known: Reservation) -> dict[str, Fact]:
     }
 
 
-def _amounts(cost: Amounts) -> dict[str, Fact]:
+def _amounts(cost: money.Amounts) -> dict[str, Fact]:
     return {"usd": cost.usd, "tokens": cost.tokens, "agentMinutes": cost.agent_minutes}
 
 
-def _verdict(decision: Decision, reason: str, request: ReserveRequest) -> Verdict:
+def _verdict(decision: Decision, reason: str, request: money.ReserveRequest) -> Verdict:
     facts: dict[str, Fact] = {"key": request.key, **_amounts(request.worst)}
-    return Verdict(rule=FITS_THE_BUDGET, decision=decision, reason=reason, facts=facts)
+    return Verdict(rule=money.FITS_THE_BUDGET, decision=decision, reason=reason, facts=facts)
 
 
 def _answer(state: ControlState, decision: Decision, reason: str, key: str) -> Answer:
@@ -319,10 +301,10 @@ def _answer(state: ControlState, decision: Decision, reason: str, key: str) -> A
 
 # A person changes a cap for the present period (update ``set_caps``; runbook §6.4).
 
-_WHOLE = frozenset({Measure.RUNS, Measure.TOKENS})
+_WHOLE = frozenset({money.Measure.RUNS, money.Measure.TOKENS})
 
 
-def demand_whole(request: CapsRequest) -> None:
+def demand_whole(request: money.CapsRequest) -> None:
     """Refuse half a run or half a token at its sender: nothing could ever reach such a cap exactly."""
     if request.measure in _WHOLE and not request.cap.is_integer():
         near = int(request.cap)
@@ -330,7 +312,7 @@ def demand_whole(request: CapsRequest) -> None:
         raise ApplicationError(reason, type="Malformed", non_retryable=True)
 
 
-def set_caps(state: ControlState, request: CapsRequest, now: datetime) -> Answer:
+def set_caps(state: ControlState, request: money.CapsRequest, now: datetime) -> Answer:
     """Lowering always works; raising needs the present epoch: nothing seen before a pause may loosen after it."""
     roll_periods(state, now)
     book = state.budget
@@ -341,9 +323,9 @@ def set_caps(state: ControlState, request: CapsRequest, now: datetime) -> Answer
 
     if not book.present():
         return answer(Decision.DENY, "no caps are known yet: the target's policy could not be read so far")
-    if request.period is Period.RUN:
+    if request.period is money.Period.RUN:
         run = state.runs.get(request.run_id)
-        if request.measure is Measure.RUNS:
+        if request.measure is money.Measure.RUNS:
             return answer(Decision.DENY, "a run's number of runs has no cap")
         if run is None or run.closed_at is not None:
             return answer(Decision.DENY, f"{request.run_id or 'no run named'}: only a run that may go on has a cap")
@@ -355,7 +337,7 @@ def set_caps(state: ControlState, request: CapsRequest, now: datetime) -> Answer
     before = book.cap(period, request.measure)
     if request.cap > before and request.expected_epoch != state.epoch:
         return answer(Decision.DENY, f"the epoch is {state.epoch} by now; look again before you raise a cap")
-    book.caps_set[line_of(period, request.measure)] = request.cap
+    book.caps_set[budget_book.line_of(period, request.measure)] = request.cap
     state.log(
         "cap set",
         period=period,
@@ -367,18 +349,18 @@ def set_caps(state: ControlState, request: CapsRequest, now: datetime) -> Answer
     )
     if request.cap > before:
         wake(state, f"{request.measure} cap of {period} raised by {request.actor}")
-    until = "its end" if request.period is Period.RUN else f"the end of {period}"
+    until = "its end" if request.period is money.Period.RUN else f"the end of {period}"
     return answer(Decision.ALLOW, f"{request.measure}: {amount(before)} before, {amount(request.cap)} until {until}")
 
 
 # A Control that lost its books (terminated by hand) takes over what the target's audit log says was booked.
 
 
-def recover(state: ControlState, terms: BudgetTerms | None, booked: BookedBefore, now: datetime) -> None:
+def recover(state: ControlState, terms: money.BudgetTerms | None, booked: money.BookedBefore, now: datetime) -> None:
     """Add it to what was booked since; periods that are over are forgotten at once."""
     book = state.budget
     for each in booked.periods:
-        book.spent[each.period] = plus(book.spent_in(each.period), each.amounts)
+        book.spent[each.period] = budget_book.plus(book.spent_in(each.period), each.amounts)
     for reservation in booked.reservations:
         book.reservations.setdefault(reservation.key, reservation)
     if booked.periods or booked.reservations:

@@ -6,19 +6,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AwareDatetime
 
+from contracts import budget as money
 from contracts.artifact import Book
-from contracts.budget import (
-    Amounts,
-    BudgetAlertReport,
-    BudgetLine,
-    BudgetReportRef,
-    BudgetTerms,
-    BudgetView,
-    Measure,
-    Period,
-    Reservation,
-    RunCost,
-)
 from contracts.verdict import Verdict
 from policies.counted import shortened
 from policies.verdicts import allow, hold
@@ -27,29 +16,29 @@ KEPT_RUNS = 60
 """Closed runs whose cost is remembered; older ones live in the target's audit log."""
 KEPT_REPORTS = 12
 KEPT_SETTLED = 60
-_MOST = Amounts(usd=1e9, tokens=10**15, agent_minutes=1e9, runs=10**9)
+_MOST = money.Amounts(usd=1e9, tokens=10**15, agent_minutes=1e9, runs=10**9)
 """What an amount can hold; a sum stops there, so that the books can always be read again."""
 
 
 class BudgetBook(Book):
     """Spent and reserved per period; mutated only by the pure rules in ``budgeting``."""
 
-    terms: BudgetTerms | None = None
+    terms: money.BudgetTerms | None = None
     """As the latest admission's or reservation's policy said."""
     as_of: AwareDatetime | None = None
-    spent: dict[str, Amounts] = {}
+    spent: dict[str, money.Amounts] = {}
     """By period, for example ``day/2026-11-23``."""
-    runs: dict[str, RunCost] = {}
-    reservations: dict[str, Reservation] = {}
+    runs: dict[str, money.RunCost] = {}
+    reservations: dict[str, money.Reservation] = {}
     caps_set: dict[str, float] = {}
     """By line: caps a person set for the present period."""
     alerted: dict[str, int] = {}
     """By line: the highest threshold that had its alert."""
     waiting: dict[str, str] = {}
     """Runs whose reservation was refused, and by which caps."""
-    to_report: list[BudgetAlertReport] = []
+    to_report: list[money.BudgetAlertReport] = []
     """Exhausted caps whose report has not been written."""
-    reports: list[BudgetReportRef] = []
+    reports: list[money.BudgetReportRef] = []
 
     def present(self) -> tuple[str, ...]:
         """Keys of the present day, week and month; none before the terms are known."""
@@ -57,22 +46,22 @@ class BudgetBook(Book):
             return ()
         return keys_of(self.as_of, self.terms.time_zone)
 
-    def spent_in(self, period: str) -> Amounts:
+    def spent_in(self, period: str) -> money.Amounts:
         """Booked; ``run/<run id>`` for one run."""
-        if kind_of(period) is Period.RUN:
+        if kind_of(period) is money.Period.RUN:
             run = self.runs.get(period.removeprefix("run/"))
-            return run.total if run else Amounts()
-        return self.spent.get(period, Amounts())
+            return run.total if run else money.Amounts()
+        return self.spent.get(period, money.Amounts())
 
-    def reserved_in(self, period: str) -> Amounts:
+    def reserved_in(self, period: str) -> money.Amounts:
         """Reserved and not settled."""
-        total = Amounts()
+        total = money.Amounts()
         for each in self.reservations.values():
             if period in each.periods or period == f"run/{each.run_id}":
                 total = plus(total, each.worst)
         return total
 
-    def cap(self, period: str, measure: Measure) -> float:
+    def cap(self, period: str, measure: money.Measure) -> float:
         """A person's, else policy's.
 
         Raises:
@@ -80,20 +69,20 @@ class BudgetBook(Book):
         """
         if self.terms is None:
             raise ValueError("no caps are known before the target's first admission")
-        amounts: Amounts = getattr(self.terms.caps, kind_of(period))
+        amounts: money.Amounts = getattr(self.terms.caps, kind_of(period))
         return self.caps_set.get(line_of(period, measure), float(getattr(amounts, measure)))
 
-    def used_up(self, period: str, measure: Measure) -> bool:
+    def used_up(self, period: str, measure: money.Measure) -> bool:
         """Whether nothing of a cap is left. A money cap of 0 forbids spending, not running."""
         cap = self.cap(period, measure)
         used = of(self.spent_in(period), measure) + of(self.reserved_in(period), measure)
-        return used >= cap and (cap > 0 or measure in {Measure.RUNS, Measure.AGENT_MINUTES})
+        return used >= cap and (cap > 0 or measure in {money.Measure.RUNS, money.Measure.AGENT_MINUTES})
 
-    def unknown(self) -> list[Reservation]:
+    def unknown(self) -> list[money.Reservation]:
         """Reservations whose cost nobody knows."""
         return [each for each in self.reservations.values() if each.unknown]
 
-    def key_now(self, period: Period) -> str:
+    def key_now(self, period: money.Period) -> str:
         """The present period of a kind; empty before the terms are known."""
         if self.terms is None or self.as_of is None or period not in CALENDAR:
             return ""
@@ -101,33 +90,33 @@ class BudgetBook(Book):
 
     def counts_today(self) -> bool:
         """Whether the end of the present day changes anything."""
-        day = self.key_now(Period.DAY)
+        day = self.key_now(money.Period.DAY)
         if not day:
             return False
         # A used-up week or month ends with a day on which nothing was spent.
-        used_up = (self.used_up(period, measure) for period in self.present() for measure in Measure)
+        used_up = (self.used_up(period, measure) for period in self.present() for measure in money.Measure)
         return day in self.spent or bool(self.waiting) or any(used_up)
 
     def rest_of_day(self, now: datetime) -> timedelta:
         """Until the next day there has surely begun."""
         if self.terms is None:
             return timedelta(days=1)
-        return max(end_of(Period.DAY, now, self.terms.time_zone) - now, timedelta()) + timedelta(seconds=1)
+        return max(end_of(money.Period.DAY, now, self.terms.time_zone) - now, timedelta()) + timedelta(seconds=1)
 
 
-def line_of(period: str, measure: Measure) -> str:
+def line_of(period: str, measure: money.Measure) -> str:
     """One measure of one period."""
     return f"{period}/{measure}"
 
 
-def of(amounts: Amounts, measure: Measure) -> float:
+def of(amounts: money.Amounts, measure: money.Measure) -> float:
     """One measure of an amount."""
     return float(getattr(amounts, measure))
 
 
-def plus(one: Amounts, other: Amounts) -> Amounts:
+def plus(one: money.Amounts, other: money.Amounts) -> money.Amounts:
     """The sum, as far as an amount can hold it."""
-    return Amounts(
+    return money.Amounts(
         usd=min(round(one.usd + other.usd, 6), _MOST.usd),
         tokens=min(one.tokens + other.tokens, _MOST.tokens),
         agent_minutes=min(round(one.agent_minutes + other.agent_minutes, 6), _MOST.agent_minutes),
@@ -137,15 +126,15 @@ def plus(one: Amounts, other: Amounts) -> Amounts:
 
 # Calendar periods in a target's time zone: their keys, and when they end.
 
-CALENDAR = (Period.DAY, Period.WEEK, Period.MONTH)
+CALENDAR = (money.Period.DAY, money.Period.WEEK, money.Period.MONTH)
 
 
-def key_of(period: Period, now: datetime, zone: str) -> str:
+def key_of(period: money.Period, now: datetime, zone: str) -> str:
     """For example ``day/2026-11-23``, ``week/2026-W48`` (ISO), ``month/2026-11``; of one kind, later sorts later."""
     day = now.astimezone(ZoneInfo(zone)).date()
-    if period is Period.DAY:
+    if period is money.Period.DAY:
         return f"day/{day.isoformat()}"
-    if period is Period.WEEK:
+    if period is money.Period.WEEK:
         year, week, _ = day.isocalendar()
         return f"week/{year}-W{week:02}"
     return f"month/{day:%Y-%m}"
@@ -156,12 +145,12 @@ def keys_of(now: datetime, zone: str) -> tuple[str, ...]:
     return tuple(key_of(period, now, zone) for period in CALENDAR)
 
 
-def end_of(period: Period, now: datetime, zone: str) -> datetime:
+def end_of(period: money.Period, now: datetime, zone: str) -> datetime:
     """The first moment of the next period (UTC): midnight there, whatever the clocks did that day."""
     day = now.astimezone(ZoneInfo(zone)).date()
-    if period is Period.DAY:
+    if period is money.Period.DAY:
         after = day + timedelta(days=1)
-    elif period is Period.WEEK:
+    elif period is money.Period.WEEK:
         after = day + timedelta(days=7 - day.weekday())
     else:
         after = date(day.year + day.month // 12, day.month % 12 + 1, 1)
@@ -169,9 +158,9 @@ def end_of(period: Period, now: datetime, zone: str) -> datetime:
     return datetime.combine(after, time(), ZoneInfo(zone)).astimezone(UTC)
 
 
-def kind_of(key: str) -> Period:
+def kind_of(key: str) -> money.Period:
     """The kind of a period's key."""
-    return Period(key.partition("/")[0])
+    return money.Period(key.partition("/")[0])
 
 
 def is_zone(name: str) -> bool:
@@ -188,11 +177,11 @@ def is_zone(name: str) -> bool:
 BIGGEST = 10
 
 
-def view(book: BudgetBook, target: str, epoch: int, run_id: str = "") -> BudgetView:
+def view(book: BudgetBook, target: str, epoch: int, run_id: str = "") -> money.BudgetView:
     """The answer of the ``budget`` query."""
     asked = [run for run in book.runs.values() if run.run_id == run_id]
     others = [run for run in book.runs.values() if run.run_id != run_id]
-    return BudgetView(
+    return money.BudgetView(
         target=target,
         epoch=epoch,
         as_of=book.as_of,
@@ -204,7 +193,7 @@ def view(book: BudgetBook, target: str, epoch: int, run_id: str = "") -> BudgetV
     )
 
 
-def lines(book: BudgetBook) -> tuple[BudgetLine, ...]:
+def lines(book: BudgetBook) -> tuple[money.BudgetLine, ...]:
     """Every measure of the present periods, then of the runs that spend or wait for money now."""
     if book.terms is None or book.as_of is None:
         return ()
@@ -213,9 +202,9 @@ def lines(book: BudgetBook) -> tuple[BudgetLine, ...]:
     return tuple(_line(book, period, measure) for period in periods for measure in measures_of(period))
 
 
-def measures_of(period: str) -> tuple[Measure, ...]:
+def measures_of(period: str) -> tuple[money.Measure, ...]:
     """What is capped in a period: a run's number of runs is not."""
-    return tuple(each for each in Measure if (kind_of(period), each) != (Period.RUN, Measure.RUNS))
+    return tuple(each for each in money.Measure if (kind_of(period), each) != (money.Period.RUN, money.Measure.RUNS))
 
 
 def blocked(book: BudgetBook, target: str) -> Verdict:
@@ -229,7 +218,7 @@ def blocked(book: BudgetBook, target: str) -> Verdict:
     return hold(rule, reason).model_copy(update={"children": tuple(children)})
 
 
-def used_up(book: BudgetBook) -> list[tuple[str, Measure]]:
+def used_up(book: BudgetBook) -> list[tuple[str, money.Measure]]:
     """Lines of the present periods of which nothing is left."""
     return [
         (period, measure)
@@ -239,7 +228,7 @@ def used_up(book: BudgetBook) -> list[tuple[str, Measure]]:
     ]
 
 
-def unknown_cost(reservation: Reservation, target: str) -> Verdict:
+def unknown_cost(reservation: money.Reservation, target: str) -> Verdict:
     """The hold of a cost nobody knows, and what lifts it."""
     said = f" ({reservation.note})" if reservation.note else ""
     return hold(
@@ -251,26 +240,26 @@ def unknown_cost(reservation: Reservation, target: str) -> Verdict:
     )
 
 
-def cap_name(period: str, measure: Measure) -> str:
+def cap_name(period: str, measure: money.Measure) -> str:
     """The setting's name, for example ``caps.usd_per_day``."""
     return f"caps.{measure}_per_{kind_of(period)}"
 
 
-def lifted_by(book: BudgetBook, target: str, period: str, measure: Measure) -> tuple[str, ...]:
+def lifted_by(book: BudgetBook, target: str, period: str, measure: money.Measure) -> tuple[str, ...]:
     """What lifts a cap that is used up."""
     kind = kind_of(period)
-    which = f" --run {period.removeprefix('run/')}" if kind is Period.RUN else ""
+    which = f" --run {period.removeprefix('run/')}" if kind is money.Period.RUN else ""
     ways = [f"`starter.py budget set {target} --period {kind}{which} --measure {measure} --cap … --reason …`"]
-    if kind is not Period.RUN and book.terms is not None and book.as_of is not None:
+    if kind is not money.Period.RUN and book.terms is not None and book.as_of is not None:
         ends = end_of(kind, book.as_of, book.terms.time_zone).isoformat(timespec="minutes")
         ways += [f"a higher {cap_name(period, measure)} in policies/autopilot.toml", f"the next {kind}, from {ends}"]
     return tuple(ways)
 
 
-def biggest(runs: list[RunCost]) -> tuple[RunCost, ...]:
+def biggest(runs: list[money.RunCost]) -> tuple[money.RunCost, ...]:
     """Dearest first: by money, then tokens, then minutes."""
 
-    def size(run: RunCost) -> tuple[float, int, float]:
+    def size(run: money.RunCost) -> tuple[float, int, float]:
         return (run.total.usd, run.total.tokens, run.total.agent_minutes)
 
     return tuple(sorted(runs, key=size, reverse=True)[:BIGGEST])
@@ -292,7 +281,7 @@ def amount(value: float) -> str:
     return f"{value:.2f}".rstrip("0").rstrip(".")
 
 
-def _used_up(book: BudgetBook, target: str, period: str, measure: Measure) -> Verdict:
+def _used_up(book: BudgetBook, target: str, period: str, measure: money.Measure) -> Verdict:
     cap, spent = book.cap(period, measure), of(book.spent_in(period), measure)
     reserved = of(book.reserved_in(period), measure)
     also = f" and {amount(reserved)} reserved" if reserved else ""
@@ -303,12 +292,12 @@ def _used_up(book: BudgetBook, target: str, period: str, measure: Measure) -> Ve
     return hold(f"{name} is not used up", used, period=period, cap=cap, spent=spent, reserved=reserved)
 
 
-def _line(book: BudgetBook, period: str, measure: Measure) -> BudgetLine:
-    spent: Amounts = book.spent_in(period)
+def _line(book: BudgetBook, period: str, measure: money.Measure) -> money.BudgetLine:
+    spent: money.Amounts = book.spent_in(period)
     ends = None
-    if kind_of(period) is not Period.RUN and book.terms is not None and book.as_of is not None:
+    if kind_of(period) is not money.Period.RUN and book.terms is not None and book.as_of is not None:
         ends = end_of(kind_of(period), book.as_of, book.terms.time_zone)
-    return BudgetLine(
+    return money.BudgetLine(
         period=period,
         measure=measure,
         cap=book.cap(period, measure),

@@ -12,17 +12,7 @@ from temporalio.common import WorkflowIDReusePolicy
 from temporalio.exceptions import ActivityError, FailureError, WorkflowAlreadyStartedError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
-    from activities.api import (
-        CHECK_UP,
-        LOG_TARGET,
-        RAISE_ALERTS,
-        REGISTER,
-        REPORT_BUDGET,
-        SYNC_SCHEDULE,
-        RaiseAlertsInput,
-        RegisterInput,
-        TargetLogInput,
-    )
+    from activities import api as steps
     from contracts.admission import RunRecord, RunRequest, RunResult
     from contracts.control import Ladder
     from contracts.incident import IncidentRecord
@@ -90,8 +80,8 @@ class ControlLoop:
                 continue
             resets = self._resets
             # Of this run, not of the chain: a Control that was reset to its beginning is a new one.
-            given = RegisterInput(target=self._state.target, chain=workflow.info().run_id)
-            facts = await REGISTER(given, "register with the Installation")
+            given = steps.RegisterInput(target=self._state.target, chain=workflow.info().run_id)
+            facts = await steps.REGISTER(given, "register with the Installation")
             pausing.register(self._state, facts, workflow.now(), again=resets > 0)
             # An answer from before a reset does not know what began after it.
             self._state.registered = resets == self._resets
@@ -130,9 +120,11 @@ class ControlLoop:
         while await self._until(lambda: self._state.registered and bool(self._state.to_log)):
             events = tuple(self._state.to_log[:LOG_BATCH])
             running = tuple(record for record in self._state.incidents.values() if record.started)
-            given = TargetLogInput(target=self._state.target, events=events, now=workflow.now(), incidents=running)
+            given = steps.TargetLogInput(
+                target=self._state.target, events=events, now=workflow.now(), incidents=running
+            )
             try:
-                head = await LOG_TARGET(given, f"log {events[-1].event}")
+                head = await steps.LOG_TARGET(given, f"log {events[-1].event}")
             except ActivityError as failure:
                 workflow.logger.warning("target log: %s", failure)
                 continue
@@ -156,7 +148,7 @@ class ControlLoop:
             looks = f"{counted(len(given.runs), 'run')}, {counted(len(given.writes), 'late write')}"
             looks += f", {counted(len(given.followed), 'follow-up')}"
             try:
-                found = await CHECK_UP(given, f"look at {looks}")
+                found = await steps.CHECK_UP(given, f"look at {looks}")
             except ActivityError as failure:
                 workflow.logger.warning("check-up: %s", failure)
                 continue
@@ -171,7 +163,7 @@ class ControlLoop:
         while await self._until(lambda: bool(self._state.to_alert)):
             alerts = tuple(self._state.to_alert[:20])
             try:
-                await RAISE_ALERTS(RaiseAlertsInput(alerts=alerts), f"alert: {alerts[0].kind}")
+                await steps.RAISE_ALERTS(steps.RaiseAlertsInput(alerts=alerts), f"alert: {alerts[0].kind}")
             except ActivityError as failure:
                 workflow.logger.warning("alerts: %s", failure)
                 continue
@@ -218,7 +210,7 @@ class ControlLoop:
             epoch = self._state.epoch
             pausing.schedule_begun(self._state, given)
             try:
-                await SYNC_SCHEDULE(given, "pause the Schedule" if given.paused else "let the Schedule go on")
+                await steps.SYNC_SCHEDULE(given, "pause the Schedule" if given.paused else "let the Schedule go on")
             except ActivityError as failure:
                 workflow.logger.warning("schedule: %s", failure)
                 continue
@@ -232,7 +224,7 @@ class ControlLoop:
         while await self._until(lambda: bool(self._state.budget.to_report) and self._nothing_to_say()):
             report = self._state.budget.to_report[0]
             try:
-                ref = await REPORT_BUDGET(report, f"budget exhausted: {report.period} {report.measure}")
+                ref = await steps.REPORT_BUDGET(report, f"budget exhausted: {report.period} {report.measure}")
             except ActivityError as failure:
                 workflow.logger.warning("budget report: %s", failure)
                 continue

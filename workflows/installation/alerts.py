@@ -11,14 +11,7 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
-    from activities.api import (
-        ALERT_SETTINGS,
-        DELIVER,
-        WATCH,
-        AlertSettingsInput,
-        DeliverInput,
-        WatchInput,
-    )
+    from activities import api as steps
     from contracts.alert import (
         Alert,
         AlertRecord,
@@ -127,9 +120,9 @@ class Alerts:
     async def _deliver(self) -> None:
         now = workflow.now()
         due = self._state.due(now)[:_AT_ONCE]
-        given = DeliverInput(alerts=tuple(_undelivered(record) for record in due))
+        given = steps.DeliverInput(alerts=tuple(_undelivered(record) for record in due))
         try:
-            result = await DELIVER(given, f"deliver {len(due)}: {due[0].alert.kind} {due[0].alert.target}")
+            result = await steps.DELIVER(given, f"deliver {len(due)}: {due[0].alert.kind} {due[0].alert.target}")
         except ActivityError as failure:
             workflow.logger.warning("delivery: %s", failure)
             for record in due:
@@ -145,9 +138,9 @@ class Alerts:
         """Read the settings again, then watch for runs that are missing or stuck."""
         state = self._state
         try:
-            state.settings = await ALERT_SETTINGS(AlertSettingsInput(), "read alerts.toml")
-            given = WatchInput(now=workflow.now(), watched_at=state.watched_at, progress=tuple(state.progress))
-            seen = await WATCH(given, "look for missing and stuck runs")
+            state.settings = await steps.ALERT_SETTINGS(steps.AlertSettingsInput(), "read alerts.toml")
+            given = steps.WatchInput(now=workflow.now(), watched_at=state.watched_at, progress=tuple(state.progress))
+            seen = await steps.WATCH(given, "look for missing and stuck runs")
         except ActivityError as failure:
             workflow.logger.warning("watch: %s", failure)
         else:
