@@ -29,7 +29,9 @@ _SHOWN = 15
 @app.callback(invoke_without_command=True)
 def alerts(
     context: typer.Context,
-    everything: Annotated[bool, typer.Option("--all", help="Also what was silenced or explained, and more.")] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Include silenced and inhibited alerts, and older ones.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Recent and undelivered alerts with their receipts, and the silences in force.
@@ -54,7 +56,7 @@ async def _listed(everything: bool, as_json: bool) -> int:
 @app.command("test")
 @guarded
 async def try_channels(
-    within: Annotated[float, typer.Option("--timeout", help="Seconds to wait for receipts.")] = 90,
+    within: Annotated[float, typer.Option("--timeout", help="Seconds to wait for the receipts.")] = 90,
     as_json: AsJson = False,
 ) -> int:
     """Send a test through every channel, as the worker would, and print the receipts.
@@ -91,7 +93,7 @@ async def _view(client: Client, *, absent_is_fine: bool = False) -> AlertsView:
     view = await alerts_view(client)
     if view is None:
         if not absent_is_fine:
-            raise CommandFailed(Exit.REFUSED, "no alerts are kept yet: a worker starts that (`starter.py up`)")
+            raise CommandFailed(Exit.REFUSED, "no alerts yet: the first worker starts recording them (`starter.py up`)")
         return AlertsView(recent=(), undelivered=(), silences=(), settings=AlertSettings(), watched_at=None)
     return view
 

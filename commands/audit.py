@@ -138,7 +138,7 @@ async def verify(
     what: Annotated[str | None, typer.Argument(help="A run id or a target; default: all logs.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="All logs; the default.")] = False,
     with_server: Annotated[
-        bool, typer.Option("--with-server", help="Fail (20) where the Temporal histories cannot be compared.")
+        bool, typer.Option("--with-server", help="Exit with 20 if the Temporal histories cannot be compared.")
     ] = False,
     as_json: AsJson = False,
 ) -> int:

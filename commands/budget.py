@@ -64,12 +64,12 @@ async def ledger(
 @guarded
 async def set_cap(
     target: Target,
-    period: Annotated[Period, typer.Option(help="Which cap.")],
-    measure: Annotated[Measure, typer.Option(help="Of what.")],
-    cap: Annotated[float, typer.Option(help="The new value; it holds for the present period only.")],
-    reason: Annotated[str, typer.Option(help="Why; it is kept.")],
-    run_id: Annotated[str, typer.Option("--run", help="With --period run: whose cap.")] = "",
-    expected_epoch: Annotated[int | None, typer.Option(help="The epoch you saw; default: the present one.")] = None,
+    period: Annotated[Period, typer.Option(help="Which cap to change.")],
+    measure: Annotated[Measure, typer.Option(help="What it limits.")],
+    cap: Annotated[float, typer.Option(help="The new value, for the current period only.")],
+    reason: Annotated[str, typer.Option(help="Why; kept for the record.")],
+    run_id: Annotated[str, typer.Option("--run", help="With --period run: the run whose cap it is.")] = "",
+    expected_epoch: Annotated[int | None, typer.Option(help="The epoch you saw; default: the current one.")] = None,
     as_json: AsJson = False,
 ) -> int:
     """Change a cap until its period ends. Lowering always works; raising wakes the runs that wait for money."""
@@ -90,10 +90,10 @@ async def set_cap(
 @guarded
 async def state_cost(
     target: Target,
-    key: Annotated[str, typer.Argument(help="The key `budget` shows, for example demo-2026-11-23-pr-1/code.")],
+    key: Annotated[str, typer.Argument(help="The key that `budget` shows, for example demo-2026-11-23-pr-1/code.")],
     usd: Annotated[float, typer.Option(help="What it cost, from the provider's bill.")],
-    tokens: Annotated[int, typer.Option(help="Tokens it took.")],
-    evidence: Annotated[str, typer.Option(help="Where this comes from; it is kept.")],
+    tokens: Annotated[int, typer.Option(help="The tokens it used.")],
+    evidence: Annotated[str, typer.Option(help="Where the figure comes from; kept for the record.")],
     as_json: AsJson = False,
 ) -> int:
     """Say what a step cost whose backend did not: until then nothing more is spent for the target."""
@@ -147,7 +147,7 @@ def _show(name: str, view: BudgetView | None) -> None:
     for report in view.reports:
         show(f"  exhausted: {report.period} {report.measure}: {report.address}")
     if not view.lines:
-        say(f"nothing was asked of the ledger of {name} yet")
+        say(f"{name} has spent nothing yet")
 
 
 def _cells(line: BudgetLine) -> tuple[str, ...]:

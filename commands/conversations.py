@@ -96,7 +96,7 @@ async def run_handle(client: Client, run_id: str) -> WorkflowHandle[Any, Any]:
     handle = await find_run(client, run_id)
     if handle is None:
         raise CommandFailed(
-            Exit.USAGE, f"no run {run_id} is known to the server: `starter.py runs` lists the kept ones"
+            Exit.USAGE, f"the server knows no run {run_id}: `starter.py runs` lists those that are kept"
         )
     return handle
 
@@ -111,7 +111,7 @@ async def command(client: Client, workflow_id: str, update: str, request: BaseMo
     try:
         answer: Answer = await handle.execute_update(update, request, result_type=Answer, rpc_timeout=_UPDATE_PATIENCE)
     except WorkflowUpdateRPCTimeoutOrCancelledError as problem:
-        raise NoWorker("; whether the command arrived is unknown, look with `starter.py status`") from problem
+        raise NoWorker("; whether the command arrived is unknown: `starter.py status` shows it") from problem
     return answer
 
 

@@ -27,8 +27,8 @@ _LOOK_EVERY = 0.3
 @guarded
 async def dashboard(
     target: Annotated[str, typer.Argument(help="The target.")],
-    refresh: Annotated[bool, typer.Option("--refresh", help="Have it looked at now, and wait for that.")] = False,
-    within: Annotated[float, typer.Option("--timeout", help="Seconds to wait for the look.")] = 120,
+    refresh: Annotated[bool, typer.Option("--refresh", help="Update it now, and wait until that is done.")] = False,
+    within: Annotated[float, typer.Option("--timeout", help="Seconds to wait for the update.")] = 120,
     as_json: AsJson = False,
 ) -> int:
     """The target's dashboard ticket, as the forge shows it.

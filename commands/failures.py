@@ -77,7 +77,7 @@ def _of_temporal(problem: Exception) -> CommandFailed:
         return _unexpected(problem)
     if problem.status.name in _NOBODY_THERE:
         return CommandFailed(Exit.NO_SERVER, f"the Temporal server does not answer: {problem.message}")
-    return CommandFailed(Exit.TROUBLE, f"the Temporal server refused: {problem.message}")
+    return CommandFailed(Exit.TROUBLE, f"the Temporal server refused the request: {problem.message}")
 
 
 def _unexpected(problem: Exception) -> CommandFailed:

@@ -30,10 +30,12 @@ EPILOG = (
 @guarded
 async def grant(
     run_id: Annotated[str, typer.Argument(help="The escalated run, for example demo-2026-11-23-pr-1.")],
-    path: Annotated[list[str], typer.Option("--path", help="A protected path it may touch; exact. Repeat for more.")],
+    path: Annotated[
+        list[str], typer.Option("--path", help="A protected path that it may touch, exactly as named. Repeat for more.")
+    ],
     span: Annotated[str, typer.Option("--for", metavar="SPAN", help="How long: 30m, 24h, 3d.")],
-    reason: Annotated[str, typer.Option(help="Why; it is kept, and the pull request says it.")],
-    expected_epoch: Annotated[int | None, typer.Option(help="The epoch you saw; default: the present one.")] = None,
+    reason: Annotated[str, typer.Option(help="Why; kept for the record and stated in the pull request.")],
+    expected_epoch: Annotated[int | None, typer.Option(help="The epoch you saw; default: the current one.")] = None,
     as_json: AsJson = False,
 ) -> int:
     """Release a quarantined change: exactly its commit, exactly these protected paths, once, until a time.
@@ -97,7 +99,7 @@ def _all_touched(paths: list[str], protected: dict[str, str]) -> None:
     for path in paths:
         if path not in protected:
             named = ", ".join(readable(each) for each in sorted(protected)) or "none"
-            message = f"{path!r} is no protected path of this change; a grant names exact paths. Protected: {named}"
+            message = f"{path!r} is not a protected path of this change; a grant names exact paths. Protected: {named}"
             raise CommandFailed(Exit.USAGE, message)
 
 

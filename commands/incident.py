@@ -71,7 +71,7 @@ async def list_(
     if rows:
         out.print(table)
     else:
-        say(f"no incident{f' of {target}' if target else ''}: nothing has gone wrong yet")
+        say(f"no incidents{f' of {target}' if target else ''}: nothing has gone wrong yet")
     return Exit.OK
 
 
@@ -86,11 +86,11 @@ async def show_(incident: Which, as_json: AsJson = False) -> int:
 @guarded
 async def edit(
     incident: Which,
-    impact: Annotated[str | None, typer.Option(help="What it did to whom.")] = None,
-    root_cause: Annotated[str | None, typer.Option(help="Why it happened; a person's finding.")] = None,
-    remediation: Annotated[str | None, typer.Option(help="What was done at once.")] = None,
-    prevention: Annotated[str | None, typer.Option(help="What keeps it from happening again.")] = None,
-    owner: Annotated[str | None, typer.Option(help="Who sees to the prevention.")] = None,
+    impact: Annotated[str | None, typer.Option(help="Who was affected, and how.")] = None,
+    root_cause: Annotated[str | None, typer.Option(help="Why it happened, as a person found.")] = None,
+    remediation: Annotated[str | None, typer.Option(help="What was done immediately.")] = None,
+    prevention: Annotated[str | None, typer.Option(help="What will keep it from happening again.")] = None,
+    owner: Annotated[str | None, typer.Option(help="Who is responsible for the prevention.")] = None,
     due: Annotated[str | None, typer.Option(help="YYYY-MM-DD: when the prevention is due.")] = None,
     as_json: AsJson = False,
 ) -> int:
@@ -111,7 +111,7 @@ async def edit(
 @guarded
 async def close(
     incident: Which,
-    reason: Annotated[str, typer.Option(help="Why it is closed; it is kept.")],
+    reason: Annotated[str, typer.Option(help="Why it is closed; kept for the record.")],
     as_json: AsJson = False,
 ) -> int:
     """Close a complete report; a half-filled one is refused with what is missing."""
@@ -122,7 +122,7 @@ async def close(
 @guarded
 async def prevented(
     incident: Which,
-    reason: Annotated[str, typer.Option(help="What was done, and where to see it.")],
+    reason: Annotated[str, typer.Option(help="What was done, and where it can be seen.")],
     as_json: AsJson = False,
 ) -> int:
     """The long-term prevention is done: the incident ends, its report and evidence stay."""
@@ -145,7 +145,7 @@ async def show_incident(adapters: Adapters, incident: str, as_json: bool) -> int
     show(render_incident(view.report, view.missing).rstrip())
     show(f"\nkept in {view.address}" + (", OVERDUE" if view.overdue else ""))
     if view.waiting_for:
-        say(f"not recorded yet, it goes on: {view.waiting_for}")
+        say(f"not recorded yet, still being tried: {view.waiting_for}")
     return Exit.OK
 
 
@@ -158,7 +158,7 @@ async def _up_to_date(adapters: Adapters, view: IncidentView) -> IncidentView:
     try:
         timeline = facts_now(adapters.audit, adapters.store, report)
     except (StoreError, ValidationError) as problem:
-        say(f"the timeline is the kept one: {problem}")
+        say(f"the timeline is shown as it was kept: {problem}")
         return view
     if timeline == report.timeline:
         return view
@@ -185,7 +185,7 @@ def target_of(incident: str) -> str:
     match = INCIDENT.fullmatch(incident)
     run = RUN_ID.fullmatch(match["run"]) if match else None
     if run is None:
-        raise CommandFailed(Exit.USAGE, f"{incident!r} is no incident's id; one looks like {_OF_INCIDENT}")
+        raise CommandFailed(Exit.USAGE, f"{incident!r} is not an incident's id; one looks like {_OF_INCIDENT}")
     return run["target"]
 
 
@@ -224,7 +224,9 @@ async def _restarted(client: Client, target: str, incident: str, update: str, re
     view = await target_status(client, target)
     record = next((record for record in view.incidents if record.incident == incident), None) if view else None
     if record is None:
-        raise CommandFailed(Exit.REFUSED, f"refused: {incident} is unknown, or done: `starter.py incident show` tells")
+        raise CommandFailed(
+            Exit.REFUSED, f"refused: {incident} is unknown, or closed: `starter.py incident show` tells which"
+        )
     workflow_id = api.incident_id(target, incident)
     await client.start_workflow(
         api.INCIDENT,
@@ -234,7 +236,7 @@ async def _restarted(client: Client, target: str, incident: str, update: str, re
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
     )
     view_now = await _recovered(client, target, incident)
-    say(f"{incident} was terminated by hand and runs again, revision {view_now.report.revision}")
+    say(f"{incident} had been terminated by hand and is running again, revision {view_now.report.revision}")
     return await command(client, workflow_id, update, request)
 
 
@@ -245,7 +247,7 @@ async def _recovered(client: Client, target: str, incident: str) -> IncidentView
         if view is not None and view.report.evidence is not None:
             return view
         await asyncio.sleep(0.1)
-    raise CommandFailed(Exit.WAITING, "it runs again, but has not found its evidence yet: try once more")
+    raise CommandFailed(Exit.WAITING, "it is running again, but has not found its evidence yet: try once more")
 
 
 async def _live(adapters: Adapters, incident: str) -> IncidentView | None:
@@ -253,7 +255,7 @@ async def _live(adapters: Adapters, incident: str) -> IncidentView | None:
     try:
         return await incident_view(await client_of(adapters.settings), target, incident)
     except (ServerUnavailable, NoAnswer) as absent:
-        say(f"shown as it was kept last: {absent}")
+        say(f"shown as it was last kept: {absent}")
         return None
 
 
@@ -266,7 +268,7 @@ async def _records(adapters: Adapters) -> list[tuple[str, IncidentRecord]]:
         names = sorted(registered.union(adapters.policies.names()))
         views = await asyncio.gather(*(target_status(client, name) for name in names))
     except (ServerUnavailable, NoAnswer) as absent:
-        say(f"only kept reports are listed: {absent}")
+        say(f"only incidents with a kept report are listed: {absent}")
         return []
     pairs = zip(names, views, strict=True)
     return [(name, record) for name, view in pairs if view is not None for record in view.incidents]

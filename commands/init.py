@@ -32,18 +32,20 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,79}")
 @guarded
 def init(
     repository: Annotated[str, typer.Argument(help="A folder with a git repository (bare or not), or its URL.")],
-    name: Annotated[str | None, typer.Option(help="The target's name; default: from the repository's.")] = None,
-    base_branch: Annotated[str | None, typer.Option(help="Default: the branch the remote's HEAD names.")] = None,
-    maximum_mode: Annotated[Mode | None, typer.Option(help="To go no further than this.")] = None,
-    forge: Annotated[
-        str | None, typer.Option(help="local, gitea (also Forgejo) or github; default: as the address says.")
+    name: Annotated[str | None, typer.Option(help="The target's name; default: derived from the repository's.")] = None,
+    base_branch: Annotated[
+        str | None, typer.Option(help="Default: the branch that the remote's HEAD points to.")
     ] = None,
-    account: Annotated[str, typer.Option(help="Login on the forge that opens our pull requests.")] = "",
-    write_variable: Annotated[str, typer.Option(help="Variable of the worker with that login's token.")] = "",
-    read_variable: Annotated[
-        str, typer.Option(help="Variable with a token that may only read, if one is needed.")
+    maximum_mode: Annotated[Mode | None, typer.Option(help="The highest mode its runs may ever have.")] = None,
+    forge: Annotated[
+        str | None, typer.Option(help="local, gitea (also Forgejo) or github; default: told from the address.")
+    ] = None,
+    account: Annotated[str, typer.Option(help="The login on the forge that opens our pull requests.")] = "",
+    write_variable: Annotated[
+        str, typer.Option(help="The worker's environment variable with that login's token.")
     ] = "",
-    force: Annotated[bool, typer.Option("--force", help="Write over the target's file.")] = False,
+    read_variable: Annotated[str, typer.Option(help="The variable with a read-only token, if one is needed.")] = "",
+    force: Annotated[bool, typer.Option("--force", help="Overwrite the target's file.")] = False,
     as_json: AsJson = False,
 ) -> int:
     """Look at a repository and write a commented policies/targets/<name>.toml. No server needed.
@@ -55,11 +57,13 @@ def init(
     remote = _remote(repository)
     chosen = name if name is not None else _name_of(remote)
     if not _NAME.fullmatch(chosen):
-        message = f"{chosen!r} is no target name: lower-case letters, digits and . _ - only; choose one with --name"
+        message = (
+            f"{chosen!r} is not a target name: use lower-case letters, digits and . _ - only; choose one with --name"
+        )
         raise CommandFailed(Exit.USAGE, message)
     file = settings.policies / "targets" / f"{chosen}.toml"
     if file.exists() and not force:
-        message = f"{file} exists already and was not touched: choose another --name, or write over it with --force"
+        message = f"{file} exists already and was left alone: choose another --name, or overwrite it with --force"
         raise CommandFailed(Exit.REFUSED, message)
     kind, access = choose_forge(remote, forge, account, write_variable, read_variable)
     filled = fill_empty(settings.policies)
@@ -127,7 +131,7 @@ def _show(found: Introduction, file: Path, name: str) -> None:
     show(f"wrote {file}", "bold")
     show(f"  base     {found.base_branch} at {found.base[:12]}")
     show(f"  layout   {found.survey.layout}, imports {', '.join(found.survey.imports) or 'nothing'}")
-    nothing = "none was green on the base" if found.survey.checks else "none"
+    nothing = "none of them was green on the base" if found.survey.checks else "none"
     show(f"  checks   {', '.join(check.name for check in found.kept) or nothing}")
     for check, reason in found.dropped:
         show(f"  left out {check.name}: {reason}")
@@ -135,10 +139,10 @@ def _show(found: Introduction, file: Path, name: str) -> None:
     for note in found.survey.notes[0 if found.survey.checks else 1 :]:
         show(f"  note     {note}")
     if not found.kept:
-        say("without a required check every run is refused: add one to [[checks]]", "yellow")
+        say("without a required check every run will be refused: add one to [[checks]]", "yellow")
     elif not any(check.kind is CheckKind.TESTS for check in found.kept):
         say("no tests are required, so the mode stops at PR_ONLY", "yellow")
-    say("who hears when something goes wrong: policies/alerts.toml, then `starter.py alerts test`")
+    say("who is told when something goes wrong: policies/alerts.toml, then `starter.py alerts test`")
     say(f"read the file, then: starter.py run {name} --mode DRY_RUN --embedded")
 
 
@@ -154,7 +158,7 @@ def choose_forge(
     public = (name for name, kind in FORGES.items() if host in kind.public_hosts)
     named = forge or ("local" if host is None else next(public, ""))
     if not named:
-        message = f"which forge {host} runs cannot be seen from its address: say --forge gitea (also for Forgejo) or "
+        message = f"which forge {host} runs cannot be told from its address: say --forge gitea (also for Forgejo) or "
         raise CommandFailed(Exit.USAGE, f"{message}--forge github; --forge local keeps pull requests as records here")
     if named not in FORGES:
         raise CommandFailed(Exit.USAGE, f"--forge {named} is none of {', '.join(FORGES)}")

@@ -138,7 +138,8 @@ def _branch_of(adapters: Adapters, request: Asked) -> str:
     if not heads:
         raise RepositoryError(f"the remote {remote} is empty: make a first commit, then `init` again")
     raise CommandFailed(
-        Exit.USAGE, f"HEAD of {remote} names no branch: choose one with --base-branch; it has {', '.join(heads[:20])}"
+        Exit.USAGE,
+        f"HEAD of {remote} points to no branch: choose one with --base-branch; there are {', '.join(heads[:20])}",
     )
 
 

@@ -21,7 +21,7 @@ EPILOG = (
     "Examples: `starter.py mode demo DRY_RUN --reason 'release week'`, "
     "`starter.py decide demo-2026-11-23-pr-1 --approve --reason 'scope is fine'`"
 )
-Reason = Annotated[str, typer.Option(help="Why; it is kept.")]
+Reason = Annotated[str, typer.Option(help="Why; kept for the record.")]
 
 
 @guarded
@@ -30,11 +30,11 @@ async def mode(
     to: Annotated[
         Mode | None, typer.Argument(metavar="MODE", help="Lowering always works; raising needs an active target.")
     ] = None,
-    reason: Annotated[str, typer.Option(help="Why; it is kept. Needed to set a mode.")] = "",
+    reason: Annotated[str, typer.Option(help="Why; kept for the record. Required to set a mode.")] = "",
     why: Annotated[
         bool, typer.Option("--why", help="Which kinds of task have earned SELECTIVE_AUTO; what is missing.")
     ] = False,
-    expected_epoch: Annotated[int | None, typer.Option(help="The epoch you saw; default: the present one.")] = None,
+    expected_epoch: Annotated[int | None, typer.Option(help="The epoch you saw; default: the current one.")] = None,
     as_json: AsJson = False,
 ) -> int:
     """Set what runs of a target may do: DRY_RUN, PR_ONLY or SELECTIVE_AUTO."""
@@ -82,7 +82,7 @@ def _earned(adapters: Adapters, target: str, as_json: bool) -> int:
 @guarded
 async def decide(
     run_id: Annotated[str, typer.Argument(help="The run that waits, for example demo-2026-11-23-pr-1.")],
-    approve: Annotated[bool, typer.Option("--approve/--reject", help="Go on, or end the run.")],
+    approve: Annotated[bool, typer.Option("--approve/--reject", help="Let the run continue, or end it.")],
     reason: Reason,
     as_json: AsJson = False,
 ) -> int:

@@ -50,18 +50,20 @@ class Hold:
 @guarded
 async def pause(
     target: Annotated[str | None, typer.Argument(help="The target; or --all.")] = None,
-    everything: Annotated[bool, typer.Option("--all", help="Every target, and those that come.")] = False,
-    reason: Annotated[str, typer.Option(help="Why; it stands in status, audit log and Temporal UI.")] = "",
+    everything: Annotated[bool, typer.Option("--all", help="Every target, including those added later.")] = False,
+    reason: Annotated[str, typer.Option(help="Why; shown in status, the audit log and the Temporal UI.")] = "",
     style: Annotated[
         PauseStyle,
         typer.Option(
-            help="Running runs: checkpoint waits at the next gate, drain ends after the step, abort kills it."
+            help="For runs in progress: checkpoint holds at the next gate, drain ends after the step, abort kills it."
         ),
     ] = PauseStyle.CHECKPOINT,
-    review_on: Annotated[str | None, typer.Option(help="YYYY-MM-DD: when somebody looks at it again.")] = None,
-    wait: Annotated[bool, typer.Option("--wait", help="Until it is in force and no write is in flight.")] = False,
-    within: Annotated[float, typer.Option("--timeout", help="Seconds --wait waits at most.")] = 1200,
-    force: Annotated[bool, typer.Option("--force", help="Also a target the policy folder does not know.")] = False,
+    review_on: Annotated[str | None, typer.Option(help="YYYY-MM-DD: when somebody will review the pause.")] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until it is in force and no write is in flight.")] = False,
+    within: Annotated[float, typer.Option("--timeout", help="How many seconds --wait waits at most.")] = 1200,
+    force: Annotated[
+        bool, typer.Option("--force", help="Accept a target that the policy folder does not know.")
+    ] = False,
     as_json: AsJson = False,
 ) -> int:
     """Stop: no new run, no push, no pull request, until a person resumes.
@@ -83,9 +85,9 @@ async def pause(
     brake = Brake(client, target, () if target else _names(adapters))
     await brake.look_before()
     await brake.pull(request)
-    say(f"recorded by the server: {target or 'every target'} pauses")
+    say(f"recorded by the server: {target or 'every target'} is to pause")
     if brake.unseen:
-        say(f"it was pulled blindly: {brake.unseen}", "yellow")
+        say(f"the brake was pulled blindly, without a look before: {brake.unseen}", "yellow")
     if not wait:
         return await _soon(brake, as_json)
     return await _wait(brake, within, as_json)
@@ -187,7 +189,10 @@ class Brake:
         names = sorted(await open_controls(self._client))
         for name in names:
             await pause_target(self._client, name, self._request)
-        say(f"the installation tells nobody; paused one by one: {', '.join(names) or 'nobody is open'}", "yellow")
+        say(
+            f"the installation cannot tell the targets; paused one by one: {', '.join(names) or 'no Control is open'}",
+            "yellow",
+        )
 
     def _hold(self, name: str, sight: TargetSight, before: int | None = None, told: int = 0) -> Hold:
         if isinstance(sight.problem, NoWorker):
@@ -279,7 +284,7 @@ def _not_all(holds: dict[str, Hold], as_json: bool) -> int:
     held = [name for name, hold in holds.items() if hold.quiescent]
     say(f"quiescent: {', '.join(held) or 'nobody'}")
     for problem in _problems(holds).values():
-        say(f"recorded, but not seen in force: {problem}", "red")
+        say(f"recorded, but not confirmed to be in force: {problem}", "red")
     if as_json:
         emit({"recorded": True, "inForce": None, "quiescent": None, "held": held} | _unseen(_problems(holds)))
     return Exit.TROUBLE

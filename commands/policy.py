@@ -28,7 +28,7 @@ _LEFT_OUT = 5
 @guarded
 def explain(
     target: Annotated[str, typer.Argument(help="The target.")],
-    key: Annotated[str, typer.Argument(help="Only keys that hold this, for example diff_budget.")] = "",
+    key: Annotated[str, typer.Argument(help="Only keys that contain this, for example diff_budget.")] = "",
     as_json: AsJson = False,
 ) -> int:
     """Every effective value of a target, the file and line it came from, and what it means."""
@@ -36,7 +36,7 @@ def explain(
     digest = policies.effective(target).digest
     found = [one for one in policies.explain(target) if key in one.key]
     if not found:
-        raise CommandFailed(Exit.USAGE, f"no key of {target}'s policy holds {key!r}; without one, all are shown")
+        raise CommandFailed(Exit.USAGE, f"no key of {target}'s policy contains {key!r}; without one, all are shown")
     if as_json:
         emit({"target": target, "digest": digest, "values": [vars(one) for one in found]})
         return Exit.OK

@@ -26,8 +26,8 @@ Number = Annotated[int, typer.Argument(help="The pull request's number, as `pr l
 @guarded
 def list_(
     target: Target,
-    everything: Annotated[bool, typer.Option("--all", help="Merged and closed ones, too.")] = False,
-    limit: Annotated[int, typer.Option(min=1, help="With --all: the newest so many.")] = 50,
+    everything: Annotated[bool, typer.Option("--all", help="Include merged and closed ones.")] = False,
+    limit: Annotated[int, typer.Option(min=1, help="With --all: how many, the newest first.")] = 50,
     as_json: AsJson = False,
 ) -> int:
     """Open pull requests, newest first."""
@@ -120,4 +120,4 @@ async def _tell(pull: PullRequest) -> None:
     with suppress(ServerUnavailable, CommandFailed, RPCError):
         client = await client_of(Settings())
         await client.get_workflow_handle(api.follow_up_id(pull.run_id)).signal(api.REFRESH)
-        say("its follow-up looks now")
+        say("its follow-up is looking now")

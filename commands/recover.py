@@ -28,7 +28,7 @@ _BORN_WITHIN = 60.0
 
 @guarded
 async def recover(
-    reason: Annotated[str, typer.Option(help="What you saw; it stands in the pause and in the Temporal UI.")],
+    reason: Annotated[str, typer.Option(help="What you saw; recorded in the pause and shown in the Temporal UI.")],
     target: Annotated[str | None, typer.Argument(help="The target whose Control is stuck; or --installation.")] = None,
     installation: Annotated[bool, typer.Option("--installation", help="The Installation itself.")] = False,
     as_json: AsJson = False,
@@ -78,7 +78,7 @@ async def _why_stuck(client: Client, workflow_id: str) -> str:
     if seen.status is not WorkflowExecutionStatus.RUNNING:
         raise CommandFailed(Exit.REFUSED, f"{workflow_id} is not open: the next one wakes up PAUSED by itself")
     if not await has_worker(client):
-        raise NoWorker("; without one nothing can be told to be stuck")
+        raise NoWorker("; without one, whether it is stuck cannot be told")
     task = seen.raw_description.pending_workflow_task
     if task.attempt < FAILING_TASKS:
         raise CommandFailed(Exit.REFUSED, f"{workflow_id} is not stuck: none of its workflow tasks keeps failing")

@@ -48,7 +48,7 @@ class KeptRun:
 @guarded
 def runs(
     target: Annotated[str | None, typer.Argument(help="Only this target's.")] = None,
-    limit: Annotated[int, typer.Option("--limit", "--latest", min=1, help="How many.")] = 20,
+    limit: Annotated[int, typer.Option("--limit", "--latest", min=1, help="How many to list.")] = 20,
     as_json: AsJson = False,
 ) -> int:
     """The newest ended runs, newest first; also attempts that were not allowed to start, with the reason."""
@@ -83,8 +83,8 @@ def runs(
 @guarded
 def report(
     run_id: Annotated[str | None, typer.Argument(help="A run id; default: the newest run.")] = None,
-    limit: Annotated[int, typer.Option("--limit", "--latest", min=1, help="The newest so many runs.")] = 1,
-    html: Annotated[bool, typer.Option("--html", help="Print where the page is.")] = False,
+    limit: Annotated[int, typer.Option("--limit", "--latest", min=1, help="How many of the newest runs.")] = 1,
+    html: Annotated[bool, typer.Option("--html", help="Print only where the page is.")] = False,
     as_json: AsJson = False,
 ) -> int:
     """A run's report: task, steps, change, checks, decision tree, writes, review."""

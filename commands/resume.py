@@ -25,13 +25,13 @@ _LOOK_EVERY = 0.5
 
 @guarded
 async def resume(
-    cause: Annotated[str, typer.Option(help="What had caused the pause.")],
-    evidence: Annotated[str, typer.Option(help="What shows that it is gone: a link, a commit, a test.")],
+    cause: Annotated[str, typer.Option(help="What caused the pause.")],
+    evidence: Annotated[str, typer.Option(help="What shows that the cause is gone: a link, a commit, a test.")],
     target: Annotated[str | None, typer.Argument(help="The target; or --all.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="Lift the global pause.")] = False,
-    expected_epoch: Annotated[int | None, typer.Option(help="The epoch you saw; default: the present one.")] = None,
-    wait: Annotated[bool, typer.Option("--wait", help="Until it is ACTIVE, or PAUSED again.")] = False,
-    within: Annotated[float, typer.Option("--timeout", help="Seconds --wait waits at most.")] = 3600,
+    expected_epoch: Annotated[int | None, typer.Option(help="The epoch you saw; default: the current one.")] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until it is ACTIVE, or PAUSED again.")] = False,
+    within: Annotated[float, typer.Option("--timeout", help="How many seconds --wait waits at most.")] = 3600,
     as_json: AsJson = False,
 ) -> int:
     """State the cause and the evidence; a green DRY_RUN smoke then opens the target in PR_ONLY.
@@ -56,7 +56,7 @@ async def resume(
     else:
         installation = await installation_status(client)
         if installation is None:
-            raise CommandFailed(Exit.REFUSED, "nothing ever ran here: there is nothing to resume")
+            raise CommandFailed(Exit.REFUSED, "nothing has run here yet: there is nothing to resume")
         epoch, workflow_id = installation.epoch, api.INSTALLATION_ID
         names = [seen.name for seen in installation.targets]
     seen_epoch = expected_epoch if expected_epoch is not None else epoch

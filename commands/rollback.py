@@ -35,9 +35,11 @@ _LOOK_PATIENCE = 15
 @guarded
 async def rollback(
     run_id: Annotated[str, typer.Argument(help="The run whose merge to undo, for example demo-2026-11-23-auto-1.")],
-    reason: Annotated[str, typer.Option(help="Why; it is kept, and opens the incident.")],
-    wait: Annotated[bool, typer.Option("--wait", help="Until it is restored, or a person must go on.")] = False,
-    within: Annotated[float, typer.Option("--timeout", help="Seconds --wait waits at most.")] = 3600,
+    reason: Annotated[str, typer.Option(help="Why; kept for the record, and stated in the incident.")],
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Wait until it is restored, or a person must take over.")
+    ] = False,
+    within: Annotated[float, typer.Option("--timeout", help="How many seconds --wait waits at most.")] = 3600,
     as_json: AsJson = False,
 ) -> int:
     """Undo the merge of a run's change, once: mode DRY_RUN first, then the exact revert, then health confirmed.
@@ -65,7 +67,7 @@ async def rollback(
         return answered(answer, as_json, f"accepted; follow it: starter.py status {match['target']}")
     result = await _ended(client, match["target"], run_id, within)
     if result is None:
-        say("stopped waiting; it goes on")
+        say("stopped waiting; it continues")
         return Exit.WAITING
     if as_json:
         emit(result)
@@ -86,7 +88,7 @@ async def _seen_merged(client: Client, run_id: str) -> bool:
             if view.state != WAITING or (looks is not None and looks < view.pull_looks):
                 return looks is not None
             if looks is None:
-                say("looking whether a person merged its pull request")
+                say("checking whether a person merged its pull request")
                 await handle.signal(api.REFRESH)
                 looks = view.pull_looks
         except (RPCError, WorkflowQueryRejectedError):

@@ -31,22 +31,24 @@ EPILOG = (
 @guarded
 async def run(
     target: Annotated[str, typer.Argument(help="A target of the policy folder; `policy check` lists them.")],
-    mode: Annotated[Mode | None, typer.Option(help="Never more than the target's mode, which is the default.")] = None,
-    again: Annotated[bool, typer.Option("--again", help="A new attempt, although this day's run was made.")] = False,
-    attempt: Annotated[int, typer.Option(min=1, max=99, help="Name the attempt of a rerun.")] = 1,
+    mode: Annotated[Mode | None, typer.Option(help="At most the target's mode, which is the default.")] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Make a new attempt, even if today's run has been made.")
+    ] = False,
+    attempt: Annotated[int, typer.Option(min=1, max=99, help="Which attempt of the day this is, for a rerun.")] = 1,
     date: Annotated[str | None, typer.Option(help="YYYY-MM-DD; default: today in the target's time zone.")] = None,
     grant: Annotated[
         str,
-        typer.Option("--grant", metavar="RUN", help="Take the granted change of this escalated run; a new attempt."),
+        typer.Option("--grant", metavar="RUN", help="Use the granted change of this escalated run, in a new attempt."),
     ] = "",
     in_process: Annotated[
-        bool, typer.Option("--embedded", help="Bring server and worker up inside this command if none runs.")
+        bool, typer.Option("--embedded", help="Start server and worker inside this command if none is running.")
     ] = False,
     within: Annotated[
-        float | None, typer.Option("--timeout", help="Stop waiting after so many seconds; the run goes on.")
+        float | None, typer.Option("--timeout", help="Stop waiting after this many seconds; the run continues.")
     ] = None,
-    full: Annotated[bool, typer.Option("--full", help="At its end also the whole tree of every verdict.")] = False,
-    detach: Annotated[bool, typer.Option("--detach", help="Start it and do not wait.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="At the end, print every verdict in full as well.")] = False,
+    detach: Annotated[bool, typer.Option("--detach", help="Start it and return at once.")] = False,
     as_json: AsJson = False,
 ) -> int:
     """Start a run, show its progress, print how it ended.
@@ -73,11 +75,11 @@ async def run(
     if in_process:
         try:
             client = await client_of(settings)
-            say("a server runs already: using it and its workers")
+            say("a server is running already: using it and its workers")
         except ServerUnavailable:
             if detach:
                 raise CommandFailed(
-                    Exit.USAGE, "--detach and --embedded exclude each other: nobody would work"
+                    Exit.USAGE, "--detach and --embedded exclude each other: no worker would be left"
                 ) from None
             async with embedded(settings) as running:
                 return await _run(running.client, label, request, within, as_json, in_process=True, full=full)
@@ -104,7 +106,7 @@ async def start(client: Client, label: str, request: RunRequest) -> WorkflowHand
             static_summary=f"run of {request.target} by {request.actor}",
         )
     except WorkflowAlreadyStartedError:
-        say(f"{label} runs already: watching it")
+        say(f"{label} is running already: watching it")
         return client.get_workflow_handle(label)
 
 
@@ -124,10 +126,10 @@ async def _run(
         result, status = await follow(client, handle, within)
     except asyncio.CancelledError:
         if in_process:
-            say("stopped with its server; the run goes on when this home's server runs again: starter.py up")
+            say("stopped with its server; the run continues when this home's server is up again: starter.py up")
         else:
             say(
-                f"the run goes on. Watch it: starter.py watch {request.target} · "
+                f"the run continues. Watch it: starter.py watch {request.target} · "
                 f"stop it: starter.py pause {request.target} --style abort --reason …"
             )
         return Exit.INTERRUPTED

@@ -55,7 +55,7 @@ async def apply(
     policy = compose(settings).policies.effective(target)
     found = re.fullmatch(r"([01]?\d|2[0-3]):([0-5]\d)", at)
     if found is None:
-        raise CommandFailed(Exit.USAGE, f"{at!r} is no time of day: write it as HH:MM, for example 06:00")
+        raise CommandFailed(Exit.USAGE, f"{at!r} is not a time of day: write it as HH:MM, for example 06:00")
     zone = policy.target.time_zone
     odd = tuple(odd_days(time(int(found[1]), int(found[2])), ZoneInfo(zone), datetime.now(ZoneInfo(zone)).date()))
     wanted = Schedule(

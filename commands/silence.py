@@ -28,9 +28,9 @@ _WORDS = ("list", "lift")
 async def silence(
     what: Annotated[str, typer.Argument(metavar="KIND|list|lift", help="Which alerts; or `list`; or `lift <id>`.")],
     which: Annotated[str | None, typer.Argument(metavar="[ID]", help="For `lift`: the silence.")] = None,
-    target: Annotated[str, typer.Option(help="Only of this target; default: of every target.")] = "",
+    target: Annotated[str, typer.Option(help="Only for this target; default: for every target.")] = "",
     lasting: Annotated[str, typer.Option("--for", help="How long: 30m, 2h, 1d.")] = "",
-    reason: Annotated[str, typer.Option(help="Why; it is kept.")] = "",
+    reason: Annotated[str, typer.Option(help="Why; kept for the record.")] = "",
     as_json: AsJson = False,
 ) -> int:
     """Silence a kind of alert for a while. Policy violations and protected-path alerts can never be silenced."""

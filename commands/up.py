@@ -49,8 +49,10 @@ async def up(
             with contextlib.suppress(asyncio.CancelledError):
                 await task
         if lost:
-            raise CommandFailed(Exit.TROUBLE, f"the server ended by itself; its log says why: {running.server.log}")
-        say("stopping: steps in progress are handed back and go on at the next `up`")
+            raise CommandFailed(
+                Exit.TROUBLE, f"the server stopped unexpectedly; its log says why: {running.server.log}"
+            )
+        say("stopping: steps in progress are handed back and continue at the next `up`")
     return Exit.OK
 
 
@@ -63,5 +65,6 @@ def _demand_free(port: int, option: str) -> None:
             probe.bind(("127.0.0.1", port))
         except OSError:
             raise CommandFailed(
-                Exit.REFUSED, f"port {port} is taken, perhaps by a server that runs already: choose another by {option}"
+                Exit.REFUSED,
+                f"port {port} is taken, perhaps by a server that is running already: choose another with {option}",
             ) from None

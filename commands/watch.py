@@ -36,7 +36,7 @@ TargetOrRun = Annotated[str, typer.Argument(help="A target's name, or a run id s
 @guarded
 async def watch(
     what: TargetOrRun,
-    within: Annotated[float | None, typer.Option("--timeout", help="Stop watching after so many seconds.")] = None,
+    within: Annotated[float | None, typer.Option("--timeout", help="Stop watching after this many seconds.")] = None,
     as_json: AsJson = False,
 ) -> int:
     """Follow a run until it ends; of a target, the one that runs or waits now."""
@@ -44,7 +44,7 @@ async def watch(
     client = await client_of(adapters.settings, asking=True)
     handle = await (run_handle(client, what) if RUN_ID.fullmatch(what) else _current(adapters, client, what))
     if handle is None:
-        say(f"no run of {what} is active; the newest: starter.py runs {what}")
+        say(f"no run of {what} is active; its latest: starter.py runs {what}")
         return Exit.OK
     result, ended = await follow(client, handle, within)
     show_result(result, ended, as_json, sentence_of(adapters, result.run_id))
@@ -95,7 +95,7 @@ async def follow(client: Client, handle: WorkflowHandle[Any, Any], within: float
                     # A restarting worker or server; the run itself is safe.
                     spinner.update("no answer yet")
                     if time.monotonic() - answered > _WITHOUT_WORKER and not await _worked_on(client):
-                        raise NoWorker(f"; {handle.id} stays and goes on when one runs") from None
+                        raise NoWorker(f"; {handle.id} stays, and continues when one runs") from None
                 if within is not None and time.monotonic() - began > within:
                     return _so_far(handle, view), Exit.WAITING
                 await asyncio.wait({ending}, timeout=_LOOK_EVERY)

@@ -46,7 +46,9 @@ Explained = Annotated[
 @guarded
 async def why(
     what: Explained,
-    full: Annotated[bool, typer.Option("--full", help="The whole tree: every rule, also below a yes.")] = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="Print the whole tree: every rule, also those that were satisfied.")
+    ] = False,
     as_json: AsJson = False,
 ) -> int:
     """Why a target works, or does not; why a run went as it did; what an incident is: with the facts they used.
@@ -130,7 +132,7 @@ async def _followed(adapters: Adapters, run_id: str) -> dict[str, Verdict]:
         verdicts["rollback"] = await rollback_verdict(client, run_id)
     except (CommandFailed, ServerUnavailable, NoAnswer):
         # The report is here; what became of it later can only the server tell.
-        say(f"what became of {run_id} since cannot be asked: no server or no worker answers")
+        say(f"what has become of {run_id} since cannot be asked: no server or no worker answers")
         return {}
     return {name: verdict for name, verdict in verdicts.items() if verdict}
 
