@@ -27,15 +27,18 @@ from pathlib import Path
 import pytest
 from temporalio.client import Client
 from temporalio.worker import Worker
-from world import make_world
+from world import World, make_world
 
 import composition
 from adapters.forges.local import LocalForge
 from adapters.git.mirror import Mirror
 from adapters.git.upkeep import tend
 from adapters.store.chained_log import ChainedLog
+from adapters.store.run_index import RunIndex
 from adapters.temporal.embedded_server import find_server, free_port
+from contracts.modes import Mode, RunStatus
 from contracts.pull_request import PullRequest
+from contracts.rollback import Idea
 from tests.adapters.git import conftest, test_cost
 from tests.adapters.git.test_upkeep import grown
 from tests.bench.raw import PlainSteps, Raw, RawWithGit, nothing
@@ -233,6 +236,64 @@ def looked_up(place: Path, mirror: Mirror) -> None:
     """Its day's logs, and every pull request of the local forge in its state."""
     ChainedLog(place).logs(begins="run/demo-2026-11-26-")
     LocalForge(place / "forge", mirror, "main").pull_requests()
+
+
+async def test_runs_in_long_books(served: Served, tmp_path: Path, environments: Path) -> None:
+    """Whole runs where 10,000 of the target have ended, to one where 100 have, in turns."""
+    costs: dict[tuple[str, int], list[float]] = defaultdict(list)
+    for turn, ended in itertools.product(range(ROUNDS), (100, 10_000)):
+        world = await make_world(tmp_path / f"{turn}-{ended}", served.address, environments)
+        add_target(world, "quick")
+        async with world.worker(quick(world)):
+            first = await world.run("quick", mode="DRY_RUN")
+            lengthen(world, first.run_id, ended)
+            # A worker reads each record once.
+            await world.run("quick", mode="DRY_RUN", again=True)
+            for mode, workflow_id in (("DRY_RUN", "dry"), ("PR_ONLY", "pr")):
+                work = partial(world.run, "quick", workflow_id=workflow_id, mode=mode, again=True)
+                costs[mode, ended].append(await served.cost(work, 1))
+    for mode in ("DRY_RUN", "PR_ONLY"):
+        line(f"{mode} in the books of 10,000 ended runs, to 100", min(costs[mode, 10_000]), min(costs[mode, 100]))
+
+
+def lengthen(world: World, run_id: str, ended: int) -> None:
+    """As if so many runs had ended since, each with a pull request about a file of its own, closed or merged."""
+    runs, pulls = world.settings.home / "artifacts" / "runs", world.settings.home / "forge" / "quick" / "pulls"
+    pulls.mkdir(parents=True, exist_ok=True)
+    index = RunIndex(runs.parent)
+    (like,) = index.latest(1, "quick")
+    (base,) = (sha for ref, sha in world.refs("quick").items() if ref == "refs/heads/main")
+    lines, anchors = [], []
+    # As of a month ago: what was written today, a run reads to tell strangers by.
+    kept = shutil.copytree(runs / run_id, world.root / "kept")
+    for file in kept.rglob("*"):
+        os.utime(file, (0, 0))
+    for number in range(1, ended + 1):
+        name = f"quick-2026-01-01-pr-{number}"
+        idea = Idea(task_id=f"t{number}", title="t", tool="codespell", rule="docs", paths=(f"docs/{number}.md",))
+        changes = {"status": RunStatus.PR_OPENED, "pull_request": number, "idea": idea, "task_id": f"t{number}"}
+        lines.append(like.model_copy(update=changes | {"run_id": name, "mode": Mode.PR_ONLY}).model_dump_json())
+        (runs / name).mkdir()
+        for file in ("audit_log.jsonl", "run_report.json", "run_report.html", "policy.json", "history.json.gz"):
+            (runs / name / file).hardlink_to(kept / file)
+        pull = PullRequest(
+            number=number,
+            branch=f"autonomy/quick/{number}",
+            base_branch="main",
+            head_sha=base if number % 2 else hashlib.sha1(name.encode(), usedforsecurity=False).hexdigest(),
+            title="t",
+            body="b" * 1500,
+            state="merged" if number % 2 else "closed",
+            url="u",
+            run_key=f"{name}/open_pull_request",
+        )
+        (pulls / f"{number}.json").write_text(pull.model_dump_json())
+        anchors.append(f"update refs/autonomy/anchors/run/{name} {base}\n")
+    with (runs / "index.jsonl").open("a") as file:
+        file.writelines(f"{each}\n" for each in lines)
+    (mirror,) = world.settings.mirrors.glob("quick-*.git")
+    for command in (("update-ref", "--stdin"), ("pack-refs", "--all")):
+        test_cost.plain(*command, stdin="".join(anchors).encode(), GIT_DIR=str(mirror))
 
 
 @pytest.mark.parametrize("words", [["--help"], ["status", "--help"], ["report", "--help"], ["worker"]])
