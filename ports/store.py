@@ -55,8 +55,8 @@ class AuditLog(Protocol):
     def head(self, log: str) -> str | None:
         """Hash of the last record, or None for no log."""
 
-    def records(self, log: str) -> Iterator[AuditRecord]:
-        """Stream the log, unverified."""
+    def records(self, log: str, since: datetime | None = None) -> Iterator[AuditRecord]:
+        """Stream the log, unverified; with a moment, without most of what is older."""
 
     def verify(self, log: str, anchors: dict[str, str], past: dict[str, str] | None = None) -> AuditVerification:
         """Recompute the chain and compare with heads kept elsewhere; names the first bad record.

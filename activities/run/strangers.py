@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 
 from temporalio import activity
 
@@ -12,7 +12,7 @@ from contracts.alert import Alert, AlertKind
 from contracts.modes import WriteAction
 from contracts.pull_request import PullRequest
 from policies.counted import shortened
-from policies.run.strangers import Booked, asked_of, foreign_marks
+from policies.run.strangers import Booked, asked_of, booked_since, foreign_marks
 from ports.store import AuditLog
 
 _BEGUN = "write begun"
@@ -36,7 +36,10 @@ def tell_of_strangers(session: StepSession, pulls: tuple[PullRequest, ...], head
         AlertsUnavailable: the alert cannot be handed over; the step is tried again.
     """
     now, target = activity.info().started_time, session.run.target
-    seen = look_up(session.bench.audit, target, asked_of(pulls, heads, now.date()), now - _LATELY)
+    asked = asked_of(pulls, heads, now.date())
+    day = booked_since(asked, pulls, heads, now.date())
+    since = datetime.combine(day, time(), UTC) if day else None
+    seen = look_up(session.bench.audit, target, asked, now - _LATELY, since)
     marks = foreign_marks(pulls, heads, seen.booked, now.date())
     if not marks:
         return seen
@@ -60,11 +63,13 @@ def tell_of_strangers(session: StepSession, pulls: tuple[PullRequest, ...], head
     return seen
 
 
-def look_up(audit: AuditLog, target: str, pulls: tuple[PullRequest, ...], lately: datetime) -> Seen:
-    """What the target's log and its runs' logs say was ours, and who wrote to which branch."""
+def look_up(
+    audit: AuditLog, target: str, pulls: tuple[PullRequest, ...], lately: datetime, since: datetime | None
+) -> Seen:
+    """What the target's log (``since`` then) and its runs' logs say was ours, and who wrote to which branch."""
     writers: dict[str, set[str]] = {}
     keys, numbers, heads, branches = set[str](), dict[str, str](), set[str](), set[str]()
-    for record in audit.records(f"target/{target}"):
+    for record in audit.records(f"target/{target}", since):
         key = str(record.facts.get("key", ""))
         if record.event == _BEGUN:
             keys.add(key)

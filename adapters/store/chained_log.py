@@ -4,16 +4,18 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 from adapters.store.audit_chain import key_needle, line_of, next_record, parse_record, seal, sealed_record
-from adapters.store.durable_files import LineFile, locked_lines, read_lines, settled_size
+from adapters.store.durable_files import MAX_LINE, LineFile, locked_lines, read_lines, settled_size
 from contracts.audit import GENESIS, AuditEvent, AuditProblem, AuditRecord, AuditVerification
 from policies.counted import counted
 from ports.store import StoreError
 
 LOG_FILE = "audit_log.jsonl"
+_NEAR_ENOUGH = 64 * 1024
 TORN_FILE = f"{LOG_FILE}.torn"
 LOG_NAME = re.compile(r"(run|target)/([A-Za-z0-9][A-Za-z0-9._-]{0,199})")
 
@@ -60,9 +62,9 @@ class ChainedLog:
             head = record.hash
         return head
 
-    def records(self, log: str) -> Iterator[AuditRecord]:
+    def records(self, log: str, since: datetime | None = None) -> Iterator[AuditRecord]:
         """Stream the log; an append that a crash interrupted is not part of it."""
-        for line in self._lines(log):
+        for line in self._lines(log, since):
             if line.endswith(b"\n"):
                 record = parse_record(line)
                 if isinstance(record, str):
@@ -114,33 +116,83 @@ class ChainedLog:
             raise StoreError(f"{log!r} is no audit log: use run/<runId> or target/<name>")
         return self._root / f"{match[1]}s" / match[2] / LOG_FILE
 
-    def _lines(self, log: str) -> Iterator[bytes]:
+    def _lines(self, log: str, since: datetime | None = None) -> Iterator[bytes]:
         path = self._path(log)
         try:
-            yield from read_lines(path, settled_size(path))
+            size = settled_size(path)
+            yield from read_lines(path, size, _first_since(path, size, since) if since else 0)
         except FileNotFoundError:
             return
         except OSError as error:
             raise StoreError(f"cannot read the audit log {path}: {error.strerror or error}") from error
 
 
+@dataclass
+class _Survey:
+    """What this process read of a log when it last appended to it: a target's log only ever grows."""
+
+    inode: int
+    size: int = 0
+    last: bytes = b""
+    keys: set[int] = field(default_factory=set)
+    """Hashes of whatever may be a record's key; 60 bytes each."""
+
+
+_surveys: dict[Path, _Survey] = {}
+_SURVEYED = 64
+_KEY = re.compile(rb'"key":"(?:[^"\\]|\\.)*"')
+
+
 def _survey(file: LineFile, log: str, keys: set[str]) -> tuple[AuditRecord | None, set[str]]:
     """The last record, and which keys are there already."""
-    needles = {key: key_needle(key) for key in keys}
-    known: set[str] = set()
-    last = b""
-    for last in file.lines():
-        # The needle may also stand among a record's facts: parsing the few lines that hold it decides.
-        held = {key for key, needle in needles.items() if needle in last}
-        if held:
-            record = parse_record(last)
-            known |= {key for key in held if isinstance(record, AuditRecord) and record.key == key}
-    if not last:
+    seen = _surveys.pop(file.path, None)
+    if seen is None or seen.inode != file.inode or not file.holds(seen.last, seen.size):
+        seen = _Survey(file.inode)
+    for line in file.lines(seen.size):
+        seen.keys.update(map(hash, _KEY.findall(line)))
+        seen.size, seen.last = seen.size + len(line), line
+    _surveys[file.path] = seen
+    if len(_surveys) > _SURVEYED:
+        _surveys.pop(next(iter(_surveys)), None)
+    known = _known(file, keys) if any(hash(key_needle(key)) in seen.keys for key in keys) else set[str]()
+    if not seen.last:
         return None, known
-    record = sealed_record(last, log)
+    record = sealed_record(seen.last, log)
     if isinstance(record, str):
         raise StoreError(f"the last record of the audit log {log} is damaged ({record}): run `audit verify`")
     return record, known
+
+
+def _known(file: LineFile, keys: set[str]) -> set[str]:
+    """Which are the keys of records, by every line."""
+    needles = {key: key_needle(key) for key in keys}
+    known: set[str] = set()
+    for line in file.lines():
+        # The needle may also stand among a record's facts: parsing the few lines that hold it decides.
+        held = {key for key, needle in needles.items() if needle in line}
+        if held:
+            record = parse_record(line)
+            known |= {key for key in held if isinstance(record, AuditRecord) and record.key == key}
+    return known
+
+
+def _first_since(path: Path, size: int, since: datetime) -> int:
+    """The first byte of a line before which every record is older; records stand in the order of their time."""
+    low, high = 0, size
+    with path.open("rb") as file:
+        while high - low > _NEAR_ENOUGH:
+            middle = (low + high) // 2
+            file.seek(middle)
+            begin = middle + len(file.readline(MAX_LINE))
+            record = parse_record(file.readline(MAX_LINE)) if begin < high else ""
+            if begin < high and isinstance(record, str):
+                # Damaged: whoever reads on is told so.
+                return low
+            if isinstance(record, AuditRecord) and record.at < since:
+                low = begin
+            else:
+                high = middle
+    return low
 
 
 def _anchor_problem(log: str, anchors: dict[str, str], found_at: dict[str, int], last: int) -> AuditProblem | None:

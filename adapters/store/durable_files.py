@@ -37,9 +37,23 @@ class LineFile:
         self._path = path
         self._descriptor = descriptor
 
-    def lines(self) -> Iterator[bytes]:
-        """Every line, newline included."""
-        return read_lines(self._path, os.fstat(self._descriptor).st_size)
+    @property
+    def path(self) -> Path:
+        """Where it is."""
+        return self._path
+
+    @property
+    def inode(self) -> int:
+        """Tells it from another file under its name."""
+        return os.fstat(self._descriptor).st_ino
+
+    def lines(self, begin: int = 0) -> Iterator[bytes]:
+        """Every line from a line's first byte on, newline included."""
+        return read_lines(self._path, os.fstat(self._descriptor).st_size, begin)
+
+    def holds(self, line: bytes, end: int) -> bool:
+        """Whether this line, or nothing where there is none, ends at this byte."""
+        return end >= len(line) and os.pread(self._descriptor, len(line), end - len(line)) == line
 
     def append(self, lines: Sequence[bytes]) -> None:
         """Write all lines and sync once; after an error the file is as it was before."""
@@ -85,10 +99,14 @@ def settled_size(path: Path) -> int:
         os.close(descriptor)
 
 
-def read_lines(path: Path, size: int) -> Iterator[bytes]:
-    """The lines in the first ``size`` bytes; one without a newline (torn or too long) is the last."""
+def read_lines(path: Path, size: int, begin: int = 0) -> Iterator[bytes]:
+    """The lines in the first ``size`` bytes; one without a newline (torn or too long) is the last.
+
+    ``begin``: the first byte of a line before which none is wanted.
+    """
     with path.open("rb") as file:
-        left = size
+        file.seek(begin)
+        left = size - begin
         while left > 0:
             line = file.readline(min(left, MAX_LINE))
             if not line:

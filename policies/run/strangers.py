@@ -10,6 +10,7 @@ from contracts.pull_request import PullRequest
 OURS = "autonomy/"
 _RECENT = timedelta(days=30)
 """A merge is told for so long; whoever lost old logs is not told of their own past for ever."""
+_ANY_TIME_ZONE = timedelta(days=2)
 _DAY = re.compile(r"-(\d{4}-\d{2}-\d{2})-[a-z]+-\d+/")
 
 
@@ -48,6 +49,18 @@ def foreign_marks(
 def asked_of(pulls: tuple[PullRequest, ...], heads: Mapping[str, str], today: date) -> tuple[PullRequest, ...]:
     """Those that may be a mark, or whose branch is still there: of all others it does not matter who booked them."""
     return tuple(pull for pull in pulls if pull.state == "open" or pull.branch in heads or _is_recent(pull, today))
+
+
+def booked_since(
+    asked: tuple[PullRequest, ...], pulls: tuple[PullRequest, ...], heads: Mapping[str, str], today: date
+) -> date | None:
+    """A day before which nothing was written about those that are asked of; None: that cannot be told."""
+    known = {pull.branch for pull in pulls}
+    days = [_DAY.search(pull.run_key) for pull in asked]
+    if None in days or any(branch.startswith(OURS) and branch not in known for branch in heads):
+        return None
+    # Its day is that of the target's time zone.
+    return min((date.fromisoformat(day[1]) for day in days if day), default=today) - _ANY_TIME_ZONE
 
 
 def _is_booked(pull: PullRequest, booked: Booked) -> bool:

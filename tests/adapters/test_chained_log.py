@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import resource
 import stat
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from adapters.store import chained_log, durable_files
 from adapters.store.audit_chain import line_of, seal
 from adapters.store.chained_log import ChainedLog
 from contracts.audit import GENESIS, AuditEvent
@@ -278,3 +280,62 @@ def test_a_planted_link_is_not_followed(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="cannot append"):
         ChainedLog(tmp_path).append(LOG, (event("k"),), NOW)
     assert not (tmp_path / "elsewhere").exists()
+
+
+def read_by(monkeypatch: pytest.MonkeyPatch, work: Callable[[], object]) -> int:
+    """Bytes of log lines that were read for it."""
+    read: list[int] = []
+    real = durable_files.read_lines
+
+    def counted(path: Path, size: int, begin: int = 0) -> Iterator[bytes]:
+        for line in real(path, size, begin):
+            read.append(len(line))
+            yield line
+
+    with monkeypatch.context() as patched:
+        patched.setattr(durable_files, "read_lines", counted)
+        patched.setattr(chained_log, "read_lines", counted)
+        work()
+    return sum(read)
+
+
+def test_an_append_reads_what_was_added_since_the_one_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A target's log grows by each run for years; what others append meanwhile, a new file and a known key are met."""
+    log = filled(tmp_path, 200)
+    whole = path_of(tmp_path).stat().st_size
+    assert 0.02 * whole > read_by(monkeypatch, lambda: log.append(LOG, (event("new"),), NOW))
+    # Another process, which knows nothing of ours.
+    other = FORK.Process(target=filled, args=(tmp_path, 202))
+    other.start()
+    other.join(60)
+    assert whole <= read_by(monkeypatch, lambda: log.append(LOG, (event("k202"), event("newer")), NOW))
+    assert 203 + 1 == len(list(log.records(LOG)))
+    assert log.verify(LOG, {}).problem is None
+
+    # Put back from a copy: what was read of the other file counts for nothing.
+    lines = lines_of(tmp_path)
+    path_of(tmp_path).unlink()
+    path_of(tmp_path).write_bytes(b"".join(lines[:100]))
+    log.append(LOG, (event("k150"), event("k50")), NOW)
+    assert [101, "k150"] == [len(lines_of(tmp_path)), list(log.records(LOG))[-1].key]
+
+
+def test_records_since_a_moment_are_found_without_what_is_older(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By looking at some lines; what a look meets damaged is read, and said."""
+    log = ChainedLog(tmp_path)
+    for day in range(1, 21):
+        at = datetime(2026, 10, day, tzinfo=UTC)
+        log.append(LOG, tuple(event(f"{day}/{number}", text="x" * 300) for number in range(100)), at)
+    whole, since = path_of(tmp_path).stat().st_size, datetime(2026, 10, 20, tzinfo=UTC)
+    assert 0.2 * whole > read_by(monkeypatch, lambda: list(log.records(LOG, since)))
+    found = [record.key for record in log.records(LOG, since)]
+    assert [f"20/{number}" for number in range(100)] == found[-100:]
+    assert 2000 == len(list(log.records(LOG, datetime(2026, 1, 1, tzinfo=UTC))))
+
+    lines = lines_of(tmp_path)
+    lines[800:1200] = [b"x" * (len(line) - 1) + b"\n" for line in lines[800:1200]]
+    path_of(tmp_path).write_bytes(b"".join(lines))
+    with pytest.raises(StoreError, match="damaged"):
+        list(log.records(LOG, since))

@@ -20,7 +20,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -36,6 +36,7 @@ from adapters.git.upkeep import tend
 from adapters.store.chained_log import ChainedLog
 from adapters.store.run_index import RunIndex
 from adapters.temporal.embedded_server import find_server, free_port
+from contracts.audit import AuditEvent
 from contracts.modes import Mode, RunStatus
 from contracts.pull_request import PullRequest
 from contracts.rollback import Idea
@@ -289,6 +290,14 @@ def lengthen(world: World, run_id: str, ended: int) -> None:
         )
         (pulls / f"{number}.json").write_text(pull.model_dump_json())
         anchors.append(f"update refs/autonomy/anchors/run/{name} {base}\n")
+    log = ChainedLog(runs.parent)
+    of_a_run = list(log.records("target/quick"))
+    events = (
+        AuditEvent(key=f"{number}/{each.key}", role=each.role, event=each.event, facts=each.facts)
+        for number in range(1, ended + 1)
+        for each in of_a_run
+    )
+    log.append("target/quick", tuple(events), datetime(2026, 1, 1, tzinfo=UTC))
     with (runs / "index.jsonl").open("a") as file:
         file.writelines(f"{each}\n" for each in lines)
     (mirror,) = world.settings.mirrors.glob("quick-*.git")

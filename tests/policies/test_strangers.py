@@ -7,7 +7,7 @@ from datetime import date
 import pytest
 
 from contracts.pull_request import PullRequest
-from policies.run.strangers import Booked, asked_of, foreign_marks
+from policies.run.strangers import Booked, asked_of, booked_since, foreign_marks
 
 KEY = "demo-2026-11-20-pr-1/open_pull_request"
 BOOKED = Booked(
@@ -77,3 +77,20 @@ def test_what_is_not_booked_is_told(pulls: tuple[PullRequest, ...], heads: dict[
 def test_only_what_may_be_a_mark_is_looked_up(pulls: PullRequest, heads: dict[str, str], asked: bool) -> None:
     """The logs of ten thousand old runs are not read by every run."""
     assert asked == bool(asked_of((pulls,), heads, date(2026, 11, 23)))
+
+
+@pytest.mark.parametrize(
+    ("pulls", "heads", "since"),
+    [
+        ((), {}, date(2026, 11, 21)),
+        ((pull(), pull(8, "demo-2026-10-22-pr-1/open_pull_request", "merged")), {}, date(2026, 10, 20)),
+        # Of a branch nobody knows, or a key without a day, the whole log tells.
+        ((pull(),), {"autonomy/x-00000001": "d" * 40}, None),
+        ((pull(8, ""),), {}, None),
+    ],
+)
+def test_the_log_is_read_from_where_the_oldest_of_them_began(
+    pulls: tuple[PullRequest, ...], heads: dict[str, str], since: date | None
+) -> None:
+    """Two days more, as a day begins when it does where the target is."""
+    assert since == booked_since(pulls, pulls, heads, date(2026, 11, 23))
