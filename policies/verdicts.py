@@ -9,27 +9,32 @@ _WORST_FIRST = (Decision.ESCALATE, Decision.DENY, Decision.HOLD, Decision.ASK, D
 
 def allow(rule: str, reason: str, /, **facts: Fact) -> Verdict:
     """The rule holds."""
-    return Verdict(rule=rule, decision=Decision.ALLOW, reason=reason, facts=facts)
+    return concluded(Decision.ALLOW, rule, reason, **facts)
 
 
 def deny(rule: str, reason: str, /, **facts: Fact) -> Verdict:
     """The rule does not hold."""
-    return Verdict(rule=rule, decision=Decision.DENY, reason=reason, facts=facts)
+    return concluded(Decision.DENY, rule, reason, **facts)
 
 
 def ask(rule: str, reason: str, /, **facts: Fact) -> Verdict:
     """A person must decide."""
-    return Verdict(rule=rule, decision=Decision.ASK, reason=reason, facts=facts)
+    return concluded(Decision.ASK, rule, reason, **facts)
 
 
 def hold(rule: str, reason: str, /, **facts: Fact) -> Verdict:
     """Wait: the facts may change."""
-    return Verdict(rule=rule, decision=Decision.HOLD, reason=reason, facts=facts)
+    return concluded(Decision.HOLD, rule, reason, **facts)
 
 
 def escalate(rule: str, reason: str, /, **facts: Fact) -> Verdict:
     """A policy violation: pause everything (runbook §6.1)."""
-    return Verdict(rule=rule, decision=Decision.ESCALATE, reason=reason, facts=facts)
+    return concluded(Decision.ESCALATE, rule, reason, **facts)
+
+
+def concluded(decision: Decision, rule: str, reason: str, /, *children: Verdict, **facts: Fact) -> Verdict:
+    """What the rules below it say, told as one of its own."""
+    return Verdict(rule=rule, decision=decision, reason=reason, facts=facts, children=children)
 
 
 def all_of(rule: str, children: Iterable[Verdict]) -> Verdict:
@@ -44,7 +49,7 @@ def all_of(rule: str, children: Iterable[Verdict]) -> Verdict:
     worst = min(children, key=lambda child: _WORST_FIRST.index(child.decision))
     held = "the condition holds" if len(children) == 1 else f"all {len(children)} conditions hold"
     reason = held if worst.allowed else worst.reason
-    return Verdict(rule=rule, decision=worst.decision, reason=reason, children=children)
+    return concluded(worst.decision, rule, reason, *children)
 
 
 def deciding(verdict: Verdict) -> Verdict:

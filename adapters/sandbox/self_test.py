@@ -13,6 +13,7 @@ from adapters.sandbox import break_out
 from adapters.sandbox.enclosure import TREE, Bubblewrap
 from adapters.sandbox.interpreter import interpreter_mounts
 from contracts.verdict import Decision, Verdict
+from policies.verdicts import allow, concluded, deny
 from ports.sandbox import Command, Limits, Sandbox, SandboxUnavailable
 
 _LIMITS = Limits(
@@ -27,26 +28,19 @@ def judge_sandbox(sandbox: Sandbox) -> Verdict:
         got = _try_to_break_out(sandbox)
         namespaces_forbidden = Bubblewrap.find().disables_userns
     except (SandboxUnavailable, OSError, ValueError) as problem:
-        return Verdict(rule=RULE, decision=Decision.DENY, reason=str(problem), facts={"sandbox": sandbox.name})
+        return deny(RULE, str(problem), sandbox=sandbox.name)
     if not namespaces_forbidden:
         got.pop("make a user namespace")
     children = tuple(_judge(name, found) for name, found in got.items())
-    held = all(child.allowed for child in children)
-    return Verdict(
-        rule=RULE,
-        decision=Decision.ALLOW if held else Decision.DENY,
-        reason="every try to break out failed" if held else "a command can break out: install the package `bubblewrap`",
-        facts={"sandbox": sandbox.name},
-        children=children,
-    )
+    if all(child.allowed for child in children):
+        return concluded(Decision.ALLOW, RULE, "every try to break out failed", *children, sandbox=sandbox.name)
+    cure = "a command can break out: install the package `bubblewrap`"
+    return concluded(Decision.DENY, RULE, cure, *children, sandbox=sandbox.name)
 
 
 def _judge(name: str, found: str) -> Verdict:
-    return Verdict(
-        rule=f"a command cannot {name}",
-        decision=Decision.DENY if found else Decision.ALLOW,
-        reason=found or "tried, and got nothing",
-    )
+    rule = f"a command cannot {name}"
+    return deny(rule, found) if found else allow(rule, "tried, and got nothing")
 
 
 def _try_to_break_out(sandbox: Sandbox) -> dict[str, str]:

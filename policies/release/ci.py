@@ -20,7 +20,7 @@ from policies.digests import digest
 from policies.release.checks import complaints, first_complaint
 from policies.release.rejection import CI_RULE, FailedGate, reject
 from policies.settings.schema import EffectivePolicy, Target
-from policies.verdicts import all_of, allow, ask, deny, hold
+from policies.verdicts import all_of, allow, ask, concluded, deny, hold
 
 NO_CI = "the forge has no CI, and no check is named"
 SILENT = "the forge has said nothing of this commit yet"
@@ -155,14 +155,14 @@ def judge_ci(facts: CiFacts) -> Verdict:
     if taken := _taken_over(facts):
         return ask("the pull request is still the run's", taken)
     if facts.checks is None and not facts.named:
-        return _whole(Decision.HOLD, SILENT, ()) if facts.settling and not facts.over else allow(CI_RULE, NO_CI)
+        return hold(CI_RULE, SILENT) if facts.settling and not facts.over else allow(CI_RULE, NO_CI)
     checks = complete(facts.checks, facts.named)
     children = tuple(_one(check) for check in checks)
     running = [check for check in checks if check.state is CheckState.PENDING]
     if running and not facts.over:
-        return _whole(Decision.HOLD, not_green(checks), children)
+        return concluded(Decision.HOLD, CI_RULE, not_green(checks), *children)
     if any(check.state is CheckState.RED for check in checks):
-        return _whole(Decision.DENY, f"CI is not green: {not_green(checks)}", children)
+        return concluded(Decision.DENY, CI_RULE, f"CI is not green: {not_green(checks)}", *children)
     unseen = "" if facts.pull else "the forge does not show the pull request"
     if not checks or unseen or any(check.state in _OPEN for check in checks):
         reason = "; ".join(filter(None, (unseen, not_green(checks) if checks else "the forge mentions no check")))
@@ -295,9 +295,11 @@ def _taken_over(facts: CiFacts) -> str:
 
 def _not_yet(facts: CiFacts, reason: str, children: tuple[Verdict, ...]) -> Verdict:
     if not facts.over:
-        return _whole(Decision.HOLD, reason, children)
+        return concluded(Decision.HOLD, CI_RULE, reason, *children)
     minutes = (facts.looked_at - facts.began_at).total_seconds() / 60
-    return _whole(Decision.DENY, f"CI is not green after {number_of(round(minutes), 'minute')}: {reason}", children)
+    return concluded(
+        Decision.DENY, CI_RULE, f"CI is not green after {number_of(round(minutes), 'minute')}: {reason}", *children
+    )
 
 
 def _one(check: CommitCheck) -> Verdict:
@@ -308,10 +310,6 @@ def _one(check: CommitCheck) -> Verdict:
     if check.state is CheckState.RED:
         return deny(rule, f"{check.name} is red{said}", **facts)
     return hold(rule, f"{check.state}{said}", **facts)
-
-
-def _whole(decision: Decision, reason: str, children: tuple[Verdict, ...]) -> Verdict:
-    return Verdict(rule=CI_RULE, decision=decision, reason=reason, children=children)
 
 
 def _few(names: list[str]) -> str:

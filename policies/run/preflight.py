@@ -17,7 +17,7 @@ from policies.run.caps import SPENDING, budget_terms, cap_name, worst_case
 from policies.run.known_bad import KnownBad
 from policies.settings.schema import EffectivePolicy
 from policies.task.compliance import judge_compliance
-from policies.verdicts import all_of, allow, deny
+from policies.verdicts import all_of, allow, concluded, deny
 
 CHECKS = (
     "policy_current",
@@ -166,4 +166,4 @@ def _receipt(name: str, receipts: list[Receipt]) -> Verdict:
         )
     verdict = receipts[0].verdict
     decision = Decision.ALLOW if verdict.allowed else Decision.DENY
-    return Verdict(rule=rule, decision=decision, reason=verdict.reason, children=(verdict,))
+    return concluded(decision, rule, verdict.reason, verdict)
