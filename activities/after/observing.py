@@ -21,7 +21,7 @@ from contracts.merging import Health, ProbeResult
 from contracts.modes import Role, StepName
 from contracts.pull_request import PullRequest
 from policies.after.attribution import attribute, confirmed, flaky, whose
-from policies.after.requested_changes import asking, waits_for
+from policies.after.open_pulls import asking, waits_for
 from policies.settings.schema import EffectivePolicy
 from ports.environments import EnvironmentUnavailable
 from ports.forge import Forge, ForgeError

@@ -20,7 +20,7 @@ from contracts.modes import Outcome, Role, StepName, WriteAction
 from contracts.release import ReleaseDecision
 from contracts.task import TaskContract
 from contracts.verdict import Fact, Verdict
-from policies.after.served_branches import canary_branch
+from policies.after.open_pulls import canary_branch
 from policies.counted import counted, shortened
 from policies.release.health import judge_canary, overall
 from policies.release.landing import LandingFacts, judge_landing, lands_by_pull

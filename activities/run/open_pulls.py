@@ -10,8 +10,7 @@ from contracts.handover import PlannedWrite
 from contracts.modes import WriteAction
 from contracts.pull_request import PullRequest
 from contracts.task import MootPullRequest
-from policies.after.requested_changes import acknowledgement, asking, closed_unanswered, over
-from policies.after.served_branches import Served, canary_of, served
+from policies.after.open_pulls import Served, acknowledgement, asking, canary_of, closed_unanswered, over, served
 from policies.counted import shortened
 from policies.texts.pull_request import already_on_base
 from ports.repository import Repository, RepositoryError

@@ -21,10 +21,9 @@ from contracts.report import IndexedRun
 from contracts.rollback import Aftercare, RollbackStage
 from contracts.task import CandidateTasks, StateSnapshot
 from policies.task.aftercare import with_hardening, without_quarantined
-from policies.task.candidates import stated_by_us, suppress, told
+from policies.task.candidates import WORTH_RULE, judge_worth, stated_by_us, suppress, told
 from policies.task.idea_memory import Memory, PersonsNo, Place, places, remember
 from policies.task.remediation import take_up, with_backlog
-from policies.task.worth import RULE, judge_worth
 from policies.verdicts import allow
 from ports.agents import Brief
 from ports.store import RunIndex
@@ -91,7 +90,7 @@ class Triaging:
         session.save("candidate_tasks.json", only)
         session.note("triaged", candidates=1, suppressed=0, quarantinedRun=grant.run_id)
         reason = f"the task of {grant.run_id}, released from quarantine by {grant.actor}"
-        verdict = allow(RULE, reason, best=chosen.task_id)
+        verdict = allow(WORTH_RULE, reason, best=chosen.task_id)
         return session.done(verdict, confidence=chosen.confidence, next_role=Role.PLANNING)
 
 

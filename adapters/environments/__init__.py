@@ -7,5 +7,4 @@ setup_files.py            setup.cfg, setup.py and PKG-INFO, read without running
 uv.py                     uv in a closed environment
 package_build.py          builds the package of a tree inside the sandbox
 declared_requirements.py  What a repository says it needs to be tested. Read as text, parsed, never executed (P8)
-setup_py.py               Reading what ``setup(…)`` is given in a repository's setup.py: parsed, never run (P8)
 """

@@ -11,7 +11,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from adapters.environments.requirement_files import hides
-from adapters.environments.setup_py import UnreadableSetup, setup_arguments
+from adapters.environments.setup_files import UnreadableSetup, setup_arguments
 
 Read = Callable[[str], str]
 """The text of a file of the tree; empty when there is none."""

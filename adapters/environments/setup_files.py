@@ -1,7 +1,9 @@
-"""setup.cfg, setup.py and PKG-INFO, read without running them."""
+"""setup.cfg, setup.py and PKG-INFO, read without running them: parsed, what is computed is said to be (P8)."""
 
+import ast
 import configparser
-from collections.abc import Iterable
+import threading
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +11,6 @@ from packaging.metadata import parse_email
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from adapters.environments.setup_py import UnreadableSetup, setup_arguments
 from ports.environments import EnvironmentUnavailable
 
 _KEYWORDS = ("install_requires", "setup_requires", "tests_require")
@@ -84,3 +85,71 @@ def _listed(value: object) -> list[str]:
 def _chosen(table: dict[str, Any], extras: Iterable[str]) -> list[Any]:
     wanted = {canonicalize_name(extra) for extra in extras}
     return [value for name, value in table.items() if canonicalize_name(str(name).split(":")[0]) in wanted]
+
+
+LARGEST = 512 * 1024
+"""Characters; a larger file is not parsed."""
+UNREADABLE = (SyntaxError, ValueError, TypeError, RecursionError, MemoryError)
+
+# CPython before 3.11.8 counts the parser's depth per interpreter, not per thread: two parsers at once make it
+# raise SystemError (gh-106905), and steps are threads.
+_ONE_PARSER = threading.Lock()
+
+
+class UnreadableSetup(Exception):
+    """The file cannot be parsed."""
+
+
+@dataclass(frozen=True)
+class SetupArgument:
+    """One keyword argument of a call."""
+
+    name: str
+    value: object
+    """The literal, also by way of a module-level name; None when computed."""
+    computed: bool
+    line: int
+
+
+def setup_arguments(text: str) -> tuple[SetupArgument, ...]:
+    """Keyword arguments of every call named ``setup``, in order.
+
+    Raises:
+        UnreadableSetup: no Python this interpreter understands, or too large.
+    """
+    if len(text) > LARGEST:
+        raise UnreadableSetup(f"larger than {LARGEST} characters")
+    with _ONE_PARSER:
+        try:
+            module = ast.parse(text)
+        except UNREADABLE as problem:
+            raise UnreadableSetup(str(problem)) from problem
+        return tuple(_arguments(module))
+
+
+def _arguments(module: ast.Module) -> Iterator[SetupArgument]:
+    constants = {
+        target.id: node.value
+        for node in module.body
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    for call in ast.walk(module):
+        if not (isinstance(call, ast.Call) and _is_setup(call.func)):
+            continue
+        for keyword in call.keywords:
+            if keyword.arg is None:
+                continue
+            node = keyword.value
+            node = constants.get(node.id, node) if isinstance(node, ast.Name) else node
+            try:
+                yield SetupArgument(keyword.arg, ast.literal_eval(node), computed=False, line=node.lineno)
+            except UNREADABLE:
+                yield SetupArgument(keyword.arg, None, computed=True, line=node.lineno)
+
+
+def _is_setup(function: ast.expr) -> bool:
+    return (isinstance(function, ast.Name) and function.id == "setup") or (
+        isinstance(function, ast.Attribute) and function.attr == "setup"
+    )

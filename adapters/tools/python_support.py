@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
-from adapters.environments.setup_py import UnreadableSetup, setup_arguments
+from adapters.environments.setup_files import UnreadableSetup, setup_arguments
 from adapters.tools.owners_files import ini
 from adapters.tools.source_tree import SourceTree
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from contracts.forge_facts import BranchProtection, HumanAct
 from contracts.pull_request import PullRequest
 from contracts.verdict import Verdict
-from policies.after.requested_changes import asking, last_reviews
+from policies.after.open_pulls import asking, last_reviews
 from policies.settings.schema import Target
 from policies.verdicts import all_of, allow, ask, deny
 

@@ -1,12 +1,11 @@
 """From findings to one bounded task, and what is remembered of ideas.
 
 aftercare.py    What a rollback leaves for later runs (runbook §8): the idea stays away for a while
-candidates.py   From findings to ranked ideas
+candidates.py   From findings to ranked ideas, whether one is worth a run, and why the rest is not
 compliance.py   Uncertain compliance escalates (policy): what a licence says is not for a machine to change
 idea_memory.py  What earlier runs and people said about an idea, per tool, rule and path
 planning.py     From the chosen candidate to the one bounded contract of a run (runbook §4 Planning; task contracts)
 remediation.py  Remediations (runbook §6.2): the same fix on fewer files
 risk.py         The risk score
 task_words.py   What a task is in a maintainer's words: its title, and why
-worth.py        Whether anything that was found is worth a run, and why the rest is not (P12)
 """

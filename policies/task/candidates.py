@@ -1,14 +1,15 @@
-"""From findings to ranked ideas (runbook §4 Triaging; charter: confidence and expected measurable impact)."""
+"""From findings to ranked ideas, whether one is worth a run, and why the rest is not (runbook §4 Triaging; P12)."""
 
 import math
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache, partial
 from typing import NamedTuple
 
 from contracts.task import Candidate, CandidateTasks, Finding, FindingFacts, SuppressedCandidate, TaskType
-from policies.counted import counted
+from contracts.verdict import Verdict
+from policies.counted import counted, shortened
 from policies.digests import digest
 from policies.paths.rules import hostile_name, matches, protection, readable, within
 from policies.settings.schema import CapSettings, EffectivePolicy
@@ -16,6 +17,7 @@ from policies.task.compliance import is_licence_text
 from policies.task.idea_memory import Memory, withheld
 from policies.task.risk import BLOCKED_UNLESS_APPROVED, is_runtime, worst_level
 from policies.task.task_words import common_words, task_title
+from policies.verdicts import allow, deny
 
 LINES_PER_FINDING = 2
 """One removed, one added: the estimate; the contract's limit is what holds."""
@@ -206,3 +208,56 @@ def _suppression(candidate: Candidate, policy: EffectivePolicy, memory: Memory) 
     if not candidate.paths:
         return "each of its files alone is beyond the diff budget"
     return None
+
+
+WORTH_RULE = "there is something worth doing"
+LISTED = 50
+"""Of each kind; the whole list is in ``candidate_tasks.json``."""
+_REASON = 400
+_UNTOUCHED = (
+    "its task may not touch the file: protected, a licence, read by programs, outside allowed_paths, or of a kind that "
+    "its tool may not change"
+)
+
+
+def judge_worth(found: CandidateTasks, findings: tuple[Finding, ...], policy: EffectivePolicy) -> Verdict:
+    """ALLOW, whether or not there is: a day without work is no refusal.
+
+    Below it stands a no for every idea that was kept back, with what keeps it, and for the findings of each tool and
+    rule of which no task can be made.
+    """
+    takeable = [each for each in found.candidates if not each.needs_person]
+    if takeable:
+        verdict = allow(
+            WORTH_RULE, f"{counted(len(takeable), 'candidate')}, best: {takeable[0].title}", best=takeable[0].task_id
+        )
+    else:
+        reason = f"nothing worth doing: {counted(len(findings), 'finding')}, "
+        reason += f"{counted(len(found.suppressed), 'idea')} suppressed"
+        if found.candidates:
+            number = len(found.candidates)
+            reason += f", {number} {'waits' if number == 1 else 'wait'} for a person: {found.candidates[0].title}"
+        verdict = allow(WORTH_RULE, reason)
+    return verdict.model_copy(update={"children": (*_kept_back(found), *_useless(findings, policy))})
+
+
+def _kept_back(found: CandidateTasks) -> Iterator[Verdict]:
+    for each in found.suppressed[:LISTED]:
+        yield deny(shortened(each.title, _REASON), f"suppressed: {shortened(each.reason, _REASON)}", task=each.task_id)
+    if (rest := len(found.suppressed) - LISTED) > 0:
+        yield deny("the other ideas", f"{counted(rest, 'more idea')} suppressed; see candidate_tasks.json")
+
+
+def _useless(findings: tuple[Finding, ...], policy: EffectivePolicy) -> Iterator[Verdict]:
+    kinds: Counter[tuple[str, str, str]] = Counter()
+    for each in findings:
+        if not each.fixable:
+            kinds[each.tool, each.rule, "its tool has no fix for it that is known to be safe"] += 1
+        elif each.facts == FindingFacts():
+            kinds[each.tool, each.rule, "its tool does not say how sure its fixes are"] += 1
+        elif not may_be_touched(each, policy):
+            kinds[each.tool, each.rule, _UNTOUCHED] += 1
+    for (tool, rule, reason), number in kinds.most_common(LISTED):
+        yield deny(f"{tool} {rule}: {counted(number, 'finding')}", reason)
+    if (rest := len(kinds) - LISTED) > 0:
+        yield deny("the other findings", f"of {counted(rest, 'more rule')}; see state_snapshot.json")

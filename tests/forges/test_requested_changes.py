@@ -15,7 +15,7 @@ from world import World, make_world
 
 from adapters.store.run_index import RunIndex
 from contracts.modes import RunStatus
-from policies.after.requested_changes import asking, last_reviews
+from policies.after.open_pulls import asking, last_reviews
 from tests.workflows import auto
 
 Stages = GiteaStage | GitHubStage

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from policies.after.requested_changes import acknowledgement, asking, closed_unanswered, over, waits_for
+from policies.after.open_pulls import acknowledgement, asking, closed_unanswered, over, waits_for
 from tests.policies.test_landing import AT, act
 
 ANN, BOB = act("ann", "changes_requested"), act("bob", "changes_requested", hours=48)

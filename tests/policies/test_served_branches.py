@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from contracts.pull_request import PullRequest
-from policies.after.served_branches import served
+from policies.after.open_pulls import served
 
 HEAD, OTHER = "a" * 40, "b" * 40
 BRANCH, CANARY = "autonomy/tidy-00000000", "autonomy/canary/demo-2026-03-02-auto-1-aaaaaaaa"

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from contracts.task import CandidateTasks, FindingFacts, SuppressedCandidate
-from policies.task.candidates import rank
-from policies.task.worth import LISTED, judge_worth
+from policies.task.candidates import LISTED, judge_worth, rank
 from policies.verdicts import allow, deny
 from tests.policies.test_candidates import FRESH, POLICY, found
 

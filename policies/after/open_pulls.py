@@ -1,13 +1,18 @@
-"""A review that requests changes on a pull request of ours: who waits for what, what we say, and when it is over.
+"""What becomes of pull requests of ours: one that is asked to change, and a branch that has served its purpose.
 
-Nobody answers it with a change yet. So it is acknowledged once, shown while it stands, and closed after a time; that
-is no judgement of the idea: only a person's own closing is (policies/task/idea_memory.py).
+Nobody answers a request for changes with a change yet. So it is acknowledged once, shown while it stands, and closed
+after a time; that is no judgement of the idea: only a person's own closing is (``policies.task.idea_memory``).
 """
 
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from contracts.forge_facts import HumanAct
+from contracts.pull_request import PullRequest
 from policies.counted import counted
+from policies.run.strangers import OURS
 from policies.texts.inert_markdown import code_span
 
 _REVIEWS = frozenset({"approved", "changes_requested"})
@@ -60,3 +65,61 @@ def _who(asks: tuple[HumanAct, ...]) -> str:
 
 def _days(days: float) -> str:
     return counted(round(days), "day") if days >= 1 else f"{days:g} days"
+
+
+# Which branches of ours have served their purpose: those may go, and no other.
+
+_CANARY = f"{OURS}canary/"
+_SHORT = 8
+"""Hex digits of the commit at the end of a canary's name."""
+
+
+def canary_branch(run_id: str, commit: str) -> str:
+    """The branch that shows a run's merge result to the canary."""
+    return f"{_CANARY}{run_id}-{commit[:_SHORT]}"
+
+
+def canary_of(branch: str) -> str:
+    """The run whose canary a branch is; empty: it is none."""
+    return branch.removeprefix(_CANARY)[: -_SHORT - 1] if branch.startswith(_CANARY) else ""
+
+
+@dataclass(frozen=True)
+class Served:
+    """A branch that may go, at the commit we put there, and why."""
+
+    branch: str
+    head_sha: str
+    run_id: str
+    """Whose it was."""
+    why: str
+
+
+def served(
+    pulls: tuple[PullRequest, ...],
+    heads: Mapping[str, str],
+    ours: AbstractSet[str],
+    busy: AbstractSet[str],
+    ended: AbstractSet[str],
+) -> tuple[Served, ...]:
+    """In the order of their names.
+
+    Args:
+        pulls: all of ours, newest first.
+        heads: the remote's branches.
+        ours: commits that our audit logs say we put there: a branch that stands elsewhere is somebody's.
+        busy: branches that a run which goes on writes to.
+        ended: runs that have ended.
+    """
+    found = []
+    for branch, head in sorted(heads.items()):
+        if not branch.startswith(OURS) or head not in ours or branch in busy:
+            continue
+        mine = [pull for pull in pulls if pull.branch == branch]
+        run_id = canary_of(branch)
+        if run_id and run_id in ended:
+            found.append(Served(branch, head, run_id, f"the canary of {run_id} is over"))
+        elif mine and all(pull.state != "open" for pull in mine):
+            last = mine[0]
+            found.append(Served(branch, head, last.run_id, f"pull request {last.number} is {last.state}"))
+    return tuple(found)
