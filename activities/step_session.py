@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -39,10 +40,13 @@ from ports.measures import Measures
 from ports.policy_source import PolicyError, PolicySource
 from ports.repository import OpenRepository, RemoteForbids, Repository, RepositoryError
 from ports.sandbox import Sandbox
+from ports.sources import Connector
 from ports.store import ArtifactStore, AuditLog, StoreError
 
 Model = TypeVar("Model", bound=Contract)
 
+RECORDED = re.compile(r"sources/([^/]+)/used\.jsonl")
+"""What a run uses of a source: its own records, or its fallback's."""
 HISTORY = "history.json.gz"
 """The server's history of a run, as its artifact."""
 _LARGEST_VERDICT = 128 * 1024
@@ -67,6 +71,8 @@ class StepPorts:
     control: ControlDesk
     alerts: AlertSink
     measures: Measures
+    connectors: Mapping[str, Connector]
+    """Ways to ask a source, by name (runbook §5)."""
     scratch: Path
     """Folder for work trees; each lives for one attempt of one step."""
 
@@ -177,6 +183,12 @@ class StepSession:
     def repository(self) -> Repository:
         """The target's mirror."""
         return self.bench.repositories(self.policy.target)
+
+    @property
+    def recorded(self) -> dict[str, bytes]:
+        """Records of sources that Sensing recorded for this run, by source."""
+        found = ((ref.name, RECORDED.fullmatch(ref.name)) for ref in self.given.artifacts)
+        return {match[1]: self.load_bytes(name) for name, match in found if match}
 
     def load(self, name: str, model: type[Model]) -> Model:
         """An earlier step's artifact, verified and parsed.

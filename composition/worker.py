@@ -47,6 +47,7 @@ from adapters.forges.kinds import open_forges
 from adapters.git.mirror import open_mirror
 from adapters.git.upkeep import looked_after
 from adapters.probes.url import ChildUrlProbes
+from adapters.sources.connectors import connectors
 from adapters.store.private_home import home_mark
 from adapters.temporal.alert_sink import TemporalAlertSink
 from adapters.temporal.control_desk import TemporalControlDesk
@@ -93,10 +94,11 @@ def channels(settings: Settings, policy: AlertPolicy) -> tuple[Channel, ...]:
 def workbench(adapters: Adapters, control: ControlDesk, alerts: AlertSink) -> StepPorts:
     """Fill the ports."""
     settings = adapters.settings
+    forges = open_forges(settings.home, settings.mirrors)
     return StepPorts(
         policies=adapters.policies,
         repositories=open_mirror(settings.mirrors, reading_environment),
-        forges=open_forges(settings.home, settings.mirrors),
+        forges=forges,
         effects=EffectRunner(settings.mirrors, settings.home, writing_environment, reading_environment),
         store=adapters.store,
         audit=adapters.audit,
@@ -105,6 +107,7 @@ def workbench(adapters: Adapters, control: ControlDesk, alerts: AlertSink) -> St
         environments=adapters.environments,
         control=control,
         alerts=alerts,
+        connectors=connectors(adapters.sandbox, adapters.environments, forges),
         measures=ToolMeasures(adapters.sandbox),
         scratch=settings.scratch,
     )

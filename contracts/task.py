@@ -49,6 +49,8 @@ class Proof(StrEnum):
 
     EQUAL = "equal"
     """Every file does what it did."""
+    RECORDED = "recorded"
+    """The file is, byte for byte, what the run recorded of a source."""
     WORDS = "words"
     """Single words are changed; in Python, of comments and docstrings alone."""
 

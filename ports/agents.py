@@ -74,6 +74,8 @@ class Brief:
     """Review only: protected paths a person released; they belong to the change although the contract blocks them."""
     compared: Mapping[str, str] = field(default_factory=dict)
     """Review only: each changed path, and why it is not shown to do what it did; empty: it is."""
+    recorded: Mapping[str, bytes] = field(default_factory=dict)
+    """Records of sources that the run recorded, by source (runbook §5)."""
     feedback: str = ""
     """Why the previous answer was not accepted; empty at first."""
     alive: Callable[[], None] = field(default=lambda: None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -26,6 +26,8 @@ class Look:
     alive: Callable[[], None]
     known: StateSnapshot | None = None
     """What Sensing measured of exactly this tree, from the run's own artifact; None: nothing is known of it."""
+    recorded: Mapping[str, bytes] = field(default_factory=dict)
+    """Records of sources that the run recorded, by source."""
 
 
 @dataclass(frozen=True)

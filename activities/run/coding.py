@@ -46,12 +46,13 @@ class Coding:
     def _work(self, session: StepSession) -> StepResult:
         contract = session.load("task_contract.json", TaskContract)
         base, repository = session.given.base_sha, session.repository
-        granted = granted_change(session)
+        granted, recorded = granted_change(session), session.recorded
         with self.bench.folder("code") as tree:
             repository.checkout(base, tree)
             # Sensing has measured this tree, by an artifact that the run names by its digest.
             known = session.load("state_snapshot.json", StateSnapshot)
-            look = Look(tree, session.policy, session.alive, known if known.base_sha == base else None)
+            of_base = known if known.base_sha == base else None
+            look = Look(tree, session.policy, session.alive, of_base, recorded)
             before = self.bench.measures.count(contract, look)
             made = take(session, granted) if granted else self._ask(session, contract, tree)
         if made.refused:
@@ -64,7 +65,7 @@ class Coding:
         with self.bench.folder("measure") as tree:
             # Measured on what was committed, not on what the agent left lying in its tree.
             repository.checkout(head, tree)
-            after = self.bench.measures.count(contract, Look(tree, session.policy, session.alive))
+            after = self.bench.measures.count(contract, Look(tree, session.policy, session.alive, recorded=recorded))
         diff = repository.diff(base, head)
         change = Change(
             base_sha=base,
@@ -101,7 +102,16 @@ class Coding:
 
     def _ask(self, session: StepSession, contract: TaskContract, tree: Path) -> MadeCommit:
         base, rule = session.given.base_sha, "the tree can be committed"
-        brief = Brief(Role.CODING, session.run, session.policy, base, tree=tree, contract=contract, alive=session.alive)
+        brief = Brief(
+            Role.CODING,
+            session.run,
+            session.policy,
+            base,
+            tree=tree,
+            contract=contract,
+            recorded=session.recorded,
+            alive=session.alive,
+        )
         answer = propose(session, session.agent, brief, TypeAdapter(CodingAnswer))
         if unusable := _unusable(tree, session.policy.target.limits):
             return MadeCommit(rule, refused=f"the coder left {unusable}")

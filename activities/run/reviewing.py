@@ -59,6 +59,7 @@ class Reviewing:
                 change=change,
                 granted=frozenset(entry.path for entry in released),
                 compared={path: unproved.get(path, "") for path in changed},
+                recorded=session.recorded,
                 alive=session.alive,
             )
             said = propose(session, agent, brief, TypeAdapter(ReviewProposal))

@@ -7,6 +7,8 @@ from temporalio import activity
 from activities.api import SENSE
 from activities.run.open_pulls import answers, closing, moot, moot_of, removals
 from activities.run.strangers import tell_of_strangers
+from activities.source.reading import SourceReader
+from activities.source.recording import record_sources
 from activities.step_session import StepPorts, StepSession
 from contracts.handover import StepInput, StepResult
 from contracts.modes import Role, StepName
@@ -36,8 +38,9 @@ class Sensing:
         facts = session.repository.facts(base)
         with self.bench.folder("sense") as tree:
             session.repository.checkout(base, tree)
-            seen = self.bench.measures.detect(Look(tree, policy, session.alive))
-        findings, missing = seen.findings, seen.missing
+            recorded = record_sources(session, SourceReader(self.bench.connectors, self.bench.store))
+            seen = self.bench.measures.detect(Look(tree, policy, session.alive, recorded=recorded.records))
+        findings, missing = seen.findings, (*seen.missing, *recorded.missing)
         # The remote before the logs: what is ours is in them before it is on the remote.
         pulls, heads = self.bench.forges(policy.target).pull_requests(), session.repository.remote_heads()
         known = tell_of_strangers(session, pulls, heads)

@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from adapters.agents.tree_difference import Difference, tree_difference
 from adapters.tools.comparison import BASE, COULD_NOT, PythonFacts, python_facts
@@ -86,6 +87,8 @@ def review(
         remarks.extend(_python(path, before[path], after[path], None if path in brief.granted else facts))
         if before[path].error:
             confidence *= UNCHECKED
+    if facts.proof is Proof.RECORDED:
+        remarks.extend(_not_recorded(inside, tool, contract, brief, bench))
     if facts.proof is Proof.EQUAL:
         remarks.extend(_not_equal(brief.compared, [each.path for each in inside if each.path not in brief.granted]))
     remarks.extend(_growth(brief, {each.path for each in inside}, base, tree, tools, bench))
@@ -198,6 +201,21 @@ def _not_equal(compared: Mapping[str, str], paths: list[str]) -> Iterator[Review
             yield _remark(Severity.BLOCKING, path, f"is not shown to do what it did: {reason}")
 
 
+def _not_recorded(
+    changed: list[Difference], tool: Tool | None, contract: TaskContract, brief: Brief, bench: ToolRunner
+) -> Iterator[ReviewRemark]:
+    """What a source's records are to bring about is brought about again, and is the same."""
+    for each in changed:
+        with TemporaryDirectory(prefix="again-") as folder:
+            place = Path(folder) / each.path
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(each.before or b"")
+            if tool is not None:
+                tool.fix(SourceTree(Path(folder), {each.path}), contract, brief.policy, bench)
+            if place.read_bytes() != each.after:
+                yield _remark(Severity.BLOCKING, each.path, "is not what the run recorded of its source")
+
+
 def _growth(
     brief: Brief, paths: set[str], base: Path, tree: Path, tools: tuple[Tool, ...], bench: ToolRunner
 ) -> Iterator[ReviewRemark]:
@@ -205,6 +223,8 @@ def _growth(
     for tool in tools if paths else ():
         old = _known(brief, tool) or tool.detect(SourceTree(base, paths), brief.policy, bench)
         new = tool.detect(SourceTree(tree, paths), brief.policy, bench)
+        if old is None or new is None:
+            continue
         lost = {each.path for each in new.unread} - {each.path for each in old.unread}
         for path in sorted(lost & paths):
             yield _remark(Severity.BLOCKING, path, f"can no longer be looked at by {tool.name}")

@@ -70,7 +70,7 @@ class ToolsBackend:
         return {"summary": f"{tool.name} {contract.rule}{rest}"}
 
     def _bench(self, brief: Brief) -> ToolRunner:
-        return tool_runner(self._sandbox, self._programs, brief.policy, brief.role, brief.alive)
+        return tool_runner(self._sandbox, self._programs, brief.policy, brief.role, brief.alive, brief.recorded)
 
 
 def open_tools(_said: RolePolicy, sandbox: Sandbox) -> ToolsBackend:

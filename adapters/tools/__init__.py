@@ -7,6 +7,7 @@ pins.py            One package, one pin: requirement files and ``pyproject.toml`
 python_support.py  Which Python versions a package promises to support: no tool may modernise above that
 ruff.py            ruff's findings, one task per rule family; of its fixes those that are proven to change nothing
 ruff_settings.py   What the repository's owner selected of ruff, and what we look for where nothing is selected
+source_files.py    Data files that a source refreshes (runbook §5)
 source_tree.py     A checkout as the tools see it: ordinary files of the project's own, nothing vendored or generated
 spelling.py        codespell on documents, comments and docstrings; never on code, data or names
 tool.py            What a tool is, and what one says of the findings it makes

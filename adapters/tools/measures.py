@@ -8,6 +8,7 @@ from pathlib import Path
 from adapters.tools.comparison import unproved
 from adapters.tools.pins import PinsTool
 from adapters.tools.ruff import RuffTool
+from adapters.tools.source_files import SourceFilesTool
 from adapters.tools.source_tree import SourceTree
 from adapters.tools.spelling import SpellingTool
 from adapters.tools.tool import Seen, Tool
@@ -19,7 +20,7 @@ from policies.settings.schema import EffectivePolicy
 from ports.measures import Detection, Look, MeasureError
 from ports.sandbox import Sandbox, SandboxUnavailable
 
-TOOLS: tuple[Tool, ...] = (RuffTool(), SpellingTool(), PinsTool())
+TOOLS: tuple[Tool, ...] = (RuffTool(), SpellingTool(), PinsTool(), SourceFilesTool())
 """A row for each tool; the file of each is its own."""
 MOST_FINDINGS = 20_000
 """Kept in memory; the fixable ones come first."""
@@ -63,7 +64,7 @@ class ToolMeasures:
         return sum((one.tool, one.rule, one.fixable) == kind and within(one.path, paths) for one in seen.findings)
 
     def _seen(self, look: Look, tools: Sequence[Tool]) -> Detection:
-        seen: list[Seen] = []
+        seen: list[Seen | None] = []
         missing: list[str] = []
         with _found_out():
             tree, runner = SourceTree(look.tree), self._runner(look)
@@ -72,17 +73,19 @@ class ToolMeasures:
                     seen.append(tool.detect(tree, look.policy, runner))
                 except ToolUnavailable as reason:
                     missing.append(f"{tool.name}: {reason}")
-        findings = sorted((each for one in seen for each in one.findings), key=lambda finding: not finding.fixable)
+        looked = [one for one in seen if one is not None]
+        findings = sorted((each for one in looked for each in one.findings), key=lambda finding: not finding.fixable)
         return Detection(
             tuple(findings[:MOST_FINDINGS]),
-            len(tools),
+            # One that has no part here must not make the others' blindness look smaller.
+            len(looked) + len(missing),
             tuple(missing),
-            tuple(each for one in seen for each in one.unread),
-            sum(one.unread_share for one in seen),
+            tuple(each for one in looked for each in one.unread),
+            sum(one.unread_share for one in looked),
         )
 
     def _runner(self, look: Look) -> ToolRunner:
-        return tool_runner(self.sandbox, self.programs, look.policy, Role.SENSING, look.alive)
+        return tool_runner(self.sandbox, self.programs, look.policy, Role.SENSING, look.alive, look.recorded)
 
 
 MEASURES: dict[MeasureKind, Callable[[ToolMeasures, TaskContract, Look], int]] = {
@@ -92,12 +95,17 @@ MEASURES: dict[MeasureKind, Callable[[ToolMeasures, TaskContract, Look], int]] =
 
 
 def tool_runner(
-    sandbox: Sandbox, programs: Programs, policy: EffectivePolicy, role: Role, alive: Callable[[], None]
+    sandbox: Sandbox,
+    programs: Programs,
+    policy: EffectivePolicy,
+    role: Role,
+    alive: Callable[[], None],
+    recorded: Mapping[str, bytes],
 ) -> ToolRunner:
     """Within the sandbox's limits and the time that the charter gives a role."""
     limits, said = policy.autopilot.sandbox, policy.charter.roles.get(role)
     seconds = min(limits.seconds, said.minutes * 60) if said else limits.seconds
-    return ToolRunner.under(sandbox, programs, limits, seconds, alive)
+    return ToolRunner.under(sandbox, programs, limits, seconds, alive, recorded)
 
 
 @contextmanager

@@ -44,8 +44,8 @@ class Tool(Protocol):
     def facts(self, rule: str, policy: EffectivePolicy) -> FindingFacts:
         """Of its findings of one rule: how sure it is, what its fixes may change, what must be shown of them."""
 
-    def detect(self, tree: SourceTree, policy: EffectivePolicy, bench: ToolRunner) -> Seen:
-        """Everything the tool sees, and which files it could not look at.
+    def detect(self, tree: SourceTree, policy: EffectivePolicy, bench: ToolRunner) -> Seen | None:
+        """Everything the tool sees, and which files it could not look at; None: this target gives it no part.
 
         Raises:
             ToolUnavailable: it could not look at all; an empty answer always means "looked, and found nothing".

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 import sysconfig
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import codespell_lib
@@ -62,14 +62,21 @@ class ToolRunner:
     programs: Programs
     limits: Limits
     alive: Callable[[], None]
+    recorded: Mapping[str, bytes] = field(default_factory=dict)
+    """Records of sources that the run recorded, by source."""
 
     @staticmethod
     def under(
-        sandbox: Sandbox, programs: Programs, policy: SandboxLimits, seconds: int, alive: Callable[[], None]
+        sandbox: Sandbox,
+        programs: Programs,
+        policy: SandboxLimits,
+        seconds: int,
+        alive: Callable[[], None],
+        recorded: Mapping[str, bytes],
     ) -> ToolRunner:
         """A workbench within the policy's limits and the role's time."""
         limits = Limits.of(policy, seconds, RESULT_BYTES)
-        return ToolRunner(sandbox, programs, limits, alive)
+        return ToolRunner(sandbox, programs, limits, alive, recorded)
 
     def run(
         self,

@@ -146,7 +146,7 @@ class SourcePolicy(Section):
     """Coverage without a baseline: so many are all of them."""
     compared: tuple[str, ...] = ()
     """Fields of the payload in which it and its baseline must agree; empty: all."""
-    schema_: dict[str, Any] = Field(default={}, alias="schema")
+    record_schema: dict[str, Any] = {}
     """JSON Schema of a record's payload."""
     http: HttpConnector | None = None
     command: CommandConnector | None = None

@@ -119,11 +119,11 @@ def _searched(expression: str, data: Any, what: str) -> Any:
 
 def _checker(source: SourcePolicy) -> Draft202012Validator:
     try:
-        Draft202012Validator.check_schema(source.schema_)
+        Draft202012Validator.check_schema(source.record_schema)
     except SchemaError as wrong:
-        raise NotReadable(f"the schema of {source.name} is none: {wrong.message}") from wrong
+        raise NotReadable(f"record_schema of {source.name} is none: {wrong.message}") from wrong
     # Without a registry of its own it would fetch what a `$ref` names.
-    return Draft202012Validator(source.schema_, registry=Registry())
+    return Draft202012Validator(source.record_schema, registry=Registry())
 
 
 def _json(body: bytes) -> Any:

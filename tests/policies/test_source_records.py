@@ -85,7 +85,7 @@ def test_a_record_that_is_none_is_named():
     """Each with its place and its reason; of a key the first one counts."""
     raw = [{"id": "a"}, {"id": "a"}, {"id": None}, {"id": True}, {"id": ["x"]}, "x", {"id": "b", "n": 1}, {"id": 7}]
     schema = {"properties": {"n": {"type": "string"}}, "$defs": {}}
-    found = read(raw, schema=schema)
+    found = read(raw, record_schema=schema)
     assert ["7", "a"] == keys(found)
     assert {
         1: "a second record of the key a",
@@ -113,7 +113,7 @@ def test_times(at):
 def test_a_schema_fetches_nothing():
     """What a reference names elsewhere is refused, not asked for."""
     with pytest.raises(Exception, match=r"(?i)unresolvable|nowhere"):
-        read([{"id": "a"}], schema={"$ref": "http://127.0.0.1:1/nowhere.json"})
+        read([{"id": "a"}], record_schema={"$ref": "http://127.0.0.1:1/nowhere.json"})
 
 
 def test_a_wrong_expression_is_told():

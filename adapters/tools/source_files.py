@@ -1,0 +1,68 @@
+"""Data files that a source refreshes (runbook §5): they hold what the run recorded of it, or are brought to."""
+
+from adapters.tools.source_tree import SourceTree
+from adapters.tools.tool import Seen, Sighting, findings_of, unread_of
+from adapters.tools.tool_runner import ToolRunner
+from contracts.task import FindingFacts, Proof, TaskContract, TaskType, Words
+from policies.counted import counted
+from policies.paths.rules import in_scope
+from policies.settings.schema import EffectivePolicy
+from policies.settings.sources import SourcePolicy
+from policies.source.files import records_in, rendered, what_changes
+
+
+class SourceFilesTool:
+    """One finding for each file that is not what its source says; the rule is the source's name.
+
+    A file that is not there yet is its owner's to begin: an empty list, committed once.
+    """
+
+    name = "source"
+
+    def facts(self, rule: str, policy: EffectivePolicy) -> FindingFacts:
+        """The file alone, exactly as recorded."""
+        files = [each.file.path for each in policy.sources.sources if each.name == rule and each.file]
+        return FindingFacts(
+            confidence=0.9,
+            type=TaskType.DOCUMENTATION_UPDATE,
+            may_change=tuple(f"/{path}" for path in files),
+            proof=Proof.RECORDED,
+            is_fault=False,
+            words=Words(
+                verb="Refresh",
+                one="a data file",
+                many="data files",
+                why=f"It is what the source {rule} says now, record by record.",
+            ),
+        )
+
+    def detect(self, tree: SourceTree, policy: EffectivePolicy, bench: ToolRunner) -> Seen | None:
+        """Compare each file with what was recorded; a source that gave no answer says nothing of its file."""
+        if not bench.recorded:
+            return None
+        sightings, unread, files = [], {}, 0
+        for source, recorded in self._ours(policy, bench):
+            assert source.file is not None  # noqa: S101  # `_ours` gives such alone
+            path, files = source.file.path, files + 1
+            if path not in tree.files:
+                unread[path] = "it is not in the tree, or is no ordinary file of the project's own: commit an empty one"
+                continue
+            changed, words = what_changes(tree.read(path), rendered(records_in(recorded), source.file.format))
+            most = policy.autopilot.diff_budget.lines
+            if changed > most:
+                words += f"; {counted(changed, 'line')} against diff_budget.lines = {most}: refresh it by hand"
+            if changed:
+                sightings.append(
+                    Sighting(source.name, path, 1, words, fixable=changed <= most, code=words, about=source.name)
+                )
+        return Seen(findings_of(self, tree, policy, sightings), files, unread_of(self.name, unread))
+
+    def fix(self, tree: SourceTree, contract: TaskContract, policy: EffectivePolicy, bench: ToolRunner) -> None:
+        """Write what was recorded."""
+        for source, recorded in self._ours(policy, bench):
+            if source.name == contract.rule and source.file and in_scope(source.file.path, contract.scope):
+                tree.write(source.file.path, rendered(records_in(recorded), source.file.format))
+
+    def _ours(self, policy: EffectivePolicy, bench: ToolRunner) -> list[tuple[SourcePolicy, bytes]]:
+        ours = policy.sources.of(policy.target.name)
+        return [(each, bench.recorded[each.name]) for each in ours if each.file and each.name in bench.recorded]

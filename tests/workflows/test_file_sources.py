@@ -1,0 +1,114 @@
+"""A source that refreshes a data file, by an ordinary run (runbook §5): asked once, recorded, proven in Review."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from world import ScriptedAgent, World, git
+
+from contracts.admission import RunResult
+from contracts.modes import Role, RunStatus
+from ports.agents import Agent, Brief
+from tests.adapters.sources.conftest import answering
+
+FILES = {"pkg/__init__.py": '"""Names."""\n', "data/days.json": '[\n  {"day": "2026-01-01", "id": "new year"}\n]\n'}
+CHECK = """
+[environment]
+build = false
+[[checks]]
+name = "data"
+kind = "schema"
+argv = ["python", "-m", "json.tool", "data/days.json"]
+"""
+SOURCE = """
+[[sources]]
+name = "days"
+state = "PRODUCTION"
+licence = "CC0-1.0"
+compliance = "approved"
+compliance_reference = "legal #7"
+fallback = "spare"
+[sources.http]
+url = "URL"
+[sources.file]
+path = "data/days.json"
+
+[[sources]]
+name = "spare"
+[sources.repository]
+path = "data/days.json"
+[sources.file]
+path = "data/spare.json"
+"""
+WANTED = '[\n  {"day": "2026-12-25", "id": "christmas"},\n  {"day": "2026-01-01", "id": "new year"}\n]\n'
+
+
+@contextmanager
+def served(world: World) -> Iterator[list[object]]:
+    """The source on a server; what it says may be changed, and nothing is no answer."""
+    says: list[object] = [{"id": "new year", "day": "2026-01-01"}, {"id": "christmas", "day": "2026-12-25"}]
+
+    def answer(handler) -> None:
+        handler.send_response(200 if says else 503)
+        handler.send_header("Content-Type", "application/json")
+        handler.end_headers()
+        handler.wfile.write(json.dumps(says).encode())
+
+    with answering(answer) as url:
+        (world.settings.policies / "sources.toml").write_text(SOURCE.replace("URL", url))
+        yield says
+
+
+async def test_a_data_file_is_refreshed_by_a_pull_request(world: World) -> None:
+    """Its records, no more; what was recorded is what was written. The same answer again is nothing to do."""
+    world.add_target("days", FILES, CHECK)
+    with served(world) as says:
+        async with world.worker():
+            run = await world.run("days")
+            assert RunStatus.PR_OPENED is run.status, run.reason
+            (pull,) = world.pulls("days")
+            assert "Refresh a data file" in pull["title"]
+            assert WANTED.strip() == git("show", f"{pull['headSha']}:data/days.json", cwd=world.root / "days.git")
+            contract = world.artifact(run.run_id, "task_contract.json")
+            assert ("source", "days") == (contract["tool"], contract["rule"])
+            reading = world.artifact(run.run_id, "sources/days/reading.json")
+            assert ("good", 2) == (reading["grade"], reading["quality"]["records"])
+            git("push", "--quiet", ".", f"{pull['branch']}:refs/heads/main", cwd=world.root / "days.git")
+            again = await world.run("days", again=True)
+            assert RunStatus.NOTHING_TO_DO is again.status, again.reason
+            says.clear()
+            await _a_silent_source_is_told(world, await world.run("days", again=True))
+
+
+async def _a_silent_source_is_told(world: World, run: RunResult) -> None:
+    """Its fallback stands in; somebody hears of it, and the day's work goes on."""
+    assert RunStatus.NOTHING_TO_DO is run.status, run.reason
+    reading = world.artifact(run.run_id, "sources/days/reading.json")
+    assert ("breach", ["status 503"]) == (reading["grade"], reading["reasons"])
+    assert (Path(world.settings.artifacts) / "runs" / run.run_id / "sources/days/used.jsonl").exists()
+    told = (world.settings.home / "alerts.jsonl").read_text()
+    assert "source days is not usable: status 503" in told
+
+
+async def test_what_was_not_recorded_is_no_refresh(world: World) -> None:
+    """A coder that writes something else into the very file is refused by Review."""
+
+    def careless(real: Agent) -> Agent:
+        def code(brief: Brief) -> str:
+            answer = real.answer(brief)
+            file = (brief.tree or Path()) / "data/days.json"
+            file.write_text(file.read_text().replace("2026-12-25", "2026-12-24"))
+            return answer
+
+        return ScriptedAgent(real, answers={Role.CODING: code})
+
+    world.add_target("days", FILES, CHECK)
+    with served(world):
+        async with world.worker(world.bench(agent=careless)):
+            run = await world.run("days")
+    assert RunStatus.REJECTED is run.status, run.reason
+    assert "data/days.json" in run.reason or "not" in run.reason
+    assert [] == world.pulls("days")
