@@ -34,6 +34,7 @@ from contracts.remediation import Remediation
 from contracts.rollback import ROLLED_BACK
 from policies.counted import counted, shortened
 from ports.policy_source import PolicyError
+from reporting.wording import unsaid
 from settings import Settings
 from workflows import api
 
@@ -172,7 +173,9 @@ def _show_target(name: str, view: StatusView, today: Callable[[], date], answere
     for run in _listed(view):
         said = answered.get(run.run_id, "")
         status = said if said == ROLLED_BACK else run.became or said or run.status
-        table.add_row(*(Text(str(cell)) for cell in (run.run_id, status, run.order.state, shortened(run.reason, 100))))
+        # What a run that has ended was told last, and what its status says already, is no news.
+        order, reason = "" if run.closed_at else run.order.state, shortened(unsaid(run.reason, ""), 100)
+        table.add_row(*(Text(str(cell)) for cell in (run.run_id, status, order, reason)))
     if table.row_count:
         out.print(table)
 

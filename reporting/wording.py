@@ -67,7 +67,7 @@ _OPENED = "pull request opened, outcome "
 
 def unsaid(reason: str, sentence: str) -> str:
     """A run's reason, or nothing where the sentence before it says the same."""
-    return "" if reason.startswith(_OPENED) or reason.rstrip(".") in sentence else reason
+    return "" if reason.startswith(_OPENED) or (sentence and reason.rstrip(".") in sentence) else reason
 
 
 DECISION_TONES = {
