@@ -46,7 +46,7 @@ COMMANDS = {
     "queue": Entry(
         "commands.status",
         _LOOK,
-        "Runs that wait for a slot, first come first served; and failed changes that are to be remedied.",
+        "Runs that wait for a slot, first come first served, and failed changes that are to be tried again.",
     ),
     "dashboard": Entry("commands.dashboard", _LOOK, "The target's dashboard ticket, as the forge shows it."),
     "runs": Entry(
@@ -76,7 +76,9 @@ COMMANDS = {
     ),
     "mode": Entry("commands.mode", _BRAKE, "Set what runs of a target may do: DRY_RUN, PR_ONLY or SELECTIVE_AUTO."),
     "decide": Entry(
-        "commands.mode", _BRAKE, "Answer a run that waits for a person: its task contract, or a run that holds."
+        "commands.mode",
+        _BRAKE,
+        "Decide for a run that waits for a person: approve its task contract, or end a run that holds.",
     ),
     "budget": Entry(
         "commands.budget",
@@ -111,7 +113,7 @@ COMMANDS = {
 
 
 class OnDemand(TyperGroup):
-    """Knows every command by its line; loads the one that is typed."""
+    """Lists every command by its one-line help, and loads only the one that is typed."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)

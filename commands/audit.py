@@ -61,7 +61,7 @@ class Places:
         self.expected = tuple(sorted(self.there | named))
 
     def head(self, log: str) -> str | None:
-        """Of the file as it is; None for none, or a damaged one."""
+        """The head of the log file as it is now; None if it is missing or damaged."""
         try:
             return self._adapters.audit.head(log)
         except StoreError:
@@ -205,7 +205,7 @@ class Heads:
         """Whether a history could not be compared, although there is a server."""
 
     async def of(self, log: str) -> dict[str, str]:
-        """Anchor name to head; what cannot be asked is left out, and said."""
+        """Anchor name to head; a mirror that cannot be read is left out, and reported."""
         kind, name = log.split("/", 1)
         if (kind, name) == ("run", DASHBOARD):
             return shared_head(self._places)[0]
@@ -250,7 +250,7 @@ class Heads:
         return {}
 
     def past(self, log: str) -> dict[str, str]:
-        """Heads that it must hold, and where each is kept."""
+        """The heads that the log must contain, and where each is kept."""
         shared = shared_head(self._places)[1] if log == f"run/{DASHBOARD}" else {}
         return self._places.past.get(log, {}) | shared | self._loose.get(log, {})
 
@@ -372,7 +372,7 @@ def _show(result: AuditVerification) -> None:
 
 
 def shared_head(places: Places) -> tuple[dict[str, str], dict[str, str]]:
-    """The dashboard's log is every target's: the mirror with its end, and the heads of the others, which are past."""
+    """The heads of the dashboard's log, which all targets share: of mirrors that hold its end, and past ones."""
     log = f"run/{DASHBOARD}"
     kept, end = places.anchors.get(log, {}), places.head(log)
     latest = {f"mirror ref of {name}": head for name, head in kept.items() if head == end}

@@ -26,7 +26,7 @@ class ShowsByDefault(TyperGroup):
     """``budget`` and ``budget demo`` mean ``budget show …``: looking is what it is mostly used for."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Put the default command in front of whatever is none."""
+        """Insert the default command before arguments that name none."""
         named = bool(args) and (args[0] in self.commands or args[0] in ctx.help_option_names)
         return list(super().parse_args(ctx, args if named else [_SHOW, *args]))
 
@@ -96,7 +96,7 @@ async def state_cost(
     evidence: Annotated[str, typer.Option(help="Where the figure comes from; kept for the record.")],
     as_json: AsJson = False,
 ) -> int:
-    """Say what a step cost whose backend did not: until then nothing more is spent for the target."""
+    """State what a step cost when its backend did not say; until then, nothing more is spent on the target."""
     client, _ = await _open_ledger(target)
     cost = Amounts(usd=usd, tokens=tokens)
     request = CostStatement(key=key, cost=cost, evidence=evidence, actor=operator_name())
@@ -104,7 +104,7 @@ async def state_cost(
 
 
 async def _ledger(client: Client, target: str) -> BudgetView | None:
-    """A target's; None: no Control of it is open."""
+    """A target's ledger; None: no Control of it is open."""
     return await ask(client, api.control_id(target), api.BUDGET, BudgetView)
 
 

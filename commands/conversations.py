@@ -34,7 +34,7 @@ _PATIENCE = timedelta(seconds=10)
 _UPDATE_PATIENCE = timedelta(seconds=20)
 _SHORT_PATIENCE = timedelta(seconds=5)
 _POLL = timedelta(seconds=70)
-"""A worker that lives asks for work at least once a minute."""
+"""A live worker polls at least once a minute."""
 _KINDS = {api.INSTALLATION_ID: api.INSTALLATION, api.ALERTS_ID: api.ALERTS, api.DASHBOARDS_ID: api.DASHBOARDS}
 _BY_FORCE = {
     WorkflowExecutionStatus.TERMINATED: "terminated",
@@ -129,7 +129,7 @@ async def has_worker(client: Client) -> bool:
 
 
 async def waiting_runs(client: Client, view: StatusView) -> dict[str, str]:
-    """Each active run that waits, and for what: the checks, the commit, since when, until when, the next look."""
+    """Run id to what it waits for, of each active run that waits: checks, commit, since when, until when, next look."""
     found = await asyncio.gather(*(_reason(client, run) for run in view.active))
     return {run.run_id: reason for run, reason in zip(view.active, found, strict=True) if reason}
 
@@ -163,7 +163,7 @@ async def ended_by_force(client: Client, handle: WorkflowHandle[Any, Any]) -> st
 
 
 def known_target(adapters: Adapters, target: str) -> None:
-    """Refuse a name that is no target, with the nearest one."""
+    """Refuse a name that is not a target, and suggest the nearest one."""
     if target not in adapters.policies.names():
         adapters.policies.effective(target)
 

@@ -50,7 +50,7 @@ _DISK = 1 << 30
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing looked at."""
+    """One thing that was checked."""
 
     name: str
     ok: bool
@@ -188,12 +188,12 @@ async def _search_attributes(client: Client) -> Finding:
 # What ``doctor`` says about alerts: the file, each channel's variable, and whether the watch looks.
 
 Found = tuple[str, bool, str, str]
-"""Name, whether it is well, detail, remedy."""
+"""Name, whether it is all right, detail, remedy."""
 _LOOKS = 3
 
 
 def channel_findings(adapters: Adapters) -> Iterator[Found]:
-    """The configuration. No URL is ever shown, and none is tried: `alerts test` does that, from the worker."""
+    """Check the configuration. No URL is shown or tried: `alerts test` does that, from the worker."""
     name = "alerts.toml"
     try:
         policy = adapters.policies.alerts()
@@ -238,7 +238,7 @@ _AGAIN = "ask again; the worker's log says more"
 
 
 async def control_findings(client: Client, names: Iterable[str]) -> AsyncIterator[Found]:
-    """One line each: one that does not answer says so itself, and hides nobody else."""
+    """A finding for each target; one that does not answer does not hide the others."""
     installation = await sight_installation(client)
     if installation.problem is not None:
         remedy = installation.problem.remedy if isinstance(installation.problem, Unreadable) else _AGAIN
@@ -263,9 +263,9 @@ async def control_findings(client: Client, names: Iterable[str]) -> AsyncIterato
 # What ``doctor`` says about each target's remote and forge. Tokens are read here, shown nowhere.
 
 _LOOK_SECONDS = 60
-"""A mirror that takes longer is told as one that could not be read in time."""
+"""A mirror whose check takes longer is reported as one that could not be read in time."""
 _EARLIER = 6
-"""The base and the commits before it that are looked at for a word of CI."""
+"""How many commits, the base included, are searched for a CI result."""
 
 
 def target_findings(adapters: Adapters, target: Target) -> Iterator[Found]:

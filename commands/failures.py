@@ -38,7 +38,7 @@ class NoWorker(NoAnswer):
 
 
 class Unreadable(NoAnswer):
-    """A worker works, and this one workflow does not answer it: it stands still, or is not what its id says."""
+    """A worker is running, but this one workflow does not answer: it is stuck, or is not what its id says."""
 
     def __init__(self, workflow_id: str, problem: str, remedy: str) -> None:
         super().__init__(Exit.TROUBLE, f"{workflow_id} does not answer ({shortened(problem, 300)}): {remedy}")

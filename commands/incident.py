@@ -94,7 +94,7 @@ async def edit(
     due: Annotated[str | None, typer.Option(help="YYYY-MM-DD: when the prevention is due.")] = None,
     as_json: AsJson = False,
 ) -> int:
-    """State what only a person knows; what is left out stays as it is."""
+    """State what only a person knows; whatever is left out stays as it is."""
     facts = HumanFacts(
         actor=operator_name(),
         impact=impact,
@@ -220,7 +220,7 @@ async def _told(incident: str, update: str, request: BaseModel, as_json: bool) -
 
 
 async def _restarted(client: Client, target: str, incident: str, update: str, request: BaseModel) -> Answer:
-    """An incident in the books without a workflow was terminated by hand: it starts again from its kept report."""
+    """Restart an incident that is in the books but has no workflow (it was terminated by hand) from its kept report."""
     view = await target_status(client, target)
     record = next((record for record in view.incidents if record.incident == incident), None) if view else None
     if record is None:
@@ -241,7 +241,7 @@ async def _restarted(client: Client, target: str, incident: str, update: str, re
 
 
 async def _recovered(client: Client, target: str, incident: str) -> IncidentView:
-    """Once it has taken over its kept report, so that a command is judged by what was said before."""
+    """Wait until it has taken over its kept report, so that the command is judged with what was stated before."""
     for _ in range(100):
         view = await incident_view(client, target, incident)
         if view is not None and view.report.evidence is not None:
@@ -260,7 +260,7 @@ async def _live(adapters: Adapters, incident: str) -> IncidentView | None:
 
 
 async def _records(adapters: Adapters) -> list[tuple[str, IncidentRecord]]:
-    """From the books of every target; none when nobody answers, and that is said."""
+    """Target and record of each incident in the targets' books; empty, with a message, when nobody answers."""
     try:
         client = await client_of(adapters.settings)
         installation = await installation_status(client)

@@ -180,7 +180,7 @@ def choose_forge(
 
 
 def _host(remote: str) -> str | None:
-    """Lower-case; None for what is on this machine."""
+    """The host in lower case; None for a remote on this machine."""
     if "://" in remote:
         url = urlsplit(remote)
         return None if url.scheme == "file" else (url.hostname or "")
@@ -189,7 +189,7 @@ def _host(remote: str) -> str | None:
 
 
 def _remote(given: str) -> str:
-    """A URL as it is, a folder as the absolute path of its repository."""
+    """A URL unchanged; a folder as the absolute path of its repository."""
     if "://" in given or re.match(r"[^/]+@?[^/]*:", given):
         return given
     path = Path(given).expanduser().resolve()

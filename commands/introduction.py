@@ -45,7 +45,7 @@ _NO_WHEEL = re.compile(r"you require ([A-Za-z0-9._-]*[A-Za-z0-9])")
 """How uv names the requirement of ours that leads to a package without a wheel."""
 _FAILED_TEST = re.compile(r"^(FAILED|ERROR) (\S.*?)(?: - .*)?$", re.MULTILINE)
 _MOST_FAILED = 20
-"""More failing tests than that are no exceptions: the suite is red."""
+"""With more failing tests than this the suite counts as red."""
 _COMPILES = CheckPolicy(name="compile", kind=CheckKind.BUILD, argv=("python", "-m", "compileall", "-q", "."))
 
 
@@ -75,7 +75,7 @@ class Asked:
     access: ForgeAccess = field(default_factory=ForgeAccess)
 
     def target(self, base_branch: str) -> Target:
-        """Enough of a target to reach its remote."""
+        """A target with just enough in it to reach its remote."""
         return Target(
             name=self.name,
             remote=self.remote,
@@ -292,4 +292,4 @@ def _cause(problem: EnvironmentUnavailable) -> str:
 
 
 def _go_on() -> None:
-    """Nobody cancels but Ctrl-C, which raises by itself."""
+    """Nothing cancels this but Ctrl-C, which raises by itself."""

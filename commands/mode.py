@@ -86,7 +86,7 @@ async def decide(
     reason: Reason,
     as_json: AsJson = False,
 ) -> int:
-    """Answer a run that waits for a person: its task contract, or a run that holds."""
+    """Decide for a run that waits for a person: approve its task contract, or end a run that holds."""
     settings = Settings()
     handle = await run_handle(await client_of(settings), run_id)
     view = await run_view(handle)

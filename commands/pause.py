@@ -30,7 +30,7 @@ _LOOK_EVERY = 0.3
 _BEFORE = timedelta(seconds=1)
 _SOON = timedelta(seconds=3)
 _PATIENCE = 10.0
-"""Seconds: then a missing worker, and a workflow that does not answer, are no hiccup any more."""
+"""Seconds after which a missing worker, or a workflow that does not answer, is no longer taken for a hiccup."""
 INSTALLATION = "installation"
 
 
@@ -44,7 +44,7 @@ class Hold:
     """What is waited for; empty when it is quiescent."""
     epoch: int = 0
     problem: CommandFailed | None = None
-    """It could not be seen."""
+    """Why it could not be looked at."""
 
 
 @guarded
@@ -102,7 +102,7 @@ def _names(adapters: Adapters) -> tuple[str, ...]:
 
 
 async def _not_a_typo(adapters: Adapters, client: Client, target: str) -> None:
-    """Refuse a name that is no target's; the brake of what has an open Control never depends on the policy folder."""
+    """Refuse a name that is no target; a target with an open Control can be paused whatever the policy folder says."""
     handle = client.get_workflow_handle(api.control_id(target))
     try:
         if (await handle.describe()).status is WorkflowExecutionStatus.RUNNING:
@@ -114,7 +114,7 @@ async def _not_a_typo(adapters: Adapters, client: Client, target: str) -> None:
 
 
 class Brake:
-    """One pause: pulled, then looked after until it holds."""
+    """One pause: sent, then observed until it holds."""
 
     def __init__(self, client: Client, target: str | None, names: tuple[str, ...] = ()) -> None:
         """``names``: targets of the policy folder, for ``--all``: the Installation may not know every one of them."""
@@ -129,7 +129,7 @@ class Brake:
         """Why the look before it saw nothing."""
 
     async def look_before(self) -> None:
-        """Remember the epoch, so that this pause is told from the one before it."""
+        """Remember the epoch, so that this pause can be told from an earlier one."""
         try:
             if self._target is not None:
                 view = await target_status(self._client, self._target, _BEFORE)
@@ -144,7 +144,7 @@ class Brake:
             self.unseen = str(problem)
 
     async def pull(self, request: PauseRequest) -> None:
-        """Signal-with-start: it works where nothing ran before, too."""
+        """Send the pause by signal-with-start, which also works where nothing has run before."""
         self._request = request
         if self._target is None:
             await pause_installation(self._client, request)
@@ -176,13 +176,13 @@ class Brake:
         return {INSTALLATION: _hold_of_installation(installation, self._epoch_before), **holds}
 
     async def _wake(self, name: str) -> None:
-        """A Control that is gone lets nothing begin; what it had let begin, the next one finds in the audit log."""
+        """A Control that is gone clears nothing; the next one finds in the audit log what it had cleared."""
         if name not in self._woken:
             self._woken.add(name)
             await start_control(self._client, name)
 
     async def _pause_one_by_one(self) -> None:
-        """The Installation cannot tell anybody: each open Control gets the signal itself, once."""
+        """Send the signal to each open Control, once, because the Installation cannot pass it on."""
         if self._one_by_one:
             return
         self._one_by_one = True

@@ -72,7 +72,7 @@ def show_(target: Target, number: Number, as_json: AsJson = False) -> int:
 @app.command()
 @guarded
 async def close(target: Target, number: Number, as_json: AsJson = False) -> int:
-    """Close it without merging: the answer no, which is remembered."""
+    """Close it without merging: a no, which is remembered."""
     desk = _desk(target)
     pull = _pull(desk, number)
     return await _answered(desk, pull, desk.close(pull), "closed", as_json)
@@ -116,7 +116,7 @@ async def _answered(desk: LocalDesk, pull: PullRequest, refused: str, done: str,
 
 
 async def _tell(pull: PullRequest) -> None:
-    """Its follow-up looks at once; without a server it sees it at its next look."""
+    """Have its follow-up look at once; without a server, it notices at its next look."""
     with suppress(ServerUnavailable, CommandFailed, RPCError):
         client = await client_of(Settings())
         await client.get_workflow_handle(api.follow_up_id(pull.run_id)).signal(api.REFRESH)

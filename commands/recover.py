@@ -90,7 +90,7 @@ async def _why_stuck(client: Client, workflow_id: str) -> str:
 
 
 def _knows_what_was(view: StatusView | InstallationView) -> bool:
-    """Control: what was in flight and booked. The Installation: which targets there are."""
+    """Whether a Control knows what was in flight and booked, or the Installation which targets there are."""
     return view.registered if isinstance(view, StatusView) else view.ready
 
 

@@ -29,13 +29,13 @@ from settings import Settings
 Model = TypeVar("Model", bound=Contract)
 
 ENDED = "end"
-"""Of a run that no verdict of a step ended: what did."""
+"""The name under which it is shown how a run ended that no step's verdict ended."""
 _NOT_BY_A_VERDICT = frozenset({RunStatus.LOST, RunStatus.CANCELLED, RunStatus.PAUSED, RunStatus.FAILED})
 
 
 @dataclass(frozen=True)
 class KeptRun:
-    """A run's report and what it speaks of; None: the run ended before it was made."""
+    """A run's report and the artifacts it refers to; None: the run ended before that artifact was made."""
 
     report: RunReport
     decision: ReleaseDecision | None
@@ -179,12 +179,12 @@ def sentence_of(adapters: Adapters, run_id: str) -> str:
 
 
 def said_so(reason: str) -> Verdict:
-    """How a run ended that did not come to its own end."""
+    """A verdict that says how a run ended that did not reach its own end."""
     return Verdict(rule="the run came to its own end", decision=Decision.DENY, reason=reason)
 
 
 def with_kept(result: RunResult, adapters: Adapters) -> RunResult:
-    """A run that was made before: what it left behind."""
+    """The result of a run that had been made before, completed with what it left behind."""
     kept = kept_run(adapters, result.run_id) if result.status is RunStatus.ALREADY_RAN else None
     if kept is None:
         return result
@@ -199,7 +199,7 @@ def with_kept(result: RunResult, adapters: Adapters) -> RunResult:
 
 
 def show_verdicts(verdicts: dict[str, Verdict], *, full: bool) -> None:
-    """Each by its name: in short, or with everything below it."""
+    """Print each verdict under its name, in short or with the whole tree below it."""
     width = max(map(len, verdicts), default=0)
     for name, verdict in verdicts.items():
         if full:

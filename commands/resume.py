@@ -75,7 +75,7 @@ async def resume(
 
 
 async def _ask(client: Client, workflow_id: str, request: ResumeRequest, target: str | None, until: float) -> Answer:
-    """The answer; one that a write in flight refuses is asked for again once that is settled, if there is time."""
+    """The answer; if a write in flight was the reason for a refusal, ask again once it is settled, time permitting."""
     again = True
     while True:
         answer = await command(client, workflow_id, api.RESUME, request)

@@ -77,7 +77,7 @@ async def rollback(
 
 
 async def _seen_merged(client: Client, run_id: str) -> bool:
-    """Let the follow-up of an open pull request look now; whether a person merged it, as far as it can tell."""
+    """Have the follow-up of an open pull request look now; returns whether it found that a person merged it."""
     handle = client.get_workflow_handle(api.follow_up_id(run_id))
     until, looks = time.monotonic() + _LOOK_PATIENCE, None
     while time.monotonic() < until:

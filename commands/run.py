@@ -155,7 +155,7 @@ def _is_day(text: str) -> bool:
 
 
 def _label(settings: Settings, request: RunRequest) -> str:
-    """A workflow id for people; Control tells runs apart by what they are, not by this."""
+    """A readable workflow id; Control identifies runs by what they are, not by this id."""
     zone = ZoneInfo(compose(settings).policies.effective(request.target).target.time_zone)
     date = request.date or datetime.now(UTC).astimezone(zone).date().isoformat()
     label = f"{api.schedule_id(request.target)}/{date}/{request.mode or 'default'}-{request.attempt}"

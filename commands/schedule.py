@@ -40,7 +40,7 @@ from workflows import api
 app = typer.Typer(help="The daily start of a target, by a Temporal Schedule.", no_args_is_help=True)
 TargetName = Annotated[str, typer.Argument(help="The target.")]
 _CATCH_UP = timedelta(hours=1)
-"""A start that was missed for longer than this is not made up for: the next day comes."""
+"""A start that was missed by more than this is skipped; the next day's follows."""
 
 
 @app.command()
@@ -106,7 +106,10 @@ async def apply(
 
 
 def every_day(at: time, zone: str, odd: tuple[OddDay, ...]) -> ScheduleSpec:
-    """Once on every day: left alone, the server skips a time that a day lacks, and starts twice at a double one."""
+    """A start on every day exactly once, although clocks change.
+
+    By itself the server skips a time that a day lacks, and starts twice at one that it has twice.
+    """
     return ScheduleSpec(
         calendars=[_calendar(at), *(_calendar(each.instead, each.day) for each in odd)],
         skip=[_calendar(at, each.day) for each in odd if each.twice],
@@ -173,7 +176,7 @@ async def pause(
     reason: Annotated[str, typer.Option(help="Why; shown in the UI.")] = "by starter.py",
     as_json: AsJson = False,
 ) -> int:
-    """Start no run by itself any more. This is not the brake: `starter.py pause` is."""
+    """Stop starting runs automatically. This is not the brake: `starter.py pause` is."""
     handle = await _handle(await client_of(Settings()), target)
     await handle.pause(note=f"{reason} ({operator_name()})")
     return _done(target, "paused", f"the schedule of {target} is paused", as_json)
@@ -245,12 +248,12 @@ async def _handle(client: Client, target: str) -> ScheduleHandle:
 # Days on which the clocks of a time zone skip a time of day, or show it twice: a daily start there needs another.
 
 YEARS = 10
-"""How far ahead is looked: zones change their rules, and applying a schedule again looks anew."""
+"""How far ahead to look: zones change their rules, and applying a schedule again looks anew."""
 
 
 @dataclass(frozen=True)
 class OddDay:
-    """A day that has the wanted time of day not at all, or twice."""
+    """A day on which the wanted time of day does not occur, or occurs twice."""
 
     day: date
     twice: bool
@@ -259,7 +262,7 @@ class OddDay:
 
 
 def odd_days(at: time, zone: ZoneInfo, first: date) -> Iterator[OddDay]:
-    """Every such day of the years to come; one that is skipped as a whole is no day."""
+    """Yield every such day of the coming years; a day that the zone skips entirely does not count."""
     for number in range(YEARS * 366):
         day = first + timedelta(days=number)
         wanted = datetime.combine(day, at)

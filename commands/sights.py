@@ -1,4 +1,4 @@
-"""A look at several targets at once: each answers for itself, with its own error and what to do (P14, P16)."""
+"""Looking at several targets at once: each has its own answer, or its own error and what to do about it (P14, P16)."""
 
 import asyncio
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ View = TypeVar("View")
 
 @dataclass(frozen=True)
 class Ended:
-    """A Control that is not open any more. Nobody unpauses by ending it: the next one is born PAUSED."""
+    """A Control that is no longer open. Ending it does not lift a pause: the next one starts PAUSED."""
 
     how: str
     """Terminated, Cancelled, …; ``Gone`` when the server has forgotten it by now."""
@@ -37,7 +37,7 @@ class Sight(Generic[View]):
 
     view: View | None = None
     problem: CommandFailed | None = None
-    """It could not be seen: the error, and what to do."""
+    """Why it could not be looked at, and what to do."""
     ended: Ended | None = None
     """With none of the three: nobody ever started it."""
 
@@ -52,7 +52,7 @@ def registered(installation: InstallationSight) -> set[str]:
 
 
 async def sight_installation(client: Client) -> InstallationSight:
-    """Never raises for what the Installation does or is; a server that is gone is another matter."""
+    """What the Installation answers. Its own state never raises; only a missing server does."""
     try:
         view = await installation_status(client)
         return Sight(view=view) if view else Sight(ended=await _end_of(client, api.INSTALLATION_ID))
@@ -63,14 +63,14 @@ async def sight_installation(client: Client) -> InstallationSight:
 
 
 async def sight_targets(client: Client, names: Iterable[str], known: set[str]) -> dict[str, TargetSight]:
-    """A look at each, all at the same time."""
+    """Look at each of them, concurrently."""
     wanted = list(names)
     seen = await asyncio.gather(*(_sight(client, name, name in known) for name in wanted))
     return dict(zip(wanted, seen, strict=True))
 
 
 async def open_controls(client: Client) -> set[str]:
-    """Targets with an open Control as the server lists them: what there is when the Installation does not say."""
+    """Targets with an open Control, as the server lists them, for when the Installation does not answer."""
     names: set[str] = set()
     query = f'WorkflowType = "{api.CONTROL}" AND ExecutionStatus = "Running"'
     async for found in client.list_workflows(query):
@@ -89,7 +89,7 @@ async def _sight(client: Client, name: str, registered: bool) -> TargetSight:
 
 
 async def ended(client: Client, name: str, registered: bool = False) -> Ended | None:
-    """How a target's Control ended that is not open; None: there never was one, as far as anybody knows."""
+    """How a target's closed Control ended; None: as far as anybody knows, there never was one."""
     gone = await _end_of(client, api.control_id(name))
     return gone or (Ended(how="Gone", at="") if registered else None)
 

@@ -84,7 +84,7 @@ async def status(
 
 @guarded
 async def queue(target: Annotated[str, typer.Argument(help="The target.")], as_json: AsJson = False) -> int:
-    """Runs that wait for a slot, first come first served; and failed changes that are to be remedied."""
+    """Runs that wait for a slot, first come first served, and failed changes that are to be tried again."""
     adapters = compose(Settings())
     client = await client_of(adapters.settings, asking=True)
     control = api.control_id(target)
@@ -120,7 +120,7 @@ async def _all_names(adapters: Adapters, client: Client, installation: Installat
 
 
 def _as_json(installation: InstallationSight, seen: dict[str, TargetSight]) -> dict[str, Any]:
-    """Each target's view, or null; why there is none stands beside them."""
+    """Each target's view, or null with the reason given separately."""
     problems = {"installation": installation.problem} | {name: one.problem for name, one in seen.items()}
     gone = {"installation": installation.ended} | {name: one.ended for name, one in seen.items()}
     return {

@@ -48,12 +48,12 @@ tracebacks = Tracebacks()
 
 
 def show(text: str, style: str = "") -> None:
-    """A line of the result."""
+    """Print a line of the result on stdout."""
     _print(out, text, style)
 
 
 def say(text: str, style: str = "") -> None:
-    """A line beside the result: progress, advice, refusals."""
+    """Print a line on stderr: progress, advice or a refusal."""
     _print(err, text, style)
 
 
@@ -97,7 +97,7 @@ def time_span(text: str) -> timedelta:
 
 
 def guarded(command: Callable[P, int | Coroutine[Any, Any, int]]) -> Callable[P, None]:
-    """Run a command to its exit status; an expected failure is one sentence, never a traceback."""
+    """Run a command and exit with its status; an expected failure prints one sentence, never a traceback."""
 
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
@@ -125,7 +125,7 @@ def _print(console: Console, text: str, style: str) -> None:
 
 
 def operator_name() -> str:
-    """Goes into audit logs and pauses; a claim, not a proof (docs/operator-guide.md)."""
+    """The operator's name for audit logs and pauses: a claim, not a proof (docs/operator-guide.md)."""
     try:
         user = getpass.getuser()
     except (KeyError, OSError):

@@ -52,7 +52,7 @@ async def watch(
 
 
 class Progress:
-    """Says what is new since it was told last."""
+    """Prints what is new since the last view."""
 
     def __init__(self, spinner: Status) -> None:
         self._spinner = spinner
@@ -110,7 +110,7 @@ async def follow(client: Client, handle: WorkflowHandle[Any, Any], within: float
 
 
 def show_result(result: RunResult, status: Exit, as_json: bool, sentence: str = "") -> None:
-    """The end of a run, for people or for programs; ``sentence``: what a person would say of it."""
+    """Print the end of a run, for people or as JSON; ``sentence``: what a person would say of it."""
     if as_json:
         emit(result)
         return
