@@ -57,10 +57,12 @@ class ChainedLog:
 
     def head(self, log: str) -> str | None:
         """Hash of the last record."""
-        head = None
-        for record in self.records(log):
-            head = record.hash
-        return head
+        if not (line := self._last_line(log)):
+            return None
+        record = parse_record(line)
+        if isinstance(record, str):
+            raise StoreError(f"the audit log {self._path(log)} is damaged ({record}): run `audit verify`")
+        return record.hash
 
     def records(self, log: str, since: datetime | None = None) -> Iterator[AuditRecord]:
         """Stream the log; an append that a crash interrupted is not part of it."""
@@ -115,6 +117,25 @@ class ChainedLog:
         if not match:
             raise StoreError(f"{log!r} is no audit log: use run/<runId> or target/<name>")
         return self._root / f"{match[1]}s" / match[2] / LOG_FILE
+
+    def _last_line(self, log: str) -> bytes:
+        """The last whole one, read from the end; empty where there is none."""
+        path, reach = self._path(log), _NEAR_ENOUGH
+        try:
+            size = settled_size(path)
+            with path.open("rb") as file:
+                while True:
+                    begin = max(0, size - reach)
+                    file.seek(begin)
+                    # What stands before the first newline may be a part of a line, what follows the last one is torn.
+                    lines = file.read(size - begin).split(b"\n")[1 if begin else 0 : -1]
+                    if lines or not begin:
+                        return lines[-1] + b"\n" if lines else b""
+                    reach *= 8
+        except FileNotFoundError:
+            return b""
+        except OSError as error:
+            raise StoreError(f"cannot read the audit log {path}: {error.strerror or error}") from error
 
     def _lines(self, log: str, since: datetime | None = None) -> Iterator[bytes]:
         path = self._path(log)

@@ -311,6 +311,8 @@ def test_an_append_reads_what_was_added_since_the_one_before(tmp_path: Path, mon
     assert whole <= read_by(monkeypatch, lambda: log.append(LOG, (event("k202"), event("newer")), NOW))
     assert 203 + 1 == len(list(log.records(LOG)))
     assert log.verify(LOG, {}).problem is None
+    assert 0 == read_by(monkeypatch, lambda: log.head(LOG))
+    assert log.head(LOG) == list(log.records(LOG))[-1].hash
 
     # Put back from a copy: what was read of the other file counts for nothing.
     lines = lines_of(tmp_path)
@@ -339,3 +341,18 @@ def test_records_since_a_moment_are_found_without_what_is_older(
     path_of(tmp_path).write_bytes(b"".join(lines))
     with pytest.raises(StoreError, match="damaged"):
         list(log.records(LOG, since))
+
+
+def test_the_head_is_that_of_the_last_whole_record(tmp_path: Path) -> None:
+    """However long it is, and whatever a crash left behind it."""
+    log = ChainedLog(tmp_path)
+    assert log.head(LOG) is None
+    log.append(LOG, (event("small"), event("large", text="x" * 300_000)), NOW)
+    with path_of(tmp_path).open("ab") as file:
+        file.write(b'{"artifacts":[]')
+    assert list(log.records(LOG))[-1].hash == log.head(LOG)
+    path_of(tmp_path).write_bytes(b"no record\n")
+    with pytest.raises(StoreError, match="damaged"):
+        log.head(LOG)
+    path_of(tmp_path).write_bytes(b"torn")
+    assert log.head(LOG) is None
