@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 from shell import Shell, shell_of
 from world import World
 
+import composition
 from adapters.store.run_index import RunIndex
-from settings import ROOT
+from commands import home
+from settings import ROOT, Settings
 from tests.adapters.test_run_index import ended
 
 COMMANDS = (
@@ -113,6 +117,18 @@ def _free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+async def test_the_server_and_a_workers_imports_begin_side_by_side(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Else `up` waits for one after the other: here the server does not answer before the imports have begun."""
+    importing = threading.Event()
+
+    async def server(*_given: object) -> str:
+        return "server" if await asyncio.to_thread(importing.wait, 5) else "too late"
+
+    monkeypatch.setattr(composition, "start_embedded_server", server)
+    monkeypatch.setattr(home, "import_module", lambda _name: importing.set())
+    assert "server" == await home._started(Settings(home=tmp_path), 0, 0)
 
 
 def test_a_list_shows_the_newest_and_says_that_there_are_more(nobody_there: Shell, tmp_path: Path):
