@@ -42,18 +42,21 @@ async def list_(
 ) -> int:
     """Every incident, newest first: those in the books, and the kept reports of those that are done."""
     adapters = compose(Settings())
-    reports = {name: found for name in _kept_names(adapters) if (found := kept_report(adapters, name))}
     records = await _records(adapters)
+    known = {record.incident for _, record in records}
+    kept_names = (log.removeprefix("run/") for log in adapters.audit.logs(begins="run/INC-"))
+    reports = {
+        name: found for name in kept_names if name not in known and (found := kept_report(adapters, name)) is not None
+    }
     rows = [
         (record.opened_at, record.incident, of, _state(record), record.owner, record.due_on)
         for of, record in records
         if target in {None, of}
     ]
-    known = {record.incident for _, record in records}
     rows += [
         (kept.opened_at, name, kept.target, "done" if kept.prevention_done_by else kept.state, kept.owner, kept.due_on)
         for name, kept in reports.items()
-        if name not in known and target in {None, kept.target}
+        if target in {None, kept.target}
     ]
     if target and not rows:
         # A target whose file is gone keeps its incidents; one that never was has neither.
@@ -272,10 +275,6 @@ async def _records(adapters: Adapters) -> list[tuple[str, IncidentRecord]]:
         return []
     pairs = zip(names, views, strict=True)
     return [(name, record) for name, view in pairs if view is not None for record in view.incidents]
-
-
-def _kept_names(adapters: Adapters) -> list[str]:
-    return [log.removeprefix("run/") for log in adapters.audit.logs() if log.startswith("run/INC-")]
 
 
 def _state(record: IncidentRecord) -> str:
