@@ -64,8 +64,13 @@ class AuditLog(Protocol):
         ``anchors`` say where the log ends now; ``past``, head to where it is kept, what it must hold somewhere.
         """
 
-    def logs(self, written_since: datetime | None = None, begins: str = "") -> tuple[str, ...]:
-        """Names of all logs that begin so, or of those of them that somebody wrote to since a moment."""
+    def logs(
+        self, written_since: datetime | None = None, begins: str = "", among: Collection[str] | None = None
+    ) -> tuple[str, ...]:
+        """Names of all logs that begin so, or of those of them that somebody wrote to since a moment.
+
+        ``among``: only these are looked for, whatever else is there.
+        """
 
 
 class RunIndex(Protocol):

@@ -80,7 +80,7 @@ def look_up(
             numbers[key] = str(record.facts["result"])
     named = {f"run/{pull.run_key.partition('/')[0]}" for pull in pulls if pull.run_key}
     # What began just now may not have reached the target's log: the run's own has it before anything is written.
-    for log in named.intersection(audit.logs(begins="run/")) | set(audit.logs(written_since=lately, begins="run/")):
+    for log in {*audit.logs(among=named), *audit.logs(written_since=lately, begins="run/")}:
         for record in audit.records(log):
             if record.event == CLEARED:
                 keys.add(record.key.partition("/cleared/")[0])

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -95,17 +95,22 @@ class ChainedLog:
             problem=bad or _anchor_problem(log, anchors, found_at, seq) or _rewritten(log, missed, seq),
         )
 
-    def logs(self, written_since: datetime | None = None, begins: str = "") -> tuple[str, ...]:
+    def logs(
+        self, written_since: datetime | None = None, begins: str = "", among: Collection[str] | None = None
+    ) -> tuple[str, ...]:
         """Names of all logs, sorted; with a moment, of those that were written to since."""
         since = written_since.timestamp() if written_since else 0.0
-        return tuple(sorted(log for kind in ("run", "target") for log in self._logs(kind, since, begins)))
+        return tuple(sorted(log for kind in ("run", "target") for log in self._logs(kind, since, begins, among)))
 
-    def _logs(self, kind: str, since: float, begins: str) -> Iterator[str]:
-        try:
-            # Names first: there is a folder for every run that ever was.
-            names = [f"{kind}/{name}" for name in os.listdir(self._root / f"{kind}s")]  # noqa: PTH208  # names alone
-        except FileNotFoundError:
-            return
+    def _logs(self, kind: str, since: float, begins: str, among: Collection[str] | None) -> Iterator[str]:
+        if among is not None:
+            names = [log for log in among if log.startswith(f"{kind}/") and LOG_NAME.fullmatch(log)]
+        else:
+            try:
+                # Names first: there is a folder for every run that ever was.
+                names = [f"{kind}/{name}" for name in os.listdir(self._root / f"{kind}s")]  # noqa: PTH208  # names alone
+            except FileNotFoundError:
+                return
         for log in names:
             if log.startswith(begins):
                 with suppress(FileNotFoundError, NotADirectoryError):

@@ -356,3 +356,12 @@ def test_the_head_is_that_of_the_last_whole_record(tmp_path: Path) -> None:
         log.head(LOG)
     path_of(tmp_path).write_bytes(b"torn")
     assert log.head(LOG) is None
+
+
+def test_logs_looked_for_by_name_need_no_list_of_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that are there; what is no name of a log, or of somebody else's making, is none and no error."""
+    log = filled(tmp_path, 1)
+    (there,) = log.logs()
+    monkeypatch.setattr("os.listdir", None)
+    assert (there,) == log.logs(among={there, "run/other", "run/../x", "run/a/b", "", "target/none"})
+    assert () == log.logs(among=())
