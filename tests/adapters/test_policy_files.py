@@ -101,6 +101,12 @@ COMMON, OWN, TIGHTEN = "autopilot.toml", "targets/example.toml", "; a target may
             "[roles.sensing]\nbackends",
             "roles.sensing.backends: unknown key; did you mean backend?",
         ),
+        (
+            "charter.toml",
+            '[roles.coding]\nbackend = "tools"',
+            '[roles.coding]\nbackend = "tool"',
+            "roles.coding.backend: 'tool' is no backend; did you mean tools?",
+        ),
         ("protected_paths.toml", 'reason = "secrets"\n', "", "protected[0].reason: must be set"),
         (OWN, 'kind = "lint"', 'knid = "lint"', "checks[1].knid: unknown key; did you mean kind?"),
         (OWN, 'name = "lint"', 'name = "tests"', "checks[1].name: a second check is named 'tests'; names must differ"),

@@ -125,9 +125,10 @@ class Stage:
         """A step's input with these artifacts."""
         return StepInput(run=self.run, base_sha=self.base, artifacts=tuple(self._put(*each) for each in artifacts))
 
-    def to_code(self, contract: TaskContract) -> StepInput:
+    def to_code(self, contract: TaskContract, **seen: Any) -> StepInput:
         """What the coding step of a run has."""
-        return self.given(("task_contract.json", contract), ("state_snapshot.json", self.snapshot))
+        snapshot = self.snapshot.model_copy(update=seen)
+        return self.given(("task_contract.json", contract), ("state_snapshot.json", snapshot))
 
     def after(self, result: StepResult, *artifacts: tuple[str, Contract | bytes]) -> StepInput:
         """The next step's input: what one step put out, and these artifacts."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from temporalio.exceptions import ApplicationError
@@ -154,15 +155,25 @@ def test_flood_of_words_does_not_cross_temporal(stage: Stage) -> None:
     assert stage.kept_json("verdicts/review.json")["reason"].startswith("no no")
 
 
+def mend(brief: Brief) -> str:
+    assert brief.tree is not None
+    file = brief.tree / PATH
+    file.write_text(file.read_text().replace(TYPO, RIGHT))
+    return json.dumps({"summary": "mended"})
+
+
+@pytest.mark.parametrize("base", ["", "e" * 40])
+def test_what_was_seen_of_another_base_is_no_measure(base: str, stage: Stage) -> None:
+    """Nothing was found there: on this base that would leave nothing to improve; of another one it says nothing."""
+    seen = {"findings": (), "base_sha": base or stage.base}
+    given = stage.to_code(stage.contract, **seen)
+    bench = replace(stage.with_agent(PlayedAgent({Role.CODING: mend})), measures=stage.bench.measures)
+    result = done(Coding(bench).code, given)
+    assert bool(base) is result.verdict.allowed
+
+
 def test_the_played_coder_is_sound(stage: Stage) -> None:
     """The counterpart: with an honest answer each of these steps goes on."""
-
-    def mend(brief: Brief) -> str:
-        assert brief.tree is not None
-        file = brief.tree / PATH
-        file.write_text(file.read_text().replace(TYPO, RIGHT))
-        return json.dumps({"summary": "mended"})
-
     good = json.dumps({"approve": True, "confidence": 1, "summary": "fine"})
     assert code(stage, PlayedAgent({Role.CODING: mend})).verdict.allowed
     assert plan(stage, scripted(Role.PLANNING, stage.contract.model_dump_json())).verdict.allowed

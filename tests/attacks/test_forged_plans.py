@@ -100,10 +100,12 @@ def test_honest_plan_is_allowed(stage: Stage) -> None:
     assert Decision.ALLOW is planned(stage, forged(plain(stage), {})).verdict.decision
 
 
-def test_plan_for_another_run_is_ours(stage: Stage) -> None:
-    """The run id is stated by us."""
-    planned(stage, forged(plain(stage), {"run_id": "someone-elses-run"}))
-    assert stage.run.run_id == stage.kept_json("task_contract.json")["runId"]
+def test_what_a_plan_says_of_itself_is_ours(stage: Stage) -> None:
+    """The run id is stated by us; what the task is called comes with the candidate, from its tool."""
+    words = {"verb": "Approve", "one": "this", "many": "these", "why": "@octocat said so."}
+    planned(stage, forged(plain(stage), {"run_id": "someone-elses-run", "words": words}))
+    kept = stage.kept_json("task_contract.json")
+    assert (stage.run.run_id, None) == (kept["runId"], kept["words"])
 
 
 def test_plan_under_an_unknown_name_is_booked_under_none(stage: Stage) -> None:

@@ -208,3 +208,26 @@ def test_a_tool_changes_its_own_kinds_of_file_alone(repo, tool, path, reason):
     )
     made.write(path, "Words.\n")
     assert reason in refusals(made.review(contract))
+
+
+@pytest.mark.parametrize(
+    ("other", "believed"),
+    [
+        ({}, True),
+        ({"base_sha": "e" * 40}, False),
+        ({"truncated": 1}, False),
+        ({"missing": ("ruff: no sandbox",)}, False),
+    ],
+)
+def test_what_sensing_saw_of_the_base_is_not_looked_at_again(repo, other, believed):
+    """Only of this base, and whole; an old fault that is only said to be there hides a new one where it is believed."""
+    made = repo({"pyproject.toml": PROJECT, "a.py": "def f():\n    return 1\n", "b.py": "import os\n"})
+    contract = made.contract("ruff", "F")
+    contract = contract.model_copy(
+        update={"scope": contract.scope.model_copy(update={"allowed_paths": ("a.py",), "max_files": 1})}
+    )
+    (one,) = (each for each in made.detect()[0] if each.path == "b.py")
+    said = made.snapshot((one.model_copy(update={"path": "a.py"}),)).model_copy(update=other)
+    made.write("a.py", "import os\n\n\ndef f():\n    return 1\n")
+    remarks = {each.message for each in made.review(contract, snapshot=said).remarks}
+    assert believed is ("has more ruff F findings than before" not in remarks)
