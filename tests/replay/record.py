@@ -70,30 +70,31 @@ async def runs(recorder: Recorder) -> None:
         await recorder.run("run-failed", RunStatus.FAILED, again=True)
 
 
-async def pauses(recorder: Recorder) -> None:
-    """Each style of pause, a cancel by hand, the ladder."""
+async def pauses(recorder: Recorder, *targets: str) -> None:
+    """Each style of pause, a cancel by hand, the ladder; all of one target, or each of its own."""
     world = recorder.world
+    aborted, drained, checked, by_hand = targets or ("demo",) * 4
     async with world.worker():
-        for name, style, status in (
-            ("run-aborted", PauseStyle.ABORT, RunStatus.CANCELLED),
-            ("run-drained", PauseStyle.DRAIN, RunStatus.PAUSED),
+        for name, target, style, status in (
+            ("run-aborted", aborted, PauseStyle.ABORT, RunStatus.CANCELLED),
+            ("run-drained", drained, PauseStyle.DRAIN, RunStatus.PAUSED),
         ):
-            handle = await world.start(again=True)
-            await recorder.pause(style)
+            handle = await world.start(target, again=True)
+            await recorder.pause(style, target)
             result = await asyncio.wait_for(handle.result(), PATIENCE)
             assert status is result.status, result.reason
             await recorder.keep(name, handle)
-            await recorder.resume()
-        held = await world.start(again=True)
-        await recorder.pause(PauseStyle.CHECKPOINT)
-        await recorder.resume()
+            await recorder.resume(target)
+        held = await world.start(checked, again=True)
+        await recorder.pause(PauseStyle.CHECKPOINT, checked)
+        await recorder.resume(checked)
         assert (await asyncio.wait_for(held.result(), PATIENCE)).status in {
             RunStatus.PR_OPENED,
             RunStatus.NOTHING_TO_DO,
         }
         await recorder.keep("run-held-and-resumed", held)
-        cancelled = await world.start(again=True)
-        await recorder.active()
+        cancelled = await world.start(by_hand, again=True)
+        await recorder.active(by_hand)
         await cancelled.cancel()
         try:
             await asyncio.wait_for(cancelled.result(), PATIENCE)
@@ -101,7 +102,8 @@ async def pauses(recorder: Recorder) -> None:
             await recorder.keep("run-cancelled", cancelled)
         else:
             raise AssertionError("the run ended before its cancellation came: record again")
-        await recorder.keep("control-paused-and-resumed", world.control())
+        for target in sorted({aborted, drained, checked, by_hand}):
+            await recorder.keep("control-paused-and-resumed", world.control(target))
 
 
 async def violation(recorder: Recorder) -> None:
@@ -215,16 +217,28 @@ async def long_control(recorder: Recorder) -> None:
 async def merges(recorder: Recorder) -> None:
     """A merge that proves healthy, and one that production does not bear."""
     world = recorder.world
+    prepare_merges(world)
+    auto.add_target(world, "merging")
+    async with world.worker(auto.quick(world)):
+        await auto.opened(world, "merging")
+        merged = await recorder.run("run-merged", RunStatus.MERGED, "merging")
+        await followed(recorder, "follow-up-healthy", merged, "healthy")
+    await breaks(recorder)
+
+
+def prepare_merges(world: World) -> None:
+    """Merges by itself, and looks after them within seconds."""
     auto.permit(world)
     hasten(world, write_seconds=30)
-    for target in ("merging", "breaking"):
-        auto.add_target(world, target)
+
+
+async def breaks(recorder: Recorder) -> None:
+    """A merge that production does not bear, rolled back."""
+    world = recorder.world
+    auto.add_target(world, "breaking")
     with served(Production.of(world.root / "breaking.git")) as url:
         world.write_target("breaking", f'{auto.CHECKS}\n[[probes]]\nname = "production"\nurl = "{url}"\n')
         async with world.worker(auto.quick(world)):
-            await auto.opened(world, "merging")
-            merged = await recorder.run("run-merged", RunStatus.MERGED, "merging")
-            await followed(recorder, "follow-up-healthy", merged, "healthy")
             await auto.opened(world, "breaking")
             broken = await world.run("breaking")
             await followed(recorder, "follow-up-regression", broken, "regression")

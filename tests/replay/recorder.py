@@ -60,11 +60,11 @@ class Recorder:
 
         return await self.world.until(asked, PATIENCE)
 
-    async def pause(self, style: PauseStyle) -> None:
-        """Pull the brake on ``demo``."""
-        await self.active()
+    async def pause(self, style: PauseStyle, target: str = "demo") -> None:
+        """Pull the brake on a target."""
+        await self.active(target)
         request = PauseRequest(style=style, reason="to be recorded", actor="recorder")
-        await self.world.control().signal(api.PAUSE, request)
+        await self.world.control(target).signal(api.PAUSE, request)
 
     async def resume(self, target: str = "demo", workflow_id: str | None = None) -> None:
         """Climb the ladder and wait until the target works."""

@@ -20,6 +20,8 @@ from replaying import replay, without_command
 from temporalio.client import WorkflowHandle
 from world import make_world
 
+from tests.workflows import quick
+
 pytestmark = pytest.mark.timeout(600)
 
 
@@ -35,7 +37,22 @@ class Replaying(Recorder):
         await replay([history])
 
 
-@pytest.mark.parametrize("conversation", [record.pauses, record.violation, record.merges])
+async def pauses(recorder: Recorder) -> None:
+    """Each with a target of its own: what all are told in one Control is replayed at each of its tasks."""
+    for target in ("aborted", "drained", "checked", "cancelled"):
+        quick.add_target(recorder.world, target)
+    await record.pauses(recorder, "aborted", "drained", "checked", "cancelled")
+
+
+async def merges(recorder: Recorder) -> None:
+    """The one that ends badly; its way there is that of a healthy one, which `make test-uncached` walks to its end."""
+    record.prepare_merges(recorder.world)
+    await record.breaks(recorder)
+
+
+@pytest.mark.parametrize(
+    "conversation", [pauses, record.violation, merges, pytest.param(record.merges, marks=pytest.mark.sweep)]
+)
 async def test_a_restart_at_every_boundary_goes_on_with_the_same_commands(
     conversation: Callable[[Recorder], Awaitable[None]],
     tmp_path: Path,

@@ -21,8 +21,8 @@ from workflows.control.budget_book import end_of, key_of
 ZONE = "UTC"
 WIDE = {"usd_per_run": 10} | {f"usd_per_{name}": 1000 for name in ("day", "week", "month")}
 
-COSTS = {"planning": 5.0, "coding": 1.2, "review": 3.0}
-"""USD a question, any other 0.5: a run has cost 6.0 when it is planned, 8.2 when it is coded, 11.2 in the end."""
+COSTS = {"planning": 5.0, "coding": 3.0, "review": 2.7}
+"""USD a question, triaging's is 0.5: a run has cost 5.5 when it is planned, 8.5 when it is coded, 11.2 in the end."""
 
 
 async def forward(world: World, period: Period, share: float) -> str:

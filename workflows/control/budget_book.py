@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from pydantic import AwareDatetime
@@ -16,6 +17,7 @@ KEPT_RUNS = 60
 """Closed runs whose cost is remembered; older ones live in the target's audit log."""
 KEPT_REPORTS = 12
 KEPT_SETTLED = 60
+_NONE = money.Amounts()
 _MOST = money.Amounts(usd=1e9, tokens=10**15, agent_minutes=1e9, runs=10**9)
 """What an amount can hold; a sum stops there, so that the books can always be read again."""
 
@@ -50,12 +52,12 @@ class BudgetBook(Book):
         """Booked; ``run/<run id>`` for one run."""
         if kind_of(period) is money.Period.RUN:
             run = self.runs.get(period.removeprefix("run/"))
-            return run.total if run else money.Amounts()
-        return self.spent.get(period, money.Amounts())
+            return run.total if run else _NONE
+        return self.spent.get(period, _NONE)
 
     def reserved_in(self, period: str) -> money.Amounts:
         """Reserved and not settled."""
-        total = money.Amounts()
+        total = _NONE
         for each in self.reservations.values():
             if period in each.periods or period == f"run/{each.run_id}":
                 total = plus(total, each.worst)
@@ -124,11 +126,12 @@ def plus(one: money.Amounts, other: money.Amounts) -> money.Amounts:
     )
 
 
-# Calendar periods in a target's time zone: their keys, and when they end.
+# Calendar periods in a target's time zone: their keys, and when they end. Control asks for the same ones at each turn.
 
 CALENDAR = (money.Period.DAY, money.Period.WEEK, money.Period.MONTH)
 
 
+@lru_cache(256)
 def key_of(period: money.Period, now: datetime, zone: str) -> str:
     """For example ``day/2026-11-23``, ``week/2026-W48`` (ISO), ``month/2026-11``; of one kind, later sorts later."""
     day = now.astimezone(ZoneInfo(zone)).date()
@@ -140,11 +143,13 @@ def key_of(period: money.Period, now: datetime, zone: str) -> str:
     return f"month/{day:%Y-%m}"
 
 
+@lru_cache(256)
 def keys_of(now: datetime, zone: str) -> tuple[str, ...]:
     """Day, week and month."""
     return tuple(key_of(period, now, zone) for period in CALENDAR)
 
 
+@lru_cache(256)
 def end_of(period: money.Period, now: datetime, zone: str) -> datetime:
     """The first moment of the next period (UTC): midnight there, whatever the clocks did that day."""
     day = now.astimezone(ZoneInfo(zone)).date()
@@ -158,6 +163,7 @@ def end_of(period: money.Period, now: datetime, zone: str) -> datetime:
     return datetime.combine(after, time(), ZoneInfo(zone)).astimezone(UTC)
 
 
+@lru_cache(1024)
 def kind_of(key: str) -> money.Period:
     """The kind of a period's key."""
     return money.Period(key.partition("/")[0])
@@ -202,6 +208,7 @@ def lines(book: BudgetBook) -> tuple[money.BudgetLine, ...]:
     return tuple(_line(book, period, measure) for period in periods for measure in measures_of(period))
 
 
+@lru_cache(1024)
 def measures_of(period: str) -> tuple[money.Measure, ...]:
     """What is capped in a period: a run's number of runs is not."""
     return tuple(each for each in money.Measure if (kind_of(period), each) != (money.Period.RUN, money.Measure.RUNS))
