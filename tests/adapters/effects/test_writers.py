@@ -103,3 +103,16 @@ def test_a_child_imports_no_settings_and_no_contract_of_what_comes_after(writer:
         "activities",
     }
     assert set() == dear & set(done.stdout.split())
+
+
+def test_a_child_looks_for_no_plugin_of_pydantic() -> None:
+    """An installed package's code has no business beside a credential to write, and the look takes 18 ms."""
+    program = ROOT / "adapters" / "effects" / "__main__.py"
+    run = (
+        "import runpy, sys\n"
+        "sys.addaudithook(lambda name, given: name == 'open' and 'entry_points' in str(given[0]) and print('looked'))\n"
+        f"runpy.run_path({str(program)!r}, run_name='__main__')"
+    )
+    done = subprocess.run([sys.executable, "-I", "-c", run], input="{}", capture_output=True, text=True, check=False)
+    assert "validation errors for EffectOrder" in done.stderr
+    assert "looked" not in done.stdout
