@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import multiprocessing
 import os
 import runpy
@@ -40,6 +41,8 @@ def _become(program: str, environment: dict[str, str], log: Path) -> None:
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(ROOT)
+    # What was imported before the fork is no garbage, and stays shared.
+    gc.freeze()
     with log.open("ab") as said:
         for number in (1, 2):
             os.dup2(said.fileno(), number)
