@@ -42,6 +42,8 @@ _BY_FORCE = {
     WorkflowExecutionStatus.FAILED: "ended by a failure",
     WorkflowExecutionStatus.TIMED_OUT: "timed out",
 }
+_TASKS_THAT_FAIL, _MOMENT = 3, 0.5
+"""So often a command is given again, and seconds in between."""
 _NO_ANSWER = {RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED, RPCStatusCode.FAILED_PRECONDITION}
 
 
@@ -108,11 +110,21 @@ async def command(client: Client, workflow_id: str, update: str, request: BaseMo
         NoWorker: nobody answered in time. The server gives up with us: it is not done later behind our back.
     """
     handle = client.get_workflow_handle(workflow_id)
-    try:
-        answer: Answer = await handle.execute_update(update, request, result_type=Answer, rpc_timeout=_UPDATE_PATIENCE)
-    except WorkflowUpdateRPCTimeoutOrCancelledError as problem:
-        raise NoWorker("; whether the command arrived is unknown: `starter.py status` shows it") from problem
-    return answer
+    for left in reversed(range(_TASKS_THAT_FAIL)):
+        try:
+            answer: Answer = await handle.execute_update(
+                update, request, result_type=Answer, rpc_timeout=_UPDATE_PATIENCE
+            )
+        except WorkflowUpdateRPCTimeoutOrCancelledError as problem:
+            raise NoWorker("; whether the command arrived is unknown: `starter.py status` shows it") from problem
+        except RPCError as problem:
+            # The task that it came with failed, and nothing of that task was kept: it is given again in a moment.
+            if problem.status is not RPCStatusCode.FAILED_PRECONDITION or not left:
+                raise
+            await asyncio.sleep(_MOMENT)
+        else:
+            return answer
+    raise AssertionError("unreachable")
 
 
 async def has_worker(client: Client) -> bool:

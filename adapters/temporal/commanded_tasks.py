@@ -100,11 +100,13 @@ class _Ahead:
     """Whether what was played last may never have been told to the server.
 
     So it may be when a query came alone, and before it what followed a replay: that was a task, or the history's end.
+    And so it is of a workflow that was kept, when there is more history and no task that began with it: every task has
+    a time of its own, which its activations show.
     """
 
     def __init__(self) -> None:
         self._replayed = self._followed = self._suspected = False
-        self._events = 0
+        self._events = self._began = 0
 
     def of(self, act: WorkflowActivation) -> bool:
         """Look at the next activation; whether it must not be played on top."""
@@ -114,10 +116,13 @@ class _Ahead:
             return False
         if all(job.HasField("remove_from_cache") for job in act.jobs):
             return False
-        same_task = act.history_length == self._events
+        same_task, began = act.history_length == self._events, act.timestamp.ToNanoseconds()
+        no_task_began = not act.is_replaying and self._events > 0 and began == self._began
+        self._suspected |= no_task_began and not same_task
         self._followed = not act.is_replaying and (self._replayed or (self._followed and same_task))
-        self._replayed, self._events = act.is_replaying, act.history_length
-        return self._suspected
+        self._replayed, self._events, self._began = act.is_replaying, act.history_length, began
+        # What the query itself brought is played to the end: it is answered, and the next task fails.
+        return self._suspected and not no_task_began
 
 
 def _failed(reason: str) -> WorkflowActivationCompletion:

@@ -178,9 +178,36 @@ def test_what_was_played_ahead_to_answer_a_query_is_played_again(scripted: Scrip
     instance: Any = CommandedTasks().create_instance(None)  # type: ignore[arg-type]
     play(instance, KNOWN, BEGIN, replaying=True)
     for job, events in then:
-        completion = instance.activate(WorkflowActivation(jobs=[job], history_length=events))
+        completion = instance.activate(activation(job, events, began=events))
     assert again == completion.HasField("failed")
     assert again == (scripted.given[-1].jobs[0] != then[-1][0])
+
+
+def activation(job: WorkflowActivationJob, events: int, began: int) -> WorkflowActivation:
+    """Of a task that began at that second."""
+    act = WorkflowActivation(jobs=[job], history_length=events)
+    act.timestamp.seconds = began
+    return act
+
+
+@pytest.mark.parametrize(
+    ("then", "again"),
+    [
+        (((TIMER, 12, 9), (ALONE, 12, 9), (UPDATE, 15, 13)), True),
+        (((TIMER, 11, 9), (SIGNAL, 13, 9), (UPDATE, 13, 9), (ALONE, 13, 9), (UPDATE, 17, 14)), True),
+        (((TIMER, 12, 10), (ALONE, 12, 10), (UPDATE, 15, 13)), False),
+        (((UPDATE, 9, 9), (ALONE, 9, 9), (UPDATE, 15, 13)), False),
+    ],
+    ids=["ahead", "ahead, in three steps", "each has its task", "two steps of one task"],
+)
+def test_what_a_query_brings_to_a_kept_workflow_is_played_again(scripted: Scripted, then: Any, again: bool) -> None:
+    """No task began with these events. The query is answered from them; the next task, which has a time, fails."""
+    instance: Any = CommandedTasks().create_instance(None)  # type: ignore[arg-type]
+    instance.activate(activation(BEGIN, 3, began=3))
+    instance.activate(activation(TIMER, 9, began=9))
+    *before, last = then
+    assert not any(instance.activate(activation(*each)).HasField("failed") for each in before)
+    assert again == instance.activate(activation(*last)).HasField("failed")
 
 
 @pytest.mark.usefixtures("scripted")
