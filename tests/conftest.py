@@ -21,8 +21,8 @@ import composition
 for name in [name for name in os.environ if name.startswith(("TEMPORAL_", "AUTONOMY_"))]:
     del os.environ[name]
 
-# The servers of the tests (Temporal, Gitea) are small, and beside them two more processes want the same cores.
-os.environ |= {"GOMAXPROCS": "1", "GOGC": "400"}
+# The servers of the tests (Temporal, Gitea) are small. On one core alone a leaving worker's last task would be lost.
+os.environ["GOGC"] = "400"
 
 
 def pytest_collection_finish() -> None:

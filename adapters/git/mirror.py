@@ -91,9 +91,14 @@ class Mirror:
     def _create(self) -> None:
         if (self._path / "HEAD").exists():
             return
-        fresh = Path(tempfile.mkdtemp(dir=self._path.parent, prefix=".new-"))
+        files = _blank(os.environ.get("PATH", ""))
+        # One name for each mirror: what a killed creator left is taken away by the next one, under the same lock.
+        fresh = self._path.with_name(f".new-{self._path.name}")
+        if fresh.exists():
+            remove_tree(fresh)
+        fresh.mkdir(mode=0o700)
         try:
-            for name, body in _blank(os.environ.get("PATH", "")).items():
+            for name, body in files.items():
                 (fresh / name).parent.mkdir(parents=True, exist_ok=True)
                 (fresh / name).write_bytes(body)
             for name in ("objects/info", "objects/pack", "refs/heads", "refs/tags"):

@@ -5,14 +5,15 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 from temporalio.client import WorkflowFailureError
-from world import QUICK_CHECK, World
+from world import QUICK_CHECK, World, make_world
 
+import composition
 from contracts.modes import RunStatus
 
 SECRET = "c4n4ry/s3cret+value"
@@ -54,6 +55,16 @@ def server_files(factory: pytest.TempPathFactory) -> list[Path]:
 
 
 @pytest.fixture
+async def kept(tmp_path: Path, environments: Path) -> AsyncIterator[World]:
+    """A world on a server that keeps its database in a file, as ``starter.py up`` does."""
+    folder = tmp_path / "server"
+    folder.mkdir()
+    server = await composition.start_embedded_server(folder / "temporal.db", folder / "server.log")
+    yield await make_world(tmp_path / "world", server.address, environments)
+    await server.stop()
+
+
+@pytest.fixture
 def secrets(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
     """A secret in every place a worker has secrets in."""
     for name in VARIABLES:
@@ -67,15 +78,14 @@ def secrets(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
     return SECRET
 
 
-async def test_no_secret_of_the_worker_is_left_anywhere(
-    world: World, secrets: str, tmp_path_factory: pytest.TempPathFactory
-) -> None:
+async def test_no_secret_of_the_worker_is_left_anywhere(kept: World, secrets: str, tmp_path: Path) -> None:
     """A check prints all it can see: nothing in artifacts, logs, pull request, mirror, remote, history, database."""
+    world = kept
     world.add_target("nosy", more=QUICK_CHECK + TELLS_ALL)
     async with world.worker():
         result = await world.run("nosy")
 
-    database = server_files(tmp_path_factory)
+    database = sorted((tmp_path / "server").iterdir())
     run = world.settings.artifacts / "runs" / result.run_id
     places = (world.settings.home, world.root / "nosy.git", *database)
     assert RunStatus.PR_OPENED is result.status, result.reason
@@ -84,7 +94,7 @@ async def test_no_secret_of_the_worker_is_left_anywhere(
     assert "PATH=" in (run / "checks" / "tells-1.txt").read_text()
     found = set(hits((result.run_id.encode(),), *places))
     assert {str(run / "history.json.gz"), str(run / "audit_log.jsonl")} < found
-    assert found & set(map(str, database))
+    assert str(tmp_path / "server" / "temporal.db") in {name.removesuffix("-wal") for name in found}
 
 
 REMOTES = (

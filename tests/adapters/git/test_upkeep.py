@@ -189,3 +189,14 @@ def test_a_worker_looks_after_its_mirrors(mirror: Mirror) -> None:
             thread.join(0.01)
     thread.join()
     assert len(packs(mirror)) <= 3
+
+
+def test_what_a_killed_creator_left_is_taken_away(clone: Clone, tmp_path: Path) -> None:
+    """The next one makes the mirror, and nothing of the half one stays."""
+    place = tmp_path / "mirrors" / "demo.git"
+    half = place.with_name(".new-demo.git")
+    (half / "objects" / "pack").mkdir(parents=True)
+    (half / "HEAD").write_text("ref: refs/heads/none\n")
+    mirror = Mirror(place, str(clone.bare), "main")
+    assert mirror.fetch_base()
+    assert ["demo.git", "demo.git.lock"] == sorted(path.name for path in place.parent.iterdir())
