@@ -3,8 +3,9 @@
 import pytest
 
 from contracts.modes import Mode
-from policies.digests import canonical_json, policy_digest
+from policies.digests import canonical_json, digest, policy_digest
 from policies.settings.schema import Autopilot, Charter, ProtectedPaths, Target
+from policies.settings.sources import Sources
 from policies.settings.tightening import faults
 from tests.policies.sample_policy import policy, raw
 
@@ -78,3 +79,13 @@ def test_the_merge_leaves_nothing_open():
 def test_canonical_json_has_one_spelling():
     """Order and spacing do not matter; undecodable names survive."""
     assert b'{"a":[1,"\\udce9"],"b":null}' == canonical_json({"b": None, "a": [1, "\udce9"]})
+
+
+def test_a_policy_without_sources_has_the_digest_of_before_there_were_any() -> None:
+    """P15: a run that began under it goes on; with a source, its file counts like any other (P6)."""
+    plain = policy()
+    before = digest(plain.model_dump(mode="json", exclude={"digest", "sources"}))
+    source = {"name": "days", "repository": {"path": "x"}, "file": {"path": "y.json"}}
+    with_one = plain.model_copy(update={"sources": Sources.model_validate({"sources": [source]})})
+    assert before == plain.digest
+    assert before != policy_digest(with_one)
