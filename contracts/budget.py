@@ -1,16 +1,18 @@
 """The budget (runbook §3, §6.4; P9): caps, reservations, settlements."""
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import AwareDatetime, Field
 
 from contracts.artifact import Contract
 from contracts.verdict import Verdict
 
-Usd = Annotated[float, Field(ge=0, le=1e9)]
-Tokens = Annotated[int, Field(ge=0, le=10**15)]
-Minutes = Annotated[float, Field(ge=0, le=1e9)]
+_MOST_MONEY, _MOST_TOKENS, _MOST_RUNS = 1e9, 10**15, 10**9
+"""That an amount can hold; minutes as many as USD."""
+Usd = Annotated[float, Field(ge=0, le=_MOST_MONEY)]
+Tokens = Annotated[int, Field(ge=0, le=_MOST_TOKENS)]
+Minutes = Annotated[float, Field(ge=0, le=_MOST_MONEY)]
 
 
 class Period(StrEnum):
@@ -42,7 +44,16 @@ class Amounts(Contract):
     usd: Usd = 0
     tokens: Tokens = 0
     agent_minutes: Minutes = 0
-    runs: int = Field(default=0, ge=0, le=10**9)
+    runs: int = Field(default=0, ge=0, le=_MOST_RUNS)
+
+    def __add__(self, other: Self) -> Self:
+        """The sum, as far as an amount can hold it."""
+        return type(self)(
+            usd=min(round(self.usd + other.usd, 6), _MOST_MONEY),
+            tokens=min(self.tokens + other.tokens, _MOST_TOKENS),
+            agent_minutes=min(round(self.agent_minutes + other.agent_minutes, 6), _MOST_MONEY),
+            runs=min(self.runs + other.runs, _MOST_RUNS),
+        )
 
 
 class Caps(Contract):

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import AwareDatetime, Field
 
 from contracts.artifact import ArtifactRef, Contract
-from contracts.modes import Mode, RiskLevel, RunStatus
+from contracts.modes import Mode, RunStatus
 from contracts.release import WhatIf
 
 
@@ -29,7 +29,6 @@ class RunFacts(Contract):
     """Reason code of a rejected release."""
     all_green: bool | None = None
     """Whether every check of the merge result was green; None: it came to no check."""
-    pull_request: int = 0
     opened_at: AwareDatetime | None = None
     """When its pull request was opened."""
     violation: bool = False
@@ -48,10 +47,8 @@ class RunFacts(Contract):
     rolled_back: bool = False
     risk: float | None = None
     """Total of the risk score, 0.0 to 1.0; None: it came to no release decision."""
-    risk_level: RiskLevel | None = None
     usd: float = 0
     tokens: int = 0
-    agent_minutes: float = 0
     tokens_by_step: dict[str, int] = {}
     unknown_cost: bool = False
     """Part of what it cost is not known."""

@@ -32,6 +32,11 @@ class CheckEnvironment:
     """Further mounts it needs, for example the interpreter's own folder."""
     notes: tuple[str, ...] = ()
 
+    @property
+    def mounts(self) -> tuple[tuple[Path, str], ...]:
+        """All that the sandbox must show of it."""
+        return ((self.path, self.guest), *self.read_only)
+
 
 class Environments(Protocol):
     """Prepares and builds."""

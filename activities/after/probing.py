@@ -75,7 +75,7 @@ class ProbeRunner:
                     tree=tree,
                     limits=Limits.of(policy.autopilot.sandbox, probe.seconds),
                     environment={**environment.environment, "AUTONOMY_SHA": commit},
-                    read_only=((environment.path, environment.guest), *environment.read_only),
+                    read_only=environment.mounts,
                 ),
                 alive,
             )

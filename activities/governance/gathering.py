@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from activities.governance.past_decisions import Model, NotKept, read_kept
+from activities.governance.past_decisions import Model, NeverKept, NotKept, read_kept
 from contracts.audit import AuditRecord
 from contracts.budget import Amounts
 from contracts.evidence import ChecksReport, CheckStatus
@@ -97,12 +97,12 @@ class _Target:
         cost = _amounts(record)
         run_id, _, step = str(record.facts["key"]).partition("/")
         told = self.runs[run_id]
-        told.spent[step] = _plus(told.spent.get(step, Amounts()), cost)
+        told.spent[step] = told.spent.get(step, Amounts()) + cost
         told.unknown.discard(step)
         for period in str(record.facts["periods"]).split():
             if period.startswith("day/"):
                 day = period.removeprefix("day/")
-                self.days[day] = _plus(self.days.get(day, Amounts()), cost)
+                self.days[day] = self.days.get(day, Amounts()) + cost
 
     def _unknown(self, record: AuditRecord) -> None:
         run_id, _, step = str(record.facts["key"]).partition("/")
@@ -189,9 +189,7 @@ class Gathering:
         checks = self._optional(run_id, "checks/checks.json", ChecksReport, unreadable)
         decision = self._optional(run_id, "release_decision.json", ReleaseDecision, unreadable)
         verdicts = [record.verdict for record in report.steps] + ([decision.verdict] if decision else [])
-        total = Amounts()
-        for cost in told.spent.values():
-            total = _plus(total, cost)
+        total = sum(told.spent.values(), Amounts())
         return RunFacts(
             run_id=run_id,
             target=report.run.target,
@@ -204,7 +202,6 @@ class Gathering:
             idea=f"{report.idea.tool} {report.idea.rule}".strip() if report.idea else "",
             rejection=report.rejection.reason_code if report.rejection else "",
             all_green=all(each.status is CheckStatus.GREEN for each in checks.results) if checks else None,
-            pull_request=report.pull_request.number if report.pull_request else 0,
             opened_at=told.opened_at,
             violation=told.violation,
             protected=any(map(_touches_protected, verdicts)),
@@ -215,10 +212,8 @@ class Gathering:
             regressed=told.regressed,
             rolled_back=told.rolled_back,
             risk=decision.risk.total if decision else None,
-            risk_level=decision.risk.level if decision else None,
             usd=total.usd,
             tokens=total.tokens,
-            agent_minutes=total.agent_minutes,
             tokens_by_step={step: cost.tokens for step, cost in told.spent.items() if cost.tokens},
             unknown_cost=bool(told.unknown),
         )
@@ -259,10 +254,10 @@ class Gathering:
                     yield DayCost(target=target.name, day=day, used=_share(spent, limits))
 
     def _optional(self, run_id: str, name: str, model: type[Model], unreadable: dict[str, str]) -> Model | None:
-        if self.store.find(run_id, name) is None:
-            return None
         try:
             return read_kept(self.store, run_id, name, model)
+        except NeverKept:
+            return None
         except NotKept as problem:
             unreadable[f"{run_id}/{name}"] = str(problem)
             return None
@@ -277,15 +272,6 @@ def _amounts(record: AuditRecord) -> Amounts:
     facts = record.facts
     return Amounts.model_validate(
         {"usd": facts["usd"], "tokens": facts["tokens"], "agentMinutes": facts["agentMinutes"]}
-    )
-
-
-def _plus(one: Amounts, other: Amounts) -> Amounts:
-    return Amounts(
-        usd=one.usd + other.usd,
-        tokens=one.tokens + other.tokens,
-        agent_minutes=one.agent_minutes + other.agent_minutes,
-        runs=one.runs + other.runs,
     )
 
 

@@ -23,16 +23,21 @@ class NotKept(Exception):
     """What a run left is not there any more, or cannot be read."""
 
 
+class NeverKept(NotKept):
+    """It was never there, or is gone without a trace."""
+
+
 def read_kept(store: ArtifactStore, run_id: str, name: str, model: type[Model]) -> Model:
     """An artifact of a run.
 
     Raises:
-        NotKept: it is not there, or damaged.
+        NeverKept: it is not there.
+        NotKept: it is damaged.
     """
     try:
         ref = store.find(run_id, name)
         if ref is None:
-            raise NotKept(f"{name} is not kept")
+            raise NeverKept(f"{name} is not kept")
         return model.model_validate_json(store.get(ref))
     except (StoreError, ValidationError) as damage:
         raise NotKept(f"{name} cannot be read: {damage}") from damage

@@ -92,7 +92,7 @@ def _attempt(check: CheckPolicy, checking: Checking, number: int) -> CheckAttemp
                 tree=tree,
                 limits=limits,
                 environment=environment.environment,
-                read_only=((environment.path, environment.guest), *environment.read_only),
+                read_only=environment.mounts,
             )
             result = checking.sandbox.run(command, checking.alive)
     except SandboxUnavailable as problem:

@@ -91,8 +91,3 @@ def format_of(source: SourcePolicy) -> Format:
         if connector is not None:
             return connector.format
     return "json"
-
-
-def unusable(reading: Reading) -> str:
-    """Why a run must not use it; empty: it may."""
-    return "; ".join(reading.reasons) if reading.grade is Grade.BREACH else ""

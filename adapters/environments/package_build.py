@@ -58,7 +58,7 @@ def build_package(
             tree=scratch,
             limits=Limits.of(limits),
             environment=environment.environment | dict.fromkeys(_VERSION_VARIABLES, _version(tree)),
-            read_only=((environment.path, environment.guest), *environment.read_only),
+            read_only=environment.mounts,
         )
         result = sandbox.run(command, alive)
         log = result.output[-4000:].decode(errors="replace").strip()

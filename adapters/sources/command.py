@@ -35,7 +35,7 @@ class CommandSource:
                     tree=tree,
                     limits=limits,
                     environment=made.environment,
-                    read_only=((made.path, made.guest), *made.read_only),
+                    read_only=made.mounts,
                 )
                 done = self._sandbox.run(command, asked.alive)
             except (SandboxUnavailable, EnvironmentUnavailable) as problem:

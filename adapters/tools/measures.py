@@ -12,13 +12,13 @@ from adapters.tools.source_files import SourceFilesTool
 from adapters.tools.source_tree import SourceTree
 from adapters.tools.spelling import SpellingTool
 from adapters.tools.tool import Seen, Tool
-from adapters.tools.tool_runner import Programs, ToolRunner, ToolUnavailable
+from adapters.tools.tool_runner import RESULT_BYTES, Programs, ToolRunner, ToolUnavailable
 from contracts.modes import Role
 from contracts.task import MeasureKind, TaskContract
 from policies.paths.rules import within
 from policies.settings.schema import EffectivePolicy
 from ports.measures import Detection, Look, MeasureError
-from ports.sandbox import Sandbox, SandboxUnavailable
+from ports.sandbox import Limits, Sandbox, SandboxUnavailable
 
 TOOLS: tuple[Tool, ...] = (RuffTool(), SpellingTool(), PinsTool(), SourceFilesTool())
 """A row for each tool; the file of each is its own."""
@@ -105,7 +105,7 @@ def tool_runner(
     """Within the sandbox's limits and the time that the charter gives a role."""
     limits, said = policy.autopilot.sandbox, policy.charter.roles.get(role)
     seconds = min(limits.seconds, said.minutes * 60) if said else limits.seconds
-    return ToolRunner.under(sandbox, programs, limits, seconds, alive, recorded)
+    return ToolRunner(sandbox, programs, Limits.of(limits, seconds, RESULT_BYTES), alive, recorded)
 
 
 @contextmanager

@@ -14,7 +14,6 @@ import markdown_it
 import mdurl
 import yaml
 
-from policies.settings.schema import SandboxLimits
 from ports.sandbox import Command, CommandResult, Limits, Sandbox
 
 RUFF = "/opt/autonomy/bin/ruff"
@@ -64,19 +63,6 @@ class ToolRunner:
     alive: Callable[[], None]
     recorded: Mapping[str, bytes] = field(default_factory=dict)
     """Records of sources that the run recorded, by source."""
-
-    @staticmethod
-    def under(
-        sandbox: Sandbox,
-        programs: Programs,
-        policy: SandboxLimits,
-        seconds: int,
-        alive: Callable[[], None],
-        recorded: Mapping[str, bytes],
-    ) -> ToolRunner:
-        """A workbench within the policy's limits and the role's time."""
-        limits = Limits.of(policy, seconds, RESULT_BYTES)
-        return ToolRunner(sandbox, programs, limits, alive, recorded)
 
     def run(
         self,

@@ -1,5 +1,7 @@
 """A past release decision, made again from its facts under another policy; under the same one it is the same."""
 
+from dataclasses import fields
+
 from contracts.modes import Outcome
 from contracts.release import KeptFacts, OtherDecision, ReleaseDecision
 from policies.paths.rules import neighbours
@@ -8,11 +10,8 @@ from policies.release.release import PinnedDigests, ReleaseFacts, judge_release
 from policies.settings.schema import EffectivePolicy
 from policies.verdicts import deciding
 
-_AS_THEY_ARE = (
-    *("run_id", "today", "mode", "contract", "change", "review", "checks", "policy_digest_now", "base_now"),
-    *("merge_tree_sha", "merge_conflicts", "past_failures", "approved_by", "canary_passed", "granted"),
-    *("from_quarantine", "unproved"),
-)
+_AS_THEY_ARE = tuple(each.name for each in fields(ReleaseFacts) if each.name not in {"policy", "base_paths", "pinned"})
+"""A fact that is new has to be kept, too: ``KeptFacts`` refuses one that it does not know."""
 
 
 def kept(facts: ReleaseFacts) -> KeptFacts:

@@ -10,20 +10,17 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from xml.sax import SAXException
 
-import feedparser
-import jmespath
-from jmespath.exceptions import JMESPathError
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import SchemaError
 from pydantic import JsonValue, TypeAdapter, ValidationError
-from referencing import Registry
 
 from contracts.source import Record, RefusedRecord
 from policies.counted import counted, shortened
 from policies.settings.sources import Format, Mapping, SourcePolicy
+
+if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator
 
 MOST_RECORDS = 20_000
 MOST_PAYLOAD = 64 * 1024
@@ -78,7 +75,7 @@ def records_of(body: bytes, form: Format, source: SourcePolicy) -> Normalised:
     return Normalised(tuple(records[key] for key in sorted(records)), tuple(refused))
 
 
-def _record(raw: Any, mapping: Mapping, checker: Draft202012Validator) -> Record | str:
+def _record(raw: Any, mapping: Mapping, checker: "Draft202012Validator") -> Record | str:
     try:
         key, payload = _searched(mapping.key, raw, "key"), _searched(mapping.payload, raw, "payload")
         if isinstance(key, bool) or not isinstance(key, str | int) or key == "":
@@ -110,14 +107,24 @@ def _moment(value: Any) -> datetime | None:
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
+# Each library is imported where it is used: every worker reads this file, and few have a source.
+
+
 def _searched(expression: str, data: Any, what: str) -> Any:
+    import jmespath  # noqa: PLC0415
+    from jmespath.exceptions import JMESPathError  # noqa: PLC0415
+
     try:
         return jmespath.search(expression, data)
     except (JMESPathError, RecursionError) as problem:
         raise NotReadable(f"mapping.{what}: {problem}") from problem
 
 
-def _checker(source: SourcePolicy) -> Draft202012Validator:
+def _checker(source: SourcePolicy) -> "Draft202012Validator":
+    from jsonschema import Draft202012Validator  # noqa: PLC0415
+    from jsonschema.exceptions import SchemaError  # noqa: PLC0415
+    from referencing import Registry  # noqa: PLC0415
+
     try:
         Draft202012Validator.check_schema(source.record_schema)
     except SchemaError as wrong:
@@ -149,6 +156,8 @@ def _table(body: bytes) -> Any:
 
 
 def _feed(body: bytes) -> Any:
+    import feedparser  # noqa: PLC0415
+
     # A stream, so that what looks like an address in it is not fetched.
     found = feedparser.parse(io.BytesIO(body), resolve_relative_uris=False, sanitize_html=False)
     broken = found.get("bozo_exception")

@@ -61,7 +61,10 @@ async def test_a_review_of_what_happened(world: World) -> None:
         "1 pull request of documentation_update in PR_ONLY, of 20" in (await shell.typed("mode", "quick", "--why")).out
     )
     assert 2 == (await shell.typed("mode", "quick")).status
-    (world.settings.artifacts / "runs" / run.run_id / "run_report.json").write_text("{}")
+    left = world.settings.artifacts / "runs" / run.run_id
+    (left / "task_contract.json").write_text("{}")
+    assert f"{run.run_id}/task_contract.json" in shell.type("review", "--json").json["unreadable"]
+    (left / "run_report.json").write_text("{}")
     assert run.run_id in shell.type("review", "--json").json["unreadable"]
 
 

@@ -165,7 +165,7 @@ def count_run(state: ControlState, run_id: str) -> tuple[str, ...]:
     book = state.budget
     periods = book.present()
     for period in periods:
-        book.spent[period] = budget_book.plus(book.spent_in(period), money.Amounts(runs=1))
+        book.spent[period] = book.spent_in(period) + money.Amounts(runs=1)
     book.runs[run_id] = _run(book, run_id).model_copy(update={"periods": periods})
     weigh(state, periods, run_id)
     return periods
@@ -229,11 +229,11 @@ def _book(state: ControlState, known: money.Reservation, cost: money.Amounts, ho
     book = state.budget
     book.reservations.pop(known.key, None)
     for period in known.periods:
-        book.spent[period] = budget_book.plus(book.spent_in(period), cost)
+        book.spent[period] = book.spent_in(period) + cost
     run = _run(book, known.run_id)
     book.runs[known.run_id] = run.model_copy(
         update={
-            "total": budget_book.plus(run.total, cost),
+            "total": run.total + cost,
             "periods": known.periods,
             "unknown": tuple(key for key in run.unknown if key != known.key),
             "settled": (*run.settled, _settled(known.key, known.attempt))[-budget_book.KEPT_SETTLED :],
@@ -360,7 +360,7 @@ def recover(state: ControlState, terms: money.BudgetTerms | None, booked: money.
     """Add it to what was booked since; periods that are over are forgotten at once."""
     book = state.budget
     for each in booked.periods:
-        book.spent[each.period] = budget_book.plus(book.spent_in(each.period), each.amounts)
+        book.spent[each.period] = book.spent_in(each.period) + each.amounts
     for reservation in booked.reservations:
         book.reservations.setdefault(reservation.key, reservation)
     if booked.periods or booked.reservations:

@@ -18,7 +18,6 @@ KEPT_RUNS = 60
 KEPT_REPORTS = 12
 KEPT_SETTLED = 60
 _NONE = money.Amounts()
-_MOST = money.Amounts(usd=1e9, tokens=10**15, agent_minutes=1e9, runs=10**9)
 """What an amount can hold; a sum stops there, so that the books can always be read again."""
 
 
@@ -60,7 +59,7 @@ class BudgetBook(Book):
         total = _NONE
         for each in self.reservations.values():
             if period in each.periods or period == f"run/{each.run_id}":
-                total = plus(total, each.worst)
+                total += each.worst
         return total
 
     def cap(self, period: str, measure: money.Measure) -> float:
@@ -114,16 +113,6 @@ def line_of(period: str, measure: money.Measure) -> str:
 def of(amounts: money.Amounts, measure: money.Measure) -> float:
     """One measure of an amount."""
     return float(getattr(amounts, measure))
-
-
-def plus(one: money.Amounts, other: money.Amounts) -> money.Amounts:
-    """The sum, as far as an amount can hold it."""
-    return money.Amounts(
-        usd=min(round(one.usd + other.usd, 6), _MOST.usd),
-        tokens=min(one.tokens + other.tokens, _MOST.tokens),
-        agent_minutes=min(round(one.agent_minutes + other.agent_minutes, 6), _MOST.agent_minutes),
-        runs=min(one.runs + other.runs, _MOST.runs),
-    )
 
 
 # Calendar periods in a target's time zone: their keys, and when they end. Control asks for the same ones at each turn.
