@@ -71,11 +71,13 @@ def _show(found: GovernanceReport) -> None:
         show(f"overdue since {incident.due_on}: {incident.incident}, {incident.owner or 'nobody'}", "red")
     show(f"risk score: {found.calibration.verdict}")
     if proposal := found.proposal:
-        show(f"proposed: {proposal.key} from {proposal.before:g} to {proposal.after:g}: {proposal.because}")
-        changed = counted(len(proposal.what_if.others), "past decision")
-        told = f"it would have changed {changed} of {proposal.what_if.decisions}"
-        show(f"{told}; `patch -p1` in the policy folder takes it:")
-        show(proposal.patch.rstrip())
+        [edit] = proposal.edits
+        show(f"proposed: {edit.name} from {edit.before} to {edit.after}: {proposal.because}")
+        if replayed := proposal.what_if:
+            changed = counted(len(replayed.others), "past decision")
+            show(f"it would have changed {changed} of {replayed.decisions}")
+        show("`patch -p1` in the policy folder takes it:")
+        show(found.patch.rstrip())
     else:
         show(f"no threshold is proposed to move: {found.no_proposal}")
     for what, why in found.unreadable.items():

@@ -22,6 +22,7 @@ incident_work.py  What the ``Incident`` workflow and its steps hand to each othe
 merging.py        SELECTIVE_AUTO: the merge result that may land, its canary and its probes (P4)
 messages.py       What is said to Control and asked of it: each message with its types
 modes.py          The closed vocabularies of the runbook: modes, statuses, outcomes, roles
+proposal.py       Proposals to change the policy (runbook §5, §11), for a person to take or leave
 pull_request.py   A pull request as any forge shows it
 release.py        ``release_decision.json``, and what it was made from: ``release_facts.json``
 remediation.py    A remediation (runbook §6.2): a change was rejected by its checks

@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, Field
 
 from contracts.artifact import ArtifactRef, Contract
 from contracts.modes import Mode, RunStatus
-from contracts.release import WhatIf
+from contracts.proposal import PolicyProposal
 
 
 class RunFacts(Contract):
@@ -164,20 +164,6 @@ class Calibration(Contract):
     """One sentence: calibrated, not calibrated and where, or not enough data."""
 
 
-class Proposal(Contract):
-    """One bounded step of one threshold, for a person to take or leave."""
-
-    key: str
-    """In ``autopilot.toml``, for example ``candidates.minimum_confidence``."""
-    before: float
-    after: float
-    because: str
-    patch: str
-    """A unified diff of the policy folder, comments kept: ``git apply`` or ``patch -p1`` takes it."""
-    what_if: WhatIf
-    """What it would have changed of past release decisions."""
-
-
 class GovernanceReport(Contract):
     """The weekly review over all targets."""
 
@@ -199,7 +185,10 @@ class GovernanceReport(Contract):
     tokens_by_step: dict[str, float] = {}
     """Mean per run; a step is one role's. Steps that cost none are left out."""
     calibration: Calibration
-    proposal: Proposal | None = None
+    proposal: PolicyProposal | None = None
+    """At most one bounded step of one threshold, for a person to take or leave."""
+    patch: str = ""
+    """It as a unified diff of the policy folder, comments kept: ``git apply`` or ``patch -p1`` takes it."""
     no_proposal: str = ""
     """Why nothing is proposed."""
     unreadable: dict[str, str]

@@ -17,6 +17,7 @@ from contracts.evidence import ChecksReport, PreflightReport, ReviewReport
 from contracts.governance import GovernanceReport
 from contracts.incident import PostIncidentReport
 from contracts.incident_work import EvidenceManifest
+from contracts.proposal import PolicyProposal
 from contracts.release import KeptFacts, ReleaseDecision
 from contracts.report import RunReport
 from contracts.task import CandidateTasks, StateSnapshot, TaskContract
@@ -31,6 +32,7 @@ ARTIFACTS: dict[str, type[Contract]] = {
     "ci.json": CiReport,
     "evidence_manifest.json": EvidenceManifest,
     "governance_review.json": GovernanceReport,
+    "policy_proposal.json": PolicyProposal,
     "post_incident_report.json": PostIncidentReport,
     "preflight.json": PreflightReport,
     "release_decision.json": ReleaseDecision,

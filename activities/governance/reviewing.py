@@ -8,11 +8,13 @@ from temporalio import activity
 
 from activities.api import REVIEW_GOVERNANCE
 from activities.governance.gathering import Gathering
+from activities.governance.kept_proposals import KeptProposals
 from activities.governance.past_decisions import NotKept, PastDecisions, read_kept
 from activities.heartbeat import heartbeating
 from activities.step_session import written
 from contracts.governance import GovernanceReport, ReviewInput, ReviewKept, review_place
-from policies.governance.proposals import FILE, edited, proposal, propose
+from policies.governance.edits import applied, patch
+from policies.governance.proposals import FILE, propose
 from policies.governance.review import governance_review
 from ports.policy_source import PolicyError, PolicySource
 from ports.store import ArtifactStore, AuditLog, RunIndex
@@ -41,6 +43,8 @@ class GovernanceReviewing:
         """
         with heartbeating():
             found, place = self.report(given.since, given.until), review_place(given.until)
+            if found.proposal:
+                KeptProposals(self.store).keep(found.proposal)
             report = self.store.put(place, _REPORT, written(found))
             page = self.store.put(place, "governance_review.html", self.render(found).encode(), "text/html")
             return ReviewKept(sentence=found.sentence, report=report, page=page, address=self.store.address(place))
@@ -50,14 +54,18 @@ class GovernanceReviewing:
         found = governance_review(Gathering(self.store, self.audit).facts(since, until))
         try:
             text = self.policies.text(FILE)
-            step = propose(found, text, self._earlier(until))
-            if isinstance(step, str):
-                return found.model_copy(update={"no_proposal": step})
-            other = self.policies.instead({FILE: edited(text, step).encode()})
+            proposal = propose(found, text, self._earlier(until))
+            if isinstance(proposal, str):
+                return found.model_copy(update={"no_proposal": proposal})
+            changed = applied(text, proposal)
+            if changed.problem:
+                return found.model_copy(update={"no_proposal": changed.problem})
+            other = self.policies.instead({FILE: changed.text.encode()})
             replayed = PastDecisions(self.store, self.index).under(other.effective)
         except PolicyError as problem:
             return found.model_copy(update={"no_proposal": f"the policy cannot be read: {problem}"})
-        return found.model_copy(update={"proposal": proposal(step, text, replayed)})
+        proposal = proposal.model_copy(update={"what_if": replayed})
+        return found.model_copy(update={"proposal": proposal, "patch": patch(text, proposal)})
 
     def _earlier(self, until: datetime) -> list[GovernanceReport]:
         """Reviews of the weeks before, newest first; one that is lost or damaged says nothing."""

@@ -1,6 +1,5 @@
 """At most one bounded step of one threshold (runbook §11: adjusted cautiously). A person takes it, or not."""
 
-import difflib
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,29 +7,13 @@ from datetime import datetime, timedelta
 
 import tomlkit
 
-from contracts.governance import GovernanceReport, Metric, Proposal, Standing
-from contracts.release import WhatIf
+from contracts.governance import GovernanceReport, Metric, Standing
+from contracts.proposal import PolicyEdit, PolicyProposal, Value
 
 FILE = "autopilot.toml"
 REST = timedelta(days=28)
 """After a step that was taken: so long it is looked at before the same threshold moves again."""
 _Z = 1.96
-
-
-@dataclass(frozen=True)
-class Step:
-    """A threshold as it is and as it might be."""
-
-    table: str
-    name: str
-    before: float
-    after: float
-    because: str
-
-    @property
-    def key(self) -> str:
-        """``candidates.minimum_confidence``."""
-        return f"{self.table}.{self.name}"
 
 
 @dataclass(frozen=True)
@@ -84,7 +67,15 @@ _LEVERS = (
 )  # fmt: skip
 
 
-def propose(found: GovernanceReport, text: str, earlier: Sequence[GovernanceReport]) -> Step | str:
+def is_step(table: str, key: str, before: Value, after: Value) -> bool:
+    """Whether this is exactly one step of a threshold that may be moved, within its bounds."""
+    if isinstance(before, bool) or not isinstance(before, int | float):
+        return False
+    levers = (lever for lever in _LEVERS if (lever.table, lever.name) == (table, key))
+    return any(_stepped(lever, before) == after for lever in levers)
+
+
+def propose(found: GovernanceReport, text: str, earlier: Sequence[GovernanceReport]) -> PolicyProposal | str:
     """The step, or why there is none.
 
     Rules, in order: the review read everything there is · what was proposed and not taken yet is proposed again, and
@@ -103,9 +94,9 @@ def propose(found: GovernanceReport, text: str, earlier: Sequence[GovernanceRepo
     past = [(report.until, report.proposal) for report in earlier if report.proposal]
     if past:
         _, last = past[0]
-        table, _, name = last.key.partition(".")
-        if values.get(table, {}).get(name) == last.before:
-            return Step(table, name, last.before, last.after, last.because)
+        [moved] = last.edits
+        if values.get(moved.table, {}).get(moved.key) == moved.before:
+            return last
     metrics = {metric.name: metric for metric in found.groups[0].metrics}
     kept_back = ""
     for lever in _LEVERS:
@@ -114,41 +105,29 @@ def propose(found: GovernanceReport, text: str, earlier: Sequence[GovernanceRepo
             continue
         if lever.towards_more and not _well(metrics, besides=metric):
             continue
-        step = _step(lever, values)
-        if step is None:
+        edit = _step(lever, values)
+        if edit is None:
             kept_back = kept_back or f"{lever.table}.{lever.name} is not in {FILE}, or as far as it goes"
-        elif reason := _not_now(step, found, past):
+        elif reason := _not_now(edit, found, past):
             kept_back = kept_back or reason
         else:
-            return step
+            return _proposal(edit, lever, metric, found.until)
     return kept_back or "no metric misses its target by more than noise"
 
 
-def proposal(step: Step, text: str, replayed: WhatIf) -> Proposal:
-    """The step as a person is shown it."""
-    return Proposal(
-        key=step.key,
-        before=step.before,
-        after=step.after,
-        because=step.because,
-        patch=patch(text, step),
-        what_if=replayed,
+def _proposal(edit: PolicyEdit, lever: _Lever, metric: Metric, made_at: datetime) -> PolicyProposal:
+    shown = "unknown" if metric.value is None else f"{metric.value:.3g}"
+    unit = "" if metric.unit == "count" else f" {metric.unit}"
+    said = f"{metric.name}: {shown}{unit} ({metric.count:g} of {round(metric.of, 1):g}); wanted is {metric.target}"
+    return PolicyProposal(
+        proposal_id=f"{made_at:%G-W%V}-{edit.name}",
+        kind="threshold",
+        file=FILE,
+        edits=(edit,),
+        because=lever.because,
+        measured=(said,),
+        made_at=made_at,
     )
-
-
-def edited(text: str, step: Step) -> str:
-    """The file with this step taken: every comment, blank line and order as before."""
-    document = tomlkit.parse(text)
-    table = document[step.table]
-    assert isinstance(table, dict)  # noqa: S101  # `propose` found the value in it
-    table[step.name] = int(step.after) if isinstance(table[step.name], int) else step.after
-    return tomlkit.dumps(document)
-
-
-def patch(text: str, step: Step) -> str:
-    """A unified diff, from the policy folder."""
-    lines = (text.splitlines(keepends=True), edited(text, step).splitlines(keepends=True))
-    return "".join(difflib.unified_diff(*lines, f"a/{FILE}", f"b/{FILE}"))
 
 
 def _well(metrics: dict[str, Metric], besides: Metric) -> bool:
@@ -156,21 +135,31 @@ def _well(metrics: dict[str, Metric], besides: Metric) -> bool:
     return accepted and all(each is besides or each.standing is not Standing.MISSED for each in metrics.values())
 
 
-def _step(lever: _Lever, values: dict[str, dict[str, float]]) -> Step | None:
+def _step(lever: _Lever, values: dict[str, dict[str, float]]) -> PolicyEdit | None:
     now = values.get(lever.table, {}).get(lever.name)
-    if now is None:
+    if now is None or (after := _stepped(lever, now)) is None:
         return None
+    return PolicyEdit(table=lever.table, key=lever.name, before=now, after=after)
+
+
+def _stepped(lever: _Lever, now: float) -> float | None:
+    """None: it is as far as it goes."""
     after = lever.step(now)
     within = min(now, lever.end) <= after <= max(now, lever.end)
-    return Step(lever.table, lever.name, now, after, lever.because) if within and after != now else None
+    return after if within and after != now else None
 
 
-def _not_now(step: Step, found: GovernanceReport, past: Sequence[tuple[datetime, Proposal]]) -> str:
+def _not_now(edit: PolicyEdit, found: GovernanceReport, past: Sequence[tuple[datetime, PolicyProposal]]) -> str:
     for until, proposal in past:
-        if proposal.key != step.key:
+        [before] = proposal.edits
+        if before.name != edit.name:
             continue
-        if (proposal.after > proposal.before) != (step.after > step.before):
-            return f"{step.key} was moved the other way on {until:%Y-%m-%d}: a person decides, or nobody"
+        if _upwards(before) != _upwards(edit):
+            return f"{edit.name} was moved the other way on {until:%Y-%m-%d}: a person decides, or nobody"
         if found.until - until < REST:
-            return f"{step.key} was moved on {until:%Y-%m-%d}: it is looked at for {REST.days} days first"
+            return f"{edit.name} was moved on {until:%Y-%m-%d}: it is looked at for {REST.days} days first"
     return ""
+
+
+def _upwards(edit: PolicyEdit) -> bool:
+    return float(edit.after or 0) > float(edit.before or 0)

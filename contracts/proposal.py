@@ -1,0 +1,85 @@
+"""Proposals to change the policy (runbook §5, §11): kept for a person, who takes them or not; nothing takes itself."""
+
+from typing import Any, Literal
+
+from pydantic import AwareDatetime, Field, model_validator
+
+from contracts.artifact import ArtifactRef, Contract
+from contracts.release import WhatIf
+
+PROPOSALS = "PROPOSALS"
+"""Where they are kept in the artifact store; capitals, so that it is never taken for a run's id."""
+
+Value = int | float | str | None
+"""None: the key is not there."""
+
+
+class PolicyEdit(Contract):
+    """One value of one file of the policy folder."""
+
+    table: str
+    """``auto_merge``; of a ``[[sources]]`` entry the table within it, empty for its own keys."""
+    entry: str = ""
+    """Name of the ``[[sources]]`` entry; empty: the file is no list of them."""
+    key: str
+    before: Value
+    """What stands there: where something else does, the edit is not made."""
+    after: Value
+
+    @property
+    def name(self) -> str:
+        """``candidates.minimum_confidence``, ``sources.gauges.state``."""
+        return ".".join(part for part in ("sources" if self.entry else "", self.entry, self.table, self.key) if part)
+
+
+class PolicyProposal(Contract):
+    """``PROPOSALS/<id>.json``: one idea, written once; it is open until it stands in the file or is withdrawn."""
+
+    schema_version: Literal[1] = 1
+    proposal_id: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=100)
+    kind: Literal["threshold", "source_promotion", "source_demotion"]
+    file: str
+    """In the policy folder: ``autopilot.toml``, ``sources.toml``."""
+    edits: tuple[PolicyEdit, ...] = ()
+    adds: str = ""
+    """TOML text of one new ``[[sources]]`` entry, put at the end of the file; empty: none."""
+    because: str
+    evidence: tuple[ArtifactRef, ...] = ()
+    measured: tuple[str, ...] = ()
+    """What the evidence says, a sentence each."""
+    made_at: AwareDatetime
+    what_if: WhatIf | None = None
+    """Of a threshold: what it would have changed of past release decisions."""
+    fallback: str = ""
+    """Of a promotion: the source that is used when this one is degraded."""
+    demotion_plan: str = ""
+    """Of a promotion: when it is lowered again, and by whom."""
+    off_switch: str = ""
+    """Of a promotion: how a person ends it at once."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_an_older_review(cls, given: Any) -> Any:
+        """Reviews that were kept before knew steps of ``autopilot.toml`` alone: key, before, after, patch."""
+        if not isinstance(given, dict) or "key" not in given:
+            return given
+        table, _, key = str(given["key"]).partition(".")
+        return {
+            "proposalId": f"older-{given['key']}",
+            "kind": "threshold",
+            "file": "autopilot.toml",
+            "edits": [{"table": table, "key": key, "before": given["before"], "after": given["after"]}],
+            "because": given["because"],
+            "madeAt": "1970-01-01T00:00:00Z",
+            "whatIf": given["whatIf"],
+        }
+
+
+class Withdrawal(Contract):
+    """``PROPOSALS/<id>.withdrawn.json``: it is not proposed any more."""
+
+    schema_version: Literal[1] = 1
+    proposal_id: str
+    reason: str
+    by: str
+    at: AwareDatetime

@@ -1,0 +1,186 @@
+"""A proposal's edits, made in the text of a policy file: comments, blank lines and order stay as they are.
+
+What may be proposed at all is a short list. Everything else, whatever it says, is a person's own edit:
+
+- a threshold: one step of `policies/governance/proposals.py`, within its bounds (none of them is a gate)
+- a promotion: an entry's ``state`` to PRODUCTION, with the ``trial`` it passed; or one new entry, in PRODUCTION
+- a demotion: an entry's ``state``, downwards
+"""
+
+import difflib
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import tomlkit
+from pydantic import ValidationError
+from tomlkit.exceptions import TOMLKitError
+
+from contracts.proposal import PolicyEdit, PolicyProposal, Value
+from contracts.source import SourceState
+from policies.governance.proposals import FILE, is_step
+from policies.settings.sources import Sources
+
+SOURCES_FILE = "sources.toml"
+_LIVES = (SourceState.DISABLED, SourceState.CANDIDATE, SourceState.TRIAL, SourceState.DEGRADED, SourceState.PRODUCTION)
+"""From least to most."""
+
+
+class Applied(NamedTuple):
+    """What became of the text."""
+
+    text: str
+    """With all edits made; as it was where they are not."""
+    problem: str = ""
+    """Why they are not made."""
+    done: bool = False
+    """All of it stands there already."""
+
+
+def applied(text: str, proposal: PolicyProposal) -> Applied:
+    """All edits or none.
+
+    Rules, in order: the text is TOML · only what may be proposed · what stands there already is done · each ``before``
+    is what stands there · what comes out is a sources file again, where it was one.
+
+    Args:
+        text: the file as it is; empty where there is none yet.
+        proposal: what is proposed.
+    """
+    try:
+        document = tomlkit.parse(text)
+    except TOMLKitError as error:
+        return Applied(text, f"{proposal.file} is no TOML: {error}")
+    if problem := may_not(proposal):
+        return Applied(text, problem)
+    if not (missing := [each for each in proposal.edits if _standing(document, each) != each.after]):
+        added = _added(proposal)
+        if not added or added in document.unwrap().get("sources", []):
+            return Applied(text, done=True)
+    for edit in missing:
+        if isinstance(found := _standing(document, edit), _Nowhere):
+            return Applied(text, f"{proposal.file} has no {found.what}")
+        if found != edit.before:
+            return Applied(text, f"{edit.name} is {_shown(found)}, not {_shown(edit.before)}, by now")
+        _put(document, edit)
+    changed = tomlkit.dumps(document)
+    if proposal.adds:
+        changed = f"{changed.rstrip()}\n\n{proposal.adds.strip()}\n".lstrip()
+    if problem := _breaks(proposal, changed):
+        return Applied(text, problem)
+    return Applied(changed)
+
+
+def patch(text: str, proposal: PolicyProposal) -> str:
+    """A unified diff, from the policy folder; empty where nothing is to be done, or nothing can be."""
+    lines = (text.splitlines(keepends=True), applied(text, proposal).text.splitlines(keepends=True))
+    return "".join(difflib.unified_diff(*lines, f"a/{proposal.file}", f"b/{proposal.file}"))
+
+
+def may_not(proposal: PolicyProposal) -> str:
+    """Why this may not be proposed, whatever the file says; empty: it may."""
+    if not proposal.edits and not proposal.adds:
+        return "it proposes nothing"
+    if proposal.kind == "threshold":
+        if proposal.file != FILE or proposal.adds or len(proposal.edits) != 1:
+            return f"a threshold is one value of {FILE}"
+        [edit] = proposal.edits
+        if edit.entry or not is_step(edit.table, edit.key, edit.before, edit.after):
+            return f"{edit.name}: {_shown(edit.before)} to {_shown(edit.after)} is no step that may be proposed"
+        return ""
+    if proposal.file != SOURCES_FILE:
+        return f"sources are in {SOURCES_FILE}, not in {proposal.file}"
+    wrong = [each.name for each in proposal.edits if not _of_a_source(proposal, each)]
+    if wrong:
+        return f"{', '.join(wrong)}: only a person changes that"
+    return _may_not_add(proposal)
+
+
+def _of_a_source(proposal: PolicyProposal, edit: PolicyEdit) -> bool:
+    if not edit.entry or edit.table:
+        return False
+    if edit.key == "trial":
+        return proposal.kind == "source_promotion" and isinstance(edit.after, str)
+    if edit.key != "state" or edit.after not in _LIVES:
+        return False
+    if proposal.kind == "source_promotion":
+        return edit.after == SourceState.PRODUCTION
+    before = SourceState.CANDIDATE if edit.before is None else edit.before
+    return before in _LIVES and _LIVES.index(SourceState(str(edit.after))) < _LIVES.index(SourceState(str(before)))
+
+
+def _may_not_add(proposal: PolicyProposal) -> str:
+    if not proposal.adds:
+        return ""
+    if proposal.kind != "source_promotion":
+        return "only a promotion adds a source"
+    try:
+        entry = _added(proposal)
+    except TOMLKitError as error:
+        return f"the new entry is no TOML: {error}"
+    if not entry:
+        return "what is added must be one [[sources]] entry, and nothing else"
+    if entry.get("state") != SourceState.PRODUCTION:
+        return "the new entry is not in PRODUCTION"
+    return ""
+
+
+def _added(proposal: PolicyProposal) -> dict[str, Any]:
+    """The new entry's values; empty: there is none, or something else beside it."""
+    found = tomlkit.parse(proposal.adds).unwrap()
+    entries = found.get("sources")
+    one = set(found) == {"sources"} and isinstance(entries, list) and len(entries) == 1
+    return dict(entries[0]) if one and isinstance(entries, list) else {}
+
+
+class _Nowhere(NamedTuple):
+    """There is no such place."""
+
+    what: str
+
+
+def _place(document: tomlkit.TOMLDocument, edit: PolicyEdit) -> Any:
+    """The table that holds the key."""
+    here: Any = document
+    if edit.entry:
+        entries = document.get("sources", [])
+        here = next((each for each in entries if isinstance(each, Mapping) and each.get("name") == edit.entry), None)
+        if here is None:
+            return _Nowhere(f"source {edit.entry!r}")
+    for part in edit.table.split(".") if edit.table else ():
+        here = here.get(part)
+        if not isinstance(here, Mapping):
+            return _Nowhere(f"[{edit.table}]")
+    return here
+
+
+def _standing(document: tomlkit.TOMLDocument, edit: PolicyEdit) -> Any:
+    place = _place(document, edit)
+    if isinstance(place, _Nowhere):
+        return place
+    found = place.get(edit.key)
+    return found.unwrap() if hasattr(found, "unwrap") else found
+
+
+def _put(document: tomlkit.TOMLDocument, edit: PolicyEdit) -> None:
+    place = _place(document, edit)
+    if edit.after is None:
+        del place[edit.key]
+        return
+    # ``lines = 60``, not ``60.0``: the file's own check would refuse that.
+    whole = isinstance(place.get(edit.key), int) and isinstance(edit.after, float)
+    place[edit.key] = int(edit.after) if whole and isinstance(edit.after, float) else edit.after
+
+
+def _breaks(proposal: PolicyProposal, changed: str) -> str:
+    if proposal.file != SOURCES_FILE:
+        return ""
+    try:
+        Sources.model_validate(tomlkit.parse(changed).unwrap())
+    except (ValidationError, TOMLKitError) as error:
+        said = "; ".join(each["msg"] for each in error.errors()) if isinstance(error, ValidationError) else str(error)
+        return f"{proposal.file} would be no sources file any more: {said}"
+    return ""
+
+
+def _shown(value: Value) -> str:
+    return "not set" if value is None else f"{value:g}" if isinstance(value, float) else str(value)

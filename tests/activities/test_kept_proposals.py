@@ -1,0 +1,57 @@
+"""Proposals in the store: written once, withdrawn by a later record, never a part of them for all."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from activities.governance.kept_proposals import KeptProposals
+from activities.governance.past_decisions import NotKept
+from adapters.store.local_store import LocalStore
+from contracts.proposal import PROPOSALS
+from tests.policies.test_proposals import threshold
+
+AT = datetime(2026, 11, 9, tzinfo=UTC)
+
+
+@pytest.fixture(name="kept")
+def _kept(tmp_path) -> KeptProposals:
+    return KeptProposals(LocalStore(tmp_path))
+
+
+def step(proposal_id, key="open_pull_requests", before=5, after=4, **more):
+    """A step that may be proposed."""
+    return threshold("caps", key, before, after, proposal_id=proposal_id, **more)
+
+
+def test_what_is_kept_stays_as_it_was(kept):
+    """Under one id one proposal, whoever comes later with another."""
+    first = kept.keep(step("2026-W45-caps"))
+    assert first == kept.keep(step("2026-W45-caps", before=4, after=3))
+    assert (first,) == kept.open()
+
+
+def test_a_withdrawn_one_is_proposed_no_more(kept):
+    """The first reason stays; the others stay open, oldest first."""
+    kept.keep(step("b").model_copy(update={"made_at": AT}))
+    kept.keep(step("a").model_copy(update={"made_at": AT + timedelta(days=7)}))
+    assert ["b", "a"] == [each.proposal_id for each in kept.open()]
+    kept.withdraw("b", "the trial is void", "Ada", AT)
+    kept.withdraw("b", "another", "Ben", AT)
+    assert ["a"] == [each.proposal_id for each in kept.open()]
+    assert kept.find("b")
+    assert b"void" in kept.store.get(kept.store.find(PROPOSALS, "b.withdrawn.json"))
+
+
+def test_what_nobody_may_propose_is_not_kept(kept):
+    """Whoever made it: a mistake of ours, found before a person sees it."""
+    with pytest.raises(ValueError, match=r"caps.usd_per_day: 5 to 4 is no step"):
+        kept.keep(step("loose", "usd_per_day"))
+    assert not kept.open()
+
+
+def test_a_damaged_one_is_no_absent_one(kept):
+    """P13: what is left of them is not taken for all."""
+    kept.keep(step("a"))
+    kept.store.put(PROPOSALS, "b.json", b"{")
+    with pytest.raises(NotKept):
+        kept.open()
