@@ -17,7 +17,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.set-up
 JOBS ?= 2
 
-.PHONY: help setup demo demo-incident demo-rollback demo-up forges gitea prism test test-gitea test-github test-browser test-faults test-uncached \
+.PHONY: help setup demo demo-incident demo-rollback demo-sources demo-up forges gitea prism test test-gitea test-github test-browser test-faults test-uncached \
 	test-packages test-regressions test-sweep bench check format \
 	lock clean record-histories
 
@@ -25,6 +25,7 @@ help:
 	@echo "make demo           set up, then run the main job on a real package (DEMO_PACKAGE=name==version takes any)"
 	@echo "make demo-incident  an agent touches a protected path: stop, explain, resume, on a real package"
 	@echo "make demo-rollback  a change merges by itself, breaks production, is undone exactly, on a real package"
+	@echo "make demo-sources   a data file kept fresh from a source of records, on real data sets (docs/sources.md)"
 	@echo "make test           set up, then all tests; those against Gitea and GitHub's contract where Go and Node are there"
 	@echo "make setup          set up alone: .venv with locked dependencies, Temporal server and sandbox included"
 	@echo "make check          format, lint, types, import rules, schemas"
@@ -73,6 +74,9 @@ demo-incident: setup
 
 demo-rollback: setup
 	@$(BIN)/python -m demo.rollback
+
+demo-sources: setup
+	@$(BIN)/python -m demo.sources
 
 demo-up: setup
 	@AUTONOMY_HOME="$(CURDIR)/.autonomy/demo/home" AUTONOMY_POLICIES="$(CURDIR)/.autonomy/demo/policies" $(BIN)/python starter.py up

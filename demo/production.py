@@ -6,14 +6,13 @@ also on a canary branch; one that is on the base is well while its files are the
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from demo.loopback import serving
 from demo.repository import git
 from demo.source_distribution import FetchFailed
 
@@ -48,23 +47,5 @@ class Production:
 @contextmanager
 def served(production: Production) -> Iterator[str]:
     """Serve it on loopback; the URL of the health probe, with the place for the SHA."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            """Health of the commit that the path names."""
-            self.send_response(production.status(self.path.rsplit("/", 1)[-1]))
-            self.end_headers()
-
-        def log_message(self, *_given: object) -> None:
-            """Quiet: the probes' evidence is in the artifacts."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/health/{{sha}}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with serving(lambda path: (production.status(path.rsplit("/", 1)[-1]), {}, b"")) as root:
+        yield f"{root}/health/{{sha}}"

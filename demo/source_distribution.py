@@ -35,16 +35,18 @@ class Pin:
 
     name: str
     version: str
+    sha256: str = ""
+    """Of its source distribution; empty: what the registry says it is."""
 
     @classmethod
-    def parse(cls, text: str) -> Pin:
+    def parse(cls, text: str, sha256: str = "") -> Pin:
         """Read ``DEMO_PACKAGE``."""
         found = _PIN.fullmatch(text.strip())
         if found is None:
             raise FetchFailed(
                 f"{text!r} is no pinned package: write it as name==version, for example itsdangerous==1.1.0"
             )
-        return cls(re.sub(r"[-_.]+", "-", found["name"]).lower(), found["version"])
+        return cls(re.sub(r"[-_.]+", "-", found["name"]).lower(), found["version"], sha256)
 
     def __str__(self) -> str:
         """As pip writes it."""
@@ -60,7 +62,24 @@ def fetch(pin: Pin, downloads: Path, into: Path) -> Path:
     Raises:
         FetchFailed: no such source distribution, registry unreachable, or wrong bytes.
     """
+    # What is pinned by its digest and here already needs no registry.
+    archive = next(downloads.glob(f"{pin.sha256}-*"), None) if pin.sha256 else None
+    archive = archive or _downloaded(pin, downloads)
+    body = archive.read_bytes()
+    if not archive.name.startswith(f"{hashlib.sha256(body).hexdigest()}-"):
+        raise FetchFailed(f"{archive} is damaged: remove it and try again")
+    into.mkdir(parents=True)
+    _unpack(archive.name, body, into)
+    folders = [path for path in into.iterdir() if path.is_dir()]
+    return folders[0] if len(folders) == 1 else into
+
+
+def _downloaded(pin: Pin, downloads: Path) -> Path:
     url, digest = _locate(pin)
+    if pin.sha256 not in {"", digest}:
+        raise FetchFailed(
+            f"{pin} has the digest {digest}, not {pin.sha256}: it is not what was pinned, and is not used"
+        )
     archive = downloads / f"{digest}-{url.rsplit('/', 1)[1]}"
     if not archive.exists():
         body = _download(url)
@@ -68,13 +87,7 @@ def fetch(pin: Pin, downloads: Path, into: Path) -> Path:
             raise FetchFailed(f"{url} is not what the registry's digest says: try again, and do not use it")
         downloads.mkdir(parents=True, exist_ok=True)
         archive.write_bytes(body)
-    body = archive.read_bytes()
-    if hashlib.sha256(body).hexdigest() != digest:
-        raise FetchFailed(f"{archive} is damaged: remove it and try again")
-    into.mkdir(parents=True)
-    _unpack(archive.name, body, into)
-    folders = [path for path in into.iterdir() if path.is_dir()]
-    return folders[0] if len(folders) == 1 else into
+    return archive
 
 
 def _locate(pin: Pin) -> tuple[str, str]:

@@ -21,9 +21,10 @@ from settings import ROOT, Settings
 
 _PACKAGE = "itsdangerous==1.1.0"
 _FOLDER = ROOT / ".autonomy"
+DOWNLOADS = _FOLDER / "downloads"
 _TOLD = (
     *("outcome", "mode", "status", "reason", "actor", "cause", "incident", "scope", "action", "result", "decision"),
-    *("ticket", "mergeSha", "treeSha", "expectedTree", "tree"),
+    *("source", "grade", "ticket", "mergeSha", "treeSha", "expectedTree", "tree"),
 )
 _WIDEST = 110
 
@@ -33,22 +34,35 @@ def chosen() -> Pin:
     return Pin.parse(os.environ.get("DEMO_PACKAGE") or _PACKAGE)
 
 
-def prepare(name: str, pin: Pin) -> tuple[Settings, str, Path]:
-    """A fresh home and policy folder, the package behind a bare remote, and its target file."""
+def fresh(name: str) -> Path:
+    """A demo's own folder; of the last time only what was downloaded is left."""
     folder = _FOLDER / name
-    settings = Settings(home=folder / "home", policies=folder / "policies")
-    if server_of(settings.home):
-        raise CommandFailed(Exit.REFUSED, f"a server still runs on {settings.home}: stop it (Ctrl-C in its `up`) first")
+    if server_of(folder / "home"):
+        raise CommandFailed(
+            Exit.REFUSED, f"a server still runs on {folder / 'home'}: stop it (Ctrl-C in its `up`) first"
+        )
     for old in ("home", "policies", "remote", "work"):
         remove_tree(folder / old)
+    return folder
+
+
+def ship(policies: Path) -> None:
+    """The shipped policy files, and no target yet."""
+    (policies / "targets").mkdir(parents=True)
+    for file in (ROOT / "policies").glob("*.toml"):
+        shutil.copy(file, policies)
+
+
+def prepare(name: str, pin: Pin) -> tuple[Settings, str, Path]:
+    """A fresh home and policy folder, the package behind a bare remote, and its target file."""
+    folder = fresh(name)
+    settings = Settings(home=folder / "home", policies=folder / "policies")
     say(f"fetching the source distribution of {pin}; nothing of it is executed", "bold")
-    package = fetch(pin, _FOLDER / "downloads", folder / "work")
+    package = fetch(pin, DOWNLOADS, folder / "work")
     remote = folder / "remote" / f"{pin.name}.git"
     remote.parent.mkdir(parents=True)
     publish(package, remote, f"{pin} as released")
-    (settings.policies / "targets").mkdir(parents=True)
-    for file in (ROOT / "policies").glob("*.toml"):
-        shutil.copy(file, settings.policies)
+    ship(settings.policies)
     say("looking at it, as `starter.py init` does", "bold")
     today = datetime.now(UTC).date()
     asked = Asked(str(remote), pin.name, None, f"make {name}", today)

@@ -28,12 +28,7 @@ class SourceFilesTool:
             may_change=tuple(f"/{path}" for path in files),
             proof=Proof.RECORDED,
             is_fault=False,
-            words=Words(
-                verb="Refresh",
-                one="a data file",
-                many="data files",
-                why=f"It is what the source {rule} says now, record by record.",
-            ),
+            words=_words(f"They are what the source {rule} says now, one by one."),
         )
 
     def detect(self, tree: SourceTree, policy: EffectivePolicy, bench: ToolRunner) -> Seen | None:
@@ -52,8 +47,9 @@ class SourceFilesTool:
             if changed > most:
                 words += f"; {counted(changed, 'line')} against diff_budget.lines = {most}: refresh it by hand"
             if changed:
+                why = f"They are what the source {source.name} says now ({source.licence}), one by one: {words}."
                 sightings.append(
-                    Sighting(source.name, path, 1, words, fixable=changed <= most, code=words, about=source.name)
+                    Sighting(source.name, path, 1, words, changed <= most, words, _words(why), about=source.name)
                 )
         return Seen(findings_of(self, tree, policy, sightings), files, unread_of(self.name, unread))
 
@@ -66,3 +62,7 @@ class SourceFilesTool:
     def _ours(self, policy: EffectivePolicy, bench: ToolRunner) -> list[tuple[SourcePolicy, bytes]]:
         ours = policy.sources.of(policy.target.name)
         return [(each, bench.recorded[each.name]) for each in ours if each.file and each.name in bench.recorded]
+
+
+def _words(why: str) -> Words:
+    return Words(verb="Refresh", one="the records", many="data files", why=why)

@@ -17,8 +17,8 @@ _ABOUT = re.compile(r"[A-Za-z0-9_][\w.'-]{0,40}(?: → [\w'-]{1,24})?", re.ASCII
 
 
 def does(words: Words) -> str:
-    """``Fixes``, ``Removes``."""
-    return f"{words.verb}es" if words.verb.endswith("x") else f"{words.verb}s"
+    """``Fixes``, ``Removes``, ``Refreshes``."""
+    return f"{words.verb}es" if words.verb.endswith(("x", "s", "sh", "ch")) else f"{words.verb}s"
 
 
 def amount(words: Words, count: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import tarfile
 from pathlib import Path
@@ -61,3 +62,15 @@ def test_what_is_not_there_or_not_pinned_is_said(registry: Path, tmp_path: Path)
         fetch(Pin.parse("gone==1.0"), tmp_path / "downloads", tmp_path / "work")
     with pytest.raises(FetchFailed, match="name==version"):
         Pin.parse("itsdangerous>=1")
+
+
+def test_what_is_pinned_by_its_digest_is_that_or_nothing(registry: Path, tmp_path: Path):
+    """Other bytes under the pinned name are refused; the right ones, once here, need no registry."""
+    place = registry / "list-1.0.tar.gz"
+    _archive(place, {"list-1.0/PKG-INFO": "Metadata-Version: 1.0\nName: list\nVersion: 1.0\n"})
+    digest = hashlib.sha256(place.read_bytes()).hexdigest()
+    with pytest.raises(FetchFailed, match="not what was pinned"):
+        fetch(Pin.parse("list==1.0", "0" * 64), tmp_path / "downloads", tmp_path / "first")
+    fetch(Pin.parse("list==1.0", digest), tmp_path / "downloads", tmp_path / "second")
+    place.unlink()
+    assert fetch(Pin.parse("list==1.0", digest), tmp_path / "downloads", tmp_path / "third").exists()

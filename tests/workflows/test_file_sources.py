@@ -70,7 +70,11 @@ async def test_a_data_file_is_refreshed_by_a_pull_request(world: World) -> None:
             run = await world.run("days")
             assert RunStatus.PR_OPENED is run.status, run.reason
             (pull,) = world.pulls("days")
-            assert "Refresh a data file" in pull["title"]
+            assert "Refresh the records in `days.json`: days" == pull["title"]
+            assert (
+                "Refreshes the records in `data/days.json`. They are what the source days says now (CC0-1.0)"
+                in pull["body"]
+            )
             assert WANTED.strip() == git("show", f"{pull['headSha']}:data/days.json", cwd=world.root / "days.git")
             contract = world.artifact(run.run_id, "task_contract.json")
             assert ("source", "days") == (contract["tool"], contract["rule"])
