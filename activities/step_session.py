@@ -45,8 +45,8 @@ from ports.store import ArtifactStore, AuditLog, StoreError
 
 Model = TypeVar("Model", bound=Contract)
 
-RECORDED = re.compile(r"sources/([^/]+)/used\.jsonl")
-"""What a run uses of a source: its own records, or its fallback's."""
+RECORDED = re.compile(r"sources/([^/]+)/used\.jsonl|(proposals/[^/]+)\.json")
+"""What a run uses of a source, its own records or its fallback's; a proposal to change the policy."""
 HISTORY = "history.json.gz"
 """The server's history of a run, as its artifact."""
 _LARGEST_VERDICT = 128 * 1024
@@ -186,9 +186,9 @@ class StepSession:
 
     @property
     def recorded(self) -> dict[str, bytes]:
-        """Records of sources that Sensing recorded for this run, by source."""
+        """What Sensing recorded for this run: a source's records by its name, a proposal as ``proposals/<id>``."""
         found = ((ref.name, RECORDED.fullmatch(ref.name)) for ref in self.given.artifacts)
-        return {match[1]: self.load_bytes(name) for name, match in found if match}
+        return {match[1] or match[2]: self.load_bytes(name) for name, match in found if match}
 
     def load(self, name: str, model: type[Model]) -> Model:
         """An earlier step's artifact, verified and parsed.

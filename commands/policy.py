@@ -1,4 +1,4 @@
-"""``policy``: what is in force, where each value came from, and what another policy would have decided."""
+"""``policy``: what is in force and where it came from, what another would have decided, what is proposed."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,9 +11,12 @@ from rich.text import Text
 from commands.exit_statuses import Exit
 from commands.failures import CommandFailed
 from commands.terminal import AsJson, emit, guarded, out, say, show
-from composition import compose
+from composition import Adapters, compose
+from contracts.proposal import PolicyProposal
 from contracts.release import WhatIf
 from policies.counted import counted
+from policies.task.task_words import does
+from policies.texts.proposal import proposal_words
 from ports.policy_source import PolicyError
 from reporting.wording import visible
 from settings import Settings
@@ -109,6 +112,88 @@ def what_if(
     else:
         _show_what_if(found)
     return Exit.OK
+
+
+@app.command()
+@guarded
+def proposals(as_json: AsJson = False) -> int:
+    """What is proposed to be changed in the policy, by reviews and by trials of sources, and why. Changes nothing.
+
+    Where a target's [policy_folder] says that its repository holds the policy, each becomes a pull request there.
+    """
+    # Only these commands need the steps' side, here and below.
+    from activities.governance.kept_proposals import KeptProposals  # noqa: PLC0415
+
+    adapters = compose(Settings())
+    found = [(each, _shown_proposal(adapters, each)) for each in KeptProposals(adapters.store).open()]
+    if as_json:
+        emit({"proposals": [shown for _, shown in found]})
+        return Exit.OK
+    for each, shown in found:
+        words = proposal_words(each)
+        show(f"{each.proposal_id}: {does(words)} {words.one}. {visible(words.why)}", "bold")
+        for point in words.more:
+            show(f"  {visible(point)}")
+        if shown["done"]:
+            show("  It is in the policy folder.", "green")
+        elif shown["problem"]:
+            show(f"  It cannot be applied: {visible(str(shown['problem']))}", "yellow")
+        else:
+            show(str(shown["patch"]).rstrip())
+            show(f"  starter.py policy apply {each.proposal_id}")
+    if not found:
+        say("nothing is proposed")
+    return Exit.OK
+
+
+@app.command("apply")
+@guarded
+def apply_command(proposal_id: Annotated[str, typer.Argument(help="As `policy proposals` names it.")]) -> int:
+    """Make a proposal's edits in the policy folder of this machine; its comments stay. All of them or none."""
+    from activities.governance.kept_proposals import KeptProposals  # noqa: PLC0415
+
+    adapters = compose(Settings())
+    proposal = KeptProposals(adapters.store).find(proposal_id)
+    if proposal is None:
+        raise CommandFailed(Exit.USAGE, f"no proposal is named {proposal_id!r}; see: starter.py policy proposals")
+    show(apply_proposal(adapters, proposal), "green")
+    return Exit.OK
+
+
+def apply_proposal(adapters: Adapters, proposal: PolicyProposal) -> str:
+    """By a person's command: the edits in the local policy folder; what was done, in words.
+
+    Raises:
+        CommandFailed: refused, with the reason; the folder is as it was.
+    """
+    from policies.governance.edits import applied  # noqa: PLC0415
+
+    found = applied(_text(adapters, proposal.file), proposal)
+    if found.done:
+        return f"{proposal.file} says so already"
+    if found.problem:
+        raise CommandFailed(Exit.REFUSED, found.problem)
+    adapters.policies.write(proposal.file, found.text)
+    what = ", ".join(each.name for each in proposal.edits) or "one source added"
+    return f"{adapters.settings.policies / proposal.file}: {what}"
+
+
+def _shown_proposal(adapters: Adapters, proposal: PolicyProposal) -> dict[str, object]:
+    from policies.governance.edits import applied, patch  # noqa: PLC0415
+
+    text = _text(adapters, proposal.file)
+    found = applied(text, proposal)
+    return {
+        "proposal": proposal.model_dump(mode="json", by_alias=True),
+        "done": found.done,
+        "problem": found.problem,
+        "patch": patch(text, proposal),
+    }
+
+
+def _text(adapters: Adapters, file: str) -> str:
+    """Empty where the folder has no such file yet."""
+    return adapters.policies.text(file) if (adapters.settings.policies / file).exists() else ""
 
 
 def _files(folder: Path, other: Path) -> dict[str, bytes]:

@@ -76,7 +76,7 @@ def _show(found: GovernanceReport) -> None:
         if replayed := proposal.what_if:
             changed = counted(len(replayed.others), "past decision")
             show(f"it would have changed {changed} of {replayed.decisions}")
-        show("`patch -p1` in the policy folder takes it:")
+        show("`patch -p1` in the policy folder takes it; what a worker's review proposes, `starter.py policy apply`:")
         show(found.patch.rstrip())
     else:
         show(f"no threshold is proposed to move: {found.no_proposal}")

@@ -17,11 +17,11 @@ Value = int | float | str | None
 class PolicyEdit(Contract):
     """One value of one file of the policy folder."""
 
-    table: str
+    table: str = Field(pattern=r"^[A-Za-z0-9_.-]*$", max_length=100)
     """``auto_merge``; of a ``[[sources]]`` entry the table within it, empty for its own keys."""
-    entry: str = ""
+    entry: str = Field(default="", pattern=r"^[A-Za-z0-9_-]*$", max_length=100)
     """Name of the ``[[sources]]`` entry; empty: the file is no list of them."""
-    key: str
+    key: str = Field(pattern=r"^[A-Za-z0-9_-]*$", max_length=100)
     before: Value
     """What stands there: where something else does, the edit is not made."""
     after: Value

@@ -50,7 +50,7 @@ class Proof(StrEnum):
     EQUAL = "equal"
     """Every file does what it did."""
     RECORDED = "recorded"
-    """The file is, byte for byte, what the run recorded of a source."""
+    """The file is, byte for byte, what the run recorded to be brought about: a source's records, a proposal."""
     WORDS = "words"
     """Single words are changed; in Python, of comments and docstrings alone."""
 
@@ -66,6 +66,8 @@ class Words(Contract):
     """Without their number: ``typos``."""
     why: str
     """One sentence."""
+    more: tuple[str, ...] = ()
+    """What a person decides by, a point each; others' words in it are made inert where they are shown."""
 
 
 class FindingFacts(Contract):

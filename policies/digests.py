@@ -33,9 +33,14 @@ def digest(value: Any) -> str:
 
 
 def policy_digest(policy: EffectivePolicy) -> str:
-    """The digest a policy must carry: of everything in it but the digest itself, and of sources where there are any.
+    """The digest a policy must carry: of everything in it but the digest itself.
 
-    Without them it is what it was before there were sources: a run that began then goes on.
+    What came later counts where it is used: without it the digest is what it was before, and a run that began then
+    goes on.
     """
-    left_out = {"digest"} if policy.sources.sources else {"digest", "sources"}
+    left_out: dict[str, Any] = {"digest": True}
+    if not policy.sources.sources:
+        left_out["sources"] = True
+    if policy.target.policy_folder is None:
+        left_out["target"] = {"policy_folder"}
     return digest(policy.model_dump(mode="json", exclude=left_out))

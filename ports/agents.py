@@ -75,7 +75,7 @@ class Brief:
     compared: Mapping[str, str] = field(default_factory=dict)
     """Review only: each changed path, and why it is not shown to do what it did; empty: it is."""
     recorded: Mapping[str, bytes] = field(default_factory=dict)
-    """Records of sources that the run recorded, by source (runbook §5)."""
+    """What the run recorded to be brought about: a source's records by its name, a proposal as ``proposals/<id>``."""
     feedback: str = ""
     """Why the previous answer was not accepted; empty at first."""
     alive: Callable[[], None] = field(default=lambda: None)

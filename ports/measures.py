@@ -27,7 +27,7 @@ class Look:
     known: StateSnapshot | None = None
     """What Sensing measured of exactly this tree, from the run's own artifact; None: nothing is known of it."""
     recorded: Mapping[str, bytes] = field(default_factory=dict)
-    """Records of sources that the run recorded, by source."""
+    """What the run recorded to be brought about: a source's records by its name, a proposal as ``proposals/<id>``."""
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from temporalio import activity
 
 from activities.api import SENSE
+from activities.governance.kept_proposals import KeptProposals
+from activities.governance.past_decisions import NotKept
 from activities.run.open_pulls import answers, closing, moot, moot_of, removals
 from activities.run.strangers import tell_of_strangers
 from activities.source.reading import SourceReader
-from activities.source.recording import record_sources
-from activities.step_session import StepPorts, StepSession
+from activities.source.recording import Recorded, record_sources
+from activities.step_session import StepPorts, StepSession, written
 from contracts.handover import StepInput, StepResult
 from contracts.modes import Role, StepName
 from contracts.task import OpenPullRequest, StateSnapshot
@@ -39,8 +41,10 @@ class Sensing:
         with self.bench.folder("sense") as tree:
             session.repository.checkout(base, tree)
             recorded = record_sources(session, SourceReader(self.bench.connectors, self.bench.store))
-            seen = self.bench.measures.detect(Look(tree, policy, session.alive, recorded=recorded.records))
-        findings, missing = seen.findings, (*seen.missing, *recorded.missing)
+            proposed = _proposals(session)
+            look = Look(tree, policy, session.alive, recorded=recorded.records | proposed.records)
+            seen = self.bench.measures.detect(look)
+        findings, missing = seen.findings, (*seen.missing, *recorded.missing, *proposed.missing)
         # The remote before the logs: what is ours is in them before it is on the remote.
         pulls, heads = self.bench.forges(policy.target).pull_requests(), session.repository.remote_heads()
         known = tell_of_strangers(session, pulls, heads)
@@ -89,3 +93,17 @@ class Sensing:
             completeness=snapshot.completeness,
         )
         return session.done(verdict, confidence=snapshot.completeness, writes=writes, next_role=Role.TRIAGING)
+
+
+def _proposals(session: StepSession) -> Recorded:
+    """What is proposed to be changed in the policy, where this target's repository holds it; kept with the run."""
+    if session.policy.target.policy_folder is None:
+        return Recorded({}, ())
+    try:
+        found = KeptProposals(session.bench.store).open()
+    except NotKept as damage:
+        return Recorded({}, (f"policy: a proposal is damaged: {damage}",))
+    bodies = {f"proposals/{each.proposal_id}": written(each) for each in found}
+    for name, body in bodies.items():
+        session.save(f"{name}.json", body)
+    return Recorded(bodies, ())

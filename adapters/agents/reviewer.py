@@ -204,7 +204,7 @@ def _not_equal(compared: Mapping[str, str], paths: list[str]) -> Iterator[Review
 def _not_recorded(
     changed: list[Difference], tool: Tool | None, contract: TaskContract, brief: Brief, bench: ToolRunner
 ) -> Iterator[ReviewRemark]:
-    """What a source's records are to bring about is brought about again, and is the same."""
+    """What was recorded to be brought about is brought about again, and is the same."""
     for each in changed:
         with TemporaryDirectory(prefix="again-") as folder:
             place = Path(folder) / each.path
@@ -213,7 +213,7 @@ def _not_recorded(
             if tool is not None:
                 tool.fix(SourceTree(Path(folder), {each.path}), contract, brief.policy, bench)
             if place.read_bytes() != each.after:
-                yield _remark(Severity.BLOCKING, each.path, "is not what the run recorded of its source")
+                yield _remark(Severity.BLOCKING, each.path, "is not what the run recorded")
 
 
 def _growth(

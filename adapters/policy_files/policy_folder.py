@@ -5,8 +5,11 @@ What a policy is made of is imported when one is read: the names alone are asked
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Mapping
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Self
 
 from adapters.policy_files.policy_document import PolicyDocument, read, read_document
@@ -49,6 +52,24 @@ class PolicyFiles:
             return body.decode()
         except UnicodeDecodeError as error:
             raise PolicyError(f"{file} is not UTF-8") from error
+
+    def write(self, file: str, text: str) -> None:
+        """By a person's command: the whole file anew, or as it was; its mode stays, and a link stays one.
+
+        Raises:
+            PolicyError: it cannot be written.
+        """
+        place = (self._folder / file).resolve()
+        try:
+            with NamedTemporaryFile("w", dir=place.parent, prefix=f".{place.name}-", delete=False) as new:
+                new.write(text)
+                new.flush()
+                os.fsync(new.fileno())
+            mode = place.stat().st_mode if place.exists() else 0o644
+            Path(new.name).chmod(stat.S_IMODE(mode))
+            Path(new.name).replace(place)
+        except OSError as error:
+            raise PolicyError(f"{place} cannot be written: {error}") from error
 
     def names(self) -> tuple[str, ...]:
         """Known targets, sorted; editors' hidden files are none."""

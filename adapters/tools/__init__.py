@@ -4,6 +4,7 @@ comparison.py      What our scripts in the sandbox say of a change: equal or not
 measures.py        Measuring with them: the tools there are, and the ways in which a task's effect is counted
 owners_files.py    Files in which an owner sets up other tools: pre-commit's hooks, and settings like ``setup.cfg``
 pins.py            One package, one pin: requirement files and ``pyproject.toml`` must not demand different versions
+policy_edits.py    Proposals to change the policy, in the repository that holds its files
 python_support.py  Which Python versions a package promises to support: no tool may modernise above that
 ruff.py            ruff's findings, one task per rule family; of its fixes those that are proven to change nothing
 ruff_settings.py   What the repository's owner selected of ruff, and what we look for where nothing is selected

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from adapters.tools.comparison import unproved
 from adapters.tools.pins import PinsTool
+from adapters.tools.policy_edits import PolicyEditsTool
 from adapters.tools.ruff import RuffTool
 from adapters.tools.source_files import SourceFilesTool
 from adapters.tools.source_tree import SourceTree
@@ -20,7 +21,7 @@ from policies.settings.schema import EffectivePolicy
 from ports.measures import Detection, Look, MeasureError
 from ports.sandbox import Limits, Sandbox, SandboxUnavailable
 
-TOOLS: tuple[Tool, ...] = (RuffTool(), SpellingTool(), PinsTool(), SourceFilesTool())
+TOOLS: tuple[Tool, ...] = (RuffTool(), SpellingTool(), PinsTool(), SourceFilesTool(), PolicyEditsTool())
 """A row for each tool; the file of each is its own."""
 MOST_FINDINGS = 20_000
 """Kept in memory; the fixable ones come first."""

@@ -33,10 +33,10 @@ class SourceFilesTool:
 
     def detect(self, tree: SourceTree, policy: EffectivePolicy, bench: ToolRunner) -> Seen | None:
         """Compare each file with what was recorded; a source that gave no answer says nothing of its file."""
-        if not bench.recorded:
+        if not (ours := self._ours(policy, bench)):
             return None
         sightings, unread, files = [], {}, 0
-        for source, recorded in self._ours(policy, bench):
+        for source, recorded in ours:
             assert source.file is not None  # noqa: S101  # `_ours` gives such alone
             path, files = source.file.path, files + 1
             if path not in tree.files:

@@ -62,7 +62,7 @@ class ToolRunner:
     limits: Limits
     alive: Callable[[], None]
     recorded: Mapping[str, bytes] = field(default_factory=dict)
-    """Records of sources that the run recorded, by source."""
+    """What the run recorded to be brought about: a source's records by its name, a proposal as ``proposals/<id>``."""
 
     def run(
         self,

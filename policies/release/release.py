@@ -88,7 +88,7 @@ def judge_release(facts: ReleaseFacts) -> ReleaseDecision:
 
     The conditions of doing without a person, each ASK when unmet: SELECTIVE_AUTO in the run and in the policy's
     maximum · the target has probes · low risk · auto-merge budget · not from quarantine · nothing that checks are made
-    of · no protected
+    of · nothing of the policy folder · no protected
     path at all · shown to be equal in every file · every check green, required or not · canary passed.
 
     Outcome: REJECT; else AUTO_MERGE_ALLOWED when everything holds; CANARY_ALLOWED when only the canary is missing;
@@ -252,6 +252,10 @@ def _conditions(facts: ReleaseFacts, risk: RiskScore) -> Iterator[Verdict]:
     yield _unless(
         "nothing checks are made of is changed", free, "checks or agent instructions are changed", "unchanged"
     )
+    if folder := policy.target.policy_folder:
+        inside = [path for path in paths if path.startswith(f"{folder.path}/")]
+        if inside:
+            yield ask("no policy is changed", f"{readable(inside[0])}: a change of the policy is a person's to merge")
     free = not any(matches(path, protected) for path in paths)
     yield _unless("no protected path is changed", free, "a protected path is changed by permission", "none")
     if facts.unproved:

@@ -295,6 +295,13 @@ class ImprovePolicy(Section):
     """Bring requirement files that pin one package differently to one version. This does change what is installed."""
 
 
+class PolicyFolder(Section):
+    """``[policy_folder]``: this target's repository holds the policy files; proposals become pull requests there."""
+
+    path: str = Field(default="policies", max_length=400, pattern=r"^[^/\s][^\s]*[^/\s]$")
+    """Where in it, from the root, as git writes paths."""
+
+
 class Target(Section):
     """``targets/<name>.toml``."""
 
@@ -336,6 +343,7 @@ class Target(Section):
     probes: tuple[ProbePolicy, ...] = ()
     """Without one nothing merges by itself: SELECTIVE_AUTO is refused."""
     ci: CiPolicy = CiPolicy()
+    policy_folder: PolicyFolder | None = None
 
 
 class EffectivePolicy(Section):

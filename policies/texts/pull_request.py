@@ -97,6 +97,7 @@ def body(
         *(_granted(grant) if grant else ()),
         " ".join(_told(contract, decision, checks, change)),
         "",
+        *_more(contract),
         *(_small(diff) or _places(change)),
         "",
         *_folded(
@@ -144,7 +145,9 @@ def _told(contract: TaskContract, decision: ReleaseDecision, checks: ChecksRepor
     tool, done = code_span(contract.tool), max(0, change.metric_before - change.metric_after)
     if words and done:
         yield f"{does(words)} {amount(words, done)} in {_files(change)}. {words.why}"
-        yield f"{tool} found {'it' if done == 1 else 'them'} and finds {change.metric_after or 'nothing'} there now."
+        it, left = "it" if done == 1 else "them", change.metric_after or "nothing"
+        if not words.more:
+            yield f"{tool} found {it} and finds {left} there now."
     else:
         yield f"Changes {_files(change)}. The plan: {code_span(contract.objective)}, {code_span(contract.rationale)}."
         measured = f"{change.metric_before} before, {change.metric_after} after"
@@ -159,6 +162,11 @@ def _told(contract: TaskContract, decision: ReleaseDecision, checks: ChecksRepor
         yield "It merges by itself once its canary has passed."
     else:
         yield "It waits for your review."
+
+
+def _more(contract: TaskContract) -> Iterator[str]:
+    if contract.words and contract.words.more:
+        yield from (*(f"- {_plain(each, _LINE)}" for each in contract.words.more[:_LISTED]), "")
 
 
 def _checked(checks: ChecksReport) -> str:

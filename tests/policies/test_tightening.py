@@ -81,11 +81,13 @@ def test_canonical_json_has_one_spelling():
     assert b'{"a":[1,"\\udce9"],"b":null}' == canonical_json({"b": None, "a": [1, "\udce9"]})
 
 
-def test_a_policy_without_sources_has_the_digest_of_before_there_were_any() -> None:
-    """P15: a run that began under it goes on; with a source, its file counts like any other (P6)."""
+def test_a_policy_without_what_came_later_has_the_digest_of_before() -> None:
+    """P15: a run that began under it goes on; with a source, or a policy folder, that counts like all else (P6)."""
     plain = policy()
-    before = digest(plain.model_dump(mode="json", exclude={"digest", "sources"}))
+    later = {"digest": True, "sources": True, "target": {"policy_folder"}}
+    before = digest(plain.model_dump(mode="json", exclude=later))
     source = {"name": "days", "repository": {"path": "x"}, "file": {"path": "y.json"}}
     with_one = plain.model_copy(update={"sources": Sources.model_validate({"sources": [source]})})
     assert before == plain.digest
     assert before != policy_digest(with_one)
+    assert before != policy(target={"policy_folder": {}}).digest

@@ -72,5 +72,5 @@ def test_review_makes_it_again(days: Repo, more: str):
     assert rendered(RECORDS, "json") == (days.tree / FILE).read_bytes()
     days.write(FILE, (days.tree / FILE).read_text() + more)
     said = days.review(contract, recorded=RECORDED)
-    blocked = [remark.message for remark in said.remarks if "recorded of its source" in remark.message]
+    blocked = [remark.message for remark in said.remarks if "what the run recorded" in remark.message]
     assert (not more, bool(more)) == (said.approve, bool(blocked))

@@ -1,0 +1,73 @@
+"""Proposals to change the policy, where a target's repository holds its files: one idea each, made to the letter."""
+
+from adapters.tools.source_tree import SourceTree
+from adapters.tools.tool import Seen, Sighting, findings_of
+from adapters.tools.tool_runner import ToolRunner
+from contracts.proposal import PolicyProposal
+from contracts.task import FindingFacts, Proof, TaskContract, TaskType
+from policies.settings.schema import EffectivePolicy
+
+_PLACE = "proposals/"
+
+
+class PolicyEditsTool:
+    """One finding for each proposal that does not stand on the base; the rule is the proposal's id.
+
+    One whose values are others by now is said, and left. What is done is nothing to find.
+    """
+
+    name = "policy"
+
+    def facts(self, rule: str, policy: EffectivePolicy) -> FindingFacts:  # noqa: ARG002  # which proposal is the same
+        """One file of the folder, exactly as proposed."""
+        folder = policy.target.policy_folder
+        return FindingFacts(
+            # Nothing is guessed: a person merges exactly what was proposed, or does not.
+            confidence=1.0,
+            value=1.0,
+            type=TaskType.CODE_IMPROVEMENT,
+            may_change=(f"/{folder.path}/autopilot.toml", f"/{folder.path}/sources.toml") if folder else (),
+            proof=Proof.RECORDED,
+            is_fault=False,
+        )
+
+    def detect(self, tree: SourceTree, policy: EffectivePolicy, bench: ToolRunner) -> Seen | None:
+        """What is proposed, against what stands there."""
+        if policy.target.policy_folder is None:
+            return None
+        # Only such a target pays for reading TOML with its comments.
+        from policies.governance.edits import applied  # noqa: PLC0415
+        from policies.texts.proposal import proposal_words  # noqa: PLC0415
+
+        sightings, paths = [], set()
+        for proposal in self._proposals(bench):
+            path = f"{policy.target.policy_folder.path}/{proposal.file}"
+            paths.add(path)
+            found = applied(tree.text(path), proposal)
+            if found.done:
+                continue
+            problem = found.problem
+            if path not in tree.files:
+                problem = "it is not in the tree, or is no ordinary file of the project's own: commit an empty one"
+            words = proposal_words(proposal)
+            message = f"{proposal.proposal_id}: {problem}" if problem else words.why
+            sightings.append(
+                Sighting(proposal.proposal_id, path, 1, message, not problem, code=proposal.proposal_id, words=words)
+            )
+        return Seen(findings_of(self, tree, policy, sightings), len(paths))
+
+    def fix(self, tree: SourceTree, contract: TaskContract, policy: EffectivePolicy, bench: ToolRunner) -> None:
+        """Make one proposal's edits."""
+        from policies.governance.edits import applied  # noqa: PLC0415
+
+        folder = policy.target.policy_folder
+        for proposal in self._proposals(bench):
+            if folder and proposal.proposal_id == contract.rule:
+                path = f"{folder.path}/{proposal.file}"
+                found = applied(tree.text(path), proposal)
+                if not found.problem and not found.done:
+                    tree.write(path, found.text.encode("utf-8", "surrogateescape"))
+
+    def _proposals(self, bench: ToolRunner) -> list[PolicyProposal]:
+        bodies = [body for name, body in sorted(bench.recorded.items()) if name.startswith(_PLACE)]
+        return [PolicyProposal.model_validate_json(body) for body in bodies]

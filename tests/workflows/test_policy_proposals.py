@@ -1,0 +1,64 @@
+"""The policy under git (runbook §11): a governance proposal becomes a pull request that a person merges."""
+
+from pathlib import Path
+
+from world import World, git
+
+from activities.governance.kept_proposals import KeptProposals
+from adapters.store.local_store import LocalStore
+from contracts.modes import RunStatus
+from contracts.release import OtherDecision, WhatIf
+from tests.policies.test_proposals import threshold
+
+CHECK = """
+[environment]
+build = false
+[policy_folder]
+path = "ops/policies"
+[[checks]]
+name = "toml"
+kind = "schema"
+argv = ["python", "-c", "import tomllib; tomllib.load(open('ops/policies/autopilot.toml', 'rb'))"]
+"""
+TEXT = (Path(__file__).parents[2] / "policies" / "autopilot.toml").read_text()
+WHAT_IF = WhatIf(
+    decisions=312,
+    others=(
+        OtherDecision(
+            run_id="lib-20261102-0700",
+            target="lib",
+            decided="CANARY_ALLOWED",
+            would_be="REQUIRES_HUMAN_REVIEW",
+            because="72 lines; at most 60",
+            became="rolled back",
+        ),
+    ),
+)
+
+
+async def test_a_proposal_ends_as_a_pull_request(world: World) -> None:
+    """One idea each, to the letter, whatever else is proposed; never merged by itself; done when it is on the base."""
+    world.add_target("ops", {"ops/policies/autopilot.toml": TEXT, "README.md": "# Ops\n"}, CHECK)
+    kept = KeptProposals(LocalStore(world.settings.artifacts))
+    measured = ("post-merge regressions: 12.5 % (5 of 40); wanted is below 5 %",)
+    kept.keep(threshold("auto_merge", "lines", 80, 60, proposal_id="2026-W45-auto_merge.lines", measured=measured,
+                        what_if=WHAT_IF))  # fmt: skip
+    kept.keep(threshold("caps", "open_pull_requests", 9, 8, proposal_id="2026-W44-caps.open_pull_requests"))
+    async with world.worker():
+        run = await world.run("ops")
+        assert RunStatus.PR_OPENED is run.status, run.reason
+        (pull,) = world.pulls("ops")
+        assert "Lower auto_merge.lines from 80 to 60 in `autopilot.toml`" == pull["title"]
+        diff = git("diff", "-U0", f"main...{pull['headSha']}", cwd=world.root / "ops.git")
+        assert ["-lines = 80", "+lines = 60"] == [
+            line.split("  #")[0] for line in diff.splitlines() if line[0] in "+-" and line[:3] not in {"+++", "---"}
+        ]
+        for said in (measured[0].capitalize(), "Of 312 past release decisions it would have changed 1: lib-20261102"):
+            assert said in pull["body"], pull["body"]
+        stale = [one for one in world.artifact(run.run_id, "state_snapshot.json")["findings"] if not one["fixable"]]
+        assert ["2026-W44-caps.open_pull_requests: caps.open_pull_requests is 5, not 9, by now"] == [
+            one["message"] for one in stale
+        ]
+        git("push", "--quiet", ".", f"{pull['branch']}:refs/heads/main", cwd=world.root / "ops.git")
+        again = await world.run("ops", again=True)
+        assert RunStatus.NOTHING_TO_DO is again.status, again.reason
