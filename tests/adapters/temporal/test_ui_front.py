@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ from temporalio.service import RPCError
 
 from adapters.temporal.embedded_server import EmbeddedServer, start_embedded_server
 from adapters.temporal.ui_front import judged
+from tests.chromium import browse
 
 OWN = "Host: 127.0.0.1:8233"
 LINK = "Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: document"
@@ -183,21 +183,6 @@ async def page_of_a_stranger(roots: list[str], name: str, behind: tuple[str, int
 
     async with await asyncio.start_server(answer, "127.0.0.1", 0) as served:
         yield served.sockets[0].getsockname()[1]
-
-
-async def browse(url: str, profile: Path) -> str:
-    """The page as headless Chromium shows it in the end; every name of a test leads to this machine."""
-    program = shutil.which("chromium") or shutil.which("google-chrome") or "chromium"
-    argv = [program, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", f"--user-data-dir={profile}"]
-    argv += ["--host-resolver-rules=MAP *.test 127.0.0.1", "--virtual-time-budget=20000", "--dump-dom", url]
-    quiet = asyncio.subprocess.DEVNULL
-    process = await asyncio.create_subprocess_exec(*argv, stdout=asyncio.subprocess.PIPE, stderr=quiet, stdin=quiet)
-    try:
-        shown, _ = await asyncio.wait_for(process.communicate(), 100)
-    except TimeoutError:
-        process.kill()
-        raise
-    return shown.decode()
 
 
 async def started(server: EmbeddedServer, name: str) -> bool:
