@@ -34,7 +34,7 @@ async def browse(url: str, profile: Path) -> str:
 
 @dataclass(frozen=True)
 class Look:
-    """What a reader has of a page at one width, with scripts switched off; after the first glance every fold is open."""
+    """What a reader has of a page at one width, with scripts switched off; every fold is opened after a glance."""
 
     too_wide: int
     """Pixels that can be reached by scrolling sideways alone."""
