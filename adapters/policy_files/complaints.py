@@ -53,7 +53,10 @@ def _sentence(detail: ErrorDetails, key: Key, model: type[Section]) -> str:
             return f"{detail['input']!r} must match {detail['ctx']['pattern']}"
         case _:
             wanted = detail["msg"].removeprefix("Input should be ")
-            return f"must be {wanted}, found {detail['input']!r}" if wanted != detail["msg"] else detail["msg"]
+            if wanted != detail["msg"]:
+                return f"must be {wanted}, found {detail['input']!r}"
+            # A rule of ours over several values: its own words are enough.
+            return detail["msg"].removeprefix("Value error, ")
 
 
 def _nearest_key(key: Key, model: type[Section]) -> str:

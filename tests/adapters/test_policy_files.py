@@ -139,6 +139,12 @@ COMMON, OWN, TIGHTEN = "autopilot.toml", "targets/example.toml", "; a target may
         ),
         (
             OWN,
+            "[review]",
+            '[[probes]]\nname = "one"\nseconds = 9\n[review]',
+            "probes[0]: give exactly one of argv and url",
+        ),
+        (
+            OWN,
             "on = 2026-11-23",
             'on = "soon"',
             "review.on: must be a valid date in the format YYYY-MM-DD, input is too short, found 'soon'",
@@ -149,7 +155,7 @@ def test_what_is_wrong_and_where(folder, file, old, new, problem):
     """File, line, dotted key, nearest valid key or both values."""
     line = edit(folder, file, old, new)
     # What concerns a whole table is reported at the table.
-    line -= {"risk": 5, "protected[0].reason": 1}.get(problem.split(":")[0], 0)
+    line -= {"risk": 5, "protected[0].reason": 1, "probes[0]": 3}.get(problem.split(":")[0], 0)
 
     assert f"{file}:{line}: {problem}" in refusal(folder)
 
