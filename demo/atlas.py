@@ -108,7 +108,7 @@ def build(work: Path, remotes: Path, files: Mapping[str, str]) -> tuple[Path, Pa
     for path in (COUNTRIES, SHORT_NAMES):
         (atlas / path).write_text("[]\n", encoding="utf-8")
     ship(policy / "policies")
-    folders = {ATLAS: ("data/**", ""), POLICY: ("policies/**", "")}
+    folders = {ATLAS: ("data/**", ""), POLICY: ("policies/**", '\n[policy_folder]\npath = "policies"\n')}
     for name, (allowed, more) in folders.items():
         (work / name / "check.py").write_text(_CHECKS[name], encoding="utf-8")
         text = _TARGET.format(name=name, remote=bare[name], allowed=allowed, more=more, today=datetime.now(UTC).date())

@@ -1,6 +1,8 @@
 """From bytes to records, and how good they are (runbook §5; sister documents, "trial metrics")."""
 
 import json
+import re
+import tomllib
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -12,6 +14,7 @@ from contracts.source import Grade, SourceState
 from policies.settings.sources import SourcePolicy, Sources
 from policies.source.quality import grade, quality
 from policies.source.records import Normalised, NotReadable, records_of
+from settings import ROOT
 
 NOW = datetime(2026, 3, 30, 6, tzinfo=UTC)
 
@@ -199,3 +202,11 @@ def test_names_lead_to_other_sources():
             Sources(sources=(source(**more),))
     with pytest.raises(ValidationError, match="two sources"):
         Sources(sources=(source(), source()))
+
+
+def test_the_pages_example_is_a_file_of_sources():
+    """What docs/sources.md shows can be copied as it stands."""
+    text = (ROOT / "docs" / "sources.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```toml\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    assert blocks
+    assert Sources.model_validate(tomllib.loads(blocks[0])).of("demo")
