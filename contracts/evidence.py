@@ -110,6 +110,8 @@ class ChecksReport(Contract):
     sandbox: str
     """Which sandbox ran them, for example ``bubblewrap 0.11.0``."""
     results: tuple[CheckResult, ...]
+    prepared_again: tuple[str, ...] = ()
+    """Files of the change that decide the environment: it was prepared from the merge result, not from the base."""
 
 
 class FailedCheck(Contract):

@@ -1,4 +1,4 @@
-"""Check environments: binary wheels only, nothing of the repository executed outside the sandbox."""
+"""Check environments: of wheels, or prepared by commands; nothing of the repository executed outside the sandbox."""
 
 from __future__ import annotations
 
@@ -8,13 +8,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from ports.repository import Repository
+from ports.sandbox import Command, Limits
 
 if TYPE_CHECKING:
     from policies.settings.schema import EffectivePolicy
 
 
 class EnvironmentUnavailable(Exception):
-    """The environment could not be prepared; the message says which requirement, and what to do."""
+    """The environment could not be prepared; the message says what of it, and what to do."""
+
+    def __init__(self, said: str, *, unreachable: bool = False, records: tuple[tuple[str, bytes], ...] = ()) -> None:
+        """``unreachable``: the network's trouble, which is nobody's change; ``records`` as of a CheckEnvironment."""
+        super().__init__(said)
+        self.unreachable = unreachable
+        self.records = records
+        self.of_change: tuple[str, ...] = ()
+        """Files of the change because of which it was made anew; empty: it is the base's own."""
 
 
 @dataclass(frozen=True)
@@ -31,23 +40,53 @@ class CheckEnvironment:
     read_only: tuple[tuple[Path, str], ...] = ()
     """Further mounts it needs, for example the interpreter's own folder."""
     notes: tuple[str, ...] = ()
+    copies: tuple[tuple[Path, str], ...] = ()
+    """What every check gets a copy of its own of, at these relative paths of its tree."""
+    reserves_memory: bool = False
+    """Its programs may reserve any address space."""
+    records: tuple[tuple[str, bytes], ...] = ()
+    """What is kept of making it, by name: the commands' output, and what they asked the network for."""
+    prepared_again: tuple[str, ...] = ()
+    """Files of the change for which it was made from the merge result."""
+    held: object = field(default=None, compare=False, repr=False)
+    """As long as this is referred to, what it is made of is not removed."""
 
     @property
     def mounts(self) -> tuple[tuple[Path, str], ...]:
         """All that the sandbox must show of it."""
         return ((self.path, self.guest), *self.read_only)
 
+    def command(self, argv: tuple[str, ...], tree: Path, limits: Limits, **variables: str) -> Command:
+        """A command in it, on a tree that nothing ran in yet."""
+        return Command(
+            argv=argv,
+            tree=tree,
+            limits=limits,
+            environment=self.environment | variables,
+            read_only=self.mounts,
+            copies=self.copies,
+            reserves_memory=self.reserves_memory,
+        )
+
 
 class Environments(Protocol):
     """Prepares and builds."""
 
     def prepare(
-        self, repository: Repository, base: str, policy: EffectivePolicy, alive: Callable[[], None]
+        self, repository: Repository, base: str, policy: EffectivePolicy, alive: Callable[[], None], merged: str = ""
     ) -> CheckEnvironment:
-        """Resolve and install the base commit's requirements as wheels; cached by digest.
+        """What the base commit needs, made or found by its digest.
+
+        Args:
+            repository: where the commits are.
+            base: decides, always: a change must not choose what it is checked with (P6).
+            policy: how it is made.
+            alive: called several times a second.
+            merged: the merge result that is to be checked. Where it differs from the base in what decides
+                (``environment.keyed_by``), the base's would be the wrong one: it is made from the merge result.
 
         Raises:
-            EnvironmentUnavailable: something has no wheel, or the registry cannot be reached.
+            EnvironmentUnavailable: it cannot be made, or the registry cannot be reached.
         """
 
     def install(

@@ -60,6 +60,12 @@ class Command:
     """Further host folders and where they appear inside."""
     read_only_tree: bool = False
     """Mount the tree read-only."""
+    writable: tuple[tuple[Path, str], ...] = ()
+    """Further host folders it may write to and where they appear, lent to it and counted as the tree is."""
+    copies: tuple[tuple[Path, str], ...] = ()
+    """Host folders or files of which it gets a copy of its own at a relative path of its tree, where nothing stands."""
+    reserves_memory: bool = False
+    """It may reserve any address space (V8, Go and Java take more than they use): only what is resident is bounded."""
 
 
 @dataclass(frozen=True)

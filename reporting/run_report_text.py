@@ -218,6 +218,8 @@ def _checks(checks: ChecksReport) -> Table:
             for attempt in check.attempts
         )
         table.add_row(_said(check.name), Text(check.status, STYLES[CHECK_TONES[check.status]]), _said(attempts, "dim"))
+    if checks.prepared_again:
+        table.add_row("environment", "prepared again", _said(f"for {', '.join(checks.prepared_again)}", "dim"))
     return table
 
 

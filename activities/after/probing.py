@@ -16,7 +16,7 @@ from policies.settings.schema import EffectivePolicy
 from ports.environments import CheckEnvironment, Environments, EnvironmentUnavailable
 from ports.probes import UrlProbes
 from ports.repository import RepositoryError
-from ports.sandbox import Command, Limits, Sandbox, SandboxUnavailable
+from ports.sandbox import Limits, Sandbox, SandboxUnavailable
 
 _SHA = "{sha}"
 
@@ -70,12 +70,11 @@ class ProbeRunner:
             repository.checkout(commit, tree)
             environment, note = self._installed(environment, policy, commit, alive)
             result = self.sandbox.run(
-                Command(
-                    argv=tuple(word.replace(_SHA, commit) for word in probe.argv),
-                    tree=tree,
-                    limits=Limits.of(policy.autopilot.sandbox, probe.seconds),
-                    environment={**environment.environment, "AUTONOMY_SHA": commit},
-                    read_only=environment.mounts,
+                environment.command(
+                    tuple(word.replace(_SHA, commit) for word in probe.argv),
+                    tree,
+                    Limits.of(policy.autopilot.sandbox, probe.seconds),
+                    AUTONOMY_SHA=commit,
                 ),
                 alive,
             )

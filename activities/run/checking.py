@@ -20,12 +20,13 @@ from contracts.handover import StepInput, StepResult
 from contracts.modes import Role, StepName
 from contracts.task import TaskContract
 from contracts.verdict import Verdict
-from policies.counted import counted
+from policies.counted import counted, shortened
 from policies.release.checks import how_it_ended, ran_nothing, runs_tests
 from policies.settings.schema import CheckKind, CheckPolicy, SandboxLimits
 from policies.verdicts import all_of, allow, deny
 from ports.environments import CheckEnvironment, Environments, EnvironmentUnavailable
-from ports.sandbox import Command, CommandResult, Limits, Sandbox, SandboxUnavailable
+from ports.repository import Repository
+from ports.sandbox import CommandResult, Limits, Sandbox, SandboxUnavailable
 from ports.store import StoreError
 
 _PYTEST_NO_TESTS = 5
@@ -87,14 +88,7 @@ def _attempt(check: CheckPolicy, checking: Checking, number: int) -> CheckAttemp
     limits = _limits(check, checking.limits)
     try:
         with checking.fresh() as tree:
-            command = Command(
-                argv=check.argv,
-                tree=tree,
-                limits=limits,
-                environment=environment.environment,
-                read_only=environment.mounts,
-            )
-            result = checking.sandbox.run(command, checking.alive)
+            result = checking.sandbox.run(environment.command(check.argv, tree, limits), checking.alive)
     except SandboxUnavailable as problem:
         return CheckAttempt(
             status=CheckStatus.INFRASTRUCTURE, exit_code=None, seconds=0, output=None, detail=str(problem)
@@ -126,7 +120,8 @@ def _judge(
         return CheckStatus.RED, f"killed: it took more {result.killed_for} than `sandbox` in the policy allows"
     if code in _NOT_STARTED:
         return CheckStatus.INFRASTRUCTURE, (
-            f"`{check.argv[0]}` could not be started (exit {code}): add what it needs to `environment.packages`"
+            f"`{check.argv[0]}` could not be started (exit {code}): add what it needs to `environment.packages`, or "
+            "show its folder in `environment.toolchains`"
         )
     if check.judge == "not_worse":
         return _judge_findings(check, code, count, base_counts)
@@ -171,6 +166,27 @@ def _count(check: CheckPolicy, result: CommandResult, limits: Limits) -> int | N
     # A file the tool could not read is an error and no result: both count, or breaking a file would hide findings.
     lists = [found[key] for key in ("results", "errors") if isinstance(found.get(key), list)]
     return sum(len(entries) for entries in lists) if lists else None
+
+
+def _not_run(check: CheckPolicy, broken: EnvironmentUnavailable) -> CheckResult:
+    """What the change asks for could not be prepared: its own red, unless the network is to blame."""
+    status = CheckStatus.INFRASTRUCTURE if broken.unreachable else CheckStatus.RED
+    said = shortened(str(broken).partition("\n")[0], 500)
+    attempt = CheckAttempt(status=status, exit_code=None, seconds=0, output=None, detail=f"not run: {said}")
+    return CheckResult(
+        name=check.name,
+        kind=check.kind.value,
+        argv=check.argv,
+        required=check.required,
+        status=status,
+        attempts=(attempt,),
+        base_count=None,
+    )
+
+
+def _keep_records(records: tuple[tuple[str, bytes], ...], save: Callable[[str, bytes], ArtifactRef]) -> None:
+    for name, body in records:
+        save(f"checks/environment-{name}", body)
 
 
 def _limits(check: CheckPolicy, limits: SandboxLimits) -> Limits:
@@ -237,8 +253,6 @@ class CheckRunner:
         place: str = "",
     ) -> ChecksReport:
         repository, policy, alive = session.repository, session.policy, session.alive
-        # From the base's requirements, always: a change must not choose what it is checked with (P6).
-        environment = self.environments.prepare(repository, base, policy, alive)
 
         def save(name: str, body: bytes) -> ArtifactRef:
             if place:
@@ -246,6 +260,17 @@ class CheckRunner:
             shown = name if commit != base else name.replace("checks/", "checks/base-", 1)
             return session.save(shown, body, "text/plain")
 
+        # By what the base says, always: a change must not choose what it is checked with (P6).
+        try:
+            merged = commit if commit != base else ""
+            environment = self.environments.prepare(repository, base, policy, alive, merged)
+        except EnvironmentUnavailable as broken:
+            _keep_records(broken.records, save)
+            if commit == base or not broken.of_change:
+                raise
+            results = tuple(_not_run(check, broken) for check in policy.target.checks)
+            return self._report(repository, commit, base, head, results, "", broken.of_change)
+        _keep_records(environment.records, save)
         with _checkout(session, commit) as tree:
             try:
                 environment = self.environments.install(environment, tree, policy, alive)
@@ -265,14 +290,27 @@ class CheckRunner:
                 base_counts=base_counts,
             )
             results = run_checks(policy.target.checks, checking)
+        return self._report(repository, commit, base, head, results, environment.digest, environment.prepared_again)
+
+    def _report(
+        self,
+        repository: Repository,
+        commit: str,
+        base: str,
+        head: str,
+        results: tuple[CheckResult, ...],
+        environment: str,
+        again: tuple[str, ...],
+    ) -> ChecksReport:
         return ChecksReport(
             commit_sha=commit,
             tree_sha=repository.tree_of(commit),
             base_sha=base,
             head_sha=head,
-            environment=environment.digest,
+            environment=environment,
             sandbox=self.sandbox.name,
             results=results,
+            prepared_again=again,
         )
 
     def _shown(self, session: StepSession, report: ChecksReport) -> bool:

@@ -1,4 +1,4 @@
-"""Check environments: wheels only, read from the base commit, never executing the repository outside the sandbox.
+"""Check environments: of wheels, or prepared by a target's commands; the repository runs in the sandbox alone.
 
 wheels.py                 WheelEnvironments: prepare and install, cached by digest
 requirements.py           what the base commit says it needs
@@ -7,4 +7,8 @@ setup_files.py            setup.cfg, setup.py and PKG-INFO, read without running
 uv.py                     uv in a closed environment
 package_build.py          builds the package of a tree inside the sandbox
 declared_requirements.py  What a repository says it needs to be tested. Read as text, parsed, never executed (P8)
+prepared.py               PreparedEnvironments: `prepare` in the sandbox, kept by digest, used offline, evicted
+prepare_words.py          what a failed `prepare` means, and what to do
+allow_list.py             the proxy of ours that lets a preparing sandbox reach named hosts
+forwarder.py              runs inside: a loopback port that leads to that proxy
 """

@@ -16,6 +16,7 @@ from functools import cache, partial
 from pathlib import Path
 
 from adapters.environments.package_build import build_package, has_build_metadata, tree_digest
+from adapters.environments.prepared import PreparedEnvironments
 from adapters.environments.requirements import read_requirements
 from adapters.environments.uv import run_uv
 from adapters.sandbox.enclosure import TREE
@@ -39,17 +40,20 @@ _FACTS = "import sys, sysconfig; print(sys.version, sys.prefix, sysconfig.get_pl
 
 
 class WheelEnvironments:
-    """Environments below one folder of ours; several workers may share it."""
+    """Environments below one folder of ours; several workers may share it. With `prepare`, see ``prepared.py``."""
 
     def __init__(self, root: Path, sandbox: Sandbox) -> None:
         self._environments = root / "environments"
         self._packages = root / "packages"
         self._sandbox = sandbox
+        self._prepared = PreparedEnvironments(root, sandbox)
 
     def prepare(
-        self, repository: Repository, base: str, policy: EffectivePolicy, alive: Callable[[], None]
+        self, repository: Repository, base: str, policy: EffectivePolicy, alive: Callable[[], None], merged: str = ""
     ) -> CheckEnvironment:
         """Resolve and install the base commit's requirements as wheels; see the port."""
+        if policy.target.environment.prepare:
+            return self._prepared.prepare(repository, base, policy, alive, merged)
         chosen = policy.target.environment
         needed = read_requirements(partial(repository.read, base), chosen)
         limits = Limits.of(policy.autopilot.sandbox)
@@ -72,6 +76,8 @@ class WheelEnvironments:
         Raises:
             EnvironmentUnavailable: the build failed.
         """
+        if policy.target.environment.prepare:
+            return environment
         if not policy.target.environment.build or not has_build_metadata(tree):
             source = tree / "src"
             where = "/work/src" if source.is_dir() and not source.is_symlink() else "/work"

@@ -3,6 +3,7 @@
 bubblewrap.py     BubblewrapSandbox: start, watch, kill
 enclosure.py      what the command sees: the bwrap arguments
 process.py        a started sandbox: its first process, its streams, its end
+private_copy.py   a command's own copy of a folder, in its tree
 unprivileged.py   the user id a command runs under when we are root, and the tree it is lent
 supervision.py    what a running command may take: time, output, memory, files, disk
 interpreter.py    where a Python interpreter lives, so that it can be shown inside

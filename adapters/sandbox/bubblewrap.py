@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 
 from adapters.sandbox.enclosure import Bubblewrap
+from adapters.sandbox.private_copy import put_copy
 from adapters.sandbox.process import SandboxProcess
 from adapters.sandbox.self_test import judge_sandbox
 from adapters.sandbox.supervision import LOOK_EVERY, Supervision, require_disk
@@ -27,7 +28,10 @@ class BubblewrapSandbox:
         """Run to the end; see the port."""
         bwrap = Bubblewrap.find()
         require_disk(command.tree)
-        with lend(command.tree) as uid, SandboxProcess(bwrap, command, uid) as process:
+        for source, inside in command.copies:
+            put_copy(source, command.tree, inside)
+        lent = (command.tree, *(folder for folder, _ in command.writable))
+        with lend(*lent) as uid, SandboxProcess(bwrap, command, uid) as process:
             return _watch(process, command, alive)
 
     def self_test(self) -> Verdict:
@@ -37,7 +41,8 @@ class BubblewrapSandbox:
 
 def _watch(process: SandboxProcess, command: Command, alive: Callable[[], None]) -> CommandResult:
     begun = time.monotonic()
-    supervision = Supervision(process.pid, command.tree, command.limits, alive)
+    others = tuple(folder for folder, _ in command.writable)
+    supervision = Supervision(process.pid, command.tree, command.limits, alive, others)
     kept = command.limits.output_bytes
     output, stdout, stderr = Capture(kept), Beginning(kept), Beginning(kept)
 

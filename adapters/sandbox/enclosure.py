@@ -83,6 +83,7 @@ def enclose(bwrap: Bubblewrap, command: Command, uid: int | None, descriptors: D
     """The whole argv. ``uid`` None: we are unprivileged already."""
     mounts = [(command.tree, TREE, "--ro-bind" if command.read_only_tree else "--bind")]
     mounts += [(source, guest, "--ro-bind") for source, guest in command.read_only]
+    mounts += [(source, guest, "--bind") for source, guest in command.writable]
     for source, guest, _ in mounts:
         _refuse_dangerous(source, guest)
     if uid is None:
@@ -145,7 +146,8 @@ def _inner(
     for name, value in {**environment, **command.environment}.items():
         argv += ["--setenv", name, value]
     # The process limit counts per user namespace (Linux 5.14), so it is set inside ours.
-    limit = ["/usr/bin/prlimit", f"--cpu={limits.cpu_seconds}:{limits.cpu_seconds + 1}", f"--as={limits.memory_bytes}"]
+    limit = ["/usr/bin/prlimit", f"--cpu={limits.cpu_seconds}:{limits.cpu_seconds + 1}"]
+    limit += [] if command.reserves_memory else [f"--as={limits.memory_bytes}"]
     limit += [f"--fsize={limits.file_bytes}", f"--nproc={limits.processes}", f"--nofile={OPEN_FILES}", "--core=0"]
     return [*argv, "--", *limit, "--", *command.argv]
 

@@ -24,14 +24,16 @@ _PROGRAMS = {"PATH": "/usr/bin:/bin"}
 class Supervision:
     """Looks at a running command several times a second."""
 
-    def __init__(self, pid: int, tree: Path, limits: Limits, alive: Callable[[], None]) -> None:
+    def __init__(
+        self, pid: int, tree: Path, limits: Limits, alive: Callable[[], None], others: tuple[Path, ...] = ()
+    ) -> None:
         self._pid = pid
         self._tree = tree
         self._limits = limits
         self._alive = alive
         self._deadline = time.monotonic() + limits.seconds
         self._next_look = 0.0
-        self._files = TreeFiles(tree, limits.files)
+        self._files = [TreeFiles(each, limits.files) for each in (tree, *others)]
 
     def verdict(self, output: int) -> str:
         """Why the command must be killed now; empty to let it run.
@@ -52,11 +54,11 @@ class Supervision:
         require_disk(self._tree)
         if memory_of(self._pid, self._limits.file_bytes) > self._limits.memory_bytes:
             return "memory"
-        return "files" if self._files.too_many(now) else ""
+        return "files" if any(each.too_many(now) for each in self._files) else ""
 
     def last_verdict(self) -> str:
         """After its end: what it left may be too much, however quick it was."""
-        return "files" if self._files.too_many(math.inf) else ""
+        return "files" if any(each.too_many(math.inf) for each in self._files) else ""
 
 
 class TreeFiles:
@@ -118,7 +120,8 @@ def require_disk(folder: Path) -> None:
 def memory_of(pid: int, folder_bytes: int) -> int:
     """Bytes of memory that a sandbox takes: its processes', swapped out included, and its memory-backed folders'.
 
-    The address-space limit is per process; this is what bounds many of them together, and what no process maps.
+    The address-space limit is per process, where there is one; this is what bounds many of them together, and what no
+    process maps.
     ``folder_bytes`` is the size each of those folders was made with.
     """
     total, todo = 0, [pid]

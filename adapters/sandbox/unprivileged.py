@@ -16,8 +16,8 @@ SLOTS = 500
 
 
 @contextmanager
-def lend(tree: Path) -> Iterator[int | None]:
-    """Lend the tree to an unprivileged user while a command runs; None when we are one ourselves.
+def lend(*trees: Path) -> Iterator[int | None]:
+    """Lend trees to an unprivileged user while a command runs; None when we are one ourselves.
 
     A tree is lent to one command at a time. Afterwards it is ours again and can be read and removed.
     """
@@ -25,14 +25,17 @@ def lend(tree: Path) -> Iterator[int | None]:
         try:
             yield None
         finally:
-            _open_folders(tree)
+            for tree in trees:
+                _open_folders(tree)
         return
     with _own_uid() as uid:
-        _give(tree, uid)
         try:
+            for tree in trees:
+                _give(tree, uid)
             yield uid
         finally:
-            _give(tree, 0)
+            for tree in trees:
+                _give(tree, 0)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from pathlib import Path
 from policies.counted import shortened
 from policies.settings.sources import SourcePolicy
 from ports.environments import Environments, EnvironmentUnavailable
-from ports.sandbox import Command, Limits, Sandbox, SandboxUnavailable
+from ports.sandbox import Limits, Sandbox, SandboxUnavailable
 from ports.sources import Answered, Asked
 
 _MOST = 8 << 20
@@ -30,14 +30,7 @@ class CommandSource:
             try:
                 made = self._environments.prepare(asked.repository, asked.base_sha, asked.policy, asked.alive)
                 asked.repository.checkout(asked.base_sha, tree)
-                command = Command(
-                    argv=wanted.argv,
-                    tree=tree,
-                    limits=limits,
-                    environment=made.environment,
-                    read_only=made.mounts,
-                )
-                done = self._sandbox.run(command, asked.alive)
+                done = self._sandbox.run(made.command(wanted.argv, tree, limits), asked.alive)
             except (SandboxUnavailable, EnvironmentUnavailable) as problem:
                 return Answered(told, None, str(problem))
         if done.killed_for:

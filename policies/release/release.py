@@ -88,8 +88,8 @@ def judge_release(facts: ReleaseFacts) -> ReleaseDecision:
 
     The conditions of doing without a person, each ASK when unmet: SELECTIVE_AUTO in the run and in the policy's
     maximum · the target has probes · low risk · auto-merge budget · not from quarantine · nothing that checks are made
-    of · nothing of the policy folder · no protected
-    path at all · shown to be equal in every file · every check green, required or not · canary passed.
+    of · nothing of the policy folder · nothing that decides the checks' environment · no protected path at all · shown
+    to be equal in every file · every check green, required or not · canary passed.
 
     Outcome: REJECT; else AUTO_MERGE_ALLOWED when everything holds; CANARY_ALLOWED when only the canary is missing;
     else REQUIRES_HUMAN_REVIEW. DRY_RUN and PR_ONLY therefore never get further than the last, and get the same.
@@ -256,6 +256,10 @@ def _conditions(facts: ReleaseFacts, risk: RiskScore) -> Iterator[Verdict]:
         inside = [path for path in paths if path.startswith(f"{folder.path}/")]
         if inside:
             yield ask("no policy is changed", f"{readable(inside[0])}: a change of the policy is a person's to merge")
+    if keyed := policy.target.environment.keyed_by:
+        other = [readable(path) for path in paths if matches(path, keyed)]
+        what = f"{', '.join(other[:3])} decides what the checks run with, which was prepared again"
+        yield _unless("the checks' environment is the base's", not other, what, "unchanged")
     free = not any(matches(path, protected) for path in paths)
     yield _unless("no protected path is changed", free, "a protected path is changed by permission", "none")
     if facts.unproved:

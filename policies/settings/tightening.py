@@ -116,6 +116,7 @@ def _pattern_lists(
     yield "protected_paths", ("check_defining",), protected.check_defining
     yield "protected_paths", ("compliance",), protected.compliance
     yield "target", ("allowed_paths",), target.allowed_paths
+    yield "target", ("environment", "keyed_by"), target.environment.keyed_by
     for file, rules in (("protected_paths", protected.protected), ("target", target.protected)):
         for index, rule in enumerate(rules):
             yield file, ("protected", index, "patterns"), rule.patterns

@@ -152,14 +152,15 @@ def test_a_blocking_remark_outweighs_an_approval():
         ("tox.ini", "nothing checks are made of is changed"),
         ("oauth.py", "the risk is low enough"),
         ("policies/autopilot.toml", "no policy is changed"),
+        ("web/package.json", "the checks' environment is the base's"),
     ],
 )
 def test_each_condition_of_the_automatic_way_stops_it(path, rule):
     """Even what a task type may touch is never merged unseen."""
     opened = {"patterns": ["/CHANGES.md"], "reason": "released text", "unless": ["code_improvement"]}
-    own = policy(
-        {"modes": {"maximum": Mode.SELECTIVE_AUTO}}, {"maximum_mode": None, "protected": [opened], "policy_folder": {}}
-    )
+    keyed = {"prepare": [["npm", "ci"]], "keyed_by": ["package.json"]}
+    target = {"maximum_mode": None, "protected": [opened], "policy_folder": {}, "environment": keyed}
+    own = policy({"modes": {"maximum": Mode.SELECTIVE_AUTO}}, target)
 
     alone = judge_release(with_change(good_facts(own), entry(path))).verdict.children[1]
     assert rule in {child.rule for child in alone.children if child.decision is Decision.ASK}

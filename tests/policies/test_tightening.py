@@ -91,3 +91,14 @@ def test_a_policy_without_what_came_later_has_the_digest_of_before() -> None:
     assert before == plain.digest
     assert before != policy_digest(with_one)
     assert before != policy(target={"policy_folder": {}}).digest
+
+
+def test_a_policy_without_prepare_has_the_digest_of_before_there_was_any() -> None:
+    """P15, likewise; with it, every setting of it counts (P6)."""
+    plain = policy()
+    said = plain.model_dump(mode="json")
+    known = {"requirements", "extras", "groups", "packages", "without", "build", "python"}
+    assert known == set(said["target"]["environment"])
+    prepared = {"prepare": [["true"]], "keyed_by": ["x"]}
+    found = {policy(target={"environment": prepared | more}).digest for more in ({}, {"minutes": 2}, {"keep": ["x"]})}
+    assert len({plain.digest} | found) == 4

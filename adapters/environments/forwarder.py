@@ -1,0 +1,59 @@
+"""Runs inside the sandbox, which has no network: a loopback port that leads to a bind-mounted socket of ours.
+
+``forwarder.py PORT SOCKET -- PROGRAM ARGUMENT…``: the program's exit status is ours. Standard library only.
+"""
+
+import contextlib
+import socket
+import subprocess
+import sys
+import threading
+
+
+def forward(port: int, path: str) -> None:
+    """Listen, and join each connection to a new one on the socket."""
+    listener = socket.create_server(("127.0.0.1", port), backlog=64)
+
+    def accept() -> None:
+        while True:
+            near, _ = listener.accept()
+            far = socket.socket(socket.AF_UNIX)
+            try:
+                far.connect(path)
+            except OSError:  # Nobody listens outside any more: the program sees a closed connection.
+                near.close()
+                continue
+            for one, other in ((near, far), (far, near)):
+                threading.Thread(target=pump, args=(one, other), daemon=True).start()
+
+    threading.Thread(target=accept, daemon=True).start()
+
+
+def pump(source: socket.socket, sink: socket.socket) -> None:
+    """Copy until the end, and pass the end on."""
+    try:
+        while piece := source.recv(1 << 16):
+            sink.sendall(piece)
+        sink.shutdown(socket.SHUT_WR)
+    except OSError:
+        for either in (source, sink):
+            with contextlib.suppress(OSError):
+                either.shutdown(socket.SHUT_RDWR)
+
+
+def main(port: str, path: str, program: list[str]) -> int:
+    """Forward, run, pass the exit status on."""
+    forward(int(port), path)
+    try:
+        done = subprocess.run(program, stdin=subprocess.DEVNULL, check=False)
+    except FileNotFoundError as missing:
+        print(f"{missing.filename}: not found", file=sys.stderr)  # noqa: T201  # as a shell says it
+        return 127
+    except PermissionError as refused:
+        print(f"{refused.filename}: cannot be started", file=sys.stderr)  # noqa: T201
+        return 126
+    return done.returncode if done.returncode >= 0 else 128 - done.returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], sys.argv[2], sys.argv[4:]))

@@ -1,0 +1,362 @@
+"""PreparedEnvironments: a target's own commands make a base checkable, once; checks use what they left, offline."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+from typing import Self
+
+from adapters.environments import forwarder
+from adapters.environments.allow_list import AllowListProxy, certificates
+from adapters.environments.prepare_words import explain, how
+from adapters.sandbox.interpreter import interpreter_mounts
+from policies.digests import digest
+from policies.paths.rules import matches
+from policies.settings.schema import EffectivePolicy, EnvironmentPolicy
+from ports.environments import CheckEnvironment, EnvironmentUnavailable
+from ports.removal import held_folder, remove_tree
+from ports.repository import Repository
+from ports.sandbox import CommandResult, Limits, Sandbox
+
+_LAYOUT = 1
+"""Part of every digest: raise it when what is made of the same files and commands changes."""
+_ENVIRONMENT = "/env"
+_FORWARDER = "/opt/autonomy/forwarder.py"
+_SOCKET = "/opt/autonomy/proxy.sock"
+_PORT = 8118
+_CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
+_LOOK_EVERY = 0.1
+_USUAL = ("/usr/local/bin", "/usr/bin", "/bin")
+_CACHES = {
+    "GOPATH": f"{_ENVIRONMENT}/go", "GOCACHE": f"{_ENVIRONMENT}/go-build", "GOTOOLCHAIN": "local",
+    "CARGO_HOME": f"{_ENVIRONMENT}/cargo", "npm_config_cache": f"{_ENVIRONMENT}/npm",
+    "YARN_CACHE_FOLDER": f"{_ENVIRONMENT}/yarn",
+    "MAVEN_OPTS": f"-Dmaven.repo.local={_ENVIRONMENT}/m2", "npm_config_update_notifier": "false",
+}  # fmt: skip
+"""Where package managers put what they fetch, so that it is found again."""
+_OFFLINE = {"GOPROXY": "off", "CARGO_NET_OFFLINE": "true", "npm_config_offline": "true"}
+"""Says to programs what is so: without network, they fail at once instead of waiting for it."""
+_TRUST = ("SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS", "CARGO_HTTP_CAINFO", "PIP_CERT", "REQUESTS_CA_BUNDLE",
+          "CURL_CA_BUNDLE", "GIT_SSL_CAINFO")  # fmt: skip
+_PROGRAMS = {"PATH": "/usr/bin:/bin"}
+
+
+class PreparedEnvironments:
+    """Below one folder of ours, by digest; several workers may share it."""
+
+    def __init__(self, root: Path, sandbox: Sandbox) -> None:
+        self._kept = root / "prepared"
+        self._scratch = root / "preparing"
+        self._sandbox = sandbox
+
+    def prepare(
+        self, repository: Repository, base: str, policy: EffectivePolicy, alive: Callable[[], None], merged: str = ""
+    ) -> CheckEnvironment:
+        """Found, or made by the target's commands; see the port.
+
+        Raises:
+            EnvironmentUnavailable: a command failed, or was stopped; says what to do.
+        """
+        chosen = policy.target.environment
+        of_base = _deciding(repository, base, chosen)
+        again: tuple[str, ...] = ()
+        if merged:
+            of_change = _deciding(repository, merged, chosen)
+            again = tuple(sorted({path for path, _ in of_base.items() ^ of_change.items()}))
+        if not again and not of_base:
+            raise EnvironmentUnavailable(
+                f"no file of the base matches `environment.keyed_by` ({', '.join(chosen.keyed_by)}): correct it"
+            )
+        commit = merged if again else base
+        # What a change prepared is never found by another: its other files may have had a say in it.
+        of_what = ["change", repository.tree_of(merged)] if again else ["base", of_base]
+        made_of = [_LAYOUT, of_what, chosen.prepare, chosen.keep, chosen.variables, list(_identities(chosen))]
+        place = self._kept / digest(made_of)[:32]
+
+        def make() -> None:
+            self._make(place, repository, commit, policy, alive)
+            self._evict(chosen.kept_gb)
+
+        try:
+            held = _held(place, make, alive)
+        except EnvironmentUnavailable as problem:
+            problem.of_change = again
+            raise
+        return CheckEnvironment(
+            digest=place.name,
+            path=place / "env",
+            guest=_ENVIRONMENT,
+            environment=_variables(chosen) | _OFFLINE | chosen.variables,
+            read_only=_toolchains(chosen),
+            copies=tuple((place / "keep" / str(number), inside) for number, inside in enumerate(chosen.keep)),
+            reserves_memory=True,
+            records=_records(place),
+            prepared_again=again,
+            held=held,
+        )
+
+    def _make(
+        self, place: Path, repository: Repository, commit: str, policy: EffectivePolicy, alive: Callable[[], None]
+    ) -> None:
+        """Prepare beside its place, then move it there: never half there."""
+        with held_folder(self._scratch) as scratch:
+            tree, made = scratch / "tree", scratch / "made"
+            for folder in (tree, made, made / "env", made / "keep"):
+                folder.mkdir()
+            repository.checkout(commit, tree)
+            records = _Preparation(self._sandbox, policy, tree, made / "env", alive).run()
+            try:
+                _gather(tree, made, policy.target.environment)
+            except EnvironmentUnavailable as problem:
+                raise EnvironmentUnavailable(str(problem), records=records) from problem
+            for name, body in records:
+                (made / name).write_bytes(body)
+            made.rename(place)
+
+    def _evict(self, most_gb: float) -> None:
+        """Remove those not used for longest until the rest fits; the one just made is the newest, and held."""
+        kept = [place for place in self._kept.iterdir() if place.is_dir()]
+        sizes = {place: _size(place) for place in kept}
+        for place in sorted(kept, key=_used_at):
+            if sum(sizes.values()) <= most_gb * 1e9:
+                return
+            with suppress(BlockingIOError), _Lock(place) as lock:
+                lock.take(fcntl.LOCK_EX | fcntl.LOCK_NB)
+                remove_tree(place)
+                del sizes[place]
+
+
+@dataclass
+class _Preparation:
+    """The commands of one `prepare`, one after the other, on one checkout."""
+
+    sandbox: Sandbox
+    policy: EffectivePolicy
+    tree: Path
+    env: Path
+    alive: Callable[[], None]
+
+    def run(self) -> tuple[tuple[str, bytes], ...]:
+        """What is kept of it.
+
+        Raises:
+            EnvironmentUnavailable: a command failed or was stopped.
+        """
+        chosen = self.policy.target.environment
+        said: list[bytes] = []
+        # A socket's path must be short; its folder is this user's alone.
+        with (
+            tempfile.TemporaryDirectory(prefix="autonomy-proxy-") as folder,
+            AllowListProxy(Path(folder) / "s", chosen.hosts, _credentials(chosen)) as proxy,
+        ):
+            for number, argv in enumerate(chosen.prepare, 1):
+                result = self._run(argv, proxy)
+                ended = how(argv, result)
+                said.append(f"$ {' '.join(argv)}\n".encode() + result.output + f"\n[{ended}]\n".encode())
+                if result.killed_for or result.exit_code:
+                    records = _named(b"".join(said), proxy)
+                    step = f"`prepare` {number} of {len(chosen.prepare)}, `{' '.join(argv)}`, {ended}"
+                    words, unreachable = explain(step, result, proxy, chosen.minutes)
+                    raise EnvironmentUnavailable(words, unreachable=unreachable, records=records)
+            return _named(b"".join(said), proxy)
+
+    def _run(self, argv: tuple[str, ...], proxy: AllowListProxy) -> CommandResult:
+        chosen = self.policy.target.environment
+        python = Path(sys.executable).resolve()
+        shown = [(Path(forwarder.__file__), _FORWARDER), (proxy.path, _SOCKET), *interpreter_mounts(python)]
+        if trusted := certificates():
+            shown.append((trusted, _CERTIFICATES))
+        through = f"http://127.0.0.1:{_PORT}"
+        network = {
+            name: through for each in ("http_proxy", "https_proxy", "all_proxy") for name in (each, each.upper())
+        }
+        network |= dict.fromkeys(_TRUST, _CERTIFICATES) if trusted else {}
+        network["JAVA_TOOL_OPTIONS"] = " ".join(
+            f"-D{kind}.proxyHost=127.0.0.1 -D{kind}.proxyPort={_PORT}" for kind in ("http", "https")
+        )
+        environment = CheckEnvironment(
+            digest="",
+            path=self.env,
+            guest=_ENVIRONMENT,
+            environment=_variables(chosen) | network | chosen.variables,
+            read_only=(*_toolchains(chosen), *shown),
+            reserves_memory=True,
+        )
+        seconds = chosen.minutes * 60
+        limits = replace(Limits.of(self.policy.autopilot.sandbox, seconds), cpu_seconds=4 * seconds)
+        inside = (str(python), "-I", "-S", _FORWARDER, str(_PORT), _SOCKET, "--", *argv)
+        command = environment.command(inside, self.tree, limits)
+        command = replace(command, read_only=environment.read_only, writable=((self.env, _ENVIRONMENT),))
+        return self.sandbox.run(command, self.alive)
+
+
+def _named(said: bytes, proxy: AllowListProxy) -> tuple[tuple[str, bytes], ...]:
+    return ("prepare.txt", said), ("network.jsonl", proxy.journal())
+
+
+def _records(place: Path) -> tuple[tuple[str, bytes], ...]:
+    return tuple((name, (place / name).read_bytes()) for name in ("prepare.txt", "network.jsonl"))
+
+
+def _credentials(chosen: EnvironmentPolicy) -> dict[str, str]:
+    found = {host: os.environ.get(variable, "") for host, variable in chosen.credentials.items()}
+    if missing := [chosen.credentials[host] for host, secret in found.items() if not secret]:
+        raise EnvironmentUnavailable(
+            f"the worker has no variable {', '.join(missing)}, which `environment.credentials` names: set it, restart"
+        )
+    return found
+
+
+def _deciding(repository: Repository, commit: str, chosen: EnvironmentPolicy) -> dict[str, str]:
+    """The files that decide, with a digest of each."""
+    found = (path for path in repository.paths(commit) if matches(path, chosen.keyed_by))
+    return {path: digest((repository.read(commit, path) or b"").decode("latin-1")) for path in found}
+
+
+def _variables(chosen: EnvironmentPolicy) -> dict[str, str]:
+    return {"PATH": ":".join((*map(str, _programs(chosen)), *_USUAL)), **_CACHES}
+
+
+def _programs(chosen: EnvironmentPolicy) -> Iterator[Path]:
+    for toolchain in map(Path, chosen.toolchains):
+        yield toolchain / "bin" if (toolchain / "bin").is_dir() else toolchain
+
+
+def _toolchains(chosen: EnvironmentPolicy) -> tuple[tuple[Path, str], ...]:
+    return tuple((Path(each).resolve(), each) for each in chosen.toolchains)
+
+
+def _identities(chosen: EnvironmentPolicy) -> Iterator[str]:
+    """Another one when a toolchain is another: its programs' sizes and times; nothing of it is started.
+
+    Raises:
+        EnvironmentUnavailable: one is not on this machine.
+    """
+    folders = list(_programs(chosen))
+    for toolchain, folder in zip(chosen.toolchains, folders, strict=True):
+        if not Path(toolchain).is_dir():
+            raise EnvironmentUnavailable(
+                f"the toolchain {toolchain} is not on this machine: install it, or correct `environment.toolchains`"
+            )
+        yield from (f"{toolchain} {_stamp(each)}" for each in sorted(folder.iterdir())[:200])
+    for argv in chosen.prepare:
+        beside = os.pathsep.join((*map(str, folders), *_USUAL))
+        if "/" not in argv[0] and (found := shutil.which(argv[0], path=beside)):
+            yield _stamp(Path(found).resolve())
+
+
+def _stamp(program: Path) -> str:
+    known = program.stat() if program.exists() else program.lstat()
+    return f"{program.name} {known.st_size} {known.st_mtime_ns}"
+
+
+def _gather(tree: Path, made: Path, chosen: EnvironmentPolicy) -> None:
+    """Put what is kept of the tree beside /env, readable for another user than wrote it, and note the size."""
+    for number, inside in enumerate(chosen.keep):
+        _plain(tree, inside).rename(made / "keep" / str(number))
+    _run("chmod", "-R", "a+rX,u+w", "--", str(made))
+    size = int(_run("du", "-s", "--block-size=1", "--", str(made)).split()[0])
+    if size > chosen.kept_gb * 1e9:
+        raise EnvironmentUnavailable(
+            f"what `prepare` left takes {size / 1e9:.1f} GB, and all that is kept may take {chosen.kept_gb:g}: "
+            "raise `environment.kept_gb`, or let it leave less"
+        )
+    (made / "size").write_text(str(size))
+
+
+def _plain(tree: Path, inside: str) -> Path:
+    """What ``prepare`` was to make there: below folders, not links, which it may have planted.
+
+    Raises:
+        EnvironmentUnavailable: it is not there, or not to be trusted.
+    """
+    place = tree
+    for part in PurePosixPath(inside).parts:
+        place /= part
+        if place.is_symlink() or not place.exists():
+            kind = "a symbolic link" if place.is_symlink() else "not there"
+            raise EnvironmentUnavailable(
+                f"`environment.keep` names {inside}, and after `prepare` that is {kind}: correct one or the other"
+            )
+    if place.is_dir():
+        place.chmod(0o755)
+    return place
+
+
+class _Lock:
+    """The lock file beside an environment: shared by whoever uses it, exclusive for who makes or removes it.
+
+    The kernel gives it back if we die. Let go with the last reference to it.
+    """
+
+    def __init__(self, place: Path) -> None:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        self.file = os.open(place.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+    def take(self, operation: int) -> None:
+        """As of flock."""
+        fcntl.flock(self.file, operation)
+
+    def close(self) -> None:
+        """Give it back."""
+        if self.file >= 0:
+            os.close(self.file)
+            self.file = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *ended: object) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        self.close()
+
+
+def _held(place: Path, make: Callable[[], None], alive: Callable[[], None]) -> _Lock:
+    """A shared lock on what is there, made by whoever comes first."""
+    lock = _Lock(place)
+    while True:
+        if place.exists():
+            with suppress(BlockingIOError):
+                lock.take(fcntl.LOCK_SH | fcntl.LOCK_NB)
+                if place.exists():
+                    os.utime(place)
+                    return lock
+        else:
+            with suppress(BlockingIOError):
+                lock.take(fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if not place.exists():
+                    make()
+                continue
+        alive()
+        time.sleep(_LOOK_EVERY)
+
+
+def _used_at(place: Path) -> float:
+    with suppress(OSError):
+        return place.stat().st_mtime
+    return 0.0
+
+
+def _size(place: Path) -> int:
+    with suppress(OSError, ValueError):
+        return int((place / "size").read_text())
+    return 0
+
+
+def _run(*argv: str) -> str:
+    done = subprocess.run(argv, capture_output=True, env=_PROGRAMS, check=False)
+    if done.returncode:
+        said = done.stderr.decode(errors="replace").strip()
+        raise EnvironmentUnavailable(f"what `prepare` left cannot be kept: {said[-500:]}")
+    return done.stdout.decode(errors="replace")
