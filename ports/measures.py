@@ -27,7 +27,10 @@ class Look:
     known: StateSnapshot | None = None
     """What Sensing measured of exactly this tree, from the run's own artifact; None: nothing is known of it."""
     recorded: Mapping[str, bytes] = field(default_factory=dict)
-    """What the run recorded to be brought about: a source's records by its name, a proposal as ``proposals/<id>``."""
+    """What the run recorded to be brought about: a source's records by its name, a proposal as ``proposals/<id>``.
+
+    In Sensing also, as ``from/<source>``, the name of the fallback whose records a source's are.
+    """
 
 
 @dataclass(frozen=True)

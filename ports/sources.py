@@ -10,16 +10,6 @@ from ports.repository import Repository
 
 
 @dataclass(frozen=True)
-class Asked:
-    """For whom a source is asked."""
-
-    policy: EffectivePolicy
-    repository: Repository
-    base_sha: str
-    alive: Callable[[], None] = field(default=lambda: None)
-
-
-@dataclass(frozen=True)
 class Answered:
     """What came back. A refusal and silence are answers, with the problem and no body."""
 
@@ -29,6 +19,18 @@ class Answered:
     problem: str = ""
     headers: dict[str, str] = field(default_factory=dict)
     media_type: str = ""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """For whom sources are asked, at one moment: each says one thing, however many look at it."""
+
+    policy: EffectivePolicy
+    repository: Repository
+    base_sha: str
+    alive: Callable[[], None] = field(default=lambda: None)
+    answers: dict[str, Answered] = field(default_factory=dict)
+    """What was said so far, by source."""
 
 
 class Connector(Protocol):

@@ -58,10 +58,13 @@ class SourceReader:
 
     def fetch(self, source: SourcePolicy, asked: Asked, at: datetime, keep: Keep) -> Fetched:
         """Ask once, and keep the bytes as they came."""
-        try:
-            said = self.connectors[source.connector].fetch(source, asked)
-        except RepositoryError as problem:
-            said = Answered(source.connector, None, str(problem))
+        said = asked.answers.get(source.name)
+        if said is None:
+            try:
+                said = self.connectors[source.connector].fetch(source, asked)
+            except RepositoryError as problem:
+                said = Answered(source.connector, None, str(problem))
+            asked.answers[source.name] = said
         media = said.media_type or "application/octet-stream"
         body = None if said.body is None else keep(f"sources/{source.name}/answer", said.body, media)
         return Fetched(

@@ -19,6 +19,7 @@ class Recorded:
     """By source."""
 
     records: dict[str, bytes]
+    """Also, as ``from/<name>``, the name of the fallback whose records these are."""
     missing: tuple[str, ...]
     """``source: <name>: <reason>`` of each that nothing was to be had of, nor of its fallback."""
 
@@ -31,6 +32,8 @@ def record_sources(session: StepSession, reader: SourceReader) -> Recorded:
     """
     policy, records, missing = session.policy, {}, []
     known = {each.name: each for each in policy.sources.sources}
+    # One look for all of them: what is a source, a fallback and a baseline is asked once.
+    asked = Asked(policy, session.repository, session.given.base_sha, session.alive)
     for source in policy.sources.of(session.run.target):
         if source.state not in _USED or source.file is None:
             continue
@@ -38,12 +41,14 @@ def record_sources(session: StepSession, reader: SourceReader) -> Recorded:
         tried += [known[source.fallback]] if source.fallback else []
         reasons = []
         for each in tried:
-            reading = _read(session, reader, each)
+            reading = _read(session, reader, each, asked)
             if reading.grade is not Grade.GOOD:
                 _alert(session, each, reading)
             if reading.grade is not Grade.BREACH and reading.records:
                 records[source.name] = reader.store.get(reading.records)
                 session.save(f"sources/{source.name}/used.jsonl", records[source.name], "application/jsonl")
+                if each is not source:
+                    records[f"from/{source.name}"] = each.name.encode()
                 break
             reasons.append(f"{each.name}: {'; '.join(reading.reasons)}")
         else:
@@ -51,8 +56,7 @@ def record_sources(session: StepSession, reader: SourceReader) -> Recorded:
     return Recorded(records, tuple(missing))
 
 
-def _read(session: StepSession, reader: SourceReader, source: SourcePolicy) -> Reading:
-    asked = Asked(session.policy, session.repository, session.given.base_sha, session.alive)
+def _read(session: StepSession, reader: SourceReader, source: SourcePolicy, asked: Asked) -> Reading:
     reading = reader.read(source, session.policy.sources, asked, datetime.now(UTC), session.save)
     quality = reading.quality
     session.note("source asked", source=source.name, grade=reading.grade, records=quality.records,

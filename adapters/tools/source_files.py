@@ -47,9 +47,12 @@ class SourceFilesTool:
             if changed > most:
                 words += f"; {counted(changed, 'line')} against diff_budget.lines = {most}: refresh it by hand"
             if changed:
-                why = f"They are what the source {source.name} says now ({source.licence}), one by one: {words}."
+                origin = self._origin(source, policy, bench)
+                why = f"They are what the source {origin.name} says now ({origin.licence}), one by one: {words}."
+                if origin is not source:
+                    why += f" It stands in for {source.name}, which cannot be used now."
                 sightings.append(
-                    Sighting(source.name, path, 1, words, changed <= most, words, _words(why), about=source.name)
+                    Sighting(source.name, path, 1, words, changed <= most, words, _words(why), about=origin.name)
                 )
         return Seen(findings_of(self, tree, policy, sightings), files, unread_of(self.name, unread))
 
@@ -58,6 +61,11 @@ class SourceFilesTool:
         for source, recorded in self._ours(policy, bench):
             if source.name == contract.rule and source.file and in_scope(source.file.path, contract.scope):
                 tree.write(source.file.path, rendered(records_in(recorded), source.file.format))
+
+    def _origin(self, source: SourcePolicy, policy: EffectivePolicy, bench: ToolRunner) -> SourcePolicy:
+        """Whose records these are: its own, or its fallback's."""
+        name = bench.recorded.get(f"from/{source.name}", b"").decode()
+        return next((each for each in policy.sources.sources if each.name == name), source)
 
     def _ours(self, policy: EffectivePolicy, bench: ToolRunner) -> list[tuple[SourcePolicy, bytes]]:
         ours = policy.sources.of(policy.target.name)

@@ -60,12 +60,15 @@ def _judged(source: SourcePolicy, measured: Quality) -> Iterator[tuple[Grade, st
         if bounds is None:
             continue
         words, sign = name.replace("_", " "), 1 if name in _AT_MOST else -1
+        shown = f"{words} is {value:.2f}" if value is not None else ""
+        if value is not None and name == "freshness_hours":
+            shown = f"its newest record is {value:,.0f} hours old"
         if value is None:
             yield Grade.WARN, f"{words}: nothing to tell it by"
         elif sign * value > sign * bounds.breach:
-            yield Grade.BREACH, f"{words} is {value:.2f}; {'at most' if sign > 0 else 'at least'} {bounds.breach:g}"
+            yield Grade.BREACH, f"{shown}; {'at most' if sign > 0 else 'at least'} {bounds.breach:g}"
         elif sign * value > sign * bounds.warn:
-            yield Grade.WARN, f"{words} is {value:.2f}; {'at most' if sign > 0 else 'at least'} {bounds.warn:g} is good"
+            yield Grade.WARN, f"{shown}; {'at most' if sign > 0 else 'at least'} {bounds.warn:g} is good"
 
 
 def _differs(one: Record, other: Record, fields: Sequence[str]) -> bool:

@@ -51,6 +51,20 @@ def test_a_file_that_says_something_else_is_found(days: Repo):
     assert () == seen(days)
 
 
+def test_a_fallbacks_records_are_said_to_be_its(days: Repo):
+    """A reader of the pull request is told whose data it is, under which licence."""
+    spare = {"name": "spare", "licence": "ODbL-1.0", "repository": {"path": "y"}, "file": {"path": "z"}}
+    sources = Sources.model_validate({"sources": [SOURCES.sources[0].model_dump() | {"fallback": "spare"}, spare]})
+    stands_in = replace(days, policy=days.policy.model_copy(update={"sources": sources}))
+    (own,) = seen(stands_in)
+    (found,) = seen(stands_in, {**RECORDED, "from/days": b"spare"})
+    assert "days" == own.about
+    assert "the source days says now (unknown)" in own.words.why
+    assert "spare" == found.about
+    assert "the source spare says now (ODbL-1.0), one by one: 1 line is new, 0 are gone." in found.words.why
+    assert "It stands in for days" in found.words.why
+
+
 def test_what_is_too_much_and_what_is_not_there(days: Repo):
     """A refresh beyond the budget is a person's; a file that is not there is its owner's to begin."""
     many = tuple(Record(key=f"{number:04}", payload={"id": number}) for number in range(500))
