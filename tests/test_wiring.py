@@ -14,12 +14,14 @@ from temporalio import activity, workflow
 import composition
 from activities import api
 from adapters.agents.backends import BACKENDS, open_agents
+from adapters.sources.connectors import connectors
 from adapters.tools.measures import MEASURES, TOOLS
 from adapters.tools.tool import Tool
 from contracts.alert import AlertKind
 from contracts.modes import Role
 from contracts.task import MeasureKind
 from policies.settings.schema import EffectivePolicy, RolePolicy
+from policies.settings.sources import CONNECTORS, SourcePolicy
 from settings import ROOT, Settings
 from tests.policies.sample_policy import policy
 from workflows import api as names
@@ -86,6 +88,15 @@ def test_every_backend_has_a_row(tmp_path: Path):
     opened = {type(agents(charter(word), Role.CODING)) for word in BACKENDS}
     written = {found for module in modules("adapters.agents") for found in classes(module) if hasattr(found, "answer")}
     assert written == opened
+
+
+def test_every_connector_has_a_row():
+    """One that is in no row of the connectors asks nobody; one that `sources.toml` has no table for is never chosen."""
+    written = {found for module in modules("adapters.sources") for found in classes(module) if hasattr(found, "fetch")}
+    rows = connectors(None, None, None)
+    assert written == {type(each) for each in rows.values()}
+    assert set(rows) == set(CONNECTORS)
+    assert set(CONNECTORS) <= set(SourcePolicy.model_fields)
 
 
 def test_every_measure_has_a_row():
