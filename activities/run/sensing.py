@@ -87,6 +87,7 @@ class Sensing:
             "; ".join(
                 [
                     f"{counted(len(findings), 'finding')} in {counted(facts.files, 'file')}",
+                    *recorded.replaced,
                     *(f"could not look: {each}" for each in unseen(snapshot)),
                 ]
             ),

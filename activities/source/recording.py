@@ -22,6 +22,8 @@ class Recorded:
     """Also, as ``from/<name>``, the name of the fallback whose records these are."""
     missing: tuple[str, ...]
     """``source: <name>: <reason>`` of each that nothing was to be had of, nor of its fallback."""
+    replaced: tuple[str, ...] = ()
+    """Of each whose fallback stands in for it, a sentence with the reason."""
 
 
 def record_sources(session: StepSession, reader: SourceReader) -> Recorded:
@@ -30,7 +32,7 @@ def record_sources(session: StepSession, reader: SourceReader) -> Recorded:
     Raises:
         StoreError: an answer cannot be kept.
     """
-    policy, records, missing = session.policy, {}, []
+    policy, records, missing, replaced = session.policy, {}, [], []
     known = {each.name: each for each in policy.sources.sources}
     # One look for all of them: what is a source, a fallback and a baseline is asked once.
     asked = Asked(policy, session.repository, session.given.base_sha, session.alive)
@@ -39,7 +41,7 @@ def record_sources(session: StepSession, reader: SourceReader) -> Recorded:
             continue
         tried = [] if source.state is SourceState.DEGRADED else [source]
         tried += [known[source.fallback]] if source.fallback else []
-        reasons = []
+        reasons: list[str] = []
         for each in tried:
             reading = _read(session, reader, each, asked)
             if reading.grade is not Grade.GOOD:
@@ -49,11 +51,13 @@ def record_sources(session: StepSession, reader: SourceReader) -> Recorded:
                 session.save(f"sources/{source.name}/used.jsonl", records[source.name], "application/jsonl")
                 if each is not source:
                     records[f"from/{source.name}"] = each.name.encode()
+                    why = "; ".join(reasons) or f"{source.name} is degraded"
+                    replaced.append(f"{each.name} stands in for {source.name}: {why}")
                 break
             reasons.append(f"{each.name}: {'; '.join(reading.reasons)}")
         else:
             missing.append(f"source: {'; '.join(reasons) or f'{source.name} is degraded and has no fallback'}")
-    return Recorded(records, tuple(missing))
+    return Recorded(records, tuple(missing), tuple(replaced))
 
 
 def _read(session: StepSession, reader: SourceReader, source: SourcePolicy, asked: Asked) -> Reading:
