@@ -51,7 +51,7 @@ def record_sources(session: StepSession, reader: SourceReader) -> Recorded:
                 session.save(f"sources/{source.name}/used.jsonl", records[source.name], "application/jsonl")
                 if each is not source:
                     records[f"from/{source.name}"] = each.name.encode()
-                    why = "; ".join(reasons) or f"{source.name} is degraded"
+                    why = "; ".join(reasons).removeprefix(f"{source.name}: ") or "it is degraded"
                     replaced.append(f"{each.name} stands in for {source.name}: {why}")
                 break
             reasons.append(f"{each.name}: {'; '.join(reading.reasons)}")

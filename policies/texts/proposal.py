@@ -1,5 +1,7 @@
 """A proposal to change the policy, in a maintainer's words: what, why, by what, and how it is undone."""
 
+import tomllib
+
 from contracts.proposal import PolicyEdit, PolicyProposal
 from contracts.release import WhatIf
 from contracts.task import Words
@@ -24,7 +26,7 @@ def proposal_words(proposal: PolicyProposal) -> Words:
 def _what(proposal: PolicyProposal) -> tuple[str, str]:
     """``Lower``, ``caps.open_pull_requests from 5 to 4``."""
     if proposal.adds:
-        return "Add", "a source that passed its trial"
+        return "Add", f"the source {_added(proposal.adds)}"
     first = next((each for each in proposal.edits if each.key == "state"), proposal.edits[0])
     if first.entry:
         verb = "Promote" if proposal.kind == "source_promotion" else "Lower"
@@ -35,6 +37,11 @@ def _what(proposal: PolicyProposal) -> tuple[str, str]:
     return verb, f"{first.name} from {before} to {after}"
 
 
+def _added(entry: str) -> str:
+    """Its name: what may be proposed was looked at when it was kept."""
+    return str(tomllib.loads(entry)["sources"][0]["name"])
+
+
 def _points(proposal: PolicyProposal) -> list[str]:
     points = [_change(each) for each in proposal.edits] if len(proposal.edits) > 1 else []
     points += [_sentence(each) for each in proposal.measured]
@@ -43,9 +50,9 @@ def _points(proposal: PolicyProposal) -> list[str]:
     if proposal.fallback:
         points.append(f"Fallback: {proposal.fallback}.")
     if proposal.demotion_plan:
-        points.append(f"Demotion: {_sentence(proposal.demotion_plan)}")
+        points.append(f"Demotion: {proposal.demotion_plan.rstrip('.')}.")
     if proposal.off_switch:
-        points.append(f"Off switch: {_sentence(proposal.off_switch)}")
+        points.append(f"Off switch: {proposal.off_switch.rstrip('.')}.")
     points += [f"Evidence: {each.name}, SHA-256 {each.sha256}." for each in proposal.evidence]
     points.append(f"Proposed on {proposal.made_at:%Y-%m-%d} as {proposal.proposal_id}; closing this says no to it.")
     return points

@@ -33,13 +33,16 @@ def test_what_does_not_fit_is_refused_in_words(world: World) -> None:
     shell, folder = shell_of(world), world.settings.policies
     kept = KeptProposals(LocalStore(world.settings.artifacts))
     kept.keep(threshold("caps", "open_pull_requests", 7, 6, proposal_id="late"))
-    kept.keep(of_source(UP, adds=NEW, proposal_id="new"))
+    switch = "starter.py sources disable lib rivers"
+    kept.keep(of_source(UP, adds=NEW, proposal_id="new", off_switch=switch))
     before = {path.name: path.read_bytes() for path in folder.glob("*.toml")}
     unknown, late = shell.type("policy", "apply", "what"), shell.type("policy", "apply", "late")
     assert (2, 11) == (unknown.status, late.status)
     assert "see: starter.py policy proposals" in unknown.err
     assert "caps.open_pull_requests is 5, not 7, by now" in late.err
-    assert "It cannot be applied: caps.open_pull_requests is 5" in shell.type("policy", "proposals").out
+    shown = shell.type("policy", "proposals").out
+    for said in ("It cannot be applied: caps.open_pull_requests is 5", "Adds the source rivers", f"switch: {switch}."):
+        assert said in shown
     assert before == {path.name: path.read_bytes() for path in folder.glob("*.toml")}
     assert 0 == shell.type("policy", "apply", "new").status
     assert NEW.strip() == (folder / "sources.toml").read_text().strip()

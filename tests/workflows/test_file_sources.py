@@ -95,7 +95,7 @@ async def _a_silent_source_is_told(world: World, run: RunResult) -> None:
     assert (Path(world.settings.artifacts) / "runs" / run.run_id / "sources/days/used.jsonl").exists()
     report = world.artifact(run.run_id, "run_report.json")
     (sensed,) = [step["verdict"]["reason"] for step in report["steps"] if step["step"] == "sense"]
-    assert "spare stands in for days: days: status 503" in sensed
+    assert "spare stands in for days: status 503" in sensed
     told = (world.settings.home / "alerts.jsonl").read_text()
     assert "source days is not usable: status 503" in told
 
