@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import io
+import os
+import sys
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, ClassVar
+from unittest.mock import patch
 
 from faulty_proxy import Fault, FaultyProxy
 from gitea_server import BOT, OWNER, GiteaServer
 from github_server import GitHubServer
 from world import git
 
+from adapters.effects import child, runner
+from adapters.effects.process_jail import JailEnd
 from adapters.effects.runner import EffectRunner
 from adapters.forges.gitea.forge import open_gitea_forge
 from adapters.forges.github.forge import open_github_forge
@@ -35,6 +42,25 @@ LANDING = "Merge pull request #1: Tidy a.txt\n\nRun: demo-1\n"
 TOKEN = "STAGE_BOT_TOKEN"  # the variable's name
 
 
+def in_this_process(
+    argv: Sequence[str], stdin: bytes, environment: Mapping[str, str], writable: Sequence[Path]
+) -> JailEnd:
+    """The child's own program and environment without its process: what it says to a forge is the same.
+
+    Most of an effect is its process, whose jail and clock have tests of their own (test_effect_processes.py).
+    """
+    del argv, writable
+    given, out, error = io.TextIOWrapper(io.BytesIO(stdin)), io.StringIO(), io.StringIO()
+    with ExitStack() as inside:
+        inside.enter_context(patch.dict(os.environ, environment, clear=True))
+        inside.enter_context(patch.object(child, "die_at"))
+        inside.enter_context(patch.object(sys, "stdin", given))
+        inside.enter_context(redirect_stdout(out))
+        inside.enter_context(redirect_stderr(error))
+        code = child.main()
+    return JailEnd(code, out.getvalue().encode(), error.getvalue().strip())
+
+
 @dataclass
 class Stage(ABC):
     """One repository on one forge."""
@@ -46,6 +72,8 @@ class Stage(ABC):
     base: str = ""
     head: str = ""
     runner: EffectRunner = field(init=False)
+    jailed: bool = field(default=False, init=False)
+    """Each effect in a process of its own, where that is the point; so is whatever has less time than usual."""
     lands_by_pull: ClassVar[bool] = False
     """The forge itself merges pull requests; else the base is moved by git."""
 
@@ -111,7 +139,10 @@ class Stage(ABC):
 
     def perform(self, effect: Effect, look_only: bool = False, seconds: float = 60) -> EffectResult:
         """Under a clearance of its own."""
-        return self.runner.perform(self.target, effect, self.clearance(effect), since_boot() + seconds, look_only)
+        with ExitStack() as around:
+            if not self.jailed and seconds == 60:
+                around.enter_context(patch.object(runner, "run_jailed", in_this_process))
+            return self.runner.perform(self.target, effect, self.clearance(effect), since_boot() + seconds, look_only)
 
     @staticmethod
     def clearance(effect: Effect) -> Clearance:

@@ -14,11 +14,12 @@ import subprocess
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from google.protobuf.duration_pb2 import Duration
 from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
@@ -29,6 +30,7 @@ import composition
 from activities.step_session import StepPorts
 from adapters.agents.tools_backend import ToolsBackend
 from adapters.environments.wheels import WheelEnvironments
+from adapters.temporal import control_desk
 from adapters.temporal.alert_sink import TemporalAlertSink
 from adapters.temporal.control_desk import TemporalControlDesk
 from adapters.tools.measures import TOOLS
@@ -205,8 +207,12 @@ class World:
         """A worker in this process."""
         # `make test-uncached` runs every test without cached workflows, which replays at every task.
         options.setdefault("max_cached_workflows", int(os.environ.get("WORLD_CACHED_WORKFLOWS", "1000")))
-        async with composition.build_worker(self.client, self.settings, bench or self.bench(), **options):
-            yield
+        options.setdefault("graceful_shutdown_timeout", timedelta(seconds=1))
+        with ExitStack() as leaving:
+            async with composition.build_worker(self.client, self.settings, bench or self.bench(), **options):
+                yield
+                # No workflow answers a worker that leaves: what its steps still say to Control waits for a second only.
+                leaving.enter_context(patch.object(control_desk, "_PATIENCE", timedelta(seconds=1)))
 
     async def start(
         self, target: str = "demo", workflow_id: str | None = None, **spec: Any

@@ -14,7 +14,19 @@ from pathlib import Path
 from settings import ROOT
 
 _CONTEXT: ForkServerContext = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["worker"])
+_CONTEXT.set_forkserver_preload(
+    [
+        "worker",
+        # What the composition imports when it is used.
+        "adapters.environments.wheels",
+        "adapters.policy_files",
+        "adapters.sandbox.bubblewrap",
+        "adapters.store.local_store",
+        "adapters.temporal.embedded_server",
+        "adapters.temporal.plugin",
+        "adapters.temporal.ui_front",
+    ]
+)
 
 
 def start(program: str, environment: Mapping[str, str], log: Path) -> ForkServerProcess:

@@ -271,6 +271,7 @@ def test_the_token_is_in_no_argument_list_and_meets_no_other_host(
 
     with FaultyProxy(stage.server.address, on_call=look) as proxy, FaultyProxy(stage.server.address) as elsewhere:
         passed = stage.through(proxy.address)
+        passed.jailed = True
         passed.opened()
         assert not any(seen)
         assert any(call.authorization for call in proxy.calls)
