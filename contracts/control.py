@@ -15,6 +15,7 @@ from contracts.grant import Grant
 from contracts.incident import IncidentRecord
 from contracts.modes import Mode, PauseStyle, TargetStatus
 from contracts.rollback import FollowUpInput, MergeRecord
+from contracts.source import SourceRecord
 from contracts.terms import ControlTerms, from_before
 from contracts.verdict import Verdict
 
@@ -78,6 +79,8 @@ class LeftBefore(Contract):
     """Nobody is known to have followed these to their end."""
     review_due: str = ""
     """The incident that a person has not reviewed yet."""
+    sources: tuple[SourceRecord, ...] = ()
+    """Those that are lowered."""
 
 
 class InstallationFacts(Contract):

@@ -11,6 +11,7 @@ from contracts.control import Answer, InstallationFacts, RegisterRequest, Status
 from contracts.incident import IncidentNews, IncidentReport
 from contracts.remediation import Remediation
 from contracts.rollback import Aftercare, FollowUpEnd, Merged, Regression, RollbackResult
+from contracts.source import SourceBook, SourcePassed, SourceUse
 
 Request = TypeVar("Request", bound=Contract)
 Reply = TypeVar("Reply", bound=Contract)
@@ -46,6 +47,8 @@ MERGED = Message("merged", Merged, Answer)
 REGRESSION = Message("regression", Regression, Answer)
 ROLLED_BACK = Message("rolled_back", RollbackResult, Answer)
 FOLLOWED_UP = Message("followed_up", FollowUpEnd, Answer)
+SOURCE_USED = Message("source_used", SourceUse, Answer)
+SOURCE_PASSED = Message("source_passed", SourcePassed, Answer)
 REGISTER = Message("register", RegisterRequest, InstallationFacts)
 """The one that the Installation is told."""
 
@@ -53,3 +56,4 @@ STATUS = View("status", StatusView)
 BUDGET = View("budget", BudgetView)
 BACKLOG = View("backlog", list[Remediation])
 AFTERCARE = View("aftercare", Aftercare)
+SOURCES = View("sources", SourceBook)

@@ -87,3 +87,75 @@ class Reading(Contract):
     grade: Grade
     reasons: tuple[str, ...] = ()
     """Which threshold, and by how much."""
+
+
+class SourceUse(Contract):
+    """Update ``source_used`` of Control: how good a source was, each time that a run uses it."""
+
+    run_id: str
+    source: str = Field(min_length=1, max_length=40)
+    grade: Grade
+    reasons: tuple[str, ...] = ()
+    in_conflict: bool = False
+    """Whether its conflict rate is what breaches."""
+    refused: str = ""
+    """Why its use is not allowed any more, by the policy; empty: it is."""
+    sustained: int = Field(default=3, ge=1, le=100)
+    """As many breaches one after the other demote it, by the policy."""
+    trial: str = ""
+    """The trial that the policy says a person promoted it by."""
+
+
+class SourcePassed(Contract):
+    """Update ``source_passed`` of Control: a trial of a source met everything; a person decides about it."""
+
+    source: str = Field(min_length=1, max_length=40)
+    trial: str = Field(min_length=1, max_length=200)
+    report_sha256: str = ""
+
+
+class SourceOrder(Contract):
+    """Update ``order_source`` of Control: a person switches a source off, or lifts what it was lowered by."""
+
+    source: str = Field(min_length=1, max_length=40)
+    lift: str = Field(default="", max_length=200)
+    """The trial that it passed since it was lowered; empty: it is to be switched off."""
+    expected_epoch: int = 0
+    """To lift only: the epoch the person saw."""
+    reason: str = Field(min_length=3, max_length=2000)
+    actor: str = Field(min_length=1, max_length=200)
+
+
+BY_CONTROL = "control"
+"""Who lowered a source, where no person did."""
+
+
+class SourceRecord(Contract):
+    """What Control's books say of one source. They only ever lower what ``sources.toml`` says."""
+
+    source: str
+    lowered: SourceState | None = None
+    """DEGRADED or DISABLED; None: it is what the file says."""
+    since: AwareDatetime | None = None
+    """When it was lowered."""
+    reason: str = ""
+    by: str = ""
+    """``control``, or the person."""
+    grade: Grade = Grade.GOOD
+    """Of its latest use."""
+    run_id: str = ""
+    """The run that used it last."""
+    breaches: int = 0
+    """Uses one after the other that were a breach."""
+    passed: tuple[str, ...] = ()
+    """Trials it passed since it was lowered, the latest last."""
+
+
+class SourceBook(Contract):
+    """Query ``sources`` of Control."""
+
+    sources: tuple[SourceRecord, ...] = ()
+
+    def of(self, source: str) -> SourceRecord:
+        """One source's; nothing is known of most."""
+        return next((each for each in self.sources if each.source == source), SourceRecord(source=source))

@@ -111,6 +111,7 @@ ROWS: dict[tuple[str, str], tuple[str, ...]] = {
     ),
     ("9", "source quality below its threshold"): (
         "workflows/test_alerts.py::test_9_source_quality_is_raised_when_too_little_could_be_seen",
+        "workflows/test_source_records.py::test_9_source_quality_alerts_for_each_change_and_not_for_each_use",
     ),
     ("9", "(issue) run missed its deadline"): (
         "workflows/test_alerts.py::test_9_run_missed_its_deadline_names_who_paused_it",

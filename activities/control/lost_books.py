@@ -16,6 +16,7 @@ from contracts.clearance import WriteOutcome, WriteRecord
 from contracts.control import LeftBefore
 from contracts.modes import Mode, WriteAction
 from contracts.rollback import FollowUpInput, Merged, MergeRecord, RollbackOutcome, RollbackStage
+from contracts.source import SourceRecord, SourceState
 from contracts.verdict import Fact
 from ports.store import AuditLog
 
@@ -135,6 +136,8 @@ class _Found:
     pulls: dict[str, int] = field(default_factory=dict)
     followed: set[str] = field(default_factory=set)
     review_due: str = ""
+    sources: dict[str, SourceRecord] = field(default_factory=dict)
+    """Those that are lowered, by name."""
 
     def take(self, record: AuditRecord) -> None:
         """What one record changes."""
@@ -147,8 +150,27 @@ class _Found:
             self.followed.add(run_id)
         elif record.event == "resumed" and record.facts.get("mode") == Mode.PR_ONLY:
             self.review_due = ""
+        elif record.event in {"source lowered", "source lifted", "source trial passed"}:
+            self._of_a_source(record)
         elif run_id in self.merges:
             self._of_its_rollback(record, self.merges[run_id])
+
+    def _of_a_source(self, record: AuditRecord) -> None:
+        facts = record.facts
+        name = str(facts["source"])
+        if record.event == "source lifted":
+            self.sources.pop(name, None)
+        elif record.event == "source lowered":
+            self.sources[name] = SourceRecord(
+                source=name,
+                lowered=SourceState(str(facts["state"])),
+                since=record.at,
+                reason=str(facts.get("reason", "")),
+                by=str(facts.get("actor", "")),
+            )
+        elif name in self.sources:
+            known = self.sources[name]
+            self.sources[name] = known.model_copy(update={"passed": (*known.passed, str(facts["trial"]))[-5:]})
 
     def _merged(self, run_id: str, merge: str) -> None:
         try:
@@ -197,6 +219,7 @@ def left_before(audit: AuditLog, target: str) -> LeftBefore:
         merges=tuple(found.merges.values())[-KEPT:],
         follows=tuple(given for given in follows if given is not None)[-KEPT:],
         review_due=found.review_due,
+        sources=tuple(found.sources.values()),
     )
 
 

@@ -3,15 +3,18 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from activities.governance.kept_proposals import KeptProposals
 from activities.source.reading import SourceReader
 from activities.step_session import StepSession
-from contracts.alert import Alert, AlertKind
-from contracts.source import Grade, Reading, SourceState
-from policies.counted import shortened
+from contracts import messages
+from contracts.proposal import PolicyEdit, PolicyProposal
+from contracts.source import BY_CONTROL, Grade, Reading, SourceBook, SourceState, SourceUse
+from policies.governance.edits import SOURCES_FILE
 from policies.settings.sources import SourcePolicy
+from policies.source.lifecycle import USED, in_force, refused
+from policies.source.quality import in_conflict
+from ports.control_desk import ControlUnavailable
 from ports.sources import Asked
-
-_USED = frozenset({SourceState.PRODUCTION, SourceState.DEGRADED})
 
 
 @dataclass(frozen=True)
@@ -23,29 +26,38 @@ class Recorded:
     missing: tuple[str, ...]
     """``source: <name>: <reason>`` of each that nothing was to be had of, nor of its fallback."""
     replaced: tuple[str, ...] = ()
-    """Of each whose fallback stands in for it, a sentence with the reason."""
+    """Of each whose fallback stands in for it, or that is switched off, a sentence with the reason."""
 
 
 def record_sources(session: StepSession, reader: SourceReader) -> Recorded:
     """Ask every source in use; one that is degraded, or breaches its thresholds, gives way to its fallback.
 
     Raises:
+        ControlUnavailable: nobody knows how far a source is lowered, or hears how good it was.
         StoreError: an answer cannot be kept.
     """
     policy, records, missing, replaced = session.policy, {}, [], []
-    known = {each.name: each for each in policy.sources.sources}
+    ours = [each for each in policy.sources.of(session.run.target) if each.state in USED and each.file is not None]
+    if not ours:
+        return Recorded({}, ())
+    book = session.bench.control.query(session.run.target, messages.SOURCES)
+    if book is None:
+        raise ControlUnavailable("Control does not say how far each source is lowered")
     # One look for all of them: what is a source, a fallback and a baseline is asked once.
     asked = Asked(policy, session.repository, session.given.base_sha, session.alive)
-    for source in policy.sources.of(session.run.target):
-        if source.state not in _USED or source.file is None:
+    for source in ours:
+        state, why = in_force(source, book.of(source.name))
+        if refused(source) and book.of(source.name).lowered is None:
+            # It is not asked any more, and somebody must hear why.
+            _tell(session, source, Grade.BREACH)
+        if state is SourceState.DISABLED:
+            replaced.append(f"{source.name} is switched off, {why}")
             continue
-        tried = [] if source.state is SourceState.DEGRADED else [source]
-        tried += [known[source.fallback]] if source.fallback else []
-        reasons: list[str] = []
+        reasons = [f"{source.name}: {why}"] if why else []
+        tried = [] if state is SourceState.DEGRADED else [source]
+        tried += _fallback(session, source, book, reasons)
         for each in tried:
             reading = _read(session, reader, each, asked)
-            if reading.grade is not Grade.GOOD:
-                _alert(session, each, reading)
             if reading.grade is not Grade.BREACH and reading.records:
                 records[source.name] = reader.store.get(reading.records)
                 session.save(f"sources/{source.name}/used.jsonl", records[source.name], "application/jsonl")
@@ -57,7 +69,22 @@ def record_sources(session: StepSession, reader: SourceReader) -> Recorded:
             reasons.append(f"{each.name}: {'; '.join(reading.reasons)}")
         else:
             missing.append(f"source: {'; '.join(reasons) or f'{source.name} is degraded and has no fallback'}")
+        _propose(session, source)
     return Recorded(records, tuple(missing), tuple(replaced))
+
+
+def _fallback(session: StepSession, source: SourcePolicy, book: SourceBook, reasons: list[str]) -> list[SourcePolicy]:
+    """The source that stands in, unless it is lowered itself: that is said."""
+    found = next((each for each in session.policy.sources.sources if each.name == source.fallback), None)
+    if found is None:
+        return []
+    record = book.of(found.name)
+    problem = refused(found) or (f"{record.lowered}: {record.reason}" if record.lowered else "")
+    if not problem and found.state in {SourceState.DEGRADED, SourceState.DISABLED}:
+        problem = f"{found.state} by the policy"
+    if problem:
+        reasons.append(f"its fallback {found.name} is {problem}")
+    return [] if problem else [found]
 
 
 def _read(session: StepSession, reader: SourceReader, source: SourcePolicy, asked: Asked) -> Reading:
@@ -65,19 +92,42 @@ def _read(session: StepSession, reader: SourceReader, source: SourcePolicy, aske
     quality = reading.quality
     session.note("source asked", source=source.name, grade=reading.grade, records=quality.records,
                  answer=reading.fetched.body.sha256 if reading.fetched.body else "")  # fmt: skip
+    _tell(session, source, reading.grade, reading.reasons, clash=in_conflict(source, reading.quality))
     return reading
 
 
-def _alert(session: StepSession, source: SourcePolicy, reading: Reading) -> None:
-    """Runbook §9: source quality below its threshold."""
-    how = "poor" if reading.grade is Grade.WARN else "not usable"
-    said = f"source {source.name} is {how}: {'; '.join(reading.reasons)}"
-    session.bench.alerts.send(
-        Alert(
-            kind=AlertKind.SOURCE_QUALITY,
-            target=session.run.target,
-            run_id=session.run.run_id,
-            summary=shortened(said, 500),
-            fingerprint=f"source_quality/{session.run.target}/{source.name}/{reading.grade}",
+def _tell(
+    session: StepSession, source: SourcePolicy, graded: Grade, reasons: tuple[str, ...] = (), *, clash: bool = False
+) -> None:
+    use = SourceUse(
+        run_id=session.run.run_id,
+        source=source.name,
+        grade=graded,
+        reasons=reasons,
+        in_conflict=clash,
+        refused=refused(source),
+        sustained=source.thresholds.sustained,
+        trial=source.trial,
+    )
+    session.bench.control.ask(session.run.target, messages.SOURCE_USED, use)
+
+
+def _propose(session: StepSession, source: SourcePolicy) -> None:
+    """A demotion is made lasting by a person: what Control lowered by itself is proposed, once."""
+    book = session.bench.control.query(session.run.target, messages.SOURCES) or SourceBook()
+    record = book.of(source.name)
+    if record.lowered is None or record.since is None or record.by != BY_CONTROL or source.trial in record.passed:
+        return
+    edit = PolicyEdit(table="", entry=source.name, key="state", before=source.state, after=record.lowered)
+    if source.state is record.lowered:
+        return
+    KeptProposals(session.bench.store).keep(
+        PolicyProposal(
+            proposal_id=f"demote-{source.name}-{record.since:%Y%m%d%H%M}",
+            kind="source_demotion",
+            file=SOURCES_FILE,
+            edits=(edit,),
+            because=f"{source.name} is {record.lowered} since {record.since:%Y-%m-%d}: {record.reason}",
+            made_at=record.since,
         )
     )

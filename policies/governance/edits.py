@@ -19,6 +19,7 @@ from contracts.proposal import PolicyEdit, PolicyProposal, Value
 from contracts.source import SourceState
 from policies.governance.proposals import FILE, is_step
 from policies.settings.sources import Sources
+from policies.source.lifecycle import refused
 
 SOURCES_FILE = "sources.toml"
 _LIVES = (SourceState.DISABLED, SourceState.CANDIDATE, SourceState.TRIAL, SourceState.DEGRADED, SourceState.PRODUCTION)
@@ -175,10 +176,13 @@ def _breaks(proposal: PolicyProposal, changed: str) -> str:
     if proposal.file != SOURCES_FILE:
         return ""
     try:
-        Sources.model_validate(tomlkit.parse(changed).unwrap())
+        sources = Sources.model_validate(tomlkit.parse(changed).unwrap())
     except (ValidationError, TOMLKitError) as error:
         said = "; ".join(each["msg"] for each in error.errors()) if isinstance(error, ValidationError) else str(error)
         return f"{proposal.file} would be no sources file any more: {said}"
+    promoted = {each.entry for each in proposal.edits} | {_added(proposal).get("name")}
+    if proposal.kind == "source_promotion" and any(refused(each) for each in sources.sources if each.name in promoted):
+        return "a source whose use is refused needs compliance = 'approved' first"
     return ""
 
 

@@ -91,7 +91,9 @@ class Thresholds(Section):
     schema_validity: Threshold | None = Threshold(warn=1.0, breach=0.9)
     """At least."""
     conflict_rate: Threshold | None = None
-    """At most."""
+    """At most; a breach of it demotes at once."""
+    sustained: int = Field(default=3, ge=1, le=100)
+    """Breaches in as many uses one after the other demote the source to its fallback."""
 
     @model_validator(mode="after")
     def _warns_first(self) -> Self:
@@ -136,6 +138,8 @@ class SourcePolicy(Section):
     compliance: Literal["approved", "refused", "unknown"] = "unknown"
     compliance_reference: str = Field(default="", max_length=400)
     """Who approved its use, and where that is written."""
+    trial: str = Field(default="", max_length=200)
+    """The trial by which a person promoted it; one it passed since it was demoted brings it back."""
     cost_usd: float = Field(default=0, ge=0, le=1e6)
     """Of one fetch."""
     fallback: str = Field(default="", max_length=40)
@@ -172,8 +176,11 @@ class SourcePolicy(Section):
         if (self.file is None) == (self.candidates is None):
             raise ValueError("a source is for one thing: [sources.file] or [sources.candidates]")
         if self.state in {SourceState.PRODUCTION, SourceState.DEGRADED}:
-            if self.compliance != "approved" or not self.compliance_reference:
-                raise ValueError(f"{self.state} needs compliance = 'approved' and who approved it")
+            # A refusal is no mistake in the file: such a source gives way to its fallback at once.
+            if self.compliance == "unknown" or not self.compliance_reference:
+                raise ValueError(
+                    f"{self.state} needs compliance = 'approved' and who approved it, or 'refused' and who refused it"
+                )
             if self.licence == "unknown":
                 raise ValueError(f"{self.state} needs a licence")
         return self

@@ -1,6 +1,7 @@
 """Sources (runbook §5): what an answer says, and how good it is. Pure: the same bytes, the same records.
 
-files.py    A data file of the repository, as its source's records make it
-quality.py  The trial metrics, and what a source's thresholds make of them
-records.py  From an answer to records: parsed, selected, checked, sorted
+files.py      A data file of the repository, as its source's records make it
+lifecycle.py  What a source is now: the file is the most it may be, Control's books can only be lower
+quality.py    The trial metrics, and what a source's thresholds make of them
+records.py    From an answer to records: parsed, selected, checked, sorted
 """

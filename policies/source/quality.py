@@ -54,6 +54,12 @@ def grade(source: SourcePolicy, measured: Quality) -> tuple[Grade, tuple[str, ..
     return worst, tuple(reason for each, reason in found if each is not Grade.GOOD)
 
 
+def in_conflict(source: SourcePolicy, measured: Quality) -> bool:
+    """Whether it contradicts its baseline beyond the breach of its threshold."""
+    bound = source.thresholds.conflict_rate
+    return bound is not None and measured.conflict_rate is not None and measured.conflict_rate > bound.breach
+
+
 def _judged(source: SourcePolicy, measured: Quality) -> Iterator[tuple[Grade, str]]:
     for name in (*_AT_MOST, *_AT_LEAST):
         bounds, value = getattr(source.thresholds, name), getattr(measured, name)

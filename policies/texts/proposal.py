@@ -76,5 +76,5 @@ def _replayed(what_if: WhatIf) -> str:
 
 
 def _sentence(text: str) -> str:
-    said = text.strip().rstrip(".")
-    return f"{said[:1].upper()}{said[1:]}."
+    line = text.strip().rstrip(".")
+    return f"{line[:1].upper()}{line[1:]}."

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from shell import shell_of
+from shell import Shell, shell_of
 from world import World
 
+from adapters.temporal.control_desk import pause_target
+from contracts.control import PauseRequest
 from tests.adapters.sources.conftest import answering
 
 TOML = '''
@@ -40,7 +42,7 @@ async def test_a_source_is_listed_asked_and_shown(installation: World, policies:
     """An answer over the network, compared with one from the sandbox; every number is in --json as well."""
     shell = shell_of(installation)
     file = installation.settings.policies / "sources.toml"
-    assert "has no sources" in shell.type("sources", "list", "demo").err
+    assert "has no sources" in (await shell.typed("sources", "list", "demo")).err
     body = {
         "items": [
             {"id": "a", "severity": "low", "published": "2026-01-02"},
@@ -57,7 +59,7 @@ async def test_a_source_is_listed_asked_and_shown(installation: World, policies:
 
     with answering(answer) as url:
         file.write_text(TOML.replace("URL", url))
-        listed = shell.type("sources", "list", "demo", "--json").json["sources"]
+        listed = (await shell.typed("sources", "list", "demo", "--json")).json["sources"]
         assert [("advisories", "CANDIDATE"), ("kept", "CANDIDATE")] == [
             (each["name"], each["state"]) for each in listed
         ]
@@ -74,13 +76,29 @@ async def test_a_source_is_listed_asked_and_shown(installation: World, policies:
     gone = shell.type("sources", "run", "demo", "advisories")
     assert 11 == gone.status
     assert "no answer" in gone.out
-    shown = shell.type("sources", "show", "demo", "advisories", "--json").json["readings"]
+    shown = (await shell.typed("sources", "show", "demo", "advisories", "--json")).json["readings"]
     assert ["breach", "good", "breach"] == [each["grade"] for each in shown]
-    assert "coverage 100 %" in shell.type("sources", "show", "demo", "advisories").out
+    assert "coverage 100 %" in (await shell.typed("sources", "show", "demo", "advisories")).out
     assert 2 == shell.type("sources", "run", "demo", "nobody").status
+    await _and_switched_off(shell, installation)
     file.write_text(TOML.replace("baseline", "basline"))
-    refused = shell.type("sources", "list", "demo")
+    refused = await shell.typed("sources", "list", "demo")
     assert 16 == refused.status
     assert "sources.toml:6" in refused.err
     assert "did you mean" in refused.err
     file.unlink()
+
+
+async def _and_switched_off(shell: Shell, installation: World) -> None:
+    """By a person, who says why, whatever the file says."""
+    order = ("sources", "disable", "demo", "advisories", "--reason", "legal asked for it")
+    early = await shell.typed(*order)
+    assert (11, True) == (early.status, 'state = "DISABLED"' in early.err)
+    async with installation.worker():
+        await pause_target(installation.client, "demo", PauseRequest(reason="a Control"))
+        off = await shell.typed(*order)
+        assert 0 == off.status, off.err
+        file = (await shell.typed("sources", "list", "demo", "--json")).json["sources"]
+        assert [("advisories", "DISABLED"), ("kept", "CANDIDATE")] == [(each["name"], each["inForce"]) for each in file]
+        text = (await shell.typed("sources", "show", "demo", "advisories")).out
+        assert "legal asked for it" in text, text

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from world import ScriptedAgent, World, git
 
+from activities.governance.kept_proposals import KeptProposals
+from adapters.store.local_store import LocalStore
 from contracts.admission import RunResult
 from contracts.modes import Role, RunStatus
 from ports.agents import Agent, Brief
@@ -31,6 +33,8 @@ licence = "CC0-1.0"
 compliance = "approved"
 compliance_reference = "legal #7"
 fallback = "spare"
+[sources.thresholds]
+sustained = 1
 [sources.http]
 url = "URL"
 [sources.file]
@@ -85,6 +89,8 @@ async def test_a_data_file_is_refreshed_by_a_pull_request(world: World) -> None:
             assert RunStatus.NOTHING_TO_DO is again.status, again.reason
             says.clear()
             await _a_silent_source_is_told(world, await world.run("days", again=True))
+            says.append({"id": "new year", "day": "2026-01-01"})
+            await _and_stays_lowered(world, await world.run("days", again=True))
 
 
 async def _a_silent_source_is_told(world: World, run: RunResult) -> None:
@@ -93,11 +99,32 @@ async def _a_silent_source_is_told(world: World, run: RunResult) -> None:
     reading = world.artifact(run.run_id, "sources/days/reading.json")
     assert ("breach", ["status 503"]) == (reading["grade"], reading["reasons"])
     assert (Path(world.settings.artifacts) / "runs" / run.run_id / "sources/days/used.jsonl").exists()
+    assert "spare stands in for days: status 503" in _sensed(world, run)
+    told = world.settings.home / "alerts.jsonl"
+
+    async def alerted() -> bool:
+        return told.exists() and "source days is not usable: status 503" in told.read_text()
+
+    await world.until(alerted)
+
+
+async def _and_stays_lowered(world: World, run: RunResult) -> None:
+    """It speaks again, and is not asked: a trial and a person bring it back. That it stays so is proposed."""
+    assert RunStatus.NOTHING_TO_DO is run.status, run.reason
+    assert "spare stands in for days: DEGRADED since" in _sensed(world, run)
+    assert not (Path(world.settings.artifacts) / "runs" / run.run_id / "sources/days/answer").exists()
+    (proposal,) = KeptProposals(LocalStore(world.settings.artifacts)).open()
+    assert ("source_demotion", "sources.days.state", "DEGRADED") == (
+        proposal.kind,
+        proposal.edits[0].name,
+        proposal.edits[0].after,
+    )
+
+
+def _sensed(world: World, run: RunResult) -> str:
     report = world.artifact(run.run_id, "run_report.json")
-    (sensed,) = [step["verdict"]["reason"] for step in report["steps"] if step["step"] == "sense"]
-    assert "spare stands in for days: status 503" in sensed
-    told = (world.settings.home / "alerts.jsonl").read_text()
-    assert "source days is not usable: status 503" in told
+    (reason,) = [step["verdict"]["reason"] for step in report["steps"] if step["step"] == "sense"]
+    return str(reason)
 
 
 async def test_what_was_not_recorded_is_no_refresh(world: World) -> None:

@@ -15,5 +15,6 @@ pausing.py           Pause, also of itself and of the Schedule, and the resume l
 reaping.py           Runs and follow-ups that closed without saying so, and writes nobody settled
 remediations.py      Control's remediations (runbook §6.2): one for each failure, counted, bounded
 rollback_records.py  Rollbacks in Control's books (runbook §6.3, §8): once per run, one at a time, never in a loop
+source_records.py    Sources in Control's books (runbook §5): lowered at once, raised by a person alone
 state.py             Everything Control knows, in one bounded model: continue-as-new hands it on in one line
 """

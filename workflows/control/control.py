@@ -19,6 +19,7 @@ with workflow.unsafe.imports_passed_through():
     from contracts.incident import IncidentNews, IncidentReport
     from contracts.remediation import Remediation
     from contracts.rollback import Aftercare, FollowUpEnd, Merged, Regression, RollbackRequest, RollbackResult
+    from contracts.source import SourceBook, SourceOrder, SourcePassed, SourceUse
     from contracts.verdict import Verdict
     from workflows import api
     from workflows.control import (
@@ -32,6 +33,7 @@ with workflow.unsafe.imports_passed_through():
         pausing,
         remediations,
         rollback_records,
+        source_records,
     )
     from workflows.control.budget_book import is_zone
     from workflows.control.loop import ControlLoop
@@ -147,6 +149,11 @@ class Control:
         """Release one quarantined change, once, for a while."""
         return grants.give(self._state, request, workflow.now())
 
+    @workflow.update(name=api.ORDER_SOURCE, description=_DESCRIPTION)
+    def order_source(self, request: SourceOrder) -> Answer:
+        """Switch a source off, or lift what it was lowered by."""
+        return source_records.order(self._state, request, workflow.now())
+
     @set_caps.validator
     def _set_caps_is_stated(self, request: CapsRequest) -> None:
         require_statement(request)
@@ -155,6 +162,10 @@ class Control:
     @state_cost.validator
     def _state_cost_is_stated(self, report: CostStatement) -> None:
         require_statement(report)
+
+    @order_source.validator
+    def _source_order_is_stated(self, request: SourceOrder) -> None:
+        require_statement(request)
 
     @grant.validator
     def _grant_is_stated(self, request: GrantRequest) -> None:
@@ -270,6 +281,16 @@ class Control:
         """How a merge or a pull request fared."""
         return follow_ups.followed_up(self._state, report)
 
+    @workflow.update(name=api.SOURCE_USED)
+    def source_used(self, report: SourceUse) -> Answer:
+        """How good a source was."""
+        return source_records.used(self._state, report, workflow.now())
+
+    @workflow.update(name=api.SOURCE_PASSED)
+    def source_passed(self, report: SourcePassed) -> Answer:
+        """A trial was passed."""
+        return source_records.passed(self._state, report)
+
     # What anybody may look at
 
     @workflow.query(name=api.STATUS, description="status, mode, epoch, writes in flight, runs, pauses")
@@ -301,6 +322,11 @@ class Control:
     def aftercare(self) -> Aftercare:
         """What later runs, and people, must know."""
         return rollback_records.aftercare(self._state)
+
+    @workflow.query(name=api.SOURCES, description="how far each source is lowered, and why")
+    def sources(self) -> SourceBook:
+        """Sources (runbook §5)."""
+        return source_records.shown(self._state)
 
     def _shown(self, answer: Answer) -> Answer:
         self._publish()

@@ -25,7 +25,7 @@ from contracts.modes import Mode, PauseStyle, RunKind, RunStatus, TargetStatus
 from contracts.verdict import Decision, Fact
 from policies.counted import counted, shortened
 from workflows.api import smoke_id
-from workflows.control import clearances, follow_ups, rollback_records
+from workflows.control import clearances, follow_ups, rollback_records, source_records
 from workflows.control.admission import RANK, smoke_is_green
 from workflows.control.budget import recover
 from workflows.control.incident_records import barred, open_incident
@@ -144,6 +144,7 @@ def register(state: ControlState, facts: InstallationFacts, now: datetime, *, ag
     clearances.take_over(state, facts.in_flight)
     rollback_records.take_over(state, facts.left, now)
     follow_ups.take_over(state, facts.left.follows)
+    source_records.take_over(state, facts.left)
     if not facts.fresh:
         # Also while everybody is paused: its own pause, forgotten now, must not end with theirs.
         reason = RESET if again else "this Control is new, its target is not (terminated by hand?)"

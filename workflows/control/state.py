@@ -24,6 +24,7 @@ from contracts.rollback import (
     Quarantined,
     RollbackStage,
 )
+from contracts.source import SourceRecord
 from contracts.terms import ControlTerms, from_before
 from contracts.verdict import Decision, Fact, Verdict
 from policies.counted import shortened
@@ -95,6 +96,8 @@ class ControlState(Book):
     """By incident, until it is done."""
     quarantined: dict[str, Quarantined] = {}
     """By task id."""
+    sources: dict[str, SourceRecord] = {}
+    """By name; ``source_records`` has the rules."""
     review_due: str = ""
     """The incident a person must review before the mode rises above DRY_RUN (runbook §6.3)."""
     to_tell: list[str] = []

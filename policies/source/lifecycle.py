@@ -1,0 +1,28 @@
+"""What a source is now (runbook §5): the file is the most it may be, Control's books can only be lower."""
+
+from contracts.source import SourceRecord, SourceState
+from policies.settings.sources import SourcePolicy
+
+USED = frozenset({SourceState.PRODUCTION, SourceState.DEGRADED})
+"""By the file: what a run looks at; of a DEGRADED one its fallback is asked."""
+
+
+def in_force(source: SourcePolicy, record: SourceRecord) -> tuple[SourceState, str]:
+    """Its state, and why that is less than the file says; empty: it is what the file says.
+
+    Rules, in order: a refused use gives way · what was not lowered, or was promoted by a trial that it passed since, is
+    what the file says · what a person switched off is off · the lower of both.
+    """
+    if source.state in USED and (refusal := refused(source)):
+        return SourceState.DEGRADED, refusal
+    if record.lowered is None or source.trial in record.passed:
+        return source.state, ""
+    if record.lowered is SourceState.DISABLED or source.state is SourceState.PRODUCTION:
+        since = f" since {record.since:%Y-%m-%d}" if record.since else ""
+        return record.lowered, f"{record.lowered}{since} by {record.by}: {record.reason}"
+    return source.state, ""
+
+
+def refused(source: SourcePolicy) -> str:
+    """Why its data may not be used; empty: nobody refused it."""
+    return f"its use is refused: {source.compliance_reference}" if source.compliance == "refused" else ""
