@@ -8,7 +8,9 @@ import sys
 from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Annotated
 
+import typer
 from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
 from temporalio.client import Client
 from temporalio.service import RPCError
@@ -36,9 +38,11 @@ from policies.counted import counted
 from policies.release.ci import heard
 from policies.release.ci_findings import CiSight, look_at_ci
 from policies.settings.schema import Target
+from ports.environments import EnvironmentUnavailable
 from ports.forge import ForgeError
 from ports.policy_source import PolicyError
 from ports.repository import RepositoryError
+from ports.sandbox import SandboxUnavailable
 from settings import Settings
 from workflows.api import SEARCH_ATTRIBUTES
 
@@ -59,15 +63,22 @@ class Finding:
 
 
 @guarded
-async def doctor(as_json: AsJson = False) -> int:
+async def doctor(
+    target: Annotated[str, typer.Argument(help="Only this target, its check environment on the base, too.")] = "",
+    as_json: AsJson = False,
+) -> int:
     """Look at everything a run needs: tools, sandbox, server, worker, policy, disk.
 
-    Exit status 1 when something is not ok; each line says what to do.
+    Exit status 1 when something is not ok; each line says what to do. With a target: its forge, mirror and base, and
+    whether its check environment can be made on the base; if not, why, and what changed since it last worked.
     """
     adapters = compose(Settings())
-    findings = [*_machine(adapters), *_policies(adapters)]
-    findings += [Finding(*found) for found in channel_findings(adapters)]
-    findings += [finding async for finding in _server(adapters)]
+    if target:
+        findings = list(_target(adapters, target))
+    else:
+        findings = [*_machine(adapters), *_policies(adapters)]
+        findings += [Finding(*found) for found in channel_findings(adapters)]
+        findings += [finding async for finding in _server(adapters)]
     sick = [finding for finding in findings if not finding.ok]
     if as_json:
         emit({"ok": not sick, "findings": [vars(finding) for finding in findings]})
@@ -137,6 +148,25 @@ def _policies(adapters: Adapters) -> Iterator[Finding]:
                 remedy="write what its own CI runs into [[checks]] of its file, at least one of kind `tests`",
             )
             yield from (Finding(*found) for found in target_findings(adapters, policy.target))
+
+
+def _target(adapters: Adapters, name: str) -> Iterator[Finding]:
+    policy = adapters.policies.effective(name)
+    yield from (Finding(*found) for found in target_findings(adapters, policy.target))
+    row = f"{name} environment"
+    try:
+        repository = open_repository(adapters.settings, policy.target)
+        base = repository.fetch_base()
+        made = adapters.environments.prepare(repository, base, policy, lambda: None)
+    except (EnvironmentUnavailable, RepositoryError, SandboxUnavailable) as problem:
+        said, _, output = str(problem).partition("\n")
+        last = next((line.strip() for line in reversed(output.splitlines()) if line.strip()), "")
+        remedy = f"settle that in [environment] of targets/{name}.toml, or on the base" + (
+            f"; it said: {last}" if last else ""
+        )
+        yield Finding(row, ok=False, detail=said, remedy=remedy)
+    else:
+        yield Finding(row, ok=True, detail=f"{made.digest[:12]} of {base[:12]}")
 
 
 async def _server(adapters: Adapters) -> AsyncIterator[Finding]:

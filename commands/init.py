@@ -88,6 +88,7 @@ def init(
                 "baseSha": found.base,
                 "checks": [check.name for check in found.kept],
                 "leftOut": {check.name: reason for check, reason in found.dropped},
+                "advisory": found.advisory,
                 "filled": list(filled),
                 "findings": [
                     {"name": name, "detail": detail, "remedy": remedy} for name, _ok, detail, remedy in missing
@@ -130,9 +131,14 @@ def fill_empty(folder: Path) -> tuple[str, ...]:
 def _show(found: Introduction, file: Path, name: str) -> None:
     show(f"wrote {file}", "bold")
     show(f"  base     {found.base_branch} at {found.base[:12]}")
-    show(f"  layout   {found.survey.layout}, imports {', '.join(found.survey.imports) or 'nothing'}")
+    if prepare := found.survey.environment.prepare:
+        show(f"  prepare  {'; '.join(' '.join(argv) for argv in prepare)}")
+    else:
+        show(f"  layout   {found.survey.layout}, imports {', '.join(found.survey.imports) or 'nothing'}")
     nothing = "none of them was green on the base" if found.survey.checks else "none"
     show(f"  checks   {', '.join(check.name for check in found.kept) or nothing}")
+    for check_name, reason in found.advisory.items():
+        show(f"  advisory {check_name}: {reason}")
     for check, reason in found.dropped:
         show(f"  left out {check.name}: {reason}")
     # Where nothing could be tried, the first note said why already.

@@ -16,8 +16,10 @@ from commands.exit_statuses import Exit
 from commands.failures import CommandFailed
 from composition import (
     Adapters,
+    Clients,
     PolicyFiles,
     Survey,
+    lesser,
     open_home,
     open_repository,
     render_target,
@@ -59,6 +61,8 @@ class Introduction:
     survey: Survey
     kept: tuple[CheckPolicy, ...]
     dropped: tuple[tuple[CheckPolicy, str], ...]
+    advisory: dict[str, str] = field(default_factory=dict)
+    """Kept, but not required: by name, what is wrong with them on the base."""
 
 
 @dataclass(frozen=True)
@@ -103,29 +107,49 @@ def introduce(adapters: Adapters, request: Asked, tell: Callable[[str], None]) -
     repository = open_repository(adapters.settings, target)
     base = repository.fetch_base()
     tell(f"fetched {branch} at {base[:12]}, {counted(repository.facts(base).files, 'file')}")
-    seen = survey(repository, base)
+    seen = survey(repository, base, Clients())
     if not seen.checks:
         tell(f"nothing to try: {seen.notes[0]}")
     else:
-        tell(f"layout {seen.layout}; trying {', '.join(check.name for check in seen.checks)} in the sandbox")
+        prepared = "prepared by commands of its own" if seen.environment.prepare else f"layout {seen.layout}"
+        tell(f"{prepared}; trying {', '.join(check.name for check in seen.checks)} in the sandbox")
 
-    def render(chosen: Survey, kept: tuple[CheckPolicy, ...], dropped: tuple[tuple[CheckPolicy, str], ...]) -> str:
+    def render(
+        chosen: Survey,
+        kept: tuple[CheckPolicy, ...],
+        dropped: tuple[tuple[CheckPolicy, str], ...],
+        advisory: dict[str, str] | None = None,
+    ) -> str:
         return render_target(
             chosen, name, request.remote, branch, request.today, request.by, kept, dropped, request.maximum_mode,
-            request.forge, request.access,
+            request.forge, request.access, advisory,
         )  # fmt: skip
 
     if not seen.checks:
         return Introduction(render(seen, (), ()), branch, base, seen, (), ())
     trial = _Trial(adapters, repository, base, tell, adapters.settings.home / "logs" / f"init-{name}.log")
-    seen, policy, environment = trial.furnish(seen, name, lambda chosen: render(chosen, chosen.checks, ()))
+    try:
+        seen, policy, environment = trial.furnish(seen, name, lambda chosen: render(chosen, chosen.checks, ()))
+    except EnvironmentUnavailable as problem:
+        if not seen.environment.prepare:
+            raise
+        # What a person has to settle first, a host to allow or a lock file to mend, is settled in the file.
+        dropped = tuple((check, f"not tried: {_cause(problem)}") for check in seen.checks)
+        return Introduction(render(seen, (), dropped), branch, base, seen, (), dropped)
     results = trial.run(seen.checks, policy, environment)
-    if not any(check.kind is CheckKind.TESTS and _green(result) for check, result in results):
+    green = any(check.kind is CheckKind.TESTS and _green(result) for check, result in results)
+    if not green and not seen.environment.prepare:
         known = {check.name for check, _ in results}
         results += trial.run(() if _COMPILES.name in known else (_COMPILES,), policy, environment)
-    kept = tuple(check for check, result in results if _green(result))
-    dropped = tuple((check, trial.reason(result)) for check, result in results if not _green(result))
-    return Introduction(render(seen, kept, dropped), branch, base, seen, kept, dropped)
+    advisory = {check.name: trial.reason(result) for check, result in results if advises(result, seen.environment)}
+    kept = tuple(
+        check.model_copy(update={"required": False}) if check.name in advisory else check
+        for check, result in results
+        if _green(result) or check.name in advisory
+    )
+    answered = {check.name for check in kept}
+    dropped = tuple((check, trial.reason(result)) for check, result in results if check.name not in answered)
+    return Introduction(render(seen, kept, dropped, advisory), branch, base, seen, kept, dropped, advisory)
 
 
 def _branch_of(adapters: Adapters, request: Asked) -> str:
@@ -145,6 +169,11 @@ def _branch_of(adapters: Adapters, request: Asked) -> str:
 
 def _green(result: CheckResult) -> bool:
     return result.status is CheckStatus.GREEN
+
+
+def advises(result: CheckResult, environment: EnvironmentPolicy) -> bool:
+    """Whether it says something of a change, although not with one voice, or not yes, of the base."""
+    return result.status is CheckStatus.FLAKY or (result.status is CheckStatus.RED and bool(environment.prepare))
 
 
 class _Trial:
@@ -210,8 +239,11 @@ class _Trial:
             if last.status is CheckStatus.INFRASTRUCTURE and last.exit_code is None:
                 # Nothing was learned of the repository: a check that was not tried is not "not green".
                 raise SandboxUnavailable(last.detail)
+            if check.kind is CheckKind.TESTS and _green(result):
+                result = agreed(result, run_checks((check,), checking)[0])
+                last = result.attempts[-1]
             self._tell(f"  {result.name:<9} {result.status} {last.seconds:.1f} s {last.detail}".rstrip())
-            if result.status is CheckStatus.RED and check.kind is CheckKind.TESTS:
+            if result.status is CheckStatus.RED and check.kind is CheckKind.TESTS and "pytest" in check.argv:
                 check, result = self._without_failing(check, result, checking)  # noqa: PLW2901
             tried.append((check, result))
         return tried
@@ -273,8 +305,19 @@ class _Trial:
         return ArtifactRef(name=name, sha256=digest, size=len(body), media_type="text/plain", location="")
 
 
+def agreed(first: CheckResult, second: CheckResult) -> CheckResult:
+    """Of two results on one commit: tests that are green only sometimes are flaky."""
+    if _green(second):
+        return first
+    told = second.attempts[0].model_copy(update={"detail": f"green, then {second.attempts[0].detail or 'red'}"})
+    return second.model_copy(update={"status": CheckStatus.FLAKY, "attempts": (*first.attempts, told)})
+
+
 def _environments(declared: EnvironmentPolicy) -> Iterator[EnvironmentPolicy]:
     yield declared
+    if declared.prepare:
+        yield from filter(None, (lesser(declared),))
+        return
     if declared.build:
         yield declared.model_copy(update={"build": False})
     if declared.requirements or declared.extras or declared.groups:
@@ -285,7 +328,9 @@ def _environments(declared: EnvironmentPolicy) -> Iterator[EnvironmentPolicy]:
 
 
 def _cause(problem: EnvironmentUnavailable) -> str:
-    """What the installer or the build said, without our own advice before it and its hints behind."""
+    """What the installer or the build said, without our advice before it and its hints behind; of `prepare`, ours."""
+    if str(problem).startswith("`prepare`"):
+        return shortened(str(problem).partition("\n")[0], 500)
     lines = [line.strip() for line in str(problem).splitlines() if line.strip()]
     causes = [line for line in lines if line.lower().startswith(("cause:", "error:", "├─▶", "╰─▶"))]
     return shortened((causes or lines[-1:] or ["no reason given"])[-1], 500)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:  # each named twice: it is handed on
     from adapters.policy_files import PolicyFiles as PolicyFiles
     from adapters.store.private_home import HomeUnusable as HomeUnusable
     from adapters.store.private_home import open_home as open_home
+    from adapters.survey.clients import Clients as Clients
+    from adapters.survey.languages import lesser as lesser
     from adapters.survey.surveyor import Survey as Survey
     from adapters.survey.surveyor import survey as survey
     from adapters.survey.target_file import render_target as render_target
@@ -54,6 +56,8 @@ _WHERE = {
     "adapters.forges.local_desk": ("LocalDesk",),
     "adapters.policy_files": ("PolicyFiles",),
     "adapters.store.private_home": ("HomeUnusable", "open_home"),
+    "adapters.survey.clients": ("Clients",),
+    "adapters.survey.languages": ("lesser",),
     "adapters.survey.surveyor": ("Survey", "survey"),
     "adapters.survey.target_file": ("render_target",),
     "adapters.temporal.alert_sink": ("raise_alert", "start_alerts"),

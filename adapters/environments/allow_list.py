@@ -218,7 +218,7 @@ def _connected(host: str, port: int, address: str) -> socket.socket:
     found = dict.fromkeys(
         str(each[4][0]) for each in socket.getaddrinfo(address or host, port, type=socket.SOCK_STREAM)
     )
-    private = [each for each in found if _is_private(each)]
+    private = [each for each in found if is_private(each)]
     if private and address not in private and not _literal(host):
         raise Refused(
             f"{host} is at the private address {private[0]}: write `{host}:{port}={private[0]}` if it is meant"
@@ -261,7 +261,8 @@ def tls(far: socket.socket, host: str) -> socket.socket:
     return ssl.create_default_context().wrap_socket(far, server_hostname=host)
 
 
-def _is_private(address: str) -> bool:
+def is_private(address: str) -> bool:
+    """Whether it is one of this machine, or of its own network."""
     place = ipaddress.ip_address(address.partition("%")[0])
     place = getattr(place, "ipv4_mapped", None) or place
     return any(place.version == each.version and place in each for each in _PRIVATE)

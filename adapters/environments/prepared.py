@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import shutil
 import subprocess
@@ -13,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import Self
+from typing import Any, Self
 
 from adapters.environments import forwarder
 from adapters.environments.allow_list import AllowListProxy, certificates
@@ -37,7 +38,8 @@ _CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 _LOOK_EVERY = 0.1
 _USUAL = ("/usr/local/bin", "/usr/bin", "/bin")
 _CACHES = {
-    "GOPATH": f"{_ENVIRONMENT}/go", "GOCACHE": f"{_ENVIRONMENT}/go-build", "GOTOOLCHAIN": "local",
+    "GOPATH": f"{_ENVIRONMENT}/go", "GOBIN": f"{_ENVIRONMENT}/bin",
+    "GOCACHE": f"{_ENVIRONMENT}/go-build", "GOTOOLCHAIN": "local",
     "CARGO_HOME": f"{_ENVIRONMENT}/cargo", "npm_config_cache": f"{_ENVIRONMENT}/npm",
     "YARN_CACHE_FOLDER": f"{_ENVIRONMENT}/yarn",
     "MAVEN_OPTS": f"-Dmaven.repo.local={_ENVIRONMENT}/m2", "npm_config_update_notifier": "false",
@@ -86,11 +88,18 @@ class PreparedEnvironments:
             self._make(place, repository, commit, policy, alive)
             self._evict(chosen.kept_gb)
 
+        worked = _LastThatWorked(self._kept / f"{policy.target.name}.json")
         try:
             held = _held(place, make, alive)
         except EnvironmentUnavailable as problem:
-            problem.of_change = again
-            raise
+            if again:
+                problem.of_change = again
+                raise
+            said, _, output = str(problem).partition("\n")
+            told = f"{said}. {worked.since(of_base)}\n{output}"
+            raise EnvironmentUnavailable(told, unreachable=problem.unreachable, records=problem.records) from problem
+        if not again:
+            worked.remember(base, of_base)
         return CheckEnvironment(
             digest=place.name,
             path=place / "env",
@@ -223,7 +232,7 @@ def _deciding(repository: Repository, commit: str, chosen: EnvironmentPolicy) ->
 
 
 def _variables(chosen: EnvironmentPolicy) -> dict[str, str]:
-    return {"PATH": ":".join((*map(str, _programs(chosen)), *_USUAL)), **_CACHES}
+    return {"PATH": ":".join((*map(str, _programs(chosen)), f"{_ENVIRONMENT}/bin", *_USUAL)), **_CACHES}
 
 
 def _programs(chosen: EnvironmentPolicy) -> Iterator[Path]:
@@ -290,6 +299,34 @@ def _plain(tree: Path, inside: str) -> Path:
     if place.is_dir():
         place.chmod(0o755)
     return place
+
+
+@dataclass(frozen=True)
+class _LastThatWorked:
+    """What decided when a target's base was last prepared, so that it can be told why it breaks later."""
+
+    file: Path
+
+    def remember(self, base: str, deciding: dict[str, str]) -> None:
+        """It worked with these."""
+        if self._known().get("deciding") != deciding:
+            self.file.write_text(json.dumps({"base": base, "deciding": deciding}))
+
+    def since(self, deciding: dict[str, str]) -> str:
+        """What is different now."""
+        known = self._known()
+        if not known:
+            return "It never worked here before"
+        changed = sorted({path for path, _ in known["deciding"].items() ^ deciding.items()})
+        then = f"Since it last worked, on {known['base'][:12]},"
+        if changed:
+            return f"{then} {', '.join(changed[:5])} changed"
+        return f"{then} no file that decides has changed: what it fetches did (a version taken back?), or this machine"
+
+    def _known(self) -> dict[str, Any]:
+        with suppress(OSError, ValueError):
+            return dict(json.loads(self.file.read_text()))
+        return {}
 
 
 class _Lock:

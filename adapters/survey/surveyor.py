@@ -10,6 +10,8 @@ from functools import lru_cache
 from typing import Any, Literal
 
 from adapters.environments.declared_requirements import Declared, Read, declared, parse_ini
+from adapters.survey.clients import Clients
+from adapters.survey.languages import Proposal, propose
 from policies.counted import counted
 from policies.paths.rules import hostile_name
 from policies.settings.schema import CheckKind, CheckPolicy, EnvironmentPolicy
@@ -65,8 +67,11 @@ class Survey:
     notes: tuple[str, ...]
 
 
-def survey(repository: Repository, commit: str) -> Survey:
-    """Look at a commit's tree, as committed: names and bytes, no checkout, no symlink followed."""
+def survey(repository: Repository, commit: str, clients: Clients | None = None) -> Survey:
+    """Look at a commit's tree, as committed: names and bytes, no checkout, no symlink followed.
+
+    ``clients``: whom to ask for what this machine has of other languages; None: checks are proposed for Python only.
+    """
     paths = tuple(path for path in repository.paths(commit) if hostile_name(path) is None)
     present = frozenset(paths)
 
@@ -84,6 +89,8 @@ def survey(repository: Repository, commit: str) -> Survey:
     native = any(_NATIVE.search(path) for path in paths) or "ext_modules" in read("setup.py")
     tests = tuple(_test_roots(test_files, roots))
     others = _other_languages(paths)
+    if others and clients and (proposal := propose(read, paths, clients)):
+        return _prepared(proposal, paths, others, _unseen(read, len(repository.paths(commit)) - len(paths)))
     checkable = build or bool(tests) or not others
     return Survey(
         layout=layout,
@@ -105,6 +112,30 @@ def survey(repository: Repository, commit: str) -> Survey:
             *_foreign(others, checkable),
             *(_notes(tests, native, build) if checkable else ()),
             *_unseen(read, len(repository.paths(commit)) - len(paths)),
+        ),
+    )
+
+
+def _prepared(proposal: Proposal, paths: tuple[str, ...], main: str, unseen: Iterator[str]) -> Survey:
+    """What is seen of a repository that is prepared by commands of its own."""
+    code = re.compile(rf"\.({'|'.join(map(re.escape, proposal.extensions)) or 'x^'})$")
+    tops = {path.split("/")[0] for path in paths if "/" in path and code.search(path)}
+    sources = tuple(sorted(top for top in tops if not top.startswith(".") and top not in {"vendor", "node_modules"}))
+    python = any(path.endswith(".py") for path in paths)
+    return Survey(
+        layout="none",
+        imports=(),
+        sources=sources,
+        tests=(),
+        linters=(),
+        native=False,
+        environment=proposal.environment,
+        allowed_paths=(*(f"/*.{each}" for each in proposal.extensions), *_allowed(paths, sources, ())),
+        checks=tuple(proposal.checks),
+        notes=(
+            *([f"Most of it is {main}; its Python is not checked. Add what its own CI runs."] if python else []),
+            *proposal.notes,
+            *unseen,
         ),
     )
 

@@ -1,6 +1,6 @@
 """Writes ``targets/<name>.toml`` for a person to read: every setting with its reason."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from enum import Enum
 
@@ -10,7 +10,7 @@ from adapters.survey.surveyor import Survey
 from contracts.modes import Mode
 from policies.paths.canonical import readable
 from policies.settings.forge_access import ForgeAccess
-from policies.settings.schema import CheckPolicy, Target
+from policies.settings.schema import CheckPolicy, EnvironmentPolicy, Target
 
 
 def render_target(
@@ -25,6 +25,7 @@ def render_target(
     maximum_mode: Mode | None = None,
     forge: str = "local",
     access: ForgeAccess | None = None,
+    advisory: Mapping[str, str] | None = None,
 ) -> str:
     """The file's text.
 
@@ -40,6 +41,7 @@ def render_target(
         maximum_mode: to go no further than this.
         forge: its kind.
         access: how one with an API is reached; names of variables, never a token.
+        advisory: why a kept check is not required, by its name.
 
     Raises:
         pydantic.ValidationError: a value that the loader would refuse, so no broken file is ever written.
@@ -53,8 +55,8 @@ def render_target(
         *_review(today, by),
     ]
     # Where no Python is looked at there is nothing to opt in to.
-    improve = _improve() if survey.checks else ()
-    lines += [*_environment(survey), *improve, *_ci(), *_checks(kept, dropped)]
+    improve = _improve() if survey.checks and not survey.environment.prepare else ()
+    lines += [*_environment(survey), *improve, *_ci(), *_checks(kept, dropped, advisory or {})]
     text = "\n".join(lines) + "\n"
     Target.model_validate(tomlkit.parse(text).unwrap())
     return text
@@ -62,8 +64,9 @@ def render_target(
 
 def _head(survey: Survey, name: str, remote: str, base_branch: str, forge: str) -> Iterator[str]:
     yield f"# The target {readable(name)}, as `starter.py init` saw it. Settings may only tighten autopilot.toml."
-    yield f"# Layout: {survey.layout}; imports: {', '.join(survey.imports) or 'none found'}."
-    yield f"# Linters configured: {', '.join(survey.linters) or 'none'}."
+    if not survey.environment.prepare:
+        yield f"# Layout: {survey.layout}; imports: {', '.join(survey.imports) or 'none found'}."
+        yield f"# Linters configured: {', '.join(survey.linters) or 'none'}."
     yield from (_comment(note) for note in survey.notes)
     yield ""
     yield from _settings({"name": name, "remote": remote, "base_branch": base_branch})
@@ -77,7 +80,7 @@ def _limits(survey: Survey, kept: tuple[CheckPolicy, ...], maximum_mode: Mode | 
     yield "# What a task may change at most: gitignore-style patterns, or exact paths."
     yield from _settings({"allowed_paths": survey.allowed_paths})
     yield ""
-    if not any(check.kind.value == "tests" for check in kept):
+    if not any(check.kind.value == "tests" and check.required for check in kept):
         yield "# No tests prove a change here, so a person always merges."
         yield f'maximum_mode = "{Mode.DRY_RUN if maximum_mode is Mode.DRY_RUN else Mode.PR_ONLY}"'
     elif maximum_mode is not None:
@@ -117,6 +120,9 @@ def _review(today: date, by: str) -> Iterator[str]:
 
 
 def _environment(survey: Survey) -> Iterator[str]:
+    if survey.environment.prepare:
+        yield from _prepared(survey.environment)
+        return
     yield "# Where the checks run: wheels only; nothing of the repository is executed outside the sandbox."
     yield "[environment]"
     yield from _settings(
@@ -124,6 +130,27 @@ def _environment(survey: Survey) -> Iterator[str]:
     )
     if survey.environment.without:
         yield "# `without`: required, but there is no wheel of it; what needs it was not checked."
+    yield ""
+
+
+_SAID_OF_PREPARE = {
+    "prepare": "Run once, on the base, in the sandbox, with no network but `hosts`; what is left in /env is kept.",
+    "toolchains": "Folders of this machine that are shown inside; their bin is on PATH.",
+    "keyed_by": "With the same ones it is not done again. A change to one is prepared again, and a person merges it.",
+    "hosts": "What this machine's own clients named. Read it: `prepare` runs the repository's code.",
+    "keep": "What `prepare` makes in the tree: every check gets its own copy.",
+    "variables": "",
+}
+
+
+def _prepared(environment: EnvironmentPolicy) -> Iterator[str]:
+    yield "# Where the checks run: prepared once, then used without network."
+    yield "[environment]"
+    for name, reason in _SAID_OF_PREPARE.items():
+        if value := getattr(environment, name):
+            yield from ([f"# {reason}"] if reason else [])
+            shown = {f"{name}.{key}": each for key, each in value.items()} if isinstance(value, dict) else {name: value}
+            yield from _settings(shown)
     yield ""
 
 
@@ -145,11 +172,15 @@ _NOTHING_TRIED = (
 )
 
 
-def _checks(kept: tuple[CheckPolicy, ...], dropped: Iterable[tuple[CheckPolicy, str]]) -> Iterator[str]:
+def _checks(
+    kept: tuple[CheckPolicy, ...], dropped: Iterable[tuple[CheckPolicy, str]], reasons: Mapping[str, str]
+) -> Iterator[str]:
     yield "# Green on the base when this file was written. Each is an argv list, never a shell line."
     if not (kept := tuple(kept)):
         yield from (_comment(line) for line in _NOTHING_TRIED)
     for check in kept:
+        if not check.required:
+            yield _comment(f"Advisory: on the base it was not green: {reasons.get(check.name, 'see its output')}")
         if left_out := [word.partition("=")[2] for word in check.argv if word.startswith(("--deselect=", "--ignore="))]:
             yield _comment(f"Without what failed on the base: {', '.join(left_out)}")
         yield "[[checks]]"
@@ -169,8 +200,13 @@ def _said(check: CheckPolicy) -> dict[str, object]:
 
 def _settings(values: dict[str, object]) -> Iterator[str]:
     for name, value in values.items():
-        plain = value.value if isinstance(value, Enum) else list(value) if isinstance(value, tuple) else value
-        yield f"{name} = {tomlkit.item(plain).as_string()}"
+        yield f"{name} = {tomlkit.item(_plain(value)).as_string()}"
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, tuple):
+        return [_plain(each) for each in value]
+    return value.value if isinstance(value, Enum) else value
 
 
 def _comment(text: str) -> str:

@@ -220,6 +220,18 @@ def test_the_second_step_fails(environments, repository, base):
     assert b"third" not in said
 
 
+def test_why_it_broke_is_told_by_what_changed_since_it_worked(environments, repository, base):
+    """A new lock file is one thing; that nothing here changed is another."""
+    with pytest.raises(EnvironmentUnavailable, match=r"never worked here before"):
+        environments.prepare(repository, base, prepared_by("exit 1"), quiet)
+    environments.prepare(repository, base, prepared_by("true"), quiet)
+    with pytest.raises(EnvironmentUnavailable, match=rf"last worked, on {base[:12]}, no file that decides has changed"):
+        environments.prepare(repository, base, prepared_by("exit 1"), quiet)
+    later = repository.commit({"lock": "2\n"})
+    with pytest.raises(EnvironmentUnavailable, match=rf"last worked, on {base[:12]}, lock changed"):
+        environments.prepare(repository, later, prepared_by("exit 1"), quiet)
+
+
 def test_daemons_do_not_outlive_it(environments, repository, base, tmp_path):
     """What it leaves running is gone when the command is."""
     marker = f"marker-{tmp_path.name}-{os.getpid()}"

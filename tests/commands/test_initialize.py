@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from world import PACKAGE, git
 from adapters.policy_files import PolicyFiles
 from adapters.sandbox.bubblewrap import BubblewrapSandbox
 from commands.init import fill_empty
+from commands.introduction import advises, agreed
+from contracts.evidence import CheckAttempt, CheckResult, CheckStatus
+from policies.settings.schema import EnvironmentPolicy
 from ports.sandbox import SandboxUnavailable
 from settings import SHIPPED_POLICIES
 
@@ -135,6 +139,53 @@ def test_a_failing_test_is_left_out_by_name_and_one_package_without_a_wheel_too(
     assert "green without tests/test_" in " ".join(done.err.split())
     assert "docopt have no usable wheels" in " ".join(done.err.split())
     assert "docopt" in (tmp_path / "home/logs/init-mixed.log").read_text()
+
+
+@pytest.mark.skipif(shutil.which("npm") is None, reason="left out: Node is missing")
+def test_another_language_is_prepared_and_checked_by_its_own_means(nobody_there: Shell, policies: Path, tmp_path: Path):
+    """What is red is named and advisory; what cannot be prepared is said, and the file is there to be corrected."""
+    folder = tmp_path / "web"
+    scripts = {"test": "node --test", "lint": "exit 3", "build": "node -e 1"}
+    (folder / "lib").mkdir(parents=True)
+    (folder / "package.json").write_text(json.dumps({"name": "web", "version": "1.0.0", "scripts": scripts}))
+    (folder / "lib/one.test.js").write_text('require("node:test")("one", () => {});\n')
+    git("init", "--quiet", "--initial-branch=main", cwd=folder)
+    git("add", "--all", cwd=folder)
+    git("commit", "--quiet", "--message=First", cwd=folder)
+    done = nobody_there.type("init", str(folder), "--json")
+    assert 0 == done.status, done.err
+    target = PolicyFiles(policies).effective("web").target
+    assert {"tests": True, "lint": False, "build": True} == {check.name: check.required for check in target.checks}
+    assert "exit 3" in done.json["advisory"]["lint"]
+    assert 0 == nobody_there.type("doctor", "web").status
+    (folder / "package-lock.json").write_text("{}")
+    (folder / "package.json").write_text(json.dumps({"name": "web", "scripts": scripts, "dependencies": {"a": "1"}}))
+    git("add", "--all", cwd=folder)
+    git("commit", "--quiet", "--message=Second", cwd=folder)
+    broken = nobody_there.type("init", str(folder), "--force", "--json")
+    assert 0 == broken.status, broken.err
+    assert [] == broken.json["checks"]
+    assert "`prepare` 1 of 1, `npm ci" in broken.json["leftOut"]["tests"]
+    told = nobody_there.type("doctor", "web")
+    assert 1 == told.status
+    assert "last worked" in " ".join(told.out.split())
+
+
+def test_tests_that_are_green_only_sometimes_are_flaky():
+    """Each suite is tried twice; the second no is told as such, and keeps the suite from being required."""
+    green, red = (result(status) for status in (CheckStatus.GREEN, CheckStatus.RED))
+    assert green == agreed(green, green)
+    flaky = agreed(green, red)
+    assert (CheckStatus.FLAKY, "green, then exit 1") == (flaky.status, flaky.attempts[-1].detail)
+    assert advises(flaky, EnvironmentPolicy())
+    assert not advises(red, EnvironmentPolicy())
+
+
+def result(status: CheckStatus) -> CheckResult:
+    attempt = CheckAttempt(status=status, exit_code=1, seconds=1, output=None, detail="exit 1")
+    return CheckResult(
+        name="tests", kind="tests", argv=("x",), required=True, status=status, attempts=(attempt,), base_count=None
+    )
 
 
 def test_a_sandbox_that_is_missing_fails_init_and_leaves_nothing_out(

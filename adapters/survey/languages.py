@@ -1,0 +1,335 @@
+"""Go, Rust and Node: how a repository is prepared and checked, by its manifests, scripts and CI. Only read."""
+
+import json
+import re
+import shlex
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+from adapters.environments.declared_requirements import Read
+from adapters.survey.clients import Client, Clients
+from policies.settings.schema import CheckKind, CheckPolicy, EnvironmentPolicy
+
+_NOT_A_ROOT = frozenset({
+    "vendor", "testdata", "node_modules", "third_party", "examples", "example", "fixtures", "docs", "doc", "benchmarks",
+    "test", "tests", "tools", "scripts", "e2e",
+})  # fmt: skip
+_MOST_ROOTS = 4
+_DEEPEST = 3
+_CI = re.compile(r"\.github/workflows/[^/]+\.ya?ml|\.gitlab-ci\.yml|\.travis\.yml|\.circleci/config\.yml")
+_SHELL = frozenset("|&;<>$(){}`*?~\\")
+_NPM_KINDS = (
+    ("lint", CheckKind.LINT, ("lint", "lint:check", "eslint")),
+    ("types", CheckKind.TYPES, ("typecheck", "type-check", "check-types", "types", "tsc")),
+    ("format", CheckKind.LINT, ("format:check", "fmt:check", "prettier:check", "format-check", "check-format")),
+    ("build", CheckKind.BUILD, ("build",)),
+)
+_EXTENSIONS = {"Go": ("go",), "Rust": ("rs",), "Node": ("js", "jsx", "mjs", "cjs", "ts", "tsx", "mts", "vue", "svelte")}
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """A repository as it is read."""
+
+    read: Read
+    present: frozenset[str]
+    ci: tuple[tuple[str, ...], ...]
+    """Commands of its CI."""
+
+    def theirs(self, root: str, *begins: str) -> tuple[str, ...]:
+        """The first command of the CI that begins so, word for word; where CI runs it is not told of other roots."""
+        return next((argv for argv in self.ci if not root and argv[: len(begins)] == begins and argv != begins), ())
+
+
+@dataclass
+class Proposal:
+    """What a person who knows the repository would write into its target's file."""
+
+    prepare: list[tuple[str, ...]] = field(default_factory=list)
+    toolchains: dict[str, None] = field(default_factory=dict)
+    keyed_by: dict[str, None] = field(default_factory=dict)
+    hosts: dict[str, None] = field(default_factory=dict)
+    keep: list[str] = field(default_factory=list)
+    variables: dict[str, str] = field(default_factory=dict)
+    checks: list[CheckPolicy] = field(default_factory=list)
+    extensions: dict[str, None] = field(default_factory=dict)
+    """Of the files that are code."""
+    notes: list[str] = field(default_factory=list)
+    languages: dict[str, None] = field(default_factory=dict)
+
+    @property
+    def environment(self) -> EnvironmentPolicy:
+        """As the target's file has it."""
+        return EnvironmentPolicy(
+            prepare=tuple(self.prepare) or (("true",),),
+            toolchains=tuple(self.toolchains),
+            keyed_by=tuple(self.keyed_by),
+            hosts=tuple(self.hosts),
+            keep=tuple(self.keep),
+            variables=self.variables,
+        )
+
+    def uses(self, language: str, client: Client) -> None:
+        """What a language's own program needs."""
+        self.languages[language] = None
+        self.toolchains |= dict.fromkeys(client.toolchains)
+        self.hosts |= dict.fromkeys(client.hosts)
+        self.extensions |= dict.fromkeys(_EXTENSIONS[language])
+
+    def check(self, name: str, root: str, kind: CheckKind, *argv: str, lines: bool = False) -> None:
+        """One more check; ``lines``: it prints a line a finding, and those of the base are nobody's fault."""
+        called = re.sub(r"[^a-z0-9_-]+", "-", f"{name}-{root}".lower()).strip("-")[:40]
+        more: dict[str, Any] = {"judge": "not_worse", "count": "lines"} if lines else {}
+        if called not in {check.name for check in self.checks}:
+            self.checks.append(CheckPolicy(name=called, kind=kind, argv=argv, **more))
+
+
+def propose(read: Read, paths: tuple[str, ...], clients: Clients) -> Proposal | None:
+    """How the repository is prepared and checked; None where there is nothing that is known here."""
+    found = Proposal()
+    seen = _Seen(read, frozenset(paths), tuple(_commands(read, paths)))
+    for name, manifest, write in (
+        ("Go", "go.mod", _go),
+        ("Rust", "Cargo.toml", _rust),
+        ("Node", "package.json", _node),
+    ):
+        roots = _roots(read, paths, manifest)
+        if not roots:
+            continue
+        client = getattr(clients, {"Go": "go", "Rust": "cargo", "Node": "npm"}[name])
+        if client is None:
+            found.notes.append(
+                f"{name} is not on this machine: nothing of {manifest} was tried. Install it, init again."
+            )
+            continue
+        for root in roots[:_MOST_ROOTS]:
+            write(found, seen, root)
+            found.uses(name, client)
+        if unseen := roots[_MOST_ROOTS:]:
+            found.notes.append(f"More {name} roots than {_MOST_ROOTS}: {', '.join(unseen[:5])} are not checked.")
+    if not found.languages:
+        _make(found, seen)
+    return found if found.checks else None
+
+
+def _roots(read: Read, paths: tuple[str, ...], manifest: str) -> list[str]:
+    """Folders with a manifest of their own, the root first as ``""``; not those that a workspace above takes along."""
+    found = []
+    for path in sorted(paths, key=lambda each: (each.count("/"), each)):
+        root, _, name = path.rpartition("/")
+        parts = root.split("/") if root else []
+        hidden = any(part.startswith((".", "_")) for part in parts)
+        if name == manifest and len(parts) <= _DEEPEST and not hidden and _NOT_A_ROOT.isdisjoint(parts):
+            found.append(root)
+    if manifest == "go.mod":
+        return found
+    gathering = [root for root in found if _gathers(read, root, manifest)]
+    alone = [root for root in found if not any(_inside(root, above) for above in gathering)]
+    if manifest == "package.json":
+        # Without a lock file or tests of its own it is a fixture, or a part of the package around it.
+        alone = [root for root in alone if root == "" or _lock_of(frozenset(paths), root)]
+    return alone
+
+
+def _gathers(read: Read, root: str, manifest: str) -> bool:
+    text = read(_at(root, manifest))
+    if manifest == "Cargo.toml":
+        return "workspace" in _toml(text)
+    return "workspaces" in _json(text) or bool(read(_at(root, "pnpm-workspace.yaml")))
+
+
+def _inside(root: str, above: str) -> bool:
+    return root != above and (above == "" or root.startswith(f"{above}/"))
+
+
+def _every(root: str, manifest: str) -> str:
+    """A pattern of the manifests below a root: those of its workspace."""
+    return f"/{root}/**/{manifest}" if root else manifest
+
+
+def _at(root: str, name: str) -> str:
+    return f"{root}/{name}" if root else name
+
+
+# Go.
+
+
+def _go(found: Proposal, seen: _Seen, root: str) -> None:
+    here = ("go", "-C", root) if root else ("go",)
+    found.keyed_by |= dict.fromkeys((f"/{_at(root, 'go.mod')}", f"/{_at(root, 'go.sum')}"))
+    tests = seen.theirs(root, "go", "test") or (*here, "test", "./...")
+    if _at(root, "vendor/modules.txt") not in seen.present:
+        found.prepare.append((*here, "mod", "download"))
+    vet = seen.theirs(root, "go", "vet") or (*here, "vet", "./...")
+    # What tests and vet are built of is built once, the standard library included: that is most of their time.
+    at = tests.index("test") + 1
+    found.prepare += [(*tests[:at], "-run=^$", *tests[at:]), vet]
+    found.check("tests", root, CheckKind.TESTS, *tests)
+    found.check("build", root, CheckKind.BUILD, *(seen.theirs(root, "go", "build") or (*here, "build", "./...")))
+    found.check("vet", root, CheckKind.LINT, *vet)
+    found.check("format", root, CheckKind.LINT, "gofmt", "-l", root or ".", lines=True)
+
+
+# Rust.
+
+
+def _rust(found: Proposal, seen: _Seen, root: str) -> None:
+    where = ("--manifest-path", _at(root, "Cargo.toml")) if root else ()
+    found.keyed_by |= dict.fromkeys((_every(root, "Cargo.toml"), f"/{_at(root, 'Cargo.lock')}"))
+    locked = _at(root, "Cargo.lock") in seen.present
+    if not locked:
+        found.prepare.append(("cargo", "generate-lockfile", *where))
+        found.keep.append(_at(root, "Cargo.lock"))
+        found.notes.append(
+            f"{_at(root, 'Cargo.toml')} has no lock file beside it: versions are those of the day it is prepared."
+        )
+    found.prepare.append(("cargo", "fetch", "--locked", *where))
+    tests = seen.theirs(root, "cargo", "test")
+    every = ("--workspace",) if "workspace" in _toml(seen.read(_at(root, "Cargo.toml"))) else ()
+    tests = tests or ("cargo", "test", *every, "--locked", "--offline", *where)
+    found.prepare.append((*_before_arguments(tests), "--no-run"))
+    found.keep.append(_at(root, "target"))
+    found.check("tests", root, CheckKind.TESTS, *tests)
+    clippy = seen.theirs(root, "cargo", "clippy")
+    found.check(
+        "clippy", root, CheckKind.LINT, *(clippy or ("cargo", "clippy", *every, "--locked", "--offline", *where))
+    )
+    found.check("format", root, CheckKind.LINT, "cargo", "fmt", "--all", *where, "--", "--check", "-l", lines=True)
+
+
+def _before_arguments(argv: tuple[str, ...]) -> tuple[str, ...]:
+    return argv[: argv.index("--")] if "--" in argv else argv
+
+
+# Node.
+
+
+def _node(found: Proposal, seen: _Seen, root: str) -> None:
+    package = _json(seen.read(_at(root, "package.json")))
+    lock = _lock_of(seen.present, root)
+    found.variables["CI"] = "true"
+    found.keyed_by |= dict.fromkeys((_every(root, "package.json"), *([f"/{lock}"] if lock else [])))
+    needs = any(package.get(kind) for kind in ("dependencies", "devDependencies", "optionalDependencies", "workspaces"))
+    if needs:
+        found.prepare += _installing(found, package, lock, root)
+        found.keep.append(_at(root, "node_modules"))
+    here = ("npm", "--prefix", root) if root else ("npm",)
+    scripts = package.get("scripts")
+    scripts = scripts if isinstance(scripts, dict) else {}
+    if "no test specified" in str(scripts.get("test", "no test specified")):
+        found.notes.append(f"{_at(root, 'package.json')} has no script `test`: nothing of it is proven by tests.")
+    else:
+        found.check("tests", root, CheckKind.TESTS, *here, "test")
+    for name, kind, names in _NPM_KINDS:
+        if script := next((each for each in names if each in scripts), ""):
+            found.check(name, root, kind, *here, "run", script)
+
+
+def _lock_of(present: frozenset[str], root: str) -> str:
+    names = ("package-lock.json", "npm-shrinkwrap.json", "pnpm-lock.yaml", "yarn.lock")
+    return next((_at(root, name) for name in names if _at(root, name) in present), "")
+
+
+def _installing(found: Proposal, package: dict[str, Any], lock: str, root: str) -> list[tuple[str, ...]]:
+    """By the manager whose lock file it is; pnpm and yarn come from the registry, in the repository's version."""
+    pinned = re.match(r"(pnpm|yarn)@(\d+[\w.-]*)", str(package.get("packageManager", "")))
+    quiet = ("--no-audit", "--no-fund")
+    name = lock.rpartition("/")[2]
+    if name == "pnpm-lock.yaml":
+        which = pinned[2] if pinned else "9"
+        where = ("--dir", root) if root else ()
+        return [
+            ("npm", "install", "--global", "--prefix", "/env", f"pnpm@{which}"),
+            ("pnpm", *where, "install", "--frozen-lockfile"),
+        ]
+    if name == "yarn.lock":
+        modern = pinned is not None and not pinned[2].startswith("1.")
+        where = ("--cwd", root) if root else ()
+        program = f"@yarnpkg/cli-dist@{pinned[2]}" if modern and pinned else "yarn@1"
+        frozen = "--immutable" if modern else "--frozen-lockfile"
+        return [("npm", "install", "--global", "--prefix", "/env", program), ("yarn", *where, "install", frozen)]
+    where = ("--prefix", root) if root else ()
+    if name:
+        return [("npm", *where, "ci", *quiet)]
+    found.notes.append(
+        f"{_at(root, 'package.json')} has no lock file beside it: versions are those of the day it is prepared."
+    )
+    return [("npm", *where, "install", "--no-package-lock", *quiet)]
+
+
+# What is said elsewhere.
+
+
+def _make(found: Proposal, seen: _Seen) -> None:
+    """A Makefile alone: its own targets, without network."""
+    file = next((name for name in ("GNUmakefile", "makefile", "Makefile") if name in seen.present), "")
+    targets = set(re.findall(r"^([A-Za-z][\w-]*)\s*:(?!=)", seen.read(file), re.MULTILINE)) if file else set()
+    if test := next((name for name in ("test", "tests", "check") if name in targets), ""):
+        found.keyed_by[f"/{file}"] = None
+        found.check("tests", "", CheckKind.TESTS, "make", test)
+        found.extensions |= dict.fromkeys(("c", "h", "cc", "cpp", "hpp", "sh"))
+        if "lint" in targets:
+            found.check("lint", "", CheckKind.LINT, "make", "lint")
+
+
+def _commands(read: Read, paths: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """Plain commands that the CI files run, in their order; what only a shell understands is left out."""
+    for path in paths:
+        if not _CI.fullmatch(path):
+            continue
+        try:
+            document = yaml.safe_load(read(path))
+        except (yaml.YAMLError, RecursionError):
+            continue
+        for line in _lines(document):
+            if not _SHELL.isdisjoint(line):
+                continue
+            try:
+                words = tuple(shlex.split(line, comments=True))
+            except ValueError:
+                continue
+            if words and not any("=" in word for word in words[:1]):
+                yield words
+
+
+def _lines(document: object) -> Iterator[str]:
+    """What stands under `run` and `script`, line by line."""
+    todo: list[tuple[object, bool]] = [(document, False)]
+    while todo:
+        each, said = todo.pop(0)
+        if isinstance(each, dict):
+            todo += [(value, key in {"run", "script", "command"}) for key, value in each.items()]
+        elif isinstance(each, list):
+            todo += [(value, said) for value in each]
+        elif said and isinstance(each, str):
+            yield from each.splitlines()
+
+
+def _json(text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _toml(text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError):
+        return {}
+
+
+def lesser(environment: EnvironmentPolicy) -> EnvironmentPolicy | None:
+    """The same without building beforehand: each check then builds for itself. None: it is as it was."""
+    built = {"-run=^$", "--no-run", "vet"}
+    fetched = tuple(argv for argv in environment.prepare if built.isdisjoint(argv))
+    if not fetched or fetched == environment.prepare:
+        return None
+    kept = tuple(each for each in environment.keep if each.rpartition("/")[2] != "target")
+    variables = environment.variables | {"GOCACHE": "/tmp/go-build"}  # noqa: S108  # inside the sandbox, a check's own
+    return environment.model_copy(update={"prepare": fetched, "keep": kept, "variables": variables})

@@ -1,0 +1,209 @@
+"""What ``init`` proposes for Go, Rust and Node: read from manifests, lock files, scripts and CI; nothing executed."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from dataclasses import dataclass
+from datetime import date
+
+import pytest
+
+from adapters.survey.clients import Client
+from adapters.survey.languages import Proposal, lesser, propose
+from adapters.survey.surveyor import survey
+from adapters.survey.target_file import render_target
+from policies.settings.schema import EnvironmentPolicy, Target
+
+GO = Client(("/opt/go",), ("modules.test:443",))
+CARGO = Client(("/opt/rust",), ("crates.test:443",))
+NPM = Client((), ("packages.test:443",))
+LIB = {"go.mod": "module m\n", "m.go": "package m\n"}
+CRATE = {"Cargo.toml": '[package]\nname = "c"\n', "Cargo.lock": "", "src/lib.rs": ""}
+SCRIPTS = {"test": "node --test", "lint": "eslint .", "typecheck": "tsc", "build": "x", "format:check": "prettier -c ."}
+PACKAGE = {"package.json": json.dumps({"scripts": SCRIPTS, "dependencies": {"a": "1"}}), "package-lock.json": "{}"}
+
+
+@dataclass
+class Machine:
+    """What some machine has."""
+
+    go: Client | None = GO
+    cargo: Client | None = CARGO
+    npm: Client | None = NPM
+
+
+def look(files: dict[str, str], machine: Machine | None = None) -> Proposal | None:
+    return propose(lambda path: files.get(path, ""), tuple(files), machine or Machine())
+
+
+def argvs(found: Proposal | None) -> dict[str, str]:
+    assert found is not None
+    return {check.name: " ".join(check.argv) for check in found.checks}
+
+
+def prepares(found: Proposal | None) -> list[str]:
+    assert found is not None
+    return [" ".join(argv) for argv in found.environment.prepare]
+
+
+def test_go():
+    """Modules fetched, what tests are built of built once; tests, build, vet and format."""
+    found = look(LIB)
+    assert ["go mod download", "go test -run=^$ ./...", "go vet ./..."] == prepares(found)
+    expected = {"tests": "go test ./...", "build": "go build ./...", "vet": "go vet ./...", "format": "gofmt -l ."}
+    assert expected == argvs(found)
+    chosen = found.environment
+    assert (("/opt/go",), ("modules.test:443",), ("/go.mod", "/go.sum")) == (
+        chosen.toolchains, chosen.hosts, chosen.keyed_by,
+    )  # fmt: skip
+    vendored = look(LIB | {"vendor/modules.txt": ""})
+    assert "go mod download" not in prepares(vendored)
+
+
+def test_rust():
+    """By the lock file; without one, that of the day, and it is said."""
+    found = look(CRATE)
+    assert ["cargo fetch --locked", "cargo test --locked --offline --no-run"] == prepares(found)
+    assert ("target",) == found.environment.keep
+    assert "cargo fmt --all -- --check -l" == argvs(found)["format"]
+    unlocked = look({name: text for name, text in CRATE.items() if name != "Cargo.lock"})
+    assert "cargo generate-lockfile" == prepares(unlocked)[0]
+    assert ("Cargo.lock", "target") == unlocked.environment.keep
+    assert "no lock file" in unlocked.notes[0]
+    workspace = look(CRATE | {"Cargo.toml": "[workspace]\nmembers = ['a']\n", "a/Cargo.toml": "[package]\n"})
+    assert "cargo test --workspace --locked --offline" == argvs(workspace)["tests"]
+    assert ["clippy", "format", "tests"] == sorted(argvs(workspace))
+
+
+@pytest.mark.parametrize(
+    ("files", "first", "installs"),
+    [
+        ({"package-lock.json": ""}, "", "npm ci --no-audit --no-fund"),
+        ({"pnpm-lock.yaml": ""}, "npm install --global --prefix /env pnpm@9", "pnpm install --frozen-lockfile"),
+        ({"yarn.lock": ""}, "npm install --global --prefix /env yarn@1", "yarn install --frozen-lockfile"),
+        ({}, "", "npm install --no-package-lock --no-audit --no-fund"),
+    ],
+)
+def test_node_by_the_lock_files_own_manager(files, first, installs):
+    """And the scripts that its owner wrote."""
+    found = look({"package.json": PACKAGE["package.json"], **files})
+    assert [*filter(None, [first]), installs] == prepares(found)
+    assert ("node_modules",) == found.environment.keep
+    assert {"CI": "true"} == found.environment.variables
+    assert ["build", "format", "lint", "tests", "types"] == sorted(argvs(found))
+
+
+def test_node_at_the_versions_that_the_repository_pins():
+    """Pnpm and modern yarn, as `packageManager` says."""
+    manifest = json.loads(PACKAGE["package.json"])
+    pinned = {"package.json": json.dumps(manifest | {"packageManager": "yarn@4.5.0+sha512.ab"}), "yarn.lock": ""}
+    expected = ["npm install --global --prefix /env @yarnpkg/cli-dist@4.5.0", "yarn install --immutable"]
+    assert expected == prepares(look(pinned))
+
+
+def test_node_without_dependencies_or_tests():
+    """Nothing is fetched; that nothing is proven is said."""
+    found = look({"package.json": '{"scripts": {"test": "echo no test specified", "build": "x"}}'})
+    assert ["true"] == prepares(found)
+    assert {"build": "npm run build"} == argvs(found)
+    assert "no script `test`" in found.notes[0]
+
+
+CI = """
+jobs:
+  all:
+    steps:
+      - run: go version && go test ./other
+      - run: |
+          go test -race ./...
+          go vet -all ./...
+      - run: echo ${{ matrix.go }}
+"""
+
+
+def test_what_ci_runs_is_what_is_checked():
+    """Word for word, the first plain command of its kind; shell lines are nobody's argv."""
+    found = look(LIB | {".github/workflows/ci.yml": CI, ".github/workflows/broken.yml": "a: [\n"})
+    assert ("go test -race ./...", "go vet -all ./...") == (argvs(found)["tests"], argvs(found)["vet"])
+    assert "go test -run=^$ -race ./..." in prepares(found)
+
+
+def test_several_roots_and_several_languages():
+    """Each with checks of its own; fixtures, vendored copies and parts of a workspace are none."""
+    files = {
+        **LIB, "web/package.json": PACKAGE["package.json"], "web/package-lock.json": "", "api/go.mod": "module a\n",
+        "vendor/x/go.mod": "", "web/node_modules/a/package.json": "{}", "testdata/go.mod": "", ".x/go.mod": "",
+        "web/sub/package.json": "{}",
+    }  # fmt: skip
+    found = look(files)
+    expected = {"tests", "build", "vet", "format", "tests-api", "build-api", "vet-api", "format-api"}
+    assert expected | {"tests-web", "lint-web", "types-web", "format-web", "build-web"} == set(argvs(found))
+    assert ("go -C api test ./...", "npm --prefix web test") == (argvs(found)["tests-api"], argvs(found)["tests-web"])
+    assert ("web/node_modules",) == found.environment.keep
+    many = look({f"m{n}/go.mod": "" for n in range(6)})
+    assert "m4, m5 are not checked" in many.notes[0]
+
+
+def test_a_missing_toolchain_is_named():
+    """The rest is still proposed."""
+    found = look(LIB | PACKAGE, Machine(go=None))
+    assert "Go is not on this machine" in found.notes[0]
+    assert "npm test" == argvs(found)["tests"]
+    assert look(LIB, Machine(go=None)) is None
+
+
+def test_a_makefile_alone():
+    """Its own target, and nothing to prepare."""
+    found = look({"Makefile": "CC := gcc\ntest: all\n\t./run\nlint:\n", "a.c": ""})
+    assert {"tests": "make test", "lint": "make lint"} == argvs(found)
+    assert (("/Makefile",), ["true"]) == (found.environment.keyed_by, prepares(found))
+    assert look({"Makefile": "all:\n", "a.c": ""}) is None
+
+
+@pytest.mark.parametrize("files", [LIB, CRATE])
+def test_without_building_beforehand(files):
+    """Where that fails, each check builds for itself."""
+    less = lesser(look(files).environment)
+    assert 1 == len(less.prepare)
+    assert () == less.keep
+    assert less.variables["GOCACHE"].startswith("/tmp/")
+    assert lesser(less) is None
+    assert lesser(look(PACKAGE).environment) is None
+
+
+class Tree:
+    """A commit's tree."""
+
+    def __init__(self, files: dict[str, str]) -> None:
+        self._files = files
+
+    def paths(self, commit: str) -> tuple[str, ...]:
+        return tuple(self._files)
+
+    def read(self, commit: str, path: str) -> bytes | None:
+        return self._files[path].encode() if path in self._files else None
+
+
+def test_the_file_says_what_was_found_and_loads():
+    """What is advisory with its reason; paths of the code, and no Python."""
+    seen = survey(Tree(PACKAGE | {"lib/a.ts": "", "gen.py": "", "lib/b.ts": "", "index.js": ""}), "c", Machine())
+    kept = (*seen.checks[:1], seen.checks[1].model_copy(update={"required": False}))
+    text = render_target(
+        seen, "m", "/nowhere", "main", date(2026, 11, 23), "me", kept, advisory={"lint": "exit 1; 3 problems"}
+    )
+    target = Target.model_validate(tomllib.loads(text))
+    assert EnvironmentPolicy.model_validate(target.environment) == seen.environment
+    assert "# Advisory: on the base it was not green: exit 1; 3 problems" in text
+    assert {"/lib/**", "/*.ts", "/*.js"} <= set(target.allowed_paths)
+    assert "ruff" not in text
+    assert "its Python is not checked" in seen.notes[0]
+    assert target.maximum_mode is None
+
+
+def test_a_repository_that_is_mostly_python_is_looked_at_as_before():
+    """A script in its docs folder's package.json changes nothing."""
+    files = {"pyproject.toml": "[project]\nname = 'p'\n", "p/__init__.py": "", "p/a.py": "", **PACKAGE}
+    seen = survey(Tree(files), "c", Machine())
+    assert () == seen.environment.prepare
+    assert "lint" in {check.name for check in seen.checks}
