@@ -20,6 +20,7 @@ from contracts.control import Answer, CheckupResult, InstallationFacts, RunCheck
 from contracts.dashboard import DashboardTerms, DashboardTermsInput, ShowInput, Shown
 from contracts.governance import ReviewInput, ReviewKept
 from contracts.incident import IncidentRecord
+from contracts.later_review import LaterReview, LaterReviewInput
 from contracts.merging import ProbeRound
 from contracts.messages import FOLLOWED_UP, INCIDENT_NEWS, MERGED, REGRESSION, ROLLED_BACK, Message, Request
 from contracts.remediation import Remediation
@@ -371,6 +372,9 @@ LOOK_AT_PULL: Step[after.FollowUpInput, after.PullLook] = Step(
     "look_at_pull", after.PullLook, 5 * _MINUTE, attempts=0, patience=_DAY
 )
 SAY_UNSAID: Step[after.Unsaid, Verdict] = Step("say_unsaid", Verdict, 5 * _MINUTE, attempts=0, patience=30 * _MINUTE)
+REVIEW_LATER: Step[LaterReviewInput, LaterReview] = Step(
+    "review_later", LaterReview, 30 * _MINUTE, attempts=0, patience=120 * _MINUTE
+)
 PREPARE_REVERT: Step[after.PrepareInput, after.RevertPlan] = Step(
     "prepare_revert", after.RevertPlan, 15 * _MINUTE, attempts=0, patience=7 * _DAY
 )

@@ -1,6 +1,8 @@
 """``runs`` and ``report``: ended runs, from the artifact store; no server needed."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated, TypeVar
 
 import typer
@@ -11,11 +13,12 @@ from rich.text import Text
 from commands.exit_statuses import Exit
 from commands.failures import CommandFailed
 from commands.terminal import AsJson, emit, guarded, out, say, show
-from composition import Adapters, compose
+from composition import Adapters, compose, open_forge, open_repository
 from contracts.admission import RunResult
 from contracts.artifact import Contract
 from contracts.change import Change
 from contracts.evidence import ChecksReport
+from contracts.later_review import LaterReview
 from contracts.modes import RunStatus, StepName
 from contracts.release import ReleaseDecision
 from contracts.report import RunReport
@@ -105,6 +108,8 @@ def report(
             show(one.page)
         else:
             print_report(out, one.report, one.decision, one.contract, one.change, one.checks)
+            if later := since_then(adapters, one.report.run.run_id):
+                show(later.sentence, "bold")
     return Exit.OK
 
 
@@ -176,6 +181,18 @@ def sentence_of(adapters: Adapters, run_id: str) -> str:
     number = report.pull_request.number if report.pull_request else 0
     became = adapters.index.outcomes([run_id]).get(run_id, "")
     return in_one_sentence(report.status, title, report.reason, number, became)
+
+
+def since_then(adapters: Adapters, run_id: str) -> LaterReview | None:
+    """What became of a run's change, as it was reviewed, and with what has come since; None: nobody looked yet."""
+    # Imported here: lists need none of it.
+    from activities.after.later_reviews import LaterReviews  # noqa: PLC0415
+
+    settings = adapters.settings
+    reviews = LaterReviews(
+        adapters.store, adapters.policies, partial(open_repository, settings), partial(open_forge, settings)
+    )
+    return reviews.again(run_id, datetime.now(UTC)) if run_id else None
 
 
 def said_so(reason: str) -> Verdict:

@@ -14,7 +14,7 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from commands.exit_statuses import Exit
 from commands.failures import CommandFailed
 from commands.home import client_of, embedded
-from commands.report import kept_verdicts, sentence_of, show_verdicts, with_kept
+from commands.report import kept_verdicts, sentence_of, show_verdicts, since_then, with_kept
 from commands.terminal import AsJson, emit, guarded, operator_name, say
 from commands.watch import follow, show_result
 from composition import ServerUnavailable, compose
@@ -135,7 +135,8 @@ async def _run(
         return Exit.INTERRUPTED
     adapters = compose(Settings())
     result = with_kept(result, adapters)
-    sentence = sentence_of(adapters, result.run_id)
+    later = since_then(adapters, result.run_id)
+    sentence = " ".join(filter(None, (sentence_of(adapters, result.run_id), later.sentence if later else "")))
     show_result(result.model_copy(update={"target": result.target or request.target}), status, as_json, sentence)
     if full and not as_json and result.run_id:
         show_verdicts(kept_verdicts(adapters, result.run_id), full=True)

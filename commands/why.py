@@ -20,7 +20,7 @@ from commands.exit_statuses import Exit
 from commands.failures import CommandFailed, NoAnswer
 from commands.home import client_of
 from commands.incident import INCIDENT, show_incident
-from commands.report import ENDED, kept_verdicts, said_so, sentence_of, show_verdicts
+from commands.report import ENDED, kept_verdicts, said_so, sentence_of, show_verdicts, since_then
 from commands.rollback import follow_up_verdict, rollback_verdict
 from commands.sights import ended
 from commands.status import today_of
@@ -29,7 +29,7 @@ from composition import Adapters, ServerUnavailable, compose
 from contracts.control import overdue
 from contracts.rollback import ROLLED_BACK
 from contracts.verdict import Decision, Verdict
-from policies.verdicts import allow, hold
+from policies.verdicts import allow, deny, hold
 from settings import Settings
 from workflows import api
 
@@ -95,7 +95,7 @@ async def _why_target(adapters: Adapters, target: str) -> dict[str, Verdict]:
 async def _why_run(adapters: Adapters, run_id: str) -> dict[str, Verdict]:
     kept = kept_verdicts(adapters, run_id)
     if kept:
-        return kept | _became(adapters, run_id) | await _followed(adapters, run_id)
+        return kept | _became(adapters, run_id) | await _followed(adapters, run_id) | _since(adapters, run_id)
     try:
         client = await client_of(adapters.settings, asking=True)
         handle = await run_handle(client, run_id)
@@ -115,6 +115,25 @@ def _became(adapters: Adapters, run_id: str) -> dict[str, Verdict]:
     said = adapters.index.outcomes([run_id]).get(run_id, "")
     # What was rolled back, its rollback tells.
     return {"pull request": _answered(said)} if said not in {"", ROLLED_BACK} else {}
+
+
+def _since(adapters: Adapters, run_id: str) -> dict[str, Verdict]:
+    """Its review since (runbook §10), with the rows that stand in ``post_run_review.json``."""
+    later = since_then(adapters, run_id)
+    if later is None:
+        return {}
+    # Imported here: a target's why needs none of it.
+    from policies.after.later_review import objective_met, told_objective, went_badly  # noqa: PLC0415
+
+    rows = [allow("risk score against outcome", later.risk_against_outcome)]
+    if objective := later.objective:
+        met = objective_met(objective)
+        judge = hold if met is None else allow if met else deny
+        rows.insert(0, judge("the objective is met on the base", told_objective(objective)))
+    rows += [allow(f"what {said.author} said", said.text) for said in later.said]
+    judge = deny if went_badly(later) else allow
+    since = judge("what it merged is kept", later.sentence)
+    return {"since then": since.model_copy(update={"children": tuple(rows)})}
 
 
 def _answered(report: str) -> Verdict:

@@ -13,6 +13,7 @@ from temporalio.worker import Worker
 
 from activities.after.evidence import Collecting
 from activities.after.incident import IncidentKeeping
+from activities.after.later_reviews import LaterReviews
 from activities.after.observing import Observing
 from activities.after.outcomes import Outcomes
 from activities.after.probing import ProbeRunner
@@ -125,6 +126,15 @@ def activities(adapters: Adapters, bench: StepPorts, server_view: ServerView) ->
     probes = ProbeRunner(bench, adapters.environments, adapters.sandbox, ChildUrlProbes())
     auditing = Auditing(bench, adapters.index, partial(render_html, ui=adapters.settings.ui))
     admitting = Admitting(bench, auditing.end_lost, adapters.index)
+    later = LaterReviews(
+        bench.store,
+        bench.policies,
+        bench.repositories,
+        bench.forges,
+        bench.measures,
+        bench.scratch,
+        auditing.show_later,
+    )
     observing = Observing(bench, room, probes, adapters.index)
     reverting = Reverting(bench)
     alerting = Alerting(bench, partial(channels, adapters.settings))
@@ -168,6 +178,7 @@ def activities(adapters: Adapters, bench: StepPorts, server_view: ServerView) ->
         observing.observe,
         observing.attribute,
         observing.look_at_pull,
+        later.review,
         reverting.prepare,
         reverting.repair,
         reverting.note,

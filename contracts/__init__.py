@@ -19,6 +19,7 @@ handover.py       What every step receives and returns
 home.py           Whose files an installation works on
 incident.py       Incidents (runbook §6, §12): what triggers one, how it is answered, and its report's seven parts
 incident_work.py  What the ``Incident`` workflow and its steps hand to each other, and the manifest of its evidence
+later_review.py   ``post_run_review.json`` (runbook §10): what became of a run's change, looked at again later
 merging.py        SELECTIVE_AUTO: the merge result that may land, its canary and its probes (P4)
 messages.py       What is said to Control and asked of it: each message with its types
 modes.py          The closed vocabularies of the runbook: modes, statuses, outcomes, roles

@@ -54,6 +54,18 @@ class Landing:
     who: str
     """Name of its committer."""
     at: datetime
+    author: str = ""
+    """Name of its author: of a merge that a forge made, who asked for it."""
+
+
+@dataclass(frozen=True)
+class Survival:
+    """What of a change stands in a later tree."""
+
+    added: int
+    """Lines that the change added."""
+    standing: int
+    """Those of them that are there."""
 
 
 @dataclass(frozen=True)
@@ -161,6 +173,18 @@ class Repository(Protocol):
 
     def taken_out(self, change: str, fork: str, head: str) -> frozenset[str]:
         """Paths that ``fork..change`` changed and of which ``head`` holds nothing any more: somebody undid them."""
+
+    def commit_at(self, head: str, moment: datetime) -> str:
+        """The newest commit on the line of first parents that ends in ``head`` that was committed by then.
+
+        By committers' clocks, which are all that a history has; empty where there is none.
+        """
+
+    def survival(self, before: str, merged: str, at: str) -> Survival:
+        """How many of the lines that ``before..merged`` added stand in ``at``, also in files that were renamed since.
+
+        The history between the two is not asked: it may have been replaced.
+        """
 
     def revert(self, merged: str, onto: str, message: str = "") -> MergeResult:
         """Undo the first-parent change of ``merged`` on top of ``onto`` by a three-way merge (P11).

@@ -10,9 +10,11 @@ from markupsafe import Markup, escape
 
 from contracts.change import Change
 from contracts.evidence import ChecksReport
+from contracts.later_review import LaterReview
 from contracts.release import ReleaseDecision
 from contracts.report import RunReport, StepRecord
 from contracts.task import TaskContract
+from policies.after.later_review import told_moment, told_objective
 from policies.counted import counted, shortened, sized
 from reporting import wording
 
@@ -38,11 +40,13 @@ def render_html(
     change: Change | None = None,
     checks: ChecksReport | None = None,
     diff: bytes = b"",
+    later: LaterReview | None = None,
     *,
     ui: str = "",
 ) -> str:
     """The page; what the run ended too early to make is None and left out.
 
+    ``later``: what became of its change since; None: nothing is known yet.
     ``ui``: the web address of the Temporal UI for people, with its namespace; empty: no link leads there.
     """
     reached = {record.step for record in report.steps}
@@ -51,6 +55,9 @@ def render_html(
         .get_template("run_report.html.j2")
         .render(
             report=report,
+            later=later,
+            told_moment=told_moment,
+            told_objective=told_objective,
             change=change,
             checks=checks,
             decision=decision,

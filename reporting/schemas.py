@@ -17,6 +17,7 @@ from contracts.evidence import ChecksReport, PreflightReport, ReviewReport
 from contracts.governance import GovernanceReport
 from contracts.incident import PostIncidentReport
 from contracts.incident_work import EvidenceManifest
+from contracts.later_review import LaterReview
 from contracts.proposal import PolicyProposal
 from contracts.release import KeptFacts, ReleaseDecision
 from contracts.report import RunReport
@@ -34,6 +35,7 @@ ARTIFACTS: dict[str, type[Contract]] = {
     "governance_review.json": GovernanceReport,
     "policy_proposal.json": PolicyProposal,
     "post_incident_report.json": PostIncidentReport,
+    "post_run_review.json": LaterReview,
     "preflight.json": PreflightReport,
     "release_decision.json": ReleaseDecision,
     "release_facts.json": KeptFacts,

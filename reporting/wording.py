@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from contracts.evidence import CheckStatus, FailedCheck
 from contracts.forge_facts import CheckState
+from contracts.later_review import Fate, LaterReview
 from contracts.modes import GREEN_STATUSES, LIVE_STATUSES, MERGE_STEPS, Mode, RiskLevel, RunStatus, StepName
 from contracts.verdict import Decision
 
@@ -62,6 +63,12 @@ def in_one_sentence(status: RunStatus, title: str, reason: str, pull_request: in
     return said.get(status, MEANING.get(status, "The run has not ended yet."))
 
 
+def became_since(later: LaterReview | None) -> str:
+    """What a person made of the pull request, as ``in_one_sentence`` takes it; empty: nothing, or not known."""
+    act = later.ended.partition(";")[0] if later else ""
+    return act if " by " in act else ""
+
+
 _OPENED = "pull request opened, outcome "
 
 
@@ -96,6 +103,13 @@ CI_TONES = {
     CheckState.RED: Tone.BAD,
     CheckState.PENDING: Tone.CARE,
     CheckState.MISSING: Tone.CARE,
+}
+FATE_TONES = {
+    Fate.NOT_YET: Tone.QUIET,
+    Fate.KEPT: Tone.GOOD,
+    Fate.REWRITTEN: Tone.CARE,
+    Fate.REVERTED: Tone.BAD,
+    Fate.UNKNOWN: Tone.QUIET,
 }
 RISK_TONES = {
     RiskLevel.LOW: Tone.GOOD,

@@ -20,6 +20,7 @@ from contracts.budget import RunCost
 from contracts.change import Change
 from contracts.evidence import ChecksReport
 from contracts.handover import PinnedPolicy, RunRef
+from contracts.later_review import LaterReview
 from contracts.modes import Role, RunStatus
 from contracts.release import ReleaseDecision
 from contracts.report import ReportInput, RunReport
@@ -35,9 +36,18 @@ from ports.repository import RepositoryError
 from ports.store import RunIndex, StoreError
 
 RenderPage = Callable[
-    [RunReport, ReleaseDecision | None, TaskContract | None, Change | None, ChecksReport | None, bytes], str
+    [
+        RunReport,
+        ReleaseDecision | None,
+        TaskContract | None,
+        Change | None,
+        ChecksReport | None,
+        bytes,
+        LaterReview | None,
+    ],
+    str,
 ]
-"""The last one is the change's diff; empty: there is none, or it was lost."""
+"""The last ones: the change's diff (empty: there is none, or it was lost), and what became of the change, if known."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +83,17 @@ class Auditing:
             return None
         at = (sight.closed_at if sight else None) or activity.info().started_time
         return self._written(ended.report_input(ref, reason, at), history)
+
+    def show_later(self, later: LaterReview) -> None:
+        """The run's page once more, with what became of its change; a run that has none gets none."""
+        report = self._earlier(later.run_id)
+        if report is None:
+            return
+        reader = Reader(self.bench)
+        papers = _papers(reader, report.artifacts)
+        diff = reader.body(papers[2].diff) if papers[2] else None
+        page = self.render(report, *papers, diff or b"", later)
+        self.bench.store.put(later.run_id, "run_report.html", page.encode(), "text/html")
 
     def _history(self, workflow_id: str, workflow_run_id: str) -> bytes:
         try:
@@ -134,7 +155,7 @@ class Auditing:
             unseen=unseen(snapshot) if snapshot else (),
         )
         kept = self.bench.store.put(run_id, "run_report.json", written(report))
-        page_text = self.render(report, *papers, diff or b"")
+        page_text = self.render(report, *papers, diff or b"", None)
         page = self.bench.store.put(run_id, "run_report.html", page_text.encode(), "text/html")
         crashpoint("audit.after_report")
         self._anchor(run_id, policy, head)

@@ -73,9 +73,9 @@ def landing(git: ClosedGit, commit: str, head: str) -> Landing:
 
 
 def _shown(git: ClosedGit, brought: str) -> Landing:
-    shown = git.run("show", "--no-patch", "--format=%P%x00%cn%x00%ct", brought).out.decode(errors="replace")
-    parents, who, seconds = shown.strip().split("\0")
-    return Landing(brought, parents.split(" ")[0], who, datetime.fromtimestamp(int(seconds), UTC))
+    shown = git.run("show", "--no-patch", "--format=%P%x00%cn%x00%ct%x00%an", brought).out.decode(errors="replace")
+    parents, who, seconds, author = shown.strip().split("\0")
+    return Landing(brought, parents.split(" ")[0], who, datetime.fromtimestamp(int(seconds), UTC), author)
 
 
 def landed_copy(git: ClosedGit, copy: str, change: str, head: str) -> Landing | None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adapters.forges.http.address import our_author
-from adapters.git import merging, objects, transfer, worktree
+from adapters.git import merging, objects, survival, transfer, worktree
 from adapters.git.environment import ClosedGit, branch_name, commit_id
 from adapters.git.healing import ANCHORS, aside_of, damage, heal, healing, readable_anchors, set_aside
 from adapters.git.partial_clone import PromisedContents, merged_from
@@ -23,9 +23,11 @@ from adapters.git.remotes import checked_remote, default_branch, remote_heads
 from contracts.change import ChangedPath
 from policies.paths.base_limits import BaseLimits
 from ports.removal import remove_tree
-from ports.repository import Landing, MergeResult, MirrorRenewed, RepositoryError, TreeFacts
+from ports.repository import Landing, MergeResult, MirrorRenewed, RepositoryError, Survival, TreeFacts
 
 if TYPE_CHECKING:  # a child that writes starts at every effect: what it does not read, it does not import
+    from datetime import datetime
+
     from policies.settings.schema import Target
 
 _ABSENT = "0" * 40
@@ -283,6 +285,15 @@ class Mirror:
         if self.may_lack_contents:
             self.complete(change, fork, head)
         return merging.taken_out(self._git, commit_id(change), commit_id(fork), commit_id(head))
+
+    def commit_at(self, head: str, moment: datetime) -> str:
+        """The branch's own line as it was at a moment."""
+        return survival.commit_at(self._git, head, moment)
+
+    def survival(self, before: str, merged: str, at: str) -> Survival:
+        """How much of what ``before..merged`` added stands in ``at``."""
+        self.complete(before, merged, at)
+        return survival.survival(self._git, before, merged, at)
 
     def revert(self, merged: str, onto: str, message: str = "") -> MergeResult:
         """Undo the first-parent change of ``merged`` on top of ``onto``."""

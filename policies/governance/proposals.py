@@ -75,6 +75,15 @@ def is_step(table: str, key: str, before: Value, after: Value) -> bool:
     return any(_stepped(lever, before) == after for lever in levers)
 
 
+def spoken_for(metric: str) -> tuple[str, ...]:
+    """Thresholds that move where this metric is missed, each with the reason; empty: none does."""
+    return tuple(
+        f"{lever.table}.{lever.name}: {lever.because}"
+        for lever in _LEVERS
+        if lever.metric == metric and not lever.towards_more
+    )
+
+
 def propose(found: GovernanceReport, text: str, earlier: Sequence[GovernanceReport]) -> PolicyProposal | str:
     """The step, or why there is none.
 

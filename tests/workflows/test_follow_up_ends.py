@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from aftermath import BROKEN, CHECK, after_a_run, hasten
+from shell import shell_of
 from world import World, git
 
 from contracts.modes import Mode
@@ -63,3 +64,13 @@ async def test_after_a_persons_merge_people_hear_of_it_and_nothing_is_undone(wor
             return place.exists() and "the base broke with pull request 1" in place.read_text()
 
         await world.until(told)
+    later = world.artifact(after.run.run_id, "post_run_review.json")
+    objective = later["objective"]
+    assert (1, 0, 0, end.outcome) == (objective["before"], objective["expected"], objective["achieved"], later["ended"])
+    assert ["not yet"] * 3 == [moment["fate"] for moment in later["moments"]]
+    page = (world.settings.artifacts / "runs" / after.run.run_id / "run_report.html").read_text()
+    assert later["sentence"] in page
+    why = shell_of(world)
+    assert later["sentence"] in (await why.typed("why", after.run.run_id)).out.replace("\n", " ")
+    told_again = (await why.typed("why", after.run.run_id, "--json")).json["since then"]
+    assert ("deny", later["sentence"]) == (told_again["decision"], told_again["reason"])

@@ -16,6 +16,7 @@ with workflow.unsafe.imports_passed_through():
     from activities import api as steps
     from contracts import rollback as after
     from contracts.alert import Alert, AlertKind
+    from contracts.later_review import LaterReviewInput
     from contracts.merging import Health
     from contracts.messages import FOLLOWED_UP, MERGED, REGRESSION
     from contracts.verdict import Verdict
@@ -28,6 +29,8 @@ with workflow.unsafe.imports_passed_through():
 HEALTHY = "healthy"
 TOLD_BY_PERSON = "a person's merge is told to Control"
 """Follow-ups that began before it was (P15)."""
+REVIEWED_LATER = "what became of it is reviewed"
+"""The same."""
 JUDGED_OUTSIDE = "a red is attributed in an activity"
 """The same."""
 
@@ -39,6 +42,7 @@ class FollowUp:
     @workflow.init
     def __init__(self, given: after.FollowUpInput) -> None:
         self._given = given
+        self._merged = given.merged
         self._state = "starting"
         self._outcome = ""
         self._verdict: Verdict | None = None
@@ -59,6 +63,8 @@ class FollowUp:
         end = await self._followed(given)
         self._show("ended", end.outcome)
         await steps.TELL(given.run.target, FOLLOWED_UP, end, f"tell Control: {end.outcome}")
+        if not given.rolls_back and workflow.patched(REVIEWED_LATER):
+            await self._review(end)
         return end
 
     async def _followed(self, given: after.FollowUpInput) -> after.FollowUpEnd:
@@ -79,6 +85,22 @@ class FollowUp:
             if is_cancelled_exception(failure):
                 raise
             workflow.logger.warning("left unsaid: %s", failure)
+
+    async def _review(self, end: after.FollowUpEnd) -> None:
+        """The objective measured on the base, and people's words (runbook §10); a weekly review makes up for it."""
+        given = LaterReviewInput(
+            run=self._given.run,
+            ended=end.outcome,
+            now=workflow.now(),
+            pull_request=self._given.pull_request,
+            merged=self._merged,
+        )
+        try:
+            await steps.REVIEW_LATER(given, "what became of it")
+        except ActivityError as failure:
+            if is_cancelled_exception(failure):
+                raise
+            workflow.logger.warning("not reviewed: %s", failure)
 
     @workflow.query(name=api.VIEW, description="where it is, what it saw, how it ended")
     def view(self) -> after.FollowUpView:
@@ -125,6 +147,7 @@ class FollowUp:
         if look.merged is None:
             reason = f"pull request {self._given.pull_request} was {look.state}"
             return self._end(f"{look.state} by {who}", reason, look, after.became(look.state, who))
+        self._merged = look.merged
         if workflow.patched(TOLD_BY_PERSON):
             await steps.TELL(look.merged.run.target, MERGED, look.merged, f"tell Control: merged by {who}")
         if self._given.rolls_back:
