@@ -61,6 +61,20 @@ class HumanAct(Contract):
     """False for a review that is stale, dismissed, or from somebody whose word the forge does not count."""
 
 
+class Issue(Contract):
+    """An open issue: what strangers wrote in it is data, cut to a length."""
+
+    number: int
+    title: str
+    """At most 300 characters."""
+    body: str = ""
+    """At most 4,000 characters."""
+    author: str = ""
+    labels: tuple[str, ...] = ()
+    url: str = ""
+    updated_at: AwareDatetime | None = None
+
+
 class PullComment(Contract):
     """A comment on a pull request."""
 

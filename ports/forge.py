@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from contracts.effect import Clearance, Effect, EffectResult
-from contracts.forge_facts import BranchProtection, CommitCheck, HumanAct, PullComment
+from contracts.forge_facts import BranchProtection, CommitCheck, HumanAct, Issue, PullComment
 from contracts.pull_request import PullRequest
 
 if TYPE_CHECKING:
@@ -66,6 +66,9 @@ class Forge(Protocol):
 
     def comments(self, number: int) -> tuple[PullComment, ...]:
         """What is said below a pull request, oldest first."""
+
+    def issues(self, label: str) -> tuple[Issue, ...] | None:
+        """Open issues that carry the label, newest first; None: there are no issues on this forge."""
 
 
 class Effects(Protocol):

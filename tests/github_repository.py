@@ -282,6 +282,7 @@ class DoubleRepository:
             "id": number, "number": number, "title": content["title"], "body": content.get("body"), "state": "open",
             "user": example["user"] | user(who), "html_url": f"{self.address}/{self.name}/issues/{number}",
             "closed_at": None, "closed_by": None,
+            "labels": [example["labels"][0] | {"name": name} for name in content.get("labels", [])],
         }  # fmt: skip
         return Answer(201, self.issues[number])
 
@@ -305,8 +306,14 @@ class DoubleRepository:
             }
             for pull in self.pulls.values()
         ]  # fmt: skip
-        by = query.get("creator", "")
-        found = [each for each in (*self.issues.values(), *pulls) if by in {"", each["user"]["login"]}]
+        by, state, wanted = query.get("creator", ""), query.get("state", "open"), query.get("labels", "").lower()
+        found = [
+            each
+            for each in (*self.issues.values(), *pulls)
+            if by in {"", each["user"]["login"]}
+            and state in {"all", each["state"]}
+            and wanted in {"", *(label["name"].lower() for label in each["labels"])}
+        ]
         return sorted(found, key=lambda each: -each["number"])
 
     # CI

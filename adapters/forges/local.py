@@ -220,6 +220,10 @@ class LocalForge:
         """What we said below it; people have no page here."""
         return read_comments(self._folder / "pulls", number)
 
+    def issues(self, label: str) -> None:
+        """A bare repository has none."""
+        del label
+
     def _heads(self) -> dict[str, str]:
         try:
             return self._mirror.remote_heads()

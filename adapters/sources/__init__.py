@@ -2,7 +2,7 @@
 
 command.py     A program in the sandbox, on a checkout of the base: what it prints is the answer
 connectors.py  The connectors there are
-failing_ci.py  The checks of the base that are red on the forge, a record each
+forge.py       What the forge says of the base: its red checks, or open issues with a label, a record each
 http.py        One GET, in a child that is killed when its time is over
 repository.py  A file of the base
 """

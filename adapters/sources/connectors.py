@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from adapters.sources.command import CommandSource
-from adapters.sources.failing_ci import FailingCi
+from adapters.sources.forge import ForgeSource
 from adapters.sources.http import HttpSource
 from adapters.sources.repository import RepositorySource
 from ports.environments import Environments
@@ -18,5 +18,5 @@ def connectors(sandbox: Sandbox, environments: Environments, forges: OpenForge) 
         "http": HttpSource(),
         "command": CommandSource(sandbox, environments),
         "repository": RepositorySource(),
-        "forge": FailingCi(forges),
+        "forge": ForgeSource(forges),
     }

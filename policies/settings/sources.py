@@ -57,8 +57,17 @@ class RepositoryConnector(Section):
 class ForgeConnector(Section):
     """``[sources.forge]``: what the forge says of the base."""
 
-    about: Literal["failing_ci"]
-    """``failing_ci``: every check of the base that is red now, a record each."""
+    about: Literal["failing_ci", "issues"]
+    """``failing_ci``: every check of the base that is red now, a record each. ``issues``: every open issue with the
+    label, by its number."""
+    label: str = Field(default="", max_length=100, pattern=r"^([^,\s]([^,]*[^,\s])?)?$")
+    """Of ``issues``."""
+
+    @model_validator(mode="after")
+    def _label_belongs_to_issues(self) -> Self:
+        if (self.about == "issues") != bool(self.label):
+            raise ValueError("about = 'issues' names the label it goes by, and nothing else does")
+        return self
 
 
 class Mapping(Section):

@@ -207,6 +207,7 @@ def test_wrong_types_are_errors_with_a_name(kind: type[GiteaRepository | GitHubR
             repository.account_of_token,
             lambda: list(repository.our_pulls()),
             lambda: list(repository.our_tickets()),
+            lambda: list(repository.issues("autonomy")),
             lambda: repository.statuses("0" * 40),
             lambda: repository.branch("main"),
             lambda: repository.reviews(1),

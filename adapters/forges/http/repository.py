@@ -9,12 +9,13 @@ from collections.abc import Iterator
 from typing import Any, Literal, TypeVar
 from urllib.parse import quote
 
-from pydantic import BaseModel, ValidationError
+from pydantic import AwareDatetime, BaseModel, ValidationError
 
 from adapters.forges.http.json_api import JsonApi, Reply
 from adapters.forges.http.ownership import Mark, read_mark
-from contracts.forge_facts import PullComment
+from contracts.forge_facts import Issue, PullComment
 from contracts.pull_request import PullRequest
+from policies.counted import shortened
 from ports.forge import ForgeError, NotShown
 
 Shape = TypeVar("Shape", bound=BaseModel)
@@ -55,6 +56,19 @@ class Ticket(BaseModel):
     user: Account | None = None
     pull_request: dict[str, Any] | None = None
     """Where it is there, this is a pull request's other face."""
+
+
+class Label(BaseModel):
+    """What an issue carries."""
+
+    name: str
+
+
+class LabelledTicket(Ticket):
+    """A ticket with what its reader goes by."""
+
+    labels: tuple[Label, ...] = ()
+    updated_at: AwareDatetime | None = None
 
 
 class Note(BaseModel):
@@ -108,6 +122,24 @@ class HttpRepository(ABC):
             ticket = shaped(Ticket, found)
             if ticket.pull_request is None and self.is_ours(ticket.user):
                 yield self.ticket_as_shown(found)
+
+    def issues(self, label: str) -> Iterator[Issue]:
+        """Open issues of anybody that carry the label; pull requests are none."""
+        for found in self.http.pages(f"{self._root}/issues", state="open", labels=label):
+            ticket = shaped(LabelledTicket, found)
+            labels = tuple(each.name for each in ticket.labels)
+            # Gitea answers with every issue where no label is called so.
+            carries = label.casefold() in {name.casefold() for name in labels}
+            if ticket.pull_request is None and carries:
+                yield Issue(
+                    number=ticket.number,
+                    title=shortened(ticket.title, 300),
+                    body=shortened(ticket.body or "", 4000),
+                    author=ticket.user.login if ticket.user else "",
+                    labels=labels[:50],
+                    url=ticket.html_url,
+                    updated_at=ticket.updated_at,
+                )
 
     def account_of_token(self) -> str:
         """Login the token belongs to."""
