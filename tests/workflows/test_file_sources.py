@@ -103,7 +103,7 @@ async def _a_silent_source_is_told(world: World, run: RunResult) -> None:
     told = world.settings.home / "alerts.jsonl"
 
     async def alerted() -> bool:
-        return told.exists() and "source days is not usable: status 503" in told.read_text()
+        return told.exists() and "a breach: status 503" in told.read_text()
 
     await world.until(alerted)
 

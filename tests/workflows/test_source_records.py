@@ -91,6 +91,11 @@ def test_9_source_quality_alerts_for_each_change_and_not_for_each_use() -> None:
     assert 2 == lives.alerts
     lives.used(Grade.BREACH)
     assert (3, SourceState.DEGRADED) == (lives.alerts, lives.record.lowered)
+    # A demotion is news of its own, also within the time in which the same breach is only counted.
+    *_, breach, demotion = lives.books.state.to_alert
+    assert breach.fingerprint != demotion.fingerprint
+    assert "is DEGRADED now" in demotion.summary
+    assert "3 breaches in a row" in demotion.summary
 
 
 def test_recovery_needs_a_new_trial_and_a_person() -> None:

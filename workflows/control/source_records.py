@@ -23,7 +23,7 @@ from contracts.source import (
     SourceUse,
 )
 from contracts.verdict import Decision
-from policies.counted import counted, shortened
+from policies.counted import shortened
 from workflows.control.state import ControlState
 
 LOWERED, LIFTED = "source lowered", "source lifted"
@@ -43,14 +43,12 @@ def used(state: ControlState, report: SourceUse, now: datetime) -> Answer:
     news = report.grade is not known.grade
     known = known.model_copy(update={"grade": report.grade, "run_id": report.run_id, "breaches": breaches})
     _keep(state, known)
-    if news and report.grade is not Grade.GOOD:
-        _alert(state, report)
-    if known.lowered is None and (reason := _too_bad(report, breaches)):
+    reason = _too_bad(report, breaches) if known.lowered is None else ""
+    if reason:
         _lower(state, known, SourceState.DEGRADED, reason, BY_CONTROL, now)
-        if not news:
-            _alert(state, report)
-        return _answer(state, report.source, "lowered now")
-    return _answer(state, report.source)
+    if reason or (news and report.grade is not Grade.GOOD):
+        _alert(state, report, reason)
+    return _answer(state, report.source, "lowered now" if reason else "")
 
 
 def passed(state: ControlState, report: SourcePassed) -> Answer:
@@ -106,7 +104,8 @@ def _too_bad(report: SourceUse, breaches: int) -> str:
     said = "; ".join(report.reasons)
     if report.in_conflict:
         return f"it contradicts its baseline: {said}"
-    return f"{counted(breaches, 'breach', 'breaches')} in a row: {said}" if breaches >= report.sustained else ""
+    often = f"{breaches} breaches in a row" if breaches > 1 else "a breach"
+    return f"{often}: {said}" if breaches >= report.sustained else ""
 
 
 def _lower(state: ControlState, known: SourceRecord, to: SourceState, reason: str, by: str, now: datetime) -> None:
@@ -125,11 +124,16 @@ def _lift(state: ControlState, known: SourceRecord, trial: str, by: str) -> Sour
     return lifted
 
 
-def _alert(state: ControlState, report: SourceUse) -> None:
-    """Runbook §9: source quality below its threshold; once for each change, not for each use."""
-    how = "poor" if report.grade is Grade.WARN else "not usable" if not report.refused else "not allowed any more"
-    said = report.refused or "; ".join(report.reasons)
-    fingerprint = f"source_quality/{state.target}/{report.source}/{report.grade}"
+def _alert(state: ControlState, report: SourceUse, lowered: str) -> None:
+    """Runbook §9: source quality below its threshold; once for each change, not for each use.
+
+    A demotion has a fingerprint of its own: it is news also where the breach that it follows was told a minute ago.
+    """
+    how, change = "poor" if report.grade is Grade.WARN else "not usable", report.grade.value
+    said = "; ".join(report.reasons)
+    if lowered:
+        how, change, said = "DEGRADED now, and only a new trial and a person bring it back", "lowered", lowered
+    fingerprint = f"source_quality/{state.target}/{report.source}/{change}"
     summary = f"source {report.source} is {how}: {said}"
     state.alert(AlertKind.SOURCE_QUALITY, fingerprint, shortened(summary, 500), run_id=report.run_id)
 
