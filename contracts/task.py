@@ -83,6 +83,8 @@ class FindingFacts(Contract):
     proof: Proof = Proof.EQUAL
     is_fault: bool = True
     """Whether a change that brings one more of them trades a fault for another."""
+    for_person: bool = False
+    """Whether it is listed for a person to see where no tool has a fix."""
     words: Words | None = None
     """None: it is called by its tool and rule."""
 

@@ -21,7 +21,7 @@ from contracts.report import IndexedRun
 from contracts.rollback import Aftercare, RollbackStage
 from contracts.task import CandidateTasks, StateSnapshot
 from policies.task.aftercare import with_hardening, without_quarantined
-from policies.task.candidates import WORTH_RULE, judge_worth, stated_by_us, suppress, told
+from policies.task.candidates import WORTH_RULE, judge_worth, stated_by_us, suppress, told, with_reported
 from policies.task.idea_memory import Memory, PersonsNo, Place, places, remember
 from policies.task.remediation import take_up, with_backlog
 from policies.verdicts import allow
@@ -74,6 +74,7 @@ class Triaging:
         candidates = with_backlog(suppress(allowed, policy, memory), backlog)
         # Again, for what the backlog proposes.
         candidates = with_hardening(without_quarantined(candidates, left.quarantined, now), left.hardening)
+        candidates = with_reported(candidates, snapshot.findings, policy)
         session.save("candidate_tasks.json", candidates)
         found, kept_back = len(candidates.candidates), len(candidates.suppressed)
         session.note("triaged", candidates=found, suppressed=kept_back, agent=agent.name)

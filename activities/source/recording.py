@@ -37,7 +37,7 @@ def record_sources(session: StepSession, reader: SourceReader) -> Recorded:
         StoreError: an answer cannot be kept.
     """
     policy, records, missing, replaced = session.policy, {}, [], []
-    ours = [each for each in policy.sources.of(session.run.target) if each.state in USED and each.file is not None]
+    ours = [each for each in policy.sources.of(session.run.target) if each.state in USED]
     if not ours:
         return Recorded({}, ())
     book = session.bench.control.query(session.run.target, messages.SOURCES)

@@ -1,4 +1,4 @@
-"""Data files that a source refreshes (runbook §5): they hold what the run recorded of it, or are brought to."""
+"""What a source says of the tree (runbook §5): a data file that is not what was recorded, or a file it reports."""
 
 from adapters.tools.source_tree import SourceTree
 from adapters.tools.tool import Seen, Sighting, findings_of, unread_of
@@ -9,18 +9,37 @@ from policies.paths.rules import in_scope
 from policies.settings.schema import EffectivePolicy
 from policies.settings.sources import SourcePolicy
 from policies.source.files import records_in, rendered, what_changes
+from policies.source.sightings import SEVERITIES, reports
+
+_REPORTED = 0.8
+"""How sure a source in PRODUCTION is: it met its thresholds, and nobody proved what it says."""
 
 
 class SourceFilesTool:
     """One finding for each file that is not what its source says; the rule is the source's name.
 
-    A file that is not there yet is its owner's to begin: an empty list, committed once.
+    A file that is not there yet is its owner's to begin: an empty list, committed once. Of a source for candidates, one
+    for each record about a file of the tree; the rule is ``<source>/<severity>``, and a person has it, not a fixer.
     """
 
     name = "source"
 
     def facts(self, rule: str, policy: EffectivePolicy) -> FindingFacts:
-        """The file alone, exactly as recorded."""
+        """The file alone, exactly as recorded; of a report, what its severity is worth."""
+        name, reported, severity = rule.partition("/")
+        if reported:
+            return FindingFacts(
+                confidence=_REPORTED,
+                value=SEVERITIES[severity],
+                type=TaskType.RELIABILITY_FIX,
+                for_person=True,
+                words=Words(
+                    verb="Look into",
+                    one=f"a {severity} report of {name}",
+                    many=f"{severity} reports of {name}",
+                    why=f"The source {name} says so; no tool here has a fix for it.",
+                ),
+            )
         files = [each.file.path for each in policy.sources.sources if each.name == rule and each.file]
         return FindingFacts(
             confidence=0.9,
@@ -33,9 +52,22 @@ class SourceFilesTool:
 
     def detect(self, tree: SourceTree, policy: EffectivePolicy, bench: ToolRunner) -> Seen | None:
         """Compare each file with what was recorded; a source that gave no answer says nothing of its file."""
-        if not (ours := self._ours(policy, bench)):
+        ours, told = self._ours(policy, bench), self._reports(policy, bench)
+        if not ours and not told:
             return None
-        sightings, unread, files = [], {}, 0
+        sightings, files = [], 0
+        unread: dict[str, str] = {}
+        for source, recorded in told:
+            assert source.candidates is not None  # noqa: S101  # `_reports` gives such alone
+            found, refused = reports(records_in(recorded), source.candidates)
+            files += len(found) + len(refused)
+            unread |= {f"{source.name}: {key}": reason for key, reason in refused.items()}
+            for each in found:
+                if each.path in tree.files:
+                    rule = f"{source.name}/{each.severity}"
+                    sightings.append(Sighting(rule, each.path, each.line, each.message, False, each.key))
+                else:
+                    unread[each.path] = f"{source.name} reports it, and it is no file of the tree"
         for source, recorded in ours:
             assert source.file is not None  # noqa: S101  # `_ours` gives such alone
             path, files = source.file.path, files + 1
@@ -68,8 +100,15 @@ class SourceFilesTool:
         return next((each for each in policy.sources.sources if each.name == name), source)
 
     def _ours(self, policy: EffectivePolicy, bench: ToolRunner) -> list[tuple[SourcePolicy, bytes]]:
-        ours = policy.sources.of(policy.target.name)
-        return [(each, bench.recorded[each.name]) for each in ours if each.file and each.name in bench.recorded]
+        return [(each, recorded) for each, recorded in _recorded(policy, bench) if each.file]
+
+    def _reports(self, policy: EffectivePolicy, bench: ToolRunner) -> list[tuple[SourcePolicy, bytes]]:
+        return [(each, recorded) for each, recorded in _recorded(policy, bench) if each.candidates]
+
+
+def _recorded(policy: EffectivePolicy, bench: ToolRunner) -> list[tuple[SourcePolicy, bytes]]:
+    ours = policy.sources.of(policy.target.name)
+    return [(each, bench.recorded[each.name]) for each in ours if each.name in bench.recorded]
 
 
 def _words(why: str) -> Words:

@@ -128,8 +128,10 @@ class CandidatesPurpose(Section):
     """``[sources.candidates]``: records become findings; JMESPath on a record's payload."""
 
     path: Expression
+    """Of the repository."""
     message: Expression
     severity: str = Field(default="", max_length=2000)
+    """``critical``, ``high``, ``medium`` or ``low``, in any case; empty, or another word: as medium."""
     line: str = Field(default="", max_length=2000)
 
 

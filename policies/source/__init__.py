@@ -3,5 +3,6 @@
 files.py      A data file of the repository, as its source's records make it
 lifecycle.py  What a source is now: the file is the most it may be, Control's books can only be lower
 quality.py    The trial metrics, and what a source's thresholds make of them
+sightings.py  Records that are for candidates: which file each is about, how bad it is
 records.py    From an answer to records: parsed, selected, checked, sorted
 """

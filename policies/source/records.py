@@ -56,7 +56,7 @@ def records_of(body: bytes, form: Format, source: SourcePolicy) -> Normalised:
     Raises:
         NotReadable: it is no such format, holds no list of records, or too many of them.
     """
-    found = _searched(source.mapping.records, _PARSERS[form](body), "records")
+    found = searched(source.mapping.records, _PARSERS[form](body), "records")
     if not isinstance(found, list):
         raise NotReadable(f"mapping.records leads to {_kind(found)}, not to a list")
     if len(found) > MOST_RECORDS:
@@ -77,14 +77,14 @@ def records_of(body: bytes, form: Format, source: SourcePolicy) -> Normalised:
 
 def _record(raw: Any, mapping: Mapping, checker: "Draft202012Validator") -> Record | str:
     try:
-        key, payload = _searched(mapping.key, raw, "key"), _searched(mapping.payload, raw, "payload")
+        key, payload = searched(mapping.key, raw, "key"), searched(mapping.payload, raw, "payload")
         if isinstance(key, bool) or not isinstance(key, str | int) or key == "":
             return f"its key is {_kind(key)}"
         if not isinstance(payload, dict):
             return f"its payload is {_kind(payload)}, not an object"
         if len(json.dumps(payload, allow_nan=False)) > MOST_PAYLOAD:
             return f"its payload is longer than {MOST_PAYLOAD} characters"
-        at = _moment(_searched(mapping.at, raw, "at")) if mapping.at else None
+        at = _moment(searched(mapping.at, raw, "at")) if mapping.at else None
     except (NotReadable, ValueError, OverflowError, OSError) as problem:
         return str(problem)
     if mapping.at and at is None:
@@ -110,7 +110,12 @@ def _moment(value: Any) -> datetime | None:
 # Each library is imported where it is used: every worker reads this file, and few have a source.
 
 
-def _searched(expression: str, data: Any, what: str) -> Any:
+def searched(expression: str, data: Any, what: str) -> Any:
+    """What a JMESPath expression finds.
+
+    Raises:
+        NotReadable: it is none, or does not fit the data; ``what`` names it.
+    """
     import jmespath  # noqa: PLC0415
     from jmespath.exceptions import JMESPathError  # noqa: PLC0415
 

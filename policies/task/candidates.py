@@ -85,6 +85,22 @@ def told(findings: Iterable[Finding], policy: EffectivePolicy, memory: Memory) -
     return tuple(SuppressedCandidate(task_id=idea.task_id, title=idea.title, reason=why) for idea, why in ideas)
 
 
+def with_reported(found: CandidateTasks, findings: Iterable[Finding], policy: EffectivePolicy) -> CandidateTasks:
+    """What a source reports, ranked beside the tools' own, for a person to see: nothing here has a fix for it."""
+    groups: dict[tuple[str, str], list[Finding]] = defaultdict(list)
+    for finding in findings:
+        if finding.facts.for_person and not finding.fixable:
+            groups[finding.tool, finding.rule].append(finding)
+    ideas = (
+        candidate_of(*key, group, policy).model_copy(update={"needs_person": True}) for key, group in groups.items()
+    )
+    listed = list(found.candidates)
+    for idea in sorted(ideas, key=lambda each: (-each.score, each.task_id)):
+        place = next((at for at, each in enumerate(listed) if each.score < idea.score), len(listed))
+        listed.insert(place, idea)
+    return found.model_copy(update={"candidates": tuple(listed)})
+
+
 def stated_by_us(proposed: CandidateTasks, target: str, findings: tuple[Finding, ...]) -> tuple[Candidate, ...]:
     """Candidates of any backend under our own ids and words: a fresh id would slip past what is suppressed."""
     ours = []
