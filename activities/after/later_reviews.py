@@ -23,6 +23,7 @@ from contracts.report import RunReport
 from contracts.rollback import US, Merged
 from contracts.task import TaskContract
 from policies.after import later_review as rules
+from policies.counted import shortened
 from policies.settings.schema import EffectivePolicy
 from ports.forge import ForgeError, OpenForge
 from ports.measures import Look, MeasureError, Measures
@@ -189,7 +190,7 @@ class LaterReviews:
                 look = Look(tree, policy, alive, recorded=self._recorded(run_id))
                 return counted.model_copy(update={"achieved": self._measured(contract, look)})
         except (RepositoryError, MeasureError, SandboxUnavailable, StoreError) as problem:
-            return counted.model_copy(update={"note": str(problem)[:500]})
+            return counted.model_copy(update={"note": shortened(str(problem), 500)})
 
     def _measured(self, contract: TaskContract, look: Look) -> int | None:
         return self.measures.count(contract, look) if self.measures else None
@@ -220,7 +221,7 @@ def _moments(found: LaterReview, given: LaterReviewInput) -> tuple[Moment, ...]:
 
 
 def _unknown(moment: Moment, reason: str) -> Moment:
-    return moment.model_copy(update={"fate": Fate.UNKNOWN, "note": f"{_LOOKED_AT_LATER}: {reason[:300]}"})
+    return moment.model_copy(update={"fate": Fate.UNKNOWN, "note": f"{_LOOKED_AT_LATER}: {shortened(reason, 300)}"})
 
 
 def _seen(repository: Repository, merged: Merged, moment: Moment, head: str, *, rolled_back: bool) -> Moment:
