@@ -11,20 +11,19 @@ from checker import check_world
 from ci_forge import ANY, CiResults
 from faulty import PLAIN
 from supervisor import Supervisor
+from test_crash_points import CI, CLOSED_BY_CI
 from world import World
 
 from adapters.forges.local import forge_folder, read_comments
 from contracts.forge_facts import CheckState, CommitCheck
 from contracts.modes import RunStatus
 from contracts.remediation import Remediation
-from ports.crashpoints import POINTS
 from workflows import api
 
 if TYPE_CHECKING:
     from conftest import MakeWorld
 
 CI_WORKER = str(Path(__file__).with_name("ci_worker.py"))
-POINTS_OF_CI = tuple(sorted(point for point in POINTS if point.startswith(("ci.", "close_pull_request."))))
 GREEN = CommitCheck(name="ci/test", state=CheckState.GREEN)
 RED = CommitCheck(name="ci/test", state=CheckState.RED, log="FAILED test_names\n")
 
@@ -52,23 +51,12 @@ async def rejects_and_closes_once(world: World, *points: str) -> None:
 
 
 async def test_ci_rejects_once_whenever_the_worker_dies(make: MakeWorld) -> None:
-    """P7: all points, few deaths of one activity each: its retries come at growing distances."""
-    chains = [POINTS_OF_CI[start::4] for start in range(4)]
-    worlds = [await make(f"world-{number}", reap_seconds=600) for number in range(len(chains))]
-    await asyncio.gather(
-        *(rejects_and_closes_once(world, *_in_order(chain)) for world, chain in zip(worlds, chains, strict=True))
-    )
+    """P7: around a look, and right after the closing."""
+    await rejects_and_closes_once(await make("world", reap_seconds=600), *CLOSED_BY_CI)
 
 
 @pytest.mark.sweep
-@pytest.mark.parametrize("point", POINTS_OF_CI)
+@pytest.mark.parametrize("point", CI)
 async def test_sweep(world: World, point: str) -> None:
     """Every point alone."""
     await rejects_and_closes_once(world, point)
-
-
-def _in_order(points: tuple[str, ...]) -> list[str]:
-    """As a run comes by."""
-    moments = ("before_done", "after_done", "before_begin", "after_begin", "before_effect", "after_effect")
-    order = [*moments, "before_settle", "after_settle"]
-    return sorted(points, key=lambda point: order.index(point.partition(".")[2]))

@@ -9,7 +9,7 @@ import pytest
 from aftermath import BROKEN, CHECK, after_a_run, hasten
 from rollback_checker import check_rollbacks
 from supervisor import Supervisor
-from test_crash_points import MERGE, PULL, PUSH, ROLLBACK
+from test_crash_points import MERGE, PULL, PUSH, ROLLBACK, UNDONE, UNDONE_BY_PULL
 from world import git
 
 from contracts.rollback import RollbackOutcome
@@ -46,13 +46,13 @@ async def rolls_back_once(world: World, *points: str, strategy: str = "revert_co
 
 
 async def test_a_rollback_happens_once_whenever_the_worker_dies(make: MakeWorld) -> None:
-    """P7: several deaths of one rollback, around its effects."""
-    await rolls_back_once(await make("world"), ROLLBACK[1], ROLLBACK[3], *ROLLBACK[7:9], ROLLBACK[-1])
+    """P7: several deaths of one rollback, after each of its effects."""
+    await rolls_back_once(await make("world"), *UNDONE)
 
 
 async def test_a_rollback_by_pull_request_happens_once_whenever_the_worker_dies(make: MakeWorld) -> None:
     """P7: after each of its three effects; one branch, one pull request, one merge."""
-    await rolls_back_once(await make("world"), PUSH[3], PULL[3], MERGE[3], strategy="revert_pr")
+    await rolls_back_once(await make("world"), *UNDONE_BY_PULL, strategy="revert_pr")
 
 
 @pytest.mark.sweep
