@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 from pydantic import ValidationError
@@ -28,6 +28,9 @@ from ports.store import StoreError
 from reporting.run_report_text import STYLES, print_report, short_verdict, verdict_tree
 from reporting.wording import in_one_sentence, status_tone
 from settings import Settings
+
+if TYPE_CHECKING:
+    from activities.after.later_reviews import LaterReviews
 
 Model = TypeVar("Model", bound=Contract)
 
@@ -183,16 +186,19 @@ def sentence_of(adapters: Adapters, run_id: str) -> str:
     return in_one_sentence(report.status, title, report.reason, number, became)
 
 
-def since_then(adapters: Adapters, run_id: str) -> LaterReview | None:
-    """What became of a run's change, as it was reviewed, and with what has come since; None: nobody looked yet."""
+def later_reviews(adapters: Adapters) -> "LaterReviews":
+    """Looks at what became of changes; measures nothing, and keeps nothing by itself."""
     # Imported here: lists need none of it.
     from activities.after.later_reviews import LaterReviews  # noqa: PLC0415
 
     settings = adapters.settings
-    reviews = LaterReviews(
-        adapters.store, adapters.policies, partial(open_repository, settings), partial(open_forge, settings)
-    )
-    return reviews.again(run_id, datetime.now(UTC)) if run_id else None
+    forges = partial(open_forge, settings)
+    return LaterReviews(adapters.store, adapters.policies, partial(open_repository, settings), forges)
+
+
+def since_then(adapters: Adapters, run_id: str) -> LaterReview | None:
+    """What became of a run's change, as it was reviewed, and with what has come since; None: nobody looked yet."""
+    return later_reviews(adapters).again(run_id, datetime.now(UTC)) if run_id else None
 
 
 def said_so(reason: str) -> Verdict:

@@ -11,6 +11,7 @@ from rich.text import Text
 from activities.governance.reviewing import GovernanceReviewing
 from commands.exit_statuses import Exit
 from commands.failures import CommandFailed
+from commands.report import later_reviews
 from commands.terminal import AsJson, emit, guarded, out, say, show
 from composition import compose
 from contracts.governance import GovernanceReport, Standing
@@ -40,7 +41,8 @@ def review(
     begins = since.replace(tzinfo=UTC) if since else now - timedelta(days=_DAYS)
     if begins >= now:
         raise CommandFailed(Exit.USAGE, f"{begins:%Y-%m-%d} is not over: there is nothing to review since")
-    reviewing = GovernanceReviewing(adapters.store, adapters.audit, adapters.index, adapters.policies, render_review)
+    parts = (adapters.store, adapters.audit, adapters.index, adapters.policies, render_review)
+    reviewing = GovernanceReviewing(*parts, later_reviews(adapters))
     found = reviewing.report(begins, now)
     if page:
         page.write_text(render_review(found), encoding="utf-8")
@@ -67,6 +69,15 @@ def _show(found: GovernanceReport) -> None:
             f"{pattern.kind} {counted(pattern.count, 'time')}: {visible(pattern.what)}"
             + (f" ({pattern.said[0]})" if pattern.said else "")
         )
+    for row in found.fates:
+        told = ", ".join(f"{count} {fate.value}" for fate, count in row.counts.items() if count) or "no merge"
+        show(f"after {counted(row.days, 'day')}: {told}")
+    for told in found.undone:
+        show(visible(told))
+    for flake in found.flakes:
+        until = f", until {flake.until}{' (overdue)' if flake.overdue else ''}" if flake.until else ""
+        told = f"{flake.flaked} of {counted(flake.seen, 'look')}; {flake.owner or 'nobody'} looks after it{until}"
+        show(f"flaky: {flake.target} {flake.check}, {told}", "red" if flake.overdue else "")
     for incident in found.overdue:
         show(f"overdue since {incident.due_on}: {incident.incident}, {incident.owner or 'nobody'}", "red")
     show(f"risk score: {found.calibration.verdict}")

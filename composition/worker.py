@@ -164,7 +164,7 @@ def activities(adapters: Adapters, bench: StepPorts, server_view: ServerView) ->
         alerting.alert_settings,
         alerting.deliver,
         Watching(bench, server_view).watch,
-        GovernanceReviewing(bench.store, bench.audit, adapters.index, bench.policies, render_review).review,
+        GovernanceReviewing(bench.store, bench.audit, adapters.index, bench.policies, render_review, later).review,
         dashboards.dashboard_terms,
         dashboards.show_dashboard,
         Responding(bench).respond,

@@ -1,14 +1,58 @@
 """``governance_review.json`` (runbook §11), and what it is made from."""
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Literal
 
 from pydantic import AwareDatetime, Field
 
 from contracts.artifact import ArtifactRef, Contract
+from contracts.evidence import CheckStatus
+from contracts.later_review import Fate, LaterReview
 from contracts.modes import Mode, RunStatus
 from contracts.proposal import PolicyProposal
+
+
+class CheckSeen(Contract):
+    """One look of one check at one tree."""
+
+    target: str
+    check: str
+    tree: str
+    environment: str
+    base_count: int | None
+    """What it was compared with, for checks that may be no worse than the base."""
+    status: CheckStatus
+    seconds: tuple[float, ...]
+    """Of each attempt; no two looks take exactly as long."""
+    at: AwareDatetime
+
+
+class KnownFlake(Contract):
+    """What a target's policy says of a check of its own."""
+
+    target: str
+    check: str
+    owner: str
+    until: date | None
+
+
+class Flake(Contract):
+    """A check that gave different answers about the same commit, or is known to."""
+
+    target: str
+    check: str
+    seen: int
+    """Looks at a tree, in the window."""
+    flaked: int
+    first: AwareDatetime | None
+    last: AwareDatetime | None
+    owner: str
+    """Empty: nobody."""
+    until: date | None
+    """Until when the policy says it is known to be flaky; None: it does not say."""
+    overdue: bool
+    """That day is over."""
 
 
 class RunFacts(Contract):
@@ -50,6 +94,10 @@ class RunFacts(Contract):
     usd: float = 0
     tokens: int = 0
     tokens_by_step: dict[str, int] = {}
+    usd_by_step: dict[str, float] = {}
+    checks: tuple[CheckSeen, ...] = ()
+    later: LaterReview | None = None
+    """What became of its change; None: it was neither merged nor closed, or nobody looked."""
     unknown_cost: bool = False
     """Part of what it cost is not known."""
 
@@ -89,6 +137,7 @@ class ReviewFacts(Contract):
     """Those that ended, were merged or were answered in the window; no smoke runs."""
     incidents: tuple[IncidentFacts, ...]
     days: tuple[DayCost, ...]
+    known_flakes: tuple[KnownFlake, ...] = ()
     unreadable: dict[str, str] = {}
     """What could not be read, and why: it is in no number."""
 
@@ -150,7 +199,7 @@ class RiskBin(Contract):
     changes: int
     mean_score: float
     bad: int
-    """Closed by a person, regressed, or rolled back."""
+    """Closed by a person, regressed, rolled back, or reverted."""
     share_low: float
     share_high: float
     """95 % interval of the bad ones' share, 0.0 to 1.0."""
@@ -162,6 +211,17 @@ class Calibration(Contract):
     bins: tuple[RiskBin, ...]
     verdict: str
     """One sentence: calibrated, not calibrated and where, or not enough data."""
+
+
+class Fates(Contract):
+    """What had become of merges after so many days, where that moment lies in the window."""
+
+    days: int
+    counts: dict[Fate, int]
+    """``not yet``: of those merged in the window."""
+    added: int
+    """Lines that those merges added whose fate is known."""
+    standing: int
 
 
 class GovernanceReport(Contract):
@@ -184,6 +244,17 @@ class GovernanceReport(Contract):
     """All runs' metrics of each week of the window, oldest first: the charts' points."""
     tokens_by_step: dict[str, float] = {}
     """Mean per run; a step is one role's. Steps that cost none are left out."""
+    usd_by_step: dict[str, float] = {}
+    """The same."""
+    fates: tuple[Fates, ...] = ()
+    """After 1, 7 and 30 days."""
+    undone: tuple[str, ...] = ()
+    """Merges that were reverted or rewritten, a sentence each, at most twenty."""
+    objectives_met: int = 0
+    objectives_missed: int = 0
+    """Of merges in the window, by the contract's own measure on the base; the others were not measured."""
+    flakes: tuple[Flake, ...] = ()
+    """Overdue ones first."""
     calibration: Calibration
     proposal: PolicyProposal | None = None
     """At most one bounded step of one threshold, for a person to take or leave."""

@@ -32,15 +32,19 @@ def digest(value: Any) -> str:
     return sha256_hex(canonical_json(value))
 
 
+_NO_RULE = {"owner", "flaky_until"}
+
+
 def policy_digest(policy: EffectivePolicy) -> str:
     """The digest a policy must carry: of everything in it but the digest itself.
 
     What came later counts where it is used: without it the digest is what it was before, and a run that began then
-    goes on.
+    goes on. Who looks after a flaky check, and until when, changes nothing that a run may do.
     """
-    left_out: dict[str, Any] = {"digest": True}
+    target: dict[str, Any] = {"checks": {"__all__": _NO_RULE}}
+    left_out: dict[str, Any] = {"digest": True, "target": target}
     if not policy.sources.sources:
         left_out["sources"] = True
     if policy.target.policy_folder is None:
-        left_out["target"] = {"policy_folder"}
+        target["policy_folder"] = True
     return digest(policy.model_dump(mode="json", exclude=left_out))

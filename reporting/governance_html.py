@@ -5,6 +5,7 @@ from typing import Any
 from markupsafe import Markup
 
 from contracts.governance import GovernanceReport, Metric, Standing
+from contracts.later_review import Fate
 from policies.governance import baselines
 from reporting.run_report_html import pages
 from reporting.wording import Tone
@@ -15,6 +16,7 @@ TONES = {
     Standing.TOO_FEW: Tone.QUIET,
     Standing.NO_TARGET: Tone.QUIET,
 }
+_FATES = (Fate.KEPT, Fate.REWRITTEN, Fate.REVERTED, Fate.UNKNOWN, Fate.NOT_YET)
 _WEEKS = 12
 """That a chart shows; more labels do not fit a telephone."""
 
@@ -24,7 +26,7 @@ def render_review(review: GovernanceReport) -> str:
     return (
         pages()
         .get_template("governance_review.html.j2")
-        .render(review=review, shown=shown_value, tones=TONES, charts=_charts(review), enough=baselines)
+        .render(review=review, shown=shown_value, tones=TONES, charts=_charts(review), enough=baselines, fates=_FATES)
     )
 
 

@@ -14,7 +14,7 @@ from contracts.later_review import LaterReview
 from contracts.release import ReleaseDecision
 from contracts.report import RunReport, StepRecord
 from contracts.task import TaskContract
-from policies.after.later_review import told_moment, told_objective
+from policies.after.later_review import told_objective
 from policies.counted import counted, shortened, sized
 from reporting import wording
 
@@ -56,7 +56,6 @@ def render_html(
         .render(
             report=report,
             later=later,
-            told_moment=told_moment,
             told_objective=told_objective,
             change=change,
             checks=checks,

@@ -1,17 +1,19 @@
 """The facts of a governance review, from the targets' audit logs and from what their runs and incidents left."""
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from activities.governance.past_decisions import Model, NeverKept, NotKept, read_kept
 from contracts.audit import AuditRecord
 from contracts.budget import Amounts
 from contracts.evidence import ChecksReport, CheckStatus
-from contracts.governance import DayCost, IncidentFacts, ReviewFacts, RunFacts
+from contracts.governance import CheckSeen, DayCost, IncidentFacts, KnownFlake, ReviewFacts, RunFacts
 from contracts.incident import PostIncidentReport, Trigger
+from contracts.later_review import DAYS, LaterReview, LaterReviewInput
 from contracts.modes import RunKind, WriteAction
 from contracts.release import ReleaseDecision
 from contracts.report import RunReport
@@ -20,11 +22,14 @@ from contracts.task import TaskContract
 from contracts.verdict import Decision, Verdict
 from policies.run.alerts import PROTECTED_RULE
 from policies.settings.schema import EffectivePolicy
+from ports.policy_source import PolicyError, PolicySource
 from ports.store import ArtifactStore, AuditLog, StoreError
 
 _OPENED = f"/{WriteAction.OPEN_PULL_REQUEST}"
 _CLOSED = "closed by "
 _OURS = f"{_CLOSED}us"
+_BY_PERSON = "merged by "
+_CHECKS = re.compile(r"(checks/(checks|base)|observations/[^/]+/checks)\.json")
 
 
 @dataclass
@@ -37,6 +42,9 @@ class _Told:
     merged_by: str = ""
     closed_at: datetime | None = None
     said: str = ""
+    outcome: str = ""
+    """Of its follow-up."""
+    merged: Merged | None = None
     regressed: bool = False
     rolled_back: bool = False
     violation: bool = False
@@ -48,6 +56,8 @@ class _Told:
     def moments(self) -> Iterator[datetime]:
         """When something happened that a review counts."""
         yield from (at for at in (self.ended_at, self.opened_at, self.merged_at, self.closed_at) if at)
+        if self.merged:
+            yield from (self.merged.merged_at + timedelta(days=days) for days in DAYS)
 
 
 class _Target:
@@ -110,11 +120,15 @@ class _Target:
 
     def _merged(self, record: AuditRecord) -> None:
         told, merged = self._of(record), Merged.model_validate(json.loads(str(record.facts["merge"])))
-        told.merged_at, told.merged_by = merged.merged_at, merged.by
+        told.merged, told.merged_at, told.merged_by = merged, merged.merged_at, merged.by
 
     def _followed_up(self, record: AuditRecord) -> None:
         told, outcome = self._of(record), str(record.facts["outcome"])
-        told.said = f"{outcome}: {record.facts['reason']}"
+        told.said, told.outcome = f"{outcome}: {record.facts['reason']}", outcome
+        at = record.facts.get("at")
+        if outcome.startswith(_BY_PERSON) and told.merged is None and at:
+            # Nothing says by which commit: it was accepted all the same.
+            told.merged_at, told.merged_by = datetime.fromisoformat(str(at)), str(record.facts["who"])
         if outcome.startswith(_CLOSED) and not outcome.startswith(_OURS):
             told.closed_at = record.at
 
@@ -135,6 +149,10 @@ class Gathering:
 
     store: ArtifactStore
     audit: AuditLog
+    policies: PolicySource | None = None
+    """Says who looks after a flaky check; None: checks are not looked at one by one."""
+    later: Callable[[LaterReviewInput], LaterReview | None] = lambda _given: None
+    """What became of a run's change."""
 
     def facts(self, since: datetime, until: datetime, only: str = "") -> ReviewFacts:
         """Of every target that ever had a log, or of one; what cannot be read is named, and is in no number.
@@ -158,6 +176,7 @@ class Gathering:
                 continue
             targets.append(target)
         runs = tuple(self._runs(targets, since, until, unreadable))
+        known_flakes = tuple(each for target in targets for each in self._known_flakes(target.name, unreadable))
         return ReviewFacts(
             since=since,
             until=until,
@@ -165,6 +184,7 @@ class Gathering:
             runs=runs,
             incidents=tuple(self._incidents(targets, unreadable)),
             days=tuple(self._days(targets, runs, since, until, unreadable)),
+            known_flakes=known_flakes,
             unreadable=unreadable,
         )
 
@@ -181,9 +201,9 @@ class Gathering:
                     unreadable[run_id] = str(problem)
                     continue
                 if report.run.kind is not RunKind.SMOKE:
-                    yield self._run(told, report, unreadable)
+                    yield self._run(told, report, until, unreadable)
 
-    def _run(self, told: _Told, report: RunReport, unreadable: dict[str, str]) -> RunFacts:
+    def _run(self, told: _Told, report: RunReport, until: datetime, unreadable: dict[str, str]) -> RunFacts:
         run_id = report.run.run_id
         contract = self._optional(run_id, "task_contract.json", TaskContract, unreadable)
         checks = self._optional(run_id, "checks/checks.json", ChecksReport, unreadable)
@@ -215,8 +235,56 @@ class Gathering:
             usd=total.usd,
             tokens=total.tokens,
             tokens_by_step={step: cost.tokens for step, cost in told.spent.items() if cost.tokens},
+            usd_by_step={step: cost.usd for step, cost in told.spent.items() if cost.usd},
+            checks=tuple(self._checks(report, unreadable)) if self.policies else (),
+            later=self._later(told, report, until),
             unknown_cost=bool(told.unknown),
         )
+
+    def _later(self, told: _Told, report: RunReport, until: datetime) -> LaterReview | None:
+        if not (told.merged_at or told.closed_at):
+            return None
+        pull = report.pull_request.number if report.pull_request else 0
+        by = f"merged by {told.merged_by}" if told.merged_by else "merged by itself"
+        return self.later(
+            LaterReviewInput(
+                run=report.run,
+                ended=told.outcome or by,
+                now=until,
+                pull_request=told.merged.pull_request if told.merged else pull,
+                merged=told.merged,
+                rolled_back=told.rolled_back,
+            )
+        )
+
+    def _checks(self, report: RunReport, unreadable: dict[str, str]) -> Iterator[CheckSeen]:
+        """Every look at a tree that the run's artifacts tell of: before the change, with it, and after its merge."""
+        run_id = report.run.run_id
+        for name in filter(_CHECKS.fullmatch, self.store.names(run_id)):
+            kept = self._optional(run_id, name, ChecksReport, unreadable)
+            for result in kept.results if kept else ():
+                yield CheckSeen(
+                    target=report.run.target,
+                    check=result.name,
+                    tree=kept.tree_sha if kept else "",
+                    environment=kept.environment if kept else "",
+                    base_count=result.base_count,
+                    status=result.status,
+                    seconds=tuple(attempt.seconds for attempt in result.attempts),
+                    at=report.ended_at,
+                )
+
+    def _known_flakes(self, target: str, unreadable: dict[str, str]) -> Iterator[KnownFlake]:
+        if self.policies is None or target not in self.policies.names():
+            return
+        try:
+            checks = self.policies.effective(target).target.checks
+        except PolicyError as problem:
+            unreadable[f"owners of {target}'s checks"] = str(problem)
+            return
+        for check in checks:
+            if check.owner or check.flaky_until:
+                yield KnownFlake(target=target, check=check.name, owner=check.owner, until=check.flaky_until)
 
     def _incidents(self, targets: list[_Target], unreadable: dict[str, str]) -> Iterator[IncidentFacts]:
         for target in targets:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from temporalio import activity
 
+from activities.after.later_reviews import LaterReviews
 from activities.api import REVIEW_GOVERNANCE
 from activities.governance.gathering import Gathering
 from activities.governance.kept_proposals import KeptProposals
@@ -13,6 +14,7 @@ from activities.governance.past_decisions import NotKept, PastDecisions, read_ke
 from activities.heartbeat import heartbeating
 from activities.step_session import written
 from contracts.governance import GovernanceReport, ReviewInput, ReviewKept, review_place
+from contracts.later_review import LaterReview, LaterReviewInput
 from policies.governance.edits import applied, patch
 from policies.governance.proposals import FILE, propose
 from policies.governance.review import governance_review
@@ -33,6 +35,8 @@ class GovernanceReviewing:
     index: RunIndex
     policies: PolicySource
     render: Callable[[GovernanceReport], str]
+    later: LaterReviews | None = None
+    """Looks at what became of merges; None: nobody does."""
 
     @activity.defn(name=REVIEW_GOVERNANCE.name, no_thread_cancel_exception=True)
     def review(self, given: ReviewInput) -> ReviewKept:
@@ -41,17 +45,21 @@ class GovernanceReviewing:
         Raises:
             StoreError: the logs cannot be listed, or the review cannot be kept; tried again.
         """
-        with heartbeating():
-            found, place = self.report(given.since, given.until), review_place(given.until)
+        with heartbeating() as alive:
+            found, place = self.report(given.since, given.until, alive), review_place(given.until)
             if found.proposal:
                 KeptProposals(self.store).keep(found.proposal)
             report = self.store.put(place, _REPORT, written(found))
             page = self.store.put(place, "governance_review.html", self.render(found).encode(), "text/html")
             return ReviewKept(sentence=found.sentence, report=report, page=page, address=self.store.address(place))
 
-    def report(self, since: datetime, until: datetime) -> GovernanceReport:
-        """The review with its proposal; keeps nothing."""
-        found = governance_review(Gathering(self.store, self.audit).facts(since, until))
+    def report(self, since: datetime, until: datetime, alive: Callable[[], None] | None = None) -> GovernanceReport:
+        """The review with its proposal.
+
+        ``alive``: of a worker's step, which keeps what has become of runs since; without it nothing is kept.
+        """
+        gathering = Gathering(self.store, self.audit, self.policies, self._looking(alive))
+        found = governance_review(gathering.facts(since, until))
         try:
             text = self.policies.text(FILE)
             proposal = propose(found, text, self._earlier(until))
@@ -66,6 +74,22 @@ class GovernanceReviewing:
             return found.model_copy(update={"no_proposal": f"the policy cannot be read: {problem}"})
         proposal = proposal.model_copy(update={"what_if": replayed})
         return found.model_copy(update={"proposal": proposal, "patch": patch(text, proposal)})
+
+    def _looking(self, alive: Callable[[], None] | None) -> Callable[[LaterReviewInput], LaterReview | None]:
+        """One fetch of each target's base, whatever merged there."""
+        later, heads = self.later, dict[str, str]()
+
+        def look(given: LaterReviewInput) -> LaterReview | None:
+            if later is None:
+                return None
+            if alive is None:
+                return later.look(given, heads)
+            known, found = later.kept(given.run.run_id), later.look(given, heads, alive)
+            if known is None or found != known.model_copy(update={"looked_at": found.looked_at}):
+                later.keep(found)
+            return found
+
+        return look
 
     def _earlier(self, until: datetime) -> list[GovernanceReport]:
         """Reviews of the weeks before, newest first; one that is lost or damaged says nothing."""

@@ -5,6 +5,7 @@ from itertools import pairwise
 from statistics import fmean
 
 from contracts.governance import Calibration, RiskBin, RunFacts
+from contracts.later_review import Fate
 from policies.counted import counted
 from policies.governance.baselines import wilson
 
@@ -14,7 +15,7 @@ ENOUGH = 10
 
 
 def calibration(runs: Sequence[RunFacts]) -> Calibration:
-    """Of changes that a person answered or that were merged: those that were closed, regressed or were rolled back.
+    """Of changes that a person answered or that were merged: those that were closed, regressed or undone since.
 
     The score is read as the chance of that. It is calibrated where in each bin with enough changes the mean score lies
     within the interval of the bad ones' share; that higher scores went worse is asked first, as it needs less.
@@ -41,7 +42,7 @@ def _bin(runs: Sequence[RunFacts], low: float, high: float) -> RiskBin | None:
     held = [run for run in runs if run.risk is not None and (low <= run.risk < high or run.risk == high == _EDGES[-1])]
     if not held:
         return None
-    bad = sum(bool(run.closed_at or run.regressed or run.rolled_back) for run in held)
+    bad = sum(_went_badly(run) for run in held)
     share = wilson(bad, len(held))
     return RiskBin(
         low=low,
@@ -52,3 +53,8 @@ def _bin(runs: Sequence[RunFacts], low: float, high: float) -> RiskBin | None:
         share_low=share[0],
         share_high=share[1],
     )
+
+
+def _went_badly(run: RunFacts) -> bool:
+    moments = run.later.moments if run.later else ()
+    return bool(run.closed_at or run.regressed or run.rolled_back or any(m.fate is Fate.REVERTED for m in moments))

@@ -267,6 +267,10 @@ class CheckPolicy(Section):
     """How findings are counted for ``not_worse``: length of the JSON list (or its ``results``), or output lines."""
     seconds: Positive | None = None
     """Overrides ``sandbox.seconds``; may only be lower in a target."""
+    owner: str = Field(default="", max_length=100)
+    """Who looks after it when it is flaky; the weekly review names them."""
+    flaky_until: date | None = None
+    """Until when it is known to be flaky; after that day the review calls it overdue. It excuses nothing."""
 
 
 class ReviewStamp(Section):

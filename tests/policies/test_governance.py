@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from contracts.governance import DayCost, IncidentFacts, ReviewFacts, RunFacts, Standing
+from contracts.later_review import DAYS, Fate, LaterReview, Moment, Objective, Said
 from contracts.modes import Mode, RunStatus
 from policies.governance.baselines import ENOUGH_ANSWERS, ENOUGH_MERGES, ENOUGH_RUNS, wilson
 from policies.governance.calibration import calibration
@@ -162,6 +163,68 @@ def test_patterns_say_why():
         ("accepted", "codespell docs", 1, ()),
         ("rejected", "CHECKS_NOT_GREEN", 1, ("check tests is red",)),
     ] == [(each.kind, each.what, each.count, each.said) for each in found.patterns]
+
+
+def later(*fates: str, merged_at: datetime = AT, **more: object) -> LaterReview:
+    """A merge, and what had become of it after 1, 7 and 30 days."""
+    moments = [
+        Moment(days=days, at=merged_at + timedelta(days=days), fate=Fate(fate), added=4, standing=3)
+        for days, fate in zip(DAYS, fates, strict=False)
+    ]
+    facts = {"run_id": "demo-1", "target": "demo", "sentence": "Merged, and so on.", "pull_request": 1,
+             "ended": "merged by ann", "merged": None, "moments": moments, "looked_at": UNTIL}  # fmt: skip
+    return LaterReview.model_validate(facts | more)
+
+
+def test_11_fates_are_counted_in_the_window_that_their_moment_lies_in():
+    """A merge of before counts for its thirtieth day alone, and for no other number; of no merge there is no table."""
+    early = SINCE - timedelta(days=20)
+    old = {"merged_at": early, "merged_by": "ann", "ended_at": early, "task_type": "test_hardening"}
+    found = review(
+        run(0, **MERGED, later=later("kept", "reverted", "not yet")),
+        run(1, **MERGED, later=later("kept", "unknown", "not yet")),
+        run(2, **old, later=later("kept", "kept", "rewritten", merged_at=early)),
+    )
+    counts = [{fate.value: count for fate, count in row.counts.items() if count} for row in found.fates]
+    assert [{"kept": 2}, {"reverted": 1, "unknown": 1}, {"rewritten": 1, "not yet": 2}] == counts
+    assert [(8, 6), (4, 3), (4, 3)] == [(row.added, row.standing) for row in found.fates]
+    assert ["demo-0: Merged, and so on.", "demo-2: Merged, and so on."] == list(found.undone)
+    assert (2, "test_hardening") == (metric(found, "rollbacks").of, old["task_type"])
+    assert "test_hardening" not in {group.name for group in found.groups}
+    assert () == review(run(0, **MERGED)).fates
+
+
+def test_11_objectives_measured_on_the_base():
+    """Met, missed, and not counted, which is neither."""
+
+    def measured(achieved):
+        return Objective(metric="typos", before=3, expected=0, achieved=achieved, commit="c")
+
+    runs = [run(number, **MERGED, later=later(objective=measured(got))) for number, got in enumerate((0, 0, 1, None))]
+    found = review(*runs)
+    assert (2, 1) == (found.objectives_met, found.objectives_missed)
+
+
+def test_11_patterns_have_peoples_own_words():
+    """With who said them; without any, the follow-up's."""
+    said = (Said(author="bob", text="not worth it"), Said(author="cleo", text="nor for me"))
+    found = review(run(0, **CLOSED, later=later(said=said)), run(1, **MERGED | {"said": "merged by ann"}))
+    words = {pattern.kind: pattern.said for pattern in found.patterns}
+    assert ("bob: “not worth it”; cleo: “nor for me”",) == words["closed by a person"]
+    assert ("merged by ann",) == words["accepted"]
+
+
+def test_10_a_merge_that_people_reverted_went_badly():
+    """Calibration counts it with what was closed, regressed or rolled back."""
+    runs = many(20, bad=5, good=MERGED | {"risk": 0.15}, worse=MERGED | {"risk": 0.15, "later": later("reverted")})
+    (found,) = calibration(runs).bins
+    assert (5, 20) == (found.bad, found.changes)
+
+
+def test_11_cost_per_role():
+    """In money as in tokens: the mean of the runs whose cost is known."""
+    runs = [run(0, usd_by_step={"code": 3.0}), run(1, usd_by_step={"code": 1.0, "plan": 0.5})]
+    assert {"code": 2.0, "plan": 0.25} == review(*runs, run(2, unknown_cost=True)).usd_by_step
 
 
 def test_overdue_preventions_and_what_cannot_be_read():

@@ -84,7 +84,8 @@ def test_canonical_json_has_one_spelling():
 def test_a_policy_without_what_came_later_has_the_digest_of_before() -> None:
     """P15: a run that began under it goes on; with a source, or a policy folder, that counts like all else (P6)."""
     plain = policy()
-    later = {"digest": True, "sources": True, "target": {"policy_folder"}}
+    no_rule = {"checks": {"__all__": {"owner", "flaky_until"}}}
+    later = {"digest": True, "sources": True, "target": {"policy_folder": True} | no_rule}
     before = digest(plain.model_dump(mode="json", exclude=later))
     source = {"name": "days", "repository": {"path": "x"}, "file": {"path": "y.json"}}
     with_one = plain.model_copy(update={"sources": Sources.model_validate({"sources": [source]})})

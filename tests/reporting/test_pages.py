@@ -6,22 +6,42 @@ from pathlib import Path
 
 import pytest
 
-from contracts.governance import DayCost, IncidentFacts
+from contracts.evidence import CheckStatus
+from contracts.governance import DayCost, IncidentFacts, KnownFlake
+from contracts.later_review import Objective, Said
+from policies.after.later_review import judged
 from policies.governance.proposals import propose
 from reporting.governance_html import render_review
+from reporting.run_report_html import render_html
 from settings import SHIPPED_POLICIES
 from tests.chromium import WIDTHS, Look, look_at
-from tests.policies.test_governance import AT, CLOSED, MERGED, UNTIL, many, review, run
+from tests.policies.test_flakes import seen
+from tests.policies.test_governance import AT, CLOSED, MERGED, UNTIL, later, many, review, run
+from tests.policies.test_rollback_text import given
 from tests.reporting.test_run_report import HOSTILE, REPORT, hostile_report, page_of
 
 # A word without a break, and every way to make a page act that foreign text could try.
 FOREIGN = f"{'unbreakable' * 20} {HOSTILE} <img src=/planted onerror=x> <a href='javascript:x'>y</a> <base href=/z>"
 
 
+LATER = judged(
+    later(
+        *("kept", "rewritten", "not yet"),
+        merged=given().merged.model_copy(update={"merged_at": AT, "by": FOREIGN}),
+        objective=Objective(metric=FOREIGN[:90], before=3, expected=0, achieved=1, commit="c" * 40),
+        said=(Said(author=FOREIGN, text=FOREIGN),),
+    ),
+    None,
+)
+
+
 def _governance() -> str:
     closed = CLOSED | {"said": FOREIGN, "idea": FOREIGN[:90]}
     runs = [
-        each.model_copy(update={"risk": number / 60, "opened_at": AT, "target": f"target-{number % 5}"})
+        each.model_copy(
+            update={"risk": number / 60, "opened_at": AT, "target": f"target-{number % 5}", "later": LATER}
+            | {"checks": (seen(CheckStatus.FLAKY, number, check=FOREIGN[:40]),)}
+        )
         for number, each in enumerate(many(60, bad=40, good=MERGED, worse=closed))
     ]
     incident = IncidentFacts(
@@ -29,7 +49,9 @@ def _governance() -> str:
         owner=FOREIGN[:60], due_on="2026-03-01",
     )  # fmt: skip
     day = DayCost(target="demo", day="2026-03-05", used=0.4)
-    found = review(*runs, run(99, opened_at=UNTIL), incidents=(incident,), days=(day,), unreadable={FOREIGN: FOREIGN})
+    known = KnownFlake(target="demo", check=FOREIGN[:40], owner=FOREIGN[:60], until=AT.date())
+    more = {"incidents": (incident,), "days": (day,), "unreadable": {FOREIGN: FOREIGN}, "known_flakes": (known,)}
+    found = review(*runs, run(99, opened_at=UNTIL), **more)
     found = found.model_copy(update={"overdue": (incident,)})
     text = (SHIPPED_POLICIES / "autopilot.toml").read_text(encoding="utf-8")
     proposed = propose(found, text, ())
@@ -42,6 +64,7 @@ def _pages() -> dict[str, str]:
         "governance": _governance(),
         "run": page_of(REPORT),
         "hostile-run": page_of(hostile_report()),
+        "reviewed-run": render_html(REPORT, later=LATER),
     }
 
 
@@ -59,6 +82,9 @@ async def test_pages_are_read_at_any_width_and_ask_nobody(tmp_path: Path) -> Non
     assert {each: look.acting for each, look in looks.items() if look.acting} == {}
     assert {each: look.links for each, look in looks.items() if "covered" in look.links.values()} == {}
     for width in WIDTHS:
+        assert "What became of merges" in looks["governance", width].text
+        assert "Flaky checks" in looks["governance", width].text
+        assert "Since then" in looks["reviewed-run", width].text
         assert "Governance review" in looks["governance", width].text
         assert "onerror=x" in looks["governance", width].text
 

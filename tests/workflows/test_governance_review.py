@@ -49,6 +49,10 @@ async def test_a_review_of_what_happened(world: World) -> None:
     }.items() <= metrics.items()
     assert ["target", "mode", "task type"] == [group["by"] for group in found["groups"][1:]]
     assert [("codespell docs", "accepted", 1)] == [(p["what"], p["kind"], p["count"]) for p in found["patterns"]]
+    assert [1, 1, 1] == [row["counts"]["not yet"] for row in found["fates"]]
+    assert (1, 0) == (found["objectivesMet"], found["objectivesMissed"])
+    later = world.artifact(run.run_id, "post_run_review.json")
+    assert later["sentence"] in (world.settings.artifacts / "runs" / run.run_id / "run_report.html").read_text()
     page = (folder / "governance_review.html").read_text()
     assert found["sentence"] in page
     assert "<script" not in page
