@@ -1,19 +1,22 @@
 """``mode`` and ``decide``: what only a person says."""
 
-from datetime import UTC, datetime
+import contextlib
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
+from temporalio.service import RPCError
 
 from commands.conversations import command, known_target, run_handle, run_view, target_status
 from commands.exit_statuses import Exit
-from commands.failures import CommandFailed
+from commands.failures import CommandFailed, NoAnswer
 from commands.home import client_of
-from commands.terminal import AsJson, answered, emit, guarded, operator_name, say
-from composition import Adapters, compose
-from contracts.control import Answer, ModeRequest
+from commands.terminal import AsJson, answered, emit, guarded, operator_name, say, show, time_span
+from composition import Adapters, ServerUnavailable, compose
+from contracts.control import Answer, ModeOverride, ModeRequest
 from contracts.handover import HumanDecision
 from contracts.modes import Mode
+from contracts.task import TaskType
 from settings import Settings
 from workflows import api
 
@@ -21,6 +24,7 @@ EPILOG = (
     "Examples: `starter.py mode demo DRY_RUN --reason 'release week'`, "
     "`starter.py decide demo-2026-11-23-pr-1 --approve --reason 'scope is fine'`"
 )
+_LONGEST = 365
 Reason = Annotated[str, typer.Option(help="Why; kept for the record.")]
 
 
@@ -34,13 +38,24 @@ async def mode(
     why: Annotated[
         bool, typer.Option("--why", help="Which kinds of task have earned SELECTIVE_AUTO; what is missing.")
     ] = False,
+    lasts: Annotated[
+        str, typer.Option("--for", help="SELECTIVE_AUTO: how long it overrides what has not been earned.")
+    ] = "30d",
+    task_type: Annotated[
+        list[TaskType] | None,
+        typer.Option(help="SELECTIVE_AUTO: override for this kind of task only; may be repeated."),
+    ] = None,
+    only_earned: Annotated[bool, typer.Option("--only-earned", help="SELECTIVE_AUTO: override nothing.")] = False,
     expected_epoch: Annotated[int | None, typer.Option(help="The epoch you saw; default: the current one.")] = None,
     as_json: AsJson = False,
 ) -> int:
-    """Set what runs of a target may do: DRY_RUN, PR_ONLY or SELECTIVE_AUTO."""
+    """Set what runs of a target may do: DRY_RUN, PR_ONLY or SELECTIVE_AUTO.
+
+    With SELECTIVE_AUTO, a kind of task merges by itself once it has earned that (--why), or for as long as you say.
+    """
     adapters = compose(Settings())
     if why:
-        return _earned(adapters, target, as_json)
+        return await _earned(adapters, target, as_json)
     if to is None or not reason:
         raise CommandFailed(Exit.USAGE, "name the mode, and say why by --reason; `--why` shows what has been earned")
     client = await client_of(adapters.settings)
@@ -55,28 +70,51 @@ async def mode(
         # Lowering must work with a broken policy folder; this alone needs to know it.
         policy = adapters.policies.effective(target)
         known = {"maximum": policy.autopilot.modes.maximum, "probes": len(policy.target.probes)}
-        request = request.model_copy(update=known)
-    return answered(await command(client, api.control_id(target), api.SET_MODE, request), as_json)
+        request = request.model_copy(update=known | _override(lasts, task_type, only_earned=only_earned))
+    answer = await command(client, api.control_id(target), api.SET_MODE, request)
+    until, kinds = (answer.verdict.facts.get(name) for name in ("overrideUntil", "overrideFor"))
+    said = f"; until {until} for {kinds}, then for what has been earned" if until else ""
+    return answered(answer, as_json, f"accepted: {answer.verdict.reason}{said}" if answer.accepted else "")
 
 
-def _earned(adapters: Adapters, target: str, as_json: bool) -> int:
-    """From the audit log and the artifacts alone; no server needed."""
+def _override(lasts: str, task_type: list[TaskType] | None, *, only_earned: bool) -> dict[str, object]:
+    days = 0 if only_earned else time_span(lasts) / timedelta(days=1)
+    if days > _LONGEST:
+        raise CommandFailed(Exit.USAGE, f"an override lasts {_LONGEST} days at most; say it again then")
+    return {"override_days": days, "override_types": tuple(task_type or ())}
+
+
+async def _earned(adapters: Adapters, target: str, as_json: bool) -> int:
+    """From the audit log and the artifacts alone; an override is in Control's books, and needs a server."""
     # Only this option needs them.
+    from activities.governance.earning import verdicts_of  # noqa: PLC0415
     from activities.governance.gathering import Gathering  # noqa: PLC0415
     from commands.report import show_verdicts  # noqa: PLC0415
-    from policies.governance.earned import BEGINNING, earned  # noqa: PLC0415
+    from policies.governance.earned import BEGINNING  # noqa: PLC0415
 
     known_target(adapters, target)
     facts = Gathering(adapters.store, adapters.audit).facts(BEGINNING, datetime.now(UTC), target)
-    kinds = sorted({run.task_type for run in facts.runs} - {""})
-    verdicts = {kind: earned(facts, target, kind) for kind in kinds}
+    verdicts = verdicts_of(facts, target)
+    view = None
+    with contextlib.suppress(ServerUnavailable, NoAnswer, RPCError):
+        view = await target_status(await client_of(adapters.settings, asking=True), target)
     if as_json:
         emit({kind: verdict.model_dump(mode="json", by_alias=True) for kind, verdict in verdicts.items()})
-    elif verdicts:
+        return Exit.OK
+    if verdicts:
         show_verdicts(verdicts, full=True)
     else:
         say(f"no run of {target} has come to a task yet: nothing is earned")
+    if view is not None and view.override is not None:
+        show(override_words(view.override), "yellow")
     return Exit.OK
+
+
+def override_words(override: ModeOverride) -> str:
+    """Who stands in for what has not been earned, for what and until when."""
+    kinds = ", ".join(override.task_types) or "every kind of task"
+    ends = "ended" if override.until <= datetime.now(UTC) else "ends"
+    return f"override for {kinds} by {override.actor}: {override.reason}; it {ends} at {override.until:%Y-%m-%d %H:%M}"
 
 
 @guarded

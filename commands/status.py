@@ -16,6 +16,7 @@ from commands.conversations import ask, known_target, waiting_runs
 from commands.exit_statuses import Exit
 from commands.failures import NoWorker
 from commands.home import client_of
+from commands.mode import override_words
 from commands.sights import (
     InstallationSight,
     Sight,
@@ -149,6 +150,8 @@ def _show_target(name: str, view: StatusView, today: Callable[[], date], answere
         f"{name}  {view.status}, mode {view.mode}, epoch {view.epoch}, {writes} in flight{quiet}",
         "bold",
     )
+    if view.override is not None:
+        show(f"  {override_words(view.override)}", "yellow")
     for pause in view.pauses:
         since = f"at {pause.at:%Y-%m-%d %H:%M:%S}{review_words(pause, today)}"
         show(f"  {pause.scope} pause ({pause.style}) by {pause.actor} {since}: {pause.reason or 'no reason given'}")

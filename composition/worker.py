@@ -21,6 +21,7 @@ from activities.after.reverting import Reverting
 from activities.api import CONTROL_QUEUE
 from activities.control.admitting import Admitting
 from activities.control.telling import Telling
+from activities.governance.earning import Earning
 from activities.governance.reviewing import GovernanceReviewing
 from activities.operate.alerting import Alerting
 from activities.operate.dashboard import DashboardKeeping
@@ -125,7 +126,7 @@ def activities(adapters: Adapters, bench: StepPorts, server_view: ServerView) ->
     room = CheckRunner(adapters.environments, adapters.sandbox)
     probes = ProbeRunner(bench, adapters.environments, adapters.sandbox, ChildUrlProbes())
     auditing = Auditing(bench, adapters.index, partial(render_html, ui=adapters.settings.ui))
-    admitting = Admitting(bench, auditing.end_lost, adapters.index)
+    admitting = Admitting(bench, auditing.end_lost, adapters.index, Earning(bench.store, bench.audit))
     later = LaterReviews(
         bench.store,
         bench.policies,

@@ -29,6 +29,8 @@ class WriteRequest(Contract):
     """How long the effect may take from the moment this request is sent."""
     incident: str = ""
     """``repair`` only: the open incident that names the merge."""
+    task_type: str = ""
+    """Of a run's canary or merge: the kind of task, which must have earned it; empty: nobody said."""
     merges: Merged | None = None
     """A run's merge only: what is planned, so that whoever looks for it knows what to look for."""
     follows: FollowUpInput | None = None

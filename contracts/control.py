@@ -16,6 +16,7 @@ from contracts.incident import IncidentRecord
 from contracts.modes import Mode, PauseStyle, TargetStatus
 from contracts.rollback import FollowUpInput, MergeRecord
 from contracts.source import SourceRecord
+from contracts.task import TaskType
 from contracts.terms import ControlTerms, from_before
 from contracts.verdict import Verdict
 
@@ -58,7 +59,10 @@ class ResumeRequest(Contract):
 
 
 class ModeRequest(Contract):
-    """A person sets the mode. Lowering always works; raising above PR_ONLY needs what the policy says, too."""
+    """A person sets the mode. Lowering always works; raising above PR_ONLY needs what the policy says, too.
+
+    SELECTIVE_AUTO is an override for a while: kinds of task that have not earned it merge by themselves all the same.
+    """
 
     expected_epoch: int
     mode: Mode
@@ -68,6 +72,21 @@ class ModeRequest(Contract):
     """The target's ``modes.maximum``, as the sender's policy folder says; left out, nothing above PR_ONLY."""
     probes: int = Field(default=0, ge=0)
     """How many probes the target has: without one nothing merges by itself."""
+    override_days: float = Field(default=30, ge=0, le=365)
+    """SELECTIVE_AUTO only: how long the override lasts; 0: only what has been earned merges by itself."""
+    override_types: tuple[TaskType, ...] = ()
+    """Kinds of task that it is for; empty: all."""
+
+
+class ModeOverride(Contract):
+    """A person's word that stands in for what has not been earned, while the mode is SELECTIVE_AUTO."""
+
+    actor: str
+    reason: str
+    at: AwareDatetime
+    until: AwareDatetime
+    task_types: tuple[TaskType, ...] = ()
+    """Empty: all."""
 
 
 class LeftBefore(Contract):
@@ -183,6 +202,10 @@ class StatusView(Contract):
     """The incident a person must review before the mode rises above DRY_RUN (runbook §6.3)."""
     grants: tuple[Grant, ...] = ()
     """Given, not taken, not voided by a newer pause; each until its ``expiresAt``."""
+    override: ModeOverride | None = None
+    """In force, or over: each until its ``until``."""
+    earned: dict[str, str] | None = None
+    """As ``ControlTerms.earned``."""
     log_head: str = ""
     """Hash of the target's audit log, held in the Temporal history (P10)."""
     registered: bool = True

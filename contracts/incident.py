@@ -28,6 +28,10 @@ class Trigger(StrEnum):
     """Policy: uncertain compliance (licences) escalates."""
 
 
+CRITICAL = frozenset({Trigger.POLICY_VIOLATION, Trigger.REGRESSION})
+"""An incident of these takes away what was earned."""
+
+
 class Response(StrEnum):
     """One idempotent step of an answer to a trigger."""
 

@@ -12,6 +12,7 @@ from contracts.incident import IncidentNews, IncidentReport
 from contracts.remediation import Remediation
 from contracts.rollback import Aftercare, FollowUpEnd, Merged, Regression, RollbackResult
 from contracts.source import SourceBook, SourcePassed, SourceUse
+from contracts.verdict import Verdict
 
 Request = TypeVar("Request", bound=Contract)
 Reply = TypeVar("Reply", bound=Contract)
@@ -57,3 +58,5 @@ BUDGET = View("budget", BudgetView)
 BACKLOG = View("backlog", list[Remediation])
 AFTERCARE = View("aftercare", Aftercare)
 SOURCES = View("sources", SourceBook)
+MERGES_ALONE = View("merges_alone", Verdict)
+"""Asked with a kind of task."""

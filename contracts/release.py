@@ -81,6 +81,7 @@ class KeptFacts(Contract):
     past_failures: int
     approved_by: str
     canary_passed: bool
+    not_earned: str = ""
     granted: tuple[ChangedPath, ...] = ()
     from_quarantine: str = ""
     unproved: tuple[str, ...] = ()

@@ -25,6 +25,11 @@ class ControlTerms(Contract):
     """The longest a grant may last."""
     reap_seconds: int = 60
     rollback_caps: RollbackCaps = RollbackCaps()
+    earned: dict[str, str] | None = None
+    """Kind of task to what it lacks to merge by itself, empty: nothing; others have done nothing yet.
+
+    None: nobody has looked, because the ceiling is lower or the worker is older. Then nothing is demanded.
+    """
     budget: BudgetTerms | None = None
     """None: asked by a worker from before the ledger; then only ``runs_per_day`` is counted."""
 

@@ -66,6 +66,7 @@ SOURCE_USED = messages.SOURCE_USED.name
 SOURCE_PASSED = messages.SOURCE_PASSED.name
 ORDER_SOURCE = "order_source"
 SOURCES = messages.SOURCES.name
+MERGES_ALONE = messages.MERGES_ALONE.name
 INCIDENT_NEWS = messages.INCIDENT_NEWS.name
 EDIT = "edit"
 CLOSE = "close"

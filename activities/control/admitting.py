@@ -11,6 +11,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities import api
 from activities.control.lost_books import booked_before, in_flight_before, left_before
+from activities.governance.earning import Earning
 from activities.heartbeat import heartbeating
 from activities.run.quarantine import NotInQuarantine, open_quarantine
 from activities.step_session import StepPorts, written
@@ -23,8 +24,9 @@ from contracts.clearance import SettleRequest, WriteOutcome, WriteRecord
 from contracts.control import Answer, CheckupResult, InstallationFacts, RegisterRequest, RunCheckup, RunFinding
 from contracts.forge_facts import commented_on
 from contracts.handover import PinnedPolicy, RunRef
-from contracts.modes import Role, RunStatus, WriteAction
+from contracts.modes import Mode, Role, RunStatus, WriteAction
 from contracts.report import IndexedRun
+from contracts.terms import ControlTerms
 from policies.after.incident import TOLD, concerns
 from policies.counted import shortened
 from policies.run.caps import control_terms
@@ -44,6 +46,7 @@ class Admitting:
     bench: StepPorts
     end_lost: Callable[[RunRecord, RunSight | None, str], api.AuditOutput | None]
     index: RunIndex
+    earning: Earning
 
     @activity.defn(name=api.ADMIT.name, no_thread_cancel_exception=True)
     def admit(self, asked: api.AdmitInput) -> Admitted:
@@ -64,7 +67,7 @@ class Admitting:
                 workflow_run_id=asked.workflow_run_id,
                 date=date,
                 policy_digest=policy.digest,
-                terms=control_terms(policy),
+                terms=self._terms(policy, asked.now),
                 taken=taken,
                 quarantined_head=head,
                 quarantine_problem=problem,
@@ -81,6 +84,13 @@ class Admitting:
         return Admitted(
             answer=answer, run=run, hold_hours=limits.control.hold_hours, wait_hours=limits.approval.wait_hours
         )
+
+    def _terms(self, policy: EffectivePolicy, now: datetime) -> ControlTerms:
+        """With what has been earned, where anything could merge by itself at all."""
+        terms, target = control_terms(policy), policy.target.name
+        if terms.maximum_mode is not Mode.SELECTIVE_AUTO:
+            return terms
+        return terms.model_copy(update={"earned": self.earning.lacks(target, now)})
 
     def _list_refused(self, request: api.AdmitInput, answer: AdmitAnswer, date: str) -> None:
         entry = IndexedRun(

@@ -33,7 +33,7 @@ _CHECKS = re.compile(r"(checks/(checks|base)|observations/[^/]+/checks)\.json")
 
 
 @dataclass
-class _Told:
+class Told:
     """What a target's log says of one run."""
 
     ended_at: datetime | None = None
@@ -53,6 +53,19 @@ class _Told:
     unknown: set[str] = field(default_factory=set)
     """Keys of steps whose cost nobody has stated."""
 
+    def facts(self) -> dict[str, object]:
+        """By the names of ``RunFacts``."""
+        total = sum(self.spent.values(), Amounts())
+        alike = ("ended_at", "opened_at", "violation", "merged_at", "merged_by", "closed_at", "said", "regressed",
+                 "rolled_back")  # fmt: skip
+        return {name: getattr(self, name) for name in alike} | {
+            "usd": total.usd,
+            "tokens": total.tokens,
+            "tokens_by_step": {step: cost.tokens for step, cost in self.spent.items() if cost.tokens},
+            "usd_by_step": {step: cost.usd for step, cost in self.spent.items() if cost.usd},
+            "unknown_cost": bool(self.unknown),
+        }
+
     def moments(self) -> Iterator[datetime]:
         """When something happened that a review counts."""
         yield from (at for at in (self.ended_at, self.opened_at, self.merged_at, self.closed_at) if at)
@@ -60,13 +73,13 @@ class _Told:
             yield from (self.merged.merged_at + timedelta(days=days) for days in DAYS)
 
 
-class _Target:
+class Target:
     """One pass over a target's log."""
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.first: datetime | None = None
-        self.runs: dict[str, _Told] = defaultdict(_Told)
+        self.runs: dict[str, Told] = defaultdict(Told)
         self.incidents: dict[str, tuple[str, datetime]] = {}
         """Trigger and time."""
         self.days: dict[str, Amounts] = {}
@@ -89,7 +102,7 @@ class _Target:
         if (take := self._hears.get(record.event)) is not None:
             take(record)
 
-    def _of(self, record: AuditRecord) -> _Told:
+    def _of(self, record: AuditRecord) -> Told:
         return self.runs[str(record.facts["runId"])]
 
     def _admitted(self, record: AuditRecord) -> None:
@@ -163,13 +176,10 @@ class Gathering:
         unreadable: dict[str, str] = {}
         targets = []
         for log in self.audit.logs(begins=f"target/{only}"):
-            target = _Target(log.removeprefix("target/"))
-            if only not in {"", target.name}:
+            if only not in {"", log.removeprefix("target/")}:
                 continue
             try:
-                for record in self.audit.records(log):
-                    if record.at < until:
-                        target.hear(record)
+                target = self.told(log, until)
             except (StoreError, KeyError, ValueError) as damage:
                 # Half a log would be half a truth.
                 unreadable[log] = str(damage)
@@ -188,60 +198,71 @@ class Gathering:
             unreadable=unreadable,
         )
 
+    def told(self, log: str, until: datetime) -> Target:
+        """What a target's log says, up to a moment.
+
+        Raises:
+            StoreError: it cannot be read.
+            KeyError, ValueError: it says what cannot be understood.
+        """
+        target = Target(log.removeprefix("target/"))
+        for record in self.audit.records(log):
+            if record.at < until:
+                target.hear(record)
+        return target
+
     def _runs(
-        self, targets: list[_Target], since: datetime, until: datetime, unreadable: dict[str, str]
+        self, targets: list[Target], since: datetime, until: datetime, unreadable: dict[str, str]
     ) -> Iterator[RunFacts]:
         for target in targets:
             for run_id, told in target.runs.items():
                 if told.ended_at is None or not any(since <= at < until for at in told.moments()):
                     continue
                 try:
-                    report = read_kept(self.store, run_id, "run_report.json", RunReport)
+                    run = self.run(run_id, told, until, unreadable)
                 except NotKept as problem:
                     unreadable[run_id] = str(problem)
                     continue
-                if report.run.kind is not RunKind.SMOKE:
-                    yield self._run(told, report, until, unreadable)
+                if run is not None:
+                    yield run
 
-    def _run(self, told: _Told, report: RunReport, until: datetime, unreadable: dict[str, str]) -> RunFacts:
+    def run(self, run_id: str, told: Told, until: datetime, unreadable: dict[str, str]) -> RunFacts | None:
+        """What became of a run that has ended; None: it was a smoke.
+
+        Raises:
+            NotKept: its report is gone, or damaged.
+        """
+        report = read_kept(self.store, run_id, "run_report.json", RunReport)
+        if report.run.kind is RunKind.SMOKE:
+            return None
+        about = self._about(report, unreadable)
+        return about.model_copy(update=told.facts() | {"later": self._later(told, report, until)})
+
+    def _about(self, report: RunReport, unreadable: dict[str, str]) -> RunFacts:
+        """What its artifacts say."""
         run_id = report.run.run_id
         contract = self._optional(run_id, "task_contract.json", TaskContract, unreadable)
         checks = self._optional(run_id, "checks/checks.json", ChecksReport, unreadable)
         decision = self._optional(run_id, "release_decision.json", ReleaseDecision, unreadable)
         verdicts = [record.verdict for record in report.steps] + ([decision.verdict] if decision else [])
-        total = sum(told.spent.values(), Amounts())
         return RunFacts(
             run_id=run_id,
             target=report.run.target,
             mode=report.run.mode,
             started_at=report.run.started_at,
-            ended_at=told.ended_at or report.ended_at,
+            ended_at=report.ended_at,
             status=report.status,
             reason=report.reason,
             task_type=contract.type if contract else "",
             idea=f"{report.idea.tool} {report.idea.rule}".strip() if report.idea else "",
             rejection=report.rejection.reason_code if report.rejection else "",
             all_green=all(each.status is CheckStatus.GREEN for each in checks.results) if checks else None,
-            opened_at=told.opened_at,
-            violation=told.violation,
             protected=any(map(_touches_protected, verdicts)),
-            merged_at=told.merged_at,
-            merged_by=told.merged_by,
-            closed_at=told.closed_at,
-            said=told.said,
-            regressed=told.regressed,
-            rolled_back=told.rolled_back,
             risk=decision.risk.total if decision else None,
-            usd=total.usd,
-            tokens=total.tokens,
-            tokens_by_step={step: cost.tokens for step, cost in told.spent.items() if cost.tokens},
-            usd_by_step={step: cost.usd for step, cost in told.spent.items() if cost.usd},
             checks=tuple(self._checks(report, unreadable)) if self.policies else (),
-            later=self._later(told, report, until),
-            unknown_cost=bool(told.unknown),
         )
 
-    def _later(self, told: _Told, report: RunReport, until: datetime) -> LaterReview | None:
+    def _later(self, told: Told, report: RunReport, until: datetime) -> LaterReview | None:
         if not (told.merged_at or told.closed_at):
             return None
         pull = report.pull_request.number if report.pull_request else 0
@@ -286,7 +307,7 @@ class Gathering:
             if check.owner or check.flaky_until:
                 yield KnownFlake(target=target, check=check.name, owner=check.owner, until=check.flaky_until)
 
-    def _incidents(self, targets: list[_Target], unreadable: dict[str, str]) -> Iterator[IncidentFacts]:
+    def _incidents(self, targets: list[Target], unreadable: dict[str, str]) -> Iterator[IncidentFacts]:
         for target in targets:
             for incident, (trigger, at) in target.incidents.items():
                 report = self._optional(incident, "post_incident_report.json", PostIncidentReport, unreadable)
@@ -302,7 +323,7 @@ class Gathering:
                 )
 
     def _days(
-        self, targets: list[_Target], runs: tuple[RunFacts, ...], since: datetime, until: datetime,
+        self, targets: list[Target], runs: tuple[RunFacts, ...], since: datetime, until: datetime,
         unreadable: dict[str, str],
     ) -> Iterator[DayCost]:  # fmt: skip
         """Each day's cost, to the caps of the policy that the target's last run of the window had."""

@@ -12,7 +12,8 @@ from contracts.artifact import ArtifactRef
 from contracts.change import Change
 from contracts.evidence import ChecksReport, ReviewReport
 from contracts.handover import PlannedWrite, StepInput, StepResult
-from contracts.modes import Outcome, Role, RunStatus, StepName, WriteAction
+from contracts.messages import MERGES_ALONE
+from contracts.modes import Mode, Outcome, Role, RunStatus, StepName, WriteAction
 from contracts.pull_request import PullRequest
 from contracts.release import ReleaseDecision
 from contracts.task import StateSnapshot, TaskContract
@@ -184,10 +185,21 @@ def release_facts(
         past_failures=_past_failures(session, index, contract),
         approved_by=_approved_by(session),
         canary_passed=canary_passed,
+        not_earned=_not_earned(session, contract),
         granted=granted.released if granted else (),
         from_quarantine=grant.run_id if grant else "",
         unproved=tuple(entry.path for entry in change.paths if entry.path not in review.proved),
     )
+
+
+def _not_earned(session: StepSession, contract: TaskContract) -> str:
+    """Why Control would clear no merge of this kind of task; asked before anything says that it merges by itself."""
+    if session.run.mode is not Mode.SELECTIVE_AUTO:
+        return ""
+    said = session.bench.control.query(session.run.target, MERGES_ALONE, contract.type)
+    if said is None:
+        return "the target has no Control now that could say what has been earned"
+    return "" if said.allowed else said.reason
 
 
 def _past_failures(session: StepSession, index: RunIndex, contract: TaskContract) -> int:

@@ -57,6 +57,8 @@ class ClearedWrite:
     """A run's merge only, as planned: settled as git finds it on the base, by whoever settles it."""
     follows: FollowUpInput | None = None
     """A run's opening of its pull request only: Control's books follow it, however the run ends."""
+    task_type: str = ""
+    """A run's canary or merge only: the kind of task, which must have earned it."""
 
     def around(self, policy: EffectivePolicy, effect: Effect, write_class: WriteClass, policy_digest: str) -> WriteEnd:
         """Do the effect once, or adopt it, or learn why not.
@@ -85,6 +87,7 @@ class ClearedWrite:
             policy_digest=policy_digest,
             seconds=seconds,
             incident=self.incident,
+            task_type=self.task_type,
             merges=self.merges,
             follows=self.follows,
         )

@@ -25,7 +25,9 @@ from contracts.modes import Role, WriteAction, WriteClass
 from contracts.pull_request import PullRequest
 from contracts.report import WriteResult
 from contracts.rollback import FollowUpInput, Merged
+from contracts.task import TaskContract
 from contracts.verdict import Fact, Verdict
+from policies.after.open_pulls import is_canary
 from policies.settings.schema import EffectivePolicy
 from policies.texts.outcome import closed_because, closed_head, closed_in_short
 from policies.texts.pull_request import footer
@@ -82,7 +84,12 @@ class Writing:
     def _write(self, given: WriteInput, policy: EffectivePolicy) -> WriteResult:
         planned, run = given.planned, given.run
         effect = self._effect(given, policy)
-        cleared = ClearedWrite(self.bench, merges=self._merges(given, policy), follows=_follows(given))
+        cleared = ClearedWrite(
+            self.bench,
+            merges=self._merges(given, policy),
+            follows=_follows(given),
+            task_type=self._task_type(given),
+        )
         try:
             done = cleared.around(policy, effect, WriteClass.ADVANCE, self._policy_now(run.target))
         except ForgeError as problem:
@@ -162,6 +169,15 @@ class Writing:
         self.bench.repositories(policy.target).unbundle(bundle, change.base_sha, change.head_sha)
         if planned.head_sha != change.head_sha:
             self._make_merge(policy, planned, change)
+
+    def _task_type(self, given: WriteInput) -> str:
+        """Of what leads to a merge: Control clears it where this kind of task has earned that."""
+        planned = given.planned
+        canary = planned.action is WriteAction.PUSH_BRANCH and is_canary(planned.branch)
+        if not canary and planned.action is not WriteAction.MERGE:
+            return ""
+        kept = next(ref for ref in given.artifacts if ref.name == "task_contract.json")
+        return TaskContract.model_validate_json(self.bench.store.get(kept)).type
 
     def _merges(self, given: WriteInput, policy: EffectivePolicy) -> Merged | None:
         """What Control must know of a merge even if nobody lives to tell it that it landed."""

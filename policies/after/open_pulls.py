@@ -74,6 +74,11 @@ _SHORT = 8
 """Hex digits of the commit at the end of a canary's name."""
 
 
+def is_canary(branch: str) -> bool:
+    """Whether it is, or would be, one of these branches."""
+    return branch.startswith(_CANARY)
+
+
 def canary_branch(run_id: str, commit: str) -> str:
     """The branch that shows a run's merge result to the canary."""
     return f"{_CANARY}{run_id}-{commit[:_SHORT]}"

@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime, timedelta
 
 from contracts.governance import ReviewFacts, RunFacts
-from contracts.incident import Trigger
+from contracts.incident import CRITICAL
 from contracts.modes import Mode
 from contracts.verdict import Verdict
 from policies.counted import counted
@@ -19,7 +19,6 @@ QUIET = timedelta(days=30)
 """Without a critical incident, and with a stable budget."""
 MOST_REGRESSIONS = 5
 """Per cent of the merges; the baseline's."""
-CRITICAL = frozenset({Trigger.POLICY_VIOLATION, Trigger.REGRESSION})
 
 
 def earned(facts: ReviewFacts, target: str, task_type: str) -> Verdict:

@@ -63,6 +63,8 @@ class ReleaseFacts:
     approved_by: str
     """The person who approved the contract, or granted this very change, before the run; empty: policy did."""
     canary_passed: bool
+    not_earned: str = ""
+    """Of a run in SELECTIVE_AUTO: why Control would clear no merge of this kind of task."""
     granted: tuple[ChangedPath, ...] = ()
     """Protected entries a person released from quarantine."""
     from_quarantine: str = ""
@@ -87,9 +89,10 @@ def judge_release(facts: ReleaseFacts) -> ReleaseDecision:
     9. HIGH and CRITICAL risk was approved before the run by a person.
 
     The conditions of doing without a person, each ASK when unmet: SELECTIVE_AUTO in the run and in the policy's
-    maximum · the target has probes · low risk · auto-merge budget · not from quarantine · nothing that checks are made
-    of · nothing of the policy folder · nothing that decides the checks' environment · no protected path at all · shown
-    to be equal in every file · every check green, required or not · canary passed.
+    maximum · its kind of task has earned it, or a person says so · the target has probes · low risk · auto-merge budget
+    · not from quarantine · nothing that checks are made of · nothing of the policy folder · nothing that decides the
+    checks' environment · no protected path at all · shown to be equal in every file · every check green, required or
+    not · canary passed.
 
     Outcome: REJECT; else AUTO_MERGE_ALLOWED when everything holds; CANARY_ALLOWED when only the canary is missing;
     else REQUIRES_HUMAN_REVIEW. DRY_RUN and PR_ONLY therefore never get further than the last, and get the same.
@@ -237,6 +240,8 @@ def _conditions(facts: ReleaseFacts, risk: RiskScore) -> Iterator[Verdict]:
     most = policy.autopilot.auto_merge.highest_risk
     protected = tuple(pattern for rule in policy.protected_paths.protected for pattern in rule.patterns)
     yield _unless(MODE_RULE, facts.mode is Mode.SELECTIVE_AUTO, f"mode is {facts.mode.value}")
+    if facts.not_earned:
+        yield ask("this kind of task merges by itself", facts.not_earned)
     maximum = policy.autopilot.modes.maximum
     yield _unless("policy enables SELECTIVE_AUTO", maximum is Mode.SELECTIVE_AUTO, f"modes.maximum is {maximum.value}")
     probes = len(policy.target.probes)

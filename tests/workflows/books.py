@@ -35,6 +35,7 @@ class Books:
     queue_limit: int = 3
     runs_per_day: int = 50
     maximum_mode: Mode = Mode.PR_ONLY
+    earned: dict[str, str] | None = None
     terms: BudgetTerms | None = None
 
     def opened(self) -> Books:
@@ -79,6 +80,7 @@ class Books:
                 queue_limit=self.queue_limit,
                 runs_per_day=self.runs_per_day,
                 maximum_mode=self.maximum_mode,
+                earned=self.earned,
                 budget=self.terms,
             ),
             taken=taken,
@@ -123,9 +125,8 @@ class Books:
     def set_mode(self, mode: Mode, epoch: int | None = None, **ceiling: Any) -> Answer:
         """A person sets the mode; ``ceiling``: what the policy folder says, ``maximum`` and ``probes``."""
         seen = self.state.epoch if epoch is None else epoch
-        return pausing.set_mode(
-            self.state, ModeRequest(expected_epoch=seen, mode=mode, reason="as agreed", actor="bob", **ceiling)
-        )
+        asked = ModeRequest(expected_epoch=seen, mode=mode, reason="as agreed", actor="bob", **ceiling)
+        return pausing.set_mode(self.state, asked, self.now)
 
     def begin(
         self,
@@ -138,6 +139,7 @@ class Books:
         follows: FollowUpInput | None = None,
         key: str = "",
         incident: str = "",
+        task_type: str = "",
     ) -> WriteAnswer:
         """An attempt asks whether it may write."""
         asked = WriteRequest(
@@ -145,6 +147,7 @@ class Books:
             key=key or f"{run_id}/{action}",
             attempt=attempt,
             incident=incident,
+            task_type=task_type,
             action=action,
             write_class=write_class,
             branch="autonomy/x",

@@ -7,6 +7,7 @@ budget_alerts.py     Thresholds and exhaustion of the budget (runbook §6.4, §9
 budget_book.py       What Control remembers of a target's money (P9): bounded, and part of its books
 clearances.py        Clearances: may this write begin, and how did it end? (P1, P3, P7)
 control.py           ``control/<target>``: the one serial place of a target's status, mode, epoch
+earning.py           Whether a kind of task merges by itself: earned, or by a person's override
 follow_ups.py        Follow-ups in Control's books: what a run leaves open on the forge, or on the base
 grants.py            Grants: a person releases one quarantined change ("the work is kept")
 incident_records.py  Incidents in Control's books (runbook §6, §12): opened once, shown until the prevention is done

@@ -5,7 +5,8 @@ The rules, in order; the first that decides, decides:
 1. The same workflow run asked before: the same answer. (Another one under the same workflow id: that one is lost.)
 2. This (target, kind, mode, date, attempt) has a run, in the books or in the audit logs: ``already_ran``.
 3. RESUMING: only the ladder's own smoke. Otherwise a smoke, or anything while PAUSED: refused.
-4. More than the mode allows, a used-up budget (§6.4: HOLD), or more runs than the day's cap: refused.
+4. More than the mode allows or than anything has earned (see ``earning``), a used-up budget (§6.4: HOLD), or more
+   runs than the day's cap: refused.
 5. A run that takes a change out of quarantine, without a grant in force: refused (see ``granting``).
 6. Registered with the Installation, a free slot and nobody before it: admitted. Else queued, up to the limit.
 """
@@ -17,17 +18,19 @@ from contracts.admission import Admission, AdmitAnswer, AdmitRequest, FinishRequ
 from contracts.control import Answer
 from contracts.modes import GREEN_STATUSES, Mode, RunKind, RunStatus, TargetStatus
 from contracts.verdict import Decision, Fact, Verdict
-from workflows.control import budget, follow_ups, grants, rollback_records
+from workflows.control import budget, earning, follow_ups, grants, rollback_records
+from workflows.control.earning import RANK
 from workflows.control.state import ControlState
 
-RANK = {Mode.DRY_RUN: 0, Mode.PR_ONLY: 1, Mode.SELECTIVE_AUTO: 2}
 _SHORT = {Mode.DRY_RUN: "dry", Mode.PR_ONLY: "pr", Mode.SELECTIVE_AUTO: "auto"}
 _SMOKE = "smoke"
 
 
 def admit(state: ControlState, request: AdmitRequest, now: datetime) -> AdmitAnswer:
     """Answer at once; never wait (ten waiting updates would lock out the write they wait for)."""
+    before = state.terms.earned
     state.terms = state.terms.updated(request.terms)
+    _note_earned(state, before)
     answer = _admit(state, request, now)
     lost = tuple(
         run
@@ -50,7 +53,8 @@ def _admit(state: ControlState, asked: AdmitRequest, now: datetime) -> AdmitAnsw
     _close_predecessor(state, asked, now)
     request = asked.request
     terms = asked.terms
-    mode = request.mode or lower(state.mode, terms.maximum_mode)
+    most, because = earning.ceiling(state, terms.maximum_mode, now)
+    mode = request.mode or most
     if request.grant and request.mode is None:
         mode = lower(mode, grants.HIGHEST_MODE)
     attempt = request.attempt
@@ -87,15 +91,16 @@ def _admit(state: ControlState, asked: AdmitRequest, now: datetime) -> AdmitAnsw
         return refuse(f"the target is PAUSED: {_pause_reasons(state)}", Decision.HOLD)
     if smoke and not ours:
         return refuse("a smoke run is started by the resume ladder only; use mode DRY_RUN instead")
-    if RANK[mode] > RANK[lower(state.mode, terms.maximum_mode)]:
-        return refuse(f"mode {mode} asked, but the target is in {state.mode} and policy allows {terms.maximum_mode}")
+    if RANK[mode] > RANK[most]:
+        because = because or f"the target is in {state.mode} and policy allows {terms.maximum_mode}"
+        return refuse(f"mode {mode} asked, but {because}")
     if not smoke and terms.budget is not None:
         affordable = budget.may_start(state, terms.budget, own, now)
         if not affordable.allowed:
             return refuse(affordable.reason, Decision.HOLD)
-    used, most = _runs_of_the_day(state, asked), budget.runs_per_day(state, asked)
-    if not smoke and used >= most:
-        return refuse(f"caps.runs_per_day: {used} of {most} runs of {asked.date} are used")
+    used, cap = _runs_of_the_day(state, asked), budget.runs_per_day(state, asked)
+    if not smoke and used >= cap:
+        return refuse(f"caps.runs_per_day: {used} of {cap} runs of {asked.date} are used")
     if request.grant and (problem := grants.may_not_take(state, asked, mode, now)):
         return refuse(problem)
     free = smoke or (state.registered and not state.queue and len(state.occupying()) < terms.max_active)
@@ -128,6 +133,13 @@ def _admit(state: ControlState, asked: AdmitRequest, now: datetime) -> AdmitAnsw
     _start(state, run_id)
     state.log("run admitted", **facts)
     return _answer(state.runs[run_id], Admission.ADMITTED, "a slot was free")
+
+
+def _note_earned(state: ControlState, before: dict[str, str] | None) -> None:
+    """What was earned, and what was lost, is a fact of its own in the log."""
+    had, has = ({kind for kind, lacks in (each or {}).items() if not lacks} for each in (before, state.terms.earned))
+    if had != has:
+        state.log("earned modes changed", earned=", ".join(sorted(has - had)), lost=", ".join(sorted(had - has)))
 
 
 def refused_id(target: str, request: AdmitRequest) -> str:

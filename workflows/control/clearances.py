@@ -29,8 +29,8 @@ from contracts.effect import Clearance
 from contracts.modes import Mode, TargetStatus, WriteAction, WriteClass
 from contracts.verdict import Decision, Verdict
 from workflows.api import rollback_run_id
-from workflows.control import follow_ups, rollback_records
-from workflows.control.admission import RANK
+from workflows.control import earning, follow_ups, rollback_records
+from workflows.control.earning import RANK
 from workflows.control.state import ControlState, clock
 
 _PUBLISHING = frozenset(
@@ -202,7 +202,7 @@ def allowed(state: ControlState, request: WriteRequest, now: datetime) -> Verdic
         return _verdict(Decision.ALLOW, "a record never moves a ref", request)
     if run.grant is not None and run.grant.expires_at <= now:
         return _verdict(Decision.DENY, f"the grant of this change ended at {clock(run.grant.expires_at)}", request)
-    return _advance(state, request, run)
+    return _advance(state, request, run, now)
 
 
 def _ended(state: ControlState, request: WriteRequest) -> bool:
@@ -231,7 +231,7 @@ def _forget_dashboards(state: ControlState, request: WriteRequest, now: datetime
     return max((deadline for deadline in flying if deadline > now), default=None)
 
 
-def _advance(state: ControlState, request: WriteRequest, run: RunRecord) -> Verdict:
+def _advance(state: ControlState, request: WriteRequest, run: RunRecord, now: datetime) -> Verdict:
     if run.mode is Mode.DRY_RUN:
         return _verdict(Decision.DENY, "the run is a DRY_RUN: no advance write can begin", request)
     if request.action is WriteAction.MERGE and run.mode is not Mode.SELECTIVE_AUTO:
@@ -240,6 +240,10 @@ def _advance(state: ControlState, request: WriteRequest, run: RunRecord) -> Verd
         return _verdict(Decision.HOLD, f"the target is {state.status}", request)
     if RANK[state.mode] < RANK[run.mode]:
         return _verdict(Decision.DENY, f"the target's mode was lowered to {state.mode}", request)
+    if run.mode is Mode.SELECTIVE_AUTO and (request.action is WriteAction.MERGE or request.task_type):
+        alone = earning.merges_alone(state, request.task_type, now)
+        if not alone.allowed:
+            return _verdict(Decision.DENY, alone.reason, request)
     if run.order.state is not OrderState.PROCEED:
         return _verdict(Decision.HOLD, f"the run's order is {run.order.state}", request)
     return _verdict(Decision.ALLOW, f"active in mode {state.mode}", request)

@@ -27,6 +27,7 @@ with workflow.unsafe.imports_passed_through():
         budget,
         budget_book,
         clearances,
+        earning,
         follow_ups,
         grants,
         incident_records,
@@ -132,7 +133,7 @@ class Control:
     @workflow.update(name=api.SET_MODE, description=_DESCRIPTION)
     def set_mode(self, request: ModeRequest) -> Answer:
         """Lower or raise the mode."""
-        return self._shown(pausing.set_mode(self._state, request))
+        return self._shown(pausing.set_mode(self._state, request, workflow.now()))
 
     @workflow.update(name=api.SET_CAPS, description=_DESCRIPTION)
     def set_caps(self, request: CapsRequest) -> Answer:
@@ -317,6 +318,11 @@ class Control:
     def backlog(self) -> list[Remediation]:
         """Remediations (runbook §6.2)."""
         return remediations.shown(self._state)
+
+    @workflow.query(name=api.MERGES_ALONE, description="whether a kind of task merges by itself now, and why not")
+    def merges_alone(self, task_type: str) -> Verdict:
+        """Earned, or by a person's override."""
+        return earning.merges_alone(self._state, task_type, workflow.now())
 
     @workflow.query(name=api.AFTERCARE, description="merges, rollbacks, hardening tasks, quarantined ideas")
     def aftercare(self) -> Aftercare:

@@ -26,10 +26,11 @@ from contracts.verdict import Decision, Fact
 from policies.counted import counted, shortened
 from workflows.api import smoke_id
 from workflows.control import clearances, follow_ups, rollback_records, source_records
-from workflows.control.admission import RANK, smoke_is_green
+from workflows.control.admission import smoke_is_green
 from workflows.control.budget import recover
+from workflows.control.earning import RANK, override_of
 from workflows.control.incident_records import barred, open_incident
-from workflows.control.state import ControlState
+from workflows.control.state import ControlState, clock
 from workflows.epochs import epoch_at
 
 RESET = "reset by hand"
@@ -185,11 +186,14 @@ def smoke_ended(state: ControlState, report: FinishRequest, now: datetime) -> No
             state.order(held.run_id, OrderState.PROCEED, "resumed")
 
 
-def set_mode(state: ControlState, request: ModeRequest) -> Answer:
-    """Lowering always works; raising needs an active target (P2), and SELECTIVE_AUTO what ``_unmet`` says."""
+def set_mode(state: ControlState, request: ModeRequest, now: datetime) -> Answer:
+    """Lowering always works; raising needs an active target (P2), and SELECTIVE_AUTO what ``_unmet`` says.
 
-    def answer(decision: Decision, reason: str) -> Answer:
-        facts: dict[str, Fact] = {"mode": state.mode, "asked": request.mode, "epoch": state.epoch}
+    Whoever sets SELECTIVE_AUTO says so for a while, and stands in for what has not been earned (``earning``).
+    """
+
+    def answer(decision: Decision, reason: str, **more: Fact) -> Answer:
+        facts: dict[str, Fact] = {"mode": state.mode, "asked": request.mode, "epoch": state.epoch, **more}
         return state.answer("the mode may be set", decision, reason, **facts)
 
     raising = RANK[request.mode] > RANK[state.mode]
@@ -202,9 +206,13 @@ def set_mode(state: ControlState, request: ModeRequest) -> Answer:
         return answer(Decision.DENY, f"a person must review {state.review_due} first: {how}")
     if raising and RANK[request.mode] > RANK[Mode.PR_ONLY] and (obstacle := _unmet(state, request)):
         return answer(Decision.DENY, obstacle)
-    state.log("mode set", before=state.mode, mode=request.mode, actor=request.actor, reason=request.reason)
-    state.mode = request.mode
-    return answer(Decision.ALLOW, f"mode is {request.mode}")
+    said: dict[str, Fact] = {}
+    if override := override_of(request, now):
+        kinds = ", ".join(override.task_types) or "every kind of task"
+        said = {"overrideUntil": clock(override.until), "overrideFor": kinds}
+    state.log("mode set", before=state.mode, mode=request.mode, actor=request.actor, reason=request.reason, **said)
+    state.mode, state.override = request.mode, override
+    return answer(Decision.ALLOW, f"mode is {request.mode}", **said)
 
 
 def _unmet(state: ControlState, request: ModeRequest) -> str:

@@ -11,7 +11,7 @@ from contracts.alert import Alert, AlertKind
 from contracts.artifact import Book, Contract
 from contracts.audit import AuditEvent
 from contracts.clearance import WriteRecord
-from contracts.control import Answer, Ladder, PauseRecord, StatusView
+from contracts.control import Answer, Ladder, ModeOverride, PauseRecord, StatusView
 from contracts.dashboard import DASHBOARD
 from contracts.grant import Grant
 from contracts.incident import IncidentRecord, IncidentState
@@ -61,6 +61,8 @@ class ControlState(Book):
     terms: ControlTerms = ControlTerms()
     status: TargetStatus = TargetStatus.PAUSED
     mode: Mode = Mode.PR_ONLY
+    override: ModeOverride | None = None
+    """A person's, while the mode is SELECTIVE_AUTO; ``earning`` has the rules."""
     epoch: int = 0
     """Raised by every pause: nothing that was seen before it may loosen anything after it."""
     revision: int = 0
@@ -330,6 +332,8 @@ class ControlState(Book):
             rollbacks=tuple(self.rolling_back()),
             review_due=self.review_due,
             grants=tuple(grant for grant in self.grants.values() if grant.expected_epoch == self.epoch),
+            override=self.override if self.mode is Mode.SELECTIVE_AUTO else None,
+            earned=self.terms.earned,
             log_head=self.log_head,
             registered=self.registered,
         )
