@@ -25,6 +25,7 @@ from contracts.merging import ProbeRound
 from contracts.messages import FOLLOWED_UP, INCIDENT_NEWS, MERGED, REGRESSION, ROLLED_BACK, Message, Request
 from contracts.remediation import Remediation
 from contracts.report import ReportInput, WriteResult
+from contracts.trial import TrialInput, TrialLook
 from contracts.verdict import Verdict
 
 FATAL_ERRORS = ("UnknownTarget", "AgentOutputInvalid", "ArtifactDamaged")
@@ -251,6 +252,11 @@ RELEASE = _work("release", 10)
 # Where there is CI. A forge that cannot be asked is an answer: the next look comes by the run's own timer.
 LOOK_AT_CI: Step[handover.CiInput, handover.CiLook] = Step(
     "look_at_ci", handover.CiLook, 10 * _MINUTE, attempts=8, patience=40 * _MINUTE
+)
+# A source expansion's (runbook §5). A source that gives no answer is an answer: the next fetch has its own timer.
+SCOUT, PLAN_TRIAL, FETCH_TRIAL, JUDGE_TRIAL = (
+    Step[TrialInput, TrialLook](name, TrialLook, 60 * _MINUTE, attempts=8, patience=240 * _MINUTE)
+    for name in ("scout", "plan_trial", "fetch_trial", "judge_trial")
 )
 # SELECTIVE_AUTO alone.
 MERGE_CHECK: Step[handover.MergeInput, handover.MergeResult] = Step(

@@ -29,7 +29,7 @@ from workflows import api
 
 Seen = TypeVar("Seen")
 
-RUN_ID = re.compile(r"(?P<target>.+)-\d{4}-\d{2}-\d{2}-((dry|pr|auto|smoke)-\d+|refused-[0-9A-Za-z]+)")
+RUN_ID = re.compile(r"(?P<target>.+)-\d{4}-\d{2}-\d{2}-((dry|pr|auto|smoke|source)-\d+|refused-[0-9A-Za-z]+)")
 _PATIENCE = timedelta(seconds=10)
 _UPDATE_PATIENCE = timedelta(seconds=20)
 _SHORT_PATIENCE = timedelta(seconds=5)

@@ -38,6 +38,8 @@ from activities.run.responding import Responding
 from activities.run.reviewing import Reviewing
 from activities.run.sensing import Sensing
 from activities.run.triaging import Triaging
+from activities.source.scouting import Scouting
+from activities.source.trying import Trying
 from activities.step_session import StepPorts
 from activities.write.writing import Writing
 from adapters.agents.backends import open_agents
@@ -50,6 +52,7 @@ from adapters.git.mirror import open_mirror
 from adapters.git.upkeep import looked_after
 from adapters.probes.url import ChildUrlProbes
 from adapters.sources.connectors import connectors
+from adapters.sources.replaying import SandboxReplay
 from adapters.store.private_home import home_mark
 from adapters.temporal.alert_sink import TemporalAlertSink
 from adapters.temporal.control_desk import TemporalControlDesk
@@ -65,6 +68,7 @@ from reporting.dashboard_markdown import render_dashboard
 from reporting.governance_html import render_review
 from reporting.incident_markdown import render_incident
 from reporting.run_report_html import render_html
+from reporting.source_trial_html import render_trial
 from settings import ROOT, Settings
 from workflows.after.follow_up import FollowUp
 from workflows.after.incident import Incident
@@ -76,13 +80,25 @@ from workflows.installation.dashboards import Dashboards
 from workflows.installation.governance_review import GovernanceReview
 from workflows.installation.installation import Installation
 from workflows.run.daily_run import DailyRun
+from workflows.run.source_expansion import SourceExpansion
 
 _CONTROL_SLOTS = 8
 """Control's own steps are short, or wait for a forge; there are a few for each target."""
 _REPLAYED = ("contracts", "workflows")
 """What a history depends on, and so what tells one worker's code from another's."""
 WORKFLOWS: tuple[type, ...] = (
-    *(Installation, Control, DailyRun, Incident, Alerts, Dashboards, FollowUp, Rollback, GovernanceReview),
+    *(
+        Installation,
+        Control,
+        DailyRun,
+        Incident,
+        Alerts,
+        Dashboards,
+        FollowUp,
+        Rollback,
+        GovernanceReview,
+        SourceExpansion,
+    ),
 )
 
 
@@ -139,6 +155,7 @@ def activities(adapters: Adapters, bench: StepPorts, server_view: ServerView) ->
     observing = Observing(bench, room, probes, adapters.index)
     reverting = Reverting(bench)
     alerting = Alerting(bench, partial(channels, adapters.settings))
+    scouting, trying = Scouting(bench), Trying(bench, SandboxReplay(adapters.sandbox), render_trial)
     keeping = IncidentKeeping(bench, render_incident)
     dashboards = DashboardKeeping(bench, server_view, adapters.index, render_dashboard, adapters.settings.ui)
     return (
@@ -159,6 +176,10 @@ def activities(adapters: Adapters, bench: StepPorts, server_view: ServerView) ->
         MergeCheck(bench, room).merge_check,
         Canary(bench, probes).probe_canary,
         MergeRelease(bench, adapters.index).merge_release,
+        scouting.scout,
+        scouting.plan_trial,
+        trying.fetch_trial,
+        trying.judge_trial,
         Writing(bench).write,
         LookingAtCi(bench).look_at_ci,
         alerting.raise_alerts,

@@ -32,6 +32,7 @@ rollback.py       After a merge (runbook §6.3, §8; P11): probes, observations,
 source.py         Sources (runbook §5): where Sensing learns something, what it yielded, how good that was
 task.py           Findings, candidates and the one task contract of a run (task contracts, runbook §4)
 terms.py          What a target's policy says to its Control: it travels as one
+trial.py          A source expansion (runbook §5): candidates, a trial's contract, its fetches, its report
 verdict.py        A verdict is its own explanation: rule, decision, reason, facts, children (promise P12)
 watching.py       What the watch sees (runbook §9: a run that is missing, a run that does not get on)
 """

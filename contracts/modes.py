@@ -37,6 +37,8 @@ class RunKind(StrEnum):
     DAILY = "daily"
     SMOKE = "smoke"
     """The DRY_RUN that the resume ladder demands (runbook §7)."""
+    SOURCE = "source"
+    """A source expansion (runbook §5): writes nothing, takes no slot of daily runs, one at a time."""
 
 
 class RunStatus(StrEnum):
@@ -103,6 +105,10 @@ class Role(StrEnum):
     CHECKS = "checks"
     RELEASE = "release"
     AUDIT = "audit"
+    SCOUT = "scout"
+    INTEGRATOR = "integrator"
+    SOURCE_QA = "source_qa"
+    """Recommends, never promotes."""
 
 
 class StepName(StrEnum):
@@ -124,8 +130,14 @@ class StepName(StrEnum):
     MERGE_RELEASE = "merge_release"
     """Release judges again, with the canary."""
     AUDIT = "audit"
+    SCOUT = "scout"
+    """A source expansion's own, as the next three (runbook §5)."""
+    PLAN_TRIAL = "plan_trial"
+    FETCH_TRIAL = "fetch_trial"
+    JUDGE_TRIAL = "judge_trial"
 
 
+SOURCE_STEPS = (StepName.SCOUT, StepName.PLAN_TRIAL, StepName.FETCH_TRIAL, StepName.JUDGE_TRIAL)
 MERGE_STEPS = frozenset({StepName.MERGE_CHECK, StepName.CANARY, StepName.MERGE_RELEASE})
 
 

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from contracts.artifact import Contract
 from contracts.modes import RiskLevel, Role
+from contracts.trial import SourceTrial
 
 
 class TaskType(StrEnum):
@@ -269,6 +270,8 @@ class TaskContract(Contract):
     risk: Risk
     verification: VerificationPlan
     rollback: RollbackPlan
+    trial: SourceTrial | None = None
+    """Of a source trial alone: duration, coverage, thresholds, compliance."""
     evidence: tuple[str, ...] = ()
     assumptions: tuple[str, ...] = ()
     words: Words | None = None

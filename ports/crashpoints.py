@@ -4,6 +4,7 @@ import os
 import signal
 from pathlib import Path
 
+SOURCE_STEPS = ("scout", "plan_trial", "fetch_trial", "judge_trial")
 POINTS: frozenset[str] = frozenset(
     {
         "admit.after_answer",
@@ -67,7 +68,7 @@ POINTS: frozenset[str] = frozenset(
         ),
         *(
             f"{step}.{moment}_done"
-            for step in ("ci", "merge_check", "canary", "merge_release")
+            for step in ("ci", "merge_check", "canary", "merge_release", *SOURCE_STEPS)
             for moment in ("before", "after")
         ),
     }

@@ -60,5 +60,12 @@ class PolicySource(Protocol):
             PolicyError: missing, unreadable, not UTF-8.
         """
 
+    def catalogue(self) -> str | None:
+        """``catalogue.toml``, the sources that could be tried; None where there is none. No part of any digest.
+
+        Raises:
+            PolicyError: unreadable, not UTF-8.
+        """
+
     def instead(self, files: Mapping[str, bytes]) -> Self:
         """The same folder, as if it held these files."""

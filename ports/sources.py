@@ -1,11 +1,11 @@
 """Sources of records (runbook §5): asked once, answered with bytes, and everything said about them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from policies.settings.schema import EffectivePolicy
-from policies.settings.sources import SourcePolicy
+from policies.settings.sources import Format, SourcePolicy
 from ports.repository import Repository
 
 
@@ -38,3 +38,29 @@ class Connector(Protocol):
 
     def fetch(self, source: SourcePolicy, asked: Asked) -> Answered:
         """Ask once; no retry, nothing kept."""
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One recorded answer, to be read again."""
+
+    source: SourcePolicy
+    form: Format
+    body: bytes
+
+
+class ReplayFailed(Exception):
+    """Whether the same bytes give the same records could not be found out."""
+
+
+class Replaying(Protocol):
+    """Reads recorded answers again, where nothing of the first reading is left."""
+
+    def digests(
+        self, recorded: Sequence[Recording], policy: EffectivePolicy, alive: Callable[[], None]
+    ) -> tuple[str, ...]:
+        """SHA-256 of what each says, as it would be recorded; empty: it says nothing.
+
+        Raises:
+            ReplayFailed: it could not be done.
+        """

@@ -1,12 +1,11 @@
 """The governance review as one page: no script, no network, nothing outside the file (runbook §11)."""
 
-from typing import Any
-
 from markupsafe import Markup
 
 from contracts.governance import GovernanceReport, Metric, Standing
 from contracts.later_review import Fate
 from policies.governance import baselines
+from reporting.charts import chart_options, drawn
 from reporting.run_report_html import pages
 from reporting.wording import Tone
 
@@ -61,9 +60,8 @@ def _charts(review: GovernanceReport) -> dict[str, Markup]:
     """By heading; of fewer than two weeks, or of no case at all, there is no chart."""
     # Imported here: a worker that draws once a week starts without it.
     import pygal  # noqa: PLC0415
-    from pygal.style import Style  # noqa: PLC0415
 
-    options = _OPTIONS | {"style": Style(**_STYLE)}
+    options = chart_options()
     weeks = review.weeks[-_WEEKS:]
     charts = {}
     if len(weeks) > 1:
@@ -75,53 +73,14 @@ def _charts(review: GovernanceReport) -> dict[str, Markup]:
 
         bars = pygal.Bar(**options, x_labels=labels, show_legend=False, min_scale=2)
         bars.add("opened", [week["pull requests a week"].count for week in by_name])
-        charts["Pull requests opened, by week"] = _drawn(bars)
+        charts["Pull requests opened, by week"] = drawn(bars)
         lines = pygal.Line(**options, x_labels=labels, range=(0, 100))
         for name in ("pull request acceptance", "all checks green"):
             lines.add(name, values(name))
-        charts["Accepted, and all checks green, in per cent"] = _drawn(lines)
+        charts["Accepted, and all checks green, in per cent"] = drawn(lines)
     if len(review.calibration.bins) > 1:
         curve = pygal.XY(**options, range=(0, 1), xrange=(0, 1))
         curve.add("as it went", [(one.mean_score, one.bad / one.changes) for one in review.calibration.bins])
         curve.add("as the score says", [(0, 0), (1, 1)], show_dots=False)
-        charts["Risk score, and the share that went badly"] = _drawn(curve)
+        charts["Risk score, and the share that went badly"] = drawn(curve)
     return charts
-
-
-_STYLE = {
-    "background": "transparent",
-    "plot_background": "transparent",
-    "foreground": "currentColor",
-    "foreground_strong": "currentColor",
-    "foreground_subtle": "currentColor",
-    "colors": ("#3f7fd6", "#d9822b", "#c2293a"),
-    "font_family": "inherit",
-    "label_font_size": 18,
-    "major_label_font_size": 18,
-    "legend_font_size": 18,
-}
-_OPTIONS: dict[str, Any] = {
-    "js": (),
-    "height": 320,
-    "width": 720,
-    "margin": 6,
-    "margin_right": 40,
-    "legend_at_bottom": True,
-    "legend_at_bottom_columns": 2,
-    "truncate_legend": -1,
-    "show_x_guides": False,
-}
-
-
-def _drawn(chart: Any) -> Markup:
-    chart.add_xml_filter(_without_scripts)
-    return Markup(chart.render(is_unicode=True, disable_xml_declaration=True))  # noqa: S704  # numbers and our words
-
-
-def _without_scripts(root: Any) -> Any:
-    """The library's tooltips need scripts; a page that is read from a mail or an archive has none."""
-    for parent in list(root.iter()):
-        for child in list(parent):
-            if isinstance(child.tag, str) and child.tag.endswith("script"):
-                parent.remove(child)
-    return root

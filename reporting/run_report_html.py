@@ -65,7 +65,7 @@ def render_html(
             diff=diff_lines(diff),
             workflow=f"{ui.rstrip('/')}/workflows/{quote(report.run.workflow_id, '')}" if ui else "",
             most_lines=max([1, *(path.added + path.removed for path in change.paths)]) if change else 1,
-            not_reached=[step for step in wording.steps_of(report.run.mode) if step not in reached],
+            not_reached=[step for step in wording.steps_of(report.run) if step not in reached],
             refused=[write for write in report.writes if not write.done],
             done=[write for write in report.writes if write.done],
         )

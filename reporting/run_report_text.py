@@ -129,7 +129,7 @@ def _steps(report: RunReport, decision: ReleaseDecision | None) -> Table:
         took = Text(duration(record.started_at, record.ended_at), style="dim", justify="right")
         table.add_row(_mark(verdict), Text(record.step), why, took)
     reached = {record.step for record in report.steps}
-    for step in steps_of(report.run.mode):
+    for step in steps_of(report.run):
         if step not in reached:
             table.add_row(Text("·", style="dim"), Text(step, style="dim"), Text(missing_step(step), style="dim"), "")
     return table

@@ -22,11 +22,13 @@ from contracts.proposal import PolicyProposal
 from contracts.release import KeptFacts, ReleaseDecision
 from contracts.report import RunReport
 from contracts.task import CandidateTasks, StateSnapshot, TaskContract
+from contracts.trial import CandidateSources, SourceTrialReport
 
 FOLDER = Path(__file__).parents[1] / "contracts" / "schemas"
 ARTIFACTS: dict[str, type[Contract]] = {
     "audit_record.json": AuditRecord,
     "budget_alert_report.json": BudgetAlertReport,
+    "candidate_sources.json": CandidateSources,
     "candidate_tasks.json": CandidateTasks,
     "change.json": Change,
     "checks.json": ChecksReport,
@@ -41,6 +43,7 @@ ARTIFACTS: dict[str, type[Contract]] = {
     "release_facts.json": KeptFacts,
     "review_report.json": ReviewReport,
     "run_report.json": RunReport,
+    "source_trial_report.json": SourceTrialReport,
     "state_snapshot.json": StateSnapshot,
     "task_contract.json": TaskContract,
 }

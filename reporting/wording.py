@@ -6,8 +6,19 @@ from enum import StrEnum
 
 from contracts.evidence import CheckStatus, FailedCheck
 from contracts.forge_facts import CheckState
+from contracts.handover import RunRef
 from contracts.later_review import Fate, LaterReview
-from contracts.modes import GREEN_STATUSES, LIVE_STATUSES, MERGE_STEPS, Mode, RiskLevel, RunStatus, StepName
+from contracts.modes import (
+    GREEN_STATUSES,
+    LIVE_STATUSES,
+    MERGE_STEPS,
+    SOURCE_STEPS,
+    Mode,
+    RiskLevel,
+    RunKind,
+    RunStatus,
+    StepName,
+)
 from contracts.verdict import Decision
 
 INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
@@ -128,9 +139,12 @@ def status_tone(status: RunStatus) -> Tone:
     return Tone.BAD
 
 
-def steps_of(mode: Mode) -> tuple[StepName, ...]:
-    """The steps that a run in this mode must reach; where there is no CI, nobody waits for it."""
-    left_out = {StepName.CI} if mode is Mode.SELECTIVE_AUTO else {StepName.CI, *MERGE_STEPS}
+def steps_of(run: RunRef) -> tuple[StepName, ...]:
+    """The steps that a run must reach; where there is no CI, nobody waits for it."""
+    if run.kind is RunKind.SOURCE:
+        return (*SOURCE_STEPS, StepName.AUDIT)
+    merging = frozenset() if run.mode is Mode.SELECTIVE_AUTO else MERGE_STEPS
+    left_out = {StepName.CI, *SOURCE_STEPS} | merging
     return tuple(step for step in StepName if step not in left_out)
 
 

@@ -10,6 +10,7 @@ INSTALLATION = "Installation"
 INSTALLATION_ID = "control"
 CONTROL = "Control"
 DAILY_RUN = "DailyRun"
+SOURCE_EXPANSION = "SourceExpansion"
 INCIDENT = "Incident"
 FOLLOW_UP = "FollowUp"
 ROLLBACK = "Rollback"
@@ -114,6 +115,11 @@ def rollback_run_id(run_id: str) -> str:
 def smoke_id(target: str, epoch: int) -> str:
     """Workflow id of the smoke run the ladder of this epoch starts."""
     return f"smoke/{target}/{epoch}"
+
+
+def source_expansion_id(target: str) -> str:
+    """Workflow id of a target's source expansion, and id of the weekly Schedule that starts one."""
+    return f"source-expansion/{target}"
 
 
 def schedule_id(target: str) -> str:

@@ -12,15 +12,17 @@ from activities.api import ADMIT, LOOK_AT_CI, MERGE_CHECK, MERGE_RELEASE, WRITE
 from contracts.admission import Admitted
 from contracts.artifact import ArtifactRef
 from contracts.handover import CiLook, MergeResult, RunRef, StepResult
-from contracts.modes import MERGE_STEPS, RunStatus, StepName
+from contracts.modes import MERGE_STEPS, SOURCE_STEPS, RunStatus, StepName
 from contracts.report import ReportInput, StepRecord, WriteResult
+from contracts.trial import TrialLook
 from contracts.verdict import Decision
 
-_STEPS = frozenset(StepName) - MERGE_STEPS - {StepName.CI, StepName.AUDIT}
-_WRAPPED: dict[str, type[CiLook | MergeResult]] = {
+_STEPS = frozenset(StepName) - MERGE_STEPS - set(SOURCE_STEPS) - {StepName.CI, StepName.AUDIT}
+_WRAPPED: dict[str, type[CiLook | MergeResult | TrialLook]] = {
     LOOK_AT_CI.name: CiLook,
     MERGE_CHECK.name: MergeResult,
     MERGE_RELEASE.name: MergeResult,
+    **dict.fromkeys(SOURCE_STEPS, TrialLook),
 }
 _NAMES = {LOOK_AT_CI.name: StepName.CI}
 

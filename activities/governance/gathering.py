@@ -227,13 +227,13 @@ class Gathering:
                     yield run
 
     def run(self, run_id: str, told: Told, until: datetime, unreadable: dict[str, str]) -> RunFacts | None:
-        """What became of a run that has ended; None: it was a smoke.
+        """What became of a run that has ended; None: it was no daily run.
 
         Raises:
             NotKept: its report is gone, or damaged.
         """
         report = read_kept(self.store, run_id, "run_report.json", RunReport)
-        if report.run.kind is RunKind.SMOKE:
+        if report.run.kind is not RunKind.DAILY:
             return None
         about = self._about(report, unreadable)
         return about.model_copy(update=told.facts() | {"later": self._later(told, report, until)})

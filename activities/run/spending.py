@@ -65,9 +65,10 @@ class MeteredAgent:
             return self.agent.answer(replace(brief, meter=meter))
 
 
-def spend(session: StepSession, work: Callable[[StepSession], StepResult]) -> StepResult:
+def spend(session: StepSession, work: Callable[[StepSession], StepResult], worst: Amounts | None = None) -> StepResult:
     """Do the work if its worst case could be reserved; else the run waits exactly here (HOLD).
 
+    ``worst`` is stated by who asks no agent; else it is what the charter says of the role.
     A retry after a crash asks under the same key as another attempt: Control books the lost one and goes on.
     """
     info = activity.info()
@@ -77,7 +78,7 @@ def spend(session: StepSession, work: Callable[[StepSession], StepResult]) -> St
         run_id=session.run.run_id,
         key=key,
         attempt=attempt,
-        worst=worst_case(session.policy, session.role),
+        worst=worst or worst_case(session.policy, session.role),
         terms=budget_terms(session.policy),
     )
     answer = session.bench.control.ask(session.run.target, messages.RESERVE, request)

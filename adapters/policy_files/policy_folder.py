@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from policies.settings.alerts import AlertPolicy
     from policies.settings.schema import EffectivePolicy
 
-ALERTS_FILE, SOURCES_FILE = "alerts.toml", "sources.toml"
+ALERTS_FILE, SOURCES_FILE, CATALOGUE_FILE = "alerts.toml", "sources.toml", "catalogue.toml"
 _SHARED = (
     ("autopilot", "autopilot.toml"),
     ("protected_paths", "protected_paths.toml"),
@@ -52,6 +52,11 @@ class PolicyFiles:
             return body.decode()
         except UnicodeDecodeError as error:
             raise PolicyError(f"{file} is not UTF-8") from error
+
+    def catalogue(self) -> str | None:
+        """As it is; what is wrong in it is the Scout's to say, and keeps no run from its work."""
+        there = CATALOGUE_FILE in self._instead or (self._folder / CATALOGUE_FILE).exists()
+        return self.text(CATALOGUE_FILE) if there else None
 
     def write(self, file: str, text: str) -> None:
         """By a person's command: the whole file anew, or as it was; its mode stays, and a link stays one.

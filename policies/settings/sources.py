@@ -135,6 +135,21 @@ class CandidatesPurpose(Section):
     line: str = Field(default="", max_length=2000)
 
 
+class TrialTerms(Section):
+    """``[trial]``, for all, or ``[sources.terms]``: what a trial of a source takes."""
+
+    fetches: int = Field(default=7, ge=1, le=60)
+    hours_between: float = Field(default=24, ge=0, le=168)
+    at_least: int = Field(default=6, ge=1)
+    """So many fetches must be good; the others may go unanswered, and none may breach a threshold."""
+
+    @model_validator(mode="after")
+    def _can_be_met(self) -> Self:
+        if self.at_least > self.fetches:
+            raise ValueError(f"at_least ({self.at_least}) must not be above fetches ({self.fetches})")
+        return self
+
+
 class SourcePolicy(Section):
     """One ``[[sources]]`` entry."""
 
@@ -153,6 +168,8 @@ class SourcePolicy(Section):
     """The trial by which a person promoted it; one it passed since it was demoted brings it back."""
     cost_usd: float = Field(default=0, ge=0, le=1e6)
     """Of one fetch."""
+    terms: TrialTerms | None = None
+    """Of its trials; left out: the file's ``[trial]``."""
     fallback: str = Field(default="", max_length=40)
     """The source that is used instead of this one when it is degraded."""
     baseline: str = Field(default="", max_length=40)
@@ -204,6 +221,7 @@ class Sources(Section):
     """``sources.toml``."""
 
     sources: tuple[SourcePolicy, ...] = ()
+    trial: TrialTerms = TrialTerms()
 
     @model_validator(mode="after")
     def _names_lead_somewhere(self) -> Self:

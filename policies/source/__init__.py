@@ -5,4 +5,6 @@ lifecycle.py  What a source is now: the file is the most it may be, Control's bo
 quality.py    The trial metrics, and what a source's thresholds make of them
 sightings.py  Records that are for candidates: which file each is about, how bad it is
 records.py    From an answer to records: parsed, selected, checked, sorted
+scouting.py   Who could be tried, and who is: the catalogue, links of the repository, the rules of the choice
+trials.py     A trial judged: shapes, differences, metrics, gates, and the promotion that is proposed
 """

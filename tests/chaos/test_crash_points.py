@@ -24,7 +24,7 @@ from adapters.forges.local import forge_folder, read_comments
 from contracts.control import Answer, PauseRequest
 from contracts.incident import CloseRequest, HumanFacts, IncidentState, IncidentView, Trigger, incident_id
 from contracts.modes import RunStatus
-from ports.crashpoints import POINTS
+from ports.crashpoints import POINTS, SOURCE_STEPS
 from tests.workflows import auto
 from workflows import api
 
@@ -82,6 +82,8 @@ ROLLBACK = (
 
 CI = ("ci.before_done", "ci.after_done", *(f"close_pull_request.{moment}" for moment in MOMENTS))
 """Swept by test_ci_crash_points.py."""
+TRIALS = tuple(f"{step}.{moment}_done" for step in SOURCE_STEPS for moment in ("before", "after"))
+"""Swept by test_source_crash_points.py."""
 DASHBOARD = tuple(f"update_ticket.{moment}" for moment in MOMENTS)
 CLOSED_BY_CI = (*CI[:2], CI[5])
 UNDONE, UNDONE_BY_PULL = (ROLLBACK[1], ROLLBACK[3], ROLLBACK[7]), (PUSH[3], PULL[3], MERGE[3])
@@ -328,7 +330,7 @@ async def test_a_dashboard_stays_one_ticket_whenever_the_worker_dies(make: MakeW
 
 
 @pytest.mark.sweep
-@pytest.mark.parametrize("point", sorted(POINTS - ({*DELIVERY, *ROLLBACK, *CI, *UPDATE_PULL} - {*ESCALATION})))
+@pytest.mark.parametrize("point", sorted(POINTS - ({*DELIVERY, *ROLLBACK, *CI, *UPDATE_PULL, *TRIALS} - {*ESCALATION})))
 async def test_sweep(world: World, point: str) -> None:
     """Every point alone, each in a world of its own."""
     if point in DASHBOARD:

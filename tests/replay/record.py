@@ -294,6 +294,29 @@ async def weekly_review(recorder: Recorder) -> None:
         await recorder.keep("governance-review", handle)
 
 
+async def expansion(recorder: Recorder) -> None:
+    """A source that is tried by two fetches with a timer between, judged and not promoted: it names no fallback."""
+    world = recorder.world
+    world.add_target("sourced", CLEAN | {"data/days.json": "[]\n"}, PLAIN)
+    file = world.settings.policies / "sources.toml"
+    file.write_text(
+        "[trial]\nfetches = 2\nhours_between = 0.001\nat_least = 1\n"
+        '[[sources]]\nname = "days"\nlicence = "CC0-1.0"\ntargets = ["sourced"]\n'
+        'repository.path = "data/days.json"\nfile.path = "data/days.json"\n'
+    )
+    async with world.worker():
+        handle = await world.client.start_workflow(
+            api.SOURCE_EXPANSION,
+            {"target": "sourced"},
+            id=api.source_expansion_id("sourced"),
+            task_queue=api.TASK_QUEUE,
+            result_type=RunResult,
+        )
+        assert RunStatus.REJECTED is (await asyncio.wait_for(handle.result(), PATIENCE)).status
+        await recorder.keep("source-expansion", handle)
+    file.unlink()
+
+
 async def in_ci(recorder: Recorder) -> None:
     """Runs that wait for the forge's CI: pending, then green; and red, which closes the pull request."""
     world, results = recorder.world, CiResults(recorder.world.root / "ci.json")
@@ -367,6 +390,7 @@ async def main() -> int:
                 dashboards,
                 in_ci,
                 weekly_review,
+                expansion,
             ):
                 await part(recorder)
     print(f"{len(recorder.recorded)} histories in {HISTORIES}")

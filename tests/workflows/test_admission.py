@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from contracts.admission import Admission, OrderState, RunRecord, RunResult
 from contracts.modes import GREEN_STATUSES, Mode, RunKind, RunStatus, TargetStatus
 from tests.workflows.books import DAY, FIRST, Books, on_the_ladder, running
 from tests.workflows.conversation import edit, pause, resume, until_status
+from tests.workflows.money import terms as money
 from tests.workflows.quick import Turnstile, add_target, quick, stopping
 from tests.workflows.raw import reset
 from workflows import api
@@ -43,6 +45,46 @@ def test_who_is_admitted_into_an_open_target(spec: dict[str, Any], answer: Admis
     said = Books().opened().admit(**spec)
 
     assert (answer, run_id, reason) == (said.answer, said.run_id, said.verdict.reason)
+
+
+def test_an_expansion_takes_no_slot_and_no_run_of_the_day() -> None:
+    """§5: under Control like any run, beside the daily ones; always DRY_RUN; a second one is refused by name."""
+    books = Books(runs_per_day=1, terms=money(runs=1)).opened()
+    first = books.admit()
+    said = books.admit("w2", kind=RunKind.SOURCE, mode=Mode.DRY_RUN)
+    assert (Admission.ADMITTED, f"demo-{DAY}-source-1", Mode.DRY_RUN) == (said.answer, said.run_id, said.mode)
+    assert [first.run_id] == [run.run_id for run in books.state.occupying()]
+    second = books.admit("w3", kind=RunKind.SOURCE)
+    told = f"demo-{DAY}-source-1 is RUNNING: a target has one source expansion at a time"
+    assert (Admission.REFUSED, told) == (second.answer, second.verdict.reason)
+    books.finish(said.run_id, RunStatus.FAILED)
+    assert [] == books.state.failed_in_a_row
+    # Named anew by the logs, too, and still no run of the day.
+    again = books.admit("w4", kind=RunKind.SOURCE, taken=(said.run_id, f"demo-{DAY}-source-2"))
+    assert f"demo-{DAY}-source-3" == again.run_id
+    books.finish(first.run_id, RunStatus.PR_OPENED)
+    refused = books.admit("w5", again=True, taken=(said.run_id, again.run_id))
+    assert "caps.runs_per_day: 1 of 1 runs" in refused.verdict.reason
+
+
+def test_an_expansion_is_refused_like_any_run() -> None:
+    """§5: paused, resuming, or without money."""
+    paused = Books().opened()
+    paused.pause()
+    assert "the target is PAUSED" in paused.admit(kind=RunKind.SOURCE).verdict.reason
+    assert "resuming" in on_the_ladder().admit("w9", kind=RunKind.SOURCE).verdict.reason
+    poor = Books(terms=money(agent_minutes=0)).opened()
+    assert "agent_minutes_per_day" in poor.admit(kind=RunKind.SOURCE).verdict.reason
+
+
+def test_an_expansion_that_waits_for_control_to_register_waits_for_no_slot() -> None:
+    """It is queued while nothing is known; a daily run before it in the queue does not keep it there."""
+    books = Books(max_active=1)
+    for number in (1, 2):
+        books.admit(f"w{number}", attempt=number)
+    assert Admission.QUEUED is books.admit("w3", kind=RunKind.SOURCE).answer
+    books.register()
+    assert {RunKind.DAILY: 1, RunKind.SOURCE: 1} == Counter(run.kind for run in books.state.active())
 
 
 def test_a_smoke_is_never_admitted_by_a_control_that_is_not_registered() -> None:

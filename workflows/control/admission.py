@@ -7,6 +7,7 @@ The rules, in order; the first that decides, decides:
 3. RESUMING: only the ladder's own smoke. Otherwise a smoke, or anything while PAUSED: refused.
 4. More than the mode allows or than anything has earned (see ``earning``), a used-up budget (§6.4: HOLD), or more
    runs than the day's cap: refused.
+   A source expansion is no run of the day: no cap of runs is its, but a second one beside it is refused.
 5. A run that takes a change out of quarantine, without a grant in force: refused (see ``granting``).
 6. Registered with the Installation, a free slot and nobody before it: admitted. Else queued, up to the limit.
 """
@@ -23,7 +24,7 @@ from workflows.control.earning import RANK
 from workflows.control.state import ControlState
 
 _SHORT = {Mode.DRY_RUN: "dry", Mode.PR_ONLY: "pr", Mode.SELECTIVE_AUTO: "auto"}
-_SMOKE = "smoke"
+_SMOKE, _SOURCE = "smoke", "source"
 
 
 def admit(state: ControlState, request: AdmitRequest, now: datetime) -> AdmitAnswer:
@@ -61,11 +62,13 @@ def _admit(state: ControlState, asked: AdmitRequest, now: datetime) -> AdmitAnsw
     if request.kind is RunKind.SMOKE:
         # One smoke per ladder: the ladder's epoch makes it new.
         mode, attempt = Mode.DRY_RUN, state.epoch
+    elif request.kind is RunKind.SOURCE:
+        mode = Mode.DRY_RUN
+        attempt = _next_attempt(state, asked, mode)
     elif request.again or request.grant:
         attempt = _next_attempt(state, asked, mode)
     dedup = f"{state.target}/{request.kind}/{mode}/{asked.date}/{attempt}"
-    middle = _SMOKE if request.kind is RunKind.SMOKE else _SHORT[mode]
-    run_id = f"{state.target}-{asked.date}-{middle}-{attempt}"
+    run_id = f"{_stem(state, asked, mode)}{attempt}"
     known = state.runs.get(run_id)
     if known is not None:
         so_far = "ended" if known.closed_at else "is"
@@ -83,7 +86,7 @@ def _admit(state: ControlState, asked: AdmitRequest, now: datetime) -> AdmitAnsw
         state.log("run refused", runId=own, workflowId=asked.workflow_id, actor=request.actor, reason=reason)
         return _refusal(own, mode, attempt, state, decision, reason, Admission.REFUSED, None)
 
-    smoke = request.kind is RunKind.SMOKE
+    smoke, source = request.kind is RunKind.SMOKE, request.kind is RunKind.SOURCE
     ours = state.ladder is not None and asked.workflow_id == state.ladder.smoke_workflow_id
     if state.status is TargetStatus.RESUMING and not (smoke and ours):
         return refuse("resuming: only the ladder's own smoke run is admitted", Decision.HOLD)
@@ -94,16 +97,19 @@ def _admit(state: ControlState, asked: AdmitRequest, now: datetime) -> AdmitAnsw
     if RANK[mode] > RANK[most]:
         because = because or f"the target is in {state.mode} and policy allows {terms.maximum_mode}"
         return refuse(f"mode {mode} asked, but {because}")
+    if source and (problem := _beside(state)):
+        return refuse(problem)
     if not smoke and terms.budget is not None:
-        affordable = budget.may_start(state, terms.budget, own, now)
+        affordable = budget.may_start(state, terms.budget, own, now, counts=not source)
         if not affordable.allowed:
             return refuse(affordable.reason, Decision.HOLD)
     used, cap = _runs_of_the_day(state, asked), budget.runs_per_day(state, asked)
-    if not smoke and used >= cap:
+    if not (smoke or source) and used >= cap:
         return refuse(f"caps.runs_per_day: {used} of {cap} runs of {asked.date} are used")
     if request.grant and (problem := grants.may_not_take(state, asked, mode, now)):
         return refuse(problem)
-    free = smoke or (state.registered and not state.queue and len(state.occupying()) < terms.max_active)
+    room = not state.queue and len(state.occupying()) < terms.max_active
+    free = smoke or (state.registered and (source or room))
     if not free and len(state.queue) >= terms.queue_limit:
         return refuse(f"the queue is full ({terms.queue_limit}); control.queue_limit raises it")
     order = Order(revision=state.revision, epoch=state.epoch, state=OrderState.QUEUED)
@@ -124,7 +130,7 @@ def _admit(state: ControlState, asked: AdmitRequest, now: datetime) -> AdmitAnsw
         grant=grants.take(state, request.grant, run_id, now) if request.grant else None,
     )
     facts: dict[str, Fact] = {"runId": run_id, "mode": mode, "actor": request.actor}
-    if not smoke:
+    if not (smoke or source):
         facts["periods"] = " ".join(budget.count_run(state, run_id))
     if not free:
         state.queue.append(run_id)
@@ -151,13 +157,13 @@ def refused_id(target: str, request: AdmitRequest) -> str:
 
 def promote(state: ControlState) -> None:
     """Give freed slots to the queue, first come first served."""
-    while (
-        state.registered
-        and state.status is TargetStatus.ACTIVE
-        and state.queue
-        and len(state.occupying()) < max(1, state.terms.max_active)
-    ):
-        run_id = state.queue.pop(0)
+    while state.registered and state.status is TargetStatus.ACTIVE and state.queue:
+        room = len(state.occupying()) < max(1, state.terms.max_active)
+        free = [run_id for run_id in state.queue if room or state.runs[run_id].kind is RunKind.SOURCE]
+        if not free:
+            return
+        run_id = free[0]
+        state.queue.remove(run_id)
         _start(state, run_id)
         state.log("run admitted from the queue", runId=run_id)
 
@@ -220,13 +226,25 @@ def _start(state: ControlState, run_id: str) -> None:
     state.order(run_id, OrderState.PROCEED)
 
 
+def _beside(state: ControlState) -> str:
+    """Why a source expansion may not start beside what runs; empty: it may."""
+    found = [run for run in state.runs.values() if run.kind is RunKind.SOURCE and run.closed_at is None]
+    return f"{found[0].run_id} is {found[0].status}: a target has one source expansion at a time" if found else ""
+
+
+def _stem(state: ControlState, asked: AdmitRequest, mode: Mode) -> str:
+    """A run's id without its attempt."""
+    of_kind = {RunKind.SMOKE: _SMOKE, RunKind.SOURCE: _SOURCE}
+    return f"{state.target}-{asked.date}-{of_kind.get(asked.request.kind, _SHORT[mode])}-"
+
+
 def _next_attempt(state: ControlState, request: AdmitRequest, mode: Mode) -> int:
     taken = [
         run.attempt
         for run in state.runs.values()
         if (run.kind, run.mode, run.date) == (request.request.kind, mode, request.date)
     ]
-    prefix = f"{state.target}-{request.date}-{_SHORT[mode]}-"
+    prefix = _stem(state, request, mode)
     # Somebody's copy of a log ("…-1.bak") is no attempt, and must not break Control.
     logged = [run_id.removeprefix(prefix) for run_id in request.taken if run_id.startswith(prefix)]
     return max([request.request.attempt - 1, *taken, *(int(number) for number in logged if number.isdecimal())]) + 1
@@ -234,8 +252,8 @@ def _next_attempt(state: ControlState, request: AdmitRequest, mode: Mode) -> int
 
 def _runs_of_the_day(state: ControlState, request: AdmitRequest) -> int:
     """Counted from the audit logs, too: forgotten records still count."""
-    smokes = f"{state.target}-{request.date}-{_SMOKE}-"
-    logged = {run_id for run_id in request.taken if not run_id.startswith(smokes)}
+    others = tuple(f"{state.target}-{request.date}-{kind}-" for kind in (_SMOKE, _SOURCE))
+    logged = {run_id for run_id in request.taken if not run_id.startswith(others)}
     booked = {run.run_id for run in state.runs.values() if run.date == request.date and run.kind is RunKind.DAILY}
     return len(logged | booked)
 
@@ -243,7 +261,7 @@ def _runs_of_the_day(state: ControlState, request: AdmitRequest) -> int:
 def _close_predecessor(state: ControlState, request: AdmitRequest, now: datetime) -> None:
     """Two runs never share a workflow id: whoever is still open under this one was terminated by hand."""
     for run in list(state.runs.values()):
-        if run.workflow_id == request.workflow_id and run.closed_at is None and run.kind is RunKind.DAILY:
+        if run.workflow_id == request.workflow_id and run.closed_at is None and run.kind is not RunKind.SMOKE:
             state.close(run.run_id, now, RunStatus.LOST, reason="its workflow id was started again")
             follow_ups.follow_anyway(state, run.run_id)
             promote(state)

@@ -142,10 +142,17 @@ def state_cost(state: ControlState, report: money.CostStatement, now: datetime) 
     )
 
 
-def may_start(state: ControlState, terms: money.BudgetTerms, run_id: str, now: datetime) -> Verdict:
-    """Whether the budget lets a new run start (runbook §6.4): HOLD lifts with a cap, a statement or the next period."""
+def may_start(
+    state: ControlState, terms: money.BudgetTerms, run_id: str, now: datetime, *, counts: bool = True
+) -> Verdict:
+    """Whether the budget lets a new run start (runbook §6.4): HOLD lifts with a cap, a statement or the next period.
+
+    ``counts``: it is one of the runs that are capped in number.
+    """
     roll_periods(state, now, terms)
-    verdict = budget_book.blocked(state.budget, state.target)
+    verdict = budget_book.blocked(state.budget, state.target, counts=counts)
+    if verdict.allowed:
+        return verdict
     for period, measure in budget_book.used_up(state.budget):
         exhausted(state, period, measure, verdict.reason, run_id)
     return verdict

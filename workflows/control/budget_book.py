@@ -203,11 +203,15 @@ def measures_of(period: str) -> tuple[money.Measure, ...]:
     return tuple(each for each in money.Measure if (kind_of(period), each) != (money.Period.RUN, money.Measure.RUNS))
 
 
-def blocked(book: BudgetBook, target: str) -> Verdict:
-    """Whether new runs may start, as far as the budget goes: HOLD while a cost is unknown or a cap is used up."""
+def blocked(book: BudgetBook, target: str, *, counts: bool = True) -> Verdict:
+    """Whether new runs may start, as far as the budget goes: HOLD while a cost is unknown or a cap is used up.
+
+    ``counts``: also by the caps of the number of runs.
+    """
     rule = "the budget lets new runs start"
     children = [unknown_cost(each, target) for each in book.unknown()]
-    children += [_used_up(book, target, period, measure) for period, measure in used_up(book)]
+    gone = [line for line in used_up(book) if counts or line[1] is not money.Measure.RUNS]
+    children += [_used_up(book, target, period, measure) for period, measure in gone]
     if not children:
         return allow(rule, "no cap is used up, no cost is unknown")
     reason = shortened("; ".join(child.reason for child in children), 2000)

@@ -31,7 +31,12 @@ LARGEST = 64 * 1024
 
 # All other signals are read raw, by handlers that take anything.
 _MODEL_SIGNALS = frozenset(
-    {(api.CONTROL, api.INSTALLATION_NOTICE), (api.DAILY_RUN, api.ORDER), (api.INCIDENT, api.ROLLED_BACK)}
+    {
+        (api.CONTROL, api.INSTALLATION_NOTICE),
+        (api.DAILY_RUN, api.ORDER),
+        (api.SOURCE_EXPANSION, api.ORDER),
+        (api.INCIDENT, api.ROLLED_BACK),
+    }
 )
 
 

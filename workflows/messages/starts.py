@@ -1,7 +1,7 @@
 """Reading what somebody started a workflow with: strict enough to be safe, clear enough to be mended."""
 
 import difflib
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 from pydantic_core import from_json
@@ -9,9 +9,15 @@ from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
 
 from contracts.admission import RunRequest
+from contracts.artifact import Contract
 from contracts.governance import ReviewRequest
+from contracts.modes import RunKind
+from contracts.trial import ExpansionRequest
+
+Model = TypeVar("Model", bound=Contract)
 
 _RUN = 'start DailyRun with {"target": "demo"}'
+_EXPANSION = 'start SourceExpansion with {"target": "demo"}, or with {"target": "demo", "source": "advisories"}'
 _REVIEW = 'start GovernanceReview with {"days": 28}, or with nothing'
 
 
@@ -21,18 +27,19 @@ def read_start(spec: RawValue | None) -> RunRequest:
     Raises:
         ApplicationError: type ``BadStart``, not retryable; the run fails at once with this message.
     """
-    given = _json(spec, _RUN)
-    if isinstance(given, str):
-        given = {"target": given}
-    if not isinstance(given, dict):
-        raise bad_start("the input must be a JSON object")
-    if "target" not in given:
-        near = difflib.get_close_matches("target", [str(key) for key in given], n=1, cutoff=0.5)
-        raise bad_start("`target` is missing" + (f" (did you mean it by {near[0]!r}?)" if near else ""))
-    try:
-        return RunRequest.model_validate(given)
-    except ValidationError as problem:
-        raise bad_start(_told(problem)) from None
+    request = _target(spec, RunRequest, _RUN)
+    if request.kind is RunKind.SOURCE:
+        raise bad_start("a source expansion is a workflow of its own", _EXPANSION)
+    return request
+
+
+def read_expansion(spec: RawValue | None) -> ExpansionRequest:
+    """The target, and the source that is to be tried, if a person names one.
+
+    Raises:
+        ApplicationError: as above.
+    """
+    return _target(spec, ExpansionRequest, _EXPANSION)
 
 
 def read_review(spec: RawValue | None) -> ReviewRequest:
@@ -45,6 +52,21 @@ def read_review(spec: RawValue | None) -> ReviewRequest:
         return ReviewRequest.model_validate(_json(spec, _REVIEW) or {})
     except ValidationError as problem:
         raise bad_start(_told(problem), _REVIEW) from None
+
+
+def _target(spec: RawValue | None, model: type[Model], example: str) -> Model:
+    given = _json(spec, example)
+    if isinstance(given, str):
+        given = {"target": given}
+    if not isinstance(given, dict):
+        raise bad_start("the input must be a JSON object", example)
+    if "target" not in given:
+        near = difflib.get_close_matches("target", [str(key) for key in given], n=1, cutoff=0.5)
+        raise bad_start("`target` is missing" + (f" (did you mean it by {near[0]!r}?)" if near else ""), example)
+    try:
+        return model.model_validate(given)
+    except ValidationError as problem:
+        raise bad_start(_told(problem), example) from None
 
 
 def bad_start(reason: str, example: str = _RUN) -> ApplicationError:

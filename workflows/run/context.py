@@ -10,6 +10,7 @@ from temporalio.exceptions import ActivityError, is_cancelled_exception
 with workflow.unsafe.imports_passed_through():
     from activities import api as steps
     from contracts.admission import Admission, Admitted, Order
+    from contracts.forge_facts import FORGE_RESTS
     from contracts.handover import HumanDecision, PlannedWrite, RunRef
     from contracts.modes import RunKind, RunStatus, StepName
     from contracts.report import WriteResult
@@ -91,6 +92,9 @@ class RunContext:
             if self.run.kind is RunKind.SMOKE:
                 # It proves something about now, or nothing: the ladder must not wait for it.
                 raise RunStopped(RunStatus.REJECTED, f"a smoke run does not wait: {said.reason}")
+            if self.run.kind is RunKind.SOURCE and FORGE_RESTS not in said.facts:
+                # What it fetched is kept: better another one next week than one that waits for a new policy.
+                raise RunStopped(RunStatus.PAUSED, f"{said.reason}; the next expansion goes on with the same trial")
             if workflow.now() - since > self._hold:
                 raise held_too_long(said)
             pause = rest(pause, said)

@@ -1,30 +1,23 @@
 """``DailyRun``: the nine steps of runbook §4, a gate before each, one report at the end whatever happens."""
 
-import asyncio
-from typing import Self
-
 from temporalio import workflow
 from temporalio.common import RawValue
-from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from activities import api as steps
-    from contracts.admission import Order, RunResult, RunView
-    from contracts.control import Answer
+    from contracts.admission import RunResult
     from contracts.forge_facts import ABOUT_CHANGES, comment_name
     from contracts.handover import HumanDecision, PlannedWrite, RunRef, StepInput, StepResult
     from contracts.modes import Mode, Outcome, RunStatus, StepName, WriteAction
     from contracts.verdict import Decision
-    from policies.verdicts import allow
     from workflows import api
-    from workflows.messages.starts import bad_start, read_start
-    from workflows.messages.statements import require_statement
+    from workflows.messages.starts import read_start
     from workflows.polling import waited
     from workflows.run.ci import stopped_by_ci
-    from workflows.run.context import End, RunContext
-    from workflows.run.gate import RunStopped, awaited, escalation
-    from workflows.run.ledger import not_admitted
+    from workflows.run.context import End
+    from workflows.run.gate import RunStopped, escalation
     from workflows.run.merge import Merging
+    from workflows.run.one_run import OneRun
 
 FLOW = (steps.PREFLIGHT, steps.SENSE, steps.TRIAGE, steps.PLAN, steps.CODE, steps.REVIEW, steps.CHECK, steps.RELEASE)
 WEIGHED_BY_RELEASE = frozenset({StepName.REVIEW, StepName.CHECK})
@@ -32,97 +25,20 @@ WEIGHED_BY_RELEASE = frozenset({StepName.REVIEW, StepName.CHECK})
 
 
 @workflow.defn(name=api.DAILY_RUN)
-class DailyRun:
+class DailyRun(OneRun):
     """One run of one target: at most one task, at most one pull request."""
-
-    def __new__(cls, *given: object) -> Self:
-        """Refuse a second input here: nowhere else could it end the run; Temporal would try for ever."""
-        if len(given) > 1:
-            raise bad_start(f"one input is needed, {len(given)} were given")
-        return super().__new__(cls)
 
     @workflow.init
     def __init__(self, spec: RawValue = None) -> None:  # type: ignore[assignment]  # noqa: ARG002  # as `run`
-        self._context = RunContext()
+        super().__init__()
 
     @workflow.run
     async def run(self, spec: RawValue = None) -> RunResult:  # type: ignore[assignment]
         """Admission, nine steps, report."""
-        request, context = read_start(spec), self._context
-        workflow.upsert_search_attributes([api.TARGET_ATTRIBUTE.value_set(request.target)])
-        info = workflow.info()
-        # The first execution's id: a run that was reset by hand is still the same run.
-        identity = info.first_execution_run_id
-        context.asked = steps.AdmitInput(
-            request=request, workflow_id=info.workflow_id, workflow_run_id=identity, now=workflow.now()
-        )
-        admitted = await steps.ADMIT(context.asked, f"ask Control of {request.target} for admission")
-        if admitted.run is None:
-            refused = not_admitted(request.target, admitted.answer)
-            context.show(refused.status, refused.reason)
-            return refused
-        run = admitted.run
-        workflow.upsert_search_attributes(
-            [api.RUN_ATTRIBUTE.value_set(run.run_id), api.MODE_ATTRIBUTE.value_set(run.mode.value)]
-        )
-        context.begin(run, admitted)
-        cancelled: BaseException | None = None
-        try:
-            status, reason = await self._work(run)
-        except RunStopped as stop:
-            status, reason = stop.status, stop.reason
-        except (ActivityError, asyncio.CancelledError) as failure:
-            if is_cancelled_exception(failure):
-                cancelled, status, reason = failure, RunStatus.CANCELLED, "cancelled by hand"
-            else:
-                cause = failure.__cause__ or failure
-                status, reason = RunStatus.FAILED, f"step {context.step} could not be done: {cause}"
-                context.ledger.kept_out = isinstance(cause, ApplicationError) and cause.type == steps.KEPT_OUT
-        closing = asyncio.create_task(self._close(run, status, reason))
-        try:
-            result = await asyncio.shield(closing)
-        except asyncio.CancelledError:
-            # Too late to cancel anything, and no reason to lose the report.
-            result = await closing
-        await workflow.wait_condition(workflow.all_handlers_finished)
-        if cancelled is not None:
-            raise cancelled
-        return result
+        return await self.live(read_start(spec))
 
-    # What others say to this run
-
-    @workflow.signal(name=api.ORDER)
-    def control(self, order: Order) -> None:
-        """Control's order; the highest revision wins, also when it comes before the answer to ``admit``."""
-        self._context.gate.take(order)
-
-    @workflow.update(name=api.DECIDE, description="approve or reject what this run waits for")
-    def decide(self, decision: HumanDecision) -> Answer:
-        """A person's decision on the contract, or the end of a run that holds."""
-        self._context.decision = decision
-        verdict = allow("the run waits for a decision", decision.reason)
-        return Answer.of(verdict, self._context.gate.order.epoch if self._context.gate.order else 0)
-
-    @decide.validator
-    def _decide_is_due(self, decision: HumanDecision) -> None:
-        require_statement(decision)
-        if not self._context.waiting_for:
-            raise ApplicationError("this run waits for nobody's decision", type="NotWaiting")
-        if decision.subject != self._context.subject:
-            raise ApplicationError(f"decide on subject {self._context.subject}, as `state` shows", type="OtherSubject")
-
-    @workflow.query(name=api.STATE, description="where this run is, what it waits for, and why")
-    def state(self) -> RunView:
-        """The run as it is now."""
-        now = self._context
-        view = now.ledger.view(now.admitted, now.status, now.step, now.reason)
-        seen = {"order": now.gate.order, "waiting_for": now.waiting_for, "subject": now.subject}
-        seen["awaits"] = awaited(now.status, now.reason)
-        return view.model_copy(update=seen)
-
-    # The run itself
-
-    async def _work(self, run: RunRef) -> End:
+    async def work(self, run: RunRef) -> End:
+        """The steps, then what Release wants written."""
         context, ledger = self._context, self._context.ledger
         for step in FLOW:
             result = await self._perform(step)
@@ -193,17 +109,6 @@ class DailyRun:
             context.ledger.refused_by = decision.actor
             raise RunStopped(RunStatus.REJECTED, f"rejected by {decision.actor}: {decision.reason}")
         context.approval, context.decision = decision, None
-
-    async def _close(self, run: RunRef, status: RunStatus, reason: str) -> RunResult:
-        """Audit and the last word to Control; both are retried until they happen."""
-        context, ledger = self._context, self._context.ledger
-        context.step = StepName.AUDIT
-        context.show(status, reason)
-        given = ledger.report_input(run, status, reason, workflow.now())
-        audited = await steps.AUDIT(given, "write the final report")
-        said = ledger.finish_request(run, status, reason, audited)
-        await steps.FINISH(steps.FinishInput(run=run, request=said), f"tell Control: {status}")
-        return ledger.result(run, status, reason, audited)
 
 
 def _tidying(planned: PlannedWrite) -> str:

@@ -1,0 +1,107 @@
+"""Trials of a target's sources, kept with each source: begun once, fetch by fetch, closed by their report."""
+
+import re
+from dataclasses import dataclass
+from typing import TypeVar
+
+from pydantic import ValidationError
+
+from activities.step_session import written
+from contracts.artifact import ArtifactRef
+from contracts.source import Fetched
+from contracts.trial import SourceTrial, SourceTrialReport, TrialFetch
+from policies.source.scouting import Tried
+from ports.store import ArtifactStore, StoreError
+
+Kept = TypeVar("Kept", SourceTrial, SourceTrialReport, TrialFetch)
+REPORT, PAGE = "source_trial_report.json", "source_trial.html"
+TRIAL_ID = re.compile(r"(?P<source>[a-z0-9][a-z0-9_-]*)-\d{4}-\d{2}-\d{2}-\d+")
+_FETCH = re.compile(r"trials/(?P<trial>[^/]+)/(?P<number>\d+)/fetch\.json")
+
+
+def source_place(target: str, source: str) -> str:
+    """Where what is recorded of a source is kept; capitals, so that it is never taken for a run's id."""
+    return f"SRC-{target}-{source}"
+
+
+@dataclass(frozen=True)
+class KeptTrials:
+    """Names as they stand in the store; nothing here is ever taken back."""
+
+    store: ArtifactStore
+    target: str
+
+    def of(self, source: str) -> tuple[Tried, ...]:
+        """A source's trials, oldest first.
+
+        Raises:
+            StoreError: one is damaged.
+        """
+        place = source_place(self.target, source)
+        names = self.store.names(place)
+        found = []
+        for name in names:
+            if re.fullmatch(r"trials/[^/]+/trial\.json", name):
+                trial = self._read(place, name, SourceTrial)
+                over = f"trials/{trial.trial_id}/{REPORT}"
+                report = self._read(place, over, SourceTrialReport) if over in names else None
+                found.append(
+                    Tried(
+                        trial_id=trial.trial_id,
+                        source=source,
+                        entry_digest=trial.entry_digest,
+                        began_at=trial.began_at,
+                        ended_at=report.ended_at if report else None,
+                        passed=bool(report and report.passed),
+                    )
+                )
+        return tuple(sorted(found, key=lambda each: each.began_at))
+
+    def report(self, trial_id: str) -> SourceTrialReport | None:
+        """How a trial ended; None: no such trial is over."""
+        match = TRIAL_ID.fullmatch(trial_id)
+        if match is None:
+            return None
+        place, name = source_place(self.target, match["source"]), f"trials/{trial_id}/{REPORT}"
+        return self._read(place, name, SourceTrialReport) if self.store.find(place, name) else None
+
+    def begin(self, trial: SourceTrial) -> None:
+        """Remember that it began."""
+        self.put(trial, "trial.json", written(trial))
+
+    def put(self, trial: SourceTrial, name: str, body: bytes, media_type: str = "application/json") -> ArtifactRef:
+        """Keep something of a trial."""
+        return self.store.put(
+            source_place(self.target, trial.source), f"trials/{trial.trial_id}/{name}", body, media_type
+        )
+
+    def fetches(self, trial: SourceTrial) -> tuple[tuple[ArtifactRef, TrialFetch], ...]:
+        """All that were made, by number, whichever run made them.
+
+        Raises:
+            StoreError: one is damaged.
+        """
+        place = source_place(self.target, trial.source)
+        found = []
+        for name in self.store.names(place):
+            match = _FETCH.fullmatch(name)
+            if match and match["trial"] == trial.trial_id and (ref := self.store.find(place, name)):
+                found.append((ref, self._read(place, name, TrialFetch)))
+        return tuple(sorted(found, key=lambda each: each[1].number))
+
+    def _read(self, place: str, name: str, model: type[Kept]) -> Kept:
+        ref = self.store.find(place, name)
+        if ref is None:
+            raise StoreError(f"{name} of {place} is gone")
+        try:
+            return model.model_validate_json(self.store.get(ref))
+        except ValidationError as damage:
+            raise StoreError(f"{name} of {place} is damaged: {damage.error_count()} fields are wrong") from damage
+
+
+def answers_of(fetch: TrialFetch) -> tuple[tuple[Fetched, str], ...]:
+    """Each recorded answer of a fetch, and the digest of the records that it gave."""
+    own = fetch.reading.records.sha256 if fetch.reading.records else ""
+    theirs = fetch.baseline_records.sha256 if fetch.baseline_records else ""
+    pairs = [(fetch.reading.fetched, own), *([(fetch.baseline, theirs)] if fetch.baseline else [])]
+    return tuple((fetched, digest) for fetched, digest in pairs if fetched.body)

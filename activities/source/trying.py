@@ -1,0 +1,241 @@
+"""Integrator and Source QA of a source expansion (runbook §5): fetched, replayed, compared, judged."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from temporalio import activity
+
+from activities.api import FETCH_TRIAL, JUDGE_TRIAL
+from activities.governance.kept_proposals import KeptProposals
+from activities.run.spending import spend
+from activities.source.kept_trials import PAGE, REPORT, KeptTrials, answers_of
+from activities.source.reading import SourceReader, format_of
+from activities.source.scouting import known_sources, states_now
+from activities.step_session import StepPorts, StepSession, written
+from contracts import messages
+from contracts.artifact import ArtifactRef
+from contracts.budget import Amounts
+from contracts.handover import StepResult
+from contracts.modes import Role, StepName
+from contracts.source import Record, SourcePassed
+from contracts.task import TaskContract
+from contracts.trial import (
+    Differences,
+    ReplayCheck,
+    SourceTrial,
+    SourceTrialReport,
+    TriageReplay,
+    TrialFetch,
+    TrialInput,
+    TrialLook,
+)
+from policies.counted import counted
+from policies.settings.sources import SourcePolicy, Sources
+from policies.source.files import records_in, rendered, what_changes
+from policies.source.trials import differences, gates, in_words, metrics, promotion, shape_changes, shape_of
+from policies.verdicts import allow, concluded
+from ports.sources import Asked, Recording, ReplayFailed, Replaying
+
+_FETCH = re.compile(r"trials/(?P<trial>[^/]+)/\d+/fetch\.json")
+
+
+@dataclass(frozen=True)
+class Trying:
+    """Asks the source and its baseline; recommends, never promotes."""
+
+    bench: StepPorts
+    replaying: Replaying
+    render: Callable[[SourceTrialReport], str]
+
+    @activity.defn(name=FETCH_TRIAL.name, no_thread_cancel_exception=True)
+    def fetch_trial(self, given: TrialInput) -> TrialLook:
+        """One fetch, if one is due; else when it will be."""
+        next_at: list[datetime] = []
+
+        def work(session: StepSession) -> StepResult:
+            trial = _trial(session)
+            return self._fetch(session, trial, next_at)
+
+        result = self.bench.perform(given.step, StepName.FETCH_TRIAL, Role.INTEGRATOR, work, str(given.look))
+        return TrialLook(result=result, next_at=next_at[0] if next_at and result.verdict.allowed else None)
+
+    @activity.defn(name=JUDGE_TRIAL.name, no_thread_cancel_exception=True)
+    def judge_trial(self, given: TrialInput) -> TrialLook:
+        """``source_trial_report.json``, its page, and what is proposed."""
+        return TrialLook(result=self.bench.perform(given.step, StepName.JUDGE_TRIAL, Role.SOURCE_QA, self._judge))
+
+    def _fetch(self, session: StepSession, trial: SourceTrial, next_at: list[datetime]) -> StepResult:
+        """By what is kept with the source, whoever fetched it: no pause and no death loses or repeats one."""
+        made = KeptTrials(self.bench.store, session.run.target).fetches(trial)
+        session.outputs += [ref for ref, _ in made]
+        now, between = activity.info().started_time, timedelta(hours=trial.hours_between)
+        number, rule = len(made) + 1, "the trial goes on by its contract"
+        if trial.barred or number > trial.fetches:
+            said = f"{len(made)} of {counted(trial.fetches, 'fetch', 'fetches')} made; nothing more is fetched"
+            return session.done(allow(rule, said, made=len(made)), next_role=Role.SOURCE_QA)
+        if made and now < (due := made[-1][1].reading.fetched.at + between):
+            next_at.append(due)
+            return session.done(allow(rule, f"{len(made)} of {counted(trial.fetches, 'fetch', 'fetches')} made"))
+        sources = known_sources(session)
+        source, baseline = _pair(trial, sources)
+        cost = source.cost_usd + (baseline.cost_usd if baseline else 0)
+        if number < trial.fetches:
+            next_at.append(now + between)
+
+        def ask(session: StepSession) -> StepResult:
+            session.meter.usd += cost
+            return self._ask(session, trial, sources, number, now)
+
+        return spend(session, ask, Amounts(usd=cost)) if cost else ask(session)
+
+    def _ask(
+        self, session: StepSession, trial: SourceTrial, sources: Sources, number: int, now: datetime
+    ) -> StepResult:
+        source, other = _pair(trial, sources)
+        kept, base = KeptTrials(self.bench.store, session.run.target), session.repository.fetch_base()
+
+        def keep(name: str, body: bytes, media_type: str) -> ArtifactRef:
+            return kept.put(trial, f"{number:03}/{name}", body, media_type)
+
+        reader = SourceReader(self.bench.connectors, self.bench.store)
+        asked = Asked(session.policy, session.repository, base, session.alive)
+        reading = reader.read(source, sources, asked, now, keep)
+        baseline, theirs = None, None
+        if other is not None:
+            baseline = reader.fetch(other, asked, now, keep)
+            found, _ = reader.normalised(other, baseline)
+            theirs = (
+                keep(f"sources/{other.name}/records.jsonl", found.written(), "application/jsonl") if found else None
+            )
+        fetch = TrialFetch(
+            trial_id=trial.trial_id,
+            number=number,
+            run_id=session.run.run_id,
+            base_sha=base,
+            reading=reading,
+            baseline=baseline,
+            baseline_records=theirs,
+            shape=shape_of(self._records(reading.records)),
+        )
+        session.outputs.append(keep("fetch.json", written(fetch), "application/json"))
+        answer = reading.fetched.body.sha256 if reading.fetched.body else ""
+        session.note("source asked", source=source.name, number=number, grade=reading.grade, answer=answer)
+        said = f"fetch {number} of {trial.fetches}: {reading.grade}"
+        said += f", {'; '.join(reading.reasons)}" if reading.reasons else ""
+        return session.done(allow("the trial goes on by its contract", said), base_sha=base)
+
+    def _judge(self, session: StepSession) -> StepResult:
+        trial, kept = _trial(session), KeptTrials(self.bench.store, session.run.target)
+        report = kept.report(trial.trial_id) or self._report(session, trial)
+        ref = kept.put(trial, REPORT, written(report))
+        page = self.render(report).encode()
+        kept.put(trial, PAGE, page, "text/html")
+        session.save(REPORT, report)
+        session.save(PAGE, page, "text/html")
+        if report.passed:
+            source = SourcePolicy.model_validate(trial.entry)
+            proposed = promotion(trial, source, session.run.target, report.metrics, report.ended_at, ref)
+            KeptProposals(self.bench.store).keep(proposed)
+            told = SourcePassed(source=trial.source, trial=trial.trial_id, report_sha256=ref.sha256)
+            self.bench.control.ask(session.run.target, messages.SOURCE_PASSED, told)
+        session.note("trial judged", trial=trial.trial_id, passed=report.passed, proposal=report.proposal_id)
+        good = f"{trial.trial_id} passed, {in_words(report.metrics)}; proposed as {report.proposal_id}"
+        said = good if report.passed else f"{trial.trial_id} did not pass: {report.verdict.reason}"
+        verdict = concluded(report.verdict.decision, report.verdict.rule, said, *report.verdict.children)
+        return session.done(verdict, task_id=f"source-trial-{trial.trial_id}")
+
+    def _report(self, session: StepSession, trial: SourceTrial) -> SourceTrialReport:
+        names = [ref.name for ref in session.given.artifacts if _of(ref.name) == trial.trial_id]
+        fetches = tuple(sorted((session.load(name, TrialFetch) for name in names), key=lambda each: each.number))
+        sources, target = known_sources(session), session.run.target
+        source, _ = _pair(trial, sources)
+        replay, measured = self._replayed(session, fetches, sources), metrics(fetches)
+        verdict = gates(trial, source, fetches, replay, session.policy.sources, states_now(session))
+        ended = activity.info().started_time
+        draft = SourceTrialReport(
+            run_id=session.run.run_id,
+            target=target,
+            trial=trial,
+            ended_at=ended,
+            metrics=measured,
+            fetches=fetches,
+            shape_changes=shape_changes(fetches),
+            replay=replay,
+            differences=self._compared(source, fetches),
+            triage=self._triage(session, source, fetches),
+            verdict=verdict,
+        )
+        if not verdict.allowed:
+            return draft
+        name = promotion(trial, source, target, measured, ended, session.given.artifacts[0]).proposal_id
+        return draft.model_copy(update={"proposal_id": name})
+
+    def _replayed(self, session: StepSession, fetches: tuple[TrialFetch, ...], sources: Sources) -> ReplayCheck:
+        """Every recorded answer, its bytes verified against their digest, read again where nothing else is known."""
+        known = {each.name: each for each in sources.sources}
+        answers = [(each.number, fetched, digest) for each in fetches for fetched, digest in answers_of(each)]
+        recorded = [
+            Recording(known[fetched.source], format_of(known[fetched.source]), self.bench.store.get(fetched.body))
+            for _, fetched, _ in answers
+            if fetched.body
+        ]
+        try:
+            found = self.replaying.digests(recorded, session.policy, session.alive) if recorded else ()
+        except ReplayFailed as problem:
+            return ReplayCheck(answers=len(recorded), problem=str(problem))
+        different = [
+            f"fetch {number} of {fetched.source}"
+            for (number, fetched, digest), again in zip(answers, found, strict=True)
+            if digest != again
+        ]
+        return ReplayCheck(answers=len(recorded), different=tuple(different))
+
+    def _compared(self, source: SourcePolicy, fetches: tuple[TrialFetch, ...]) -> Differences:
+        both = [each for each in fetches if each.reading.records and each.baseline_records]
+        if not both:
+            return Differences()
+        ours, theirs = self._records(both[-1].reading.records), self._records(both[-1].baseline_records)
+        return differences(ours, theirs, source.compared)
+
+    def _triage(self, session: StepSession, source: SourcePolicy, fetches: tuple[TrialFetch, ...]) -> TriageReplay:
+        last = next((each for each in reversed(fetches) if each.reading.records), None)
+        if last is None:
+            return TriageReplay(sentence="nothing can be said: there was no answer")
+        records = self._records(last.reading.records)
+        if source.file is None:
+            return TriageReplay(sentence=f"{counted(len(records), 'record')} would be looked at", changes=len(records))
+        before = session.repository.read(last.base_sha, source.file.path)
+        if before is None:
+            return TriageReplay(sentence=f"{source.file.path} is not in the repository: its owner begins it, empty")
+        changed, words = what_changes(before, rendered(records, source.file.format))
+        most = session.policy.autopilot.diff_budget.lines
+        if not changed:
+            return TriageReplay(sentence=f"{source.file.path} would stay as it is")
+        what = (
+            "a run would refresh"
+            if changed <= most
+            else f"more than diff_budget.lines = {most}: a person would refresh"
+        )
+        return TriageReplay(sentence=f"{what} {source.file.path}: {words}", changes=changed)
+
+    def _records(self, ref: ArtifactRef | None) -> tuple[Record, ...]:
+        return records_in(self.bench.store.get(ref)) if ref else ()
+
+
+def _trial(session: StepSession) -> SourceTrial:
+    trial = session.load("task_contract.json", TaskContract).trial
+    assert trial is not None  # noqa: S101  # Planning of an expansion writes no other
+    return trial
+
+
+def _pair(trial: SourceTrial, sources: Sources) -> tuple[SourcePolicy, SourcePolicy | None]:
+    """The source as its contract has it, and what it is compared with."""
+    by_name = {each.name: each for each in sources.sources}
+    return SourcePolicy.model_validate(trial.entry), by_name.get(trial.baseline)
+
+
+def _of(name: str) -> str:
+    match = _FETCH.fullmatch(name)
+    return match["trial"] if match else ""

@@ -1,0 +1,286 @@
+"""A trial judged (runbook §5): shapes, differences, metrics, gates, and the promotion that is proposed. Pure."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from itertools import pairwise
+from typing import Any
+
+import tomlkit
+from pydantic import JsonValue
+
+from contracts.artifact import ArtifactRef
+from contracts.proposal import PolicyEdit, PolicyProposal
+from contracts.source import Grade, Record, SourceState
+from contracts.trial import Difference, Differences, ReplayCheck, SourceTrial, TrialFetch, TrialMetrics
+from contracts.verdict import Verdict
+from policies.counted import counted, shortened
+from policies.settings.sources import SourcePolicy, Sources
+from policies.verdicts import all_of, allow, deny
+
+LISTED = 200
+"""Differences that a report lists; all are counted."""
+_LONGEST = 200
+_UNUSABLE = frozenset({SourceState.DEGRADED, SourceState.DISABLED})
+
+
+def shape_of(records: Sequence[Record]) -> dict[str, str]:
+    """Fields that every record has, and the kinds of their values: what a program that reads them relies on."""
+    if not records:
+        return {}
+    common = set.intersection(*(set(each.payload) for each in records))
+    return {name: " or ".join(sorted({_kind(each.payload[name]) for each in records})) for name in sorted(common)}
+
+
+def shape_changes(fetches: Sequence[TrialFetch]) -> tuple[str, ...]:
+    """How the records changed between the first readable fetch and later ones; the same change is said once."""
+    readable = [each for each in fetches if each.shape]
+    found: dict[str, None] = {}
+    for earlier, later in pairwise(readable):
+        before, after = earlier.shape, later.shape
+        for name in sorted(before.keys() | after.keys()):
+            if name not in after:
+                found[f"fetch {later.number}: not every record has {name} any more"] = None
+            elif name not in before:
+                found[f"fetch {later.number}: every record has {name}, which was not so before"] = None
+            elif set(before[name].split(" or ")).isdisjoint(after[name].split(" or ")):
+                found[f"fetch {later.number}: {name} is {after[name]}, and was {before[name]}"] = None
+    return tuple(found)
+
+
+def differences(ours: Sequence[Record], theirs: Sequence[Record], compared: Sequence[str]) -> Differences:
+    """What source and baseline do not say alike, each with what explains it."""
+    mine, other = {each.key: each for each in ours}, {each.key: each for each in theirs}
+    listed = list(_differences(mine, other, compared))
+    common = mine.keys() & other.keys()
+    return Differences(
+        compared=len(common),
+        only_here=len(mine.keys() - other.keys()),
+        only_there=len(other.keys() - mine.keys()),
+        conflicts=sum(bool(each.field) for each in listed),
+        listed=tuple(sorted(listed, key=lambda each: not each.field)[:LISTED]),
+    )
+
+
+def metrics(fetches: Sequence[TrialFetch]) -> TrialMetrics:
+    """Over the trial, each at its worst."""
+    seen = [each.reading.quality for each in fetches]
+
+    def worst(name: str, pick: Any) -> float | None:
+        values = [value for each in seen if (value := getattr(each, name)) is not None]
+        return pick(values) if values else None
+
+    return TrialMetrics(
+        fetches=len(fetches),
+        good=sum(each.reading.grade is Grade.GOOD for each in fetches),
+        availability=sum(each.available for each in seen) / len(seen) if seen else None,
+        freshness_hours=worst("freshness_hours", max),
+        coverage=worst("coverage", min),
+        schema_validity=worst("schema_validity", min),
+        conflict_rate=worst("conflict_rate", max),
+    )
+
+
+def gates(
+    trial: SourceTrial,
+    source: SourcePolicy,
+    fetches: Sequence[TrialFetch],
+    replay: ReplayCheck,
+    sources: Sources,
+    states: Mapping[str, SourceState],
+) -> Verdict:
+    """Whether a promotion may be proposed: every gate says yes.
+
+    Args:
+        trial: its contract.
+        source: its entry as it is now: licence and compliance may have been stated in the meantime.
+        fetches: what was recorded.
+        replay: whether the same bytes gave the same records in a fresh sandbox.
+        sources: the file's.
+        states: by name, as file and Control's books have it.
+    """
+    return all_of(
+        "the source may be proposed for production",
+        (
+            _licence(source),
+            _compliance(source),
+            _enough(trial, fetches),
+            _thresholds(fetches),
+            _steady(fetches),
+            _replayed(replay, fetches),
+            _fallback(source, sources, states),
+        ),
+    )
+
+
+def promotion(
+    trial: SourceTrial, source: SourcePolicy, target: str, measured: TrialMetrics, at: datetime, evidence: ArtifactRef
+) -> PolicyProposal:
+    """What a person merges or applies: state and trial of an entry, or the catalogue's entry as a new one."""
+    edits: tuple[PolicyEdit, ...] = ()
+    adds = ""
+    if trial.origin == "sources.toml":
+        edits = (
+            PolicyEdit(table="", entry=source.name, key="trial", before=source.trial or None, after=trial.trial_id),
+        )
+        if source.state is not SourceState.PRODUCTION:
+            before = source.state.value if "state" in trial.entry else None
+            edits = (PolicyEdit(table="", entry=source.name, key="state", before=before, after="PRODUCTION"), *edits)
+    else:
+        entry = source.model_dump(mode="json", exclude_defaults=True, exclude_none=True)
+        adds = tomlkit.dumps({"sources": [{**entry, "state": "PRODUCTION", "trial": trial.trial_id}]})
+    return PolicyProposal(
+        proposal_id=f"{trial.trial_id}-{target}"[:100],
+        kind="source_promotion",
+        file="sources.toml",
+        edits=edits,
+        adds=adds,
+        because=f"{source.name} passed its trial {trial.trial_id}: {in_words(measured)}",
+        evidence=(evidence,),
+        measured=(in_words(measured),),
+        made_at=at,
+        fallback=source.fallback,
+        demotion_plan=(
+            f"three uses in breach of a threshold, one conflict rate in breach, or compliance that is gone lower it at "
+            f"once to {source.fallback}; only a new trial brings it back"
+        ),
+        off_switch=f'starter.py sources disable {target} {source.name}, or state = "DISABLED" in sources.toml',
+    )
+
+
+def in_words(measured: TrialMetrics) -> str:
+    """``7 of 7 fetches good, newest record at most 3 h old, coverage at least 98 %``."""
+    parts = [f"{measured.good} of {counted(measured.fetches, 'fetch', 'fetches')} good"]
+    if measured.availability is not None:
+        parts.append(f"available {_percent(measured.availability)}")
+    if measured.freshness_hours is not None:
+        parts.append(f"its newest record at most {measured.freshness_hours:,.0f} h old")
+    if measured.coverage is not None:
+        parts.append(f"coverage at least {_percent(measured.coverage)}")
+    if measured.schema_validity is not None:
+        parts.append(f"valid at least {_percent(measured.schema_validity)}")
+    if measured.conflict_rate is not None:
+        parts.append(f"in conflict at most {_percent(measured.conflict_rate)}")
+    return ", ".join(parts)
+
+
+def _licence(source: SourcePolicy) -> Verdict:
+    rule = "the licence of the data is known"
+    if source.licence == "unknown":
+        return deny(rule, f"the licence of {source.name} is unknown: nothing of it may be kept")
+    return allow(rule, source.licence)
+
+
+def _compliance(source: SourcePolicy) -> Verdict:
+    rule = "compliance approved it, and where is written"
+    if source.compliance != "approved":
+        return deny(rule, f"compliance of {source.name} is {source.compliance}")
+    if not source.compliance_reference:
+        return deny(rule, f"who approved {source.name}, and where, is not written: compliance_reference")
+    return allow(rule, source.compliance_reference)
+
+
+def _enough(trial: SourceTrial, fetches: Sequence[TrialFetch]) -> Verdict:
+    rule = "enough fetches were good"
+    good = sum(each.reading.grade is Grade.GOOD for each in fetches)
+    said = f"{good} of {counted(trial.fetches, 'fetch', 'fetches')} good; {trial.at_least} are needed"
+    if good >= trial.at_least:
+        return allow(rule, said)
+    told = [f"fetch {each.number}: {'; '.join(each.reading.reasons)}" for each in fetches if each.reading.reasons]
+    return deny(rule, shortened("; ".join([said, *told[:3]]), 500))
+
+
+def _thresholds(fetches: Sequence[TrialFetch]) -> Verdict:
+    rule = "no answer breached a threshold"
+    bad = [each for each in fetches if each.reading.grade is Grade.BREACH and each.reading.quality.available]
+    if bad:
+        said = "; ".join(bad[0].reading.reasons)
+        return deny(rule, shortened(f"fetch {bad[0].number}: {said}{_and_more(len(bad) - 1)}", 500))
+    if not any(each.reading.quality.available for each in fetches):
+        return deny(rule, "there was no answer to judge")
+    return allow(rule, f"in {counted(len(fetches), 'fetch', 'fetches')}")
+
+
+def _steady(fetches: Sequence[TrialFetch]) -> Verdict:
+    rule = "its records kept their shape through the trial"
+    changes = shape_changes(fetches)
+    if changes:
+        return deny(rule, shortened(f"{changes[0]}{_and_more(len(changes) - 1)}", 500))
+    if not any(each.shape for each in fetches):
+        return deny(rule, "there was no record to tell a shape by")
+    return allow(rule, "every record kept its fields and their kinds")
+
+
+def _replayed(replay: ReplayCheck, fetches: Sequence[TrialFetch]) -> Verdict:
+    rule = "the same recorded bytes give the same records in a fresh sandbox"
+    if replay.problem:
+        return deny(rule, f"it could not be found out: {replay.problem}")
+    if replay.different:
+        return deny(rule, f"{', '.join(replay.different[:3])} gave other records{_and_more(len(replay.different) - 3)}")
+    if not replay.answers or not fetches:
+        return deny(rule, "there was no answer to replay")
+    return allow(rule, counted(replay.answers, "answer"))
+
+
+def _fallback(source: SourcePolicy, sources: Sources, states: Mapping[str, SourceState]) -> Verdict:
+    rule = "it has a fallback that is neither degraded nor disabled"
+    if not source.fallback:
+        return deny(rule, f"{source.name} names no fallback")
+    other = next((each for each in sources.sources if each.name == source.fallback), None)
+    if other is None:
+        return deny(rule, f"its fallback {source.fallback} is no source of sources.toml")
+    state = states.get(other.name, other.state)
+    if state in _UNUSABLE:
+        return deny(rule, f"its fallback {other.name} is {state} itself")
+    return allow(rule, f"{other.name} is {state}")
+
+
+def _differences(
+    mine: Mapping[str, Record], other: Mapping[str, Record], compared: Sequence[str]
+) -> Iterator[Difference]:
+    for key in sorted(mine.keys() | other.keys()):
+        if key not in other:
+            yield Difference(key=key, ours=_shown(mine[key].payload), explained="the baseline has no such record")
+        elif key not in mine:
+            yield Difference(key=key, theirs=_shown(other[key].payload), explained="the source has no such record")
+        else:
+            yield from _fields(mine[key], other[key], compared)
+
+
+def _fields(mine: Record, other: Record, compared: Iterable[str]) -> Iterator[Difference]:
+    explained = "they conflict: neither is known to be newer"
+    if mine.at and other.at and mine.at != other.at:
+        newer = "source" if mine.at > other.at else "baseline"
+        explained = f"the {newer}'s record is the newer one"
+    for name in compared or sorted(mine.payload.keys() | other.payload.keys()):
+        ours, theirs = mine.payload.get(name), other.payload.get(name)
+        if ours != theirs:
+            yield Difference(key=mine.key, field=name, ours=_shown(ours), theirs=_shown(theirs), explained=explained)
+
+
+def _shown(value: JsonValue) -> str:
+    return shortened(json.dumps(value, sort_keys=True, ensure_ascii=False), _LONGEST)
+
+
+def _kind(value: JsonValue) -> str:
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "boolean"
+        case int() | float():
+            return "number"
+        case str():
+            return "text"
+        case list():
+            return "list"
+        case _:
+            return "object"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
+
+
+def _and_more(number: int) -> str:
+    return f", and {number} more" if number > 0 else ""

@@ -1,0 +1,287 @@
+"""Who is tried, and what a trial says (runbook §5): the rules of choice, shapes, differences, and every gate."""
+
+from __future__ import annotations
+
+import tomllib
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from contracts.artifact import ArtifactRef
+from contracts.source import Fetched, Grade, Quality, Reading, Record, SourceState
+from contracts.trial import Bounds, CandidateSource, ReplayCheck, SourceTrial, TrialFetch
+from policies.governance.edits import applied
+from policies.settings.sources import SourcePolicy, Sources
+from policies.source.scouting import Tried, candidates, catalogue_of, choose, is_prose, leads_in
+from policies.source.trials import differences, gates, metrics, promotion, shape_changes, shape_of
+
+NOW = datetime(2026, 11, 27, tzinfo=UTC)
+ENTRY: dict[str, Any] = {
+    "name": "feast",
+    "licence": "CC0-1.0",
+    "compliance": "approved",
+    "compliance_reference": "legal #7",
+    "fallback": "kept",
+    "http": {"url": "https://feast.example/"},
+    "file": {"path": "data/days.json"},
+}
+KEPT = {"name": "kept", "repository": {"path": "data/days.json"}, "file": {"path": "data/kept.json"}}
+REF = ArtifactRef(name="x", sha256="0" * 64, size=1, media_type="application/json", location="objects/00/0")
+
+
+def known(**kept: Any) -> Sources:
+    """A file with one source, the fallback."""
+    return Sources.model_validate({"sources": [KEPT | kept]})
+
+
+def listed(*entries: dict[str, Any], named: str = "") -> tuple[CandidateSource, ...]:
+    """Candidates of sources.toml."""
+    sources = Sources.model_validate({"sources": [KEPT | {"state": "DISABLED"}, *(ENTRY | each for each in entries)]})
+    return candidates(sources, [], "days", named, ())
+
+
+def tried(name: str, digest: str, *, days: float | None = 0, passed: bool = False) -> Tried:
+    """A trial of before; ``days``: since it ended, None: it is not over."""
+    ended = None if days is None else NOW - timedelta(days=days)
+    return Tried(f"{name}-2026-11-01-1", name, digest, NOW - timedelta(days=30), ended, passed)
+
+
+def test_an_unfinished_trial_goes_on_before_anything_new() -> None:
+    """Of the entry as it is: one that was changed in mid-trial begins anew."""
+    found = listed({"name": "a", "state": "TRIAL"}, {"name": "b"})
+    going = tried("b", found[1].entry_digest, days=None)
+    choice = choose(found, {"b": [going]}, "", NOW)
+    assert ("b", going) == (choice.candidate and choice.candidate.name, choice.unfinished)
+    other = choose(found, {"b": [tried("b", "another entry", days=None)]}, "b", NOW)
+    assert ("b", None) == (other.candidate and other.candidate.name, other.unfinished)
+
+
+def test_who_approved_it_may_change_in_mid_trial_and_what_it_is_may_not() -> None:
+    """A licence that is stated meanwhile is weighed at the end; another address is another source."""
+    (before,) = listed({"compliance": "unknown", "compliance_reference": ""})
+    (approved,) = listed({})
+    (moved,) = listed({"http": {"url": "https://elsewhere.example/"}})
+    (stricter,) = listed({"record_schema": {"required": ["day"]}})
+    assert before.entry_digest == approved.entry_digest
+    assert 3 == len({approved.entry_digest, moved.entry_digest, stricter.entry_digest})
+
+
+@pytest.mark.parametrize(
+    ("past", "picked", "said"),
+    [
+        ({}, "b", "c: another is tried first"),
+        ({"b": {"days": 3}}, "c", "b: it did not pass b-2026-11-01-1; again after 2026-12-22"),
+        ({"b": {"days": 29}}, "c", "b: another is tried first"),
+        ({"b": {"days": 29}, "c": {"days": 1}}, "b", "c: it did not pass c-2026-11-01-1; again after 2026-12-24"),
+        ({"b": {"days": 60, "passed": True}}, "c", "b: it passed b-2026-11-01-1; its promotion waits for a person"),
+    ],
+)
+def test_one_source_is_picked_and_the_others_are_told_why(past: Any, picked: str, said: str) -> None:
+    """In the order of states, of trials, of the file; never one that is barred."""
+    found = listed({"name": "a", "licence": "unknown"}, {"name": "b"}, {"name": "c"})
+    digests = {each.name: each.entry_digest for each in found}
+    choice = choose(found, {name: [tried(name, digests[name], **more)] for name, more in past.items()}, "", NOW)
+    assert picked == (choice.candidate and choice.candidate.name)
+    assert said in choice.reasons
+    assert "a: its licence is unknown, so nothing of it may be kept" in choice.reasons
+
+
+def test_a_person_may_name_any_source() -> None:
+    """Also one that is disabled or barred: then the trial says why, and fetches nothing."""
+    found = listed({"licence": "unknown"}, named="kept")
+    assert ("feast", "kept") == tuple(sorted(each.name for each in found))
+    choice = choose(found, {}, "feast", NOW)
+    assert choice.candidate is not None
+    assert choice.candidate.barred
+    assert "no source 'nobody' can be tried; there are: kept, feast" in choose(found, {}, "nobody", NOW).reasons
+
+
+def test_what_compliance_refused_is_barred() -> None:
+    """Nothing is mirrored that may not be."""
+    (one,) = listed({"compliance": "refused"})
+    assert ("feast: compliance refused its use (legal #7)",) == one.barred
+
+
+def test_a_catalogue_is_read_entry_by_entry() -> None:
+    """What is wrong is said in words, and keeps no other entry from being tried."""
+    text = """
+[[sources]]
+name = "good"
+licence = "CC0-1.0"
+fallback = "kept"
+http.url = "https://good.example/"
+file.path = "data/days.json"
+[[sources]]
+name = "lost"
+fallback = "nowhere"
+http.url = "https://lost.example/"
+file.path = "data/days.json"
+[[sources]]
+name = "bold"
+state = "DISABLED"
+http.url = "https://bold.example/"
+file.path = "data/days.json"
+[[sources]]
+name = "kept"
+http.url = "https://twice.example/"
+file.path = "data/days.json"
+[[sources]]
+name = "theirs"
+targets = ["other"]
+http.url = "https://theirs.example/"
+file.path = "data/days.json"
+"""
+    found, wrong = catalogue_of(text, known(), "days")
+    assert ["good"] == [each.name for each in found]
+    assert ["lost", "bold", "kept"] == [each.split()[1].rstrip(":") for each in wrong]
+    assert "'nowhere' is no other source of this file" in wrong[0]
+    assert catalogue_of("sources = ", known(), "days")[1][0].startswith("catalogue.toml is no TOML")
+
+
+def test_leads_are_addresses_that_look_like_data() -> None:
+    """Without credentials, without queries, and only in prose."""
+    text = "See <https://me:secret@a.example/v1/days.json?key=1>, https://a.example/about and (https://b.example/feed)."
+    assert ["https://a.example/v1/days.json", "https://b.example/feed"] == [each.url for each in leads_in("x", text)]
+    assert [True, True, False] == [is_prose(path) for path in ("README.md", "docs/a/b.rst", "src/notes.md")]
+
+
+def records(*payloads: dict[str, Any], at: datetime | None = None) -> tuple[Record, ...]:
+    """By their ``id``."""
+    return tuple(Record(key=str(each["id"]), at=at, payload=each) for each in payloads)
+
+
+def test_a_shape_is_what_every_record_has() -> None:
+    """An optional field that comes and goes is no change; one that all had, or of another kind, is."""
+    before = shape_of(records({"id": 1, "day": "x", "note": "n"}, {"id": 2, "day": None}))
+    assert {"id": "number", "day": "null or text"} == before
+    same, other = shape_of(records({"id": 3, "day": "y"})), shape_of(records({"id": 4, "day": 7, "more": True}))
+    assert () == shape_changes([fetch(1, shape=before), fetch(2, shape=same)])
+    told = shape_changes([fetch(1, shape=before), fetch(2), fetch(3, shape=other), fetch(4, shape={"id": "number"})])
+    assert (
+        "fetch 3: day is number, and was null or text",
+        "fetch 3: every record has more, which was not so before",
+        "fetch 4: not every record has day any more",
+        "fetch 4: not every record has more any more",
+    ) == told
+
+
+def test_every_difference_is_told_with_both_values_and_why() -> None:
+    """Counted all, listed up to a bound, conflicts first."""
+    ours = records({"id": "a", "day": 1, "x": 1}, {"id": "b", "day": 2}, at=NOW)
+    theirs = records({"id": "a", "day": 9, "x": 2}, {"id": "c", "day": 3}, at=NOW - timedelta(days=1))
+    found = differences(ours, theirs, ("day",))
+    assert (1, 1, 1, 1) == (found.compared, found.only_here, found.only_there, found.conflicts)
+    first = found.listed[0]
+    assert ("a", "day", "1", "9", "the source's record is the newer one") == tuple(first.model_dump().values())
+    assert ["the baseline has no such record", "the source has no such record"] == [
+        each.explained for each in found.listed[1:]
+    ]
+    many = differences(records(*({"id": n} for n in range(999))), (), ())
+    assert (999, 200) == (many.only_here, len(many.listed))
+    unknown = differences(records({"id": 1, "day": 1}), records({"id": 1, "day": 2}), ()).listed[0]
+    assert "they conflict: neither is known to be newer" == unknown.explained
+
+
+def fetch(number: int, grade: Grade = Grade.GOOD, shape: dict[str, str] | None = None, **quality: Any) -> TrialFetch:
+    """One of a trial."""
+    reading = Reading(
+        fetched=Fetched(source="feast", connector="http", at=NOW, asked="https://feast.example/"),
+        quality=Quality(**({"available": True} | quality)),
+        grade=grade,
+        reasons=() if grade is Grade.GOOD else ("it was poor",),
+    )
+    return TrialFetch(trial_id="t", number=number, run_id="r", base_sha="b", reading=reading, shape=shape or {})
+
+
+def trial(**more: Any) -> SourceTrial:
+    """The contract of a trial of three fetches."""
+    (one,) = listed({})
+    given = {
+        **one.model_dump(include={"origin", "state", "entry", "entry_digest", "licence", "compliance"}),
+        "trial_id": "feast-2026-11-27-1",
+        "source": "feast",
+        "began_at": NOW,
+        "fetches": 3,
+        "hours_between": 24,
+        "at_least": 2,
+        "duration_hours": 48,
+        "coverage_target": None,
+        "compliance_reference": "legal #7",
+        "baseline": "kept",
+        "fallback": "kept",
+        "thresholds": {"coverage": Bounds(warn=1, breach=0.5)},
+    }
+    return SourceTrial.model_validate(given | more)
+
+
+SHAPE = {"id": "text"}
+GOOD = tuple(fetch(number, shape=SHAPE) for number in (1, 2, 3))
+
+
+@pytest.mark.parametrize(
+    ("entry", "given", "said"),
+    [
+        ({}, {}, ""),
+        ({}, {"fetches": (*GOOD[:2], fetch(3, Grade.BREACH, available=False))}, ""),
+        ({"licence": "unknown"}, {}, "the licence of feast is unknown: nothing of it may be kept"),
+        ({"compliance": "unknown"}, {}, "compliance of feast is unknown"),
+        ({"compliance": "refused"}, {}, "compliance of feast is refused"),
+        ({"compliance_reference": ""}, {}, "who approved feast, and where, is not written: compliance_reference"),
+        ({}, {"fetches": ()}, "0 of 3 fetches good; 2 are needed"),
+        (
+            {},
+            {"fetches": (GOOD[0], fetch(2, Grade.WARN, SHAPE), fetch(3, Grade.WARN, SHAPE))},
+            "1 of 3 fetches good; 2 are needed; fetch 2: it was poor; fetch 3: it was poor",
+        ),
+        ({}, {"fetches": (*GOOD[:2], fetch(3, Grade.BREACH, SHAPE))}, "fetch 3: it was poor"),
+        (
+            {},
+            {"fetches": (*GOOD[:2], fetch(3, shape={"id": "number"}))},
+            "fetch 3: id is number, and was text",
+        ),
+        ({}, {"fetches": (fetch(1), fetch(2))}, "there was no record to tell a shape by"),
+        (
+            {},
+            {"replay": ReplayCheck(answers=3, different=("fetch 2 of feast",))},
+            "fetch 2 of feast gave other records",
+        ),
+        ({}, {"replay": ReplayCheck(answers=3, problem="no sandbox")}, "it could not be found out: no sandbox"),
+        ({}, {"replay": ReplayCheck()}, "there was no answer to replay"),
+        ({"fallback": ""}, {}, "feast names no fallback"),
+        ({}, {"sources": Sources()}, "its fallback kept is no source of sources.toml"),
+        ({}, {"sources": known(state="DISABLED")}, "its fallback kept is DISABLED itself"),
+        ({}, {"states": {"kept": SourceState.DEGRADED}}, "its fallback kept is DEGRADED itself"),
+    ],
+)
+def test_every_gate_must_say_yes(entry: dict[str, Any], given: dict[str, Any], said: str) -> None:
+    """A fetch that went unanswered is borne with, as far as the terms say; an answer in breach never."""
+    facts = {"fetches": GOOD, "replay": ReplayCheck(answers=3), "sources": known(), "states": {}} | given
+    verdict = gates(trial(), SourcePolicy.model_validate(ENTRY | entry), **facts)
+    assert (said == "", said or "all 7 conditions hold") == (verdict.allowed, verdict.reason)
+
+
+@pytest.mark.parametrize(
+    ("state", "origin", "changed"),
+    [
+        (None, "sources.toml", ["state", "trial"]),
+        ("TRIAL", "sources.toml", ["state", "trial"]),
+        ("PRODUCTION", "sources.toml", ["trial"]),
+        (None, "catalogue.toml", []),
+    ],
+)
+def test_a_promotion_is_what_may_be_proposed(state: str | None, origin: str, changed: list[str]) -> None:
+    """Applied to the file as it is, it gives a source in PRODUCTION that names its trial."""
+    own = ENTRY | ({"state": state} if state else {})
+    source = SourcePolicy.model_validate(own)
+    made = promotion(trial(origin=origin, state=source.state, entry=own), source, "days", metrics(GOOD), NOW, REF)
+    assert changed == [each.key for each in made.edits]
+    kept = '[[sources]]\nname = "kept"\nrepository.path = "d"\nfile.path = "k"\n'
+    lines = "".join(f'{name} = "{value}"\n' for name, value in own.items() if isinstance(value, str))
+    text = f'{kept}[[sources]]\n{lines}http.url = "https://feast.example/"\nfile.path = "data/days.json"\n'
+    done = applied(text if origin == "sources.toml" else kept, made)
+    assert not done.problem, done.problem
+    entry = next(each for each in tomllib.loads(done.text)["sources"] if each["name"] == "feast")
+    assert ("PRODUCTION", "feast-2026-11-27-1") == (entry["state"], entry["trial"])
+    assert SourcePolicy.model_validate(entry).state is SourceState.PRODUCTION
+    assert ("kept", "starter.py sources disable days feast") == (made.fallback, made.off_switch.partition(",")[0])

@@ -1,0 +1,225 @@
+"""A source expansion (runbook §5): candidates to a proposed promotion, or to rejections with every reason."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from temporalio.client import WorkflowFailureError, WorkflowHandle
+from world import World
+
+from activities.governance.kept_proposals import KeptProposals
+from contracts.admission import RunResult, RunView
+from contracts.modes import PauseStyle, RunStatus, TargetStatus
+from tests.adapters.sources.conftest import answering
+from tests.workflows.conversation import pause, resume_when_quiescent, until_status
+from workflows import api
+
+DAYS = '[\n  {"day": "2026-01-01", "id": "new year"}\n]\n'
+FILES = {
+    "pkg/__init__.py": '"""Names."""\n',
+    "README.md": "# pkg\n\nDays are from <https://days.example/feeds/days.json>.\n",
+    "data/days.json": DAYS,
+    "data/kept.json": DAYS,
+}
+CHECK = "\n[environment]\nbuild = false\n[[checks]]\nname = 'no'\nkind = 'schema'\nargv = ['true']\n"
+KEPT = """
+[trial]
+fetches = 3
+hours_between = 0
+at_least = 3
+
+[[sources]]
+name = "kept"
+state = "PRODUCTION"
+licence = "CC0-1.0"
+compliance = "approved"
+compliance_reference = "legal #1"
+[sources.repository]
+path = "data/days.json"
+[sources.file]
+path = "data/kept.json"
+"""
+ENTRY = """
+[[sources]]
+name = "NAME"
+licence = "CC0-1.0"
+compliance = "approved"
+compliance_reference = "legal #7"
+fallback = "kept"
+compared = ["day"]
+[sources.http]
+url = "URL/NAME"
+[sources.thresholds]
+conflict_rate = { warn = 0.1, breach = 0.5 }
+[sources.file]
+path = "data/days.json"
+"""
+
+
+@contextmanager
+def served(
+    world: World, *names: str, edit: Any = lambda text: text, asked: list[str] | None = None
+) -> Iterator[dict[str, list[object]]]:
+    """Candidates of a catalogue, on a server; what each says may be changed."""
+    says: dict[str, list[object]] = {
+        name: [{"id": "new year", "day": "2026-01-01"}, {"id": "christmas", "day": "2026-12-25"}] for name in names
+    }
+
+    def answer(handler) -> None:
+        if asked is not None:
+            asked.append(handler.path)
+        handler.send_response(200)
+        handler.send_header("Content-Type", "application/json")
+        handler.end_headers()
+        handler.wfile.write(json.dumps(says[handler.path[1:]]).encode())
+
+    with answering(answer) as url:
+        (world.settings.policies / "sources.toml").write_text(KEPT)
+        entries = "".join(ENTRY.replace("NAME", name).replace("URL", url.rstrip("/")) for name in names)
+        (world.settings.policies / "catalogue.toml").write_text(edit(entries))
+        yield says
+
+
+async def start(world: World, **more: str) -> WorkflowHandle[Any, RunResult]:
+    """Of the target ``days``."""
+    return await world.client.start_workflow(
+        api.SOURCE_EXPANSION,
+        {"target": "days", **more},
+        id=f"{api.source_expansion_id('days')}/{more.get('source', '')}",
+        task_queue=api.TASK_QUEUE,
+        result_type=RunResult,
+    )
+
+
+async def test_a_catalogue_is_tried_one_by_one(world: World) -> None:
+    """A good source ends as a proposal, a conflicting one and one without a licence with every reason.
+
+    Of the last nothing is fetched. Then nothing is left to try, and that is said in words, too.
+    """
+    world.add_target("days", FILES, CHECK)
+    with served(world, "feast", "fool", "pirate", edit=_pirate) as says:
+        says["fool"] = [{"id": "new year", "day": "1999-01-01"}]
+        async with world.worker():
+            good = await (await start(world)).result()
+            bad = await (await start(world, source="fool")).result()
+            barred = await (await start(world, source="pirate", actor="ann")).result()
+            nothing = await (await start(world)).result()
+            unknown = await (await start(world, source="nobody")).result()
+    assert [RunStatus.DRY_RUN_COMPLETE, *[RunStatus.REJECTED] * 2, RunStatus.NOTHING_TO_DO, RunStatus.REJECTED] == [
+        each.status for each in (good, bad, barred, nothing, unknown)
+    ], [each.reason for each in (good, bad, barred, nothing, unknown)]
+    _the_good_one(world, good)
+    report = world.artifact(bad.run_id, "source_trial_report.json")
+    assert "fool-" in bad.reason
+    assert "conflict rate is 1.00; at most 0.5" in bad.reason
+    (conflict, *_) = report["differences"]["listed"]
+    assert ("new year", "day", '"1999-01-01"', '"2026-01-01"') == tuple(
+        conflict[name] for name in ("key", "field", "ours", "theirs")
+    )
+    report = world.artifact(barred.run_id, "source_trial_report.json")
+    assert "the licence of pirate is unknown: nothing of it may be kept" in barred.reason
+    assert [] == report["fetches"]
+    assert "pirate: its licence is unknown, so nothing of it may be kept" in nothing.reason
+    assert "fool: it did not pass fool-" in nothing.reason
+    assert "feast: it passed feast-" in nothing.reason
+    assert "no source 'nobody' can be tried; there are: feast, fool, pirate" in unknown.reason
+
+
+def _pirate(entries: str) -> str:
+    head, name, rest = entries.partition('name = "pirate"')
+    return head + name + rest.replace('licence = "CC0-1.0"\n', "", 1)
+
+
+def _the_good_one(world: World, result: RunResult) -> None:
+    assert result.run_id.startswith("days-")
+    assert result.run_id.endswith("-source-1")
+    found = world.artifact(result.run_id, "candidate_sources.json")
+    assert [("feast", "CC0-1.0"), ("fool", "CC0-1.0"), ("pirate", "unknown")] == [
+        (each["name"], each["licence"]) for each in found["candidates"]
+    ]
+    assert [("https://days.example/feeds/days.json", "README.md", "unknown")] == [
+        (each["url"], each["path"], each["licence"]) for each in found["leads"]
+    ]
+    contract = world.artifact(result.run_id, "task_contract.json")
+    assert ("source_trial", 3, "legal #7") == (
+        contract["type"],
+        contract["trial"]["fetches"],
+        contract["trial"]["complianceReference"],
+    )
+    report = world.artifact(result.run_id, "source_trial_report.json")
+    assert (3, 3) == (report["metrics"]["fetches"], report["metrics"]["good"])
+    assert (6, [], "") == tuple(report["replay"][name] for name in ("answers", "different", "problem"))
+    assert "a run would refresh data/days.json: 1 line is new, 0 are gone" == report["triage"]["sentence"]
+    (proposal,) = KeptProposals(world.bench().store).open()
+    assert report["proposalId"] == proposal.proposal_id
+    assert ("kept", "source_trial_report.json") == (proposal.fallback, proposal.evidence[0].name.rsplit("/")[-1])
+    # Nothing was written anywhere: what it is for is a person's, and a run's of another day.
+    assert [] == world.pulls("days")
+    page = world.settings.artifacts / "runs" / result.run_id / "source_trial.html"
+    assert "feast passed its trial" in page.read_text()
+    assert f"proposed as {proposal.proposal_id}" in result.reason
+
+
+async def test_a_pause_between_two_fetches_loses_nothing(world: World) -> None:
+    """A second one is refused by name; a drain ends it in order, and the next goes on with the same trial."""
+    world.add_target("days", FILES, CHECK)
+    file = world.settings.policies / "sources.toml"
+    with served(world, "feast"):
+        file.write_text(file.read_text().replace("hours_between = 0", "hours_between = 24"))
+        async with world.worker():
+            first = await start(world)
+            await world.until(lambda: _waits(first))
+            beside = await (await start(world, source="feast")).result()
+            assert f"{(await state(first)).run.run_id} is RUNNING" in beside.reason
+            await pause(world, "days", PauseStyle.DRAIN)
+            ended = await asyncio.wait_for(first.result(), 30)
+            assert RunStatus.PAUSED is ended.status, ended.reason
+            refused = await (await start(world)).result()
+            assert "the target is PAUSED" in refused.reason
+            file.write_text(file.read_text().replace("hours_between = 24", "hours_between = 0"))
+            await resume_when_quiescent(world, "days")
+            await until_status(world, "days", TargetStatus.ACTIVE)
+            result = await (await start(world)).result()
+    assert RunStatus.DRY_RUN_COMPLETE is result.status, result.reason
+    report = world.artifact(result.run_id, "source_trial_report.json")
+    assert [(1, ended.run_id), (2, result.run_id), (3, result.run_id)] == [
+        (each["number"], each["runId"]) for each in report["fetches"]
+    ]
+
+
+async def test_a_new_policy_ends_it_and_the_next_goes_on(world: World) -> None:
+    """It waits for no old policy to come back; a wrong start says what is right."""
+    world.add_target("days", FILES, CHECK)
+    file = world.settings.policies / "sources.toml"
+    with served(world, "feast"):
+        file.write_text(file.read_text().replace("hours_between = 0", "hours_between = 0.001"))
+        async with world.worker():
+            handle = await start(world)
+            await world.until(lambda: _waits(handle))
+            file.write_text(file.read_text().replace("at_least = 3", "at_least = 2"))
+            ended = await asyncio.wait_for(handle.result(), 60)
+            assert RunStatus.PAUSED is ended.status, ended.reason
+            assert "the policy changed under the run" in ended.reason
+            for wrong, told in (({"source": "x"}, "`target` is missing"), ({"target": "days", "x": 1}, "x: ")):
+                with pytest.raises(WorkflowFailureError) as refused:
+                    await world.client.execute_workflow(
+                        api.SOURCE_EXPANSION, wrong, id="wrong", task_queue=api.TASK_QUEUE
+                    )
+                assert told in str(refused.value.cause)
+                assert "start SourceExpansion with" in str(refused.value.cause)
+
+
+async def state(handle: WorkflowHandle[Any, Any]) -> RunView:
+    """As a person sees it."""
+    view: RunView = await handle.query(api.STATE, result_type=RunView)
+    return view
+
+
+async def _waits(handle: WorkflowHandle[Any, Any]) -> bool:
+    view = await state(handle)
+    return view.awaits.startswith("waits for the next fetch; fetch 1 of 3: good")
