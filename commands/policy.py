@@ -10,7 +10,7 @@ from rich.text import Text
 
 from commands.exit_statuses import Exit
 from commands.failures import CommandFailed
-from commands.terminal import AsJson, emit, guarded, out, say, show
+from commands.terminal import AsJson, emit, guarded, operator_name, out, say, show
 from composition import Adapters, compose
 from contracts.proposal import PolicyProposal
 from contracts.release import WhatIf
@@ -157,6 +157,23 @@ def apply_command(proposal_id: Annotated[str, typer.Argument(help="As `policy pr
     if proposal is None:
         raise CommandFailed(Exit.USAGE, f"no proposal is named {proposal_id!r}; see: starter.py policy proposals")
     show(apply_proposal(adapters, proposal), "green")
+    return Exit.OK
+
+
+@app.command()
+@guarded
+def withdraw(
+    proposal_id: Annotated[str, typer.Argument(help="As `policy proposals` names it.")],
+    reason: Annotated[str, typer.Option(help="Why; kept for the record.")],
+) -> int:
+    """Say no to a proposal for good: it is not shown, not made a pull request and not proposed by reviews again."""
+    from activities.governance.kept_proposals import KeptProposals  # noqa: PLC0415
+
+    kept = KeptProposals(compose(Settings()).store)
+    if kept.find(proposal_id) is None:
+        raise CommandFailed(Exit.USAGE, f"no proposal is named {proposal_id!r}; see: starter.py policy proposals")
+    kept.withdraw(proposal_id, reason, operator_name(), datetime.now(UTC))
+    show(f"{proposal_id} is withdrawn; an open pull request of it is yours to close", "green")
     return Exit.OK
 
 

@@ -52,17 +52,18 @@ class KeptProposals:
             record = Withdrawal(proposal_id=proposal_id, reason=reason, by=by, at=at)
             self.store.put(PROPOSALS, proposal_id + _WITHDRAWN, written(record))
 
+    def withdrawn(self) -> frozenset[str]:
+        """Ids of those that are proposed no more."""
+        names = self.store.names(PROPOSALS)
+        return frozenset(name.removesuffix(_WITHDRAWN) for name in names if name.endswith(_WITHDRAWN))
+
     def open(self) -> tuple[PolicyProposal, ...]:
         """All that are not withdrawn, oldest first.
 
         Raises:
             NotKept: one is damaged: what is left of them would be taken for all.
         """
-        names = set(self.store.names(PROPOSALS))
+        names, gone = self.store.names(PROPOSALS), self.withdrawn()
         ids = [name.removesuffix(".json") for name in names if not name.endswith(_WITHDRAWN)]
-        found = [
-            read_kept(self.store, PROPOSALS, f"{each}.json", PolicyProposal)
-            for each in ids
-            if each + _WITHDRAWN not in names
-        ]
+        found = [read_kept(self.store, PROPOSALS, f"{each}.json", PolicyProposal) for each in ids if each not in gone]
         return tuple(sorted(found, key=lambda each: (each.made_at, each.proposal_id)))

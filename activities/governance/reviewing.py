@@ -62,7 +62,7 @@ class GovernanceReviewing:
         found = governance_review(gathering.facts(since, until))
         try:
             text = self.policies.text(FILE)
-            proposal = propose(found, text, self._earlier(until))
+            proposal = propose(found, text, self._earlier(until), KeptProposals(self.store).withdrawn())
             if isinstance(proposal, str):
                 return found.model_copy(update={"no_proposal": proposal})
             changed = applied(text, proposal)

@@ -1,7 +1,7 @@
 """At most one bounded step of one threshold (runbook §11: adjusted cautiously). A person takes it, or not."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -84,18 +84,21 @@ def spoken_for(metric: str) -> tuple[str, ...]:
     )
 
 
-def propose(found: GovernanceReport, text: str, earlier: Sequence[GovernanceReport]) -> PolicyProposal | str:
+def propose(
+    found: GovernanceReport, text: str, earlier: Sequence[GovernanceReport], withdrawn: Collection[str] = ()
+) -> PolicyProposal | str:
     """The step, or why there is none.
 
-    Rules, in order: the review read everything there is · what was proposed and not taken yet is proposed again, and
-    nothing else · the first metric, safety's first, that misses its target by more than noise moves its threshold by
-    one step · not within four weeks of a step of the same threshold that was taken · never back on an earlier one ·
-    never beyond its bounds.
+    Rules, in order: the review read everything there is · what was proposed, not taken yet and not withdrawn is
+    proposed again, and nothing else · the first metric, safety's first, that misses its target by more than noise moves
+    its threshold by one step · not within four weeks of a step of the same threshold that was taken, or turned down ·
+    never back on an earlier one · never beyond its bounds.
 
     Args:
         found: the review.
         text: ``autopilot.toml`` as it is.
         earlier: reviews before this one, newest first.
+        withdrawn: ids of proposals that a person turned down.
     """
     if found.unreadable:
         return "not everything could be read: nothing is concluded from a part"
@@ -104,7 +107,7 @@ def propose(found: GovernanceReport, text: str, earlier: Sequence[GovernanceRepo
     if past:
         _, last = past[0]
         [moved] = last.edits
-        if values.get(moved.table, {}).get(moved.key) == moved.before:
+        if last.proposal_id not in withdrawn and values.get(moved.table, {}).get(moved.key) == moved.before:
             return last
     metrics = {metric.name: metric for metric in found.groups[0].metrics}
     kept_back = ""
@@ -166,7 +169,7 @@ def _not_now(edit: PolicyEdit, found: GovernanceReport, past: Sequence[tuple[dat
         if _upwards(before) != _upwards(edit):
             return f"{edit.name} was moved the other way on {until:%Y-%m-%d}: a person decides, or nobody"
         if found.until - until < REST:
-            return f"{edit.name} was moved on {until:%Y-%m-%d}: it is looked at for {REST.days} days first"
+            return f"{edit.name} was proposed to move on {until:%Y-%m-%d}: it is looked at for {REST.days} days first"
     return ""
 
 

@@ -54,7 +54,10 @@ def _points(proposal: PolicyProposal) -> list[str]:
     if proposal.off_switch:
         points.append(f"Off switch: {proposal.off_switch.rstrip('.')}.")
     points += [f"Evidence: {each.name}, SHA-256 {each.sha256}." for each in proposal.evidence]
-    points.append(f"Proposed on {proposal.made_at:%Y-%m-%d} as {proposal.proposal_id}; closing this says no to it.")
+    points.append(
+        f"Proposed on {proposal.made_at:%Y-%m-%d} as {proposal.proposal_id}; to say no for good, close this and type "
+        f"starter.py policy withdraw {proposal.proposal_id}."
+    )
     return points
 
 

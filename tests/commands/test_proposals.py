@@ -44,5 +44,10 @@ def test_what_does_not_fit_is_refused_in_words(world: World) -> None:
     for said in ("It cannot be applied: caps.open_pull_requests is 5", "Adds the source rivers", f"switch: {switch}."):
         assert said in shown
     assert before == {path.name: path.read_bytes() for path in folder.glob("*.toml")}
+    assert 2 == shell.type("policy", "withdraw", "what", "--reason", "no").status
+    assert 0 == shell.type("policy", "withdraw", "late", "--reason", "nobody is swamped").status
+    assert ["new"] == [
+        each["proposal"]["proposalId"] for each in shell.type("policy", "proposals", "--json").json["proposals"]
+    ]
     assert 0 == shell.type("policy", "apply", "new").status
     assert NEW.strip() == (folder / "sources.toml").read_text().strip()

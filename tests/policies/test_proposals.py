@@ -89,6 +89,15 @@ def test_what_nobody_took_is_proposed_again_and_nothing_else():
     assert "one" == propose(review(*BREAKING), TEXT, [open_still]).proposal_id
 
 
+def test_what_a_person_turned_down_is_not_proposed_again():
+    """Withdrawn: the numbers speak anew, for another threshold at once, for the same one after four weeks."""
+    down = reviewed(threshold("caps", "open_pull_requests", 5, 4), 7)
+    assert propose(review(*BREAKING), TEXT, [down], {"one"}).edits[0].name == "auto_merge.lines"
+    assert "was proposed to move on" in propose(review(*FLOOD), TEXT, [down], {"one"})
+    later = reviewed(threshold("caps", "open_pull_requests", 5, 4), REST.days)
+    assert propose(review(*FLOOD), TEXT, [later], {"one"}).edits[0].after == 4
+
+
 def test_what_a_review_of_before_proposed_is_still_known():
     """It knew one key, and nothing of files and entries: what it proposed is neither forgotten nor turned back."""
     kept = {"key": "caps.open_pull_requests", "before": 5.0, "after": 4.0, "because": "too many", "patch": "",
