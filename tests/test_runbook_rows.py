@@ -1,4 +1,4 @@
-"""Every row of runbook §6.1, §6.2, §6.4, §7, §9 and §12 has a test named after it.
+"""Every row of runbook §6.1, §6.2, §6.4, §7, §9 to §12 and every baseline has a test named after it.
 
 The rows are the runbook's own sentences. A test is named after its section (``test_6_1_…``), so that a failure says
 which sentence is broken, and ``pytest -k test_6_1`` is everything there is about one section.
@@ -33,6 +33,10 @@ SILENCED = "workflows/test_alert_rules.py::test_9_what_can_never_be_silenced_is_
 NOT_YET = "workflows/test_resuming.py::test_7_resume_is_refused_with_the_reason_when_it_is_not_time"
 UNSAID = "workflows/test_resuming.py::test_7_a_resume_without_cause_evidence_or_name_is_refused_at_the_sender"
 OPENED = "workflows/test_resuming.py::test_7_a_green_smoke_opens_the_target_in_pr_only_and_nothing_to_do_is_green"
+REPORT, LATER = "policies/test_report.py", "policies/test_later_review.py"
+MOMENTS, GOVERNANCE = "activities/test_later_reviews.py", "policies/test_governance.py"
+STEPS, REVIEWED = "policies/test_proposals.py", "workflows/test_governance_review.py::test_11_a_review_of_what_happened"
+SHARES = f"{GOVERNANCE}::test_baselines_shares_are_met_missed_or_not_known"
 CLOSING = "policies/test_incident_report.py::test_12_part_must_be_there_to_close"
 
 ROWS: dict[tuple[str, str], tuple[str, ...]] = {
@@ -133,6 +137,74 @@ ROWS: dict[tuple[str, str], tuple[str, ...]] = {
             "owner and due date",
         )
     },
+    ("10", "objective achieved against expected"): (
+        f"{REPORT}::test_10_objective_is_compared_with_what_was_measured",
+        f"{LATER}::test_10_objective_achieved_against_expected",
+        f"{MOMENTS}::test_10_objective_is_measured_again_on_the_base_after_the_merge",
+        "workflows/test_follow_up_ends.py::test_10_after_a_persons_merge_people_hear_of_it_and_nothing_is_undone",
+    ),
+    ("10", "risk score against what happened"): (
+        f"{REPORT}::test_10_risk_score_is_held_against_the_checks",
+        f"{LATER}::test_10_risk_score_against_what_happened",
+        f"{GOVERNANCE}::test_10_calibration_of_the_risk_score",
+        f"{GOVERNANCE}::test_10_a_merge_that_people_reverted_went_badly",
+    ),
+    ("10", "check stability and flakiness"): (
+        f"{REPORT}::test_10_check_stability_counts_reruns_and_names_the_unstable",
+        "policies/test_flakes.py::test_10_flake_ledger_counts_different_answers_about_one_tree",
+        "policies/test_flakes.py::test_10_flake_ledger_names_owner_and_expiry",
+    ),
+    ("10", "cost per run and per successful change"): (
+        f"{REPORT}::test_10_a_run_that_ended_at_once_claims_nothing",
+        f"{GOVERNANCE}::test_10_cost_per_run_and_per_successful_change",
+    ),
+    ("10", "policy updates needed"): (
+        f"{REPORT}::test_10_suggestions_name_the_setting_to_look_at",
+        f"{LATER}::test_10_policy_updates_are_the_levers_of_the_weekly_review",
+    ),
+    ("10", "(issue) outcomes at 1, 7 and 30 days: kept, reverted, rewritten"): (
+        f"{LATER}::test_10_fate_of_a_merge",
+        f"{MOMENTS}::test_10_kept_rewritten_and_reverted_as_the_base_was_at_each_moment",
+        f"{MOMENTS}::test_10_what_is_not_over_is_not_yet",
+        f"{MOMENTS}::test_10_a_moment_that_was_read_stays_as_it_was",
+    ),
+    ("10", "(issue) closed by whom and with what words"): (
+        f"{LATER}::test_10_peoples_words_are_theirs_and_bounded",
+        f"{MOMENTS}::test_10_words_of_people_are_read_with_each_moment",
+    ),
+    ("11", "acceptance and rejection patterns"): (
+        f"{GOVERNANCE}::test_11_patterns_say_why",
+        f"{GOVERNANCE}::test_11_patterns_have_peoples_own_words",
+        REVIEWED,
+    ),
+    ("11", "regressions and rollback incidents"): (
+        f"{GOVERNANCE}::test_11_overdue_preventions_and_what_cannot_be_read",
+        f"{GOVERNANCE}::test_11_fates_are_counted_in_the_window_that_their_moment_lies_in",
+    ),
+    ("11", "thresholds adjusted cautiously"): (
+        f"{STEPS}::test_11_what_the_numbers_speak_for",
+        f"{STEPS}::test_11_no_step_goes_beyond_its_bounds",
+        f"{STEPS}::test_11_a_step_that_was_taken_is_looked_at_first",
+        f"{STEPS}::test_11_nothing_goes_back_and_forth",
+    ),
+    **{
+        ("baselines", share): (SHARES,)
+        for share in (
+            "policy violations",
+            "post-merge regressions",
+            "checks all green",
+            "rollbacks",
+            "pull request acceptance",
+        )
+    },
+    ("baselines", "protected-path touches"): (f"{GOVERNANCE}::test_baselines_protected_paths_touched",),
+    ("baselines", "autonomous pull requests a week"): (f"{GOVERNANCE}::test_baselines_pull_requests_a_week",),
+    ("baselines", "daily budget use"): (f"{GOVERNANCE}::test_baselines_daily_budget_use",),
+    ("baselines", "time to pull request"): (f"{GOVERNANCE}::test_baselines_time_to_pull_request",),
+    ("baselines", "cost per run, cost per merged change"): (
+        f"{GOVERNANCE}::test_baselines_cost_per_run_and_per_merged_change",
+    ),
+    ("baselines", "tokens per role"): (f"{GOVERNANCE}::test_baselines_tokens_per_role",),
     ("12", "(issue) an overdue prevention shows, and bars a higher mode"): (
         f"{BOOKS}::test_12_an_open_incident_or_an_overdue_prevention_bars_a_higher_mode",
         f"{BOOKS}::test_12_an_overdue_prevention_ends_selective_auto",

@@ -65,7 +65,7 @@ CLOSED = {"closed_at": AT, "said": "closed by bob: not worth it"}
         ("pull request acceptance", ENOUGH_ANSWERS, MERGED, CLOSED, 4),
     ],
 )
-def test_shares_are_met_missed_or_not_known(name, enough, good, worse, least_missed):
+def test_baselines_shares_are_met_missed_or_not_known(name, enough, good, worse, least_missed):
     """Each with its bound, at which it is missed; one case too few says nothing, and of none there is no share."""
     assert (None, Standing.TOO_FEW) == (metric(review(), name).value, metric(review(), name).standing)
     few = metric(review(*many(enough - 1, bad=enough - 1, good=good, worse=worse)), name)
@@ -76,7 +76,7 @@ def test_shares_are_met_missed_or_not_known(name, enough, good, worse, least_mis
     assert met.low <= met.value <= met.high
 
 
-def test_protected_paths_touched():
+def test_baselines_protected_paths_touched():
     """One is one too many, and it takes one run to say that there was none."""
     name = "protected paths touched"
     standings = [metric(review(*runs), name).standing for runs in ((), (run(),), (run(protected=True),))]
@@ -84,7 +84,7 @@ def test_protected_paths_touched():
 
 
 @pytest.mark.parametrize(("opened", "standing"), [(11, "missed"), (12, "met"), (40, "met"), (41, "missed")])
-def test_pull_requests_a_week(opened, standing):
+def test_baselines_pull_requests_a_week(opened, standing):
     """3 to 10 in each of four weeks, both ends included; the weeks before the first run are none."""
     name, runs = "pull requests a week", [run(number, opened_at=AT) for number in range(opened)]
     assert standing == metric(review(*runs), name).standing.value
@@ -92,20 +92,20 @@ def test_pull_requests_a_week(opened, standing):
     assert (1, Standing.TOO_FEW) == (late.of, late.standing)
 
 
-def test_daily_budget_use():
+def test_baselines_daily_budget_use():
     """The most that one day used of any cap."""
     days = [DayCost(target="demo", day="2026-03-10", used=used) for used in (0.2, 1.0, 1.01)]
     standings = [metric(review(days=days[:count]), "daily budget use").standing for count in range(4)]
     assert [Standing.TOO_FEW, Standing.MET, Standing.MET, Standing.MISSED] == standings
 
 
-def test_time_to_pull_request():
+def test_baselines_time_to_pull_request():
     """The median, from the run's start."""
     runs = [run(number, opened_at=AT + timedelta(hours=number + 1)) for number in range(3)]
     assert 2 == metric(review(*runs), "time to pull request").value
 
 
-def test_cost_per_run_and_per_merged_change():
+def test_baselines_cost_per_run_and_per_merged_change():
     """What is not known makes no mean, rather than a small one."""
     runs = [run(0, usd=1, tokens=10, **MERGED), run(1, usd=2, tokens=20)]
     found = review(*runs)
@@ -114,7 +114,14 @@ def test_cost_per_run_and_per_merged_change():
     assert metric(review(*runs, run(2, unknown_cost=True)), "cost per run").value is None
 
 
-def test_tokens_per_role():
+def test_10_cost_per_run_and_per_successful_change():
+    """What was spent on what came to nothing is paid for by what was merged; of no merge there is no cost."""
+    runs = [run(0, usd=1, **MERGED), run(1, usd=5, **CLOSED)]
+    assert (3, 6) == tuple(metric(review(*runs), f"cost per {what}").value for what in ("run", "merged change"))
+    assert metric(review(runs[1]), "cost per merged change").value is None
+
+
+def test_baselines_tokens_per_role():
     """The mean of the runs whose cost is known; a step is one role's."""
     runs = [run(0, tokens_by_step={"code": 30, "plan": 3}), run(1, tokens_by_step={"code": 10})]
     assert {"code": 20, "plan": 1.5} == review(*runs, run(2, unknown_cost=True)).tokens_by_step
@@ -154,7 +161,7 @@ def test_weeks_cover_the_window_once():
     assert [90, 4] == [sum(week.runs for week in review(*runs).weeks), len(review(*runs).weeks)]
 
 
-def test_patterns_say_why():
+def test_11_patterns_say_why():
     """The most frequent first, with the latest words."""
     refused = {"rejection": "CHECKS_NOT_GREEN", "reason": "check tests is red"}
     found = review(run(0, **CLOSED), run(1, **CLOSED), run(2, **MERGED), run(3, **refused))
@@ -227,7 +234,7 @@ def test_11_cost_per_role():
     assert {"code": 2.0, "plan": 0.25} == review(*runs, run(2, unknown_cost=True)).usd_by_step
 
 
-def test_overdue_preventions_and_what_cannot_be_read():
+def test_11_overdue_preventions_and_what_cannot_be_read():
     """Both stand in the first sentence."""
     incident = {"incident": "INC-1", "target": "demo", "trigger": "regression", "opened_at": AT, "closed": True}
     late = IncidentFacts.model_validate(incident | {"due_on": "2026-03-29", "owner": "ann"})
@@ -247,7 +254,7 @@ def test_overdue_preventions_and_what_cannot_be_read():
         (19, 1, "Not calibrated: changes with a higher score went better"),
     ],
 )
-def test_calibration_of_the_risk_score(bad_of_low, bad_of_high, verdict):
+def test_10_calibration_of_the_risk_score(bad_of_low, bad_of_high, verdict):
     """The score is read as the chance that a change goes badly."""
     low = many(20, bad=bad_of_low, good=MERGED | {"risk": 0.15}, worse=CLOSED | {"risk": 0.15})
     high = many(20, bad=bad_of_high, good=MERGED | {"risk": 0.6}, worse=CLOSED | {"risk": 0.6})

@@ -43,7 +43,7 @@ def proposed(*runs, text=TEXT, earlier=(), **more):
         ([], "no metric misses"),
     ],
 )
-def test_what_the_numbers_speak_for(runs, expected):
+def test_11_what_the_numbers_speak_for(runs, expected):
     """Safety's first; of what noise explains, nothing."""
     found = proposed(*runs)
     assert expected == found or expected in found
@@ -59,7 +59,7 @@ def test_a_part_concludes_nothing():
     assert proposed(*CLOSING, unreadable={"target/demo": "damaged"}).startswith("not everything could be read")
 
 
-def test_no_step_goes_beyond_its_bounds():
+def test_11_no_step_goes_beyond_its_bounds():
     """Nobody is locked out, and no gate is opened."""
     text = TEXT.replace("minimum_confidence = 0.6", "minimum_confidence = 0.9")
     assert proposed(*CLOSING, text=text).endswith("as far as it goes")
@@ -106,14 +106,14 @@ def test_what_a_review_of_before_proposed_is_still_known():
     assert ("caps.open_pull_requests", 4) == proposed(*BREAKING, earlier=[earlier])
 
 
-def test_a_step_that_was_taken_is_looked_at_first():
+def test_11_a_step_that_was_taken_is_looked_at_first():
     """Four weeks, in which the same threshold stays."""
     taken = threshold("candidates", "minimum_confidence", 0.55, 0.6)
     assert "first" in proposed(*CLOSING, earlier=[reviewed(taken, REST.days - 7)])
     assert ("candidates.minimum_confidence", 0.65) == proposed(*CLOSING, earlier=[reviewed(taken, REST.days)])
 
 
-def test_nothing_goes_back_and_forth():
+def test_11_nothing_goes_back_and_forth():
     """A person moves it back, or nobody does, however long ago it was."""
     taken = threshold("candidates", "minimum_confidence", 0.65, 0.6)
     assert "the other way" in proposed(*CLOSING, earlier=[reviewed(taken, 300)])

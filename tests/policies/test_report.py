@@ -25,7 +25,7 @@ from tests.reporting.sample_run import (
 HEAD = "ab" * 32
 
 
-def test_a_run_that_ended_at_once_claims_nothing() -> None:
+def test_10_a_run_that_ended_at_once_claims_nothing() -> None:
     """Without contract, change, checks and decision every answer says so; an unknown cost is not zero."""
     review = build_report(INPUT, None, None, None, None, HEAD).review
 
@@ -42,7 +42,7 @@ def test_a_run_that_ended_at_once_claims_nothing() -> None:
     ("after", "judged"),
     [(0, "14 → 0, as expected"), (3, "14 → 3, 3 short of what was expected"), (-1, "14 → -1, 1 better than expected")],
 )
-def test_the_objective_is_compared_with_what_was_measured(after: int, judged: str) -> None:
+def test_10_objective_is_compared_with_what_was_measured(after: int, judged: str) -> None:
     """The change's own measurement counts, not the plan's promise."""
     change = CHANGE.model_copy(update={"metric_after": after})
     review = build_report(INPUT, None, CONTRACT, change, None, HEAD).review
@@ -72,7 +72,7 @@ def test_a_growing_metric_is_better_when_higher() -> None:
         (RiskLevel.LOW, GREEN_TESTS.model_copy(update={"required": False}), "unknown"),
     ],
 )
-def test_the_risk_score_is_held_against_the_checks(level: RiskLevel, result: object, judged: str) -> None:
+def test_10_risk_score_is_held_against_the_checks(level: RiskLevel, result: object, judged: str) -> None:
     """A low score with a red check was too low; a high one with green checks was too careful."""
     review = build_report(INPUT, decision(level), CONTRACT, CHANGE, checks_report(result), HEAD).review
 
@@ -80,7 +80,7 @@ def test_the_risk_score_is_held_against_the_checks(level: RiskLevel, result: obj
     assert ("underestimated" == judged) == any("score was too low" in text for text in review.policy_updates_suggested)
 
 
-def test_check_stability_counts_reruns_and_names_the_unstable() -> None:
+def test_10_check_stability_counts_reruns_and_names_the_unstable() -> None:
     """Every attempt counts, also one that a rerun made good."""
     checks = checks_report(GREEN_TESTS, FLAKY_LINT, SLOW_TYPES)
 
@@ -90,7 +90,7 @@ def test_check_stability_counts_reruns_and_names_the_unstable() -> None:
     )
 
 
-def test_suggestions_name_the_setting_to_look_at() -> None:
+def test_10_suggestions_name_the_setting_to_look_at() -> None:
     """A time limit, a flaky check and an overrun of the contract each lead to their setting."""
     contract = CONTRACT.model_copy(update={"scope": CONTRACT.scope.model_copy(update={"max_lines": 50})})
     checks = checks_report(SLOW_TYPES, FLAKY_LINT)

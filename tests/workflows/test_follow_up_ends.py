@@ -43,7 +43,7 @@ async def test_a_merge_that_people_forced_away_is_gone(world: World) -> None:
         await untouched(world, head)
 
 
-async def test_after_a_persons_merge_people_hear_of_it_and_nothing_is_undone(world: World) -> None:
+async def test_10_after_a_persons_merge_people_hear_of_it_and_nothing_is_undone(world: World) -> None:
     """Red since that merge, green before it: an alert, and a person decides."""
     prepared(world)
     async with world.worker(quick(world)):

@@ -13,7 +13,7 @@ from tests.workflows.quick import add_target, quick
 from workflows import api
 
 
-async def test_a_review_of_what_happened(world: World) -> None:
+async def test_11_a_review_of_what_happened(world: World) -> None:
     """What the command computes without a server is what the workflow keeps; wrong starts say what is right."""
     shell = shell_of(world)
     assert "0 runs" in shell.type("review").out
