@@ -159,6 +159,25 @@ def test_10_a_base_that_was_replaced_is_looked_through_for_the_lines(base: Base,
     assert ("", True) == (found.moments[0].by, "history was replaced" in found.moments[0].note)
 
 
+def test_10_a_merge_commit_is_looked_at_like_a_squash(base: Base, looked: Any) -> None:
+    """By what it brought against its first parent; who reverted a part of it did not revert it."""
+    squash = looked().merged
+    base.git("checkout", "--quiet", "-b", "change", squash.parent_sha)
+    (base.folder / "a.txt").write_text(OURS)
+    (base.folder / "b.txt").write_text("ours\n")
+    base.git("commit", "--quiet", "--all", "-m", "ours")
+    base.git("checkout", "--quiet", "-B", "main", squash.parent_sha)
+    base.git("merge", "--quiet", "--no-ff", "-m", "m", "change")
+    merge = base.git("rev-parse", "HEAD")
+    base.commit({"a.txt": BODY}, day=3, who="Bob", force=True)
+    undone = base.commit({"b.txt": "b\n"}, day=9, who="Cleo")
+    found = looked(merged=squash.model_copy(update={"merge_sha": merge}))
+    assert ["kept", "rewritten", "reverted"] == fates(found)
+    assert (3, 1, "Cleo", f"by {undone}") == (
+        found.moments[1].added, found.moments[1].standing, found.moments[2].by, found.moments[2].note
+    )  # fmt: skip
+
+
 def test_10_a_file_that_was_renamed_after_the_merge_is_followed(base: Base, looked: Any) -> None:
     """And one that was removed is rewritten: nobody put back what was there before."""
     base.commit({"a.txt": None, "moved.txt": OURS}, day=2)
@@ -166,9 +185,10 @@ def test_10_a_file_that_was_renamed_after_the_merge_is_followed(base: Base, look
     assert ["kept", "kept", "rewritten"] == fates(looked())
 
 
-def test_10_committers_whose_clocks_are_wrong(base: Base, looked: Any) -> None:
+@pytest.mark.parametrize("days", [20, 1.5])
+def test_10_committers_whose_clocks_are_wrong(base: Base, looked: Any, days: float) -> None:
     """A base that seems older than its merge is taken as the merge left it."""
-    found = looked(merged=looked().merged.model_copy(update={"merged_at": MERGED_AT - timedelta(days=20)}))
+    found = looked(merged=looked().merged.model_copy(update={"merged_at": MERGED_AT - timedelta(days=days)}))
     assert ["kept"] * 3 == fates(found)
     assert {found.merged.merge_sha} == {each.commit for each in found.moments}
 

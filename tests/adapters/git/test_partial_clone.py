@@ -70,6 +70,7 @@ def through(mirror: Mirror, clone: Clone, folder: Folder) -> list[object]:
         merged = scratch.merge(base, branched)
         drilled = scratch.revert(merged.commit, merged.commit)
     return [
+        mirror.survival(*(clone.git("rev-parse", f"main~{ago}") for ago in (6, 3)), base),
         base,
         branched,
         head,
