@@ -34,7 +34,7 @@ from ports.agents import Agent, AgentFor
 from ports.alerts import AlertSink
 from ports.control_desk import ControlDesk
 from ports.crashpoints import crashpoint
-from ports.environments import Environments
+from ports.environments import CheckEnvironment, Environments, EnvironmentUnavailable
 from ports.forge import AccessDenied, Effects, ForgeError, NotShown, OpenForge
 from ports.measures import Measures
 from ports.policy_source import PolicyError, PolicySource
@@ -183,6 +183,17 @@ class StepSession:
     def repository(self) -> Repository:
         """The target's mirror."""
         return self.bench.repositories(self.policy.target)
+
+    @property
+    def environment(self) -> CheckEnvironment | None:
+        """Where the repository's own fixers run, by what the base says (P6); None: it has none, or none can be made."""
+        if not self.policy.target.fixers:
+            return None
+        try:
+            return self.bench.environments.prepare(self.repository, self.given.base_sha, self.policy, self.alive)
+        except EnvironmentUnavailable as problem:
+            activity.logger.warning("the fixers' environment: %s", problem)
+            return None
 
     @property
     def recorded(self) -> dict[str, bytes]:

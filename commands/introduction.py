@@ -19,6 +19,7 @@ from composition import (
     Clients,
     PolicyFiles,
     Survey,
+    fixer_measures,
     lesser,
     open_home,
     open_repository,
@@ -29,16 +30,18 @@ from contracts.artifact import ArtifactRef
 from contracts.evidence import CheckResult, CheckStatus
 from contracts.modes import Mode
 from policies.counted import counted, shortened
+from policies.paths.rules import matches
+from policies.settings.environment import EnvironmentPolicy, FixerPolicy
 from policies.settings.forge_access import ForgeAccess
 from policies.settings.schema import (
     CheckKind,
     CheckPolicy,
     EffectivePolicy,
-    EnvironmentPolicy,
     ReviewStamp,
     Target,
 )
 from ports.environments import CheckEnvironment, EnvironmentUnavailable
+from ports.measures import Look
 from ports.repository import Repository, RepositoryError
 from ports.sandbox import SandboxUnavailable
 
@@ -48,6 +51,7 @@ _NO_WHEEL = re.compile(r"you require ([A-Za-z0-9._-]*[A-Za-z0-9])")
 _FAILED_TEST = re.compile(r"^(FAILED|ERROR) (\S.*?)(?: - .*)?$", re.MULTILINE)
 _MOST_FAILED = 20
 """With more failing tests than this the suite counts as red."""
+_FEW_FILES = 5
 _COMPILES = CheckPolicy(name="compile", kind=CheckKind.BUILD, argv=("python", "-m", "compileall", "-q", "."))
 
 
@@ -137,6 +141,7 @@ def introduce(adapters: Adapters, request: Asked, tell: Callable[[str], None]) -
         dropped = tuple((check, f"not tried: {_cause(problem)}") for check in seen.checks)
         return Introduction(render(seen, (), dropped), branch, base, seen, (), dropped)
     results = trial.run(seen.checks, policy, environment)
+    seen = replace(seen, fixers=trial.fixers(seen.fixers, policy, environment))
     green = any(check.kind is CheckKind.TESTS and _green(result) for check, result in results)
     if not green and not seen.environment.prepare:
         known = {check.name for check, _ in results}
@@ -247,6 +252,28 @@ class _Trial:
                 check, result = self._without_failing(check, result, checking)  # noqa: PLW2901
             tried.append((check, result))
         return tried
+
+    def fixers(
+        self, fixers: tuple[FixerPolicy, ...], policy: EffectivePolicy, environment: CheckEnvironment
+    ) -> tuple[FixerPolicy, ...]:
+        """Those that work, are the same twice, and by which the repository is evidently written."""
+        kept = []
+        for fixer in fixers:
+            target = policy.target.model_copy(update={"fixers": (fixer,)})
+            alone = policy.model_copy(update={"target": target})
+            with self._tree() as tree:
+                seen = fixer_measures(self._adapters).detect(Look(tree, alone, _go_on, environment=environment))
+            refused = next((each.message for each in seen.findings if each.message.startswith("refused:")), "")
+            mended = {each.path for each in seen.findings if each.fixable}
+            files = sum(matches(path, fixer.files) for path in self._repository.paths(self._base))
+            if len(mended) > max(_FEW_FILES, files // 2):
+                refused = f"it would change {len(mended)} of {counted(files, 'file')}: not what they are written by"
+            if refused := refused or next(iter(seen.missing), ""):
+                self._tell(f"  {fixer.name:<9} left out: {shortened(refused, 300)}")
+                continue
+            self._tell(f"  {fixer.name:<9} would mend {counted(len(mended), 'file')}")
+            kept.append(fixer)
+        return tuple(kept)
 
     def _without_failing(
         self, check: CheckPolicy, red: CheckResult, checking: Checking

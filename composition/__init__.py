@@ -39,6 +39,7 @@ if TYPE_CHECKING:  # each named twice: it is handed on
     from adapters.temporal.schedules import sync_schedule as sync_schedule
     from composition.adapters import Adapters as Adapters
     from composition.adapters import compose as compose
+    from composition.adapters import fixer_measures as fixer_measures
     from composition.adapters import local_desk as local_desk
     from composition.adapters import open_forge as open_forge
     from composition.adapters import open_repository as open_repository
@@ -67,7 +68,15 @@ _WHERE = {
     "adapters.temporal.installation": ("pause_installation", "refresh_dashboards", "start_dashboards"),
     "adapters.temporal.open_workflow": ("ask_open",),
     "adapters.temporal.schedules": ("schedule_reviews", "sync_schedule"),
-    "composition.adapters": ("Adapters", "compose", "local_desk", "open_forge", "open_repository", "source_reader"),
+    "composition.adapters": (
+        "Adapters",
+        "compose",
+        "fixer_measures",
+        "local_desk",
+        "open_forge",
+        "open_repository",
+        "source_reader",
+    ),
     "composition.worker": ("WORKFLOWS", "activities", "build_worker", "connected_workbench", "workbench"),
     "ports.server": ("AnotherHome", "ServerUnavailable"),
 }

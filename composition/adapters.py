@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from adapters.store.run_index import RunIndex
     from policies.settings.schema import Target
     from ports.forge import Forge
+    from ports.measures import Measures
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,14 @@ class Adapters:
 def compose(settings: Settings) -> Adapters:
     """The adapters of these settings."""
     return Adapters(settings)
+
+
+def fixer_measures(adapters: Adapters) -> Measures:
+    """Measuring with a target's own fixers alone."""
+    from adapters.tools.fixers import FixersTool
+    from adapters.tools.measures import ToolMeasures
+
+    return ToolMeasures(adapters.sandbox, (FixersTool(),))
 
 
 def open_forge(settings: Settings, target: Target) -> Forge:

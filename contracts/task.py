@@ -52,6 +52,8 @@ class Proof(StrEnum):
     """Every file does what it did."""
     RECORDED = "recorded"
     """The file is, byte for byte, what the run recorded to be brought about: a source's records, a proposal."""
+    REPEATED = "repeated"
+    """The file is, byte for byte, what the owner's own fixer makes of the base again."""
     WORDS = "words"
     """Single words are changed; in Python, of comments and docstrings alone."""
 

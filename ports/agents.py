@@ -17,6 +17,7 @@ from contracts.task import CandidateTasks, StateSnapshot, TaskContract
 
 if TYPE_CHECKING:
     from policies.settings.schema import EffectivePolicy
+    from ports.environments import CheckEnvironment
 
 
 @dataclass
@@ -76,6 +77,8 @@ class Brief:
     """Review only: each changed path, and why it is not shown to do what it did; empty: it is."""
     recorded: Mapping[str, bytes] = field(default_factory=dict)
     """What the run recorded to be brought about: a source's records by its name, a proposal as ``proposals/<id>``."""
+    environment: CheckEnvironment | None = None
+    """Where the repository's own fixers run; None: it has none, or it could not be made."""
     feedback: str = ""
     """Why the previous answer was not accepted; empty at first."""
     alive: Callable[[], None] = field(default=lambda: None)

@@ -11,6 +11,7 @@ from contracts.task import Finding, StateSnapshot, TaskContract, UnreadFile
 
 if TYPE_CHECKING:
     from policies.settings.schema import EffectivePolicy
+    from ports.environments import CheckEnvironment
 
 
 class MeasureError(Exception):
@@ -31,6 +32,8 @@ class Look:
 
     In Sensing also, as ``from/<source>``, the name of the fallback whose records a source's are.
     """
+    environment: CheckEnvironment | None = None
+    """Where the repository's own fixers run; None: it has none, or it could not be made."""
 
 
 @dataclass(frozen=True)

@@ -46,13 +46,13 @@ class Coding:
     def _work(self, session: StepSession) -> StepResult:
         contract = session.load("task_contract.json", TaskContract)
         base, repository = session.given.base_sha, session.repository
-        granted, recorded = granted_change(session), session.recorded
+        granted, recorded, environment = granted_change(session), session.recorded, session.environment
         with self.bench.folder("code") as tree:
             repository.checkout(base, tree)
             # Sensing has measured this tree, by an artifact that the run names by its digest.
             known = session.load("state_snapshot.json", StateSnapshot)
             of_base = known if known.base_sha == base else None
-            look = Look(tree, session.policy, session.alive, of_base, recorded)
+            look = Look(tree, session.policy, session.alive, of_base, recorded, environment)
             before = self.bench.measures.count(contract, look)
             made = take(session, granted) if granted else self._ask(session, contract, tree)
         if made.refused:
@@ -65,7 +65,8 @@ class Coding:
         with self.bench.folder("measure") as tree:
             # Measured on what was committed, not on what the agent left lying in its tree.
             repository.checkout(head, tree)
-            after = self.bench.measures.count(contract, Look(tree, session.policy, session.alive, recorded=recorded))
+            look = Look(tree, session.policy, session.alive, recorded=recorded, environment=environment)
+            after = self.bench.measures.count(contract, look)
         diff = repository.diff(base, head)
         change = Change(
             base_sha=base,
@@ -110,6 +111,7 @@ class Coding:
             tree=tree,
             contract=contract,
             recorded=session.recorded,
+            environment=session.environment,
             alive=session.alive,
         )
         answer = propose(session, session.agent, brief, TypeAdapter(CodingAnswer))

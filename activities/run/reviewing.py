@@ -60,6 +60,7 @@ class Reviewing:
                 granted=frozenset(entry.path for entry in released),
                 compared={path: unproved.get(path, "") for path in changed},
                 recorded=session.recorded,
+                environment=session.environment,
                 alive=session.alive,
             )
             said = propose(session, agent, brief, TypeAdapter(ReviewProposal))

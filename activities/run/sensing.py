@@ -42,7 +42,8 @@ class Sensing:
             session.repository.checkout(base, tree)
             recorded = record_sources(session, SourceReader(self.bench.connectors, self.bench.store))
             proposed = _proposals(session)
-            look = Look(tree, policy, session.alive, recorded=recorded.records | proposed.records)
+            everything = recorded.records | proposed.records
+            look = Look(tree, policy, session.alive, recorded=everything, environment=session.environment)
             seen = self.bench.measures.detect(look)
         findings, missing = seen.findings, (*seen.missing, *recorded.missing, *proposed.missing)
         # The remote before the logs: what is ours is in them before it is on the remote.

@@ -1,6 +1,7 @@
 """The deterministic reviewer: compares two trees, and believes neither the coder nor its tools."""
 
 import re
+import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -89,6 +90,8 @@ def review(
             confidence *= UNCHECKED
     if facts.proof is Proof.RECORDED:
         remarks.extend(_not_recorded(inside, tool, contract, brief, bench))
+    if facts.proof is Proof.REPEATED:
+        remarks.extend(_not_repeated(inside, base, tool, contract, brief, bench))
     if facts.proof is Proof.EQUAL:
         remarks.extend(_not_equal(brief.compared, [each.path for each in inside if each.path not in brief.granted]))
     remarks.extend(_growth(brief, {each.path for each in inside}, base, tree, tools, bench))
@@ -214,6 +217,21 @@ def _not_recorded(
                 tool.fix(SourceTree(Path(folder), {each.path}), contract, brief.policy, bench)
             if place.read_bytes() != each.after:
                 yield _remark(Severity.BLOCKING, each.path, "is not what the run recorded")
+
+
+def _not_repeated(
+    changed: list[Difference], base: Path, tool: Tool | None, contract: TaskContract, brief: Brief, bench: ToolRunner
+) -> Iterator[ReviewRemark]:
+    """The owner's own fixer, asked again on the whole base, makes the same of every file."""
+    with TemporaryDirectory(prefix="again-") as folder:
+        again = Path(folder) / "base"
+        shutil.copytree(base, again, symlinks=True)
+        paths = {each.path for each in changed}
+        if tool is not None:
+            tool.fix(SourceTree(again, paths), contract, brief.policy, bench)
+        for each in changed:
+            if SourceTree(again).read(each.path) != each.after:
+                yield _remark(Severity.BLOCKING, each.path, f"is not what {contract.rule} makes of it")
 
 
 def _growth(

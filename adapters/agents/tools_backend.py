@@ -70,7 +70,9 @@ class ToolsBackend:
         return {"summary": f"{tool.name} {contract.rule}{rest}"}
 
     def _bench(self, brief: Brief) -> ToolRunner:
-        return tool_runner(self._sandbox, self._programs, brief.policy, brief.role, brief.alive, brief.recorded)
+        return tool_runner(
+            self._sandbox, self._programs, brief.policy, brief.role, brief.alive, brief.recorded, brief.environment
+        )
 
 
 def open_tools(_said: RolePolicy, sandbox: Sandbox) -> ToolsBackend:

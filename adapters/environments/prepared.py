@@ -22,7 +22,8 @@ from adapters.environments.prepare_words import explain, how
 from adapters.sandbox.interpreter import interpreter_mounts
 from policies.digests import digest
 from policies.paths.rules import matches
-from policies.settings.schema import EffectivePolicy, EnvironmentPolicy
+from policies.settings.environment import EnvironmentPolicy
+from policies.settings.schema import EffectivePolicy
 from ports.environments import CheckEnvironment, EnvironmentUnavailable
 from ports.removal import held_folder, remove_tree
 from ports.repository import Repository

@@ -11,7 +11,7 @@ from packaging.utils import canonicalize_name
 
 from adapters.environments.requirement_files import ReadFile, checked, read_requirement_file
 from adapters.environments.setup_files import Stated, from_pkg_info, from_setup_cfg, from_setup_py
-from policies.settings.schema import EnvironmentPolicy
+from policies.settings.environment import EnvironmentPolicy
 from ports.environments import EnvironmentUnavailable
 
 _DEFAULT_BUILD = ("setuptools", "wheel")

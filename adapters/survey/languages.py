@@ -12,7 +12,8 @@ import yaml
 
 from adapters.environments.declared_requirements import Read
 from adapters.survey.clients import Client, Clients
-from policies.settings.schema import CheckKind, CheckPolicy, EnvironmentPolicy
+from policies.settings.environment import EnvironmentPolicy, FixerPolicy
+from policies.settings.schema import CheckKind, CheckPolicy
 
 _NOT_A_ROOT = frozenset({
     "vendor", "testdata", "node_modules", "third_party", "examples", "example", "fixtures", "docs", "doc", "benchmarks",
@@ -29,6 +30,9 @@ _NPM_KINDS = (
     ("build", CheckKind.BUILD, ("build",)),
 )
 _EXTENSIONS = {"Go": ("go",), "Rust": ("rs",), "Node": ("js", "jsx", "mjs", "cjs", "ts", "tsx", "mts", "vue", "svelte")}
+
+
+_PRETTIER = ("css", "scss", "less", "html", "json", "md", "mdx", "yml", "yaml")
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,7 @@ class Proposal:
     keep: list[str] = field(default_factory=list)
     variables: dict[str, str] = field(default_factory=dict)
     checks: list[CheckPolicy] = field(default_factory=list)
+    fixers: list[FixerPolicy] = field(default_factory=list)
     extensions: dict[str, None] = field(default_factory=dict)
     """Of the files that are code."""
     notes: list[str] = field(default_factory=list)
@@ -172,6 +177,9 @@ def _go(found: Proposal, seen: _Seen, root: str) -> None:
     found.check("build", root, CheckKind.BUILD, *(seen.theirs(root, "go", "build") or (*here, "build", "./...")))
     found.check("vet", root, CheckKind.LINT, *vet)
     found.check("format", root, CheckKind.LINT, "gofmt", "-l", root or ".", lines=True)
+    if not found.fixers:
+        gofmt = ("gofmt", "-l", ".")
+        found.fixers.append(FixerPolicy(name="gofmt", fix=("gofmt", "-w", "."), files=("*.go",), measure=gofmt))
 
 
 # Rust.
@@ -198,7 +206,15 @@ def _rust(found: Proposal, seen: _Seen, root: str) -> None:
     found.check(
         "clippy", root, CheckKind.LINT, *(clippy or ("cargo", "clippy", *every, "--locked", "--offline", *where))
     )
-    found.check("format", root, CheckKind.LINT, "cargo", "fmt", "--all", *where, "--", "--check", "-l", lines=True)
+    listing = ("cargo", "fmt", "--all", *where, "--", "--check", "-l")
+    found.check("format", root, CheckKind.LINT, *listing, lines=True)
+    chosen = any(_at(root, name) in seen.present for name in ("rustfmt.toml", ".rustfmt.toml"))
+    if not root and (chosen or seen.theirs(root, "cargo", "fmt")):
+        found.fixers.append(
+            FixerPolicy(
+                name="rustfmt", fix=("cargo", "fmt", "--all"), files=("*.rs",), measure=listing, exit_codes=(0, 1)
+            )
+        )
 
 
 def _before_arguments(argv: tuple[str, ...]) -> tuple[str, ...]:
@@ -227,6 +243,37 @@ def _node(found: Proposal, seen: _Seen, root: str) -> None:
     for name, kind, names in _NPM_KINDS:
         if script := next((each for each in names if each in scripts), ""):
             found.check(name, root, kind, *here, "run", script)
+    if not root:
+        found.fixers += _node_fixers(package, scripts, seen)
+
+
+def _node_fixers(package: dict[str, Any], scripts: dict[str, Any], seen: _Seen) -> Iterator[FixerPolicy]:
+    """Those that the repository installs and has set up; by its own version, from its own modules."""
+    installed = {name for kind in ("dependencies", "devDependencies") for name in package.get(kind) or {}}
+    said = [str(script) for script in scripts.values()]
+    run = ("npx", "--no-install")
+    configured = "prettier" in package or any(
+        path.startswith((".prettierrc", "prettier.config.")) for path in seen.present
+    )
+    if "prettier" in installed and (configured or any("prettier" in script for script in said)):
+        yield FixerPolicy(
+            name="prettier",
+            fix=(*run, "prettier", "--write", "."),
+            files=tuple(f"*.{each}" for each in (*_EXTENSIONS["Node"], *_PRETTIER)),
+            measure=(*run, "prettier", "--list-different", "."),
+            exit_codes=(0, 1),
+        )
+    linting = next((script for script in said if script.startswith("eslint ") and _SHELL.isdisjoint(script)), "")
+    if "eslint" in installed and linting:
+        words = tuple(word for word in shlex.split(linting) if word != "--fix")
+        yield FixerPolicy(
+            name="eslint",
+            fix=(*run, *words, "--fix"),
+            files=tuple(f"*.{each}" for each in _EXTENSIONS["Node"]),
+            measure=(*run, *words, "--format", "json"),
+            paths="[?fixableErrorCount > `0` || fixableWarningCount > `0`].filePath",
+            exit_codes=(0, 1),
+        )
 
 
 def _lock_of(present: frozenset[str], root: str) -> str:

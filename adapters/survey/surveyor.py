@@ -14,7 +14,8 @@ from adapters.survey.clients import Clients
 from adapters.survey.languages import Proposal, propose
 from policies.counted import counted
 from policies.paths.rules import hostile_name
-from policies.settings.schema import CheckKind, CheckPolicy, EnvironmentPolicy
+from policies.settings.environment import EnvironmentPolicy, FixerPolicy
+from policies.settings.schema import CheckKind, CheckPolicy
 from ports.repository import Repository
 
 _TEST_FILE = re.compile(r"(test_[^/]*|[^/]*_test|tests?)\.py")
@@ -65,6 +66,8 @@ class Survey:
     allowed_paths: tuple[str, ...]
     checks: tuple[CheckPolicy, ...]
     notes: tuple[str, ...]
+    fixers: tuple[FixerPolicy, ...] = ()
+    """Of the owner's own, worth trying."""
 
 
 def survey(repository: Repository, commit: str, clients: Clients | None = None) -> Survey:
@@ -137,6 +140,7 @@ def _prepared(proposal: Proposal, paths: tuple[str, ...], main: str, unseen: Ite
             *proposal.notes,
             *unseen,
         ),
+        fixers=tuple(proposal.fixers),
     )
 
 

@@ -9,8 +9,9 @@ import tomlkit
 from adapters.survey.surveyor import Survey
 from contracts.modes import Mode
 from policies.paths.canonical import readable
+from policies.settings.environment import EnvironmentPolicy, FixerPolicy
 from policies.settings.forge_access import ForgeAccess
-from policies.settings.schema import CheckPolicy, EnvironmentPolicy, Target
+from policies.settings.schema import CheckPolicy, Target
 
 
 def render_target(
@@ -57,6 +58,7 @@ def render_target(
     # Where no Python is looked at there is nothing to opt in to.
     improve = _improve() if survey.checks and not survey.environment.prepare else ()
     lines += [*_environment(survey), *improve, *_ci(), *_checks(kept, dropped, advisory or {})]
+    lines += _fixers(survey.fixers)
     text = "\n".join(lines) + "\n"
     Target.model_validate(tomlkit.parse(text).unwrap())
     return text
@@ -193,7 +195,15 @@ def _checks(
         yield ""
 
 
-def _said(check: CheckPolicy) -> dict[str, object]:
+def _fixers(fixers: Iterable[FixerPolicy]) -> Iterator[str]:
+    for fixer in fixers:
+        yield "# The repository's own, in the check environment: what it mends is proposed, if it is the same twice."
+        yield "[[fixers]]"
+        yield from _settings(_said(fixer))
+        yield ""
+
+
+def _said(check: CheckPolicy | FixerPolicy) -> dict[str, object]:
     """What differs from the defaults."""
     return {name: value for name, value in check.model_dump(exclude_defaults=True).items() if value is not None}
 

@@ -1,6 +1,7 @@
 """Deterministic engineering tools: they find, mend, and find again on the changed tree; one file per tool.
 
 comparison.py      What our scripts in the sandbox say of a change: equal or not, and what its syntax holds
+fixers.py          Fixers of the owner's own, in the repository's own environment; repeatable, or refused
 measures.py        Measuring with them: the tools there are, and the ways in which a task's effect is counted
 owners_files.py    Files in which an owner sets up other tools: pre-commit's hooks, and settings like ``setup.cfg``
 pins.py            One package, one pin: requirement files and ``pyproject.toml`` must not demand different versions

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from adapters.tools.comparison import unproved
+from adapters.tools.fixers import FixersTool
 from adapters.tools.pins import PinsTool
 from adapters.tools.policy_edits import PolicyEditsTool
 from adapters.tools.ruff import RuffTool
@@ -18,10 +19,11 @@ from contracts.modes import Role
 from contracts.task import MeasureKind, TaskContract
 from policies.paths.rules import within
 from policies.settings.schema import EffectivePolicy
+from ports.environments import CheckEnvironment
 from ports.measures import Detection, Look, MeasureError
 from ports.sandbox import Limits, Sandbox, SandboxUnavailable
 
-TOOLS: tuple[Tool, ...] = (RuffTool(), SpellingTool(), PinsTool(), SourceFilesTool(), PolicyEditsTool())
+TOOLS: tuple[Tool, ...] = (RuffTool(), SpellingTool(), PinsTool(), SourceFilesTool(), PolicyEditsTool(), FixersTool())
 """A row for each tool; the file of each is its own."""
 MOST_FINDINGS = 20_000
 """Kept in memory; the fixable ones come first."""
@@ -86,7 +88,9 @@ class ToolMeasures:
         )
 
     def _runner(self, look: Look) -> ToolRunner:
-        return tool_runner(self.sandbox, self.programs, look.policy, Role.SENSING, look.alive, look.recorded)
+        return tool_runner(
+            self.sandbox, self.programs, look.policy, Role.SENSING, look.alive, look.recorded, look.environment
+        )
 
 
 MEASURES: dict[MeasureKind, Callable[[ToolMeasures, TaskContract, Look], int]] = {
@@ -102,11 +106,12 @@ def tool_runner(
     role: Role,
     alive: Callable[[], None],
     recorded: Mapping[str, bytes],
+    environment: CheckEnvironment | None = None,
 ) -> ToolRunner:
     """Within the sandbox's limits and the time that the charter gives a role."""
     limits, said = policy.autopilot.sandbox, policy.charter.roles.get(role)
     seconds = min(limits.seconds, said.minutes * 60) if said else limits.seconds
-    return ToolRunner(sandbox, programs, Limits.of(limits, seconds, RESULT_BYTES), alive, recorded)
+    return ToolRunner(sandbox, programs, Limits.of(limits, seconds, RESULT_BYTES), alive, recorded, environment)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ import markdown_it
 import mdurl
 import yaml
 
+from ports.environments import CheckEnvironment
 from ports.sandbox import Command, CommandResult, Limits, Sandbox
 
 RUFF = "/opt/autonomy/bin/ruff"
@@ -66,6 +67,8 @@ class ToolRunner:
 
     In Sensing also, as ``from/<source>``, the name of the fallback whose records a source's are.
     """
+    environment: CheckEnvironment | None = None
+    """Where programs of the repository's own run; None: there are none, or it could not be made."""
 
     def run(
         self,

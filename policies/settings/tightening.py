@@ -51,9 +51,9 @@ def faults(autopilot: Autopilot, protected: ProtectedPaths, charter: Charter, ta
     """Everything that forbids the merge.
 
     Rules, in order: a target only tightens (mode, diff budget, check seconds) · the names of its checks differ, and
-    those of its probes · every working role has a backend · the first mode is PR_ONLY or below · the risk weights add
-    up to 1 and the levels ascend · every pattern can match something, and no protected one is negative (it would
-    silently unprotect).
+    those of its probes and fixers · every working role has a backend · the first mode is PR_ONLY or below · the risk
+    weights add up to 1 and the levels ascend · every pattern can match something, and no protected one is negative (it
+    would silently unprotect).
     """
     yield from _loosenings(autopilot, target)
     names = [check.name for check in target.checks]
@@ -64,6 +64,10 @@ def faults(autopilot: Autopilot, protected: ProtectedPaths, charter: Charter, ta
     for index, name in enumerate(probes):
         if name in probes[:index]:
             yield Fault("target", ("probes", index, "name"), f"a second probe is named {name!r}; names must differ")
+    fixers = [fixer.name for fixer in target.fixers]
+    for index, name in enumerate(fixers):
+        if name in fixers[:index]:
+            yield Fault("target", ("fixers", index, "name"), f"a second fixer is named {name!r}; names must differ")
     for role in WORKING_ROLES:
         if role not in charter.roles:
             yield Fault("charter", ("roles",), f"no backend for role {role.value!r}; add [roles.{role.value}]")
@@ -117,6 +121,8 @@ def _pattern_lists(
     yield "protected_paths", ("compliance",), protected.compliance
     yield "target", ("allowed_paths",), target.allowed_paths
     yield "target", ("environment", "keyed_by"), target.environment.keyed_by
+    for index, fixer in enumerate(target.fixers):
+        yield "target", ("fixers", index, "files"), fixer.files
     for file, rules in (("protected_paths", protected.protected), ("target", target.protected)):
         for index, rule in enumerate(rules):
             yield file, ("protected", index, "patterns"), rule.patterns

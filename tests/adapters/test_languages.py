@@ -145,6 +145,26 @@ def test_several_roots_and_several_languages():
     assert "m4, m5 are not checked" in many.notes[0]
 
 
+def fixers(files: dict[str, str]) -> dict[str, str]:
+    found = look(files)
+    assert found is not None
+    return {each.name: " ".join(each.fix) for each in found.fixers}
+
+
+def test_fixers_are_those_that_the_repository_itself_uses():
+    """Gofmt always; rustfmt where it is set up or in CI; prettier and eslint where installed and set up."""
+    assert {"gofmt": "gofmt -w ."} == fixers(LIB | {"api/go.mod": ""})
+    assert {} == fixers(CRATE)
+    assert {"rustfmt": "cargo fmt --all"} == fixers(CRATE | {"rustfmt.toml": ""})
+    assert {"rustfmt"} == set(fixers(CRATE | {".travis.yml": "script: cargo fmt --check\n"}))
+    assert {} == fixers(PACKAGE)
+    both = {"scripts": {"lint": "eslint src --max-warnings 0"}, "devDependencies": {"eslint": "9", "prettier": "3"}}
+    eslint = {"eslint": "npx --no-install eslint src --max-warnings 0 --fix"}
+    assert eslint == fixers({"package.json": json.dumps(both)})
+    prettier = {"prettier": "npx --no-install prettier --write ."}
+    assert eslint | prettier == fixers({"package.json": json.dumps(both), ".prettierrc": ""})
+
+
 def test_a_missing_toolchain_is_named():
     """The rest is still proposed."""
     found = look(LIB | PACKAGE, Machine(go=None))

@@ -171,6 +171,32 @@ def test_another_language_is_prepared_and_checked_by_its_own_means(nobody_there:
     assert "last worked" in " ".join(told.out.split())
 
 
+@pytest.mark.skipif(shutil.which("cargo") is None, reason="left out: Rust is missing")
+def test_fixers_by_which_the_repository_is_written_are_kept(nobody_there: Shell, policies: Path, tmp_path: Path):
+    """One that would change nearly everything is not what its owner uses: it is left out, and said."""
+    badly, folder = "pub fn  a( ) {}\n", tmp_path / "crate"
+    (folder / "src").mkdir(parents=True)
+    manifest = '[package]\nname = "crate-of-test"\nversion = "0.1.0"\nedition = "2021"\n'
+    for path, text in {"Cargo.toml": manifest, "rustfmt.toml": "", "src/lib.rs": badly}.items():
+        (folder / path).write_text(text)
+    git("init", "--quiet", "--initial-branch=main", cwd=folder)
+    git("add", "--all", cwd=folder)
+    git("commit", "--quiet", "--message=First", cwd=folder)
+    done = nobody_there.type("init", str(folder))
+    assert 0 == done.status, done.err
+    assert "rustfmt would mend 1 file" in " ".join(done.err.split())
+    assert ["rustfmt"] == [each.name for each in PolicyFiles(policies).effective("crate").target.fixers]
+    modules = [f"m{number}" for number in range(8)]
+    for name in modules:
+        (folder / f"src/{name}.rs").write_text(badly)
+    (folder / "src/lib.rs").write_text("".join(f"pub mod {name};\n" for name in modules))
+    git("add", "--all", cwd=folder)
+    git("commit", "--quiet", "--message=Second", cwd=folder)
+    done = nobody_there.type("init", str(folder), "--force")
+    assert "rustfmt left out: it would change 8 of 9 files" in " ".join(done.err.split())
+    assert () == PolicyFiles(policies).effective("crate").target.fixers
+
+
 def test_tests_that_are_green_only_sometimes_are_flaky():
     """Each suite is tried twice; the second no is told as such, and keeps the suite from being required."""
     green, red = (result(status) for status in (CheckStatus.GREEN, CheckStatus.RED))

@@ -14,7 +14,8 @@ import uv
 
 from adapters.environments.wheels import WheelEnvironments
 from adapters.sandbox.bubblewrap import BubblewrapSandbox
-from policies.settings.schema import CheckPolicy, EnvironmentPolicy
+from policies.settings.environment import EnvironmentPolicy, FixerPolicy
+from policies.settings.schema import CheckPolicy
 from ports.environments import EnvironmentUnavailable
 from ports.sandbox import Limits
 from tests.adapters.test_check_environments import policy, quiet
@@ -22,7 +23,7 @@ from tests.adapters.test_prepared_environments import repository  # noqa: F401  
 
 PAGE = (Path(__file__).parents[2] / "docs/languages.md").read_text(encoding="utf-8")
 BLOCKS = [tomllib.loads(block) for block in re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)]
-BY_COMMAND = {block["environment"]["prepare"][0][0]: block for block in BLOCKS}
+BY_COMMAND = {block["environment"]["prepare"][0][0]: block for block in BLOCKS if "environment" in block}
 LIMITS = Limits(300, 600, 3 << 30, 256, 512 << 20, 1 << 16)
 POM = """<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion><groupId>x</groupId>
 <artifactId>x</artifactId><version>1</version><properties><maven.compiler.source>17</maven.compiler.source>
@@ -123,6 +124,7 @@ def test_the_pages_block_prepares_and_checks(name, repository, tmp_path):  # noq
 def test_every_block_of_the_page_is_run_and_loads():
     """Also without a registry: what the page says is what a target's file takes."""
     assert set(TREES) == set(BY_COMMAND)
-    for block in BLOCKS:
+    assert [FixerPolicy.model_validate(each) for block in BLOCKS for each in block.get("fixers", [])]
+    for block in BY_COMMAND.values():
         assert EnvironmentPolicy.model_validate(block["environment"]).prepare
         assert [CheckPolicy.model_validate(each) for each in block["checks"]]

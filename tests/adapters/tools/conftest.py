@@ -33,6 +33,7 @@ from policies.settings.schema import (
 from policies.task.candidates import Memory, rank
 from policies.task.planning import make_contract
 from ports.agents import Brief
+from ports.environments import CheckEnvironment
 from ports.measures import Look
 
 FAMILIES = ("F", "I", "UP", "B", "C4", "SIM", "PIE", "RUF", "E", "W")
@@ -82,14 +83,18 @@ class Repo:
     tree: Path
     policy: EffectivePolicy = field(default_factory=policy)
     measures: ToolMeasures = field(default_factory=lambda: ToolMeasures(BubblewrapSandbox()))
+    environment: CheckEnvironment | None = None
 
     def brief(self, role: Role, **more: object) -> Brief:
         """What the activity of a role would hand over."""
-        return Brief(role=role, run=run_ref(), policy=self.policy, base_sha=BASE_SHA, **more)
+        return Brief(
+            role=role, run=run_ref(), policy=self.policy, base_sha=BASE_SHA, environment=self.environment, **more
+        )
 
     def detect(self) -> tuple[tuple[Finding, ...], tuple[str, ...]]:
         """Measure the working copy."""
-        seen = self.measures.detect(Look(self.tree, self.policy, lambda: None))
+        look = Look(self.tree, self.policy, lambda: None, environment=self.environment)
+        seen = self.measures.detect(look)
         return seen.findings, seen.missing
 
     def fixable(self) -> set[tuple[str, str, str]]:

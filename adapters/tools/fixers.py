@@ -1,0 +1,185 @@
+"""Fixers of the owner's own: what a repository pins and selects mends, in its own environment, as any tool of ours."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from tempfile import mkdtemp
+
+from adapters.sandbox.private_copy import put_copy
+from adapters.tools.source_tree import SourceTree
+from adapters.tools.tool import Seen, Sighting, findings_of
+from adapters.tools.tool_runner import ToolRunner, ToolUnavailable
+from contracts.task import FindingFacts, Proof, TaskContract, TaskType, Words
+from policies.counted import shortened
+from policies.paths.rules import in_scope, matches
+from policies.settings.environment import FixerPolicy
+from policies.settings.schema import EffectivePolicy
+from ports.removal import remove_tree
+from ports.sandbox import CommandResult
+
+Digests = dict[str, bytes]
+Changes = dict[str, bytes]
+"""What a fixer makes of a tree: the files that it changes, and what they are then."""
+
+
+class NotRepeatable(Exception):
+    """A fixer that is not the same twice, or leaves its own bounds: nothing of it is taken."""
+
+
+class FixersTool:
+    """A rule for each `[[fixers]]` of the target; a finding for each file that one would change.
+
+    Each runs on copies of the tree, in the check environment. What it makes counts only if it makes it again: on
+    another copy the same, and on its own result nothing more.
+    """
+
+    name = "fixer"
+
+    def facts(self, rule: str, policy: EffectivePolicy) -> FindingFacts:
+        """Its owner trusts it; what it makes is compared with what it makes again."""
+        ours = [each for each in policy.target.fixers if each.name == rule]
+        return FindingFacts(
+            confidence=0.9,
+            value=0.4,
+            type=TaskType.CODE_IMPROVEMENT,
+            may_change=tuple(pattern for each in ours for pattern in each.files),
+            proof=Proof.REPEATED,
+            is_fault=False,
+            words=Words(
+                verb="Fix",
+                one=f"a finding of {rule}",
+                many=f"findings of {rule}",
+                why=f"It is exactly what this repository's own `{' '.join(ours[0].fix) if ours else rule}` does.",
+            ),
+        )
+
+    def detect(self, tree: SourceTree, policy: EffectivePolicy, bench: ToolRunner) -> Seen | None:
+        """What each would change, by its own measure or by trying; one that cannot be trusted is said and no work."""
+        if not policy.target.fixers:
+            return None
+        sightings: list[Sighting] = []
+        for fixer in policy.target.fixers:
+            try:
+                named = self._measured(fixer, tree, bench) if fixer.measure else list(_tried(fixer, tree, bench))
+            except NotRepeatable as reason:
+                sightings.append(Sighting(fixer.name, _some(tree, fixer), 1, f"refused: {reason}", fixable=False))
+                continue
+            sightings += [
+                Sighting(fixer.name, path, 1, f"{fixer.name} would change it", fixable=tree.is_source(path))
+                for path in named
+                if path in tree.files and (not tree.focus or path in tree.focus)
+            ]
+        return Seen(findings_of(self, tree, policy, sightings), len(tree.files))
+
+    def fix(self, tree: SourceTree, contract: TaskContract, policy: EffectivePolicy, bench: ToolRunner) -> None:
+        """Write what it makes of the files in the contract's scope."""
+        for fixer in policy.target.fixers:
+            if fixer.name != contract.rule:
+                continue
+            try:
+                made = _tried(fixer, tree, bench)
+            except NotRepeatable as reason:
+                raise ToolUnavailable(f"{fixer.name} is refused: {reason}") from reason
+            for path, content in made.items():
+                if in_scope(path, contract.scope) and tree.is_source(path):
+                    tree.write(path, content)
+
+    def _measured(self, fixer: FixerPolicy, tree: SourceTree, bench: ToolRunner) -> list[str]:
+        import jmespath  # noqa: PLC0415  # every worker reads this file, and few have such a fixer
+
+        with _copied(tree.root) as copy:
+            result = _run(fixer, fixer.measure, copy, bench)
+        if result.output_total > bench.limits.output_bytes:
+            raise ToolUnavailable(f"{fixer.name} printed more than can be read")
+        said = result.stdout.decode("utf-8", "replace")
+        if not fixer.paths:
+            return [_relative(line) for line in said.splitlines() if line.strip()]
+        try:
+            found = jmespath.search(fixer.paths, json.loads(said))
+        except (ValueError, RecursionError) as problem:  # JMESPath's own errors are such
+            raise ToolUnavailable(f"{fixer.name}: `paths` cannot be read from what it prints: {problem}") from problem
+        if not isinstance(found, list) or not all(isinstance(each, str) for each in found):
+            raise ToolUnavailable(f"{fixer.name}: `paths` finds no list of paths in what it prints")
+        return [_relative(each) for each in found]
+
+
+def _relative(path: str) -> str:
+    """A path as the repository has it: the tree is at one place inside."""
+    return path.strip().removeprefix("/work/").removeprefix("./")
+
+
+def _tried(fixer: FixerPolicy, tree: SourceTree, bench: ToolRunner) -> Changes:
+    """What it changes, the same on two copies.
+
+    Raises:
+        NotRepeatable: it is another each time, does not come to rest, or changes what it must not.
+        ToolUnavailable: it could not run.
+    """
+    with _copied(tree.root) as first, _copied(tree.root) as second:
+        known = _digests(tree)
+        made = _changes(fixer, known, first, bench)
+        if made and made != _changes(fixer, known, second, bench):
+            raise NotRepeatable("on the same tree it made something else the second time")
+    if not made:
+        return {}
+    with _copied(tree.root) as again:
+        fixed = SourceTree(again)
+        for path, content in made.items():
+            fixed.write(path, content)
+        known = _digests(tree) | {path: _digest(content) for path, content in made.items()}
+        if more := _changes(fixer, known, again, bench):
+            raise NotRepeatable(f"on its own result it changes more: {', '.join(sorted(more)[:3])}")
+    return made
+
+
+def _changes(fixer: FixerPolicy, known: Digests, copy: Path, bench: ToolRunner) -> Changes:
+    """Run it on a copy; what is different then. What it leaves beside the tree's own files is nobody's."""
+    _run(fixer, fixer.fix, copy, bench)
+    after = SourceTree(copy)
+    if gone := sorted(known.keys() - after.files):
+        raise NotRepeatable(f"it removes files, or makes them none of the project's own: {', '.join(gone[:3])}")
+    made = {path: content for path, old in known.items() if _digest(content := after.read(path)) != old}
+    if foreign := sorted(path for path in made if not matches(path, fixer.files)):
+        raise NotRepeatable(f"it changes what its `files` do not name: {', '.join(foreign[:3])}")
+    return made
+
+
+def _digests(tree: SourceTree) -> Digests:
+    return {path: _digest(tree.read(path)) for path in tree.files}
+
+
+def _digest(content: bytes) -> bytes:
+    return hashlib.sha256(content).digest()
+
+
+def _run(fixer: FixerPolicy, argv: tuple[str, ...], copy: Path, bench: ToolRunner) -> CommandResult:
+    if bench.environment is None:
+        raise ToolUnavailable("the check environment, in which the repository's own fixers run, could not be made")
+    seconds = min(fixer.seconds or bench.limits.seconds, bench.limits.seconds)
+    result = bench.sandbox.run(
+        bench.environment.command(argv, copy, replace(bench.limits, seconds=seconds)), bench.alive
+    )
+    if result.killed_for or result.exit_code not in fixer.exit_codes:
+        how = f"was stopped ({result.killed_for})" if result.killed_for else f"ended with {result.exit_code}"
+        said = shortened(result.output[-2000:].decode("utf-8", "replace").strip(), 400)
+        raise ToolUnavailable(f"{' '.join(argv)} {how}: {said}")
+    return result
+
+
+@contextmanager
+def _copied(root: Path) -> Iterator[Path]:
+    """A copy of a tree, gone afterwards; links stay links."""
+    folder = Path(mkdtemp(prefix="fixer-"))
+    try:
+        put_copy(root, folder, "tree")
+        yield folder / "tree"
+    finally:
+        remove_tree(folder)
+
+
+def _some(tree: SourceTree, fixer: FixerPolicy) -> str:
+    """A file of its kind, for a finding that is about the fixer itself."""
+    return min((path for path in tree.files if matches(path, fixer.files)), default=min(tree.files, default=""))

@@ -1,0 +1,119 @@
+"""``[environment]`` and ``[[fixers]]`` of a target: what its checks run in, and what of the owner's mends in there."""
+
+from typing import Annotated, Any, Self
+
+from pydantic import (
+    AfterValidator,
+    Field,
+    SerializerFunctionWrapHandler,
+    StringConstraints,
+    model_serializer,
+    model_validator,
+)
+
+from policies.settings.section import Positive, Section
+
+_OF_PREPARE = ("toolchains", "keyed_by", "hosts", "credentials", "keep", "variables")
+
+
+def _below(path: str) -> str:
+    if not {"", ".", ".."}.isdisjoint(path.split("/")):
+        raise ValueError("must be a plain path inside the repository, without `.`, `..` and a closing `/`")
+    return path
+
+
+Argv = Annotated[tuple[str, ...], Field(min_length=1)]
+AbsolutePath = Annotated[str, StringConstraints(pattern=r"^/[^\x00-\x1f:]+$", max_length=400)]
+RelativePath = Annotated[str, StringConstraints(pattern=r"^[^/\x00-\x1f][^\x00-\x1f]*$"), AfterValidator(_below)]
+HostAndPort = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^([A-Za-z0-9.-]+|\[[0-9a-fA-F:.]+\]):[0-9]{1,5}(=[0-9a-fA-F.:]+)?$", to_lower=True, max_length=300
+    ),
+]
+VariableName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=100)]
+
+
+class EnvironmentPolicy(Section):
+    """``[environment]``: how the check environment is made: of wheels, or by commands of the target's own."""
+
+    requirements: tuple[str, ...] = ()
+    """Requirement files of the base commit."""
+    extras: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    packages: tuple[str, ...] = ()
+    """More requirements, for example ``pytest``."""
+    without: tuple[str, ...] = ()
+    """Packages that are left out although they are required: those without a wheel."""
+    build: bool = True
+    """Build and install the package itself inside the sandbox."""
+    python: str = ""
+    """Interpreter; empty: the one that runs the worker."""
+    prepare: tuple[Argv, ...] = ()
+    """Instead of all of the above, for any language: argv lists that run once, in the sandbox, on the base commit.
+
+    They reach the network only as far as ``hosts``; checks reach none. What they leave in ``/env`` is shown to checks.
+    """
+    toolchains: tuple[AbsolutePath, ...] = ()
+    """Folders of this machine that the commands need, shown read-only where they are; their ``bin`` is on PATH."""
+    keyed_by: tuple[str, ...] = ()
+    """Patterns of files that decide what is prepared (manifests, lock files); with the same ones it is not done again.
+
+    A change to one is prepared again from the merge result, and never merges by itself.
+    """
+    hosts: tuple[HostAndPort, ...] = ()
+    """What ``prepare`` may connect to, ``host:port`` each; ``host:port=address`` for one at a private address."""
+    credentials: dict[HostAndPort, VariableName] = {}
+    """By ``host:port``, the worker's variable with the value of an ``Authorization`` header.
+
+    It is added outside the sandbox, to what is asked inside as ``http://host:port/…``, and sent by TLS.
+    """
+    keep: tuple[RelativePath, ...] = ()
+    """What ``prepare`` makes in the tree, for example ``node_modules``: every check gets a copy of its own of it."""
+    variables: dict[VariableName, str] = {}
+    """More of the commands' environment, of ``prepare`` and of every check."""
+    minutes: Annotated[int, Field(ge=1, le=40)] = 15
+    """How long each command of ``prepare`` may take."""
+    kept_gb: Annotated[float, Field(gt=0, le=10_000)] = 20
+    """Prepared environments of all targets together; those not used for longest go, never one in use."""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        """``prepare`` stands alone: what it leaves unused would mislead whoever reads the file."""
+        ours = ("requirements", "extras", "groups", "packages", "without", "python")
+        if self.prepare and (unused := [name for name in ours if getattr(self, name)]):
+            raise ValueError(f"with `prepare`, {', '.join(unused)} would not be read: take them out")
+        if not self.prepare and (unused := [name for name in _OF_PREPARE if getattr(self, name)]):
+            raise ValueError(f"without `prepare`, {', '.join(unused)} would not be read: take them out")
+        if self.prepare and not self.keyed_by:
+            raise ValueError("`prepare` needs `keyed_by`: the files (lock files, manifests) that decide what it makes")
+        if unknown := [
+            host for host in self.credentials if host not in {each.partition("=")[0] for each in self.hosts}
+        ]:
+            raise ValueError(f"`credentials` for {', '.join(unknown)}, which `hosts` does not list")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, serialized: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without ``prepare`` it is what it was before there was any, so that digests of policies stay (P15)."""
+        said: dict[str, Any] = serialized(self)
+        later = {"prepare", *_OF_PREPARE, "minutes", "kept_gb"}
+        return said if self.prepare else {name: value for name, value in said.items() if name not in later}
+
+
+class FixerPolicy(Section):
+    """One ``[[fixers]]`` entry: a tool of the owner's own that mends, in the check environment, without network."""
+
+    name: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=40)]
+    fix: Argv
+    """What mends, run on a copy of the whole tree. Twice on the same must give the same, and then nothing more."""
+    files: tuple[str, ...] = Field(min_length=1)
+    """Patterns of the files that it may change; if it would change another, it is refused."""
+    measure: tuple[str, ...] = ()
+    """What names the files that it would change; empty: those are found by running `fix`."""
+    paths: str = ""
+    """JMESPath to the paths in the JSON that `measure` prints, one for each finding; empty: a path a line."""
+    exit_codes: tuple[int, ...] = (0,)
+    """Of both, when they worked: many say by 1 that there was something to mend."""
+    seconds: Positive | None = None
+    """Overrides ``sandbox.seconds``; may only be lower."""
