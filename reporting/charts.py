@@ -23,7 +23,7 @@ _OPTIONS: dict[str, Any] = {
     "margin": 6,
     "margin_right": 40,
     "legend_at_bottom": True,
-    "legend_at_bottom_columns": 2,
+    "legend_at_bottom_columns": 3,
     "truncate_legend": -1,
     "show_x_guides": False,
 }

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import Any
 
 import tomlkit
@@ -128,24 +128,37 @@ def promotion(
             edits = (PolicyEdit(table="", entry=source.name, key="state", before=before, after="PRODUCTION"), *edits)
     else:
         entry = source.model_dump(mode="json", exclude_defaults=True, exclude_none=True)
-        adds = tomlkit.dumps({"sources": [{**entry, "state": "PRODUCTION", "trial": trial.trial_id}]})
+        adds = tomlkit.dumps({"sources": [_in_lines({**entry, "state": "PRODUCTION", "trial": trial.trial_id})]})
+    lasting = source.thresholds.sustained
+    often = f"{lasting} breaches in a row" if lasting > 1 else "A breach"
     return PolicyProposal(
         proposal_id=f"{trial.trial_id}-{target}"[:100],
         kind="source_promotion",
         file="sources.toml",
         edits=edits,
         adds=adds,
-        because=f"{source.name} passed its trial {trial.trial_id}: {in_words(measured)}",
+        because=f"It passed its trial {trial.trial_id}",
         evidence=(evidence,),
         measured=(in_words(measured),),
         made_at=at,
         fallback=source.fallback,
         demotion_plan=(
-            f"three uses in breach of a threshold, one conflict rate in breach, or compliance that is gone lower it at "
-            f"once to {source.fallback}; only a new trial brings it back"
+            f"{often} of a threshold, one breach of the conflict rate, or compliance that is gone gives way to "
+            f"{source.fallback} for good; only a new trial and a person bring it back"
         ),
         off_switch=f'starter.py sources disable {target} {source.name}, or state = "DISABLED" in sources.toml',
     )
+
+
+def reasons_by_fetch(fetches: Sequence[TrialFetch]) -> list[str]:
+    """What spoke against them: ``fetch 2: status 503``, ``fetches 1 to 3: …`` where it is the same in a row."""
+    told: list[str] = []
+    for said, group in groupby(fetches, key=lambda each: "; ".join(each.reading.reasons)):
+        numbers = [each.number for each in group]
+        which = f"fetch {numbers[0]}" if len(numbers) == 1 else f"fetches {numbers[0]} to {numbers[-1]}"
+        if said:
+            told.append(f"{which}: {said}")
+    return told
 
 
 def in_words(measured: TrialMetrics) -> str:
@@ -162,6 +175,18 @@ def in_words(measured: TrialMetrics) -> str:
     if measured.conflict_rate is not None:
         parts.append(f"in conflict at most {_percent(measured.conflict_rate)}")
     return ", ".join(parts)
+
+
+def _in_lines(value: Any, depth: int = 0) -> Any:
+    """What lies deep and is flat stands on one line, as a person writes it."""
+    if not isinstance(value, dict):
+        return value
+    made = {name: _in_lines(each, depth + 1) for name, each in value.items()}
+    if depth < 2 or any(isinstance(each, dict) for each in made.values()):  # noqa: PLR2004  # a table of the entry's own
+        return made
+    line = tomlkit.inline_table()
+    line.update(made)
+    return line
 
 
 def _licence(source: SourcePolicy) -> Verdict:
@@ -186,16 +211,15 @@ def _enough(trial: SourceTrial, fetches: Sequence[TrialFetch]) -> Verdict:
     said = f"{good} of {counted(trial.fetches, 'fetch', 'fetches')} good; {trial.at_least} are needed"
     if good >= trial.at_least:
         return allow(rule, said)
-    told = [f"fetch {each.number}: {'; '.join(each.reading.reasons)}" for each in fetches if each.reading.reasons]
-    return deny(rule, shortened("; ".join([said, *told[:3]]), 500))
+    return deny(rule, shortened("; ".join([said, *reasons_by_fetch(fetches)[:3]]), 500))
 
 
 def _thresholds(fetches: Sequence[TrialFetch]) -> Verdict:
     rule = "no answer breached a threshold"
     bad = [each for each in fetches if each.reading.grade is Grade.BREACH and each.reading.quality.available]
     if bad:
-        said = "; ".join(bad[0].reading.reasons)
-        return deny(rule, shortened(f"fetch {bad[0].number}: {said}{_and_more(len(bad) - 1)}", 500))
+        told = reasons_by_fetch(bad)
+        return deny(rule, shortened(f"{told[0]}{_and_more(len(told) - 1)}", 500))
     if not any(each.reading.quality.available for each in fetches):
         return deny(rule, "there was no answer to judge")
     return allow(rule, f"in {counted(len(fetches), 'fetch', 'fetches')}")

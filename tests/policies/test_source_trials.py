@@ -232,7 +232,7 @@ GOOD = tuple(fetch(number, shape=SHAPE) for number in (1, 2, 3))
         (
             {},
             {"fetches": (GOOD[0], fetch(2, Grade.WARN, SHAPE), fetch(3, Grade.WARN, SHAPE))},
-            "1 of 3 fetches good; 2 are needed; fetch 2: it was poor; fetch 3: it was poor",
+            "1 of 3 fetches good; 2 are needed; fetches 2 to 3: it was poor",
         ),
         ({}, {"fetches": (*GOOD[:2], fetch(3, Grade.BREACH, SHAPE))}, "fetch 3: it was poor"),
         (

@@ -9,15 +9,21 @@ import pytest
 from contracts.evidence import CheckStatus
 from contracts.governance import DayCost, IncidentFacts, KnownFlake
 from contracts.later_review import Objective, Said
+from contracts.source import Grade
+from contracts.trial import ReplayCheck, SourceTrialReport, TriageReplay, TrialFetch
 from policies.after.later_review import judged
 from policies.governance.proposals import propose
+from policies.settings.sources import SourcePolicy
+from policies.source.trials import differences, gates, metrics, shape_changes
 from reporting.governance_html import render_review
 from reporting.run_report_html import render_html
+from reporting.source_trial_html import render_trial
 from settings import SHIPPED_POLICIES
 from tests.chromium import WIDTHS, Look, look_at
 from tests.policies.test_flakes import seen
 from tests.policies.test_governance import AT, CLOSED, MERGED, UNTIL, later, many, review, run
 from tests.policies.test_rollback_text import given
+from tests.policies.test_source_trials import ENTRY, GOOD, NOW, fetch, known, records, trial
 from tests.reporting.test_run_report import HOSTILE, REPORT, hostile_report, page_of
 
 # A word without a break, and every way to make a page act that foreign text could try.
@@ -59,8 +65,36 @@ def _governance() -> str:
     return render_review(found.model_copy(update=update))
 
 
+def _trial(*fetches: TrialFetch, **more: object) -> str:
+    """Against a baseline that says something else of most records."""
+    ours = records(*({"id": f"{FOREIGN[:80]} {each}", "day": FOREIGN} for each in range(60)))
+    theirs = records(*({"id": f"{FOREIGN[:80]} {each}", "day": each} for each in range(30)))
+    found = differences(ours, theirs, ())
+    made, replay = trial(**more), ReplayCheck(answers=2 * len(fetches))
+    verdict = gates(made, SourcePolicy.model_validate(ENTRY | more), fetches, replay, known(), {})
+    report = SourceTrialReport(
+        run_id="days-2026-11-27-source-1", target="days", trial=made, ended_at=NOW, metrics=metrics(fetches),
+        fetches=fetches, shape_changes=shape_changes(fetches), replay=replay, differences=found,
+        triage=TriageReplay(sentence=FOREIGN, changes=1), verdict=verdict,
+        proposal_id="feast-2026-11-27-1-days" if verdict.allowed else "",
+    )  # fmt: skip
+    return render_trial(report)
+
+
+def _bad_trial() -> str:
+    told = (f"its newest record is 99,325 hours old; at most 72; {FOREIGN}",)
+    fetches = [fetch(each, Grade.BREACH, {FOREIGN: "text"}, freshness_hours=each, coverage=0.4) for each in (1, 2, 3)]
+    readings = [each.reading.model_copy(update={"reasons": told}) for each in fetches]
+    said = [each.model_copy(update={"reading": reading}) for each, reading in zip(fetches, readings, strict=True)]
+    return _trial(
+        *said, fetch(4, shape={"id": "text"}), compliance_reference=FOREIGN.encode(errors="replace").decode()[:400]
+    )
+
+
 def _pages() -> dict[str, str]:
     return {
+        "good-trial": _trial(*GOOD),
+        "bad-trial": _bad_trial(),
         "governance": _governance(),
         "run": page_of(REPORT),
         "hostile-run": page_of(hostile_report()),
@@ -87,6 +121,9 @@ async def test_pages_are_read_at_any_width_and_ask_nobody(tmp_path: Path) -> Non
         assert "Since then" in looks["reviewed-run", width].text
         assert "Governance review" in looks["governance", width].text
         assert "onerror=x" in looks["governance", width].text
+        assert "feast passed its trial" == looks["good-trial", width].first
+        assert "feast did not pass its trial" == looks["bad-trial", width].first
+        assert "fetches 1 to 3: its newest record is 99,325 hours old" in looks["bad-trial", width].text
 
 
 @pytest.mark.browser
