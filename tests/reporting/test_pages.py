@@ -12,6 +12,7 @@ from contracts.later_review import Objective, Said
 from contracts.source import Grade
 from contracts.trial import ReplayCheck, SourceTrialReport, TriageReplay, TrialFetch
 from policies.after.later_review import judged
+from policies.governance.edits import patch
 from policies.governance.proposals import propose
 from policies.settings.sources import SourcePolicy
 from policies.source.trials import differences, gates, metrics, shape_changes
@@ -100,6 +101,23 @@ def _pages() -> dict[str, str]:
         "hostile-run": page_of(hostile_report()),
         "reviewed-run": render_html(REPORT, later=LATER),
     }
+
+
+def test_what_is_proposed_is_on_the_page_with_its_patch() -> None:
+    """Why, by which numbers, what it changes, and the two ways to take it."""
+    text = (SHIPPED_POLICIES / "autopilot.toml").read_text(encoding="utf-8")
+    found = review(*many(40, bad=20, good=MERGED, worse=MERGED | {"regressed": True}))
+    proposed = propose(found, text, ())
+    assert not isinstance(proposed, str)
+    page = render_review(found.model_copy(update={"proposal": proposed, "patch": patch(text, proposed)}))
+    for said in (
+        "auto_merge.lines: 80 → 60",
+        "Merges break the base too often: merge smaller changes alone.",
+        "Post-merge regressions: 50 % (20 of 40); wanted is below 5 %.",
+        f"starter.py policy apply {proposed.proposal_id}",
+        "-lines = 80\n+lines = 60\n",
+    ):
+        assert said in page
 
 
 BAD = """<!doctype html><p>Not the sentence.</p><h1>Late</h1><div style="width:2000px">wide</div>
