@@ -13,8 +13,11 @@ from composition import (
     HomeUnusable,
     ServerUnavailable,
     build_worker,
+    compose,
+    expanding,
     open_home,
     prepare_namespace,
+    schedule_expansions,
     schedule_reviews,
     start_alerts,
     start_dashboards,
@@ -43,6 +46,7 @@ async def work(settings: Settings) -> int:
             await start_alerts(client)
             await start_dashboards(client)
             await schedule_reviews(client)
+            await schedule_expansions(client, expanding(compose(settings)))
             logging.getLogger("worker").info("working on task queue, artifacts in %s", settings.artifacts)
             await stop.wait()
     except AnotherHome as other:

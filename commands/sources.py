@@ -1,17 +1,23 @@
 """``sources``: where Sensing learns something (runbook §5): what is configured, and how good an answer is."""
 
+import asyncio
 from datetime import UTC, datetime
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 from rich.text import Text
+from temporalio.client import WorkflowHandle
+from temporalio.common import WorkflowIDConflictPolicy
+from temporalio.exceptions import WorkflowAlreadyStartedError
 
-from commands.conversations import ask, command, target_status
+from commands.conversations import ask, command, known_target, target_status
 from commands.exit_statuses import Exit
 from commands.failures import CommandFailed, NoAnswer
 from commands.home import client_of
 from commands.terminal import AsJson, answered, emit, guarded, operator_name, out, say, show
+from commands.watch import follow, show_result
 from composition import Adapters, ServerUnavailable, compose, open_repository, source_reader
 from contracts.artifact import ArtifactRef
 from contracts.source import Grade, Quality, Reading, SourceBook, SourceOrder
@@ -26,6 +32,8 @@ from workflows import api
 app = typer.Typer(help="Where Sensing learns something, and how good its answers are.", no_args_is_help=True)
 TargetName = Annotated[str, typer.Argument(help="The target.")]
 SourceNamed = Annotated[str, typer.Argument(help="The source, as sources.toml names it.")]
+Detach = Annotated[bool, typer.Option("--detach", help="Start it and return at once.")]
+Within = Annotated[float | None, typer.Option("--timeout", help="Stop waiting after this many seconds; it goes on.")]
 _STYLES = {Grade.GOOD: "green", Grade.WARN: "yellow", Grade.BREACH: "red"}
 _SHOWN = 10
 _NOT_ASKED = "no Control answers, so only what the file says is known: one may be lowered"
@@ -79,6 +87,8 @@ async def show_source(target: TargetName, source: SourceNamed, as_json: AsJson =
         say(_NOT_ASKED)
     for each in readings:
         _line(each)
+    for told in _trials(adapters, target, source):
+        show(told)
     if not readings:
         say(f"it was not asked by hand yet: starter.py sources run {target} {source}")
     return Exit.OK
@@ -86,8 +96,79 @@ async def show_source(target: TargetName, source: SourceNamed, as_json: AsJson =
 
 @app.command()
 @guarded
-def run(target: TargetName, source: SourceNamed, as_json: AsJson = False) -> int:
-    """Ask a source now, whatever its state; keep the answer, and say how good it is. No run uses it for that."""
+async def run(
+    target: TargetName,
+    source: Annotated[str, typer.Argument(help="Ask this one, once; left out: start a source expansion.")] = "",
+    detach: Detach = False,
+    within: Within = None,
+    as_json: AsJson = False,
+) -> int:
+    """Start the target's source expansion, as its weekly Schedule does; or ask the named source now, and grade it.
+
+    An expansion picks one candidate, fetches it over days and judges it; Ctrl-C leaves it running. A source that is
+    asked by name is only asked: the answer is kept, and no run uses it for that.
+    """
+    if not source:
+        return await _expand(target, "", within, detach=detach, as_json=as_json)
+    return _ask(target, source, as_json)
+
+
+@app.command()
+@guarded
+async def trial(
+    target: TargetName,
+    source: Annotated[str, typer.Argument(help="A source of sources.toml or catalogue.toml, whatever its state.")],
+    detach: Detach = False,
+    within: Within = None,
+    as_json: AsJson = False,
+) -> int:
+    """Try this source: fetches over days, replay, comparison, gates. Exit status 0: it passed, and that is proposed."""
+    return await _expand(target, source, within, detach=detach, as_json=as_json)
+
+
+@app.command()
+@guarded
+async def promote(
+    target: TargetName,
+    trial_id: Annotated[str, typer.Argument(metavar="TRIAL", help="As the trial's report names it.")],
+    as_json: AsJson = False,
+) -> int:
+    """Make a passed trial's promotion in the policy folder of this machine; what Control lowered it by is lifted.
+
+    Where a target's repository holds the policy folder, nothing is done here: a run of that target opens the pull
+    request, and this says which.
+    """
+    # Only this command needs the steps' side.
+    from activities.governance.kept_proposals import KeptProposals  # noqa: PLC0415
+    from activities.source.kept_trials import KeptTrials  # noqa: PLC0415
+    from commands.policy import apply_proposal  # noqa: PLC0415
+
+    settings = Settings()
+    adapters = compose(settings)
+    report = KeptTrials(adapters.store, target).report(trial_id)
+    if report is None:
+        raise CommandFailed(
+            Exit.USAGE, f"no trial {trial_id!r} of {target} is over; see: starter.py sources show {target} …"
+        )
+    proposal = KeptProposals(adapters.store).find(report.proposal_id) if report.proposal_id else None
+    if proposal is None:
+        raise CommandFailed(Exit.REFUSED, f"{trial_id} did not pass: {report.verdict.reason}")
+    if holders := [
+        name for name in adapters.policies.names() if adapters.policies.effective(name).target.policy_folder
+    ]:
+        said, lifted = f"the next run of {holders[0]} opens its pull request: starter.py run {holders[0]}", False
+    else:
+        said = apply_proposal(adapters, proposal)
+        lifted = await _lifted(settings, target, report.trial.source, trial_id)
+        said += "; what Control lowered it by is lifted" if lifted else ""
+    if as_json:
+        emit({"target": target, "trial": trial_id, "proposal": proposal.proposal_id, "said": said, "lifted": lifted})
+    else:
+        show(said, "green")
+    return Exit.OK
+
+
+def _ask(target: str, source: str, as_json: bool) -> int:
     settings = Settings()
     adapters = compose(settings)
     policy = adapters.policies.effective(target)
@@ -131,6 +212,60 @@ async def disable(
     return answered(await command(client, api.control_id(target), api.ORDER_SOURCE, order), as_json)
 
 
+async def _expand(target: str, source: str, within: float | None, *, detach: bool, as_json: bool) -> int:
+    """Start ``SourceExpansion``, or take hold of the one that runs."""
+    settings = Settings()
+    known_target(compose(settings), target)
+    client = await client_of(settings)
+    workflow_id, given = api.source_expansion_id(target), {"target": target, "actor": operator_name()}
+    try:
+        handle: WorkflowHandle[Any, Any] = await client.start_workflow(
+            api.SOURCE_EXPANSION,
+            given | ({"source": source} if source else {}),
+            id=workflow_id,
+            task_queue=api.TASK_QUEUE,
+            id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
+            static_summary=f"source expansion of {target}",
+        )
+    except WorkflowAlreadyStartedError:
+        if source:
+            raise CommandFailed(
+                Exit.REFUSED, f"{workflow_id} is running already: a target has one source expansion at a time"
+            ) from None
+        say(f"{workflow_id} is running already: watching it")
+        handle = client.get_workflow_handle(workflow_id)
+    if detach:
+        say(f"started {handle.id}; watch it: starter.py sources run {target}")
+        if as_json:
+            emit({"workflowId": handle.id, "target": target, "status": "STARTED"})
+        return Exit.OK
+    try:
+        result, status = await follow(client, handle, within)
+    except asyncio.CancelledError:
+        say(f"it goes on. Watch it: starter.py sources run {target}; pause it: starter.py pause {target} --reason …")
+        return Exit.INTERRUPTED
+    show_result(result.model_copy(update={"target": target}), status, as_json)
+    page = Path(result.artifacts) / "source_trial.html" if result.artifacts else None
+    if page is not None and page.exists() and not as_json:
+        show(f"  trial         {page}")
+    return status
+
+
+async def _lifted(settings: Settings, target: str, source: str, trial_id: str) -> bool:
+    """Tell Control that a person promoted it; False: nothing was lowered, or Control learns it from the file."""
+    book = await _book(settings, target)
+    if book is None or book.of(source).lowered is None:
+        return False
+    client = await client_of(settings)
+    status = await target_status(client, target)
+    reason, epoch = f"promoted by {trial_id}", status.epoch if status else 0
+    order = SourceOrder(source=source, lift=trial_id, expected_epoch=epoch, reason=reason, actor=operator_name())
+    answer = await command(client, api.control_id(target), api.ORDER_SOURCE, order)
+    if not answer.accepted:
+        say(f"Control did not lift it: {answer.verdict.reason}")
+    return answer.accepted
+
+
 async def _book(settings: Settings, target: str) -> SourceBook | None:
     """What Control says of the target's sources; None: no Control is open, or no server answers."""
     try:
@@ -162,11 +297,25 @@ def _place(target: str, source: str) -> str:
 def _readings(adapters: Adapters, target: str, source: str) -> list[Reading]:
     """Newest first."""
     place, found = _place(target, source), []
-    for name in sorted(adapters.store.names(place), reverse=True):
+    for name in adapters.store.names(place):
         ref = adapters.store.find(place, name) if name.endswith(f"/sources/{source}/reading.json") else None
         if ref is not None:
             found.append(Reading.model_validate_json(adapters.store.get(ref)))
-    return found
+    return sorted(found, key=lambda each: each.fetched.at, reverse=True)
+
+
+def _trials(adapters: Adapters, target: str, source: str) -> list[str]:
+    """A line for each trial, oldest first."""
+    from activities.source.kept_trials import PAGE, KeptTrials  # noqa: PLC0415
+
+    told, folder = [], adapters.store.address(_place(target, source))
+    for each in KeptTrials(adapters.store, target).of(source):
+        if each.ended_at is None:
+            told.append(f"trial {each.trial_id}: not over, began {each.began_at:%Y-%m-%d %H:%M}")
+        else:
+            how = "passed" if each.passed else "did not pass"
+            told.append(f"trial {each.trial_id}: {how}; {folder}/trials/{each.trial_id}/{PAGE}")
+    return told
 
 
 def _line(reading: Reading) -> None:

@@ -85,6 +85,22 @@ def fixer_measures(adapters: Adapters) -> Measures:
     return ToolMeasures(adapters.sandbox, (FixersTool(),))
 
 
+def expanding(adapters: Adapters) -> dict[str, str]:
+    """Targets that have a source which could be tried, each with its time zone; a broken policy has none."""
+    from policies.source.scouting import catalogue_of
+    from ports.policy_source import PolicyError
+
+    found = {}
+    for name in adapters.policies.names():
+        try:
+            policy, catalogue = adapters.policies.effective(name), adapters.policies.catalogue()
+        except PolicyError:
+            continue
+        if policy.sources.of(name) or (catalogue and catalogue_of(catalogue, policy.sources, name)[0]):
+            found[name] = policy.target.time_zone
+    return found
+
+
 def open_forge(settings: Settings, target: Target) -> Forge:
     """A target's forge, for reading."""
     from adapters.forges.kinds import open_forges

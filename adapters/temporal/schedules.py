@@ -1,6 +1,8 @@
-"""Temporal Schedules: a target's, paused and continued with the target (runbook §7), and the weekly review's (§11)."""
+"""Temporal Schedules: a target's, paused and continued with it (runbook §7); weekly ones of reviews and expansions."""
 
+from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 
 from temporalio.client import (
     Client,
@@ -46,22 +48,33 @@ async def sync_schedule(client: Client, target: str, *, paused: bool, reason: st
 
 
 async def schedule_reviews(client: Client) -> None:
-    """Make sure that the governance review is made every Monday; who wants another time changes the Schedule.
+    """Make sure that the governance review is made every Monday; who wants another time changes the Schedule."""
+    given = {"workflow": api.GOVERNANCE_REVIEW, "arg": {}, "static_summary": "the weekly governance review"}
+    await _made_once(client, api.GOVERNANCE_REVIEW_ID, given, hour=6)
 
-    A review that was missed for less than a day, as no worker ran, is made up for.
+
+async def schedule_expansions(client: Client, zones: Mapping[str, str]) -> None:
+    """Make sure that each of these targets has its weekly source expansion, in its own time zone.
+
+    On Mondays at five: no clock is changed then, so no week has none or two. One that still runs is let go on.
     """
+    for target, zone in zones.items():
+        asked = {"target": target, "actor": "schedule"}
+        given = {"workflow": api.SOURCE_EXPANSION, "arg": asked, "static_summary": f"source expansion of {target}"}
+        await _made_once(client, api.source_expansion_id(target), given, hour=5, zone=zone)
+
+
+async def _made_once(client: Client, name: str, given: Mapping[str, Any], hour: int, zone: str = "") -> None:
+    """What a person changed of it since stays; one that was missed for less than a day is made up for."""
     weekly = Schedule(
-        action=ScheduleActionStartWorkflow(
-            api.GOVERNANCE_REVIEW,
-            {},
-            id=api.GOVERNANCE_REVIEW_ID,
-            task_queue=api.TASK_QUEUE,
-            static_summary="the weekly governance review",
+        action=ScheduleActionStartWorkflow(**given, id=name, task_queue=api.TASK_QUEUE),
+        spec=ScheduleSpec(
+            calendars=[ScheduleCalendarSpec(day_of_week=[ScheduleRange(1)], hour=[ScheduleRange(hour)])],
+            time_zone_name=zone or None,
         ),
-        spec=ScheduleSpec(calendars=[ScheduleCalendarSpec(day_of_week=[ScheduleRange(1)], hour=[ScheduleRange(6)])]),
         policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=timedelta(days=1)),
     )
     try:
-        await client.create_schedule(api.GOVERNANCE_REVIEW_ID, weekly, rpc_timeout=_PATIENCE)
+        await client.create_schedule(name, weekly, rpc_timeout=_PATIENCE)
     except ScheduleAlreadyRunningError:
         return

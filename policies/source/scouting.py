@@ -64,6 +64,9 @@ def catalogue_of(text: str, known: Sources, target: str) -> tuple[list[SourcePol
     wrong: list[str] = []
     for place, entry in enumerate(raw if isinstance(raw, list) else [], 1):
         name = str(entry.get("name", f"entry {place}")) if isinstance(entry, dict) else f"entry {place}"
+        if name in {each.name for each in known.sources}:
+            # It was promoted: what counts is there.
+            continue
         try:
             read = SourcePolicy.model_validate(entry)
             Sources(sources=(*known.sources, *found, read), trial=known.trial)

@@ -63,7 +63,7 @@ async def test_a_source_is_listed_asked_and_shown(installation: World, policies:
         assert [("advisories", "CANDIDATE"), ("kept", "CANDIDATE")] == [
             (each["name"], each["state"]) for each in listed
         ]
-        first = shell.type("sources", "run", "demo", "advisories", "--json")
+        first = await shell.typed("sources", "run", "demo", "advisories", "--json")
         assert 11 == first.status
         assert (1, 0.5, 0.5, 0.0) == tuple(
             first.json["quality"][name] for name in ("records", "coverage", "schemaValidity", "conflictRate")
@@ -71,15 +71,15 @@ async def test_a_source_is_listed_asked_and_shown(installation: World, policies:
         assert ["schema validity is 0.50; at least 0.9"] == first.json["reasons"]
         assert "secret" not in json.dumps(first.json)
         body["items"][1] |= {"severity": "high", "published": "2026-01-03"}
-        good = shell.type("sources", "run", "demo", "advisories")
+        good = await shell.typed("sources", "run", "demo", "advisories")
         assert 0 == good.status, good.err
-    gone = shell.type("sources", "run", "demo", "advisories")
+    gone = await shell.typed("sources", "run", "demo", "advisories")
     assert 11 == gone.status
     assert "no answer" in gone.out
     shown = (await shell.typed("sources", "show", "demo", "advisories", "--json")).json["readings"]
     assert ["breach", "good", "breach"] == [each["grade"] for each in shown]
     assert "coverage 100 %" in (await shell.typed("sources", "show", "demo", "advisories")).out
-    assert 2 == shell.type("sources", "run", "demo", "nobody").status
+    assert 2 == (await shell.typed("sources", "run", "demo", "nobody")).status
     await _and_switched_off(shell, installation)
     file.write_text(TOML.replace("baseline", "basline"))
     refused = await shell.typed("sources", "list", "demo")

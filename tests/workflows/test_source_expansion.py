@@ -6,12 +6,17 @@ import asyncio
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
+from shell import Shell, shell_of
+from temporalio.api.workflowservice.v1 import ListScheduleMatchingTimesRequest
 from temporalio.client import WorkflowFailureError, WorkflowHandle
 from world import World
 
+import composition
 from activities.governance.kept_proposals import KeptProposals
 from contracts.admission import RunResult, RunView
 from contracts.modes import PauseStyle, RunStatus, TargetStatus
@@ -102,11 +107,15 @@ async def test_a_catalogue_is_tried_one_by_one(world: World) -> None:
     Of the last nothing is fetched. Then nothing is left to try, and that is said in words, too.
     """
     world.add_target("days", FILES, CHECK)
+    shell = shell_of(world)
     with served(world, "feast", "fool", "pirate", edit=_pirate) as says:
         says["fool"] = [{"id": "new year", "day": "1999-01-01"}]
         async with world.worker():
             good = await (await start(world)).result()
-            bad = await (await start(world, source="fool")).result()
+            tried = await shell.typed("sources", "trial", "days", "fool", "--json")
+            bad = RunResult.model_validate(tried.json)
+            assert 10 == tried.status
+            await _a_person_promotes(world, shell, good, bad)
             barred = await (await start(world, source="pirate", actor="ann")).result()
             nothing = await (await start(world)).result()
             unknown = await (await start(world, source="nobody")).result()
@@ -126,8 +135,7 @@ async def test_a_catalogue_is_tried_one_by_one(world: World) -> None:
     assert [] == report["fetches"]
     assert "pirate: its licence is unknown, so nothing of it may be kept" in nothing.reason
     assert "fool: it did not pass fool-" in nothing.reason
-    assert "feast: it passed feast-" in nothing.reason
-    assert "no source 'nobody' can be tried; there are: feast, fool, pirate" in unknown.reason
+    assert "no source 'nobody' can be tried; there are: fool, pirate" in unknown.reason
 
 
 def _pirate(entries: str) -> str:
@@ -163,6 +171,46 @@ def _the_good_one(world: World, result: RunResult) -> None:
     page = world.settings.artifacts / "runs" / result.run_id / "source_trial.html"
     assert "feast passed its trial" in page.read_text()
     assert f"proposed as {proposal.proposal_id}" in result.reason
+
+
+async def _a_person_promotes(world: World, shell: Shell, good: RunResult, bad: RunResult) -> None:
+    """By the trial's name: the policy folder gets the entry, and a trial that did not pass gets nothing."""
+    trial, other = (f"{name}-{run.run_id[5:15]}-1" for name, run in (("feast", good), ("fool", bad)))
+    refused = await shell.typed("sources", "promote", "days", other)
+    assert (11, True) == (refused.status, f"{other} did not pass" in refused.err)
+    assert 2 == (await shell.typed("sources", "promote", "days", "nothing-2026-01-01-1")).status
+    file = world.settings.policies / "sources.toml"
+    assert "feast" not in file.read_text()
+    done = await shell.typed("sources", "promote", "days", trial)
+    assert 0 == done.status, done.err
+    assert f'trial = "{trial}"' in file.read_text()
+    listed = (await shell.typed("sources", "list", "days", "--json")).json["sources"]
+    assert [("kept", "PRODUCTION"), ("feast", "PRODUCTION")] == [(each["name"], each["inForce"]) for each in listed]
+    again = await shell.typed("sources", "promote", "days", trial)
+    assert "says so already" in again.out
+    shown = (await shell.typed("sources", "show", "days", "feast")).out
+    assert f"trial {trial}: passed" in " ".join(shown.split())
+
+
+async def test_it_is_made_every_week_in_the_targets_own_time(world: World) -> None:
+    """Once for each target that has something to try; a person's change stays, and no week of a DST change has two."""
+    world.add_target("days", FILES, CHECK)
+    with served(world, "feast"):
+        assert "days" in composition.expanding(composition.compose(world.settings))
+    (world.settings.policies / "sources.toml").unlink()
+    (world.settings.policies / "catalogue.toml").unlink()
+    assert {} == composition.expanding(composition.compose(world.settings))
+    await composition.schedule_expansions(world.client, {"days": "Europe/Berlin"})
+    handle = world.client.get_schedule_handle(api.source_expansion_id("days"))
+    asked = ListScheduleMatchingTimesRequest(namespace=world.namespace, schedule_id=handle.id)
+    asked.start_time.FromDatetime(datetime(2027, 3, 15, tzinfo=UTC))
+    asked.end_time.FromDatetime(datetime(2027, 4, 6, tzinfo=UTC))
+    found = (await world.client.workflow_service.list_schedule_matching_times(asked)).start_time
+    times = [each.ToDatetime(tzinfo=UTC).astimezone(ZoneInfo("Europe/Berlin")) for each in found]
+    assert [(3, 15, 5), (3, 22, 5), (3, 29, 5), (4, 5, 5)] == [(each.month, each.day, each.hour) for each in times]
+    await handle.pause(note="on leave")
+    await composition.schedule_expansions(world.client, {"days": "Europe/Berlin"})
+    assert "on leave" == (await handle.describe()).schedule.state.note
 
 
 async def test_a_pause_between_two_fetches_loses_nothing(world: World) -> None:
