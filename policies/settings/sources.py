@@ -127,12 +127,14 @@ class FilePurpose(Section):
 class CandidatesPurpose(Section):
     """``[sources.candidates]``: records become findings; JMESPath on a record's payload."""
 
-    path: Expression
-    """Of the repository."""
     message: Expression
-    severity: str = Field(default="", max_length=2000)
-    """``critical``, ``high``, ``medium`` or ``low``, in any case; empty, or another word: as medium."""
+    """What is wrong."""
+    path: str = Field(default="", max_length=2000)
+    """In which file of the repository; empty: in the repository as a whole."""
     line: str = Field(default="", max_length=2000)
+    severity: str = Field(default="", max_length=2000)
+    """``critical``, ``high``, ``medium`` or ``low``, another word that linters use, or a number up to 10 as CVSS has
+    it; anything else is unknown."""
 
 
 class TrialTerms(Section):

@@ -1,21 +1,42 @@
-"""Records of a source that is for candidates (runbook §5): which file each is about, how bad it is, in what words."""
+"""A record of a source for candidates (runbook §5): which file it is about, how bad it is, in one line of words."""
 
-from collections.abc import Iterable
-from typing import NamedTuple
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
 
 from contracts.source import Record
+from contracts.task import TaskType
 from policies.counted import shortened
-from policies.paths.rules import hostile_name
+from policies.paths.canonical import hostile_name, readable
+from policies.paths.rules import protection
+from policies.settings.schema import EffectivePolicy
 from policies.settings.sources import CandidatesPurpose
 from policies.source.records import NotReadable, searched
 
-SEVERITIES = {"critical": 1.0, "high": 0.8, "medium": 0.5, "low": 0.25}
-"""What one finding less is worth beside a tool's."""
-USUAL = "medium"
+WHOLE = "."
+"""Of a finding that is about no single file."""
+REFUSED = "refused"
+"""How bad a record is that is no finding: nobody knows."""
+SEVERITIES = {"critical": 1.0, "high": 0.5, "medium": 0.2, "unknown": 0.1, "low": 0.05, REFUSED: 0.01}
+"""What one of them less is worth; two hundred of the least do not come before one of the worst."""
+_WORDS = {
+    "error": "high",
+    "important": "high",
+    "major": "high",
+    "moderate": "medium",
+    "warning": "medium",
+    "minor": "low",
+    "info": "low",
+    "note": "low",
+    "none": "low",
+}
+_CVSS = ((9, "critical"), (7, "high"), (4, "medium"), (0, "low"))
 
 
-class Report(NamedTuple):
-    """What one record says."""
+@dataclass(frozen=True)
+class Report:
+    """What a record says; ``severity`` is ``refused`` where it cannot be taken for a finding, and the message why."""
 
     key: str
     path: str
@@ -24,25 +45,71 @@ class Report(NamedTuple):
     message: str
 
 
-def reports(records: Iterable[Record], purpose: CandidatesPurpose) -> tuple[list[Report], dict[str, str]]:
-    """What they say, and of each that says nothing usable, by its key, why."""
-    found, refused = [], {}
-    for record in records:
+def report_of(record: Record, purpose: CandidatesPurpose, files: Collection[str], policy: EffectivePolicy) -> Report:
+    """A record as a finding.
+
+    Refused, in order: what is wrong is not said, or not to be read · its path leaves the tree or is hostile · is not
+    among ``files`` · is protected.
+    """
+    try:
+        path, line, severity, message = (
+            searched(expression, record.payload, f"{what} of candidates") if expression else None
+            for what, expression in (
+                ("path", purpose.path),
+                ("line", purpose.line),
+                ("severity", purpose.severity),
+                ("message", purpose.message),
+            )
+        )
+    except NotReadable as problem:
+        return _refused(record, str(problem))
+    if not isinstance(message, str) or not message.strip():
+        return _refused(record, "it does not say what is wrong")
+    if purpose.path and (wrong := _no_place(path, files, policy)):
+        return _refused(record, f"{wrong}: {in_a_line(message)}")
+    place = str(path) if purpose.path else WHOLE
+    return Report(record.key, place, _line(line), _how_bad(severity), in_a_line(message))
+
+
+def in_a_line(text: str) -> str:
+    """Without what hides, turns or breaks the words around it."""
+    return shortened(readable(" ".join(text[:4000].split())), 300)
+
+
+def _refused(record: Record, why: str) -> Report:
+    return Report(record.key, WHOLE, 1, REFUSED, shortened(f"{in_a_line(record.key)}: {why}", 300))
+
+
+def _no_place(path: Any, files: Collection[str], policy: EffectivePolicy) -> str:
+    if not isinstance(path, str) or not path:
+        return "it names no path"
+    shown = shortened(readable(path), 100)
+    if hostile := hostile_name(path):
+        return f"{shown} is refused: {hostile}"
+    if path not in files:
+        return f"{shown} is not in the tree, or is no ordinary file of the project's own"
+    if rule := protection(path, policy, TaskType.CODE_IMPROVEMENT):
+        return f"{shown} is protected: {rule.reason}"
+    return ""
+
+
+def _line(said: Any) -> int:
+    if isinstance(said, str):
+        return int(said) if re.fullmatch(r"[0-9]{1,7}", said) and int(said) else 1
+    return said if isinstance(said, int) and 0 < said < 10_000_000 else 1  # noqa: PLR2004
+
+
+def _how_bad(said: Any) -> str:
+    if isinstance(said, str):
+        word = said.strip().lower()
+        if word in SEVERITIES:
+            return word if word != REFUSED else "unknown"
+        if word in _WORDS:
+            return _WORDS[word]
         try:
-            path = searched(purpose.path, record.payload, "path")
-            message = searched(purpose.message, record.payload, "message")
-            severity = searched(purpose.severity, record.payload, "severity") if purpose.severity else ""
-            line = searched(purpose.line, record.payload, "line") if purpose.line else 1
-        except NotReadable as problem:
-            refused[record.key] = str(problem)
-            continue
-        if not isinstance(path, str) or not path:
-            refused[record.key] = "it names no file"
-        elif hostile_name(path) is not None or path.startswith("/"):
-            refused[record.key] = "it names a file that no repository path can be"
-        else:
-            word = str(severity).strip().lower()
-            number = line if isinstance(line, int) and not isinstance(line, bool) and line > 0 else 1
-            words = shortened(" ".join(str(message or record.key).split()), 300)
-            found.append(Report(record.key, path, number, word if word in SEVERITIES else USUAL, words))
-    return found, refused
+            said = float(word)
+        except ValueError:
+            return "unknown"
+    if isinstance(said, bool) or not isinstance(said, int | float) or not 0 <= said <= 10:  # noqa: PLR2004
+        return "unknown"
+    return next(word for least, word in _CVSS if said >= least)

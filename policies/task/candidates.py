@@ -91,9 +91,7 @@ def with_reported(found: CandidateTasks, findings: Iterable[Finding], policy: Ef
     for finding in findings:
         if finding.facts.for_person and not finding.fixable:
             groups[finding.tool, finding.rule].append(finding)
-    ideas = (
-        candidate_of(*key, group, policy).model_copy(update={"needs_person": True}) for key, group in groups.items()
-    )
+    ideas = (candidate_of(*key, group, policy, needs_person=True) for key, group in groups.items())
     listed = list(found.candidates)
     for idea in sorted(ideas, key=lambda each: (-each.score, each.task_id)):
         place = next((at for at, each in enumerate(listed) if each.score < idea.score), len(listed))
@@ -155,10 +153,12 @@ def _may_touch(policy: EffectivePolicy, path: str, facts: FindingFacts) -> bool:
     )
 
 
-def candidate_of(tool: str, rule: str, group: list[Finding], policy: EffectivePolicy) -> Candidate:
-    """One idea: the findings of a tool and rule in as many files as fit the diff budget."""
+def candidate_of(
+    tool: str, rule: str, group: list[Finding], policy: EffectivePolicy, *, needs_person: bool = False
+) -> Candidate:
+    """One idea: the findings of a tool and rule in as many files as fit the diff budget; all of them for a person."""
     per_file = Counter(finding.path for finding in group)
-    paths = _best_files(per_file, policy)
+    paths = tuple(sorted(per_file)) if needs_person else _best_files(per_file, policy)
     chosen = [finding for finding in group if finding.path in paths]
     # Of one kind they say the same; where they do not, the least sure of them counts.
     removed, facts = len(chosen), min((finding.facts for finding in group), key=lambda each: each.confidence)
@@ -179,6 +179,7 @@ def candidate_of(tool: str, rule: str, group: list[Finding], policy: EffectivePo
         score=round(facts.confidence * facts.value * math.log2(1 + removed), 4),
         estimated_files=len(paths),
         estimated_lines=LINES_PER_FINDING * removed,
+        needs_person=needs_person,
         evidence=tuple(
             [f"{f.path}:{f.line} {f.rule} {f.message}" for f in sorted(chosen, key=lambda f: (f.path, f.line))][
                 :_EVIDENCE
@@ -267,6 +268,9 @@ def _kept_back(found: CandidateTasks) -> Iterator[Verdict]:
 def _useless(findings: tuple[Finding, ...], policy: EffectivePolicy) -> Iterator[Verdict]:
     kinds: Counter[tuple[str, str, str]] = Counter()
     for each in findings:
+        if each.facts.for_person and not each.fixable:
+            # It is listed.
+            continue
         if not each.fixable:
             kinds[each.tool, each.rule, "its tool has no fix for it that is known to be safe"] += 1
         elif each.facts == FindingFacts():

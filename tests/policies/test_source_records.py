@@ -209,4 +209,4 @@ def test_the_pages_example_is_a_file_of_sources():
     text = (ROOT / "docs" / "sources.md").read_text(encoding="utf-8")
     blocks = re.findall(r"^```toml\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
     assert blocks
-    assert Sources.model_validate(tomllib.loads(blocks[0])).of("demo")
+    assert all(Sources.model_validate(tomllib.loads(block)).of("demo") for block in blocks)

@@ -16,7 +16,11 @@ from contracts.modes import Role, RunStatus
 from ports.agents import Agent, Brief
 from tests.adapters.sources.conftest import answering
 
-FILES = {"pkg/__init__.py": '"""Names."""\n', "data/days.json": '[\n  {"day": "2026-01-01", "id": "new year"}\n]\n'}
+FILES = {
+    "pkg/__init__.py": '"""Names."""\n',
+    "data/notes.json": '[{"id": "n1", "file": "pkg/__init__.py", "says": "no tests", "how": "major"}]\n',
+    "data/days.json": '[\n  {"day": "2026-01-01", "id": "new year"}\n]\n',
+}
 CHECK = """
 [environment]
 build = false
@@ -46,6 +50,19 @@ name = "spare"
 path = "data/days.json"
 [sources.file]
 path = "data/spare.json"
+
+[[sources]]
+name = "notes"
+state = "PRODUCTION"
+licence = "CC0-1.0"
+compliance = "approved"
+compliance_reference = "legal #8"
+[sources.repository]
+path = "data/notes.json"
+[sources.candidates]
+path = "file"
+message = "says"
+severity = "how"
 """
 WANTED = '[\n  {"day": "2026-12-25", "id": "christmas"},\n  {"day": "2026-01-01", "id": "new year"}\n]\n'
 
@@ -87,6 +104,9 @@ async def test_a_data_file_is_refreshed_by_a_pull_request(world: World) -> None:
             git("push", "--quiet", ".", f"{pull['branch']}:refs/heads/main", cwd=world.root / "days.git")
             again = await world.run("days", again=True)
             assert RunStatus.NOTHING_TO_DO is again.status, again.reason
+            assert again.reason.endswith("1 waits for a person: Look into a high report of notes in `__init__.py`")
+            (listed,) = world.artifact(again.run_id, "candidate_tasks.json")["candidates"]
+            assert (True, ["pkg/__init__.py:1 notes/high no tests"]) == (listed["needsPerson"], listed["evidence"])
             says.clear()
             await _a_silent_source_is_told(world, await world.run("days", again=True))
             says.append({"id": "new year", "day": "2026-01-01"})

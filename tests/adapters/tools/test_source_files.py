@@ -7,11 +7,11 @@ import pytest
 
 from contracts.modes import Role
 from contracts.source import Record
-from contracts.task import CandidateTasks, Finding
+from contracts.task import Finding
 from policies.settings.sources import Sources
 from policies.source.files import rendered
 from policies.source.records import Normalised
-from policies.task.candidates import rank, with_reported
+from policies.task.candidates import rank
 from policies.task.idea_memory import Memory
 from policies.task.planning import make_contract
 from ports.measures import Look
@@ -88,65 +88,3 @@ def test_review_makes_it_again(days: Repo, more: str):
     said = days.review(contract, recorded=RECORDED)
     blocked = [remark.message for remark in said.remarks if "what the run recorded" in remark.message]
     assert (not more, bool(more)) == (said.approve, bool(blocked))
-
-
-REPORTS = Sources.model_validate(
-    {
-        "sources": [
-            {
-                "name": "scan",
-                "repository": {"path": "x"},
-                "candidates": {"path": "file", "line": "line", "severity": "level", "message": "text"},
-            }
-        ]
-    }
-)
-
-
-def reported(*payloads: dict[str, object]) -> dict[str, bytes]:
-    """What a source for candidates said."""
-    records = tuple(Record(key=str(number), payload=each) for number, each in enumerate(payloads))
-    return {"scan": Normalised(records, ()).written()}
-
-
-def test_records_become_findings_that_a_person_has(repo):
-    """With path, line, severity and words; ranked beside the tools' own, and no run takes one."""
-    made = repo({**SETUP, "pkg/a.py": "x = 1\ny = 2\n"})
-    made = replace(made, policy=made.policy.model_copy(update={"sources": REPORTS}))
-    found = seen(
-        made,
-        reported(
-            {"file": "pkg/a.py", "line": 2, "level": "HIGH", "text": "a secret\nin plain sight"},
-            {"file": "pkg/a.py", "level": "odd", "text": "whatever"},
-        ),
-    )
-    assert [("scan/high", 2, "a secret in plain sight", False), ("scan/medium", 1, "whatever", False)] == sorted(
-        (each.rule, each.line, each.message, each.fixable) for each in found
-    )
-    nothing = CandidateTasks(run_id="r", base_sha="b", candidates=())
-    listed = with_reported(nothing, found, made.policy).candidates
-    assert [True, True] == [each.needs_person for each in listed]
-    assert "Look into a high report of scan in `a.py`" == listed[0].title
-    assert listed[0].score > listed[1].score
-    assert () == rank(found, made.policy, Memory(today=date(2026, 1, 1))).candidates
-
-
-@pytest.mark.parametrize(
-    ("payload", "reason"),
-    [
-        ({"text": "no file"}, "it names no file"),
-        ({"file": 7, "text": "a number"}, "it names no file"),
-        ({"file": "../outside", "text": "x"}, "that no repository path can be"),
-        ({"file": "/etc/passwd", "text": "x"}, "that no repository path can be"),
-        ({"file": ".git/config", "text": "x"}, "it is no file of the tree"),
-        ({"file": "pkg/gone.py", "text": "x"}, "scan reports it, and it is no file of the tree"),
-    ],
-)
-def test_what_no_file_of_the_tree_is_named_by_is_told(repo, payload: dict[str, object], reason: str):
-    """A record that leads nowhere is no finding, and no secret either."""
-    made = repo({**SETUP, "pkg/a.py": "x = 1\n"})
-    made = replace(made, policy=made.policy.model_copy(update={"sources": REPORTS}))
-    look = Look(made.tree, made.policy, lambda: None, recorded=reported(payload))
-    detection = made.measures.detect(look)
-    assert () == tuple(each for each in detection.findings if each.tool == "source")
-    assert reason in next(each.reason for each in detection.unread if each.tool == "source")
