@@ -73,19 +73,20 @@ async def test_everything_pauses_and_comes_back(installation: World):
 async def test_a_schedule_is_made_once_and_changed_in_place(installation: World):
     """Applying twice leaves one schedule at the later time; a paused one stays paused."""
     shell = shell_of(installation)
-    assert 0 == (await shell.typed("schedule", "apply", "demo", "--at", "06:30")).status
-    assert {"target": "demo", "done": "paused"} == (await shell.typed("schedule", "pause", "demo", "--json")).json
-    changed = await shell.typed("schedule", "apply", "demo", "--at", "07:45")
-    as_json = await shell.typed("schedule", "apply", "demo", "--at", "07:45", "--json")
-    handle = installation.client.get_schedule_handle("daily-run/demo")
-    found = (await handle.describe()).schedule
+    async with installation.worker():
+        assert 0 == (await shell.typed("schedule", "apply", "demo", "--at", "06:30")).status
+        assert {"target": "demo", "done": "paused"} == (await shell.typed("schedule", "pause", "demo", "--json")).json
+        changed = await shell.typed("schedule", "apply", "demo", "--at", "07:45")
+        as_json = await shell.typed("schedule", "apply", "demo", "--at", "07:45", "--json")
+        handle = installation.client.get_schedule_handle("daily-run/demo")
+        found = (await handle.describe()).schedule
+        assert 2 == (await shell.typed("schedule", "apply", "demo", "--at", "25:00")).status
+        assert 0 == (await shell.typed("schedule", "delete", "demo")).status
+        assert 2 == (await shell.typed("schedule", "trigger", "demo")).status
     assert "updated" in changed.out
     assert ("demo", "updated", "07:45") == tuple(as_json.json[word] for word in ("target", "done", "at"))
     assert (7, 45) == (found.spec.calendars[0].hour[0].start, found.spec.calendars[0].minute[0].start)
     assert found.state.paused
-    assert 2 == (await shell.typed("schedule", "apply", "demo", "--at", "25:00")).status
-    assert 0 == (await shell.typed("schedule", "delete", "demo")).status
-    assert 2 == (await shell.typed("schedule", "trigger", "demo")).status
 
 
 async def test_a_tampered_log_is_named(installation: World):
@@ -106,17 +107,18 @@ async def test_a_tampered_log_is_named(installation: World):
 async def test_names_nobody_knows_are_refused_with_the_nearest(installation: World):
     """A typing mistake starts nothing and pauses nobody else."""
     shell = shell_of(installation)
-    for argv in (
-        ("run", "demp"),
-        ("pause", "demp", "--reason", "x"),
-        ("schedule", "apply", "demp"),
-        ("runs", "demp"),
-        ("incident", "list", "demp"),
-        ("audit", "verify", "demp"),
-    ):
-        done = await shell.typed(*argv)
-        assert 16 == done.status, (argv, done.err)
-        assert "demo" in done.err
-    assert 2 == (await shell.typed("watch", "demo-2020-01-01-pr-1")).status
-    no_day = await shell.typed("run", "demo", "--date", "2026-02-30")
+    async with installation.worker():
+        for argv in (
+            ("run", "demp"),
+            ("pause", "demp", "--reason", "x"),
+            ("schedule", "apply", "demp"),
+            ("runs", "demp"),
+            ("incident", "list", "demp"),
+            ("audit", "verify", "demp"),
+        ):
+            done = await shell.typed(*argv)
+            assert 16 == done.status, (argv, done.err)
+            assert "demo" in done.err
+        assert 2 == (await shell.typed("watch", "demo-2020-01-01-pr-1")).status
+        no_day = await shell.typed("run", "demo", "--date", "2026-02-30")
     assert (2, True) == (no_day.status, "'2026-02-30' is no day: write it as YYYY-MM-DD" in no_day.err), no_day.err
