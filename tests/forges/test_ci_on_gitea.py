@@ -64,7 +64,7 @@ def report(world: World, gitea: GiteaServer) -> Report:
 def point(world: World, gitea: GiteaServer, required: str = "[]", minutes: float = 8) -> None:
     """The target file."""
     access = f'\n[forge_access]\naccount = "{BOT}"\nwrite.variable = "{TOKEN}"\n'
-    ci = f"\n[ci]\nrequired = {required}\nminutes = {minutes}\nevery_seconds = 1\n"
+    ci = f"\n[ci]\nrequired = {required}\nminutes = {minutes}\nevery_seconds = 1\nfirst_seconds = 1\n"
     remote = gitea.remote(f"{OWNER}/{world.namespace}")
     world.write_target("quick", access + ci + CHECK, remote=remote, forge="gitea")
 
