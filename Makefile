@@ -25,7 +25,7 @@ help:
 	@echo "make demo           set up, then run the main job on a real package (DEMO_PACKAGE=name==version takes any)"
 	@echo "make demo-incident  an agent touches a protected path: stop, explain, resume, on a real package"
 	@echo "make demo-rollback  a change merges by itself, breaks production, is undone exactly, on a real package"
-	@echo "make demo-sources   a data file kept fresh from a source of records, on real data sets (docs/sources.md)"
+	@echo "make demo-sources   sources of records are tried, promoted and demoted, on real data sets out of packages"
 	@echo "make test           set up, then all tests; those against Gitea and GitHub's contract where Go and Node are there"
 	@echo "make setup          set up alone: .venv with locked dependencies, Temporal server and sandbox included"
 	@echo "make check          format, lint, types, import rules, schemas"

@@ -57,6 +57,10 @@ Lists of countries: `data/countries.json` by ISO 3166-1, `data/short_names.json`
 
 Where they come from is in `sources.toml` of the policy repository. See also [GeoNames](https://www.geonames.org/).
 """
+_COMPARED = """\
+conflict_rate = { warn = 0.01, breach = 0.05 }
+sustained = 2
+"""
 _ENTRY = """
 [[sources]]
 name = "{name}"
@@ -84,7 +88,7 @@ numeric = {{ pattern = "^[0-9]{{3}}$" }}
 freshness_hours = {{ warn = 24, breach = 72 }}
 coverage = {{ warn = 0.98, breach = 0.9 }}
 schema_validity = {{ warn = 1.0, breach = 0.98 }}
-{conflict}
+{compared}
 [sources.file]
 path = "{path}"
 """
@@ -139,7 +143,7 @@ def entry(name: str, url: str, of: DataSet, path: str, settings: str) -> str:
         settings=settings,
         url=url,
         form=form,
-        conflict="conflict_rate = { warn = 0.01, breach = 0.05 }\n" if "fallback" in settings else "",
+        compared=_COMPARED if "fallback" in settings else "",
         records=records,
         path=path,
     )

@@ -24,7 +24,7 @@ _FOLDER = ROOT / ".autonomy"
 DOWNLOADS = _FOLDER / "downloads"
 _TOLD = (
     *("outcome", "mode", "status", "reason", "actor", "cause", "incident", "scope", "action", "result", "decision"),
-    *("source", "grade", "ticket", "mergeSha", "treeSha", "expectedTree", "tree"),
+    *("source", "grade", "trial", "passed", "state", "ticket", "mergeSha", "treeSha", "expectedTree", "tree"),
 )
 _WIDEST = 110
 
