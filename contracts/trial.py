@@ -162,7 +162,7 @@ class TriageReplay(Contract):
 
     sentence: str
     changes: int = 0
-    """Lines of the file, or candidates that are new."""
+    """Findings that are new."""
 
 
 class TrialMetrics(Contract):
@@ -203,6 +203,11 @@ class SourceTrialReport(Contract):
     def passed(self) -> bool:
         """Whether every gate said yes."""
         return self.verdict.allowed
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Of each gate that said no."""
+        return tuple(each.reason for each in self.verdict.children if not each.allowed)
 
 
 class TrialInput(Contract):

@@ -50,7 +50,7 @@ def _charts(report: SourceTrialReport) -> dict[str, Markup]:
     import pygal  # noqa: PLC0415
 
     labels, seen = [str(each.number) for each in report.fetches], [each.reading.quality for each in report.fetches]
-    shares = pygal.Line(**chart_options(), x_labels=labels, range=(0, 100))
+    shares = pygal.Line(**chart_options() | {"legend_at_bottom_columns": 3}, x_labels=labels, range=(0, 100))
     for name, title in _SHARES:
         values = [getattr(each, name) for each in seen]
         if any(value is not None for value in values):

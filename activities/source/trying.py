@@ -19,7 +19,7 @@ from contracts.artifact import ArtifactRef
 from contracts.budget import Amounts
 from contracts.handover import StepResult
 from contracts.modes import Role, StepName
-from contracts.source import Record, SourcePassed
+from contracts.source import Record, SourcePassed, SourceState
 from contracts.task import TaskContract
 from contracts.trial import (
     Differences,
@@ -33,9 +33,19 @@ from contracts.trial import (
 )
 from policies.counted import counted
 from policies.settings.sources import SourcePolicy, Sources
-from policies.source.files import records_in, rendered, what_changes
-from policies.source.trials import differences, gates, in_words, metrics, promotion, shape_changes, shape_of
+from policies.source.files import records_in
+from policies.source.trials import (
+    differences,
+    gates,
+    in_words,
+    metrics,
+    promotion,
+    shape_changes,
+    shape_of,
+    would_change,
+)
 from policies.verdicts import allow, concluded
+from ports.measures import Look
 from ports.sources import Asked, Recording, ReplayFailed, Replaying
 
 _FETCH = re.compile(r"trials/(?P<trial>[^/]+)/\d+/fetch\.json")
@@ -142,7 +152,7 @@ class Trying:
             self.bench.control.ask(session.run.target, messages.SOURCE_PASSED, told)
         session.note("trial judged", trial=trial.trial_id, passed=report.passed, proposal=report.proposal_id)
         good = f"{trial.trial_id} passed, {in_words(report.metrics)}; proposed as {report.proposal_id}"
-        said = good if report.passed else f"{trial.trial_id} did not pass: {report.verdict.reason}"
+        said = good if report.passed else f"{trial.trial_id} did not pass: {'; '.join(report.reasons)}"
         verdict = concluded(report.verdict.decision, report.verdict.rule, said, *report.verdict.children)
         return session.done(verdict, task_id=f"source-trial-{trial.trial_id}")
 
@@ -200,25 +210,20 @@ class Trying:
         return differences(ours, theirs, source.compared)
 
     def _triage(self, session: StepSession, source: SourcePolicy, fetches: tuple[TrialFetch, ...]) -> TriageReplay:
+        """Today's findings, ranked without the source and with it in use; what is remembered of ideas is left out."""
         last = next((each for each in reversed(fetches) if each.reading.records), None)
-        if last is None:
+        if last is None or last.reading.records is None:
             return TriageReplay(sentence="nothing can be said: there was no answer")
-        records = self._records(last.reading.records)
-        if source.file is None:
-            return TriageReplay(sentence=f"{counted(len(records), 'record')} would be looked at", changes=len(records))
-        before = session.repository.read(last.base_sha, source.file.path)
-        if before is None:
-            return TriageReplay(sentence=f"{source.file.path} is not in the repository: its owner begins it, empty")
-        changed, words = what_changes(before, rendered(records, source.file.format))
-        most = session.policy.autopilot.diff_budget.lines
-        if not changed:
-            return TriageReplay(sentence=f"{source.file.path} would stay as it is")
-        what = (
-            "a run would refresh"
-            if changed <= most
-            else f"more than diff_budget.lines = {most}: a person would refresh"
-        )
-        return TriageReplay(sentence=f"{what} {source.file.path}: {words}", changes=changed)
+        known = session.policy.sources
+        others = tuple(each for each in known.sources if each.name != source.name)
+        used = source.model_copy(update={"state": SourceState.PRODUCTION})
+        sources = known.model_copy(update={"sources": (*others, used)})
+        policy = session.policy.model_copy(update={"sources": sources})
+        recorded = {source.name: self.bench.store.get(last.reading.records)}
+        with self.bench.folder("trial") as tree:
+            session.repository.checkout(last.base_sha, tree)
+            seen = self.bench.measures.detect(Look(tree, policy, session.alive, recorded=recorded))
+        return would_change(source.name, seen.findings, [each.reason for each in seen.unread], policy, session.run.date)
 
     def _records(self, ref: ArtifactRef | None) -> tuple[Record, ...]:
         return records_in(self.bench.store.get(ref)) if ref else ()

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from itertools import groupby, pairwise
 from typing import Any
 
@@ -12,15 +12,21 @@ from pydantic import JsonValue
 from contracts.artifact import ArtifactRef
 from contracts.proposal import PolicyEdit, PolicyProposal
 from contracts.source import Grade, Record, SourceState
-from contracts.trial import Difference, Differences, ReplayCheck, SourceTrial, TrialFetch, TrialMetrics
+from contracts.task import Finding
+from contracts.trial import Difference, Differences, ReplayCheck, SourceTrial, TriageReplay, TrialFetch, TrialMetrics
 from contracts.verdict import Verdict
 from policies.counted import counted, shortened
+from policies.settings.schema import EffectivePolicy
 from policies.settings.sources import SourcePolicy, Sources
+from policies.task.candidates import rank
+from policies.task.idea_memory import Memory
 from policies.verdicts import all_of, allow, deny
 
 LISTED = 200
 """Differences that a report lists; all are counted."""
 _LONGEST = 200
+_TOOL = "source"
+"""Whose findings a source's are."""
 _UNUSABLE = frozenset({SourceState.DEGRADED, SourceState.DISABLED})
 
 
@@ -111,6 +117,39 @@ def gates(
             _fallback(source, sources, states),
         ),
     )
+
+
+def would_change(
+    source: str, findings: tuple[Finding, ...], unread: Sequence[str], policy: EffectivePolicy, today: str
+) -> TriageReplay:
+    """Today's triage with the source in use, beside the one without.
+
+    Args:
+        source: its name.
+        findings: of the base, with the source's among them.
+        unread: why a file of it could not be looked at.
+        policy: the pinned one, with the source in PRODUCTION.
+        today: the run's ISO date.
+    """
+    mine = [each for each in findings if each.tool == _TOOL and each.rule.partition("/")[0] == source]
+    if not mine:
+        return TriageReplay(sentence="; ".join(("nothing would change", *unread[:3])))
+    memory = Memory(today=date.fromisoformat(today))
+    before = {
+        each.task_id for each in rank(tuple(each for each in findings if each not in mine), policy, memory).candidates
+    }
+    after = rank(findings, policy, memory).candidates
+    said = [f"{counted(len(mine), 'finding')} more"]
+    if len(mine) == 1:
+        said[0] += f" ({mine[0].message})"
+    said += [
+        f"at place {place} of {len(after)}: {each.title}"
+        for place, each in enumerate(after, 1)
+        if each.task_id not in before
+    ]
+    if gone := before - {each.task_id for each in after}:
+        said.append(f"{counted(len(gone), 'other candidate')} less")
+    return TriageReplay(sentence=", ".join(said), changes=len(mine))
 
 
 def promotion(

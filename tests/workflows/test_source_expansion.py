@@ -162,7 +162,8 @@ def _the_good_one(world: World, result: RunResult) -> None:
     report = world.artifact(result.run_id, "source_trial_report.json")
     assert (3, 3) == (report["metrics"]["fetches"], report["metrics"]["good"])
     assert (6, [], "") == tuple(report["replay"][name] for name in ("answers", "different", "problem"))
-    assert "a run would refresh data/days.json: 1 line is new, 0 are gone" == report["triage"]["sentence"]
+    told = "1 finding more (1 line is new, 0 are gone), at place 1 of 1: Refresh the records in `days.json`: feast"
+    assert told == report["triage"]["sentence"]
     (proposal,) = KeptProposals(world.bench().store).open()
     assert report["proposalId"] == proposal.proposal_id
     assert ("kept", "source_trial_report.json") == (proposal.fallback, proposal.evidence[0].name.rsplit("/")[-1])
