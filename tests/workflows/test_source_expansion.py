@@ -269,6 +269,35 @@ async def state(handle: WorkflowHandle[Any, Any]) -> RunView:
     return view
 
 
-async def _waits(handle: WorkflowHandle[Any, Any]) -> bool:
+async def _waits(handle: WorkflowHandle[Any, Any], made: int = 0) -> bool:
     view = await state(handle)
-    return view.awaits.startswith("waits for the next fetch; fetch 1 of 3: good")
+    said = f"{made} of 3 fetches made" if made else "fetch 1 of 3: good"
+    return view.awaits.startswith(f"waits for the next fetch; {said}")
+
+
+async def test_money_and_force_end_it_and_the_next_goes_on(world: World) -> None:
+    """§6.4, and Terminate in the UI: nothing that was fetched is lost, what a fetch costs is booked."""
+    world.add_target("days", FILES, CHECK)
+    file, autopilot = (world.settings.policies / name for name in ("sources.toml", "autopilot.toml"))
+    caps = autopilot.read_text()
+    with served(world, "feast", edit=lambda text: text.replace("fallback", "cost_usd = 2\nfallback")):
+        file.write_text(file.read_text().replace("hours_between = 0", "hours_between = 0.0003"))
+        autopilot.write_text(caps.replace("usd_per_run = 5.0", "usd_per_run = 3.0"))
+        async with world.worker():
+            poor = await (await start(world)).result()
+            assert RunStatus.PAUSED is poor.status, poor.reason
+            assert "usd_per_run: 2 spent + 0 reserved + 2 at worst is more than 3" in poor.reason
+            assert "the next expansion goes on with the same trial" in poor.reason
+            file.write_text(file.read_text().replace("hours_between = 0.0003", "hours_between = 24"))
+            autopilot.write_text(caps)
+            waits = await start(world)
+            await world.until(lambda: _waits(waits, 1))
+            await waits.terminate()
+            file.write_text(file.read_text().replace("hours_between = 24", "hours_between = 0"))
+            result = await (await start(world)).result()
+    assert RunStatus.DRY_RUN_COMPLETE is result.status, result.reason
+    report = world.artifact(result.run_id, "source_trial_report.json")
+    assert [(1, poor.run_id), (2, result.run_id), (3, result.run_id)] == [
+        (each["number"], each["runId"]) for each in report["fetches"]
+    ]
+    assert 4.0 == world.artifact(result.run_id, "run_report.json")["review"]["costUsd"]
