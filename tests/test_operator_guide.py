@@ -19,11 +19,13 @@ from contracts.grant import GrantRequest
 from contracts.handover import HumanDecision
 from contracts.incident import CloseRequest, HumanFacts
 from contracts.rollback import RollbackRequest
+from contracts.trial import ExpansionRequest
 from workflows import api
 
 GUIDE = (Path(__file__).parents[1] / "docs" / "operator-guide.md").read_text()
 TAKEN: dict[str, type[Contract]] = {
     "start": RunRequest,
+    "try": ExpansionRequest,
     "pause": PauseRequest,
     api.RESUME: ResumeRequest,
     api.SET_MODE: ModeRequest,
