@@ -82,8 +82,7 @@ async def test_a_terminated_run_and_its_terminated_follow_up_are_told_and_made_g
             return "merged by" in (await asked(shell, run.run_id))["follow-up"]["reason"]
 
         await world.until(merged)
-
-    why = await asked(shell, run.run_id)
+        why = await asked(shell, run.run_id)
     assert ("deny", True) == (why["end"]["decision"], "TERMINATED" in why["end"]["reason"]), why["end"]
     assert {"preflight", "release", "write open_pull_request"} <= set(why)
     assert ("deny", True) == (
