@@ -19,7 +19,7 @@ from contracts.artifact import Contract
 from contracts.change import Change
 from contracts.evidence import ChecksReport
 from contracts.later_review import LaterReview
-from contracts.modes import RunStatus, StepName
+from contracts.modes import RunKind, RunStatus, StepName
 from contracts.release import ReleaseDecision
 from contracts.report import RunReport
 from contracts.task import TaskContract
@@ -183,7 +183,8 @@ def sentence_of(adapters: Adapters, run_id: str) -> str:
     report, title = kept.report, kept.contract.title if kept.contract else ""
     number = report.pull_request.number if report.pull_request else 0
     became = adapters.index.outcomes([run_id]).get(run_id, "")
-    return in_one_sentence(report.status, title, report.reason, number, became)
+    trial = report.run.kind is RunKind.SOURCE
+    return in_one_sentence(report.status, title, report.reason, number, became, trial=trial)
 
 
 def later_reviews(adapters: Adapters) -> "LaterReviews":

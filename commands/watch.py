@@ -62,7 +62,7 @@ class Progress:
     def tell(self, view: RunView) -> None:
         """Show finished steps, and what the run waits for."""
         for step, verdict in list(zip(view.steps, view.verdicts, strict=False))[self._said :]:
-            say(f"  {DECISION_MARKS[verdict.decision]} {step:<9} {verdict.reason}")
+            say(f"  {DECISION_MARKS[verdict.decision]} {step.replace('_', ' '):<9} {verdict.reason}")
         self._said = len(view.verdicts)
         state = "" if view.status in _QUIET else f"{view.status}: {view.reason}"
         if view.waiting_for:

@@ -55,7 +55,7 @@ _README = """\
 
 Lists of countries: `data/countries.json` by ISO 3166-1, `data/short_names.json` as people call them.
 
-Where they come from is in `sources.toml` of the policy repository. See also [GeoNames](https://www.geonames.org/).
+Where they come from is in `sources.toml` of the policy repository. Further lists: <https://datahub.io/core/country-codes/r/country-codes.csv>.
 """
 _COMPARED = """\
 conflict_rate = { warn = 0.01, breach = 0.05 }

@@ -1,7 +1,7 @@
 """Publishers of country codes on loopback: three independent data sets out of pinned packages, and how feeds go wrong.
 
-What they say is real; only the hour is the demo's: a publisher who is alive issues the list again at every question,
-one who is not says when the list was really written, years ago.
+What they say is real; only the hour is the demo's: a publisher who is alive issues the list anew every hour, one who is
+not says when the list was really written, years ago.
 """
 
 import csv
@@ -127,7 +127,7 @@ class Publishers:
 
     def answer(self, path: str) -> Answer:
         """A feed: what it holds, and when that was issued."""
-        now = datetime.now(UTC)
+        now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
         geonames, old = self.sets["geonames"].rows, (self.sets["geonames-2015"].rows, _WRITTEN_2015)
         feeds: dict[str, tuple[Sequence[Row], datetime]] = {
             "/iso-codes.json": (self.sets["iso-codes"].rows, now),

@@ -11,7 +11,7 @@ from rich.tree import Tree
 from contracts.change import Change
 from contracts.ci import CiReport
 from contracts.evidence import ChecksReport, FailedCheck
-from contracts.modes import StepName
+from contracts.modes import RunKind, StepName
 from contracts.release import ReleaseDecision
 from contracts.report import RunReport
 from contracts.task import TaskContract
@@ -92,9 +92,11 @@ def _head(report: RunReport, contract: TaskContract | None) -> Panel:
     if contract:
         grid.add_row("task", _said(contract.title, "bold"))
     task, number = contract.title if contract else "", report.pull_request.number if report.pull_request else 0
-    sentence = in_one_sentence(report.status, task, report.reason, number)
+    trial = run.kind is RunKind.SOURCE
+    sentence = in_one_sentence(report.status, task, report.reason, number, trial=trial)
     grid.add_row("in short", _said(sentence, "bold"))
-    grid.add_row("means", _said(MEANING.get(report.status, "The run has not ended yet.")))
+    if not trial:
+        grid.add_row("means", _said(MEANING.get(report.status, "The run has not ended yet.")))
     if reason := unsaid(report.reason, sentence):
         grid.add_row("reason", _said(reason))
     if report.pull_request:

@@ -51,11 +51,16 @@ MEANING = {
 """What each end state means, in one sentence."""
 
 
-def in_one_sentence(status: RunStatus, title: str, reason: str, pull_request: int = 0, became: str = "") -> str:
+def in_one_sentence(
+    status: RunStatus, title: str, reason: str, pull_request: int = 0, became: str = "", *, trial: bool = False
+) -> str:
     """What a person would say of a run.
 
     ``title``: of its task, empty if it got to none. ``became``: what came of its pull request since, as the lists say.
+    ``trial``: it is a source's, whose reason begins with the trial's name.
     """
+    if trial and title and status in {RunStatus.DRY_RUN_COMPLETE, RunStatus.REJECTED}:
+        return f"The trial {reason.rstrip('.')}."
     what, _, rest = became.partition(" by ")
     then = f"since then it is {what.lower()}{f' by {rest}' if rest else ''}" if became else "it waits for a person"
     named = f"“{title}”" if title else "its change"

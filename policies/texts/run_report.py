@@ -10,7 +10,7 @@ from contracts.modes import RiskLevel
 from contracts.release import ReleaseDecision
 from contracts.report import PostRunReview, ReportInput, RunReport
 from contracts.rollback import Idea
-from contracts.task import TaskContract
+from contracts.task import TaskContract, TaskType
 from policies.counted import counted, sized
 from policies.release.checks import cautions
 from policies.release.ci import not_green
@@ -108,6 +108,8 @@ def _achieved(contract: TaskContract | None, change: Change | None) -> str:
     if not contract:
         return "nothing"
     if not change:
+        if contract.type is TaskType.SOURCE_TRIAL:
+            return "judged by its gates, in source_trial_report.json"
         return f"{contract.metric}: {contract.metric_before}, the run ended before a change was made"
     ahead = _ahead(contract, change)
     if ahead == 0:

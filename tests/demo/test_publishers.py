@@ -36,7 +36,7 @@ def test_each_feed_goes_wrong_in_one_way() -> None:
     }
     publishers = Publishers(sets)
     with serving(publishers.answer) as root:
-        lately = datetime.now(UTC) - timedelta(minutes=1)
+        lately = datetime.now(UTC) - timedelta(hours=1, minutes=1)
         for path in ("/iso-codes.json", "/geonames.json", "/converter.csv"):
             records, issued = of(root, path)
             assert issued > lately

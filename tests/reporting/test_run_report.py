@@ -9,8 +9,9 @@ import re
 import pytest
 from rich.console import Console
 
-from contracts.modes import RunStatus
+from contracts.modes import RunKind, RunStatus
 from contracts.report import RunReport
+from contracts.task import TaskType
 from contracts.verdict import Decision
 from policies.release.checks import failed_checks
 from policies.release.ci import failed_in_ci
@@ -253,6 +254,26 @@ def test_a_large_diff_is_bounded_and_says_so(diff: bytes, more: int) -> None:
 def test_a_long_line_is_cut() -> None:
     """One line is no page."""
     assert 100_000 > len(page_of(REPORT, diff=b"+" + b"x" * 100_000))
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [
+        (RunStatus.DRY_RUN_COMPLETE, "feast-1 passed, 3 of 3 fetches good; proposed as feast-1-days"),
+        (RunStatus.REJECTED, "feast-1 did not pass: compliance of feast is refused"),
+    ],
+)
+def test_a_sources_trial_is_told_as_such(status: RunStatus, reason: str) -> None:
+    """Not as a change that was tried or not released; its own page is one click away."""
+    contract = CONTRACT.model_copy(update={"type": TaskType.SOURCE_TRIAL, "title": "Try the source feast"})
+    run = REPORT.run.model_copy(update={"kind": RunKind.SOURCE})
+    report = REPORT.model_copy(update={"status": status, "reason": reason, "run": run, "rejection": None})
+    page = page_of(report, contract=contract, change=None, checks=None, decision=None)
+    for shown in (plain(page), " ".join(terminal_of(report, None, contract).replace("│", "").split())):
+        assert f"The trial {reason}." in shown
+        assert "The change did not pass" not in shown
+        assert "Everything was tried" not in shown
+    assert 'href="./source_trial.html"' in page
 
 
 @pytest.mark.parametrize("status", list(RunStatus))
