@@ -1,4 +1,4 @@
-"""Every row of runbook §6.1, §6.2, §6.4, §7, §9 to §12 and every baseline has a test named after it.
+"""Every row of runbook §5, §6.1, §6.2, §6.4, §7, §9 to §12 and every baseline has a test named after it.
 
 The rows are the runbook's own sentences. A test is named after its section (``test_6_1_…``), so that a failure says
 which sentence is broken, and ``pytest -k test_6_1`` is everything there is about one section.
@@ -39,7 +39,43 @@ STEPS, REVIEWED = "policies/test_proposals.py", "workflows/test_governance_revie
 SHARES = f"{GOVERNANCE}::test_baselines_shares_are_met_missed_or_not_known"
 CLOSING = "policies/test_incident_report.py::test_12_part_must_be_there_to_close"
 
+EXPANSION, TRIALS = "workflows/test_source_expansion.py", "policies/test_source_trials.py"
+REPLAYING, TRIED = "adapters/sources/test_replaying.py", f"{EXPANSION}::test_5_a_catalogue_is_tried_one_by_one"
+
 ROWS: dict[tuple[str, str], tuple[str, ...]] = {
+    ("5", "weekly source expansion"): (
+        f"{EXPANSION}::test_5_it_is_made_every_week_in_the_targets_own_time",
+        "workflows/test_admission.py::test_5_an_expansion_takes_no_slot_and_no_run_of_the_day",
+        "workflows/test_admission.py::test_5_an_expansion_is_refused_like_any_run",
+    ),
+    ("5", "Scout writes candidate_sources.json"): (
+        TRIED,
+        f"{TRIALS}::test_5_a_catalogue_is_read_entry_by_entry",
+        f"{TRIALS}::test_5_leads_are_addresses_that_look_like_data",
+        f"{TRIALS}::test_5_what_compliance_refused_is_barred",
+    ),
+    ("5", "Planning picks one source trial task"): (
+        f"{TRIALS}::test_5_one_source_is_picked_and_the_others_are_told_why",
+        f"{TRIALS}::test_5_an_unfinished_trial_goes_on_before_anything_new",
+        f"{TRIALS}::test_5_a_person_may_name_any_source",
+    ),
+    ("5", "Integrator tries it in a sandbox and replays"): (
+        f"{REPLAYING}::test_5_the_same_bytes_give_the_same_records",
+        f"{REPLAYING}::test_5_what_reads_otherwise_is_named_and_no_answer_is_no_yes",
+        f"{TRIALS}::test_5_every_difference_is_told_with_both_values_and_why",
+    ),
+    ("5", "QA writes source_trial_report.json"): (TRIED, f"{TRIALS}::test_5_a_shape_is_what_every_record_has"),
+    ("5", "policy gates decide on promotion"): (
+        TRIED,
+        f"{TRIALS}::test_5_every_gate_must_say_yes",
+        f"{TRIALS}::test_5_a_promotion_is_what_may_be_proposed",
+    ),
+    ("5", "(issue) pause, budget end, worker death and force lose nothing"): (
+        f"{EXPANSION}::test_5_a_pause_between_two_fetches_loses_nothing",
+        f"{EXPANSION}::test_5_money_and_force_end_it_and_the_next_goes_on",
+        f"{EXPANSION}::test_5_a_new_policy_ends_it_and_the_next_goes_on",
+        "chaos/test_source_crash_points.py::test_5_a_trial_goes_on_whenever_the_worker_dies",
+    ),
     ("6.1", "pause every autonomous run"): (
         VIOLATION,
         "attacks/test_whole_runs.py::test_6_1_protected_path_pauses_everything_and_keeps_the_work",

@@ -58,7 +58,7 @@ def build_report(
         review=PostRunReview(
             objective=contract.objective if contract else "none: no task was planned",
             expected=_expected(contract),
-            achieved=_achieved(contract, change),
+            achieved=given.reason if contract and contract.trial else _achieved(contract, change),
             risk_score=decision.risk if decision else None,
             risk_against_outcome=_risk_against_outcome(decision, checks, ci),
             check_stability=_check_stability(checks, ci),

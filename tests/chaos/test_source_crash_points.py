@@ -36,7 +36,7 @@ async def is_tried_once(world: World, *points: str) -> None:
     assert 1 == len(KeptProposals(world.bench().store).open())
 
 
-async def test_a_trial_goes_on_whenever_the_worker_dies(world: World) -> None:
+async def test_5_a_trial_goes_on_whenever_the_worker_dies(world: World) -> None:
     """P7: around a fetch's record, two deaths of one expansion; every point has its turn in the sweep."""
     await is_tried_once(world, "fetch_trial.before_done", "fetch_trial.after_done")
 

@@ -47,7 +47,7 @@ def tried(name: str, digest: str, *, days: float | None = 0, passed: bool = Fals
     return Tried(f"{name}-2026-11-01-1", name, digest, NOW - timedelta(days=30), ended, passed)
 
 
-def test_an_unfinished_trial_goes_on_before_anything_new() -> None:
+def test_5_an_unfinished_trial_goes_on_before_anything_new() -> None:
     """Of the entry as it is: one that was changed in mid-trial begins anew."""
     found = listed({"name": "a", "state": "TRIAL"}, {"name": "b"})
     going = tried("b", found[1].entry_digest, days=None)
@@ -77,7 +77,7 @@ def test_who_approved_it_may_change_in_mid_trial_and_what_it_is_may_not() -> Non
         ({"b": {"days": 60, "passed": True}}, "c", "b: it passed b-2026-11-01-1; its promotion waits for a person"),
     ],
 )
-def test_one_source_is_picked_and_the_others_are_told_why(past: Any, picked: str, said: str) -> None:
+def test_5_one_source_is_picked_and_the_others_are_told_why(past: Any, picked: str, said: str) -> None:
     """In the order of states, of trials, of the file; never one that is barred."""
     found = listed({"name": "a", "licence": "unknown"}, {"name": "b"}, {"name": "c"})
     digests = {each.name: each.entry_digest for each in found}
@@ -87,7 +87,7 @@ def test_one_source_is_picked_and_the_others_are_told_why(past: Any, picked: str
     assert "a: its licence is unknown, so nothing of it may be kept" in choice.reasons
 
 
-def test_a_person_may_name_any_source() -> None:
+def test_5_a_person_may_name_any_source() -> None:
     """Also one that is disabled or barred: then the trial says why, and fetches nothing."""
     found = listed({"licence": "unknown"}, named="kept")
     assert ("feast", "kept") == tuple(sorted(each.name for each in found))
@@ -97,13 +97,13 @@ def test_a_person_may_name_any_source() -> None:
     assert "no source 'nobody' can be tried; there are: kept, feast" in choose(found, {}, "nobody", NOW).reasons
 
 
-def test_what_compliance_refused_is_barred() -> None:
+def test_5_what_compliance_refused_is_barred() -> None:
     """Nothing is mirrored that may not be."""
     (one,) = listed({"compliance": "refused"})
     assert ("feast: compliance refused its use (legal #7)",) == one.barred
 
 
-def test_a_catalogue_is_read_entry_by_entry() -> None:
+def test_5_a_catalogue_is_read_entry_by_entry() -> None:
     """What is wrong is said in words, and keeps no other entry from being tried."""
     text = """
 [[sources]]
@@ -139,7 +139,7 @@ file.path = "data/days.json"
     assert catalogue_of("sources = ", known(), "days")[1][0].startswith("catalogue.toml is no TOML")
 
 
-def test_leads_are_addresses_that_look_like_data() -> None:
+def test_5_leads_are_addresses_that_look_like_data() -> None:
     """Without credentials, without queries, and only in prose."""
     text = "See <https://me:secret@a.example/v1/days.json?key=1>, https://a.example/about and (https://b.example/feed)."
     assert ["https://a.example/v1/days.json", "https://b.example/feed"] == [each.url for each in leads_in("x", text)]
@@ -151,7 +151,7 @@ def records(*payloads: dict[str, Any], at: datetime | None = None) -> tuple[Reco
     return tuple(Record(key=str(each["id"]), at=at, payload=each) for each in payloads)
 
 
-def test_a_shape_is_what_every_record_has() -> None:
+def test_5_a_shape_is_what_every_record_has() -> None:
     """An optional field that comes and goes is no change; one that all had, or of another kind, is."""
     before = shape_of(records({"id": 1, "day": "x", "note": "n"}, {"id": 2, "day": None}))
     assert {"id": "number", "day": "null or text"} == before
@@ -166,7 +166,7 @@ def test_a_shape_is_what_every_record_has() -> None:
     ) == told
 
 
-def test_every_difference_is_told_with_both_values_and_why() -> None:
+def test_5_every_difference_is_told_with_both_values_and_why() -> None:
     """Counted all, listed up to a bound, conflicts first."""
     ours = records({"id": "a", "day": 1, "x": 1}, {"id": "b", "day": 2}, at=NOW)
     theirs = records({"id": "a", "day": 9, "x": 2}, {"id": "c", "day": 3}, at=NOW - timedelta(days=1))
@@ -254,7 +254,7 @@ GOOD = tuple(fetch(number, shape=SHAPE) for number in (1, 2, 3))
         ({}, {"states": {"kept": SourceState.DEGRADED}}, "its fallback kept is DEGRADED itself"),
     ],
 )
-def test_every_gate_must_say_yes(entry: dict[str, Any], given: dict[str, Any], said: str) -> None:
+def test_5_every_gate_must_say_yes(entry: dict[str, Any], given: dict[str, Any], said: str) -> None:
     """A fetch that went unanswered is borne with, as far as the terms say; an answer in breach never."""
     facts = {"fetches": GOOD, "replay": ReplayCheck(answers=3), "sources": known(), "states": {}} | given
     verdict = gates(trial(), SourcePolicy.model_validate(ENTRY | entry), **facts)
@@ -270,7 +270,7 @@ def test_every_gate_must_say_yes(entry: dict[str, Any], given: dict[str, Any], s
         (None, "catalogue.toml", []),
     ],
 )
-def test_a_promotion_is_what_may_be_proposed(state: str | None, origin: str, changed: list[str]) -> None:
+def test_5_a_promotion_is_what_may_be_proposed(state: str | None, origin: str, changed: list[str]) -> None:
     """Applied to the file as it is, it gives a source in PRODUCTION that names its trial."""
     own = ENTRY | ({"state": state} if state else {})
     source = SourcePolicy.model_validate(own)

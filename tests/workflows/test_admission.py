@@ -47,7 +47,7 @@ def test_who_is_admitted_into_an_open_target(spec: dict[str, Any], answer: Admis
     assert (answer, run_id, reason) == (said.answer, said.run_id, said.verdict.reason)
 
 
-def test_an_expansion_takes_no_slot_and_no_run_of_the_day() -> None:
+def test_5_an_expansion_takes_no_slot_and_no_run_of_the_day() -> None:
     """§5: under Control like any run, beside the daily ones; always DRY_RUN; a second one is refused by name."""
     books = Books(runs_per_day=1, terms=money(runs=1)).opened()
     first = books.admit()
@@ -67,7 +67,7 @@ def test_an_expansion_takes_no_slot_and_no_run_of_the_day() -> None:
     assert "caps.runs_per_day: 1 of 1 runs" in refused.verdict.reason
 
 
-def test_an_expansion_is_refused_like_any_run() -> None:
+def test_5_an_expansion_is_refused_like_any_run() -> None:
     """§5: paused, resuming, or without money."""
     paused = Books().opened()
     paused.pause()

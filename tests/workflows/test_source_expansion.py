@@ -101,7 +101,7 @@ async def start(world: World, **more: str) -> WorkflowHandle[Any, RunResult]:
     )
 
 
-async def test_a_catalogue_is_tried_one_by_one(world: World) -> None:
+async def test_5_a_catalogue_is_tried_one_by_one(world: World) -> None:
     """A good source ends as a proposal, a conflicting one and one without a licence with every reason.
 
     Of the last nothing is fetched. Then nothing is left to try, and that is said in words, too.
@@ -159,7 +159,9 @@ def _the_good_one(world: World, result: RunResult) -> None:
         contract["trial"]["fetches"],
         contract["trial"]["complianceReference"],
     )
+    assert world.artifact(result.run_id, "run_report.json")["review"]["achieved"] == result.reason
     report = world.artifact(result.run_id, "source_trial_report.json")
+    assert [{"day": "text", "id": "text"}] * 3 == [each["shape"] for each in report["fetches"]]
     assert (3, 3) == (report["metrics"]["fetches"], report["metrics"]["good"])
     assert (6, [], "") == tuple(report["replay"][name] for name in ("answers", "different", "problem"))
     told = "1 finding more (1 line is new, 0 are gone), at place 1 of 1: Refresh the records in `days.json`: feast"
@@ -181,6 +183,11 @@ async def _a_person_promotes(world: World, shell: Shell, good: RunResult, bad: R
     assert (11, True) == (refused.status, f"{other} did not pass" in refused.err)
     assert 2 == (await shell.typed("sources", "promote", "days", "nothing-2026-01-01-1")).status
     file = world.settings.policies / "sources.toml"
+    holder = world.settings.policies / "targets" / "rules.toml"
+    world.add_target("rules", FILES, f"{CHECK}\n[policy_folder]\n")
+    told = await shell.typed("sources", "promote", "days", trial)
+    assert (0, True) == (told.status, "starter.py run rules" in told.out), told.err
+    holder.unlink()
     assert "feast" not in file.read_text()
     done = await shell.typed("sources", "promote", "days", trial)
     assert 0 == done.status, done.err
@@ -193,7 +200,7 @@ async def _a_person_promotes(world: World, shell: Shell, good: RunResult, bad: R
     assert f"trial {trial}: passed" in " ".join(shown.split())
 
 
-async def test_it_is_made_every_week_in_the_targets_own_time(world: World) -> None:
+async def test_5_it_is_made_every_week_in_the_targets_own_time(world: World) -> None:
     """Once for each target that has something to try; a person's change stays, and no week of a DST change has two."""
     world.add_target("days", FILES, CHECK)
     with served(world, "feast"):
@@ -214,7 +221,7 @@ async def test_it_is_made_every_week_in_the_targets_own_time(world: World) -> No
     assert "on leave" == (await handle.describe()).schedule.state.note
 
 
-async def test_a_pause_between_two_fetches_loses_nothing(world: World) -> None:
+async def test_5_a_pause_between_two_fetches_loses_nothing(world: World) -> None:
     """A second one is refused by name; a drain ends it in order, and the next goes on with the same trial."""
     world.add_target("days", FILES, CHECK)
     file = world.settings.policies / "sources.toml"
@@ -241,7 +248,7 @@ async def test_a_pause_between_two_fetches_loses_nothing(world: World) -> None:
     ]
 
 
-async def test_a_new_policy_ends_it_and_the_next_goes_on(world: World) -> None:
+async def test_5_a_new_policy_ends_it_and_the_next_goes_on(world: World) -> None:
     """It waits for no old policy to come back; a wrong start says what is right."""
     world.add_target("days", FILES, CHECK)
     file = world.settings.policies / "sources.toml"
@@ -275,7 +282,7 @@ async def _waits(handle: WorkflowHandle[Any, Any], made: int = 0) -> bool:
     return view.awaits.startswith(f"waits for the next fetch; {said}")
 
 
-async def test_money_and_force_end_it_and_the_next_goes_on(world: World) -> None:
+async def test_5_money_and_force_end_it_and_the_next_goes_on(world: World) -> None:
     """§6.4, and Terminate in the UI: nothing that was fetched is lost, what a fetch costs is booked."""
     world.add_target("days", FILES, CHECK)
     file, autopilot = (world.settings.policies / name for name in ("sources.toml", "autopilot.toml"))

@@ -26,7 +26,7 @@ SOURCE = SourcePolicy.model_validate(
 FEED = b'<rss version="2.0"><channel><item><guid>x</guid><title>t</title></item></channel></rss>'
 
 
-def test_the_same_bytes_give_the_same_records() -> None:
+def test_5_the_same_bytes_give_the_same_records() -> None:
     """Of JSON and of a feed; what says nothing here says nothing there."""
     bodies = ((b'[{"id": "b"}, {"id": "a"}]', "json"), (FEED, "feed"), (b"[", "json"))
     recorded = [Recording(SOURCE, form, body) for body, form in bodies]
@@ -35,7 +35,7 @@ def test_the_same_bytes_give_the_same_records() -> None:
     assert [*here, ""] == list(found)
 
 
-def test_what_reads_otherwise_is_named_and_no_answer_is_no_yes() -> None:
+def test_5_what_reads_otherwise_is_named_and_no_answer_is_no_yes() -> None:
     """A connector that differs between replays does not pass; nor does one of which nothing could be found out."""
     assert ("fetch 2 of a",) == _replayed(("0" * 64, "1" * 64)).different
     assert () == _replayed(("0" * 64, "0" * 64)).different
