@@ -286,7 +286,7 @@ class ImprovePolicy(Section):
 class PolicyFolder(Section):
     """``[policy_folder]``: this target's repository holds the policy files; proposals become pull requests there."""
 
-    path: str = Field(default="policies", max_length=400, pattern=r"^[^/\s][^\s]*[^/\s]$")
+    path: str = Field(default="policies", max_length=400, pattern=r"^[^/\s]([^\s]*[^/\s])?$")
     """Where in it, from the root, as git writes paths."""
 
 
@@ -333,6 +333,7 @@ class Target(Section):
     """Without one nothing merges by itself: SELECTIVE_AUTO is refused."""
     ci: CiPolicy = CiPolicy()
     policy_folder: PolicyFolder | None = None
+    """Set where this target's repository holds the policy: what is proposed becomes a pull request there."""
 
     @model_serializer(mode="wrap")
     def _as_before(self, serialized: SerializerFunctionWrapHandler) -> dict[str, Any]:

@@ -3,12 +3,19 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from temporalio.testing import ActivityEnvironment
 
 from activities.governance.kept_proposals import KeptProposals
 from activities.governance.past_decisions import NotKept
+from activities.governance.reviewing import GovernanceReviewing
+from adapters.store.chained_log import ChainedLog
 from adapters.store.local_store import LocalStore
+from contracts.governance import ReviewInput
 from contracts.proposal import PROPOSALS
-from tests.policies.test_proposals import threshold
+from policies.governance.proposals import propose
+from settings import SHIPPED_POLICIES
+from tests.policies.test_governance import review
+from tests.policies.test_proposals import BREAKING, threshold
 
 AT = datetime(2026, 11, 9, tzinfo=UTC)
 
@@ -55,3 +62,15 @@ def test_a_damaged_one_is_no_absent_one(kept):
     kept.store.put(PROPOSALS, "b.json", b"{")
     with pytest.raises(NotKept):
         kept.open()
+
+
+def test_a_review_keeps_what_it_proposes(kept, tmp_path):
+    """A worker's, and once: the same week's review again proposes the same one."""
+    found = review(*BREAKING)
+    proposed = propose(found, (SHIPPED_POLICIES / "autopilot.toml").read_text(), ())
+    reviewing = GovernanceReviewing(kept.store, ChainedLog(tmp_path), None, None, lambda _found: "<html>")
+    object.__setattr__(reviewing, "report", lambda *_: found.model_copy(update={"proposal": proposed}))
+    asked = ReviewInput(since=found.since, until=found.until)
+    for _ in range(2):
+        ActivityEnvironment().run(reviewing.review, asked)
+    assert (proposed,) == kept.open()
