@@ -78,6 +78,10 @@ def _show(found: GovernanceReport) -> None:
         until = f", until {flake.until}{' (overdue)' if flake.overdue else ''}" if flake.until else ""
         told = f"{flake.flaked} of {counted(flake.seen, 'look')}; {flake.owner or 'nobody'} looks after it{until}"
         show(f"flaky: {flake.target} {flake.check}, {told}", "red" if flake.overdue else "")
+    for trial in found.trials:
+        show(f"trial of {trial.source} {'passed' if trial.passed else 'not passed'}: {visible(trial.reason)}")
+    for each in found.lowered:
+        show(f"source {each.source} {each.state} by {visible(each.by)}: {visible(each.reason)}")
     for incident in found.overdue:
         show(f"overdue since {incident.due_on}: {incident.incident}, {incident.owner or 'nobody'}", "red")
     show(f"risk score: {found.calibration.verdict}")

@@ -11,6 +11,7 @@ from contracts.evidence import CheckStatus
 from contracts.later_review import Fate, LaterReview
 from contracts.modes import Mode, RunStatus
 from contracts.proposal import PolicyProposal
+from contracts.source import Grade
 
 
 class CheckSeen(Contract):
@@ -55,6 +56,40 @@ class Flake(Contract):
     """That day is over."""
 
 
+class SourceSeen(Contract):
+    """A source that a run asked."""
+
+    source: str
+    grade: Grade
+    freshness_hours: float | None
+    """Age of its newest record; None: it does not say."""
+
+
+class TrialFacts(Contract):
+    """A source's trial that ended in the window."""
+
+    target: str
+    source: str
+    trial_id: str
+    ended_at: AwareDatetime
+    passed: bool
+    reason: str
+    """Of its gates."""
+    promoted: bool
+    """The policy says by now that a person promoted it by this trial."""
+
+
+class SourceLowered(Contract):
+    """A source that Control or a person lowered in the window."""
+
+    target: str
+    source: str
+    at: AwareDatetime
+    state: str
+    reason: str
+    by: str
+
+
 class RunFacts(Contract):
     """One run and what became of it, from its target's audit log and its own artifacts."""
 
@@ -96,6 +131,7 @@ class RunFacts(Contract):
     tokens_by_step: dict[str, int] = {}
     usd_by_step: dict[str, float] = {}
     checks: tuple[CheckSeen, ...] = ()
+    sources: tuple[SourceSeen, ...] = ()
     later: LaterReview | None = None
     """What became of its change; None: it was neither merged nor closed, or nobody looked."""
     unknown_cost: bool = False
@@ -138,6 +174,8 @@ class ReviewFacts(Contract):
     incidents: tuple[IncidentFacts, ...]
     days: tuple[DayCost, ...]
     known_flakes: tuple[KnownFlake, ...] = ()
+    trials: tuple[TrialFacts, ...] = ()
+    lowered: tuple[SourceLowered, ...] = ()
     unreadable: dict[str, str] = {}
     """What could not be read, and why: it is in no number."""
 
@@ -255,6 +293,10 @@ class GovernanceReport(Contract):
     """Of merges in the window, by the contract's own measure on the base; the others were not measured."""
     flakes: tuple[Flake, ...] = ()
     """Overdue ones first."""
+    trials: tuple[TrialFacts, ...] = ()
+    """Trials of sources that ended, the latest first."""
+    lowered: tuple[SourceLowered, ...] = ()
+    """The same."""
     calibration: Calibration
     proposal: PolicyProposal | None = None
     """At most one bounded step of one threshold, for a person to take or leave."""

@@ -217,6 +217,7 @@ ROWS: dict[tuple[str, str], tuple[str, ...]] = {
         f"{GOVERNANCE}::test_11_overdue_preventions_and_what_cannot_be_read",
         f"{GOVERNANCE}::test_11_fates_are_counted_in_the_window_that_their_moment_lies_in",
     ),
+    ("11", "source trial outcomes"): (f"{GOVERNANCE}::test_11_source_trial_outcomes_are_their_targets",),
     ("11", "thresholds adjusted cautiously"): (
         f"{STEPS}::test_11_what_the_numbers_speak_for",
         f"{STEPS}::test_11_no_step_goes_beyond_its_bounds",
@@ -240,6 +241,10 @@ ROWS: dict[tuple[str, str], tuple[str, ...]] = {
     ("baselines", "cost per run, cost per merged change"): (
         f"{GOVERNANCE}::test_baselines_cost_per_run_and_per_merged_change",
     ),
+    ("baselines", "source trial success"): (f"{GOVERNANCE}::test_baselines_source_trial_success_and_promotion",),
+    ("baselines", "source promotion"): (f"{GOVERNANCE}::test_baselines_source_trial_success_and_promotion",),
+    ("baselines", "source demotion"): (f"{GOVERNANCE}::test_baselines_source_demotion",),
+    ("baselines", "source freshness"): (f"{GOVERNANCE}::test_baselines_source_freshness",),
     ("baselines", "tokens per role"): (f"{GOVERNANCE}::test_baselines_tokens_per_role",),
     ("12", "(issue) an overdue prevention shows, and bars a higher mode"): (
         f"{BOOKS}::test_12_an_open_incident_or_an_overdue_prevention_bars_a_higher_mode",

@@ -11,14 +11,26 @@ from activities.governance.past_decisions import Model, NeverKept, NotKept, read
 from contracts.audit import AuditRecord
 from contracts.budget import Amounts
 from contracts.evidence import ChecksReport, CheckStatus
-from contracts.governance import CheckSeen, DayCost, IncidentFacts, KnownFlake, ReviewFacts, RunFacts
+from contracts.governance import (
+    CheckSeen,
+    DayCost,
+    IncidentFacts,
+    KnownFlake,
+    ReviewFacts,
+    RunFacts,
+    SourceLowered,
+    SourceSeen,
+    TrialFacts,
+)
 from contracts.incident import PostIncidentReport, Trigger
 from contracts.later_review import DAYS, LaterReview, LaterReviewInput
 from contracts.modes import RunKind, WriteAction
 from contracts.release import ReleaseDecision
 from contracts.report import RunReport
 from contracts.rollback import Merged, RollbackOutcome
+from contracts.source import Reading, SourceState
 from contracts.task import TaskContract
+from contracts.trial import SourceTrialReport
 from contracts.verdict import Decision, Verdict
 from policies.run.alerts import PROTECTED_RULE
 from policies.settings.schema import EffectivePolicy
@@ -29,6 +41,8 @@ _OPENED = f"/{WriteAction.OPEN_PULL_REQUEST}"
 _CLOSED = "closed by "
 _OURS = f"{_CLOSED}us"
 _BY_PERSON = "merged by "
+_LOWERED = {"source": "source", "state": "state", "reason": "reason", "by": "actor"}
+_SOURCE = re.compile(r"sources/([^/]+)/reading\.json")
 _CHECKS = re.compile(r"(checks/(checks|base)|observations/[^/]+/checks)\.json")
 
 
@@ -83,6 +97,7 @@ class Target:
         self.incidents: dict[str, tuple[str, datetime]] = {}
         """Trigger and time."""
         self.days: dict[str, Amounts] = {}
+        self.lowered: list[SourceLowered] = []
         self._hears: dict[str, Callable[[AuditRecord], None]] = {
             "run admitted": self._admitted,
             "run admitted from the queue": self._admitted,
@@ -95,6 +110,7 @@ class Target:
             "follow-up ended": self._followed_up,
             "incident opened": self._incident,
             "rollback ended": self._rolled_back,
+            "source lowered": self._lowered,
         }
 
     def hear(self, record: AuditRecord) -> None:
@@ -155,6 +171,10 @@ class Target:
     def _rolled_back(self, record: AuditRecord) -> None:
         self._of(record).rolled_back |= record.facts["outcome"] == RollbackOutcome.RESTORED
 
+    def _lowered(self, record: AuditRecord) -> None:
+        facts = {name: str(record.facts[key]) for name, key in _LOWERED.items()}
+        self.lowered.append(SourceLowered(target=self.name, at=record.at, **facts))
+
 
 @dataclass(frozen=True)
 class Gathering:
@@ -195,6 +215,8 @@ class Gathering:
             incidents=tuple(self._incidents(targets, unreadable)),
             days=tuple(self._days(targets, runs, since, until, unreadable)),
             known_flakes=known_flakes,
+            trials=tuple(self._trials(targets, since, until, unreadable)),
+            lowered=tuple(each for target in targets for each in target.lowered if since <= each.at < until),
             unreadable=unreadable,
         )
 
@@ -260,6 +282,7 @@ class Gathering:
             protected=any(map(_touches_protected, verdicts)),
             risk=decision.risk.total if decision else None,
             checks=tuple(self._checks(report, unreadable)) if self.policies else (),
+            sources=tuple(self._sources(run_id, unreadable)) if self.policies else (),
         )
 
     def _later(self, told: Told, report: RunReport, until: datetime) -> LaterReview | None:
@@ -294,6 +317,46 @@ class Gathering:
                     seconds=tuple(attempt.seconds for attempt in result.attempts),
                     at=report.ended_at,
                 )
+
+    def _sources(self, run_id: str, unreadable: dict[str, str]) -> Iterator[SourceSeen]:
+        """What it asked, also as another's baseline or fallback."""
+        for name in self.store.names(run_id):
+            found = _SOURCE.fullmatch(name)
+            kept = self._optional(run_id, name, Reading, unreadable) if found else None
+            if found and kept:
+                yield SourceSeen(source=found[1], grade=kept.grade, freshness_hours=kept.quality.freshness_hours)
+
+    def _trials(
+        self, targets: list[Target], since: datetime, until: datetime, unreadable: dict[str, str]
+    ) -> Iterator[TrialFacts]:
+        """Each once, by the run that judged it; who was promoted by it, the policy says as it is now."""
+        found: dict[str, TrialFacts] = {}
+        for target in targets if self.policies else ():
+            promoted = self._promoted(target.name)
+            for run_id, told in target.runs.items():
+                if told.ended_at is None or not since <= told.ended_at < until:
+                    continue
+                kept = self._optional(run_id, "source_trial_report.json", SourceTrialReport, unreadable)
+                if kept is not None:
+                    trial = kept.trial
+                    found[trial.trial_id] = TrialFacts(
+                        target=target.name,
+                        source=trial.source,
+                        trial_id=trial.trial_id,
+                        ended_at=kept.ended_at,
+                        passed=kept.passed,
+                        reason=kept.verdict.reason,
+                        promoted=trial.trial_id in promoted,
+                    )
+        yield from found.values()
+
+    def _promoted(self, target: str) -> frozenset[str]:
+        try:
+            sources = self.policies.effective(target).sources.of(target) if self.policies else ()
+        except PolicyError:
+            # Said where the checks' owners are asked for.
+            return frozenset()
+        return frozenset(each.trial for each in sources if each.trial and each.state is SourceState.PRODUCTION)
 
     def _known_flakes(self, target: str, unreadable: dict[str, str]) -> Iterator[KnownFlake]:
         if self.policies is None or target not in self.policies.names():

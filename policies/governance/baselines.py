@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from statistics import median
 from typing import Literal
 
-from contracts.governance import DayCost, Metric, RunFacts, Standing
+from contracts.governance import DayCost, Metric, RunFacts, SourceLowered, Standing, TrialFacts
 
 ENOUGH_RUNS, ENOUGH_MERGES, ENOUGH_ANSWERS, ENOUGH_WEEKS = 20, 10, 10, 2.0
 """Below these a share says nothing yet."""
@@ -23,6 +23,8 @@ class Window:
     until: datetime
     runs: Sequence[RunFacts]
     days: Sequence[DayCost]
+    trials: Sequence[TrialFacts] = ()
+    lowered: Sequence[SourceLowered] = ()
 
     def holds(self, moment: datetime | None) -> bool:
         """Whether something happened in it."""
@@ -67,7 +69,7 @@ def wilson(bad: float, of: float) -> tuple[float, float]:
 
 def metrics(window: Window) -> tuple[Metric, ...]:
     """All of them, in the runbook's order."""
-    return (*(_share(rule, window) for rule in _SHARES), *_others(window))
+    return (*(_share(rule, window) for rule in _SHARES), *_others(window), *_sources(window))
 
 
 @dataclass(frozen=True)
@@ -180,6 +182,27 @@ def _others(window: Window) -> tuple[Metric, ...]:
                usd / len(merges) if merges and known else None),
         _plain("tokens per run", "tokens of all runs / runs", "", "tokens", tokens, len(ended),
                tokens / len(ended) if ended and known else None),
+    )  # fmt: skip
+
+
+def _sources(window: Window) -> tuple[Metric, ...]:
+    """Runbook §5; the runbook names no targets: each source has thresholds of its own."""
+    trials = [each for each in window.trials if window.holds(each.ended_at)]
+    passed = [each for each in trials if each.passed]
+    promoted = sum(each.promoted for each in passed)
+    asked = [each for run in window.ended for each in run.sources]
+    ages = [each.freshness_hours for each in asked if each.freshness_hours is not None]
+    lowered = [each for each in window.lowered if window.holds(each.at)]
+    names = {each.source for each in asked} | {each.source for each in lowered}
+    return (
+        _plain("source trial success", "trials passed / trials that ended", "", "%", len(passed), len(trials),
+               100 * len(passed) / len(trials) if trials else None),
+        _plain("source promotions", "promoted by a person / trials passed", "", "count", promoted, len(passed),
+               promoted if passed else None),
+        _plain("source demotions", "times a source was lowered / sources", "", "count", len(lowered), len(names),
+               len(lowered) if names else None),
+        _plain("source freshness", "median age of the newest record, when asked", "", "hours", len(ages), len(ages),
+               median(ages) if ages else None),
     )  # fmt: skip
 
 

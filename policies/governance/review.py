@@ -36,7 +36,8 @@ def governance_review(facts: ReviewFacts) -> GovernanceReport:
     """Every baseline over all runs, then by target, mode and task type; patterns, incidents, calibration."""
     begins = max(facts.since, facts.first or facts.until)
     later = Window(begins, facts.until, facts.runs, ())
-    whole = Window(begins, facts.until, [run for run in facts.runs if _is_of(later, run)], facts.days)
+    ours = [run for run in facts.runs if _is_of(later, run)]
+    whole = Window(begins, facts.until, ours, facts.days, facts.trials, facts.lowered)
     everything = _group("all", "all runs", whole)
     overdue = tuple(
         each
@@ -62,6 +63,8 @@ def governance_review(facts: ReviewFacts) -> GovernanceReport:
         objectives_met=_objectives(whole).count(True),
         objectives_missed=_objectives(whole).count(False),
         flakes=flaky,
+        trials=tuple(sorted(facts.trials, key=lambda each: each.ended_at, reverse=True)),
+        lowered=tuple(sorted(facts.lowered, key=lambda each: each.at, reverse=True)),
         calibration=calibration(whole.runs),
         unreadable=facts.unreadable,
     )
@@ -76,9 +79,12 @@ def _groups(whole: Window) -> Iterator[MetricGroup]:
         names = sorted({of(run) for run in whole.runs} - {""})
         for name in names:
             runs = [run for run in whole.runs if of(run) == name]
-            # A day's budget is the target's; it is no mode's and no task's.
-            days = [day for day in whole.days if by == "target" and day.target == name]
-            yield _group(by, name, Window(whole.begins, whole.until, runs, days))
+            # A day's budget is the target's, and so is a source; neither is a mode's or a task's.
+            mine = name if by == "target" else None
+            days = [day for day in whole.days if day.target == mine]
+            trials = [each for each in whole.trials if each.target == mine]
+            lowered = [each for each in whole.lowered if each.target == mine]
+            yield _group(by, name, Window(whole.begins, whole.until, runs, days, trials, lowered))
 
 
 def _weeks(whole: Window) -> Iterator[MetricGroup]:
@@ -86,7 +92,8 @@ def _weeks(whole: Window) -> Iterator[MetricGroup]:
     while begins < whole.until:
         until = min(begins + WEEK, whole.until)
         days = [day for day in whole.days if f"{begins:%Y-%m-%d}" <= day.day < f"{until:%Y-%m-%d}"]
-        yield _group("all", f"{begins:%Y-%m-%d}", Window(begins, until, whole.runs, days))
+        week = Window(begins, until, whole.runs, days, whole.trials, whole.lowered)
+        yield _group("all", f"{begins:%Y-%m-%d}", week)
         begins = until
 
 

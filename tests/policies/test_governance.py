@@ -4,9 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from contracts.governance import DayCost, IncidentFacts, ReviewFacts, RunFacts, Standing
+from contracts.governance import DayCost, IncidentFacts, ReviewFacts, RunFacts, SourceSeen, Standing
 from contracts.later_review import DAYS, Fate, LaterReview, Moment, Objective, Said
 from contracts.modes import Mode, RunStatus
+from contracts.source import Grade
 from policies.governance.baselines import ENOUGH_ANSWERS, ENOUGH_MERGES, ENOUGH_RUNS, wilson
 from policies.governance.calibration import calibration
 from policies.governance.review import governance_review
@@ -126,6 +127,56 @@ def test_baselines_tokens_per_role():
     runs = [run(0, tokens_by_step={"code": 30, "plan": 3}), run(1, tokens_by_step={"code": 10})]
     assert {"code": 20, "plan": 1.5} == review(*runs, run(2, unknown_cost=True)).tokens_by_step
     assert {} == review().tokens_by_step
+
+
+def trial(number: int, **more: object) -> dict[str, object]:
+    """One that ended in the window and was not passed."""
+    facts = {"target": "demo", "source": f"s{number}", "trial_id": f"s{number}-2026-03-05-1", "ended_at": AT}
+    return facts | {"passed": False, "reason": "conflict rate 0.4, at most 0.1", "promoted": False} | more
+
+
+def lowered(**more: object) -> dict[str, object]:
+    """By Control, in the window."""
+    facts = {"target": "demo", "source": "days", "at": AT, "state": "DEGRADED", "reason": "3 breaches", "by": "control"}
+    return facts | more
+
+
+def test_baselines_source_trial_success_and_promotion():
+    """Of trials that ended in the window, whoever else waits; of none there is neither 0 nor 100 %."""
+    ended = [trial(0), trial(1, passed=True), trial(2, passed=True, promoted=True), trial(3, ended_at=UNTIL)]
+    found = review(trials=ended)
+    success, promotions = (metric(found, f"source {name}") for name in ("trial success", "promotions"))
+    assert (2, 3, 1, 2) == (success.count, success.of, promotions.count, promotions.of)
+    assert [None] * 4 == [each.value for each in review().groups[0].metrics if each.name.startswith("source ")]
+    assert metric(review(trials=[trial(0)]), "source promotions").value is None
+    assert 0 == metric(review(trials=[trial(0)]), "source trial success").value
+
+
+def test_baselines_source_demotion():
+    """Each time one was lowered, by Control or a person; none in use is no number."""
+    asked = run(sources=(SourceSeen(source="days", grade=Grade.GOOD, freshness_hours=2),))
+    assert 0 == metric(review(asked), "source demotions").value
+    many = [lowered(), lowered(by="ann", state="DISABLED"), lowered(at=UNTIL)]
+    assert 2 == metric(review(asked, lowered=many), "source demotions").value
+
+
+def test_baselines_source_freshness():
+    """The median over every answer that says how old it is; one that does not is in no number."""
+    ages = (1, 5, 40, None)
+    asked = tuple(SourceSeen(source="days", grade=Grade.GOOD, freshness_hours=age) for age in ages)
+    found = metric(review(run(sources=asked)), "source freshness")
+    assert (5, 3, Standing.NO_TARGET) == (found.value, found.of, found.standing)
+
+
+def test_11_source_trial_outcomes_are_their_targets():
+    """Listed with their reasons; counted for the target, and for no mode or kind of task."""
+    found = review(run(0), run(1, target="lib"), trials=[trial(0), trial(1, target="lib")], lowered=[lowered()])
+    assert ["s0", "s1"] == [each.source for each in found.trials]
+    assert "conflict rate 0.4, at most 0.1" == found.trials[0].reason
+    counts = {
+        group.name: each.of for group in found.groups for each in group.metrics if each.name == "source trial success"
+    }
+    assert {"all runs": 2, "demo": 1, "lib": 1, "PR_ONLY": 0, "documentation_update": 0} == counts
 
 
 def test_what_happened_outside_the_window_is_not_counted():

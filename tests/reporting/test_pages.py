@@ -22,7 +22,7 @@ from reporting.source_trial_html import render_trial
 from settings import SHIPPED_POLICIES
 from tests.chromium import WIDTHS, Look, look_at
 from tests.policies.test_flakes import seen
-from tests.policies.test_governance import AT, CLOSED, MERGED, UNTIL, later, many, review, run
+from tests.policies.test_governance import AT, CLOSED, MERGED, UNTIL, later, lowered, many, review, run, trial
 from tests.policies.test_rollback_text import given
 from tests.policies.test_source_trials import ENTRY, GOOD, NOW, fetch, known, records, trial
 from tests.reporting.test_run_report import HOSTILE, REPORT, hostile_report, page_of
@@ -57,7 +57,13 @@ def _governance() -> str:
     )  # fmt: skip
     day = DayCost(target="demo", day="2026-03-05", used=0.4)
     known = KnownFlake(target="demo", check=FOREIGN[:40], owner=FOREIGN[:60], until=AT.date())
-    more = {"incidents": (incident,), "days": (day,), "unreadable": {FOREIGN: FOREIGN}, "known_flakes": (known,)}
+    sources = {"trials": [trial(0, reason=FOREIGN)], "lowered": [lowered(by=FOREIGN[:60], reason=FOREIGN)]}
+    more = sources | {
+        "incidents": (incident,),
+        "days": (day,),
+        "unreadable": {FOREIGN: FOREIGN},
+        "known_flakes": (known,),
+    }
     found = review(*runs, run(99, opened_at=UNTIL), **more)
     found = found.model_copy(update={"overdue": (incident,)})
     text = (SHIPPED_POLICIES / "autopilot.toml").read_text(encoding="utf-8")

@@ -136,6 +136,18 @@ async def test_5_a_catalogue_is_tried_one_by_one(world: World) -> None:
     assert "pirate: its licence is unknown, so nothing of it may be kept" in nothing.reason
     assert "fool: it did not pass fool-" in nothing.reason
     assert "no source 'nobody' can be tried; there are: fool, pirate" in unknown.reason
+    _reviewed(world)
+
+
+def _reviewed(world: World) -> None:
+    """What the weekly review says of them (runbook §11): each trial once, and whether a person promoted it."""
+    review = shell_of(world).type("review", "--json").json
+    trials = {each["source"]: each for each in review["trials"]}
+    assert {"feast": True, "fool": False, "pirate": False} == {name: each["passed"] for name, each in trials.items()}
+    assert "conflict rate is 1.00; at most 0.5" in trials["fool"]["reason"]
+    assert ["feast"] == [name for name, each in trials.items() if each["promoted"]]
+    counts = {each["name"]: (each["count"], each["of"]) for each in review["groups"][0]["metrics"]}
+    assert ((1, 3), (1, 1)) == (counts["source trial success"], counts["source promotions"])
 
 
 def _pirate(entries: str) -> str:
