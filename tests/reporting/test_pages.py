@@ -24,7 +24,8 @@ from tests.chromium import WIDTHS, Look, look_at
 from tests.policies.test_flakes import seen
 from tests.policies.test_governance import AT, CLOSED, MERGED, UNTIL, later, lowered, many, review, run, trial
 from tests.policies.test_rollback_text import given
-from tests.policies.test_source_trials import ENTRY, GOOD, NOW, fetch, known, records, trial
+from tests.policies.test_source_trials import ENTRY, GOOD, NOW, fetch, known, records
+from tests.policies.test_source_trials import trial as begun
 from tests.reporting.test_run_report import HOSTILE, REPORT, hostile_report, page_of
 
 # A word without a break, and every way to make a page act that foreign text could try.
@@ -77,7 +78,7 @@ def _trial(*fetches: TrialFetch, **more: object) -> str:
     ours = records(*({"id": f"{FOREIGN[:80]} {each}", "day": FOREIGN} for each in range(60)))
     theirs = records(*({"id": f"{FOREIGN[:80]} {each}", "day": each} for each in range(30)))
     found = differences(ours, theirs, ())
-    made, replay = trial(**more), ReplayCheck(answers=2 * len(fetches))
+    made, replay = begun(**more), ReplayCheck(answers=2 * len(fetches))
     verdict = gates(made, SourcePolicy.model_validate(ENTRY | more), fetches, replay, known(), {})
     report = SourceTrialReport(
         run_id="days-2026-11-27-source-1", target="days", trial=made, ended_at=NOW, metrics=metrics(fetches),
