@@ -15,7 +15,8 @@ PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3; do \
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.set-up
-JOBS ?= 2
+# More than cores: more than half of what a test of a whole run takes is waiting (docs/performance.md).
+JOBS ?= 5
 
 .PHONY: help setup demo demo-incident demo-rollback demo-sources demo-up forges gitea prism test test-gitea test-github test-browser test-faults test-uncached \
 	test-packages test-regressions test-sweep bench check format \
@@ -33,7 +34,7 @@ help:
 	@echo "make test-uncached  the flows with no workflow cached (opt-in)"
 	@echo "make test-packages  the loop on real packages from the registry (opt-in)"
 	@echo "make test-regressions  the 100 generated regressions (REGRESSION_SEED=… makes others; one of each kind is in make test)"
-	@echo "make test-sweep     the complete crash sweep, the generated regressions, twenty merges at once (opt-in)"
+	@echo "make test-sweep     every write at every crash point, every unclear answer, the generated regressions, twenty merges at once (opt-in; make test tries pairs)"
 	@echo "make test-gitea     the tests against a real Gitea alone (needs Go)"
 	@echo "make test-faults    fifty runs against a Gitea that fails at every call, every fault of every write, people and deaths at every step (opt-in, needs Go)"
 	@echo "make gitea          build the Gitea that the forge tests need (Go; minutes the first time)"
