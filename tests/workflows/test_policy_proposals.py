@@ -7,6 +7,7 @@ from world import World, git
 from activities.governance.kept_proposals import KeptProposals
 from adapters.store.local_store import LocalStore
 from contracts.modes import RunStatus
+from contracts.proposal import PROPOSALS
 from contracts.release import OtherDecision, WhatIf
 from policies.governance.proposals import propose
 from tests.policies.test_governance import review
@@ -68,3 +69,9 @@ async def test_a_proposal_ends_as_a_pull_request(world: World) -> None:
         git("push", "--quiet", ".", f"{pull['branch']}:refs/heads/main", cwd=world.root / "ops.git")
         again = await world.run("ops", again=True)
         assert RunStatus.NOTHING_TO_DO is again.status, again.reason
+        # P13: what is left of them is not taken for all, and the day's work goes on.
+        kept.store.put(PROPOSALS, "damaged.json", b"{")
+        blind = await world.run("ops", again=True)
+        assert RunStatus.NOTHING_TO_DO is blind.status, blind.reason
+        (missing,) = world.artifact(blind.run_id, "state_snapshot.json")["missing"]
+        assert "policy: a proposal is damaged: damaged.json cannot be read" in missing
