@@ -25,6 +25,7 @@ _OPTIONS: dict[str, Any] = {
     "legend_at_bottom": True,
     "legend_at_bottom_columns": 3,
     "truncate_legend": -1,
+    "truncate_label": -1,
     "show_x_guides": False,
 }
 

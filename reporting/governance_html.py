@@ -25,7 +25,15 @@ def render_review(review: GovernanceReport) -> str:
     return (
         pages()
         .get_template("governance_review.html.j2")
-        .render(review=review, shown=shown_value, tones=TONES, charts=_charts(review), enough=baselines, fates=_FATES)
+        .render(
+            review=review,
+            shown=shown_value,
+            number=_number,
+            tones=TONES,
+            charts=_charts(review),
+            enough=baselines,
+            fates=_FATES,
+        )
     )
 
 
@@ -49,6 +57,11 @@ def shown_value(metric: Metric) -> str:
             return f"{value:g}"
 
 
+def _number(value: float) -> str:
+    """``15,297,200``, ``51.98``, ``653``."""
+    return f"{value:,.2f}".rstrip("0").rstrip(".")
+
+
 def _time(hours: float) -> str:
     minutes = hours * 60
     if minutes < 2:  # noqa: PLR2004  # of each unit more than one
@@ -61,11 +74,14 @@ def _charts(review: GovernanceReport) -> dict[str, Markup]:
     # Imported here: a worker that draws once a week starts without it.
     import pygal  # noqa: PLC0415
 
-    options = chart_options()
+    # As many columns as there are lines: with more, the library leaves no room for the legend below the picture.
+    options = chart_options() | {"legend_at_bottom_columns": 2}
     weeks = review.weeks[-_WEEKS:]
     charts = {}
     if len(weeks) > 1:
-        labels = [week.name[5:] for week in weeks]
+        # Every other one where they would touch; the last is always there.
+        every = 1 if len(weeks) <= _WEEKS // 2 else 2
+        labels = [week.name[5:] if n % every == 0 else "" for n, week in enumerate(weeks[::-1])][::-1]
         by_name = [{metric.name: metric for metric in week.metrics} for week in weeks]
 
         def values(name: str) -> list[float | None]:

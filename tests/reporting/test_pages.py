@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -125,6 +127,25 @@ def test_what_is_proposed_is_on_the_page_with_its_patch() -> None:
         "-lines = 80\n+lines = 60\n",
     ):
         assert said in page
+
+
+def test_a_charts_legend_is_within_its_picture_and_its_labels_do_not_touch() -> None:
+    """Which line is which; of twelve weeks every other one is named, the last among them."""
+    page = _governance()
+    legends = re.findall(r'<g transform="translate\([\d.]+, ([\d.]+)\)" class="legends"', page)
+    assert 2 == len(legends)
+    assert all(float(lowest) + 18 <= 320 for lowest in legends)
+    begins = UNTIL - timedelta(weeks=12)
+    quarter = review(*many(30, bad=0, good=MERGED, worse=MERGED), since=begins, first=begins)
+    bars = render_review(quarter).partition("by week")[2].partition("Accepted")[0]
+    named = re.findall(r">(\d\d-\d\d)</text>", bars)
+    assert [week.name[5:] for week in quarter.weeks[1::2]] == named
+
+
+def test_big_numbers_are_readable() -> None:
+    """And not 1.5e+07."""
+    page = render_review(review(*many(30, bad=0, good={"tokens": 509_906}, worse={})))
+    assert "tokens of all runs / runs: 15,297,180 / 30" in page
 
 
 BAD = """<!doctype html><p>Not the sentence.</p><h1>Late</h1><div style="width:2000px">wide</div>
