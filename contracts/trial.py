@@ -206,8 +206,12 @@ class SourceTrialReport(Contract):
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """Of each gate that said no."""
-        return tuple(each.reason for each in self.verdict.children if not each.allowed)
+        """Of each gate that said no; what an earlier one has told already is not said again."""
+        told: list[str] = []
+        for gate in self.verdict.children:
+            if not gate.allowed and not any(gate.reason in earlier for earlier in told):
+                told.append(gate.reason)
+        return tuple(told)
 
 
 class TrialInput(Contract):

@@ -167,6 +167,10 @@ async def _decay(story: Story) -> None:
     await operator.types("pr", "merge", POLICY, "2")
     _pull(story.checkout)
     await operator.types("sources", "list", ATLAS)
+    await operator.types("review", "--page", str(story.checkout.parent / "review.html"))
+    metrics = {each["name"]: each["count"] for each in (await operator.asks("review"))["groups"][0]["metrics"]}
+    if not metrics["source trial success"] == metrics["source promotions"] == metrics["source demotions"] == 1:
+        raise CommandFailed(Exit.FAILED, f"the review counts other things than what happened: {metrics}")
 
 
 def files(root: str, sets: dict[str, DataSet]) -> dict[str, str]:
@@ -197,6 +201,7 @@ def main() -> Exit:
         git(folder, "clone", "--quiet", str(policy), str(checkout))
         asyncio.run(perform(settings, Story(Operator(settings), publishers, atlas, checkout)))
     status = tell(settings, _TOLD)
+    show(f"review  file://{folder / 'review.html'}")
     for page in sorted((settings.artifacts / "runs").glob("*-source-*/source_trial.html")):
         show(f"trial   file://{page}")
     return status

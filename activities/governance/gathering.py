@@ -356,7 +356,9 @@ class Gathering:
         except PolicyError:
             # Said where the checks' owners are asked for.
             return frozenset()
-        return frozenset(each.trial for each in sources if each.trial and each.state is SourceState.PRODUCTION)
+        # Only a promotion writes a trial; one that was demoted since was promoted all the same.
+        untried = {SourceState.CANDIDATE, SourceState.TRIAL}
+        return frozenset(each.trial for each in sources if each.trial and each.state not in untried)
 
     def _known_flakes(self, target: str, unreadable: dict[str, str]) -> Iterator[KnownFlake]:
         if self.policies is None or target not in self.policies.names():

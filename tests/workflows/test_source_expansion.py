@@ -148,6 +148,11 @@ def _reviewed(world: World) -> None:
     assert ["feast"] == [name for name, each in trials.items() if each["promoted"]]
     counts = {each["name"]: (each["count"], each["of"]) for each in review["groups"][0]["metrics"]}
     assert ((1, 3), (1, 1)) == (counts["source trial success"], counts["source promotions"])
+    # Who was demoted since was promoted all the same.
+    file = world.settings.policies / "sources.toml"
+    text = file.read_text()
+    file.write_text(text[: (place := text.index("feast"))] + text[place:].replace("PRODUCTION", "DEGRADED"))
+    assert {True, False} == {each["promoted"] for each in shell_of(world).type("review", "--json").json["trials"]}
 
 
 def _pirate(entries: str) -> str:
