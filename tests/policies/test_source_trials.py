@@ -97,6 +97,13 @@ def test_5_a_person_may_name_any_source() -> None:
     assert "no source 'nobody' can be tried; there are: kept, feast" in choose(found, {}, "nobody", NOW).reasons
 
 
+def test_5_what_control_lowered_is_listed() -> None:
+    """Only a new trial brings it back, whatever the file says."""
+    sources = known(state="PRODUCTION", licence="CC0-1.0", compliance="approved", compliance_reference="legal #1")
+    assert () == candidates(sources, [], "days", "", ())
+    assert ["kept"] == [each.name for each in candidates(sources, [], "days", "", {"kept"})]
+
+
 def test_5_what_compliance_refused_is_barred() -> None:
     """Nothing is mirrored that may not be."""
     (one,) = listed({"compliance": "refused"})

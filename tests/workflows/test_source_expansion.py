@@ -49,6 +49,14 @@ path = "data/days.json"
 [sources.file]
 path = "data/kept.json"
 """
+SPARE = """
+[[sources]]
+name = "spare"
+[sources.repository]
+path = "data/kept.json"
+[sources.file]
+path = "data/spare.json"
+"""
 ENTRY = """
 [[sources]]
 name = "NAME"
@@ -183,7 +191,7 @@ def _the_good_one(world: World, result: RunResult) -> None:
     assert (6, [], "") == tuple(report["replay"][name] for name in ("answers", "different", "problem"))
     told = "1 finding more (1 line is new, 0 are gone), at place 1 of 1: Refresh the records in `days.json`: feast"
     assert told == report["triage"]["sentence"]
-    (proposal,) = KeptProposals(world.bench().store).open()
+    proposal, *_ = KeptProposals(world.bench().store).open()
     assert report["proposalId"] == proposal.proposal_id
     assert ("kept", "source_trial_report.json") == (proposal.fallback, proposal.evidence[0].name.rsplit("/")[-1])
     # Nothing was written anywhere: what it is for is a person's, and a run's of another day.
@@ -215,6 +223,28 @@ async def _a_person_promotes(world: World, shell: Shell, good: RunResult, bad: R
     assert "says so already" in again.out
     shown = (await shell.typed("sources", "show", "days", "feast")).out
     assert f"trial {trial}: passed" in " ".join(shown.split())
+
+
+async def _what_was_lowered_comes_back_by_a_trial_and_a_person(world: World, result: RunResult) -> None:
+    """Switched off by Control's books alone; its fallback's lowering counts at the gate, as the file's state does."""
+    shell = shell_of(world)
+    first = await shell.typed("sources", "promote", "days", result.reason.partition(" passed")[0])
+    assert 0 == first.status, first.err
+    for source in ("feast", "kept"):
+        off = await shell.typed("sources", "disable", "days", source, "--reason", "a drill")
+        assert 0 == off.status, off.err
+    refused = await shell.typed("sources", "trial", "days", "feast", "--json")
+    assert (10, True) == (refused.status, "its fallback kept is DISABLED itself" in refused.json["reason"])
+    # A person's own word about the fallback is not lifted by anybody's trial of another source.
+    file = world.settings.policies / "sources.toml"
+    file.write_text(file.read_text().replace('fallback = "kept"', 'fallback = "spare"') + SPARE)
+    passed = await shell.typed("sources", "trial", "days", "feast", "--json")
+    assert 0 == passed.status, passed.json["reason"]
+    trial = passed.json["reason"].partition(" passed")[0]
+    done = await shell.typed("sources", "promote", "days", trial, "--json")
+    assert (0, True) == (done.status, done.json["lifted"]), done.err
+    listed = (await shell.typed("sources", "list", "days", "--json")).json["sources"]
+    assert {"kept": "DISABLED", "feast": "PRODUCTION"}.items() <= {e["name"]: e["inForce"] for e in listed}.items()
 
 
 async def test_5_it_is_made_every_week_in_the_targets_own_time(world: World) -> None:
@@ -258,6 +288,7 @@ async def test_5_a_pause_between_two_fetches_loses_nothing(world: World) -> None
             await resume_when_quiescent(world, "days")
             await until_status(world, "days", TargetStatus.ACTIVE)
             result = await (await start(world)).result()
+            await _what_was_lowered_comes_back_by_a_trial_and_a_person(world, result)
     assert RunStatus.DRY_RUN_COMPLETE is result.status, result.reason
     report = world.artifact(result.run_id, "source_trial_report.json")
     assert [(1, ended.run_id), (2, result.run_id), (3, result.run_id)] == [
