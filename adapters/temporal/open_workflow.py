@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
-from temporalio.client import Client, WorkflowQueryRejectedError
+from temporalio.client import Client, WorkflowExecutionStatus, WorkflowQueryRejectedError
 from temporalio.common import QueryRejectCondition, WorkflowIDConflictPolicy
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -39,7 +39,10 @@ async def ask_open(
             reject_condition=QueryRejectCondition.NOT_OPEN,
             rpc_timeout=patience,
         )
-    except WorkflowQueryRejectedError:
+    except WorkflowQueryRejectedError as closed:
+        if closed.status is WorkflowExecutionStatus.CONTINUED_AS_NEW:
+            # While the question was on its way it went on under the same id: that one is open.
+            return await ask_open(client, workflow_id, query, result, patience, arguments)
         return None
     except RPCError as problem:
         if problem.status is RPCStatusCode.NOT_FOUND:
