@@ -199,7 +199,13 @@ def later_reviews(adapters: Adapters) -> "LaterReviews":
 
 def since_then(adapters: Adapters, run_id: str) -> LaterReview | None:
     """What became of a run's change, as it was reviewed, and with what has come since; None: nobody looked yet."""
-    return later_reviews(adapters).again(run_id, datetime.now(UTC)) if run_id else None
+    if not run_id:
+        return None
+
+    def told() -> None:
+        say(f"looking at the base: what became of {run_id}")
+
+    return later_reviews(adapters).again(run_id, datetime.now(UTC), told)
 
 
 def said_so(reason: str) -> Verdict:

@@ -81,8 +81,11 @@ class LaterReviews:
         except NotKept:
             return None
 
-    def again(self, run_id: str, now: datetime) -> LaterReview | None:
-        """As it was kept, with the moments that have come since; None: the run was not reviewed yet."""
+    def again(self, run_id: str, now: datetime, before: Callable[[], None] = lambda: None) -> LaterReview | None:
+        """As it was kept, with the moments that have come since; None: the run was not reviewed yet.
+
+        ``before``: called before the remote is asked.
+        """
         known = self.kept(run_id)
         if known is None or known.merged is None:
             return known
@@ -95,7 +98,10 @@ class LaterReviews:
             merged=known.merged,
             rolled_back=known.rolled_back,
         )
-        return self.look(given, {}) if due else known
+        if not due:
+            return known
+        before()
+        return self.look(given, {})
 
     def look(
         self, given: LaterReviewInput, heads: MutableMapping[str, str], alive: Callable[[], None] = lambda: None

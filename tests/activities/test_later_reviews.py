@@ -104,6 +104,7 @@ def looked(base: Base, tmp_path: Path) -> Callable[..., LaterReview]:
             reviews.keep(found)
         return found
 
+    look.reviews = reviews  # type: ignore[attr-defined]
     return look
 
 
@@ -147,6 +148,18 @@ def test_10_a_moment_that_was_read_stays_as_it_was(base: Base, looked: Any) -> N
     base.commit({"a.txt": "else\n"}, force=True, day=1)
     found = looked()
     assert (["kept", "rewritten", "rewritten"], first.moments[0]) == (fates(found), found.moments[0])
+
+
+def test_10_the_remote_is_asked_only_when_a_day_is_over(base: Base, looked: Any) -> None:
+    """What a command shows again needs no network; who must ask says so before."""
+    assert looked.reviews.again("demo-1", LATE) is None
+    looked(keep=True, now=MERGED_AT + timedelta(days=2))
+    asked: list[str] = []
+    away = replace(looked.reviews, repositories=lambda _target: Gone())
+    early = away.again("demo-1", MERGED_AT + timedelta(days=3), lambda: asked.append("early"))
+    assert (["kept", "not yet", "not yet"], []) == (fates(early), asked)
+    late = looked.reviews.again("demo-1", MERGED_AT + timedelta(days=8), lambda: asked.append("late"))
+    assert (["kept", "kept", "not yet"], ["late"]) == (fates(late), asked)
 
 
 def test_10_a_base_that_was_replaced_is_looked_through_for_the_lines(base: Base, looked: Any) -> None:

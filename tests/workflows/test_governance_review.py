@@ -66,6 +66,14 @@ async def test_11_a_review_of_what_happened(world: World) -> None:
     )
     assert 2 == (await shell.typed("mode", "quick")).status
     left = world.settings.artifacts / "runs" / run.run_id
+    # A damaged later review is made again; of damaged checks, or a policy, it is said.
+    (left / "post_run_review.json").write_text("{}")
+    assert [1, 1, 1] == [row["counts"]["not yet"] for row in shell.type("review", "--json").json["fates"]]
+    (left / "checks" / "checks.json").write_text("{}")
+    target = world.settings.policies / "targets" / "quick.toml"
+    target.write_text(f"{target.read_text()}\n[nonsense]\n")
+    lost = shell.type("review", "--json").json["unreadable"]
+    assert {f"{run.run_id}/checks/checks.json", "owners of quick's checks"} <= lost.keys()
     (left / "task_contract.json").write_text("{}")
     assert f"{run.run_id}/task_contract.json" in shell.type("review", "--json").json["unreadable"]
     (left / "run_report.json").write_text("{}")
