@@ -18,7 +18,7 @@ from contracts.admission import RunResult
 from contracts.artifact import Contract
 from contracts.change import Change
 from contracts.evidence import ChecksReport
-from contracts.later_review import LaterReview
+from contracts.later_review import LATER_REVIEW, LaterReview
 from contracts.modes import RunKind, RunStatus, StepName
 from contracts.release import ReleaseDecision
 from contracts.report import RunReport
@@ -199,7 +199,8 @@ def later_reviews(adapters: Adapters) -> "LaterReviews":
 
 def since_then(adapters: Adapters, run_id: str) -> LaterReview | None:
     """What became of a run's change, as it was reviewed, and with what has come since; None: nobody looked yet."""
-    if not run_id:
+    # What most runs have not is not worth the modules that read it.
+    if not run_id or LATER_REVIEW not in adapters.store.names(run_id):
         return None
 
     def told() -> None:

@@ -9,6 +9,7 @@ from contracts.artifact import Contract
 from contracts.handover import RunRef
 from contracts.rollback import Merged
 
+LATER_REVIEW = "post_run_review.json"
 DAYS = (1, 7, 30)
 """After how many days a merge is looked at."""
 

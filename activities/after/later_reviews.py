@@ -17,7 +17,16 @@ from activities.governance.past_decisions import NotKept, read_kept
 from activities.heartbeat import heartbeating
 from activities.step_session import RECORDED, written
 from activities.work_folder import work_folder
-from contracts.later_review import DAYS, Fate, LaterReview, LaterReviewInput, Moment, Objective, Said
+from contracts.later_review import (
+    DAYS,
+    LATER_REVIEW,
+    Fate,
+    LaterReview,
+    LaterReviewInput,
+    Moment,
+    Objective,
+    Said,
+)
 from contracts.release import ReleaseDecision
 from contracts.report import RunReport
 from contracts.rollback import US, Merged
@@ -32,7 +41,6 @@ from ports.repository import OpenRepository, Repository, RepositoryError
 from ports.sandbox import SandboxUnavailable
 from ports.store import ArtifactStore, StoreError
 
-LATER_REVIEW = "post_run_review.json"
 _LINE = 20_000
 """Commits of the base that are looked through for who reverted a merge."""
 _FINAL = frozenset({Fate.KEPT, Fate.REWRITTEN, Fate.REVERTED})

@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 
-from activities.after.later_reviews import LATER_REVIEW, LaterReviews
+from activities.after.later_reviews import LaterReviews
 from adapters.git.mirror import Mirror
 from adapters.store.local_store import LocalStore
 from contracts.artifact import ArtifactRef
 from contracts.forge_facts import PullComment
 from contracts.handover import PinnedPolicy
-from contracts.later_review import Fate, LaterReview, LaterReviewInput, Moment
+from contracts.later_review import LATER_REVIEW, Fate, LaterReview, LaterReviewInput, Moment
 from ports.forge import ForgeError
 from ports.measures import MeasureError
 from ports.policy_source import PolicyError

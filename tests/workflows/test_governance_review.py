@@ -69,6 +69,7 @@ async def test_11_a_review_of_what_happened(world: World) -> None:
     # A damaged later review is made again; of damaged checks, or a policy, it is said.
     (left / "post_run_review.json").write_text("{}")
     assert [1, 1, 1] == [row["counts"]["not yet"] for row in shell.type("review", "--json").json["fates"]]
+    assert 0 == shell.type("report", run.run_id).status
     (left / "checks" / "checks.json").write_text("{}")
     target = world.settings.policies / "targets" / "quick.toml"
     target.write_text(f"{target.read_text()}\n[nonsense]\n")
