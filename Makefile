@@ -18,7 +18,7 @@ STAMP := $(VENV)/.set-up
 # More than cores: more than half of what a test of a whole run takes is waiting (docs/performance.md).
 JOBS ?= 5
 
-.PHONY: help setup demo demo-incident demo-rollback demo-sources demo-up forges gitea prism test test-gitea test-github test-browser test-faults test-uncached \
+.PHONY: help setup demo demo-incident demo-rollback demo-sources demo-year demo-up forges gitea prism test test-gitea test-github test-browser test-faults test-uncached \
 	test-packages test-regressions test-sweep bench check format \
 	lock clean record-histories
 
@@ -27,6 +27,7 @@ help:
 	@echo "make demo-incident  an agent touches a protected path: stop, explain, resume, on a real package"
 	@echo "make demo-rollback  a change merges by itself, breaks production, is undone exactly, on a real package"
 	@echo "make demo-sources   sources of records are tried, promoted and demoted, on real data sets out of packages"
+	@echo "make demo-year      a year of daily runs and weekly reviews, every number counted again (YEAR_SEED=… makes another)"
 	@echo "make test           set up, then all tests; those against Gitea and GitHub's contract where Go and Node are there"
 	@echo "make setup          set up alone: .venv with locked dependencies, Temporal server and sandbox included"
 	@echo "make check          format, lint, types, import rules, schemas"
@@ -75,6 +76,9 @@ demo-incident: setup
 
 demo-rollback: setup
 	@$(BIN)/python -m demo.rollback
+
+demo-year: setup
+	@$(BIN)/python -m demo.year
 
 demo-sources: setup
 	@$(BIN)/python -m demo.sources
