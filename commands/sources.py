@@ -68,29 +68,48 @@ async def list_sources(target: TargetName, as_json: AsJson = False) -> int:
 
 @app.command("show")
 @guarded
-async def show_source(target: TargetName, source: SourceNamed, as_json: AsJson = False) -> int:
-    """A source, what Control lowered it to, and its latest readings: how old, how complete, how often it differs."""
+async def show_source(
+    target: TargetName,
+    source: SourceNamed,
+    page: Annotated[Path | None, typer.Option(help="Write a page with its metrics over time to this file.")] = None,
+    as_json: AsJson = False,
+) -> int:
+    """A source, what Control lowered it to, its trials, and its latest answers: how old, how complete, how good."""
+    # Only this command needs the steps' side, and the page.
+    from activities.source.kept_readings import kept_readings  # noqa: PLC0415
+    from reporting.source_html import render_source  # noqa: PLC0415
+
     settings = Settings()
     adapters = compose(settings)
     wanted = _named(adapters.policies.effective(target), target, source)
-    readings = _readings(adapters, target, source)[:_SHOWN]
-    book = await _book(settings, target)
+    kept = kept_readings(adapters.store, adapters.index, target, source)
+    book, trials = await _book(settings, target), _trials(adapters, target, source)
+    state, why = in_force(wanted, book.of(source)) if book else (None, _NOT_ASKED)
+    if page:
+        readings = [(each.by, each.reading) for each in kept.readings]
+        page.write_text(render_source(target, wanted, state, why, readings, trials, kept.unreadable), encoding="utf-8")
+    latest = kept.readings[:_SHOWN]
     if as_json:
-        emit({"source": _stated(wanted, book),
-              "readings": [each.model_dump(mode="json", by_alias=True) for each in readings]})  # fmt: skip
+        said = [{"by": each.by, **each.reading.model_dump(mode="json", by_alias=True)} for each in latest]
+        emit({"source": _stated(wanted, book), "readings": said, "trials": trials, "unreadable": kept.unreadable,
+              "page": str(page) if page else None})  # fmt: skip
         return Exit.OK
-    state, why = in_force(wanted, (book or SourceBook()).of(source))
-    show(f"{wanted.name}: {state}, by {wanted.connector}, {wanted.licence}, compliance {wanted.compliance}")
-    if why:
-        show(f"the file says {wanted.state}; {why}", "yellow")
+    shown = state or wanted.state
+    show(f"{wanted.name}: {shown}, by {wanted.connector}, {wanted.licence}, compliance {wanted.compliance}")
     if book is None:
         say(_NOT_ASKED)
-    for each in readings:
-        _line(each)
-    for told in _trials(adapters, target, source):
+    elif why:
+        show(f"the file says {wanted.state}; {why}", "yellow")
+    for each in latest:
+        _line(each.reading, f" ({each.by})")
+    for told in trials:
         show(told)
-    if not readings:
-        say(f"it was not asked by hand yet: starter.py sources run {target} {source}")
+    for told in kept.unreadable:
+        say(f"not shown: {told}")
+    if not latest:
+        say(f"it was not asked yet: starter.py sources run {target} {source}")
+    if page:
+        say(f"written: {page}")
     return Exit.OK
 
 
@@ -294,16 +313,6 @@ def _place(target: str, source: str) -> str:
     return f"SRC-{target}-{source}"
 
 
-def _readings(adapters: Adapters, target: str, source: str) -> list[Reading]:
-    """Newest first."""
-    place, found = _place(target, source), []
-    for name in adapters.store.names(place):
-        ref = adapters.store.find(place, name) if name.endswith(f"/sources/{source}/reading.json") else None
-        if ref is not None:
-            found.append(Reading.model_validate_json(adapters.store.get(ref)))
-    return sorted(found, key=lambda each: each.fetched.at, reverse=True)
-
-
 def _trials(adapters: Adapters, target: str, source: str) -> list[str]:
     """A line for each trial, oldest first."""
     from activities.source.kept_trials import PAGE, KeptTrials  # noqa: PLC0415
@@ -318,8 +327,8 @@ def _trials(adapters: Adapters, target: str, source: str) -> list[str]:
     return told
 
 
-def _line(reading: Reading) -> None:
-    told = f"{reading.fetched.at:%Y-%m-%d %H:%M} {reading.grade}: {_in_words(reading.quality)}"
+def _line(reading: Reading, by: str = "") -> None:
+    told = f"{reading.fetched.at:%Y-%m-%d %H:%M} {reading.grade}{by}: {_in_words(reading.quality)}"
     show(told + (f". {'; '.join(reading.reasons)}" if reading.reasons else ""), _STYLES[reading.grade])
 
 

@@ -1,8 +1,10 @@
 """A source's trial as one page: no script, no network, nothing outside the file (runbook §5)."""
 
+from collections.abc import Sequence
+
 from markupsafe import Markup
 
-from contracts.source import Grade
+from contracts.source import Grade, Quality
 from contracts.trial import SourceTrialReport
 from policies.source.trials import in_words, reasons_by_fetch
 from reporting.charts import chart_options, drawn
@@ -11,6 +13,7 @@ from reporting.wording import Tone
 
 TONES = {Grade.GOOD: Tone.GOOD, Grade.WARN: Tone.CARE, Grade.BREACH: Tone.BAD}
 _SHARES = (("coverage", "coverage"), ("schema_validity", "valid"), ("conflict_rate", "in conflict"))
+_LABELS = 8
 
 
 def render_trial(report: SourceTrialReport) -> str:
@@ -24,8 +27,12 @@ def render_trial(report: SourceTrialReport) -> str:
             told=in_words(report.metrics),
             reasons=reasons_by_fetch(report.fetches),
             between=_time(report.trial.hours_between),
-            percent=_percent,
-            charts=_charts(report),
+            percent=percent,
+            charts=quality_charts(
+                [str(each.number) for each in report.fetches],
+                [each.reading.quality for each in report.fetches],
+                ", by fetch",
+            ),
         )
     )
 
@@ -38,27 +45,31 @@ def _time(hours: float) -> str:
     return f"{minutes:.0f} min" if hours < 2 else f"{hours:g} h"  # noqa: PLR2004
 
 
-def _percent(share: float | None) -> str:
+def percent(share: float | None) -> str:
+    """``98 %``; where there is nothing to tell, a dash."""
     return "-" if share is None else f"{100 * share:.0f} %"
 
 
-def _charts(report: SourceTrialReport) -> dict[str, Markup]:
-    """By heading; of fewer than two fetches there is no chart."""
-    if len(report.fetches) < 2:  # noqa: PLR2004  # a line has two ends
+def quality_charts(labels: Sequence[str], seen: Sequence[Quality], by: str = "") -> dict[str, Markup]:
+    """By heading, oldest first; of fewer than two answers there is no chart."""
+    if len(seen) < 2:  # noqa: PLR2004  # a line has two ends
         return {}
     # Imported here: a worker that draws once a week starts without it.
     import pygal  # noqa: PLC0415
 
-    labels, seen = [str(each.number) for each in report.fetches], [each.reading.quality for each in report.fetches]
-    shares = pygal.Line(**chart_options() | {"legend_at_bottom_columns": 3}, x_labels=labels, range=(0, 100))
+    # As many labels as fit a telephone.
+    options = chart_options() | {"x_labels": labels}
+    if len(labels) > _LABELS:
+        options |= {"x_labels_major_every": -(-len(labels) // _LABELS), "show_minor_x_labels": False}
+    shares = pygal.Line(**options | {"legend_at_bottom_columns": 3}, range=(0, 100))
     for name, title in _SHARES:
         values = [getattr(each, name) for each in seen]
         if any(value is not None for value in values):
             shares.add(title, [None if value is None else 100 * value for value in values])
-    charts = {"Per cent, by fetch": drawn(shares)} if shares.raw_series else {}
+    charts = {f"Per cent{by}": drawn(shares)} if shares.raw_series else {}
     # Where all of them are new there is nothing to see.
     if any((each.freshness_hours or 0) >= 1 for each in seen):
-        ages = pygal.Bar(**chart_options(), x_labels=labels, show_legend=False)
+        ages = pygal.Bar(**options, show_legend=False)
         ages.add("hours", [each.freshness_hours for each in seen])
-        charts["Age of the newest record in hours, by fetch"] = drawn(ages)
+        charts[f"Age of the newest record in hours{by}"] = drawn(ages)
     return charts

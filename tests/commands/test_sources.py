@@ -77,6 +77,12 @@ async def test_a_source_is_listed_asked_and_shown(installation: World, policies:
     assert 11 == gone.status
     assert "no answer" in gone.out
     shown = (await shell.typed("sources", "show", "demo", "advisories", "--json")).json["readings"]
+    assert ["by hand"] * 3 == [each["by"] for each in shown]
+    page = Path(installation.settings.home) / "advisories.html"
+    written = await shell.typed("sources", "show", "demo", "advisories", "--page", str(page))
+    assert (0, True) == (written.status, f"written: {page}" in written.err), written.err
+    assert "advisories is CANDIDATE by its file" in page.read_text()
+    assert "schema validity is 0.50; at least 0.9" in page.read_text()
     assert ["breach", "good", "breach"] == [each["grade"] for each in shown]
     assert "coverage 100 %" in (await shell.typed("sources", "show", "demo", "advisories")).out
     assert 2 == (await shell.typed("sources", "run", "demo", "nobody")).status

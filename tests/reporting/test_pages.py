@@ -11,7 +11,7 @@ import pytest
 from contracts.evidence import CheckStatus
 from contracts.governance import DayCost, IncidentFacts, KnownFlake
 from contracts.later_review import Objective, Said
-from contracts.source import Grade
+from contracts.source import Grade, SourceState
 from contracts.trial import ReplayCheck, SourceTrialReport, TriageReplay, TrialFetch
 from policies.after.later_review import judged
 from policies.governance.edits import patch
@@ -20,6 +20,7 @@ from policies.settings.sources import SourcePolicy
 from policies.source.trials import differences, gates, metrics, shape_changes
 from reporting.governance_html import render_review
 from reporting.run_report_html import render_html
+from reporting.source_html import render_source
 from reporting.source_trial_html import render_trial
 from settings import SHIPPED_POLICIES
 from tests.chromium import WIDTHS, Look, look_at
@@ -101,8 +102,26 @@ def _bad_trial() -> str:
     )
 
 
+def _source(*, lowered: bool) -> str:
+    """A long life, foreign words at every place; and one that nobody has asked."""
+    entry = SourcePolicy.model_validate(
+        ENTRY | {"fallback": "kept", "provenance": FOREIGN.encode(errors="replace").decode()[:400]}
+    )
+    if not lowered:
+        return render_source("days", entry, SourceState.CANDIDATE, "", (), ())
+    told = []
+    for number in range(120):
+        quality = {"freshness_hours": 900.0 * number, "coverage": number / 120, "conflict_rate": None}
+        reading = fetch(1, Grade.BREACH, {FOREIGN: "text"}, **quality).reading
+        fetched = reading.fetched.model_copy(update={"at": NOW - timedelta(hours=number)})
+        told.append((f"run {FOREIGN[:60]}", reading.model_copy(update={"fetched": fetched, "reasons": (FOREIGN,)})))
+    return render_source("days", entry, SourceState.DEGRADED, FOREIGN, told, (FOREIGN,), (FOREIGN,))
+
+
 def _pages() -> dict[str, str]:
     return {
+        "source": _source(lowered=True),
+        "new-source": _source(lowered=False),
         "good-trial": _trial(*GOOD),
         "bad-trial": _bad_trial(),
         "governance": _governance(),
@@ -162,6 +181,8 @@ async def test_pages_are_read_at_any_width_and_ask_nobody(tmp_path: Path) -> Non
     assert {each: look.acting for each, look in looks.items() if look.acting} == {}
     assert {each: look.links for each, look in looks.items() if "covered" in look.links.values()} == {}
     for width in WIDTHS:
+        assert "feast is DEGRADED" in looks["source", width].text
+        assert "And 70 earlier answers" in looks["source", width].text
         assert "What became of merges" in looks["governance", width].text
         assert "Flaky checks" in looks["governance", width].text
         assert "Since then" in looks["reviewed-run", width].text
