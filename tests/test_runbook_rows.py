@@ -41,6 +41,8 @@ CLOSING = "policies/test_incident_report.py::test_12_part_must_be_there_to_close
 
 EXPANSION, TRIALS = "workflows/test_source_expansion.py", "policies/test_source_trials.py"
 REPLAYING, TRIED = "adapters/sources/test_replaying.py", f"{EXPANSION}::test_5_a_catalogue_is_tried_one_by_one"
+FEEDS, REPORTED = "adapters/sources/test_http.py", "adapters/tools/test_source_reports.py"
+LOWERED = "workflows/test_source_records.py"
 
 ROWS: dict[tuple[str, str], tuple[str, ...]] = {
     ("5", "weekly source expansion"): (
@@ -75,6 +77,25 @@ ROWS: dict[tuple[str, str], tuple[str, ...]] = {
         f"{EXPANSION}::test_5_money_and_force_end_it_and_the_next_goes_on",
         f"{EXPANSION}::test_5_a_new_policy_ends_it_and_the_next_goes_on",
         "chaos/test_source_crash_points.py::test_5_a_trial_goes_on_whenever_the_worker_dies",
+    ),
+    ("5", "(issue) a bad feed is refused in words, and a credential is in nothing that is kept"): (
+        f"{FEEDS}::test_5_what_is_not_an_answer",
+        f"{FEEDS}::test_5_redirects_stay_among_the_hosts",
+        f"{FEEDS}::test_5_a_slow_answer_is_given_up",
+        f"{FEEDS}::test_5_a_credential_comes_from_the_environment_alone",
+        "policies/test_source_records.py::test_5_a_record_that_is_none_is_named",
+        "policies/test_source_records.py::test_5_a_record_from_the_future_is_not_fresh",
+    ),
+    ("5", "(issue) candidates are ranked by severity, for a person"): (
+        f"{REPORTED}::test_5_the_worst_come_first_and_wait_for_a_person",
+        f"{REPORTED}::test_5_a_record_that_cannot_be_a_finding_is_told_in_words",
+        f"{REPORTED}::test_5_a_strangers_feed_makes_no_snapshot_less_complete",
+    ),
+    ("5", "(issue) the books may only be lower than the file"): (
+        f"{LOWERED}::test_5_a_sustained_breach_demotes",
+        f"{LOWERED}::test_5_conflict_and_compliance_demote_at_once",
+        f"{LOWERED}::test_5_recovery_needs_a_new_trial_and_a_person",
+        f"{LOWERED}::test_5_the_books_are_never_higher_than_the_file",
     ),
     ("6.1", "pause every autonomous run"): (
         VIOLATION,

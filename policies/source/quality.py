@@ -9,6 +9,8 @@ from contracts.source import Grade, Quality, Record
 from policies.settings.sources import SourcePolicy
 from policies.source.records import Normalised
 
+_AHEAD = timedelta(days=1)
+"""Clocks and days without a zone may be so far apart."""
 _AT_MOST, _AT_LEAST = ("freshness_hours", "conflict_rate"), ("coverage", "schema_validity")
 
 
@@ -25,7 +27,8 @@ def quality(source: SourcePolicy, found: Normalised | None, at: datetime, baseli
         return Quality(available=False)
     records = {record.key: record for record in found.records}
     known = {record.key: record for record in baseline or ()}
-    times = [record.at for record in found.records if record.at]
+    # What says that it was written later than now tells nothing of its age: it would look new for ever.
+    times = [record.at for record in found.records if record.at and record.at <= at + _AHEAD]
     said = len(found.records) + len(found.refused)
     common = records.keys() & known.keys()
     coverage = None

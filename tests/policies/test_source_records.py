@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from contracts.source import Grade, SourceState
+from contracts.source import Grade, Record, SourceState
 from policies.settings.sources import SourcePolicy, Sources
 from policies.source.quality import grade, quality
 from policies.source.records import Normalised, NotReadable, records_of
@@ -84,7 +84,7 @@ def test_what_cannot_be_read_says_nothing(body, form, told):
         read(body, form)
 
 
-def test_a_record_that_is_none_is_named():
+def test_5_a_record_that_is_none_is_named():
     """Each with its place and its reason; of a key the first one counts."""
     raw = [{"id": "a"}, {"id": "a"}, {"id": None}, {"id": True}, {"id": ["x"]}, "x", {"id": "b", "n": 1}, {"id": 7}]
     schema = {"properties": {"n": {"type": "string"}}, "$defs": {}}
@@ -156,6 +156,14 @@ def test_thresholds(age, grade_):
     limits = {"thresholds": {"freshness_hours": {"warn": 24, "breach": 72}}, "mapping": {"at": "t"}}
     found = read([{"id": "a", "t": (NOW - timedelta(hours=age)).isoformat()}], **limits)
     assert grade_ is grade(source(**limits), quality(source(**limits), found, NOW, None))[0]
+
+
+@pytest.mark.parametrize(("ahead", "age"), [(0, 0), (23, 0), (25, None), (24 * 365 * 70, None)])
+def test_5_a_record_from_the_future_is_not_fresh(ahead, age):
+    """It would look new for ever; beside one that can be, that one's age counts."""
+    later, old = (Record(key=str(each), at=NOW + timedelta(hours=each), payload={}) for each in (ahead, -50))
+    assert age == quality(source(), Normalised((later,), ()), NOW, None).freshness_hours
+    assert (50 if age is None else 0) == quality(source(), Normalised((later, old), ()), NOW, None).freshness_hours
 
 
 def test_what_cannot_be_told_is_not_good():

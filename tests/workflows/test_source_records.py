@@ -53,7 +53,7 @@ class Lives:
         return len([each for each in self.books.state.to_alert if each.kind == "source_quality"])
 
 
-def test_a_sustained_breach_demotes() -> None:
+def test_5_a_sustained_breach_demotes() -> None:
     """Three in a row by default; a good answer between begins anew. Who uses it afterwards is told no."""
     lives = Lives()
     grades = [Grade.BREACH, Grade.BREACH, Grade.GOOD, Grade.BREACH, Grade.BREACH]
@@ -75,7 +75,7 @@ def test_one_use_told_twice_counts_once() -> None:
 
 
 @pytest.mark.parametrize("more", [{"in_conflict": True}, {"refused": "its use is refused: legal #9"}])
-def test_conflict_and_compliance_demote_at_once(more: dict[str, object]) -> None:
+def test_5_conflict_and_compliance_demote_at_once(more: dict[str, object]) -> None:
     """Runbook, "sources": demotion follows a sustained breach, high conflict or a compliance risk."""
     lives = Lives()
     assert not lives.used(Grade.BREACH if "in_conflict" in more else Grade.GOOD, **more).accepted
@@ -98,7 +98,7 @@ def test_9_source_quality_alerts_for_each_change_and_not_for_each_use() -> None:
     assert "3 breaches in a row" in demotion.summary
 
 
-def test_recovery_needs_a_new_trial_and_a_person() -> None:
+def test_5_recovery_needs_a_new_trial_and_a_person() -> None:
     """A trial of before does not count; a trial alone does nothing; the person saw the present epoch."""
     lives = Lives()
     lives.passed("T-1")
@@ -168,7 +168,7 @@ def test_a_control_without_books_finds_its_lowered_sources(tmp_path) -> None:
         ("CANDIDATE", "DISABLED", (), "DISABLED"),
     ],
 )
-def test_the_books_are_never_higher_than_the_file(file: str, lowered: str | None, passed: tuple, now: str) -> None:
+def test_5_the_books_are_never_higher_than_the_file(file: str, lowered: str | None, passed: tuple, now: str) -> None:
     """Whatever both say, the lower one holds; ``T-1`` is the trial that the file names."""
     source = SourcePolicy.model_validate(
         {"name": "days", "state": file, "trial": "T-1", "repository": {"path": "a"}, "file": {"path": "b"}, **APPROVED}

@@ -59,7 +59,7 @@ def test_an_answer_is_kept_as_it_came() -> None:
         ({"Content_Length": "-5"}, BODY, ""),
     ],
 )
-def test_what_is_not_an_answer(headers: dict[str, str], body: bytes, told: str) -> None:
+def test_5_what_is_not_an_answer(headers: dict[str, str], body: bytes, told: str) -> None:
     """Said in words, with no body to conclude from."""
     with answering(lambda handler: say(handler, body, **headers)) as url:
         found = fetch(url, most_kb=64)
@@ -80,7 +80,7 @@ def test_a_status_that_is_no_answer(status: int) -> None:
         assert f"status {status}" == fetch(url).problem
 
 
-def test_redirects_stay_among_the_hosts() -> None:
+def test_5_redirects_stay_among_the_hosts() -> None:
     """A few are followed; one that leads elsewhere, inside, or to another scheme is not."""
     reached: list[str | None] = []
 
@@ -109,7 +109,7 @@ def test_redirects_stay_among_the_hosts() -> None:
     assert [None] == reached
 
 
-def test_a_credential_comes_from_the_environment_alone() -> None:
+def test_5_a_credential_comes_from_the_environment_alone() -> None:
     """Without it nobody is asked; it is in nothing that is kept."""
     heard: list[str | None] = []
 
@@ -134,7 +134,7 @@ def test_a_name_of_this_machine_is_refused() -> None:
 
 
 @pytest.mark.parametrize("silent", [True, False])
-def test_a_slow_answer_is_given_up(silent: bool) -> None:
+def test_5_a_slow_answer_is_given_up(silent: bool) -> None:
     """Nothing at all, or a byte now and then: the child is killed when its time is over."""
 
     def drip(handler: BaseHTTPRequestHandler) -> None:

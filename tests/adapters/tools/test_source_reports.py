@@ -45,7 +45,7 @@ def seen(made: Repo, *records: Record, **more: bytes) -> tuple[Finding, ...]:
     return tuple(each for each in made.measures.detect(look).findings if each.tool == "source")
 
 
-def test_the_worst_come_first_and_wait_for_a_person(lint: Repo):
+def test_5_the_worst_come_first_and_wait_for_a_person(lint: Repo):
     """An idea for each severity, beside the tools' own; no run takes one, and the verdict says so."""
     found = seen(
         lint, *(record(str(number), how="note") for number in range(100)),
@@ -62,7 +62,7 @@ def test_the_worst_come_first_and_wait_for_a_person(lint: Repo):
     assert () == verdict.children
 
 
-def test_a_strangers_feed_makes_no_snapshot_less_complete(lint: Repo):
+def test_5_a_strangers_feed_makes_no_snapshot_less_complete(lint: Repo):
     """However much of it leads nowhere: else it would end the day's work."""
     recorded = {"lint": Normalised(tuple(record(f"{n}", file="gone.py") for n in range(9)), ()).written()}
     seen_all = lint.measures.detect(Look(lint.tree, lint.policy, lambda: None, recorded=recorded))
@@ -82,7 +82,7 @@ def test_a_strangers_feed_makes_no_snapshot_less_complete(lint: Repo):
         ({"says": {"text": "old"}}, "it does not say what is wrong"),
     ],
 )
-def test_a_record_that_cannot_be_a_finding_is_told_in_words(lint: Repo, payload: dict, told: str):
+def test_5_a_record_that_cannot_be_a_finding_is_told_in_words(lint: Repo, payload: dict, told: str):
     """It is in no file that a run may look at; a person sees it all the same, last."""
     (found,) = seen(lint, record("k", how="critical", **payload))
     assert ("lint/refused", ".") == (found.rule, found.path)
