@@ -273,7 +273,7 @@ def test_every_point_is_swept() -> None:
         *COMMENT,
         *REMOVAL,
     }
-    assert set(POINTS) == {*PUSH, *PULL, *ESCALATION, *others, *ROLLBACK, *CI, *UPDATE_PULL, *DASHBOARD}
+    assert set(POINTS) == {*PUSH, *PULL, *ESCALATION, *others, *ROLLBACK, *CI, *UPDATE_PULL, *DASHBOARD, *TRIALS}
 
 
 def test_each_write_and_each_moment_of_one_is_tried() -> None:
