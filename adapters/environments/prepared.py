@@ -205,8 +205,8 @@ class _Preparation:
         limits = replace(Limits.of(self.policy.autopilot.sandbox, seconds), cpu_seconds=4 * seconds)
         inside = (str(python), "-I", "-S", _FORWARDER, str(_PORT), _SOCKET, "--", *argv)
         command = environment.command(inside, self.tree, limits)
-        command = replace(command, read_only=environment.read_only, writable=((self.env, _ENVIRONMENT),))
-        return self.sandbox.run(command, self.alive)
+        # Mounted last, it is writable there alone.
+        return self.sandbox.run(replace(command, writable=((self.env, _ENVIRONMENT),)), self.alive)
 
 
 def _named(said: bytes, proxy: AllowListProxy) -> tuple[tuple[str, bytes], ...]:

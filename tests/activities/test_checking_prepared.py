@@ -83,3 +83,14 @@ def test_a_base_that_cannot_be_prepared_is_no_result(desk, tmp_path):
     with pytest.raises(EnvironmentUnavailable, match="`prepare` 1 of 1"):
         runner.after_merge(desk, base, "")
     assert "checks/base-environment-prepare.txt" in desk.outputs
+
+
+def test_what_the_base_lacks_is_no_changes_red(desk, tmp_path):
+    """A change that decides nothing, checked when the base's environment is gone and cannot be made again."""
+    base = desk.repository.commit({"lock": "1", "source": "a"})
+    merged = desk.repository.commit({"source": "b"})
+    runner = CheckRunner(WheelEnvironments(tmp_path / "root", BubblewrapSandbox()), BubblewrapSandbox())
+    of_base = runner.after_merge(desk, base, "base")
+    desk.policy = prepared_by("exit 1")
+    with pytest.raises(EnvironmentUnavailable, match="`prepare` 1 of 1"):
+        runner.on_merge(desk, merged, merged, of_base)

@@ -100,6 +100,7 @@ def test_a_policy_without_prepare_has_the_digest_of_before_there_was_any() -> No
     said = plain.model_dump(mode="json")
     known = {"requirements", "extras", "groups", "packages", "without", "build", "python"}
     assert known == set(said["target"]["environment"])
+    assert "fixers" not in said["target"]
     prepared = {"prepare": [["true"]], "keyed_by": ["x"]}
     found = {policy(target={"environment": prepared | more}).digest for more in ({}, {"minutes": 2}, {"keep": ["x"]})}
     assert len({plain.digest} | found) == 4
