@@ -12,15 +12,10 @@ from composition import (
     AnotherHome,
     HomeUnusable,
     ServerUnavailable,
+    begin_standing,
     build_worker,
-    compose,
-    expanding,
     open_home,
     prepare_namespace,
-    schedule_expansions,
-    schedule_reviews,
-    start_alerts,
-    start_dashboards,
 )
 from settings import Settings
 
@@ -43,10 +38,7 @@ async def work(settings: Settings) -> int:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     try:
         async with build_worker(client, settings):
-            await start_alerts(client)
-            await start_dashboards(client)
-            await schedule_reviews(client)
-            await schedule_expansions(client, expanding(compose(settings)))
+            await begin_standing(client, settings)
             logging.getLogger("worker").info("working on task queue, artifacts in %s", settings.artifacts)
             await stop.wait()
     except AnotherHome as other:

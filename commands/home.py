@@ -63,15 +63,7 @@ async def embedded(
     with _held(settings.home / _LOCK) as note:
         server = await _started(settings, port, ui_port)
         # Imported by now; no other command pays for them.
-        from composition import (  # noqa: PLC0415  # noqa: PLC0415
-            build_worker,
-            compose,
-            expanding,
-            schedule_expansions,
-            schedule_reviews,
-            start_alerts,
-            start_dashboards,
-        )
+        from composition import begin_standing, build_worker  # noqa: PLC0415
 
         try:
             client = await _connected(server.address)
@@ -79,12 +71,7 @@ async def embedded(
             _write(note, {"pid": os.getpid(), "address": server.address, "ui": server.ui})
             with _logged(settings.logs / "worker.log"):
                 async with build_worker(client, settings, bench(client, settings) if bench else None):
-                    await asyncio.gather(
-                        start_alerts(client),
-                        start_dashboards(client),
-                        schedule_reviews(client),
-                        schedule_expansions(client, expanding(compose(settings))),
-                    )
+                    await begin_standing(client, settings)
                     yield Running(client, server)
         finally:
             await server.stop()

@@ -48,6 +48,7 @@ if TYPE_CHECKING:  # each named twice: it is handed on
     from composition.adapters import source_reader as source_reader
     from composition.worker import WORKFLOWS as WORKFLOWS
     from composition.worker import activities as activities
+    from composition.worker import begin_standing as begin_standing
     from composition.worker import build_worker as build_worker
     from composition.worker import connected_workbench as connected_workbench
     from composition.worker import workbench as workbench
@@ -80,7 +81,14 @@ _WHERE = {
         "open_repository",
         "source_reader",
     ),
-    "composition.worker": ("WORKFLOWS", "activities", "build_worker", "connected_workbench", "workbench"),
+    "composition.worker": (
+        "WORKFLOWS",
+        "activities",
+        "begin_standing",
+        "build_worker",
+        "connected_workbench",
+        "workbench",
+    ),
     "ports.server": ("AnotherHome", "ServerUnavailable"),
 }
 _MODULE = {name: module for module, names in _WHERE.items() for name in names}

@@ -54,12 +54,14 @@ from adapters.probes.url import ChildUrlProbes
 from adapters.sources.connectors import connectors
 from adapters.sources.replaying import SandboxReplay
 from adapters.store.private_home import home_mark
-from adapters.temporal.alert_sink import TemporalAlertSink
+from adapters.temporal.alert_sink import TemporalAlertSink, start_alerts
 from adapters.temporal.control_desk import TemporalControlDesk
 from adapters.temporal.crew import Crew
+from adapters.temporal.installation import start_dashboards
+from adapters.temporal.schedules import schedule_expansions, schedule_reviews
 from adapters.temporal.server_view import TemporalServerView
 from adapters.tools.measures import ToolMeasures
-from composition.adapters import Adapters, compose
+from composition.adapters import Adapters, compose, expanding
 from policies.settings.alerts import AlertPolicy
 from ports.alerts import AlertSink, Channel
 from ports.control_desk import ControlDesk
@@ -266,3 +268,13 @@ def _doing(steps: Sequence[Callable[..., Any]], slots: int, name: str) -> dict[s
         "max_heartbeat_throttle_interval": timedelta(seconds=1),
         "default_heartbeat_throttle_interval": timedelta(seconds=1),
     }
+
+
+async def begin_standing(client: Client, settings: Settings) -> None:
+    """What is there as long as a worker is: alerts, dashboards, and the Schedules of reviews and expansions."""
+    await asyncio.gather(
+        start_alerts(client),
+        start_dashboards(client),
+        schedule_reviews(client),
+        schedule_expansions(client, expanding(compose(settings))),
+    )
