@@ -32,7 +32,11 @@ _PRIVATE = tuple(
     )
 )  # fmt: skip
 """Where machines of one's own live: what a name leads there for is not a registry's business."""
-_HOP_BY_HOP = (b"authorization:", b"connection:", b"keep-alive:", b"proxy-", b"upgrade:")
+_HOP_BY_HOP = (b"authorization:", b"connection:", b"host:", b"keep-alive:", b"proxy-", b"upgrade:")
+_OF_A_FETCH = (b"accept", b"accept-encoding", b"if-modified-since", b"if-none-match", b"range", b"user-agent")
+"""All that is passed on beside a credential: nothing by which one request could become two, or another one."""
+_FETCHES = frozenset({"GET", "HEAD"})
+_TAB, _FIRST_SHOWN = 9, 32
 
 
 class Refused(Exception):
@@ -104,7 +108,9 @@ class AllowListProxy:
                 first = self._first(head, target)
                 far = self._reached(target)
                 with self._kept(far):
-                    counts = _joined(near, far, first + early, plain=bool(first))
+                    # What follows a fetch with a credential is nobody's: it stays here.
+                    alone = bool(first) and target in self.credentials
+                    counts = _joined(near, far, first if alone else first + early, plain=bool(first), alone=alone)
             except Refused as refusal:
                 self._note(target=target, refused=str(refusal))
                 _answer(near, 403, str(refusal))
@@ -124,16 +130,22 @@ class AllowListProxy:
     def _first(self, head: bytes, target: str) -> bytes:
         """What a plain request begins with as its server must see it; nothing of CONNECT."""
         line, *headers = head.split(b"\r\n")
+        if any(byte < _FIRST_SHOWN and byte != _TAB for each in (line, *headers) for byte in each):
+            raise Refused("a control character in the request: servers differ in where such a line ends")
         method, asked, _ = line.decode("latin-1").split(" ", 2)
         if method == "CONNECT":
             return b""
         place = urlsplit(asked)
         path = (place.path or "/") + (f"?{place.query}" if place.query else "")
-        kept = [each for each in headers if not each.lower().startswith(_HOP_BY_HOP)]
+        first = [f"{method} {path} HTTP/1.1".encode("latin-1"), f"Host: {target}".encode("latin-1")]
         if secret := self.credentials.get(target):
-            kept.append(f"Authorization: {secret}".encode("latin-1"))
-        first = f"{method} {path} HTTP/1.1".encode("latin-1")
-        return b"\r\n".join([first, *kept, b"Connection: close", b"", b""])
+            if method not in _FETCHES:
+                raise Refused(f"{shortened(method, 20)}: with a credential of the operator things are fetched alone")
+            first.append(f"Authorization: {secret}".encode("latin-1"))
+            kept = [each for each in headers if each.partition(b":")[0].lower() in _OF_A_FETCH]
+        else:
+            kept = [each for each in headers if not each.lower().startswith(_HOP_BY_HOP)]
+        return b"\r\n".join([*first, *kept, b"Connection: close", b"", b""])
 
     def _reached(self, target: str) -> socket.socket:
         host, _, port = target.rpartition(":")
@@ -274,8 +286,8 @@ def _literal(host: str) -> bool:
     return False
 
 
-def _joined(near: socket.socket, far: socket.socket, first: bytes, *, plain: bool) -> list[int]:
-    """Copy both ways until both ends are done; bytes sent and received."""
+def _joined(near: socket.socket, far: socket.socket, first: bytes, *, plain: bool, alone: bool) -> list[int]:
+    """Copy both ways until both ends are done, or the answer ``alone``; bytes sent and received."""
     if not plain:
         near.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
     far.sendall(first)
@@ -283,12 +295,14 @@ def _joined(near: socket.socket, far: socket.socket, first: bytes, *, plain: boo
         each.settimeout(None)
     counts = [len(first), 0]
     up = threading.Thread(target=_pump, args=(near, far, counts, 0), daemon=True)
-    up.start()
+    if not alone:
+        up.start()
     _pump(far, near, counts, 1)
     # The answer is complete: whoever still sends has lost its reader.
     with suppress(OSError):
         near.shutdown(socket.SHUT_RDWR)
-    up.join(5)
+    if not alone:
+        up.join(5)
     return counts
 
 

@@ -360,6 +360,38 @@ def test_a_credential_is_added_outside(tmp_path, monkeypatch):
     assert b"c2VjcmV0" not in proxy.journal()
 
 
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("PUT http://{host}/pkg HTTP/1.1", "PUT: with a credential"),
+        ("POST http://{host}/pkg HTTP/1.1", "POST: with a credential"),
+        ("GET http://{host}/a HTTP/1.1\r\nX: y\n\nPUT /pkg HTTP/1.1\nX: y", "control character"),
+        ("GET http://{host}/a\rb HTTP/1.1", "control character"),
+    ],
+)
+def test_a_credential_fetches_and_does_nothing_else(tmp_path, monkeypatch, line, says):
+    """The repository's code cannot publish by it, nor hide a second request behind the first."""
+    monkeypatch.setattr("adapters.environments.allow_list.tls", lambda far, host: far)
+    with served() as (port, heard):
+        host = f"127.0.0.1:{port}"
+        said, _ = asked(line.format(host=host), host, tmp_path=tmp_path, credentials={host: "Basic c2VjcmV0"})
+    assert says in said
+    assert [] == heard
+
+
+def test_nothing_follows_a_fetch_with_a_credential(tmp_path, monkeypatch):
+    """Neither a body, nor a name of another server, nor another request on the same connection."""
+    monkeypatch.setattr("adapters.environments.allow_list.tls", lambda far, host: far)
+    with served() as (port, heard):
+        host = f"127.0.0.1:{port}"
+        more = "Host: other.test\r\nContent-Length: 40\r\nAccept: text/html\r\n\r\nPUT /pkg HTTP/1.1"
+        asked(f"GET http://{host}/a HTTP/1.1\r\n{more}", host, tmp_path=tmp_path, credentials={host: "Basic c2VjcmV0"})
+    (told,) = heard
+    assert f"Host: {host}\r\n".encode() in told
+    assert b"Accept: text/html\r\n" in told
+    assert not any(each in told for each in (b"other.test", b"Content-Length", b"PUT"))
+
+
 # What is kept.
 
 
