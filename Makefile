@@ -124,7 +124,7 @@ forges: $(if $(HAS_GO),gitea) $(if $(HAS_NODE),prism)
 	@$(if $(HAS_BROWSER),:,echo "left out: Chromium is missing, so no web page tries to talk to the embedded server")
 
 test: setup forges
-	@$(BIN)/python -m pytest -n $(JOBS) --durations=20 -m "$(OPT_IN)"
+	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal --durations=20 -m "$(OPT_IN)"
 
 test-gitea: setup gitea
 	@$(BIN)/python -m pytest -m "gitea and not sweep" tests/forges
