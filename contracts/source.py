@@ -112,6 +112,8 @@ class SourcePassed(Contract):
     source: str = Field(min_length=1, max_length=40)
     trial: str = Field(min_length=1, max_length=200)
     report_sha256: str = ""
+    at: AwareDatetime | None = None
+    """When it ended; None: whoever asks is older than this."""
 
 
 class SourceOrder(Contract):

@@ -148,7 +148,7 @@ class Trying:
             source = SourcePolicy.model_validate(trial.entry)
             proposed = promotion(trial, source, session.run.target, report.metrics, report.ended_at, ref)
             KeptProposals(self.bench.store).keep(proposed)
-            told = SourcePassed(source=trial.source, trial=trial.trial_id, report_sha256=ref.sha256)
+            told = SourcePassed(source=trial.source, trial=trial.trial_id, report_sha256=ref.sha256, at=report.ended_at)
             self.bench.control.ask(session.run.target, messages.SOURCE_PASSED, told)
         session.note("trial judged", trial=trial.trial_id, passed=report.passed, proposal=report.proposal_id)
         good = f"{trial.trial_id} passed, {in_words(report.metrics)}; proposed as {report.proposal_id}"

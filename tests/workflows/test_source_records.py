@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -38,9 +38,9 @@ class Lives:
         asked = SourceOrder(source="days", lift=lift, expected_epoch=epoch, reason="as agreed", actor="ann")
         return source_records.order(self.books.state, asked, self.books.now)
 
-    def passed(self, trial: str) -> None:
+    def passed(self, trial: str, at: datetime | None = None) -> None:
         """A trial was passed."""
-        source_records.passed(self.books.state, SourcePassed(source="days", trial=trial))
+        source_records.passed(self.books.state, SourcePassed(source="days", trial=trial, at=at))
 
     @property
     def record(self) -> SourceRecord:
@@ -63,6 +63,28 @@ def test_5_a_sustained_breach_demotes() -> None:
     assert (False, SourceState.DEGRADED) == (answer.accepted, lives.record.lowered)
     assert "3 breaches in a row: old" == lives.record.reason
     assert not lives.used(Grade.GOOD).accepted
+
+
+def test_off_is_off_also_after_a_trial_was_passed() -> None:
+    """A person says it again once the promotion is in the policy: that promotion does not undo it."""
+    lives = Lives()
+    lives.order()
+    lives.passed("days-2026-11-20-1")
+    lives.order()
+    assert not lives.used(Grade.GOOD, trial="days-2026-11-20-1").accepted
+    assert (SourceState.DISABLED, ()) == (lives.record.lowered, lives.record.passed)
+
+
+def test_a_trial_told_again_is_not_passed_since() -> None:
+    """A step that is done again says again what it said before the lowering; the policy names that trial already."""
+    lives = Lives()
+    ended = lives.books.now - timedelta(minutes=1)
+    lives.passed("days-2026-11-20-1", ended)
+    lives.used(Grade.BREACH, in_conflict=True, trial="days-2026-11-20-1")
+    lives.passed("days-2026-11-20-1", ended)
+    assert not lives.used(Grade.GOOD, trial="days-2026-11-20-1").accepted
+    lives.passed("days-2026-11-27-1", lives.books.now + timedelta(days=1))
+    assert lives.used(Grade.GOOD, trial="days-2026-11-27-1").accepted
 
 
 def test_one_use_told_twice_counts_once() -> None:

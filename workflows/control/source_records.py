@@ -52,12 +52,14 @@ def used(state: ControlState, report: SourceUse, now: datetime) -> Answer:
 
 
 def passed(state: ControlState, report: SourcePassed) -> Answer:
-    """A trial was passed; that alone changes nothing."""
-    known = _known(state, report.source)
+    """A trial was passed; that alone changes nothing. One that was over before the lowering is not passed since."""
+    known, rule = _known(state, report.source), "what a trial shows is always taken"
+    if known.lowered is not None and known.since and report.at and report.at <= known.since:
+        return state.answer(rule, Decision.ALLOW, "known, and from before it was lowered", source=report.source)
     if report.trial not in known.passed:
         _keep(state, known.model_copy(update={"passed": (*known.passed, report.trial)[-_TRIALS:]}))
         state.log("source trial passed", source=report.source, trial=report.trial, report=report.report_sha256)
-    return state.answer("what a trial shows is always taken", Decision.ALLOW, "recorded", source=report.source)
+    return state.answer(rule, Decision.ALLOW, "recorded", source=report.source)
 
 
 def order(state: ControlState, request: SourceOrder, now: datetime) -> Answer:
@@ -109,7 +111,8 @@ def _too_bad(report: SourceUse, breaches: int) -> str:
 
 
 def _lower(state: ControlState, known: SourceRecord, to: SourceState, reason: str, by: str, now: datetime) -> None:
-    if known.lowered is SourceState.DISABLED:
+    if known.lowered is SourceState.DISABLED and not known.passed:
+        # Said again after a trial was passed, it is news: that trial does not bring it back.
         return
     reason = shortened(reason, 500)
     lowered = {"lowered": to, "since": now, "reason": reason, "by": by, "passed": ()}
