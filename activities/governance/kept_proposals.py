@@ -6,7 +6,7 @@ from datetime import datetime
 from activities.governance.past_decisions import read_kept
 from activities.step_session import written
 from contracts.proposal import PROPOSALS, PolicyProposal, Withdrawal
-from policies.governance.edits import may_not
+from policies.governance.edits import about, may_not
 from ports.store import ArtifactStore
 
 _WITHDRAWN = ".withdrawn.json"
@@ -58,7 +58,10 @@ class KeptProposals:
         return frozenset(name.removesuffix(_WITHDRAWN) for name in names if name.endswith(_WITHDRAWN))
 
     def open(self) -> tuple[PolicyProposal, ...]:
-        """All that are not withdrawn, oldest first.
+        """All that are not withdrawn, oldest first; of those about the same thing the newest.
+
+        An older one was done, or lost its reason: its ``before`` may stand there again, which would take back what a
+        person did since, and be taken back in turn.
 
         Raises:
             NotKept: one is damaged: what is left of them would be taken for all.
@@ -66,4 +69,6 @@ class KeptProposals:
         names, gone = self.store.names(PROPOSALS), self.withdrawn()
         ids = [name.removesuffix(".json") for name in names if not name.endswith(_WITHDRAWN)]
         found = [read_kept(self.store, PROPOSALS, f"{each}.json", PolicyProposal) for each in ids if each not in gone]
-        return tuple(sorted(found, key=lambda each: (each.made_at, each.proposal_id)))
+        found.sort(key=lambda each: (each.made_at, each.proposal_id))
+        newest = {thing: each.proposal_id for each in found for thing in about(each)}
+        return tuple(each for each in found if each.proposal_id in {newest[thing] for thing in about(each)})

@@ -51,6 +51,8 @@ def applied(text: str, proposal: PolicyProposal) -> Applied:
         document = tomlkit.parse(text)
     except TOMLKitError as error:
         return Applied(text, f"{proposal.file} is no TOML: {error}")
+    if proposal.file == SOURCES_FILE and not isinstance(document.get("sources", []), list):
+        return Applied(text, f"{proposal.file}: `sources` is no list of entries")
     if problem := may_not(proposal):
         return Applied(text, problem)
     if not (missing := [each for each in proposal.edits if _standing(document, each) != each.after]):
@@ -75,6 +77,12 @@ def patch(text: str, proposal: PolicyProposal) -> str:
     """A unified diff, from the policy folder; empty where nothing is to be done, or nothing can be."""
     lines = (text.splitlines(keepends=True), applied(text, proposal).text.splitlines(keepends=True))
     return "".join(difflib.unified_diff(*lines, f"a/{proposal.file}", f"b/{proposal.file}"))
+
+
+def about(proposal: PolicyProposal) -> frozenset[str]:
+    """What it is about: a value of ``autopilot.toml``, or a source as a whole; only the newest is open."""
+    added = {f"sources.{_added(proposal).get('name', '')}"} if proposal.adds else set()
+    return frozenset({f"sources.{each.entry}" if each.entry else each.name for each in proposal.edits} | added)
 
 
 def may_not(proposal: PolicyProposal) -> str:

@@ -11,7 +11,7 @@ from activities.governance.reviewing import GovernanceReviewing
 from adapters.store.chained_log import ChainedLog
 from adapters.store.local_store import LocalStore
 from contracts.governance import ReviewInput
-from contracts.proposal import PROPOSALS
+from contracts.proposal import PROPOSALS, PolicyEdit, PolicyProposal
 from policies.governance.proposals import propose
 from settings import SHIPPED_POLICIES
 from tests.policies.test_governance import review
@@ -40,13 +40,36 @@ def test_what_is_kept_stays_as_it_was(kept):
 def test_a_withdrawn_one_is_proposed_no_more(kept):
     """The first reason stays; the others stay open, oldest first."""
     kept.keep(step("b").model_copy(update={"made_at": AT}))
-    kept.keep(step("a").model_copy(update={"made_at": AT + timedelta(days=7)}))
+    other = threshold("auto_merge", "lines", 80, 60, proposal_id="a")
+    kept.keep(other.model_copy(update={"made_at": AT + timedelta(days=7)}))
     assert ["b", "a"] == [each.proposal_id for each in kept.open()]
     kept.withdraw("b", "the trial is void", "Ada", AT)
     kept.withdraw("b", "another", "Ben", AT)
     assert ["a"] == [each.proposal_id for each in kept.open()]
     assert kept.find("b")
     assert b"void" in kept.store.get(kept.store.find(PROPOSALS, "b.withdrawn.json"))
+
+
+def source(kind, after, day, before=None, trial=""):
+    """A proposal about one source, of a day."""
+    edits = [("state", before, after), ("trial", "", trial)] if trial else [("state", before, after)]
+    return PolicyProposal(
+        proposal_id=f"{kind}-{day}", kind=f"source_{kind}", file="sources.toml", because="it is so",
+        edits=tuple(PolicyEdit(table="", entry="gauges", key=k, before=b, after=a) for k, b, a in edits),
+        made_at=AT + timedelta(days=day),
+    )  # fmt: skip
+
+
+def test_an_older_proposal_does_not_come_back(kept):
+    """Demoted, tried, promoted: what the first proposal found stands there again, and is not to be taken back."""
+    kept.keep(source("demotion", "DEGRADED", 0, before="PRODUCTION"))
+    kept.keep(source("promotion", "PRODUCTION", 9, before="DEGRADED", trial="gauges-2026-11-18-1"))
+    assert ["promotion-9"] == [each.proposal_id for each in kept.open()]
+    # Nor does the promotion, by a trial of before, once it is lowered again; a person's no to that is another matter.
+    kept.keep(source("demotion", "DEGRADED", 20, before="PRODUCTION"))
+    assert ["demotion-20"] == [each.proposal_id for each in kept.open()]
+    kept.withdraw("demotion-20", "it was a holiday", "Ada", AT)
+    assert ["promotion-9"] == [each.proposal_id for each in kept.open()]
 
 
 def test_what_nobody_may_propose_is_not_kept(kept):

@@ -239,6 +239,9 @@ def test_what_becomes_of_a_source(edit, gone, come):
          "DEGRADED")), "sources.gauges.state is TRIAL"),
         (SOURCES, of_source(UP, adds=NEW.replace("rivers", "old")), "two sources are named old"),
         (SOURCES, of_source(UP, adds=NEW.replace("approved", "refused")), "needs compliance"),
+        # What somebody else wrote there is no reason to end the day's run.
+        ("sources = 5", of_source(UP, adds=NEW), "no list of entries"),
+        ("[sources.gauges]\nstate = 1\n", of_source(DOWN, ("gauges", "state", "TRIAL", "DISABLED")), "no list"),
         ("", of_source(UP, adds=NEW), ""),
     ],
 )  # fmt: skip
