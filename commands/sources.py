@@ -309,8 +309,10 @@ def _named(policy: EffectivePolicy, target: str, name: str) -> SourcePolicy:
 
 
 def _place(target: str, source: str) -> str:
-    """Where a source's readings are kept; capitals, so that it is never taken for a run's id."""
-    return f"SRC-{target}-{source}"
+    """Where a source's readings are kept."""
+    from activities.source.kept_trials import source_place  # noqa: PLC0415
+
+    return source_place(target, source)
 
 
 def _trials(adapters: Adapters, target: str, source: str) -> list[str]:

@@ -20,8 +20,8 @@ _FETCH = re.compile(r"trials/(?P<trial>[^/]+)/(?P<number>\d+)/fetch\.json")
 
 
 def source_place(target: str, source: str) -> str:
-    """Where what is recorded of a source is kept; capitals, so that it is never taken for a run's id."""
-    return f"SRC-{target}-{source}"
+    """Where what is recorded of a source is kept; capitals, so that it is no run's and no other pair's."""
+    return f"SRC-{target}-S-{source}"
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from contracts.task import Finding
 from contracts.trial import Difference, Differences, ReplayCheck, SourceTrial, TriageReplay, TrialFetch, TrialMetrics
 from contracts.verdict import Verdict
 from policies.counted import counted, shortened
+from policies.digests import digest
 from policies.settings.schema import EffectivePolicy
 from policies.settings.sources import SourcePolicy, Sources
 from policies.task.candidates import rank
@@ -25,6 +26,7 @@ from policies.verdicts import all_of, allow, deny
 LISTED = 200
 """Differences that a report lists; all are counted."""
 _LONGEST = 200
+_LONGEST_ID = 100
 _TOOL = "source"
 """Whose findings a source's are."""
 _UNUSABLE = frozenset({SourceState.DEGRADED, SourceState.DISABLED})
@@ -168,10 +170,10 @@ def promotion(
     else:
         entry = source.model_dump(mode="json", exclude_defaults=True, exclude_none=True)
         adds = tomlkit.dumps({"sources": [_in_lines({**entry, "state": "PRODUCTION", "trial": trial.trial_id})]})
-    lasting = source.thresholds.sustained
+    lasting, name = source.thresholds.sustained, f"{trial.trial_id}-{target}"
     often = f"{lasting} breaches in a row" if lasting > 1 else "A breach"
     return PolicyProposal(
-        proposal_id=f"{trial.trial_id}-{target}"[:100],
+        proposal_id=name if len(name) <= _LONGEST_ID else f"{name[: _LONGEST_ID - 9]}-{digest(name)[:8]}",
         kind="source_promotion",
         file="sources.toml",
         edits=edits,

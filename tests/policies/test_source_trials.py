@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from activities.source.kept_trials import source_place
 from contracts.artifact import ArtifactRef
 from contracts.source import Fetched, Grade, Quality, Reading, Record, SourceState
 from contracts.trial import Bounds, CandidateSource, ReplayCheck, SourceTrial, TrialFetch
@@ -292,3 +293,18 @@ def test_5_a_promotion_is_what_may_be_proposed(state: str | None, origin: str, c
     assert ("PRODUCTION", "feast-2026-11-27-1") == (entry["state"], entry["trial"])
     assert SourcePolicy.model_validate(entry).state is SourceState.PRODUCTION
     assert ("kept", "starter.py sources disable days feast") == (made.fallback, made.off_switch.partition(",")[0])
+
+
+def test_long_names_do_not_hide_one_promotion_behind_another() -> None:
+    """What is kept under an id stays: two targets that differ at the end alone have two of them."""
+    mine = trial(entry=ENTRY).model_copy(update={"trial_id": "f" * 40 + "-2026-11-27-1"})
+    source = SourcePolicy.model_validate(ENTRY)
+    names = ["services-of-the-whole-company-in-every-region-of-the-world-and-beyond-in-" + end for end in ("eu", "us")]
+    ids = {promotion(mine, source, name, metrics(GOOD), NOW, REF).proposal_id for name in names}
+    assert 2 == len(ids)
+    assert {100} == {len(each) for each in ids}
+
+
+def test_each_target_and_source_have_a_place_of_their_own() -> None:
+    """Hyphens are in the names of both."""
+    assert source_place("api", "v2-feed") != source_place("api-v2", "feed")
