@@ -166,7 +166,8 @@ def _feed(body: bytes) -> Any:
     # A stream, so that what looks like an address in it is not fetched.
     found = feedparser.parse(io.BytesIO(body), resolve_relative_uris=False, sanitize_html=False)
     broken = found.get("bozo_exception")
-    if not found.version or isinstance(broken, SAXException):
+    # Of nothing at all it says not even that it has no version.
+    if not found.get("version") or isinstance(broken, SAXException):
         # What it made of the half that it could read is no answer.
         raise NotReadable(f"it is no RSS or Atom feed: {broken or 'no such element'}")
     return [
@@ -177,7 +178,11 @@ def _feed(body: bytes) -> Any:
 
 def _feed_time(entry: Any) -> dict[str, str]:
     parsed = entry.get("updated_parsed") or entry.get("published_parsed")
-    return {"at": datetime.fromtimestamp(calendar.timegm(parsed), UTC).isoformat()} if parsed else {}
+    try:
+        return {"at": datetime.fromtimestamp(calendar.timegm(parsed), UTC).isoformat()} if parsed else {}
+    except (ValueError, OverflowError, OSError):
+        # The year 0, say: what some programs write for "never".
+        return {}
 
 
 _PARSERS: dict[Format, Callable[[bytes], Any]] = {"json": _json, "jsonl": _lines, "csv": _table, "feed": _feed}

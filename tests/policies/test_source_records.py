@@ -59,6 +59,8 @@ def test_a_feed():
         <updated>2026-03-29T06:00:00Z</updated></entry></feed>"""
     (record,) = read(atom, "feed", mapping={"at": "at"}).records
     assert ("x", "T & U", NOW - timedelta(days=1)) == (record.key, record.payload["title"], record.at)
+    (never,) = read(atom.replace(b"2026-03-29T06:00:00Z", b"0001-01-01T00:00:00+01:00"), "feed").records
+    assert "at" not in never.payload
     bomb = b'<!DOCTYPE l [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;">]><feed>&b;</feed>'
     with pytest.raises(NotReadable):
         read(bomb, "feed")
@@ -75,6 +77,7 @@ def test_a_feed():
         (b"id,n\na\n", "csv", "another number of fields"),
         (b'id\n"a', "csv", "not CSV"),
         (b"<html>moved</html>", "feed", "no RSS or Atom"),
+        (b"", "feed", "no RSS or Atom"),
         ([{"id": number} for number in range(20_001)], "json", "at most 20000"),
     ],
 )
