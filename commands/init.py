@@ -148,7 +148,7 @@ def _show(found: Introduction, file: Path, name: str) -> None:
         say("without a required check every run will be refused: add one to [[checks]]", "yellow")
     elif not any(check.kind is CheckKind.TESTS for check in found.kept):
         say("no tests are required, so the mode stops at PR_ONLY", "yellow")
-    say("who is told when something goes wrong: policies/alerts.toml, then `starter.py alerts test`")
+    say("who is told when something goes wrong: alerts.toml in the policy folder, then `starter.py alerts test`")
     say(f"read the file, then: starter.py run {name} --mode DRY_RUN --embedded")
 
 
