@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from activities.source.kept_trials import TRIAL_ID, source_place
+from activities.source.kept_trials import TRIAL_ID, source_place, trial_of_fetch
 from contracts.source import Reading
 from contracts.trial import TrialFetch
 from ports.store import ArtifactStore, RunIndex, StoreError
@@ -59,11 +59,9 @@ def _places(store: ArtifactStore, index: RunIndex, target: str, source: str) -> 
     """Who asked, and where the answer is: of most runs it turns out that they did not."""
     place = source_place(target, source)
     for name in store.names(place):
-        first, _, rest = name.partition("/")
-        trial = rest.partition("/")[0]
-        if first == "trials" and name.endswith("/fetch.json") and TRIAL_ID.fullmatch(trial):
+        if TRIAL_ID.fullmatch(trial := trial_of_fetch(name)):
             yield f"trial {trial}", place, name
-        elif name.endswith(f"/sources/{source}/reading.json") and first != "trials":
+        elif name.endswith(f"/sources/{source}/reading.json") and not name.startswith("trials/"):
             yield "by hand", place, name
     for run in index.latest(_RUNS, target):
         yield f"run {run.run_id}", run.run_id, f"sources/{source}/reading.json"

@@ -16,12 +16,18 @@ from ports.store import ArtifactStore, StoreError
 Kept = TypeVar("Kept", SourceTrial, SourceTrialReport, TrialFetch)
 REPORT, PAGE = "source_trial_report.json", "source_trial.html"
 TRIAL_ID = re.compile(r"(?P<source>[a-z0-9][a-z0-9_-]*)-\d{4}-\d{2}-\d{2}-\d+")
-_FETCH = re.compile(r"trials/(?P<trial>[^/]+)/(?P<number>\d+)/fetch\.json")
+_FETCH = re.compile(r"trials/(?P<trial>[^/]+)/\d+/fetch\.json")
 
 
 def source_place(target: str, source: str) -> str:
     """Where what is recorded of a source is kept; capitals, so that it is no run's and no other pair's."""
     return f"SRC-{target}-S-{source}"
+
+
+def trial_of_fetch(name: str) -> str:
+    """The trial that an artifact is a fetch of; empty: it is none."""
+    match = _FETCH.fullmatch(name)
+    return match["trial"] if match else ""
 
 
 @dataclass(frozen=True)
@@ -82,21 +88,24 @@ class KeptTrials:
             StoreError: one is damaged.
         """
         place = source_place(self.target, trial.source)
-        found = []
-        for name in self.store.names(place):
-            match = _FETCH.fullmatch(name)
-            if match and match["trial"] == trial.trial_id and (ref := self.store.find(place, name)):
-                found.append((ref, self._read(place, name, TrialFetch)))
+        found = [
+            (ref, self._parsed(ref, place, TrialFetch))
+            for name in self.store.names(place)
+            if trial_of_fetch(name) == trial.trial_id and (ref := self.store.find(place, name))
+        ]
         return tuple(sorted(found, key=lambda each: each[1].number))
 
     def _read(self, place: str, name: str, model: type[Kept]) -> Kept:
         ref = self.store.find(place, name)
         if ref is None:
             raise StoreError(f"{name} of {place} is gone")
+        return self._parsed(ref, place, model)
+
+    def _parsed(self, ref: ArtifactRef, place: str, model: type[Kept]) -> Kept:
         try:
             return model.model_validate_json(self.store.get(ref))
         except ValidationError as damage:
-            raise StoreError(f"{name} of {place} is damaged: {damage.error_count()} fields are wrong") from damage
+            raise StoreError(f"{ref.name} of {place} is damaged: {damage.error_count()} fields are wrong") from damage
 
 
 def answers_of(fetch: TrialFetch) -> tuple[tuple[Fetched, str], ...]:

@@ -18,6 +18,18 @@ Keep = Callable[[str, bytes, str], ArtifactRef]
 
 
 @dataclass(frozen=True)
+class Compared:
+    """A graded answer, and what it was compared with."""
+
+    reading: Reading
+    with_source: str
+    """Empty: nothing."""
+    baseline: Fetched | None
+    records: Normalised | None
+    """The baseline's; None: it gave none."""
+
+
+@dataclass(frozen=True)
 class SourceReader:
     """Asks; keeps what came back before anything is concluded from it."""
 
@@ -25,17 +37,27 @@ class SourceReader:
     store: ArtifactStore
 
     def read(self, source: SourcePolicy, sources: Sources, asked: Asked, at: datetime, keep: Keep) -> Reading:
-        """A source's answer now, and its baseline's where it has one.
+        """A source's answer now, graded.
+
+        Raises:
+            StoreError: what came back cannot be kept, so it is not used.
+        """
+        return self.compare(source, sources, asked, at, keep).reading
+
+    def compare(self, source: SourcePolicy, sources: Sources, asked: Asked, at: datetime, keep: Keep) -> Compared:
+        """A source's answer now, graded, and its baseline's where it has one.
 
         Raises:
             StoreError: what came back cannot be kept, so it is not used.
         """
         fetched = self.fetch(source, asked, at, keep)
         found, problem = self.normalised(source, fetched)
-        baseline, silent = None, ""
-        if name := source.baseline or source.fallback:
-            other = next(each for each in sources.sources if each.name == name)
-            baseline, silent = self.normalised(other, self.fetch(other, asked, at, keep))
+        name = source.baseline or source.fallback
+        other = sources.named(name)
+        theirs, baseline, silent = None, None, ""
+        if other is not None:
+            theirs = self.fetch(other, asked, at, keep)
+            baseline, silent = self.normalised(other, theirs)
         records = keep(f"sources/{source.name}/records.jsonl", found.written(), "application/jsonl") if found else None
         measured = quality(source, found, at, baseline.records if baseline else None)
         graded, reasons = grade(source, measured)
@@ -54,7 +76,7 @@ class SourceReader:
             reasons=(problem,) if problem else reasons,
         )
         keep(f"sources/{source.name}/reading.json", reading.model_dump_json(by_alias=True).encode(), "application/json")
-        return reading
+        return Compared(reading, name, theirs, baseline)
 
     def fetch(self, source: SourcePolicy, asked: Asked, at: datetime, keep: Keep) -> Fetched:
         """Ask once, and keep the bytes as they came."""

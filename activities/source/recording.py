@@ -40,9 +40,7 @@ def record_sources(session: StepSession, reader: SourceReader) -> Recorded:
     ours = [each for each in policy.sources.of(session.run.target) if each.state in USED]
     if not ours:
         return Recorded({}, ())
-    book = session.bench.control.query(session.run.target, messages.SOURCES)
-    if book is None:
-        raise ControlUnavailable("Control does not say how far each source is lowered")
+    book = source_book(session)
     # One look for all of them: what is a source, a fallback and a baseline is asked once.
     asked = Asked(policy, session.repository, session.given.base_sha, session.alive)
     for source in ours:
@@ -69,13 +67,25 @@ def record_sources(session: StepSession, reader: SourceReader) -> Recorded:
             reasons.append(f"{each.name}: {'; '.join(reading.reasons)}")
         else:
             missing.append(f"source: {'; '.join(reasons) or f'{source.name} is degraded and has no fallback'}")
-        _propose(session, source)
+    _propose(session, ours)
     return Recorded(records, tuple(missing), tuple(replaced))
+
+
+def source_book(session: StepSession) -> SourceBook:
+    """How far Control's books have lowered each source.
+
+    Raises:
+        ControlUnavailable: nobody knows.
+    """
+    book = session.bench.control.query(session.run.target, messages.SOURCES)
+    if book is None:
+        raise ControlUnavailable("Control does not say how far each source is lowered")
+    return book
 
 
 def _fallback(session: StepSession, source: SourcePolicy, book: SourceBook, reasons: list[str]) -> list[SourcePolicy]:
     """The source that stands in, unless it is lowered itself: that is said."""
-    found = next((each for each in session.policy.sources.sources if each.name == source.fallback), None)
+    found = session.policy.sources.named(source.fallback)
     if found is None:
         return []
     record = book.of(found.name)
@@ -112,22 +122,24 @@ def _tell(
     session.bench.control.ask(session.run.target, messages.SOURCE_USED, use)
 
 
-def _propose(session: StepSession, source: SourcePolicy) -> None:
+def _propose(session: StepSession, ours: list[SourcePolicy]) -> None:
     """A demotion is made lasting by a person: what Control lowered by itself is proposed, once."""
     book = session.bench.control.query(session.run.target, messages.SOURCES) or SourceBook()
-    record = book.of(source.name)
-    if record.lowered is None or record.since is None or record.by != BY_CONTROL or source.trial in record.passed:
-        return
-    edit = PolicyEdit(table="", entry=source.name, key="state", before=source.state, after=record.lowered)
-    if source.state is record.lowered:
-        return
-    KeptProposals(session.bench.store).keep(
-        PolicyProposal(
-            proposal_id=f"demote-{source.name}-{record.since:%Y%m%d%H%M}",
-            kind="source_demotion",
-            file=SOURCES_FILE,
-            edits=(edit,),
-            because=f"{source.name} is {record.lowered} since {record.since:%Y-%m-%d}: {record.reason}",
-            made_at=record.since,
+    for source in ours:
+        record = book.of(source.name)
+        lowered, since = record.lowered, record.since
+        if lowered in {None, source.state} or since is None or record.by != BY_CONTROL:
+            continue
+        if source.trial in record.passed:
+            continue
+        edit = PolicyEdit(table="", entry=source.name, key="state", before=source.state, after=lowered)
+        KeptProposals(session.bench.store).keep(
+            PolicyProposal(
+                proposal_id=f"demote-{source.name}-{since:%Y%m%d%H%M}",
+                kind="source_demotion",
+                file=SOURCES_FILE,
+                edits=(edit,),
+                because=f"{source.name} is {lowered} since {since:%Y-%m-%d}: {record.reason}",
+                made_at=since,
+            )
         )
-    )

@@ -1,13 +1,14 @@
 """Scout and Planning of a source expansion (runbook §5): who could be tried, and the one that is."""
 
 from dataclasses import dataclass
+from functools import partial
 
 from temporalio import activity
 
 from activities.api import PLAN_TRIAL, SCOUT
 from activities.source.kept_trials import KeptTrials
+from activities.source.recording import source_book
 from activities.step_session import StepPorts, StepSession
-from contracts import messages
 from contracts.handover import StepResult
 from contracts.modes import RiskLevel, Role, StepName
 from contracts.source import SourceState
@@ -26,7 +27,6 @@ from policies.settings.sources import SourcePolicy, Sources
 from policies.source.lifecycle import in_force
 from policies.source.scouting import CATALOGUE, LOWERED, Choice, candidates, catalogue_of, choose, is_prose, leads_in
 from policies.verdicts import allow, deny
-from ports.control_desk import ControlUnavailable
 from ports.policy_source import PolicyError
 from ports.repository import Repository
 
@@ -45,13 +45,13 @@ class Scouting:
     @activity.defn(name=SCOUT.name, no_thread_cancel_exception=True)
     def scout(self, given: TrialInput) -> TrialLook:
         """``candidate_sources.json``."""
-        work = lambda session: self._scout(session, given.source)  # noqa: E731
+        work = partial(self._scout, named=given.source)
         return TrialLook(result=self.bench.perform(given.step, StepName.SCOUT, Role.SCOUT, work))
 
     @activity.defn(name=PLAN_TRIAL.name, no_thread_cancel_exception=True)
     def plan_trial(self, given: TrialInput) -> TrialLook:
         """``task_contract.json`` of a source trial."""
-        work = lambda session: self._plan(session, given.source)  # noqa: E731
+        work = partial(self._plan, named=given.source)
         return TrialLook(result=self.bench.perform(given.step, StepName.PLAN_TRIAL, Role.PLANNING, work))
 
     def _scout(self, session: StepSession, named: str) -> StepResult:
@@ -111,9 +111,7 @@ def states_now(session: StepSession) -> dict[str, SourceState]:
     Raises:
         ControlUnavailable: nobody knows how far each is lowered.
     """
-    book = session.bench.control.query(session.run.target, messages.SOURCES)
-    if book is None:
-        raise ControlUnavailable("Control does not say how far each source is lowered")
+    book = source_book(session)
     return {each.name: in_force(each, book.of(each.name))[0] for each in session.policy.sources.sources}
 
 

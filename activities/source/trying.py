@@ -1,6 +1,5 @@
 """Integrator and Source QA of a source expansion (runbook §5): fetched, replayed, compared, judged."""
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,7 +9,7 @@ from temporalio import activity
 from activities.api import FETCH_TRIAL, JUDGE_TRIAL
 from activities.governance.kept_proposals import KeptProposals
 from activities.run.spending import spend
-from activities.source.kept_trials import PAGE, REPORT, KeptTrials, answers_of
+from activities.source.kept_trials import PAGE, REPORT, KeptTrials, answers_of, trial_of_fetch
 from activities.source.reading import SourceReader, format_of
 from activities.source.scouting import known_sources, states_now
 from activities.step_session import StepPorts, StepSession, written
@@ -40,6 +39,7 @@ from policies.source.trials import (
     in_words,
     metrics,
     promotion,
+    promotion_id,
     shape_changes,
     shape_of,
     would_change,
@@ -47,8 +47,6 @@ from policies.source.trials import (
 from policies.verdicts import allow, concluded
 from ports.measures import Look
 from ports.sources import Asked, Recording, ReplayFailed, Replaying
-
-_FETCH = re.compile(r"trials/(?P<trial>[^/]+)/\d+/fetch\.json")
 
 
 @dataclass(frozen=True)
@@ -103,7 +101,7 @@ class Trying:
     def _ask(
         self, session: StepSession, trial: SourceTrial, sources: Sources, number: int, now: datetime
     ) -> StepResult:
-        source, other = _pair(trial, sources)
+        source, _ = _pair(trial, sources)
         kept, base = KeptTrials(self.bench.store, session.run.target), session.repository.fetch_base()
 
         def keep(name: str, body: bytes, media_type: str) -> ArtifactRef:
@@ -111,21 +109,18 @@ class Trying:
 
         reader = SourceReader(self.bench.connectors, self.bench.store)
         asked = Asked(session.policy, session.repository, base, session.alive)
-        reading = reader.read(source, sources, asked, now, keep)
-        baseline, theirs = None, None
-        if other is not None:
-            baseline = reader.fetch(other, asked, now, keep)
-            found, _ = reader.normalised(other, baseline)
-            theirs = (
-                keep(f"sources/{other.name}/records.jsonl", found.written(), "application/jsonl") if found else None
-            )
+        both = reader.compare(source, sources, asked, now, keep)
+        reading, theirs = both.reading, None
+        if both.records:
+            name = f"sources/{both.with_source}/records.jsonl"
+            theirs = keep(name, both.records.written(), "application/jsonl")
         fetch = TrialFetch(
             trial_id=trial.trial_id,
             number=number,
             run_id=session.run.run_id,
             base_sha=base,
             reading=reading,
-            baseline=baseline,
+            baseline=both.baseline,
             baseline_records=theirs,
             shape=shape_of(self._records(reading.records)),
         )
@@ -157,7 +152,7 @@ class Trying:
         return session.done(verdict, task_id=f"source-trial-{trial.trial_id}")
 
     def _report(self, session: StepSession, trial: SourceTrial) -> SourceTrialReport:
-        names = [ref.name for ref in session.given.artifacts if _of(ref.name) == trial.trial_id]
+        names = [ref.name for ref in session.given.artifacts if trial_of_fetch(ref.name) == trial.trial_id]
         fetches = tuple(sorted((session.load(name, TrialFetch) for name in names), key=lambda each: each.number))
         sources, target = known_sources(session), session.run.target
         source, _ = _pair(trial, sources)
@@ -179,8 +174,7 @@ class Trying:
         )
         if not verdict.allowed:
             return draft
-        name = promotion(trial, source, target, measured, ended, session.given.artifacts[0]).proposal_id
-        return draft.model_copy(update={"proposal_id": name})
+        return draft.model_copy(update={"proposal_id": promotion_id(trial.trial_id, target)})
 
     def _replayed(self, session: StepSession, fetches: tuple[TrialFetch, ...], sources: Sources) -> ReplayCheck:
         """Every recorded answer, its bytes verified against their digest, read again where nothing else is known."""
@@ -237,10 +231,4 @@ def _trial(session: StepSession) -> SourceTrial:
 
 def _pair(trial: SourceTrial, sources: Sources) -> tuple[SourcePolicy, SourcePolicy | None]:
     """The source as its contract has it, and what it is compared with."""
-    by_name = {each.name: each for each in sources.sources}
-    return SourcePolicy.model_validate(trial.entry), by_name.get(trial.baseline)
-
-
-def _of(name: str) -> str:
-    match = _FETCH.fullmatch(name)
-    return match["trial"] if match else ""
+    return SourcePolicy.model_validate(trial.entry), sources.named(trial.baseline)

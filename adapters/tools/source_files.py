@@ -96,7 +96,7 @@ def _recorded(policy: EffectivePolicy, bench: ToolRunner) -> list[tuple[SourcePo
 def origin_of(source: SourcePolicy, policy: EffectivePolicy, bench: ToolRunner) -> SourcePolicy:
     """Whose records those of a source are: its own, or its fallback's."""
     name = bench.recorded.get(f"from/{source.name}", b"").decode()
-    return next((each for each in policy.sources.sources if each.name == name), source)
+    return policy.sources.named(name) or source
 
 
 def _reported(

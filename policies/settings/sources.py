@@ -236,6 +236,10 @@ class Sources(Section):
                     raise ValueError(f"{source.name}: its {what} {name!r} is no other source of this file")
         return self
 
+    def named(self, name: str) -> SourcePolicy | None:
+        """The one of this name; None: there is none."""
+        return next((source for source in self.sources if source.name == name), None)
+
     def of(self, target: str) -> tuple[SourcePolicy, ...]:
         """A target's."""
         return tuple(source for source in self.sources if not source.targets or target in source.targets)

@@ -133,13 +133,14 @@ def would_change(
         policy: the pinned one, with the source in PRODUCTION.
         today: the run's ISO date.
     """
-    mine = [each for each in findings if each.tool == _TOOL and each.rule.partition("/")[0] == source]
+    mine: list[Finding] = []
+    others: list[Finding] = []
+    for each in findings:
+        (mine if each.tool == _TOOL and each.rule.partition("/")[0] == source else others).append(each)
     if not mine:
         return TriageReplay(sentence="; ".join(("nothing would change", *unread[:3])))
     memory = Memory(today=date.fromisoformat(today))
-    before = {
-        each.task_id for each in rank(tuple(each for each in findings if each not in mine), policy, memory).candidates
-    }
+    before = {each.task_id for each in rank(tuple(others), policy, memory).candidates}
     after = rank(findings, policy, memory).candidates
     said = [f"{counted(len(mine), 'finding')} more"]
     if len(mine) == 1:
@@ -170,10 +171,10 @@ def promotion(
     else:
         entry = source.model_dump(mode="json", exclude_defaults=True, exclude_none=True)
         adds = tomlkit.dumps({"sources": [_in_lines({**entry, "state": "PRODUCTION", "trial": trial.trial_id})]})
-    lasting, name = source.thresholds.sustained, f"{trial.trial_id}-{target}"
+    lasting = source.thresholds.sustained
     often = f"{lasting} breaches in a row" if lasting > 1 else "A breach"
     return PolicyProposal(
-        proposal_id=name if len(name) <= _LONGEST_ID else f"{name[: _LONGEST_ID - 9]}-{digest(name)[:8]}",
+        proposal_id=promotion_id(trial.trial_id, target),
         kind="source_promotion",
         file="sources.toml",
         edits=edits,
@@ -189,6 +190,12 @@ def promotion(
         ),
         off_switch=f'starter.py sources disable {target} {source.name}, or state = "DISABLED" in sources.toml',
     )
+
+
+def promotion_id(trial_id: str, target: str) -> str:
+    """Of the promotion that a passed trial proposes; one that is too long ends in a digest of all of it."""
+    name = f"{trial_id}-{target}"
+    return name if len(name) <= _LONGEST_ID else f"{name[: _LONGEST_ID - 9]}-{digest(name)[:8]}"
 
 
 def reasons_by_fetch(fetches: Sequence[TrialFetch]) -> list[str]:
@@ -291,7 +298,7 @@ def _fallback(source: SourcePolicy, sources: Sources, states: Mapping[str, Sourc
     rule = "it has a fallback that is neither degraded nor disabled"
     if not source.fallback:
         return deny(rule, f"{source.name} names no fallback")
-    other = next((each for each in sources.sources if each.name == source.fallback), None)
+    other = sources.named(source.fallback)
     if other is None:
         return deny(rule, f"its fallback {source.fallback} is no source of sources.toml")
     state = states.get(other.name, other.state)
