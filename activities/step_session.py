@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -45,7 +45,7 @@ from ports.store import ArtifactStore, AuditLog, StoreError
 
 Model = TypeVar("Model", bound=Contract)
 
-RECORDED = re.compile(r"sources/([^/]+)/used\.jsonl|(proposals/[^/]+)\.json")
+_RECORDED = re.compile(r"sources/([^/]+)/used\.jsonl|(proposals/[^/]+)\.json")
 """What a run uses of a source, its own records or its fallback's; a proposal to change the policy."""
 HISTORY = "history.json.gz"
 """The server's history of a run, as its artifact."""
@@ -198,8 +198,8 @@ class StepSession:
     @property
     def recorded(self) -> dict[str, bytes]:
         """What Sensing recorded for this run: a source's records by its name, a proposal as ``proposals/<id>``."""
-        found = ((ref.name, RECORDED.fullmatch(ref.name)) for ref in self.given.artifacts)
-        return {match[1] or match[2]: self.load_bytes(name) for name, match in found if match}
+        names = recorded_among(ref.name for ref in self.given.artifacts)
+        return {key: self.load_bytes(name) for key, name in names.items()}
 
     def load(self, name: str, model: type[Model]) -> Model:
         """An earlier step's artifact, verified and parsed.
@@ -297,6 +297,12 @@ class StepSession:
 def closed(words: str, target: Target) -> ApplicationError:
     """What keeps a run from its repository, and what to do; no retry mends it."""
     return ApplicationError(f"{words}. To mend it: {cure(words, target)}", type=KEPT_OUT, non_retryable=True)
+
+
+def recorded_among(names: Iterable[str]) -> dict[str, str]:
+    """What Sensing recorded, by its key (a source's name, ``proposals/<id>``), to the artifact's name."""
+    found = ((name, _RECORDED.fullmatch(name)) for name in names)
+    return {match[1] or match[2]: name for name, match in found if match}
 
 
 def written(body: Contract) -> bytes:

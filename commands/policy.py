@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
@@ -20,6 +20,9 @@ from policies.texts.proposal import proposal_words
 from ports.policy_source import PolicyError
 from reporting.wording import visible
 from settings import Settings
+
+if TYPE_CHECKING:
+    from activities.governance.kept_proposals import KeptProposals
 
 app = typer.Typer(help="What policy says, and what another would have decided.", no_args_is_help=True)
 _SHARED = ("autopilot.toml", "protected_paths.toml", "charter.toml", "alerts.toml", "sources.toml")
@@ -150,12 +153,8 @@ def proposals(as_json: AsJson = False) -> int:
 @guarded
 def apply_command(proposal_id: Annotated[str, typer.Argument(help="As `policy proposals` names it.")]) -> int:
     """Make a proposal's edits in the policy folder of this machine; its comments stay. All of them or none."""
-    from activities.governance.kept_proposals import KeptProposals  # noqa: PLC0415
-
     adapters = compose(Settings())
-    proposal = KeptProposals(adapters.store).find(proposal_id)
-    if proposal is None:
-        raise CommandFailed(Exit.USAGE, f"no proposal is named {proposal_id!r}; see: starter.py policy proposals")
+    _, proposal = _proposal(adapters, proposal_id)
     show(apply_proposal(adapters, proposal), "green")
     return Exit.OK
 
@@ -167,14 +166,20 @@ def withdraw(
     reason: Annotated[str, typer.Option(help="Why; kept for the record.")],
 ) -> int:
     """Say no to a proposal for good: it is not shown, not made a pull request and not proposed by reviews again."""
-    from activities.governance.kept_proposals import KeptProposals  # noqa: PLC0415
-
-    kept = KeptProposals(compose(Settings()).store)
-    if kept.find(proposal_id) is None:
-        raise CommandFailed(Exit.USAGE, f"no proposal is named {proposal_id!r}; see: starter.py policy proposals")
+    kept, _ = _proposal(compose(Settings()), proposal_id)
     kept.withdraw(proposal_id, reason, operator_name(), datetime.now(UTC))
     show(f"{proposal_id} is withdrawn; an open pull request of it is yours to close", "green")
     return Exit.OK
+
+
+def _proposal(adapters: Adapters, proposal_id: str) -> "tuple[KeptProposals, PolicyProposal]":
+    from activities.governance.kept_proposals import KeptProposals  # noqa: PLC0415
+
+    kept = KeptProposals(adapters.store)
+    proposal = kept.find(proposal_id)
+    if proposal is None:
+        raise CommandFailed(Exit.USAGE, f"no proposal is named {proposal_id!r}; see: starter.py policy proposals")
+    return kept, proposal
 
 
 def apply_proposal(adapters: Adapters, proposal: PolicyProposal) -> str:

@@ -15,7 +15,7 @@ from temporalio import activity
 from activities.api import REVIEW_LATER
 from activities.governance.past_decisions import NotKept, read_kept
 from activities.heartbeat import heartbeating
-from activities.step_session import RECORDED, written
+from activities.step_session import recorded_among, written
 from activities.work_folder import work_folder
 from contracts.later_review import (
     DAYS,
@@ -210,8 +210,8 @@ class LaterReviews:
         return self.measures.count(contract, look) if self.measures else None
 
     def _recorded(self, run_id: str) -> Mapping[str, bytes]:
-        named = ((name, RECORDED.fullmatch(name)) for name in self.store.names(run_id))
-        found = {match[1] or match[2]: self.store.find(run_id, name) for name, match in named if match}
+        names = recorded_among(self.store.names(run_id))
+        found = {key: self.store.find(run_id, name) for key, name in names.items()}
         return {key: self.store.get(ref) for key, ref in found.items() if ref}
 
     def _said(self, policy: EffectivePolicy, number: int) -> tuple[Said, ...]:

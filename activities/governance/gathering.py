@@ -3,7 +3,7 @@
 import json
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -267,6 +267,7 @@ class Gathering:
         checks = self._optional(run_id, "checks/checks.json", ChecksReport, unreadable)
         decision = self._optional(run_id, "release_decision.json", ReleaseDecision, unreadable)
         verdicts = [record.verdict for record in report.steps] + ([decision.verdict] if decision else [])
+        names = self.store.names(run_id) if self.policies else ()
         return RunFacts(
             run_id=run_id,
             target=report.run.target,
@@ -281,8 +282,8 @@ class Gathering:
             all_green=all(each.status is CheckStatus.GREEN for each in checks.results) if checks else None,
             protected=any(map(_touches_protected, verdicts)),
             risk=decision.risk.total if decision else None,
-            checks=tuple(self._checks(report, unreadable)) if self.policies else (),
-            sources=tuple(self._sources(run_id, unreadable)) if self.policies else (),
+            checks=tuple(self._checks(report, names, unreadable)),
+            sources=tuple(self._sources(run_id, names, unreadable)),
         )
 
     def _later(self, told: Told, report: RunReport, until: datetime) -> LaterReview | None:
@@ -301,10 +302,10 @@ class Gathering:
             )
         )
 
-    def _checks(self, report: RunReport, unreadable: dict[str, str]) -> Iterator[CheckSeen]:
+    def _checks(self, report: RunReport, names: Iterable[str], unreadable: dict[str, str]) -> Iterator[CheckSeen]:
         """Every look at a tree that the run's artifacts tell of: before the change, with it, and after its merge."""
         run_id = report.run.run_id
-        for name in filter(_CHECKS.fullmatch, self.store.names(run_id)):
+        for name in filter(_CHECKS.fullmatch, names):
             kept = self._optional(run_id, name, ChecksReport, unreadable)
             for result in kept.results if kept else ():
                 yield CheckSeen(
@@ -318,9 +319,9 @@ class Gathering:
                     at=report.ended_at,
                 )
 
-    def _sources(self, run_id: str, unreadable: dict[str, str]) -> Iterator[SourceSeen]:
+    def _sources(self, run_id: str, names: Iterable[str], unreadable: dict[str, str]) -> Iterator[SourceSeen]:
         """What it asked, also as another's baseline or fallback."""
-        for name in self.store.names(run_id):
+        for name in names:
             found = _SOURCE.fullmatch(name)
             kept = self._optional(run_id, name, Reading, unreadable) if found else None
             if found and kept:

@@ -231,7 +231,7 @@ def _connected(host: str, port: int, address: str) -> socket.socket:
         str(each[4][0]) for each in socket.getaddrinfo(address or host, port, type=socket.SOCK_STREAM)
     )
     private = [each for each in found if is_private(each)]
-    if private and address not in private and not _literal(host):
+    if private and address not in private and not is_literal(host):
         raise Refused(
             f"{host} is at the private address {private[0]}: write `{host}:{port}={private[0]}` if it is meant"
         )
@@ -280,7 +280,8 @@ def is_private(address: str) -> bool:
     return any(place.version == each.version and place in each for each in _PRIVATE)
 
 
-def _literal(host: str) -> bool:
+def is_literal(host: str) -> bool:
+    """Whether a host is written as an address."""
     with suppress(ValueError):
         return bool(ipaddress.ip_address(host))
     return False

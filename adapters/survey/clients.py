@@ -3,7 +3,6 @@
 Asked in an empty folder, so that nothing of a repository answers. No registry's address is written down here.
 """
 
-import ipaddress
 import json
 import os
 import re
@@ -18,7 +17,7 @@ from functools import cached_property
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from adapters.environments.allow_list import is_private
+from adapters.environments.allow_list import is_literal, is_private
 
 _SECONDS = 30
 _ANY_CRATE = '[package]\nname = "asking"\nversion = "0.0.0"\n[lib]\npath = "x"\n[dependencies]\nlibc = "*"\n'
@@ -125,12 +124,6 @@ def _listed(*addresses: str) -> tuple[str, ...]:
 def _host(name: str, port: int) -> str:
     with suppress(OSError):
         own = [str(each[4][0]) for each in socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)]
-        if own and is_private(own[0]) and not _literal(name):
+        if own and is_private(own[0]) and not is_literal(name):
             return f"{name}:{port}={own[0]}"
     return f"{name}:{port}"
-
-
-def _literal(name: str) -> bool:
-    with suppress(ValueError):
-        return bool(ipaddress.ip_address(name))
-    return False

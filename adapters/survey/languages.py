@@ -97,15 +97,15 @@ def propose(read: Read, paths: tuple[str, ...], clients: Clients) -> Proposal | 
     """How the repository is prepared and checked; None where there is nothing that is known here."""
     found = Proposal()
     seen = _Seen(read, frozenset(paths), tuple(_commands(read, paths)))
-    for name, manifest, write in (
-        ("Go", "go.mod", _go),
-        ("Rust", "Cargo.toml", _rust),
-        ("Node", "package.json", _node),
+    for name, program, manifest, write in (
+        ("Go", "go", "go.mod", _go),
+        ("Rust", "cargo", "Cargo.toml", _rust),
+        ("Node", "npm", "package.json", _node),
     ):
         roots = _roots(read, paths, manifest)
         if not roots:
             continue
-        client = getattr(clients, {"Go": "go", "Rust": "cargo", "Node": "npm"}[name])
+        client = getattr(clients, program)
         if client is None:
             found.notes.append(
                 f"{name} is not on this machine: nothing of {manifest} was tried. Install it, init again."
@@ -143,7 +143,7 @@ def _roots(read: Read, paths: tuple[str, ...], manifest: str) -> list[str]:
 def _gathers(read: Read, root: str, manifest: str) -> bool:
     text = read(_at(root, manifest))
     if manifest == "Cargo.toml":
-        return "workspace" in _toml(text)
+        return "workspace" in toml_of(text)
     return "workspaces" in _json(text) or bool(read(_at(root, "pnpm-workspace.yaml")))
 
 
@@ -197,7 +197,7 @@ def _rust(found: Proposal, seen: _Seen, root: str) -> None:
         )
     found.prepare.append(("cargo", "fetch", "--locked", *where))
     tests = seen.theirs(root, "cargo", "test")
-    every = ("--workspace",) if "workspace" in _toml(seen.read(_at(root, "Cargo.toml"))) else ()
+    every = ("--workspace",) if "workspace" in toml_of(seen.read(_at(root, "Cargo.toml"))) else ()
     tests = tests or ("cargo", "test", *every, "--locked", "--offline", *where)
     found.prepare.append((*_before_arguments(tests), "--no-run"))
     found.keep.append(_at(root, "target"))
@@ -364,7 +364,8 @@ def _json(text: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _toml(text: str) -> dict[str, Any]:
+def toml_of(text: str) -> dict[str, Any]:
+    """What it says; of what is no TOML, nothing."""
     try:
         return tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError):

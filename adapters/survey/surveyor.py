@@ -1,17 +1,16 @@
 """A look at a new repository: layout, tests, linters, requirements. Nothing of it is executed (P8)."""
 
 import re
-import tomllib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Literal
 
 from adapters.environments.declared_requirements import Declared, Read, declared, parse_ini
 from adapters.survey.clients import Clients
-from adapters.survey.languages import Proposal, propose
+from adapters.survey.languages import Proposal, propose, toml_of
 from policies.counted import counted
 from policies.paths.rules import hostile_name
 from policies.settings.environment import EnvironmentPolicy, FixerPolicy
@@ -146,7 +145,7 @@ def _prepared(proposal: Proposal, paths: tuple[str, ...], main: str, unseen: Ite
 
 def _pytest_settings(read: Read) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """What the repository's own pytest settings say: ``testpaths`` and ``python_files``, in pytest's order of files."""
-    pyproject = _toml(read("pyproject.toml")).get("tool", {}).get("pytest", {})
+    pyproject = toml_of(read("pyproject.toml")).get("tool", {}).get("pytest", {})
     if isinstance(pyproject, dict) and isinstance(options := pyproject.get("ini_options", pyproject), dict) and options:
         found: dict[str, object] = options
     else:
@@ -165,13 +164,6 @@ def _pytest_settings(read: Read) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
     roots = tuple(root.strip("/").removeprefix("./") for root in words("testpaths") if not set(root) & set("*?["))
     return roots, words("python_files")
-
-
-def _toml(text: str) -> dict[str, Any]:
-    try:
-        return tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError):
-        return {}
 
 
 def _other_languages(paths: tuple[str, ...]) -> str:

@@ -118,18 +118,19 @@ def _tried(fixer: FixerPolicy, tree: SourceTree, bench: ToolRunner) -> Changes:
         NotRepeatable: it is another each time, does not come to rest, or changes what it must not.
         ToolUnavailable: it could not run.
     """
-    with _copied(tree.root) as first, _copied(tree.root) as second:
-        known = _digests(tree)
+    known = _digests(tree)
+    with _copied(tree.root) as first:
         made = _changes(fixer, known, first, bench)
-        if made and made != _changes(fixer, known, second, bench):
-            raise NotRepeatable("on the same tree it made something else the second time")
     if not made:
         return {}
+    with _copied(tree.root) as second:
+        if made != _changes(fixer, known, second, bench):
+            raise NotRepeatable("on the same tree it made something else the second time")
     with _copied(tree.root) as again:
         fixed = SourceTree(again)
         for path, content in made.items():
             fixed.write(path, content)
-        known = _digests(tree) | {path: _digest(content) for path, content in made.items()}
+        known |= {path: _digest(content) for path, content in made.items()}
         if more := _changes(fixer, known, again, bench):
             raise NotRepeatable(f"on its own result it changes more: {', '.join(sorted(more)[:3])}")
     return made
