@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 
 if TYPE_CHECKING:  # a child that writes starts at every effect: what it does not read, it does not import
+    from policies.settings.charter import Charter
     from policies.settings.schema import EffectivePolicy
 
 
@@ -47,4 +48,23 @@ def policy_digest(policy: EffectivePolicy) -> str:
         left_out["sources"] = True
     if policy.target.policy_folder is None:
         target["policy_folder"] = True
+    left_out["charter"] = _unused(policy.charter)
     return digest(policy.model_dump(mode="json", exclude=left_out))
+
+
+_FIRST = frozenset({"backend", "minutes", "usd", "tokens"})
+"""What every role said from the beginning."""
+
+
+def _unused(charter: Charter) -> dict[str, Any]:
+    """What a charter leaves as it is of all that came later."""
+    roles = {
+        role: {
+            name
+            for name, field in type(said).model_fields.items()
+            if name not in _FIRST and getattr(said, name) == field.default
+        }
+        for role, said in charter.roles.items()
+    }
+    empty = {name: True for name in ("providers", "prices") if not getattr(charter, name)}
+    return {"roles": roles, **empty}

@@ -9,6 +9,7 @@ environments.py   Check environments: binary wheels only, nothing of the reposit
 forge.py          The forge, split by power: reading needs no clearance, every write demands one
 full_disk.py      A full disk is called that, whoever met it: git, a library
 measures.py       What is in a tree, what a task's effect is, what a change leaves as it was; no agent's part (P6)
+models.py         Asking a model: only through a gateway of ours, which reserves, records and types (P8, P9)
 policy_source.py  Where policies come from: files of the operator, read whole or refused (P6, P13)
 probes.py         Asking a URL for the health of a commit
 removal.py        Folders for one attempt, and the one way to remove what a repository or a killed process left

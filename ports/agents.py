@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from contracts.budget import Amounts
 from contracts.change import Change
+from contracts.exchange import AgentOutcome
 from contracts.handover import RunRef
 from contracts.modes import Role
 from contracts.task import CandidateTasks, StateSnapshot, TaskContract
@@ -18,6 +19,7 @@ from contracts.task import CandidateTasks, StateSnapshot, TaskContract
 if TYPE_CHECKING:
     from policies.settings.schema import EffectivePolicy
     from ports.environments import CheckEnvironment
+    from ports.models import Purse
 
 
 @dataclass
@@ -41,13 +43,24 @@ class Meter:
         self.usd, self.tokens, self.said = self.usd + told.usd, self.tokens + told.tokens, True
 
     def free(self) -> None:
-        """The question calls no model: a known zero."""
+        """The question calls no model, or each of its exchanges is paid by itself (``Purse``): a known zero."""
         self.said = True
 
     @property
     def unknown(self) -> str:
         """Why the cost is unknown; empty when it is known."""
         return self.problem or ("" if self.said else "the backend did not say what it spent")
+
+
+class AgentStopped(Exception):
+    """The agent worked, and ended otherwise than done; its tree is what it left. Never means yes."""
+
+    def __init__(self, outcome: AgentOutcome, reason: str, retry_after: float | None = None) -> None:
+        super().__init__(reason)
+        self.outcome = outcome
+        self.reason = reason
+        self.retry_after = retry_after
+        """Seconds; of RATE_LIMITED."""
 
 
 class AgentError(Exception):
@@ -82,6 +95,14 @@ class Brief:
     feedback: str = ""
     """Why the previous answer was not accepted; empty at first."""
     alive: Callable[[], None] = field(default=lambda: None)
+    purse: Purse | None = None
+    """Where each exchange with a model is paid from; None: no model may be asked."""
+    keep: Callable[[str, bytes, str], None] = field(default=lambda _name, _body, _media_type: None)
+    """Keeps an artifact of the step under ``agent/…``: records, transcripts."""
+    told: Mapping[str, str] = field(default_factory=dict)
+    """Coding: what it is told beside the contract, by file name (``checks.md``, ``review.md``); data, no orders."""
+    tell: Callable[..., None] = field(default=lambda **_progress: None)
+    """Progress, for whoever looks: exchanges, tokens, USD, the last tool."""
     meter: Meter = field(default_factory=Meter)
     """Where the backend says what this question cost; fresh for every question."""
 
@@ -98,6 +119,10 @@ class Agent(Protocol):
 
         TRIAGING: a ``CandidateTasks``; PLANNING: a ``TaskContract`` (or ``null``: nothing fits the budget);
         CODING: edits ``brief.tree`` in place and returns ``{"summary": …}``; REVIEW: a ``ReviewProposal``.
+
+        Raises:
+            AgentStopped: an agent of others' making, or its model, ended otherwise than done.
+            AgentError: the backend itself could not work.
         """
 
 

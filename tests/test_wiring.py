@@ -20,7 +20,8 @@ from adapters.tools.tool import Tool
 from contracts.alert import AlertKind
 from contracts.modes import Role
 from contracts.task import MeasureKind
-from policies.settings.schema import EffectivePolicy, RolePolicy
+from policies.settings.charter import RolePolicy
+from policies.settings.schema import EffectivePolicy
 from policies.settings.sources import CONNECTORS, SourcePolicy
 from settings import ROOT, Settings
 from tests.policies.sample_policy import policy

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from importlib import import_module
 
 from contracts.modes import Role
-from policies.settings.schema import EffectivePolicy, RolePolicy
+from policies.settings.charter import RolePolicy
+from policies.settings.schema import EffectivePolicy
 from ports.agents import Agent, AgentError, AgentFor
 from ports.sandbox import Sandbox
 

@@ -16,7 +16,7 @@ from contracts.modes import Role
 from contracts.task import CandidateTasks, TaskContract
 from contracts.verdict import Decision
 from policies.paths.rules import in_scope
-from policies.settings.schema import RolePolicy
+from policies.settings.charter import RolePolicy
 from policies.task.candidates import rank
 from policies.task.idea_memory import Memory
 from policies.task.planning import judge_contract, make_contract

@@ -12,8 +12,9 @@ from adapters.git.environment import branch_name
 from adapters.git.remotes import checked_remote
 from adapters.policy_files.complaints import check, dotted, nearest
 from adapters.policy_files.policy_document import PolicyDocument, parsed
+from policies.settings.charter import Charter
 from policies.settings.forge_access import AppAccess, TokenSource
-from policies.settings.schema import Autopilot, Charter, EffectivePolicy, ProtectedPaths, Target
+from policies.settings.schema import Autopilot, EffectivePolicy, ProtectedPaths, Target
 from policies.settings.sources import Sources
 from policies.settings.tightening import Fault, faults, merge
 from ports.forge import ForgeError

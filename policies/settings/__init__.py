@@ -1,6 +1,7 @@
 """The shape of the policy files: every setting with its meaning right below it.
 
 alerts.py        The shape of ``alerts.toml`` (runbook §9). Every setting has its meaning right below it
+charter.py       The shape of ``charter.toml``: who acts in which role, and what a backend may use
 environment.py   ``[environment]`` and ``[[fixers]]`` of a target: what its checks run in, and what mends in there
 forge_access.py  ``[forge_access]`` of a target: where its forge is, who we are there, where tokens come from
 merging.py       The policy of merging by itself: the smaller budget, the canary, the probes, CI, what comes after

@@ -6,9 +6,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, SerializerFunctionWrapHandler, StringConstraints, model_serializer
 
-from contracts.modes import Mode, RiskLevel, Role
+from contracts.modes import Mode, RiskLevel
 from contracts.task import TaskType
 from policies.paths.base_limits import BaseLimits
+from policies.settings.charter import Charter
 from policies.settings.environment import EnvironmentPolicy, FixerPolicy
 from policies.settings.forge_access import ForgeAccess
 from policies.settings.merging import AutoMerge, CiPolicy, FollowUpPolicy, ProbePolicy, RollbackPolicy
@@ -211,30 +212,6 @@ class ProtectedPaths(Section):
     """What checks are made of, and agent instruction files: a change to these is never auto-merged."""
     compliance: tuple[str, ...] = ("LICENSE*", "LICENCE*", "COPYING*", "NOTICE*", "LICENSES/**")
     """Licence texts: whether a change to them is allowed is not for a machine to say, so it escalates."""
-
-
-class RolePolicy(Section):
-    """One role of ``charter.toml``."""
-
-    backend: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]*$", max_length=40)] = "tools"
-    """A row of `adapters/agents/backends.py`. Sensing measures, by the tools, whatever it says here."""
-    minutes: Positive = 10
-    """Agent minutes one step may take at worst: reserved before it begins."""
-    usd: float = Field(default=0, ge=0, le=1e9)
-    """What one step may cost at worst: reserved before it begins. 0 for `tools`, which calls no model."""
-    tokens: CapTokens = 0
-    """Tokens one step may take at worst."""
-
-
-class Charter(Section):
-    """``charter.toml``: who acts, with which backend."""
-
-    roles: dict[Role, RolePolicy]
-    families: tuple[str, ...] = ("F",)
-    """ruff rule families that the ``tools`` backend looks for where a repository's owner selected none, best first.
-
-    Where the owner did select, the owner's selection counts instead; a target's ``[improve]`` adds to either.
-    """
 
 
 class CheckKind(StrEnum):

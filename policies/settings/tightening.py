@@ -6,7 +6,8 @@ from typing import NamedTuple
 from contracts.modes import Mode, Role
 from policies.digests import policy_digest
 from policies.paths.rules import can_match
-from policies.settings.schema import Autopilot, Charter, EffectivePolicy, ProtectedPaths, Target
+from policies.settings.charter import Charter
+from policies.settings.schema import Autopilot, EffectivePolicy, ProtectedPaths, Target
 from policies.settings.sources import Sources
 
 MODES = tuple(Mode)
