@@ -68,7 +68,7 @@ class Exchange(Contract):
 
 
 class AgentOutcome(StrEnum):
-    """How an agent's work on one step ended (``policies/agents/outcome.py`` has the order in which it is told)."""
+    """How an agent's work on one step ended (``policies/agents`` has the order in which it is told)."""
 
     DONE = "done"
     NOTHING_DONE = "nothing_done"

@@ -2,9 +2,10 @@
 
 import pytest
 
-from contracts.modes import Mode
+from contracts.modes import Mode, Role
 from policies.digests import canonical_json, digest, policy_digest
-from policies.settings.schema import Autopilot, Charter, ProtectedPaths, Target
+from policies.settings.charter import Charter, RolePolicy
+from policies.settings.schema import Autopilot, ProtectedPaths, Target
 from policies.settings.sources import Sources
 from policies.settings.tightening import faults
 from tests.policies.sample_policy import policy, raw
@@ -85,13 +86,18 @@ def test_a_policy_without_what_came_later_has_the_digest_of_before() -> None:
     """P15: a run that began under it goes on; with a source, or a policy folder, that counts like all else (P6)."""
     plain = policy()
     no_rule = {"checks": {"__all__": {"owner", "flaky_until"}}}
-    later = {"digest": True, "sources": True, "target": {"policy_folder": True} | no_rule}
+    of_a_role = {"__all__": set(RolePolicy.model_fields) - {"backend", "minutes", "usd", "tokens"}}
+    of_agents = {"providers": True, "prices": True, "roles": of_a_role}
+    later = {"digest": True, "sources": True, "charter": of_agents, "target": {"policy_folder": True} | no_rule}
     before = digest(plain.model_dump(mode="json", exclude=later))
     source = {"name": "days", "repository": {"path": "x"}, "file": {"path": "y.json"}}
     with_one = plain.model_copy(update={"sources": Sources.model_validate({"sources": [source]})})
     assert before == plain.digest
     assert before != policy_digest(with_one)
     assert before != policy(target={"policy_folder": {}}).digest
+    asking = plain.charter.roles[Role.CODING].model_copy(update={"models": ("a",)})
+    charter = plain.charter.model_copy(update={"roles": {**plain.charter.roles, Role.CODING: asking}})
+    assert before != policy_digest(plain.model_copy(update={"charter": charter}))
 
 
 def test_a_policy_without_prepare_has_the_digest_of_before_there_was_any() -> None:
