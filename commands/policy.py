@@ -14,6 +14,7 @@ from commands.terminal import AsJson, emit, guarded, operator_name, out, say, sh
 from composition import Adapters, compose
 from contracts.proposal import PolicyProposal
 from contracts.release import WhatIf
+from contracts.source import SourceBook
 from policies.counted import counted
 from policies.task.task_words import does
 from policies.texts.proposal import proposal_words
@@ -182,15 +183,17 @@ def _proposal(adapters: Adapters, proposal_id: str) -> "tuple[KeptProposals, Pol
     return kept, proposal
 
 
-def apply_proposal(adapters: Adapters, proposal: PolicyProposal) -> str:
+def apply_proposal(adapters: Adapters, proposal: PolicyProposal, book: SourceBook | None = None) -> str:
     """By a person's command: the edits in the local policy folder; what was done, in words.
+
+    ``book``: how far Control has lowered each source; None: only what the file says is known.
 
     Raises:
         CommandFailed: refused, with the reason; the folder is as it was.
     """
     from policies.governance.edits import applied  # noqa: PLC0415
 
-    found = applied(_text(adapters, proposal.file), proposal)
+    found = applied(_text(adapters, proposal.file), proposal, adapters.policies.catalogue(), book)
     if found.done:
         return f"{proposal.file} says so already"
     if found.problem:
@@ -203,13 +206,13 @@ def apply_proposal(adapters: Adapters, proposal: PolicyProposal) -> str:
 def _shown_proposal(adapters: Adapters, proposal: PolicyProposal) -> dict[str, object]:
     from policies.governance.edits import applied, patch  # noqa: PLC0415
 
-    text = _text(adapters, proposal.file)
-    found = applied(text, proposal)
+    text, catalogue = _text(adapters, proposal.file), adapters.policies.catalogue()
+    found = applied(text, proposal, catalogue)
     return {
         "proposal": proposal.model_dump(mode="json", by_alias=True),
         "done": found.done,
         "problem": found.problem,
-        "patch": patch(text, proposal),
+        "patch": patch(text, proposal, catalogue),
     }
 
 

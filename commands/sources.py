@@ -177,7 +177,7 @@ async def promote(
     ]:
         said, lifted = f"the next run of {holders[0]} opens its pull request: starter.py run {holders[0]}", False
     else:
-        said = apply_proposal(adapters, proposal)
+        said = apply_proposal(adapters, proposal, await _book(settings, target))
         lifted = await _lifted(settings, target, report.trial.source, trial_id)
         said += "; what Control lowered it by is lifted" if lifted else ""
     if as_json:

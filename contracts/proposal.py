@@ -10,6 +10,9 @@ from contracts.release import WhatIf
 PROPOSALS = "PROPOSALS"
 """Where they are kept in the artifact store; capitals, so that it is never taken for a run's id."""
 
+POLICY_TOOL = "policy"
+"""Whose findings proposals are, where a target's repository holds the policy folder; the rule is the proposal's id."""
+
 Value = int | float | str | None
 """None: the key is not there."""
 
@@ -50,6 +53,9 @@ class PolicyProposal(Contract):
     made_at: AwareDatetime
     what_if: WhatIf | None = None
     """Of a threshold: what it would have changed of past release decisions."""
+    tried: str = ""
+    """Of a promotion: digest of the entry that was tried; where another stands, the edits are not made. Empty: it was
+    proposed before entries were compared."""
     fallback: str = ""
     """Of a promotion: the source that is used when this one is degraded."""
     demotion_plan: str = ""

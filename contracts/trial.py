@@ -196,6 +196,8 @@ class SourceTrialReport(Contract):
     differences: Differences
     triage: TriageReplay
     verdict: Verdict
+    tried: str = ""
+    """Digest of the entry that was weighed, and of what it was compared with: only this one may be promoted."""
     proposal_id: str = ""
     """Of the promotion that is proposed; empty: it did not pass."""
 

@@ -2,14 +2,16 @@
 
 from temporalio import activity
 
+from activities.governance.kept_proposals import KeptProposals
 from activities.run.strangers import Seen
 from activities.step_session import StepPorts, StepSession
 from contracts.change import Change
 from contracts.forge_facts import ABOUT_CHANGES, commented
 from contracts.handover import PlannedWrite
 from contracts.modes import WriteAction
+from contracts.proposal import POLICY_TOOL
 from contracts.pull_request import PullRequest
-from contracts.task import MootPullRequest
+from contracts.task import Finding, MootPullRequest, TaskContract
 from policies.after.open_pulls import Served, acknowledgement, asking, canary_of, closed_unanswered, over, served
 from policies.counted import shortened
 from policies.texts.pull_request import already_on_base
@@ -87,6 +89,28 @@ def closing(session: StepSession, pull: MootPullRequest, reason: str = "") -> Pl
         body_sha256=kept.sha256,
         of_run=pull.run_id,
     )
+
+
+def overtaken(session: StepSession, opened: list[PullRequest], findings: tuple[Finding, ...]) -> dict[int, str]:
+    """By number, why an open pull request's proposal may not be merged any more: withdrawn, replaced, not as tried.
+
+    ``findings``: of the base as it is, those of the proposals that cannot be made among them.
+    """
+    store, found = session.bench.store, {}
+    proposed = {each.proposal_id for each in KeptProposals(store).open()}
+    refused = {each.rule: each.message for each in findings if each.tool == POLICY_TOOL and not each.fixable}
+    for pull in opened:
+        contract = store.find(pull.run_id, "task_contract.json") if pull.run_id else None
+        if contract is None or store.find(pull.run_id, "run_report.json") is None:
+            continue
+        task = TaskContract.model_validate_json(store.get(contract))
+        if task.tool != POLICY_TOOL:
+            continue
+        if task.rule not in proposed:
+            found[pull.number] = f"{task.rule} is proposed no more: see starter.py policy proposals"
+        elif task.rule in refused:
+            found[pull.number] = refused[task.rule]
+    return found
 
 
 # Open pull requests of ended runs on which somebody requested changes: acknowledged once, closed after a time.

@@ -7,14 +7,16 @@ from temporalio import activity
 from activities.api import SENSE
 from activities.governance.kept_proposals import KeptProposals
 from activities.governance.past_decisions import NotKept
-from activities.run.open_pulls import answers, closing, moot, moot_of, removals
+from activities.run.open_pulls import answers, closing, moot, moot_of, overtaken, removals
 from activities.run.strangers import tell_of_strangers
 from activities.source.reading import SourceReader
 from activities.source.recording import Recorded, record_sources
 from activities.step_session import StepPorts, StepSession, written
-from contracts.handover import StepInput, StepResult
+from contracts.handover import PlannedWrite, StepInput, StepResult
 from contracts.modes import Role, StepName
-from contracts.task import OpenPullRequest, StateSnapshot
+from contracts.pull_request import PullRequest
+from contracts.task import Finding, OpenPullRequest, StateSnapshot
+from policies.after.open_pulls import closed_overtaken
 from policies.counted import counted
 from policies.release.checks import unseen
 from policies.verdicts import allow, deny
@@ -76,7 +78,7 @@ class Sensing:
         session.note("sensed", files=facts.files, findings=len(findings), missing=len(missing), unread=len(seen.unread))
         writes = tuple(closing(session, pull) for pull in snapshot.moot_pull_requests)
         writes += removals(session, pulls, heads, known)
-        writes += answers(session, [pull for pull in opened if pull.number not in done])
+        writes += _on_open(session, [pull for pull in opened if pull.number not in done], findings, proposed)
         least = policy.autopilot.candidates.minimum_snapshot_completeness
         rule = "the snapshot is complete enough"
         if snapshot.completeness < least:
@@ -109,3 +111,16 @@ def _proposals(session: StepSession) -> Recorded:
     for name, body in bodies.items():
         session.save(f"{name}.json", body)
     return Recorded(bodies, ())
+
+
+def _on_open(
+    session: StepSession, opened: list[PullRequest], findings: tuple[Finding, ...], proposed: Recorded
+) -> tuple[PlannedWrite, ...]:
+    """What is said on pull requests that wait, or closes them."""
+    late: dict[int, str] = {}
+    # Where a proposal is damaged nobody knows what is proposed, and nothing is closed for it.
+    if session.policy.target.policy_folder and not proposed.missing:
+        late = overtaken(session, opened, findings)
+    closed = [closing(session, moot_of(pull), closed_overtaken(late[pull.number])) for pull in opened
+              if pull.number in late]  # fmt: skip
+    return (*closed, *answers(session, [pull for pull in opened if pull.number not in late]))

@@ -11,7 +11,7 @@ from contracts.proposal import PolicyEdit, PolicyProposal
 from contracts.source import BY_CONTROL, Grade, Reading, SourceBook, SourceState, SourceUse
 from policies.governance.edits import SOURCES_FILE
 from policies.settings.sources import SourcePolicy
-from policies.source.lifecycle import USED, in_force, refused
+from policies.source.lifecycle import USED, in_force, refused, stands_in
 from policies.source.quality import in_conflict
 from ports.control_desk import ControlUnavailable
 from ports.sources import Asked
@@ -84,16 +84,12 @@ def source_book(session: StepSession) -> SourceBook:
 
 
 def _fallback(session: StepSession, source: SourcePolicy, book: SourceBook, reasons: list[str]) -> list[SourcePolicy]:
-    """The source that stands in, unless it is lowered itself: that is said."""
+    """The source that stands in, unless it may not: that is said."""
     found = session.policy.sources.named(source.fallback)
     if found is None:
         return []
-    record = book.of(found.name)
-    problem = refused(found) or (f"{record.lowered}: {record.reason}" if record.lowered else "")
-    if not problem and found.state in {SourceState.DEGRADED, SourceState.DISABLED}:
-        problem = f"{found.state} by the policy"
-    if problem:
-        reasons.append(f"its fallback {found.name} is {problem}")
+    if problem := stands_in(found, book.of(found.name)):
+        reasons.append(f"its fallback {found.name} may not stand in: {problem}")
     return [] if problem else [found]
 
 

@@ -11,7 +11,8 @@ from activities.governance.kept_proposals import KeptProposals
 from activities.run.spending import spend
 from activities.source.kept_trials import PAGE, REPORT, KeptTrials, answers_of, trial_of_fetch
 from activities.source.reading import SourceReader, format_of
-from activities.source.scouting import known_sources, states_now
+from activities.source.recording import source_book
+from activities.source.scouting import known_sources
 from activities.step_session import StepPorts, StepSession, written
 from contracts import messages
 from contracts.artifact import ArtifactRef
@@ -33,6 +34,7 @@ from contracts.trial import (
 from policies.counted import counted
 from policies.settings.sources import SourcePolicy, Sources
 from policies.source.files import records_in
+from policies.source.scouting import tried_digest
 from policies.source.trials import (
     differences,
     gates,
@@ -140,9 +142,7 @@ class Trying:
         session.save(REPORT, report)
         session.save(PAGE, page, "text/html")
         if report.passed:
-            source = SourcePolicy.model_validate(trial.entry)
-            proposed = promotion(trial, source, session.run.target, report.metrics, report.ended_at, ref)
-            KeptProposals(self.bench.store).keep(proposed)
+            KeptProposals(self.bench.store).keep(promotion(report, ref))
             told = SourcePassed(source=trial.source, trial=trial.trial_id, report_sha256=ref.sha256, at=report.ended_at)
             self.bench.control.ask(session.run.target, messages.SOURCE_PASSED, told)
         session.note("trial judged", trial=trial.trial_id, passed=report.passed, proposal=report.proposal_id)
@@ -155,9 +155,9 @@ class Trying:
         names = [ref.name for ref in session.given.artifacts if trial_of_fetch(ref.name) == trial.trial_id]
         fetches = tuple(sorted((session.load(name, TrialFetch) for name in names), key=lambda each: each.number))
         sources, target = known_sources(session), session.run.target
-        source, _ = _pair(trial, sources)
+        source, baseline = _pair(trial, sources)
         replay, measured = self._replayed(session, fetches, sources), metrics(fetches)
-        verdict = gates(trial, source, fetches, replay, session.policy.sources, states_now(session))
+        verdict = gates(trial, source, fetches, replay, session.policy.sources, source_book(session))
         ended = activity.info().started_time
         draft = SourceTrialReport(
             run_id=session.run.run_id,
@@ -171,6 +171,7 @@ class Trying:
             differences=self._compared(source, fetches),
             triage=self._triage(session, source, fetches),
             verdict=verdict,
+            tried=tried_digest(source, baseline),
         )
         if not verdict.allowed:
             return draft

@@ -3,7 +3,7 @@
 from adapters.tools.source_tree import SourceTree
 from adapters.tools.tool import Seen, Sighting, findings_of
 from adapters.tools.tool_runner import ToolRunner
-from contracts.proposal import PolicyProposal
+from contracts.proposal import POLICY_TOOL, PolicyProposal
 from contracts.task import FindingFacts, Proof, TaskContract, TaskType
 from policies.settings.schema import EffectivePolicy
 
@@ -16,7 +16,7 @@ class PolicyEditsTool:
     One whose values are others by now is said, and left. What is done is nothing to find.
     """
 
-    name = "policy"
+    name = POLICY_TOOL
 
     def facts(self, rule: str, policy: EffectivePolicy) -> FindingFacts:  # noqa: ARG002  # which proposal is the same
         """One file of the folder, exactly as proposed."""
@@ -43,7 +43,7 @@ class PolicyEditsTool:
         for proposal in self._proposals(bench):
             path = f"{policy.target.policy_folder.path}/{proposal.file}"
             paths.add(path)
-            found = applied(tree.text(path), proposal)
+            found = applied(tree.text(path), proposal, _catalogue(tree, policy.target.policy_folder.path))
             if found.done:
                 continue
             problem = found.problem
@@ -64,10 +64,16 @@ class PolicyEditsTool:
         for proposal in self._proposals(bench):
             if folder and proposal.proposal_id == contract.rule:
                 path = f"{folder.path}/{proposal.file}"
-                found = applied(tree.text(path), proposal)
+                found = applied(tree.text(path), proposal, _catalogue(tree, folder.path))
                 if not found.problem and not found.done:
                     tree.write(path, found.text.encode("utf-8", "surrogateescape"))
 
     def _proposals(self, bench: ToolRunner) -> list[PolicyProposal]:
         bodies = [body for name, body in sorted(bench.recorded.items()) if name.startswith(_PLACE)]
         return [PolicyProposal.model_validate_json(body) for body in bodies]
+
+
+def _catalogue(tree: SourceTree, folder: str) -> str | None:
+    """Of the base, as ``sources.toml`` is: what lies in the worker's own folder may be another."""
+    path = f"{folder}/catalogue.toml"
+    return tree.text(path) if path in tree.files else None

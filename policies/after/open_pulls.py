@@ -59,6 +59,11 @@ def closed_unanswered(asks: tuple[HumanAct, ...], days: float) -> str:
     )
 
 
+def closed_overtaken(why: str) -> str:
+    """Why the pull request of a proposal was closed, below its own text."""
+    return f"\n**Closed by us: what it proposes may not be merged any more**\n\n- {code_span(why)}\n"
+
+
 def _who(asks: tuple[HumanAct, ...]) -> str:
     return ", ".join(code_span(act.actor) for act in asks)
 

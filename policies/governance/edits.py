@@ -16,10 +16,11 @@ from pydantic import ValidationError
 from tomlkit.exceptions import TOMLKitError
 
 from contracts.proposal import PolicyEdit, PolicyProposal, Value
-from contracts.source import SourceState
+from contracts.source import SourceBook, SourceState
 from policies.governance.proposals import FILE, is_step
 from policies.settings.sources import Sources
-from policies.source.lifecycle import refused
+from policies.source.lifecycle import refused, stands_in
+from policies.source.scouting import not_as_tried
 
 SOURCES_FILE = "sources.toml"
 _LIVES = (SourceState.DISABLED, SourceState.CANDIDATE, SourceState.TRIAL, SourceState.DEGRADED, SourceState.PRODUCTION)
@@ -37,15 +38,20 @@ class Applied(NamedTuple):
     """All of it stands there already."""
 
 
-def applied(text: str, proposal: PolicyProposal) -> Applied:
+def applied(
+    text: str, proposal: PolicyProposal, catalogue: str | None = None, book: SourceBook | None = None
+) -> Applied:
     """All edits or none.
 
-    Rules, in order: the text is TOML · only what may be proposed · what stands there already is done · each ``before``
-    is what stands there · what comes out is a sources file again, where it was one.
+    Rules, in order: the text is TOML · only what may be proposed · what stands there already is done · a source is the
+    one that was tried · each ``before`` is what stands there · what comes out is a sources file again, where it was
+    one, and the fallback of what is promoted may stand in for it.
 
     Args:
         text: the file as it is; empty where there is none yet.
         proposal: what is proposed.
+        catalogue: ``catalogue.toml`` beside it; None: there is none.
+        book: how far Control has lowered each source; None: only what the file says is known.
     """
     try:
         document = tomlkit.parse(text)
@@ -59,6 +65,11 @@ def applied(text: str, proposal: PolicyProposal) -> Applied:
         added = _added(proposal)
         if not added or added in document.unwrap().get("sources", []):
             return Applied(text, done=True)
+    if proposal.tried:
+        names = [str(added["name"])] if (added := _added(proposal)) else sorted({each.entry for each in proposal.edits})
+        beside = (catalogue or "") if added else None
+        if problem := next(filter(None, (not_as_tried(name, proposal.tried, text, beside) for name in names)), ""):
+            return Applied(text, problem)
     for edit in missing:
         if isinstance(found := _standing(document, edit), _Nowhere):
             return Applied(text, f"{proposal.file} has no {found.what}")
@@ -68,14 +79,14 @@ def applied(text: str, proposal: PolicyProposal) -> Applied:
     changed = tomlkit.dumps(document)
     if proposal.adds:
         changed = f"{changed.rstrip()}\n\n{proposal.adds.strip()}\n".lstrip()
-    if problem := _breaks(proposal, changed):
+    if problem := _breaks(proposal, changed, book or SourceBook()):
         return Applied(text, problem)
     return Applied(changed)
 
 
-def patch(text: str, proposal: PolicyProposal) -> str:
+def patch(text: str, proposal: PolicyProposal, catalogue: str | None = None) -> str:
     """A unified diff, from the policy folder; empty where nothing is to be done, or nothing can be."""
-    lines = (text.splitlines(keepends=True), applied(text, proposal).text.splitlines(keepends=True))
+    lines = (text.splitlines(keepends=True), applied(text, proposal, catalogue).text.splitlines(keepends=True))
     return "".join(difflib.unified_diff(*lines, f"a/{proposal.file}", f"b/{proposal.file}"))
 
 
@@ -180,7 +191,7 @@ def _put(document: tomlkit.TOMLDocument, edit: PolicyEdit) -> None:
     place[edit.key] = int(edit.after) if whole and isinstance(edit.after, float) else edit.after
 
 
-def _breaks(proposal: PolicyProposal, changed: str) -> str:
+def _breaks(proposal: PolicyProposal, changed: str, book: SourceBook) -> str:
     if proposal.file != SOURCES_FILE:
         return ""
     try:
@@ -188,9 +199,17 @@ def _breaks(proposal: PolicyProposal, changed: str) -> str:
     except (ValidationError, TOMLKitError) as error:
         said = "; ".join(each["msg"] for each in error.errors()) if isinstance(error, ValidationError) else str(error)
         return f"{proposal.file} would be no sources file any more: {said}"
+    if proposal.kind != "source_promotion":
+        return ""
     promoted = {each.entry for each in proposal.edits} | {_added(proposal).get("name")}
-    if proposal.kind == "source_promotion" and any(refused(each) for each in sources.sources if each.name in promoted):
-        return "a source whose use is refused needs compliance = 'approved' first"
+    for source in sources.sources:
+        if source.name not in promoted:
+            continue
+        if refused(source):
+            return "a source whose use is refused needs compliance = 'approved' first"
+        other = sources.named(source.fallback)
+        if other and (problem := stands_in(other, book.of(other.name))):
+            return f"its fallback {other.name} may not stand in: {problem}"
     return ""
 
 

@@ -23,6 +23,16 @@ def in_force(source: SourcePolicy, record: SourceRecord) -> tuple[SourceState, s
     return source.state, ""
 
 
+def stands_in(source: SourcePolicy, record: SourceRecord) -> str:
+    """Why it may not stand in for another, of which it is the fallback; empty: it may.
+
+    It is what is in force that counts, of the file and of Control's books: a source that nobody promoted, or that
+    is lowered itself, is no better than the one that it would stand in for.
+    """
+    state, why = in_force(source, record)
+    return "" if state is SourceState.PRODUCTION else why or f"{state} by the policy"
+
+
 def refused(source: SourcePolicy) -> str:
     """Why its data may not be used; empty: nobody refused it."""
     return f"its use is refused: {source.compliance_reference}" if source.compliance == "refused" else ""

@@ -23,6 +23,17 @@ AGAIN_AFTER = timedelta(days=28)
 """A source that did not pass is tried again then, or when its entry changes."""
 _TRIED = frozenset({SourceState.CANDIDATE, SourceState.TRIAL, SourceState.DEGRADED})
 """States whose sources the Scout lists by itself; a person may name any."""
+_WEIGHED_AT_THE_END = {
+    "state",
+    "targets",
+    "licence",
+    "provenance",
+    "compliance",
+    "compliance_reference",
+    "trial",
+    "terms",
+    "fallback",
+}
 LOWERED = frozenset({SourceState.DEGRADED})
 """By file or by Control's books: the Scout lists them, for only a new trial brings them back."""
 _LINK = re.compile(r"https?://[^\s<>\"'`)\]}|\\]{4,400}")
@@ -139,19 +150,36 @@ def choose(found: Iterable[CandidateSource], tried: Mapping[str, Sequence[Tried]
 
 def entry_digest(source: SourcePolicy, baseline: SourcePolicy | None) -> str:
     """Of what its answers and their grades depend on; who approved it, and its state, may change in mid-trial."""
-    others = {
-        "state",
-        "targets",
-        "licence",
-        "provenance",
-        "compliance",
-        "compliance_reference",
-        "trial",
-        "terms",
-        "fallback",
-    }
-    own = source.model_dump(mode="json", exclude=others)
-    return digest([own, baseline.model_dump(mode="json", exclude=others) if baseline else None])
+    return digest([source.model_dump(mode="json", exclude=_WEIGHED_AT_THE_END), _asked(baseline)])
+
+
+def tried_digest(source: SourcePolicy, baseline: SourcePolicy | None) -> str:
+    """Of all that a trial's gates weighed: the entry but for what its promotion writes, and its baseline's answers."""
+    return digest([source.model_dump(mode="json", exclude={"state", "trial"}), _asked(baseline)])
+
+
+def not_as_tried(name: str, tried: str, text: str, catalogue: str | None) -> str:
+    """Why a promotion is not made: its entry is another than the one that was tried; empty: it is the same.
+
+    Args:
+        name: of the source.
+        tried: ``tried_digest`` when its trial ended.
+        text: ``sources.toml`` as it is.
+        catalogue: ``catalogue.toml`` as it is, where the entry stood there; None: it stood in ``sources.toml``.
+    """
+    again = f"try it as it is now: starter.py sources trial <target> {name}"
+    file = "sources.toml" if catalogue is None else CATALOGUE
+    try:
+        entries = [each for each in (text, catalogue or "") for each in tomllib.loads(each).get("sources", [])]
+        raw = {str(each["name"]): each for each in entries if isinstance(each, dict) and "name" in each}
+        if name not in raw:
+            return f"{file} has no source {name} any more"
+        source = SourcePolicy.model_validate(raw[name])
+        other = raw.get(source.baseline or source.fallback)
+        same = tried_digest(source, SourcePolicy.model_validate(other) if other else None) == tried
+    except (tomllib.TOMLDecodeError, ValidationError, TypeError) as wrong:
+        return shortened(f"whether {name} is as it was tried cannot be told of {file}: {wrong}", 500)
+    return "" if same else f"{name} of {file}, or what it is compared with, was changed after its trial; {again}"
 
 
 def leads_in(path: str, text: str) -> list[Lead]:
@@ -168,6 +196,10 @@ def leads_in(path: str, text: str) -> list[Lead]:
 def is_prose(path: str) -> bool:
     """Whether the Scout reads a file for leads."""
     return _PROSE.search(path) is not None
+
+
+def _asked(baseline: SourcePolicy | None) -> dict[str, Any] | None:
+    return baseline.model_dump(mode="json", exclude=_WEIGHED_AT_THE_END) if baseline else None
 
 
 def _candidate(source: SourcePolicy, origin: Origin, baseline: SourcePolicy | None) -> CandidateSource:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date
 from itertools import groupby, pairwise
 from typing import Any
 
@@ -11,14 +11,24 @@ from pydantic import JsonValue
 
 from contracts.artifact import ArtifactRef
 from contracts.proposal import PolicyEdit, PolicyProposal
-from contracts.source import Grade, Record, SourceState
+from contracts.source import Grade, Record, SourceBook, SourceState
 from contracts.task import Finding
-from contracts.trial import Difference, Differences, ReplayCheck, SourceTrial, TriageReplay, TrialFetch, TrialMetrics
+from contracts.trial import (
+    Difference,
+    Differences,
+    ReplayCheck,
+    SourceTrial,
+    SourceTrialReport,
+    TriageReplay,
+    TrialFetch,
+    TrialMetrics,
+)
 from contracts.verdict import Verdict
 from policies.counted import counted, shortened
 from policies.digests import digest
 from policies.settings.schema import EffectivePolicy
 from policies.settings.sources import SourcePolicy, Sources
+from policies.source.lifecycle import stands_in
 from policies.task.candidates import rank
 from policies.task.idea_memory import Memory
 from policies.verdicts import all_of, allow, deny
@@ -29,7 +39,6 @@ _LONGEST = 200
 _LONGEST_ID = 100
 _TOOL = "source"
 """Whose findings a source's are."""
-_UNUSABLE = frozenset({SourceState.DEGRADED, SourceState.DISABLED})
 
 
 def shape_of(records: Sequence[Record]) -> dict[str, str]:
@@ -95,7 +104,7 @@ def gates(
     fetches: Sequence[TrialFetch],
     replay: ReplayCheck,
     sources: Sources,
-    states: Mapping[str, SourceState],
+    book: SourceBook,
 ) -> Verdict:
     """Whether a promotion may be proposed: every gate says yes.
 
@@ -105,7 +114,7 @@ def gates(
         fetches: what was recorded.
         replay: whether the same bytes gave the same records in a fresh sandbox.
         sources: the file's.
-        states: by name, as file and Control's books have it.
+        book: how far Control has lowered each.
     """
     return all_of(
         "the source may be proposed for production",
@@ -116,7 +125,7 @@ def gates(
             _thresholds(fetches),
             _steady(fetches),
             _replayed(replay, fetches),
-            _fallback(source, sources, states),
+            _fallback(source, sources, book),
         ),
     )
 
@@ -155,10 +164,9 @@ def would_change(
     return TriageReplay(sentence=", ".join(said), changes=len(mine))
 
 
-def promotion(
-    trial: SourceTrial, source: SourcePolicy, target: str, measured: TrialMetrics, at: datetime, evidence: ArtifactRef
-) -> PolicyProposal:
+def promotion(report: SourceTrialReport, evidence: ArtifactRef) -> PolicyProposal:
     """What a person merges or applies: state and trial of an entry, or the catalogue's entry as a new one."""
+    trial, source = report.trial, SourcePolicy.model_validate(report.trial.entry)
     edits: tuple[PolicyEdit, ...] = ()
     adds = ""
     if trial.origin == "sources.toml":
@@ -174,21 +182,22 @@ def promotion(
     lasting = source.thresholds.sustained
     often = f"{lasting} breaches in a row" if lasting > 1 else "A breach"
     return PolicyProposal(
-        proposal_id=promotion_id(trial.trial_id, target),
+        proposal_id=report.proposal_id,
         kind="source_promotion",
         file="sources.toml",
         edits=edits,
         adds=adds,
         because=f"It passed its trial {trial.trial_id}",
         evidence=(evidence,),
-        measured=(in_words(measured),),
-        made_at=at,
+        measured=(in_words(report.metrics),),
+        made_at=report.ended_at,
+        tried=report.tried,
         fallback=source.fallback,
         demotion_plan=(
             f"{often} of a threshold, one breach of the conflict rate, or compliance that is gone gives way to "
             f"{source.fallback} for good; only a new trial and a person bring it back"
         ),
-        off_switch=f'starter.py sources disable {target} {source.name}, or state = "DISABLED" in sources.toml',
+        off_switch=f'starter.py sources disable {report.target} {source.name}, or state = "DISABLED" in sources.toml',
     )
 
 
@@ -294,17 +303,16 @@ def _replayed(replay: ReplayCheck, fetches: Sequence[TrialFetch]) -> Verdict:
     return allow(rule, counted(replay.answers, "answer"))
 
 
-def _fallback(source: SourcePolicy, sources: Sources, states: Mapping[str, SourceState]) -> Verdict:
-    rule = "it has a fallback that is neither degraded nor disabled"
+def _fallback(source: SourcePolicy, sources: Sources, book: SourceBook) -> Verdict:
+    rule = "it has a fallback that may stand in for it"
     if not source.fallback:
         return deny(rule, f"{source.name} names no fallback")
     other = sources.named(source.fallback)
     if other is None:
         return deny(rule, f"its fallback {source.fallback} is no source of sources.toml")
-    state = states.get(other.name, other.state)
-    if state in _UNUSABLE:
-        return deny(rule, f"its fallback {other.name} is {state} itself")
-    return allow(rule, f"{other.name} is {state}")
+    if problem := stands_in(other, book.of(other.name)):
+        return deny(rule, f"its fallback {other.name} may not stand in: {problem}")
+    return allow(rule, f"{other.name} is {other.state}")
 
 
 def _differences(

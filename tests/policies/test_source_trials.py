@@ -7,15 +7,27 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import tomlkit
 
 from activities.source.kept_trials import source_place
 from contracts.artifact import ArtifactRef
-from contracts.source import Fetched, Grade, Quality, Reading, Record, SourceState
-from contracts.trial import Bounds, CandidateSource, ReplayCheck, SourceTrial, TrialFetch
+from contracts.proposal import PolicyProposal
+from contracts.source import Fetched, Grade, Quality, Reading, Record, SourceBook, SourceState
+from contracts.trial import (
+    Bounds,
+    CandidateSource,
+    Differences,
+    ReplayCheck,
+    SourceTrial,
+    SourceTrialReport,
+    TriageReplay,
+    TrialFetch,
+)
 from policies.governance.edits import applied
 from policies.settings.sources import SourcePolicy, Sources
-from policies.source.scouting import Tried, candidates, catalogue_of, choose, is_prose, leads_in
-from policies.source.trials import differences, gates, metrics, promotion, shape_changes, shape_of
+from policies.source.scouting import Tried, candidates, catalogue_of, choose, is_prose, leads_in, tried_digest
+from policies.source.trials import differences, gates, metrics, promotion, promotion_id, shape_changes, shape_of
+from policies.verdicts import allow
 
 NOW = datetime(2026, 11, 27, tzinfo=UTC)
 ENTRY: dict[str, Any] = {
@@ -27,13 +39,52 @@ ENTRY: dict[str, Any] = {
     "http": {"url": "https://feast.example/"},
     "file": {"path": "data/days.json"},
 }
-KEPT = {"name": "kept", "repository": {"path": "data/days.json"}, "file": {"path": "data/kept.json"}}
+KEPT = {
+    "name": "kept",
+    "state": "PRODUCTION",
+    "licence": "CC0-1.0",
+    "compliance": "approved",
+    "compliance_reference": "legal #1",
+    "repository": {"path": "data/days.json"},
+    "file": {"path": "data/kept.json"},
+}
 REF = ArtifactRef(name="x", sha256="0" * 64, size=1, media_type="application/json", location="objects/00/0")
 
 
 def known(**kept: Any) -> Sources:
     """A file with one source, the fallback."""
     return Sources.model_validate({"sources": [KEPT | kept]})
+
+
+def book(*passed: str) -> SourceBook:
+    """Control's, where it lowered the fallback; ``passed``: trials since."""
+    record = {"source": "kept", "lowered": "DEGRADED", "since": NOW - timedelta(days=1), "passed": passed}
+    return SourceBook.model_validate({"sources": [record | {"by": "control", "reason": "3 breaches in a row"}]})
+
+
+def promoted(source: SourcePolicy, baseline: SourcePolicy | None = None, **more: Any) -> PolicyProposal:
+    """What its passed trial proposes on the target ``days``."""
+    entry = source.model_dump(mode="json", exclude_defaults=True)
+    made = trial(**{"state": source.state, "entry": entry} | more)
+    report = SourceTrialReport(
+        run_id="r",
+        target="days",
+        trial=made,
+        ended_at=NOW,
+        metrics=metrics(GOOD),
+        replay=ReplayCheck(answers=3),
+        differences=Differences(),
+        triage=TriageReplay(sentence="-"),
+        verdict=allow("-", "-"),
+        tried=tried_digest(source, baseline or known().sources[0]),
+        proposal_id=promotion_id(made.trial_id, "days"),
+    )
+    return promotion(report, REF)
+
+
+def written(*entries: dict[str, Any]) -> str:
+    """A file of sources."""
+    return tomlkit.dumps({"sources": list(entries)})
 
 
 def listed(*entries: dict[str, Any], named: str = "") -> tuple[CandidateSource, ...]:
@@ -100,7 +151,7 @@ def test_5_a_person_may_name_any_source() -> None:
 
 def test_5_what_control_lowered_is_listed() -> None:
     """Only a new trial brings it back, whatever the file says."""
-    sources = known(state="PRODUCTION", licence="CC0-1.0", compliance="approved", compliance_reference="legal #1")
+    sources = known()
     assert () == candidates(sources, [], "days", "", ())
     assert ["kept"] == [each.name for each in candidates(sources, [], "days", "", {"kept"})]
 
@@ -224,6 +275,7 @@ def trial(**more: Any) -> SourceTrial:
 
 
 SHAPE = {"id": "text"}
+LOWERED = "its fallback kept may not stand in: DEGRADED since 2026-11-26 by control: 3 breaches in a row"
 GOOD = tuple(fetch(number, shape=SHAPE) for number in (1, 2, 3))
 
 
@@ -258,13 +310,26 @@ GOOD = tuple(fetch(number, shape=SHAPE) for number in (1, 2, 3))
         ({}, {"replay": ReplayCheck()}, "there was no answer to replay"),
         ({"fallback": ""}, {}, "feast names no fallback"),
         ({}, {"sources": Sources()}, "its fallback kept is no source of sources.toml"),
-        ({}, {"sources": known(state="DISABLED")}, "its fallback kept is DISABLED itself"),
-        ({}, {"states": {"kept": SourceState.DEGRADED}}, "its fallback kept is DEGRADED itself"),
+        *(
+            ({}, {"sources": known(state=state)}, f"its fallback kept may not stand in: {state} by the policy")
+            for state in ("CANDIDATE", "TRIAL", "DEGRADED", "DISABLED")
+        ),
+        (
+            {},
+            {"sources": known(compliance="refused")},
+            "its fallback kept may not stand in: its use is refused: legal #1",
+        ),
+        (
+            {},
+            {"book": book()},
+            "its fallback kept may not stand in: DEGRADED since 2026-11-26 by control: 3 breaches in a row",
+        ),
+        ({}, {"book": book("t-2"), "sources": known(trial="t-2")}, ""),
     ],
 )
 def test_5_every_gate_must_say_yes(entry: dict[str, Any], given: dict[str, Any], said: str) -> None:
     """A fetch that went unanswered is borne with, as far as the terms say; an answer in breach never."""
-    facts = {"fetches": GOOD, "replay": ReplayCheck(answers=3), "sources": known(), "states": {}} | given
+    facts = {"fetches": GOOD, "replay": ReplayCheck(answers=3), "sources": known(), "book": SourceBook()} | given
     verdict = gates(trial(), SourcePolicy.model_validate(ENTRY | entry), **facts)
     assert (said == "", said or "all 7 conditions hold") == (verdict.allowed, verdict.reason)
 
@@ -281,13 +346,10 @@ def test_5_every_gate_must_say_yes(entry: dict[str, Any], given: dict[str, Any],
 def test_5_a_promotion_is_what_may_be_proposed(state: str | None, origin: str, changed: list[str]) -> None:
     """Applied to the file as it is, it gives a source in PRODUCTION that names its trial."""
     own = ENTRY | ({"state": state} if state else {})
-    source = SourcePolicy.model_validate(own)
-    made = promotion(trial(origin=origin, state=source.state, entry=own), source, "days", metrics(GOOD), NOW, REF)
+    made = promoted(SourcePolicy.model_validate(own), origin=origin, entry=own)
     assert changed == [each.key for each in made.edits]
-    kept = '[[sources]]\nname = "kept"\nrepository.path = "d"\nfile.path = "k"\n'
-    lines = "".join(f'{name} = "{value}"\n' for name, value in own.items() if isinstance(value, str))
-    text = f'{kept}[[sources]]\n{lines}http.url = "https://feast.example/"\nfile.path = "data/days.json"\n'
-    done = applied(text if origin == "sources.toml" else kept, made)
+    of_file = origin == "sources.toml"
+    done = applied(written(KEPT, own) if of_file else written(KEPT), made, None if of_file else written(own))
     assert not done.problem, done.problem
     entry = next(each for each in tomllib.loads(done.text)["sources"] if each["name"] == "feast")
     assert ("PRODUCTION", "feast-2026-11-27-1") == (entry["state"], entry["trial"])
@@ -295,12 +357,61 @@ def test_5_a_promotion_is_what_may_be_proposed(state: str | None, origin: str, c
     assert ("kept", "starter.py sources disable days feast") == (made.fallback, made.off_switch.partition(",")[0])
 
 
+OTHER = ENTRY | {"http": {"url": "https://elsewhere.example/"}}
+
+
+@pytest.mark.parametrize("origin", ["sources.toml", "catalogue.toml"])
+@pytest.mark.parametrize(
+    ("entry", "kept", "said"),
+    [
+        (ENTRY, KEPT, ""),
+        (ENTRY | {"state": "TRIAL"}, KEPT, "sources.feast.state is TRIAL"),
+        (OTHER, KEPT, "was changed after its trial; try it as it is now: starter.py sources trial <target> feast"),
+        *(
+            (ENTRY | more, KEPT, "was changed after its trial")
+            for more in (
+                {"licence": "GPL-3.0-only"},
+                {"compliance": "unknown"},
+                {"compliance_reference": "somebody else"},
+                {"fallback": "spare"},
+                {"targets": ["days"]},
+                {"thresholds": {"coverage": {"warn": 0.1, "breach": 0}}},
+                {"file": {"path": "data/others.json"}},
+            )
+        ),
+        (ENTRY, KEPT | {"repository": {"path": "data/others.json"}}, "was changed after its trial"),
+        (ENTRY, KEPT | {"state": "DEGRADED"}, "its fallback kept may not stand in: DEGRADED by the policy"),
+        (None, KEPT, "has no source feast any more"),
+        (ENTRY | {"http": {"what": 1}}, KEPT, "cannot be told"),
+    ],
+)
+def test_5_only_what_was_tried_is_promoted(origin: str, entry: Any, kept: dict[str, Any], said: str) -> None:
+    """A person's own edit between trial and merge: the promotion is refused, and says what to do."""
+    made = promoted(SourcePolicy.model_validate(ENTRY), origin=origin, entry=ENTRY)
+    spare = KEPT | {"name": "spare"}
+    if origin == "sources.toml":
+        text, beside = written(kept, spare, *filter(None, [entry])), None
+    else:
+        text, beside = written(kept, spare), written(*filter(None, [entry]))
+        said = "" if entry and "state" in entry else said
+    found = applied(text, made, beside)
+    assert (bool(said), True) == (bool(found.problem), said in found.problem), found.problem
+    assert not said or text == found.text
+
+
+def test_5_what_control_lowered_is_no_fallback_of_what_is_promoted() -> None:
+    """By a person's command, which can ask Control."""
+    made = promoted(SourcePolicy.model_validate(ENTRY))
+    found = applied(written(KEPT, ENTRY), made, None, book())
+    assert (
+        "its fallback kept may not stand in: DEGRADED since 2026-11-26 by control: 3 breaches in a row" == found.problem
+    )
+
+
 def test_long_names_do_not_hide_one_promotion_behind_another() -> None:
     """What is kept under an id stays: two targets that differ at the end alone have two of them."""
-    mine = trial(entry=ENTRY).model_copy(update={"trial_id": "f" * 40 + "-2026-11-27-1"})
-    source = SourcePolicy.model_validate(ENTRY)
     names = ["services-of-the-whole-company-in-every-region-of-the-world-and-beyond-in-" + end for end in ("eu", "us")]
-    ids = {promotion(mine, source, name, metrics(GOOD), NOW, REF).proposal_id for name in names}
+    ids = {promotion_id("f" * 40 + "-2026-11-27-1", name) for name in names}
     assert 2 == len(ids)
     assert {100} == {len(each) for each in ids}
 

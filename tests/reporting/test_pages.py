@@ -11,7 +11,7 @@ import pytest
 from contracts.evidence import CheckStatus
 from contracts.governance import DayCost, IncidentFacts, KnownFlake
 from contracts.later_review import Objective, Said
-from contracts.source import Grade, SourceState
+from contracts.source import Grade, SourceBook, SourceState
 from contracts.trial import ReplayCheck, SourceTrialReport, TriageReplay, TrialFetch
 from policies.after.later_review import judged
 from policies.governance.edits import patch
@@ -82,7 +82,7 @@ def _trial(*fetches: TrialFetch, **more: object) -> str:
     theirs = records(*({"id": f"{FOREIGN[:80]} {each}", "day": each} for each in range(30)))
     found = differences(ours, theirs, ())
     made, replay = begun(**more), ReplayCheck(answers=2 * len(fetches))
-    verdict = gates(made, SourcePolicy.model_validate(ENTRY | more), fetches, replay, known(), {})
+    verdict = gates(made, SourcePolicy.model_validate(ENTRY | more), fetches, replay, known(), SourceBook())
     report = SourceTrialReport(
         run_id="days-2026-11-27-source-1", target="days", trial=made, ended_at=NOW, metrics=metrics(fetches),
         fetches=fetches, shape_changes=shape_changes(fetches), replay=replay, differences=found,

@@ -46,10 +46,14 @@ path = "data/days.json"
 
 [[sources]]
 name = "spare"
+state = "PRODUCTION"
+licence = "CC0-1.0"
+compliance = "approved"
+compliance_reference = "legal #2"
 [sources.repository]
 path = "data/days.json"
 [sources.file]
-path = "data/spare.json"
+path = "data/days.json"
 
 [[sources]]
 name = "notes"

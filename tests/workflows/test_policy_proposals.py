@@ -10,8 +10,10 @@ from contracts.modes import RunStatus
 from contracts.proposal import PROPOSALS
 from contracts.release import OtherDecision, WhatIf
 from policies.governance.proposals import propose
+from policies.settings.sources import SourcePolicy
 from tests.policies.test_governance import review
 from tests.policies.test_proposals import BREAKING, threshold
+from tests.policies.test_source_trials import ENTRY, KEPT, promoted, written
 
 CHECK = """
 [environment]
@@ -41,7 +43,8 @@ WHAT_IF = WhatIf(
 
 async def test_a_proposal_ends_as_a_pull_request(world: World) -> None:
     """One idea each, to the letter, whatever else is proposed; never merged by itself; done when it is on the base."""
-    world.add_target("ops", {"ops/policies/autopilot.toml": TEXT, "README.md": "# Ops\n"}, CHECK)
+    files = {"ops/policies/autopilot.toml": TEXT, "ops/policies/sources.toml": written(KEPT, ENTRY)}
+    world.add_target("ops", files | {"README.md": "# Ops\n"}, CHECK)
     kept = KeptProposals(LocalStore(world.settings.artifacts))
     found = propose(review(*BREAKING), TEXT, ())
     assert not isinstance(found, str)
@@ -69,9 +72,29 @@ async def test_a_proposal_ends_as_a_pull_request(world: World) -> None:
         git("push", "--quiet", ".", f"{pull['branch']}:refs/heads/main", cwd=world.root / "ops.git")
         again = await world.run("ops", again=True)
         assert RunStatus.NOTHING_TO_DO is again.status, again.reason
+        await _an_edit_between_trial_and_merge(world, kept)
         # P13: what is left of them is not taken for all, and the day's work goes on.
         kept.store.put(PROPOSALS, "damaged.json", b"{")
         blind = await world.run("ops", again=True)
         assert RunStatus.NOTHING_TO_DO is blind.status, blind.reason
         (missing,) = world.artifact(blind.run_id, "state_snapshot.json")["missing"]
         assert "policy: a proposal is damaged: damaged.json cannot be read" in missing
+
+
+async def _an_edit_between_trial_and_merge(world: World, kept: KeptProposals) -> None:
+    """What was not tried is not merged by a click: the open pull request of a promotion is closed, with the reason."""
+    kept.keep(promoted(SourcePolicy.model_validate(ENTRY)))
+    opened = await world.run("ops", again=True)
+    assert RunStatus.PR_OPENED is opened.status, opened.reason
+    tree = world.root / "ops-edit"
+    git("clone", "--quiet", str(world.root / "ops.git"), str(tree), cwd=world.root)
+    file = tree / "ops/policies/sources.toml"
+    file.write_text(file.read_text().replace("https://feast.example/", "https://elsewhere.example/"))
+    git("commit", "--quiet", "-am", "Another address", cwd=tree)
+    git("push", "--quiet", "origin", "HEAD:main", cwd=tree)
+    late = await world.run("ops", again=True)
+    assert RunStatus.NOTHING_TO_DO is late.status, late.reason
+    pull = world.pulls("ops")[-1]
+    assert "closed" == pull["state"]
+    said = "feast of sources.toml, or what it is compared with, was changed after its trial; try it as it is now"
+    assert said in pull["body"].rpartition("Closed by us")[2], pull["body"]

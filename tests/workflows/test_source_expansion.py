@@ -52,6 +52,10 @@ path = "data/kept.json"
 SPARE = """
 [[sources]]
 name = "spare"
+state = "PRODUCTION"
+licence = "CC0-1.0"
+compliance = "approved"
+compliance_reference = "legal #2"
 [sources.repository]
 path = "data/kept.json"
 [sources.file]
@@ -234,7 +238,10 @@ async def _what_was_lowered_comes_back_by_a_trial_and_a_person(world: World, res
         off = await shell.typed("sources", "disable", "days", source, "--reason", "a drill")
         assert 0 == off.status, off.err
     refused = await shell.typed("sources", "trial", "days", "feast", "--json")
-    assert (10, True) == (refused.status, "its fallback kept is DISABLED itself" in refused.json["reason"])
+    assert (10, True) == (
+        refused.status,
+        "its fallback kept may not stand in: DISABLED since" in refused.json["reason"],
+    )
     # A person's own word about the fallback is not lifted by anybody's trial of another source.
     file = world.settings.policies / "sources.toml"
     file.write_text(file.read_text().replace('fallback = "kept"', 'fallback = "spare"') + SPARE)
