@@ -4,6 +4,7 @@ from collections.abc import Callable
 from importlib import import_module
 
 from contracts.modes import Role
+from policies.agents.charter import Known
 from policies.settings.charter import RolePolicy
 from policies.settings.schema import EffectivePolicy
 from ports.agents import Agent, AgentError, AgentFor
@@ -13,6 +14,9 @@ Opened = Callable[[RolePolicy, Sandbox], Agent]
 
 BACKENDS = {"tools": "adapters.agents.tools_backend:open_tools"}
 """The charter's word, and the function that makes the agent of one role from what the charter says of it."""
+
+KNOWN = Known()
+"""What charters are held to beside their own tables."""
 
 
 def open_agents(sandbox: Sandbox) -> AgentFor:

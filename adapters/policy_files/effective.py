@@ -5,13 +5,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from adapters.agents.backends import BACKENDS
+from adapters.agents.backends import BACKENDS, KNOWN
 from adapters.forges.http.address import forge_address
 from adapters.forges.kinds import FORGES
 from adapters.git.environment import branch_name
 from adapters.git.remotes import checked_remote
 from adapters.policy_files.complaints import check, dotted, nearest
 from adapters.policy_files.policy_document import PolicyDocument, parsed
+from policies.agents.charter import charter_faults
 from policies.settings.charter import Charter
 from policies.settings.forge_access import AppAccess, TokenSource
 from policies.settings.schema import Autopilot, EffectivePolicy, ProtectedPaths, Target
@@ -50,7 +51,8 @@ def understood(
     sources = check(documents["sources"], Sources, complaints) if "sources" in documents else Sources()
     if not (autopilot and protected and charter and own and sources):
         raise PolicyError("\n".join(complaints))
-    found = [*faults(autopilot, protected, charter, own), *_backends(charter), *_identity(own, target)]
+    agents = charter_faults(charter, protected, autopilot.caps, KNOWN)
+    found = [*faults(autopilot, protected, charter, own), *_backends(charter), *agents, *_identity(own, target)]
     if found:
         raise PolicyError("\n".join(_line(fault, documents[fault.file]) for fault in found))
     return merge(autopilot, protected, charter, own, sources), documents

@@ -107,6 +107,12 @@ COMMON, OWN, TIGHTEN = "autopilot.toml", "targets/example.toml", "; a target may
             '[roles.coding]\nbackend = "tool"',
             "roles.coding.backend: 'tool' is no backend; did you mean tools?",
         ),
+        (
+            "charter.toml",
+            "[roles.coding]",
+            "[roles.coding]\nrounds = 1",
+            "roles.coding.rounds: 'tools' asks no agent; take it out, or name the backend command or model",
+        ),
         ("protected_paths.toml", 'reason = "secrets"\n', "", "protected[0].reason: must be set"),
         (OWN, 'kind = "lint"', 'knid = "lint"', "checks[1].knid: unknown key; did you mean kind?"),
         (OWN, 'name = "lint"', 'name = "tests"', "checks[1].name: a second check is named 'tests'; names must differ"),

@@ -1,0 +1,193 @@
+"""What a charter may say of agents: refused at load where it is over-broad or contradicts itself (P6, P9)."""
+
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from contracts.modes import Role
+from policies.counted import joined
+from policies.paths.canonical import hostile_name
+from policies.paths.rules import matches
+from policies.settings.charter import PAID_BY_EXCHANGE, Charter, RolePolicy
+from policies.settings.schema import CapSettings, ProtectedPaths
+from policies.settings.tightening import Fault
+
+PLAYED_BY = {
+    "model": (Role.TRIAGING, Role.PLANNING, Role.REVIEW, Role.SCOUT),
+    "command": (Role.CODING,),
+}
+"""The roles that each backend of others' making may play. All others measure, judge by rules or write."""
+
+Priced = Callable[[str, int], float | None]
+"""USD for so many output tokens of a model; None: nobody knows its price."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """What tables outside of the policy know."""
+
+    recipes: Collection[str] = ()
+    prompts: Collection[str] = ()
+    priced: Priced = lambda _model, _tokens: None
+    """Where the charter itself has no ``[prices]`` of a model."""
+
+
+def charter_faults(charter: Charter, protected: ProtectedPaths, caps: CapSettings, known: Known) -> Iterator[Fault]:
+    """Everything that forbids a charter, beyond its shape.
+
+    Rules, in order: plain http only to this machine · an agent plays only what may be an agent's part · it has a
+    provider, models with a price, and money for one exchange within the caps · only a program has a recipe or argv
+    (one of the two), hosts and shown files · a host is neither this network's nor the model's own · rounds and prompts
+    are of who can use them · who reviews is not who codes.
+    """
+    for name, provider in charter.providers.items():
+        if problem := _address_problem(provider.url):
+            yield Fault("charter", ("providers", name, "url"), problem)
+    for role, said in charter.roles.items():
+        for key, problem in _role_problems(role, said, charter, protected, caps, known):
+            yield Fault("charter", ("roles", role.value, *((key,) if key else ())), problem)
+    yield from _not_independent(charter)
+
+
+def _address_problem(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        return f"{url!r} is no address; write https://host or https://host:port"
+    if parts.scheme == "http" and not _is_loopback(host):
+        return f"plain http would send the key readably to {host}; use https, or a server on this machine"
+    return ""
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+_Problems = Iterator[tuple[str, str]]
+
+
+def _role_problems(
+    role: Role, said: RolePolicy, charter: Charter, protected: ProtectedPaths, caps: CapSettings, known: Known
+) -> _Problems:
+    if said.backend not in PAID_BY_EXCHANGE:
+        yield from _without_agent(said)
+        return
+    if role not in PLAYED_BY[said.backend]:
+        yield "backend", _not_its_part(role, said.backend)
+        return
+    if not said.provider:
+        yield "provider", f"must be set: the name of a [providers] table that {said.backend!r} asks"
+    elif said.provider not in charter.providers:
+        named = ", ".join(sorted(charter.providers)) or "none is there"
+        yield "provider", f"no [providers.{said.provider}]; known: {named}"
+    yield from _money(said, charter, caps, known)
+    yield from _program(said, charter, protected, known) if said.backend == "command" else _no_program(said)
+    if said.rounds and role is not Role.CODING:
+        yield "rounds", "only coding has rounds; take it out here"
+    if said.prompt and said.prompt not in known.prompts:
+        yield "prompt", f"no prompt is named {said.prompt!r}; known: {', '.join(sorted(known.prompts)) or 'none'}"
+
+
+_OF_AGENTS = ("provider", "models", "agent", "argv", "folder", "hosts", "shown", "prompt", "rounds")
+
+
+def _without_agent(said: RolePolicy) -> _Problems:
+    for key in _OF_AGENTS:
+        if getattr(said, key):
+            problem = f"{said.backend!r} asks no agent; take it out, or name the backend"
+            yield key, f"{problem} command or model"
+
+
+def _not_its_part(role: Role, backend: str) -> str:
+    others = [name for name, roles in PLAYED_BY.items() if role in roles]
+    if others:
+        why = (
+            "a model only answers, and who codes edits files" if backend == "model" else "it gives an answer, no change"
+        )
+        return f"{role.value} is not for {backend!r} ({why}); use {others[0]!r} or 'tools'"
+    return f"{role.value} is no agent's part: it measures, or decides by rules; leave it to 'tools'"
+
+
+def _money(said: RolePolicy, charter: Charter, caps: CapSettings, known: Known) -> _Problems:
+    if not said.models:
+        yield "models", "must name at least one model that may be asked"
+    if repeated := sorted({name for name in said.models if said.models.count(name) > 1}):
+        yield "models", f"names {repeated[0]!r} twice"
+    if said.output_tokens > said.tokens:
+        problem = f"{said.tokens} tokens do not hold one answer of output_tokens = {said.output_tokens}"
+        yield "tokens", f"{problem}, so nothing would be asked; raise tokens or lower output_tokens"
+    for model in said.models:
+        price = charter.prices.get(model)
+        free = price is not None and not (price.input or price.output)
+        if price is not None:
+            one_answer: float | None = said.output_tokens * price.output / 1e6
+        else:
+            one_answer = known.priced(model, said.output_tokens)
+        if one_answer is None:
+            yield "models", f'no price is known of {model!r}; add [prices."{model}"] with input and output'
+        elif not free and one_answer >= said.usd:
+            problem = f"one answer of {model!r} may cost {one_answer:.4g} USD, and the step may cost {said.usd:g}"
+            yield "usd", f"{problem}: nothing would be asked; raise usd or lower output_tokens"
+    for key, cap in (("usd", "usd_per_run"), ("tokens", "tokens_per_run"), ("minutes", "agent_minutes_per_run")):
+        value, most = getattr(said, key), getattr(caps, cap)
+        if value > most:
+            yield key, f"{value} is more than a whole run may take (caps.{cap} = {most}); lower it, or raise the cap"
+
+
+def _no_program(said: RolePolicy) -> _Problems:
+    for key in ("agent", "argv", "folder", "hosts", "shown"):
+        if getattr(said, key):
+            yield key, 'is for a program (backend = "command"); a model reaches nothing and runs nothing: take it out'
+
+
+def _program(said: RolePolicy, charter: Charter, protected: ProtectedPaths, known: Known) -> _Problems:
+    if said.agent and said.argv:
+        yield "argv", f"agent = {said.agent!r} brings its own; keep one of the two"
+    elif not (said.agent or said.argv):
+        yield "agent", "must be set: a recipe, or argv with a program of your own"
+    if said.agent and said.agent not in known.recipes:
+        yield "agent", f"{said.agent!r} is no recipe; known: {', '.join(sorted(known.recipes)) or 'none'}"
+    provider = charter.providers.get(said.provider)
+    for host in said.hosts:
+        if problem := _host_problem(host, provider.url if provider else ""):
+            yield "hosts", f"{host} {problem}"
+    for path in said.shown:
+        if path.startswith("/") or hostile_name(path):
+            yield "shown", f"{path!r} is no path inside the repository"
+        elif rule := next((rule for rule in protected.protected if matches(path, rule.patterns)), None):
+            yield "shown", f"{path!r} is protected ({rule.reason}); no agent is shown it: take it out"
+
+
+def _host_problem(host_and_port: str, provider: str) -> str:
+    host, _, port = host_and_port.rpartition(":")
+    host = host.lower().rstrip(".")
+    if not 0 < int(port) < 65536:  # noqa: PLR2004
+        return "has no port that exists"
+    try:
+        inner = not ip_address(host).is_global
+    except ValueError:
+        inner = host == "localhost" or host.endswith((".localhost", ".local", ".internal"))
+    if inner:
+        return "is this machine or its own network, which no agent may reach; take it out"
+    try:
+        asked = urlsplit(provider).hostname if provider else ""
+    except ValueError:
+        asked = ""
+    if host == asked:
+        return "is where the model answers: it is reached by our gateway alone; take it out"
+    return ""
+
+
+def _not_independent(charter: Charter) -> Iterator[Fault]:
+    """Review is another backend or another model than coded; else it would vote for itself (P6)."""
+    coder, reviewer = charter.roles.get(Role.CODING), charter.roles.get(Role.REVIEW)
+    if coder is None or reviewer is None or coder.backend not in PAID_BY_EXCHANGE:
+        return
+    if shared := [model for model in reviewer.models if model in coder.models]:
+        problem = f"{joined(shared)} may also code; who reviews must be another model: name others here"
+        yield Fault("charter", ("roles", Role.REVIEW.value, "models"), f"{problem}, or review by 'tools'")
