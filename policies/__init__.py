@@ -3,7 +3,7 @@
 counted.py   How numbers and long reasons stand in a sentence
 digests.py   Canonical JSON and SHA-256: how policies, contracts and tasks are pinned (P6)
 verdicts.py  Making and reading verdict trees. The result of a rule is its own explanation (P12)
-agents/      Agents of others' making: who may play which role
+agents/      Agents of others' making: who may play which role, what would give them orders, how their work ended
 after/       After a run: whose a regression is, what people asked, the incident's report
 governance/  The weekly review: numbers from facts (runbook §11)
 paths/       Which paths and how much of them a base and a change may have

@@ -48,6 +48,8 @@ def policy_digest(policy: EffectivePolicy) -> str:
         left_out["sources"] = True
     if policy.target.policy_folder is None:
         target["policy_folder"] = True
+    if not policy.protected_paths.agent_orders:
+        left_out["protected_paths"] = {"agent_orders"}
     left_out["charter"] = _unused(policy.charter)
     return digest(policy.model_dump(mode="json", exclude=left_out))
 

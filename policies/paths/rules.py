@@ -9,14 +9,16 @@ from contracts.change import Change, ChangedPath
 from contracts.grant import Grant
 from contracts.task import Scope, TaskContract, TaskType
 from contracts.verdict import Decision, Verdict
+from policies.agents.orders import ORDERS
 from policies.counted import counted
 from policies.paths.canonical import canonical, fold, hostile_name, readable
-from policies.settings.schema import EffectivePolicy, ProtectedRule
+from policies.settings.schema import EffectivePolicy, ProtectedPaths, ProtectedRule
 from policies.verdicts import all_of, allow, deny, escalate
 
 __all__ = [
     "can_match",
     "canonical",
+    "gives_orders",
     "hostile_name",
     "in_scope",
     "judge_paths",
@@ -28,6 +30,7 @@ __all__ = [
 
 _SYMLINK, _SUBMODULE, _PLAIN, _EXECUTABLE, _NONE = "120000", "160000", "100644", "100755", "000000"
 _LISTED = 40
+_OF_AGENTS = ProtectedRule(reason="it gives orders to agents' programs", patterns=ORDERS)
 _WORST_FIRST = (Decision.ESCALATE, Decision.DENY, Decision.ALLOW)
 
 
@@ -72,7 +75,13 @@ def protection(path: str, policy: EffectivePolicy, task_type: TaskType) -> Prote
         # A file that takes the place of a protected folder is as good as a file in it.
         if task_type not in rule.unless and (matches(path, rule.patterns) or matches(f"{path}/x", rule.patterns)):
             return rule
-    return None
+    return _OF_AGENTS if gives_orders(path, policy.protected_paths) else None
+
+
+def gives_orders(path: str, protected: ProtectedPaths) -> bool:
+    """Whether some agent's program would obey what is there, or below it where it takes a folder's place."""
+    patterns = (*ORDERS, *protected.agent_orders)
+    return matches(path, patterns) or matches(f"{path}/x", patterns)
 
 
 def judge_paths(

@@ -90,7 +90,8 @@ def bad_paths() -> Iterator[KnownBad]:
     """Changes the path gate must refuse; those that touch a protected path must escalate."""
     workflow = ".github/workflows/ci.yml"
     for name, expected, paths in (
-        ("secret file added", Decision.ESCALATE, [entry(".env", "A")]),
+        ("secret file added", Decision.ESCALATE, [entry(".env.production", "A")]),
+        ("orders to agents added", Decision.ESCALATE, [entry("src/.claude/settings.json", "A")]),
         ("workflow edited", Decision.ESCALATE, [entry(workflow)]),
         ("workflow deleted", Decision.ESCALATE, [entry(workflow, "D")]),
         ("workflow renamed away", Decision.ESCALATE, [entry(workflow, "D"), entry("docs/ci.yml", "A")]),

@@ -212,6 +212,8 @@ class ProtectedPaths(Section):
     """What checks are made of, and agent instruction files: a change to these is never auto-merged."""
     compliance: tuple[str, ...] = ("LICENSE*", "LICENCE*", "COPYING*", "NOTICE*", "LICENSES/**")
     """Licence texts: whether a change to them is allowed is not for a machine to say, so it escalates."""
+    agent_orders: tuple[str, ...] = ()
+    """More that agents' programs obey, beside ``policies/agents/orders.py``: taken out before one starts, protected."""
 
 
 class CheckKind(StrEnum):

@@ -15,6 +15,7 @@ MODES = tuple(Mode)
 
 WORKING_ROLES = (Role.SENSING, Role.TRIAGING, Role.PLANNING, Role.CODING, Role.REVIEW)
 """Those a backend plays; the charter must name all of them."""
+_PROTECTING = frozenset({"patterns", "compliance", "agent_orders"})
 
 
 class Fault(NamedTuple):
@@ -77,7 +78,7 @@ def faults(autopilot: Autopilot, protected: ProtectedPaths, charter: Charter, ta
     yield from _risk_faults(autopilot)
     for file, key, patterns in _pattern_lists(autopilot, protected, target):
         for pattern in patterns:
-            if problem := _pattern_problem(pattern, protecting=key[-1] in {"patterns", "compliance"}):
+            if problem := _pattern_problem(pattern, protecting=key[-1] in _PROTECTING):
                 yield Fault(file, key, f"{pattern!r} {problem}")
 
 
@@ -120,6 +121,7 @@ def _pattern_lists(
     yield "autopilot", ("risk", "sensitive"), autopilot.risk.sensitive
     yield "protected_paths", ("check_defining",), protected.check_defining
     yield "protected_paths", ("compliance",), protected.compliance
+    yield "protected_paths", ("agent_orders",), protected.agent_orders
     yield "target", ("allowed_paths",), target.allowed_paths
     yield "target", ("environment", "keyed_by"), target.environment.keyed_by
     for index, fixer in enumerate(target.fixers):

@@ -47,7 +47,7 @@ def with_change(facts, *paths):
         (with_status(AUTO, "tests", CheckStatus.FLAKY), Outcome.REQUIRES_HUMAN_REVIEW, Decision.ASK),
         (with_change(AUTO, entry("src/a.py", lines=81)), Outcome.REQUIRES_HUMAN_REVIEW, Decision.ASK),
         (with_change(AUTO, entry("pyproject.toml")), Outcome.REQUIRES_HUMAN_REVIEW, Decision.ASK),
-        (with_change(AUTO, entry("src/AGENTS.md")), Outcome.REQUIRES_HUMAN_REVIEW, Decision.ASK),
+        (with_change(AUTO, entry("src/AGENTS.md")), Outcome.REJECT, Decision.ESCALATE),
         (with_change(AUTO, entry("src/a.py", lines=401)), Outcome.REQUIRES_HUMAN_REVIEW, Decision.ASK),
         (with_change(AUTO, entry("src/oauth.py")), Outcome.REQUIRES_HUMAN_REVIEW, Decision.ASK),
         (replace(with_change(AUTO, entry("src/oauth.py")), approved_by=""), Outcome.REJECT, Decision.DENY),

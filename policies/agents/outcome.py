@@ -1,0 +1,118 @@
+"""How an agent's work ended, told from the wire, the tree and the clock, never from its own words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from contracts.exchange import AgentOutcome, Ending, Exchange
+from policies.counted import counted
+
+
+class Stop(StrEnum):
+    """Why we ended it."""
+
+    DEADLINE = "deadline"
+    NO_PROGRESS = "no_progress"
+
+
+@dataclass(frozen=True)
+class Work:
+    """One attempt, as we saw it."""
+
+    exchanges: Sequence[Exchange]
+    """In the order in which they ended."""
+    changed: bool
+    """Whether the tree is another than it began from, or an answer is there."""
+    exit_code: int | None = None
+    """128 and above: a signal. None: it was killed."""
+    killed_for: str = ""
+    """As of ``ports.sandbox.CommandResult``."""
+    stopped: Stop | None = None
+
+
+@dataclass(frozen=True)
+class Ended:
+    """An outcome, in one sentence."""
+
+    outcome: AgentOutcome
+    reason: str
+    retry_after: float | None = None
+    """Seconds; of RATE_LIMITED, where the provider named them."""
+
+
+_HALTS = {
+    Ending.PAUSED: AgentOutcome.PAUSED,
+    Ending.OVER_BUDGET: AgentOutcome.BUDGET,
+    Ending.UNPRICED: AgentOutcome.BUDGET,
+    Ending.RATE_LIMITED: AgentOutcome.RATE_LIMITED,
+    Ending.UNAUTHORISED: AgentOutcome.UNAUTHORISED,
+    Ending.UNREACHABLE: AgentOutcome.ENDPOINT_DOWN,
+}
+"""What no asking again mends: the gateway has tried again already where that could help."""
+_FAILED = {
+    Ending.REFUSAL: (AgentOutcome.REFUSED, "the model refused"),
+    Ending.LENGTH: (AgentOutcome.LENGTH, "the model's answer reached its limit of output tokens"),
+    Ending.CUT: (AgentOutcome.CUT, "the model's answer was cut"),
+    Ending.FAILED: (AgentOutcome.CUT, "the provider failed in the middle of its answer"),
+}
+_ANSWERED = frozenset({Ending.TOOL, Ending.SAID, Ending.LENGTH, Ending.REFUSAL, Ending.FAILED})
+_SIGNAL = 128
+
+
+def halting(exchanges: Sequence[Exchange]) -> Exchange | None:
+    """The exchange after which an agent is ended at once: nothing was answered since; None: it may go on.
+
+    What was under way beside it and is cut with the agent is no answer.
+    """
+    for exchange in reversed(exchanges):
+        if exchange.ending in _ANSWERED:
+            return None
+        if exchange.ending in _HALTS:
+            return exchange
+    return None
+
+
+def outcome_of(work: Work) -> Ended:
+    """Type the end of an attempt.
+
+    Rules, in order: what the gateway did not let through or could not get · our clock · how the last answer ended ·
+    a crash · an unchanged tree · done. The exit status decides only between a crash and nothing done, where nothing
+    was changed: nine of twelve agents exit 0 with nothing done.
+    """
+    if halt := halting(work.exchanges):
+        return Ended(_HALTS[halt.ending], _why(halt), halt.retry_after)
+    if work.stopped is Stop.NO_PROGRESS:
+        return Ended(AgentOutcome.NO_PROGRESS, "it neither wrote anything nor asked a model for too long")
+    if work.stopped is Stop.DEADLINE or work.killed_for == "timeout":
+        return Ended(AgentOutcome.DEADLINE, "its time was over before it was done")
+    last = work.exchanges[-1] if work.exchanges else None
+    if last and last.ending in _FAILED:
+        outcome, words = _FAILED[last.ending]
+        return Ended(outcome, f"{words}: {last.reason}" if last.reason else words)
+    if crash := _crash(work):
+        return Ended(AgentOutcome.CRASHED, f"{crash}{_asked(work.exchanges)}")
+    if not work.changed:
+        return Ended(AgentOutcome.NOTHING_DONE, f"it changed nothing{_asked(work.exchanges)}")
+    return Ended(AgentOutcome.DONE, f"it is done after {counted(len(work.exchanges), 'exchange')} with a model")
+
+
+def _crash(work: Work) -> str:
+    if work.killed_for:
+        return f"it was ended for its {work.killed_for}"
+    status = work.exit_code
+    if status is None or status >= _SIGNAL:
+        return "it was ended by a signal" + ("" if status is None else f" ({status - _SIGNAL})")
+    return f"it ended with status {status} and changed nothing" if status and not work.changed else ""
+
+
+def _asked(exchanges: Sequence[Exchange]) -> str:
+    if not exchanges:
+        return "; it asked no model"
+    last = exchanges[-1]
+    return "" if last.ending in _ANSWERED else f"; its last request was {_why(last)}"
+
+
+def _why(exchange: Exchange) -> str:
+    return f"{exchange.ending.value}: {exchange.reason}" if exchange.reason else exchange.ending.value
