@@ -45,6 +45,20 @@ class MeasureKind(StrEnum):
     """The fixable findings of one tool and rule in the contract's scope."""
 
 
+class Concern(StrEnum):
+    """Why a finding matters to an owner; what comes first is tried first (``policies.task.acceptance``)."""
+
+    SECURITY = "security"
+    BROKEN = "broken"
+    """Something does not do what it is there for."""
+    HOOK = "hook"
+    """What the owner has set up to look (a linter's selection, a formatter, a hook) says no."""
+    OUTDATED = "outdated"
+    """Dependencies and data that are behind what they follow."""
+    CODE = "code"
+    PROSE = "prose"
+
+
 class Proof(StrEnum):
     """What must be shown of a tool's change, besides what Review looks at in every change."""
 
@@ -86,6 +100,9 @@ class FindingFacts(Contract):
     proof: Proof = Proof.EQUAL
     is_fault: bool = True
     """Whether a change that brings one more of them trades a fault for another."""
+    concern: Concern = Concern.CODE
+    together: bool = False
+    """Whether its files are one change wherever they lie; else each folder is one that a person reviews by itself."""
     for_person: bool = False
     """Whether it is listed for a person to see where no tool has a fix."""
     words: Words | None = None
@@ -190,6 +207,13 @@ class Candidate(Contract):
     """Listed for a person to see; no run takes it."""
     words: Words | None = None
     """Of its tool, never of an agent."""
+    concern: Concern = Concern.CODE
+    why: str = ""
+    """Why somebody should care, in one sentence; empty: listed before this was said."""
+    acceptance: float = 0.6
+    """Which share of such pull requests is expected to be merged here (``policies.task.acceptance``)."""
+    answers: str = ""
+    """What people here made of this kind so far, and what follows."""
 
 
 class SuppressedCandidate(Contract):

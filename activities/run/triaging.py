@@ -7,6 +7,7 @@ from pydantic import TypeAdapter
 from temporalio import activity
 
 from activities.api import TRIAGE
+from activities.governance.past_decisions import NotKept, read_kept
 from activities.run.open_pulls import bring, on_base
 from activities.run.proposals import propose
 from activities.run.quarantine import quarantined_task
@@ -14,12 +15,16 @@ from activities.step_session import StepPorts, StepSession
 from contracts import messages
 from contracts.grant import Grant
 from contracts.handover import StepInput, StepResult
+from contracts.later_review import LATER_REVIEW, LaterReview
 from contracts.messages import AFTERCARE
-from contracts.modes import Role, StepName
+from contracts.modes import Role, RunStatus, StepName
 from contracts.pull_request import PullRequest
 from contracts.report import IndexedRun
-from contracts.rollback import Aftercare, RollbackStage
+from contracts.rollback import Aftercare, Idea, RollbackStage
 from contracts.task import CandidateTasks, StateSnapshot
+from policies.after.later_review import went_badly
+from policies.settings.schema import EffectivePolicy
+from policies.task.acceptance import LET_LIE, Answer, How, area
 from policies.task.aftercare import with_hardening, without_quarantined
 from policies.task.candidates import WORTH_RULE, judge_worth, stated_by_us, suppress, told, with_reported
 from policies.task.idea_memory import Memory, PersonsNo, Place, places, remember
@@ -116,35 +121,73 @@ class Recall:
         # A DRY_RUN proves nothing about an idea's reception, and must not use its attempts up.
         real = tuple(entry for entry in ended if entry.mode != "DRY_RUN" and entry.run_id != run.run_id)
         waiting = frozenset(pull.task_id for pull in snapshot.open_pull_requests if pull.task_id)
-        return remember(
-            date.fromisoformat(run.date), waiting, real, self._noes(session, snapshot, ended), session.policy
-        )
+        noes, answers = self._said(session, snapshot, ended)
+        return remember(date.fromisoformat(run.date), waiting, real, noes, session.policy, answers)
 
-    def _noes(
+    def _said(
         self, session: StepSession, snapshot: StateSnapshot, ended: tuple[IndexedRun, ...]
-    ) -> tuple[PersonsNo, ...]:
+    ) -> tuple[list[PersonsNo], list[Answer]]:
+        """What people said no to, and how they answered to the kinds of which something is found today."""
         known = {entry.run_id: entry for entry in ended}
         found = frozenset(Place(each.tool, each.rule, each.path) for each in snapshot.findings)
+        kinds = {(place.tool, place.rule) for place in found}
         # One that we closed, because CI rejected it or the base held it already, is no person's "no".
         numbers = {entry.pull_request for entry in ended if entry.closed_by_us}
         runs = {run_id for entry in ended for run_id in entry.closed_for}
         undone_by_us = self._rolled_back(session)
-        noes = []
+        noes: list[PersonsNo] = []
+        answers: list[Answer] = []
         for pull in session.bench.forges(session.policy.target).pull_requests():
-            run_id = pull.run_id
-            about = places(known[run_id]) if run_id in known else frozenset()
-            if pull.state == "closed" and pull.task_id and pull.number not in numbers and run_id not in runs:
+            run = known.get(pull.run_id)
+            if run and _lifted(run, session.policy):
+                continue
+            about, refused = places(run) if run else frozenset(), list[PersonsNo]()
+            if pull.state == "closed" and pull.task_id and pull.number not in numbers and pull.run_id not in runs:
                 if not on_base(session, pull):
                     what = f"rejected on the forge: a person closed pull request {pull.number}; until it is open again"
-                    noes.append(PersonsNo(pull.task_id, about, what))
-            elif pull.state == "merged" and run_id not in undone_by_us and about & found:
-                noes += _taken_out(session, pull, about)
-        return tuple(noes)
+                    refused = [PersonsNo(pull.task_id, about, what)]
+            elif pull.state == "merged" and pull.run_id not in undone_by_us and about & found:
+                refused = _taken_out(session, pull, about)
+            noes += refused
+            if run and run.idea and (run.idea.tool, run.idea.rule) in kinds:
+                answers += _answers(session, pull, run, run.idea, refused=bool(refused))
+        return noes, answers
 
     def _rolled_back(self, session: StepSession) -> frozenset[str]:
         """Runs whose merges we undid ourselves: those ideas are in quarantine, for as long as that lasts."""
         left = session.bench.control.query(session.run.target, AFTERCARE) or Aftercare()
         return frozenset(each.merged.run.run_id for each in left.merges if each.stage is not RollbackStage.NONE)
+
+
+def _lifted(run: IndexedRun, policy: EffectivePolicy) -> bool:
+    """Whether the owner wants what was said of it forgotten (``[improve.again]``)."""
+    day = policy.target.improve.again.get(f"{run.idea.tool} {run.idea.rule}") if run.idea else None
+    return day is not None and date.fromisoformat(run.date) < day
+
+
+def _answers(session: StepSession, pull: PullRequest, run: IndexedRun, idea: Idea, *, refused: bool) -> list[Answer]:
+    """How people answered to it; nothing while it is young and open, and nothing where nobody was asked."""
+    how: How
+    if pull.state == "closed" and refused:
+        how = "closed"
+    elif pull.state == "merged" and (refused or _went_badly(session, pull.run_id)):
+        how = "undone"
+    elif pull.state == "merged" and run.status is not RunStatus.MERGED:
+        how = "merged"
+    elif pull.state == "open" and (date.fromisoformat(session.run.date) - run.ended_at.date()).days >= LET_LIE:
+        how = "let lie"
+    else:
+        return []
+    areas = frozenset(map(area, idea.paths))
+    return [Answer(tool=idea.tool, rule=idea.rule, areas=areas, how=how, number=pull.number)]
+
+
+def _went_badly(session: StepSession, run_id: str) -> bool:
+    """As its later review has it; a merge of which none is kept is a merge."""
+    try:
+        return bool(went_badly(read_kept(session.bench.store, run_id, LATER_REVIEW, LaterReview)))
+    except NotKept:
+        return False
 
 
 def _taken_out(session: StepSession, pull: PullRequest, about: frozenset[Place]) -> list[PersonsNo]:

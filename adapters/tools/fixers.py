@@ -12,7 +12,7 @@ from adapters.sandbox.private_copy import put_copy
 from adapters.tools.source_tree import SourceTree
 from adapters.tools.tool import Seen, Sighting, findings_of
 from adapters.tools.tool_runner import ToolRunner, ToolUnavailable
-from contracts.task import FindingFacts, Proof, TaskContract, TaskType, Words
+from contracts.task import Concern, FindingFacts, Proof, TaskContract, TaskType, Words
 from policies.counted import shortened
 from policies.paths.rules import in_scope, matches
 from policies.settings.environment import FixerPolicy
@@ -47,6 +47,7 @@ class FixersTool:
             type=TaskType.CODE_IMPROVEMENT,
             may_change=tuple(pattern for each in ours for pattern in each.files),
             proof=Proof.REPEATED,
+            concern=Concern.HOOK,
             is_fault=False,
             words=Words(
                 verb="Fix",

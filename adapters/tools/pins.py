@@ -13,7 +13,7 @@ from packaging.version import InvalidVersion, Version
 from adapters.tools.source_tree import SourceTree
 from adapters.tools.tool import Seen, Sighting, findings_of, unread_of
 from adapters.tools.tool_runner import ToolRunner, ToolUnavailable
-from contracts.task import FindingFacts, Proof, TaskContract, TaskType, Words
+from contracts.task import Concern, FindingFacts, Proof, TaskContract, TaskType, Words
 from policies.paths.rules import in_scope
 from policies.settings.schema import EffectivePolicy
 
@@ -29,6 +29,8 @@ FACTS = FindingFacts(
     type=TaskType.RELIABILITY_FIX,
     may_change=("*.txt",),
     proof=Proof.WORDS,
+    concern=Concern.OUTDATED,
+    together=True,
     words=Words(
         verb="Align",
         one="a version pin",

@@ -4,7 +4,7 @@ from adapters.tools.source_tree import SourceTree
 from adapters.tools.tool import Seen, Sighting, findings_of
 from adapters.tools.tool_runner import ToolRunner
 from contracts.proposal import POLICY_TOOL, PolicyProposal
-from contracts.task import FindingFacts, Proof, TaskContract, TaskType
+from contracts.task import Concern, FindingFacts, Proof, TaskContract, TaskType
 from policies.settings.schema import EffectivePolicy
 
 _PLACE = "proposals/"
@@ -28,6 +28,7 @@ class PolicyEditsTool:
             type=TaskType.CODE_IMPROVEMENT,
             may_change=(f"/{folder.path}/autopilot.toml", f"/{folder.path}/sources.toml") if folder else (),
             proof=Proof.RECORDED,
+            concern=Concern.HOOK,
             is_fault=False,
         )
 

@@ -14,7 +14,7 @@ from adapters.tools.ruff_settings import Look, RuffSettings, ruff_settings
 from adapters.tools.source_tree import SourceTree
 from adapters.tools.tool import Seen, Sighting, findings_of, unread_of
 from adapters.tools.tool_runner import RUFF, ToolRunner, ToolUnavailable
-from contracts.task import FindingFacts, TaskContract, TaskType, Words
+from contracts.task import Concern, Finding, FindingFacts, TaskContract, TaskType, Words
 from policies.paths.rules import in_scope
 from policies.settings.schema import EffectivePolicy
 
@@ -153,6 +153,7 @@ class RuffTool:
         answer = self._look(tree, settings, bench)
         reasons = _unproven(tree, answer.violations, bench)
         findings = findings_of(self, tree, policy, (_sighting(each, reasons.get(each)) for each in answer.violations))
+        findings = tuple(_as_hook(each, settings, policy.target.improve.ruff) for each in findings)
         wanted = {path for look in settings.looks for path in look.paths if tree.is_source(path)}
         unread = {path: reason for path, reason in answer.unread.items() if path in wanted}
         unread |= _unparsable(tree, answer.violations, bench)
@@ -244,6 +245,14 @@ def _failures(output: str, paths: frozenset[str]) -> Iterator[tuple[str, str]]:
                 yield path, failed["rest"].removeprefix(f"{path}: ")
         elif WENT_WRONG.match(line):
             raise ToolUnavailable(f"ruff said: {line}")
+
+
+def _as_hook(found: Finding, settings: RuffSettings, opted: tuple[str, ...]) -> Finding:
+    """What the repository itself selects is a hook of its owner's; what policy or ``[improve]`` adds is not."""
+    added = any(each.startswith(found.rule) or found.rule.startswith(each) for each in opted)
+    if added or found.path not in settings.governed:
+        return found
+    return found.model_copy(update={"facts": found.facts.model_copy(update={"concern": Concern.HOOK})})
 
 
 def _unparsable(tree: SourceTree, violations: Iterable[Violation], bench: ToolRunner) -> dict[str, str]:

@@ -70,6 +70,8 @@ class RuffSettings:
 
     looks: tuple[Look, ...]
     """Empty: nothing is looked for."""
+    governed: frozenset[str]
+    """Files of which the owner says what is looked for."""
     formatter: tuple[str, ...] | None
     """Options for ``ruff format``, or None: the repository does not use ruff's or black's format."""
     flake8: Flake8
@@ -90,7 +92,7 @@ def ruff_settings(tree: SourceTree, policy: EffectivePolicy) -> RuffSettings:
     formatter = _formatter(own, pyproject, options)
     if lowest < (3, 0):
         # Our proofs speak of Python 3.
-        return RuffSettings((), formatter, flake8)
+        return RuffSettings((), frozenset(), formatter, flake8)
     python = frozenset(tree.under(".py", ".pyi"))
     called = tuple(_hooks(tree)) if handed else ()
     selected = frozenset(path for path in python if handed and _selected(path, tables))
@@ -104,7 +106,7 @@ def ruff_settings(tree: SourceTree, policy: EffectivePolicy) -> RuffSettings:
         looks.extend(
             _ours(families, paths, options, own, other_sorter=_other_import_sorter(tree, pyproject), lowest=lowest)
         )
-    return RuffSettings(tuple(look for look in looks if look.paths), formatter, flake8)
+    return RuffSettings(tuple(look for look in looks if look.paths), governed, formatter, flake8)
 
 
 def _ours(

@@ -3,7 +3,7 @@
 from adapters.tools.source_tree import SourceTree
 from adapters.tools.tool import Seen, Sighting, findings_of, unread_of
 from adapters.tools.tool_runner import ToolRunner
-from contracts.task import FindingFacts, Proof, TaskContract, TaskType, Words
+from contracts.task import Concern, FindingFacts, Proof, TaskContract, TaskType, Words
 from policies.counted import counted, shortened
 from policies.paths.rules import in_scope
 from policies.settings.schema import EffectivePolicy
@@ -43,6 +43,7 @@ class SourceFilesTool:
             type=TaskType.DOCUMENTATION_UPDATE,
             may_change=tuple(f"/{path}" for path in files),
             proof=Proof.RECORDED,
+            concern=Concern.OUTDATED,
             is_fault=False,
             words=_words(f"They are what the source {rule} says now, one by one."),
         )

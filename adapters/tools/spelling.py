@@ -11,7 +11,7 @@ from adapters.tools.python_support import no_python_3
 from adapters.tools.source_tree import VENDORED, SourceTree
 from adapters.tools.tool import Seen, Sighting, findings_of, unread_of
 from adapters.tools.tool_runner import ToolRunner, ToolUnavailable
-from contracts.task import FindingFacts, Proof, TaskContract, TaskType, Words
+from contracts.task import Concern, FindingFacts, Proof, TaskContract, TaskType, Words
 from policies.paths.rules import in_scope
 from policies.settings.schema import EffectivePolicy
 
@@ -21,6 +21,7 @@ FACTS = FindingFacts(
     type=TaskType.DOCUMENTATION_UPDATE,
     may_change=tuple(f"*{suffix}" for suffix in PROSE),
     proof=Proof.WORDS,
+    concern=Concern.PROSE,
     words=Words(
         verb="Fix",
         one="a typo",

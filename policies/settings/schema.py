@@ -260,6 +260,15 @@ class ImprovePolicy(Section):
     """Further ruff rules or families, for example ``UP``. Only fixes proven to change nothing are made."""
     pins: bool = False
     """Bring requirement files that pin one package differently to one version. This does change what is installed."""
+    again: dict[str, date] = {}
+    """By kind, for example ``"codespell comments" = 2026-11-27``: what people said to pull requests that were opened
+    before that day counts no more. It lifts what went quiet."""
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, serialized: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without ``again`` it is what it was before there was any, so that digests of policies stay (P15)."""
+        said: dict[str, Any] = serialized(self)
+        return said if self.again else {name: value for name, value in said.items() if name != "again"}
 
 
 class PolicyFolder(Section):

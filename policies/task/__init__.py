@@ -1,5 +1,6 @@
 """From findings to one bounded task, and what is remembered of ideas.
 
+acceptance.py   What an owner accepts: what comes first, what people here answered, and what goes quiet
 aftercare.py    What a rollback leaves for later runs (runbook §8): the idea stays away for a while
 candidates.py   From findings to ranked ideas, whether one is worth a run, and why the rest is not
 compliance.py   Uncertain compliance escalates (policy): what a licence says is not for a machine to change

@@ -5,7 +5,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache, partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from contracts.task import Candidate, CandidateTasks, Finding, FindingFacts, SuppressedCandidate, TaskType
 from contracts.verdict import Verdict
@@ -13,10 +13,11 @@ from policies.counted import counted, shortened
 from policies.digests import digest
 from policies.paths.rules import hostile_name, matches, protection, readable, within
 from policies.settings.schema import CapSettings, EffectivePolicy
+from policies.task.acceptance import CARE, area, expected, package, quiet, turn
 from policies.task.compliance import is_licence_text
 from policies.task.idea_memory import Memory, withheld
 from policies.task.risk import BLOCKED_UNLESS_APPROVED, is_runtime, worst_level
-from policies.task.task_words import common_words, task_title
+from policies.task.task_words import common_words, plain_words, task_title
 from policies.verdicts import allow, deny
 
 LINES_PER_FINDING = 2
@@ -38,20 +39,39 @@ def rank(findings: tuple[Finding, ...], policy: EffectivePolicy, memory: Memory)
     Rules, in order:
 
     1. Only what a tool can fix, in paths that its fixes and a contract may touch, counts (P5).
-    2. Findings of one tool and rule are one idea. A larger one than the diff budget is split, and one that
-       would be HIGH by its size: the files that fit and remove most findings are proposed, the rest waits.
-    3. The score is confidence * value (what the tool says of its kind of finding) * log2(1 + findings removed).
+    2. Findings of one tool and rule in one package are one idea; where they are more than the diff budget, those in one
+       folder (``area``). A larger one still is split, and one that would be HIGH by its size: the files that fit and
+       remove most findings are proposed, the rest waits.
+    3. First comes what owners accept (``acceptance.turn``), then the higher score: confidence * value (what the tool
+       says of its kind of finding) * log2(1 + findings removed).
     4. Suppressed, with the reason: too many open pull requests · one open for the same tool and rule · refused in one
-       of its files (``idea_memory``) · being remediated · confidence below the minimum · no file fits the budget ·
-       beyond the listed number.
-    5. What came to nothing without a judgement goes behind: each such attempt weighs as much as the score itself.
+       of its files (``idea_memory``) · closed twice in its folder · being remediated · confidence below the minimum ·
+       no file fits the budget · beyond the listed number.
+    5. What came to nothing without a judgement goes behind: each such attempt weighs as much as its place itself.
     """
-    groups: dict[tuple[str, str], list[Finding]] = defaultdict(list)
+    groups: dict[tuple[str, str, str], list[Finding]] = defaultdict(list)
     may_touch = cache(partial(_may_touch, policy))
     for finding in findings:
         if finding.fixable and may_touch(finding.path, finding.facts):
-            groups[finding.tool, finding.rule].append(finding)
-    return _divide((candidate_of(*key, group, policy) for key, group in sorted(groups.items())), policy, memory)
+            groups[finding.tool, finding.rule, "" if finding.facts.together else package(finding.path)].append(finding)
+    ideas = (
+        candidate_of(tool, rule, part, policy)
+        for (tool, rule, _), group in sorted(groups.items())
+        for part in _reviewed_as_one(group, policy)
+    )
+    return _divide(ideas, policy, memory)
+
+
+def _reviewed_as_one(group: list[Finding], policy: EffectivePolicy) -> list[list[Finding]]:
+    """All of them where they fit the diff budget; else folder by folder."""
+    budget, files = policy.autopilot.diff_budget, {each.path for each in group}
+    fits = len(files) <= budget.files and LINES_PER_FINDING * len(group) <= budget.lines
+    if fits or group[0].facts.together:
+        return [group]
+    areas: dict[str, list[Finding]] = defaultdict(list)
+    for each in group:
+        areas[area(each.path)].append(each)
+    return [areas[place] for place in sorted(areas)]
 
 
 def suppress(proposed: CandidateTasks, policy: EffectivePolicy, memory: Memory) -> CandidateTasks:
@@ -63,7 +83,8 @@ def suppress(proposed: CandidateTasks, policy: EffectivePolicy, memory: Memory) 
 def _divide(ideas: Iterable[Candidate], policy: EffectivePolicy, memory: Memory) -> Ranking:
     kept: list[Candidate] = []
     suppressed: list[SuppressedCandidate] = []
-    for idea in sorted(ideas, key=lambda candidate: (-_turn(candidate, memory), candidate.task_id)):
+    ranked = (expected(idea, memory.answers) for idea in ideas)
+    for idea in sorted(ranked, key=lambda each: turn(each, memory.attempts(each.tool, each.rule, each.paths))):
         reason = _suppression(idea, policy, memory)
         if not reason and len(kept) >= policy.autopilot.candidates.listed:
             reason = f"beyond the {policy.autopilot.candidates.listed} best; until those are done"
@@ -72,10 +93,6 @@ def _divide(ideas: Iterable[Candidate], policy: EffectivePolicy, memory: Memory)
         else:
             kept.append(idea)
     return Ranking(tuple(kept), tuple(suppressed))
-
-
-def _turn(candidate: Candidate, memory: Memory) -> float:
-    return candidate.score / (1 + memory.attempts(candidate.tool, candidate.rule, candidate.paths))
 
 
 def told(findings: Iterable[Finding], policy: EffectivePolicy, memory: Memory) -> tuple[SuppressedCandidate, ...]:
@@ -93,8 +110,8 @@ def with_reported(found: CandidateTasks, findings: Iterable[Finding], policy: Ef
             groups[finding.tool, finding.rule].append(finding)
     ideas = (candidate_of(*key, group, policy, needs_person=True) for key, group in groups.items())
     listed = list(found.candidates)
-    for idea in sorted(ideas, key=lambda each: (-each.score, each.task_id)):
-        place = next((at for at, each in enumerate(listed) if each.score < idea.score), len(listed))
+    for idea in sorted(ideas, key=turn):
+        place = next((at for at, each in enumerate(listed) if turn(each)[:2] > turn(idea)[:2]), len(listed))
         listed.insert(place, idea)
     return found.model_copy(update={"candidates": tuple(listed)})
 
@@ -104,9 +121,9 @@ def stated_by_us(proposed: CandidateTasks, target: str, findings: tuple[Finding,
     ours = []
     for each in proposed.candidates:
         kind = (each.tool, each.rule)
-        words = common_words([one for one in findings if (one.tool, one.rule) == kind and one.path in each.paths])
-        stated = {"task_id": task_id(target, *kind, each.paths), "words": words}
-        ours.append(each.model_copy(update=stated | {"remediates": "", "needs_person": False}))
+        about = [one for one in findings if (one.tool, one.rule) == kind and one.path in each.paths]
+        stated = {"task_id": task_id(target, *kind, each.paths), "remediates": "", "needs_person": False}
+        ours.append(each.model_copy(update=stated | _care(about)))
     return tuple(ours)
 
 
@@ -153,6 +170,13 @@ def _may_touch(policy: EffectivePolicy, path: str, facts: FindingFacts) -> bool:
     )
 
 
+def _care(group: list[Finding]) -> dict[str, Any]:
+    """Of an idea: what it is called, how much it matters, and why; of one about nothing that was found, nothing."""
+    facts = min((each.facts for each in group), key=lambda each: each.confidence, default=FindingFacts())
+    words = common_words(group) or (plain_words(group[0], CARE[facts.concern]) if group else None)
+    return {"words": words, "concern": facts.concern, "why": words.why if words else ""}
+
+
 def candidate_of(
     tool: str, rule: str, group: list[Finding], policy: EffectivePolicy, *, needs_person: bool = False
 ) -> Candidate:
@@ -168,7 +192,6 @@ def candidate_of(
         task_id=task_id(policy.target.name, tool, rule, paths),
         type=TaskType.TEST_HARDENING if tests_only else facts.type,
         title=task_title(tool, rule, chosen, paths),
-        words=common_words(chosen),
         tool=tool,
         rule=rule,
         paths=paths,
@@ -186,6 +209,7 @@ def candidate_of(
             ]
             + [_waiting(rest)] * (rest > 0)
         ),
+        **_care(chosen or group),
     )
 
 
@@ -218,6 +242,8 @@ def _suppression(candidate: Candidate, policy: EffectivePolicy, memory: Memory) 
         return waits
     if refusal := memory.refusal(candidate.task_id, candidate.tool, candidate.rule, candidate.paths):
         return refusal
+    if said := quiet(candidate.tool, candidate.rule, candidate.paths, memory.answers, policy.target.name):
+        return said
     if late := sorted(p for p in candidate.paths if (candidate.tool, candidate.rule, p) in memory.suspects):
         return f"a remediation of the same idea has its turn first, on {readable(late[0])}; until that has ended"
     if candidate.confidence < rules.minimum_confidence:
@@ -240,8 +266,8 @@ _UNTOUCHED = (
 def judge_worth(found: CandidateTasks, findings: tuple[Finding, ...], policy: EffectivePolicy) -> Verdict:
     """ALLOW, whether or not there is: a day without work is no refusal.
 
-    Below it stands a no for every idea that was kept back, with what keeps it, and for the findings of each tool and
-    rule of which no task can be made.
+    Below it stands why each candidate matters, a no for every idea that was kept back, with what keeps it, and one for
+    the findings of each tool and rule of which no task can be made.
     """
     takeable = [each for each in found.candidates if not each.needs_person]
     if takeable:
@@ -255,7 +281,15 @@ def judge_worth(found: CandidateTasks, findings: tuple[Finding, ...], policy: Ef
             number = len(found.candidates)
             reason += f", {number} {'waits' if number == 1 else 'wait'} for a person: {found.candidates[0].title}"
         verdict = allow(WORTH_RULE, reason)
-    return verdict.model_copy(update={"children": (*_kept_back(found), *_useless(findings, policy))})
+    children = (*_listed(takeable), *_kept_back(found), *_useless(findings, policy))
+    return verdict.model_copy(update={"children": children})
+
+
+def _listed(takeable: list[Candidate]) -> Iterator[Verdict]:
+    """Why each matters, and what people here answered to its kind."""
+    for each in takeable[:LISTED]:
+        said = shortened(" ".join(filter(None, (each.why, each.answers))), _REASON)
+        yield allow(shortened(each.title, _REASON), f"{each.concern.value}: {said}", task=each.task_id)
 
 
 def _kept_back(found: CandidateTasks) -> Iterator[Verdict]:

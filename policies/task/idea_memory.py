@@ -15,6 +15,7 @@ from contracts.report import IndexedRun
 from contracts.task import Finding
 from policies.counted import counted
 from policies.settings.schema import EffectivePolicy
+from policies.task.acceptance import Answer
 
 _JUDGING = frozenset({RunStatus.REJECTED, RunStatus.ESCALATED})
 _WELL = frozenset({RunStatus.PR_OPENED, RunStatus.MERGED})
@@ -56,6 +57,8 @@ class Memory(Contract):
     """Runs that came to nothing without a judgement of the change."""
     ideas: Mapping[str, tuple[str, str]] = {}
     """Task id of a remediation to its tool and rule, which its id does not name."""
+    answers: tuple[Answer, ...] = ()
+    """What people made of pull requests of ours, of those that are known."""
     suspects: frozenset[tuple[str, str, str]] = frozenset()
     """Tool, rule and path of what a listed remediation is about: no other idea takes it before."""
 
@@ -75,6 +78,7 @@ def remember(
     ended: Iterable[IndexedRun],
     noes: Iterable[PersonsNo],
     policy: EffectivePolicy,
+    answers: Iterable[Answer] = (),
 ) -> Memory:
     """Put together what is known.
 
@@ -87,6 +91,7 @@ def remember(
         ended: this target's runs that might have written, newest first. A DRY_RUN proves nothing about an idea.
         noes: what people said, as forge and base show it now.
         policy: how long, how often.
+        answers: to pull requests of ours, by people.
     """
     runs, said = [run for run in ended if run.task_id], list(noes)
     people = {place: no.what for no in said for place in no.places}
@@ -105,6 +110,7 @@ def remember(
         by_people=frozenset(people),
         refused_tasks=_by_task(runs, today, policy) | {no.task_id: no.what for no in said if not no.places},
         tried=Counter(place for run in in_vain for place in places(run)),
+        answers=tuple(answers),
     )
 
 

@@ -25,6 +25,7 @@ from policies.release.checks import complaints, first_complaint
 from policies.release.ci import fingerprint_in_ci, note_in_ci, to_blame
 from policies.release.rejection import CHECKS_RULE, CI_RULE
 from policies.settings.schema import EffectivePolicy
+from policies.task.acceptance import expected, quiet, turn
 from policies.task.candidates import candidate_of, may_be_touched, waits_for_people
 from policies.task.idea_memory import Memory, Place, used_up
 
@@ -157,7 +158,8 @@ def take_up(
     1. No finding is left in its files: resolved, if every tool could look; else it waits.
     2. One file is left, or every part was tried: listed for a person, no run takes it.
     3. Suppressed, with the reason: too many open pull requests · one open for the same idea · a person refused it in
-       one of these files · ``caps.attempts_per_task`` reached · confidence below the minimum.
+       one of these files · closed twice in one of their folders · ``caps.attempts_per_task`` reached · confidence
+       below the minimum.
     4. Else a candidate: the same tool and rule on the part whose turn it is.
 
     One whose attempts are used up is named as suppressed while its findings last.
@@ -175,7 +177,7 @@ def take_up(
 def with_backlog(proposed: CandidateTasks, backlog: Backlog) -> CandidateTasks:
     """Remediations among the other ideas: the best first, those for a person last; the cap on the list is others'."""
     both = (*proposed.candidates, *backlog.candidates)
-    ranked = sorted(both, key=lambda each: (each.needs_person, -each.score, each.task_id))
+    ranked = sorted(both, key=lambda each: (each.needs_person, *turn(each)))
     return proposed.model_copy(
         update={
             "candidates": tuple(ranked),
@@ -214,7 +216,8 @@ def _take_up(
     if reason := _suppression(one, candidate, policy, memory):
         return _suppressed(so_far, one, reason)
     suspects = so_far.suspects | {(one.tool, one.rule, path) for path in left}
-    return replace(so_far, candidates=(*so_far.candidates, candidate), suspects=suspects)
+    ours = expected(candidate, memory.answers)
+    return replace(so_far, candidates=(*so_far.candidates, ours), suspects=suspects)
 
 
 def _left(one: Remediation, snapshot: StateSnapshot, policy: EffectivePolicy) -> list[Finding]:
@@ -250,6 +253,8 @@ def _suppression(one: Remediation, candidate: Candidate, policy: EffectivePolicy
     by_people = (path for path in candidate.paths if Place(one.tool, one.rule, path) in memory.by_people)
     if refusal := memory.refusal(one.remediating_task, one.tool, one.rule, by_people):
         return refusal
+    if said := quiet(one.tool, one.rule, candidate.paths, memory.answers, policy.target.name):
+        return said
     if one.attempts >= caps.attempts_per_task:
         return used_up(one.attempts, caps.attempts_per_task)
     if candidate.confidence < rules.minimum_confidence:

@@ -32,6 +32,16 @@ def common_words(findings: Collection[Finding]) -> Words | None:
     return next((words for words, *others in map(list, filter(None, (finer, usual))) if words and not others), None)
 
 
+def plain_words(finding: Finding, why: str) -> Words:
+    """Of a finding whose tool has no word for it: it is called by tool and rule."""
+    kind = _kind(finding.tool, finding.rule)
+    return Words(verb="Fix", one=f"a finding of {kind}", many=f"findings of {kind}", why=why)
+
+
+def _kind(tool: str, rule: str) -> str:
+    return f"{tool} {rule}" if rule and rule != tool else tool
+
+
 def task_title(tool: str, rule: str, findings: list[Finding], paths: tuple[str, ...]) -> str:
     """For example "Fix a typo in `_compat.py`: comparision → comparison", "Fix 3 typos in docs".
 
@@ -39,7 +49,7 @@ def task_title(tool: str, rule: str, findings: list[Finding], paths: tuple[str, 
     """
     words, count = common_words(findings), len(findings)
     if words is None:
-        kind = f"{tool} {rule}" if rule and rule != tool else tool
+        kind = _kind(tool, rule)
         plain = f"Fix a finding of {kind}" if count == 1 else f"Fix {counted(count, 'finding')} of {kind}"
     else:
         plain = f"{words.verb} {amount(words, count)}"

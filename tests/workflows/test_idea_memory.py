@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import date, timedelta
 from pathlib import Path
 
 from world import World, git
@@ -109,6 +110,17 @@ async def test_an_idea_is_remembered_file_by_file(world: World) -> None:
         undone = "pull request 3 was merged, and a person took its change out of the base again; until the base holds "
         undone += "it once more"
         assert {closed, undone} == set(_suppressed(world, last))
+
+        # Two noes in one place: a file that nobody was asked about is not proposed, until the owner lifts that.
+        person.commits(FOURTH=WRONG)
+        quiet = _suppressed(world, await world.run(NAME, again=True))
+        said = "pull requests 2 and 3, the last of this kind in the root folder, were closed or undone; until one is "
+        said += 'reopened, or improve.again."codespell docs" in targets/ideas.toml is a later day than theirs'
+        assert f"quiet: {said}" in quiet
+        file = world.settings.policies / "targets" / f"{NAME}.toml"
+        tomorrow = date.today() + timedelta(days=1)  # noqa: DTZ011  # later than the runs' days, in any zone
+        file.write_text(f'{file.read_text()}\n[improve.again]\n"codespell docs" = {tomorrow}\n')
+        await _opened(world, {"FOURTH.md", "THIRD.md", "SECOND.md"})
 
 
 async def _opened(world: World, files: set[str]) -> RunResult:
