@@ -6,6 +6,7 @@ from pydantic import AwareDatetime, Field, model_validator
 
 from contracts.artifact import ArtifactRef, Contract
 from contracts.release import WhatIf
+from contracts.task import TaskType
 
 PROPOSALS = "PROPOSALS"
 """Where they are kept in the artifact store; capitals, so that it is never taken for a run's id."""
@@ -13,6 +14,12 @@ PROPOSALS = "PROPOSALS"
 POLICY_TOOL = "policy"
 """Whose findings proposals are, where a target's repository holds the policy folder; the rule is the proposal's id."""
 
+Kind = Literal["threshold", "source_promotion", "source_demotion"]
+_TASK_TYPES: dict[Kind, TaskType] = {
+    "threshold": TaskType.POLICY_TUNING,
+    "source_promotion": TaskType.SOURCE_PROMOTION,
+    "source_demotion": TaskType.SOURCE_DEMOTION,
+}
 Value = int | float | str | None
 """None: the key is not there."""
 
@@ -40,7 +47,7 @@ class PolicyProposal(Contract):
 
     schema_version: Literal[1] = 1
     proposal_id: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=100)
-    kind: Literal["threshold", "source_promotion", "source_demotion"]
+    kind: Kind
     file: str
     """In the policy folder: ``autopilot.toml``, ``sources.toml``."""
     edits: tuple[PolicyEdit, ...] = ()
@@ -62,6 +69,11 @@ class PolicyProposal(Contract):
     """Of a promotion: when it is lowered again, and by whom."""
     off_switch: str = ""
     """Of a promotion: how a person ends it at once."""
+
+    @property
+    def task_type(self) -> TaskType:
+        """Of the run that makes it a pull request."""
+        return _TASK_TYPES[self.kind]
 
     @model_validator(mode="before")
     @classmethod

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from contracts.artifact import Contract
+from contracts.artifact import ArtifactRef, Contract
 from contracts.modes import RiskLevel, Role
 from contracts.trial import SourceTrial
 
@@ -24,6 +24,8 @@ class TaskType(StrEnum):
     SOURCE_TRIAL = "source_trial"
     SOURCE_PROMOTION = "source_promotion"
     SOURCE_DEMOTION = "source_demotion"
+    POLICY_TUNING = "policy_tuning"
+    """One step of a threshold (runbook §11); the sister documents have no word for it."""
 
 
 class TaskState(StrEnum):
@@ -272,6 +274,16 @@ class RollbackPlan(Contract):
     maximum_minutes: int
 
 
+class SourcePromotion(Contract):
+    """What a contract of the type ``source_promotion`` states besides (task contracts)."""
+
+    trial_report: ArtifactRef | None
+    """None: of a proposal that names none."""
+    thresholds_passed: tuple[str, ...]
+    """What was measured, and the bounds that it kept; a sentence each."""
+    fallback: str
+
+
 class TaskContract(Contract):
     """``task_contract.json``: the one bounded task of a run."""
 
@@ -298,6 +310,8 @@ class TaskContract(Contract):
     rollback: RollbackPlan
     trial: SourceTrial | None = None
     """Of a source trial alone: duration, coverage, thresholds, compliance."""
+    promotion: SourcePromotion | None = None
+    """Of a source's promotion alone; from the proposal that Sensing recorded, never from an agent."""
     evidence: tuple[str, ...] = ()
     assumptions: tuple[str, ...] = ()
     words: Words | None = None

@@ -11,7 +11,8 @@ from activities.run.quarantine import quarantined_task
 from activities.step_session import StepPorts, StepSession
 from contracts.handover import Pins, StepInput, StepResult
 from contracts.modes import Role, StepName
-from contracts.task import CandidateTasks, StateSnapshot, TaskContract, TaskState
+from contracts.proposal import PolicyProposal
+from contracts.task import CandidateTasks, SourcePromotion, StateSnapshot, TaskContract, TaskState, TaskType
 from contracts.verdict import Decision
 from policies.counted import counted
 from policies.task.planning import judge_contract, terms_digest
@@ -44,7 +45,8 @@ class Planning:
             reason = "no candidate fits the diff budget"
             return session.done(allow("a candidate fits the budget", reason), nothing_to_do=True)
         words = next((one.words for one in candidates.candidates if one.task_id == contract.task_id), None)
-        contract = contract.model_copy(update={"run_id": run.run_id, "words": words})
+        about = {"run_id": run.run_id, "words": words, "promotion": _promotion(session, contract, candidates)}
+        contract = contract.model_copy(update=about)
         open_tasks = {pull.task_id for pull in snapshot.open_pull_requests}
         if run.grant is not None and contract.task_id in open_tasks:
             # Triage keeps such an idea back; a released one did not pass it.
@@ -81,3 +83,13 @@ class Planning:
         )
         wanted: TypeAdapter[TaskContract | None] = TypeAdapter(TaskContract | None)
         return propose(session, agent, brief, wanted)
+
+
+def _promotion(session: StepSession, contract: TaskContract, candidates: CandidateTasks) -> SourcePromotion | None:
+    """What Sensing recorded of the proposal; None where the candidate is no promotion."""
+    promotions = {each.task_id: each.rule for each in candidates.candidates if each.type is TaskType.SOURCE_PROMOTION}
+    if contract.task_id not in promotions:
+        return None
+    proposal = session.load(f"proposals/{promotions[contract.task_id]}.json", PolicyProposal)
+    report = next(iter(proposal.evidence), None)
+    return SourcePromotion(trial_report=report, thresholds_passed=proposal.measured, fallback=proposal.fallback)

@@ -19,13 +19,13 @@ class PolicyEditsTool:
     name = POLICY_TOOL
 
     def facts(self, rule: str, policy: EffectivePolicy) -> FindingFacts:  # noqa: ARG002  # which proposal is the same
-        """One file of the folder, exactly as proposed."""
+        """One file of the folder, exactly as proposed; its type is the proposal's own, which ``detect`` knows."""
         folder = policy.target.policy_folder
         return FindingFacts(
             # Nothing is guessed: a person merges exactly what was proposed, or does not.
             confidence=1.0,
             value=1.0,
-            type=TaskType.CODE_IMPROVEMENT,
+            type=TaskType.POLICY_TUNING,
             may_change=(f"/{folder.path}/autopilot.toml", f"/{folder.path}/sources.toml") if folder else (),
             proof=Proof.RECORDED,
             concern=Concern.HOOK,
@@ -40,10 +40,11 @@ class PolicyEditsTool:
         from policies.governance.edits import applied  # noqa: PLC0415
         from policies.texts.proposal import proposal_words  # noqa: PLC0415
 
-        sightings, paths = [], set()
+        sightings, paths, types = [], set(), dict[str, TaskType]()
         for proposal in self._proposals(bench):
             path = f"{policy.target.policy_folder.path}/{proposal.file}"
             paths.add(path)
+            types[proposal.proposal_id] = proposal.task_type
             found = applied(tree.text(path), proposal, _catalogue(tree, policy.target.policy_folder.path))
             if found.done:
                 continue
@@ -55,7 +56,9 @@ class PolicyEditsTool:
             sightings.append(
                 Sighting(proposal.proposal_id, path, 1, message, not problem, code=proposal.proposal_id, words=words)
             )
-        return Seen(findings_of(self, tree, policy, sightings), len(paths))
+        findings = findings_of(self, tree, policy, sightings)
+        typed = [(each, each.facts.model_copy(update={"type": types[each.rule]})) for each in findings]
+        return Seen(tuple(each.model_copy(update={"facts": facts}) for each, facts in typed), len(paths))
 
     def fix(self, tree: SourceTree, contract: TaskContract, policy: EffectivePolicy, bench: ToolRunner) -> None:
         """Make one proposal's edits."""

@@ -130,7 +130,11 @@ class ApprovalPolicy(Section):
         TaskType.DOCUMENTATION_UPDATE,
         TaskType.TEST_HARDENING,
         TaskType.RELIABILITY_FIX,
+        TaskType.POLICY_TUNING,
+        TaskType.SOURCE_PROMOTION,
+        TaskType.SOURCE_DEMOTION,
     )
+    """The last three end as a pull request that is never merged by itself; without them, a person is asked before."""
     wait_hours: float = Field(default=72, gt=0)
     """How long a run waits for ``decide`` before it ends REJECTED."""
 

@@ -11,7 +11,7 @@ from policies.source.records import Normalised
 
 _AHEAD = timedelta(days=1)
 """Clocks and days without a zone may be so far apart."""
-_AT_MOST, _AT_LEAST = ("freshness_hours", "conflict_rate"), ("coverage", "schema_validity")
+AT_MOST, _AT_LEAST = ("freshness_hours", "conflict_rate"), ("coverage", "schema_validity")
 
 
 def quality(source: SourcePolicy, found: Normalised | None, at: datetime, baseline: Sequence[Record] | None) -> Quality:
@@ -64,11 +64,11 @@ def in_conflict(source: SourcePolicy, measured: Quality) -> bool:
 
 
 def _judged(source: SourcePolicy, measured: Quality) -> Iterator[tuple[Grade, str]]:
-    for name in (*_AT_MOST, *_AT_LEAST):
+    for name in (*AT_MOST, *_AT_LEAST):
         bounds, value = getattr(source.thresholds, name), getattr(measured, name)
         if bounds is None:
             continue
-        words, sign = name.replace("_", " "), 1 if name in _AT_MOST else -1
+        words, sign = name.replace("_", " "), 1 if name in AT_MOST else -1
         shown = f"{words} is {value:.2f}" if value is not None else ""
         if value is not None and name == "freshness_hours":
             shown = f"its newest record is {value:,.0f} hours old"

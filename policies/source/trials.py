@@ -29,6 +29,7 @@ from policies.digests import digest
 from policies.settings.schema import EffectivePolicy
 from policies.settings.sources import SourcePolicy, Sources
 from policies.source.lifecycle import stands_in
+from policies.source.quality import AT_MOST
 from policies.task.candidates import rank
 from policies.task.idea_memory import Memory
 from policies.verdicts import all_of, allow, deny
@@ -189,7 +190,7 @@ def promotion(report: SourceTrialReport, evidence: ArtifactRef) -> PolicyProposa
         adds=adds,
         because=f"It passed its trial {trial.trial_id}",
         evidence=(evidence,),
-        measured=(in_words(report.metrics),),
+        measured=(in_words(report.metrics), *_thresholds_in_words(trial)),
         made_at=report.ended_at,
         tried=report.tried,
         fallback=source.fallback,
@@ -232,6 +233,15 @@ def in_words(measured: TrialMetrics) -> str:
     if measured.conflict_rate is not None:
         parts.append(f"in conflict at most {_percent(measured.conflict_rate)}")
     return ", ".join(parts)
+
+
+def _thresholds_in_words(trial: SourceTrial) -> tuple[str, ...]:
+    """``no answer breached: freshness hours at most 72, coverage at least 0.9``; empty: none is judged."""
+    kept = [
+        f"{name.replace('_', ' ')} at {'most' if name in AT_MOST else 'least'} {bounds.breach:g}"
+        for name, bounds in sorted(trial.thresholds.items())
+    ]
+    return (f"no answer breached: {', '.join(kept)}",) if kept else ()
 
 
 def _in_lines(value: Any, depth: int = 0) -> Any:

@@ -111,7 +111,7 @@ def terms_digest(contract: TaskContract) -> str:
     had a name stay equal.
     """
     usual = {"measure"} if contract.measure is MeasureKind.FINDINGS else set()
-    usual |= {"trial"} if contract.trial is None else set()
+    usual |= {name for name in ("trial", "promotion") if getattr(contract, name) is None}
     return digest(contract.model_dump(mode="json", exclude={"run_id", "state", "words"} | usual))
 
 

@@ -121,6 +121,21 @@ def test_what_policy_does_not_approve_itself_a_person_must(contract, own):
     assert judge_contract(contract, policy({"approval": own}), CANDIDATES).decision is Decision.ASK
 
 
+@pytest.mark.parametrize("kind", ["policy_tuning", "source_promotion", "source_demotion"])
+def test_a_change_of_policy_is_asked_for_where_its_type_is_not_approved(kind):
+    """By default it ends as a pull request; without its type in `approval.task_types` a person is asked before."""
+    listed = CANDIDATES.model_copy(
+        update={"candidates": (CANDIDATES.candidates[0].model_copy(update={"type": TaskType(kind)}),)}
+    )
+    contract = make_contract(listed.candidates[0], POLICY, "r1")
+    assert (kind, Decision.ALLOW) == (contract.type, judge_contract(contract, POLICY, listed).decision)
+    verdict = judge_contract(contract, policy({"approval": {"task_types": ["code_improvement"]}}), listed)
+    assert (Decision.ASK, f"{kind} is not in approval.task_types, so a person approves it") == (
+        verdict.decision,
+        verdict.reason,
+    )
+
+
 def test_no_required_check_refuses():
     """Nothing would prove the change."""
     bare = policy(target={"checks": ()})
@@ -139,7 +154,7 @@ def test_terms_digest_is_of_the_terms_alone():
 
 def test_terms_that_were_pinned_before_measures_had_names_stay_equal():
     """A run that was planned by an older version goes on: its artifact gives the digest that its history holds."""
-    older = CONTRACT.model_dump(mode="json", exclude={"words", "measure", "trial"})
+    older = CONTRACT.model_dump(mode="json", exclude={"words", "measure", "trial", "promotion"})
     terms = {key: value for key, value in older.items() if key not in {"runId", "state"}}
     assert digest(terms) == terms_digest(CONTRACT)
     assert terms_digest(CONTRACT) == terms_digest(TaskContract.model_validate(older))

@@ -13,7 +13,7 @@ from policies.governance.proposals import propose
 from policies.settings.sources import SourcePolicy
 from tests.policies.test_governance import review
 from tests.policies.test_proposals import BREAKING, threshold
-from tests.policies.test_source_trials import ENTRY, KEPT, promoted, written
+from tests.policies.test_source_trials import ENTRY, KEPT, REF, promoted, written
 
 CHECK = """
 [environment]
@@ -53,6 +53,7 @@ async def test_a_proposal_ends_as_a_pull_request(world: World) -> None:
     async with world.worker():
         run = await world.run("ops")
         assert RunStatus.PR_OPENED is run.status, run.reason
+        assert "policy_tuning" == world.artifact(run.run_id, "task_contract.json")["type"]
         (pull,) = world.pulls("ops")
         assert "Lower auto_merge.lines from 80 to 60 in `autopilot.toml`" == pull["title"]
         diff = git("diff", "-U0", f"main...{pull['headSha']}", cwd=world.root / "ops.git")
@@ -86,6 +87,14 @@ async def _an_edit_between_trial_and_merge(world: World, kept: KeptProposals) ->
     kept.keep(promoted(SourcePolicy.model_validate(ENTRY)))
     opened = await world.run("ops", again=True)
     assert RunStatus.PR_OPENED is opened.status, opened.reason
+    contract = world.artifact(opened.run_id, "task_contract.json")
+    stated = contract["promotion"]
+    assert ("source_promotion", "kept", REF.sha256) == (
+        contract["type"],
+        stated["fallback"],
+        stated["trialReport"]["sha256"],
+    )
+    assert "no answer breached: coverage at least 0.5" in stated["thresholdsPassed"]
     tree = world.root / "ops-edit"
     git("clone", "--quiet", str(world.root / "ops.git"), str(tree), cwd=world.root)
     file = tree / "ops/policies/sources.toml"
