@@ -12,7 +12,10 @@ from test_crash_points import TRIALS
 
 from activities.governance.kept_proposals import KeptProposals
 from contracts.modes import RunStatus
+from contracts.source import Grade, SourceBook
+from tests.workflows import test_file_sources as file_sources
 from tests.workflows.test_source_expansion import CHECK, FILES, served, start
+from workflows import api
 
 if TYPE_CHECKING:
     from world import World
@@ -39,6 +42,28 @@ async def is_tried_once(world: World, *points: str) -> None:
 async def test_5_a_trial_goes_on_whenever_the_worker_dies(world: World) -> None:
     """P7: around a fetch's record, two deaths of one expansion; every point has its turn in the sweep."""
     await is_tried_once(world, "fetch_trial.before_done", "fetch_trial.after_done")
+
+
+async def test_bad_input_what_control_was_told_counts_once_whenever_the_worker_dies(world: World) -> None:
+    """P7: dead between telling Control of a breach and the end of Sensing; told again, it is one use, not two in a row.
+
+    One more would demote it. The run goes on with the fallback, and somebody hears of it once.
+    """
+    world.add_target("days", file_sources.FILES, file_sources.CHECK)
+    with file_sources.served(world) as says:
+        says.clear()
+        file = world.settings.policies / "sources.toml"
+        file.write_text(file.read_text().replace("sustained = 1", "sustained = 2"))
+        async with Supervisor(world, ["sense.before_done"]) as supervisor:
+            result = await asyncio.wait_for((await world.start("days")).result(), 85)
+            assert [] == supervisor.missed
+            book = await world.control("days").query(api.SOURCES, result_type=SourceBook)
+            await check_world(world, at_least=0)
+    assert RunStatus.NOTHING_TO_DO is result.status, result.reason
+    record = book.of("days")
+    assert (Grade.BREACH, 1, None, result.run_id) == (record.grade, record.breaches, record.lowered, record.run_id)
+    sensed = [each for each in world.artifact(result.run_id, "run_report.json")["steps"] if each["step"] == "sense"]
+    assert ["spare stands in for days: status 503" in each["verdict"]["reason"] for each in sensed] == [True]
 
 
 @pytest.mark.sweep
