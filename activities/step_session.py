@@ -41,7 +41,7 @@ from ports.policy_source import PolicyError, PolicySource
 from ports.repository import OpenRepository, RemoteForbids, Repository, RepositoryError
 from ports.sandbox import Sandbox
 from ports.sources import Connector
-from ports.store import ArtifactStore, AuditLog, StoreError
+from ports.store import ArtifactStore, AuditLog, RunIndex, StoreError
 
 Model = TypeVar("Model", bound=Contract)
 
@@ -71,6 +71,8 @@ class StepPorts:
     control: ControlDesk
     alerts: AlertSink
     measures: Measures
+    index: RunIndex
+    """Ended runs."""
     connectors: Mapping[str, Connector]
     """Ways to ask a source, by name (runbook §5)."""
     scratch: Path

@@ -129,6 +129,7 @@ def workbench(adapters: Adapters, control: ControlDesk, alerts: AlertSink) -> St
         alerts=alerts,
         connectors=connectors(adapters.sandbox, adapters.environments, forges),
         measures=ToolMeasures(adapters.sandbox),
+        index=adapters.index,
         scratch=settings.scratch,
     )
 

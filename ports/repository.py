@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -161,6 +161,12 @@ class Repository(Protocol):
 
     def line(self, commit: str, most: int) -> tuple[str, ...]:
         """The commit and its first parents, newest first, at most so many; empty for one this mirror never saw."""
+
+    def together(self, commit: str, paths: Collection[str], most: int) -> dict[str, int]:
+        """Other paths that were changed by commits which changed one of ``paths``, and by how many.
+
+        Of the ``most`` newest commits on the line of first parents that ends in ``commit``.
+        """
 
     def landing(self, commit: str, head: str) -> Landing | None:
         """How ``commit`` came onto the line of first parents that ends in ``head``; None when it did not."""

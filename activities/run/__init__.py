@@ -1,6 +1,7 @@
 """The steps of a run (runbook §4), in their order, and what they share.
 
 auditing.py        Step 9: the final run report, the archived history, the chain's head in the mirror
+background.py      What an agent is told beside its task: conventions, related files, findings, past attempts
 checking.py        Step 7: a target's checks, run on one exact tree, and how their results are read (P4, P8)
 ci.py              One look at the forge's own CI, and at the pull request whose commit it is about (runbook §3, §6.2)
 coding.py          Step 5: the change, made inside the contract's scope and measured by us

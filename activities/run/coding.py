@@ -8,6 +8,7 @@ from pydantic import BaseModel, TypeAdapter
 from temporalio import activity
 
 from activities.api import CODE
+from activities.run.background import background
 from activities.run.proposals import propose
 from activities.run.quarantine import MadeCommit, granted_change, take
 from activities.step_session import StepPorts, StepSession
@@ -113,6 +114,7 @@ class Coding:
             recorded=session.recorded,
             environment=session.environment,
             alive=session.alive,
+            told=background(session, contract, tree),
         )
         answer = propose(session, session.agent, brief, TypeAdapter(CodingAnswer))
         if unusable := _unusable(tree, session.policy.target.limits):

@@ -6,6 +6,7 @@ from pydantic import TypeAdapter
 from temporalio import activity
 
 from activities.api import PLAN
+from activities.run.background import lately
 from activities.run.proposals import propose
 from activities.run.quarantine import quarantined_task
 from activities.step_session import StepPorts, StepSession
@@ -80,6 +81,7 @@ class Planning:
             snapshot=snapshot,
             candidates=candidates,
             alive=session.alive,
+            told=lately(session),
         )
         wanted: TypeAdapter[TaskContract | None] = TypeAdapter(TaskContract | None)
         return propose(session, agent, brief, wanted)

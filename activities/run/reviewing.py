@@ -1,11 +1,13 @@
 """Step 6: a second look by somebody who did not write it (``review_report.json``)."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from pydantic import TypeAdapter
 from temporalio import activity
 
 from activities.api import REVIEW
+from activities.run.background import background
 from activities.run.proposals import propose
 from activities.run.quarantine import granted_change
 from activities.step_session import StepPorts, StepSession
@@ -14,6 +16,7 @@ from contracts.evidence import ReviewProposal, ReviewReport, Severity
 from contracts.handover import StepInput, StepResult
 from contracts.modes import Role, StepName
 from contracts.task import StateSnapshot, TaskContract
+from policies.agents.context import LARGEST, cut, visible
 from policies.paths.rules import widened
 from policies.verdicts import allow, deny
 from ports.agents import Brief
@@ -62,6 +65,7 @@ class Reviewing:
                 recorded=session.recorded,
                 environment=session.environment,
                 alive=session.alive,
+                told=self._told(session, contract, base_tree),
             )
             said = propose(session, agent, brief, TypeAdapter(ReviewProposal))
         report = ReviewReport(
@@ -83,3 +87,13 @@ class Reviewing:
         approved = said.approve and not blocking
         verdict = allow(rule, said.summary) if approved else deny(rule, "; ".join(blocking) or said.summary)
         return session.done(verdict, confidence=said.confidence, task_id=contract.task_id, next_role=Role.CHECKS)
+
+    def _told(self, session: StepSession, contract: TaskContract, base_tree: Path) -> dict[str, str]:
+        """Blind to the coder's words: what it changed, and what the base says of it."""
+        beside = background(session, contract, base_tree)
+        if not beside:
+            return {}
+        return {
+            "change.diff": cut(visible(session.load_bytes("change.diff").decode("utf-8", "replace")), LARGEST),
+            **beside,
+        }

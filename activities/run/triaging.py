@@ -8,6 +8,7 @@ from temporalio import activity
 
 from activities.api import TRIAGE
 from activities.governance.past_decisions import NotKept, read_kept
+from activities.run.background import lately
 from activities.run.open_pulls import bring, on_base
 from activities.run.proposals import propose
 from activities.run.quarantine import quarantined_task
@@ -61,7 +62,9 @@ class Triaging:
         closed = backlog.cornered | memory.refused.keys()
         free = tuple(f for f in snapshot.findings if (f.tool, f.rule, f.path) not in closed)
         seen = snapshot.model_copy(update={"findings": free})
-        brief = Brief(Role.TRIAGING, run, policy, session.given.base_sha, snapshot=seen, alive=session.alive)
+        brief = Brief(
+            Role.TRIAGING, run, policy, session.given.base_sha, snapshot=seen, alive=session.alive, told=lately(session)
+        )
         proposed = propose(session, agent, brief, TypeAdapter(CandidateTasks))
         # Ids, words and the base are ours to state, whatever the agent wrote.
         refused = told(snapshot.findings, policy, memory)

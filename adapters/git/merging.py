@@ -1,6 +1,7 @@
 """Commits made in the object store: no work tree, no index, no hook."""
 
 import re
+from collections import Counter
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -24,6 +25,8 @@ class Said(NamedTuple):
 
 
 NOBODY = Author("Autonomy", "autonomy@localhost.invalid")
+_RELATING = 40
+"""Files; a commit that changed more of them says nothing of any two."""
 _OLDEST_GIT = (2, 38)
 """Its `merge-tree` writes trees."""
 
@@ -114,6 +117,18 @@ def changed_names(git: ClosedGit, one: str, other: str) -> frozenset[str]:
 def names_of(git: ClosedGit, commit: str) -> frozenset[str]:
     """All file paths of a commit."""
     return _names(git.run("ls-tree", "-r", "-z", "--name-only", commit_id(commit)).out)
+
+
+def together(git: ClosedGit, commit: str, paths: frozenset[str], most: int) -> dict[str, int]:
+    """Other paths that a commit changed which changed one of these, and how many commits did.
+
+    Of the ``most`` newest commits on the branch's own line; one that changed a great deal relates nothing.
+    """
+    fixed = ("log", "--first-parent", "-m", "--no-renames", "--name-only", "-z", "--format=%x01")
+    listed = git.run(*fixed, f"--max-count={most}", commit, "--").out
+    changes = [_names(each.strip(b"\n")) for each in listed.split(b"\x01\0")]
+    met = (names for names in changes if len(names) <= _RELATING and names & paths)
+    return dict(Counter(name for names in met for name in names - paths))
 
 
 def _names(listed: bytes) -> frozenset[str]:

@@ -7,7 +7,7 @@ import hashlib
 import os
 import re
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +18,7 @@ from adapters.git import merging, objects, survival, transfer, worktree
 from adapters.git.environment import ClosedGit, branch_name, commit_id
 from adapters.git.healing import ANCHORS, aside_of, damage, heal, healing, readable_anchors, set_aside
 from adapters.git.partial_clone import PromisedContents, merged_from
-from adapters.git.private import locked, private_folder
+from adapters.git.private import identity, locked, private_folder
 from adapters.git.remotes import checked_remote, default_branch, remote_heads
 from contracts.change import ChangedPath
 from policies.paths.base_limits import BaseLimits
@@ -268,6 +268,10 @@ class Mirror:
         found = self._git.run("rev-list", "--first-parent", f"--max-count={most}", commit_id(commit)).text
         return tuple(found.split())
 
+    def together(self, commit: str, paths: Collection[str], most: int) -> dict[str, int]:
+        """What was changed together with some paths; see ports.repository."""
+        return merging.together(self._git, commit_id(commit), frozenset(paths), most)
+
     def landing(self, commit: str, head: str) -> Landing | None:
         """The first commit of the branch's own line that holds ``commit``."""
         return merging.landing(self._git, commit_id(commit), commit_id(head)) if self.contains(head, commit) else None
@@ -359,9 +363,9 @@ class Mirror:
 
     def renew_if_damaged(self) -> bool:
         """Look; whether it was damaged, was set aside, and is new by now."""
-        before = _identity(self._path)
+        before = identity(self._path)
         with locked(self._path.with_name(f"{self._path.name}.healing")):
-            if before and before != _identity(self._path):
+            if before and before != identity(self._path):
                 # Somebody else met the damage, too.
                 return True
             found = damage(self._path, transfer.base_ref(self._base_branch))
@@ -412,14 +416,6 @@ def _blank(_path: str) -> dict[str, bytes]:
         git.run("init", "--quiet", "--bare", "--template=", "--object-format=sha1", "--initial-branch=none")
         made = {name: (git.git_dir / name).read_bytes() for name in ("HEAD", "config")}
     return made | {"info/attributes": worktree.NEUTRAL_ATTRIBUTES.encode()}
-
-
-def _identity(path: Path) -> int:
-    """Tells a folder from another one under its name; 0: there is none."""
-    try:
-        return path.stat().st_ino
-    except FileNotFoundError:
-        return 0
 
 
 def open_mirror(

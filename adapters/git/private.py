@@ -54,3 +54,11 @@ def private_folder(root: Path) -> Iterator[Path]:
         with locked(root / ".lock"):
             folder = kept.enter_context(held_folder(root))
         yield folder
+
+
+def identity(path: Path) -> int:
+    """Tells a folder from another one under its name; 0: there is none."""
+    try:
+        return path.stat().st_ino
+    except FileNotFoundError:
+        return 0

@@ -1,6 +1,7 @@
 """Agents of others' making: who may play which role, what would give them orders, how their work ended.
 
 charter.py   What a charter may say: refused at load, with what to do instead
+context.py   What an agent is told beside its task: bounded, and others' words marked as data
 orders.py    What agents' programs read as their own configuration: taken out before one starts (P5, P6)
 outcome.py   How an agent's work ended, told from the wire, the tree and the clock, never from its own words
 """

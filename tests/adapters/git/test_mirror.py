@@ -319,3 +319,22 @@ def test_nothing_about_the_remote_is_written_down(mirror: Mirror) -> None:
     """No credential can stay in a configuration that names no remote."""
     mirror.fetch_base()
     assert "remote" not in (mirror.path / "config").read_text()
+
+
+def test_what_was_changed_together_is_counted_on_the_branchs_own_line(clone, mirror):
+    """Also by merges, under odd names; a commit that changes everything relates nothing."""
+    clone.commit({"a.py": "1", "tests/test_a.py": "1", "odd\nname é.txt": "1"})
+    clone.commit({"a.py": "2", "tests/test_a.py": "2"})
+    clone.commit({"b.py": "1", "docs/b.md": "1"})
+    clone.git("checkout", "--quiet", "-b", "side")
+    clone.write({"a.py": "3", "docs/a.md": "3"})
+    clone.git("add", "--all")
+    clone.git("commit", "--quiet", "-m", "side")
+    clone.git("checkout", "--quiet", "-")
+    clone.git("merge", "--quiet", "--no-ff", "-m", "merge", "side")
+    clone.commit({f"all/{number}.py": "1" for number in range(50)} | {"a.py": "4"})
+    head = clone.commit({"c.py": "1"})
+    mirror.fetch_base()
+    assert mirror.together(head, ["a.py"], 100) == {"tests/test_a.py": 2, "odd\nname é.txt": 1, "docs/a.md": 1}
+    assert mirror.together(head, ["a.py"], 1) == {}
+    assert mirror.together(head, ["nothing"], 100) == {}
