@@ -27,13 +27,12 @@ from temporalio.client import (
 )
 from temporalio.service import RPCError, RPCStatusCode
 
-from commands.conversations import target_status
 from commands.exit_statuses import Exit
-from commands.failures import CommandFailed, NoAnswer
+from commands.failures import CommandFailed
 from commands.home import client_of
 from commands.terminal import AsJson, emit, guarded, operator_name, say, show
-from composition import compose, sync_schedule
-from contracts.modes import TargetStatus
+from composition import compose, expanding, schedule_expansions, sync_schedule
+from composition import held as held_by
 from settings import Settings
 from workflows import api
 
@@ -50,9 +49,13 @@ async def apply(
     at: Annotated[str, typer.Option(help="HH:MM in the target's time zone.")] = "06:00",
     as_json: AsJson = False,
 ) -> int:
-    """Create or change a target's daily start. Applying the same again changes nothing."""
+    """Create or change a target's daily start. Applying the same again changes nothing.
+
+    A target that has a source to try gets its weekly source expansion as well, where that is not there yet.
+    """
     settings = Settings()
-    policy = compose(settings).policies.effective(target)
+    adapters = compose(settings)
+    policy = adapters.policies.effective(target)
     found = re.fullmatch(r"([01]?\d|2[0-3]):([0-5]\d)", at)
     if found is None:
         raise CommandFailed(Exit.USAGE, f"{at!r} is not a time of day: write it as HH:MM, for example 06:00")
@@ -71,13 +74,13 @@ async def apply(
         policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=_CATCH_UP),
     )
     client = await client_of(settings)
-    held = await _held(client, target)
+    held = await held_by(client, target)
     if held:
         wanted.state = ScheduleState(paused=True, note=f"{api.SCHEDULE_MARK}{held}")
     try:
         handle = await client.create_schedule(api.schedule_id(target), wanted)
         done = "created"
-        if held and not await _held(client, target):
+        if held and not await held_by(client, target):
             # Resumed in between: Control has looked already, and found nothing to let go on.
             await sync_schedule(client, target, paused=False, reason="the target was resumed")
             held = ""
@@ -91,6 +94,7 @@ async def apply(
 
         await handle.update(changed)
         done = "updated"
+    await schedule_expansions(client, {name: its for name, its in expanding(adapters).items() if name == target})
     upcoming = (await handle.describe()).info.next_action_times
     if as_json:
         emit({"target": target, "done": done, "at": at, "timeZone": zone, "paused": held,
@@ -197,7 +201,7 @@ async def trigger(target: TargetName, as_json: AsJson = False) -> int:
     """Start the scheduled run now; admission still makes one run a day."""
     client = await client_of(Settings())
     handle = await _handle(client, target)
-    held = await _held(client, target)
+    held = await held_by(client, target)
     await handle.trigger()
     said = f"triggered; watch it: starter.py watch {target}"
     if held:
@@ -220,17 +224,6 @@ def _done(target: str, done: str, report: str, as_json: bool) -> int:
     else:
         show(report)
     return Exit.OK
-
-
-async def _held(client: Client, target: str) -> str:
-    """Why the target does not work now; empty when it does, or when nobody can say: admission refuses by itself."""
-    try:
-        view = await target_status(client, target)
-    except NoAnswer:
-        return ""
-    if view is None or view.status is TargetStatus.ACTIVE or not view.pauses:
-        return ""
-    return f"{view.status}: {view.pauses[-1].reason or 'no reason given'}"
 
 
 async def _handle(client: Client, target: str) -> ScheduleHandle:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:  # each named twice: it is handed on
     from adapters.temporal.installation import refresh_dashboards as refresh_dashboards
     from adapters.temporal.installation import start_dashboards as start_dashboards
     from adapters.temporal.open_workflow import ask_open as ask_open
+    from adapters.temporal.schedules import held as held
     from adapters.temporal.schedules import schedule_expansions as schedule_expansions
     from adapters.temporal.schedules import schedule_reviews as schedule_reviews
     from adapters.temporal.schedules import sync_schedule as sync_schedule
@@ -70,7 +71,7 @@ _WHERE = {
     "adapters.temporal.embedded_server": ("EmbeddedServer", "start_embedded_server"),
     "adapters.temporal.installation": ("pause_installation", "refresh_dashboards", "start_dashboards"),
     "adapters.temporal.open_workflow": ("ask_open",),
-    "adapters.temporal.schedules": ("schedule_expansions", "schedule_reviews", "sync_schedule"),
+    "adapters.temporal.schedules": ("held", "schedule_expansions", "schedule_reviews", "sync_schedule"),
     "composition.adapters": (
         "Adapters",
         "compose",

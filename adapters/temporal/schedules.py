@@ -14,20 +14,42 @@ from temporalio.client import (
     SchedulePolicy,
     ScheduleRange,
     ScheduleSpec,
+    WorkflowQueryFailedError,
 )
 from temporalio.service import RPCError, RPCStatusCode
 
+from adapters.temporal.open_workflow import ask_open
+from contracts.control import StatusView
+from contracts.modes import TargetStatus
 from workflows import api
 
 _PATIENCE = timedelta(seconds=20)
+_NONE = "there is none"
 
 
 async def sync_schedule(client: Client, target: str, *, paused: bool, reason: str) -> str:
-    """Pause with a note of ours, or take back exactly such a pause; what was done, in words.
+    """Pause the daily one and the expansion's with a note of ours, or take back exactly such a pause; in words.
 
     A Schedule that a person paused keeps their note and stays paused: only its note tells whose pause it is.
     """
-    handle = client.get_schedule_handle(api.schedule_id(target))
+    daily = await _sync(client, api.schedule_id(target), paused=paused, reason=reason)
+    weekly = await _sync(client, api.source_expansion_id(target), paused=paused, reason=reason)
+    return daily if weekly == _NONE else f"{daily}; of the source expansion: {weekly}"
+
+
+async def held(client: Client, target: str) -> str:
+    """Why the target does not work now; empty when it does, or when nobody can say: admission refuses by itself."""
+    try:
+        view = await ask_open(client, api.control_id(target), api.STATUS, StatusView, _PATIENCE)
+    except (RPCError, WorkflowQueryFailedError):
+        return ""
+    if view is None or view.status is TargetStatus.ACTIVE or not view.pauses:
+        return ""
+    return f"{view.status}: {view.pauses[-1].reason or 'no reason given'}"
+
+
+async def _sync(client: Client, name: str, *, paused: bool, reason: str) -> str:
+    handle = client.get_schedule_handle(name)
     try:
         state = (await handle.describe(rpc_timeout=_PATIENCE)).schedule.state
         ours = (state.note or "").startswith(api.SCHEDULE_MARK)
@@ -42,7 +64,7 @@ async def sync_schedule(client: Client, target: str, *, paused: bool, reason: st
             return "goes on"
     except RPCError as problem:
         if problem.status is RPCStatusCode.NOT_FOUND:
-            return "there is none"
+            return _NONE
         raise
     return "nothing to do"
 
@@ -56,16 +78,22 @@ async def schedule_reviews(client: Client) -> None:
 async def schedule_expansions(client: Client, zones: Mapping[str, str]) -> None:
     """Make sure that each of these targets has its weekly source expansion, in its own time zone.
 
-    On Mondays at five: no clock is changed then, so no week has none or two. One that still runs is let go on.
+    On Mondays at five: no clock is changed then, so no week has none or two. One that still runs is let go on. Of a
+    target that is paused it is made paused, and goes on with it.
     """
     for target, zone in zones.items():
         asked = {"target": target, "actor": "schedule"}
         given = {"workflow": api.SOURCE_EXPANSION, "arg": asked, "static_summary": f"source expansion of {target}"}
-        await _made_once(client, api.source_expansion_id(target), given, hour=5, zone=zone)
+        name = api.source_expansion_id(target)
+        if await _made_once(client, name, given, hour=5, zone=zone) and (why := await held(client, target)):
+            await _sync(client, name, paused=True, reason=why)
+            if not await held(client, target):
+                # Resumed in between: Control has looked already, and found nothing to let go on.
+                await _sync(client, name, paused=False, reason="the target was resumed")
 
 
-async def _made_once(client: Client, name: str, given: Mapping[str, Any], hour: int, zone: str = "") -> None:
-    """What a person changed of it since stays; one that was missed for less than a day is made up for."""
+async def _made_once(client: Client, name: str, given: Mapping[str, Any], hour: int, zone: str = "") -> bool:
+    """False: it was there, and what a person changed of it stays. One missed for less than a day is made up for."""
     weekly = Schedule(
         action=ScheduleActionStartWorkflow(**given, id=name, task_queue=api.TASK_QUEUE),
         spec=ScheduleSpec(
@@ -77,4 +105,5 @@ async def _made_once(client: Client, name: str, given: Mapping[str, Any], hour: 
     try:
         await client.create_schedule(name, weekly, rpc_timeout=_PATIENCE)
     except ScheduleAlreadyRunningError:
-        return
+        return False
+    return True

@@ -10,6 +10,7 @@ import pytest
 from temporalio.client import ScheduleBackfill, ScheduleOverlapPolicy
 from world import World
 
+import composition
 from contracts.control import InstallationNotice
 from contracts.modes import RunStatus, TargetStatus
 from tests.workflows.books import Books, on_the_ladder
@@ -83,9 +84,9 @@ def test_7_a_long_reason_makes_a_short_note(notice: InstallationNotice) -> None:
     assert len(given.reason) <= 500
 
 
-async def note(world: World, paused: bool, begins: str = "") -> str:
+async def note(world: World, paused: bool, begins: str = "", of: str = api.schedule_id("quick")) -> str:
     """The Schedule's note, once it is paused or not, and its note begins so."""
-    handle = world.client.get_schedule_handle(api.schedule_id("quick"))
+    handle = world.client.get_schedule_handle(of)
 
     async def reached() -> Any:
         state = (await handle.describe()).schedule.state
@@ -102,9 +103,11 @@ async def test_7_the_schedule_is_paused_and_unpaused_with_the_target_and_the_gat
     add_target(world, "quick")
     async with world.worker(quick(world)):
         await open_target(world, "quick")
-        schedule = await daily(world, paused=False)
+        schedule, expansion = await daily(world, paused=False), api.source_expansion_id("quick")
+        await composition.schedule_expansions(world.client, {"quick": "UTC"})
         await pause(world, "quick")
         of_target = await note(world, True, api.SCHEDULE_MARK)
+        assert of_target == await note(world, True, api.SCHEDULE_MARK, expansion)
         await schedule.trigger()
         now = datetime.now(UTC)
         await schedule.backfill(
@@ -114,11 +117,17 @@ async def test_7_the_schedule_is_paused_and_unpaused_with_the_target_and_the_gat
         assert (await resume(world, "quick")).accepted
         await until_status(world, "quick", TargetStatus.ACTIVE)
         resumed = await note(world, False)
+        assert resumed == await note(world, False, of=expansion)
+        await world.client.get_schedule_handle(expansion).delete()
         await pause_all(world)
         of_all = await note(world, True, f"{api.SCHEDULE_MARK}installation pause by ann: drill")
+        # One that is made meanwhile is paused as well, and goes on with the target.
+        await composition.schedule_expansions(world.client, {"quick": "UTC"})
+        assert await note(world, True, f"{api.SCHEDULE_MARK}PAUSED: drill", expansion)
         assert (await resume_all(world)).accepted
         await until_status(world, "quick", TargetStatus.ACTIVE)
         await note(world, False)
+        await note(world, False, of=expansion)
         await schedule.trigger()
         after = await scheduled(world, 5)
 

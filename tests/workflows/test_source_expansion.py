@@ -259,11 +259,15 @@ async def test_5_it_is_made_every_week_in_the_targets_own_time(world: World) -> 
     world.add_target("days", FILES, CHECK)
     with served(world, "feast"):
         assert "days" in composition.expanding(composition.compose(world.settings))
+        # Made by a worker when it starts, and with the daily one.
+        assert 0 == (await shell_of(world).typed("schedule", "apply", "days")).status
+        handle = world.client.get_schedule_handle(api.source_expansion_id("days"))
+        assert not (await handle.describe()).schedule.state.paused
+        await handle.delete()
     (world.settings.policies / "sources.toml").unlink()
     (world.settings.policies / "catalogue.toml").unlink()
     assert {} == composition.expanding(composition.compose(world.settings))
     await composition.schedule_expansions(world.client, {"days": "Europe/Berlin"})
-    handle = world.client.get_schedule_handle(api.source_expansion_id("days"))
     asked = ListScheduleMatchingTimesRequest(namespace=world.namespace, schedule_id=handle.id)
     asked.start_time.FromDatetime(datetime(2027, 3, 15, tzinfo=UTC))
     asked.end_time.FromDatetime(datetime(2027, 4, 6, tzinfo=UTC))
