@@ -25,12 +25,13 @@ from contracts.audit import AuditEvent
 from contracts.handover import Handover, Pins, PlannedWrite, RunRef, StepInput, StepResult
 from contracts.modes import Outcome, Role, RunKind, StepName
 from contracts.verdict import Decision, Fact, Verdict
+from policies.agents.outcome import judge_ended
 from policies.counted import shortened
 from policies.run.caps import SPENDING
 from policies.run.obstacles import cure, resting
 from policies.settings.schema import EffectivePolicy, Target
 from policies.verdicts import hold
-from ports.agents import Agent, AgentFor
+from ports.agents import Agent, AgentFor, AgentStopped
 from ports.alerts import AlertSink
 from ports.control_desk import ControlDesk
 from ports.crashpoints import crashpoint
@@ -97,6 +98,8 @@ class StepPorts:
                 return session.done(hold("the policy is the pinned one", reason, pinned=pinned.digest[:12]))
             try:
                 return spend(session, work) if role in SPENDING else work(session)
+            except AgentStopped as ended:
+                return session.done(judge_ended(ended.outcome, ended.reason, ended.retry_after))
             except (ForgeError, RepositoryError) as problem:
                 if waits := self.resting(given.run, problem):
                     return session.done(waits)

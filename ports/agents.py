@@ -63,6 +63,15 @@ class AgentStopped(Exception):
         """Seconds; of RATE_LIMITED."""
 
 
+class InvalidAnswer(Exception):
+    """The answer says what it may not; it is asked again with the reason, as one of another shape is."""
+
+    def __init__(self, text: str, reason: str) -> None:
+        super().__init__(reason)
+        self.text = text
+        self.reason = reason
+
+
 class AgentError(Exception):
     """The backend could not work at all (crash, no sandbox). Retryable; never means yes."""
 
@@ -122,6 +131,7 @@ class Agent(Protocol):
 
         Raises:
             AgentStopped: an agent of others' making, or its model, ended otherwise than done.
+            InvalidAnswer: as an answer of another shape.
             AgentError: the backend itself could not work.
         """
 

@@ -10,7 +10,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities.step_session import StepSession
 from policies.counted import shortened
-from ports.agents import Agent, Brief
+from ports.agents import Agent, Brief, InvalidAnswer
 
 Answer = TypeVar("Answer")
 
@@ -29,15 +29,20 @@ def propose(session: StepSession, agent: Agent, brief: Brief, wanted: TypeAdapte
     repairs = session.policy.autopilot.agents.repair_attempts
     problem = ""
     for attempt in range(1 + repairs):
-        text = agent.answer(replace(brief, feedback=problem))
         try:
-            return _valid(text, wanted)
-        except (ValueError, RecursionError) as invalid:
-            # The problem may quote the answer, which may hold what UTF-8 cannot.
-            problem = str(invalid)[:2000].encode("utf-8", "replace").decode()
-            body = text[:_LARGEST].encode("utf-8", "replace")
-            session.save(f"rejected_answers/{brief.role}-{attempt + 1}.txt", body, "text/plain")
-            session.note("answer rejected", agent=agent.name, attempt=attempt + 1, problem=shortened(problem, 300))
+            text = agent.answer(replace(brief, feedback=problem))
+        except InvalidAnswer as refused:
+            text, problem = refused.text, refused.reason
+        else:
+            try:
+                return _valid(text, wanted)
+            except (ValueError, RecursionError) as invalid:
+                problem = str(invalid)
+        # The problem may quote the answer, which may hold what UTF-8 cannot.
+        problem = problem[:2000].encode("utf-8", "replace").decode()
+        body = text[:_LARGEST].encode("utf-8", "replace")
+        session.save(f"rejected_answers/{brief.role}-{attempt + 1}.txt", body, "text/plain")
+        session.note("answer rejected", agent=agent.name, attempt=attempt + 1, problem=shortened(problem, 300))
     # No result will carry these events: the step ends here.
     session.bench.record(session.run.run_id, tuple(session.events), activity.info().started_time)
     raise ApplicationError(

@@ -1,5 +1,6 @@
 """Agents of others' making: who may play which role, what would give them orders, how their work ended.
 
+answers.py   What a model's answer may change of our own: rank and leave out, narrow, block
 charter.py   What a charter may say: refused at load, with what to do instead
 context.py   What an agent is told beside its task: bounded, and others' words marked as data
 orders.py    What agents' programs read as their own configuration: taken out before one starts (P5, P6)

@@ -6,8 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from contracts.exchange import AgentOutcome, Ending, Exchange
-from policies.counted import counted
+from contracts.budget import FITS_THE_BUDGET
+from contracts.exchange import WAITS, AgentOutcome, Ending, Exchange
+from contracts.forge_facts import FORGE_RESTS
+from contracts.verdict import Verdict
+from policies.counted import counted, shortened
+from policies.verdicts import deny, hold
+
+AGENT_IS_DONE = "the agent is done"
+_LONGEST_REASON = 1000
 
 
 class Stop(StrEnum):
@@ -96,6 +103,28 @@ def outcome_of(work: Work) -> Ended:
     if not work.changed:
         return Ended(AgentOutcome.NOTHING_DONE, f"it changed nothing{_asked(work.exchanges)}")
     return Ended(AgentOutcome.DONE, f"it is done after {counted(len(work.exchanges), 'exchange')} with a model")
+
+
+_ADVICE = {
+    AgentOutcome.UNAUTHORISED: "renew the key that key_variable of charter.toml names, and start the worker with it",
+    AgentOutcome.BUDGET: "raise the role's usd and tokens in charter.toml or the budget, or wait for the next period",
+    AgentOutcome.ENDPOINT_DOWN: "see whether the provider of charter.toml is up, and reachable from here",
+}
+_UNNAMED_REST, _LONGEST_REST = 60.0, 3600.0
+"""Seconds, where a provider limits the rate and names no time, or names one without end."""
+
+
+def judge_ended(outcome: AgentOutcome, reason: str, retry_after: float | None) -> Verdict:
+    """What a step makes of an agent that is not done: wait and ask again (HOLD), or no. Never yes."""
+    shown = shortened(f"{outcome.value}: {reason}", _LONGEST_REASON)
+    if outcome not in WAITS:
+        return deny(AGENT_IS_DONE, shown, outcome=outcome.value)
+    rule = FITS_THE_BUDGET if outcome is AgentOutcome.BUDGET else AGENT_IS_DONE
+    if outcome is AgentOutcome.RATE_LIMITED:
+        rests = min(_LONGEST_REST, max(1.0, _UNNAMED_REST if retry_after is None else retry_after))
+        return hold(rule, f"{shown}. The run goes on by itself", outcome=outcome.value, **{FORGE_RESTS: rests})
+    advice = f". To mend it: {_ADVICE[outcome]}" if outcome in _ADVICE else ""
+    return hold(rule, shown + advice, outcome=outcome.value)
 
 
 def _crash(work: Work) -> str:

@@ -1,6 +1,6 @@
 """The shape of ``charter.toml``: who acts in which role, with which backend, and what a backend may use."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
@@ -22,6 +22,8 @@ class Provider(Section):
     """What comes before ``/v1/…``. Plain ``http`` only to this machine (a local server)."""
     key_variable: str = Field(default="", pattern=r"^([A-Z][A-Z0-9_]*)?$", max_length=80)
     """The worker's environment variable with the key; no sandbox ever sees it. Empty: the server wants none."""
+    dialect: Literal["chat", "responses", "messages"] = "chat"
+    """In which `model` asks: chat completions, which most servers speak; Anthropic's messages; OpenAI's responses."""
     seconds: Positive = 300
     """For one exchange at most."""
     retries: int = Field(default=4, ge=0, le=20)

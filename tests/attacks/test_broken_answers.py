@@ -13,9 +13,11 @@ from activities.run.coding import Coding
 from activities.run.planning import Planning
 from activities.run.reviewing import Reviewing
 from activities.run.triaging import Triaging
+from contracts.exchange import AgentOutcome
 from contracts.handover import StepInput, StepResult
 from contracts.modes import Role
-from ports.agents import Brief
+from contracts.verdict import Decision
+from ports.agents import AgentStopped, Brief, InvalidAnswer
 from tests.attacks.stage import PATH, RIGHT, TYPO, PlayedAgent, Stage, candidate, done
 
 LISTED = {"runId": "x", "baseSha": "x", "candidates": [candidate().model_dump(mode="json")]}
@@ -95,6 +97,37 @@ def test_one_repair_is_enough(stage: Stage) -> None:
     assert result.verdict.allowed
     assert [False, True] == [bool(brief.feedback) for brief in agent.asked]
     assert "rejected_answers/triaging-1.txt" in {ref.name for ref in result.handover.output_artifacts}
+
+
+def test_an_answer_that_says_what_it_may_not_is_repaired_too(stage: Stage) -> None:
+    """The right shape is not enough; the reason comes back as feedback, and the answer is kept."""
+
+    def answer(brief: Brief) -> str:
+        if not brief.feedback:
+            raise InvalidAnswer("mine", "name only what is listed")
+        assert brief.feedback == "name only what is listed"
+        return json.dumps(LISTED)
+
+    result = triage(stage, PlayedAgent({Role.TRIAGING: answer}))
+    assert result.verdict.allowed
+    assert stage.kept("rejected_answers/triaging-1.txt") == b"mine"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "decision"), [(AgentOutcome.RATE_LIMITED, Decision.HOLD), (AgentOutcome.REFUSED, Decision.DENY)]
+)
+def test_an_agent_that_is_not_done_never_means_yes(outcome: AgentOutcome, decision: Decision, stage: Stage) -> None:
+    """In any role: the run waits, or the step says no, with the reason; the cost is settled all the same."""
+
+    def stopped(_brief: Brief) -> str:
+        raise AgentStopped(outcome, "model m: it would not", 30.0)
+
+    result = triage(stage, PlayedAgent({Role.TRIAGING: stopped}))
+    assert (result.verdict.decision, result.verdict.reason.partition(".")[0]) == (
+        decision,
+        f"{outcome.value}: model m: it would not",
+    )
+    assert stage.bench.control.state.budget.reservations == {}
 
 
 def plan(stage: Stage, agent: PlayedAgent) -> StepResult:

@@ -7,8 +7,11 @@ from datetime import UTC, datetime
 
 import pytest
 
+from contracts.budget import FITS_THE_BUDGET
 from contracts.exchange import WAITS, AgentOutcome, Ending, Exchange
-from policies.agents.outcome import Stop, Work, halting, outcome_of
+from contracts.forge_facts import FORGE_RESTS
+from contracts.verdict import Decision
+from policies.agents.outcome import Stop, Work, halting, judge_ended, outcome_of
 
 DONE, NOTHING = AgentOutcome.DONE, AgentOutcome.NOTHING_DONE
 
@@ -85,3 +88,19 @@ def test_an_agent_that_went_on_is_judged_by_how_it_went_on() -> None:
     assert halting([*limited, *exchanges(Ending.TOOL)]) is None
     paused = [*exchanges(Ending.TOOL, Ending.PAUSED), *exchanges(Ending.CUT)]
     assert AgentOutcome.PAUSED is outcome_of(Work(paused, True, None)).outcome
+
+
+@pytest.mark.parametrize("outcome", [each for each in AgentOutcome if each is not DONE])
+def test_no_end_but_done_is_a_yes(outcome: AgentOutcome) -> None:
+    """What passes by itself or by a person's hand is waited for; the rest is a no. Each says what it was."""
+    said = judge_ended(outcome, "why", None)
+    assert said.decision is (Decision.HOLD if outcome in WAITS else Decision.DENY)
+    assert said.reason.startswith(f"{outcome.value}: why")
+    assert (said.rule == FITS_THE_BUDGET) is (outcome is AgentOutcome.BUDGET)
+
+
+@pytest.mark.parametrize(("told", "rests"), [(None, 60.0), (7.0, 7.0), (0.0, 1.0), (1e9, 3600.0), (-5.0, 1.0)])
+def test_a_provider_that_limits_the_rate_is_asked_when_it_said(told: float | None, rests: float) -> None:
+    """Within reason: no answer of theirs stops a run for days."""
+    assert judge_ended(AgentOutcome.RATE_LIMITED, "429", told).facts[FORGE_RESTS] == rests
+    assert FORGE_RESTS not in judge_ended(AgentOutcome.ENDPOINT_DOWN, "503", told).facts
