@@ -19,6 +19,7 @@ from composition import (
     Clients,
     PolicyFiles,
     Survey,
+    equipped,
     fixer_measures,
     lesser,
     open_home,
@@ -29,7 +30,7 @@ from composition import (
 from contracts.artifact import ArtifactRef
 from contracts.evidence import CheckResult, CheckStatus
 from contracts.modes import Mode
-from policies.counted import counted, shortened
+from policies.counted import counted, joined, shortened
 from policies.paths.rules import matches
 from policies.settings.environment import EnvironmentPolicy, FixerPolicy
 from policies.settings.forge_access import ForgeAccess
@@ -197,11 +198,34 @@ class _Trial:
     def furnish(
         self, seen: Survey, name: str, render: Callable[[Survey], str]
     ) -> tuple[Survey, EffectivePolicy, CheckEnvironment]:
-        """The first environment that can be made: as declared, without what has no wheel, without a build, with less.
+        """The first environment that can be made: with the owner's fixers' programs where those can be had.
 
         Raises:
             EnvironmentUnavailable: not even the least of them.
         """
+        owners, made = seen.owners, None
+        if not seen.environment.prepare:
+            # Wheels are quickly unpacked again, and what of the declared can be had at all is known first.
+            made = self._plain(seen, name, render)
+            seen = made[0]
+        while owners.packages:
+            chosen = replace(seen, environment=equipped(seen.environment, owners, seen.python))
+            try:
+                policy = self._policy(name, render(chosen))
+                return chosen, policy, self._made(policy)
+            except EnvironmentUnavailable as problem:
+                out = owners.named_in(str(problem)) if made else tuple(owners.packages)
+                owners = owners.without(out)
+                told = f"{joined(out)} cannot be had in the check environment, so left out: {_cause(problem)}"
+                self._tell(told)
+                fixers = tuple(each for each in seen.fixers if each.name not in out)
+                seen = replace(seen, fixers=fixers, notes=(*seen.notes, told))
+        return (seen, made[1], made[2]) if made else self._plain(seen, name, render)
+
+    def _plain(
+        self, seen: Survey, name: str, render: Callable[[Survey], str]
+    ) -> tuple[Survey, EffectivePolicy, CheckEnvironment]:
+        """As declared, without what has no wheel, without a build, with less."""
         refused: list[str] = []
         chosen = list(_environments(seen.environment))
         while chosen:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # each named twice: it is handed on
     from adapters.store.private_home import HomeUnusable as HomeUnusable
     from adapters.store.private_home import open_home as open_home
     from adapters.survey.clients import Clients as Clients
+    from adapters.survey.hooks import equipped as equipped
     from adapters.survey.languages import lesser as lesser
     from adapters.survey.surveyor import Survey as Survey
     from adapters.survey.surveyor import survey as survey
@@ -62,6 +63,7 @@ _WHERE = {
     "adapters.policy_files": ("PolicyFiles",),
     "adapters.store.private_home": ("HomeUnusable", "open_home"),
     "adapters.survey.clients": ("Clients",),
+    "adapters.survey.hooks": ("equipped",),
     "adapters.survey.languages": ("lesser",),
     "adapters.survey.surveyor": ("Survey", "survey"),
     "adapters.survey.target_file": ("render_target",),

@@ -1,5 +1,6 @@
 """Getting to know a repository for ``init``: what is there, and the target file that says so.
 
+hooks.py        The owner's own fixers of Python's registry: pre-commit's hooks and formatters, at their pinned versions
 languages.py    Go, Rust and Node: how they are prepared and checked, from their manifests, scripts and CI
 clients.py      what this machine has of a language, and which registry its own client would ask
 surveyor.py     A look at a new repository: layout, tests, linters, requirements. Nothing of it is executed (P8)

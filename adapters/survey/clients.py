@@ -9,6 +9,7 @@ import re
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import urllib.request
 from contextlib import suppress
@@ -68,6 +69,14 @@ class Clients:
             words = _said("cargo", "fetch", cwd=folder, failing=True, **away) or ""
         index = next(iter(re.findall(r"`(?:sparse\+)?(https?://[^`\s]+?)/?config\.json`", words)), "")
         return Client((root,), _listed(index, _crates_of(index)) if index else ())
+
+    @cached_property
+    def python(self) -> Client:
+        """This process's own, and the index that pip asks: where that is, and where it says that files are."""
+        said = _said(sys.executable, "-m", "pip", "index", "versions", "pip", "-vv") or ""
+        pages = re.findall(r"Getting page (https?://\S+)", said)
+        files = re.findall(r"Found link (https?://\S+)", said)
+        return Client((sys.base_prefix,), _listed(*pages[:3], *files[:1], *files[-1:]))
 
     @cached_property
     def npm(self) -> Client | None:

@@ -31,7 +31,17 @@ _NPM_KINDS = (
 )
 _EXTENSIONS = {"Go": ("go",), "Rust": ("rs",), "Node": ("js", "jsx", "mjs", "cjs", "ts", "tsx", "mts", "vue", "svelte")}
 
-
+_CSS = ("css", "scss", "less")
+_MENDING = (
+    ("eslint", "eslint", "--fix", _EXTENSIONS["Node"], (0, 1)),
+    ("stylelint", "stylelint", "--fix", _CSS, (0, 2)),
+    ("standard", "standard", "--fix", _EXTENSIONS["Node"], (0, 1)),
+    ("xo", "xo", "--fix", _EXTENSIONS["Node"], (0, 1)),
+    ("oxlint", "oxlint", "--fix", _EXTENSIONS["Node"], (0, 1)),
+    ("biome check", "@biomejs/biome", "--write", (*_EXTENSIONS["Node"], "json", "css"), (0, 1)),
+    ("biome lint", "@biomejs/biome", "--write", _EXTENSIONS["Node"], (0, 1)),
+)
+"""How a lint script begins, its package, what makes it mend, the files, and how it ends when it worked."""
 _PRETTIER = ("css", "scss", "less", "html", "json", "md", "mdx", "yml", "yaml")
 
 
@@ -206,6 +216,9 @@ def _rust(found: Proposal, seen: _Seen, root: str) -> None:
     found.check(
         "clippy", root, CheckKind.LINT, *(clippy or ("cargo", "clippy", *every, "--locked", "--offline", *where))
     )
+    if not root and clippy:
+        mending = ("cargo", "clippy", "--fix", "--allow-no-vcs", *every, "--locked", "--offline")
+        found.fixers.append(FixerPolicy(name="clippy", fix=mending, files=("*.rs",)))
     listing = ("cargo", "fmt", "--all", *where, "--", "--check", "-l")
     found.check("format", root, CheckKind.LINT, *listing, lines=True)
     chosen = any(_at(root, name) in seen.present for name in ("rustfmt.toml", ".rustfmt.toml"))
@@ -263,17 +276,27 @@ def _node_fixers(package: dict[str, Any], scripts: dict[str, Any], seen: _Seen) 
             measure=(*run, "prettier", "--list-different", "."),
             exit_codes=(0, 1),
         )
-    linting = next((script for script in said if script.startswith("eslint ") and _SHELL.isdisjoint(script)), "")
-    if "eslint" in installed and linting:
-        words = tuple(word for word in shlex.split(linting) if word != "--fix")
+    for program, npm, flag, extensions, exit_codes in _MENDING:
+        linting = next((each for each in said if re.match(rf"{program}( |$)", each) and _plain(each)), "")
+        if npm not in installed or not linting:
+            continue
+        words = tuple(word for word in shlex.split(linting) if word != flag)
+        measure: dict[str, Any] = {}
+        if program == "eslint":
+            paths = "[?fixableErrorCount > `0` || fixableWarningCount > `0`].filePath"
+            measure = {"measure": (*run, *words, "--format", "json"), "paths": paths}
         yield FixerPolicy(
-            name="eslint",
-            fix=(*run, *words, "--fix"),
-            files=tuple(f"*.{each}" for each in _EXTENSIONS["Node"]),
-            measure=(*run, *words, "--format", "json"),
-            paths="[?fixableErrorCount > `0` || fixableWarningCount > `0`].filePath",
-            exit_codes=(0, 1),
+            name=program.partition(" ")[0],
+            fix=(*run, *words, flag),
+            files=tuple(f"*.{each}" for each in extensions),
+            exit_codes=exit_codes,
+            **measure,
         )
+
+
+def _plain(line: str) -> bool:
+    """Whether it is a program and its words, with nothing that only a shell understands outside of quotes."""
+    return _SHELL.isdisjoint(re.sub(r"""'[^']*'|"[^"$`\\]*\"""", "", line))
 
 
 def _lock_of(present: frozenset[str], root: str) -> str:
@@ -333,7 +356,7 @@ def _commands(read: Read, paths: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
         except (yaml.YAMLError, RecursionError):
             continue
         for line in _lines(document):
-            if not _SHELL.isdisjoint(line):
+            if not _plain(line):
                 continue
             try:
                 words = tuple(shlex.split(line, comments=True))

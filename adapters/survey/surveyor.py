@@ -3,13 +3,14 @@
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatch
 from functools import lru_cache
 from typing import Literal
 
 from adapters.environments.declared_requirements import Declared, Read, declared, parse_ini
-from adapters.survey.clients import Clients
+from adapters.survey.clients import Client, Clients
+from adapters.survey.hooks import OwnersFixers, owners_fixers
 from adapters.survey.languages import Proposal, propose, toml_of
 from policies.counted import counted
 from policies.paths.rules import hostile_name
@@ -67,6 +68,10 @@ class Survey:
     notes: tuple[str, ...]
     fixers: tuple[FixerPolicy, ...] = ()
     """Of the owner's own, worth trying."""
+    owners: OwnersFixers = field(default_factory=OwnersFixers)
+    """Those of them whose programs have to be fetched."""
+    python: Client | None = None
+    """Where Python's programs come from; asked for only when something of them is needed in a prepared environment."""
 
 
 def survey(repository: Repository, commit: str, clients: Clients | None = None) -> Survey:
@@ -92,9 +97,12 @@ def survey(repository: Repository, commit: str, clients: Clients | None = None) 
     tests = tuple(_test_roots(test_files, roots))
     others = _other_languages(paths)
     if others and clients and (proposal := propose(read, paths, clients)):
-        return _prepared(proposal, paths, others, _unseen(read, len(repository.paths(commit)) - len(paths)))
+        owners = owners_fixers(read, paths, "/env/bin/")
+        seen = _prepared(proposal, paths, others, _unseen(read, len(repository.paths(commit)) - len(paths)))
+        return _with_owners(seen, owners, clients.python if owners.packages else None)
     checkable = build or bool(tests) or not others
-    return Survey(
+    owners = owners_fixers(read, paths) if checkable else OwnersFixers()
+    seen = Survey(
         layout=layout,
         imports=imports,
         sources=sources,
@@ -116,6 +124,13 @@ def survey(repository: Repository, commit: str, clients: Clients | None = None) 
             *_unseen(read, len(repository.paths(commit)) - len(paths)),
         ),
     )
+    return _with_owners(seen, owners, None)
+
+
+def _with_owners(seen: Survey, owners: OwnersFixers, python: Client | None) -> Survey:
+    ours = tuple(each for each in seen.fixers if each.name not in owners.packages)
+    notes = (*seen.notes, *owners.notes)
+    return replace(seen, fixers=(*ours, *owners.fixers), owners=owners, python=python, notes=notes)
 
 
 def _prepared(proposal: Proposal, paths: tuple[str, ...], main: str, unseen: Iterator[str]) -> Survey:

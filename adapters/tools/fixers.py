@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -20,6 +21,11 @@ from policies.settings.schema import EffectivePolicy
 from ports.removal import remove_tree
 from ports.sandbox import CommandResult
 
+FILES = "{files}"
+_AT_ONCE = 400
+"""Paths in one argument list."""
+_HEAD = 8000
+"""Bytes in which a file that is no text has a zero."""
 Digests = dict[str, bytes]
 Changes = dict[str, bytes]
 """What a fixer makes of a tree: the files that it changes, and what they are then."""
@@ -41,6 +47,7 @@ class FixersTool:
     def facts(self, rule: str, policy: EffectivePolicy) -> FindingFacts:
         """Its owner trusts it; what it makes is compared with what it makes again."""
         ours = [each for each in policy.target.fixers if each.name == rule]
+        call = " ".join(word for each in ours[:1] for word in each.fix if word != FILES)
         return FindingFacts(
             confidence=0.9,
             value=0.4,
@@ -53,7 +60,10 @@ class FixersTool:
                 verb="Fix",
                 one=f"a finding of {rule}",
                 many=f"findings of {rule}",
-                why=f"It is exactly what this repository's own `{' '.join(ours[0].fix) if ours else rule}` does.",
+                why=(
+                    f"Whoever runs this repository's own `{call or rule}` next finds this among their own changes: it "
+                    "is exactly what that makes."
+                ),
             ),
         )
 
@@ -89,15 +99,18 @@ class FixersTool:
                     tree.write(path, content)
 
     def _measured(self, fixer: FixerPolicy, tree: SourceTree, bench: ToolRunner) -> list[str]:
+        with _copied(tree.root) as copy:
+            results = _run(fixer, fixer.measure, copy, bench)
+        if any(result.output_total > bench.limits.output_bytes for result in results):
+            raise ToolUnavailable(f"{fixer.name} printed more than can be read")
+        said = [result.stdout.decode("utf-8", "replace") for result in results]
+        if not fixer.paths:
+            return [_relative(line) for line in "".join(said).splitlines() if line.strip()]
+        return [path for each in said for path in self._named(fixer, each)]
+
+    def _named(self, fixer: FixerPolicy, said: str) -> list[str]:
         import jmespath  # noqa: PLC0415  # every worker reads this file, and few have such a fixer
 
-        with _copied(tree.root) as copy:
-            result = _run(fixer, fixer.measure, copy, bench)
-        if result.output_total > bench.limits.output_bytes:
-            raise ToolUnavailable(f"{fixer.name} printed more than can be read")
-        said = result.stdout.decode("utf-8", "replace")
-        if not fixer.paths:
-            return [_relative(line) for line in said.splitlines() if line.strip()]
         try:
             found = jmespath.search(fixer.paths, json.loads(said))
         except (ValueError, RecursionError) as problem:  # JMESPath's own errors are such
@@ -157,18 +170,40 @@ def _digest(content: bytes) -> bytes:
     return hashlib.sha256(content).digest()
 
 
-def _run(fixer: FixerPolicy, argv: tuple[str, ...], copy: Path, bench: ToolRunner) -> CommandResult:
+def _run(fixer: FixerPolicy, argv: tuple[str, ...], copy: Path, bench: ToolRunner) -> list[CommandResult]:
+    """Once; with ``{files}`` as often as they have room in an argument list."""
     if bench.environment is None:
         raise ToolUnavailable("the check environment, in which the repository's own fixers run, could not be made")
     seconds = min(fixer.seconds or bench.limits.seconds, bench.limits.seconds)
-    result = bench.sandbox.run(
-        bench.environment.command(argv, copy, replace(bench.limits, seconds=seconds)), bench.alive
-    )
-    if result.killed_for or result.exit_code not in fixer.exit_codes:
-        how = f"was stopped ({result.killed_for})" if result.killed_for else f"ended with {result.exit_code}"
-        said = shortened(result.output[-2000:].decode("utf-8", "replace").strip(), 400)
-        raise ToolUnavailable(f"{' '.join(argv)} {how}: {said}")
-    return result
+    limits = replace(bench.limits, seconds=seconds)
+    results = []
+    for words in _with_files(fixer, argv, copy):
+        result = bench.sandbox.run(bench.environment.command(words, copy, limits), bench.alive)
+        if result.killed_for or result.exit_code not in fixer.exit_codes:
+            how = f"was stopped ({result.killed_for})" if result.killed_for else f"ended with {result.exit_code}"
+            said = shortened(result.output[-2000:].decode("utf-8", "replace").strip(), 400)
+            raise ToolUnavailable(f"{' '.join(argv)} {how}: {said}")
+        results.append(result)
+    return results
+
+
+def _with_files(fixer: FixerPolicy, argv: tuple[str, ...], copy: Path) -> Iterator[tuple[str, ...]]:
+    if FILES not in argv:
+        yield argv
+        return
+    tree, at = SourceTree(copy), argv.index(FILES)
+    only, exclude = ([re.compile(each) for each in patterns] for patterns in (fixer.only, fixer.exclude))
+    handed = [
+        path
+        for path in sorted(tree.files)
+        if matches(path, fixer.files)
+        and all(each.search(path) for each in only)
+        and not any(each.search(path) for each in exclude)
+        and b"\0" not in tree.read(path)[:_HEAD]
+    ]
+    for start in range(0, len(handed), _AT_ONCE):
+        # A file may be called like an option.
+        yield (*argv[:at], *(f"./{path}" for path in handed[start : start + _AT_ONCE]), *argv[at + 1 :])
 
 
 @contextmanager

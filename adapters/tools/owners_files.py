@@ -31,18 +31,27 @@ def hooks(tree: SourceTree) -> Iterator[dict[str, object]]:
         ToolUnavailable: the file cannot be read.
     """
     for path in FILES:
-        if path not in tree.files:
-            continue
-        try:
-            if len(text := tree.text(path)) > LARGEST:
-                raise ToolUnavailable(f"{path} has {len(text)} characters: no configuration is that large")
-            document = yaml.load(text, _Loader)  # noqa: S506 — a safe loader
-        except (yaml.YAMLError, RecursionError, ValueError) as error:
-            raise ToolUnavailable(f"{path} is not valid YAML: {error}") from error
-        document = document if isinstance(document, dict) else {}
-        for repository in _dicts(document.get("repos")):
-            for hook in _dicts(repository.get("hooks")):
-                yield {"also-exclude": document.get("exclude"), "also-files": document.get("files"), **hook}
+        if path in tree.files:
+            yield from hooks_in(path, tree.text(path))
+
+
+def hooks_in(path: str, text: str) -> Iterator[dict[str, object]]:
+    """The same of one file's text; beside each hook its ``repo`` and ``rev``.
+
+    Raises:
+        ToolUnavailable: it cannot be read.
+    """
+    try:
+        if len(text) > LARGEST:
+            raise ToolUnavailable(f"{path} has {len(text)} characters: no configuration is that large")
+        document = yaml.load(text, _Loader)  # noqa: S506 — a safe loader
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        raise ToolUnavailable(f"{path} is not valid YAML: {error}") from error
+    document = document if isinstance(document, dict) else {}
+    for repository in _dicts(document.get("repos")):
+        for hook in _dicts(repository.get("hooks")):
+            whole = {"also-exclude": document.get("exclude"), "also-files": document.get("files")}
+            yield {**whole, "repo": repository.get("repo"), "rev": repository.get("rev"), **hook}
 
 
 def matcher(hook: Mapping[str, object]) -> Matcher:

@@ -1,5 +1,6 @@
 """``[environment]`` and ``[[fixers]]`` of a target: what its checks run in, and what of the owner's mends in there."""
 
+import re
 from typing import Annotated, Any, Self
 
 from pydantic import (
@@ -22,6 +23,14 @@ def _below(path: str) -> str:
     return path
 
 
+def _regular(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as problem:
+        raise ValueError(f"is no regular expression: {problem}") from problem
+    return text
+
+
 Argv = Annotated[tuple[str, ...], Field(min_length=1)]
 AbsolutePath = Annotated[str, StringConstraints(pattern=r"^/[^\x00-\x1f:]+$", max_length=400)]
 RelativePath = Annotated[str, StringConstraints(pattern=r"^[^/\x00-\x1f][^\x00-\x1f]*$"), AfterValidator(_below)]
@@ -31,6 +40,7 @@ HostAndPort = Annotated[
         pattern=r"^([A-Za-z0-9.-]+|\[[0-9a-fA-F:.]+\]):[0-9]{1,5}(=[0-9a-fA-F.:]+)?$", to_lower=True, max_length=300
     ),
 ]
+Regex = Annotated[str, StringConstraints(min_length=1, max_length=2000), AfterValidator(_regular)]
 VariableName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=100)]
 
 
@@ -106,9 +116,16 @@ class FixerPolicy(Section):
 
     name: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=40)]
     fix: Argv
-    """What mends, run on a copy of the whole tree. Twice on the same must give the same, and then nothing more."""
+    """What mends, run on a copy of the whole tree. Twice on the same must give the same, and then nothing more.
+
+    A word ``{files}`` stands for the text files that match `files`, as pre-commit hands them to a hook.
+    """
     files: tuple[str, ...] = Field(min_length=1)
     """Patterns of the files that it may change; if it would change another, it is refused."""
+    only: tuple[Regex, ...] = ()
+    """Of these, ``{files}`` are those that each of these regular expressions finds, as a hook's `files` has them."""
+    exclude: tuple[Regex, ...] = ()
+    """Of these, ``{files}`` are those that none of these finds, as pre-commit's and a hook's `exclude` have them."""
     measure: tuple[str, ...] = ()
     """What names the files that it would change; empty: those are found by running `fix`."""
     paths: str = ""
@@ -117,3 +134,9 @@ class FixerPolicy(Section):
     """Of both, when they worked: many say by 1 that there was something to mend."""
     seconds: Positive | None = None
     """Overrides ``sandbox.seconds``; may only be lower."""
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, serialized: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without ``only`` and ``exclude`` it is what it was before there were any (P15)."""
+        later = {name for name in ("only", "exclude") if not getattr(self, name)}
+        return {name: value for name, value in serialized(self).items() if name not in later}

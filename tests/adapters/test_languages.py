@@ -165,6 +165,34 @@ def test_fixers_are_those_that_the_repository_itself_uses():
     assert eslint | prettier == fixers({"package.json": json.dumps(both), ".prettierrc": ""})
 
 
+@pytest.mark.parametrize(
+    ("script", "package", "expected"),
+    [
+        ("eslint 'src/**/*.ts'", "eslint", "eslint src/**/*.ts --fix"),
+        ('stylelint "**/*.css"', "stylelint", "stylelint **/*.css --fix"),
+        ("standard --fix", "standard", "standard --fix"),
+        ("biome check --write .", "@biomejs/biome", "biome check . --write"),
+        ("xo", "xo", "xo --fix"),
+        ("eslint src/*.js", "eslint", ""),
+        ("eslint src && tsc", "eslint", ""),
+        ("xo", "eslint", ""),
+    ],
+)
+def test_linters_that_mend(script, package, expected):
+    """As the owner's own script calls them; what only a shell understands is nobody's argv."""
+    found = fixers(
+        {"package.json": json.dumps({"scripts": {"lint": script, "build": "x"}, "devDependencies": {package: "1"}})}
+    )
+    assert [f"npx --no-install {expected}"] * bool(expected) == list(found.values())
+
+
+def test_clippy_mends_where_ci_asks_it():
+    """Otherwise nobody here selected it."""
+    ci = "script: cargo clippy --all-targets\n"
+    expected = "cargo clippy --fix --allow-no-vcs --locked --offline"
+    assert {"clippy": expected} == fixers(CRATE | {".travis.yml": ci})
+
+
 def test_a_missing_toolchain_is_named():
     """The rest is still proposed."""
     found = look(LIB | PACKAGE, Machine(go=None))

@@ -176,3 +176,27 @@ def test_gofmt(trimmed):
     made.code(contract)
     assert "func F() int { return 1 }" in (made.tree / "m.go").read_text()
     assert made.review(contract).approve
+
+
+def test_files_are_handed_as_pre_commit_hands_them(trimmed):
+    """Text that matches and is not excluded, in as many calls as an argument list needs; nothing else is touched."""
+    tree = {**FILES, "-q.txt": "an option  \n", "bin.txt": "\0  \n", "lib/x/d.txt": "four  \n"}
+    words = {"fix": ("sed", "-i", "s/ *$//", "{files}"), "only": ("txt$",), "exclude": ("^lib/x/", "^b")}
+    found, missing = ours(trimmed(tree, **words))
+    assert ([], ["-q.txt", "a.txt", "lib/c.txt"]) == (missing, [each.path for each in found])
+
+
+def test_more_files_than_fit_one_argument_list(trimmed, monkeypatch):
+    """Each is mended, by several calls."""
+    monkeypatch.setattr("adapters.tools.fixers._AT_ONCE", 1)
+    found, _ = ours(trimmed(fix=("sed", "-i", "s/ *$//", "{files}")))
+    assert ["a.txt", "lib/c.txt"] == [each.path for each in found]
+
+
+def test_digests_of_policies_with_fixers_stay():
+    """What was added since is left out where it is not used (P15)."""
+    assert not {"only", "exclude"} & fixer().model_dump(mode="json").keys()
+    narrowed = fixer(exclude=("^x",))
+    assert narrowed == FixerPolicy.model_validate(narrowed.model_dump(mode="json"))
+    with pytest.raises(ValueError, match="no regular expression"):
+        fixer(exclude=("(",))
