@@ -34,6 +34,8 @@ class AlertKind(StrEnum):
     DELIVERY_FAILED = "delivery_failed", AlertTrait.LASTING
     PREVENTION_OVERDUE = "prevention_overdue"
     """The long-term prevention of an incident was due and is not done (runbook §12)."""
+    MODE_LOST = "mode_lost"
+    """A kind of task that had earned it merges by itself no more."""
     STRANGER = "stranger"
     """Another installation writes to the same remote."""
     TEST = "test"

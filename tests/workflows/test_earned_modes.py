@@ -9,6 +9,7 @@ import pytest
 from shell import shell_of
 from world import World
 
+from contracts.alert import AlertKind
 from contracts.clearance import WriteAnswerKind
 from contracts.incident import IncidentReport, Trigger
 from contracts.modes import Mode, RunStatus, WriteAction
@@ -152,6 +153,69 @@ def test_what_was_earned_and_lost_is_logged_once() -> None:
         made.admit(f"w{turn}", again=True)
         seen += [event.facts for event in made.state.to_log if event.event == "earned modes changed"][len(seen) :]
     assert [(DOCS, ""), (TESTS, ""), ("", DOCS)] == [(each["earned"], each["lost"]) for each in seen]
+
+
+LESS = {DOCS: "2 of 12 merges broke the base", TESTS: "too few"}
+
+
+def lowers(mode: Mode) -> Callable[[Books], None]:
+    """A person lowers the mode."""
+    return lambda made: made.set_mode(mode) and None
+
+
+def looks(earned: dict[str, str]) -> Callable[[Books], None]:
+    """The next admission brings another look at what was earned."""
+
+    def look(made: Books) -> None:
+        made.earned = earned
+        made.admit(f"look-{len(made.state.runs)}", again=True)
+
+    return look
+
+
+@pytest.mark.parametrize(
+    ("asked", "then", "said"),
+    [
+        (BY_RULES, [opens(Trigger.REGRESSION)], ["INC-regression was opened on 2026-03-02: earned anew 30 days later"]),
+        # What the next looks say of the same loss is no news; regained and lost again is.
+        (BY_RULES, [opens(Trigger.REGRESSION), looks({DOCS: "INC-regression was opened"}), looks(LESS)], ["INC-reg"]),
+        (BY_RULES, [looks(LESS), looks(EARNED), looks(LESS)], ["2 of 12 merges broke the base"] * 2),
+        (BY_RULES, [looks({TESTS: "too few"})], ["no run of this kind of task has ended yet"]),
+        (BY_RULES, [looks(EARNED)], []),
+        (MAY, [looks(LESS)], ["2 of 12 merges broke the base. bob's override stands until 2026-04-01"]),
+        # Nothing merged by itself any more: a person said so.
+        (BY_RULES, [lowers(Mode.PR_ONLY), opens(Trigger.REGRESSION), looks(LESS)], []),
+        (BY_RULES, [opens(Trigger.BUDGET_EXHAUSTED)], []),
+    ],
+)
+def test_what_is_lost_is_told_once_for_each_change(
+    asked: dict[str, Any], then: list[Callable[[Books], None]], said: list[str]
+) -> None:
+    """An alert of its own, with the reason; in the log, too."""
+    made = books(EARNED, **asked)
+    made.state.tell_losses()
+    made.admit()
+    for each in then:
+        each(made)
+    alerts = [each for each in made.state.to_alert if each.kind is AlertKind.MODE_LOST]
+    assert len(said) == len(alerts) == len([each for each in made.state.to_log if each.event == "earned mode lost"])
+    for reason, alert in zip(said, alerts, strict=True):
+        assert f"documentation_update merges by itself no more: {reason}" in alert.summary
+
+
+def test_money_that_is_lost_is_told_at_once_and_nothing_by_a_control_from_before() -> None:
+    """P15: what began before this has no such command in its history."""
+    told = []
+    for tells in (True, False):
+        made = books(EARNED, **BY_RULES)
+        if tells:
+            made.state.tell_losses()
+        made.terms = terms(usd=1)
+        made.admit()
+        Till(made).settle(usd=2, run=f"{made.state.target}-{DAY}-auto-1")
+        told += [(tells, each.summary) for each in made.state.to_alert if each.kind is AlertKind.MODE_LOST]
+    [(tells, summary)] = told
+    assert (True, True) == (tells, "usd of day/2026-03-02 are beyond their cap" in summary)
 
 
 async def test_a_run_of_a_kind_that_has_not_earned_it_ends_with_a_pull_request(world: World) -> None:

@@ -32,6 +32,7 @@ def admit(state: ControlState, request: AdmitRequest, now: datetime) -> AdmitAns
     before = state.terms.earned
     state.terms = state.terms.updated(request.terms)
     _note_earned(state, before)
+    earning.note_losses(state, now)
     answer = _admit(state, request, now)
     lost = tuple(
         run

@@ -20,7 +20,7 @@ from contracts.control import Answer
 from contracts.verdict import Decision, Fact, Verdict
 from policies.counted import counted, shortened
 from policies.verdicts import hold
-from workflows.control import budget_book
+from workflows.control import budget_book, earning
 from workflows.control.budget_alerts import cost_known, cost_unknown, exhausted, weigh
 from workflows.control.budget_book import amount, cap_name
 from workflows.control.state import ControlState
@@ -115,6 +115,7 @@ def settle(state: ControlState, report: money.SettleCost, now: datetime) -> Answ
     if report.cost is not None:
         cost = report.cost.model_copy(update={"agent_minutes": report.agent_minutes, "runs": 0})
         _book(state, known, cost, "settled")
+        earning.note_losses(state, now)
         return _answer(state, Decision.ALLOW, "booked", report.key)
     worst = known.worst.model_copy(update={"agent_minutes": report.agent_minutes})
     held = known.model_copy(update={"unknown": True, "note": report.note, "worst": worst})

@@ -49,6 +49,8 @@ REGISTERS_AGAIN = "registers again after a reset"
 """Controls that were reset before they did (P15)."""
 LEAN = "one log entry for what happened meanwhile"
 """The same."""
+TELLS_LOSSES = "an earned mode that is lost raises an alert"
+"""The same."""
 _DESCRIPTION = "an operator command; answered with accepted or refused and the reason"
 
 
@@ -70,6 +72,8 @@ class Control:
         self._lean = workflow.patched(LEAN)
         if self._lean:
             self._state.batch_log()
+        if workflow.patched(TELLS_LOSSES):
+            self._state.tell_losses()
         # A reset rewinds the books; the brake is the only safe place to wake up in.
         when_reset(self._recover)
 

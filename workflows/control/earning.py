@@ -6,6 +6,7 @@ once: these books know it first.
 
 from datetime import datetime, timedelta
 
+from contracts.alert import AlertKind
 from contracts.control import ModeOverride, ModeRequest
 from contracts.incident import CRITICAL
 from contracts.modes import Mode
@@ -63,6 +64,28 @@ def merges_alone(state: ControlState, task_type: str, now: datetime) -> Verdict:
     if missing := earned.get(task_type, _NOTHING):
         return answer(Decision.DENY, f"{task_type or 'it'} has not earned SELECTIVE_AUTO: {missing}")
     return answer(Decision.ALLOW, "earned")
+
+
+def note_losses(state: ControlState, now: datetime) -> None:
+    """An earned mode that is lost is told, once for each change: in the log, and by an alert.
+
+    Of a target whose mode a person lowered there is nothing to tell: nothing merged by itself any more.
+    """
+    earned, lost = state.terms.earned, _lost(state, now)
+    if not state.tells_losses or earned is None:
+        return
+    alone = state.mode is Mode.SELECTIVE_AUTO
+    holds = [] if lost else sorted(kind for kind, missing in earned.items() if not missing)
+    gone = [kind for kind in state.standing if kind not in holds] if alone or lost else []
+    state.standing = holds if alone else []
+    if not gone:
+        return
+    because = lost or "; ".join(sorted({earned.get(kind, _NOTHING) for kind in gone}))
+    kinds, override = ", ".join(gone), _override(state, now)
+    state.log("earned mode lost", kinds=kinds, because=because)
+    stays = f"{override.actor}'s override stands until {clock(override.until)}" if override else "a person merges them"
+    summary = f"{kinds} merges by itself no more: {because}. {stays}; see: starter.py mode {state.target} --why"
+    state.alert(AlertKind.MODE_LOST, f"mode_lost/{state.target}/{now.isoformat()}", summary, kinds=kinds)
 
 
 def _override(state: ControlState, now: datetime) -> ModeOverride | None:

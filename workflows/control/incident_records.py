@@ -13,6 +13,7 @@ from contracts.incident_work import IncidentStart
 from contracts.modes import Mode
 from contracts.verdict import Decision
 from policies.counted import shortened
+from workflows.control import earning
 from workflows.control.state import ControlState
 
 KEPT_DONE = 60
@@ -33,6 +34,7 @@ def open_incident(state: ControlState, report: IncidentReport, now: datetime) ->
             ordered_by=report.ordered_by,
         )
         state.log("incident opened", incident=report.incident, runId=report.run_id, trigger=report.trigger)
+        earning.note_losses(state, now)
     return _taken(state, report.incident)
 
 

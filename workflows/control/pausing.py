@@ -25,7 +25,7 @@ from contracts.modes import Mode, PauseStyle, RunKind, RunStatus, TargetStatus
 from contracts.verdict import Decision, Fact
 from policies.counted import counted, shortened
 from workflows.api import smoke_id
-from workflows.control import clearances, follow_ups, rollback_records, source_records
+from workflows.control import clearances, earning, follow_ups, rollback_records, source_records
 from workflows.control.admission import smoke_is_green
 from workflows.control.budget import recover
 from workflows.control.earning import RANK, override_of
@@ -212,6 +212,7 @@ def set_mode(state: ControlState, request: ModeRequest, now: datetime) -> Answer
         said = {"overrideUntil": clock(override.until), "overrideFor": kinds}
     state.log("mode set", before=state.mode, mode=request.mode, actor=request.actor, reason=request.reason, **said)
     state.mode, state.override = request.mode, override
+    earning.note_losses(state, now)
     return answer(Decision.ALLOW, f"mode is {request.mode}", **said)
 
 

@@ -63,6 +63,8 @@ class ControlState(Book):
     mode: Mode = Mode.PR_ONLY
     override: ModeOverride | None = None
     """A person's, while the mode is SELECTIVE_AUTO; ``earning`` has the rules."""
+    standing: list[str] = []
+    """Kinds of task that had earned SELECTIVE_AUTO when that was looked at last; ``earning`` tells who lost it."""
     epoch: int = 0
     """Raised by every pause: nothing that was seen before it may loosen anything after it."""
     revision: int = 0
@@ -115,6 +117,7 @@ class ControlState(Book):
     """Serial number of audit events, so that each has its own key."""
     smoke_due: bool = False
     _batches: bool = PrivateAttr(default=False)
+    _tells_losses: bool = PrivateAttr(default=False)
 
     @model_validator(mode="before")
     @classmethod
@@ -157,6 +160,15 @@ class ControlState(Book):
     def batch_log(self) -> None:
         """From now on ``mention`` waits for company."""
         self._batches = True
+
+    def tell_losses(self) -> None:
+        """From now on an earned mode that is lost raises an alert."""
+        self._tells_losses = True
+
+    @property
+    def tells_losses(self) -> bool:
+        """Controls that began before this told the log alone."""
+        return self._tells_losses
 
     def log_mentions(self) -> None:
         """What waits for company waits no longer."""
