@@ -6,6 +6,7 @@ effects/       Writing to the outside: one jailed child process per effect, alon
 environments/  Check environments: wheels only, read from the base commit
 forges/        Where pull requests live: the local folder, Gitea or Forgejo, GitHub (``ports/forge.py``)
 git/           Git behind ports.repository: the only package that starts git
+models/        The gateway: the only way to a model, for every backend (``ports/models.py``)
 policy_files/  The operator's policy folder: read whole or refused, with file, line, key and nearest valid key
 probes/        Health probes by URL: each one asked by a child process that can be killed, whatever it waits for
 sandbox/       The sandbox: everything a repository can influence runs in here, or not at all (P8)
@@ -15,4 +16,5 @@ survey/        Getting to know a repository for ``init``: what is there, and the
 temporal/      The durable engine: connection, embedded server, and conversations with Control
 tools/         Deterministic engineering tools: they find, mend, and find again on the changed tree
 killable_child.py  A question asked by a child process that can be killed, whatever it waits for
+secret_shapes.py   What a secret looks like: a review refuses it, a transcript is kept without it
 """

@@ -35,6 +35,10 @@ POINTS: frozenset[str] = frozenset(
         "spend.after_reserve",
         "spend.before_settle",
         "spend.after_settle",
+        *(
+            f"exchange.{moment}"
+            for moment in ("before_reserve", "after_reserve", "midway", "before_settle", "after_settle")
+        ),
         "report_budget.before_effect",
         "report_budget.after_effect",
         "respond.before_effect",

@@ -30,7 +30,6 @@ SHELL = re.compile(
     re.IGNORECASE,
 )
 COMMAND_ARGUMENTS = ("command", "cmd", "script", "commands", "code")
-TRUE_USAGE = (1000, 50)
 
 
 @dataclass(frozen=True)
@@ -78,9 +77,8 @@ class Received:
     told: Any = None
     """The usage of a whole answer, as it was told; None: none was."""
     began: float = 0.0
-    """``time.monotonic()``"""
     ended: float = 0.0
-    """0: it is being answered."""
+    """``time.monotonic()``; 0: it is being answered."""
 
 
 Decide = Callable[[Json, int], Move]
@@ -95,7 +93,7 @@ class ScriptedModel:
         moves: Sequence[Move] = (Move(say="Done."),),
         faults: Mapping[int, Sequence[Move]] | None = None,
         *,
-        usage: Any = TRUE_USAGE,
+        usage: Any = (1000, 50),
         side: str | None = "A small fix",
         decide: Decide | None = None,
     ) -> None:
@@ -107,22 +105,23 @@ class ScriptedModel:
         self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
-        """Listen on a port of its own."""
         handler = type("Bound", (_Handler,), {"model": self})
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self._server.daemon_threads = True
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        threading.Thread(target=self._serve, daemon=True).start()
         return self
 
+    def _serve(self) -> None:
+        while not self.stopping.is_set():
+            self._server._handle_request_noblock()
+
     def __exit__(self, *ended: object) -> None:
-        """Answer nobody any more."""
         self.stopping.set()
-        self._server.shutdown()
+        self._server.socket.shutdown(socket.SHUT_RDWR)
         self._server.server_close()
 
     @property
     def url(self) -> str:
-        """What comes before ``/v1/…``."""
         return f"http://127.0.0.1:{self._server.server_address[1]}"
 
     def next(self, body: Json, *, asks: bool) -> tuple[Move, int]:
@@ -436,7 +435,6 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def main() -> None:
-    """Serve a script until killed."""
     given = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
     given["moves"] = [Move(**each) for each in given.get("moves", [{"say": "Done."}])]
     faults = given.pop("faults", {})

@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from adapters.agents.tree_difference import Difference, tree_difference
+from adapters.secret_shapes import SECRETS
 from adapters.tools.comparison import BASE, COULD_NOT, PythonFacts, python_facts
 from adapters.tools.source_tree import SourceTree
 from adapters.tools.tool import Seen, Tool
@@ -21,10 +22,6 @@ from ports.agents import Brief
 MARKERS = re.compile(
     r"#\s*(?:ruff:\s*|flake8:\s*)?noqa|#\s*type:\s*ignore|#\s*(?:pylint|mypy|pyright|isort|fmt|bandit)\s*:|#\s*nosec"
     r"|pragma:\s*no\s*cover|codespell:ignore|\bskip(?:if|Test|Unless|If)?\b\s*\(|mark\.skip|mark\.xfail|\bxfail\b"
-)
-SECRETS = re.compile(
-    r"-----BEGIN [A-Z ]*PRIVATE KEY|\bAKIA[0-9A-Z]{16}\b|\bgh[pousr]_[A-Za-z0-9]{30,}|\bxox[abprs]-[\w-]{10,}"
-    r"|\bsk-[\w-]{20,}|(?i:password|passwd|secret|token|api_?key)\s*[=:]\s*[\"'](?P<literal>[^\"'\s]{8,})[\"']"
 )
 HIDDEN = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 """Characters that make code read otherwise than it runs."""

@@ -1,0 +1,173 @@
+"""What a request may hold: one of the charter's models, a limit, and nothing that reaches beyond this one exchange."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from adapters.models.dialects import Dialect, Json
+from policies.counted import shortened
+from policies.settings.charter import RolePolicy
+
+LARGEST = 8 << 20
+"""Bytes of a request's body."""
+_BYTES_A_TOKEN = 3
+"""At worst, of what agents send."""
+_LEAST_THINKING = 1024
+
+_REACH_BEYOND = ("previous_response_id", "conversation", "background")
+"""What the provider kept, or would go on with by itself: neither is in the body, so the cost has no bound."""
+_COSTS_MORE = ("service_tier", "speed", "web_search_options", "mcp_servers", "container", "inference_geo")
+"""Another price, or work at the provider that the usage does not tell: the request goes up without it."""
+_SEVERAL = ("n", "best_of")
+_FETCHED = ("url", "image_url", "file_url", "file_id")
+
+
+class Forbidden(Exception):
+    """Why a request does not go up."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request as it goes up."""
+
+    model: str
+    body: Json
+    sent: bytes
+    limit: int
+    """Of output tokens."""
+    taken_out: tuple[str, ...] = ()
+
+    @property
+    def worst_in(self) -> int:
+        """Input tokens at worst."""
+        return len(self.sent) // _BYTES_A_TOKEN + 1
+
+
+def read_request(raw: bytes, dialect: Dialect, role: RolePolicy) -> Asked:
+    """The request that goes up for this one.
+
+    Raises:
+        Forbidden: none does.
+    """
+    try:
+        body = json.loads(raw, parse_constant=_no_number)
+    except (ValueError, RecursionError):
+        raise Forbidden("the body is no JSON") from None
+    if not isinstance(body, dict):
+        raise Forbidden("the body is no JSON object")
+    model = body.get("model")
+    if not isinstance(model, str) or model not in role.models:
+        allowed = ", ".join(role.models) or "none"
+        raise Forbidden(f"the model {shortened(str(model), 100)!r} is not of the charter, which allows {allowed}")
+    _demand_bounded(body)
+    taken = [name for name in _COSTS_MORE if body.pop(name, None) is not None]
+    taken += _without_hosted_tools(body, dialect)
+    limit = _put_limit(body, dialect, role.output_tokens)
+    for part in (body, *_parts(_said(body))):
+        if isinstance(cached := part.get("cache_control"), dict):
+            # For an hour it costs twice the price, and the usage does not tell.
+            part["cache_control"] = {name: value for name, value in cached.items() if name != "ttl"}
+    if dialect.name == "chat" and body.get("stream"):
+        told = body.get("stream_options")
+        body["stream_options"] = {**(told if isinstance(told, dict) else {}), "include_usage": True}
+    return Asked(model, body, written(body), limit, tuple(taken))
+
+
+def written(body: Json) -> bytes:
+    """A body as it goes up: read and written anew, so that no other reader finds another meaning in it.
+
+    Raises:
+        Forbidden: it is no text.
+    """
+    try:
+        return json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
+    except (ValueError, RecursionError):
+        raise Forbidden("the body is no Unicode text") from None
+
+
+def _no_number(word: str) -> NoReturn:
+    raise ValueError(word)
+
+
+def _demand_bounded(body: Json) -> None:
+    for name in _REACH_BEYOND:
+        if body.get(name):
+            raise Forbidden(f"{name}: what is asked has to stand in the request")
+    if isinstance(body.get("prompt"), dict):
+        raise Forbidden("prompt: what is asked has to stand in the request")
+    for name in _SEVERAL:
+        if body.get(name) not in (None, 1):
+            raise Forbidden(f"{name}: one answer at a time")
+    if body.get("stream") not in (None, True, False):
+        raise Forbidden("stream: true or false")
+    name, place = _fetched(_said(body))
+    if name:
+        raise Forbidden(f"{name} {shortened(place, 60)}: the provider would fetch it; send the bytes themselves")
+
+
+def _said(body: Json) -> list[Any]:
+    return [body.get(name) for name in ("messages", "input", "system", "tools")]
+
+
+def _fetched(value: Any) -> tuple[str, str]:
+    """The first part of a conversation that stands somewhere else."""
+    for part in _parts(value):
+        for name in _FETCHED:
+            told = part.get(name)
+            told = told.get("url") if isinstance(told, dict) else told
+            if isinstance(told, str) and not told.startswith("data:"):
+                return name, told
+    return "", ""
+
+
+def _parts(value: Any) -> Iterator[Json]:
+    """Parts of contents, those of tool results and sources included; not the arguments of calls."""
+    waiting = [value]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, list):
+            waiting += each
+        elif isinstance(each, dict):
+            yield each
+            waiting += [each[name] for name in ("content", "source", "file", "output") if name in each]
+
+
+def _without_hosted_tools(body: Json, dialect: Dialect) -> Iterator[str]:
+    """Tools that would run at the provider: they reach hosts that no charter lists, and cost what no usage tells."""
+    tools = body.get("tools")
+    if not isinstance(tools, list):
+        return
+    kept = []
+    for tool in tools:
+        kind = tool.get("type") if isinstance(tool, dict) else ""
+        if kind is None or str(kind).startswith(dialect.tools):
+            kept.append(tool)
+        else:
+            yield f"tool {shortened(str(kind), 60)}"
+    if len(kept) < len(tools):
+        body["tools"] = kept
+        if not kept:
+            del body["tools"]
+            body.pop("tool_choice", None)
+
+
+def _put_limit(body: Json, dialect: Dialect, most: int) -> int:
+    limit = 0
+    for name in dialect.limits:
+        said = body.pop(name, None)
+        if said is None:
+            continue
+        if isinstance(said, bool) or not isinstance(said, int) or said < 1:
+            raise Forbidden(f"{name}: a whole number of tokens")
+        limit = body[name] = min(said, most, limit or most)
+    if not limit:
+        limit = body[dialect.limits[0]] = most
+    thinking = body.get("thinking")
+    if isinstance(thinking, dict) and isinstance(thinking.get("budget_tokens"), int):
+        if limit <= _LEAST_THINKING:
+            del body["thinking"]
+        elif thinking["budget_tokens"] >= limit:
+            # Anthropic refuses a budget that the lowered limit does not hold.
+            body["thinking"] = {**thinking, "budget_tokens": max(_LEAST_THINKING, limit // 2)}
+    return limit
