@@ -114,6 +114,8 @@ class SourcePassed(Contract):
     report_sha256: str = ""
     at: AwareDatetime | None = None
     """When it ended; None: whoever asks is older than this."""
+    began_at: AwareDatetime | None = None
+    """None: whoever asks is older than this, and its end counts instead."""
 
 
 class SourceOrder(Contract):

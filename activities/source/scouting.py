@@ -90,7 +90,7 @@ class Scouting:
         found, now = session.load(CANDIDATES, CandidateSources), activity.info().started_time
         kept = KeptTrials(session.bench.store, session.run.target)
         tried = {each.name: kept.of(each.name) for each in found.candidates}
-        choice, rule = choose(found.candidates, tried, named, now), "there is a source to try"
+        choice, rule = choose(found.candidates, tried, named, now, source_book(session)), "there is a source to try"
         if choice.candidate is None:
             reason = shortened("; ".join(choice.reasons) or "there is no candidate", 1000)
             return session.done(deny(rule, reason) if named else allow(rule, reason), nothing_to_do=not named)

@@ -143,7 +143,13 @@ class Trying:
         session.save(PAGE, page, "text/html")
         if report.passed:
             KeptProposals(self.bench.store).keep(promotion(report, ref))
-            told = SourcePassed(source=trial.source, trial=trial.trial_id, report_sha256=ref.sha256, at=report.ended_at)
+            told = SourcePassed(
+                source=trial.source,
+                trial=trial.trial_id,
+                report_sha256=ref.sha256,
+                at=report.ended_at,
+                began_at=trial.began_at,
+            )
             self.bench.control.ask(session.run.target, messages.SOURCE_PASSED, told)
         session.note("trial judged", trial=trial.trial_id, passed=report.passed, proposal=report.proposal_id)
         good = f"{trial.trial_id} passed, {in_words(report.metrics)}; proposed as {report.proposal_id}"

@@ -3,8 +3,9 @@
 What may be proposed at all is a short list. Everything else, whatever it says, is a person's own edit:
 
 - a threshold: one step of `policies/governance/proposals.py`, within its bounds (none of them is a gate)
-- a promotion: an entry's ``state`` to PRODUCTION, with the ``trial`` it passed; or one new entry, in PRODUCTION
-- a demotion: an entry's ``state``, downwards
+- a promotion of one source: its ``trial`` that was passed, with its ``state`` to PRODUCTION where it is another; or one
+  new entry, in PRODUCTION, that names its trial
+- a demotion of one source: its ``state``, downwards
 """
 
 import difflib
@@ -112,14 +113,18 @@ def may_not(proposal: PolicyProposal) -> str:
     wrong = [each.name for each in proposal.edits if not _of_a_source(proposal, each)]
     if wrong:
         return f"{', '.join(wrong)}: only a person changes that"
-    return _may_not_add(proposal)
+    if len({each.entry for each in proposal.edits}) + bool(proposal.adds) != 1:
+        return "it is about more than one source"
+    if proposal.kind == "source_demotion":
+        return "only a promotion adds a source" if proposal.adds else ""
+    return _may_not_promote(proposal)
 
 
 def _of_a_source(proposal: PolicyProposal, edit: PolicyEdit) -> bool:
     if not edit.entry or edit.table:
         return False
     if edit.key == "trial":
-        return proposal.kind == "source_promotion" and isinstance(edit.after, str)
+        return proposal.kind == "source_promotion" and isinstance(edit.after, str) and bool(edit.after)
     if edit.key != "state" or edit.after not in _LIVES:
         return False
     if proposal.kind == "source_promotion":
@@ -128,11 +133,10 @@ def _of_a_source(proposal: PolicyProposal, edit: PolicyEdit) -> bool:
     return before in _LIVES and _LIVES.index(SourceState(str(edit.after))) < _LIVES.index(SourceState(str(before)))
 
 
-def _may_not_add(proposal: PolicyProposal) -> str:
+def _may_not_promote(proposal: PolicyProposal) -> str:
+    no_trial = "a promotion names the trial that was passed"
     if not proposal.adds:
-        return ""
-    if proposal.kind != "source_promotion":
-        return "only a promotion adds a source"
+        return "" if any(each.key == "trial" for each in proposal.edits) else no_trial
     try:
         entry = _added(proposal)
     except TOMLKitError as error:
@@ -141,7 +145,7 @@ def _may_not_add(proposal: PolicyProposal) -> str:
         return "what is added must be one [[sources]] entry, and nothing else"
     if entry.get("state") != SourceState.PRODUCTION:
         return "the new entry is not in PRODUCTION"
-    return ""
+    return "" if entry.get("trial") else no_trial
 
 
 def _added(proposal: PolicyProposal) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """What a source is now (runbook §5): the file is the most it may be, Control's books can only be lower."""
 
+from datetime import datetime
+
 from contracts.source import SourceRecord, SourceState
 from policies.settings.sources import SourcePolicy
 
@@ -31,6 +33,16 @@ def stands_in(source: SourcePolicy, record: SourceRecord) -> str:
     """
     state, why = in_force(source, record)
     return "" if state is SourceState.PRODUCTION else why or f"{state} by the policy"
+
+
+def outdated(began_at: datetime, record: SourceRecord) -> str:
+    """Why a trial that began then says nothing of the source as it is; empty: it does.
+
+    A lowering is what a trial is to answer: only one that began after it counts, whatever one under way still shows.
+    """
+    if record.lowered is None or record.since is None or began_at > record.since:
+        return ""
+    return f"{record.source} was lowered on {record.since:%Y-%m-%d %H:%M}; a trial that began before does not count"
 
 
 def refused(source: SourcePolicy) -> str:

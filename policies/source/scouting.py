@@ -10,11 +10,12 @@ from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import ValidationError
 
-from contracts.source import SourceState
+from contracts.source import SourceBook, SourceState
 from contracts.trial import NOT_KNOWN, CandidateSource, Lead
 from policies.counted import shortened
 from policies.digests import digest
 from policies.settings.sources import SourcePolicy, Sources
+from policies.source.lifecycle import outdated
 
 Origin = Literal["sources.toml", "catalogue.toml"]
 CATALOGUE = "catalogue.toml"
@@ -114,14 +115,19 @@ def barred(source: SourcePolicy) -> tuple[str, ...]:
     return tuple(found)
 
 
-def choose(found: Iterable[CandidateSource], tried: Mapping[str, Sequence[Tried]], named: str, now: datetime) -> Choice:
-    """One source to try, or none.
+def choose(
+    found: Iterable[CandidateSource], known: Mapping[str, Sequence[Tried]], named: str, now: datetime, book: SourceBook
+) -> Choice:
+    """One source to try, or none. A trial from before the source was lowered is no trial of it any more.
 
     Rules, in order: the one that a person named, whatever speaks against it · never one that is barred · the trial that
     is not over yet, the oldest first · a source that its file holds in TRIAL, then DEGRADED, then CANDIDATE; of each,
     one that was never tried before one that was · one that was tried as it is now waits for four weeks, or a person.
     """
     listed = tuple(found)
+    tried = {
+        name: [each for each in trials if not outdated(each.began_at, book.of(name))] for name, trials in known.items()
+    }
     if named:
         one = next((each for each in listed if each.name == named), None)
         if one is None:

@@ -28,7 +28,7 @@ from policies.counted import counted, shortened
 from policies.digests import digest
 from policies.settings.schema import EffectivePolicy
 from policies.settings.sources import SourcePolicy, Sources
-from policies.source.lifecycle import stands_in
+from policies.source.lifecycle import outdated, stands_in
 from policies.source.quality import AT_MOST
 from policies.task.candidates import rank
 from policies.task.idea_memory import Memory
@@ -127,6 +127,7 @@ def gates(
             _steady(fetches),
             _replayed(replay, fetches),
             _fallback(source, sources, book),
+            _since(trial, book),
         ),
     )
 
@@ -323,6 +324,12 @@ def _fallback(source: SourcePolicy, sources: Sources, book: SourceBook) -> Verdi
     if problem := stands_in(other, book.of(other.name)):
         return deny(rule, f"its fallback {other.name} may not stand in: {problem}")
     return allow(rule, f"{other.name} is {other.state}")
+
+
+def _since(trial: SourceTrial, book: SourceBook) -> Verdict:
+    rule = "it was not lowered since the trial began"
+    problem = outdated(trial.began_at, book.of(trial.source))
+    return deny(rule, problem) if problem else allow(rule, f"it began on {trial.began_at:%Y-%m-%d %H:%M}")
 
 
 def _differences(

@@ -157,7 +157,8 @@ repository = {path = "old.json"}
 file = {path = "data/old.json"}
 """
 NEW = SOURCES[SOURCES.index("[[sources]]") : SOURCES.index("[[sources]]", 40)].replace("TRIAL", "PRODUCTION")
-NEW = NEW.replace("gauges", "rivers")
+NEW = NEW.replace("gauges", "rivers").replace("licence", 'trial = "rivers-2026-11-02-1"\nlicence')
+TRIED = ("gauges", "trial", None, "gauges-2026-11-02-1")
 
 
 def of_source(kind, *changes, adds="", **more) -> PolicyProposal:
@@ -191,6 +192,13 @@ UP, DOWN = "source_promotion", "source_demotion"
         of_source(DOWN, ("old", "state", "PRODUCTION", "UNHEARD_OF")),
         of_source(DOWN, adds=NEW),
         of_source(UP, adds=NEW.replace("PRODUCTION", "TRIAL")),
+        # No trial was passed, or it is about two.
+        of_source(UP, ("gauges", "state", "TRIAL", "PRODUCTION")),
+        of_source(UP, ("gauges", "state", "TRIAL", "PRODUCTION"), ("gauges", "trial", "x", "")),
+        of_source(UP, adds=NEW.replace("trial =", "provenance =")),
+        of_source(UP, ("gauges", "state", "TRIAL", "PRODUCTION"), TRIED, adds=NEW),
+        of_source(UP, TRIED, ("old", "trial", None, "old-2026-11-02-1")),
+        of_source(DOWN, ("gauges", "state", "TRIAL", "DISABLED"), ("old", "state", "PRODUCTION", "DISABLED")),
         of_source(UP, adds=NEW + NEW.replace("rivers", "lakes")),
         of_source(UP, adds="[modes]\nfirst = 'DRY_RUN'"),
         of_source(UP, adds="what"),
@@ -208,8 +216,9 @@ def test_what_loosens_or_is_no_proposal_is_refused(loose):
 @pytest.mark.parametrize(
     ("edit", "gone", "come"),
     [
-        (of_source(UP, ("gauges", "state", "TRIAL", "PRODUCTION")),
-         ['state = "TRIAL"  # since May'], ['state = "PRODUCTION"  # since May']),
+        (of_source(UP, ("gauges", "state", "TRIAL", "PRODUCTION"), TRIED),
+         ['state = "TRIAL"  # since May'],
+         ['state = "PRODUCTION"  # since May', 'trial = "gauges-2026-11-02-1"']),
         (of_source(DOWN, ("old", "state", "PRODUCTION", "DISABLED")),
          ['state = "PRODUCTION"'], ['state = "DISABLED"']),
         (of_source(UP, adds=NEW), [], ["", *NEW.splitlines()]),
@@ -234,9 +243,8 @@ def test_what_becomes_of_a_source(edit, gone, come):
         ("[modes]", threshold("caps", "open_pull_requests", 5, 4), "autopilot.toml has no [caps]"),
         ("what", threshold("caps", "open_pull_requests", 5, 4), "autopilot.toml is no TOML"),
         (SOURCES, of_source(DOWN, ("new", "state", "TRIAL", "DISABLED")), "sources.toml has no source 'new'"),
-        # Half of it is nothing: the second entry is another by now.
-        (SOURCES, of_source(DOWN, ("old", "state", "PRODUCTION", "DISABLED"), ("gauges", "state", "PRODUCTION",
-         "DEGRADED")), "sources.gauges.state is TRIAL"),
+        # Half of it is nothing: the second value is another by now.
+        (SOURCES, of_source(UP, TRIED, ("gauges", "state", "CANDIDATE", "PRODUCTION")), "gauges.state is TRIAL"),
         (SOURCES, of_source(UP, adds=NEW.replace("rivers", "old")), "two sources are named old"),
         (SOURCES, of_source(UP, adds=NEW.replace("approved", "refused")), "needs compliance"),
         # What somebody else wrote there is no reason to end the day's run.

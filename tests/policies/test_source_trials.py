@@ -56,9 +56,9 @@ def known(**kept: Any) -> Sources:
     return Sources.model_validate({"sources": [KEPT | kept]})
 
 
-def book(*passed: str) -> SourceBook:
-    """Control's, where it lowered the fallback; ``passed``: trials since."""
-    record = {"source": "kept", "lowered": "DEGRADED", "since": NOW - timedelta(days=1), "passed": passed}
+def book(*passed: str, source: str = "kept", hours: float = 24) -> SourceBook:
+    """Control's, where it lowered the fallback, or another, so many hours ago; ``passed``: trials since."""
+    record = {"source": source, "lowered": "DEGRADED", "since": NOW - timedelta(hours=hours), "passed": passed}
     return SourceBook.model_validate({"sources": [record | {"by": "control", "reason": "3 breaches in a row"}]})
 
 
@@ -103,10 +103,20 @@ def test_5_an_unfinished_trial_goes_on_before_anything_new() -> None:
     """Of the entry as it is: one that was changed in mid-trial begins anew."""
     found = listed({"name": "a", "state": "TRIAL"}, {"name": "b"})
     going = tried("b", found[1].entry_digest, days=None)
-    choice = choose(found, {"b": [going]}, "", NOW)
+    choice = choose(found, {"b": [going]}, "", NOW, SourceBook())
     assert ("b", going) == (choice.candidate and choice.candidate.name, choice.unfinished)
-    other = choose(found, {"b": [tried("b", "another entry", days=None)]}, "b", NOW)
+    other = choose(found, {"b": [tried("b", "another entry", days=None)]}, "b", NOW, SourceBook())
     assert ("b", None) == (other.candidate and other.candidate.name, other.unfinished)
+
+
+@pytest.mark.parametrize(("hours", "goes_on"), [(31 * 24, True), (24, False)])
+def test_a_trial_from_before_the_lowering_is_begun_anew(hours: float, goes_on: bool) -> None:
+    """Only what began after it counts; a promotion of before waits for nobody any more."""
+    found = listed({"name": "b", "state": "DEGRADED"})
+    for past in (tried("b", found[0].entry_digest, days=None), tried("b", found[0].entry_digest, passed=True)):
+        choice = choose(found, {"b": [past]}, "", NOW, book(source="b", hours=hours))
+        told = choice.unfinished.trial_id if choice.unfinished else "".join(choice.reasons)
+        assert goes_on == (past.trial_id in told)
 
 
 def test_who_approved_it_may_change_in_mid_trial_and_what_it_is_may_not() -> None:
@@ -133,7 +143,9 @@ def test_5_one_source_is_picked_and_the_others_are_told_why(past: Any, picked: s
     """In the order of states, of trials, of the file; never one that is barred."""
     found = listed({"name": "a", "licence": "unknown"}, {"name": "b"}, {"name": "c"})
     digests = {each.name: each.entry_digest for each in found}
-    choice = choose(found, {name: [tried(name, digests[name], **more)] for name, more in past.items()}, "", NOW)
+    choice = choose(
+        found, {name: [tried(name, digests[name], **more)] for name, more in past.items()}, "", NOW, SourceBook()
+    )
     assert picked == (choice.candidate and choice.candidate.name)
     assert said in choice.reasons
     assert "a: its licence is unknown, so nothing of it may be kept" in choice.reasons
@@ -143,10 +155,13 @@ def test_5_a_person_may_name_any_source() -> None:
     """Also one that is disabled or barred: then the trial says why, and fetches nothing."""
     found = listed({"licence": "unknown"}, named="kept")
     assert ("feast", "kept") == tuple(sorted(each.name for each in found))
-    choice = choose(found, {}, "feast", NOW)
+    choice = choose(found, {}, "feast", NOW, SourceBook())
     assert choice.candidate is not None
     assert choice.candidate.barred
-    assert "no source 'nobody' can be tried; there are: kept, feast" in choose(found, {}, "nobody", NOW).reasons
+    assert (
+        "no source 'nobody' can be tried; there are: kept, feast"
+        in choose(found, {}, "nobody", NOW, SourceBook()).reasons
+    )
 
 
 def test_5_what_control_lowered_is_listed() -> None:
@@ -325,13 +340,20 @@ GOOD = tuple(fetch(number, shape=SHAPE) for number in (1, 2, 3))
             "its fallback kept may not stand in: DEGRADED since 2026-11-26 by control: 3 breaches in a row",
         ),
         ({}, {"book": book("t-2"), "sources": known(trial="t-2")}, ""),
+        # It began now.
+        ({}, {"book": book(source="feast", hours=1)}, ""),
+        (
+            {},
+            {"book": book(source="feast", hours=-1)},
+            "feast was lowered on 2026-11-27 01:00; a trial that began before does not count",
+        ),
     ],
 )
 def test_5_every_gate_must_say_yes(entry: dict[str, Any], given: dict[str, Any], said: str) -> None:
     """A fetch that went unanswered is borne with, as far as the terms say; an answer in breach never."""
     facts = {"fetches": GOOD, "replay": ReplayCheck(answers=3), "sources": known(), "book": SourceBook()} | given
     verdict = gates(trial(), SourcePolicy.model_validate(ENTRY | entry), **facts)
-    assert (said == "", said or "all 7 conditions hold") == (verdict.allowed, verdict.reason)
+    assert (said == "", said or "all 8 conditions hold") == (verdict.allowed, verdict.reason)
 
 
 @pytest.mark.parametrize(

@@ -38,9 +38,10 @@ class Lives:
         asked = SourceOrder(source="days", lift=lift, expected_epoch=epoch, reason="as agreed", actor="ann")
         return source_records.order(self.books.state, asked, self.books.now)
 
-    def passed(self, trial: str, at: datetime | None = None) -> None:
+    def passed(self, trial: str, at: datetime | None = None, began_at: datetime | None = None) -> None:
         """A trial was passed."""
-        source_records.passed(self.books.state, SourcePassed(source="days", trial=trial, at=at))
+        report = SourcePassed(source="days", trial=trial, at=at, began_at=began_at)
+        source_records.passed(self.books.state, report)
 
     @property
     def record(self) -> SourceRecord:
@@ -85,6 +86,18 @@ def test_a_trial_told_again_is_not_passed_since() -> None:
     assert not lives.used(Grade.GOOD, trial="days-2026-11-20-1").accepted
     lives.passed("days-2026-11-27-1", lives.books.now + timedelta(days=1))
     assert lives.used(Grade.GOOD, trial="days-2026-11-27-1").accepted
+
+
+def test_a_trial_under_way_when_it_was_lowered_does_not_count() -> None:
+    """It began before; a person lifts by no such trial either."""
+    lives = Lives()
+    began = lives.books.now - timedelta(minutes=1)
+    lives.used(Grade.BREACH, in_conflict=True)
+    lives.passed("days-2026-11-20-1", lives.books.now + timedelta(days=1), began)
+    assert () == lives.record.passed
+    assert not lives.order(lift="days-2026-11-20-1").accepted
+    lives.passed("days-2026-11-27-1", lives.books.now + timedelta(days=2), lives.books.now + timedelta(days=1))
+    assert lives.order(lift="days-2026-11-27-1").accepted
 
 
 def test_one_use_told_twice_counts_once() -> None:

@@ -52,9 +52,10 @@ def used(state: ControlState, report: SourceUse, now: datetime) -> Answer:
 
 
 def passed(state: ControlState, report: SourcePassed) -> Answer:
-    """A trial was passed; that alone changes nothing. One that was over before the lowering is not passed since."""
+    """A trial was passed; that alone changes nothing. One that began before the lowering is not passed since."""
     known, rule = _known(state, report.source), "what a trial shows is always taken"
-    if known.lowered is not None and known.since and report.at and report.at <= known.since:
+    began = report.began_at or report.at
+    if known.lowered is not None and known.since and began and began <= known.since:
         return state.answer(rule, Decision.ALLOW, "known, and from before it was lowered", source=report.source)
     if report.trial not in known.passed:
         _keep(state, known.model_copy(update={"passed": (*known.passed, report.trial)[-_TRIALS:]}))
