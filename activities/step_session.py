@@ -46,8 +46,8 @@ from ports.store import ArtifactStore, AuditLog, RunIndex, StoreError
 
 Model = TypeVar("Model", bound=Contract)
 
-_RECORDED = re.compile(r"sources/([^/]+)/used\.jsonl|(proposals/[^/]+)\.json")
-"""What a run uses of a source, its own records or its fallback's; a proposal to change the policy."""
+_RECORDED = re.compile(r"sources/([^/]+)/used\.jsonl|((?:proposals|lookups)/[^/]+)\.json")
+"""What a run uses of a source; a proposal to change the policy; what a tool looked up elsewhere."""
 HISTORY = "history.json.gz"
 """The server's history of a run, as its artifact."""
 _LARGEST_VERDICT = 128 * 1024
@@ -191,18 +191,19 @@ class StepSession:
 
     @property
     def environment(self) -> CheckEnvironment | None:
-        """Where the repository's own fixers run, by what the base says (P6); None: it has none, or none can be made."""
-        if not self.policy.target.fixers:
+        """Where the repository's own programs run, by what the base says (P6); None: no need, or none can be made."""
+        target = self.policy.target
+        if not (target.fixers or (target.dependencies and target.dependencies.on)):
             return None
         try:
             return self.bench.environments.prepare(self.repository, self.given.base_sha, self.policy, self.alive)
         except EnvironmentUnavailable as problem:
-            activity.logger.warning("the fixers' environment: %s", problem)
+            activity.logger.warning("the environment of fixers and updates: %s", problem)
             return None
 
     @property
     def recorded(self) -> dict[str, bytes]:
-        """What Sensing recorded for this run: a source's records by its name, a proposal as ``proposals/<id>``."""
+        """What Sensing recorded for this run: a source's records by its name, a proposal or a lookup by its file's."""
         names = recorded_among(ref.name for ref in self.given.artifacts)
         return {key: self.load_bytes(name) for key, name in names.items()}
 
@@ -232,6 +233,11 @@ class StepSession:
         ref = self.bench.store.put(self.run.run_id, name, data, media_type)
         self.outputs.append(ref)
         return ref
+
+    def keep_asked(self, environment: CheckEnvironment | None) -> None:
+        """Keep what this step's tools asked the network for, where one did."""
+        if environment is not None and environment.asked:
+            self.save(f"network/{self.step}.txt", b"".join(environment.asked), "text/plain")
 
     def note(self, event: str, **facts: Fact) -> None:
         """Remember an event for the audit log; written when the step ends."""

@@ -10,6 +10,7 @@ ci.py             ``ci.json``: what the forge's own CI said of the commit that a
 clearance.py      Clearances: what a step asks before an outside effect, and how the effect ended
 control.py        Operators' messages to Control and Installation, and what these show of themselves
 dashboard.py      The dashboard ticket of each target: what is shown, and how the looks went
+dependency.py     What a run found out about a target's dependencies: ``lookups/dependencies.json``
 exchange.py       Exchanges with a model, and how an agent's work on one step ended
 effect.py         One outside effect, complete: what the effect's own child process is told to do
 evidence.py       What Review and the deterministic checks leave behind

@@ -20,6 +20,7 @@ class TaskType(StrEnum):
     PERFORMANCE_OPTIMIZATION = "performance_optimization"
     TEST_HARDENING = "test_hardening"
     DOCUMENTATION_UPDATE = "documentation_update"
+    DEPENDENCY_UPDATE = "dependency_update"
     SOURCE_DISCOVERY = "source_discovery"
     SOURCE_TRIAL = "source_trial"
     SOURCE_PROMOTION = "source_promotion"
@@ -126,6 +127,8 @@ class Finding(Contract):
     """The same for all of one tool and rule."""
     words: Words | None = None
     """Finer than the rule's: what exactly this one is."""
+    along: tuple[str, ...] = ()
+    """Further files that its fix changes with this one."""
     about: str = ""
     """What a title may quote of it: ``comparision → comparison``, the name of an import."""
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from ports.repository import Repository
-from ports.sandbox import Command, Limits
+from ports.sandbox import Command, CommandResult, Limits
 
 if TYPE_CHECKING:
     from policies.settings.schema import EffectivePolicy
@@ -24,6 +24,26 @@ class EnvironmentUnavailable(Exception):
         self.records = records
         self.of_change: tuple[str, ...] = ()
         """Files of the change because of which it was made anew; empty: it is the base's own."""
+
+
+class Online(Protocol):
+    """Runs a command in an environment, with the network of its list of hosts and a cache that goes away."""
+
+    def __call__(
+        self,
+        argv: tuple[str, ...],
+        tree: Path,
+        limits: Limits,
+        alive: Callable[[], None],
+        *,
+        shown: tuple[tuple[Path, str], ...] = (),
+        expected: tuple[int, ...] = (0,),
+    ) -> CommandResult:
+        """``shown``: further host files and where they appear; ``expected``: exit statuses that mean it worked.
+
+        Raises:
+            EnvironmentUnavailable: it was stopped or ended otherwise; says what of it, and what to do.
+        """
 
 
 @dataclass(frozen=True)
@@ -48,6 +68,10 @@ class CheckEnvironment:
     """What is kept of making it, by name: the commands' output, and what they asked the network for."""
     prepared_again: tuple[str, ...] = ()
     """Files of the change for which it was made from the merge result."""
+    online: Online | None = field(default=None, compare=False, repr=False)
+    """For what must ask a registry; None: it is not prepared with a list of hosts."""
+    asked: list[bytes] = field(default_factory=list, compare=False, repr=False)
+    """What such commands asked the network for, a block each."""
     held: object = field(default=None, compare=False, repr=False)
     """As long as this is referred to, what it is made of is not removed."""
 

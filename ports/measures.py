@@ -28,7 +28,8 @@ class Look:
     known: StateSnapshot | None = None
     """What Sensing measured of exactly this tree, from the run's own artifact; None: nothing is known of it."""
     recorded: Mapping[str, bytes] = field(default_factory=dict)
-    """What the run recorded to be brought about: a source's records by its name, a proposal as ``proposals/<id>``.
+    """What the run recorded to be brought about: a source's records by its name, a proposal as ``proposals/<id>``,
+    what a tool looked up outside the tree as ``lookups/<tool>``.
 
     In Sensing also, as ``from/<source>``, the name of the fallback whose records a source's are.
     """
@@ -49,6 +50,9 @@ class Detection:
     """Single files that the others could not look at."""
     unread_share: float = 0.0
     """The sum over those tools of the share of their files that is unread, 0.0 to ``tools``."""
+
+    lookups: Mapping[str, bytes] = field(default_factory=dict)
+    """What tools found out outside the tree, as JSON by their names: to be recorded, and shown to later looks."""
 
     @property
     def completeness(self) -> float:

@@ -13,6 +13,7 @@ from contracts.audit import AuditRecord
 from contracts.budget import BudgetAlertReport
 from contracts.change import Change
 from contracts.ci import CiReport
+from contracts.dependency import DependencyLook
 from contracts.evidence import ChecksReport, PreflightReport, ReviewReport
 from contracts.governance import GovernanceReport
 from contracts.incident import PostIncidentReport
@@ -33,6 +34,7 @@ ARTIFACTS: dict[str, type[Contract]] = {
     "change.json": Change,
     "checks.json": ChecksReport,
     "ci.json": CiReport,
+    "dependencies.json": DependencyLook,
     "evidence_manifest.json": EvidenceManifest,
     "governance_review.json": GovernanceReport,
     "policy_proposal.json": PolicyProposal,

@@ -24,6 +24,7 @@ from policies.task.compliance import judge_compliance
 from policies.texts.pull_request import commit_message
 from policies.verdicts import all_of, allow, deny
 from ports.agents import Brief
+from ports.environments import CheckEnvironment
 from ports.measures import Look
 
 
@@ -55,7 +56,8 @@ class Coding:
             of_base = known if known.base_sha == base else None
             look = Look(tree, session.policy, session.alive, of_base, recorded, environment)
             before = self.bench.measures.count(contract, look)
-            made = take(session, granted) if granted else self._ask(session, contract, tree)
+            made = take(session, granted) if granted else self._ask(session, contract, tree, environment)
+        session.keep_asked(environment)
         if made.refused:
             return session.done(deny(made.rule, made.refused), task_id=contract.task_id)
         head = made.head
@@ -102,7 +104,9 @@ class Coding:
         )
         return session.done(fits, task_id=task_id, pins=Pins(head_sha=head), next_role=Role.REVIEW)
 
-    def _ask(self, session: StepSession, contract: TaskContract, tree: Path) -> MadeCommit:
+    def _ask(
+        self, session: StepSession, contract: TaskContract, tree: Path, environment: CheckEnvironment | None
+    ) -> MadeCommit:
         base, rule = session.given.base_sha, "the tree can be committed"
         brief = Brief(
             Role.CODING,
@@ -112,7 +116,7 @@ class Coding:
             tree=tree,
             contract=contract,
             recorded=session.recorded,
-            environment=session.environment,
+            environment=environment,
             alive=session.alive,
             told=background(session, contract, tree),
         )

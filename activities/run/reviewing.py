@@ -42,7 +42,7 @@ class Reviewing:
         repository.unbundle(session.load_bytes("change.bundle"), change.base_sha, change.head_sha)
         granted = granted_change(session)
         released = granted.released if granted else ()
-        agent = session.agent
+        agent, environment = session.agent, session.environment
         with self.bench.folder("review") as folder:
             base_tree, tree = folder / "base", folder / "head"
             for commit, place in ((change.base_sha, base_tree), (change.head_sha, tree)):
@@ -63,11 +63,12 @@ class Reviewing:
                 granted=frozenset(entry.path for entry in released),
                 compared={path: unproved.get(path, "") for path in changed},
                 recorded=session.recorded,
-                environment=session.environment,
+                environment=environment,
                 alive=session.alive,
                 told=self._told(session, contract, base_tree),
             )
             said = propose(session, agent, brief, TypeAdapter(ReviewProposal))
+        session.keep_asked(environment)
         report = ReviewReport(
             run_id=session.run.run_id,
             task_id=contract.task_id,

@@ -45,8 +45,12 @@ class Sensing:
             recorded = record_sources(session, SourceReader(self.bench.connectors, self.bench.store))
             proposed = _proposals(session)
             everything = recorded.records | proposed.records
-            look = Look(tree, policy, session.alive, recorded=everything, environment=session.environment)
+            environment = session.environment
+            look = Look(tree, policy, session.alive, recorded=everything, environment=environment)
             seen = self.bench.measures.detect(look)
+        for tool, found_out in seen.lookups.items():
+            session.save(f"lookups/{tool}.json", found_out)
+        session.keep_asked(environment)
         findings, missing = seen.findings, (*seen.missing, *recorded.missing, *proposed.missing)
         # The remote before the logs: what is ours is in them before it is on the remote.
         pulls, heads = self.bench.forges(policy.target).pull_requests(), session.repository.remote_heads()

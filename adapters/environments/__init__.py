@@ -8,6 +8,7 @@ uv.py                     uv in a closed environment
 package_build.py          builds the package of a tree inside the sandbox
 declared_requirements.py  What a repository says it needs to be tested. Read as text, parsed, never executed (P8)
 prepared.py               PreparedEnvironments: `prepare` in the sandbox, kept by digest, used offline, evicted
+online.py                 a command with the network of `environment.hosts`
 prepare_words.py          what a failed `prepare` means, and what to do
 allow_list.py             the proxy of ours that lets a preparing sandbox reach named hosts
 forwarder.py              runs inside: a loopback port that leads to that proxy

@@ -7,8 +7,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -16,10 +14,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, Self
 
-from adapters.environments import forwarder
-from adapters.environments.allow_list import AllowListProxy, certificates
+from adapters.environments.allow_list import AllowListProxy
+from adapters.environments.online import HostsReached, forwarded, listening, reaching
 from adapters.environments.prepare_words import explain, how
-from adapters.sandbox.interpreter import interpreter_mounts
 from policies.digests import digest
 from policies.paths.rules import matches
 from policies.settings.environment import EnvironmentPolicy
@@ -32,10 +29,6 @@ from ports.sandbox import CommandResult, Limits, Sandbox
 _LAYOUT = 1
 """Part of every digest: raise it when what is made of the same files and commands changes."""
 _ENVIRONMENT = "/env"
-_FORWARDER = "/opt/autonomy/forwarder.py"
-_SOCKET = "/opt/autonomy/proxy.sock"
-_PORT = 8118
-_CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 _LOOK_EVERY = 0.1
 _USUAL = ("/usr/local/bin", "/usr/bin", "/bin")
 _CACHES = {
@@ -48,8 +41,6 @@ _CACHES = {
 """Where package managers put what they fetch, so that it is found again."""
 _OFFLINE = {"GOPROXY": "off", "CARGO_NET_OFFLINE": "true", "npm_config_offline": "true"}
 """Says to programs what is so: without network, they fail at once instead of waiting for it."""
-_TRUST = ("SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS", "CARGO_HTTP_CAINFO", "PIP_CERT", "REQUESTS_CA_BUNDLE",
-          "CURL_CA_BUNDLE", "GIT_SSL_CAINFO")  # fmt: skip
 _PROGRAMS = {"PATH": "/usr/bin:/bin"}
 
 
@@ -101,7 +92,7 @@ class PreparedEnvironments:
             raise EnvironmentUnavailable(told, unreachable=problem.unreachable, records=problem.records) from problem
         if not again:
             worked.remember(base, of_base)
-        return CheckEnvironment(
+        made_here = CheckEnvironment(
             digest=place.name,
             path=place / "env",
             guest=_ENVIRONMENT,
@@ -113,6 +104,7 @@ class PreparedEnvironments:
             prepared_again=again,
             held=held,
         )
+        return replace(made_here, online=HostsReached(self._sandbox, chosen, made_here, self._scratch))
 
     def _make(
         self, place: Path, repository: Repository, commit: str, policy: EffectivePolicy, alive: Callable[[], None]
@@ -163,11 +155,7 @@ class _Preparation:
         """
         chosen = self.policy.target.environment
         said: list[bytes] = []
-        # A socket's path must be short; its folder is this user's alone.
-        with (
-            tempfile.TemporaryDirectory(prefix="autonomy-proxy-") as folder,
-            AllowListProxy(Path(folder) / "s", chosen.hosts, _credentials(chosen)) as proxy,
-        ):
+        with listening(chosen) as proxy:
             for number, argv in enumerate(chosen.prepare, 1):
                 result = self._run(argv, proxy)
                 ended = how(argv, result)
@@ -181,30 +169,18 @@ class _Preparation:
 
     def _run(self, argv: tuple[str, ...], proxy: AllowListProxy) -> CommandResult:
         chosen = self.policy.target.environment
-        python = Path(sys.executable).resolve()
-        shown = [(Path(forwarder.__file__), _FORWARDER), (proxy.path, _SOCKET), *interpreter_mounts(python)]
-        if trusted := certificates():
-            shown.append((trusted, _CERTIFICATES))
-        through = f"http://127.0.0.1:{_PORT}"
-        network = {
-            name: through for each in ("http_proxy", "https_proxy", "all_proxy") for name in (each, each.upper())
-        }
-        network |= dict.fromkeys(_TRUST, _CERTIFICATES) if trusted else {}
-        network["JAVA_TOOL_OPTIONS"] = " ".join(
-            f"-D{kind}.proxyHost=127.0.0.1 -D{kind}.proxyPort={_PORT}" for kind in ("http", "https")
-        )
         environment = CheckEnvironment(
             digest="",
             path=self.env,
             guest=_ENVIRONMENT,
-            environment=_variables(chosen) | network | chosen.variables,
-            read_only=(*_toolchains(chosen), *shown),
+            environment=_variables(chosen),
+            read_only=_toolchains(chosen),
             reserves_memory=True,
         )
+        environment = reaching(environment, proxy, chosen.variables)
         seconds = chosen.minutes * 60
         limits = replace(Limits.of(self.policy.autopilot.sandbox, seconds), cpu_seconds=4 * seconds)
-        inside = (str(python), "-I", "-S", _FORWARDER, str(_PORT), _SOCKET, "--", *argv)
-        command = environment.command(inside, self.tree, limits)
+        command = environment.command(forwarded(argv), self.tree, limits)
         # Mounted last, it is writable there alone.
         return self.sandbox.run(replace(command, writable=((self.env, _ENVIRONMENT),)), self.alive)
 
@@ -215,15 +191,6 @@ def _named(said: bytes, proxy: AllowListProxy) -> tuple[tuple[str, bytes], ...]:
 
 def _records(place: Path) -> tuple[tuple[str, bytes], ...]:
     return tuple((name, (place / name).read_bytes()) for name in ("prepare.txt", "network.jsonl"))
-
-
-def _credentials(chosen: EnvironmentPolicy) -> dict[str, str]:
-    found = {host: os.environ.get(variable, "") for host, variable in chosen.credentials.items()}
-    if missing := [chosen.credentials[host] for host, secret in found.items() if not secret]:
-        raise EnvironmentUnavailable(
-            f"the worker has no variable {', '.join(missing)}, which `environment.credentials` names: set it, restart"
-        )
-    return found
 
 
 def _deciding(repository: Repository, commit: str, chosen: EnvironmentPolicy) -> dict[str, str]:

@@ -1,7 +1,11 @@
 """Deterministic engineering tools: they find, mend, and find again on the changed tree; one file per tool.
 
+advisories.py      Known vulnerabilities, as the ecosystems' own programs print them
 comparison.py      What our scripts in the sandbox say of a change: equal or not, and what its syntax holds
+dependencies.py    A newer release of one package, made by the ecosystem's own command, in the lock files alone
+dependency_look.py  What there is beyond a lock file: asked of its registry, tried twice, judged whole
 fixers.py          Fixers of the owner's own, in the repository's own environment; repeatable, or refused
+locks.py           Lock files: what is locked, and the commands that change it, a row each
 measures.py        Measuring with them: the tools there are, and the ways in which a task's effect is counted
 owners_files.py    Files in which an owner sets up other tools: pre-commit's hooks, and settings like ``setup.cfg``
 pins.py            One package, one pin: requirement files and ``pyproject.toml`` must not demand different versions

@@ -99,7 +99,7 @@ class FixersTool:
                     tree.write(path, content)
 
     def _measured(self, fixer: FixerPolicy, tree: SourceTree, bench: ToolRunner) -> list[str]:
-        with _copied(tree.root) as copy:
+        with copied(tree.root) as copy:
             results = _run(fixer, fixer.measure, copy, bench)
         if any(result.output_total > bench.limits.output_bytes for result in results):
             raise ToolUnavailable(f"{fixer.name} printed more than can be read")
@@ -132,19 +132,19 @@ def _tried(fixer: FixerPolicy, tree: SourceTree, bench: ToolRunner) -> Changes:
         NotRepeatable: it is another each time, does not come to rest, or changes what it must not.
         ToolUnavailable: it could not run.
     """
-    known = _digests(tree)
-    with _copied(tree.root) as first:
+    known = digests_of(tree)
+    with copied(tree.root) as first:
         made = _changes(fixer, known, first, bench)
     if not made:
         return {}
-    with _copied(tree.root) as second:
+    with copied(tree.root) as second:
         if made != _changes(fixer, known, second, bench):
             raise NotRepeatable("on the same tree it made something else the second time")
-    with _copied(tree.root) as again:
+    with copied(tree.root) as again:
         fixed = SourceTree(again)
         for path, content in made.items():
             fixed.write(path, content)
-        known |= {path: _digest(content) for path, content in made.items()}
+        known |= {path: digest_of(content) for path, content in made.items()}
         if more := _changes(fixer, known, again, bench):
             raise NotRepeatable(f"on its own result it changes more: {', '.join(sorted(more)[:3])}")
     return made
@@ -156,17 +156,19 @@ def _changes(fixer: FixerPolicy, known: Digests, copy: Path, bench: ToolRunner) 
     after = SourceTree(copy)
     if gone := sorted(known.keys() - after.files):
         raise NotRepeatable(f"it removes files, or makes them none of the project's own: {', '.join(gone[:3])}")
-    made = {path: content for path, old in known.items() if _digest(content := after.read(path)) != old}
+    made = {path: content for path, old in known.items() if digest_of(content := after.read(path)) != old}
     if foreign := sorted(path for path in made if not matches(path, fixer.files)):
         raise NotRepeatable(f"it changes what its `files` do not name: {', '.join(foreign[:3])}")
     return made
 
 
-def _digests(tree: SourceTree) -> Digests:
-    return {path: _digest(tree.read(path)) for path in tree.files}
+def digests_of(tree: SourceTree) -> Digests:
+    """Of every file of the project's own."""
+    return {path: digest_of(tree.read(path)) for path in tree.files}
 
 
-def _digest(content: bytes) -> bytes:
+def digest_of(content: bytes) -> bytes:
+    """SHA-256."""
     return hashlib.sha256(content).digest()
 
 
@@ -207,7 +209,7 @@ def _with_files(fixer: FixerPolicy, argv: tuple[str, ...], copy: Path) -> Iterat
 
 
 @contextmanager
-def _copied(root: Path) -> Iterator[Path]:
+def copied(root: Path) -> Iterator[Path]:
     """A copy of a tree, gone afterwards; links stay links."""
     folder = Path(mkdtemp(prefix="fixer-"))
     try:

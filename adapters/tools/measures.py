@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from adapters.tools.comparison import unproved
+from adapters.tools.dependencies import DependenciesTool
 from adapters.tools.fixers import FixersTool
 from adapters.tools.pins import PinsTool
 from adapters.tools.policy_edits import PolicyEditsTool
@@ -23,7 +24,15 @@ from ports.environments import CheckEnvironment
 from ports.measures import Detection, Look, MeasureError
 from ports.sandbox import Limits, Sandbox, SandboxUnavailable
 
-TOOLS: tuple[Tool, ...] = (RuffTool(), SpellingTool(), PinsTool(), SourceFilesTool(), PolicyEditsTool(), FixersTool())
+TOOLS: tuple[Tool, ...] = (
+    RuffTool(),
+    SpellingTool(),
+    PinsTool(),
+    SourceFilesTool(),
+    PolicyEditsTool(),
+    FixersTool(),
+    DependenciesTool(),
+)
 """A row for each tool; the file of each is its own."""
 MOST_FINDINGS = 20_000
 """Kept in memory; the fixable ones come first."""
@@ -69,11 +78,13 @@ class ToolMeasures:
     def _seen(self, look: Look, tools: Sequence[Tool]) -> Detection:
         seen: list[Seen | None] = []
         missing: list[str] = []
+        lookups: dict[str, bytes] = {}
         with _found_out():
             tree, runner = SourceTree(look.tree), self._runner(look)
             for tool in tools:
                 try:
-                    seen.append(tool.detect(tree, look.policy, runner))
+                    seen.append(one := tool.detect(tree, look.policy, runner))
+                    lookups |= {tool.name: one.lookup} if one and one.lookup else {}
                 except ToolUnavailable as reason:
                     missing.append(f"{tool.name}: {reason}")
         looked = [one for one in seen if one is not None]
@@ -85,6 +96,7 @@ class ToolMeasures:
             tuple(missing),
             tuple(each for one in looked for each in one.unread),
             sum(one.unread_share for one in looked),
+            lookups,
         )
 
     def _runner(self, look: Look) -> ToolRunner:

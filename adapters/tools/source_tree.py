@@ -60,6 +60,9 @@ GENERATED_TEXT = re.compile(
 LINE_END = re.compile(r"\r\n|\r|\n")
 LARGEST = 1_000_000
 """Bytes; a hand-written source file is smaller."""
+LOCKS = frozenset({"uv.lock", "package-lock.json", "go.mod", "go.sum", "Cargo.lock"})
+LARGEST_LOCK = 20_000_000
+"""Nobody writes those by hand."""
 
 
 class SourceTree:
@@ -149,7 +152,7 @@ class SourceTree:
                 full = Path(folder, name)
                 path = full.relative_to(self.root).as_posix()
                 status = full.lstat()
-                if not stat.S_ISREG(status.st_mode) or status.st_size > LARGEST:
+                if not stat.S_ISREG(status.st_mode) or status.st_size > (LARGEST_LOCK if name in LOCKS else LARGEST):
                     continue
                 # A name git cannot show as one line of text has no place in reports and argument lists.
                 reason = "" if path.isprintable() else "its name is no line of text"

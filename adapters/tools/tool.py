@@ -22,6 +22,8 @@ class Seen:
     """It should have looked at; those left out by their owner or by us (generated, vendored, test data) are none."""
     unread: tuple[UnreadFile, ...] = ()
     """Of these, the ones it could not look at."""
+    lookup: bytes = b""
+    """What it found out elsewhere, as JSON: kept with the run, and all that later steps ask (`ToolRunner.recorded`)."""
 
     @property
     def unread_share(self) -> float:

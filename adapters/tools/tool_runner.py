@@ -63,7 +63,8 @@ class ToolRunner:
     limits: Limits
     alive: Callable[[], None]
     recorded: Mapping[str, bytes] = field(default_factory=dict)
-    """What the run recorded to be brought about: a source's records by its name, a proposal as ``proposals/<id>``.
+    """What the run recorded to be brought about: a source's records by its name, a proposal as ``proposals/<id>``,
+    what a tool looked up as ``lookups/<tool>``.
 
     In Sensing also, as ``from/<source>``, the name of the fallback whose records a source's are.
     """

@@ -71,9 +71,13 @@ def in_scope(path: str, scope: Scope) -> bool:
 
 def protection(path: str, policy: EffectivePolicy, task_type: TaskType) -> ProtectedRule | None:
     """The rule that protects a path from a task type, or None."""
+    # The type is the proposer's word: it opens lock files only where the owner named them.
+    mistaken = task_type is TaskType.DEPENDENCY_UPDATE and path not in dependency_files(policy)
     for rule in policy.protected_paths.protected:
         # A file that takes the place of a protected folder is as good as a file in it.
-        if task_type not in rule.unless and (matches(path, rule.patterns) or matches(f"{path}/x", rule.patterns)):
+        if (mistaken or task_type not in rule.unless) and (
+            matches(path, rule.patterns) or matches(f"{path}/x", rule.patterns)
+        ):
             return rule
     return _OF_AGENTS if gives_orders(path, policy.protected_paths) else None
 
@@ -82,6 +86,19 @@ def gives_orders(path: str, protected: ProtectedPaths) -> bool:
     """Whether some agent's program would obey what is there, or below it where it takes a folder's place."""
     patterns = (*ORDERS, *protected.agent_orders)
     return matches(path, patterns) or matches(f"{path}/x", patterns)
+
+
+def dependency_files(policy: EffectivePolicy) -> frozenset[str]:
+    """What the owner's ``[dependencies]`` opens to updates."""
+    chosen = policy.target.dependencies
+    return chosen.every_file if chosen else frozenset()
+
+
+def reachable(path: str, policy: EffectivePolicy, task_type: TaskType) -> bool:
+    """Whether a task of a type may be about a path: of a dependency task exactly its ecosystem's own files."""
+    if task_type is TaskType.DEPENDENCY_UPDATE:
+        return path in dependency_files(policy)
+    return within(path, policy.target.allowed_paths)
 
 
 def judge_paths(
@@ -145,7 +162,7 @@ def _judge_path(
         return deny("path has no twin", f"{shown} is {readable(twin)} on some file systems", path=shown)
     if reason := _special(entry):
         return deny("path is a plain file", f"{shown} {reason}", path=shown, old=entry.old_mode, new=entry.new_mode)
-    if reason := _outside(path, None if released else contract.scope, policy):
+    if reason := _outside(path, None if released else contract.scope, policy, contract.type):
         return deny("path is in scope", f"{shown} {reason}", path=shown)
     if released:
         return allow("path may be touched", f"{shown} is protected, and released by a person's grant", path=shown)
@@ -167,12 +184,12 @@ def _special(entry: ChangedPath) -> str | None:
     return None
 
 
-def _outside(path: str, scope: Scope | None, policy: EffectivePolicy) -> str | None:
+def _outside(path: str, scope: Scope | None, policy: EffectivePolicy, task_type: TaskType) -> str | None:
     if scope and matches(path, scope.blocked_paths):
         return "is blocked by the contract"
     if scope and not within(path, scope.allowed_paths):
         return "is outside the contract's scope"
-    if not within(path, policy.target.allowed_paths):
+    if not reachable(path, policy, task_type):
         return "is outside what the target allows"
     return None
 

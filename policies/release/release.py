@@ -98,7 +98,9 @@ def judge_release(facts: ReleaseFacts) -> ReleaseDecision:
     else REQUIRES_HUMAN_REVIEW. DRY_RUN and PR_ONLY therefore never get further than the last, and get the same.
     """
     covered = covered_by_tests(facts.checks.results)
-    risk = score_risk(facts.change, facts.policy, covered=covered, past_failures=facts.past_failures)
+    risk = score_risk(
+        facts.change, facts.policy, covered=covered, past_failures=facts.past_failures, task_type=facts.contract.type
+    )
     gates = tuple(_gates(facts, risk))
     mandatory = all_of("every mandatory gate passed", [verdict for _, verdict in gates])
     conditions = tuple(_conditions(facts, risk))

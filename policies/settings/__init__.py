@@ -2,7 +2,7 @@
 
 alerts.py        The shape of ``alerts.toml`` (runbook §9). Every setting has its meaning right below it
 charter.py       The shape of ``charter.toml``: who acts in which role, and what a backend may use
-environment.py   ``[environment]`` and ``[[fixers]]`` of a target: what its checks run in, and what mends in there
+environment.py   ``[environment]``, ``[[fixers]]``, ``[dependencies]``: what checks run in, what mends in there
 forge_access.py  ``[forge_access]`` of a target: where its forge is, who we are there, where tokens come from
 merging.py       The policy of merging by itself: the smaller budget, the canary, the probes, CI, what comes after
 schema.py        The shape of the policy files. Every setting has its meaning right below it

@@ -1,4 +1,4 @@
-"""``[environment]`` and ``[[fixers]]`` of a target: what its checks run in, and what of the owner's mends in there."""
+"""``[environment]``, ``[[fixers]]``, ``[dependencies]``: what checks run in, and what mends or updates in there."""
 
 import re
 from typing import Annotated, Any, Self
@@ -140,3 +140,45 @@ class FixerPolicy(Section):
         """Without ``only`` and ``exclude`` it is what it was before there were any (P15)."""
         later = {name for name in ("only", "exclude") if not getattr(self, name)}
         return {name: value for name, value in serialized(self).items() if name not in later}
+
+
+LOCK_FILES = {
+    "uv.lock": ("uv.lock",),
+    "package-lock.json": ("package-lock.json",),
+    "go.mod": ("go.mod", "go.sum"),
+    "Cargo.lock": ("Cargo.lock",),
+}
+"""By the name that `[dependencies]` says: the files beside it that an update changes."""
+
+
+class DependencyPolicy(Section):
+    """``[dependencies]``: releases of what is in the lock files, one package a pull request. A person merges each."""
+
+    lock_files: tuple[RelativePath, ...] = Field(min_length=1)
+    """``uv.lock``, ``package-lock.json``, ``Cargo.lock``, or ``go.mod``, each with its path in the repository.
+
+    They have to be in `environment.keyed_by`, and their protection to say `unless = ["dependency_update"]`.
+    """
+    on: bool = True
+    minimum_age_days: Annotated[int, Field(ge=0, le=365)] = 7
+    """A release has to be this old, by its registry's word. One that ends a known vulnerability need not."""
+
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        if odd := [path for path in self.lock_files if path.rpartition("/")[2] not in LOCK_FILES]:
+            raise ValueError(f"{odd[0]}: lock files of {', '.join(LOCK_FILES)} are understood")
+        return self
+
+    def files(self, lock_file: str) -> tuple[str, ...]:
+        """What an update of one of them may change: nothing else in the repository."""
+        folder, slash, name = lock_file.rpartition("/")
+        return tuple(f"{folder}{slash}{each}" for each in LOCK_FILES[name])
+
+    @property
+    def every_file(self) -> frozenset[str]:
+        """Of all of them."""
+        return (
+            frozenset(path for lock_file in self.lock_files for path in self.files(lock_file))
+            if self.on
+            else frozenset()
+        )

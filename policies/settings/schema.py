@@ -10,7 +10,7 @@ from contracts.modes import Mode, RiskLevel
 from contracts.task import TaskType
 from policies.paths.base_limits import BaseLimits
 from policies.settings.charter import Charter
-from policies.settings.environment import EnvironmentPolicy, FixerPolicy
+from policies.settings.environment import DependencyPolicy, EnvironmentPolicy, FixerPolicy
 from policies.settings.forge_access import ForgeAccess
 from policies.settings.merging import AutoMerge, CiPolicy, FollowUpPolicy, ProbePolicy, RollbackPolicy
 from policies.settings.section import Positive, Section, Share
@@ -321,6 +321,8 @@ class Target(Section):
     improve: ImprovePolicy = ImprovePolicy()
     checks: tuple[CheckPolicy, ...] = ()
     fixers: tuple[FixerPolicy, ...] = ()
+    dependencies: DependencyPolicy | None = None
+    """Set where releases of dependencies are proposed."""
     probes: tuple[ProbePolicy, ...] = ()
     """Without one nothing merges by itself: SELECTIVE_AUTO is refused."""
     ci: CiPolicy = CiPolicy()
@@ -329,9 +331,10 @@ class Target(Section):
 
     @model_serializer(mode="wrap")
     def _as_before(self, serialized: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Without ``fixers`` it is what it was before there were any, so that digests of policies stay (P15)."""
+        """Without what came later it is what it was before, so that digests of policies stay (P15)."""
         said: dict[str, Any] = serialized(self)
-        return said if self.fixers else {name: value for name, value in said.items() if name != "fixers"}
+        unused = {name for name in ("fixers", "dependencies") if not getattr(self, name)}
+        return {name: value for name, value in said.items() if name not in unused}
 
 
 class EffectivePolicy(Section):

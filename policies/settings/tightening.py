@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from contracts.modes import Mode, Role
+from contracts.task import TaskType
 from policies.digests import policy_digest
-from policies.paths.rules import can_match
+from policies.paths.rules import can_match, matches
 from policies.settings.charter import Charter
-from policies.settings.schema import Autopilot, EffectivePolicy, ProtectedPaths, Target
+from policies.settings.schema import Autopilot, EffectivePolicy, ProtectedPaths, ProtectedRule, Target
 from policies.settings.sources import Sources
 
 MODES = tuple(Mode)
@@ -55,7 +56,7 @@ def faults(autopilot: Autopilot, protected: ProtectedPaths, charter: Charter, ta
     Rules, in order: a target only tightens (mode, diff budget, check seconds) · the names of its checks differ, and
     those of its probes and fixers · every working role has a backend · the first mode is PR_ONLY or below · the risk
     weights add up to 1 and the levels ascend · every pattern can match something, and no protected one is negative (it
-    would silently unprotect).
+    would silently unprotect) · lock files of `[dependencies]` decide what is prepared, and are open to such tasks.
     """
     yield from _loosenings(autopilot, target)
     names = [check.name for check in target.checks]
@@ -76,6 +77,7 @@ def faults(autopilot: Autopilot, protected: ProtectedPaths, charter: Charter, ta
     if MODES.index(autopilot.modes.first) > MODES.index(Mode.PR_ONLY):
         yield Fault("autopilot", ("modes", "first"), "the first mode ever used must be PR_ONLY or below")
     yield from _risk_faults(autopilot)
+    yield from _dependency_faults((*protected.protected, *target.protected), target)
     for file, key, patterns in _pattern_lists(autopilot, protected, target):
         for pattern in patterns:
             if problem := _pattern_problem(pattern, protecting=key[-1] in _PROTECTING):
@@ -113,6 +115,21 @@ def _risk_faults(autopilot: Autopilot) -> Iterator[Fault]:
         yield Fault("autopilot", ("risk",), f"the five weights add up to {total}, not 1")
     if not risk.medium_from < risk.high_from < risk.critical_from:
         yield Fault("autopilot", ("risk", "medium_from"), "medium_from, high_from and critical_from must ascend")
+
+
+def _dependency_faults(protected: tuple[ProtectedRule, ...], target: Target) -> Iterator[Fault]:
+    if target.dependencies is None:
+        return
+    for index, path in enumerate(target.dependencies.lock_files):
+        key = ("dependencies", "lock_files", index)
+        for file in target.dependencies.files(path):
+            if not matches(file, target.environment.keyed_by):
+                problem = f"{file} has to be in environment.keyed_by: an update is checked in what was prepared with it"
+                yield Fault("target", key, problem)
+            for rule in protected:
+                if TaskType.DEPENDENCY_UPDATE not in rule.unless and matches(file, rule.patterns):
+                    problem = f'{file} is protected ({rule.reason}): add `unless = ["dependency_update"]` to that rule'
+                    yield Fault("target", key, problem)
 
 
 def _pattern_lists(

@@ -4,6 +4,7 @@ acceptance.py   What an owner accepts: what comes first, what people here answer
 aftercare.py    What a rollback leaves for later runs (runbook §8): the idea stays away for a while
 candidates.py   From findings to ranked ideas, whether one is worth a run, and why the rest is not
 compliance.py   Uncertain compliance escalates (policy): what a licence says is not for a machine to change
+dependencies.py  Which release of a dependency is proposed, and what of an update is a person's to decide
 idea_memory.py  What earlier runs and people said about an idea, per tool, rule and path
 planning.py     From the chosen candidate to the one bounded contract of a run (runbook §4 Planning; task contracts)
 remediation.py  Remediations (runbook §6.2): the same fix on fewer files

@@ -11,7 +11,7 @@ from contracts.task import Candidate, CandidateTasks, Finding, FindingFacts, Sup
 from contracts.verdict import Verdict
 from policies.counted import counted, shortened
 from policies.digests import digest
-from policies.paths.rules import hostile_name, matches, protection, readable, within
+from policies.paths.rules import hostile_name, matches, protection, reachable, readable
 from policies.settings.schema import CapSettings, EffectivePolicy
 from policies.task.acceptance import CARE, area, expected, package, quiet, turn
 from policies.task.compliance import is_licence_text
@@ -119,10 +119,14 @@ def with_reported(found: CandidateTasks, findings: Iterable[Finding], policy: Ef
 def stated_by_us(proposed: CandidateTasks, target: str, findings: tuple[Finding, ...]) -> tuple[Candidate, ...]:
     """Candidates of any backend under our own ids and words: a fresh id would slip past what is suppressed."""
     ours = []
+    stated: dict[str, object]
     for each in proposed.candidates:
         kind = (each.tool, each.rule)
         about = [one for one in findings if (one.tool, one.rule) == kind and one.path in each.paths]
         stated = {"task_id": task_id(target, *kind, each.paths), "remediates": "", "needs_person": False}
+        if each.type is TaskType.DEPENDENCY_UPDATE and {one.facts.type for one in about} != {each.type}:
+            # That type opens lock files: whether it is one, the tool says that found it.
+            stated["type"] = TaskType.CODE_IMPROVEMENT
         ours.append(each.model_copy(update=stated | _care(about)))
     return tuple(ours)
 
@@ -166,7 +170,7 @@ def _may_touch(policy: EffectivePolicy, path: str, facts: FindingFacts) -> bool:
         and not (prose and matches(path, policy.protected_paths.check_defining))
         and protection(path, policy, facts.type) is None
         and not is_licence_text(path, policy)
-        and within(path, policy.target.allowed_paths)
+        and reachable(path, policy, facts.type)
     )
 
 
@@ -182,8 +186,9 @@ def candidate_of(
 ) -> Candidate:
     """One idea: the findings of a tool and rule in as many files as fit the diff budget; all of them for a person."""
     per_file = Counter(finding.path for finding in group)
-    paths = tuple(sorted(per_file)) if needs_person else _best_files(per_file, policy)
+    paths = tuple(sorted(per_file)) if needs_person else _best_files(per_file, policy, group[0].facts.type)
     chosen = [finding for finding in group if finding.path in paths]
+    paths = tuple(sorted({*paths, *(path for finding in chosen for path in finding.along)}))
     # Of one kind they say the same; where they do not, the least sure of them counts.
     removed, facts = len(chosen), min((finding.facts for finding in group), key=lambda each: each.confidence)
     tests_only = all(not is_runtime(path) and path.endswith(".py") for path in paths) and bool(paths)
@@ -218,19 +223,19 @@ def _waiting(rest: int) -> str:
     return f"{counted(rest, 'more file')} {waits} for another day: one batch stays within diff budget and risk"
 
 
-def _best_files(per_file: Mapping[str, int], policy: EffectivePolicy) -> tuple[str, ...]:
+def _best_files(per_file: Mapping[str, int], policy: EffectivePolicy, task_type: TaskType) -> tuple[str, ...]:
     """Files with most findings first, as long as they fit; a file that alone is too large is left out.
 
     No file joins that would make the batch HIGH by its size: nobody could release it, and each part could be. Files
     that are HIGH alone come last.
     """
     budget = policy.autopilot.diff_budget
-    high = {path for path in per_file if worst_level((path,), policy) in BLOCKED_UNLESS_APPROVED}
+    high = {path for path in per_file if worst_level((path,), policy, task_type) in BLOCKED_UNLESS_APPROVED}
     chosen: list[str] = []
     lines = 0
     for path, count in sorted(per_file.items(), key=lambda item: (item[0] in high, -item[1], item[0])):
         fits = len(chosen) < budget.files and lines + LINES_PER_FINDING * count <= budget.lines
-        if fits and (not chosen or worst_level((*chosen, path), policy) not in BLOCKED_UNLESS_APPROVED):
+        if fits and (not chosen or worst_level((*chosen, path), policy, task_type) not in BLOCKED_UNLESS_APPROVED):
             chosen.append(path)
             lines += LINES_PER_FINDING * count
     return tuple(sorted(chosen))

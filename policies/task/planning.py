@@ -12,13 +12,14 @@ from contracts.task import (
     Scope,
     TaskContract,
     TaskState,
+    TaskType,
     VerificationPlan,
 )
 from contracts.verdict import Verdict
 from policies.counted import counted
 from policies.digests import digest
 from policies.paths.diff_budget import deletions_allowed
-from policies.paths.rules import hostile_name, matches, protection, readable, within
+from policies.paths.rules import hostile_name, matches, protection, reachable, readable
 from policies.settings.schema import EffectivePolicy
 from policies.task.compliance import is_licence_text
 from policies.task.risk import BLOCKED_UNLESS_APPROVED, LEVELS, estimate_level, is_runtime
@@ -30,7 +31,7 @@ def make_contract(candidate: Candidate, policy: EffectivePolicy, run_id: str) ->
     budget, target = policy.autopilot.diff_budget, policy.target
     required = tuple(check.name for check in target.checks if check.required)
     delta = candidate.expected_after - candidate.before
-    level = estimate_level(candidate.paths, policy)
+    level = estimate_level(candidate.paths, policy, candidate.type)
     return TaskContract(
         task_id=candidate.task_id,
         run_id=run_id,
@@ -87,7 +88,8 @@ def judge_contract(contract: TaskContract, policy: EffectivePolicy, candidates: 
     5. It names the target's rollback, no slower (policy defaults: every run names a rollback strategy).
     6. It promises a measurable effect (task contracts).
     7. Its risk is not understated; above ``approval.highest_risk``, and always from HIGH, a person approves (ASK).
-    8. Its type is one policy approves by itself, and opens nothing protected and no deletion; else a person does (ASK).
+    8. Its type is one policy approves by itself, and opens nothing protected and no deletion, or is an update that the
+       target's ``[dependencies]`` asks for; else a person approves (ASK).
     """
     return all_of(
         "the contract is approved for the run",
@@ -149,7 +151,7 @@ def _scope(contract: TaskContract, policy: EffectivePolicy) -> Iterator[Verdict]
             yield deny(rule, f"{shown} is a licence text: a person's business", path=shown)
         elif reason := hostile_name(path):
             yield deny(rule, f"{shown} is refused: {reason}", path=shown)
-        elif not within(path, policy.target.allowed_paths):
+        elif not reachable(path, policy, contract.type):
             yield deny(rule, f"{shown} is outside what the target allows", path=shown)
         else:
             yield allow(rule, f"{shown} may be changed", path=shown)
@@ -210,7 +212,7 @@ def _effect(contract: TaskContract) -> Verdict:
 
 def _risk(contract: TaskContract, policy: EffectivePolicy) -> Verdict:
     rule = "the risk may be taken without a person"
-    stated, estimate = contract.risk.level, estimate_level(contract.scope.allowed_paths, policy)
+    stated, estimate = contract.risk.level, estimate_level(contract.scope.allowed_paths, policy, contract.type)
     most = policy.autopilot.approval.highest_risk
     facts = {"stated": stated.value, "estimate": estimate.value, "most": most.value}
     if LEVELS.index(stated) < LEVELS.index(estimate):
@@ -222,6 +224,9 @@ def _risk(contract: TaskContract, policy: EffectivePolicy) -> Verdict:
 
 def _type(contract: TaskContract, policy: EffectivePolicy) -> Verdict:
     rule = "the task type is approved by policy"
+    if contract.type is TaskType.DEPENDENCY_UPDATE and policy.target.dependencies:
+        # Whoever wrote the table has said yes to this type, and it reaches no file but those (rule 2).
+        return allow(rule, f"{contract.type.value}: the target has [dependencies]")
     if contract.type not in policy.autopilot.approval.task_types:
         return ask(rule, f"{contract.type.value} is not in approval.task_types, so a person approves it")
     # The type is the proposer's word: where it opens what is closed to others, a person has to believe it (P6).

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from contracts.change import Change
 from contracts.modes import RiskLevel
 from contracts.release import RiskScore
+from contracts.task import TaskType
 from policies.paths.rules import matches
 from policies.release.checks import runs_tests
 from policies.settings.schema import EffectivePolicy
@@ -21,19 +22,28 @@ _NOT_RUNTIME = (
 )  # fmt: skip
 
 
-def score_risk(change: Change, policy: EffectivePolicy, *, covered: bool, past_failures: int) -> RiskScore:
+def score_risk(
+    change: Change,
+    policy: EffectivePolicy,
+    *,
+    covered: bool,
+    past_failures: int,
+    task_type: TaskType = TaskType.CODE_IMPROVEMENT,
+) -> RiskScore:
     """Score a measured change.
 
     Args:
         change: measured from two commits.
         policy: weights, thresholds, patterns.
+        task_type: of its contract.
         covered: tests ran, and were green, on the exact merge result.
         past_failures: earlier runs that tried this task and failed.
 
     Each input is 0.0 to 1.0; the total is their weighted sum, at most 1.0 (weights: policy ``[risk]``):
 
     1. files_touched = files / the policy's file limit (not the contract's: a tight contract is no risk).
-    2. sensitive_paths = 1 if any path is sensitive or protected (one is enough), else 0.
+    2. sensitive_paths = 1 if any path is sensitive or protected (one is enough), 0.5 for the lock files of
+       a dependency update, else 0.
     3. runtime_impact = changed lines outside documentation and tests / all changed lines.
     4. test_coverage = 0 if nothing at run time changed or tests covered it, else 1.
     5. past_failures = failed attempts / attempts allowed per task.
@@ -43,21 +53,23 @@ def score_risk(change: Change, policy: EffectivePolicy, *, covered: bool, past_f
     lines: dict[str, int] = {}
     for path in change.paths:
         lines[path.path] = path.added + path.removed
-    return _score(lines, policy, covered, past_failures)
+    return _score(lines, policy, task_type, covered, past_failures)
 
 
-def estimate_level(paths: tuple[str, ...], policy: EffectivePolicy) -> RiskLevel:
+def estimate_level(
+    paths: tuple[str, ...], policy: EffectivePolicy, task_type: TaskType = TaskType.CODE_IMPROVEMENT
+) -> RiskLevel:
     """What the same formulas say before there is a change: equal lines per path, no failures yet.
 
     Covered is what the target's required tests will cover; without any, Release could not call it covered either.
     """
-    return _score(dict.fromkeys(paths, 1), policy, covered=_will_be_covered(policy), past_failures=0).level
+    return _score(dict.fromkeys(paths, 1), policy, task_type, covered=_will_be_covered(policy), past_failures=0).level
 
 
-def worst_level(paths: tuple[str, ...], policy: EffectivePolicy) -> RiskLevel:
+def worst_level(paths: tuple[str, ...], policy: EffectivePolicy, task_type: TaskType) -> RiskLevel:
     """The same, if nearly all changed lines are in those of the files that run: no spread of lines is worse."""
     lines = {path: 1_000_000 if is_runtime(path) else 1 for path in paths}
-    return _score(lines, policy, covered=_will_be_covered(policy), past_failures=0).level
+    return _score(lines, policy, task_type, covered=_will_be_covered(policy), past_failures=0).level
 
 
 def _will_be_covered(policy: EffectivePolicy) -> bool:
@@ -69,16 +81,22 @@ def is_runtime(path: str) -> bool:
     return not matches(path, _NOT_RUNTIME)
 
 
-def _score(lines: Mapping[str, int], policy: EffectivePolicy, covered: bool, past_failures: int) -> RiskScore:
+def _score(
+    lines: Mapping[str, int], policy: EffectivePolicy, task_type: TaskType, covered: bool, past_failures: int
+) -> RiskScore:
     weights = policy.autopilot.risk
-    sensitive = (*weights.sensitive, *(p for rule in policy.protected_paths.protected for p in rule.patterns))
+    protecting, opened = list(weights.sensitive), list[str]()
+    for rule in policy.protected_paths.protected:
+        lock_files = task_type is TaskType.DEPENDENCY_UPDATE and task_type in rule.unless
+        (opened if lock_files else protecting).extend(rule.patterns)
+    half = 0.5 if any(matches(path, opened) for path in lines) else 0.0
     runtime = [path for path in lines if is_runtime(path)]
     # A mode change or an emptied file counts as one line: nothing that is touched weighs nothing.
     runtime_lines = sum(max(1, lines[path]) for path in runtime)
     all_lines = sum(max(1, count) for count in lines.values())
     inputs = {
         "files_touched": min(1.0, len(lines) / policy.autopilot.diff_budget.files),
-        "sensitive_paths": 1.0 if any(matches(path, sensitive) for path in lines) else 0.0,
+        "sensitive_paths": 1.0 if any(matches(path, protecting) for path in lines) else half,
         "runtime_impact": runtime_lines / all_lines if all_lines else 0.0,
         "test_coverage": 0.0 if covered or not runtime else 1.0,
         "past_failures": min(1.0, past_failures / policy.autopilot.caps.attempts_per_task),

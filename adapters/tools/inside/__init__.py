@@ -1,5 +1,6 @@
 """Scripts that run inside the sandbox, on files nobody vouches for: standard library, codespell, parsers, each other.
 
+archives.py          Inside the sandbox: a package's archive, and its own words on licence and changes
 documents.py         Inside the sandbox: whether the words of a document can change without anything that runs being
 edits.py             A linter's edits, applied to the bytes of a file by ourselves: what is proven is what is written
 equality.py          Inside the sandbox: whether a changed file can be shown to do what it did
@@ -10,8 +11,9 @@ normal_form.py       Inside the sandbox: one form for syntax trees that do the s
 owners_codespell.py  Inside the sandbox: how the owner of a repository calls codespell, and what those calls leave out
 python_facts.py      Inside the sandbox: what a reviewer must know of Python files, from their syntax trees
 python_text.py       Inside the sandbox: comments and docstrings of a Python file that no program reads
+registries.py        Inside the sandbox, with the hosts of the list: what registries say of packages
 running_text.py      Inside the sandbox: which words of a paragraph are certainly words of an English sentence
 spelling.py          Inside the sandbox: codespell's single-suggestion words
 
-They import nothing else of ours and read nothing but the tree and their arguments.
+They import nothing else of ours and read nothing but the tree and their arguments; `registries.py` also the network.
 """

@@ -1,0 +1,89 @@
+"""Known vulnerabilities, as the ecosystems' own programs print them: pip-audit, npm, govulncheck, cargo-audit."""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from contracts.dependency import Advisory
+from policies.counted import shortened
+
+_LONGEST = 200
+_MOST = 500
+
+
+class NotTold(Exception):
+    """What a program printed is no answer: it could not look; says why."""
+
+
+def advisories(kind: str, said: bytes) -> tuple[Advisory, ...]:
+    """What a program of that kind printed, each once, in the order of their names.
+
+    Raises:
+        NotTold: it is no answer.
+    """
+    try:
+        found = list(_READERS[kind](said.decode("utf-8", "replace")))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as problem:
+        raise NotTold(f"what it printed cannot be read ({type(problem).__name__})") from problem
+    return tuple(sorted(dict.fromkeys(found), key=lambda each: (each.package, each.identifier))[:_MOST])
+
+
+def _advisory(package: str, version: str, identifier: str, summary: object) -> Advisory:
+    plain = shortened(" ".join(str(summary or "").split()), _LONGEST)
+    return Advisory(package=package, version=version, identifier=str(identifier)[:60], summary=plain)
+
+
+def _of_pip_audit(said: str) -> Iterator[Advisory]:
+    for each in json.loads(said)["dependencies"]:
+        if reason := each.get("skip_reason"):
+            raise NotTold(f"it left out {each['name']}: {shortened(str(reason), _LONGEST)}")
+        for one in each["vulns"]:
+            named = [other for other in one.get("aliases", []) if str(other).startswith("CVE-")]
+            yield _advisory(each["name"], each["version"], (named or [one["id"]])[0], one.get("description"))
+
+
+def _of_npm(said: str) -> Iterator[Advisory]:
+    whole = json.loads(said)
+    if "vulnerabilities" not in whole:
+        raise NotTold(shortened(str(whole.get("message") or whole.get("error") or "it gave no list"), _LONGEST))
+    for name, each in whole["vulnerabilities"].items():
+        # A word alone says that another package in the list is to blame.
+        for one in (via for via in each["via"] if isinstance(via, dict)):
+            place = str(one.get("url", ""))
+            yield _advisory(one.get("name", name), "", place.rpartition("/")[2] or str(one["source"]), one.get("title"))
+
+
+def _of_govulncheck(said: str) -> Iterator[Advisory]:
+    known, found, begun = dict[str, str](), list[tuple[str, str, str]](), False
+    for each in _stream(said):
+        begun = begun or "config" in each
+        if entry := each.get("osv"):
+            known[entry["id"]] = entry.get("summary", "")
+        if entry := each.get("finding"):
+            first = entry["trace"][0]
+            found.append((first["module"], first.get("version", ""), entry["osv"]))
+    if not begun:
+        raise NotTold("it printed nothing that says it looked")
+    for module, version, identifier in found:
+        yield _advisory(module, version, identifier, known.get(identifier))
+
+
+def _stream(said: str) -> Iterator[dict[str, Any]]:
+    decoder, at = json.JSONDecoder(), 0
+    while (rest := said[at:].lstrip()) and (at := len(said) - len(rest)) < len(said):
+        value, at = decoder.raw_decode(said, at)
+        yield value
+
+
+def _of_cargo_audit(said: str) -> Iterator[Advisory]:
+    for each in json.loads(said)["vulnerabilities"]["list"]:
+        package, entry = each["package"], each["advisory"]
+        yield _advisory(package["name"], package["version"], entry["id"], entry.get("title"))
+
+
+_READERS: dict[str, Callable[[str], Iterator[Advisory]]] = {
+    "uv": _of_pip_audit,
+    "npm": _of_npm,
+    "go": _of_govulncheck,
+    "cargo": _of_cargo_audit,
+}

@@ -1,0 +1,224 @@
+"""Lock files: what is locked, which of it the project itself asks for, and the commands that change it. A row each."""
+
+import json
+import re
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+Read = Callable[[str], str]
+"""The text of a path; empty where there is none."""
+Argv = tuple[str, ...]
+
+_NAME = re.compile(r"@?[A-Za-z0-9_][A-Za-z0-9._~/-]{0,150}", re.ASCII)
+_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+!_-]{0,80}", re.ASCII)
+_LARGEST_ARCHIVE = 25 << 20
+_GO_REQUIRE = re.compile(r"^\s*(?:require\s+)?(\S+)\s+(v\S+)\s*(//\s*indirect)?\s*$")
+
+
+class Unreadable(Exception):
+    """A lock file that cannot be understood; the message says why."""
+
+
+class Locked(NamedTuple):
+    """One version of a package, as a lock file has it. What is not from a registry is not listed."""
+
+    name: str
+    version: str
+    direct: bool = False
+    """Whether the project itself asks for it."""
+    registry: str = ""
+    url: str = ""
+    """Of its archive, where the lock file says so."""
+    digest: str = ""
+
+
+@dataclass(frozen=True)
+class Ecosystem:
+    """How one kind of lock file is read and changed, by its own program."""
+
+    kind: str
+    locked: Callable[[Read, str], Iterator[Locked]]
+    """Of the lock file at a path."""
+    settle: Callable[[str], Argv]
+    """In a folder: brings the lock file in line with its manifest, and leaves it alone where it is."""
+    update: Callable[[str, Locked, str, datetime], tuple[Argv, ...]]
+    """In a folder: one package, to a version; ``datetime``: nothing that was released later."""
+    audit: Callable[[str], Argv]
+    """In a folder: known vulnerabilities, by a program that is not part of it."""
+
+
+def packages(ecosystem: Ecosystem, read: Read, path: str) -> tuple[Locked, ...]:
+    """All that a lock file has from registries.
+
+    Raises:
+        Unreadable: it is not what such a file is.
+    """
+    try:
+        found = list(ecosystem.locked(read, path))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as problem:
+        raise Unreadable(f"it cannot be read: {type(problem).__name__}") from problem
+    # Names go into commands, titles and addresses: what is not plainly one is left out of all of them.
+    return tuple(each for each in found if _NAME.fullmatch(each.name) and _VERSION.fullmatch(each.version))
+
+
+def _toml(text: str) -> dict[str, Any]:
+    return tomllib.loads(text)
+
+
+# Python, by uv.
+
+
+def _uv_locked(read: Read, path: str) -> Iterator[Locked]:
+    listed = _toml(read(path))["package"]
+    ours = [each for each in listed if not {"virtual", "editable"}.isdisjoint(each["source"])]
+    asked = {
+        one["name"]
+        for each in ours
+        for group in (
+            each.get("dependencies", []),
+            *each.get("optional-dependencies", {}).values(),
+            *each.get("dev-dependencies", {}).values(),
+        )
+        for one in group
+    }
+    for each in listed:
+        if registry := each["source"].get("registry"):
+            files = [one for one in (each.get("sdist"), *each.get("wheels", [])) if one and "url" in one]
+            small = [one for one in files if one.get("size", 0) <= _LARGEST_ARCHIVE]
+            file: dict[str, Any] = next(iter(small), {})
+            yield Locked(
+                each["name"],
+                each["version"],
+                each["name"] in asked,
+                registry,
+                file.get("url", ""),
+                file.get("hash", ""),
+            )
+
+
+def _uv_update(folder: str, package: Locked, version: str, _until: datetime) -> tuple[Argv, ...]:
+    return ((*_uv(folder), "--upgrade-package", f"{package.name}=={version}"),)
+
+
+def _uv(folder: str) -> Argv:
+    return ("uv", *(("--directory", folder) if folder else ()), "lock", "--no-python-downloads")
+
+
+def _uv_audit(folder: str) -> Argv:
+    return ("pip-audit", "-r", f"{folder or '.'}/{REQUIREMENTS}", "--no-deps", "--disable-pip", "-f", "json")
+
+
+REQUIREMENTS = ".autonomy-requirements.txt"
+"""What pip-audit is shown beside a `uv.lock`, which it does not read."""
+
+
+# JavaScript, by npm.
+
+
+def _npm_locked(read: Read, path: str) -> Iterator[Locked]:
+    whole = json.loads(read(path))
+    if whole.get("lockfileVersion", 0) < 2:  # noqa: PLR2004  # until npm 6
+        raise Unreadable("it is of a form before npm 7: let a newer npm write it")
+    listed = whole["packages"]
+    ours = [each for place, each in listed.items() if "node_modules/" not in place]
+    kinds = ("dependencies", "devDependencies", "optionalDependencies")
+    asked = {name for each in ours for kind in kinds for name in each.get(kind, {})}
+    for place, each in listed.items():
+        name = place.rpartition("node_modules/")[2]
+        url = each.get("resolved", "")
+        if name == place or each.get("link") or "name" in each or f"/{name}/-/" not in url:
+            continue
+        top = place == f"node_modules/{name}"
+        registry = url.partition(f"/{name}/-/")[0]
+        yield Locked(name, each["version"], top and name in asked, registry, url, each.get("integrity", ""))
+
+
+def _npm_update(folder: str, package: Locked, _version: str, until: datetime) -> tuple[Argv, ...]:
+    before = f"--before={until.isoformat(timespec='seconds')}"
+    return ((*_npm(folder), "update", package.name, *_QUIETLY, before),)
+
+
+_QUIETLY = ("--package-lock-only", "--ignore-scripts", "--no-audit", "--no-fund")
+
+
+def _npm(folder: str) -> Argv:
+    return ("npm", *(("--prefix", folder) if folder else ()))
+
+
+# Go.
+
+
+def _go_locked(read: Read, path: str) -> Iterator[Locked]:
+    folder, slash, _ = path.rpartition("/")
+    lines = (line.split() for line in read(f"{folder}{slash}go.sum").splitlines())
+    sums = {(line[0], line[1]): line[2] for line in lines if len(line) == 3}  # noqa: PLR2004  # module version hash
+    within = False
+    text = read(path)
+    replaced = set(re.findall(r"^\s*(?:replace\s+)?(\S+)(?:\s+v\S+)?\s+=>", text, re.MULTILINE))
+    for line in text.splitlines():
+        plain = line.split("//")[0].strip()
+        within = (within or plain.startswith("require (")) and plain != ")"
+        if not (within or plain.startswith("require ")):
+            continue
+        if (found := _GO_REQUIRE.match(line)) and found[1] not in replaced:
+            yield Locked(found[1], found[2], not found[3], digest=sums.get((found[1], found[2]), ""))
+
+
+def _go_update(folder: str, package: Locked, version: str, _until: datetime) -> tuple[Argv, ...]:
+    return ((*_go(folder), "get", f"{package.name}@{version}"), (*_go(folder), "mod", "tidy"))
+
+
+def _go(folder: str) -> Argv:
+    return ("go", *(("-C", folder) if folder else ()))
+
+
+# Rust, by cargo.
+
+
+def _cargo_locked(read: Read, path: str) -> Iterator[Locked]:
+    listed = _toml(read(path))["package"]
+    asked = {tuple(one.split()[:2]) for each in listed if "source" not in each for one in each.get("dependencies", [])}
+    for each in listed:
+        if each.get("source", "").startswith(("registry+", "sparse+")):
+            name, version = each["name"], each["version"]
+            direct = (name,) in asked or (name, version) in asked
+            yield Locked(name, version, direct, digest=f"sha256:{each['checksum']}")
+
+
+def _cargo_update(folder: str, package: Locked, version: str, _until: datetime) -> tuple[Argv, ...]:
+    which = ("-p", f"{package.name}@{package.version}", "--precise", version)
+    return (("cargo", "update", *_manifest(folder), *which),)
+
+
+def _manifest(folder: str) -> Argv:
+    return ("--manifest-path", f"{folder}/Cargo.toml") if folder else ()
+
+
+ECOSYSTEMS: Mapping[str, Ecosystem] = {
+    "uv.lock": Ecosystem("uv", _uv_locked, _uv, _uv_update, _uv_audit),
+    "package-lock.json": Ecosystem(
+        "npm",
+        _npm_locked,
+        lambda folder: (*_npm(folder), "install", *_QUIETLY),
+        _npm_update,
+        lambda folder: (*_npm(folder), "audit", "--json", "--package-lock-only"),
+    ),
+    "go.mod": Ecosystem(
+        "go",
+        _go_locked,
+        lambda folder: (*_go(folder), "mod", "tidy"),
+        _go_update,
+        lambda folder: ("govulncheck", *(("-C", folder) if folder else ()), "-format", "json", "./..."),
+    ),
+    "Cargo.lock": Ecosystem(
+        "cargo",
+        _cargo_locked,
+        lambda folder: ("cargo", "update", "--workspace", *_manifest(folder)),
+        _cargo_update,
+        lambda folder: ("cargo", "audit", "--json", "--file", f"{folder or '.'}/Cargo.lock"),
+    ),
+}
+"""By the name of the lock file; which files an update changes: ``LOCK_FILES`` of the policy."""
