@@ -4,6 +4,7 @@ alerts.py          ``alerts``: what was raised, what became of it, and a test of
 app.py             The command line: which command is where. A command's module is imported when it is typed
 audit.py           ``audit verify``: the audit logs against the heads kept elsewhere (P10)
 budget.py          ``budget``: what was spent and reserved, a cap for the present period, and the cost nobody reported
+charter.py         ``charter``: who acts in which role, what each may do and spend, and whether it can be reached
 conversations.py   Questions and commands to Installation, Control and runs over a client
 dashboard.py       ``dashboard``: what a target's dashboard ticket says, and how its latest look went
 doctor.py          ``doctor``: what is missing, and what to do about it

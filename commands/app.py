@@ -108,6 +108,9 @@ COMMANDS = {
     ),
     "audit": Entry("commands.audit", _CARE, "The tamper-evident audit logs."),
     "sources": Entry("commands.sources", _CARE, "Where Sensing learns something, and how good its answers are."),
+    "charter": Entry(
+        "commands.charter", _CARE, "Who acts in which role, what each may do and spend, and whether it answers."
+    ),
     "policy": Entry("commands.policy", _CARE, "What policy says, and what another would have decided."),
 }
 

@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # each named twice: it is handed on
+    from adapters.agents.charter_check import try_role as try_role
     from adapters.forges.kinds import FORGES as FORGES
     from adapters.forges.kinds import forge_checkup as forge_checkup
     from adapters.forges.local_desk import LocalDesk as LocalDesk
@@ -58,6 +59,7 @@ if TYPE_CHECKING:  # each named twice: it is handed on
     from ports.server import ServerUnavailable as ServerUnavailable
 
 _WHERE = {
+    "adapters.agents.charter_check": ("try_role",),
     "adapters.forges.kinds": ("FORGES", "forge_checkup"),
     "adapters.forges.local_desk": ("LocalDesk",),
     "adapters.policy_files": ("PolicyFiles",),

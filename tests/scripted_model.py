@@ -213,7 +213,8 @@ def _chat(told: _Told) -> tuple[Json, list[Event]]:
         message["refusal"], finish = told.refuse, "content_filter"
     finish = "length" if told.length else finish
     base: Json = {"id": f"chatcmpl-{told.ids}", "created": 1, "model": told.model}
-    usage = {"prompt_tokens": told.usage[0], "completion_tokens": told.usage[1]} if told.usage else None
+    counts = ("prompt_tokens", "completion_tokens", "total_tokens")
+    usage = dict(zip(counts, (*told.usage, 0), strict=True)) if told.usage else None
     whole = {**base, "object": "chat.completion", "usage": usage}
     whole["choices"] = [{"index": 0, "message": message, "finish_reason": finish, "logprobs": None}]
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from importlib import import_module
+from pathlib import Path
 
 from contracts.modes import Role
 from policies.agents.charter import Known
@@ -12,10 +13,20 @@ from ports.sandbox import Sandbox
 
 Opened = Callable[[RolePolicy, Sandbox], Agent]
 
-BACKENDS = {"tools": "adapters.agents.tools_backend:open_tools"}
+BACKENDS = {"tools": "adapters.agents.tools_backend:open_tools", "model": "adapters.agents.model_backend:open_model"}
 """The charter's word, and the function that makes the agent of one role from what the charter says of it."""
 
-KNOWN = Known()
+PROMPTS = Path(__file__).with_name("prompts")
+
+
+def _priced(url: str, model: str, tokens: int) -> float | None:
+    """By the list that is installed; imported where a charter has no price of its own."""
+    prices, dialects = import_module("adapters.models.prices"), import_module("adapters.models.dialects")
+    cost: float | None = prices.PriceList({}, url).cost(model, dialects.Usage(0, tokens))
+    return cost
+
+
+KNOWN = Known(prompts=tuple(sorted(path.stem for path in PROMPTS.glob("*.md"))), priced=_priced)
 """What charters are held to beside their own tables."""
 
 

@@ -19,8 +19,15 @@ PLAYED_BY = {
 }
 """The roles that each backend of others' making may play. All others measure, judge by rules or write."""
 
-Priced = Callable[[str, int], float | None]
-"""USD for so many output tokens of a model; None: nobody knows its price."""
+_MAY = {
+    ("model", Role.TRIAGING): "it may rank and leave out ideas that tools measured; it finds none",
+    ("model", Role.PLANNING): "it may pick an idea and narrow its contract; it widens none",
+    ("model", Role.REVIEW): "it may block a change that our own comparison let through; it releases none",
+    ("model", Role.SCOUT): "it may name addresses for a person to look at; nothing of it is fetched",
+}
+
+Priced = Callable[[str, str, int], float | None]
+"""USD for so many output tokens of a model at a provider's address; None: nobody knows its price."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +36,7 @@ class Known:
 
     recipes: Collection[str] = ()
     prompts: Collection[str] = ()
-    priced: Priced = lambda _model, _tokens: None
+    priced: Priced = lambda _url, _model, _tokens: None
     """Where the charter itself has no ``[prices]`` of a model."""
 
 
@@ -48,6 +55,15 @@ def charter_faults(charter: Charter, protected: ProtectedPaths, caps: CapSetting
         for key, problem in _role_problems(role, said, charter, protected, caps, known):
             yield Fault("charter", ("roles", role.value, *((key,) if key else ())), problem)
     yield from _not_independent(charter)
+
+
+def may_do(role: Role, said: RolePolicy) -> str:
+    """What a role is allowed to do, in one sentence for a person."""
+    if said.backend == "command":
+        reach = f"the model and {', '.join(said.hosts)}" if said.hosts else "nothing but the model"
+        words = "it may edit files in a copy of the base, in a sandbox that reaches"
+        return f"{words} {reach}; what leaves its contract, or is protected, is refused"
+    return _MAY.get((said.backend, role), "our own tools and rules; it asks no model and costs nothing")
 
 
 def _address_problem(url: str) -> str:
@@ -127,7 +143,8 @@ def _money(said: RolePolicy, charter: Charter, caps: CapSettings, known: Known) 
         if price is not None:
             one_answer: float | None = said.output_tokens * price.output / 1e6
         else:
-            one_answer = known.priced(model, said.output_tokens)
+            provider = charter.providers.get(said.provider)
+            one_answer = known.priced(provider.url, model, said.output_tokens) if provider else 0.0
         if one_answer is None:
             yield "models", f'no price is known of {model!r}; add [prices."{model}"] with input and output'
         elif not free and one_answer >= said.usd:

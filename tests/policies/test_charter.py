@@ -9,7 +9,9 @@ from tests.policies.sample_policy import raw
 KNOWN = Known(
     recipes=("codex", "claude"),
     prompts=("review", "triaging"),
-    priced=lambda model, tokens: tokens * 10 / 1e6 if model == "listed" else None,
+    priced=lambda url, model, tokens: (
+        tokens * 10 / 1e6 if (url, model) == ("https://models.example/v1", "listed") else None
+    ),
 )
 PROVIDERS = {"lab": {"url": "https://models.example/v1", "key_variable": "LAB_KEY"}}
 PRICES = {"big": {"input": 3, "output": 15}, "small": {"input": 1, "output": 2}, "home": {"input": 0, "output": 0}}

@@ -1,0 +1,244 @@
+"""A model in a role that answers: one bounded exchange a question, through the gateway, held to our own contracts.
+
+The deterministic tools answer every question first; what the model says can only rank, narrow or block that
+(``policies.agents.answers``). The client library is imported with the first question: nobody else waits for it.
+"""
+
+import asyncio
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pydantic import BaseModel, ValidationError
+
+from adapters.agents.backends import PROMPTS
+from adapters.agents.tools_backend import open_tools
+from contracts.evidence import ReviewProposal
+from contracts.exchange import AgentOutcome, AgentRecord, Ending
+from contracts.modes import Role
+from contracts.task import CandidateTasks, TaskContract
+from contracts.trial import CandidateSources
+from contracts.verdict import Decision
+from policies.agents.answers import Unfit, both, narrowed, ranked
+from policies.agents.context import DATA_IS_NO_ORDER, fenced
+from policies.agents.outcome import Stop, Work, outcome_of
+from policies.digests import sha256_hex
+from policies.settings.charter import RolePolicy
+from policies.task.planning import judge_contract, make_contract
+from ports.agents import Agent, AgentError, AgentStopped, Brief, InvalidAnswer
+from ports.sandbox import Sandbox
+
+if TYPE_CHECKING:
+    from ports.models import ModelGateway, OpenGateway
+
+ANSWER, NOTHING = "final_result", "nothing_fits"
+"""Tools that the model may call: its answer, and in Planning that there is none."""
+_OFFERED = 5
+"""Contracts that Planning is offered."""
+_LOOK = 0.5
+"""Seconds between two looks whether the step is cancelled."""
+_SAID = 2000
+_NO_ANSWER = frozenset({Ending.REJECTED, Ending.FORBIDDEN})
+
+
+class Question(NamedTuple):
+    """What is asked beside the prompt, and what is made of a valid answer."""
+
+    told: Mapping[str, str]
+    wanted: type[BaseModel]
+    merged: Callable[[Any], str]
+    """Raises ``Unfit``."""
+
+
+@dataclass
+class ModelBackend:
+    """One role of one step."""
+
+    said: RolePolicy
+    tools: Agent
+    """Answers first, and for itself where there is nothing to ask."""
+    open_gateway: "OpenGateway"
+    _ours: str = ""
+    _asked: int = 0
+    _spent: float = 0.0
+
+    @property
+    def name(self) -> str:
+        """For reports."""
+        return f"{self.tools.name} and {self._model}"
+
+    @property
+    def _model(self) -> str:
+        return self.said.models[0]
+
+    def answer(self, brief: Brief) -> str:
+        """The role's proposal as JSON; see the port."""
+        brief.meter.free()
+        # A repair asks again: what the tools say has not changed.
+        self._ours = self._ours or ("{}" if brief.role is Role.SCOUT else self.tools.answer(brief))
+        question = _QUESTIONS[brief.role](brief, self._ours, self._model)
+        if question is None:
+            return self._ours
+        text = self._ask(brief, question)
+        if text == "null":
+            return text
+        try:
+            return question.merged(question.wanted.model_validate_json(text))
+        except (ValidationError, RecursionError):
+            # Whoever asked says what is wrong, keeps it, and asks again.
+            return text
+        except Unfit as unfit:
+            raise InvalidAnswer(text, str(unfit)) from unfit
+
+    def _ask(self, brief: Brief, question: Question) -> str:
+        if brief.purse is None:
+            raise AgentError("nobody pays for this question: no model may be asked")
+        prompt = (PROMPTS / f"{self.said.prompt or brief.role.value}.md").read_text(encoding="utf-8")
+        left = self.said.minutes * 60 - self._spent
+        self._asked += 1
+        began = time.monotonic()
+        stopped = None
+        with TemporaryDirectory(prefix="gateway-") as folder:
+            gateway = self.open_gateway(brief.policy, brief.role, brief.purse, Path(folder))
+            with gateway:
+                asking = self._exchange(gateway, prompt, _words(question, brief.feedback), question, brief)
+                try:
+                    text = asyncio.run(asyncio.wait_for(asking, max(left, 1.0)))
+                except TimeoutError:
+                    text, stopped = "", Stop.DEADLINE
+        seconds = time.monotonic() - began
+        self._spent += seconds
+        exchanges = gateway.exchanges
+        answered = bool(text) and not (exchanges and exchanges[-1].ending in _NO_ANSWER)
+        ended = outcome_of(Work(exchanges, changed=answered, exit_code=0, stopped=stopped))
+        self._record(brief, prompt, gateway, ended.outcome, ended.reason, seconds)
+        if ended.outcome is not AgentOutcome.DONE:
+            raise AgentStopped(ended.outcome, f"{self._model}: {ended.reason}", ended.retry_after)
+        return text
+
+    async def _exchange(
+        self, gateway: "ModelGateway", prompt: str, words: str, question: Question, brief: Brief
+    ) -> str:
+        """The answer's text; empty where none came. How it ended is read from the gateway's record, not from here."""
+        from adapters.agents.model_request import ask  # noqa: PLC0415  # seconds of imports: only for who asks
+
+        dialect = brief.policy.charter.providers[self.said.provider].dialect
+        tools = {ANSWER: _schema(question.wanted)}
+        if brief.role is Role.PLANNING:
+            tools[NOTHING] = {"type": "object", "properties": {"reason": {"type": "string"}}, "required": ["reason"]}
+        asking = asyncio.create_task(
+            ask(
+                gateway.socket,
+                dialect,
+                self._model,
+                f"{prompt}\n{DATA_IS_NO_ORDER}",
+                words,
+                tools,
+                self.said.output_tokens,
+            )
+        )
+        try:
+            while not (await asyncio.wait({asking}, timeout=_LOOK))[0]:
+                brief.alive()
+            called, text = asking.result()
+        finally:
+            asking.cancel()
+        return "null" if called == NOTHING and brief.role is Role.PLANNING else text
+
+    def _record(
+        self, brief: Brief, prompt: str, gateway: "ModelGateway", outcome: AgentOutcome, reason: str, seconds: float
+    ) -> None:
+        exchanges = tuple(gateway.exchanges)
+        name = f"{brief.role.value}-{self._asked}"
+        transcript = f"{name}.transcript.jsonl"
+        record = AgentRecord(
+            run_id=brief.run.run_id,
+            role=brief.role.value,
+            backend="model",
+            agent=self._model,
+            prompt=sha256_hex(prompt.encode()),
+            outcome=outcome,
+            reason=reason,
+            exchanges=exchanges,
+            usd=sum(each.usd for each in exchanges),
+            tokens=sum(each.tokens_in + each.tokens_out for each in exchanges),
+            bound=any(each.bound for each in exchanges),
+            seconds=round(seconds, 3),
+            transcript=f"agent/{transcript}",
+        )
+        brief.keep(transcript, gateway.transcript, "application/jsonl")
+        brief.keep(f"{name}.json", record.model_dump_json(indent=2).encode(), "application/json")
+
+
+def _schema(wanted: type[BaseModel]) -> dict[str, Any]:
+    return wanted.model_json_schema()
+
+
+def _words(question: Question, feedback: str) -> str:
+    parts = [fenced(name, text) for name, text in question.told.items()]
+    if feedback:
+        parts.append(
+            f"Your previous answer was not accepted. Why:\n{fenced('refusal', feedback[:_SAID])}\nAnswer anew, whole."
+        )
+    return "\n\n".join(parts)
+
+
+def _triaging(brief: Brief, ours: str, who: str) -> Question | None:
+    found = CandidateTasks.model_validate_json(ours)
+    if not found.candidates:
+        return None
+    told = {"candidates.json": found.model_dump_json(by_alias=True, indent=1), **brief.told}
+    return Question(told, CandidateTasks, lambda said: ranked(found, said, who).model_dump_json())
+
+
+def _planning(brief: Brief, ours: str, _who: str) -> Question | None:
+    if ours == "null" or brief.candidates is None:
+        return None
+    offered = []
+    for each in brief.candidates.candidates:
+        contract = make_contract(each, brief.policy, brief.run.run_id)
+        verdict = judge_contract(contract, brief.policy, brief.candidates)
+        if not each.needs_person and verdict.decision in {Decision.ALLOW, Decision.ASK}:
+            offered.append(contract)
+    offered = offered[:_OFFERED]
+    shown = json.dumps([each.model_dump(mode="json", by_alias=True) for each in offered], ensure_ascii=False, indent=1)
+    told = {"contracts.json": shown, **brief.told}
+    return Question(told, TaskContract, lambda said: narrowed(offered, said).model_dump_json())
+
+
+def _review(brief: Brief, ours: str, who: str) -> Question | None:
+    mine = ReviewProposal.model_validate_json(ours)
+    if not mine.approve or brief.contract is None or brief.change is None:
+        # Blocked already: nothing that a model could say would release it, and nobody pays for that.
+        return None
+    unproved = {path: why for path, why in brief.compared.items() if why}
+    told = {
+        "contract.json": brief.contract.model_dump_json(by_alias=True, indent=1),
+        "unproved.json": json.dumps(unproved, ensure_ascii=False, indent=1),
+        **brief.told,
+    }
+    changed = {each.path for each in brief.change.paths}
+    return Question(told, ReviewProposal, lambda said: both(mine, said, who, changed).model_dump_json())
+
+
+def _scout(brief: Brief, _ours: str, _who: str) -> Question | None:
+    return Question(brief.told, CandidateSources, lambda said: said.model_dump_json())
+
+
+_QUESTIONS: dict[Role, Callable[[Brief, str, str], Question | None]] = {
+    Role.TRIAGING: _triaging,
+    Role.PLANNING: _planning,
+    Role.REVIEW: _review,
+    Role.SCOUT: _scout,
+}
+
+
+def open_model(said: RolePolicy, sandbox: Sandbox) -> ModelBackend:
+    """For a role that answers."""
+    from adapters.models.gateway import open_gateway  # noqa: PLC0415  # as the library: only for who asks
+
+    return ModelBackend(said, open_tools(said, sandbox), open_gateway)
