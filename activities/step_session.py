@@ -30,6 +30,7 @@ from policies.counted import shortened
 from policies.run.caps import SPENDING
 from policies.run.obstacles import cure, resting
 from policies.settings.schema import EffectivePolicy, Target
+from policies.task.asked import as_tried
 from policies.verdicts import hold
 from ports.agents import Agent, AgentFor, AgentStopped
 from ports.alerts import AlertSink
@@ -93,6 +94,8 @@ class StepPorts:
                 reason = "" if now == pinned.digest else f"the policy changed under the run: {now[:12]}"
             except PolicyError as problem:
                 reason = f"the policy cannot be read: {problem}"
+            if role is Role.CODING and given.run.asked is not None:
+                pinned = as_tried(pinned, given.run.asked)
             session = StepSession(self, given, step, role, pinned, alive, turn)
             if reason:
                 return session.done(hold("the policy is the pinned one", reason, pinned=pinned.digest[:12]))

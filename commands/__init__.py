@@ -32,6 +32,7 @@ silence.py         ``silence``: keep a kind of alert quiet for a while, under so
 sources.py         ``sources``: where Sensing learns something (runbook §5), and how good an answer is
 status.py          ``status`` and ``queue``: what the installation and its targets are doing
 terminal.py        Where commands speak: results on stdout, everything else on stderr; how each ends; who is typing
+try_agent.py       ``try``: one DRY_RUN with an agent on one task; nothing is written
 up.py              ``up``: the embedded server, its UI and a worker, until Ctrl-C
 watch.py           ``watch``: one run until it ends, a line per step on stderr, the result at the end
 why.py             ``why``: why a target works or not, why a run went as it did, what an incident is

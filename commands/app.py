@@ -31,6 +31,11 @@ COMMANDS = {
         _WORK,
         "Start a run, show its progress, print how it ended.",
     ),
+    "try": Entry(
+        "commands.try_agent",
+        _WORK,
+        "Try an agent on one task in a DRY_RUN: its diff, checks, cost and transcript on a page; nothing is written.",
+    ),
     "up": Entry("commands.up", _WORK, "Run the embedded Temporal server with its UI and a worker, until Ctrl-C."),
     "schedule": Entry("commands.schedule", _WORK, "The daily start of a target, by a Temporal Schedule."),
     "pr": Entry("commands.pr", _WORK, "Pull requests of a target without a forge of its own."),
@@ -144,14 +149,20 @@ class OnDemand(TyperGroup):
 
 
 def load(name: str) -> Any:
-    """Import a command: its module holds a function of its name, or an ``app`` of several."""
-    module = import_module(COMMANDS[name].module)
+    """Import a command: its module holds an ``app`` of several, or a function of its name.
+
+    Where Python reserves that (``try``), the function has the module's.
+    """
+    place = COMMANDS[name].module
+    module = import_module(place)
     group = getattr(module, "app", None)
     if group is not None:
         command = get_command(group)
     else:
         alone = typer.Typer(add_completion=False)
-        alone.command(name, epilog=getattr(module, "EPILOG", None))(getattr(module, name))
+        alone.command(name, epilog=getattr(module, "EPILOG", None))(
+            getattr(module, name, None) or getattr(module, place.rpartition(".")[2])
+        )
         command = get_command(alone)
     command.name = name
     return command

@@ -62,7 +62,7 @@ async def run(
     if date is not None and not _is_day(date):
         raise CommandFailed(Exit.USAGE, f"--date {date!r} is no day: write it as YYYY-MM-DD")
     request = RunRequest(
-        target=_known(settings, target),
+        target=known_target_name(settings, target),
         mode=mode,
         # A granted run is always a new attempt: the day's own run is the one that was escalated.
         again=again or bool(grant),
@@ -71,6 +71,20 @@ async def run(
         actor=operator_name(),
         grant=grant,
     )
+    return await carry_out(settings, request, within, as_json, in_process=in_process, full=full, detach=detach)
+
+
+async def carry_out(
+    settings: Settings,
+    request: RunRequest,
+    within: float | None,
+    as_json: bool,
+    *,
+    in_process: bool,
+    full: bool = False,
+    detach: bool = False,
+) -> int:
+    """Start it, and unless ``detach`` stay until it ends; the exit status says how."""
     label = _label(settings, request)
     if in_process:
         try:
@@ -87,9 +101,9 @@ async def run(
         client = await client_of(settings)
     if detach:
         handle = await start(client, label, request)
-        say(f"started {handle.id}; watch it: starter.py watch {target}")
+        say(f"started {handle.id}; watch it: starter.py watch {request.target}")
         if as_json:
-            emit({"workflowId": handle.id, "target": target, "status": "STARTED"})
+            emit({"workflowId": handle.id, "target": request.target, "status": "STARTED"})
         return Exit.OK
     return await _run(client, label, request, within, as_json, in_process=False, full=full)
 
@@ -143,7 +157,7 @@ async def _run(
     return status
 
 
-def _known(settings: Settings, target: str) -> str:
+def known_target_name(settings: Settings, target: str) -> str:
     """Refuse an unknown target or a broken policy here, before anything starts."""
     return compose(settings).policies.effective(target).target.name
 

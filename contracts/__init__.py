@@ -3,6 +3,7 @@
 admission.py      Admission and the life of a run, as Control and the run talk about it
 alert.py          Alerts (runbook §9): at least once, each with its fingerprint
 artifact.py       The base of every contract, and the reference by which artifacts travel
+asked.py          What a person asks an agent for (``starter.py try``); it travels with the run
 audit.py          The tamper-evident log's record (P10)
 budget.py         The budget (runbook §3, §6.4; P9): caps, reservations, settlements
 change.py         A run's change, as measured from two commit ids in our own bare mirror

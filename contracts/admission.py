@@ -1,11 +1,12 @@
 """Admission and the life of a run, as Control and the run talk about it."""
 
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
 
 from pydantic import AwareDatetime, Field, model_validator
 
 from contracts.artifact import Contract
+from contracts.asked import PersonsTask
 from contracts.grant import Grant
 from contracts.handover import RunRef
 from contracts.modes import Mode, RunKind, RunStatus, StepName
@@ -31,6 +32,14 @@ class RunRequest(Contract):
     """Take the next free attempt instead of naming one."""
     grant: str = Field(default="", max_length=200)
     """Id of the escalated run whose quarantined change this run takes under a person's grant. Implies ``again``."""
+    asked: PersonsTask | None = None
+    """What a person tries an agent with. The mode is DRY_RUN."""
+
+    @model_validator(mode="after")
+    def _a_trial_writes_nothing(self) -> Self:
+        if self.asked is not None and self.mode is not Mode.DRY_RUN:
+            raise ValueError("an agent is tried in a DRY_RUN: mode must be DRY_RUN")
+        return self
 
 
 class Admission(StrEnum):

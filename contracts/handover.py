@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import AwareDatetime
 
 from contracts.artifact import ArtifactRef, Contract
+from contracts.asked import PersonsTask
 from contracts.ci import CiState, CiTerms
 from contracts.grant import Grant
 from contracts.merging import CanaryReport, MergeCandidate
@@ -36,6 +37,8 @@ class RunRef(Contract):
     policy: PinnedPolicy
     grant: Grant | None = None
     """The run takes a change out of quarantine instead of asking an agent."""
+    asked: PersonsTask | None = None
+    """What a person tries an agent with; the run takes nothing else."""
 
 
 class Handover(Contract):

@@ -46,6 +46,57 @@ class MeasureKind(StrEnum):
 
     FINDINGS = "findings"
     """The fixable findings of one tool and rule in the contract's scope."""
+    CHECK = "check"
+    """One check of the target: red on the base, green on the change."""
+    NEW_TEST = "new_test"
+    """The tests that the change brings: red on the base, green on the change."""
+    COUNTED = "counted"
+    """The findings that one check of the target counts: fewer than on the base."""
+    ACCEPTANCE = "acceptance"
+    """Nothing measures it but a person: what changed is theirs to accept."""
+
+
+class AskedBy(StrEnum):
+    """Who wants an agent's task done; what they wrote is data all the same."""
+
+    PERSON = "person"
+    """Typed by an operator (``try``)."""
+    CHECK = "check"
+    """A required check is red on the base."""
+    ISSUE = "issue"
+    """An open issue with the target's label."""
+    STANDING = "standing"
+    """``tasks.toml``: what the owner wants looked after."""
+
+
+class AskedTask(Contract):
+    """What an agent is asked for beside the findings of tools; ``asked_tasks.json`` lists them."""
+
+    key: str = Field(min_length=1, max_length=80)
+    """``check-tests``, ``issue-42``, ``standing-docs``, ``person-<digest>``: the same while the task is."""
+    by: AskedBy
+    title: str = Field(max_length=300)
+    text: str = Field(default="", max_length=12_000)
+    """An issue's words, a check's last lines: data, whoever wrote it."""
+    measure: MeasureKind
+    check: str = Field(default="", max_length=40)
+    """The check that measures it."""
+    paths: tuple[str, ...] = Field(default=(), max_length=50)
+    """gitignore-style; empty: whatever the target allows."""
+    number: int = 0
+    """Of an issue."""
+    url: str = Field(default="", max_length=400)
+
+
+class AskedTasks(Contract):
+    """``asked_tasks.json``: what an agent could be asked for on this base."""
+
+    schema_version: Literal[1] = 1
+    run_id: str
+    base_sha: str
+    tasks: tuple[AskedTask, ...]
+    unseen: tuple[str, ...] = ()
+    """What could not be looked at, and why."""
 
 
 class Concern(StrEnum):
@@ -71,6 +122,8 @@ class Proof(StrEnum):
     """The file is, byte for byte, what the run recorded to be brought about: a source's records, a proposal."""
     REPEATED = "repeated"
     """The file is, byte for byte, what the owner's own fixer makes of the base again."""
+    MEASURED = "measured"
+    """Nothing is shown of the change itself, only its effect by the contract's measure: a person merges."""
     WORDS = "words"
     """Single words are changed; in Python, of comments and docstrings alone."""
 
@@ -210,6 +263,8 @@ class Candidate(Contract):
     """Fingerprint of the failure that this is to remedy (runbook §6.2)."""
     needs_person: bool = False
     """Listed for a person to see; no run takes it."""
+    asked: AskedTask | None = None
+    """Of what an agent is asked for; None: a tool found it."""
     words: Words | None = None
     """Of its tool, never of an agent."""
     concern: Concern = Concern.CODE
@@ -315,6 +370,8 @@ class TaskContract(Contract):
     """Of a source trial alone: duration, coverage, thresholds, compliance."""
     promotion: SourcePromotion | None = None
     """Of a source's promotion alone; from the proposal that Sensing recorded, never from an agent."""
+    asked: AskedTask | None = None
+    """Of what an agent is asked for."""
     evidence: tuple[str, ...] = ()
     assumptions: tuple[str, ...] = ()
     words: Words | None = None

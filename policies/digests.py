@@ -46,8 +46,9 @@ def policy_digest(policy: EffectivePolicy) -> str:
     left_out: dict[str, Any] = {"digest": True, "target": target}
     if not policy.sources.sources:
         left_out["sources"] = True
-    if policy.target.policy_folder is None:
-        target["policy_folder"] = True
+    if not policy.standing.tasks:
+        left_out["standing"] = True
+    target |= {name: True for name in ("policy_folder", "issues") if getattr(policy.target, name) is None}
     if not policy.protected_paths.agent_orders:
         left_out["protected_paths"] = {"agent_orders"}
     left_out["charter"] = _unused(policy.charter)
@@ -68,5 +69,5 @@ def _unused(charter: Charter) -> dict[str, Any]:
         }
         for role, said in charter.roles.items()
     }
-    empty = {name: True for name in ("providers", "prices") if not getattr(charter, name)}
+    empty = {name: True for name in ("providers", "prices", "trials") if not getattr(charter, name)}
     return {"roles": roles, **empty}

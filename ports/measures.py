@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from contracts.task import Finding, StateSnapshot, TaskContract, UnreadFile
 
 if TYPE_CHECKING:
+    from contracts.evidence import CheckResult
     from policies.settings.schema import EffectivePolicy
     from ports.environments import CheckEnvironment
 
@@ -35,6 +36,10 @@ class Look:
     """
     environment: CheckEnvironment | None = None
     """Where the repository's own fixers run; None: it has none, or it could not be made."""
+    base: Path | None = None
+    """The base, where the tree is a change of it; None: the tree is the base."""
+    check: Callable[[str, Path], CheckResult] | None = None
+    """Runs one check of the target on a copy of a tree; None: no measure that needs one is asked for."""
 
 
 @dataclass(frozen=True)

@@ -308,6 +308,7 @@ class Admitting:
                 "started_by": request.request.actor,
                 "policy": pinned,
                 "grant": answer.grant,
+                "asked": request.request.asked,
             }
         )
         grant = run.grant

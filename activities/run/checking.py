@@ -1,6 +1,8 @@
 """Step 7: a target's checks, run on one exact tree, and how their results are read (``checks/checks.json``; P4, P8)."""
 
+import itertools
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
@@ -242,6 +244,34 @@ class CheckRunner:
         """
         return self._run(session, commit=commit, base=commit, head=commit, base_counts=None, place=place)
 
+    def one(self, session: StepSession) -> Callable[[str, Path], CheckResult]:
+        """Runs one check on a copy of a tree, in the base's environment: how a task's effect is measured by checks.
+
+        Raises, when it is called:
+            EnvironmentUnavailable, SandboxUnavailable: it could not be run at all.
+        """
+        policy, alive, measured = session.policy, session.alive, itertools.count(1)
+        prepared: list[CheckEnvironment] = []
+
+        def run(name: str, tree: Path) -> CheckResult:
+            if not prepared:
+                base = session.given.base_sha
+                prepared.append(self.environments.prepare(session.repository, base, policy, alive))
+            check, place = next(each for each in policy.target.checks if each.name == name), next(measured)
+            with _copy(session, tree) as first:
+                checking = Checking(
+                    fresh=fresh_trees(first, partial(_copy, session, tree)),
+                    environment=self.environments.install(prepared[0], first, policy, alive),
+                    sandbox=self.sandbox,
+                    limits=policy.autopilot.sandbox,
+                    save=lambda kept, body: session.save(f"measured/{place}-{Path(kept).name}", body, "text/plain"),
+                    alive=alive,
+                    base_counts=None,
+                )
+                return run_checks((check,), checking)[0]
+
+        return run
+
     def _run(
         self,
         session: StepSession,
@@ -341,6 +371,13 @@ def _checkout(session: StepSession, commit: str) -> Iterator[Path]:
     with session.bench.folder("check") as tree:
         session.repository.checkout(commit, tree)
         yield tree
+
+
+@contextmanager
+def _copy(session: StepSession, tree: Path) -> Iterator[Path]:
+    with session.bench.folder("measured") as folder:
+        shutil.copytree(tree, folder, symlinks=True, dirs_exist_ok=True)
+        yield folder
 
 
 def fresh_trees(

@@ -9,6 +9,7 @@ from temporalio import activity
 
 from activities.api import CODE
 from activities.run.background import background
+from activities.run.checking import CheckRunner
 from activities.run.proposals import propose
 from activities.run.quarantine import MadeCommit, granted_change, take
 from activities.step_session import StepPorts, StepSession
@@ -26,6 +27,7 @@ from policies.verdicts import all_of, allow, deny
 from ports.agents import Brief
 from ports.environments import CheckEnvironment
 from ports.measures import Look
+from ports.repository import Repository
 
 
 class CodingAnswer(BaseModel):
@@ -39,6 +41,7 @@ class Coding:
     """The only step whose agent may write, into a work tree of its own."""
 
     bench: StepPorts
+    checks: CheckRunner
 
     @activity.defn(name=CODE.name, no_thread_cancel_exception=True)
     def code(self, given: StepInput) -> StepResult:
@@ -54,7 +57,8 @@ class Coding:
             # Sensing has measured this tree, by an artifact that the run names by its digest.
             known = session.load("state_snapshot.json", StateSnapshot)
             of_base = known if known.base_sha == base else None
-            look = Look(tree, session.policy, session.alive, of_base, recorded, environment)
+            check = self.checks.one(session) if contract.asked else None
+            look = Look(tree, session.policy, session.alive, of_base, recorded, environment, check=check)
             before = self.bench.measures.count(contract, look)
             made = take(session, granted) if granted else self._ask(session, contract, tree, environment)
         session.keep_asked(environment)
@@ -65,10 +69,12 @@ class Coding:
         task_id = contract.task_id
         if not paths:
             return session.done(deny("the change is not empty", "the coder changed nothing"), task_id=task_id)
-        with self.bench.folder("measure") as tree:
+        with self.bench.folder("measure") as folder:
             # Measured on what was committed, not on what the agent left lying in its tree.
-            repository.checkout(head, tree)
-            look = Look(tree, session.policy, session.alive, recorded=recorded, environment=environment)
+            tree = _checked_out(repository, head, folder / "head")
+            # What checks show is shown against the base; a tool's findings need it not.
+            beside = _checked_out(repository, base, folder / "base") if contract.asked else None
+            look = Look(tree, session.policy, session.alive, None, recorded, environment, beside, check)
             after = self.bench.measures.count(contract, look)
         diff = repository.diff(base, head)
         change = Change(
@@ -125,6 +131,12 @@ class Coding:
             return MadeCommit(rule, refused=f"the coder left {unusable}")
         head = session.repository.commit_tree(base, tree, commit_message(contract))
         return MadeCommit(rule, head=head, said=answer.summary)
+
+
+def _checked_out(repository: Repository, commit: str, place: Path) -> Path:
+    place.mkdir()
+    repository.checkout(commit, place)
+    return place
 
 
 def _unusable(tree: Path, limits: BaseLimits) -> str:

@@ -15,12 +15,13 @@ from activities.step_session import StepPorts, StepSession
 from contracts.audit import AuditEvent
 from contracts.evidence import CheckResult, CheckStatus, PreflightReport, Receipt
 from contracts.handover import StepInput, StepResult
-from contracts.modes import Role, StepName
+from contracts.modes import Role, RunKind, StepName
 from contracts.verdict import Decision, Fact, Verdict
 from policies.counted import counted
 from policies.release.checks import how_it_ended
 from policies.release.ci import judge_base
 from policies.run.preflight import budget_caps, gates_refuse, judge_preflight, policy_current, protected_loaded
+from policies.task.asked import agent_codes, red_check
 from policies.verdicts import all_of, allow, deny
 from ports.environments import EnvironmentUnavailable
 from ports.repository import RemoteUnavailable, RepositoryError
@@ -128,9 +129,13 @@ class Preflight:
             return Receipt(name=name, verdict=deny("the required checks could be run on the base", str(problem)))
         ref = session.save("checks/base.json", report)
         verdicts: list[Verdict] = [sandbox]
+        mending = red_check(report) if _may_mend(session) else None
         for result in report.results:
             green = result.status is CheckStatus.GREEN
-            if result.required:
+            if result is mending:
+                reason = "red on the base: only the task that is to make it pass again is taken"
+                verdicts.append(allow(f"{result.name} may be mended", reason, baseSha=base, red=result.name))
+            elif result.required:
                 rule = f"{result.name} is green on the base"
                 told = allow(rule, result.status, baseSha=base) if green else deny(rule, _advice(session, result))
                 verdicts.append(told)
@@ -149,6 +154,11 @@ class Preflight:
         return allow(
             "audit logging is active", f"{counted(checked.records, 'record verified', 'records verified')}", head=head
         )
+
+
+def _may_mend(session: StepSession) -> bool:
+    """Whether an agent codes who can be asked for more than a tool's fix; a smoke proves that the base is sound."""
+    return session.run.kind is not RunKind.SMOKE and agent_codes(session.policy, session.run.asked)
 
 
 def _gates_refuse(session: StepSession) -> Verdict:

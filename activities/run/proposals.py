@@ -39,7 +39,7 @@ def propose(session: StepSession, agent: Agent, brief: Brief, wanted: TypeAdapte
             except (ValueError, RecursionError) as invalid:
                 problem = str(invalid)
         # The problem may quote the answer, which may hold what UTF-8 cannot.
-        problem = problem[:2000].encode("utf-8", "replace").decode()
+        problem = shortened(problem.encode("utf-8", "replace").decode(), 2000)
         body = text[:_LARGEST].encode("utf-8", "replace")
         session.save(f"rejected_answers/{brief.role}-{attempt + 1}.txt", body, "text/plain")
         session.note("answer rejected", agent=agent.name, attempt=attempt + 1, problem=shortened(problem, 300))

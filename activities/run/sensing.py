@@ -7,6 +7,7 @@ from temporalio import activity
 from activities.api import SENSE
 from activities.governance.kept_proposals import KeptProposals
 from activities.governance.past_decisions import NotKept
+from activities.run.asking import gather
 from activities.run.open_pulls import answers, closing, moot, moot_of, overtaken, removals
 from activities.run.strangers import tell_of_strangers
 from activities.source.reading import SourceReader
@@ -21,6 +22,7 @@ from policies.counted import counted
 from policies.release.checks import unseen
 from policies.verdicts import allow, deny
 from ports.measures import Look
+from ports.store import RunIndex
 
 _LISTED = 2000
 """Findings and unread files that a snapshot lists of each; the rest is counted."""
@@ -31,6 +33,7 @@ class Sensing:
     """Looks; changes nothing."""
 
     bench: StepPorts
+    index: RunIndex
 
     @activity.defn(name=SENSE.name, no_thread_cancel_exception=True)
     def sense(self, given: StepInput) -> StepResult:
@@ -79,10 +82,12 @@ class Sensing:
             truncated=max(0, len(findings) - _LISTED) + max(0, len(seen.unread) - _LISTED),
         )
         session.save("state_snapshot.json", snapshot)
+        wanted = gather(session, self.index)
         session.note("sensed", files=facts.files, findings=len(findings), missing=len(missing), unread=len(seen.unread))
         writes = tuple(closing(session, pull) for pull in snapshot.moot_pull_requests)
         writes += removals(session, pulls, heads, known)
         writes += _on_open(session, [pull for pull in opened if pull.number not in done], findings, proposed)
+        asked_for = [counted(len(wanted.tasks), "task") + " asked of an agent"] if wanted and wanted.tasks else []
         least = policy.autopilot.candidates.minimum_snapshot_completeness
         rule = "the snapshot is complete enough"
         if snapshot.completeness < least:
@@ -94,8 +99,9 @@ class Sensing:
             "; ".join(
                 [
                     f"{counted(len(findings), 'finding')} in {counted(facts.files, 'file')}",
+                    *asked_for,
                     *recorded.replaced,
-                    *(f"could not look: {each}" for each in unseen(snapshot)),
+                    *(f"could not look: {each}" for each in (*unseen(snapshot), *(wanted.unseen if wanted else ()))),
                 ]
             ),
             completeness=snapshot.completeness,

@@ -8,6 +8,7 @@ from temporalio import activity
 
 from activities.api import TRIAGE
 from activities.governance.past_decisions import NotKept, read_kept
+from activities.run.asking import gathered
 from activities.run.background import lately
 from activities.run.open_pulls import bring, on_base
 from activities.run.proposals import propose
@@ -27,10 +28,11 @@ from policies.after.later_review import went_badly
 from policies.settings.schema import EffectivePolicy
 from policies.task.acceptance import LET_LIE, Answer, How, area
 from policies.task.aftercare import with_hardening, without_quarantined
+from policies.task.asked import NOBODY, with_asked
 from policies.task.candidates import WORTH_RULE, judge_worth, stated_by_us, suppress, told, with_reported
 from policies.task.idea_memory import Memory, PersonsNo, Place, places, remember
 from policies.task.remediation import take_up, with_backlog
-from policies.verdicts import allow
+from policies.verdicts import allow, deny
 from ports.agents import Brief
 from ports.store import RunIndex
 
@@ -83,6 +85,12 @@ class Triaging:
         # Again, for what the backlog proposes.
         candidates = with_hardening(without_quarantined(candidates, left.quarantined, now), left.hardening)
         candidates = with_reported(candidates, snapshot.findings, policy)
+        wanted = gathered(session)
+        if run.asked is not None and not (wanted and wanted.tasks):
+            reason = "; ".join(wanted.unseen) if wanted else NOBODY
+            return session.done(deny("the task can be tried", reason))
+        if wanted:
+            candidates = with_asked(candidates, wanted.tasks, policy, memory)
         session.save("candidate_tasks.json", candidates)
         found, kept_back = len(candidates.candidates), len(candidates.suppressed)
         session.note("triaged", candidates=found, suppressed=kept_back, agent=agent.name)

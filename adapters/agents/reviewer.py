@@ -14,9 +14,11 @@ from adapters.tools.source_tree import SourceTree
 from adapters.tools.tool import Seen, Tool
 from adapters.tools.tool_runner import ToolRunner, ToolUnavailable
 from contracts.evidence import ReviewProposal, ReviewRemark, Severity
-from contracts.task import Finding, FindingFacts, Proof, TaskContract
+from contracts.task import Finding, FindingFacts, MeasureKind, Proof, TaskContract
 from policies.counted import counted, sized
 from policies.paths.rules import in_scope, matches
+from policies.settings.schema import EffectivePolicy
+from policies.task.asked import is_test
 from ports.agents import Brief
 
 MARKERS = re.compile(
@@ -64,7 +66,7 @@ def review(
     differences = tree_difference(base, tree)
     tool = next((each for each in tools if each.name == contract.tool), None)
     # Of a tool that is not ours nothing is known, so nothing of its change is let through.
-    facts = tool.facts(contract.rule, brief.policy) if tool else FindingFacts()
+    facts = tool.facts(contract.rule, brief.policy) if tool else _facts_of(contract)
     remarks = [*_bounds(differences, contract, brief.granted)]
     confidence = 1.0
     # What is out of bounds is refused already; the sandbox is not asked about it.
@@ -78,6 +80,7 @@ def review(
         remarks.extend(_text(each))
         if each.path not in brief.granted:
             remarks.extend(_of_its_kind(each, facts))
+            remarks.extend(_of_what_measures(each, contract, brief.policy))
     python = [each.path for each in inside if each.path.endswith(PYTHON) and None not in (each.before, each.after)]
     before = python_facts(tree, python, bench, folder=BASE, beside=((base, BASE),))
     after = python_facts(tree, python, bench)
@@ -153,6 +156,25 @@ def _of_its_kind(each: Difference, facts: FindingFacts) -> Iterator[ReviewRemark
         yield _remark(Severity.MAJOR, each.path, "changes more than single words")
 
 
+def _facts_of(contract: TaskContract) -> FindingFacts:
+    """Of what an agent was asked for: wherever the contract lets it, nothing shown but the effect."""
+    if contract.asked is None:
+        return FindingFacts()
+    return FindingFacts(confidence=1, may_change=contract.scope.allowed_paths, proof=Proof.MEASURED)
+
+
+def _of_what_measures(each: Difference, contract: TaskContract, policy: EffectivePolicy) -> Iterator[ReviewRemark]:
+    """Who is measured by checks must not change what they are made of; what is red must not be edited to be green."""
+    if contract.asked is None:
+        return
+    if contract.measure is not MeasureKind.ACCEPTANCE and matches(each.path, policy.protected_paths.check_defining):
+        yield _remark(Severity.BLOCKING, each.path, "changes what the checks are made of, by which it is measured")
+    if each.before is not None and each.removed and is_test(each.path):
+        cheats = contract.measure is MeasureKind.CHECK
+        severity = Severity.BLOCKING if cheats else Severity.MINOR
+        yield _remark(severity, each.path, "changes or removes lines of a test that was there before")
+
+
 def _word_for_word(each: Difference) -> bool:
     before, after = ((text or b"").decode("utf-8", "replace").splitlines() for text in (each.before, each.after))
     return len(before) == len(after) and all(
@@ -175,8 +197,10 @@ def _python(path: str, before: PythonFacts, after: PythonFacts, facts: FindingFa
         yield _remark(Severity.BLOCKING, path, "changes more than comments and docstrings")
     if gone := before.tests - after.tests:
         yield _remark(Severity.BLOCKING, path, f"removes a test: {min(gone)}")
+    # A tool's fix moves no definitions; who was asked for more may, and a person looks.
+    grave = Severity.MINOR if facts is not None and facts.proof is Proof.MEASURED else Severity.MAJOR
     if gone := before.definitions - before.tests - after.definitions:
-        yield _remark(Severity.MAJOR, path, f"removes a definition: {min(gone)}")
+        yield _remark(grave, path, f"removes a definition: {min(gone)}")
     if after.asserts < before.asserts:
         yield _remark(
             Severity.BLOCKING,
@@ -186,7 +210,7 @@ def _python(path: str, before: PythonFacts, after: PythonFacts, facts: FindingFa
     if grown := Counter(after.runs_code) - Counter(before.runs_code):
         yield _remark(Severity.BLOCKING, path, f"can newly run code or programs: {min(grown)}")
     if new := after.modules - before.modules - MODULES_FIXES_ADD:
-        yield _remark(Severity.MAJOR, path, f"imports a further module: {min(new)}")
+        yield _remark(grave, path, f"imports a further module: {min(new)}")
 
 
 def _not_equal(compared: Mapping[str, str], paths: list[str]) -> Iterator[ReviewRemark]:

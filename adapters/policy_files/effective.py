@@ -17,6 +17,7 @@ from policies.settings.charter import Charter
 from policies.settings.forge_access import AppAccess, TokenSource
 from policies.settings.schema import Autopilot, EffectivePolicy, ProtectedPaths, Target
 from policies.settings.sources import Sources
+from policies.settings.tasks import Tasks
 from policies.settings.tightening import Fault, faults, merge
 from ports.forge import ForgeError
 from ports.policy_source import PolicyError
@@ -49,13 +50,15 @@ def understood(
     charter = check(documents["charter"], Charter, complaints)
     own = check(documents["target"], Target, complaints)
     sources = check(documents["sources"], Sources, complaints) if "sources" in documents else Sources()
-    if not (autopilot and protected and charter and own and sources):
+    standing = check(documents["tasks"], Tasks, complaints) if "tasks" in documents else Tasks()
+    if not (autopilot and protected and charter and own and sources and standing):
         raise PolicyError("\n".join(complaints))
     agents = charter_faults(charter, protected, autopilot.caps, KNOWN)
-    found = [*faults(autopilot, protected, charter, own), *_backends(charter), *agents, *_identity(own, target)]
+    shape = faults(autopilot, protected, charter, own, standing)
+    found = [*shape, *_backends(charter), *agents, *_identity(own, target)]
     if found:
         raise PolicyError("\n".join(_line(fault, documents[fault.file]) for fault in found))
-    return merge(autopilot, protected, charter, own, sources), documents
+    return merge(autopilot, protected, charter, own, sources, standing), documents
 
 
 def _backends(charter: Charter) -> Iterator[Fault]:

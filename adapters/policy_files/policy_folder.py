@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from policies.settings.alerts import AlertPolicy
     from policies.settings.schema import EffectivePolicy
 
-ALERTS_FILE, SOURCES_FILE, CATALOGUE_FILE = "alerts.toml", "sources.toml", "catalogue.toml"
+ALERTS_FILE, CATALOGUE_FILE = "alerts.toml", "catalogue.toml"
+_OPTIONAL = (("sources", "sources.toml"), ("tasks", "tasks.toml"))
 _SHARED = (
     ("autopilot", "autopilot.toml"),
     ("protected_paths", "protected_paths.toml"),
@@ -120,8 +121,7 @@ class PolicyFiles:
 
         self._known(target)
         files: tuple[tuple[str, str], ...] = (*_SHARED, ("target", f"targets/{target}.toml"))
-        if SOURCES_FILE in self._instead or (self._folder / SOURCES_FILE).exists():
-            files = (*files, ("sources", SOURCES_FILE))
+        files += tuple(each for each in _OPTIONAL if each[1] in self._instead or (self._folder / each[1]).exists())
         bodies = tuple((name, file, self._body(file)) for name, file in files)
         # Every step of a run asks: what the same bytes say is known.
         return understood(self._folder, target, bodies)

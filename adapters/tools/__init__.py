@@ -1,6 +1,7 @@
 """Deterministic engineering tools: they find, mend, and find again on the changed tree; one file per tool.
 
 advisories.py      Known vulnerabilities, as the ecosystems' own programs print them
+check_measures.py  Effects that a target's own checks show
 comparison.py      What our scripts in the sandbox say of a change: equal or not, and what its syntax holds
 dependencies.py    A newer release of one package, made by the ecosystem's own command, in the lock files alone
 dependency_look.py  What there is beyond a lock file: asked of its registry, tried twice, judged whole

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from adapters.tools.check_measures import counted_by, red, unshown
 from adapters.tools.comparison import unproved
 from adapters.tools.dependencies import DependenciesTool
 from adapters.tools.fixers import FixersTool
@@ -107,6 +108,10 @@ class ToolMeasures:
 
 MEASURES: dict[MeasureKind, Callable[[ToolMeasures, TaskContract, Look], int]] = {
     MeasureKind.FINDINGS: ToolMeasures.findings_left,
+    MeasureKind.CHECK: lambda _tools, contract, look: red(contract, look),
+    MeasureKind.NEW_TEST: lambda _tools, contract, look: unshown(contract, look),
+    MeasureKind.COUNTED: lambda _tools, contract, look: counted_by(contract, look),
+    MeasureKind.ACCEPTANCE: lambda _tools, _contract, look: int(look.base is None),
 }
 """A row for each way to count an effect."""
 

@@ -54,6 +54,9 @@ def charter_faults(charter: Charter, protected: ProtectedPaths, caps: CapSetting
     for role, said in charter.roles.items():
         for key, problem in _role_problems(role, said, charter, protected, caps, known):
             yield Fault("charter", ("roles", role.value, *((key,) if key else ())), problem)
+    for name, said in charter.trials.items():
+        for key, problem in _role_problems(Role.CODING, said, charter, protected, caps, known):
+            yield Fault("charter", ("trials", name, *((key,) if key else ())), problem)
     yield from _not_independent(charter)
 
 

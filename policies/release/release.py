@@ -89,10 +89,10 @@ def judge_release(facts: ReleaseFacts) -> ReleaseDecision:
     9. HIGH and CRITICAL risk was approved before the run by a person.
 
     The conditions of doing without a person, each ASK when unmet: SELECTIVE_AUTO in the run and in the policy's
-    maximum · its kind of task has earned it, or a person says so · the target has probes · low risk · auto-merge budget
-    · not from quarantine · nothing that checks are made of · nothing of the policy folder · nothing that decides the
-    checks' environment · no protected path at all · shown to be equal in every file · every check green, required or
-    not · canary passed.
+    maximum · its kind of task has earned it, or a person says so · the target has probes · low risk · auto-merge
+    budget · made by a tool · not from quarantine · nothing that checks are made of · nothing of the policy folder ·
+    nothing that decides the checks' environment · no protected path at all · shown to be equal in every file · every
+    check green, required or not · canary passed.
 
     Outcome: REJECT; else AUTO_MERGE_ALLOWED when everything holds; CANARY_ALLOWED when only the canary is missing;
     else REQUIRES_HUMAN_REVIEW. DRY_RUN and PR_ONLY therefore never get further than the last, and get the same.
@@ -253,6 +253,8 @@ def _conditions(facts: ReleaseFacts, risk: RiskScore) -> Iterator[Verdict]:
         "the risk is low enough", low, f"{risk.level.value} risk; at most {most.value} may be merged without a person"
     )
     yield within_auto_merge(facts.change, policy)
+    if facts.contract.asked is not None:
+        yield ask("a tool made the change", "an agent made it: whether it is what was asked is a person's to say")
     if facts.from_quarantine:
         yield ask("the change is no quarantined one", f"it was in quarantine after {facts.from_quarantine}")
     free = not any(matches(path, policy.protected_paths.check_defining) for path in paths)

@@ -8,5 +8,6 @@ merging.py       The policy of merging by itself: the smaller budget, the canary
 schema.py        The shape of the policy files. Every setting has its meaning right below it
 section.py       What every table of the policy files is made of
 sources.py       The shape of ``sources.toml`` (runbook §5)
+tasks.py         What an agent may be asked for beside findings: ``tasks.toml``, and ``[issues]``
 tightening.py    Merging a target's settings into the common policy: overrides may only tighten
 """

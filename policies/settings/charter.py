@@ -69,8 +69,6 @@ class RolePolicy(Section):
     """`command`: instruction files of the base (``AGENTS.md``) that it is shown, as data."""
     prompt: str = Field(default="", pattern=r"^([a-z][a-z0-9_-]*)?$", max_length=60)
     """A file of `adapters/agents/prompts/` without its suffix; empty: the role's own."""
-    attempts: int = Field(default=3, ge=1, le=20)
-    """Per task, over all runs: then the idea rests."""
     rounds: int = Field(default=0, ge=0, le=5)
     """Coding: how often failing checks and review remarks go back to it within one run."""
     quiet_seconds: Positive = 120
@@ -86,5 +84,7 @@ class Charter(Section):
 
     Where the owner did select, the owner's selection counts instead; a target's ``[improve]`` adds to either.
     """
+    trials: dict[_Name, RolePolicy] = {}
+    """``[trials.NAME]``: others that a person may try in the role that codes (``starter.py try --agent NAME``)."""
     providers: dict[_Name, Provider] = {}
     prices: dict[ModelName, Price] = {}

@@ -15,6 +15,7 @@ from policies.settings.forge_access import ForgeAccess
 from policies.settings.merging import AutoMerge, CiPolicy, FollowUpPolicy, ProbePolicy, RollbackPolicy
 from policies.settings.section import Positive, Section, Share
 from policies.settings.sources import Sources
+from policies.settings.tasks import IssuesPolicy, Tasks
 
 # ``[caps]`` of ``autopilot.toml``.
 
@@ -328,6 +329,8 @@ class Target(Section):
     ci: CiPolicy = CiPolicy()
     policy_folder: PolicyFolder | None = None
     """Set where this target's repository holds the policy: what is proposed becomes a pull request there."""
+    issues: IssuesPolicy | None = None
+    """Set where open issues with a label are tasks for the agent that codes."""
 
     @model_serializer(mode="wrap")
     def _as_before(self, serialized: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -346,5 +349,7 @@ class EffectivePolicy(Section):
     target: Target
     sources: Sources = Sources()
     """All of ``sources.toml``: a target's own, and what they fall back on or are compared with."""
+    standing: Tasks = Tasks()
+    """All of ``tasks.toml``."""
     digest: str
     """SHA-256 of the canonical JSON of the fields above; of the sources only where there are any."""

@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from contracts.modes import Mode, Role
-from contracts.task import TaskType
+from contracts.task import MeasureKind, TaskType
 from policies.digests import policy_digest
 from policies.paths.rules import can_match, matches
 from policies.settings.charter import Charter
 from policies.settings.schema import Autopilot, EffectivePolicy, ProtectedPaths, ProtectedRule, Target
 from policies.settings.sources import Sources
+from policies.settings.tasks import Tasks
 
 MODES = tuple(Mode)
 """From least to most."""
@@ -28,7 +29,12 @@ class Fault(NamedTuple):
 
 
 def merge(
-    autopilot: Autopilot, protected: ProtectedPaths, charter: Charter, target: Target, sources: Sources | None = None
+    autopilot: Autopilot,
+    protected: ProtectedPaths,
+    charter: Charter,
+    target: Target,
+    sources: Sources | None = None,
+    standing: Tasks | None = None,
 ) -> EffectivePolicy:
     """Fold the target's overrides in, so that every rule reads one place, and seal it with its digest (P6)."""
     maximum = target.maximum_mode or autopilot.modes.maximum
@@ -45,18 +51,22 @@ def merge(
         charter=charter,
         target=target,
         sources=sources or Sources(),
+        standing=standing or Tasks(),
         digest="",
     )
     return effective.model_copy(update={"digest": policy_digest(effective)})
 
 
-def faults(autopilot: Autopilot, protected: ProtectedPaths, charter: Charter, target: Target) -> Iterator[Fault]:
+def faults(
+    autopilot: Autopilot, protected: ProtectedPaths, charter: Charter, target: Target, standing: Tasks | None = None
+) -> Iterator[Fault]:
     """Everything that forbids the merge.
 
     Rules, in order: a target only tightens (mode, diff budget, check seconds) · the names of its checks differ, and
-    those of its probes and fixers · every working role has a backend · the first mode is PR_ONLY or below · the risk
-    weights add up to 1 and the levels ascend · every pattern can match something, and no protected one is negative (it
-    would silently unprotect) · lock files of `[dependencies]` decide what is prepared, and are open to such tasks.
+    those of its probes and fixers · tasks and issues are measured by checks that there are · every working role has
+    a backend · the first mode is PR_ONLY or below · the risk weights add up to 1 and the levels ascend · every
+    pattern can match something, and no protected one is negative (it would silently unprotect) · lock files of
+    `[dependencies]` decide what is prepared, and are open to such tasks.
     """
     yield from _loosenings(autopilot, target)
     names = [check.name for check in target.checks]
@@ -71,6 +81,7 @@ def faults(autopilot: Autopilot, protected: ProtectedPaths, charter: Charter, ta
     for index, name in enumerate(fixers):
         if name in fixers[:index]:
             yield Fault("target", ("fixers", index, "name"), f"a second fixer is named {name!r}; names must differ")
+    yield from _task_faults(target, standing or Tasks())
     for role in WORKING_ROLES:
         if role not in charter.roles:
             yield Fault("charter", ("roles",), f"no backend for role {role.value!r}; add [roles.{role.value}]")
@@ -82,6 +93,24 @@ def faults(autopilot: Autopilot, protected: ProtectedPaths, charter: Charter, ta
         for pattern in patterns:
             if problem := _pattern_problem(pattern, protecting=key[-1] in _PROTECTING):
                 yield Fault(file, key, f"{pattern!r} {problem}")
+
+
+def _task_faults(target: Target, standing: Tasks) -> Iterator[Fault]:
+    known = {check.name: check for check in target.checks}
+    if target.issues and target.issues.check and target.issues.check not in known:
+        yield Fault("target", ("issues", "check"), f"{target.issues.check!r} is none of its checks")
+    seen: set[str] = set()
+    for index, task in enumerate(standing.tasks):
+        if task.name in seen:
+            yield Fault("tasks", ("tasks", index, "name"), f"a second task is named {task.name!r}; names must differ")
+        seen.add(task.name)
+        if task not in standing.of(target.name) or not task.check:
+            continue
+        if task.check not in known:
+            yield Fault("tasks", ("tasks", index, "check"), f"{task.check!r} is no check of {target.name}")
+        elif task.measure is MeasureKind.COUNTED and known[task.check].count == "none":
+            problem = f"the check {task.check!r} of {target.name} counts nothing; give it `count`"
+            yield Fault("tasks", ("tasks", index, "check"), problem)
 
 
 def _loosenings(autopilot: Autopilot, target: Target) -> Iterator[Fault]:

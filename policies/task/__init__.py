@@ -1,6 +1,7 @@
 """From findings to one bounded task, and what is remembered of ideas.
 
 acceptance.py   What an owner accepts: what comes first, what people here answered, and what goes quiet
+asked.py        What an agent is asked for: a red check, an issue, a standing task; one way to a candidate
 aftercare.py    What a rollback leaves for later runs (runbook §8): the idea stays away for a while
 candidates.py   From findings to ranked ideas, whether one is worth a run, and why the rest is not
 compliance.py   Uncertain compliance escalates (policy): what a licence says is not for a machine to change

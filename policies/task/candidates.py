@@ -127,7 +127,7 @@ def stated_by_us(proposed: CandidateTasks, target: str, findings: tuple[Finding,
         if each.type is TaskType.DEPENDENCY_UPDATE and {one.facts.type for one in about} != {each.type}:
             # That type opens lock files: whether it is one, the tool says that found it.
             stated["type"] = TaskType.CODE_IMPROVEMENT
-        ours.append(each.model_copy(update=stated | _care(about)))
+        ours.append(each.model_copy(update=stated | {"asked": None} | _care(about)))
     return tuple(ours)
 
 

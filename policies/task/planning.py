@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from contracts.modes import Role
+from contracts.modes import RiskLevel, Role
 from contracts.task import (
     Candidate,
     CandidateTasks,
@@ -21,6 +21,7 @@ from policies.digests import digest
 from policies.paths.diff_budget import deletions_allowed
 from policies.paths.rules import hostile_name, matches, protection, reachable, readable
 from policies.settings.schema import EffectivePolicy
+from policies.task.asked import objective, rationale
 from policies.task.compliance import is_licence_text
 from policies.task.risk import BLOCKED_UNLESS_APPROVED, LEVELS, estimate_level, is_runtime
 from policies.verdicts import all_of, allow, ask, deny
@@ -31,15 +32,23 @@ def make_contract(candidate: Candidate, policy: EffectivePolicy, run_id: str) ->
     budget, target = policy.autopilot.diff_budget, policy.target
     required = tuple(check.name for check in target.checks if check.required)
     delta = candidate.expected_after - candidate.before
-    level = estimate_level(candidate.paths, policy, candidate.type)
+    level, asked = estimate_level(candidate.paths, policy, candidate.type), candidate.asked
+    if asked is not None:
+        # Which files an agent will touch is not known yet.
+        level = max(level, RiskLevel.MEDIUM, key=LEVELS.index)
     return TaskContract(
         task_id=candidate.task_id,
         run_id=run_id,
         type=candidate.type,
         state=TaskState.PROPOSED,
         title=candidate.title,
-        objective=f"Bring {candidate.metric} from {candidate.before} to {candidate.expected_after}.",
-        rationale=f"Found by {candidate.tool}, rule {candidate.rule}; confidence {candidate.confidence:.2f}.",
+        objective=objective(asked)
+        if asked
+        else (f"Bring {candidate.metric} from {candidate.before} to {candidate.expected_after}."),
+        rationale=rationale(asked)
+        if asked
+        else (f"Found by {candidate.tool}, rule {candidate.rule}; confidence {candidate.confidence:.2f}."),
+        asked=asked,
         tool=candidate.tool,
         rule=candidate.rule,
         metric=candidate.metric,
@@ -56,17 +65,18 @@ def make_contract(candidate: Candidate, policy: EffectivePolicy, run_id: str) ->
                 if candidate.type not in rule.unless
                 for pattern in rule.patterns
             ),
-            max_files=min(len(candidate.paths), budget.files),
+            max_files=budget.files if asked else min(len(candidate.paths), budget.files),
             max_lines=budget.lines,
+            max_new_files=budget.new_files if asked else 0,
         ),
         risk=Risk(level=level, category=candidate.type.value, blast_radius=_blast_radius(candidate.paths)),
         verification=VerificationPlan(
             required_checks=required,
             acceptance_criteria=(
-                f"{candidate.metric} is lower than {candidate.before}",
+                objective(asked) if asked else f"{candidate.metric} is lower than {candidate.before}",
                 "every required check is green on the merge result",
             ),
-            non_regression_focus=candidate.paths,
+            non_regression_focus=() if asked else candidate.paths,
         ),
         rollback=RollbackPlan(strategy=target.rollback_strategy, maximum_minutes=target.rollback_minutes),
         evidence=candidate.evidence,
@@ -113,7 +123,7 @@ def terms_digest(contract: TaskContract) -> str:
     had a name stay equal.
     """
     usual = {"measure"} if contract.measure is MeasureKind.FINDINGS else set()
-    usual |= {name for name in ("trial", "promotion") if getattr(contract, name) is None}
+    usual |= {name for name in ("trial", "promotion", "asked") if getattr(contract, name) is None}
     return digest(contract.model_dump(mode="json", exclude={"run_id", "state", "words"} | usual))
 
 
@@ -133,7 +143,7 @@ def _from_candidate(contract: TaskContract, candidates: CandidateTasks) -> Verdi
         return deny(rule, f"the contract's state is {contract.state.value}, not PROPOSED")
     expected = (chosen.type, chosen.tool, chosen.rule, chosen.measure, chosen.metric, chosen.before)
     stated = (contract.type, contract.tool, contract.rule, contract.measure, contract.metric, contract.metric_before)
-    if stated != expected:
+    if stated != expected or contract.asked != chosen.asked:
         reason = "the contract's type, tool, rule, measure, metric or its value before differ from the candidate's"
         return deny(rule, reason)
     if extra := set(contract.scope.allowed_paths) - set(chosen.paths):
@@ -149,6 +159,8 @@ def _scope(contract: TaskContract, policy: EffectivePolicy) -> Iterator[Verdict]
             yield deny(rule, f"{shown} is protected: {protecting.reason}", path=shown)
         elif is_licence_text(path, policy):
             yield deny(rule, f"{shown} is a licence text: a person's business", path=shown)
+        elif contract.asked is not None and ("*" in path or path.endswith("/")):
+            yield allow(rule, f"{shown} is a pattern: each path of the change is judged by itself", path=shown)
         elif reason := hostile_name(path):
             yield deny(rule, f"{shown} is refused: {reason}", path=shown)
         elif not reachable(path, policy, contract.type):

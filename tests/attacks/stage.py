@@ -13,6 +13,7 @@ from temporalio.testing import ActivityEnvironment
 from world import PACKAGE, World, scripted_measures
 
 import composition
+from activities.run.checking import CheckRunner
 from activities.run.coding import Coding
 from activities.step_session import StepPorts
 from adapters.environments.wheels import WheelEnvironments
@@ -152,7 +153,7 @@ class Stage:
 
         contract = self.contract.model_copy(update={"scope": self.contract.scope.model_copy(update=scope)})
         bench = self.with_agent(PlayedAgent({Role.CODING: coding}))
-        return done(Coding(bench).code, self.to_code(contract))
+        return done(Coding(bench, CheckRunner(bench.environments, bench.sandbox)).code, self.to_code(contract))
 
     def kept(self, name: str) -> bytes:
         """An artifact of the run as an operator finds it."""

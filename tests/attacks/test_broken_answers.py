@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 from temporalio.exceptions import ApplicationError
 
+from activities.run.checking import CheckRunner
 from activities.run.coding import Coding
 from activities.run.planning import Planning
 from activities.run.reviewing import Reviewing
@@ -136,7 +137,8 @@ def plan(stage: Stage, agent: PlayedAgent) -> StepResult:
 
 
 def code(stage: Stage, agent: PlayedAgent) -> StepResult:
-    return done(Coding(stage.with_agent(agent)).code, stage.to_code(stage.contract))
+    bench = stage.with_agent(agent)
+    return done(Coding(bench, CheckRunner(bench.environments, bench.sandbox)).code, stage.to_code(stage.contract))
 
 
 def review(stage: Stage, agent: PlayedAgent) -> StepResult:
@@ -201,7 +203,7 @@ def test_what_was_seen_of_another_base_is_no_measure(base: str, stage: Stage) ->
     seen = {"findings": (), "base_sha": base or stage.base}
     given = stage.to_code(stage.contract, **seen)
     bench = replace(stage.with_agent(PlayedAgent({Role.CODING: mend})), measures=stage.bench.measures)
-    result = done(Coding(bench).code, given)
+    result = done(Coding(bench, CheckRunner(bench.environments, bench.sandbox)).code, given)
     assert bool(base) is result.verdict.allowed
 
 

@@ -87,9 +87,15 @@ def test_a_policy_without_what_came_later_has_the_digest_of_before() -> None:
     plain = policy()
     no_rule = {"checks": {"__all__": {"owner", "flaky_until"}}}
     of_a_role = {"__all__": set(RolePolicy.model_fields) - {"backend", "minutes", "usd", "tokens"}}
-    of_agents = {"providers": True, "prices": True, "roles": of_a_role}
-    later = {"digest": True, "sources": True, "charter": of_agents, "target": {"policy_folder": True} | no_rule}
-    later["protected_paths"] = {"agent_orders"}
+    of_agents = {"providers": True, "prices": True, "trials": True, "roles": of_a_role}
+    later = {
+        "digest": True,
+        "sources": True,
+        "standing": True,
+        "charter": of_agents,
+        "target": {"policy_folder": True, "issues": True} | no_rule,
+        "protected_paths": {"agent_orders"},
+    }
     before = digest(plain.model_dump(mode="json", exclude=later))
     source = {"name": "days", "repository": {"path": "x"}, "file": {"path": "y.json"}}
     with_one = plain.model_copy(update={"sources": Sources.model_validate({"sources": [source]})})

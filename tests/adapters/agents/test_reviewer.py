@@ -5,7 +5,11 @@ from __future__ import annotations
 import pytest
 
 from contracts.evidence import Severity
+from contracts.task import AskedBy, AskedTask, MeasureKind
+from policies.task.asked import candidate_of
+from policies.task.planning import make_contract
 from ports.agents import AgentError
+from tests.policies.sample_policy import policy as shipped
 
 CODE = """import os
 import sys
@@ -255,3 +259,44 @@ def test_what_sensing_saw_of_the_base_is_not_looked_at_again(repo, other, believ
     made.write("a.py", "import os\n\n\ndef f():\n    return 1\n")
     remarks = {each.message for each in made.review(contract, snapshot=said).remarks}
     assert believed is ("has more ruff F findings than before" not in remarks)
+
+
+ASKED = {
+    "p.py": "def total(prices):\n    return sum(prices) + 1\n",
+    "tests/test_p.py": "from p import total\n\n\ndef test_total():\n    assert total([1]) == 1\n",
+    "pyproject.toml": PROJECT,
+}
+MENDED = {"p.py": "def total(prices):\n    import math\n\n    return math.fsum(prices)\n"}
+
+
+@pytest.mark.parametrize(
+    ("measure", "edits", "refused"),
+    [
+        ("check", MENDED, ""),
+        ("check", MENDED | {"tests/test_new.py": "def test_new():\n    assert True\n"}, ""),
+        ("check", {"tests/test_p.py": ASKED["tests/test_p.py"].replace("== 1", "== 2")}, "a test that was there"),
+        ("new_test", MENDED | {"tests/test_p.py": ASKED["tests/test_p.py"].replace("[1]", "[1, 0]")}, ""),
+        ("check", MENDED | {"conftest.py": "collect_ignore = ['tests']\n"}, "what the checks are made of"),
+        ("new_test", MENDED | {"pyproject.toml": PROJECT + "# x\n"}, "what the checks are made of"),
+        ("acceptance", MENDED | {"pyproject.toml": PROJECT + "# x\n"}, ""),
+        (
+            "check",
+            MENDED | {"tests/test_p.py": "import pytest\n\n\n@pytest.mark.skip()\ndef test_total(): ...\n"},
+            "silences",
+        ),
+    ],
+)
+def test_what_an_agent_was_asked_for_is_not_cheated(repo, measure, edits, refused):
+    """By editing what measures it; what else it does in its scope a person looks at (P6)."""
+    made = repo(ASKED)
+    made.policy = made.policy.model_copy(update={"protected_paths": shipped().protected_paths})
+    asked = AskedTask(key="check-unit", by=AskedBy.CHECK, title="Mend it", measure=MeasureKind(measure), check="unit")
+    candidate = candidate_of(asked, made.policy)
+    contract = make_contract(candidate, made.policy, "r1")
+    for path, text in edits.items():
+        made.write(path, text)
+    found = refusals(made.review(contract))
+    assert bool(refused) is bool(found), found
+    assert not refused or [each for each in found if refused in each]
+    unasked = contract.model_copy(update={"asked": None})
+    assert refusals(made.review(unasked))

@@ -1,0 +1,88 @@
+"""What an agent could be asked for on this base (``asked_tasks.json``): gathered by Sensing, ranked by Triaging."""
+
+from datetime import date
+
+from activities.step_session import StepSession
+from contracts.evidence import ChecksReport
+from contracts.forge_facts import Issue
+from contracts.task import AskedTask, AskedTasks
+from policies.task import asked
+from ports.forge import ForgeError
+from ports.store import RunIndex
+
+ASKED = "asked_tasks.json"
+_TAIL = 8_000
+"""Bytes of the end of a check's output."""
+_RECENT = 200
+"""Ended runs looked at."""
+
+
+def gather(session: StepSession, index: RunIndex) -> AskedTasks | None:
+    """Keep the list with the run; None: nobody codes who could be asked.
+
+    A forge that cannot be asked is named in ``unseen``: no issue is not "no issues".
+    """
+    policy, run = session.policy, session.run
+    if not asked.agent_codes(policy, run.asked):
+        return None
+    tasks: list[AskedTask] = []
+    unseen: list[str] = []
+    if run.asked is not None:
+        tasks = _persons(session, unseen)
+    else:
+        tasks += _red(session)
+        tasks += [asked.of_issue(each, policy) for each in _issues(session, unseen)]
+        ended, today = index.latest(_RECENT, run.target), date.fromisoformat(run.date)
+        for standing in policy.standing.of(run.target):
+            if not asked.rests(standing, ended, today):
+                tasks.append(asked.of_standing(standing, policy))
+    found = AskedTasks(run_id=run.run_id, base_sha=session.given.base_sha, tasks=tuple(tasks), unseen=tuple(unseen))
+    session.save(ASKED, found)
+    session.note("asked", tasks=len(tasks), unseen="; ".join(unseen))
+    return found
+
+
+def gathered(session: StepSession) -> AskedTasks | None:
+    """What Sensing kept; None: it asked for nothing."""
+    known = any(ref.name == ASKED for ref in session.given.artifacts)
+    return session.load(ASKED, AskedTasks) if known else None
+
+
+def tail_of(session: StepSession, name: str) -> str:
+    """The end of a kept output, as text."""
+    return session.load_bytes(name)[-_TAIL:].decode("utf-8", "replace")
+
+
+def _red(session: StepSession) -> list[AskedTask]:
+    red = asked.red_check(session.load("checks/base.json", ChecksReport))
+    if red is None:
+        return []
+    output = red.attempts[-1].output
+    return [asked.of_check(red, tail_of(session, output.name) if output else "")]
+
+
+def _persons(session: StepSession, unseen: list[str]) -> list[AskedTask]:
+    wanted = session.run.asked
+    assert wanted is not None  # noqa: S101  # the caller's condition
+    if not wanted.issue:
+        return [asked.of_person(wanted, session.policy)]
+    issue = next((each for each in _issues(session, unseen) if each.number == wanted.issue), None)
+    if issue is None and not unseen:
+        unseen.append(f"issue {wanted.issue}: no open issue with the target's label has this number")
+    return [asked.of_person(wanted, session.policy, issue)] if issue else []
+
+
+def _issues(session: StepSession, unseen: list[str]) -> tuple[Issue, ...]:
+    target = session.policy.target
+    if target.issues is None:
+        if session.run.asked is not None:
+            unseen.append(f"issues: targets/{target.name}.toml has no [issues] with a label")
+        return ()
+    try:
+        found = session.bench.forges(target).issues(target.issues.label)
+    except ForgeError as problem:
+        unseen.append(f"issues: {problem}")
+        return ()
+    if found is None:
+        unseen.append("issues: a repository without a forge has none")
+    return found or ()

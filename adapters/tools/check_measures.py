@@ -1,0 +1,57 @@
+"""Effects that a target's own checks show: a red one turned green, a new test that is red without the change."""
+
+import shutil
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from adapters.agents.tree_difference import tree_difference
+from contracts.evidence import CheckResult, CheckStatus
+from contracts.task import TaskContract
+from policies.release.checks import how_it_ended
+from policies.task.asked import is_test
+from ports.measures import Look, MeasureError
+
+_SAYS_NOTHING = frozenset({CheckStatus.INFRASTRUCTURE, CheckStatus.TIMEOUT})
+
+
+def red(contract: TaskContract, look: Look) -> int:
+    """1 while the check is not green on the tree; a flaky one is not."""
+    return int(_ran(contract, look, look.tree).status is not CheckStatus.GREEN)
+
+
+def unshown(contract: TaskContract, look: Look) -> int:
+    """1 until the tests that the change brings are red on the base and green on the change.
+
+    Of the base alone nothing is shown yet. Without the change means: the base, with just the changed tests in it.
+    """
+    if look.base is None:
+        return 1
+    changed = [each for each in tree_difference(look.base, look.tree) if is_test(each.path) and each.after is not None]
+    if not changed or _ran(contract, look, look.tree).status is not CheckStatus.GREEN:
+        return 1
+    with TemporaryDirectory(prefix="without-") as folder:
+        without = Path(folder) / "tree"
+        shutil.copytree(look.base, without, symlinks=True)
+        for each in changed:
+            place = without / each.path
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(each.after or b"")
+        return int(_ran(contract, look, without).status is not CheckStatus.RED)
+
+
+def counted_by(contract: TaskContract, look: Look) -> int:
+    """What the check counts on the tree."""
+    result = _ran(contract, look, look.tree)
+    count = result.attempts[-1].count if result.attempts else None
+    if count is None:
+        raise MeasureError(f"the check {result.name} counted nothing: {how_it_ended(result)}")
+    return count
+
+
+def _ran(contract: TaskContract, look: Look, tree: Path) -> CheckResult:
+    if contract.asked is None or not contract.asked.check or look.check is None:
+        raise MeasureError(f"the effect of {contract.task_id} cannot be measured: no check is named for it")
+    result = look.check(contract.asked.check, tree)
+    if result.status in _SAYS_NOTHING:
+        raise MeasureError(f"the effect cannot be measured: {result.name}: {how_it_ended(result)}")
+    return result

@@ -1,0 +1,240 @@
+"""What an agent is asked for: a red check, an issue, a standing task, a person's own (``try``); one way to a candidate.
+
+An agent's change is measured like any other, and merges only when a person says so.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import date, timedelta
+
+from contracts.asked import PersonsTask
+from contracts.evidence import CheckResult, ChecksReport, CheckStatus
+from contracts.forge_facts import Issue
+from contracts.modes import Role
+from contracts.report import IndexedRun
+from contracts.task import (
+    AskedBy,
+    AskedTask,
+    Candidate,
+    CandidateTasks,
+    Concern,
+    MeasureKind,
+    SuppressedCandidate,
+    TaskType,
+)
+from policies.counted import shortened
+from policies.digests import sha256_hex
+from policies.settings.charter import RolePolicy
+from policies.settings.schema import CheckKind, EffectivePolicy
+from policies.settings.tasks import StandingTask
+from policies.task.acceptance import expected, quiet, turn
+from policies.task.candidates import task_id, waits_for_people
+from policies.task.idea_memory import Memory
+
+TOOL = "asked"
+"""In the place of a tool's name, in ideas, contracts and what is remembered of them."""
+NOBODY = "no agent codes: name a backend for it in [roles.coding] or [trials.NAME] of charter.toml"
+ANYWHERE = ("**",)
+_TITLE, _TEXT = 200, 12_000
+_WORTH = {AskedBy.PERSON: 10.0, AskedBy.CHECK: 8.0, AskedBy.ISSUE: 5.0, AskedBy.STANDING: 0.6}
+"""Beside a tool's findings, whose score is at most 1 for a single one: what people wait for goes first."""
+_CONFIDENCE = 0.8
+_TYPES = {AskedBy.CHECK: TaskType.RELIABILITY_FIX}
+
+
+def coder(policy: EffectivePolicy, asked: PersonsTask | None = None) -> RolePolicy:
+    """Who codes: the charter's role, or the one of ``[trials]`` that a person tries."""
+    if asked is not None and asked.agent:
+        return policy.charter.trials[asked.agent]
+    return policy.charter.roles[Role.CODING]
+
+
+def agent_codes(policy: EffectivePolicy, asked: PersonsTask | None = None) -> bool:
+    """Whether somebody codes who can be asked for more than a tool's fix; nobody is by an unknown name."""
+    if asked is not None and asked.agent and asked.agent not in policy.charter.trials:
+        return False
+    return coder(policy, asked).backend != "tools"
+
+
+def as_tried(policy: EffectivePolicy, asked: PersonsTask) -> EffectivePolicy:
+    """The policy with whom a person tries in the role that codes; its digest stays that of the files."""
+    roles = {**policy.charter.roles, Role.CODING: coder(policy, asked)}
+    return policy.model_copy(update={"charter": policy.charter.model_copy(update={"roles": roles})})
+
+
+def red_check(report: ChecksReport) -> CheckResult | None:
+    """The one required check that is red on the base; None: none, more than one, or one that gives no sound answer."""
+    bad = [each for each in report.results if each.required and each.status is not CheckStatus.GREEN]
+    return bad[0] if len(bad) == 1 and bad[0].status is CheckStatus.RED else None
+
+
+def of_check(result: CheckResult, tail: str) -> AskedTask:
+    """Turn it green. ``tail``: the end of its output."""
+    return AskedTask(
+        key=f"check-{result.name}",
+        by=AskedBy.CHECK,
+        title=f"Make the check `{result.name}` pass again",
+        text=tail[-_TEXT:],
+        measure=MeasureKind.CHECK,
+        check=result.name,
+    )
+
+
+def of_issue(issue: Issue, policy: EffectivePolicy) -> AskedTask:
+    """What somebody reported: shown by a test first, then mended."""
+    named = policy.target.issues.check if policy.target.issues else ""
+    return AskedTask(
+        key=f"issue-{issue.number}",
+        by=AskedBy.ISSUE,
+        title=shortened(" ".join(issue.title.split()) or f"Issue {issue.number}", _TITLE),
+        text=shortened(issue.body, _TEXT),
+        measure=MeasureKind.NEW_TEST,
+        check=named or tests_of(policy),
+        number=issue.number,
+        url=issue.url[:400],
+    )
+
+
+def of_standing(task: StandingTask, policy: EffectivePolicy) -> AskedTask:
+    """What the owner wants looked after."""
+    measured = task.measure in {MeasureKind.NEW_TEST, MeasureKind.COUNTED}
+    return AskedTask(
+        key=f"standing-{task.name}",
+        by=AskedBy.STANDING,
+        title=task.title,
+        text=task.prompt,
+        measure=task.measure,
+        check=(task.check or tests_of(policy)) if measured else "",
+        paths=task.paths,
+    )
+
+
+def of_person(asked: PersonsTask, policy: EffectivePolicy, issue: Issue | None = None) -> AskedTask:
+    """What an operator tries an agent with: their own words, or an issue's."""
+    if issue is not None:
+        return of_issue(issue, policy).model_copy(update={"by": AskedBy.PERSON})
+    first = asked.text.strip().partition("\n")[0]
+    return AskedTask(
+        key=f"person-{sha256_hex(asked.text.encode())[:12]}",
+        by=AskedBy.PERSON,
+        title=shortened(first, _TITLE),
+        text=shortened(asked.text, _TEXT),
+        measure=MeasureKind.NEW_TEST if asked.with_test else MeasureKind.ACCEPTANCE,
+        check=tests_of(policy) if asked.with_test else "",
+    )
+
+
+def tests_of(policy: EffectivePolicy) -> str:
+    """The check that runs tests: the first required one of the kind; empty: the target has none."""
+    tests = [each for each in policy.target.checks if each.kind is CheckKind.TESTS]
+    return next((each.name for each in sorted(tests, key=lambda each: not each.required)), "")
+
+
+def rests(task: StandingTask, ended: Iterable[IndexedRun], today: date) -> bool:
+    """Whether a run took it lately."""
+    since = today - timedelta(days=task.every_days)
+    key = f"standing-{task.name}"
+    return any(run.idea and run.idea.rule == key and date.fromisoformat(run.date) > since for run in ended)
+
+
+def with_asked(
+    found: CandidateTasks, tasks: Sequence[AskedTask], policy: EffectivePolicy, memory: Memory
+) -> CandidateTasks:
+    """Ranked beside what tools found; alone where a person asked for just this, or a check of the base is red.
+
+    On a red base nothing else can be shown to be right, so no other task is taken.
+    """
+    alone = next((each for each in tasks if each.by is AskedBy.PERSON), None)
+    alone = alone or next((each for each in tasks if each.by is AskedBy.CHECK), None)
+    kept = [] if alone else list(found.candidates)
+    suppressed = list(found.suppressed)
+    for task in [alone] if alone else tasks:
+        idea = expected(candidate_of(task, policy), memory.answers)
+        if reason := "" if task.by is AskedBy.PERSON else _speaks_against(idea, task, policy, memory):
+            suppressed.append(SuppressedCandidate(task_id=idea.task_id, title=idea.title, reason=reason))
+        else:
+            kept.append(idea)
+    if alone:
+        why = "a person tries an agent on one task" if alone.by is AskedBy.PERSON else f"first {alone.title}"
+        others = (each for each in found.candidates if not each.needs_person)
+        suppressed += [SuppressedCandidate(task_id=each.task_id, title=each.title, reason=why) for each in others]
+    kept.sort(key=turn)
+    return found.model_copy(update={"candidates": tuple(kept), "suppressed": tuple(suppressed)})
+
+
+def candidate_of(task: AskedTask, policy: EffectivePolicy) -> Candidate:
+    """One idea: whatever the target, or the task, allows to be touched."""
+    paths = task.paths if task.paths and task.paths != ANYWHERE else policy.target.allowed_paths
+    budget = policy.autopilot.diff_budget
+    return Candidate(
+        task_id=task_id(policy.target.name, TOOL, task.key, (task.key,)),
+        type=_TYPES.get(task.by, TaskType.CODE_IMPROVEMENT),
+        title=task.title,
+        tool=TOOL,
+        rule=task.key,
+        paths=paths,
+        metric=_metric(task),
+        measure=task.measure,
+        before=1,
+        expected_after=0,
+        confidence=_CONFIDENCE,
+        score=_WORTH[task.by],
+        concern=Concern.CODE if task.by is AskedBy.STANDING else Concern.BROKEN,
+        why=rationale(task),
+        estimated_files=budget.files,
+        estimated_lines=budget.lines,
+        evidence=(task.url,) if task.url else (),
+        asked=task,
+    )
+
+
+def objective(task: AskedTask) -> str:
+    """What is true when it is done, as it will be measured."""
+    return {
+        MeasureKind.CHECK: f"Make the check {task.check}, which is red on the base, green.",
+        MeasureKind.NEW_TEST: (
+            f"Do what is asked, and show it by a test that the check {task.check} runs: red on the base, green with "
+            "the change."
+        ),
+        MeasureKind.COUNTED: f"Do what is asked: the check {task.check} counts fewer findings than on the base.",
+    }.get(task.measure, "Do what is asked; a person judges it.")
+
+
+def rationale(task: AskedTask) -> str:
+    """Why it is worth a pull request."""
+    return {
+        AskedBy.CHECK: f"The required check {task.check} is red on the base, so nothing else can be shown to be right.",
+        AskedBy.ISSUE: f"Somebody reported it as issue {task.number}.",
+        AskedBy.STANDING: "The owner wants it looked after (tasks.toml).",
+        AskedBy.PERSON: "A person asked for it, to try an agent.",
+    }[task.by]
+
+
+def _metric(task: AskedTask) -> str:
+    return {
+        MeasureKind.CHECK: f"red check {task.check}",
+        MeasureKind.NEW_TEST: f"behaviour that no test of {task.check} shows",
+        MeasureKind.COUNTED: f"findings of the check {task.check}",
+    }.get(task.measure, "what a person has not accepted")
+
+
+def _speaks_against(idea: Candidate, task: AskedTask, policy: EffectivePolicy, memory: Memory) -> str:
+    if task.measure is MeasureKind.NEW_TEST and not task.check:
+        return "the target has no check of kind tests that could show it; add one to its [[checks]]"
+    if waits := waits_for_people(idea.tool, idea.rule, policy.autopilot.caps, memory):
+        return waits
+    # Where it was refused does not matter: it is one task, whatever files it touched.
+    answers = [each.model_copy(update={"areas": frozenset([""])}) for each in memory.answers]
+    said = quiet(idea.tool, idea.rule, ("",), answers, policy.target.name)
+    return said or memory.refusal(idea.task_id, idea.tool, idea.rule, idea.paths)
+
+
+def is_test(path: str) -> bool:
+    """Whether a path is one that test runners of any language take for a test."""
+    name = path.rpartition("/")[2].lower()
+    folders = set(path.lower().split("/")[:-1])
+    stem = name.rpartition(".")[0]
+    return (
+        bool(folders & {"tests", "test", "__tests__", "spec", "testdata"})
+        or stem.startswith("test_")
+        or stem.endswith(("_test", ".test", ".spec", "_spec", "tests"))
+    )

@@ -1,0 +1,142 @@
+"""A run does what an agent is asked for: a red check made green, a task that a person tries; measured by checks."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from world import ScriptedAgent, World
+
+from adapters.agents.backends import BACKENDS
+from contracts.modes import Outcome, Role, RunStatus
+from ports.agents import Agent, Brief
+
+FILES: dict[str, str | bytes] = {
+    "basket.py": "def total(prices, discount):\n    return sum(prices) * (1 + discount)\n",
+    "tests/test_basket.py": "from basket import total\n\n\ndef test_total():\n    assert total([10], 0.5) == 5\n",
+    "README.md": "# Basket\n\nPrices are recieved.\n",
+}
+TARGET = """
+[environment]
+packages = ["pytest"]
+[[checks]]
+name = "unit"
+kind = "tests"
+argv = ["python", "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+"""
+CODER = """
+[roles.coding]
+backend = "command"
+argv = ["/usr/bin/true"]
+provider = "local"
+models = ["scripted"]
+minutes = 10
+usd = 1.0
+tokens = 100000
+
+[providers.local]
+url = "http://127.0.0.1:9/v1"
+
+[prices.scripted]
+input = 3
+output = 15
+"""
+
+
+@pytest.fixture(autouse=True)
+def _a_backend_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Never opened: the coder is played."""
+    monkeypatch.setitem(BACKENDS, "command", "nowhere:nothing")
+
+
+def let_an_agent_code(world: World) -> None:
+    """The charter names a program for the role; in these tests it is played."""
+    place = world.settings.policies / "charter.toml"
+    before, _, rest = place.read_text().partition("[roles.coding]")
+    place.write_text(before + CODER + "\n[roles.review]" + rest.partition("[roles.review]")[2])
+
+
+def played(what: dict[str, str], asked: list[Brief]) -> type:
+    """A coder that writes these files."""
+
+    def code(brief: Brief) -> str:
+        asked.append(brief)
+        for name, text in what.items():
+            assert brief.tree is not None
+            (brief.tree / name).write_text(text)
+        return json.dumps({"summary": "done"})
+
+    def agent(real: Agent) -> ScriptedAgent:
+        return ScriptedAgent(real, answers={Role.CODING: code})
+
+    return agent  # type: ignore[return-value]
+
+
+MENDED = "def total(prices, discount):\n    return sum(prices) * (1 - discount)\n"
+"""What the failing test wants."""
+
+
+async def test_a_red_check_is_the_one_task(world: World) -> None:
+    """The base is red, so nothing else is taken; the change turns it green, and a person merges."""
+    asked: list[Brief] = []
+    let_an_agent_code(world)
+    world.add_target("shop", FILES, TARGET)
+    async with world.worker(world.bench(played({"basket.py": MENDED}, asked))):
+        result = await world.run("shop")
+    assert (RunStatus.PR_OPENED, Outcome.REQUIRES_HUMAN_REVIEW.value) == (result.status, result.outcome), result.reason
+    contract = world.artifact(result.run_id, "task_contract.json")
+    change = world.artifact(result.run_id, "change.json")
+    assert ("check", "check-unit", 1, 0) == (
+        contract["measure"], contract["rule"], change["metricBefore"], change["metricAfter"]
+    )  # fmt: skip
+    assert "1 failed" in (contract["asked"]["text"])
+    assert [contract["taskId"]] == [each.contract.task_id for each in asked if each.contract]
+
+
+async def test_a_red_base_that_stays_red_is_no_effect(world: World) -> None:
+    """Whatever the coder says."""
+    let_an_agent_code(world)
+    world.add_target("shop", FILES, TARGET)
+    async with world.worker(world.bench(played({"basket.py": FILES["basket.py"] + "\n# Done.\n"}, []))):  # type: ignore[dict-item, operator]
+        result = await world.run("shop")
+    assert RunStatus.REJECTED is result.status
+    assert "did not improve" in result.reason
+
+
+GREEN = FILES | {"basket.py": MENDED}
+TASK = "An empty basket costs nothing, also with a discount of 1"
+GUARD = "\n\ndef test_empty():\n    from basket import free\n    assert free([])\n"
+
+
+@pytest.mark.parametrize(("test", "improves"), [(GUARD, True), ("\n\ndef test_nothing():\n    assert True\n", False)])
+async def test_a_person_tries_an_agent(world: World, test: str, improves: bool) -> None:
+    """In a DRY_RUN: a test that is green without the change shows nothing; nothing is written either way."""
+    asked: list[Brief] = []
+    let_an_agent_code(world)
+    world.add_target("shop", GREEN, TARGET)
+    does = {
+        "basket.py": MENDED + "\n\ndef free(prices):\n    return not prices\n",
+        "tests/test_basket.py": str(FILES["tests/test_basket.py"]) + test,
+    }
+    async with world.worker(world.bench(played(does, asked))):
+        result = await world.run("shop", mode="DRY_RUN", asked={"text": TASK, "with_test": True})
+    expected = RunStatus.DRY_RUN_COMPLETE if improves else RunStatus.REJECTED
+    assert expected is result.status, result.reason
+    assert not world.autonomy_branches("shop")
+    assert TASK == world.artifact(result.run_id, "task_contract.json")["title"]
+    listed = world.artifact(result.run_id, "candidate_tasks.json")
+    assert ["asked"] == [each["tool"] for each in listed["candidates"]]
+
+
+async def test_what_nobody_could_do_is_said(world: World) -> None:
+    """A charter without an agent, an unknown trial, an issue where there is no forge."""
+    world.add_target("shop", GREEN, TARGET)
+    async with world.worker(world.bench(played({}, []))):
+        nobody = await world.run("shop", mode="DRY_RUN", asked={"text": TASK})
+        let_an_agent_code(world)
+        unknown = await world.run("shop", mode="DRY_RUN", again=True, asked={"text": TASK, "agent": "who"})
+        issue = await world.run("shop", mode="DRY_RUN", again=True, asked={"issue": 3})
+    assert "name a backend" in nobody.reason
+    assert "name a backend" in unknown.reason
+    assert "[issues]" in issue.reason
+    assert {RunStatus.REJECTED} == {nobody.status, unknown.status, issue.status}
