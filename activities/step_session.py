@@ -27,7 +27,7 @@ from contracts.modes import Outcome, Role, RunKind, StepName
 from contracts.verdict import Decision, Fact, Verdict
 from policies.agents.outcome import judge_ended
 from policies.counted import shortened
-from policies.run.caps import SPENDING
+from policies.run.caps import spends
 from policies.run.obstacles import cure, resting
 from policies.settings.schema import EffectivePolicy, Target
 from policies.task.asked import as_tried
@@ -100,7 +100,7 @@ class StepPorts:
             if reason:
                 return session.done(hold("the policy is the pinned one", reason, pinned=pinned.digest[:12]))
             try:
-                return spend(session, work) if role in SPENDING else work(session)
+                return spend(session, work) if spends(pinned, role) else work(session)
             except AgentStopped as ended:
                 return session.done(judge_ended(ended.outcome, ended.reason, ended.retry_after))
             except (ForgeError, RepositoryError) as problem:

@@ -50,7 +50,9 @@ class Lead(Contract):
 
     url: str
     path: str
-    """The file that has it."""
+    """The file that has it; of one that an agent named, empty."""
+    named_by: str = ""
+    """The agent: what it says of the rest is its word alone."""
     provenance: str = NOT_KNOWN
     licence: str = NOT_KNOWN
     compliance: str = NOT_KNOWN

@@ -18,7 +18,8 @@ _FILES, _LARGEST_FILE, _ALL = 5_000, 200_000, 40 << 20
 _COMMITS, _REMEMBERED, _ATTEMPTS, _LISTED = 300, 400, 5, 20
 
 
-def _asks_an_agent(session: StepSession) -> bool:
+def asks_an_agent(session: StepSession) -> bool:
+    """Whether the step's role is played by an agent of others' making."""
     said = session.policy.charter.roles.get(session.role)
     return said is not None and said.backend in PAID_BY_EXCHANGE
 
@@ -28,7 +29,7 @@ def lately(session: StepSession) -> dict[str, str]:
 
     As ``background``, and likewise empty where no agent is asked.
     """
-    if not _asks_an_agent(session):
+    if not asks_an_agent(session):
         return {}
     ended = [each for each in session.bench.index.latest(_REMEMBERED, session.run.target) if each.idea][:_LISTED]
     became = session.bench.index.outcomes({each.run_id for each in ended}) if ended else {}
@@ -49,7 +50,7 @@ def background(session: StepSession, contract: TaskContract, tree: Path | None =
     Raises:
         RepositoryError, StoreError: could not be read; the step is tried again.
     """
-    if not _asks_an_agent(session):
+    if not asks_an_agent(session):
         return {}
     texts = {
         "findings.md": _findings(session, contract),

@@ -1,14 +1,19 @@
 """Scout and Planning of a source expansion (runbook §5): who could be tried, and the one that is."""
 
+import json
 from dataclasses import dataclass
 from functools import partial
 
+from pydantic import TypeAdapter
 from temporalio import activity
 
 from activities.api import PLAN_TRIAL, SCOUT
+from activities.run.background import asks_an_agent
+from activities.run.proposals import propose
 from activities.source.kept_trials import KeptTrials
 from activities.source.recording import source_book
 from activities.step_session import StepPorts, StepSession
+from contracts.exchange import WAITS
 from contracts.handover import StepResult
 from contracts.modes import RiskLevel, Role, StepName
 from contracts.source import SourceState
@@ -22,18 +27,31 @@ from contracts.task import (
     VerificationPlan,
 )
 from contracts.trial import Bounds, CandidateSource, CandidateSources, Lead, SourceTrial, TrialInput, TrialLook
+from policies.agents.context import told
 from policies.counted import counted, shortened
 from policies.settings.sources import SourcePolicy, Sources
 from policies.source.lifecycle import in_force
-from policies.source.scouting import CATALOGUE, LOWERED, Choice, candidates, catalogue_of, choose, is_prose, leads_in
+from policies.source.scouting import (
+    CATALOGUE,
+    LOWERED,
+    Choice,
+    candidates,
+    catalogue_of,
+    choose,
+    is_prose,
+    leads_in,
+    named_leads,
+)
 from policies.verdicts import allow, deny
+from ports.agents import AgentStopped, Brief
 from ports.policy_source import PolicyError
 from ports.repository import Repository
 
 CANDIDATES = "candidate_sources.json"
 _LEADS = 50
-_READ = 200
-"""Files of prose that are looked through for leads."""
+_READ, _LISTED = 200, 200
+"""Files of prose that are looked through for leads; data files that an agent is told of."""
+_DATA = (".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".xml", ".toml", ".yml", ".yaml", ".txt")
 
 
 @dataclass(frozen=True)
@@ -55,29 +73,51 @@ class Scouting:
         return TrialLook(result=self.bench.perform(given.step, StepName.PLAN_TRIAL, Role.PLANNING, work))
 
     def _scout(self, session: StepSession, named: str) -> StepResult:
-        # An agent that proposes sources is asked here, once there is one: what it says is a lead like the others.
         base = session.repository.fetch_base()
         catalogue, unread = self._catalogue(session)
         lowered = {name for name, state in states_now(session).items() if state in LOWERED}
         leads = _leads(session.repository, base)
+        agents, unheard = self._asked(session, base, leads)
         found = CandidateSources(
             run_id=session.run.run_id,
             target=session.run.target,
             base_sha=base,
             candidates=candidates(session.policy.sources, catalogue, session.run.target, named, lowered),
-            leads=tuple(leads[:_LEADS]),
+            leads=(*leads[:_LEADS], *agents),
             more_leads=max(0, len(leads) - _LEADS),
-            unread=unread,
+            unread=(*unread, *unheard),
         )
         session.save(CANDIDATES, found)
         session.note("scouted", candidates=len(found.candidates), leads=len(leads), unread=len(unread))
         said = [
             f"{counted(len(found.candidates), 'source')} could be tried",
             f"{counted(len(leads), 'lead')} in the repository",
-            *unread,
+            *([f"{counted(len(agents), 'lead')} named by {agents[0].named_by}"] if agents else []),
+            *found.unread,
         ]
         verdict = allow("it is known what could be tried", shortened("; ".join(said), 1000))
         return session.done(verdict, base_sha=base, next_role=Role.PLANNING)
+
+    def _asked(self, session: StepSession, base: str, leads: list[Lead]) -> tuple[list[Lead], tuple[str, ...]]:
+        """What an agent names, where one plays the Scout; and why it was not heard. Nothing of it is fetched."""
+        if not asks_an_agent(session):
+            return [], ()
+        known = session.policy.sources.of(session.run.target)
+        files = [path for path in session.repository.paths(base) if path.endswith(_DATA)][:_LISTED]
+        texts = {
+            "known.json": json.dumps([{"name": each.name, "provenance": each.provenance} for each in known]),
+            "leads.json": json.dumps([each.url for each in leads]),
+            "files.txt": "\n".join(files),
+        }
+        brief = Brief(Role.SCOUT, session.run, session.policy, base, alive=session.alive, told=told(texts))
+        try:
+            said = propose(session, session.agent, brief, TypeAdapter(CandidateSources))
+        except AgentStopped as ended:
+            if ended.outcome in WAITS:
+                raise
+            return [], (f"the agent named nothing: {ended.outcome.value}: {ended.reason}",)
+        who = session.policy.charter.roles[Role.SCOUT].models[0]
+        return named_leads(said.leads, {each.url for each in leads}, who), ()
 
     def _catalogue(self, session: StepSession) -> tuple[list[SourcePolicy], tuple[str, ...]]:
         try:

@@ -4,10 +4,17 @@ from contracts.budget import Amounts, BudgetTerms, Caps, Measure, Period
 from contracts.modes import Role
 from contracts.rollback import RollbackCaps
 from contracts.terms import ControlTerms
+from policies.settings.charter import PAID_BY_EXCHANGE
 from policies.settings.schema import EffectivePolicy
 
 SPENDING = frozenset({Role.TRIAGING, Role.PLANNING, Role.CODING, Role.REVIEW})
-"""Roles that ask an agent. Sensing measures, which is no agent's part."""
+"""Roles that ask an agent, whoever it is. Sensing measures, which is no agent's part."""
+
+
+def spends(policy: EffectivePolicy, role: Role) -> bool:
+    """Whether a step of this role reserves what it may cost before it begins."""
+    said = policy.charter.roles.get(role)
+    return role in SPENDING or (said is not None and said.backend in PAID_BY_EXCHANGE)
 
 
 def budget_terms(policy: EffectivePolicy) -> BudgetTerms:

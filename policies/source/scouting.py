@@ -20,6 +20,8 @@ from policies.source.lifecycle import outdated
 Origin = Literal["sources.toml", "catalogue.toml"]
 CATALOGUE = "catalogue.toml"
 """In the policy folder: ``[[sources]]`` entries that nobody uses yet."""
+_NAMED = 10
+"""Leads of an agent, at most."""
 AGAIN_AFTER = timedelta(days=28)
 """A source that did not pass is tried again then, or when its entry changes."""
 _TRIED = frozenset({SourceState.CANDIDATE, SourceState.TRIAL, SourceState.DEGRADED})
@@ -197,6 +199,28 @@ def leads_in(path: str, text: str) -> list[Lead]:
             bare = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
             found.append(Lead(url=bare, path=path))
     return list({each.url: each for each in found}.values())
+
+
+def named_leads(said: Iterable[Lead], known: Collection[str], who: str) -> list[Lead]:
+    """What an agent named, as leads: addresses that are not known yet, with its own word for what each is."""
+    found: dict[str, Lead] = {}
+    for each in said:
+        try:
+            parts = urlsplit(each.url)
+        except ValueError:
+            continue
+        # A whole address and nothing else; `localhost` and its like are nobody's publication.
+        if parts.scheme != "https" or "." not in (parts.hostname or "") or not _LINK.fullmatch(each.url):
+            continue
+        bare = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+        if bare not in known and bare not in found and len(found) < _NAMED:
+            words = {name: _word(getattr(each, name), who) for name in ("provenance", "licence", "compliance")}
+            found[bare] = Lead(url=bare, path="", named_by=who, **words)
+    return list(found.values())
+
+
+def _word(said: str, who: str) -> str:
+    return NOT_KNOWN if said.strip().lower() in {"", NOT_KNOWN} else f"{shortened(said, 200)} (says {who})"
 
 
 def is_prose(path: str) -> bool:

@@ -19,8 +19,9 @@ from activities.step_session import StepPorts
 from adapters.environments.wheels import WheelEnvironments
 from contracts.artifact import ArtifactRef, Contract
 from contracts.handover import PinnedPolicy, RunRef, StepInput, StepResult
-from contracts.messages import RESERVE, SETTLE_COST, Message, View
+from contracts.messages import RESERVE, SETTLE_COST, SOURCES, Message, View
 from contracts.modes import Mode, Role, RunKind
+from contracts.source import SourceBook
 from contracts.task import Candidate, CandidateTasks, Finding, StateSnapshot, TaskContract, TaskType
 from policies.settings.schema import EffectivePolicy
 from policies.task.candidates import task_id
@@ -83,8 +84,9 @@ class LedgerOnly:
         rule = {RESERVE.name: budget.reserve, SETTLE_COST.name: budget.settle}[message.name]
         return rule(self.state, request, datetime.now(UTC))
 
-    def query(self, _target: str, _view: View[Any], *_arguments: str) -> None:
-        """Nothing failed here before, and nothing was merged."""
+    def query(self, _target: str, view: View[Any], *_arguments: str) -> Any:
+        """Nothing failed here before, nothing was merged, and no source was lowered."""
+        return SourceBook() if view.name == SOURCES.name else None
 
 
 @dataclass

@@ -17,6 +17,7 @@ from contracts.trial import (
     Bounds,
     CandidateSource,
     Differences,
+    Lead,
     ReplayCheck,
     SourceTrial,
     SourceTrialReport,
@@ -25,7 +26,16 @@ from contracts.trial import (
 )
 from policies.governance.edits import applied
 from policies.settings.sources import SourcePolicy, Sources
-from policies.source.scouting import Tried, candidates, catalogue_of, choose, is_prose, leads_in, tried_digest
+from policies.source.scouting import (
+    Tried,
+    candidates,
+    catalogue_of,
+    choose,
+    is_prose,
+    leads_in,
+    named_leads,
+    tried_digest,
+)
 from policies.source.trials import differences, gates, metrics, promotion, promotion_id, shape_changes, shape_of
 from policies.verdicts import allow
 
@@ -441,3 +451,25 @@ def test_long_names_do_not_hide_one_promotion_behind_another() -> None:
 def test_each_target_and_source_have_a_place_of_their_own() -> None:
     """Hyphens are in the names of both."""
     assert source_place("api", "v2-feed") != source_place("api-v2", "feed")
+
+
+def test_what_an_agent_names_is_a_lead_with_its_own_word():
+    """Whole https addresses of somewhere else, at most ten, none twice; credentials and queries fall away."""
+    urls = (
+        "https://a.example/days.json",
+        "https://user:pw@b.example/v1?key=1",
+        "http://c.example/x.json",
+        "https://localhost/x.json",
+        "https://d.example/x.json and a lie",
+        "javascript:alert(1)",
+        "https://[::1/x",
+        "",
+        "https://b.example/v1",
+        *(f"https://e.example/{number}.csv" for number in range(20)),
+    )
+    said = [Lead(url=url, path="../../etc", licence="MIT" if "b." in url else "unknown") for url in urls]
+    found = named_leads(said, {"https://a.example/days.json"}, "m-1")
+    assert [each.url for each in found[:2]] == ["https://b.example/v1", "https://e.example/0.csv"]
+    assert len(found) == 10
+    assert {(each.path, each.named_by) for each in found} == {("", "m-1")}
+    assert (found[0].licence, found[1].licence) == ("MIT (says m-1)", "unknown")
