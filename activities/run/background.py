@@ -32,8 +32,7 @@ def lately(session: StepSession) -> dict[str, str]:
     if not asks_an_agent(session):
         return {}
     ended = [each for each in session.bench.index.latest(_REMEMBERED, session.run.target) if each.idea][:_LISTED]
-    became = session.bench.index.outcomes({each.run_id for each in ended}) if ended else {}
-    lines = [_line(each, became.get(each.run_id, each.became)) for each in ended]
+    lines = [_line(each) for each in ended]
     return told({"history.md": "\n".join(lines), "conventions.md": _conventions(session)}, LARGEST)
 
 
@@ -73,8 +72,7 @@ def _attempts(session: StepSession, contract: TaskContract) -> str:
     mine = session.run.run_id
     ended = session.bench.index.latest(_REMEMBERED, session.run.target)
     alike = [each for each in ended if each.run_id != mine and _is_alike(each, contract)][:_ATTEMPTS]
-    became = session.bench.index.outcomes({each.run_id for each in alike}) if alike else {}
-    return "\n".join(_line(each, became.get(each.run_id, each.became), f": {_reason(session, each)}") for each in alike)
+    return "\n".join(_line(each, f": {_reason(session, each)}") for each in alike)
 
 
 def _is_alike(entry: IndexedRun, contract: TaskContract) -> bool:
@@ -86,9 +84,11 @@ def _is_alike(entry: IndexedRun, contract: TaskContract) -> bool:
     return bool(set(idea.paths) & set(contract.scope.allowed_paths))
 
 
-def _line(entry: IndexedRun, became: str, reason: str = "") -> str:
+def _line(entry: IndexedRun, reason: str = "") -> str:
     title = f" ({entry.idea.title})" if entry.idea else ""
-    return f"- {entry.date}, {entry.run_id}{title}: {entry.status.value}{reason}" + f"; {became}" * bool(became)
+    return f"- {entry.date}, {entry.run_id}{title}: {entry.status.value}{reason}" + f"; {entry.became}" * bool(
+        entry.became
+    )
 
 
 def _reason(session: StepSession, entry: IndexedRun) -> str:
@@ -115,7 +115,8 @@ def _conventions(session: StepSession) -> str:
 def _related(session: StepSession, contract: TaskContract, tree: Path) -> str:
     own = set(contract.scope.allowed_paths)
     texts = dict(_texts(tree))
-    words = " ".join((contract.title, contract.objective, contract.rationale, *contract.evidence))
+    asked = (contract.asked.title, contract.asked.text) if contract.asked else ()
+    words = " ".join((contract.title, contract.objective, contract.rationale, *contract.evidence, *asked))
     names = named(words).union(*(defined(texts[path]) for path in own & texts.keys()))
     together = session.repository.together(session.given.base_sha, own, _COMMITS)
     there = {path: commits for path, commits in together.items() if path in texts}

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from activities.run.checking import CheckRunner
 from activities.run.coding import Coding
 from activities.run.planning import Planning
 from activities.source.scouting import Scouting
@@ -60,7 +61,8 @@ def mend(brief: Any) -> str:
 def told(stage: Stage) -> dict[str, str]:
     """What the coder is told."""
     agent = PlayedAgent({Role.CODING: mend})
-    done(Coding(stage.with_agent(agent)).code, stage.to_code(stage.contract))
+    bench = stage.with_agent(agent)
+    done(Coding(bench, CheckRunner(bench.environments, bench.sandbox)).code, stage.to_code(stage.contract))
     return dict(agent.asked[0].told)
 
 
