@@ -4,6 +4,7 @@ import hashlib
 import re
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -338,10 +339,12 @@ class _Trial:
             return PolicyFiles(folder).effective(name)
 
     def _made(self, policy: EffectivePolicy) -> CheckEnvironment:
-        environments = self._adapters.environments
-        environment = environments.prepare(self._repository, self._base, policy, _go_on)
+        environments, going = self._adapters.environments, Going(self._tell, "the check environment is being made")
+        commands = [" ".join(argv) for argv in policy.target.environment.prepare]
+        self._tell(f"making the check environment{': ' if commands else ''}{shortened('; '.join(commands), 200)}")
+        environment = environments.prepare(self._repository, self._base, policy, going)
         with self._tree() as tree:
-            return environments.install(environment, tree, policy, _go_on)
+            return environments.install(environment, tree, policy, going)
 
     @contextmanager
     def _tree(self) -> Iterator[Path]:
@@ -385,6 +388,25 @@ def _cause(problem: EnvironmentUnavailable) -> str:
     lines = [line.strip() for line in str(problem).splitlines() if line.strip()]
     causes = [line for line in lines if line.lower().startswith(("cause:", "error:", "├─▶", "╰─▶"))]
     return shortened((causes or lines[-1:] or ["no reason given"])[-1], 500)
+
+
+@dataclass
+class Going:
+    """Called several times a second while something takes its time: says now and then how long it took so far."""
+
+    tell: Callable[[str], None]
+    what: str
+    every: float = 15
+    """Seconds."""
+    began: float = field(default_factory=time.monotonic)
+    told: float = 0
+
+    def __call__(self) -> None:
+        """Goes on; Ctrl-C raises by itself."""
+        so_far = time.monotonic() - self.began
+        if so_far - self.told >= self.every:
+            self.told = so_far
+            self.tell(f"  {self.what}: {so_far:.0f} s so far")
 
 
 def _go_on() -> None:

@@ -21,6 +21,7 @@ from commands.watch import follow, show_result
 from composition import Adapters, ServerUnavailable, compose, open_repository, source_reader
 from contracts.artifact import ArtifactRef
 from contracts.source import Grade, Quality, Reading, SourceBook, SourceOrder
+from policies.counted import aged
 from policies.settings.schema import EffectivePolicy
 from policies.settings.sources import SourcePolicy
 from policies.source.lifecycle import in_force
@@ -344,5 +345,5 @@ def _in_words(quality: Quality) -> str:
     }
     parts = [f"{quality.records} records"]
     if quality.freshness_hours is not None:
-        parts.append(f"newest {quality.freshness_hours:.0f} h old")
+        parts.append(f"newest {aged(quality.freshness_hours)} old")
     return ", ".join([*parts, *(f"{name} {100 * share:.0f} %" for name, share in shares.items() if share is not None)])

@@ -14,7 +14,7 @@ from temporalio.client import Client
 
 from commands.conversations import ask, known_target, waiting_runs
 from commands.exit_statuses import Exit
-from commands.failures import NoWorker
+from commands.failures import NoAnswer, NoWorker
 from commands.home import client_of
 from commands.mode import override_words
 from commands.sights import (
@@ -33,6 +33,7 @@ from contracts.control import PauseRecord, StatusView, overdue
 from contracts.modes import TargetStatus
 from contracts.remediation import Remediation
 from contracts.rollback import ROLLED_BACK
+from contracts.source import Grade, SourceBook
 from policies.counted import counted, shortened
 from ports.policy_source import PolicyError
 from reporting.wording import unsaid
@@ -57,10 +58,12 @@ async def status(
     if target and seen[target] == Sight():
         known_target(adapters, target)
     waits = {name: await waiting_runs(client, one.view) for name, one in seen.items() if one.view is not None}
+    sources = {name: await _poor_sources(client, name) for name, one in seen.items() if one.view is not None}
     answered = adapters.index.outcomes({run.run_id for one in seen.values() for run in _listed(one.view)})
     unseen = installation.problem or any(one.problem for one in seen.values())
     if as_json:
-        emit(_as_json(installation, seen) | {"waiting": {name: found for name, found in waits.items() if found}})
+        more = {"waiting": waits, "sources": sources}
+        emit(_as_json(installation, seen) | {key: _that_say_something(each) for key, each in more.items()})
         return Exit.TROUBLE if unseen else Exit.OK
     if installation.problem is not None:
         show(f"installation  not seen: {installation.problem}", "red")
@@ -75,6 +78,8 @@ async def status(
             _show_target(name, one.view, partial(today_of, adapters, name), answered)
             for run_id, reason in waits[name].items():
                 show(f"  {run_id} {reason}", "yellow")
+            for source, how in sources[name].items():
+                show(f"  source {source} {how}; see: starter.py sources show {name} {source}", "yellow")
         elif one.problem is not None:
             show(f"{name}  not seen: {one.problem}", "red")
         else:
@@ -113,6 +118,26 @@ async def queue(target: Annotated[str, typer.Argument(help="The target.")], as_j
         for note in one.failed:
             show(f"  {note.check} {note.status}: {note.detail}")
     return Exit.OK
+
+
+async def _poor_sources(client: Client, target: str) -> dict[str, str]:
+    """By name, how each is that is lowered, or was not good when it was used last; none where Control does not say."""
+    try:
+        book = await ask(client, api.control_id(target), api.SOURCES, SourceBook)
+    except NoAnswer:
+        return {}
+    found = {}
+    for each in book.sources if book else ():
+        if each.lowered is not None:
+            since = f" since {each.since:%Y-%m-%d}" if each.since else ""
+            found[each.source] = f"is {each.lowered}{since} by {each.by}: {each.reason}"
+        elif each.grade is not Grade.GOOD:
+            found[each.source] = f"is {'poor' if each.grade is Grade.WARN else 'not usable'}, as {each.run_id} found"
+    return found
+
+
+def _that_say_something(by_target: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
+    return {name: found for name, found in by_target.items() if found}
 
 
 async def _all_names(adapters: Adapters, client: Client, installation: InstallationSight) -> list[str]:

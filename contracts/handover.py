@@ -12,6 +12,9 @@ from contracts.merging import CanaryReport, MergeCandidate
 from contracts.modes import Mode, Outcome, Role, RunKind, WriteAction
 from contracts.verdict import Verdict
 
+COULD_NOT_LOOK = "could not look: "
+"""How a day's reason begins that found nothing without having looked everywhere: no good day."""
+
 
 class PinnedPolicy(Contract):
     """The effective policy a run started under (P6): judged by these bytes until it ends."""

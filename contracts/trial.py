@@ -9,9 +9,11 @@ from pydantic import AwareDatetime, Field, JsonValue
 from contracts.artifact import ArtifactRef, Contract
 from contracts.handover import StepInput, StepResult
 from contracts.source import Fetched, Reading, SourceState
-from contracts.verdict import Verdict
+from contracts.verdict import Fact, Verdict
 
 NOT_KNOWN = "unknown"
+CONSEQUENCE: dict[str, Fact] = {"consequence": True}
+"""A fact of a gate that says no only because another does: what is not fetched can be neither judged nor replayed."""
 
 
 class ExpansionRequest(Contract):
@@ -209,13 +211,20 @@ class SourceTrialReport(Contract):
         return self.verdict.allowed
 
     @property
-    def reasons(self) -> tuple[str, ...]:
-        """Of each gate that said no; what an earlier one has told already is not said again."""
-        told: list[str] = []
-        for gate in self.verdict.children:
-            if not gate.allowed and not any(gate.reason in earlier for earlier in told):
-                told.append(gate.reason)
+    def said_no(self) -> tuple[Verdict, ...]:
+        """Each gate that said no; not what follows from another, nor what an earlier one has told already."""
+        told: list[Verdict] = []
+        refused = [gate for gate in self.verdict.children if not gate.allowed]
+        causes = [gate for gate in refused if not gate.facts.keys() & CONSEQUENCE.keys()]
+        for gate in causes or refused:
+            if not any(gate.reason in earlier.reason for earlier in told):
+                told.append(gate)
         return tuple(told)
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Of each of these."""
+        return tuple(gate.reason for gate in self.said_no)
 
 
 class TrialInput(Contract):

@@ -33,3 +33,13 @@ def shortened(text: str, limit: int) -> str:
 def joined(items: Sequence[str]) -> str:
     """``a``, ``a and b``, ``a, b and c``."""
     return f"{', '.join(items[:-1])} and {items[-1]}" if len(items) > 1 else "".join(items)
+
+
+DAY, IN_DAYS = 24, 48
+"""Hours."""
+
+
+def aged(hours: float) -> str:
+    """``3 hours``, ``2,521 days``: from 48 hours on in days."""
+    number, unit = (hours / DAY, "day") if hours >= IN_DAYS else (hours, "hour")
+    return f"{number:,.0f} {unit}{'' if round(number) == 1 else 's'}"

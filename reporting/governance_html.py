@@ -4,6 +4,7 @@ from markupsafe import Markup
 
 from contracts.governance import GovernanceReport, Metric, Standing
 from contracts.later_review import Fate
+from policies.counted import IN_DAYS, aged
 from policies.governance import baselines
 from reporting.charts import chart_options, drawn
 from reporting.run_report_html import pages
@@ -66,6 +67,8 @@ def _time(hours: float) -> str:
     minutes = hours * 60
     if minutes < 2:  # noqa: PLR2004  # of each unit more than one
         return f"{minutes * 60:.0f} s"
+    if hours >= IN_DAYS:
+        return aged(hours)
     return f"{minutes:.0f} min" if hours < 2 else f"{hours:.1f} h"  # noqa: PLR2004
 
 

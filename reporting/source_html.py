@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from contracts.source import Reading, SourceState
+from policies.counted import aged
 from policies.settings.sources import SourcePolicy
 from reporting.run_report_html import pages
 from reporting.source_trial_html import TONES, percent, quality_charts
@@ -62,5 +63,6 @@ def render_source(  # what the page shows
             unreadable=unreadable,
             tones=TONES,
             percent=percent,
+            aged=aged,
         )
     )

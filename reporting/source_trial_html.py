@@ -6,6 +6,7 @@ from markupsafe import Markup
 
 from contracts.source import Grade, Quality
 from contracts.trial import SourceTrialReport
+from policies.counted import DAY, IN_DAYS, aged
 from policies.source.trials import in_words, reasons_by_fetch
 from reporting.charts import chart_options, drawn
 from reporting.run_report_html import pages
@@ -28,6 +29,7 @@ def render_trial(report: SourceTrialReport) -> str:
             reasons=reasons_by_fetch(report.fetches),
             between=_time(report.trial.hours_between),
             percent=percent,
+            aged=aged,
             charts=quality_charts(
                 [str(each.number) for each in report.fetches],
                 [each.reading.quality for each in report.fetches],
@@ -68,8 +70,10 @@ def quality_charts(labels: Sequence[str], seen: Sequence[Quality], by: str = "")
             shares.add(title, [None if value is None else 100 * value for value in values])
     charts = {f"Per cent{by}": drawn(shares)} if shares.raw_series else {}
     # Where all of them are new there is nothing to see.
-    if any((each.freshness_hours or 0) >= 1 for each in seen):
+    hours = [each.freshness_hours for each in seen]
+    if (oldest := max((each or 0 for each in hours), default=0)) >= 1:
+        unit, per = ("days", DAY) if oldest >= IN_DAYS else ("hours", 1)
         ages = pygal.Bar(**options, show_legend=False)
-        ages.add("hours", [each.freshness_hours for each in seen])
-        charts[f"Age of the newest record in hours{by}"] = drawn(ages)
+        ages.add(unit, [None if each is None else each / per for each in hours])
+        charts[f"Age of the newest record in {unit}{by}"] = drawn(ages)
     return charts

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from contracts.evidence import CheckStatus, FailedCheck
 from contracts.forge_facts import CheckState
-from contracts.handover import RunRef
+from contracts.handover import COULD_NOT_LOOK, RunRef
 from contracts.later_review import Fate, LaterReview
 from contracts.modes import (
     GREEN_STATUSES,
@@ -70,13 +70,21 @@ def in_one_sentence(
         RunStatus.PR_OPENED: f"Opened pull request{number}, {named}; {then}.",
         RunStatus.MERGED: f"Merged pull request{number} by itself: {named}{f'; {then}' if became else ''}.",
         RunStatus.DRY_RUN_COMPLETE: f"Tried {named} from end to end; nothing was written to the repository.",
-        RunStatus.NOTHING_TO_DO: "Looked, and found nothing worth doing today.",
+        RunStatus.NOTHING_TO_DO: _nothing(reason),
         RunStatus.REJECTED: f"Did not release {named}{why}.",
         RunStatus.REFUSED: f"Was not allowed to start{why}.",
         RunStatus.ESCALATED: f"Stopped itself over {named}{why}; a person must look at it.",
         RunStatus.FAILED: f"Could not be carried out{why}.",
     }
     return said.get(status, MEANING.get(status, "The run has not ended yet."))
+
+
+def _nothing(reason: str) -> str:
+    """A day on which something could not be looked at is no good day, whatever was found."""
+    lost = reason.removeprefix(COULD_NOT_LOOK).partition("; nothing worth doing")[0]
+    if not reason.startswith(COULD_NOT_LOOK):
+        return "Looked, and found nothing worth doing today."
+    return f"Found nothing worth doing, but could not look everywhere: {lost}."
 
 
 def became_since(later: LaterReview | None) -> str:

@@ -25,6 +25,7 @@ from contracts.report import IndexedRun
 from contracts.rollback import Aftercare, Idea, RollbackStage
 from contracts.task import CandidateTasks, StateSnapshot
 from policies.after.later_review import went_badly
+from policies.release.checks import unseen
 from policies.settings.schema import EffectivePolicy
 from policies.task.acceptance import LET_LIE, Answer, How, area
 from policies.task.aftercare import with_hardening, without_quarantined
@@ -94,7 +95,7 @@ class Triaging:
         session.save("candidate_tasks.json", candidates)
         found, kept_back = len(candidates.candidates), len(candidates.suppressed)
         session.note("triaged", candidates=found, suppressed=kept_back, agent=agent.name)
-        verdict = judge_worth(candidates, snapshot.findings, policy)
+        verdict = judge_worth(candidates, snapshot.findings, policy, unseen(snapshot))
         best = next((each for each in candidates.candidates if not each.needs_person), None)
         if best is None:
             return session.done(verdict, nothing_to_do=True)

@@ -154,7 +154,9 @@ class Trying:
         session.note("trial judged", trial=trial.trial_id, passed=report.passed, proposal=report.proposal_id)
         good = f"{trial.trial_id} passed, {in_words(report.metrics)}; proposed as {report.proposal_id}"
         said = good if report.passed else f"{trial.trial_id} did not pass: {'; '.join(report.reasons)}"
-        verdict = concluded(report.verdict.decision, report.verdict.rule, said, *report.verdict.children)
+        verdict = concluded(
+            report.verdict.decision, report.verdict.rule, said, *(report.said_no or report.verdict.children)
+        )
         return session.done(verdict, task_id=f"source-trial-{trial.trial_id}")
 
     def _report(self, session: StepSession, trial: SourceTrial) -> SourceTrialReport:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from pydantic import JsonValue
 
 from contracts.source import Grade, Quality, Record
+from policies.counted import aged
 from policies.settings.sources import SourcePolicy
 from policies.source.records import Normalised
 
@@ -70,14 +71,15 @@ def _judged(source: SourcePolicy, measured: Quality) -> Iterator[tuple[Grade, st
             continue
         words, sign = name.replace("_", " "), 1 if name in AT_MOST else -1
         shown = f"{words} is {value:.2f}" if value is not None else ""
+        least, good = f"{bounds.breach:g}", f"{bounds.warn:g}"
         if value is not None and name == "freshness_hours":
-            shown = f"its newest record is {value:,.0f} hours old"
+            shown, least, good = f"its newest record is {aged(value)} old", aged(bounds.breach), aged(bounds.warn)
         if value is None:
             yield Grade.WARN, f"{words}: nothing to tell it by"
         elif sign * value > sign * bounds.breach:
-            yield Grade.BREACH, f"{shown}; {'at most' if sign > 0 else 'at least'} {bounds.breach:g}"
+            yield Grade.BREACH, f"{shown}; {'at most' if sign > 0 else 'at least'} {least}"
         elif sign * value > sign * bounds.warn:
-            yield Grade.WARN, f"{shown}; {'at most' if sign > 0 else 'at least'} {bounds.warn:g} is good"
+            yield Grade.WARN, f"{shown}; {'at most' if sign > 0 else 'at least'} {good} is good"
 
 
 def _differs(one: Record, other: Record, fields: Sequence[str]) -> bool:

@@ -14,6 +14,7 @@ from contracts.proposal import PolicyEdit, PolicyProposal
 from contracts.source import Grade, Record, SourceBook, SourceState
 from contracts.task import Finding
 from contracts.trial import (
+    CONSEQUENCE,
     Difference,
     Differences,
     ReplayCheck,
@@ -24,7 +25,7 @@ from contracts.trial import (
     TrialMetrics,
 )
 from contracts.verdict import Verdict
-from policies.counted import counted, shortened
+from policies.counted import aged, counted, shortened
 from policies.digests import digest
 from policies.settings.schema import EffectivePolicy
 from policies.settings.sources import SourcePolicy, Sources
@@ -226,7 +227,7 @@ def in_words(measured: TrialMetrics) -> str:
     if measured.availability is not None:
         parts.append(f"available {_percent(measured.availability)}")
     if measured.freshness_hours is not None:
-        parts.append(f"its newest record at most {measured.freshness_hours:,.0f} h old")
+        parts.append(f"its newest record at most {aged(measured.freshness_hours)} old")
     if measured.coverage is not None:
         parts.append(f"coverage at least {_percent(measured.coverage)}")
     if measured.schema_validity is not None:
@@ -239,7 +240,9 @@ def in_words(measured: TrialMetrics) -> str:
 def _thresholds_in_words(trial: SourceTrial) -> tuple[str, ...]:
     """``no answer breached: freshness hours at most 72, coverage at least 0.9``; empty: none is judged."""
     kept = [
-        f"{name.replace('_', ' ')} at {'most' if name in AT_MOST else 'least'} {bounds.breach:g}"
+        f"newest record at most {aged(bounds.breach)} old"
+        if name == "freshness_hours"
+        else f"{name.replace('_', ' ')} at {'most' if name in AT_MOST else 'least'} {bounds.breach:g}"
         for name, bounds in sorted(trial.thresholds.items())
     ]
     return (f"no answer breached: {', '.join(kept)}",) if kept else ()
@@ -279,6 +282,8 @@ def _enough(trial: SourceTrial, fetches: Sequence[TrialFetch]) -> Verdict:
     said = f"{good} of {counted(trial.fetches, 'fetch', 'fetches')} good; {trial.at_least} are needed"
     if good >= trial.at_least:
         return allow(rule, said)
+    if trial.barred:
+        return deny(rule, said, **CONSEQUENCE)
     return deny(rule, shortened("; ".join([said, *reasons_by_fetch(fetches)[:3]]), 500))
 
 
@@ -289,7 +294,7 @@ def _thresholds(fetches: Sequence[TrialFetch]) -> Verdict:
         told = reasons_by_fetch(bad)
         return deny(rule, shortened(f"{told[0]}{_and_more(len(told) - 1)}", 500))
     if not any(each.reading.quality.available for each in fetches):
-        return deny(rule, "there was no answer to judge")
+        return deny(rule, "there was no answer to judge", **CONSEQUENCE)
     return allow(rule, f"in {counted(len(fetches), 'fetch', 'fetches')}")
 
 
@@ -299,7 +304,7 @@ def _steady(fetches: Sequence[TrialFetch]) -> Verdict:
     if changes:
         return deny(rule, shortened(f"{changes[0]}{_and_more(len(changes) - 1)}", 500))
     if not any(each.shape for each in fetches):
-        return deny(rule, "there was no record to tell a shape by")
+        return deny(rule, "there was no record to tell a shape by", **CONSEQUENCE)
     return allow(rule, "every record kept its fields and their kinds")
 
 
@@ -310,7 +315,7 @@ def _replayed(replay: ReplayCheck, fetches: Sequence[TrialFetch]) -> Verdict:
     if replay.different:
         return deny(rule, f"{', '.join(replay.different[:3])} gave other records{_and_more(len(replay.different) - 3)}")
     if not replay.answers or not fetches:
-        return deny(rule, "there was no answer to replay")
+        return deny(rule, "there was no answer to replay", **CONSEQUENCE)
     return allow(rule, counted(replay.answers, "answer"))
 
 

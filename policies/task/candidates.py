@@ -3,10 +3,11 @@
 import math
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache, partial
 from typing import Any, NamedTuple
 
+from contracts.handover import COULD_NOT_LOOK
 from contracts.task import Candidate, CandidateTasks, Finding, FindingFacts, SuppressedCandidate, TaskType
 from contracts.verdict import Verdict
 from policies.counted import counted, shortened
@@ -50,9 +51,9 @@ def rank(findings: tuple[Finding, ...], policy: EffectivePolicy, memory: Memory)
     5. What came to nothing without a judgement goes behind: each such attempt weighs as much as its place itself.
     """
     groups: dict[tuple[str, str, str], list[Finding]] = defaultdict(list)
-    may_touch = cache(partial(_may_touch, policy))
+    kept_out = cache(partial(untouched, policy))
     for finding in findings:
-        if finding.fixable and may_touch(finding.path, finding.facts):
+        if finding.fixable and not kept_out(finding.path, finding.facts):
             groups[finding.tool, finding.rule, "" if finding.facts.together else package(finding.path)].append(finding)
     ideas = (
         candidate_of(tool, rule, part, policy)
@@ -138,7 +139,7 @@ def task_id(target: str, tool: str, rule: str, paths: tuple[str, ...]) -> str:
 
 def may_be_touched(finding: Finding, policy: EffectivePolicy) -> bool:
     """Whether a contract may be made of a finding (rule 1 of ``rank``)."""
-    return finding.fixable and _may_touch(policy, finding.path, finding.facts)
+    return finding.fixable and not untouched(policy, finding.path, finding.facts)
 
 
 def waits_for_people(tool: str, rule: str, caps: CapSettings, memory: Memory) -> str:
@@ -161,17 +162,22 @@ def _idea(tool: str, rule: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", f"{tool}-{rule}".lower()).strip("-")[:60]
 
 
-def _may_touch(policy: EffectivePolicy, path: str, facts: FindingFacts) -> bool:
+def untouched(policy: EffectivePolicy, path: str, facts: FindingFacts) -> str:
+    """The first rule by which a fix may not touch a file, in words; empty: it may."""
+    if hostile := hostile_name(path):
+        return f"its name is refused: {hostile}"
+    if not matches(path, facts.may_change):
+        return "it is of a kind that its tool may not change"
     # What defines checks or instructs agents is read by programs: no place for better prose.
-    prose = facts.type is TaskType.DOCUMENTATION_UPDATE
-    return (
-        hostile_name(path) is None
-        and matches(path, facts.may_change)
-        and not (prose and matches(path, policy.protected_paths.check_defining))
-        and protection(path, policy, facts.type) is None
-        and not is_licence_text(path, policy)
-        and reachable(path, policy, facts.type)
-    )
+    if facts.type is TaskType.DOCUMENTATION_UPDATE and matches(path, policy.protected_paths.check_defining):
+        return "it defines checks or instructs agents, and programs read it"
+    if rule := protection(path, policy, facts.type):
+        return f"it is protected: {rule.reason}"
+    if is_licence_text(path, policy):
+        return "it is a licence text"
+    if not reachable(path, policy, facts.type):
+        return "it is outside allowed_paths of the target's file"
+    return ""
 
 
 def _care(group: list[Finding]) -> dict[str, Any]:
@@ -262,17 +268,16 @@ WORTH_RULE = "there is something worth doing"
 LISTED = 50
 """Of each kind; the whole list is in ``candidate_tasks.json``."""
 _REASON = 400
-_UNTOUCHED = (
-    "its task may not touch the file: protected, a licence, read by programs, outside allowed_paths, or of a kind that "
-    "its tool may not change"
-)
 
 
-def judge_worth(found: CandidateTasks, findings: tuple[Finding, ...], policy: EffectivePolicy) -> Verdict:
+def judge_worth(
+    found: CandidateTasks, findings: tuple[Finding, ...], policy: EffectivePolicy, unseen: Sequence[str] = ()
+) -> Verdict:
     """ALLOW, whether or not there is: a day without work is no refusal.
 
     Below it stands why each candidate matters, a no for every idea that was kept back, with what keeps it, and one for
-    the findings of each tool and rule of which no task can be made.
+    the findings of each tool and rule of which no task can be made. ``unseen``: what could not be looked at, a line
+    each; a day on which nothing is found says that first.
     """
     takeable = [each for each in found.candidates if not each.needs_person]
     if takeable:
@@ -285,6 +290,9 @@ def judge_worth(found: CandidateTasks, findings: tuple[Finding, ...], policy: Ef
         if found.candidates:
             number = len(found.candidates)
             reason += f", {number} {'waits' if number == 1 else 'wait'} for a person: {found.candidates[0].title}"
+        if unseen:
+            more = f", and {len(unseen) - 1} more" if unseen[1:] else ""
+            reason = f"{COULD_NOT_LOOK}{shortened(unseen[0].rstrip('.'), _REASON)}{more}; {reason}"
         verdict = allow(WORTH_RULE, reason)
     children = (*_listed(takeable), *_kept_back(found), *_useless(findings, policy))
     return verdict.model_copy(update={"children": children})
@@ -314,8 +322,8 @@ def _useless(findings: tuple[Finding, ...], policy: EffectivePolicy) -> Iterator
             kinds[each.tool, each.rule, "its tool has no fix for it that is known to be safe"] += 1
         elif each.facts == FindingFacts():
             kinds[each.tool, each.rule, "its tool does not say how sure its fixes are"] += 1
-        elif not may_be_touched(each, policy):
-            kinds[each.tool, each.rule, _UNTOUCHED] += 1
+        elif why := untouched(policy, each.path, each.facts):
+            kinds[each.tool, each.rule, f"its task may not touch the file: {why}"] += 1
     for (tool, rule, reason), number in kinds.most_common(LISTED):
         yield deny(f"{tool} {rule}: {counted(number, 'finding')}", reason)
     if (rest := len(kinds) - LISTED) > 0:

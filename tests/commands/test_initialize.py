@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from world import PACKAGE, git
 from adapters.policy_files import PolicyFiles
 from adapters.sandbox.bubblewrap import BubblewrapSandbox
 from commands.init import fill_empty
-from commands.introduction import advises, agreed
+from commands.introduction import Going, advises, agreed
 from contracts.evidence import CheckAttempt, CheckResult, CheckStatus
 from policies.settings.schema import EnvironmentPolicy
 from ports.sandbox import SandboxUnavailable
@@ -136,9 +137,20 @@ def test_a_failing_test_is_left_out_by_name_and_one_package_without_a_wheel_too(
     left_out = {"--rootdir=.", "--deselect=tests/test_some.py::test_bad", "--ignore=tests/test_needs.py"}
     assert left_out == {word for word in tests.argv if word.startswith("--")} - {"--no-header"}
     assert ("docopt",) == target.environment.without
+    assert "making the check environment" in done.err
     assert "green without tests/test_" in " ".join(done.err.split())
     assert "docopt have no usable wheels" in " ".join(done.err.split())
     assert "docopt" in (tmp_path / "home/logs/init-mixed.log").read_text()
+
+
+def test_what_takes_its_time_says_so() -> None:
+    """Not at once, and not at every look."""
+    said: list[str] = []
+    going = Going(said.append, "it is being made", every=15, began=time.monotonic() - 31)
+    going()
+    going()
+    Going(said.append, "it is being made")()
+    assert ["  it is being made: 31 s so far"] == said
 
 
 @pytest.mark.skipif(shutil.which("npm") is None, reason="left out: Node is missing")

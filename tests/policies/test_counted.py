@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policies.counted import CUT, counted, shortened
+from policies.counted import CUT, aged, counted, shortened
 
 
 @pytest.mark.parametrize(
@@ -45,3 +45,12 @@ def test_it_is_never_longer(text, limit):
     short = shortened(text, limit)
     assert limit >= len(short)
     assert short == text or (short.endswith(CUT) and text.startswith(short.removesuffix(CUT)))
+
+
+@pytest.mark.parametrize(
+    ("hours", "said"),
+    [(0.2, "0 hours"), (1, "1 hour"), (47.4, "47 hours"), (48, "2 days"), (60_504, "2,521 days")],
+)
+def test_what_is_old_is_told_in_days(hours, said):
+    """From two days on."""
+    assert said == aged(hours)

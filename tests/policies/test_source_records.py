@@ -158,7 +158,11 @@ def test_thresholds(age, grade_):
     """Both bounds are still within."""
     limits = {"thresholds": {"freshness_hours": {"warn": 24, "breach": 72}}, "mapping": {"at": "t"}}
     found = read([{"id": "a", "t": (NOW - timedelta(hours=age)).isoformat()}], **limits)
-    assert grade_ is grade(source(**limits), quality(source(**limits), found, NOW, None))[0]
+    graded, reasons = grade(source(**limits), quality(source(**limits), found, NOW, None))
+    assert grade_ is graded
+    older = f"{age} hours" if age < 48 else "3 days"
+    bound = {Grade.GOOD: "", Grade.WARN: "24 hours is good", Grade.BREACH: "3 days"}[grade_]
+    assert ([f"its newest record is {older} old; at most {bound}"] if bound else []) == list(reasons)
 
 
 @pytest.mark.parametrize(("ahead", "age"), [(0, 0), (23, 0), (25, None), (24 * 365 * 70, None)])

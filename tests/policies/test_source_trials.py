@@ -24,6 +24,7 @@ from contracts.trial import (
     TriageReplay,
     TrialFetch,
 )
+from contracts.verdict import Verdict
 from policies.governance.edits import applied
 from policies.settings.sources import SourcePolicy, Sources
 from policies.source.scouting import (
@@ -72,11 +73,9 @@ def book(*passed: str, source: str = "kept", hours: float = 24) -> SourceBook:
     return SourceBook.model_validate({"sources": [record | {"by": "control", "reason": "3 breaches in a row"}]})
 
 
-def promoted(source: SourcePolicy, baseline: SourcePolicy | None = None, **more: Any) -> PolicyProposal:
-    """What its passed trial proposes on the target ``days``."""
-    entry = source.model_dump(mode="json", exclude_defaults=True)
-    made = trial(**{"state": source.state, "entry": entry} | more)
-    report = SourceTrialReport(
+def reported(made: SourceTrial, verdict: Verdict) -> SourceTrialReport:
+    """How a trial ended on the target ``days``."""
+    return SourceTrialReport(
         run_id="r",
         target="days",
         trial=made,
@@ -85,11 +84,17 @@ def promoted(source: SourcePolicy, baseline: SourcePolicy | None = None, **more:
         replay=ReplayCheck(answers=3),
         differences=Differences(),
         triage=TriageReplay(sentence="-"),
-        verdict=allow("-", "-"),
-        tried=tried_digest(source, baseline or known().sources[0]),
+        verdict=verdict,
+        tried=tried_digest(SourcePolicy.model_validate(made.entry), known().sources[0]),
         proposal_id=promotion_id(made.trial_id, "days"),
     )
-    return promotion(report, REF)
+
+
+def promoted(source: SourcePolicy, **more: Any) -> PolicyProposal:
+    """What its passed trial proposes."""
+    entry = source.model_dump(mode="json", exclude_defaults=True)
+    made = trial(**{"state": source.state, "entry": entry} | more)
+    return promotion(reported(made, allow("-", "-")), REF)
 
 
 def written(*entries: dict[str, Any]) -> str:
@@ -446,6 +451,19 @@ def test_long_names_do_not_hide_one_promotion_behind_another() -> None:
     ids = {promotion_id("f" * 40 + "-2026-11-27-1", name) for name in names}
     assert 2 == len(ids)
     assert {100} == {len(each) for each in ids}
+
+
+def test_a_rejection_tells_causes_and_not_what_follows_from_them() -> None:
+    """Of what is barred nothing is fetched: that there is nothing to judge or to replay is no reason of its own."""
+    made, source = trial(barred=("no licence",)), SourcePolicy.model_validate(ENTRY | {"licence": "unknown"})
+    verdict = gates(made, source, (), ReplayCheck(), known(), SourceBook())
+    assert 5 == sum(not each.allowed for each in verdict.children)
+    assert ("the licence of feast is unknown: nothing of it may be kept",) == reported(made, verdict).reasons
+    silent = tuple(fetch(number, Grade.BREACH, available=False) for number in (1, 2, 3))
+    verdict = gates(trial(), SourcePolicy.model_validate(ENTRY), silent, ReplayCheck(), known(), SourceBook())
+    told = reported(trial(), verdict)
+    assert ("0 of 3 fetches good; 2 are needed; fetches 1 to 3: it was poor",) == told.reasons
+    assert [each.reason for each in told.said_no] == list(told.reasons)
 
 
 def test_each_target_and_source_have_a_place_of_their_own() -> None:

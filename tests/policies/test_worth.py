@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from contracts.task import CandidateTasks, FindingFacts, SuppressedCandidate
-from policies.task.candidates import LISTED, judge_worth, rank
+from contracts.modes import RunStatus
+from contracts.task import CandidateTasks, FindingFacts, SuppressedCandidate, TaskType
+from policies.task.candidates import LISTED, judge_worth, rank, untouched
 from policies.verdicts import allow, deny
+from reporting.wording import in_one_sentence
+from tests.policies.sample_policy import policy
 from tests.policies.test_candidates import FRESH, POLICY, found
 
 
@@ -25,9 +28,7 @@ def test_the_whole_answer_of_a_day_without_work():
         deny("fix 1", "suppressed: rejected on 2026-11-20", task="t1"),
         deny("ruff UP: 2 findings", "its tool has no fix for it that is known to be safe"),
         deny(
-            "codespell docs: 1 finding",
-            "its task may not touch the file: protected, a licence, read by programs, outside allowed_paths, "
-            "or of a kind that its tool may not change",
+            "codespell docs: 1 finding", "its task may not touch the file: it is of a kind that its tool may not change"
         ),
         deny("ruff X: 1 finding", "its tool does not say how sure its fixes are"),
     )
@@ -35,6 +36,37 @@ def test_the_whole_answer_of_a_day_without_work():
     assert expected.model_copy(update={"children": children}) == judge_worth(
         tasks(suppressed=(idea(),)), findings, POLICY
     )
+
+
+def test_what_keeps_a_file_out_is_the_one_rule():
+    """The first that does, in words that lead to it."""
+    facts = FindingFacts(confidence=1, may_change=("*",), type=TaskType.DOCUMENTATION_UPDATE)
+    reasons = {
+        "a\u202eb.md": "its name is refused",
+        "pyproject.toml": "it defines checks or instructs agents, and programs read it",
+        ".env": "it is protected",
+        "LICENSE": "it is a licence text",
+        "data/days.json": "it is outside allowed_paths of the target's file",
+        "docs/a.md": "",
+    }
+    narrow = policy(target={"allowed_paths": ("docs/", "LICENSE", ".env", "pyproject.toml")})
+    for path, reason in reasons.items():
+        said = untouched(narrow, path, facts)
+        assert (bool(reason), True) == (bool(said), said.startswith(reason)), (path, said)
+    assert "it is of a kind that its tool may not change" == untouched(narrow, "docs/a.md", FindingFacts())
+    (data,) = found("data/days.json")
+    (child,) = judge_worth(tasks(), (data.model_copy(update={"facts": facts}),), narrow).children
+    assert "its task may not touch the file: it is outside allowed_paths of the target's file" == child.reason
+
+
+def test_a_day_without_a_look_is_no_good_day():
+    """It comes first in the reason, and in the sentence that a person reads."""
+    reason = judge_worth(tasks(), (), POLICY, ("source: days: status 503", "ruff")).reason
+    assert "could not look: source: days: status 503, and 1 more; nothing worth doing: 0 findings, " in reason
+    said = "Found nothing worth doing, but could not look everywhere: source: days: status 503, and 1 more."
+    assert said == in_one_sentence(RunStatus.NOTHING_TO_DO, "", reason)
+    good = judge_worth(tasks(), (), POLICY).reason
+    assert "Looked, and found nothing worth doing today." == in_one_sentence(RunStatus.NOTHING_TO_DO, "", good)
 
 
 def test_what_is_worth_doing():

@@ -93,7 +93,7 @@ def _trial(*fetches: TrialFetch, **more: object) -> str:
 
 
 def _bad_trial() -> str:
-    told = (f"its newest record is 99,325 hours old; at most 72; {FOREIGN}",)
+    told = (f"its newest record is 4,139 days old; at most 3 days; {FOREIGN}",)
     fetches = [fetch(each, Grade.BREACH, {FOREIGN: "text"}, freshness_hours=each, coverage=0.4) for each in (1, 2, 3)]
     readings = [each.reading.model_copy(update={"reasons": told}) for each in fetches]
     said = [each.model_copy(update={"reading": reading}) for each, reading in zip(fetches, readings, strict=True)]
@@ -190,7 +190,7 @@ async def test_pages_are_read_at_any_width_and_ask_nobody(tmp_path: Path) -> Non
         assert "onerror=x" in looks["governance", width].text
         assert "feast passed its trial" == looks["good-trial", width].first
         assert "feast did not pass its trial" == looks["bad-trial", width].first
-        assert "fetches 1 to 3: its newest record is 99,325 hours old" in looks["bad-trial", width].text
+        assert "fetches 1 to 3: its newest record is 4,139 days old" in looks["bad-trial", width].text
 
 
 @pytest.mark.browser

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from shell import shell_of
 from world import ScriptedAgent, World, git
 
 from activities.governance.kept_proposals import KeptProposals
@@ -130,6 +131,31 @@ async def _a_silent_source_is_told(world: World, run: RunResult) -> None:
         return told.exists() and "a breach: status 503" in told.read_text()
 
     await world.until(alerted)
+    status = (await shell_of(world).typed("status", "days")).out
+    said = "source days is DEGRADED since"
+    assert said in " ".join(status.split()), status
+
+
+async def test_a_breach_without_a_fallback_is_no_good_day(world: World) -> None:
+    """The run ends well, and says in `status` and `report` what it could not look at."""
+    world.add_target("days", FILES, CHECK)
+    with served(world) as says:
+        says.clear()
+        file = world.settings.policies / "sources.toml"
+        file.write_text(file.read_text().replace('fallback = "spare"\n', "").replace("sustained = 1", "sustained = 3"))
+        async with world.worker():
+            run = await world.run("days")
+            shell = shell_of(world)
+            status = (await shell.typed("status", "days")).out
+            as_json = (await shell.typed("status", "days", "--json")).json
+            report = (await shell.typed("report", run.run_id)).out
+    assert RunStatus.NOTHING_TO_DO is run.status, run.reason
+    assert "Found nothing worth doing, but could not look everywhere: source: days: status 503" in " ".join(
+        report.split()
+    )
+    for said in ("could not look: source: days: status 503", f"source days is not usable, as {run.run_id} found"):
+        assert said in " ".join(status.split()), status
+    assert {"days": {"days": f"is not usable, as {run.run_id} found"}} == as_json["sources"]
 
 
 async def _and_stays_lowered(world: World, run: RunResult) -> None:
