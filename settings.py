@@ -57,6 +57,11 @@ class Settings(BaseSettings):
         return self.home / "temporal" / "temporal.db"
 
     @property
+    def agents(self) -> Path:
+        """Agents of others' making, as installed."""
+        return self.home / "agents"
+
+    @property
     def logs(self) -> Path:
         """Log files of embedded processes."""
         return self.home / "logs"

@@ -194,14 +194,18 @@ class StepSession:
 
     @property
     def environment(self) -> CheckEnvironment | None:
-        """Where the repository's own programs run, by what the base says (P6); None: no need, or none can be made."""
-        target = self.policy.target
-        if not (target.fixers or (target.dependencies and target.dependencies.on)):
+        """Where the repository's own programs and an agent's run, by what the base says (P6).
+
+        None: there is no need, or none can be made.
+        """
+        target, said = self.policy.target, self.policy.charter.roles.get(self.role)
+        needed = target.fixers or (target.dependencies and target.dependencies.on)
+        if not needed and (said is None or said.backend != "command"):
             return None
         try:
             return self.bench.environments.prepare(self.repository, self.given.base_sha, self.policy, self.alive)
         except EnvironmentUnavailable as problem:
-            activity.logger.warning("the environment of fixers and updates: %s", problem)
+            activity.logger.warning("the environment of fixers, updates and agents: %s", problem)
             return None
 
     @property
@@ -241,6 +245,10 @@ class StepSession:
         """Keep what this step's tools asked the network for, where one did."""
         if environment is not None and environment.asked:
             self.save(f"network/{self.step}.txt", b"".join(environment.asked), "text/plain")
+
+    def keep(self, name: str, body: bytes, media_type: str) -> None:
+        """Keep what an agent's work leaves, under ``agent/…``."""
+        self.save(f"agent/{name.removeprefix('agent/')}", body, media_type)
 
     def note(self, event: str, **facts: Fact) -> None:
         """Remember an event for the audit log; written when the step ends."""

@@ -1,5 +1,6 @@
 """What an operator types: one module for each noun.
 
+agents.py         Coding agents of others' making: which there are, what each was seen to do, installing
 alerts.py          ``alerts``: what was raised, what became of it, and a test of every channel
 app.py             The command line: which command is where. A command's module is imported when it is typed
 audit.py           ``audit verify``: the audit logs against the heads kept elsewhere (P10)

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # each named twice: it is handed on
     from adapters.agents.charter_check import try_role as try_role
+    from adapters.agents.recipes.recipe import RECIPES as RECIPES
+    from adapters.agents.recipes.recipe import recipe_of as recipe_of
     from adapters.forges.kinds import FORGES as FORGES
     from adapters.forges.kinds import forge_checkup as forge_checkup
     from adapters.forges.local_desk import LocalDesk as LocalDesk
@@ -60,6 +62,7 @@ if TYPE_CHECKING:  # each named twice: it is handed on
 
 _WHERE = {
     "adapters.agents.charter_check": ("try_role",),
+    "adapters.agents.recipes.recipe": ("RECIPES", "recipe_of"),
     "adapters.forges.kinds": ("FORGES", "forge_checkup"),
     "adapters.forges.local_desk": ("LocalDesk",),
     "adapters.policy_files": ("PolicyFiles",),

@@ -10,6 +10,7 @@ from settings import Settings
 
 if TYPE_CHECKING:
     from activities.source.reading import SourceReader
+    from adapters.agents.installing import Installer
     from adapters.environments.wheels import WheelEnvironments
     from adapters.forges.local_desk import LocalDesk
     from adapters.git.mirror import Mirror
@@ -70,6 +71,13 @@ class Adapters:
         from adapters.environments.wheels import WheelEnvironments
 
         return WheelEnvironments(self.settings.home / "environments", self.sandbox)
+
+    @cached_property
+    def installer(self) -> Installer:
+        """Agents of others' making on this machine."""
+        from adapters.agents.installing import Installer
+
+        return Installer(self.settings.agents, self.sandbox)
 
 
 def compose(settings: Settings) -> Adapters:

@@ -42,7 +42,7 @@ from activities.source.scouting import Scouting
 from activities.source.trying import Trying
 from activities.step_session import StepPorts
 from activities.write.writing import Writing
-from adapters.agents.backends import open_agents
+from adapters.agents.backends import Means, open_agents
 from adapters.alerts.apprise_channel import AppriseChannel
 from adapters.alerts.built_in import AlertFile, Terminal
 from adapters.effects.runner import EffectRunner
@@ -50,6 +50,7 @@ from adapters.forges.http.tokens import reading_environment, writing_environment
 from adapters.forges.kinds import open_forges
 from adapters.git.mirror import open_mirror
 from adapters.git.upkeep import looked_after
+from adapters.models.gateway import open_gateway
 from adapters.probes.url import ChildUrlProbes
 from adapters.sources.connectors import connectors
 from adapters.sources.replaying import SandboxReplay
@@ -122,7 +123,7 @@ def workbench(adapters: Adapters, control: ControlDesk, alerts: AlertSink) -> St
         effects=EffectRunner(settings.mirrors, settings.home, writing_environment, reading_environment),
         store=adapters.store,
         audit=adapters.audit,
-        agents=open_agents(adapters.sandbox),
+        agents=open_agents(Means(adapters.sandbox, open_gateway, settings.agents)),
         sandbox=adapters.sandbox,
         environments=adapters.environments,
         control=control,

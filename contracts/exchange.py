@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import AwareDatetime, Field
 
-from contracts.artifact import Contract
+from contracts.artifact import ArtifactRef, Contract
 from contracts.budget import Tokens, Usd
 
 
@@ -98,7 +98,7 @@ WAITS = frozenset(
 
 
 class AgentRecord(Contract):
-    """``agent/<step>-<turn>.json``: what an agent did in one attempt of one step, by our own record."""
+    """``agent/<role>-….json``: what an agent did in one attempt of one step, by our own record."""
 
     schema_version: Literal[1] = 1
     run_id: str
@@ -125,3 +125,15 @@ class AgentRecord(Contract):
     """Paths of the base that would give its program orders: not shown to it."""
     dropped: tuple[str, ...] = ()
     """What it did at such paths: not kept."""
+
+
+class PartialTree(Contract):
+    """``agent/partial.json``: what an interrupted agent left, from which the same step goes on."""
+
+    schema_version: Literal[1] = 1
+    base_sha: str
+    head_sha: str
+    contract: str
+    """Digest of the task contract."""
+    bundle: ArtifactRef
+    """``agent/partial.bundle``."""

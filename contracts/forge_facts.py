@@ -10,7 +10,7 @@ from pydantic import AwareDatetime
 from contracts.artifact import Contract
 
 FORGE_RESTS = "forgeRestsSeconds"
-"""A fact of a verdict that holds because the forge limits the rate: it is not asked again before."""
+"""A fact of a verdict that holds because a forge, or a model, limits the rate: it is not asked again before."""
 
 
 class CheckState(StrEnum):

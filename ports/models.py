@@ -66,6 +66,10 @@ class ModelGateway(Protocol):
         """What went through so far, and what did not."""
 
     @property
+    def under_way(self) -> int:
+        """Exchanges that have begun, and not ended: whoever waits for a model is not idle."""
+
+    @property
     def transcript(self) -> bytes:
         """Every exchange, one JSON object a line: capped, without secrets. No agent can write to it."""
 

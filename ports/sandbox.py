@@ -64,6 +64,8 @@ class Command:
     """Further host folders it may write to and where they appear, lent to it and counted as the tree is."""
     copies: tuple[tuple[Path, str], ...] = ()
     """Host folders or files of which it gets a copy of its own at a relative path of its tree, where nothing stands."""
+    heard: Callable[[bytes], None] = field(default=lambda _piece: None, compare=False)
+    """Told what it writes as it comes, stdout and stderr together."""
     reserves_memory: bool = False
     """It may reserve any address space (V8, Go and Java take more than they use): only what is resident is bounded."""
 

@@ -15,6 +15,7 @@ from contracts.change import Change
 from contracts.ci import CiReport
 from contracts.dependency import DependencyLook
 from contracts.evidence import ChecksReport, PreflightReport, ReviewReport
+from contracts.exchange import AgentRecord, PartialTree
 from contracts.governance import GovernanceReport
 from contracts.incident import PostIncidentReport
 from contracts.incident_work import EvidenceManifest
@@ -27,6 +28,7 @@ from contracts.trial import CandidateSources, SourceTrialReport
 
 FOLDER = Path(__file__).parents[1] / "contracts" / "schemas"
 ARTIFACTS: dict[str, type[Contract]] = {
+    "agent_record.json": AgentRecord,
     "audit_record.json": AuditRecord,
     "budget_alert_report.json": BudgetAlertReport,
     "candidate_sources.json": CandidateSources,
@@ -37,6 +39,7 @@ ARTIFACTS: dict[str, type[Contract]] = {
     "dependencies.json": DependencyLook,
     "evidence_manifest.json": EvidenceManifest,
     "governance_review.json": GovernanceReport,
+    "partial_tree.json": PartialTree,
     "policy_proposal.json": PolicyProposal,
     "post_incident_report.json": PostIncidentReport,
     "post_run_review.json": LaterReview,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from importlib import import_module
 from importlib.metadata import packages_distributions
@@ -13,7 +14,8 @@ from temporalio import activity, workflow
 
 import composition
 from activities import api
-from adapters.agents.backends import BACKENDS, open_agents
+from adapters.agents.backends import BACKENDS, Means, open_agents
+from adapters.agents.recipes.recipe import RECIPES, Recipe, recipe_of
 from adapters.sources.connectors import connectors
 from adapters.tools.measures import MEASURES, TOOLS
 from adapters.tools.tool import Tool
@@ -85,7 +87,8 @@ def test_every_tool_has_a_row():
 
 def test_every_backend_has_a_row(tmp_path: Path):
     """What answers in a file of the agents is opened by a word of the charter."""
-    agents = open_agents(composition.compose(Settings(home=tmp_path)).sandbox)
+    means = Means(composition.compose(Settings(home=tmp_path)).sandbox, None, tmp_path)
+    agents = open_agents(means)
     opened = {type(agents(charter(word), Role.CODING)) for word in BACKENDS}
     written = {found for module in modules("adapters.agents") for found in classes(module) if hasattr(found, "answer")}
     assert written == opened
@@ -133,3 +136,13 @@ def charter(word: str) -> EffectivePolicy:
     known = policy()
     roles = {Role.CODING: RolePolicy(backend=word)}
     return known.model_copy(update={"charter": known.charter.model_copy(update={"roles": roles})})
+
+
+def test_every_recipe_has_a_row():
+    """What is a recipe in a file of them is a word of the charter, pinned, and says what it was seen to do."""
+    written = [each for module in modules("adapters.agents.recipes") for each in vars(module).values()]
+    found = {each.package for each in written if isinstance(each, Recipe)}
+    rows = {name: recipe_of(name) for name in RECIPES}
+    assert found == {each.package for each in rows.values()}
+    assert all(each.seen and re.fullmatch(r"[\d.]+", each.version) for each in rows.values())
+    assert all("@MODEL@" in " ".join((*each.argv, *each.files.values())) for each in rows.values())

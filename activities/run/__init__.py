@@ -8,6 +8,7 @@ ci.py              One look at the forge's own CI, and at the pull request whose
 coding.py          Step 5: the change, made inside the contract's scope and measured by us
 merging.py         Before a merge: is the merge result the one that was checked? If the base moved
 open_pulls.py      What becomes of earlier runs' pull requests and branches: moot, asked to change, served
+partial_tree.py    What an interrupted agent left: kept, and gone on from
 planning.py        Step 4: one bounded task (``task_contract.json``), approved by policy or by a person
 preflight.py       Step 1: the six checks of runbook §3, each with a receipt
 proposals.py       Asking an agent: its answer must fit our contract, or it is asked again, at most N times (P6)

@@ -10,6 +10,7 @@ from temporalio import activity
 from activities.api import CODE
 from activities.run.background import background
 from activities.run.checking import CheckRunner
+from activities.run.partial_tree import keep_tree, kept_tree
 from activities.run.proposals import propose
 from activities.run.quarantine import MadeCommit, granted_change, take
 from activities.step_session import StepPorts, StepSession
@@ -20,11 +21,11 @@ from contracts.task import StateSnapshot, TaskContract
 from contracts.verdict import Verdict
 from policies.paths.base_limits import BaseLimits, Measured
 from policies.paths.diff_budget import judge_budget
-from policies.paths.rules import judge_paths, readable, widened
+from policies.paths.rules import canonical, judge_paths, readable, widened
 from policies.task.compliance import judge_compliance
 from policies.texts.pull_request import commit_message
 from policies.verdicts import all_of, allow, deny
-from ports.agents import Brief
+from ports.agents import AgentStopped, Brief
 from ports.environments import CheckEnvironment
 from ports.measures import Look
 from ports.repository import Repository
@@ -60,7 +61,7 @@ class Coding:
             check = self.checks.one(session) if contract.asked else None
             look = Look(tree, session.policy, session.alive, of_base, recorded, environment, check=check)
             before = self.bench.measures.count(contract, look)
-            made = take(session, granted) if granted else self._ask(session, contract, tree, environment)
+            made = take(session, granted) if granted else self._made(session, contract, tree, environment)
         session.keep_asked(environment)
         if made.refused:
             return session.done(deny(made.rule, made.refused), task_id=contract.task_id)
@@ -110,8 +111,25 @@ class Coding:
         )
         return session.done(fits, task_id=task_id, pins=Pins(head_sha=head), next_role=Role.REVIEW)
 
-    def _ask(
+    def _made(
         self, session: StepSession, contract: TaskContract, tree: Path, environment: CheckEnvironment | None
+    ) -> MadeCommit:
+        """By the agent, on the base, or on what an interrupted attempt at the same contract left."""
+        kept = kept_tree(session, contract)
+        if kept is None:
+            return self._ask(session, contract, tree, environment)
+        with self.bench.folder("resumed") as left:
+            session.repository.checkout(kept.head_sha, left)
+            return self._ask(session, contract, left, environment, resumed=True)
+
+    def _ask(
+        self,
+        session: StepSession,
+        contract: TaskContract,
+        tree: Path,
+        environment: CheckEnvironment | None,
+        *,
+        resumed: bool = False,
     ) -> MadeCommit:
         base, rule = session.given.base_sha, "the tree can be committed"
         brief = Brief(
@@ -125,8 +143,15 @@ class Coding:
             environment=environment,
             alive=session.alive,
             told=background(session, contract, tree),
+            resumed=resumed,
+            keep=session.keep,
         )
-        answer = propose(session, session.agent, brief, TypeAdapter(CodingAnswer))
+        try:
+            answer = propose(session, session.agent, brief, TypeAdapter(CodingAnswer))
+        except AgentStopped:
+            if not _unusable(tree, session.policy.target.limits):
+                keep_tree(session, contract, tree)
+            raise
         if unusable := _unusable(tree, session.policy.target.limits):
             return MadeCommit(rule, refused=f"the coder left {unusable}")
         head = session.repository.commit_tree(base, tree, commit_message(contract))
@@ -150,6 +175,8 @@ def _unusable(tree: Path, limits: BaseLimits) -> str:
         with os.scandir(waiting.pop()) as entries:
             for entry in entries:
                 path, is_folder = entry.path[skipped:], entry.is_dir(follow_symlinks=False)
+                if _is_gits_own(os.fsdecode(entry.name)):
+                    return f"{readable(os.fsdecode(path))}, which some file systems take for git's own folder"
                 if not (is_folder or entry.is_symlink() or entry.is_file(follow_symlinks=False)):
                     return f"{readable(os.fsdecode(path))}, which is neither file, folder nor link"
                 size = 0 if is_folder else entry.stat(follow_symlinks=False).st_size
@@ -158,6 +185,11 @@ def _unusable(tree: Path, limits: BaseLimits) -> str:
                 if is_folder:
                     waiting.append(entry.path)
     return ""
+
+
+def _is_gits_own(name: str) -> bool:
+    """Whether git would refuse to add it; what is called so exactly it leaves out, or takes for a submodule."""
+    return name != ".git" and (canonical(name) == ".git" or name.lower() == "git~1")
 
 
 def _improved(change: Change) -> Verdict:

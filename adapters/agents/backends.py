@@ -1,19 +1,24 @@
 """The agent backends there are: one row each, and nothing of one is imported before a charter names it."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
+from adapters.agents.recipes.recipe import RECIPES
 from contracts.modes import Role
 from policies.agents.charter import Known
 from policies.settings.charter import RolePolicy
 from policies.settings.schema import EffectivePolicy
 from ports.agents import Agent, AgentError, AgentFor
+from ports.models import OpenGateway
 from ports.sandbox import Sandbox
 
-Opened = Callable[[RolePolicy, Sandbox], Agent]
-
-BACKENDS = {"tools": "adapters.agents.tools_backend:open_tools", "model": "adapters.agents.model_backend:open_model"}
+BACKENDS = {
+    "command": "adapters.agents.command_backend:open_command",
+    "model": "adapters.agents.model_backend:open_model",
+    "tools": "adapters.agents.tools_backend:open_tools",
+}
 """The charter's word, and the function that makes the agent of one role from what the charter says of it."""
 
 PROMPTS = Path(__file__).with_name("prompts")
@@ -26,11 +31,24 @@ def _priced(url: str, model: str, tokens: int) -> float | None:
     return cost
 
 
-KNOWN = Known(prompts=tuple(sorted(path.stem for path in PROMPTS.glob("*.md"))), priced=_priced)
+KNOWN = Known(recipes=tuple(RECIPES), prompts=tuple(sorted(path.stem for path in PROMPTS.glob("*.md"))), priced=_priced)
 """What charters are held to beside their own tables."""
 
 
-def open_agents(sandbox: Sandbox) -> AgentFor:
+@dataclass(frozen=True)
+class Means:
+    """What backends are made with."""
+
+    sandbox: Sandbox
+    gateway: OpenGateway
+    agents: Path
+    """Where agents of others' making are installed."""
+
+
+Opened = Callable[[RolePolicy, Means], Agent]
+
+
+def open_agents(means: Means) -> AgentFor:
     """Each role's agent, as the pinned charter names it."""
 
     def agent_for(policy: EffectivePolicy, role: Role) -> Agent:
@@ -39,6 +57,6 @@ def open_agents(sandbox: Sandbox) -> AgentFor:
             raise AgentError(f"the charter names {said.backend!r} for {role}, which is no backend of this version")
         module, _, name = BACKENDS[said.backend].partition(":")
         opened: Opened = getattr(import_module(module), name)
-        return opened(said, sandbox)
+        return opened(said, means)
 
     return agent_for

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import BaseModel, ValidationError
 
-from adapters.agents.backends import PROMPTS
+from adapters.agents.backends import PROMPTS, Means
 from adapters.agents.tools_backend import open_tools
 from contracts.evidence import ReviewProposal
 from contracts.exchange import AgentOutcome, AgentRecord, Ending
@@ -30,7 +30,6 @@ from policies.digests import sha256_hex
 from policies.settings.charter import RolePolicy
 from policies.task.planning import judge_contract, make_contract
 from ports.agents import Agent, AgentError, AgentStopped, Brief, InvalidAnswer
-from ports.sandbox import Sandbox
 
 if TYPE_CHECKING:
     from ports.models import ModelGateway, OpenGateway
@@ -237,8 +236,6 @@ _QUESTIONS: dict[Role, Callable[[Brief, str, str], Question | None]] = {
 }
 
 
-def open_model(said: RolePolicy, sandbox: Sandbox) -> ModelBackend:
+def open_model(said: RolePolicy, means: Means) -> ModelBackend:
     """For a role that answers."""
-    from adapters.models.gateway import open_gateway  # noqa: PLC0415  # as the library: only for who asks
-
-    return ModelBackend(said, open_tools(said, sandbox), open_gateway)
+    return ModelBackend(said, open_tools(said, means), means.gateway)

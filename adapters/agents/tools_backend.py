@@ -7,6 +7,7 @@ from datetime import date
 from difflib import SequenceMatcher
 from typing import TypeVar
 
+from adapters.agents.backends import Means
 from adapters.agents.reviewer import review
 from adapters.tools.measures import TOOLS, tool_runner
 from adapters.tools.source_tree import SourceTree
@@ -75,9 +76,9 @@ class ToolsBackend:
         )
 
 
-def open_tools(_said: RolePolicy, sandbox: Sandbox) -> ToolsBackend:
+def open_tools(_said: RolePolicy, means: Means) -> ToolsBackend:
     """For any role, and whatever the charter says of it."""
-    return ToolsBackend(sandbox)
+    return ToolsBackend(means.sandbox)
 
 
 def _triage(brief: Brief) -> CandidateTasks:

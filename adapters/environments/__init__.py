@@ -11,5 +11,5 @@ prepared.py               PreparedEnvironments: `prepare` in the sandbox, kept b
 online.py                 a command with the network of `environment.hosts`
 prepare_words.py          what a failed `prepare` means, and what to do
 allow_list.py             the proxy of ours that lets a preparing sandbox reach named hosts
-forwarder.py              runs inside: a loopback port that leads to that proxy
+forwarder.py              runs inside: loopback ports that lead to sockets of ours
 """

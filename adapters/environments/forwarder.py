@@ -1,6 +1,7 @@
-"""Runs inside the sandbox, which has no network: a loopback port that leads to a bind-mounted socket of ours.
+"""Runs inside the sandbox, which has no network: loopback ports that lead to bind-mounted sockets of ours.
 
-``forwarder.py PORT SOCKET -- PROGRAM ARGUMENT…``: the program's exit status is ours. Standard library only.
+``forwarder.py PORT SOCKET [PORT SOCKET …] [< FILE] -- PROGRAM ARGUMENT…``: the program's exit status is ours; a
+signal's is 128 and its number. Without ``< FILE`` it has no standard input. Standard library only.
 """
 
 import contextlib
@@ -8,6 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 
 def forward(port: int, path: str) -> None:
@@ -41,11 +43,16 @@ def pump(source: socket.socket, sink: socket.socket) -> None:
                 either.shutdown(socket.SHUT_RDWR)
 
 
-def main(port: str, path: str, program: list[str]) -> int:
+def main(ways: list[str], program: list[str]) -> int:
     """Forward, run, pass the exit status on."""
-    forward(int(port), path)
+    source = "/dev/null"
+    if "<" in ways:
+        *ways, _, source = ways
+    for port, path in zip(ways[::2], ways[1::2], strict=True):
+        forward(int(port), path)
     try:
-        done = subprocess.run(program, stdin=subprocess.DEVNULL, check=False)
+        with Path(source).open("rb") as given:
+            done = subprocess.run(program, stdin=given, check=False)
     except FileNotFoundError as missing:
         print(f"{missing.filename}: not found", file=sys.stderr)  # noqa: T201  # as a shell says it
         return 127
@@ -56,4 +63,5 @@ def main(port: str, path: str, program: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], sys.argv[2], sys.argv[4:]))
+    cut = sys.argv.index("--")
+    sys.exit(main(sys.argv[1:cut], sys.argv[cut + 1 :]))

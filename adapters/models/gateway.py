@@ -79,6 +79,12 @@ class Gateway:
             return tuple(self._exchanges)
 
     @property
+    def under_way(self) -> int:
+        """Requests that are not answered yet."""
+        with self._changed:
+            return self._busy
+
+    @property
     def transcript(self) -> bytes:
         """One JSON object a line."""
         return self._terms.transcript.written()

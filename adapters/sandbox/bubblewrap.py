@@ -49,6 +49,7 @@ def _watch(process: SandboxProcess, command: Command, alive: Callable[[], None])
     def keep(chunks: list[tuple[int, bytes]]) -> None:
         for stream, chunk in chunks:
             output.feed(chunk)
+            command.heard(chunk)
             (stdout if stream == process.stdout else stderr).feed(chunk)
 
     killed_for = ""

@@ -1,0 +1,25 @@
+"""aider: it calls no tools, and edits by search and replace in the answer's text."""
+
+from adapters.agents.recipes.mini_swe_agent import LITELLM
+from adapters.agents.recipes.recipe import AGENT, PYTHON, TASK, Recipe, Registry
+
+AIDER = Recipe(
+    title="aider",
+    registry=Registry.PYPI,
+    package="aider-chat",
+    version="0.86.2",
+    dialect="chat",
+    argv=(
+        *(*PYTHON, f"{AGENT}/bin/aider", "--model", "openai/@MODEL@", "--yes-always", "--no-git", "--no-stream"),
+        *("--no-check-update", "--no-show-model-warnings", "--no-pretty", "--analytics-disable"),
+        *("--no-show-release-notes", "--no-detect-urls", "--edit-format", "diff", "--message-file", TASK),
+        "@FILES@",
+    ),
+    environment=LITELLM,
+    seen=(
+        "It sees only the files that it is given: those of the contract's scope.",
+        "It leaves .aider files in the tree, which are dropped as orders to agents.",
+        "It asks for a price list in spite of the variable, and goes on without one.",
+        "227 MB of memory at most.",
+    ),
+)

@@ -1,0 +1,161 @@
+"""Any program as an agent: what it is told, what it can reach, when it is ended, what is kept (issue 14.2 to 14.4)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from contracts.exchange import AgentOutcome, Ending
+from ports.agents import AgentError
+from tests.adapters.agents.played_program import made, play
+
+ASK = """python3 -c "
+import socket; s = socket.create_connection(('127.0.0.1', 8080)); s.sendall(b'POST'); s.recv(9)" """
+FILES = {
+    "pkg/a.py": "x = 1\n",
+    "AGENTS.md": "Obey.\n",
+    ".claude/settings.json": "{}\n",
+    "docs/CLAUDE.md": "Obey.\n",
+    ".mcp.json": "{}",
+}
+
+
+def test_it_is_told_by_files_and_standard_input_and_sees_nothing_else(tmp_path: Path, monkeypatch) -> None:
+    """Contract, words, data; a home of its own; no variable of ours, no network, nothing writable but its tree."""
+    monkeypatch.setenv("AUTONOMY_SECRET", "of-the-worker")
+    script = """
+    cat > input.json; cmp input.json /run/task/contract.json && rm input.json
+    cat /run/task/TASK.md /run/task/told/checks.md /run/task/shown/AGENTS.md
+    ls -A . docs; env; pwd; ls -ld /run/task; cat /proc/net/route | wc -l
+    for place in /run/task/x /opt/x /usr/x /x /etc/x; do touch $place 2>/dev/null && echo WROTE $place; done
+    echo y = 2 >> pkg/a.py
+    """
+    played = play(made(tmp_path, FILES), script, said={"shown": ("AGENTS.md",)}, told={"checks.md": "test_b failed"})
+    said = played.output
+    assert played.stopped is None, played.stopped
+    assert "of-the-worker" not in said
+    assert "WROTE" not in said
+    for words in ("# Mend it", "1 minute, until", "1.5 USD and 9000 tokens of m", "test_b failed", "Obey.", "/work"):
+        assert words in said
+    assert "HOME=/home/sandbox" in said
+    assert not (played.tree / "input.json").exists()
+    listing = said[said.index("Obey.") :]
+    assert "CLAUDE.md" not in listing
+    assert ".mcp.json" not in listing
+    assert "x = 1\ny = 2\n" == (played.tree / "pkg/a.py").read_text()
+    assert ("pkg/a.py",) == played.record.changed
+
+
+def test_what_gives_orders_is_not_there_and_comes_back_as_it_was(tmp_path: Path) -> None:
+    """Whatever it did at such a path is dropped and told: new ones, changed ones, folders put in their place, links."""
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "kept.txt").write_text("kept")
+    script = f"""
+    echo mine > AGENTS.md; mkdir -p .codex .claude; echo x > .codex/config.toml; echo y > .claude/settings.json
+    rm -rf docs; ln -s {outside} docs; mkdir -p sub; ln -s / sub/.gemini; echo z = 3 >> pkg/a.py
+    """
+    tree = made(tmp_path, FILES)
+    played = play(tree, script)
+    assert FILES == {
+        path.relative_to(tree).as_posix(): path.read_text() for path in tree.rglob("*.*") if path.is_file()
+    } | {"pkg/a.py": "x = 1\n"}
+    assert ["kept.txt"] == [each.name for each in outside.iterdir()]
+    record = played.record
+    assert tuple(sorted(set(FILES) - {"pkg/a.py"})) == record.taken_out
+    assert {"AGENTS.md", ".codex/config.toml", ".claude/settings.json", "docs", "sub/.gemini"} == set(record.dropped)
+    assert ("pkg/a.py",) == record.changed
+
+
+def test_it_is_put_back_whatever_happens(tmp_path: Path) -> None:
+    """A cancelled step kills the whole tree of processes, and leaves the checkout as the base has it."""
+    tree = made(tmp_path, FILES)
+
+    class Cancelled(Exception):
+        pass
+
+    def alive() -> None:
+        if (tree / "begun").exists():
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        play(tree, "touch begun; (setsid sleep 100 &) ; sleep 100", alive=alive)
+    assert (tree / ".claude/settings.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("ending", "outcome"),
+    [
+        (Ending.PAUSED, AgentOutcome.PAUSED),
+        (Ending.OVER_BUDGET, AgentOutcome.BUDGET),
+        (Ending.UNAUTHORISED, AgentOutcome.UNAUTHORISED),
+        (Ending.RATE_LIMITED, AgentOutcome.RATE_LIMITED),
+    ],
+)
+def test_a_halt_ends_it_at_once(tmp_path: Path, ending: Ending, outcome: AgentOutcome) -> None:
+    """Not after the agent's own retries; what it had done is there."""
+    played = play(made(tmp_path, FILES), f"echo y >> pkg/a.py; {ASK}; sleep 100", endings=(ending,))
+    assert played.stopped is not None
+    assert outcome is played.stopped.outcome is played.record.outcome
+    assert played.seconds < 20
+    assert "y" in (played.tree / "pkg/a.py").read_text()
+
+
+@pytest.mark.parametrize(
+    ("script", "said", "outcome"),
+    [
+        ("sleep 100", {"quiet_seconds": 1}, AgentOutcome.NO_PROGRESS),
+        ("exit 0", {}, AgentOutcome.NOTHING_DONE),
+        ("exit 3", {}, AgentOutcome.CRASHED),
+        ("kill -9 $$", {}, AgentOutcome.CRASHED),
+        ("echo y >> pkg/a.py; kill -9 $$", {}, AgentOutcome.CRASHED),
+        ("yes yes yes yes yes yes yes yes yes yes", {}, AgentOutcome.CRASHED),
+        ("echo y >> AGENTS.md", {}, AgentOutcome.NOTHING_DONE),
+        ("/no/such/agent", {}, AgentOutcome.CRASHED),
+    ],
+)
+def test_how_it_ends_is_typed_by_us(tmp_path: Path, script: str, said: dict, outcome: AgentOutcome) -> None:
+    """Silence, nothing done whatever the status, a crash, a flood; a change of what is dropped is none."""
+    played = play(made(tmp_path, FILES), script, said=said)
+    assert played.stopped is not None
+    assert (outcome, outcome) == (played.stopped.outcome, played.record.outcome), played.stopped.reason
+
+
+def test_the_record_is_ours(tmp_path: Path) -> None:
+    """Exchanges, money and the transcript from the gateway, the exit as a hint; progress is told as it comes."""
+    script = f"{ASK}; sleep 0.3; {ASK}; echo done; echo y >> pkg/a.py; exit 4"
+    played = play(made(tmp_path, FILES), script, endings=(Ending.TOOL, Ending.SAID))
+    record = played.record
+    assert (AgentOutcome.DONE, 4, 2, 0.02, 30) == (
+        record.outcome,
+        record.exit_code,
+        len(record.exchanges),
+        record.usd,
+        record.tokens,
+    )
+    assert "it is done after 2 exchanges" in json.loads(played.answer)["summary"]
+    assert {"exchanges": 1, "tokens": 15, "usd": 0.01, "tool": "bash"} == played.told[0]
+    assert {"json", "transcript.jsonl", "output.txt"} == set(played.kept)
+    assert 64 == len(record.prompt)
+
+
+def test_waiting_for_a_model_is_no_idleness(tmp_path: Path) -> None:
+    """A slow answer is under way at the gateway, which has its own time-out."""
+    busy = {"change": lambda gateway: setattr(gateway, "under_way", 1)}
+    played = play(made(tmp_path, FILES), "sleep 2; echo y >> pkg/a.py", said={"quiet_seconds": 1}, **busy)
+    assert played.stopped is None
+
+
+def test_an_interrupted_attempt_may_have_done_it_all(tmp_path: Path) -> None:
+    """Resumed on a kept tree, it finds nothing left to do; it is told that the tree is not the base's."""
+    played = play(made(tmp_path, FILES), "grep -q interrupted /run/task/TASK.md", resumed=True)
+    assert played.stopped is None
+    assert () == played.record.changed
+
+
+def test_one_that_is_not_installed_says_how(tmp_path: Path) -> None:
+    """No half work: nothing was started."""
+    with pytest.raises(AgentError, match=r"codex 0\.169\.0 is not installed: starter\.py agents install codex"):
+        play(made(tmp_path, FILES), "", said={"argv": (), "agent": "codex"})

@@ -1,0 +1,160 @@
+"""Programs that do what they must not: nothing outside the contract is written, and each is recorded (issue 14)."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from activities.run.checking import CheckRunner
+from activities.run.coding import Coding
+from activities.run.reviewing import Reviewing
+from adapters.agents.command_backend import CommandBackend
+from adapters.agents.tools_backend import ToolsBackend
+from contracts.exchange import AgentRecord
+from contracts.handover import StepResult
+from contracts.modes import Role
+from contracts.verdict import Decision
+from policies.paths.rules import in_scope, protection
+from policies.settings.charter import RolePolicy
+from policies.verdicts import allow
+from ports.agents import Agent
+from tests.adapters.agents.played_program import PlayedGateway
+from tests.attacks.hostile_agents import KINDS, SLOW, Behaviour, behaviours
+from tests.attacks.stage import FILES, PATH, PlayedAgent, Stage, done, make_stage
+
+SEED = random.randrange(10**6)  # noqa: S311  # not for secrets
+FAST = tuple(kind for kind in KINDS if kind not in SLOW)
+
+
+@pytest.fixture
+def stage(tmp_path: Path, environments: Path) -> Stage:
+    """With a test, and with what gives orders to agents."""
+    more = {
+        "tests/test_pkg.py": "def test_it():\n    assert True\n",
+        "AGENTS.md": "Obey.\n",
+        ".claude/settings.json": "{}\n",
+    }
+    return make_stage(tmp_path / "stage", environments, {**FILES, **more})
+
+
+def test_one_of_each_quick_kind(stage: Stage) -> None:
+    """Those that need no review and no patience; ``make test-agents`` does sixty of all kinds."""
+    check(stage, behaviours(SEED, len(FAST), FAST))
+
+
+@pytest.mark.every_agent
+def test_sixty_of_all_kinds(stage: Stage) -> None:
+    """At least twelve kinds."""
+    assert len(KINDS) >= 12
+    check(stage, behaviours(SEED, 60))
+
+
+def check(stage: Stage, programs: Iterator[Behaviour]) -> None:
+    """Run each, and look at everything it could have reached."""
+    print(f"seed {SEED}")
+    wrong, first = [], stage
+    for number, program in enumerate(programs):
+        # A run's log takes each of its events once.
+        stage = replace(first, run=first.run.model_copy(update={"run_id": f"demo-run-{number}"}))
+        before = _outside(stage)
+        refused, coded, record = _run(stage, program)
+        problems = [
+            "the world outside is another" * (before != _outside(stage)),
+            f"refused by {refused!r}, and not by {program.refused!r}" * (refused != program.refused),
+            *_beyond_contract(stage, coded, allowed=not refused),
+            *_not_recorded(stage, coded, record),
+        ]
+        wrong += [f"{program.kind}: {each} ({coded.verdict.reason})\n    {program.script}" for each in problems if each]
+    assert not wrong, f"seed {SEED}\n" + "\n".join(wrong)
+
+
+def _run(stage: Stage, program: Behaviour) -> tuple[str, StepResult, AgentRecord]:
+    said = {"minutes": 1, "usd": 1.0, "tokens": 9000, "models": ("m",), "argv": ("/bin/sh", "-c", program.script)}
+    role = RolePolicy(backend="command", provider="local", **(said | dict(program.said)))
+    backend = _WithPurse(
+        CommandBackend(
+            role, stage.bench.sandbox, lambda _policy, _role, _purse, folder: PlayedGateway(folder, []), Path()
+        )
+    )
+    honest = PlayedAgent()
+    bench = replace(
+        stage.with_agent(honest),
+        agents=lambda _policy, asked: backend if asked is Role.CODING else ToolsBackend(stage.bench.sandbox),
+    )
+    contract = stage.contract
+    coded = done(Coding(bench, CheckRunner(bench.environments, bench.sandbox)).code, stage.to_code(contract))
+    record = next(
+        ref
+        for ref in coded.handover.output_artifacts
+        if ref.name.startswith("agent/coding-") and ref.name.endswith("Z.json")
+    )
+    kept = AgentRecord.model_validate_json(stage.bench.store.get(record))
+    if not coded.verdict.allowed:
+        return "code", coded, kept
+    given = stage.after(coded, ("task_contract.json", contract), ("state_snapshot.json", stage.snapshot))
+    if program.refused == "review":
+        reviewed = done(Reviewing(bench).review, given)
+        return ("" if reviewed.verdict.allowed else "review"), coded, kept
+    return "", coded, kept
+
+
+class _WithPurse:
+    """Nothing is asked here: that there is a purse is enough."""
+
+    def __init__(self, real: Agent) -> None:
+        self.real = real
+
+    @property
+    def name(self) -> str:
+        """The real one's."""
+        return self.real.name
+
+    def answer(self, brief: Any) -> str:
+        """As the real one."""
+        return self.real.answer(replace(brief, purse=object()))
+
+
+def _outside(stage: Stage) -> dict[str, str]:
+    """The policies, the remote and what else of the installation no step of this run writes."""
+    places = [stage.world.settings.policies, stage.world.remote]
+    files = (file for place in places for file in sorted(place.rglob("*")) if file.is_file())
+    return {str(file): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+
+
+def _beyond_contract(stage: Stage, coded: StepResult, *, allowed: bool) -> Iterator[str]:
+    if not allowed:
+        return
+    for entry in stage.kept_json("change.json")["paths"]:
+        path = entry["path"]
+        if not in_scope(path, stage.contract.scope) or protection(path, stage.policy, stage.contract.type):
+            yield f"{path} went on"
+        if path != PATH or entry["newMode"] != "100644":
+            yield f"{path} went on as {entry['newMode']}"
+
+
+def _not_recorded(stage: Stage, coded: StepResult, record: AgentRecord) -> Iterator[str]:
+    digests = {ref.sha256 for ref in coded.handover.output_artifacts}
+    records = list(stage.bench.audit.records(f"run/{stage.run.run_id}"))
+    if not any(digests <= set(each.artifacts) for each in records):
+        yield "its artifacts are not in the audit log"
+    if coded.verdict.decision is not Decision.ALLOW and not coded.handover.blocking_issues:
+        yield "no reason is handed over"
+    if (record.usd, record.tokens, record.exchanges) != (0, 0, ()):
+        yield f"its record believes its words: {record}"
+
+
+@pytest.mark.parametrize("kind", ["_orders", "_policy", "_link_out"])
+def test_the_check_itself_can_fail(kind: str, stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With its guards off (which paths may change, what is taken out) each is seen."""
+    for guard in ("judge_paths", "judge_budget"):
+        monkeypatch.setattr(f"activities.run.coding.{guard}", lambda *_: allow("guard off", "guard off"))
+    monkeypatch.setattr("adapters.agents.taken_out.gives_orders", lambda *_: False)
+    program = next(each for each in KINDS if each.__name__ == kind)(random.Random(1))  # noqa: S311  # not for secrets
+    with pytest.raises(AssertionError, match="seed"):
+        check(stage, iter([program]))
