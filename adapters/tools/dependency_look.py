@@ -161,7 +161,10 @@ class _LockFile:
         try:
             found = self._advisories({})
         except (EnvironmentUnavailable, NotTold) as problem:
-            self.blind[f"known vulnerabilities of {self.path}"] = _first(problem)
+            program, said = self.ecosystem.audit(self.folder)[0], _first(problem)
+            if "could not start" in said:
+                said = f"{program} is not there: let `prepare` install it into /env/bin"
+            self.blind[f"known vulnerabilities of {self.path}"] = said
             return {}
         names = {each.name for each in self.locked}
         return {name: tuple(each for each in found if each.package == name) for name in names} if found else {}

@@ -129,7 +129,9 @@ def _npm_locked(read: Read, path: str) -> Iterator[Locked]:
     for place, each in listed.items():
         name = place.rpartition("node_modules/")[2]
         url = each.get("resolved", "")
-        if name == place or each.get("link") or "name" in each or f"/{name}/-/" not in url:
+        # npm can be told to leave the address out; then its own registry is meant.
+        registered = f"/{name}/-/" in url or (not url and each.get("integrity"))
+        if name == place or each.get("link") or "name" in each or not registered:
             continue
         top = place == f"node_modules/{name}"
         registry = url.partition(f"/{name}/-/")[0]
@@ -218,7 +220,7 @@ ECOSYSTEMS: Mapping[str, Ecosystem] = {
         _cargo_locked,
         lambda folder: ("cargo", "update", "--workspace", *_manifest(folder)),
         _cargo_update,
-        lambda folder: ("cargo", "audit", "--json", "--file", f"{folder or '.'}/Cargo.lock"),
+        lambda folder: ("cargo-audit", "audit", "--json", "--file", f"{folder or '.'}/Cargo.lock"),
     ),
 }
 """By the name of the lock file; which files an update changes: ``LOCK_FILES`` of the policy."""

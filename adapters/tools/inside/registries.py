@@ -59,6 +59,11 @@ def fetch(url: str, most: int, accept: str = "*/*") -> bytes:
         raise NotKnown(_WAYS.get(refusal.code, f"the registry answers {refusal.code}")) from refusal
     except (OSError, ValueError) as problem:
         reason = getattr(problem, "reason", problem)
+        if "403 Refused" in str(reason):
+            place = urllib.parse.urlsplit(url)
+            asked_for = f"{place.hostname}:{place.port or (443 if place.scheme == 'https' else 80)}"
+            said = f"it asked for {asked_for}, which `environment.hosts` does not list: add it if it is right"
+            raise NotKnown(said) from problem
         raise NotKnown(f"the registry cannot be reached: {str(reason)[:150]}") from problem
     return b"".join(pieces)
 
@@ -101,15 +106,19 @@ def _version_of(filename: str) -> str:
     return stem.rpartition("-")[2] if stem != filename else ""
 
 
-def of_npm(package: _Package, _around: _Package) -> _Releases:
+def of_npm(package: _Package, around: _Package) -> _Releases:
     """The document of a package."""
-    said = read_json(fetch(f"{package['registry']}/{package['name'].replace('/', '%2f')}", _LARGEST_ANSWER))
+    said = read_json(fetch(f"{_place(package, around)}/{package['name'].replace('/', '%2f')}", _LARGEST_ANSWER))
     times = said.get("time", {})
     return [
         (version, times.get(version, ""), bool(facts.get("deprecated")))
         for version, facts in said["versions"].items()
         if "-" not in version
     ]
+
+
+def _place(package: _Package, around: _Package) -> str:
+    return (package["registry"] or around["registry"]).rstrip("/")
 
 
 def of_cargo(package: _Package, around: _Package) -> _Releases:
@@ -168,10 +177,11 @@ RELEASES: dict[str, Callable[[_Package, _Package], _Releases]] = {
 
 
 def surroundings(kind: str, hosts: list[str]) -> _Package:
-    """What of a registry no lock file names: asked of Go itself, found among the hosts for cargo."""
+    """What of a registry no lock file names: asked of npm and Go themselves, found among the hosts for cargo."""
+    if kind == "npm":
+        return {"registry": _said("npm", "config", "get", "registry")}
     if kind == "go":
-        said = subprocess.run(["go", "env", "GOPROXY"], capture_output=True, check=False).stdout.decode()
-        proxies = [each for each in re.split(r"[,|\s]", said) if each.startswith("http")]
+        proxies = [each for each in re.split(r"[,|\s]", _said("go", "env", "GOPROXY")) if each.startswith("http")]
         if not proxies:
             raise NotKnown("go names no proxy to ask (`go env GOPROXY`)")
         return {"proxy": proxies[0].rstrip("/")}
@@ -186,6 +196,13 @@ def surroundings(kind: str, hosts: list[str]) -> _Package:
     return {}
 
 
+def _said(*argv: str) -> str:
+    try:
+        return subprocess.run(argv, capture_output=True, check=False).stdout.decode().strip()
+    except OSError as problem:
+        raise NotKnown(f"{argv[0]} could not be started") from problem
+
+
 def archive_of(kind: str, package: _Package, around: _Package) -> str:
     """Where a package's own archive is."""
     name, version = package["name"], package["version"]
@@ -194,6 +211,8 @@ def archive_of(kind: str, package: _Package, around: _Package) -> str:
     if kind == "cargo":
         place = around["crates"]
         return place.format(crate=name, version=version) if "{" in place else f"{place}/{name}/{version}/download"
+    if kind == "npm" and not package["url"]:
+        return f"{_place(package, around)}/{name}/-/{name.rpartition('/')[2]}-{version}.tgz"
     return package["url"]
 
 
@@ -201,8 +220,9 @@ def answered(request: dict[str, Any]) -> dict[str, Any]:
     """Every package's answer; what there was no time for says so."""
     until = time.monotonic() + request["seconds"]
     try:
-        around = surroundings(request["kind"], request["hosts"])
-    except (NotKnown, OSError) as problem:
+        unnamed = request["kind"] in {"go", "cargo"} or not all(each.get("registry") for each in request["packages"])
+        around = surroundings(request["kind"], request["hosts"]) if unnamed else {}
+    except NotKnown as problem:
         return {f"{each['name']} {each['version']}": {"problem": str(problem)} for each in request["packages"]}
 
     def one(package: _Package) -> dict[str, Any]:

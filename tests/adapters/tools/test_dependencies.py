@@ -301,7 +301,7 @@ def test_a_registry_that_is_down_finds_nothing_and_says_so(registry, locked):
 @pytest.mark.parametrize(
     ("audit", "says"),
     [
-        (None, "could not start pip-audit"),
+        (None, "pip-audit is not there: let `prepare` install it"),
         ("import sys; sys.exit(2)", "pip-audit"),
         ("print('no json')", "cannot be read"),
         ('print(\'{"dependencies": [{"name": "leaky", "skip_reason": "not found"}]}\')', "it left out leaky"),

@@ -17,6 +17,7 @@ NPM = {
         "node_modules/@a/b": {"version": "1.0.0", "resolved": "http://r/@a/b/-/b-1.0.0.tgz", "integrity": "sha512-x"},
         "node_modules/c": {"version": "2.0.1", "resolved": "http://r/c/-/c-2.0.1.tgz"},
         "node_modules/c/node_modules/d": {"version": "3.0.0", "resolved": "http://r/d/-/d-3.0.0.tgz"},
+        "node_modules/e": {"version": "4.0.0", "integrity": "sha512-y"},
         "node_modules/linked": {"resolved": "parts/linked", "link": True},
         "node_modules/of-git": {"version": "1.0.0", "resolved": "git+ssh://host/x.git#1"},
         "parts/linked": {"version": "1.0.0", "dependencies": {"d": "^3.0.0"}},
@@ -98,6 +99,7 @@ SAID = {
             Locked("@a/b", "1.0.0", True, "http://r", "http://r/@a/b/-/b-1.0.0.tgz", "sha512-x"),
             Locked("c", "2.0.1", True, "http://r", "http://r/c/-/c-2.0.1.tgz"),
             Locked("d", "3.0.0", False, "http://r", "http://r/d/-/d-3.0.0.tgz"),
+            Locked("e", "4.0.0", digest="sha512-y"),
         ],
     ),
     "Cargo.lock": (

@@ -38,7 +38,8 @@ def served(monkeypatch):
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     host = f"127.0.0.1:{server.server_address[1]}"
-    monkeypatch.setattr(registries.subprocess, "run", lambda *_, **__: Said(f"http://{host}/proxy,direct\n".encode()))
+    said = {"go": f"http://{host}/proxy,direct\n", "npm": f"http://{host}/\n"}
+    monkeypatch.setattr(registries.subprocess, "run", lambda argv, **_: Said(said[argv[0]].encode()))
     yield host, bodies
     server.shutdown()
     server.server_close()
@@ -63,6 +64,12 @@ def test_npm(served):
     bodies["/@a%2fb"] = json.dumps({"versions": versions, "time": times}).encode()
     expected = [("1.0.0", "2026-01-01T00:00:00Z", False), ("1.1.0", "2026-02-01T00:00:00Z", True)]
     assert {"releases": expected} == ask("npm", host, "@a/b")
+    # A lock file may leave out where a package is from: then npm itself says it.
+    assert {"releases": expected} == ask("npm", host, "@a/b", registry="")
+    body = packed({"package/package.json": '{"license": "ISC"}'})
+    bodies["/@a/b/-/b-1.0.0.tgz"] = body
+    digest = "sha512-" + base64.b64encode(hashlib.sha512(body).digest()).decode()
+    assert "ISC" == ask("npm", host, "@a/b", "1.0.0", "about", registry="", digest=digest)["licence"]
 
 
 def test_cargo(served):

@@ -1,0 +1,124 @@
+"""An update by each ecosystem's own command, on a tiny repository that is behind, from the real registries."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from dataclasses import replace
+
+import pytest
+import uv
+
+from adapters.environments.wheels import WheelEnvironments
+from adapters.sandbox.bubblewrap import BubblewrapSandbox
+from adapters.tools.dependencies import DependenciesTool
+from adapters.tools.measures import ToolMeasures
+from contracts.dependency import DependencyLook
+from policies.settings.environment import DependencyPolicy, EnvironmentPolicy
+from ports.environments import EnvironmentUnavailable
+from ports.measures import Look
+from tests.adapters.test_check_environments import policy, quiet
+from tests.adapters.test_prepared_environments import repository  # noqa: F401  # a fixture
+from tests.packages.test_languages import BY_COMMAND, here
+
+UV = uv.find_uv_bin()
+PYPROJECT = """[project]
+name = "x"
+version = "1"
+requires-python = ">=3.11"
+dependencies = ["iniconfig"]
+"""
+ROUTES = 'package x\n\nimport "github.com/gorilla/mux"\n\nfunc New() *mux.Router { return mux.NewRouter() }\n'
+BEHIND = {
+    "uv": (
+        "uv.lock",
+        "iniconfig",
+        "2.0.0",
+        {"pyproject.toml": PYPROJECT},
+        [(UV, "lock", "--quiet", "--upgrade-package", "iniconfig==2.0.0")],
+    ),
+    "npm": (
+        "package-lock.json",
+        "is-odd",
+        "3.0.0",
+        {"package.json": '{"name": "x", "version": "1.0.0", "license": "MIT"}'},
+        [("npm", "install", "--package-lock-only", "--no-audit", "--save-prefix=^", "is-odd@3.0.0")],
+    ),
+    "go": (
+        "go.mod",
+        "github.com/gorilla/mux",
+        "v1.8.0",
+        {
+            "go.mod": "module x\n\ngo 1.26\n\nrequire github.com/gorilla/mux v1.8.0\n",
+            "m.go": ROUTES,
+        },
+        [("go", "mod", "tidy")],
+    ),
+    "cargo": (
+        "Cargo.lock",
+        "itoa",
+        "1.0.1",
+        {
+            "Cargo.toml": '[package]\nname = "x"\nversion = "0.1.0"\nedition = "2021"\n[dependencies]\nitoa = "1"\n',
+            "src/lib.rs": "pub fn x() -> usize { itoa::Buffer::new().format(3).len() }\n",
+        },
+        [("cargo", "generate-lockfile"), ("cargo", "update", "-p", "itoa", "--precise", "1.0.1")],
+    ),
+}
+
+
+@pytest.mark.packages
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("name", BEHIND)
+def test_a_real_package_that_is_behind_is_brought_on(name, repository, tmp_path):  # noqa: F811
+    """Looked up, made twice, judged, made again; afterwards nothing is left to find."""
+    if name != "uv" and shutil.which(name) is None:
+        pytest.skip(f"left out: {name} is missing on this machine")
+    lock_file, package, before, files, locking = BEHIND[name]
+    repository.commit(files)
+    for argv in locking:
+        subprocess.run(argv, cwd=repository.path, check=True, capture_output=True)
+    base = repository.commit({})
+    chosen = BY_COMMAND[name]["environment"] | {"hosts": [], "prepare": fetching(name), "keep": []}
+    chosen["toolchains"] = [here(each, tmp_path) for each in chosen.get("toolchains", [])]
+    environments = WheelEnvironments(tmp_path / "root", BubblewrapSandbox())
+    measures = ToolMeasures(BubblewrapSandbox(), (DependenciesTool(),))
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    repository.checkout(base, tree)
+    for _ in range(6):
+        wanted = EnvironmentPolicy.model_validate(chosen)
+        settings = policy(**dict(wanted))
+        dependencies = DependencyPolicy(lock_files=(lock_file,))
+        target = settings.target.model_copy(update={"dependencies": dependencies})
+        settings = settings.model_copy(update={"target": target})
+        try:
+            made = environments.prepare(repository, base, settings, quiet)
+            seen = measures.detect(Look(tree, settings, quiet, environment=made))
+            said = " ".join(each.reason for each in seen.unread)
+        except EnvironmentUnavailable as refused:
+            said = str(refused)
+        asked = re.search(r"it asked for (\S+(?:, \S+)*), which", said)
+        if asked is None:
+            assert "`prepare` " not in said or "is not there" in said, said
+            break
+        chosen["hosts"] = [*chosen["hosts"], *asked[1].split(", ")]
+    look = DependencyLook.model_validate_json(seen.lookups["dependencies"])
+    print(look.model_dump_json(indent=1))
+    print(b"".join(made.asked).decode())
+    update = next(each for each in look.updates if each.package == package)
+    assert ("", before) == (update.refused, update.before)
+    changed = next(each for each in update.changes if each.package == package)
+    assert changed.said_after
+    assert changed.said_after.licence
+    recorded = {"lookups/dependencies": seen.lookups["dependencies"]}
+    again = Look(tree, settings, quiet, recorded=recorded, environment=replace(made, asked=[]))
+    [finding] = [each for each in seen.findings if each.fixable and each.rule == f"{lock_file}/{package}"]
+    print(finding.words)
+    assert set() == {each.rule for each in measures.detect(again).findings} - {each.rule for each in seen.findings}
+
+
+def fetching(name: str) -> list[list[str]]:
+    """What the page's block prepares, without building."""
+    return [each for each in BY_COMMAND[name]["environment"]["prepare"] if not {"test", "vet"} & set(each)]
