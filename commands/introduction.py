@@ -44,6 +44,7 @@ from policies.settings.schema import (
 )
 from ports.environments import CheckEnvironment, EnvironmentUnavailable
 from ports.measures import Look
+from ports.policy_source import PolicyError
 from ports.repository import Repository, RepositoryError
 from ports.sandbox import SandboxUnavailable
 
@@ -134,6 +135,7 @@ def introduce(adapters: Adapters, request: Asked, tell: Callable[[str], None]) -
     if not seen.checks:
         return Introduction(render(seen, (), ()), branch, base, seen, (), ())
     trial = _Trial(adapters, repository, base, tell, adapters.settings.home / "logs" / f"init-{name}.log")
+    seen = trial.updatable(seen, name, lambda chosen: render(chosen, chosen.checks, ()))
     try:
         seen, policy, environment = trial.furnish(seen, name, lambda chosen: render(chosen, chosen.checks, ()))
     except EnvironmentUnavailable as problem:
@@ -195,6 +197,21 @@ class _Trial:
         self._base = base
         self._tell = tell
         self._outputs: dict[str, bytes] = {}
+
+    def updatable(self, seen: Survey, name: str, render: Callable[[Survey], str]) -> Survey:
+        """Without lock files that the operator's own protection does not open; it says what to add there."""
+        if not seen.lock_files:
+            return seen
+        try:
+            self._policy(name, render(seen))
+        except PolicyError as problem:
+            if "dependency_update" not in str(problem):
+                raise
+            said = "Newer releases are not proposed: lock files are protected. To open them to that alone, "
+            said += 'add `unless = ["dependency_update"]` to their rule in protected_paths.toml, then init again.'
+            return replace(seen, lock_files=(), notes=(*seen.notes, said))
+        self._tell(f"  newer releases of what {', '.join(seen.lock_files[:3])} locks will be proposed: [dependencies]")
+        return seen
 
     def furnish(
         self, seen: Survey, name: str, render: Callable[[Survey], str]

@@ -13,8 +13,8 @@ from adapters.survey.clients import Client, Clients
 from adapters.survey.hooks import OwnersFixers, owners_fixers
 from adapters.survey.languages import Proposal, propose, toml_of
 from policies.counted import counted
-from policies.paths.rules import hostile_name
-from policies.settings.environment import EnvironmentPolicy, FixerPolicy
+from policies.paths.rules import hostile_name, matches
+from policies.settings.environment import LOCK_FILES, EnvironmentPolicy, FixerPolicy
 from policies.settings.schema import CheckKind, CheckPolicy
 from ports.repository import Repository
 
@@ -36,6 +36,7 @@ _LINTERS = (
     ("pylint", (".pylintrc", "pylintrc"), "pylint"),
 )
 _MOST_TEST_FILES = 300
+_BY_UV = "uv.lock: newer releases of what it locks are proposed where `prepare` is by uv: see docs/languages.md."
 _LANGUAGES = {
     "py": "Python", "go": "Go", "rs": "Rust", "js": "JavaScript", "jsx": "JavaScript", "mjs": "JavaScript",
     "ts": "TypeScript", "tsx": "TypeScript", "java": "Java", "kt": "Kotlin", "c": "C", "cc": "C++", "cpp": "C++",
@@ -70,6 +71,8 @@ class Survey:
     """Of the owner's own, worth trying."""
     owners: OwnersFixers = field(default_factory=OwnersFixers)
     """Those of them whose programs have to be fetched."""
+    lock_files: tuple[str, ...] = ()
+    """Of which newer releases can be proposed."""
     python: Client | None = None
     """Where Python's programs come from; asked for only when something of them is needed in a prepared environment."""
 
@@ -121,6 +124,7 @@ def survey(repository: Repository, commit: str, clients: Clients | None = None) 
         notes=(
             *_foreign(others, checkable),
             *(_notes(tests, native, build) if checkable else ()),
+            *([_BY_UV] if "uv.lock" in present and checkable else ()),
             *_unseen(read, len(repository.paths(commit)) - len(paths)),
         ),
     )
@@ -155,7 +159,17 @@ def _prepared(proposal: Proposal, paths: tuple[str, ...], main: str, unseen: Ite
             *unseen,
         ),
         fixers=tuple(proposal.fixers),
+        lock_files=tuple(_updatable(paths, proposal.environment)),
     )
+
+
+def _updatable(paths: tuple[str, ...], environment: EnvironmentPolicy) -> Iterator[str]:
+    """Lock files that decide what is prepared, so that an update is checked with what it locks."""
+    for path in paths:
+        folder, slash, name = path.rpartition("/")
+        files = [f"{folder}{slash}{each}" for each in LOCK_FILES.get(name, ())]
+        if files and all(each in paths and matches(each, environment.keyed_by) for each in files):
+            yield path
 
 
 def _pytest_settings(read: Read) -> tuple[tuple[str, ...], tuple[str, ...]]:

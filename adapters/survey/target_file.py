@@ -58,7 +58,7 @@ def render_target(
     # Where no Python is looked at there is nothing to opt in to.
     improve = _improve() if survey.checks and not survey.environment.prepare else ()
     lines += [*_environment(survey), *improve, *_ci(), *_checks(kept, dropped, advisory or {})]
-    lines += _fixers(survey.fixers)
+    lines += [*_fixers(survey.fixers), *_dependencies(survey)]
     text = "\n".join(lines) + "\n"
     Target.model_validate(tomlkit.parse(text).unwrap())
     return text
@@ -200,6 +200,15 @@ def _fixers(fixers: Iterable[FixerPolicy]) -> Iterator[str]:
         yield "# The repository's own, in the check environment: what it mends is proposed, if it is the same twice."
         yield "[[fixers]]"
         yield from _settings(_said(fixer))
+        yield ""
+
+
+def _dependencies(survey: Survey) -> Iterator[str]:
+    if survey.lock_files:
+        yield "# Newer releases of what is locked, one package a pull request; a person merges. `on = false` ends it."
+        yield "[dependencies]"
+        yield from _settings({"lock_files": survey.lock_files})
+        yield "minimum_age_days = 7   # one that ends a known vulnerability need not be so old"
         yield ""
 
 

@@ -175,7 +175,12 @@ def _checked(checks: ChecksReport) -> str:
     green = [_name(each) for each in checks.results if each.status is CheckStatus.GREEN]
     other = [f"{_name(each)} is {each.status.value}" for each in checks.results if each.status is not CheckStatus.GREEN]
     said = [f"{_and(green)} {'is' if len(green) == 1 else 'are'} green"] if green else []
-    return f"Checked on the exact merge result: {', '.join([*said, *([_and(other)] if other else [])])}."
+    where = f", in an environment prepared anew for it ({_and(_paths(checks))})" if checks.prepared_again else ""
+    return f"Checked on the exact merge result{where}: {', '.join([*said, *([_and(other)] if other else [])])}."
+
+
+def _paths(checks: ChecksReport) -> list[str]:
+    return [_path(each) for each in checks.prepared_again]
 
 
 def _name(result: CheckResult) -> str:

@@ -14,9 +14,10 @@ import pytest
 
 from adapters.git.mirror import Mirror
 from adapters.policy_files import PolicyFiles
-from adapters.survey.surveyor import Survey, survey
+from adapters.survey.surveyor import Survey, _updatable, survey
 from adapters.survey.target_file import render_target
 from contracts.modes import Mode
+from policies.settings.environment import EnvironmentPolicy
 
 ROOT = Path(__file__).parents[2]
 PYTEST = ("python", "-m", "pytest", "-q", "-x", "--no-header", "-p", "no:cacheprovider")
@@ -365,3 +366,18 @@ def test_submodules_are_said_to_be_missing(package: Package):
     """They are not checked out."""
     found = package.look({"p.py": "", ".gitmodules": '[submodule "x"]\n\tpath = vendor/x\n\turl = https://x.invalid\n'})
     assert "Submodules are not checked out (vendor/x): a check that needs one fails." in found.notes
+
+
+@pytest.mark.parametrize(
+    ("paths", "keyed", "expected"),
+    [
+        (("go.mod", "go.sum", "api/go.mod", "api/go.sum"), ("/go.mod", "/go.sum"), ["go.mod"]),
+        (("go.mod",), ("/go.mod", "/go.sum"), []),
+        (("web/package-lock.json", "web/package.json"), ("/web/package-lock.json",), ["web/package-lock.json"]),
+        (("Cargo.lock", "poetry.lock"), ("*.lock",), ["Cargo.lock"]),
+    ],
+)
+def test_lock_files_of_which_releases_can_be_proposed(paths, keyed, expected):
+    """Whole, understood, and deciding what is prepared."""
+    environment = EnvironmentPolicy(prepare=(("true",),), keyed_by=keyed)
+    assert expected == list(_updatable(paths, environment))

@@ -184,12 +184,16 @@ def test_another_language_is_prepared_and_checked_by_its_own_means(nobody_there:
 
 
 @pytest.mark.skipif(shutil.which("cargo") is None, reason="left out: Rust is missing")
-def test_fixers_by_which_the_repository_is_written_are_kept(nobody_there: Shell, policies: Path, tmp_path: Path):
-    """One that would change nearly everything is not what its owner uses: it is left out, and said."""
+def test_fixers_and_lock_files_of_its_owner_are_kept(nobody_there: Shell, policies: Path, tmp_path: Path):
+    """A fixer that would change nearly everything is not what its owner uses: it is left out, and said.
+
+    So are updates, where the operator's own protection of lock files opens them to nothing.
+    """
     badly, folder = "pub fn  a( ) {}\n", tmp_path / "crate"
     (folder / "src").mkdir(parents=True)
     manifest = '[package]\nname = "crate-of-test"\nversion = "0.1.0"\nedition = "2021"\n'
-    for path, text in {"Cargo.toml": manifest, "rustfmt.toml": "", "src/lib.rs": badly}.items():
+    lock = 'version = 4\n\n[[package]]\nname = "crate-of-test"\nversion = "0.1.0"\n'
+    for path, text in {"Cargo.toml": manifest, "Cargo.lock": lock, "rustfmt.toml": "", "src/lib.rs": badly}.items():
         (folder / path).write_text(text)
     git("init", "--quiet", "--initial-branch=main", cwd=folder)
     git("add", "--all", cwd=folder)
@@ -198,6 +202,11 @@ def test_fixers_by_which_the_repository_is_written_are_kept(nobody_there: Shell,
     assert 0 == done.status, done.err
     assert "rustfmt would mend 1 file" in " ".join(done.err.split())
     assert ["rustfmt"] == [each.name for each in PolicyFiles(policies).effective("crate").target.fixers]
+    dependencies = PolicyFiles(policies).effective("crate").target.dependencies
+    assert (("Cargo.lock",), 7) == (dependencies.lock_files, dependencies.minimum_age_days)
+    protected = (policies / "protected_paths.toml").read_text()
+    older = [line for line in protected.splitlines() if not line.startswith('unless = ["dependency_update"]')]
+    (policies / "protected_paths.toml").write_text("\n".join(older))
     modules = [f"m{number}" for number in range(8)]
     for name in modules:
         (folder / f"src/{name}.rs").write_text(badly)
@@ -206,7 +215,9 @@ def test_fixers_by_which_the_repository_is_written_are_kept(nobody_there: Shell,
     git("commit", "--quiet", "--message=Second", cwd=folder)
     done = nobody_there.type("init", str(folder), "--force")
     assert "rustfmt left out: it would change 8 of 9 files" in " ".join(done.err.split())
-    assert () == PolicyFiles(policies).effective("crate").target.fixers
+    target = PolicyFiles(policies).effective("crate").target
+    assert ((), None) == (target.fixers, target.dependencies)
+    assert 'add `unless = ["dependency_update"]` to their rule' in (policies / "targets/crate.toml").read_text()
 
 
 def test_tests_that_are_green_only_sometimes_are_flaky():
