@@ -172,7 +172,12 @@ async def promote(
         )
     proposal = KeptProposals(adapters.store).find(report.proposal_id) if report.proposal_id else None
     if proposal is None:
-        raise CommandFailed(Exit.REFUSED, f"{trial_id} did not pass: {report.verdict.reason}")
+        gone = (
+            f"what it proposed is not kept any more; try it as it is now: sources trial {target} {report.trial.source}"
+        )
+        raise CommandFailed(
+            Exit.REFUSED, gone if report.passed else f"{trial_id} did not pass: {report.verdict.reason}"
+        )
     if holders := [
         name for name in adapters.policies.names() if adapters.policies.effective(name).target.policy_folder
     ]:

@@ -35,6 +35,13 @@ class ArtifactStore(Protocol):
     def names(self, run_id: str) -> tuple[str, ...]:
         """Everything shown for a run."""
 
+    def remove(self, run_id: str, name: str) -> None:
+        """Show it no more; the bytes go with it where nothing else shows them. What is not there is removed already.
+
+        Raises:
+            StoreError: it cannot be removed.
+        """
+
     def address(self, run_id: str) -> str:
         """Where a person finds the run's artifacts on this machine."""
 

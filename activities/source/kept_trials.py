@@ -1,11 +1,14 @@
 """Trials of a target's sources, kept with each source: begun once, fetch by fetch, closed by their report."""
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TypeVar
 
 from pydantic import ValidationError
 
+from activities.governance.kept_proposals import KEPT
 from activities.step_session import written
 from contracts.artifact import ArtifactRef
 from contracts.source import Fetched
@@ -16,6 +19,7 @@ from ports.store import ArtifactStore, StoreError
 Kept = TypeVar("Kept", SourceTrial, SourceTrialReport, TrialFetch)
 REPORT, PAGE = "source_trial_report.json", "source_trial.html"
 TRIAL_ID = re.compile(r"(?P<source>[a-z0-9][a-z0-9_-]*)-\d{4}-\d{2}-\d{2}-\d+")
+_BY_HAND = re.compile(r"(?P<at>\d{8}T\d{6})\d{6}/.+")
 _FETCH = re.compile(r"trials/(?P<trial>[^/]+)/\d+/fetch\.json")
 
 
@@ -30,9 +34,15 @@ def trial_of_fetch(name: str) -> str:
     return match["trial"] if match else ""
 
 
+def _asked_by_hand(name: str) -> datetime | None:
+    """When an answer was asked for by a person's command; None: it is no such."""
+    match = _BY_HAND.fullmatch(name)
+    return datetime.strptime(match["at"], "%Y%m%dT%H%M%S").replace(tzinfo=UTC) if match else None
+
+
 @dataclass(frozen=True)
 class KeptTrials:
-    """Names as they stand in the store; nothing here is ever taken back."""
+    """As the store shows them. A trial's contract, report and page stay; what was fetched for it goes by a rule."""
 
     store: ArtifactStore
     target: str
@@ -94,6 +104,38 @@ class KeptTrials:
             if trial_of_fetch(name) == trial.trial_id and (ref := self.store.find(place, name))
         ]
         return tuple(sorted(found, key=lambda each: each[1].number))
+
+    def tidy(self, source: str, now: datetime, proposed: Collection[str]) -> int:
+        """Remove fetches and answers that nobody needs any more; how many files.
+
+        An answer that was asked for by hand stays for ``KEPT``. A trial's fetches stay as long, and longer while it is
+        not over, while its promotion is proposed, and while a run that fetched or judged is kept: its report can be
+        made again from them.
+
+        Args:
+            source: whose.
+            now: by the step.
+            proposed: ids of the open proposals.
+
+        Raises:
+            StoreError: a trial is damaged: then nothing of it is removed; or a file cannot be removed.
+        """
+        place = source_place(self.target, source)
+        names, late = self.store.names(place), now - KEPT
+        gone = {name for name in names if (asked := _asked_by_hand(name)) and asked < late}
+        for trial in self.of(source):
+            if trial.ended_at and trial.ended_at < late and not self._needed(trial.trial_id, proposed):
+                gone |= {name for name in names if re.match(rf"trials/{re.escape(trial.trial_id)}/\d+/", name)}
+        # What says that there is something goes first: without it, the rest is only what has not gone yet.
+        for name in sorted(gone, key=lambda each: (not each.endswith(("fetch.json", "reading.json")), each)):
+            self.store.remove(place, name)
+        return len(gone)
+
+    def _needed(self, trial_id: str, proposed: Collection[str]) -> bool:
+        report = self.report(trial_id)
+        if report is None or report.proposal_id in proposed:
+            return True
+        return any(self.store.names(run) for run in {report.run_id, *(each.run_id for each in report.fetches)})
 
     def _read(self, place: str, name: str, model: type[Kept]) -> Kept:
         ref = self.store.find(place, name)

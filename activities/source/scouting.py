@@ -8,6 +8,8 @@ from pydantic import TypeAdapter
 from temporalio import activity
 
 from activities.api import PLAN_TRIAL, SCOUT
+from activities.governance.kept_proposals import KeptProposals
+from activities.governance.past_decisions import NotKept
 from activities.run.background import asks_an_agent
 from activities.run.proposals import propose
 from activities.source.kept_trials import KeptTrials
@@ -46,6 +48,7 @@ from policies.verdicts import allow, deny
 from ports.agents import AgentStopped, Brief
 from ports.policy_source import PolicyError
 from ports.repository import Repository
+from ports.store import StoreError
 
 CANDIDATES = "candidate_sources.json"
 _LEADS = 50
@@ -88,6 +91,7 @@ class Scouting:
             unread=(*unread, *unheard),
         )
         session.save(CANDIDATES, found)
+        _tidy(session, {each.name for each in (*session.policy.sources.of(session.run.target), *catalogue)})
         session.note("scouted", candidates=len(found.candidates), leads=len(leads), unread=len(unread))
         said = [
             f"{counted(len(found.candidates), 'source')} could be tried",
@@ -143,6 +147,19 @@ class Scouting:
         went = "goes on" if choice.unfinished else "begins"
         told = "; ".join((f"the trial {trial.trial_id} {went}", *trial.barred, *choice.reasons))
         return session.done(allow(rule, shortened(told, 1000)), task_id=contract.task_id, next_role=Role.INTEGRATOR)
+
+
+def _tidy(session: StepSession, sources: set[str]) -> None:
+    """What nobody needs any more of earlier trials; where it is not known what is needed, nothing."""
+    store, now = session.bench.store, activity.info().started_time
+    try:
+        proposed = {each.proposal_id for each in KeptProposals(store).open()}
+        removed = sum(KeptTrials(store, session.run.target).tidy(name, now, proposed) for name in sorted(sources))
+    except (StoreError, NotKept) as damage:
+        session.note("nothing removed of old trials", because=shortened(str(damage), 300))
+        return
+    if removed:
+        session.note("removed of old trials", files=removed)
 
 
 def states_now(session: StepSession) -> dict[str, SourceState]:

@@ -8,7 +8,7 @@ import re
 import time
 import unicodedata
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 from uuid import uuid4
@@ -106,6 +106,25 @@ class LocalStore:
         folder = self._folder(run_id)
         files = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
         return tuple(sorted(name for name in files if name not in {LOG_FILE, TORN_FILE}))
+
+    def remove(self, run_id: str, name: str) -> None:
+        """By the number of names that an object has; where the file system has no hard links, the object stays."""
+        shown = self._shown(run_id, name)
+        try:
+            kept = self._kept(hashlib.sha256(shown.read_bytes()).hexdigest())
+            alone = kept.exists() and kept.samefile(shown) and kept.stat().st_nlink == 2  # noqa: PLR2004  # this one
+            shown.unlink()
+            if alone:
+                kept.unlink()
+            sync_folder(shown.parent)
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        except OSError as error:
+            raise StoreError(f"cannot remove {shown}: {error.strerror or error}") from error
+        for folder in shown.relative_to(self._root / "runs").parents:
+            # Those that are empty by now; another's file may come at any moment.
+            with suppress(OSError):
+                (self._root / "runs" / folder).rmdir()
 
     def address(self, run_id: str) -> str:
         """The run's folder."""

@@ -72,6 +72,20 @@ def test_an_older_proposal_does_not_come_back(kept):
     assert ["promotion-9"] == [each.proposal_id for each in kept.open()]
 
 
+def test_what_is_over_goes_after_a_time(kept):
+    """Replaced or withdrawn, for longer than runs are kept; what is open, and a person's no, stay."""
+    kept.keep(step("no").model_copy(update={"made_at": AT}))
+    kept.withdraw("no", "nobody is swamped", "Ada", AT)
+    kept.keep(threshold("auto_merge", "lines", 80, 60, proposal_id="open").model_copy(update={"made_at": AT}))
+    for day in (0, 1, 80, 91, 170):
+        kept.keep(source("demotion", "DEGRADED", day, before="PRODUCTION"))
+    left = {"no.withdrawn.json", "open.json", "demotion-80.json", "demotion-91.json", "demotion-170.json"}
+    assert left == set(kept.store.names(PROPOSALS))
+    assert ["open", "demotion-170"] == [each.proposal_id for each in kept.open()]
+    kept.keep(source("demotion", "DEGRADED", 402, before="PRODUCTION"))
+    assert {"open.json", "demotion-402.json"} == set(kept.store.names(PROPOSALS))
+
+
 def test_what_nobody_may_propose_is_not_kept(kept):
     """Whoever made it: a mistake of ours, found before a person sees it."""
     with pytest.raises(ValueError, match=r"caps.usd_per_day: 5 to 4 is no step"):

@@ -253,3 +253,19 @@ def test_an_object_with_too_many_links_is_shown_as_a_copy(tmp_path: Path) -> Non
 
     assert not (tmp_path / ref.location).samefile(tmp_path / "runs/run/b.json")
     assert ref.sha256 == store.find("run", "b.json").sha256
+
+
+def test_what_is_removed_takes_its_bytes_along_unless_another_shows_them(tmp_path: Path) -> None:
+    """Twice is once; what is left of its folder goes, too."""
+    store = LocalStore(tmp_path)
+    alone, shared = store.put("r", "a/b/alone", b"alone"), store.put("r", "a/shared", b"shared")
+    store.put("other", "shared", b"shared")
+    for name in ("a/b/alone", "a/shared", "a/shared", "a/b/nothing"):
+        store.remove("r", name)
+    assert () == store.names("r")
+    assert not (tmp_path / "runs" / "r").exists()
+    assert not (tmp_path / alone.location).exists()
+    assert b"shared" == store.get(shared)
+    assert store.find("other", "shared")
+    with pytest.raises(StoreError, match="is no artifact name"):
+        store.remove("r", "../other/shared")

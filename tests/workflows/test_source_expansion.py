@@ -120,10 +120,14 @@ async def test_5_a_catalogue_is_tried_one_by_one(world: World) -> None:
     """
     world.add_target("days", FILES, CHECK)
     shell = shell_of(world)
+    old, store = "20200101T000000000000/sources/feast/reading.json", world.bench().store
+    store.put("SRC-days-S-feast", old, b"{}")
     with served(world, "feast", "fool", "pirate", edit=_pirate) as says:
         says["fool"] = [{"id": "new year", "day": "1999-01-01"}]
         async with world.worker():
             good = await (await start(world)).result()
+            # What was asked for by hand long ago is not kept for ever.
+            assert old not in store.names("SRC-days-S-feast")
             tried = await shell.typed("sources", "trial", "days", "fool", "--json")
             bad = RunResult.model_validate(tried.json)
             assert 10 == tried.status
