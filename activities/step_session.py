@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,10 +20,11 @@ from temporalio.exceptions import ApplicationError
 
 from activities.api import KEPT_OUT
 from activities.heartbeat import heartbeating
-from activities.run.spending import CostMeter, MeteredAgent, spend
+from activities.run.spending import CostMeter, MeteredAgent, purse_of, spend
 from activities.work_folder import work_folder
 from contracts.artifact import ArtifactRef, Contract
 from contracts.audit import AuditEvent
+from contracts.exchange import AgentRecord
 from contracts.handover import Handover, Pins, PlannedWrite, RunRef, StepInput, StepResult
 from contracts.modes import Outcome, Role, RunKind, StepName
 from contracts.verdict import Decision, Fact, Verdict
@@ -39,6 +42,7 @@ from ports.crashpoints import crashpoint
 from ports.environments import CheckEnvironment, Environments, EnvironmentUnavailable
 from ports.forge import AccessDenied, Effects, ForgeError, NotShown, OpenForge
 from ports.measures import Measures
+from ports.models import Purse
 from ports.policy_source import PolicyError, PolicySource
 from ports.repository import OpenRepository, RemoteForbids, Repository, RepositoryError
 from ports.sandbox import Sandbox
@@ -96,7 +100,7 @@ class StepPorts:
                 reason = f"the policy cannot be read: {problem}"
             if role is Role.CODING and given.run.asked is not None:
                 pinned = as_tried(pinned, given.run.asked)
-            session = StepSession(self, given, step, role, pinned, alive, turn)
+            session = StepSession(self, given, step, role, pinned, alive, turn, tell=alive.tell)
             if reason:
                 return session.done(hold("the policy is the pinned one", reason, pinned=pinned.digest[:12]))
             try:
@@ -172,6 +176,8 @@ class StepSession:
     policy: EffectivePolicy
     alive: Callable[[], None]
     turn: str = ""
+    tell: Callable[..., None] = field(default=lambda **_progress: None)
+    """Progress of an agent, for whoever looks at the pending step."""
     outputs: list[ArtifactRef] = field(default_factory=list)
     inputs: list[ArtifactRef] = field(default_factory=list)
     events: list[AuditEvent] = field(default_factory=list)
@@ -185,7 +191,27 @@ class StepSession:
     @property
     def agent(self) -> Agent:
         """The backend of this step's role; what it spends is counted."""
-        return MeteredAgent(self.bench.agents(self.policy, self.role), self.meter)
+        agent = self.bench.agents(self.policy, self.role)
+        return MeteredAgent(agent, self.meter, self.purse, self.keep, self.tell)
+
+    @cached_property
+    def purse(self) -> Purse | None:
+        """Where this attempt's exchanges with a model are paid from; None: none may be asked."""
+        return purse_of(self)
+
+    def keep(self, name: str, body: bytes, media_type: str) -> None:
+        """Keep what an agent's work leaves, under ``agent/…``; its digest, and what it cost, are in the audit log."""
+        ref = self.save(f"agent/{name.removeprefix('agent/')}", body, media_type)
+        facts: dict[str, Fact] = {"artifact": ref.name, "sha256": ref.sha256}
+        try:
+            record = AgentRecord.model_validate_json(body)
+        except ValidationError:
+            self.note("agent's work kept", **facts)
+            return
+        ends = Counter(each.ending.value for each in record.exchanges)
+        said: dict[str, Fact] = {"outcome": record.outcome, "exchanges": len(record.exchanges), "usd": record.usd}
+        endings = ", ".join(f"{word} {times}" for word, times in sorted(ends.items()))
+        self.note("agent exchanged", **facts, **said, tokens=record.tokens, bound=record.bound, endings=endings)
 
     @property
     def repository(self) -> Repository:
@@ -245,10 +271,6 @@ class StepSession:
         """Keep what this step's tools asked the network for, where one did."""
         if environment is not None and environment.asked:
             self.save(f"network/{self.step}.txt", b"".join(environment.asked), "text/plain")
-
-    def keep(self, name: str, body: bytes, media_type: str) -> None:
-        """Keep what an agent's work leaves, under ``agent/…``."""
-        self.save(f"agent/{name.removeprefix('agent/')}", body, media_type)
 
     def note(self, event: str, **facts: Fact) -> None:
         """Remember an event for the audit log; written when the step ends."""

@@ -207,7 +207,9 @@ class Brake:
             f"{write.clearance.action} {write.key}, until {write.clearance.deadline:%H:%M:%S} at most"
             for write in view.writes
         )
-        missing = f"in flight: {writes}" if writes else f"{name} is still finding out what was in flight before it"
+        asked = "; ".join(f"exchange {key} with a model" for key in view.exchanges)
+        flying = "; ".join(each for each in (writes, asked) if each)
+        missing = f"in flight: {flying}" if flying else f"{name} is still finding out what was in flight before it"
         return Hold(True, view.quiescent, "" if view.quiescent else missing, view.epoch)
 
 
@@ -276,7 +278,7 @@ async def _wait(brake: Brake, within: float, as_json: bool) -> int:
     if as_json:
         emit({"recorded": True, "inForce": _time(in_force_at), "quiescent": _time(quiescent_at)})
     else:
-        show(f"quiescent  {quiescent_at:%H:%M:%S} UTC: no write is in flight")
+        show(f"quiescent  {quiescent_at:%H:%M:%S} UTC: no write, and no exchange with a model, is in flight")
     return Exit.OK
 
 

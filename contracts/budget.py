@@ -28,6 +28,11 @@ class Period(StrEnum):
 FITS_THE_BUDGET = "the step's worst case fits the budget"
 """The rule of a run that waits for money."""
 
+EVERY_COST_IS_KNOWN = "every cost is known"
+"""The rule of a target that waits for a person to state a cost."""
+MAY_ASK = "the run may go on, so a model may be asked"
+"""The rule of an exchange that is refused since the run, or its target, is paused."""
+
 
 class Measure(StrEnum):
     """What is counted."""
@@ -86,6 +91,10 @@ class ReserveRequest(Contract):
     """Unique to one execution of the activity; another attempt finds what an earlier one reserved and never settled."""
     worst: Amounts
     terms: BudgetTerms
+    exchange: bool = False
+    """One exchange with a model, under ``run_id/step-n``: refused while the run may not proceed (P1)."""
+    step_most: Amounts | None = None
+    """Of an exchange: USD and tokens that all of its step's may cost in this run, whatever attempt or turn asks."""
 
 
 class ReserveAnswer(Contract):
@@ -105,6 +114,11 @@ class SettleCost(Contract):
     agent_minutes: Minutes = 0
     """Measured by us, so known also when money and tokens are not."""
     note: str = Field(default="", max_length=500)
+
+
+def step_of(key: str) -> str:
+    """The ``run_id/step`` that an exchange's key is of."""
+    return key.rpartition("-")[0]
 
 
 class CapsRequest(Contract):
@@ -142,6 +156,7 @@ class Reservation(Contract):
     """The periods it counts in, for example ``day/2026-11-23``."""
     unknown: bool = False
     note: str = ""
+    exchange: bool = False
 
 
 class RunCost(Contract):
@@ -157,6 +172,8 @@ class RunCost(Contract):
     """Keys whose cost nobody knows yet."""
     settled: tuple[str, ...] = ()
     """``key@attempt`` of what is booked: nothing is booked twice."""
+    exchanges: dict[str, Amounts] = {}
+    """What a step's exchanges cost, all of them, by ``run_id/step``."""
 
 
 class BudgetLine(Contract):

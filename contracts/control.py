@@ -183,7 +183,7 @@ class StatusView(Contract):
     epoch: int
     installation_epoch: int
     quiescent: bool
-    """Registered, PAUSED, and no write in flight, begun by whichever Control."""
+    """Registered, PAUSED, and neither a write nor an exchange with a model in flight, begun by whichever Control."""
     writes_in_flight: int
     pauses: tuple[PauseRecord, ...]
     ladder: Ladder | None
@@ -192,6 +192,8 @@ class StatusView(Contract):
     recent: tuple[RunRecord, ...]
     writes: tuple[WriteRecord, ...]
     why: Verdict
+    exchanges: tuple[str, ...] = ()
+    """Keys of the exchanges with a model that are under way."""
     incidents: tuple[IncidentRecord, ...] = ()
     budget: BudgetView | None = None
     incidents_done: tuple[str, ...] = ()

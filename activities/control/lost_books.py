@@ -96,6 +96,7 @@ def booked_before(records: Iterable[AuditRecord], now: datetime) -> BookedBefore
                 periods=tuple(periods),
                 unknown=record.event == "cost unknown",
                 note=str(record.facts.get("note", "")),
+                exchange=bool(record.facts.get("exchange")),
             )
         elif record.event in {"run admitted", "run queued"}:
             _add(spent, periods, Amounts(runs=1))

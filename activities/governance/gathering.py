@@ -43,6 +43,8 @@ _OURS = f"{_CLOSED}us"
 _BY_PERSON = "merged by "
 _LOWERED = {"source": "source", "state": "state", "reason": "reason", "by": "actor"}
 _SOURCE = re.compile(r"sources/([^/]+)/reading\.json")
+_EXCHANGE = re.compile(r"-\d+$")
+"""An exchange of a step is paid under ``<step>-<n>``: it is the step that costs it."""
 _CHECKS = re.compile(r"(checks/(checks|base)|observations/[^/]+/checks)\.json")
 
 
@@ -65,7 +67,7 @@ class Told:
     spent: dict[str, Amounts] = field(default_factory=dict)
     """Per step."""
     unknown: set[str] = field(default_factory=set)
-    """Keys of steps whose cost nobody has stated."""
+    """Keys, of steps and of their exchanges, whose cost nobody has stated."""
 
     def facts(self) -> dict[str, object]:
         """By the names of ``RunFacts``."""
@@ -134,10 +136,10 @@ class Target:
 
     def _booked(self, record: AuditRecord) -> None:
         cost = _amounts(record)
-        run_id, _, step = str(record.facts["key"]).partition("/")
-        told = self.runs[run_id]
+        run_id, _, paid = str(record.facts["key"]).partition("/")
+        told, step = self.runs[run_id], _EXCHANGE.sub("", paid)
         told.spent[step] = told.spent.get(step, Amounts()) + cost
-        told.unknown.discard(step)
+        told.unknown.discard(paid)
         for period in str(record.facts["periods"]).split():
             if period.startswith("day/"):
                 day = period.removeprefix("day/")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,12 +12,16 @@ from typing import TYPE_CHECKING
 from temporalio import activity
 
 from contracts import messages
-from contracts.budget import Amounts, ReserveRequest, SettleCost
+from contracts.budget import EVERY_COST_IS_KNOWN, MAY_ASK, Amounts, ReserveRequest, SettleCost
+from contracts.exchange import Ending
+from contracts.verdict import Decision, Verdict
 from policies.counted import shortened
-from policies.run.caps import budget_terms, worst_case
+from policies.run.caps import budget_terms, held_for_step, worst_case
+from policies.settings.charter import PAID_BY_EXCHANGE
 from ports.agents import Agent, Brief, Meter
 from ports.control_desk import ControlUnavailable
 from ports.crashpoints import crashpoint
+from ports.models import NotReserved, Purse, Reserved
 
 if TYPE_CHECKING:
     from activities.step_session import StepSession
@@ -53,6 +58,9 @@ class MeteredAgent:
 
     agent: Agent
     meter: CostMeter
+    purse: Purse | None = None
+    keep: Callable[[str, bytes, str], None] = field(default=lambda _name, _body, _media_type: None)
+    tell: Callable[..., None] = field(default=lambda **_progress: None)
 
     @property
     def name(self) -> str:
@@ -62,7 +70,67 @@ class MeteredAgent:
     def answer(self, brief: Brief) -> str:
         """As the agent does."""
         with self.meter.question() as meter:
-            return self.agent.answer(replace(brief, meter=meter))
+            given = replace(brief, meter=meter, purse=self.purse, keep=self.keep, tell=self.tell)
+            return self.agent.answer(given)
+
+
+class RunPurse:
+    """ports.models.Purse: Control's money, exchange by exchange, and no more than the charter gives the step's role.
+
+    All of it is judged by Control, one question after the other, so threads, attempts and turns share one budget.
+    """
+
+    def __init__(self, session: StepSession) -> None:
+        self._target, self._control = session.run.target, session.bench.control
+        worst = worst_case(session.policy, session.role)
+        self._step = ReserveRequest(
+            run_id=session.run.run_id,
+            key=_key(session),
+            attempt=_attempt(),
+            worst=worst,
+            terms=budget_terms(session.policy),
+            exchange=True,
+            step_most=worst,
+        )
+        self._numbers = itertools.count(1)
+
+    def reserve(self, worst: Amounts) -> Reserved | NotReserved:
+        """Under ``run/step-n``: the key of no other exchange of this attempt."""
+        key = f"{self._step.key}-{next(self._numbers)}"
+        crashpoint("exchange.before_reserve")
+        request = self._step.model_copy(update={"key": key, "worst": worst})
+        answer = self._control.ask(self._target, messages.RESERVE, request)
+        crashpoint("exchange.after_reserve")
+        return Reserved(key) if answer.reserved else NotReserved(_ending(answer.verdict), answer.verdict.reason)
+
+    def settle(self, reserved: Reserved, cost: Amounts | None, note: str = "") -> None:
+        """By the same key and attempt."""
+        crashpoint("exchange.before_settle")
+        said = SettleCost(key=reserved.key, attempt=self._step.attempt, cost=cost, note=shortened(note, 500))
+        self._control.ask(self._target, messages.SETTLE_COST, said)
+        crashpoint("exchange.after_settle")
+
+
+def purse_of(session: StepSession) -> Purse | None:
+    """None: the role's backend asks no model, or pays all at once."""
+    said = session.policy.charter.roles.get(session.role)
+    return RunPurse(session) if said is not None and said.backend in PAID_BY_EXCHANGE else None
+
+
+def _ending(verdict: Verdict) -> Ending:
+    if verdict.rule == MAY_ASK or verdict.decision is Decision.DENY:
+        return Ending.PAUSED
+    unknown = any(child.rule == EVERY_COST_IS_KNOWN for child in verdict.children)
+    return Ending.UNPRICED if unknown else Ending.OVER_BUDGET
+
+
+def _key(session: StepSession) -> str:
+    return f"{session.run.run_id}/{session.step}"
+
+
+def _attempt() -> str:
+    info = activity.info()
+    return f"{info.workflow_run_id}/{info.activity_id}/{info.attempt}"
 
 
 def spend(session: StepSession, work: Callable[[StepSession], StepResult], worst: Amounts | None = None) -> StepResult:
@@ -71,14 +139,12 @@ def spend(session: StepSession, work: Callable[[StepSession], StepResult], worst
     ``worst`` is stated by who asks no agent; else it is what the charter says of the role.
     A retry after a crash asks under the same key as another attempt: Control books the lost one and goes on.
     """
-    info = activity.info()
-    key = f"{session.run.run_id}/{session.step}"
-    attempt = f"{info.workflow_run_id}/{info.activity_id}/{info.attempt}"
+    key, attempt = _key(session), _attempt()
     request = ReserveRequest(
         run_id=session.run.run_id,
         key=key,
         attempt=attempt,
-        worst=worst or worst_case(session.policy, session.role),
+        worst=worst or held_for_step(session.policy, session.role),
         terms=budget_terms(session.policy),
     )
     answer = session.bench.control.ask(session.run.target, messages.RESERVE, request)

@@ -59,6 +59,17 @@ def worst_case(policy: EffectivePolicy, role: Role) -> Amounts:
     return Amounts(usd=said.usd, tokens=said.tokens, agent_minutes=said.minutes)
 
 
+def held_for_step(policy: EffectivePolicy, role: Role) -> Amounts:
+    """What is reserved before a step of a role: all that it may cost, or its minutes, where each exchange pays itself.
+
+    Raises:
+        KeyError: the charter has no such role.
+    """
+    worst = worst_case(policy, role)
+    paid_by_exchange = policy.charter.roles[role].backend in PAID_BY_EXCHANGE
+    return Amounts(agent_minutes=worst.agent_minutes) if paid_by_exchange else worst
+
+
 def cap_name(period: Period, measure: Measure) -> str:
     """The setting's name in ``autopilot.toml``, for example ``usd_per_week``."""
     return f"{measure}_per_{period}"

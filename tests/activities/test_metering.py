@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from activities.control.lost_books import booked_before
+from activities.governance.gathering import Target
 from activities.run.spending import CostMeter
 from contracts.audit import AuditRecord
 from contracts.budget import Amounts
@@ -109,3 +110,17 @@ def test_the_log_says_what_was_booked() -> None:
         "month/2026-03": Amounts(usd=3, tokens=20, agent_minutes=3, runs=2),
     } == {each.period: each.amounts for each in booked.periods}
     assert [("r/review", False), ("r/plan", True)] == [(each.key, each.unknown) for each in booked.reservations]
+
+
+def test_an_exchange_costs_its_step() -> None:
+    """Paid each by itself, shown together; one whose cost nobody knows stays so, whatever else is booked."""
+    target = Target("demo")
+    for key, usd in (("r/code", 0.0), ("r/code-1", 0.5), ("r/code-12", 0.25), ("r/merge_check", 0.0)):
+        target.hear(record("cost booked", key=key, usd=usd))
+    target.hear(record("cost unknown", key="r/code-2"))
+    target.hear(record("cost booked", key="r/code", usd=0.0))
+    told = target.runs["r"].facts()
+    assert ({"code": 0.75}, True) == (told["usd_by_step"], told["unknown_cost"])
+    target.hear(record("cost booked", key="r/code-2", usd=0.125))
+    told = target.runs["r"].facts()
+    assert ({"code": 0.875}, False) == (told["usd_by_step"], told["unknown_cost"])

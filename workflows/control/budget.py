@@ -4,8 +4,12 @@
 
 1. Reserved by this very attempt: yes, the same reservation.
 2. Reserved by another attempt that never settled: that one is lost; it is booked, then this one is judged.
-3. A cost of the target is unknown: HOLD until a person states it.
-4. The worst case fits what is left of every cap, of the run and the present day, week and month: reserved. Else HOLD.
+3. An exchange with a model, and the run, or its target, is paused: HOLD. What waits for money waits after that.
+4. A cost of the target is unknown: HOLD until a person states it.
+5. The worst case fits what is left of every cap, of the run and the present day, week and month, and of an
+   exchange what the charter gives its step: reserved. Else HOLD.
+
+A step's own reservation by another attempt books the exchanges that the one before has left: their worker is dead.
 
 What is reserved counts as spent until it is settled, so runs side by side can not pass a cap together.
 """
@@ -17,6 +21,7 @@ from temporalio.exceptions import ApplicationError
 from contracts import budget as money
 from contracts.admission import AdmitRequest, OrderState
 from contracts.control import Answer
+from contracts.modes import RunKind, TargetStatus
 from contracts.verdict import Decision, Fact, Verdict
 from policies.counted import counted, shortened
 from policies.verdicts import hold
@@ -69,13 +74,23 @@ def reserve(state: ControlState, request: money.ReserveRequest, now: datetime) -
     roll_periods(state, now, request.terms)
     book = state.budget
     known = book.reservations.get(request.key)
+    paused = _paused(state, request) if request.exchange else ""
     if known is not None and not known.unknown:
-        if known.attempt == request.attempt:
+        if known.attempt == request.attempt and paused:
+            # It asks again, so nothing has gone up; and nothing will.
+            _book(state, known, money.Amounts(), "not begun")
+        elif known.attempt == request.attempt:
             return money.ReserveAnswer(reserved=True, verdict=_verdict(Decision.ALLOW, "reserved before", request))
-        _book_lost(state, known, now)
+        else:
+            _book_lost(state, known, now)
+    if not request.exchange:
+        _book_left(state, request, now)
     run = state.runs.get(request.run_id)
     if run is not None and run.closed_at is not None:
         return money.ReserveAnswer(reserved=False, verdict=_verdict(Decision.DENY, f"the run is {run.status}", request))
+    if paused:
+        verdict = hold(money.MAY_ASK, paused, key=request.key)
+        return money.ReserveAnswer(reserved=False, verdict=verdict)
     verdict = _may_reserve(state, request)
     if not verdict.allowed:
         _refused(state, request, verdict)
@@ -88,6 +103,7 @@ def reserve(state: ControlState, request: money.ReserveRequest, now: datetime) -
         worst=request.worst,
         at=now,
         periods=book.present(),
+        exchange=request.exchange,
     )
     if request.worst.usd or request.worst.tokens:
         # Minutes alone need no record: a Control reborn without its books loses no money by them.
@@ -206,10 +222,49 @@ def _may_reserve(state: ControlState, request: money.ReserveRequest) -> Verdict:
             )
             rule = f"{cap_name(period, measure)} has room for the step"
             children.append(hold(rule, reason, period=period, measure=measure, cap=cap, spent=spent))
+    children += _step_caps(state, request)
     if not children:
         return _verdict(Decision.ALLOW, "its worst case fits every cap", request)
     reason = shortened("; ".join(child.reason for child in children), 2000)
     return _verdict(Decision.HOLD, reason, request).model_copy(update={"children": tuple(children)})
+
+
+def _step_caps(state: ControlState, request: money.ReserveRequest) -> list[Verdict]:
+    """What a role may cost in one run, over all exchanges of its step."""
+    if request.step_most is None:
+        return []
+    step, found = money.step_of(request.key), []
+    so_far = _run(state.budget, request.run_id).exchanges.get(step, money.Amounts())
+    for each in state.budget.reservations.values():
+        so_far = so_far + each.worst if each.exchange and money.step_of(each.key) == step else so_far
+    for measure in (money.Measure.USD, money.Measure.TOKENS):
+        wanted, used = budget_book.of(request.worst, measure), budget_book.of(so_far, measure)
+        most = budget_book.of(request.step_most, measure)
+        if wanted and used + wanted > most + 1e-9:
+            reason = (
+                f"the role's {measure}: {amount(used)} spent or reserved + {amount(wanted)} at worst is more than the "
+                f"{amount(most)} that charter.toml gives it for one run"
+            )
+            found.append(hold(f"the role's {measure} has room for the exchange", reason, measure=measure, cap=most))
+    return found
+
+
+def _paused(state: ControlState, request: money.ReserveRequest) -> str:
+    """Why no byte of an exchange may go up (P1); empty: it may."""
+    run = state.runs.get(request.run_id)
+    if run is None:
+        return "Control does not know the run (any more)"
+    if run.order.state is not OrderState.PROCEED:
+        return f"paused: {run.order.reason or f'the order of the run is {run.order.state}'}"
+    climbing = state.status is TargetStatus.RESUMING and run.kind is RunKind.SMOKE
+    return "" if state.status is TargetStatus.ACTIVE or climbing else f"paused: the target is {state.status}"
+
+
+def _book_left(state: ControlState, request: money.ReserveRequest, now: datetime) -> None:
+    """Whoever makes the step again is another attempt: the one before has no exchange under way any more."""
+    for each in state.budget.exchanging():
+        if money.step_of(each.key) == request.key and each.attempt != request.attempt:
+            _book_lost(state, each, now)
 
 
 def _refused(state: ControlState, request: money.ReserveRequest, verdict: Verdict) -> None:
@@ -226,6 +281,7 @@ def _refused(state: ControlState, request: money.ReserveRequest, verdict: Verdic
 
 def _book_lost(state: ControlState, lost: money.Reservation, now: datetime) -> None:
     """An attempt died and can not say: its minutes so far, at most those reserved, and its money at the worst case."""
+    # Of an exchange none are reserved: they are its step's.
     minutes = max(0.0, (now - lost.at).total_seconds() / 60)
     cost = lost.worst.model_copy(update={"agent_minutes": min(minutes, lost.worst.agent_minutes)})
     run = _run(state.budget, lost.run_id)
@@ -239,8 +295,13 @@ def _book(state: ControlState, known: money.Reservation, cost: money.Amounts, ho
     for period in known.periods:
         book.spent[period] = book.spent_in(period) + cost
     run = _run(book, known.run_id)
+    exchanges = run.exchanges
+    if known.exchange:
+        step = money.step_of(known.key)
+        exchanges = {**exchanges, step: exchanges.get(step, money.Amounts()) + cost}
     book.runs[known.run_id] = run.model_copy(
         update={
+            "exchanges": exchanges,
             "total": run.total + cost,
             "periods": known.periods,
             "unknown": tuple(key for key in run.unknown if key != known.key),
@@ -291,6 +352,7 @@ def _logged(known: money.Reservation) -> dict[str, Fact]:
         "attempt": known.attempt,
         "periods": " ".join(known.periods),
         "since": known.at.isoformat(),
+        **({"exchange": True} if known.exchange else {}),
     }
 
 

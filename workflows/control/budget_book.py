@@ -79,6 +79,10 @@ class BudgetBook(Book):
         used = of(self.spent_in(period), measure) + of(self.reserved_in(period), measure)
         return used >= cap and (cap > 0 or measure in {money.Measure.RUNS, money.Measure.AGENT_MINUTES})
 
+    def exchanging(self) -> list[money.Reservation]:
+        """Exchanges with a model that may be under way."""
+        return [each for each in self.reservations.values() if each.exchange and not each.unknown]
+
     def unknown(self) -> list[money.Reservation]:
         """Reservations whose cost nobody knows."""
         return [each for each in self.reservations.values() if each.unknown]
@@ -232,7 +236,7 @@ def unknown_cost(reservation: money.Reservation, target: str) -> Verdict:
     """The hold of a cost nobody knows, and what lifts it."""
     said = f" ({reservation.note})" if reservation.note else ""
     return hold(
-        "every cost is known",
+        money.EVERY_COST_IS_KNOWN,
         f"the cost of {reservation.key} is unknown{said}; `starter.py budget state-cost {target} {reservation.key} "
         "--usd … --tokens … --evidence …` states it",
         key=reservation.key,

@@ -217,6 +217,9 @@ class ControlState(Book):
         """Begun and not settled. The dashboard's go on in every state, and the next one makes up for a lost one."""
         return [write for write in self.writes.values() if write.settled_at is None and write.run_id != DASHBOARD]
 
+    def _ended(self, run_id: str) -> bool:
+        return run_id in self.runs and self.runs[run_id].closed_at is not None
+
     def rolling_back(self) -> list[MergeRecord]:
         """Rollbacks that are due or running."""
         return [m for m in self.merges.values() if m.stage in {RollbackStage.DUE, RollbackStage.RUNNING}]
@@ -317,6 +320,7 @@ class ControlState(Book):
     def view(self) -> StatusView:
         """The answer of the ``status`` query."""
         writes = self.open_writes()
+        exchanges = [each.key for each in self.budget.exchanging() if not self._ended(each.run_id)]
         closed = sorted(
             (run for run in self.runs.values() if run.closed_at is not None),
             key=lambda run: run.closed_at or run.admitted_at,
@@ -329,7 +333,7 @@ class ControlState(Book):
             epoch=self.epoch,
             installation_epoch=self.installation_epoch,
             # Who is not registered does not know yet what an earlier Control let begin.
-            quiescent=self.registered and self.status is TargetStatus.PAUSED and not writes,
+            quiescent=self.registered and self.status is TargetStatus.PAUSED and not (writes or exchanges),
             writes_in_flight=len(writes),
             pauses=tuple(self.pauses),
             ladder=self.ladder,
@@ -337,6 +341,7 @@ class ControlState(Book):
             queued=tuple(self.runs[run_id] for run_id in self.queue),
             recent=tuple(closed[:20]),
             writes=tuple(writes),
+            exchanges=tuple(exchanges),
             why=self.why(),
             incidents=tuple(self.incidents.values()),
             budget=budget_book.view(self.budget, self.target, self.epoch),
