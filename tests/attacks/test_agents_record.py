@@ -9,6 +9,7 @@ from typing import Any
 from temporalio.testing import ActivityEnvironment
 
 from activities.heartbeat import heartbeating
+from activities.run.checking import CheckRunner
 from activities.run.coding import Coding
 from contracts.exchange import AgentOutcome, AgentRecord, Ending, Exchange
 from contracts.modes import Role
@@ -46,7 +47,9 @@ def test_what_an_agent_did_is_kept_and_told_by_digest(stage: Stage) -> None:
         file.write_text(file.read_text().replace(TYPO, RIGHT))
         return json.dumps({"summary": "mended"})
 
-    result = done(Coding(stage.with_agent(PlayedAgent({Role.CODING: coding}))).code, stage.to_code(stage.contract))
+    bench = stage.with_agent(PlayedAgent({Role.CODING: coding}))
+    step = Coding(bench, CheckRunner(bench.environments, bench.sandbox)).code
+    result = done(step, stage.to_code(stage.contract))
     digests = {ref.name: ref.sha256 for ref in result.handover.output_artifacts}
     told = {
         each.event: each.facts for each in stage.bench.audit.records("run/demo-run") if each.event.startswith("agent")
