@@ -125,7 +125,8 @@ class Proof(StrEnum):
     MEASURED = "measured"
     """Nothing is shown of the change itself, only its effect by the contract's measure: a person merges."""
     WORDS = "words"
-    """Single words are changed; in Python, of comments and docstrings alone."""
+    """Single words are changed; in Python, and where it updates documentation in code of other languages, of comments
+    and docstrings alone."""
 
 
 class Words(Contract):

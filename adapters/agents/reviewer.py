@@ -10,11 +10,12 @@ from tempfile import TemporaryDirectory
 from adapters.agents.tree_difference import Difference, tree_difference
 from adapters.secret_shapes import SECRETS
 from adapters.tools.comparison import BASE, COULD_NOT, PythonFacts, python_facts
+from adapters.tools.inside.code_text import SUFFIXES
 from adapters.tools.source_tree import SourceTree
 from adapters.tools.tool import Seen, Tool
 from adapters.tools.tool_runner import ToolRunner, ToolUnavailable
 from contracts.evidence import ReviewProposal, ReviewRemark, Severity
-from contracts.task import Finding, FindingFacts, MeasureKind, Proof, TaskContract
+from contracts.task import Finding, FindingFacts, MeasureKind, Proof, TaskContract, TaskType
 from policies.counted import counted, sized
 from policies.paths.rules import in_scope, matches
 from policies.settings.schema import EffectivePolicy
@@ -81,10 +82,11 @@ def review(
         if each.path not in brief.granted:
             remarks.extend(_of_its_kind(each, facts))
             remarks.extend(_of_what_measures(each, contract, brief.policy))
-    python = [each.path for each in inside if each.path.endswith(PYTHON) and None not in (each.before, each.after)]
-    before = python_facts(tree, python, bench, folder=BASE, beside=((base, BASE),))
-    after = python_facts(tree, python, bench)
-    for path in python:
+    kinds = (*PYTHON, *SUFFIXES) if _of_prose(facts) else PYTHON
+    parsed = [each.path for each in inside if each.path.endswith(kinds) and None not in (each.before, each.after)]
+    before = python_facts(tree, parsed, bench, folder=BASE, beside=((base, BASE),))
+    after = python_facts(tree, parsed, bench)
+    for path in parsed:
         remarks.extend(_python(path, before[path], after[path], None if path in brief.granted else facts))
         if before[path].error:
             confidence *= UNCHECKED
@@ -98,7 +100,8 @@ def review(
     approve = not any(remark.severity in DISAPPROVING for remark in remarks)
     files, lines = len(differences), sum(_lines(each) for each in differences)
     opinion = "nothing speaks against it" if approve else "it must not go on"
-    syntax = f"; {counted(len(python), 'Python file')} compared by syntax" if python else ""
+    kind = "Python file" if all(path.endswith(PYTHON) for path in parsed) else "file"
+    syntax = f"; {counted(len(parsed), kind)} compared by syntax" if parsed else ""
     measured = f"{sized(files, lines)} changed{syntax}"
     return ReviewProposal(
         approve=approve,
@@ -175,6 +178,11 @@ def _of_what_measures(each: Difference, contract: TaskContract, policy: Effectiv
         yield _remark(severity, each.path, "changes or removes lines of a test that was there before")
 
 
+def _of_prose(facts: FindingFacts) -> bool:
+    """Whether nothing but prose may be changed, so of code its comments alone."""
+    return facts.proof is Proof.WORDS and facts.type is TaskType.DOCUMENTATION_UPDATE
+
+
 def _word_for_word(each: Difference) -> bool:
     before, after = ((text or b"").decode("utf-8", "replace").splitlines() for text in (each.before, each.after))
     return len(before) == len(after) and all(
@@ -183,15 +191,16 @@ def _word_for_word(each: Difference) -> bool:
 
 
 def _python(path: str, before: PythonFacts, after: PythonFacts, facts: FindingFacts | None) -> Iterator[ReviewRemark]:
-    if after.error:
+    if facts is not None and not path.endswith(PYTHON) and (before.error or after.error):
+        yield _remark(Severity.BLOCKING, path, f"nobody can tell its comments: {after.error or before.error}")
+    elif after.error:
         broken = _remark(Severity.BLOCKING, path, f"no longer parses: {after.error}")
         yield (
             _remark(Severity.MINOR, path, "did not and does not parse here; compared as text")
             if before.error
             else broken
         )
-        return
-    if before.error:
+    if before.error or after.error:
         return
     if facts is not None and facts.proof is Proof.WORDS and before.prose != after.prose:
         yield _remark(Severity.BLOCKING, path, "changes more than comments and docstrings")

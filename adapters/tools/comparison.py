@@ -8,12 +8,13 @@ from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
+from adapters.tools.inside.code_text import SUFFIXES
 from adapters.tools.inside.edits import Edit
 from adapters.tools.tool_runner import ToolRunner, ToolUnavailable
 
 BASE = "/opt/autonomy/base"
 REQUEST = "/opt/autonomy/request.json"
-PROVABLE = (".py", ".pyi", ".md", ".rst", ".txt")
+PROVABLE = (".py", ".pyi", ".md", ".rst", ".txt", *SUFFIXES)
 COULD_NOT = "could not be compared"
 _REASONS = TypeAdapter(tuple[str, ...])
 

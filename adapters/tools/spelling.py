@@ -1,4 +1,4 @@
-"""codespell on documents, comments and docstrings; never on code, data or names."""
+"""codespell on documents, docstrings and comments of every language; never on code, data or names."""
 
 import json
 import re
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from pydantic import TypeAdapter, ValidationError
 
+from adapters.tools.inside.code_text import SUFFIXES
 from adapters.tools.python_support import no_python_3
 from adapters.tools.source_tree import VENDORED, SourceTree
 from adapters.tools.tool import Seen, Sighting, findings_of, unread_of
@@ -15,7 +16,7 @@ from contracts.task import Concern, FindingFacts, Proof, TaskContract, TaskType,
 from policies.paths.rules import in_scope
 from policies.settings.schema import EffectivePolicy
 
-PROSE = (".md", ".rst", ".txt", ".py", ".pyi")
+PROSE = (".md", ".rst", ".txt", ".py", ".pyi", *SUFFIXES)
 FACTS = FindingFacts(
     confidence=0.7,
     type=TaskType.DOCUMENTATION_UPDATE,
@@ -35,7 +36,8 @@ NOT_PROSE = re.compile(
     r"(^|/)(([\d._-]*(licen[cs]e|copying|notice|legal|patents|authors|contributors|maintainers|thanks|credits"
     r"|acknowledg\w*|code_of_conduct|citation|change(s|log)|history|news|release[-_]?notes|releases?|whats[-_]?new)\b[^/]*)"
     r"|(tests?|testing|testdata|test_data|fixtures?|snapshots?|__snapshots__|golden|expected|samples?|corpus|corpora|data"
-    r"|templates?|prompts?|_posts|blog|quotes?)/.*|(test_[^/]*|[^/]*_test|conftest)\.py"
+    r"|templates?|prompts?|_posts|blog|quotes?|__(tests|mocks)__)/.*"
+    r"|(test_[^/]*|[^/]*[._-](tests?|spec)|[^/]*Tests?|conftest)\.(?!md|rst|txt)\w+"
     r"|(changelog|changes|news|newsfragments|release[-_]?notes|whats[-_]?new)(\.d)?/.*"
     r"|(requirements|constraints)[^/]*\.txt|CMakeLists\.txt|(words?|word[-_]?list|dictionary|robots|humans|llms)[^/]*\.txt"
     r"|locales?/.*|translations?/.*|i18n/.*|SOURCES\.txt|entry_points\.txt"

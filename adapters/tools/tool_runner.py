@@ -6,13 +6,8 @@ import sys
 import sysconfig
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
-
-import codespell_lib
-import docutils
-import markdown_it
-import mdurl
-import yaml
 
 from ports.environments import CheckEnvironment
 from ports.sandbox import Command, CommandResult, Limits, Sandbox
@@ -21,8 +16,12 @@ RUFF = "/opt/autonomy/bin/ruff"
 LIBRARIES = "/opt/autonomy/lib"
 INSIDE = f"{LIBRARIES}/adapters/tools/inside"
 """Our own scripts that run in the sandbox, where they can import each other."""
-GUESTS = (codespell_lib, docutils, markdown_it, mdurl, yaml)
-"""Pure Python packages that our scripts inside import."""
+GUESTS = (
+    "codespell_lib", "docutils", "markdown_it", "mdurl", "yaml", "tree_sitter", "tree_sitter_bash", "tree_sitter_c",
+    "tree_sitter_cpp", "tree_sitter_go", "tree_sitter_java", "tree_sitter_javascript", "tree_sitter_rust",
+    "tree_sitter_toml", "tree_sitter_typescript", "tree_sitter_yaml",
+)  # fmt: skip
+"""Packages that our scripts inside import; nothing of them is loaded outside."""
 RESULT_BYTES = 64 * 1024 * 1024
 """A tool's machine-readable answer must arrive whole; beyond this it counts as not answered."""
 
@@ -45,13 +44,20 @@ class Programs:
         python = Path(sys.executable).resolve()
         mounts = [
             (Path(sysconfig.get_path("scripts"), "ruff").resolve(), RUFF),
-            *((Path(one.__path__[0]).resolve(), f"{LIBRARIES}/{one.__name__}") for one in GUESTS),
+            *((_folder(name), f"{LIBRARIES}/{name}") for name in GUESTS),
             (Path(__file__).resolve().parent / "inside", INSIDE),
         ]
         # An interpreter does not move: its library path is built in. The system's is there already.
         if not home.is_relative_to("/usr"):
             mounts.append((home, str(home)))
         return Programs(tuple(mounts), str(python))
+
+
+def _folder(package: str) -> Path:
+    spec = find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise ToolUnavailable(f"the package {package} is not installed")
+    return Path(spec.submodule_search_locations[0]).resolve()
 
 
 @dataclass(frozen=True)

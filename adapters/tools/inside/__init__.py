@@ -1,7 +1,8 @@
 """Scripts that run inside the sandbox, on files nobody vouches for: standard library, codespell, parsers, each other.
 
 archives.py          Inside the sandbox: a package's archive, and its own words on licence and changes
-documents.py         Inside the sandbox: whether the words of a document can change without anything that runs being
+code_text.py         Inside the sandbox: comments of other languages than Python that no program reads, by tree-sitter's
+documents.py         Inside the sandbox: whether words of a document or comment can change without any program being
 edits.py             A linter's edits, applied to the bytes of a file by ourselves: what is proven is what is written
 equality.py          Inside the sandbox: whether a changed file can be shown to do what it did
 imported_names.py    Inside the sandbox: whether anything in a whole repository may need a name that one file imports
@@ -9,7 +10,7 @@ markup.py            Inside the sandbox: the paragraphs of a document, by the pa
 mentions.py          Inside the sandbox: whether a text that is no Python we can parse may take a name from one of
 normal_form.py       Inside the sandbox: one form for syntax trees that do the same; each rewrite says why (Python 3)
 owners_codespell.py  Inside the sandbox: how the owner of a repository calls codespell, and what those calls leave out
-python_facts.py      Inside the sandbox: what a reviewer must know of Python files, from their syntax trees
+python_facts.py      Inside the sandbox: what a reviewer must know of Python files, from their syntax trees; of others,
 python_text.py       Inside the sandbox: comments and docstrings of a Python file that no program reads
 registries.py        Inside the sandbox, with the hosts of the list: what registries say of packages
 running_text.py      Inside the sandbox: which words of a paragraph are certainly words of an English sentence

@@ -1,10 +1,11 @@
-"""Inside the sandbox: whether the words of a document can change without anything that runs being the wiser."""
+"""Inside the sandbox: whether words of a document or comment can change without any program being the wiser."""
 
 from __future__ import annotations
 
 import re
 from itertools import zip_longest
 
+from adapters.tools.inside import code_text
 from adapters.tools.inside.imported_names import Repository
 from adapters.tools.inside.python_text import docstrings, reads_docstrings
 
@@ -16,6 +17,11 @@ SHIPS = re.compile(r"(^|/)(setup|conf|noxfile)\.py$")
 """Files that name a document in order to package or show it."""
 WORD = re.compile(r"\w+")
 FENCE = re.compile(r"^\s*(```|~~~)")
+READS = re.compile(
+    r"include_|embed|read|\braw\b|\bopen|load_|literalinclude|fixture|snapshot|sha\d|md5|digest|checksum|toString",
+    re.IGNORECASE,
+)
+"""Beside a file's name: some program may take its text."""
 LITERAL = re.compile(r"^(\s{4,}|\t|\s*>>>|\s*\.\. )")
 
 
@@ -34,6 +40,20 @@ def unequal_document(path: str, before: bytes, after: bytes, repository: Reposit
             continue
         if any(name in each or globs.search(each) or each == name[name.rfind(".") :] for each in uses.strings):
             return f"{other} names it, or files of its kind"
+    return repository.problem
+
+
+def unequal_comments(path: str, before: bytes, after: bytes, repository: Repository) -> str:
+    """Why more may be changed than words of comments that nobody reads; empty: nothing is."""
+    try:
+        if code_text.layout(path, before) != code_text.layout(path, after):
+            return "more than words of comments is changed"
+    except code_text.Unreadable as reason:
+        return str(reason)
+    name = re.compile(rf"(?<![\w.-]){re.escape(path.rsplit('/', 1)[-1])}(?![\w-])")
+    for other, text in repository.everything().items():
+        if other != path and any(name.search(line) and READS.search(line) for line in text.splitlines()):
+            return f"{other} may read it"
     return repository.problem
 
 

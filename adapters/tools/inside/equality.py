@@ -22,7 +22,8 @@ from typing import Any
 
 sys.path.append("/opt/autonomy/lib")
 
-from adapters.tools.inside.documents import SUFFIXES, unequal_document, with_old_docstrings
+from adapters.tools.inside import code_text
+from adapters.tools.inside.documents import SUFFIXES, unequal_comments, unequal_document, with_old_docstrings
 from adapters.tools.inside.edits import Edit, edited
 from adapters.tools.inside.imported_names import Import, Repository, loading, own_use
 from adapters.tools.inside.normal_form import Facts, bound_names, normal_form
@@ -163,6 +164,9 @@ def main(base: Path, tree: Path, request: list[dict[str, Any]]) -> list[str]:
         before = (base / path).read_bytes()
         if path.endswith(SUFFIXES):
             reasons.append(unequal_document(path, before, (tree / path).read_bytes(), repository))
+            continue
+        if path.endswith(code_text.SUFFIXES):
+            reasons.append(unequal_comments(path, before, (tree / path).read_bytes(), repository))
             continue
         edits = entry["edits"]
         if edits is None:

@@ -85,12 +85,12 @@ class Repository:
     @cached_property
     def python(self) -> dict[str, Uses | None]:
         """Each Python file's mentions; None: it does not parse."""
-        return {path: _uses(text) for path, text in self._all().items() if path.endswith((".py", ".pyi", ".pyw"))}
+        return {path: _uses(text) for path, text in self.everything().items() if path.endswith((".py", ".pyi", ".pyw"))}
 
     @cached_property
     def shadowed(self) -> frozenset[str]:
         """Module names that something in the repository may take before the standard library does."""
-        python = [Path(path) for path in self._all() if path.endswith(".py")]
+        python = [Path(path) for path in self.everything() if path.endswith(".py")]
         return PLAIN & {part for path in python for part in (path.stem, path.parent.name)}
 
     @cached_property
@@ -122,14 +122,14 @@ class Repository:
     def reads(self, path: str) -> str:
         """Which file of the repository reads this one's very text, so that every byte may count; empty: none."""
         name = path.rsplit("/", 1)[-1]
-        if READS_ITSELF.search(self._all().get(path, "")):
+        if READS_ITSELF.search(self.everything().get(path, "")):
             return "it reads its own text"
         stem = name.removesuffix(".py")
         for other, uses in self.python.items():
             if uses and SOURCE_READERS & uses.attributes and (stem in uses.modules or stem in uses.took_from):
                 return f"{other} reads the text of code and knows this module"
         folder = path.split("/", maxsplit=1)[0]
-        for other, text in self._all().items():
+        for other, text in self.everything().items():
             if other == path or not other.endswith(".py"):
                 continue
             if name in text and any(f"/{each}".endswith(f"/{name}") for each in self._strings(other)):
@@ -147,7 +147,7 @@ class Repository:
         """Why something outside ``path`` may need the name ``name`` of it; empty: nothing does."""
         if PUBLIC.search(path):
             return "others import from such a file"
-        problem = self._all() and (self.problem or self.implicit or self.dynamic)
+        problem = self.everything() and (self.problem or self.implicit or self.dynamic)
         if problem:
             return problem
         stem = path.rsplit("/", 1)[-1].removesuffix(".py")
@@ -175,7 +175,7 @@ class Repository:
     def _texts_need(self, path: str, stem: str, name: str) -> str:
         everything = re.compile(rf"\b{re.escape(stem)}\b[^\n]*\bimport\b[^\n]*\*")
         module = path.removesuffix(".py").replace("/", ".")
-        for other, text in self._all().items():
+        for other, text in self.everything().items():
             parsed = self.python.get(other) is not None
             if other == path or stem not in text or (parsed and other != f"{path}i" and ">>>" not in text):
                 continue
@@ -190,7 +190,8 @@ class Repository:
                 return f"{other} mentions {stem} and {name}"
         return ""
 
-    def _all(self) -> dict[str, str]:
+    def everything(self) -> dict[str, str]:
+        """Each text by its path, read once."""
         if not self.texts and not self.problem:
             self.texts, self.problem = _read(self.root)
         return self.texts

@@ -52,7 +52,13 @@ FLAGS = (
     *("--count", "--ignore-sic", "--enable-colors", "--disable-colors", "--hard-encoding-detection", "--"),
 )
 """Options without a value."""
-TAGS = {".md": "markdown", ".rst": "rst", ".txt": "plain-text", ".py": "python", ".pyi": "pyi"}
+TAGS = {
+    ".md": "markdown", ".rst": "rst", ".txt": "plain-text", ".py": "python", ".pyi": "pyi", ".go": "go", ".rs": "rust",
+    ".js": "javascript", ".mjs": "javascript", ".cjs": "javascript", ".jsx": "jsx", ".ts": "ts", ".mts": "ts",
+    ".cts": "ts", ".tsx": "tsx", ".java": "java", ".c": "c", ".h": "c c++ header", ".cc": "c++", ".cpp": "c++",
+    ".cxx": "c++", ".hh": "c++ header", ".hpp": "c++ header", ".hxx": "c++ header", ".sh": "shell",
+    ".bash": "shell bash", ".toml": "toml", ".yml": "yaml", ".yaml": "yaml",
+}  # fmt: skip
 """pre-commit's names of the files that we look at."""
 JOINED = ("skip", "ignore_words", "ignore_words_list", "exclude_file", "uri_ignore_words_list")
 PATTERNS = ("ignore_regex", "ignore_multiline_regex")
@@ -78,7 +84,7 @@ class Call:
     def looks_at(self, path: str) -> bool:
         """Whether the call is handed this file."""
         every, some, none = self.types
-        tags = {"file", "text", TAGS[Path(path).suffix]}
+        tags = {"file", "text", *TAGS[Path(path).suffix].split()}
         return (
             (not self.paths or any(path == top or path.startswith(f"{top.rstrip('/')}/") for top in self.paths))
             and self.files.search(path) is not None

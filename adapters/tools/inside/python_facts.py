@@ -1,4 +1,4 @@
-"""Inside the sandbox: what a reviewer must know of Python files, from their syntax trees.
+"""Inside the sandbox: what a reviewer must know of Python files, from their syntax trees; of others, all but comments.
 
 Arguments: a folder, then paths in it. Prints JSON: ``{path: facts}``; a file that does not parse has only ``error``.
 """
@@ -11,6 +11,10 @@ import json
 import sys
 from collections import Counter
 from pathlib import Path
+
+sys.path.append("/opt/autonomy/lib")
+
+from adapters.tools.inside import code_text
 
 RUNS_CODE = frozenset(
     [
@@ -35,9 +39,11 @@ RUNS_CODE = frozenset(
 RUNS_CODE_MODULES = ("subprocess.", "os.exec", "os.posix_spawn", "socket.", "ctypes.")
 
 
-def facts(source: bytes) -> dict[str, object]:
+def facts(path: str, source: bytes) -> dict[str, object]:
     """Counts and digests of one file."""
     try:
+        if path.endswith(code_text.SUFFIXES):
+            return {"error": "", "prose": code_text.layout(path, source)}
         module = ast.parse(source)
         return {
             "error": "",
@@ -48,6 +54,8 @@ def facts(source: bytes) -> dict[str, object]:
             "asserts": _asserts(module),
             "runs_code": _runs_code(module),
         }
+    except code_text.Unreadable as reason:
+        return {"error": str(reason)[:200]}
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         return {"error": f"{type(error).__name__}: {error}"[:200]}
 
@@ -115,4 +123,4 @@ def _dotted(node: ast.AST) -> str:
 
 if __name__ == "__main__":
     folder, *wanted = sys.argv[1:]
-    json.dump({path: facts(Path(folder, path).read_bytes()) for path in wanted}, sys.stdout)
+    json.dump({path: facts(path, Path(folder, path).read_bytes()) for path in wanted}, sys.stdout)

@@ -116,7 +116,7 @@ def docstrings(source: str) -> Iterator[str]:
     module = _module(source)
     if module is not None:
         for text in _docstrings(module, own_is_read=OWN_DOCSTRING.search(source) is not None):
-            yield from _running(text)
+            yield from running(text)
 
 
 def _module(source: str) -> ast.Module | None:
@@ -154,7 +154,7 @@ def _name(node: ast.expr) -> str:
     return node.id if isinstance(node, ast.Name) else ""
 
 
-def _running(docstring: str) -> Iterator[str]:
+def running(docstring: str) -> Iterator[str]:
     """Paragraphs at the docstring's own margin that no label or colon makes an example, a usage, a list of terms."""
     announced = False
     for lines in blocks(docstring):

@@ -60,7 +60,8 @@ NAMED = _set("""
 """)
 NAMES = _set("""
     function functions method command commands option flag keyword parameter argument attribute variable callback
-    hook event action endpoint subcommand plugin package library api project class
+    hook event action endpoint subcommand plugin package library api project class bit bits register registers
+    instruction instructions opcode mnemonic field fields column columns table macro struct trait interface enum pragma
 """)
 """After one of NAMED, or before one of NAMES, a word may be a name."""
 AT_THE_END = _set("of with from for to and or in on than")

@@ -26,7 +26,7 @@ sys.path.append("/opt/autonomy/lib")
 
 from codespell_lib import _codespell
 
-from adapters.tools.inside import markup, python_text
+from adapters.tools.inside import code_text, markup, python_text
 from adapters.tools.inside.owners_codespell import Unclear, calls, skipped
 from adapters.tools.inside.running_text import CLOSING, OPENING, Word, words
 
@@ -210,8 +210,12 @@ def _usage(everything: list[str], hits: list[Hit]) -> Usage:
                 usage.read |= {document for name, document in names.items() if name in lower}
     for path, text in texts.items():
         lower = text.lower()
+        # Parsing costs; of a word that is no running text already, nothing more is to be found out.
+        open_yet = [word for word in asked - usage.not_text if word in lower]
+        if not open_yet:
+            continue
         running = list(_running(path, text, usage, docstrings=not read_docstrings))
-        for word in asked:
+        for word in open_yet:
             if lower.count(word) != sum(one.text.lower().count(word) for one in running) or not text:
                 usage.not_text.add(word)
         usage.lower |= {one.text for one in running if one.text.islower()}
@@ -229,6 +233,9 @@ def _running(path: str, text: str, usage: Usage, *, docstrings: bool) -> Iterato
     elif path.endswith(TEXT_SUFFIXES):
         for paragraph in markup.paragraphs(path, text):
             yield from words(paragraph, sentences_only=path.endswith(".txt"))
+    elif path.endswith(code_text.SUFFIXES):
+        for paragraph in code_text.paragraphs(path, text):
+            yield from words(paragraph, sentences_only=True)
 
 
 def _in_a_package(path: str) -> bool:
@@ -257,6 +264,8 @@ def _unreadable(path: str, *, parsed: bool) -> str:
         return f"it is no text in UTF-8: {error.reason} at byte {error.start}"
     if not parsed:
         return ""
+    if path.endswith(code_text.SUFFIXES):
+        return code_text.problem(path, text)
     return python_text.problem(text) if path.endswith(PYTHON) else markup.problem(path, text)
 
 
@@ -280,7 +289,7 @@ def _standing_alone(line: str, word: str) -> Iterator[int]:
 
 def _correctable(path: str, vendored: frozenset[str]) -> bool:
     return (
-        path.endswith((*PYTHON, *TEXT_SUFFIXES))
+        path.endswith((*PYTHON, *TEXT_SUFFIXES, *code_text.SUFFIXES))
         and vendored.isdisjoint(path.split("/"))
         and Path(path).stat().st_size <= LARGEST
     )

@@ -211,6 +211,26 @@ def test_what_is_not_shown_to_be_equal_is_refused(made, compared, reason):
     assert [reason] == refusals(made.review(contract, compared=compared))
 
 
+@pytest.mark.parametrize(
+    ("after", "reason"),
+    [
+        ("// We receive it.\nvar a = recieve;\n", []),
+        ("// We recieve it.\nvar a = receive;\n", ["changes more than comments and docstrings"]),
+        ("// We receive it.\nvar b = recieve;\n", ["changes more than comments and docstrings"]),
+        ("// We receive it.\nvar a = recieve(;\n", ["nobody can tell its comments: does not parse: line 2"]),
+    ],
+)
+def test_where_prose_is_mended_code_of_no_language_changes(repo, after, reason):
+    """A word for a word is not enough there: the tokens must be the same."""
+    made = repo({"a.js": "// We recieve it.\nvar a = recieve;\n", "b.js": "// They seperate it.\n"})
+    contract = made.contract("codespell", "comments")
+    scope = contract.scope.model_copy(update={"allowed_paths": ("a.js",)})
+    made.write("a.js", after)
+    found = refusals(made.review(contract.model_copy(update={"scope": scope})))
+    assert set(reason) <= set(found)
+    assert bool(reason) is bool(found)
+
+
 def test_a_comparison_that_did_not_happen_is_no_opinion(made):
     """The step is tried again: neither yes nor no."""
     contract = made.contract("ruff", "UP")
@@ -222,14 +242,14 @@ def test_a_comparison_that_did_not_happen_is_no_opinion(made):
 @pytest.mark.parametrize(
     ("tool", "path", "reason"),
     [
-        ("codespell", "p.toml", "is no file that a fix of this kind may change"),
+        ("codespell", "p.json", "is no file that a fix of this kind may change"),
         ("ruff", "doc.md", "is no file that a fix of this kind may change"),
         ("nobody's", "doc.md", "is no file that a fix of this kind may change"),
     ],
 )
 def test_a_tool_changes_its_own_kinds_of_file_alone(repo, tool, path, reason):
     """Whatever the contract's scope says; of a tool that is not ours nothing is let through."""
-    made = repo(FILES | {"p.toml": "a = 1\n", "b.md": "We recieve it.\n"})
+    made = repo(FILES | {"p.json": "{}\n", "b.md": "We recieve it.\n"})
     contract = made.contract("codespell", "docs")
     contract = contract.model_copy(
         update={"tool": tool, "scope": contract.scope.model_copy(update={"allowed_paths": (path,)})}

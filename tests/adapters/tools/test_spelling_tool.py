@@ -20,6 +20,19 @@ def test_comments_and_docstrings_are_corrected_at_their_place(repo):
     assert set() == made.fixable()
 
 
+def test_comments_of_other_languages_are_corrected_at_their_place(repo):
+    """In the sandbox, with the grammars there."""
+    go = "package a\r\n\r\n// Größe is what\r\n// we recieve.\r\nvar a = 1 /* They seperate it. */\r\n"
+    made = repo({"a.go": go.encode(), "b.ts": "// They seperate it.\nconst b: number = 1;\n"})
+    contract = made.contract(*COMMENTS)
+    made.code(contract)
+    assert (
+        go.replace("recieve", "receive").replace("seperate", "separate").encode() == (made.tree / "a.go").read_bytes()
+    )
+    assert {"a.go", "b.ts"} == made.changed()
+    assert made.review(contract).approve
+
+
 def test_documents_are_corrected_outside_of_code(repo):
     """A word that also stands in fences, indented blocks, quotations, paths or addresses is one of the program's."""
     kept = "```\noccured\n```\n\n    occured it\n\nCall `occured` or occured() at x/occured or occured@example.org.\n"
