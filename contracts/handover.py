@@ -76,6 +76,15 @@ class StepInput(Contract):
     artifacts: tuple[ArtifactRef, ...] = ()
     decision: HumanDecision | None = None
     pins: Pins = Pins()
+    round: int = 1
+    """How often Coding has its turn in this run, this one included."""
+    because: str = ""
+    """Why it has another one."""
+
+    @property
+    def turn(self) -> str:
+        """Each round is a turn of its own in the audit log; empty: the first."""
+        return f"round-{self.round}" if self.round > 1 else ""
 
 
 class HumanDecision(Contract):

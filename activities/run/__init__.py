@@ -18,6 +18,7 @@ releasing.py       Step 8: the outcome policy allows, as a verdict tree (``relea
 responding.py      Walks a row of the incident matrix for a run whose verdict escalated
 reviewing.py       Step 6: a second look by somebody who did not write it (``review_report.json``)
 rollback_drill.py  The rollback drill: merge and revert for real in a scratch clone, with the code real rollbacks use
+rounds.py          Another round of Coding: what failed is told to it, as data
 sensing.py         Step 2: what is there, measured on the base commit (``state_snapshot.json``)
 spending.py        Around the work of an agent step: reserve its worst case, measure, settle what it really cost (P9)
 strangers.py       Telling a second installation on the same remote by its marks, once a day

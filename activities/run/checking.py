@@ -17,7 +17,7 @@ from activities.api import CHECK
 from activities.step_session import StepPorts, StepSession
 from contracts.artifact import ArtifactRef, Contract
 from contracts.change import Change
-from contracts.evidence import CheckAttempt, CheckResult, ChecksReport, CheckStatus
+from contracts.evidence import CheckAttempt, CheckResult, ChecksReport, CheckStatus, ReviewReport
 from contracts.handover import StepInput, StepResult
 from contracts.modes import Role, StepName
 from contracts.task import TaskContract
@@ -25,6 +25,7 @@ from contracts.verdict import Verdict
 from policies.counted import counted, shortened
 from policies.release.checks import how_it_ended, ran_nothing, runs_tests
 from policies.settings.schema import CheckKind, CheckPolicy, SandboxLimits
+from policies.task.rounds import after_checks, rounds_left
 from policies.verdicts import all_of, allow, deny
 from ports.environments import CheckEnvironment, Environments, EnvironmentUnavailable
 from ports.repository import Repository
@@ -398,7 +399,7 @@ class CheckStep:
     @activity.defn(name=CHECK.name, no_thread_cancel_exception=True)
     def check(self, given: StepInput) -> StepResult:
         """Merge, check, compare with the base."""
-        return self.bench.perform(given, StepName.CHECK, Role.CHECKS, self._work)
+        return self.bench.perform(given, StepName.CHECK, Role.CHECKS, self._work, given.turn)
 
     def _work(self, session: StepSession) -> StepResult:
         contract = session.load("task_contract.json", TaskContract)
@@ -410,7 +411,12 @@ class CheckStep:
         merge = repository.merge(change.base_sha, change.head_sha)
         report = self.checks.on_merge(session, merge.commit, change.head_sha, base_report)
         session.save("checks/checks.json", report)
-        return session.done(judged(session, report), task_id=contract.task_id, next_role=Role.RELEASE)
+        review = session.load("review_report.json", ReviewReport)
+        after = after_checks(report, review, rounds_left(session.policy, session.given))
+        verdict = judged(session, report)
+        if after is Role.CODING and verdict.allowed:
+            verdict = deny("the reviewer approves", review.summary)
+        return session.done(verdict, task_id=contract.task_id, next_role=after)
 
 
 def judged(session: StepSession, report: ChecksReport) -> Verdict:

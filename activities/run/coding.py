@@ -13,6 +13,7 @@ from activities.run.checking import CheckRunner
 from activities.run.partial_tree import keep_tree, kept_tree
 from activities.run.proposals import propose
 from activities.run.quarantine import MadeCommit, granted_change, take
+from activities.run.rounds import back_to_coding, what_failed
 from activities.step_session import StepPorts, StepSession
 from contracts.change import Change
 from contracts.handover import Pins, StepInput, StepResult
@@ -23,6 +24,7 @@ from policies.paths.base_limits import BaseLimits, Measured
 from policies.paths.diff_budget import judge_budget
 from policies.paths.rules import canonical, judge_paths, readable, widened
 from policies.task.compliance import judge_compliance
+from policies.task.rounds import rounds_left
 from policies.texts.pull_request import commit_message
 from policies.verdicts import all_of, allow, deny
 from ports.agents import AgentStopped, Brief
@@ -47,7 +49,8 @@ class Coding:
     @activity.defn(name=CODE.name, no_thread_cancel_exception=True)
     def code(self, given: StepInput) -> StepResult:
         """Let the agent edit a checkout, then take the change as a commit and judge it."""
-        return self.bench.perform(given, StepName.CODE, Role.CODING, self._work)
+        result = self.bench.perform(given, StepName.CODE, Role.CODING, self._work, given.turn)
+        return back_to_coding(self.bench, given, result)
 
     def _work(self, session: StepSession) -> StepResult:
         contract = session.load("task_contract.json", TaskContract)
@@ -142,7 +145,7 @@ class Coding:
             recorded=session.recorded,
             environment=environment,
             alive=session.alive,
-            told=background(session, contract, tree),
+            told=background(session, contract, tree) | what_failed(session),
             resumed=resumed,
             keep=session.keep,
         )
@@ -154,6 +157,9 @@ class Coding:
             raise
         if unusable := _unusable(tree, session.policy.target.limits):
             return MadeCommit(rule, refused=f"the coder left {unusable}")
+        if rounds_left(session.policy, session.given):
+            # Another round goes on from here.
+            keep_tree(session, contract, tree)
         head = session.repository.commit_tree(base, tree, commit_message(contract))
         return MadeCommit(rule, head=head, said=answer.summary)
 

@@ -32,7 +32,7 @@ class Reviewing:
     @activity.defn(name=REVIEW.name, no_thread_cancel_exception=True)
     def review(self, given: StepInput) -> StepResult:
         """Show the reviewer both trees, keep what it says."""
-        return self.bench.perform(given, StepName.REVIEW, Role.REVIEW, self._work)
+        return self.bench.perform(given, StepName.REVIEW, Role.REVIEW, self._work, given.turn)
 
     def _work(self, session: StepSession) -> StepResult:
         contract = session.load("task_contract.json", TaskContract)

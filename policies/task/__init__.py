@@ -10,5 +10,6 @@ idea_memory.py  What earlier runs and people said about an idea, per tool, rule 
 planning.py     From the chosen candidate to the one bounded contract of a run (runbook §4 Planning; task contracts)
 remediation.py  Remediations (runbook §6.2): the same fix on fewer files
 risk.py         The risk score
+rounds.py       Whether what failed goes back to the agent that coded, within the same run
 task_words.py   What a task is in a maintainer's words: its title, and why
 """

@@ -7,7 +7,6 @@ import json
 import pytest
 from world import ScriptedAgent, World
 
-from adapters.agents.backends import BACKENDS
 from contracts.modes import Outcome, Role, RunStatus
 from ports.agents import Agent, Brief
 
@@ -43,17 +42,12 @@ output = 15
 """
 
 
-@pytest.fixture(autouse=True)
-def _a_backend_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Never opened: the coder is played."""
-    monkeypatch.setitem(BACKENDS, "command", "nowhere:nothing")
-
-
-def let_an_agent_code(world: World) -> None:
+def let_an_agent_code(world: World, rounds: int = 0) -> None:
     """The charter names a program for the role; in these tests it is played."""
     place = world.settings.policies / "charter.toml"
     before, _, rest = place.read_text().partition("[roles.coding]")
-    place.write_text(before + CODER + "\n[roles.review]" + rest.partition("[roles.review]")[2])
+    coder = CODER.replace("usd = 1.0", f"usd = 1.0\nrounds = {rounds}")
+    place.write_text(before + coder + "\n[roles.review]" + rest.partition("[roles.review]")[2])
 
 
 def played(what: dict[str, str], asked: list[Brief]) -> type:
@@ -140,3 +134,55 @@ async def test_what_nobody_could_do_is_said(world: World) -> None:
     assert "name a backend" in unknown.reason
     assert "[issues]" in issue.reason
     assert {RunStatus.REJECTED} == {nobody.status, unknown.status, issue.status}
+
+
+HALF = "def total(prices, discount):\n    return sum(prices) * (1 - discount) + 0.5\n"
+"""Another mistake."""
+
+
+@pytest.mark.parametrize(("rounds", "status"), [(1, RunStatus.PR_OPENED), (0, RunStatus.REJECTED)])
+async def test_what_failed_goes_back_to_who_coded(world: World, rounds: int, status: RunStatus) -> None:
+    """As text, within the same contract; without rounds the first answer is the last."""
+    told: list[dict[str, str]] = []
+
+    def code(brief: Brief) -> str:
+        told.append(dict(brief.told))
+        assert brief.tree is not None
+        assert ((brief.tree / "basket.py").read_text() == HALF) is (len(told) > 1)
+        (brief.tree / "basket.py").write_text(MENDED if len(told) > 1 else HALF)
+        return json.dumps({"summary": "done"})
+
+    let_an_agent_code(world, rounds)
+    world.add_target("shop", FILES, TARGET)
+    async with world.worker(world.bench(lambda real: ScriptedAgent(real, answers={Role.CODING: code}))):
+        result = await world.run("shop")
+    assert (status, 1 + rounds) == (result.status, len(told)), result.reason
+    assert "why_again.md" not in told[0]
+    assert not rounds or "did not improve" in told[1]["why_again.md"]
+
+
+async def test_a_check_that_the_change_breaks_goes_back_with_its_last_lines(world: World) -> None:
+    """The effect was there; another check was not kept green."""
+    told: list[dict[str, str]] = []
+
+    def code(brief: Brief) -> str:
+        told.append(dict(brief.told))
+        assert brief.tree is not None
+        text = MENDED if len(told) > 1 else MENDED.replace("total(prices", "total( prices")
+        (brief.tree / "basket.py").write_text(text)
+        return json.dumps({"summary": "done"})
+
+    spaces = """
+[[checks]]
+name = "spaces"
+kind = "lint"
+argv = ["python", "-c", "import sys; sys.exit('a space after (' if '( ' in open('basket.py').read() else 0)"]
+"""
+    let_an_agent_code(world, 2)
+    world.add_target("shop", FILES, TARGET + spaces)
+    async with world.worker(world.bench(lambda real: ScriptedAgent(real, answers={Role.CODING: code}))):
+        result = await world.run("shop")
+    assert (RunStatus.PR_OPENED, 2) == (result.status, len(told)), result.reason
+    assert "a space after (" in told[1]["checks.md"]
+    steps = [each["step"] for each in world.artifact(result.run_id, "run_report.json")["steps"]]
+    assert ["code", "review", "check"] * 2 == [each for each in steps if each in {"code", "review", "check"}]

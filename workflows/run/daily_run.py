@@ -8,7 +8,7 @@ with workflow.unsafe.imports_passed_through():
     from contracts.admission import RunResult
     from contracts.forge_facts import ABOUT_CHANGES, comment_name
     from contracts.handover import HumanDecision, PlannedWrite, RunRef, StepInput, StepResult
-    from contracts.modes import Mode, Outcome, RunStatus, StepName, WriteAction
+    from contracts.modes import Mode, Outcome, Role, RunStatus, StepName, WriteAction
     from contracts.verdict import Decision
     from workflows import api
     from workflows.messages.starts import read_start
@@ -20,6 +20,8 @@ with workflow.unsafe.imports_passed_through():
     from workflows.run.one_run import OneRun
 
 FLOW = (steps.PREFLIGHT, steps.SENSE, steps.TRIAGE, steps.PLAN, steps.CODE, steps.REVIEW, steps.CHECK, steps.RELEASE)
+ROUNDS = frozenset({StepName.CODE, StepName.CHECK})
+"""Steps after which Coding may have another turn."""
 WEIGHED_BY_RELEASE = frozenset({StepName.REVIEW, StepName.CHECK})
 """A "no" of these does not end the run: Release weighs it and says so in its decision."""
 
@@ -40,9 +42,16 @@ class DailyRun(OneRun):
     async def work(self, run: RunRef) -> End:
         """The steps, then what Release wants written."""
         context, ledger = self._context, self._context.ledger
-        for step in FLOW:
-            result = await self._perform(step)
+        place = 0
+        while place < len(FLOW):
+            result = await self._perform(FLOW[place])
             verdict = result.verdict
+            if result.handover.next_role is Role.CODING and context.step in ROUNDS:
+                # What failed goes back to who coded: the step said so, and the history has it.
+                ledger.begin_round(verdict.reason)
+                place = FLOW.index(steps.CODE)
+                continue
+            place += 1
             if context.step is StepName.SENSE:
                 # Done or not, the run goes on: this is about what earlier runs left behind.
                 for moot in result.writes:

@@ -32,6 +32,8 @@ class RunLedger:
         self.ci: CiTerms | None = None
         self.refused_by = ""
         self.kept_out = False
+        self.round = 1
+        self.because = ""
         self._artifacts: dict[str, ArtifactRef] = {}
 
     @property
@@ -41,7 +43,19 @@ class RunLedger:
 
     def step_input(self, run: RunRef, decision: HumanDecision | None) -> StepInput:
         """What the next step is given."""
-        return StepInput(run=run, base_sha=self.base_sha, artifacts=self.artifacts, decision=decision, pins=self.pins)
+        return StepInput(
+            run=run,
+            base_sha=self.base_sha,
+            artifacts=self.artifacts,
+            decision=decision,
+            pins=self.pins,
+            round=self.round,
+            because=self.because,
+        )
+
+    def begin_round(self, because: str) -> None:
+        """Coding has another turn."""
+        self.round, self.because = self.round + 1, shortened(because, 2000)
 
     def keep(self, step: StepName, result: StepResult, started: datetime, ended: datetime) -> None:
         """Take over a step's result."""
