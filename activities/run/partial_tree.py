@@ -7,6 +7,7 @@ from temporalio import activity
 from activities.step_session import StepSession
 from contracts.exchange import PartialTree
 from contracts.task import TaskContract
+from policies.counted import shortened
 from policies.digests import digest
 from policies.texts.pull_request import commit_message
 from ports.repository import RepositoryError
@@ -48,7 +49,7 @@ def kept_tree(session: StepSession, contract: TaskContract) -> PartialTree | Non
         session.repository.unbundle(store.get(kept.bundle), kept.base_sha, kept.head_sha)
     except (StoreError, RepositoryError, ValueError) as problem:
         activity.logger.warning("what the agent left is not gone on from: %s", problem)
-        session.note("partial tree lost", problem=str(problem)[:300])
+        session.note("partial tree lost", problem=shortened(str(problem), 300))
         return None
     session.note("gone on from the partial tree", headSha=kept.head_sha)
     return kept

@@ -15,6 +15,8 @@ from pydantic_ai.messages import ModelRequest, ModelResponse, TextPart, ToolCall
 from pydantic_ai.models import Model, ModelRequestParameters
 from pydantic_ai.tools import ToolDefinition
 
+from policies.counted import shortened
+
 _NOT_A_KEY = "the gateway has the key"
 _ADDRESS = "http://gateway"
 _FENCED = re.compile(r"\s*```(?:json)?\s*\n(.*)\n```\s*", re.DOTALL)
@@ -58,7 +60,7 @@ async def ask(
             )
         except Exception as problem:
             # Also what a provider's answer makes the library raise; the gateway's record says what it was.
-            return "", f"(unreadable: {type(problem).__name__}: {str(problem)[:500]})"
+            return "", f"(unreadable: {type(problem).__name__}: {shortened(str(problem), 500)})"
     return _said(answer)
 
 
