@@ -1,18 +1,23 @@
-"""``agents``: coding agents of others' making: which there are, what each was seen to do, and installing one."""
+"""``agents``: coding agents of others' making: which there are, what each was seen to do, and how they did here."""
 
 import asyncio
 from typing import Annotated
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from commands.exit_statuses import Exit
 from commands.failures import CommandFailed
 from commands.terminal import AsJson, emit, guarded, out, say, show
 from composition import RECIPES, compose, recipe_of
+from policies.counted import counted
+from reporting.wording import visible
 from settings import Settings
 
-app = typer.Typer(help="Coding agents of others' making: which there are, and installing them.", no_args_is_help=True)
+app = typer.Typer(
+    help="Coding agents of others' making: which there are, installing them, how they did here.", no_args_is_help=True
+)
 
 
 @app.command("list")
@@ -69,4 +74,53 @@ async def install(
         say(f"installing {name} …")
         wanted = await asyncio.to_thread(installer.install, name, lambda: None)
         show(f"{name}: {wanted} in {installer.folder / name}", "green")
+    return Exit.OK
+
+
+@app.command()
+@guarded
+def compare(
+    target: Annotated[str | None, typer.Argument(help="Only runs of this target; default: of all.")] = None,
+    as_json: AsJson = False,
+) -> int:
+    """Whoever coded in past runs, side by side: what people took, what came to nothing, what it cost."""
+    # Only this command needs the steps' side.
+    from activities.governance.comparing import ComparedAgents  # noqa: PLC0415
+
+    adapters = compose(Settings())
+    if target:
+        adapters.policies.effective(target)
+    past = ComparedAgents(adapters.store, adapters.index)
+    found = past.standings(target)
+    if as_json:
+        rows = [
+            each.model_dump(mode="json", by_alias=True) | {"usdPerAccepted": each.usd_per_accepted} for each in found
+        ]
+        emit({"agents": rows, "leftOut": past.left_out})
+        return Exit.OK
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for title in (
+        "who coded",
+        "runs",
+        "accepted",
+        "rejected",
+        "waiting",
+        "tried",
+        "nothing",
+        "spent",
+        "an accepted one",
+    ):
+        table.add_column(title, overflow="fold")
+    for each in found:
+        counts = (each.runs, each.accepted, each.rejected, each.waiting, each.tried, each.nothing)
+        cost = each.usd_per_accepted
+        spent = f"{each.usd:.2f} USD" + f", {each.unknown} unknown" * bool(each.unknown)
+        cells = (each.who, *map(str, counts), spent, "-" if cost is None else f"{cost:.2f} USD")
+        table.add_row(*(Text(visible(cell)) for cell in cells))
+    if found:
+        out.print(table)
+    else:
+        say("no run with a task has ended yet")
+    if past.left_out:
+        say(f"left out: {counted(len(past.left_out), 'run')} whose papers cannot be read; --json names them")
     return Exit.OK

@@ -111,7 +111,11 @@ COMMANDS = {
         _CARE,
         "Replace a Control whose workflow tasks keep failing, so that it answers again. It wakes up PAUSED.",
     ),
-    "agents": Entry("commands.agents", _CARE, "Coding agents of others' making: which there are, and installing them."),
+    "agents": Entry(
+        "commands.agents",
+        _CARE,
+        "Coding agents of others' making: which there are, installing them, how they did here.",
+    ),
     "audit": Entry("commands.audit", _CARE, "The tamper-evident audit logs."),
     "sources": Entry("commands.sources", _CARE, "Where Sensing learns something, and how good its answers are."),
     "charter": Entry(

@@ -4,10 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from pydantic import TypeAdapter
 from temporalio import activity
 
 from activities.api import FETCH_TRIAL, JUDGE_TRIAL
 from activities.governance.kept_proposals import KeptProposals
+from activities.run.background import asks_an_agent
+from activities.run.proposals import propose
 from activities.run.spending import spend
 from activities.source.kept_trials import PAGE, REPORT, KeptTrials, answers_of, trial_of_fetch
 from activities.source.reading import SourceReader, format_of
@@ -17,6 +20,7 @@ from activities.step_session import StepPorts, StepSession, written
 from contracts import messages
 from contracts.artifact import ArtifactRef
 from contracts.budget import Amounts
+from contracts.evidence import ReviewProposal, Severity
 from contracts.handover import StepResult
 from contracts.modes import Role, StepName
 from contracts.source import Record, SourcePassed, SourceState
@@ -31,7 +35,9 @@ from contracts.trial import (
     TrialInput,
     TrialLook,
 )
-from policies.counted import counted
+from contracts.verdict import Verdict
+from policies.agents.context import told
+from policies.counted import counted, shortened
 from policies.settings.sources import SourcePolicy, Sources
 from policies.source.files import records_in
 from policies.source.scouting import tried_digest
@@ -46,9 +52,12 @@ from policies.source.trials import (
     shape_of,
     would_change,
 )
-from policies.verdicts import allow, concluded
+from policies.verdicts import all_of, allow, concluded, deny
+from ports.agents import Brief
 from ports.measures import Look
 from ports.sources import Asked, Recording, ReplayFailed, Replaying
+
+_OPINION = 1000
 
 
 @dataclass(frozen=True)
@@ -181,6 +190,9 @@ class Trying:
             verdict=verdict,
             tried=tried_digest(source, baseline),
         )
+        if verdict.allowed and asks_an_agent(session):
+            verdict = all_of(verdict.rule, (*verdict.children, _opinion(session, draft)))
+            draft = draft.model_copy(update={"verdict": verdict})
         if not verdict.allowed:
             return draft
         return draft.model_copy(update={"proposal_id": promotion_id(trial.trial_id, target)})
@@ -230,6 +242,21 @@ class Trying:
 
     def _records(self, ref: ArtifactRef | None) -> tuple[Record, ...]:
         return records_in(self.bench.store.get(ref)) if ref else ()
+
+
+def _opinion(session: StepSession, draft: SourceTrialReport) -> Verdict:
+    """Source QA by an agent: it may stop what every gate let through. One that does not answer has not said yes."""
+    texts = told({"report.json": draft.model_dump_json(by_alias=True, indent=1)})
+    base = draft.fetches[-1].base_sha if draft.fetches else session.given.base_sha
+    brief = Brief(Role.SOURCE_QA, session.run, session.policy, base, told=texts, alive=session.alive)
+    said, rule = (
+        propose(session, session.agent, brief, TypeAdapter(ReviewProposal)),
+        "the agent in source QA does not object",
+    )
+    blocking = [each.message for each in said.remarks if each.severity is Severity.BLOCKING]
+    if said.approve and not blocking:
+        return allow(rule, shortened(said.summary, _OPINION))
+    return deny(rule, shortened("; ".join(blocking) or said.summary, _OPINION))
 
 
 def _trial(session: StepSession) -> SourceTrial:

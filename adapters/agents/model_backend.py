@@ -41,6 +41,8 @@ _OFFERED = 5
 _LOOK = 0.5
 """Seconds between two looks whether the step is cancelled."""
 _SAID = 2000
+_ALONE = frozenset({Role.SCOUT, Role.SOURCE_QA})
+"""Roles in which what is known is told by the step, and the tools have nothing to add."""
 _NO_ANSWER = frozenset({Ending.REJECTED, Ending.FORBIDDEN})
 
 
@@ -78,7 +80,7 @@ class ModelBackend:
         """The role's proposal as JSON; see the port."""
         brief.meter.free()
         # A repair asks again: what the tools say has not changed.
-        self._ours = self._ours or ("{}" if brief.role is Role.SCOUT else self.tools.answer(brief))
+        self._ours = self._ours or ("{}" if brief.role in _ALONE else self.tools.answer(brief))
         question = _QUESTIONS[brief.role](brief, self._ours, self._model)
         if question is None:
             return self._ours
@@ -228,11 +230,16 @@ def _scout(brief: Brief, _ours: str, _who: str) -> Question | None:
     return Question(brief.told, CandidateSources, lambda said: said.model_dump_json())
 
 
+def _source_qa(brief: Brief, _ours: str, _who: str) -> Question | None:
+    return Question(brief.told, ReviewProposal, lambda said: said.model_dump_json())
+
+
 _QUESTIONS: dict[Role, Callable[[Brief, str, str], Question | None]] = {
     Role.TRIAGING: _triaging,
     Role.PLANNING: _planning,
     Role.REVIEW: _review,
     Role.SCOUT: _scout,
+    Role.SOURCE_QA: _source_qa,
 }
 
 

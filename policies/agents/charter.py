@@ -14,7 +14,7 @@ from policies.settings.schema import CapSettings, ProtectedPaths
 from policies.settings.tightening import Fault
 
 PLAYED_BY = {
-    "model": (Role.TRIAGING, Role.PLANNING, Role.REVIEW, Role.SCOUT),
+    "model": (Role.TRIAGING, Role.PLANNING, Role.REVIEW, Role.SCOUT, Role.SOURCE_QA),
     "command": (Role.CODING,),
 }
 """The roles that each backend of others' making may play. All others measure, judge by rules or write."""
@@ -24,6 +24,7 @@ _MAY = {
     ("model", Role.PLANNING): "it may pick an idea and narrow its contract; it widens none",
     ("model", Role.REVIEW): "it may block a change that our own comparison let through; it releases none",
     ("model", Role.SCOUT): "it may name addresses for a person to look at; nothing of it is fetched",
+    ("model", Role.SOURCE_QA): "it may stop a promotion that every gate let through; it promotes nothing",
 }
 
 Priced = Callable[[str, str, int], float | None]

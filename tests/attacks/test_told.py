@@ -41,10 +41,10 @@ class Stated:
         return None
 
 
-def asks(stage: Stage, *roles: Role) -> None:
+def asks(stage: Stage, *roles: Role, said: RolePolicy = AGENT, **tables: Any) -> None:
     """Let an agent play these roles."""
     charter = stage.policy.charter
-    changed = charter.model_copy(update={"roles": charter.roles | dict.fromkeys(roles, AGENT)})
+    changed = charter.model_copy(update={"roles": charter.roles | dict.fromkeys(roles, said), **tables})
     policy = stage.policy.model_copy(update={"charter": changed})
     pinned = stage.bench.store.put("demo-run", "policy.json", policy.model_dump_json().encode())
     stage.run = stage.run.model_copy(update={"policy": PinnedPolicy(digest=policy.digest, artifact=pinned)})

@@ -33,7 +33,7 @@ def said(roles, providers=PROVIDERS, prices=PRICES, known=KNOWN):
 def test_what_is_sound_has_no_fault():
     """Every role that may be an agent's, a price of our own list, a local server that costs nothing."""
     assert said({}) == []
-    roles = dict.fromkeys(("triaging", "planning", "review", "scout"), MODEL)
+    roles = dict.fromkeys(("triaging", "planning", "review", "scout", "source_qa"), MODEL)
     assert said(roles | {"coding": AGENT | {"rounds": 2, "shown": ["AGENTS.md"], "hosts": ["pypi.example:443"]}}) == []
     assert said({"planning": MODEL | {"models": ["listed"]}}) == []
     here = {"lab": {"url": "http://127.0.0.1:8000"}}
@@ -177,9 +177,7 @@ def test_each_fault_says_what_to_do(roles, expected):
     assert said(roles) == [expected]
 
 
-@pytest.mark.parametrize(
-    "role", ["orchestrator", "gatekeeper", "checks", "release", "audit", "integrator", "source_qa"]
-)
+@pytest.mark.parametrize("role", ["orchestrator", "gatekeeper", "checks", "release", "audit", "integrator"])
 def test_what_judges_is_never_an_agents_part(role):
     """Whoever is judged must not judge (P6)."""
     assert any("is no agent's part" in each for each in said({role: MODEL}))

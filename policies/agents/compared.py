@@ -1,0 +1,89 @@
+"""Whoever coded, side by side: what people took of it, what came to nothing, what it cost (``agents compare``)."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from contracts.artifact import Contract
+from contracts.modes import Mode, RunStatus
+from contracts.rollback import ROLLED_BACK
+from policies.settings.charter import PAID_BY_EXCHANGE, RolePolicy
+
+_NO_CHANGE = frozenset({RunStatus.REJECTED, RunStatus.REFUSED, RunStatus.ESCALATED})
+
+
+@dataclass(frozen=True)
+class Coded:
+    """One ended run that had a task."""
+
+    who: str
+    mode: Mode
+    status: RunStatus
+    became: str
+    """What people made of its pull request; empty: nobody answered yet, or it has none."""
+    pull_request: bool
+    closed_by_us: bool
+    reverted: bool
+    """Its merge was undone since."""
+    usd: float | None
+    """None: unknown, or no report."""
+
+
+class Standing(Contract):
+    """What one coder's runs came to."""
+
+    who: str
+    runs: int = 0
+    accepted: int = 0
+    """Merged, and not undone since."""
+    rejected: int = 0
+    """By our gates, closed by people, or undone after the merge."""
+    waiting: int = 0
+    """Pull requests that nobody has answered."""
+    tried: int = 0
+    """DRY_RUNs that came to a change: nobody was asked."""
+    nothing: int = 0
+    """Neither: no change came of it, or the day, the machinery or a person ended the run."""
+    usd: float = 0
+    """Of all of them, as far as it is known."""
+    unknown: int = 0
+    """Runs of which nobody knows what they cost."""
+
+    @property
+    def usd_per_accepted(self) -> float | None:
+        """All that was spent, over what was accepted; None: nothing was, or a cost is unknown."""
+        return None if self.unknown or not self.accepted else round(self.usd / self.accepted, 4)
+
+
+def who_coded(said: RolePolicy | None) -> str:
+    """By the charter that the run was pinned to."""
+    if said is None or said.backend not in PAID_BY_EXCHANGE:
+        return said.backend if said else "tools"
+    return f"{said.agent or ' '.join(said.argv) or said.backend}, {', '.join(said.models)}"
+
+
+def compared(runs: Iterable[Coded]) -> tuple[Standing, ...]:
+    """A row for each coder, by name."""
+    counts: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    spent: dict[str, float] = defaultdict(float)
+    for run in runs:
+        mine = counts[run.who]
+        mine["runs"] += 1
+        mine[_ended(run)] += 1
+        mine["unknown"] += run.usd is None
+        spent[run.who] += run.usd or 0
+    return tuple(Standing(who=who, usd=round(spent[who], 6), **counts[who]) for who in sorted(counts))
+
+
+def _ended(run: Coded) -> str:
+    if run.reverted or run.became == ROLLED_BACK:
+        return "rejected"
+    merged = run.became.startswith("MERGED") or run.status is RunStatus.MERGED
+    if merged:
+        return "accepted"
+    if run.status in _NO_CHANGE or (run.became.startswith("CLOSED") and not run.closed_by_us):
+        return "rejected"
+    if run.mode is Mode.DRY_RUN:
+        return "tried" if run.status is RunStatus.DRY_RUN_COMPLETE else "nothing"
+    waits = run.status is RunStatus.PR_OPENED and run.pull_request and not run.became and not run.closed_by_us
+    return "waiting" if waits else "nothing"
