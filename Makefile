@@ -18,7 +18,7 @@ STAMP := $(VENV)/.set-up
 # More than cores: more than half of what a test of a whole run takes is waiting (docs/performance.md).
 JOBS ?= 5
 
-.PHONY: help setup demo demo-incident demo-rollback demo-sources demo-year demo-up forges gitea prism test test-gitea test-github test-browser test-faults test-uncached \
+.PHONY: help setup demo demo-incident demo-rollback demo-sources demo-year demo-up agents forges gitea prism test test-gitea test-github test-browser test-faults test-agents test-uncached \
 	test-packages test-regressions test-sweep bench check format \
 	lock clean record-histories
 
@@ -33,6 +33,7 @@ help:
 	@echo "make check          format, lint, types, import rules, schemas"
 	@echo "make demo-up        server, UI and worker on what the last demo left"
 	@echo "make test-uncached  the flows with no workflow cached (opt-in)"
+	@echo "make test-agents    every coding agent there is a recipe for, hostile repositories and programs (opt-in, needs Node)"
 	@echo "make test-packages  the loop on real packages from the registry (opt-in)"
 	@echo "make test-regressions  the 100 generated regressions (REGRESSION_SEED=… makes others; one of each kind is in make test)"
 	@echo "make test-sweep     every write at every crash point, every unclear answer, the generated regressions, twenty merges at once (opt-in; make test tries pairs)"
@@ -116,14 +117,18 @@ $(PRISM): tests/github/package.json tests/github/package-lock.json
 HAS_GO := $(shell go version 2>/dev/null | grep -qE 'go1\.(2[6-9]|[3-9][0-9])' && echo yes)
 HAS_NODE := $(shell command -v npm >/dev/null && node -e "process.exit(parseInt(process.versions.node) >= 18 ? 0 : 1)" && echo yes)
 HAS_BROWSER := $(shell command -v chromium google-chrome >/dev/null && echo yes)
-OPT_IN := not packages and not sweep$(if $(HAS_GO),, and not gitea)$(if $(HAS_NODE),, and not github)$(if $(HAS_BROWSER),, and not browser)
+OPT_IN := not packages and not sweep and not every_agent$(if $(HAS_GO),, and not gitea)$(if $(HAS_NODE),, and not github and not agents)$(if $(HAS_BROWSER),, and not browser)
 
 forges: $(if $(HAS_GO),gitea) $(if $(HAS_NODE),prism)
 	@$(if $(HAS_GO),:,echo "left out: Go 1.26 or newer is missing, so nothing runs against a real Gitea")
 	@$(if $(HAS_NODE),:,echo "left out: Node 18 or newer is missing, so nothing is held against GitHub's contract")
 	@$(if $(HAS_BROWSER),:,echo "left out: Chromium is missing, so no web page tries to talk to the embedded server")
 
-test: setup forges
+# Coding agents as their vendors ship them, pinned by their recipes; installed once.
+agents: setup
+	@$(if $(HAS_NODE),AUTONOMY_HOME="$(CURDIR)/.cache" $(BIN)/python starter.py agents install codex mini-swe-agent >/dev/null,echo "left out: npm is missing, so no coding agent is tried")
+
+test: setup forges agents
 	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal --durations=20 -m "$(OPT_IN)"
 
 test-gitea: setup gitea
@@ -147,6 +152,11 @@ bench: setup
 test-uncached: setup
 	@GROUPING_EXAMPLES=100 WORLD_CACHED_WORKFLOWS=0 $(BIN)/python -m pytest -n $(JOBS) -m "not packages and not sweep and not gitea and not github and not browser" tests/workflows
 	@$(BIN)/python -m pytest -m sweep tests/replay
+
+# Every agent there is a recipe for, planted repositories, sixty hostile programs.
+test-agents: setup agents
+	@AUTONOMY_HOME="$(CURDIR)/.cache" $(BIN)/python starter.py agents install aider claude gptme opencode >/dev/null
+	@$(BIN)/python -m pytest -m "agents or every_agent" tests -rP
 
 test-packages: setup
 	@$(BIN)/python -m pytest -m packages

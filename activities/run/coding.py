@@ -147,7 +147,6 @@ class Coding:
             alive=session.alive,
             told=background(session, contract, tree) | what_failed(session),
             resumed=resumed,
-            keep=session.keep,
         )
         try:
             answer = propose(session, session.agent, brief, TypeAdapter(CodingAnswer))

@@ -25,7 +25,7 @@ _TEXT = """\
 {objective}
 
 {why}
-{resumed}
+{asked}{resumed}
 ## How it is measured
 
 {metric}. It is measured again by others, whatever you say.{proof}
@@ -80,6 +80,7 @@ def task_text(
         title=contract.title,
         objective=contract.objective,
         why=contract.rationale,
+        asked=_asked(contract),
         resumed=_RESUMED * resumed,
         metric=f"{contract.metric}: {contract.metric_before} now",
         proof=_list("These checks must be green: ", plan.required_checks)
@@ -94,6 +95,12 @@ def task_text(
         taken=_list("Not there while you work, and put back afterwards: ", taken),
     )
     return shortened(text, _LONGEST)
+
+
+def _asked(contract: TaskContract) -> str:
+    """The words of whoever asked, which are data."""
+    text = contract.asked.text if contract.asked else ""
+    return f"\nWhat was asked, in the words of who asked:\n\n{fenced('asked', text)}\n" if text else ""
 
 
 def _list(words: str, items: Sequence[str]) -> str:

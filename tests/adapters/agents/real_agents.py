@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -77,29 +77,31 @@ class FullPurse:
         self.settled[reserved.key] = cost
 
 
-def mend(tree: Path, name: str, model: ScriptedModel, said: Mapping[str, Any] | None = None, **more: Any) -> Played:
+@dataclass
+class Mended(Played):
+    """What came of it, and of the money."""
+
+    purse: FullPurse = field(default_factory=FullPurse)
+
+
+def mend(
+    tree: Path, name: str, model: ScriptedModel, said: Mapping[str, Any] | None = None, retries: int = 4
+) -> Mended:
     """Let an agent mend the tree."""
     terms = {"minutes": 3, "usd": 5.0, "tokens": 900_000, "models": ("scripted",), "agent": name} | dict(said or {})
     role = RolePolicy(backend="command", provider="local", **terms)
-    played = Played(tree)
-    brief = asked(
-        tree, role, keep=lambda name, body, _kind: played.kept.__setitem__(name.partition(".")[2], body), **more
-    )
-    charter = brief.policy.charter.model_copy(
-        update={
-            "providers": {"local": Provider(url=model.url)},
-            "prices": {"scripted": Price(input=3, output=15)},
-        }
-    )
-    brief = _with(brief, policy=brief.policy.model_copy(update={"charter": charter}), purse=FullPurse())
+    played = Mended(tree)
+
+    def keep(kept: str, body: bytes, _kind: str) -> None:
+        played.kept[kept.partition(".")[2]] = body
+
+    brief = asked(tree, role, keep=keep)
+    providers = {"local": Provider(url=model.url, retries=retries)}
+    priced = {"providers": providers, "prices": {"scripted": Price(input=3, output=15)}}
+    policy = brief.policy.model_copy(update={"charter": brief.policy.charter.model_copy(update=priced)})
+    brief = replace(brief, policy=policy, purse=played.purse)
     try:
         played.answer = CommandBackend(role, BubblewrapSandbox(), open_gateway, INSTALLED).answer(brief)
     except AgentStopped as stopped:
         played.stopped = stopped
     return played
-
-
-def _with(brief: Any, **more: Any) -> Any:
-    from dataclasses import replace
-
-    return replace(brief, **more)
