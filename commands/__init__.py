@@ -15,6 +15,7 @@ grant.py           ``grant``: a person releases the quarantined change of an esc
 home.py            One embedded server per home folder: who holds it, and where that server answers
 incident.py        ``incident list | show | edit | close | prevented``: post-incident work (runbook §12)
 init.py            ``init``: a look at a repository, its checks tried on its base, a target file for a person to read
+furnishing.py      The first check environment of a repository that can be made: as declared, or with less
 introduction.py    Getting to know a repository: fetch, survey, and a trial of the proposed checks on its base
 leaving.py         The one way out of every process that used the Temporal client
 mode.py            ``mode`` and ``decide``: what only a person says

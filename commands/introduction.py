@@ -15,14 +15,13 @@ from activities.run.checking import Checking, run_checks
 from activities.work_folder import work_folder
 from commands.exit_statuses import Exit
 from commands.failures import CommandFailed
+from commands.furnishing import Furnishing, cause
 from composition import (
     Adapters,
     Clients,
     PolicyFiles,
     Survey,
-    equipped,
     fixer_measures,
-    lesser,
     open_home,
     open_repository,
     render_target,
@@ -31,7 +30,7 @@ from composition import (
 from contracts.artifact import ArtifactRef
 from contracts.evidence import CheckResult, CheckStatus
 from contracts.modes import Mode
-from policies.counted import counted, joined, shortened
+from policies.counted import counted, shortened
 from policies.paths.rules import matches
 from policies.settings.environment import EnvironmentPolicy, FixerPolicy
 from policies.settings.forge_access import ForgeAccess
@@ -49,8 +48,6 @@ from ports.repository import Repository, RepositoryError
 from ports.sandbox import SandboxUnavailable
 
 POLICY_FILES = ("autopilot.toml", "protected_paths.toml", "charter.toml")
-_NO_WHEEL = re.compile(r"you require ([A-Za-z0-9._-]*[A-Za-z0-9])")
-"""How uv names the requirement of ours that leads to a package without a wheel."""
 _FAILED_TEST = re.compile(r"^(FAILED|ERROR) (\S.*?)(?: - .*)?$", re.MULTILINE)
 _MOST_FAILED = 20
 """With more failing tests than this the suite counts as red."""
@@ -134,22 +131,16 @@ def introduce(adapters: Adapters, request: Asked, tell: Callable[[str], None]) -
 
     if not seen.checks:
         return Introduction(render(seen, (), ()), branch, base, seen, (), ())
-    trial = _Trial(adapters, repository, base, tell, adapters.settings.home / "logs" / f"init-{name}.log")
+    trial = Trial(adapters, repository, base, tell, adapters.settings.home / "logs" / f"init-{name}.log")
     seen = trial.updatable(seen, name, lambda chosen: render(chosen, chosen.checks, ()))
     try:
-        seen, policy, environment = trial.furnish(seen, name, lambda chosen: render(chosen, chosen.checks, ()))
+        seen, results = trial.whole(seen, name, lambda chosen: render(chosen, chosen.checks, ()))
     except EnvironmentUnavailable as problem:
         if not seen.environment.prepare:
             raise
         # What a person has to settle first, a host to allow or a lock file to mend, is settled in the file.
-        dropped = tuple((check, f"not tried: {_cause(problem)}") for check in seen.checks)
+        dropped = tuple((check, f"not tried: {cause(problem)}") for check in seen.checks)
         return Introduction(render(seen, (), dropped), branch, base, seen, (), dropped)
-    results = trial.run(seen.checks, policy, environment)
-    seen = replace(seen, fixers=trial.fixers(seen.fixers, policy, environment))
-    green = any(check.kind is CheckKind.TESTS and _green(result) for check, result in results)
-    if not green and not seen.environment.prepare:
-        known = {check.name for check, _ in results}
-        results += trial.run(() if _COMPILES.name in known else (_COMPILES,), policy, environment)
     advisory = {check.name: trial.reason(result) for check, result in results if advises(result, seen.environment)}
     kept = tuple(
         check.model_copy(update={"required": False}) if check.name in advisory else check
@@ -185,17 +176,16 @@ def advises(result: CheckResult, environment: EnvironmentPolicy) -> bool:
     return result.status is CheckStatus.FLAKY or (result.status is CheckStatus.RED and bool(environment.prepare))
 
 
-class _Trial:
+class Trial(Furnishing):
     """One environment, one base commit, checks in the sandbox."""
 
     def __init__(
         self, adapters: Adapters, repository: Repository, base: str, tell: Callable[[str], None], log: Path
     ) -> None:
+        super().__init__(tell, log)
         self._adapters = adapters
-        self._log = log
         self._repository = repository
         self._base = base
-        self._tell = tell
         self._outputs: dict[str, bytes] = {}
 
     def updatable(self, seen: Survey, name: str, render: Callable[[Survey], str]) -> Survey:
@@ -213,58 +203,33 @@ class _Trial:
         self._tell(f"  newer releases of what {', '.join(seen.lock_files[:3])} locks will be proposed: [dependencies]")
         return seen
 
-    def furnish(
+    def whole(
         self, seen: Survey, name: str, render: Callable[[Survey], str]
-    ) -> tuple[Survey, EffectivePolicy, CheckEnvironment]:
-        """The first environment that can be made: with the owner's fixers' programs where those can be had.
+    ) -> tuple[Survey, list[tuple[CheckPolicy, CheckResult]]]:
+        """Checks and fixers in the first environment that can be made and in which the tests are green.
+
+        Where none is so, in the last that can be made.
 
         Raises:
-            EnvironmentUnavailable: not even the least of them.
+            EnvironmentUnavailable: none can be made.
         """
-        owners, made = seen.owners, None
-        if not seen.environment.prepare:
-            # Wheels are quickly unpacked again, and what of the declared can be had at all is known first.
-            made = self._plain(seen, name, render)
-            seen = made[0]
-        while owners.packages:
-            chosen = replace(seen, environment=equipped(seen.environment, owners, seen.python))
-            try:
-                policy = self._policy(name, render(chosen))
-                return chosen, policy, self._made(policy)
-            except EnvironmentUnavailable as problem:
-                out = owners.named_in(str(problem)) if made else tuple(owners.packages)
-                owners = owners.without(out)
-                told = f"{joined(out)} cannot be had in the check environment, so left out: {_cause(problem)}"
-                self._tell(told)
-                fixers = tuple(each for each in seen.fixers if each.name not in out)
-                seen = replace(seen, fixers=fixers, notes=(*seen.notes, told))
-        return (seen, made[1], made[2]) if made else self._plain(seen, name, render)
-
-    def _plain(
-        self, seen: Survey, name: str, render: Callable[[Survey], str]
-    ) -> tuple[Survey, EffectivePolicy, CheckEnvironment]:
-        """As declared, without what has no wheel, without a build, with less."""
-        refused: list[str] = []
-        chosen = list(_environments(seen.environment))
-        while chosen:
-            candidate = replace(seen, environment=chosen[0])
-            policy = self._policy(name, render(candidate))
-            try:
-                return candidate, policy, self._made(policy)
-            except EnvironmentUnavailable as problem:
-                refused.append(str(problem))
-                self._keep_log(refused)
-                self._tell(f"no environment as declared; tried with less (all of it: {self._log}): {_cause(problem)}")
-                without = set(_NO_WHEEL.findall(str(problem))) - set(candidate.environment.without)
-                if without:
-                    chosen = [each.model_copy(update={"without": (*each.without, *sorted(without))}) for each in chosen]
-                else:
-                    del chosen[0]
-        raise EnvironmentUnavailable(refused[-1])
-
-    def _keep_log(self, refused: list[str]) -> None:
-        self._log.parent.mkdir(parents=True, exist_ok=True)
-        self._log.write_text("\n\n".join(refused) + "\n", encoding="utf-8")
+        try:
+            seen, policy, environment = self.furnish(seen, name, render)
+            results = self.run(seen.checks, policy, environment)
+            problem = ""
+        except EnvironmentUnavailable as refused:
+            if seen.instead is None:
+                raise
+            results, problem = [], f"cannot be prepared: {cause(refused)}"
+        green = any(check.kind is CheckKind.TESTS and _green(result) for check, result in results)
+        if seen.instead and not green:
+            told = f"As its lock file says, it {problem or 'has no green tests'}. So what it declares is installed."
+            self._tell(told)
+            return self.whole(replace(seen.instead, notes=(*seen.instead.notes, told)), name, render)
+        if not green and not seen.environment.prepare:
+            known = {check.name for check, _ in results}
+            results += self.run(() if _COMPILES.name in known else (_COMPILES,), policy, environment)
+        return replace(seen, fixers=self.fixers(seen.fixers, policy, environment)), results
 
     def run(
         self, checks: tuple[CheckPolicy, ...], policy: EffectivePolicy, environment: CheckEnvironment
@@ -382,29 +347,6 @@ def agreed(first: CheckResult, second: CheckResult) -> CheckResult:
         return first
     told = second.attempts[0].model_copy(update={"detail": f"green, then {second.attempts[0].detail or 'red'}"})
     return second.model_copy(update={"status": CheckStatus.FLAKY, "attempts": (*first.attempts, told)})
-
-
-def _environments(declared: EnvironmentPolicy) -> Iterator[EnvironmentPolicy]:
-    yield declared
-    if declared.prepare:
-        yield from filter(None, (lesser(declared),))
-        return
-    if declared.build:
-        yield declared.model_copy(update={"build": False})
-    if declared.requirements or declared.extras or declared.groups:
-        yield declared.model_copy(update={"requirements": (), "extras": (), "groups": (), "build": False})
-    yield declared.model_copy(
-        update={"requirements": (), "extras": (), "groups": (), "packages": ("pytest",), "build": False}
-    )
-
-
-def _cause(problem: EnvironmentUnavailable) -> str:
-    """What the installer or the build said, without our advice before it and its hints behind; of `prepare`, ours."""
-    if str(problem).startswith("`prepare`"):
-        return shortened(str(problem).partition("\n")[0], 500)
-    lines = [line.strip() for line in str(problem).splitlines() if line.strip()]
-    causes = [line for line in lines if line.lower().startswith(("cause:", "error:", "├─▶", "╰─▶"))]
-    return shortened((causes or lines[-1:] or ["no reason given"])[-1], 500)
 
 
 @dataclass

@@ -21,8 +21,11 @@ if TYPE_CHECKING:  # each named twice: it is handed on
     from adapters.store.private_home import HomeUnusable as HomeUnusable
     from adapters.store.private_home import open_home as open_home
     from adapters.survey.clients import Clients as Clients
+    from adapters.survey.hooks import HOOKS as HOOKS
+    from adapters.survey.hooks import OwnersFixers as OwnersFixers
     from adapters.survey.hooks import equipped as equipped
     from adapters.survey.languages import lesser as lesser
+    from adapters.survey.python_locks import without_itself as without_itself
     from adapters.survey.surveyor import Survey as Survey
     from adapters.survey.surveyor import survey as survey
     from adapters.survey.target_file import render_target as render_target
@@ -68,8 +71,9 @@ _WHERE = {
     "adapters.policy_files": ("PolicyFiles",),
     "adapters.store.private_home": ("HomeUnusable", "open_home"),
     "adapters.survey.clients": ("Clients",),
-    "adapters.survey.hooks": ("equipped",),
+    "adapters.survey.hooks": ("HOOKS", "OwnersFixers", "equipped"),
     "adapters.survey.languages": ("lesser",),
+    "adapters.survey.python_locks": ("without_itself",),
     "adapters.survey.surveyor": ("Survey", "survey"),
     "adapters.survey.target_file": ("render_target",),
     "adapters.temporal.alert_sink": ("raise_alert", "start_alerts"),

@@ -61,7 +61,7 @@ def declared(read: Read, test_files: tuple[str, ...]) -> Declared:
 
     A ``.in`` file goes before its ``.txt``: old exact pins seldom have wheels for today's interpreter.
     """
-    pyproject = _toml(read("pyproject.toml"))
+    pyproject = parse_toml(read("pyproject.toml"))
     groups = _lists(pyproject.get("dependency-groups"))
     extras = _lists(_table(pyproject, "project").get("optional-dependencies"))
     setup = _setup_py(read("setup.py"))
@@ -103,7 +103,8 @@ def parse_ini(text: str) -> configparser.RawConfigParser:
     return parser
 
 
-def _toml(text: str) -> dict[str, Any]:
+def parse_toml(text: str) -> dict[str, Any]:
+    """A TOML document, empty when it is broken."""
     try:
         return tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError):

@@ -1,8 +1,10 @@
 """Getting to know a repository for ``init``: what is there, and the target file that says so.
 
-hooks.py        The owner's own fixers of Python's registry: pre-commit's hooks and formatters, at their pinned versions
-languages.py    Go, Rust and Node: how they are prepared and checked, from their manifests, scripts and CI
-clients.py      what this machine has of a language, and which registry its own client would ask
-surveyor.py     A look at a new repository: layout, tests, linters, requirements. Nothing of it is executed (P8)
-target_file.py  Writes ``targets/<name>.toml`` for a person to read: every setting with its reason
+hooks.py         The owner's own fixers of Python's registry: pre-commit's hooks and formatters, as pinned
+languages.py     Go, Rust and Node: how they are prepared and checked, from their manifests, scripts and CI
+clients.py       what this machine has of a language, and which registry its own client would ask
+own_commands.py  What a repository itself runs: its CI, tox, nox, scripts, Makefile
+python_locks.py  A Python repository with a lock file of uv, poetry or pdm: prepared exactly as locked
+surveyor.py      A look at a new repository: layout, tests, linters, requirements. Nothing of it is executed (P8)
+target_file.py   Writes ``targets/<name>.toml`` for a person to read: every setting with its reason
 """

@@ -30,6 +30,8 @@ _PINNED = r"""(?im)^[\s"'-]*{}(?:\[[^\]]*\])?\s*==\s*([\w.!+]+)"""
 _PLACES = re.compile(r"(requirements|constraints|dev-requirements|test-requirements)[^/]*\.(txt|in)|requirements/[^/]+")
 _LOCKS = ("uv.lock", "poetry.lock", "pdm.lock")
 _LISTED = 12
+HOOKS = "/env/hooks/bin/"
+"""Where their programs are in an environment that is prepared by commands: apart, they change no version of others."""
 
 
 @dataclass(frozen=True)
@@ -229,7 +231,7 @@ def equipped(environment: EnvironmentPolicy, owners: OwnersFixers, python: Clien
     if not environment.prepare:
         return environment.model_copy(update={"packages": (*environment.packages, *needs)})
     assert python is not None  # noqa: S101  # whoever prepares by commands asked for it
-    made = (("python3", "-m", "venv", "/env"), ("/env/bin/pip", "install", "--quiet", *needs))
+    made = (("python3", "-m", "venv", "/env/hooks"), (f"{HOOKS}pip", "install", "--quiet", *needs))
     return environment.model_copy(
         update={
             "prepare": (*environment.prepare, *made),

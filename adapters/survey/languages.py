@@ -3,15 +3,13 @@
 import json
 import re
 import shlex
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import yaml
-
-from adapters.environments.declared_requirements import Read
+from adapters.environments.declared_requirements import Read, parse_toml
 from adapters.survey.clients import Client, Clients
+from adapters.survey.own_commands import MAKEFILES, own_commands, plain
 from policies.settings.environment import EnvironmentPolicy, FixerPolicy
 from policies.settings.schema import CheckKind, CheckPolicy
 
@@ -21,8 +19,6 @@ _NOT_A_ROOT = frozenset({
 })  # fmt: skip
 _MOST_ROOTS = 4
 _DEEPEST = 3
-_CI = re.compile(r"\.github/workflows/[^/]+\.ya?ml|\.gitlab-ci\.yml|\.travis\.yml|\.circleci/config\.yml")
-_SHELL = frozenset("|&;<>$(){}`*?~\\")
 _NPM_KINDS = (
     ("lint", CheckKind.LINT, ("lint", "lint:check", "eslint")),
     ("types", CheckKind.TYPES, ("typecheck", "type-check", "check-types", "types", "tsc")),
@@ -52,10 +48,10 @@ class _Seen:
     read: Read
     present: frozenset[str]
     ci: tuple[tuple[str, ...], ...]
-    """Commands of its CI."""
+    """Commands that it runs itself, those of its CI first."""
 
     def theirs(self, root: str, *begins: str) -> tuple[str, ...]:
-        """The first command of the CI that begins so, word for word; where CI runs it is not told of other roots."""
+        """Its own first command that begins so, word for word; in which root that runs is not told of others."""
         return next((argv for argv in self.ci if not root and argv[: len(begins)] == begins and argv != begins), ())
 
 
@@ -106,7 +102,7 @@ class Proposal:
 def propose(read: Read, paths: tuple[str, ...], clients: Clients) -> Proposal | None:
     """How the repository is prepared and checked; None where there is nothing that is known here."""
     found = Proposal()
-    seen = _Seen(read, frozenset(paths), tuple(_commands(read, paths)))
+    seen = _Seen(read, frozenset(paths), own_commands(read, paths))
     for name, program, manifest, write in (
         ("Go", "go", "go.mod", _go),
         ("Rust", "cargo", "Cargo.toml", _rust),
@@ -153,7 +149,7 @@ def _roots(read: Read, paths: tuple[str, ...], manifest: str) -> list[str]:
 def _gathers(read: Read, root: str, manifest: str) -> bool:
     text = read(_at(root, manifest))
     if manifest == "Cargo.toml":
-        return "workspace" in toml_of(text)
+        return "workspace" in parse_toml(text)
     return "workspaces" in _json(text) or bool(read(_at(root, "pnpm-workspace.yaml")))
 
 
@@ -207,7 +203,7 @@ def _rust(found: Proposal, seen: _Seen, root: str) -> None:
         )
     found.prepare.append(("cargo", "fetch", "--locked", *where))
     tests = seen.theirs(root, "cargo", "test")
-    every = ("--workspace",) if "workspace" in toml_of(seen.read(_at(root, "Cargo.toml"))) else ()
+    every = ("--workspace",) if "workspace" in parse_toml(seen.read(_at(root, "Cargo.toml"))) else ()
     tests = tests or ("cargo", "test", *every, "--locked", "--offline", *where)
     found.prepare.append((*_before_arguments(tests), "--no-run"))
     found.keep.append(_at(root, "target"))
@@ -277,7 +273,7 @@ def _node_fixers(package: dict[str, Any], scripts: dict[str, Any], seen: _Seen) 
             exit_codes=(0, 1),
         )
     for program, npm, flag, extensions, exit_codes in _MENDING:
-        linting = next((each for each in said if re.match(rf"{program}( |$)", each) and _plain(each)), "")
+        linting = next((each for each in said if re.match(rf"{program}( |$)", each) and plain(each)), "")
         if npm not in installed or not linting:
             continue
         words = tuple(word for word in shlex.split(linting) if word != flag)
@@ -292,11 +288,6 @@ def _node_fixers(package: dict[str, Any], scripts: dict[str, Any], seen: _Seen) 
             exit_codes=exit_codes,
             **measure,
         )
-
-
-def _plain(line: str) -> bool:
-    """Whether it is a program and its words, with nothing that only a shell understands outside of quotes."""
-    return _SHELL.isdisjoint(re.sub(r"""'[^']*'|"[^"$`\\]*\"""", "", line))
 
 
 def _lock_of(present: frozenset[str], root: str) -> str:
@@ -336,7 +327,7 @@ def _installing(found: Proposal, package: dict[str, Any], lock: str, root: str) 
 
 def _make(found: Proposal, seen: _Seen) -> None:
     """A Makefile alone: its own targets, without network."""
-    file = next((name for name in ("GNUmakefile", "makefile", "Makefile") if name in seen.present), "")
+    file = next((name for name in MAKEFILES if name in seen.present), "")
     targets = set(re.findall(r"^([A-Za-z][\w-]*)\s*:(?!=)", seen.read(file), re.MULTILINE)) if file else set()
     if test := next((name for name in ("test", "tests", "check") if name in targets), ""):
         found.keyed_by[f"/{file}"] = None
@@ -346,53 +337,12 @@ def _make(found: Proposal, seen: _Seen) -> None:
             found.check("lint", "", CheckKind.LINT, "make", "lint")
 
 
-def _commands(read: Read, paths: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-    """Plain commands that the CI files run, in their order; what only a shell understands is left out."""
-    for path in paths:
-        if not _CI.fullmatch(path):
-            continue
-        try:
-            document = yaml.safe_load(read(path))
-        except (yaml.YAMLError, RecursionError):
-            continue
-        for line in _lines(document):
-            if not _plain(line):
-                continue
-            try:
-                words = tuple(shlex.split(line, comments=True))
-            except ValueError:
-                continue
-            if words and not any("=" in word for word in words[:1]):
-                yield words
-
-
-def _lines(document: object) -> Iterator[str]:
-    """What stands under `run` and `script`, line by line."""
-    todo: list[tuple[object, bool]] = [(document, False)]
-    while todo:
-        each, said = todo.pop(0)
-        if isinstance(each, dict):
-            todo += [(value, key in {"run", "script", "command"}) for key, value in each.items()]
-        elif isinstance(each, list):
-            todo += [(value, said) for value in each]
-        elif said and isinstance(each, str):
-            yield from each.splitlines()
-
-
 def _json(text: str) -> dict[str, Any]:
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
-
-
-def toml_of(text: str) -> dict[str, Any]:
-    """What it says; of what is no TOML, nothing."""
-    try:
-        return tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError):
-        return {}
 
 
 def lesser(environment: EnvironmentPolicy) -> EnvironmentPolicy | None:

@@ -8,11 +8,15 @@ from fnmatch import fnmatch
 from functools import lru_cache
 from typing import Literal
 
-from adapters.environments.declared_requirements import Declared, Read, declared, parse_ini
+from packaging.utils import canonicalize_name
+
+from adapters.environments.declared_requirements import Declared, Read, declared, parse_ini, parse_toml
 from adapters.survey.clients import Client, Clients
-from adapters.survey.hooks import OwnersFixers, owners_fixers
-from adapters.survey.languages import Proposal, propose, toml_of
-from policies.counted import counted
+from adapters.survey.hooks import HOOKS, OwnersFixers, owners_fixers, pinned
+from adapters.survey.languages import Proposal, propose
+from adapters.survey.own_commands import OwnChecks, own_checks, own_commands
+from adapters.survey.python_locks import LOCKS, locked
+from policies.counted import counted, joined
 from policies.paths.rules import hostile_name, matches
 from policies.settings.environment import LOCK_FILES, EnvironmentPolicy, FixerPolicy
 from policies.settings.schema import CheckKind, CheckPolicy
@@ -73,6 +77,8 @@ class Survey:
     """Those of them whose programs have to be fetched."""
     lock_files: tuple[str, ...] = ()
     """Of which newer releases can be proposed."""
+    instead: "Survey | None" = None
+    """How it is looked at where this environment cannot be made, or its tests are not green in it."""
     python: Client | None = None
     """Where Python's programs come from; asked for only when something of them is needed in a prepared environment."""
 
@@ -100,10 +106,13 @@ def survey(repository: Repository, commit: str, clients: Clients | None = None) 
     tests = tuple(_test_roots(test_files, roots))
     others = _other_languages(paths)
     if others and clients and (proposal := propose(read, paths, clients)):
-        owners = owners_fixers(read, paths, "/env/bin/")
+        owners = owners_fixers(read, paths, HOOKS)
         seen = _prepared(proposal, paths, others, _unseen(read, len(repository.paths(commit)) - len(paths)))
         return _with_owners(seen, owners, clients.python if owners.packages else None)
     checkable = build or bool(tests) or not others
+    commands = own_commands(read, paths)
+    own = own_checks(commands, sources, lambda name: pinned(name, read, paths)) if checkable else OwnChecks()
+    missing = tuple(each for each in own.packages if canonicalize_name(each.partition("==")[0]) not in needs.names)
     owners = owners_fixers(read, paths) if checkable else OwnersFixers()
     seen = Survey(
         layout=layout,
@@ -116,19 +125,32 @@ def survey(repository: Repository, commit: str, clients: Clients | None = None) 
             requirements=needs.requirements,
             extras=needs.extras,
             groups=needs.groups,
-            packages=needs.packages,
+            packages=(*needs.packages, *missing),
             build=build,
         ),
         allowed_paths=tuple(_allowed(paths, sources, tests)),
-        checks=tuple(_checks(layout, imports, sources, tests, linters, needs, build)) if checkable else (),
+        checks=tuple(_checks(layout, imports, sources, tests, linters, needs, build, own)) if checkable else (),
         notes=(
             *_foreign(others, checkable),
             *(_notes(tests, native, build) if checkable else ()),
-            *([_BY_UV] if "uv.lock" in present and checkable else ()),
+            *_not_here(own.unknown),
             *_unseen(read, len(repository.paths(commit)) - len(paths)),
         ),
     )
-    return _with_owners(seen, owners, None)
+    by_uv = (_BY_UV,) if "uv.lock" in present and checkable else ()
+    plain = _with_owners(replace(seen, notes=(*seen.notes, *by_uv)), owners, None)
+    if not (checkable and clients and any(lock in present for lock in LOCKS)):
+        return plain
+    by_lock = locked(read, present, needs, commands, clients.python)
+    assert by_lock is not None  # noqa: S101  # one of the files is there
+    seen = replace(
+        seen,
+        environment=by_lock.environment,
+        checks=tuple(map(by_lock.check, seen.checks)),
+        instead=plain,
+        lock_files=tuple(_updatable(paths, by_lock.environment)),
+    )
+    return _with_owners(seen, owners_fixers(read, paths, HOOKS), clients.python)
 
 
 def _with_owners(seen: Survey, owners: OwnersFixers, python: Client | None) -> Survey:
@@ -174,7 +196,7 @@ def _updatable(paths: tuple[str, ...], environment: EnvironmentPolicy) -> Iterat
 
 def _pytest_settings(read: Read) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """What the repository's own pytest settings say: ``testpaths`` and ``python_files``, in pytest's order of files."""
-    pyproject = toml_of(read("pyproject.toml")).get("tool", {}).get("pytest", {})
+    pyproject = parse_toml(read("pyproject.toml")).get("tool", {}).get("pytest", {})
     if isinstance(pyproject, dict) and isinstance(options := pyproject.get("ini_options", pyproject), dict) and options:
         found: dict[str, object] = options
     else:
@@ -296,8 +318,11 @@ def _checks(
     linters: tuple[str, ...],
     needs: Declared,
     build: bool,
+    said: OwnChecks,
 ) -> Iterator[CheckPolicy]:
-    if tests:
+    if said.tests and "pytest" not in needs.names:
+        yield CheckPolicy(name="tests", kind=CheckKind.TESTS, argv=said.tests)
+    elif tests:
         pytest = ("python", "-m", "pytest", "-q", "-x", "--no-header", "-p", "no:cacheprovider", *tests)
         yield CheckPolicy(name="tests", kind=CheckKind.TESTS, argv=pytest)
     else:
@@ -311,7 +336,8 @@ def _checks(
     yield CheckPolicy(
         name="lint", kind=CheckKind.LINT, argv=(*ruff, *own, "."), judge="not_worse", count="json_results"
     )
-    if "mypy" in linters and "mypy" in needs.names and sources:
+    yield from said.checks
+    if "types" not in {check.name for check in said.checks} and "mypy" in linters and "mypy" in needs.names and sources:
         mypy = ("python", "-m", "mypy", "--no-incremental", "--cache-dir=/dev/null", "--no-error-summary", *sources)
         yield CheckPolicy(name="types", kind=CheckKind.TYPES, argv=mypy, judge="not_worse", count="lines")
     bandit = ("bandit", "-q", "-r", "-f", "json", "--exit-zero", *(sources or (".",)))
@@ -328,6 +354,12 @@ def _allowed(paths: tuple[str, ...], sources: tuple[str, ...], tests: tuple[str,
         yield f"/{literal}" if "." in folder.rpartition("/")[2] else f"/{literal}/**"
     yield from _DOCUMENTS
     yield from (file for file in _SETTINGS if file in paths)
+
+
+def _not_here(programs: tuple[str, ...]) -> Iterator[str]:
+    if programs:
+        named = joined(list(programs))
+        yield f"It runs {named} itself, which are no checks here: write them into [[checks]] where they work offline."
 
 
 def _notes(tests: tuple[str, ...], native: bool, build: bool) -> Iterator[str]:

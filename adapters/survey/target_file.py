@@ -56,7 +56,7 @@ def render_target(
         *_review(today, by),
     ]
     # Where no Python is looked at there is nothing to opt in to.
-    improve = _improve() if survey.checks and not survey.environment.prepare else ()
+    improve = _improve() if survey.checks and survey.layout != "none" else ()
     lines += [*_environment(survey), *improve, *_ci(), *_checks(kept, dropped, advisory or {})]
     lines += [*_fixers(survey.fixers), *_dependencies(survey)]
     text = "\n".join(lines) + "\n"
@@ -66,7 +66,7 @@ def render_target(
 
 def _head(survey: Survey, name: str, remote: str, base_branch: str, forge: str) -> Iterator[str]:
     yield f"# The target {readable(name)}, as `starter.py init` saw it. Settings may only tighten autopilot.toml."
-    if not survey.environment.prepare:
+    if not survey.environment.prepare or survey.layout != "none":
         yield f"# Layout: {survey.layout}; imports: {', '.join(survey.imports) or 'none found'}."
         yield f"# Linters configured: {', '.join(survey.linters) or 'none'}."
     yield from (_comment(note) for note in survey.notes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from adapters.survey.clients import Client
-from adapters.survey.hooks import OwnersFixers, equipped, owners_fixers, pinned
+from adapters.survey.hooks import HOOKS, OwnersFixers, equipped, owners_fixers, pinned
 from policies.settings.environment import EnvironmentPolicy
 
 CONFIG = """
@@ -117,14 +117,14 @@ def test_formatters_that_are_set_up_and_pinned():
 
 def test_their_programs_are_in_the_check_environment():
     """Of wheels: more packages. Prepared by commands: a place of its own there, from Python's own index."""
-    found = look(CONFIG, "/env/bin/")
-    assert all(each.fix[0].startswith("/env/bin/") for each in found.fixers)
+    found = look(CONFIG, HOOKS)
+    assert all(each.fix[0].startswith(HOOKS) for each in found.fixers)
     wheels = equipped(EnvironmentPolicy(packages=("pytest",)), found, None)
     assert ("pytest", "pre-commit-hooks==4.5.0", "black==24.4.2") == wheels.packages[:3]
     python = Client(("/opt/python",), ("index.test:443",))
     made = EnvironmentPolicy(prepare=(("npm", "ci"),), keyed_by=("/package.json",), hosts=("packages.test:443",))
     prepared = equipped(made, found, python)
-    assert [("npm", "ci"), ("python3", "-m", "venv", "/env")] == [*prepared.prepare[:2]]
+    assert [("npm", "ci"), ("python3", "-m", "venv", "/env/hooks")] == [*prepared.prepare[:2]]
     assert "black==24.4.2" in prepared.prepare[2]
     assert (("/opt/python",), ("packages.test:443", "index.test:443")) == (prepared.toolchains, prepared.hosts)
     assert made == equipped(made, OwnersFixers(), None)

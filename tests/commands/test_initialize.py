@@ -13,12 +13,18 @@ from world import PACKAGE, git
 
 from adapters.policy_files import PolicyFiles
 from adapters.sandbox.bubblewrap import BubblewrapSandbox
+from adapters.survey.surveyor import survey
+from commands.furnishing import Furnishing
 from commands.init import fill_empty
-from commands.introduction import Going, advises, agreed
+from commands.introduction import Going, Trial, advises, agreed
 from contracts.evidence import CheckAttempt, CheckResult, CheckStatus
-from policies.settings.schema import EnvironmentPolicy
+from policies.settings.schema import EffectivePolicy, EnvironmentPolicy
+from ports.environments import CheckEnvironment, EnvironmentUnavailable
 from ports.sandbox import SandboxUnavailable
 from settings import SHIPPED_POLICIES
+from tests.adapters.test_languages import Tree
+from tests.adapters.test_python_locks import Machine
+from tests.policies.sample_policy import policy
 
 
 @pytest.fixture
@@ -235,6 +241,67 @@ def result(status: CheckStatus) -> CheckResult:
     return CheckResult(
         name="tests", kind="tests", argv=("x",), required=True, status=status, attempts=(attempt,), base_count=None
     )
+
+
+class Made(Trial):
+    """Environments that can be made or not, and tests that are green in them or not, as a test says."""
+
+    def __init__(self, broken: str = "", red: tuple[str, ...] = ()) -> None:
+        self.broken, self.red, self.said = broken, red, list[str]()
+        Furnishing.__init__(self, self.said.append, Path("/dev/null"))
+
+    def _keep_log(self, refused: list[str]) -> None:
+        """Nowhere."""
+
+    def _policy(self, name: str, text: str) -> EffectivePolicy:
+        return policy(target={"environment": EnvironmentPolicy.model_validate_json(text).model_dump()})
+
+    def _made(self, policy: EffectivePolicy) -> CheckEnvironment:
+        words = str(policy.target.environment)
+        if self.broken and self.broken in words:
+            called = [" ".join(argv) for argv in policy.target.environment.prepare]
+            step = next((each for each in called if self.broken in each), self.broken)
+            raise EnvironmentUnavailable(f"`prepare` 4 of 6, `{step}`, failed (exit 1); its own words")
+        return CheckEnvironment(digest=words, path=Path(), guest="/env")
+
+    def run(self, checks, policy, environment):
+        red = any(each in environment.digest for each in self.red)
+        return [(each, result(CheckStatus.RED if red else CheckStatus.GREEN)) for each in checks[:1]]
+
+    def fixers(self, fixers, policy, environment):
+        return fixers
+
+
+HOOK = "repos:\n- repo: https://git.test/psf/black\n  rev: 24.4.2\n  hooks: [{id: black}]\n"
+
+
+@pytest.mark.parametrize(
+    ("made", "lock", "kept", "said"),
+    [
+        (Made(), True, ("uv sync", "black"), []),
+        (Made("uv"), True, ("packages", "black"), ["As its lock file says, it cannot be prepared: "]),
+        (
+            Made(red=("uv sync", "'sync'")),
+            True,
+            ("packages", "black"),
+            ["As its lock file says, it has no green tests"],
+        ),
+        (Made("black==24.4.2"), True, ("uv sync", ""), ["black cannot be had"]),
+        (Made(), False, ("packages", "black"), []),
+        (Made("black==24.4.2"), False, ("packages", ""), ["black cannot be had"]),
+    ],
+)
+def test_what_cannot_be_had_gives_way_to_less(made: Made, lock: bool, kept: tuple[str, str], said: list[str]) -> None:
+    """As the lock file says, else what is declared; the owner's fixers, else those whose program is there."""
+    files = PACKAGE | {".pre-commit-config.yaml": HOOK, "tests/test_p.py": ""} | ({"uv.lock": ""} if lock else {})
+    seen = survey(Tree(files), "c", Machine())
+    chosen, results = made.whole(seen, "demo", lambda each: each.environment.model_dump_json())
+    environment, fixer = kept
+    assert (environment == "packages") == (not chosen.environment.prepare)
+    assert [fixer] * bool(fixer) == [each.name for each in chosen.fixers]
+    assert (("black==24.4.2" in str(chosen.environment)), True) == (bool(fixer), bool(results))
+    assert all(any(each.startswith(word) for each in made.said) for word in said)
+    assert all(any(note.startswith(word) for note in chosen.notes) for word in said)
 
 
 def test_a_sandbox_that_is_missing_fails_init_and_leaves_nothing_out(

@@ -1,0 +1,195 @@
+"""What a repository itself runs: its CI, tox, nox, the scripts of hatch, pdm and others, its Makefile. Only read."""
+
+import ast
+import re
+import shlex
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from adapters.environments.declared_requirements import Read, parse_ini, parse_toml
+from policies.settings.schema import CheckKind, CheckPolicy
+
+Argv = tuple[str, ...]
+
+_CI = re.compile(
+    r"\.github/workflows/[^/]+\.ya?ml|\.gitea/workflows/[^/]+\.ya?ml|\.forgejo/workflows/[^/]+\.ya?ml|\.gitlab-ci\.yml"
+    r"|\.travis\.yml|\.circleci/config\.yml|azure-pipelines\.yml|\.woodpecker\.ya?ml|\.cirrus\.yml|appveyor\.yml"
+)
+_SHELL = frozenset("|&;<>$(){}`*?~\\")
+MAKEFILES = ("GNUmakefile", "makefile", "Makefile")
+_LARGEST = 200_000
+_LOOKING = (
+    ("types", CheckKind.TYPES, "mypy", ("--no-incremental", "--cache-dir=/dev/null", "--no-error-summary")),
+    ("flake8", CheckKind.LINT, "flake8", ()),
+)
+_NOT_HERE = frozenset({
+    "pyright", "basedpyright", "pytype", "pyre", "ty", "pylint", "pydocstyle", "pycodestyle", "semgrep", "pip-audit",
+    "safety", "vulture", "tsc", "sphinx-build", "mkdocs", "golangci-lint", "staticcheck", "cargo-deny",
+})  # fmt: skip
+"""They look, and nothing here knows how to count what they say, or they ask the network."""
+_RUNNERS = (("uv", "run"), ("poetry", "run"), ("pdm", "run"), ("hatch", "run"), ("pipenv", "run"), ("rye", "run"))
+_SCRIPTS = (("pdm", "scripts"), ("poe", "tasks"), ("taskipy", "tasks"), ("rye", "scripts"))
+
+
+def own_commands(read: Read, paths: tuple[str, ...]) -> tuple[Argv, ...]:
+    """Plain commands, those of the CI first; what only a shell understands is left out, and who runs them."""
+    lines = (
+        *(line for path in paths if _CI.fullmatch(path) for line in _of_ci(read(path))),
+        *_of_tox(read("tox.ini")),
+        *_of_nox(read("noxfile.py")),
+        *_of_scripts(parse_toml(read("pyproject.toml")).get("tool")),
+        *(line for path in MAKEFILES for line in _of_make(read(path))),
+    )
+    return tuple(dict.fromkeys(argv for line in lines if (argv := _argv(line))))
+
+
+@dataclass(frozen=True)
+class OwnChecks:
+    """What of a Python repository's own commands is a check here."""
+
+    tests: Argv = ()
+    """Of one that is tested by something else than pytest."""
+    checks: tuple[CheckPolicy, ...] = ()
+    packages: tuple[str, ...] = ()
+    """What these need."""
+    unknown: tuple[str, ...] = ()
+    """Programs that look, and are no check here."""
+
+
+def own_checks(commands: Iterable[Argv], sources: tuple[str, ...], version: Callable[[str], str]) -> OwnChecks:
+    """Types and style as it asks for them itself, compared with the base; tests by its own words.
+
+    Args:
+        commands: its own.
+        sources: what is looked at, where its own words name nothing.
+        version: of a package, as it is pinned; empty: it is not.
+    """
+    said = [_as_module(argv) for argv in commands]
+    checks, packages = [], []
+    for name, kind, module, ours in _LOOKING:
+        words = next((argv[1:] for argv in said if argv[0] == module), None)
+        if words is None:
+            continue
+        paths = () if any(not word.startswith("-") for word in words) else sources
+        argv = ("python", "-m", module, *ours, *words, *paths)
+        checks.append(CheckPolicy(name=name, kind=kind, argv=argv, judge="not_worse", count="lines"))
+        packages.append(f"{module}=={exact}" if (exact := version(module)) else module)
+    programs = {argv[0] for argv in said}
+    tests = () if "pytest" in programs else next((argv for argv in said if _is_test(argv)), ())
+    return OwnChecks(
+        tests=("python", "-m", *tests) if tests[:1] == ("unittest",) else tests,
+        checks=tuple(checks),
+        packages=tuple(packages),
+        unknown=tuple(sorted(programs & _NOT_HERE)),
+    )
+
+
+def _as_module(argv: Argv) -> Argv:
+    """By the module's name, whoever starts it: ``python -m``, ``coverage run -m``."""
+    if argv[0] in {"python", "python3"} and argv[1:2] == ("-m",) and len(argv) > 2:  # noqa: PLR2004  # -m and its word
+        return argv[2:]
+    if argv[:2] == ("coverage", "run") and "-m" in argv[:-1]:
+        return argv[argv.index("-m") + 1 :]
+    return ("pytest", *argv[1:]) if argv[0] == "py.test" else argv
+
+
+def _is_test(argv: Argv) -> bool:
+    script = argv[1] if argv[0] in {"python", "python3"} and len(argv) > 1 else ""
+    runs = script.endswith(".py") and "test" in script.rpartition("/")[2]
+    return argv[0] == "unittest" or runs or (script == "manage.py" and argv[2:3] == ("test",))
+
+
+def plain(line: str) -> bool:
+    """Whether it is a program and its words, with nothing that only a shell understands outside of quotes."""
+    return _SHELL.isdisjoint(re.sub(r"""'[^']*'|"[^"$`\\]*\"""", "", line))
+
+
+def _argv(line: str) -> Argv:
+    if not plain(line):
+        return ()
+    try:
+        words = tuple(shlex.split(line, comments=True))
+    except ValueError:
+        return ()
+    if words[:2] in _RUNNERS:
+        rest = words[2:]
+        # Flags of a runner take values, and which do is its own affair.
+        words = () if rest[:1] and rest[0].startswith("-") else rest
+        words = (words[0].rpartition(":")[2], *words[1:]) if words else ()
+    return () if not words or "=" in words[0] else words
+
+
+def _of_ci(text: str) -> Iterator[str]:
+    """What stands under `run` and `script`, line by line."""
+    try:
+        document = yaml.safe_load(text) if len(text) < _LARGEST else None
+    except (yaml.YAMLError, RecursionError, ValueError):
+        return
+    todo: list[tuple[object, bool]] = [(document, False)]
+    while todo:
+        each, said = todo.pop(0)
+        if isinstance(each, dict):
+            todo += [(value, key in {"run", "script", "command", "test_script"}) for key, value in each.items()]
+        elif isinstance(each, list):
+            todo += [(value, said) for value in each]
+        elif said and isinstance(each, str):
+            yield from re.sub(r"\\\n\s*", " ", each).splitlines()
+
+
+def _of_tox(text: str) -> Iterator[str]:
+    ini = parse_ini(text)
+    for section in ini.sections():
+        if section.startswith("testenv"):
+            said = ini.get(section, "commands", fallback=None, raw=True) or ""
+            said = re.sub(r"\\\n\s*", " ", said)
+            said = re.sub(r"\{posargs(:[^{}]*)?\}", lambda found: (found[1] or ":")[1:], said)
+            said = said.replace("{envpython}", "python").replace("{toxinidir}/", "")
+            yield from (line.strip().removeprefix("- ") for line in said.splitlines())
+
+
+def _of_nox(text: str) -> Iterator[str]:
+    """The words of each ``session.run``, where they stand there as such."""
+    tree: ast.AST = ast.Module([], [])
+    with suppress(SyntaxError, ValueError, RecursionError, MemoryError):
+        tree = ast.parse(text[:_LARGEST])
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "run":
+            words = [each for each in node.args if not isinstance(each, ast.Starred)]
+            said = [each.value for each in words if isinstance(each, ast.Constant) and isinstance(each.value, str)]
+            if said and len(said) == len(words):
+                yield shlex.join(said)
+
+
+def _of_scripts(tool: object) -> Iterator[str]:
+    tool = tool if isinstance(tool, dict) else {}
+    tables = [_at(tool, name, key) for name, key in _SCRIPTS]
+    tables += [_at(each, "scripts") for each in _at(tool, "hatch", "envs").values() if isinstance(each, dict)]
+    todo: list[object] = [value for table in tables for value in table.values()]
+    for each in todo:
+        if isinstance(each, dict):
+            words = each.get("cmd")
+            todo += [shlex.join(map(str, words)) if isinstance(words, list) else words, each.get("composite")]
+        elif isinstance(each, list):
+            todo += each
+        elif isinstance(each, str):
+            yield re.sub(r"\{args(:[^{}]*)?\}", lambda found: (found[1] or ":")[1:], each)
+
+
+def _at(table: dict[str, Any], *keys: str) -> dict[str, Any]:
+    for key in keys:
+        found = table.get(key)
+        table = found if isinstance(found, dict) else {}
+    return table
+
+
+def _of_make(text: str) -> Iterator[str]:
+    """Recipe lines, with the file's own plain variables put in."""
+    known = dict(re.findall(r"^([A-Za-z_]\w*)\s*[?:]{0,2}=[ \t]*([^\n$]*?)[ \t]*$", text[:_LARGEST], re.MULTILINE))
+    for line in re.sub(r"\\\n\s*", " ", text[:_LARGEST]).splitlines():
+        if line.startswith("\t"):
+            said = re.sub(r"\$[({](\w+)[)}]", lambda found: known.get(found[1], found[0]), line)
+            yield said.strip().lstrip("@-+").strip()
