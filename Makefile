@@ -18,7 +18,7 @@ STAMP := $(VENV)/.set-up
 # More than cores: more than half of what a test of a whole run takes is waiting (docs/performance.md).
 JOBS ?= 5
 
-.PHONY: help setup demo demo-incident demo-rollback demo-sources demo-year demo-up agents forges gitea prism test test-gitea test-github test-browser test-faults test-agents test-uncached \
+.PHONY: help setup demo demo-incident demo-rollback demo-sources demo-languages demo-year demo-up agents forges gitea prism test test-gitea test-github test-browser test-faults test-agents test-uncached \
 	test-packages test-regressions test-sweep bench check format \
 	lock clean record-histories
 
@@ -27,6 +27,7 @@ help:
 	@echo "make demo-incident  an agent touches a protected path: stop, explain, resume, on a real package"
 	@echo "make demo-rollback  a change merges by itself, breaks production, is undone exactly, on a real package"
 	@echo "make demo-sources   sources of records are tried, promoted and demoted, on real data sets out of packages"
+	@echo "make demo-languages the loop on a real package each of Python, JavaScript, Go and Rust, by its own fixer"
 	@echo "make demo-year      a year of daily runs and weekly reviews, every number counted again (YEAR_SEED=… makes another)"
 	@echo "make test           set up, then all tests; those against Gitea and GitHub's contract where Go and Node are there"
 	@echo "make setup          set up alone: .venv with locked dependencies, Temporal server and sandbox included"
@@ -86,6 +87,9 @@ demo-sources: setup
 
 demo-up: setup
 	@AUTONOMY_HOME="$(CURDIR)/.autonomy/demo/home" AUTONOMY_POLICIES="$(CURDIR)/.autonomy/demo/policies" $(BIN)/python starter.py up
+
+demo-languages: setup
+	@$(BIN)/python -m demo.languages
 
 # A real forge for the tests, from the Go module in tests/gitea; its static files stay in Go's module cache.
 GITEA := .cache/gitea/gitea

@@ -64,17 +64,18 @@ def fetch(pin: Pin, downloads: Path, into: Path) -> Path:
     """
     # What is pinned by its digest and here already needs no registry.
     archive = next(downloads.glob(f"{pin.sha256}-*"), None) if pin.sha256 else None
-    archive = archive or _downloaded(pin, downloads)
+    archive = archive or downloaded(pin, downloads)
     body = archive.read_bytes()
     if not archive.name.startswith(f"{hashlib.sha256(body).hexdigest()}-"):
         raise FetchFailed(f"{archive} is damaged: remove it and try again")
     into.mkdir(parents=True)
-    _unpack(archive.name, body, into)
+    unpack(archive.name, body, into)
     folders = [path for path in into.iterdir() if path.is_dir()]
     return folders[0] if len(folders) == 1 else into
 
 
-def _downloaded(pin: Pin, downloads: Path) -> Path:
+def downloaded(pin: Pin, downloads: Path) -> Path:
+    """Its archive, from the registry, as ``<sha256>-<name>``; raises FetchFailed as ``fetch`` does."""
     url, digest = _locate(pin)
     if pin.sha256 not in {"", digest}:
         raise FetchFailed(
@@ -122,7 +123,7 @@ def _download(url: str) -> bytes:
     return body
 
 
-def _unpack(name: str, body: bytes, into: Path) -> None:
+def unpack(name: str, body: bytes, into: Path) -> None:
     """Plain files and folders only: no links, no devices, nothing outside, and only the executable bit is kept.
 
     Not tarfile's own data filter: Python 3.11 has it from 3.11.4 on, and Debian's is older.

@@ -58,17 +58,24 @@ def prepare(name: str, pin: Pin) -> tuple[Settings, str, Path]:
     folder = fresh(name)
     settings = Settings(home=folder / "home", policies=folder / "policies")
     say(f"fetching the source distribution of {pin}; nothing of it is executed", "bold")
-    package = fetch(pin, DOWNLOADS, folder / "work")
-    remote = folder / "remote" / f"{pin.name}.git"
-    remote.parent.mkdir(parents=True)
-    publish(package, remote, f"{pin} as released")
-    ship(settings.policies)
-    say("looking at it, as `starter.py init` does", "bold")
-    today = datetime.now(UTC).date()
-    asked = Asked(str(remote), pin.name, None, f"make {name}", today)
-    found = introduce(compose(settings), asked, lambda text: say(f"  {text}"))
-    (settings.policies / "targets" / f"{pin.name}.toml").write_text(found.text, encoding="utf-8")
+    remote = introduced(
+        settings, fetch(pin, DOWNLOADS, folder / "work"), pin.name, f"{pin} as released", f"make {name}"
+    )
     return settings, pin.name, remote
+
+
+def introduced(settings: Settings, package: Path, target: str, title: str, by: str) -> Path:
+    """A folder as a target: behind a bare remote, which is returned, looked at as ``init`` does, its file written."""
+    remote = settings.home.parent / "remote" / f"{target}.git"
+    remote.parent.mkdir(parents=True, exist_ok=True)
+    publish(package, remote, title)
+    if not settings.policies.exists():
+        ship(settings.policies)
+    say("looking at it, as `starter.py init` does", "bold")
+    asked = Asked(str(remote), target, None, by, datetime.now(UTC).date())
+    found = introduce(compose(settings), asked, lambda text: say(f"  {text}"))
+    (settings.policies / "targets" / f"{target}.toml").write_text(found.text, encoding="utf-8")
+    return remote
 
 
 def tell(settings: Settings, events: Iterable[str]) -> Exit:

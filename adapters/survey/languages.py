@@ -38,6 +38,9 @@ _MENDING = (
     ("biome lint", "@biomejs/biome", "--write", _EXTENSIONS["Node"], (0, 1)),
 )
 """How a lint script begins, its package, what makes it mend, the files, and how it ends when it worked."""
+_PNPM = {"5": "7", "6": "8"}
+_NEWEST_PNPM = "10"
+"""Which pnpm reads a lock file, by its version; 9 is what pnpm has written since its own 9."""
 _PRETTIER = ("css", "scss", "less", "html", "json", "md", "mdx", "yml", "yaml")
 
 
@@ -240,7 +243,7 @@ def _node(found: Proposal, seen: _Seen, root: str) -> None:
     found.keyed_by |= dict.fromkeys((_every(root, "package.json"), *([f"/{lock}"] if lock else [])))
     needs = any(package.get(kind) for kind in ("dependencies", "devDependencies", "optionalDependencies", "workspaces"))
     if needs:
-        found.prepare += _installing(found, package, lock, root)
+        found.prepare += _installing(found, package, lock, root, seen)
         found.keep.append(_at(root, "node_modules"))
     here = ("npm", "--prefix", root) if root else ("npm",)
     scripts = package.get("scripts")
@@ -259,7 +262,7 @@ def _node(found: Proposal, seen: _Seen, root: str) -> None:
 def _node_fixers(package: dict[str, Any], scripts: dict[str, Any], seen: _Seen) -> Iterator[FixerPolicy]:
     """Those that the repository installs and has set up; by its own version, from its own modules."""
     installed = {name for kind in ("dependencies", "devDependencies") for name in package.get(kind) or {}}
-    said = [str(script) for script in scripts.values()]
+    said = [command.strip() for script in scripts.values() for command in str(script).split("&&")]
     run = ("npx", "--no-install")
     configured = "prettier" in package or any(
         path.startswith((".prettierrc", "prettier.config.")) for path in seen.present
@@ -295,13 +298,14 @@ def _lock_of(present: frozenset[str], root: str) -> str:
     return next((_at(root, name) for name in names if _at(root, name) in present), "")
 
 
-def _installing(found: Proposal, package: dict[str, Any], lock: str, root: str) -> list[tuple[str, ...]]:
+def _installing(found: Proposal, package: dict[str, Any], lock: str, root: str, seen: _Seen) -> list[tuple[str, ...]]:
     """By the manager whose lock file it is; pnpm and yarn come from the registry, in the repository's version."""
     pinned = re.match(r"(pnpm|yarn)@(\d+[\w.-]*)", str(package.get("packageManager", "")))
     quiet = ("--no-audit", "--no-fund")
     name = lock.rpartition("/")[2]
     if name == "pnpm-lock.yaml":
-        which = pinned[2] if pinned else "9"
+        written = re.search(r"^lockfileVersion: '?(\d+)", seen.read(lock), re.MULTILINE)
+        which = pinned[2] if pinned else _PNPM.get(written[1] if written else "", _NEWEST_PNPM)
         where = ("--dir", root) if root else ()
         return [
             ("npm", "install", "--global", "--prefix", "/env", f"pnpm@{which}"),

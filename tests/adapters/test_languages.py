@@ -80,7 +80,12 @@ def test_rust():
     ("files", "first", "installs"),
     [
         ({"package-lock.json": ""}, "", "npm ci --no-audit --no-fund"),
-        ({"pnpm-lock.yaml": ""}, "npm install --global --prefix /env pnpm@9", "pnpm install --frozen-lockfile"),
+        ({"pnpm-lock.yaml": ""}, "npm install --global --prefix /env pnpm@10", "pnpm install --frozen-lockfile"),
+        (
+            {"pnpm-lock.yaml": "lockfileVersion: '6.0'\n"},
+            "npm install --global --prefix /env pnpm@8",
+            "pnpm install --frozen-lockfile",
+        ),
         ({"yarn.lock": ""}, "npm install --global --prefix /env yarn@1", "yarn install --frozen-lockfile"),
         ({}, "", "npm install --no-package-lock --no-audit --no-fund"),
     ],
@@ -174,7 +179,9 @@ def test_fixers_are_those_that_the_repository_itself_uses():
         ("biome check --write .", "@biomejs/biome", "biome check . --write"),
         ("xo", "xo", "xo --fix"),
         ("eslint src/*.js", "eslint", ""),
-        ("eslint src && tsc", "eslint", ""),
+        ("eslint src && tsc", "eslint", "eslint src --fix"),
+        ("standard && tape test/*.js", "standard", "standard --fix"),
+        ("eslint src || true", "eslint", ""),
         ("xo", "eslint", ""),
     ],
 )

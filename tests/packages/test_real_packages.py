@@ -11,8 +11,11 @@ from contracts.evidence import ChecksReport
 from contracts.modes import GREEN_STATUSES, RunStatus
 from contracts.report import RunReport
 from demo.__main__ import perform, prepare
+from demo.languages import PACKAGES as OF_LANGUAGES
+from demo.languages import missing, perform_one
 from demo.repository import git
 from demo.source_distribution import Pin
+from settings import Settings
 
 PACKAGES = {
     "tabulate==0.9.0": "flat layout, one module, tests",
@@ -53,6 +56,17 @@ async def test_the_loop_passes(package: str, tmp_path: Path) -> None:
     # What the change did not touch is the released bytes, line ends included.
     changed = set(git(remote, "diff", "--name-only", "-z", "main", branch).split("\0")) - {""}
     assert 0 < len(changed) <= 8
+
+
+@pytest.mark.packages
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("target", OF_LANGUAGES)
+async def test_each_language_has_its_own_fixer_proposed(target: str, tmp_path: Path) -> None:
+    """``make demo-languages``, one at a time: own tests green, offline; a pull request that its own program made."""
+    if OF_LANGUAGES[target].registry in missing():
+        pytest.skip(f"left out: {missing()[OF_LANGUAGES[target].registry]} is missing on this machine")
+    settings = Settings(home=tmp_path / "home", policies=tmp_path / "policies")
+    assert "" == await perform_one(settings, target, tmp_path / "work")
 
 
 def _artifact(store: object, run_id: str, name: str) -> bytes:
