@@ -23,8 +23,8 @@ from demo.staging import DOWNLOADS, ended, fresh, introduced
 from settings import Settings
 
 _TESTS = "tests"
-_OWN = frozenset({"fixer"})
-"""The tools by which a repository's own programs mend."""
+_OWN = frozenset({"fixer", "dependencies"})
+"""The tools by which a repository's own programs change it: its fixers, and the command of its lock file."""
 PROGRAMS: Mapping[str, tuple[str, str]] = {
     "JavaScript": ("npm", "Node (18 or newer)"),
     "Go": ("go", "Go (1.21 or newer)"),
@@ -76,7 +76,7 @@ async def perform_one(settings: Settings, target: str, work: Path) -> str:
 def unproven(kept: KeptRun) -> str:
     """What a pull request lacks of what this demo shows; empty: nothing."""
     if kept.contract is None or kept.contract.tool not in _OWN:
-        return "its pull request is not of its own fixer"
+        return "its pull request is of no program of its own"
     of_tests = [each for each in kept.checks.results if each.name.startswith(_TESTS)] if kept.checks else []
     if not of_tests or any(each.status is not CheckStatus.GREEN for each in of_tests):
         return "its own tests were not green in the sandbox"
