@@ -7,10 +7,11 @@ from pydantic import ValidationError
 
 from activities.governance.past_decisions import NotKept, read_kept
 from contracts.later_review import LATER_REVIEW, Fate, LaterReview
-from contracts.modes import Role, RunKind
+from contracts.modes import RunKind
 from contracts.report import IndexedRun, RunReport
 from policies.agents.compared import Coded, Standing, compared, who_coded
 from policies.settings.schema import EffectivePolicy
+from policies.task.asked import coder
 from ports.store import ArtifactStore, RunIndex, StoreError
 
 _ALL = 1_000_000
@@ -24,8 +25,8 @@ class ComparedAgents:
     index: RunIndex
     left_out: dict[str, str] = field(default_factory=dict)
     """Runs whose papers cannot be read, and why."""
-    _who: dict[str, str] = field(default_factory=dict)
-    """By a policy's digest: many runs have the same."""
+    _policies: dict[str, EffectivePolicy] = field(default_factory=dict)
+    """By digest: many runs have the same."""
 
     def standings(self, target: str | None = None) -> tuple[Standing, ...]:
         """A row for each coder.
@@ -57,13 +58,13 @@ class ComparedAgents:
 
     def _coder(self, report: RunReport) -> str:
         pinned = report.run.policy
-        if pinned.digest not in self._who:
+        if pinned.digest not in self._policies:
             try:
                 policy = EffectivePolicy.model_validate_json(self.store.get(pinned.artifact))
             except (StoreError, ValidationError) as damage:
                 raise NotKept(f"its policy cannot be read: {damage}") from damage
-            self._who[pinned.digest] = who_coded(policy.charter.roles.get(Role.CODING))
-        return self._who[pinned.digest]
+            self._policies[pinned.digest] = policy
+        return who_coded(coder(self._policies[pinned.digest], report.run.asked))
 
     def _reverted(self, run: IndexedRun) -> bool:
         try:

@@ -13,6 +13,7 @@ from adapters.models.gateway import open_gateway
 from contracts.budget import Amounts
 from contracts.exchange import Ending
 from contracts.modes import Role
+from policies.settings.charter import RolePolicy
 from policies.settings.schema import EffectivePolicy
 from ports.models import NotReserved, Reserved
 
@@ -65,16 +66,18 @@ class Tried:
     seconds: float
 
 
-def try_role(policy: EffectivePolicy, role: Role) -> Tried:
-    """Ask the role's first model once; never raises for what a provider does."""
+def try_role(policy: EffectivePolicy, said: RolePolicy) -> Tried:
+    """Ask the first model that may be asked once; never raises for what a provider does."""
     # Seconds of imports, for who asks.
     from adapters.agents.model_request import ask  # noqa: PLC0415
 
-    said = policy.charter.roles[role]
-    model, purse = said.models[0], CentPurse()
-    dialect = policy.charter.providers[said.provider].dialect
+    model, purse, charter = said.models[0], CentPurse(), policy.charter
+    dialect = charter.providers[said.provider].dialect
+    # Under whatever role: the gateway asks for its models, money and key.
+    as_role = charter.model_copy(update={"roles": {Role.CODING: said}})
+    policy = policy.model_copy(update={"charter": as_role})
     with TemporaryDirectory(prefix="gateway-") as folder:
-        gateway = open_gateway(policy, role, purse, Path(folder))
+        gateway = open_gateway(policy, Role.CODING, purse, Path(folder))
         with gateway:
             _, text = asyncio.run(ask(gateway.socket, dialect, model, _PROMPT, _WORDS, {"answer": _TOOL}, _TOKENS))
     last = gateway.exchanges[-1] if gateway.exchanges else None

@@ -9,6 +9,7 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -64,7 +65,6 @@ class ModelBackend:
     """Answers first, and for itself where there is nothing to ask."""
     open_gateway: "OpenGateway"
     _ours: str = ""
-    _asked: int = 0
     _spent: float = 0.0
 
     @property
@@ -100,7 +100,6 @@ class ModelBackend:
             raise AgentError("nobody pays for this question: no model may be asked")
         prompt = (PROMPTS / f"{self.said.prompt or brief.role.value}.md").read_text(encoding="utf-8")
         left = self.said.minutes * 60 - self._spent
-        self._asked += 1
         began = time.monotonic()
         stopped = None
         with TemporaryDirectory(prefix="gateway-") as folder:
@@ -154,7 +153,8 @@ class ModelBackend:
         self, brief: Brief, prompt: str, gateway: "ModelGateway", outcome: AgentOutcome, reason: str, seconds: float
     ) -> None:
         exchanges = tuple(gateway.exchanges)
-        name = f"{brief.role.value}-{self._asked}"
+        # Told apart from those of other attempts and rounds, wherever they were made.
+        name = f"{brief.role.value}-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}"
         transcript = f"{name}.transcript.jsonl"
         record = AgentRecord(
             run_id=brief.run.run_id,

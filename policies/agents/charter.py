@@ -205,10 +205,12 @@ def _host_problem(host_and_port: str, provider: str) -> str:
 
 
 def _not_independent(charter: Charter) -> Iterator[Fault]:
-    """Review is another backend or another model than coded; else it would vote for itself (P6)."""
-    coder, reviewer = charter.roles.get(Role.CODING), charter.roles.get(Role.REVIEW)
-    if coder is None or reviewer is None or coder.backend not in PAID_BY_EXCHANGE:
+    """Review is another model than coded, or than is tried; else it would vote for itself (P6)."""
+    reviewer = charter.roles.get(Role.REVIEW)
+    if reviewer is None:
         return
-    if shared := [model for model in reviewer.models if model in coder.models]:
-        problem = f"{joined(shared)} may also code; who reviews must be another model: name others here"
-        yield Fault("charter", ("roles", Role.REVIEW.value, "models"), f"{problem}, or review by 'tools'")
+    coders = {("roles", Role.CODING.value): charter.roles.get(Role.CODING)}
+    for key, said in (coders | {("trials", name): said for name, said in charter.trials.items()}).items():
+        if said and (shared := [model for model in reviewer.models if model in said.models]):
+            problem = f"{joined(shared)} may also code ({'.'.join(key)}); who reviews must be another model"
+            yield Fault("charter", ("roles", Role.REVIEW.value, "models"), f"{problem}: name one, or review by 'tools'")

@@ -55,10 +55,10 @@ class Standing(Contract):
         return None if self.unknown or not self.accepted else round(self.usd / self.accepted, 4)
 
 
-def who_coded(said: RolePolicy | None) -> str:
+def who_coded(said: RolePolicy) -> str:
     """By the charter that the run was pinned to."""
-    if said is None or said.backend not in PAID_BY_EXCHANGE:
-        return said.backend if said else "tools"
+    if said.backend not in PAID_BY_EXCHANGE:
+        return said.backend
     return f"{said.agent or ' '.join(said.argv) or said.backend}, {', '.join(said.models)}"
 
 

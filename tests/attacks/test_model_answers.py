@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -71,7 +72,8 @@ def test_a_bad_answer_is_repaired_and_each_question_is_paid(name: str, stage: St
     assert cost.total.usd == pytest.approx(2 * 0.00375)
     assert not stage.bench.control.state.budget.reservations
     kept = [ref.name for ref in result.handover.output_artifacts]
-    assert {"agent/triaging-1.json", "agent/triaging-2.json", "rejected_answers/triaging-1.txt"} <= set(kept)
+    assert len([name for name in kept if re.fullmatch(r"agent/triaging-\w+\.json", name)]) == 2
+    assert "rejected_answers/triaging-1.txt" in kept
 
 
 def test_it_is_asked_no_more_often_than_policy_says(stage: Stage) -> None:
@@ -103,4 +105,5 @@ def test_each_end_is_told_apart_and_never_a_yes(move: Move, decision: Decision, 
     if move.retry_after:
         assert result.verdict.facts[FORGE_RESTS] == 7
     assert not stage.bench.control.state.budget.reservations
-    assert stage.kept_json("agent/triaging-1.json")["outcome"] == result.verdict.facts["outcome"]
+    (kept,) = [ref.name for ref in result.handover.output_artifacts if ref.name.endswith("Z.json")]
+    assert stage.kept_json(kept)["outcome"] == result.verdict.facts["outcome"]

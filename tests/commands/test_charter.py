@@ -54,13 +54,29 @@ def test_a_model_is_tried_for_a_cent(world: World) -> None:
         bad = shell.type("charter", "check")
     assert "review: model, m-1 at lab" in shown
     assert "it may block a change that our own comparison let through; it releases none" in shown
-    assert "a step: at most 0.5 USD, 200000 tokens" in shown
+    assert "a run: at most 0.5 USD, 200000 tokens" in shown
     assert (good.status, bad.status) == (0, 1)
     assert "it answers (tool)" in good.out
     assert role[0] == "review"
     assert role[1]["ok"]
     assert role[1]["usd"] <= 0.01
     assert "unauthorised" in bad.out
+
+
+def test_a_program_that_is_not_installed_is_named(world: World) -> None:
+    """Beside what its model said; whom a person may try is tried, too."""
+    shell = shell_of(world)
+    with ScriptedModel([Move(say="yes")]) as model:
+        appointed(world, model.url)
+        file = world.settings.policies / "charter.toml"
+        trial = '[trials.other]\nbackend = "command"\nagent = "codex"\nprovider = "lab"\nmodels = ["m-2"]\nusd = 1\n'
+        file.write_text(file.read_text() + trial + 'tokens = 9000\n[prices."m-2"]\ninput = 1\noutput = 2\n')
+        told = shell.type("charter", "check", "--json")
+    assert told.status == 1
+    roles = told.json["roles"]
+    assert (roles["review"]["ok"], roles["trial other"]["ok"]) == (True, False)
+    assert roles["trial other"]["missing"] == "codex is not installed: starter.py agents install codex"
+    assert "edit files in a copy of the base" in roles["trial other"]["mayDo"]
 
 
 def test_a_charter_that_is_refused_says_why(world: World) -> None:

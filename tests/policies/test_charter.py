@@ -19,10 +19,10 @@ MODEL = {"backend": "model", "provider": "lab", "models": ["small"], "usd": 1.0,
 AGENT = {"backend": "command", "provider": "lab", "models": ["big"], "agent": "codex", "usd": 2.0, "tokens": 200_000}
 
 
-def said(roles, providers=PROVIDERS, prices=PRICES, known=KNOWN):
+def said(roles, providers=PROVIDERS, prices=PRICES, known=KNOWN, trials=None):
     """``key: problem`` of the shipped charter with these roles."""
     whole = raw("policies/charter.toml")
-    shaped = {"roles": whole["roles"] | roles, "providers": providers, "prices": prices}
+    shaped = {"roles": whole["roles"] | roles, "providers": providers, "prices": prices, "trials": trials or {}}
     charter = Charter.model_validate(shaped)
     protected = ProtectedPaths.model_validate(raw("policies/protected_paths.toml"))
     caps = Autopilot.model_validate(raw("policies/autopilot.toml")).caps
@@ -164,8 +164,8 @@ ROWS = [
     (
         {"coding": AGENT, "review": MODEL | {"models": ["small", "big"]}},
         (
-            "roles.review.models: big may also code; who reviews must be another model: name others here, or review by"
-            " 'tools'"
+            "roles.review.models: big may also code (roles.coding); who reviews must be another model: name one, or"
+            " review by 'tools'"
         ),
     ),
 ]
@@ -175,6 +175,14 @@ ROWS = [
 def test_each_fault_says_what_to_do(roles, expected):
     """One fault, one sentence."""
     assert said(roles) == [expected]
+
+
+def test_whom_a_person_tries_is_held_to_the_same():
+    """Also to be another model than reviews."""
+    assert said({}, trials={"mine": AGENT}) == []
+    assert said({}, trials={"mine": MODEL})[0].startswith("trials.mine.backend: coding is not for 'model'")
+    (found,) = said({"review": MODEL | {"models": ["big"]}}, trials={"mine": AGENT})
+    assert "big may also code (trials.mine); who reviews must be another model" in found
 
 
 @pytest.mark.parametrize("role", ["orchestrator", "gatekeeper", "checks", "release", "audit", "integrator"])

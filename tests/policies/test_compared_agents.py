@@ -52,7 +52,7 @@ def test_the_cost_of_an_accepted_change_is_all_that_was_spent():
 
 def test_a_coder_is_named_by_its_charter():
     """Program and models; the tools by their name."""
-    assert who_coded(None) == who_coded(RolePolicy()) == "tools"
+    assert who_coded(RolePolicy()) == "tools"
     agent = RolePolicy(backend="command", agent="codex", models=("a", "b"))
     assert who_coded(agent) == "codex, a, b"
     assert who_coded(RolePolicy(backend="command", argv=("./mine", "x"), models=("a",))) == "./mine x, a"

@@ -23,7 +23,7 @@ def tried(url: str, price: float = 15, **more: Any) -> Any:
             "prices": {"m-1": {"input": 3, "output": price}},
         }
     )
-    return try_role(policy().model_copy(update={"charter": charter}), Role.REVIEW)
+    return try_role(policy().model_copy(update={"charter": charter}), charter.roles[Role.REVIEW])
 
 
 @pytest.mark.parametrize(

@@ -242,7 +242,7 @@ def test_an_invented_idea_is_sent_back_with_the_reason(monkeypatch: Any) -> None
             with pytest.raises(InvalidAnswer, match="'mine' is no listed candidate"):
                 asked.answer(feedback)
     assert asked.backend.tools.asked == 1
-    assert [name for name in asked.kept if name.endswith(".json")] == ["triaging-1.json", "triaging-2.json"]
+    assert len([name for name in asked.kept if name.endswith(".json")]) == 2
 
 
 def test_planning_may_say_that_nothing_fits(monkeypatch: Any) -> None:
