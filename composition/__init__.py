@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # each named twice: it is handed on
     from adapters.survey.hooks import HOOKS as HOOKS
     from adapters.survey.hooks import OwnersFixers as OwnersFixers
     from adapters.survey.hooks import equipped as equipped
+    from adapters.survey.languages import differently as differently
     from adapters.survey.languages import lesser as lesser
     from adapters.survey.python_locks import without_itself as without_itself
     from adapters.survey.surveyor import Survey as Survey
@@ -72,7 +73,7 @@ _WHERE = {
     "adapters.store.private_home": ("HomeUnusable", "open_home"),
     "adapters.survey.clients": ("Clients",),
     "adapters.survey.hooks": ("HOOKS", "OwnersFixers", "equipped"),
-    "adapters.survey.languages": ("lesser",),
+    "adapters.survey.languages": ("differently", "lesser"),
     "adapters.survey.python_locks": ("without_itself",),
     "adapters.survey.surveyor": ("Survey", "survey"),
     "adapters.survey.target_file": ("render_target",),

@@ -10,10 +10,10 @@ from datetime import date
 import pytest
 
 from adapters.survey.clients import Client
-from adapters.survey.languages import Proposal, lesser, propose
+from adapters.survey.languages import Proposal, differently, lesser, propose
 from adapters.survey.surveyor import survey
 from adapters.survey.target_file import render_target
-from policies.settings.schema import EnvironmentPolicy, Target
+from policies.settings.schema import CheckPolicy, EnvironmentPolicy, Target
 
 GO = Client(("/opt/go",), ("modules.test:443",))
 CARGO = Client(("/opt/rust",), ("crates.test:443",))
@@ -262,3 +262,42 @@ def test_a_repository_that_is_mostly_python_is_looked_at_as_before():
     seen = survey(Tree(files), "c", Machine())
     assert () == seen.environment.prepare
     assert "lint" in {check.name for check in seen.checks}
+
+
+@pytest.mark.parametrize(
+    ("scripts", "files", "expected"),
+    [
+        ({"test": "standard && tape test/*.js"}, {}, "npm exec -c tape test/*.js"),
+        ({"test": "xo && tsc --noEmit && X='a b' ava"}, {}, "npm exec -c X='a b' ava"),
+        ({"test": "npm run lint && npm run unit && npm run more"}, {}, "npm exec -c npm run unit && npm run more"),
+        ({"test": "standard"}, {}, "npm test"),
+        ({"test": "eslint . || true && tape"}, {}, "npm test"),
+        ({"test": "npm run lint-and-test && tape"}, {}, "npm test"),
+        ({"test": "standard && tape", "pretest": "make"}, {}, "npm test"),
+        ({"test": "tap"}, {".travis.yml": "script: npm test --ignore-scripts\n"}, "npm test --ignore-scripts"),
+        ({"test": "tap"}, {".travis.yml": "script: npm test\n"}, "npm test"),
+    ],
+)
+def test_tests_are_not_red_for_a_linter_before_them(scripts, files, expected):
+    """Linters are checks of their own; what prepares, or hides how a linter ended, stays as its owner wrote it."""
+    found = look(PACKAGE | files | {"package.json": json.dumps({"name": "x", "scripts": scripts})})
+    assert expected == argvs(found)["tests"]
+
+
+def test_red_tests_are_tried_in_another_way():
+    """After the build of the same root; with a compiler's cache that can be written."""
+    checks = tuple(
+        CheckPolicy(name=name, kind="build" if "build" in name else "tests", argv=argv)
+        for name, argv in {
+            "tests": ("npm", "test"),
+            "build": ("npm", "run", "build"),
+            "tests-web": ("npm", "--prefix", "web", "test"),
+            "tests-api": ("go", "-C", "api", "test", "./..."),
+            "build-api": ("go", "build", "./..."),
+            "tests-it": ("cargo", "test"),
+        }.items()
+    )
+    by = {check.name: other and other.argv for check in checks for other in [differently(check, checks)]}
+    assert ("sh", "-c", "npm run build && npm test") == by["tests"]
+    assert None is by["tests-web"] is by["tests-it"]
+    assert ("env", "GOCACHE=/tmp/go-build", "go", "-C", "api", "test", "./...") == by["tests-api"]

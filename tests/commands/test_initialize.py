@@ -163,10 +163,11 @@ def test_what_takes_its_time_says_so() -> None:
 def test_another_language_is_prepared_and_checked_by_its_own_means(nobody_there: Shell, policies: Path, tmp_path: Path):
     """What is red is named and advisory; what cannot be prepared is said, and the file is there to be corrected."""
     folder = tmp_path / "web"
-    scripts = {"test": "node --test", "lint": "exit 3", "build": "node -e 1"}
+    build = "node -e \"require('fs').writeFileSync('built', '')\""
+    scripts = {"test": "node --test", "lint": "exit 3", "build": build}
     (folder / "lib").mkdir(parents=True)
     (folder / "package.json").write_text(json.dumps({"name": "web", "version": "1.0.0", "scripts": scripts}))
-    (folder / "lib/one.test.js").write_text('require("node:test")("one", () => {});\n')
+    (folder / "lib/one.test.js").write_text('require("node:test")("one", () => require("fs").readFileSync("built"));\n')
     git("init", "--quiet", "--initial-branch=main", cwd=folder)
     git("add", "--all", cwd=folder)
     git("commit", "--quiet", "--message=First", cwd=folder)
@@ -174,7 +175,9 @@ def test_another_language_is_prepared_and_checked_by_its_own_means(nobody_there:
     assert 0 == done.status, done.err
     target = PolicyFiles(policies).effective("web").target
     assert {"tests": True, "lint": False, "build": True} == {check.name: check.required for check in target.checks}
+    assert ("sh", "-c", "npm run build && npm test") in {check.argv for check in target.checks}
     assert "exit 3" in done.json["advisory"]["lint"]
+    assert "> exit 3" in (tmp_path / "home/logs/init-web.log").read_text()
     assert 0 == nobody_there.type("doctor", "web").status
     (folder / "package-lock.json").write_text("{}")
     (folder / "package.json").write_text(json.dumps({"name": "web", "scripts": scripts, "dependencies": {"a": "1"}}))
