@@ -4,9 +4,11 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
+from weakref import finalize
 
 from adapters.environments import forwarder
 from adapters.environments.allow_list import AllowListProxy, certificates
@@ -86,7 +88,15 @@ class HostsReached:
     chosen: EnvironmentPolicy
     environment: CheckEnvironment
     scratch: Path
-    """Where a command's own cache lies while it runs."""
+    """Where the cache lies that all its commands share, as long as this is referred to."""
+    _held: ExitStack = field(default_factory=ExitStack, compare=False, repr=False)
+
+    @cached_property
+    def _cache(self) -> Path:
+        finalize(self, self._held.close)
+        cache = self._held.enter_context(held_folder(self.scratch)) / "cache"
+        cache.mkdir(mode=0o777)
+        return cache
 
     def __call__(
         self,
@@ -104,18 +114,19 @@ class HostsReached:
             for name, value in self.environment.environment.items()
             if name not in _OFFLINE or name in self.chosen.variables
         }
-        with held_folder(self.scratch) as folder, listening(self.chosen) as proxy:
-            (folder / "cache").mkdir(mode=0o777)
+        with listening(self.chosen) as proxy:
             inside = replace(
                 reaching(replace(self.environment, environment=variables), proxy, self.chosen.variables | _OWN_CACHES),
                 copies=(),
             )
             command = inside.command(forwarded(argv), tree, limits)
-            command = replace(command, read_only=(*command.read_only, *shown), writable=((folder / "cache", _CACHE),))
+            command = replace(command, read_only=(*command.read_only, *shown), writable=((self._cache, _CACHE),))
             result = self.sandbox.run(command, alive)
             self.environment.asked.append(f"$ {' '.join(argv)}\n".encode() + proxy.journal())
             if result.killed_for or result.exit_code not in expected:
                 step = f"`{' '.join(argv)}` {how(argv, result)}"
-                words, unreachable = explain(step, result, proxy, max(1, int(limits.seconds // 60)))
+                words, unreachable = explain(step, result, proxy, 0)
+                if result.killed_for == "timeout":
+                    words = f"{step}; it had {limits.seconds:.0f} s: see `sandbox.seconds`, or the registry is slow"
                 raise EnvironmentUnavailable(words, unreachable=unreachable)
             return result

@@ -1,8 +1,9 @@
 """What there is beyond a lock file, and whether it can be had: asked of its registry, tried twice, judged whole."""
 
 import json
+import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -29,6 +30,8 @@ _MOST_ASKED = 300
 _MOST_TRIED = 5
 _MOST_CHANGES = 30
 _MOST_MAJORS = 20
+_SECONDS = 360.0
+"""For all lock files together: Sensing has other things to do. What was not tried then goes first another day."""
 _FOUND_SOME = (0, 1)
 """Exit statuses of what lists vulnerabilities."""
 
@@ -90,7 +93,8 @@ def look_around(tree: SourceTree, policy: EffectivePolicy, bench: ToolRunner) ->
     """
     online_of(bench)
     chosen, now = policy.target.dependencies, datetime.now(UTC)
-    looks = [_LockFile(path, tree, policy, bench, now) for path in (chosen.lock_files if chosen else ())]
+    until = time.monotonic() + _SECONDS
+    looks = [_LockFile(path, tree, policy, bench, now, until) for path in (chosen.lock_files if chosen else ())]
     for each in looks:
         each.look()
     updates = sorted((one for each in looks for one in each.updates), key=_rank)
@@ -116,6 +120,8 @@ class _LockFile:
     policy: EffectivePolicy
     bench: ToolRunner
     now: datetime
+    until: float
+    """By the monotonic clock, when to stop."""
     updates: list[DependencyUpdate] = field(default_factory=list)
     waiting: list[str] = field(default_factory=list)
     blind: dict[str, str] = field(default_factory=dict)
@@ -129,6 +135,13 @@ class _LockFile:
         self.chosen: DependencyPolicy = self.policy.target.dependencies
         self.age = timedelta(days=self.chosen.minimum_age_days)
 
+    @property
+    def within(self) -> ToolRunner:
+        """What is left of the time is the most that a command may take."""
+        limits = self.bench.limits
+        left = max(1.0, self.until - time.monotonic())
+        return replace(self.bench, limits=replace(limits, seconds=min(limits.seconds, left)))
+
     def look(self) -> None:
         """Read, settle, audit, ask, try: whatever fails of it is said."""
         if self.path not in self.tree.files:
@@ -137,7 +150,7 @@ class _LockFile:
         try:
             self.locked = packages(self.ecosystem, self.tree.text, self.path)
             settled = made_by(
-                (self.ecosystem.settle(self.folder),), self.tree, self.chosen.files(self.path), self.bench
+                (self.ecosystem.settle(self.folder),), self.tree, self.chosen.files(self.path), self.within
             )
         except (Unreadable, EnvironmentUnavailable) as problem:
             self.blind[f"{self.path} itself"] = _first(problem)
@@ -151,6 +164,9 @@ class _LockFile:
         insecure = self._audited()
         ideas = self._ideas(insecure)
         for package, choice in self._today(ideas, insecure):
+            if time.monotonic() > self.until:
+                self.waiting.append(f"{package.name} ({self.path})")
+                continue
             self._try(package, choice, insecure.get(package.name, ()))
 
     def _refuse(self, package: str, before: str, after: str, reason: str, **more: object) -> None:
@@ -178,8 +194,8 @@ class _LockFile:
             if self.ecosystem.kind == "uv":
                 lines = [f"{each.name}=={each.version}\n" for each in packages(self.ecosystem, again.text, self.path)]
                 (copy / self.folder / REQUIREMENTS).write_text("".join(lines))
-            limits, alive = self.bench.limits, self.bench.alive
-            result = online_of(self.bench)(argv, copy, limits, alive, expected=_FOUND_SOME)
+            bench = self.within
+            result = online_of(bench)(argv, copy, bench.limits, bench.alive, expected=_FOUND_SOME)
         return advisories(self.ecosystem.kind, result.stdout)
 
     def _ideas(self, insecure: Mapping[str, tuple[Advisory, ...]]) -> list[tuple[Locked, Choice]]:
@@ -224,7 +240,7 @@ class _LockFile:
             "ask": what,
             "kind": self.ecosystem.kind,
             "hosts": self.policy.target.environment.hosts,
-            "seconds": self.bench.limits.seconds / 2,
+            "seconds": self.within.limits.seconds / 2,
             "packages": [each._asdict() for each in asked],
         }
         with TemporaryDirectory(prefix="registries-") as place:
@@ -233,7 +249,8 @@ class _LockFile:
             empty.mkdir(mode=0o777)
             mounts = tuple(each for each in self.bench.programs.mounts if each[1] == INSIDE)
             argv = (self.bench.programs.python, "-I", "-B", "-X", "utf8", f"{INSIDE}/registries.py", _REQUEST)
-            run = partial(online_of(self.bench), argv, empty, self.bench.limits, self.bench.alive)
+            bench = self.within
+            run = partial(online_of(bench), argv, empty, bench.limits, bench.alive)
             try:
                 answers = _ANSWERS.validate_json(run(shown=(*mounts, (file, _REQUEST))).stdout)
             except (EnvironmentUnavailable, ValidationError) as problem:
@@ -287,8 +304,8 @@ class _LockFile:
 
     def _tried(self, update: DependencyUpdate) -> DependencyUpdate:
         allowed = self.chosen.files(self.path)
-        made = made_by(update.commands, self.tree, allowed, self.bench)
-        if made != made_by(update.commands, self.tree, allowed, self.bench):
+        made = made_by(update.commands, self.tree, allowed, self.within)
+        if made != made_by(update.commands, self.tree, allowed, self.within):
             raise Refused("on the same tree it made something else the second time")
 
         def read(path: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-from dataclasses import replace
 
 import pytest
 import uv
@@ -14,7 +13,9 @@ from adapters.environments.wheels import WheelEnvironments
 from adapters.sandbox.bubblewrap import BubblewrapSandbox
 from adapters.tools.dependencies import DependenciesTool
 from adapters.tools.measures import ToolMeasures
+from adapters.tools.source_tree import SourceTree
 from contracts.dependency import DependencyLook
+from contracts.task import Scope, TaskContract
 from policies.settings.environment import DependencyPolicy, EnvironmentPolicy
 from ports.environments import EnvironmentUnavailable
 from ports.measures import Look
@@ -105,18 +106,20 @@ def test_a_real_package_that_is_behind_is_brought_on(name, repository, tmp_path)
             break
         chosen["hosts"] = [*chosen["hosts"], *asked[1].split(", ")]
     look = DependencyLook.model_validate_json(seen.lookups["dependencies"])
-    print(look.model_dump_json(indent=1))
-    print(b"".join(made.asked).decode())
     update = next(each for each in look.updates if each.package == package)
     assert ("", before) == (update.refused, update.before)
     changed = next(each for each in update.changes if each.package == package)
     assert changed.said_after
     assert changed.said_after.licence
     recorded = {"lookups/dependencies": seen.lookups["dependencies"]}
-    again = Look(tree, settings, quiet, recorded=recorded, environment=replace(made, asked=[]))
-    [finding] = [each for each in seen.findings if each.fixable and each.rule == f"{lock_file}/{package}"]
-    print(finding.words)
-    assert set() == {each.rule for each in measures.detect(again).findings} - {each.rule for each in seen.findings}
+    again = Look(tree, settings, quiet, recorded=recorded, environment=made)
+    finding = next(each for each in seen.findings if each.rule == f"{lock_file}/{package}")
+    assert finding.fixable
+    files = dependencies.files(lock_file)
+    scope = Scope(allowed_paths=files, max_files=len(files), max_lines=400)
+    contract = TaskContract.model_construct(rule=finding.rule, scope=scope)
+    DependenciesTool().fix(SourceTree(tree), contract, settings, measures._runner(again))
+    assert finding.rule not in {each.rule for each in measures.detect(again).findings}
 
 
 def fetching(name: str) -> list[list[str]]:

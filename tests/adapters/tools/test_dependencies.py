@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
@@ -352,6 +353,26 @@ def test_more_than_a_look_tries_take_turns(registry, locked):
     registry.packages = {name: {"1.0": Release(400), "1.1": Release(30)} for name in names}
     seen = locked(registry, registry.lock(**dict.fromkeys(names, "1.0")), {}, {})
     assert (5, 2) == (len(seen.looked_up.updates), len(seen.looked_up.waiting))
+
+
+def test_what_there_is_no_time_for_waits(registry, locked, monkeypatch):
+    """A slow registry keeps Sensing from nothing else."""
+    monkeypatch.setattr("adapters.tools.dependency_look._SECONDS", 0.0)
+    seen = locked(registry, registry.lock(leaky="1.0"), one(registry), {})
+    assert ((), ("leaky (uv.lock)",)) == (seen.looked_up.updates, seen.looked_up.waiting)
+
+
+def test_the_commands_of_one_look_share_a_cache_that_goes_away(registry, locked, tmp_path):
+    """What one fetched the next need not; nothing is left of it."""
+    made = locked(registry, registry.lock(leaky="1.0"), {}, boxed=True)
+    online, limits = made.environment.online, made.measures._runner(Look(made.tree, made.policy, lambda: None)).limits
+    online(("sh", "-c", "echo kept > /cache/x"), made.tree, limits, lambda: None)
+    assert b"kept\n" == online(("cat", "/cache/x"), made.tree, limits, lambda: None).stdout
+    with pytest.raises(EnvironmentUnavailable, match=r"was stopped \(timeout\).*it had 1 s: see `sandbox.seconds`"):
+        online(("sleep", "9"), made.tree, replace(limits, seconds=1), lambda: None)
+    made.environment = online = None
+    gc.collect()
+    assert [] == list((tmp_path / "scratch").iterdir())
 
 
 def test_without_the_table_or_switched_off_it_has_no_part(repo, registry, locked):
