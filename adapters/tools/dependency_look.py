@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Annotated
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, StringConstraints, TypeAdapter, ValidationError
 
 from adapters.tools.advisories import NotTold, advisories
 from adapters.tools.fixers import copied, digest_of, digests_of
@@ -40,9 +41,12 @@ class Refused(Exception):
     """Why what a command made is not taken."""
 
 
+_Short = Annotated[str, StringConstraints(max_length=200)]
+
+
 class _Answer(BaseModel):
     problem: str = ""
-    releases: tuple[tuple[str, str, bool], ...] = ()
+    releases: tuple[tuple[_Short, _Short, bool], ...] = ()
     licence: str = ""
     text: str = ""
     notes: str = ""
@@ -290,8 +294,12 @@ class _LockFile:
                 released=release.at,
                 advisories=found,
                 taken_back=self._taken_back(package),
+                # A day, not a moment: a run of the same day says and does the same.
                 commands=self.ecosystem.update(
-                    self.folder, package, release.version, self.now if found else self.now - self.age
+                    self.folder,
+                    package,
+                    release.version,
+                    (self.now + timedelta(days=1) if found else self.now - self.age).date(),
                 ),
             )
             try:

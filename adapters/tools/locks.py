@@ -5,7 +5,7 @@ import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date
 from typing import Any, NamedTuple
 
 Read = Callable[[str], str]
@@ -44,8 +44,8 @@ class Ecosystem:
     """Of the lock file at a path."""
     settle: Callable[[str], Argv]
     """In a folder: brings the lock file in line with its manifest, and leaves it alone where it is."""
-    update: Callable[[str, Locked, str, datetime], tuple[Argv, ...]]
-    """In a folder: one package, to a version; ``datetime``: nothing that was released later."""
+    update: Callable[[str, Locked, str, date], tuple[Argv, ...]]
+    """In a folder: one package, to a version; ``date``: nothing that was released on it or later."""
     audit: Callable[[str], Argv]
     """In a folder: known vulnerabilities, by a program that is not part of it."""
 
@@ -99,7 +99,7 @@ def _uv_locked(read: Read, path: str) -> Iterator[Locked]:
             )
 
 
-def _uv_update(folder: str, package: Locked, version: str, _until: datetime) -> tuple[Argv, ...]:
+def _uv_update(folder: str, package: Locked, version: str, _until: date) -> tuple[Argv, ...]:
     return ((*_uv(folder), "--upgrade-package", f"{package.name}=={version}"),)
 
 
@@ -138,8 +138,8 @@ def _npm_locked(read: Read, path: str) -> Iterator[Locked]:
         yield Locked(name, each["version"], top and name in asked, registry, url, each.get("integrity", ""))
 
 
-def _npm_update(folder: str, package: Locked, _version: str, until: datetime) -> tuple[Argv, ...]:
-    before = f"--before={until.isoformat(timespec='seconds')}"
+def _npm_update(folder: str, package: Locked, _version: str, until: date) -> tuple[Argv, ...]:
+    before = f"--before={until.isoformat()}"
     return ((*_npm(folder), "update", package.name, *_QUIETLY, before),)
 
 
@@ -169,7 +169,7 @@ def _go_locked(read: Read, path: str) -> Iterator[Locked]:
             yield Locked(found[1], found[2], not found[3], digest=sums.get((found[1], found[2]), ""))
 
 
-def _go_update(folder: str, package: Locked, version: str, _until: datetime) -> tuple[Argv, ...]:
+def _go_update(folder: str, package: Locked, version: str, _until: date) -> tuple[Argv, ...]:
     return ((*_go(folder), "get", f"{package.name}@{version}"), (*_go(folder), "mod", "tidy"))
 
 
@@ -190,7 +190,7 @@ def _cargo_locked(read: Read, path: str) -> Iterator[Locked]:
             yield Locked(name, version, direct, digest=f"sha256:{each['checksum']}")
 
 
-def _cargo_update(folder: str, package: Locked, version: str, _until: datetime) -> tuple[Argv, ...]:
+def _cargo_update(folder: str, package: Locked, version: str, _until: date) -> tuple[Argv, ...]:
     which = ("-p", f"{package.name}@{package.version}", "--precise", version)
     return (("cargo", "update", *_manifest(folder), *which),)
 

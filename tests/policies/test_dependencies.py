@@ -10,9 +10,12 @@ import pytest
 from adapters.policy_files.policy_folder import PolicyFiles
 from contracts.dependency import Said
 from contracts.modes import RiskLevel
-from contracts.task import TaskType
-from policies.paths.rules import protection, reachable
+from contracts.task import Candidate, CandidateTasks, Finding, FindingFacts, Scope, TaskType
+from contracts.verdict import Decision
+from policies.paths.rules import judge_paths, protection, reachable
+from policies.run import known_bad
 from policies.settings.environment import DependencyPolicy
+from policies.task.candidates import stated_by_us
 from policies.task.dependencies import Release, choose, is_major, number, same_licence
 from policies.task.risk import estimate_level
 from ports.policy_source import PolicyError
@@ -149,3 +152,36 @@ def test_the_type_opens_what_the_table_names_and_nothing_else(tmp_path):
     assert RiskLevel.HIGH is estimate_level(("uv.lock",), policy)
     off = policy.target.model_copy(update={"dependencies": DependencyPolicy(lock_files=("uv.lock",), on=False)})
     assert protection("uv.lock", policy.model_copy(update={"target": off}), update)
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("uv.lock", Decision.ALLOW),
+        ("UV.lock", Decision.ESCALATE),
+        ("poetry.lock", Decision.ESCALATE),
+        ("web/uv.lock", Decision.ESCALATE),
+        (".github/workflows/x.yml", Decision.ESCALATE),
+        ("src/app.py", Decision.DENY),
+    ],
+)
+def test_a_change_under_that_type_is_held_to_those_files(tmp_path, path, expected):
+    """Whatever its contract's scope says."""
+    policy = loaded(tmp_path, '"uv.lock"')
+    contract = known_bad.contract(policy).model_copy(update={"type": TaskType.DEPENDENCY_UPDATE})
+    contract = contract.model_copy(update={"scope": Scope(allowed_paths=("**",), max_files=8, max_lines=400)})
+    assert expected is judge_paths(known_bad.change(known_bad.entry(path, "M")), policy, contract, ()).decision
+
+
+def test_that_it_is_an_update_the_tool_says_and_no_backend():
+    """A candidate that calls itself one opens nothing by that."""
+    facts = FindingFacts(confidence=1, type=TaskType.CODE_IMPROVEMENT)
+    one = Finding(fingerprint="x", tool="t", rule="r", path="uv.lock", line=1, message="m", fixable=True, facts=facts)
+    own = one.model_copy(update={"facts": facts.model_copy(update={"type": TaskType.DEPENDENCY_UPDATE})})
+    claimed = Candidate(
+        task_id="t", type=TaskType.DEPENDENCY_UPDATE, title="t", tool="t", rule="r", paths=("uv.lock",), metric="m",
+        before=1, expected_after=0, confidence=1, score=1, estimated_files=1, estimated_lines=1,
+    )  # fmt: skip
+    proposed = CandidateTasks(run_id="r", base_sha="a" * 40, candidates=(claimed,))
+    for findings, expected in (((one,), "code_improvement"), ((), "code_improvement"), ((own,), "dependency_update")):
+        assert [expected] == [each.type for each in stated_by_us(proposed, "t", findings)]

@@ -33,6 +33,7 @@ from ports.sandbox import CommandResult
 from tests.adapters.tools.conftest import Repo, run_ref
 from tests.adapters.tools.scripted_registry import Registry, Release
 
+OLD = Release(400)
 LEAK = {"id": "GHSA-1", "aliases": ["CVE-2026-1"], "description": "A leak"}
 ROOT = Path(__file__).parents[3]
 MEMORY = Memory(today=run_ref().started_at.date())
@@ -205,6 +206,28 @@ def test_one_that_no_release_ends_is_a_persons(registry, locked):
 
 
 OLD = Release(400)
+
+
+def test_one_that_was_taken_back_is_left(registry, locked):
+    """Yanked since it was locked: that comes before what is merely old, and is the reason."""
+    registry.packages["leaky"]["1.0"] = Release(400, yanked=True)
+    [best] = locked(registry, registry.lock(leaky="1.0"), one(registry), {}).ranked()
+    assert "leaky 1.0 was taken back by who published it." == best.words.why
+
+
+def test_what_came_along_is_brought_on_where_it_is_insecure(registry, locked):
+    """What the project does not ask for itself is left alone otherwise."""
+    registry.packages["along_"] = {"1.0": OLD, "1.1": Release(30)}
+    lock = registry.lock(leaky="1.1", along_="1.0")
+    made = {"along_==1.1": {"uv.lock": registry.lock(leaky="1.1", along_="1.1")}}
+    seen = locked(registry, lock, made, {})
+    assert () == seen.looked_up.updates
+    assert ["/simple/leaky/"] == registry.asked
+    registry.programs(seen.environment.path, made, {"along_==1.0": [LEAK]})
+    seen.recorded = None
+    assert ("along_", "1.1", ("CVE-2026-1",)) == (seen.update.package, seen.update.after, seen.update.fixed)
+
+
 REFUSED = [
     ({"leaky": {"1.0": OLD, "2.0": Release(30)}}, {}, "2.0 is a major release"),
     (

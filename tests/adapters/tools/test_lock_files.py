@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import date
 
 import pytest
 
@@ -145,7 +145,7 @@ def test_names_that_could_be_options_or_places_are_left_out():
     assert ["2.0.0"] == [each.version for each in packages(ECOSYSTEMS["Cargo.lock"], lambda _: text, "Cargo.lock")]
 
 
-UNTIL = datetime(2026, 11, 20, tzinfo=UTC)
+UNTIL = date(2026, 11, 20)
 
 
 @pytest.mark.parametrize(
@@ -156,10 +156,7 @@ UNTIL = datetime(2026, 11, 20, tzinfo=UTC)
         (
             "package-lock.json",
             "w",
-            (
-                "npm --prefix w update a --package-lock-only --ignore-scripts --no-audit --no-fund "
-                "--before=2026-11-20T00:00:00+00:00"
-            ),
+            ("npm --prefix w update a --package-lock-only --ignore-scripts --no-audit --no-fund --before=2026-11-20"),
         ),
         ("go.mod", "", "go get a@1.1 && go mod tidy"),
         ("Cargo.lock", "w", "cargo update --manifest-path w/Cargo.toml -p a@1.0 --precise 1.1"),
