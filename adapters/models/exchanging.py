@@ -142,8 +142,6 @@ class Exchanging:
         return None
 
     def _once(self, dialect: Dialect, asked: Asked, worst: Amounts, headers: Mapping[str, str], end: float) -> _Tried:
-        if self.closing.is_set():
-            return _Tried(Ending.FORBIDDEN, "the step is over", _NOTHING)
         try:
             reserved = self.terms.purse.reserve(worst)
         except ControlUnavailable as problem:

@@ -84,6 +84,11 @@ CI = ("ci.before_done", "ci.after_done", *(f"close_pull_request.{moment}" for mo
 """Swept by test_ci_crash_points.py."""
 TRIALS = tuple(f"{step}.{moment}_done" for step in SOURCE_STEPS for moment in ("before", "after"))
 """Swept by test_source_crash_points.py."""
+EXCHANGE = tuple(
+    f"exchange.{at}" for at in ("before_reserve", "after_reserve", "midway", "before_settle", "after_settle")
+)
+"""Swept by test_exchange_crash_points.py: only a role that asks a model has them."""
+ELSEWHERE = (*ROLLBACK, *CI, *UPDATE_PULL, *TRIALS, *EXCHANGE)
 DASHBOARD = tuple(f"update_ticket.{moment}" for moment in MOMENTS)
 CLOSED_BY_CI = (*CI[:2], CI[5])
 UNDONE, UNDONE_BY_PULL = (ROLLBACK[1], ROLLBACK[3], ROLLBACK[7]), (PUSH[3], PULL[3], MERGE[3])
@@ -273,7 +278,18 @@ def test_every_point_is_swept() -> None:
         *COMMENT,
         *REMOVAL,
     }
-    assert set(POINTS) == {*PUSH, *PULL, *ESCALATION, *others, *ROLLBACK, *CI, *UPDATE_PULL, *DASHBOARD, *TRIALS}
+    assert set(POINTS) == {
+        *PUSH,
+        *PULL,
+        *ESCALATION,
+        *others,
+        *ROLLBACK,
+        *CI,
+        *UPDATE_PULL,
+        *DASHBOARD,
+        *TRIALS,
+        *EXCHANGE,
+    }
 
 
 def test_each_write_and_each_moment_of_one_is_tried() -> None:
@@ -330,7 +346,7 @@ async def test_a_dashboard_stays_one_ticket_whenever_the_worker_dies(make: MakeW
 
 
 @pytest.mark.sweep
-@pytest.mark.parametrize("point", sorted(POINTS - ({*DELIVERY, *ROLLBACK, *CI, *UPDATE_PULL, *TRIALS} - {*ESCALATION})))
+@pytest.mark.parametrize("point", sorted(POINTS - ({*DELIVERY, *ELSEWHERE} - {*ESCALATION})))
 async def test_sweep(world: World, point: str) -> None:
     """Every point alone, each in a world of its own."""
     if point in DASHBOARD:
