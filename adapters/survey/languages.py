@@ -13,12 +13,12 @@ from adapters.survey.own_commands import MAKEFILES, own_commands, plain
 from policies.settings.environment import EnvironmentPolicy, FixerPolicy
 from policies.settings.schema import CheckKind, CheckPolicy
 
-_NOT_A_ROOT = frozenset({
+NOT_A_ROOT = frozenset({
     "vendor", "testdata", "node_modules", "third_party", "examples", "example", "fixtures", "docs", "doc", "benchmarks",
     "test", "tests", "tools", "scripts", "e2e",
 })  # fmt: skip
 _MOST_ROOTS = 4
-_DEEPEST = 3
+DEEPEST = 3
 _NPM_KINDS = (
     ("lint", CheckKind.LINT, ("lint", "lint:check", "eslint")),
     ("types", CheckKind.TYPES, ("typecheck", "type-check", "check-types", "types", "tsc")),
@@ -114,7 +114,7 @@ def propose(read: Read, paths: tuple[str, ...], clients: Clients) -> Proposal | 
         ("Rust", "cargo", "Cargo.toml", _rust),
         ("Node", "npm", "package.json", _node),
     ):
-        roots = _roots(read, paths, manifest)
+        roots = manifest_roots(read, paths, manifest)
         if not roots:
             continue
         client = getattr(clients, program)
@@ -133,14 +133,14 @@ def propose(read: Read, paths: tuple[str, ...], clients: Clients) -> Proposal | 
     return found if found.checks else None
 
 
-def _roots(read: Read, paths: tuple[str, ...], manifest: str) -> list[str]:
+def manifest_roots(read: Read, paths: tuple[str, ...], manifest: str) -> list[str]:
     """Folders with a manifest of their own, the root first as ``""``; not those that a workspace above takes along."""
     found = []
     for path in sorted(paths, key=lambda each: (each.count("/"), each)):
         root, _, name = path.rpartition("/")
         parts = root.split("/") if root else []
         hidden = any(part.startswith((".", "_")) for part in parts)
-        if name == manifest and len(parts) <= _DEEPEST and not hidden and _NOT_A_ROOT.isdisjoint(parts):
+        if name == manifest and len(parts) <= DEEPEST and not hidden and NOT_A_ROOT.isdisjoint(parts):
             found.append(root)
     if manifest == "go.mod":
         return found

@@ -13,9 +13,9 @@ from packaging.utils import canonicalize_name
 from adapters.environments.declared_requirements import Declared, Read, declared, parse_ini, parse_toml
 from adapters.survey.clients import Client, Clients
 from adapters.survey.hooks import HOOKS, OwnersFixers, owners_fixers, pinned
-from adapters.survey.languages import Proposal, propose
-from adapters.survey.own_commands import OwnChecks, own_checks, own_commands
-from adapters.survey.python_locks import LOCKS, locked
+from adapters.survey.languages import Proposal, manifest_roots, propose
+from adapters.survey.own_commands import Argv, OwnChecks, own_checks, own_commands
+from adapters.survey.python_locks import locked, package_roots, several, tool_table
 from policies.counted import counted, joined
 from policies.paths.rules import hostile_name, matches
 from policies.settings.environment import LOCK_FILES, EnvironmentPolicy, FixerPolicy
@@ -41,6 +41,7 @@ _LINTERS = (
 )
 _MOST_TEST_FILES = 300
 _BY_UV = "uv.lock: newer releases of what it locks are proposed where `prepare` is by uv: see docs/languages.md."
+_NOTHING_BUILT = "There is no pyproject.toml, setup.py or setup.cfg, so nothing is built or installed."
 _LANGUAGES = {
     "py": "Python", "go": "Go", "rs": "Rust", "js": "JavaScript", "jsx": "JavaScript", "mjs": "JavaScript",
     "ts": "TypeScript", "tsx": "TypeScript", "java": "Java", "kt": "Kotlin", "c": "C", "cc": "C++", "cpp": "C++",
@@ -134,23 +135,42 @@ def survey(repository: Repository, commit: str, clients: Clients | None = None) 
             *_foreign(others, checkable),
             *(_notes(tests, native, build) if checkable else ()),
             *_not_here(own.unknown),
+            *(_beside(read, paths) if checkable and not others else ()),
             *_unseen(read, len(repository.paths(commit)) - len(paths)),
         ),
     )
     by_uv = (_BY_UV,) if "uv.lock" in present and checkable else ()
     plain = _with_owners(replace(seen, notes=(*seen.notes, *by_uv)), owners, None)
-    if not (checkable and clients and any(lock in present for lock in LOCKS)):
+    if not (checkable and clients):
         return plain
-    by_lock = locked(read, present, needs, commands, clients.python)
-    assert by_lock is not None  # noqa: S101  # one of the files is there
-    seen = replace(
+    found = _by_commands(replace(seen, instead=plain), read, paths, needs, commands, test_files, clients)
+    return _with_owners(found, owners_fixers(read, paths, HOOKS), clients.python) if found else plain
+
+
+def _by_commands(
+    seen: Survey,
+    read: Read,
+    paths: tuple[str, ...],
+    needs: Declared,
+    commands: tuple[Argv, ...],
+    test_files: tuple[str, ...],
+    clients: Clients,
+) -> Survey | None:
+    """By a lock file, or several packages; what looks at files alone looks at all of them. None: neither."""
+    if made := locked(read, frozenset(paths), needs, commands, clients):
+        updatable = tuple(_updatable(paths, made.environment))
+        checks = tuple(map(made.check, seen.checks))
+        return replace(seen, environment=made.environment, checks=checks, lock_files=updatable)
+    if (made := several(read, paths, test_files, clients)) is None:
+        return None
+    looking = (check for check in seen.checks if check.kind in {CheckKind.LINT, CheckKind.SECURITY})
+    return replace(
         seen,
-        environment=by_lock.environment,
-        checks=tuple(map(by_lock.check, seen.checks)),
-        instead=plain,
-        lock_files=tuple(_updatable(paths, by_lock.environment)),
+        environment=made.environment,
+        checks=(*made.tests, *map(made.check, looking)),
+        allowed_paths=tuple(dict.fromkeys((*(f"/{root}/**" for root in made.roots), *seen.allowed_paths))),
+        notes=tuple(each for each in seen.notes if each != _NOTHING_BUILT),
     )
-    return _with_owners(seen, owners_fixers(read, paths, HOOKS), clients.python)
 
 
 def _with_owners(seen: Survey, owners: OwnersFixers, python: Client | None) -> Survey:
@@ -356,10 +376,20 @@ def _allowed(paths: tuple[str, ...], sources: tuple[str, ...], tests: tuple[str,
     yield from (file for file in _SETTINGS if file in paths)
 
 
+def _beside(read: Read, paths: tuple[str, ...]) -> Iterator[str]:
+    """What lies in the tree and is not looked at."""
+    packages = package_roots(read, paths)
+    if "" in packages and len(packages) > 1 and "workspace" not in tool_table(read, "uv"):
+        yield f"Packages beside the root's are not installed: {', '.join(packages[1:6])}."
+    for name, manifest in (("Go", "go.mod"), ("Rust", "Cargo.toml"), ("Node", "package.json")):
+        if roots := [root or "the root" for root in manifest_roots(read, paths, manifest)]:
+            yield f"{name} in {', '.join(roots[:5])} is not checked here."
+
+
 def _not_here(programs: tuple[str, ...]) -> Iterator[str]:
     if programs:
         named = joined(list(programs))
-        yield f"It runs {named} itself, which are no checks here: write them into [[checks]] where they work offline."
+        yield f"It runs {named} itself: no check here. What works without network can be written into [[checks]]."
 
 
 def _notes(tests: tuple[str, ...], native: bool, build: bool) -> Iterator[str]:
@@ -368,4 +398,4 @@ def _notes(tests: tuple[str, ...], native: bool, build: bool) -> Iterator[str]:
     if native:
         yield "Parts are not Python: building them needs a compiler in the sandbox; without one, set build = false."
     if not build:
-        yield "There is no pyproject.toml, setup.py or setup.cfg, so nothing is built or installed."
+        yield _NOTHING_BUILT

@@ -169,6 +169,27 @@ def test_a_tree_that_holds_what_is_kept_is_not_written_through(environments, rep
     assert [] == list(outside.iterdir())
 
 
+def test_workspaces_that_are_links(environments, repository, tmp_path):
+    """As npm, pnpm and yarn link them: into each check's own tree, also out of its copy of what is kept."""
+    base = repository.commit({"lock": "1\n", "packages/a/x": "base\n"})
+    linked = prepared_by("mkdir node_modules; ln -s ../packages/a node_modules/a", keep=("node_modules",))
+    made = environments.prepare(repository, base, linked, quiet)
+    changed = repository.commit({"packages/a/x": "changed\n"})
+    result = check(made, repository, changed, tmp_path, "cat node_modules/a/x; echo mine > node_modules/a/x")
+    assert (0, b"changed\n") == (result.exit_code, result.stdout)
+    assert b"base\n" == check(made, repository, base, tmp_path, "cat node_modules/a/x").stdout
+
+
+def test_more_files_than_a_command_may_leave(environments, repository, base):
+    """A huge node_modules ends its preparing, and which setting bounds it is said."""
+    chosen = prepared_by("mkdir n; cd n; seq 3000 | xargs touch", keep=("n",))
+    bounded = chosen.autopilot.sandbox.model_copy(update={"files": 500})
+    few = chosen.model_copy(update={"autopilot": chosen.autopilot.model_copy(update={"sandbox": bounded})})
+    with pytest.raises(EnvironmentUnavailable, match=r"stopped \(files\).*`sandbox` in the policy"):
+        environments.prepare(repository, base, few, quiet)
+    assert environments.prepare(repository, base, chosen, quiet).copies
+
+
 def test_memory_is_what_is_resident(environments, repository, base, tmp_path):
     """Reserving 64 GiB is nobody's business; using more than the limit ends it."""
     made = environments.prepare(repository, base, prepared_by("true"), quiet)

@@ -110,3 +110,38 @@ def test_hooks_do_not_change_what_is_locked():
     assert f"{HOOKS}black" == fixer.fix[0]
     assert {"black": ("black==24.4.2",)} == seen.owners.packages
     assert ("black", "{files}") == seen.instead.fixers[0].fix
+
+
+MEMBER = "[project]\nname = 'x'\n[project.optional-dependencies]\ntest = ['hypothesis']\n"
+SEVERAL = {
+    "packages/a/pyproject.toml": MEMBER, "packages/a/a/__init__.py": "", "packages/a/tests/test_it.py": "",
+    "packages/b/setup.py": "", "packages/b/b.py": "", "packages/b/tests/test_it.py": "",
+    "packages/b/requirements.txt": "",
+    "packages/c/pyproject.toml": "[tool.x]\n", "examples/d/pyproject.toml": MEMBER, "pyproject.toml": "[tool.black]\n",
+}  # fmt: skip
+
+
+def test_several_packages_beside_each_other():
+    """Installed together, tested each by itself; what is no package, or an example, is none."""
+    seen = survey(Tree(SEVERAL), "c", Machine())
+    assert [
+        "/env/bin/pip", "install", "--quiet", "pytest",
+        "--editable", "./packages/a[test]", "--editable", "./packages/b",
+    ] == [*seen.environment.prepare[-1]]  # fmt: skip
+    tests = {check.name: check.argv[-1] for check in seen.checks if check.kind == "tests"}
+    assert {"tests-packages-a": "packages/a", "tests-packages-b": "packages/b"} == tests
+    assert {"lint", "security"} <= {check.name for check in seen.checks}
+    assert {"pyproject.toml", "setup.py", "/packages/b/requirements.txt"} <= set(seen.environment.keyed_by)
+    assert {"/packages/a/**", "/packages/b/**"} <= set(seen.allowed_paths)
+    assert not [note for note in seen.notes if "nothing is built" in note]
+    assert seen.instead is not None
+    rooted = survey(Tree(SEVERAL | {"pyproject.toml": PROJECT}), "c", Machine())
+    assert () == rooted.environment.prepare
+    assert "Packages beside the root's are not installed: packages/a, packages/b." in rooted.notes
+
+
+def test_other_languages_beside_python_are_named():
+    """They are checked by a target of their own, or by hand."""
+    web = {"web/package.json": "{}", "web/package-lock.json": "", "svc/go.mod": ""}
+    notes = survey(Tree(PACKAGE | web), "c", Machine()).notes
+    assert ["Go in svc is not checked here.", "Node in web is not checked here."] == [*notes[-2:]]
