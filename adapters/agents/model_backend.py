@@ -8,7 +8,7 @@ import asyncio
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,7 +25,7 @@ from contracts.task import CandidateTasks, TaskContract
 from contracts.trial import CandidateSources
 from contracts.verdict import Decision
 from policies.agents.answers import Unfit, both, narrowed, ranked
-from policies.agents.context import DATA_IS_NO_ORDER, fenced
+from policies.agents.context import DATA_IS_NO_ORDER, LARGEST, fenced, is_cut, told
 from policies.agents.outcome import Stop, Work, outcome_of
 from policies.digests import sha256_hex
 from policies.settings.charter import RolePolicy
@@ -44,13 +44,18 @@ _LOOK = 0.5
 _SAID = 2000
 _ALONE = frozenset({Role.SCOUT, Role.SOURCE_QA})
 """Roles in which what is known is told by the step, and the tools have nothing to add."""
+_CHARACTERS, _LEAST = 3, 2000
+"""Of a token, as worst cases are reckoned; told at least, however few tokens there are."""
 _NO_ANSWER = frozenset({Ending.REJECTED, Ending.FORBIDDEN})
 
 
 class Question(NamedTuple):
     """What is asked beside the prompt, and what is made of a valid answer."""
 
+    ours: Mapping[str, str]
+    """What it is about, whole."""
     told: Mapping[str, str]
+    """What may be cut, where the role's tokens do not hold it."""
     wanted: type[BaseModel]
     merged: Callable[[Any], str]
     """Raises ``Unfit``."""
@@ -81,7 +86,7 @@ class ModelBackend:
         brief.meter.free()
         # A repair asks again: what the tools say has not changed.
         self._ours = self._ours or ("{}" if brief.role in _ALONE else self.tools.answer(brief))
-        question = _QUESTIONS[brief.role](brief, self._ours, self._model)
+        question = _QUESTIONS[brief.role](self._bounded(brief), self._ours, self._model)
         if question is None:
             return self._ours
         text = self._ask(brief, question)
@@ -94,6 +99,11 @@ class ModelBackend:
             return text
         except Unfit as unfit:
             raise InvalidAnswer(text, str(unfit)) from unfit
+
+    def _bounded(self, brief: Brief) -> Brief:
+        """With what it is told cut to half of what the role's tokens hold: so there is room for a repair."""
+        room = (self.said.tokens - self.said.output_tokens) * _CHARACTERS // 2
+        return replace(brief, told=told(brief.told, min(2 * LARGEST, max(room, _LEAST))))
 
     def _ask(self, brief: Brief, question: Question) -> str:
         if brief.purse is None:
@@ -180,7 +190,7 @@ def _schema(wanted: type[BaseModel]) -> dict[str, Any]:
 
 
 def _words(question: Question, feedback: str) -> str:
-    parts = [fenced(name, text) for name, text in question.told.items()]
+    parts = [fenced(name, text) for name, text in (*question.ours.items(), *question.told.items())]
     if feedback:
         parts.append(
             f"Your previous answer was not accepted. Why:\n{fenced('refusal', feedback[:_SAID])}\nAnswer anew, whole."
@@ -192,8 +202,8 @@ def _triaging(brief: Brief, ours: str, who: str) -> Question | None:
     found = CandidateTasks.model_validate_json(ours)
     if not found.candidates:
         return None
-    told = {"candidates.json": found.model_dump_json(by_alias=True, indent=1), **brief.told}
-    return Question(told, CandidateTasks, lambda said: ranked(found, said, who).model_dump_json())
+    ours_shown = {"candidates.json": found.model_dump_json(by_alias=True, indent=1)}
+    return Question(ours_shown, brief.told, CandidateTasks, lambda said: ranked(found, said, who).model_dump_json())
 
 
 def _planning(brief: Brief, ours: str, _who: str) -> Question | None:
@@ -207,8 +217,9 @@ def _planning(brief: Brief, ours: str, _who: str) -> Question | None:
             offered.append(contract)
     offered = offered[:_OFFERED]
     shown = json.dumps([each.model_dump(mode="json", by_alias=True) for each in offered], ensure_ascii=False, indent=1)
-    told = {"contracts.json": shown, **brief.told}
-    return Question(told, TaskContract, lambda said: narrowed(offered, said).model_dump_json())
+    return Question(
+        {"contracts.json": shown}, brief.told, TaskContract, lambda said: narrowed(offered, said).model_dump_json()
+    )
 
 
 def _review(brief: Brief, ours: str, who: str) -> Question | None:
@@ -217,21 +228,24 @@ def _review(brief: Brief, ours: str, who: str) -> Question | None:
         # Blocked already: nothing that a model could say would release it, and nobody pays for that.
         return None
     unproved = {path: why for path, why in brief.compared.items() if why}
-    told = {
+    ours_shown = {
         "contract.json": brief.contract.model_dump_json(by_alias=True, indent=1),
         "unproved.json": json.dumps(unproved, ensure_ascii=False, indent=1),
-        **brief.told,
     }
-    changed = {each.path for each in brief.change.paths}
-    return Question(told, ReviewProposal, lambda said: both(mine, said, who, changed).model_dump_json())
+    changed, unseen = {each.path for each in brief.change.paths}, is_cut(brief.told.get("change.diff", ""))
+
+    def merged(said: ReviewProposal) -> str:
+        return both(mine, said, who, changed, whole=not unseen).model_dump_json()
+
+    return Question(ours_shown, brief.told, ReviewProposal, merged)
 
 
 def _scout(brief: Brief, _ours: str, _who: str) -> Question | None:
-    return Question(brief.told, CandidateSources, lambda said: said.model_dump_json())
+    return Question({}, brief.told, CandidateSources, lambda said: said.model_dump_json())
 
 
 def _source_qa(brief: Brief, _ours: str, _who: str) -> Question | None:
-    return Question(brief.told, ReviewProposal, lambda said: said.model_dump_json())
+    return Question({}, brief.told, ReviewProposal, lambda said: said.model_dump_json())
 
 
 _QUESTIONS: dict[Role, Callable[[Brief, str, str], Question | None]] = {

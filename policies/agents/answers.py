@@ -8,6 +8,7 @@ from policies.counted import counted, shortened
 from policies.paths.rules import readable
 
 _REASON, _REMARKS = 300, 100
+_UNSEEN = "the change is too long to be shown whole: smaller, or the role's tokens raised, it could be reviewed"
 
 
 class Unfit(Exception):
@@ -76,8 +77,16 @@ def narrowed(ours: Collection[TaskContract], said: TaskContract) -> TaskContract
     return mine.model_copy(update=update)
 
 
-def both(ours: ReviewProposal, said: ReviewProposal, who: str, changed: Collection[str]) -> ReviewProposal:
-    """Approved only by both; the remarks of both. A remark on a path that was not changed is one on the whole."""
+def both(
+    ours: ReviewProposal, said: ReviewProposal, who: str, changed: Collection[str], *, whole: bool
+) -> ReviewProposal:
+    """Approved only by both; the remarks of both. A remark on a path that was not changed is one on the whole.
+
+    ``whole``: the model saw all of the change; else it has not looked, whatever it says (P18).
+    """
+    if not whole:
+        unseen = ReviewRemark(severity=Severity.MAJOR, path=None, message=_UNSEEN)
+        said = said.model_copy(update={"approve": False, "remarks": (unseen, *said.remarks)})
     blocks = any(each.severity is Severity.BLOCKING for each in (*ours.remarks, *said.remarks))
     theirs = [
         ReviewRemark(

@@ -109,7 +109,7 @@ def _role_problems(
     yield from _program(said, charter, protected, known) if said.backend == "command" else _no_program(said)
     if said.rounds and role is not Role.CODING:
         yield "rounds", "only coding has rounds; take it out here"
-    if said.prompt and said.prompt not in known.prompts:
+    if said.backend == "model" and said.prompt and said.prompt not in known.prompts:
         yield "prompt", f"no prompt is named {said.prompt!r}; known: {', '.join(sorted(known.prompts)) or 'none'}"
 
 
@@ -177,6 +177,8 @@ def _program(said: RolePolicy, charter: Charter, protected: ProtectedPaths, know
     for host in said.hosts:
         if problem := _host_problem(host, provider.url if provider else ""):
             yield "hosts", f"{host} {problem}"
+    if said.prompt:
+        yield "prompt", "is for a model; what a program is told is its task: take it out"
     for path in said.shown:
         if path.startswith("/") or hostile_name(path):
             yield "shown", f"{path!r} is no path inside the repository"

@@ -25,6 +25,7 @@ _DEFINED = re.compile(
 )
 _NAMED = re.compile(r"`([^`\n]{2,80})`|\b([A-Za-z]\w*_\w+|[a-z]+[A-Z]\w+|[A-Z][a-z]+[A-Z]\w+)\b")
 _WORD = re.compile(r"[A-Za-z_]\w{3,}")
+_CUT = " and more were cut here"
 _COMMON = 0.2
 """A name that stands in more than this share of the files tells nothing."""
 
@@ -62,11 +63,16 @@ def told(texts: Mapping[str, str], most: int = LARGEST) -> dict[str, str]:
     return shown
 
 
+def is_cut(text: str) -> bool:
+    """Whether something is missing in a text that was told."""
+    return f"{_CUT}]" in text
+
+
 def cut(text: str, most: int) -> str:
     """Head and tail of a text, and between them how much is missing."""
     if len(text) <= most:
         return text
-    said = f"\n[{counted(len(text) - most, 'character')} and more were cut here]\n"
+    said = f"\n[{counted(len(text) - most, 'character')}{_CUT}]\n"
     half = max(0, most - len(said)) // 2
     return text[:half] + said + text[len(text) - half :] if half else said.strip()[:most]
 

@@ -68,7 +68,7 @@ class RolePolicy(Section):
     shown: tuple[str, ...] = Field(default=(), max_length=20)
     """`command`: instruction files of the base (``AGENTS.md``) that it is shown, as data."""
     prompt: str = Field(default="", pattern=r"^([a-z][a-z0-9_-]*)?$", max_length=60)
-    """A file of `adapters/agents/prompts/` without its suffix; empty: the role's own."""
+    """`model`: a file of `adapters/agents/prompts/` without its suffix; empty: the role's own."""
     rounds: int = Field(default=0, ge=0, le=5)
     """Coding: how often failing checks and review remarks go back to it within one run."""
     quiet_seconds: Positive = 120

@@ -136,6 +136,10 @@ ROWS = [
         {"coding": AGENT | {"agent": ""}},
         "roles.coding.agent: must be set: a recipe, or argv with a program of your own",
     ),
+    (
+        {"coding": AGENT | {"prompt": "review"}},
+        "roles.coding.prompt: is for a model; what a program is told is its task: take it out",
+    ),
     ({"coding": AGENT | {"agent": "copilot"}}, "roles.coding.agent: 'copilot' is no recipe; known: claude, codex"),
     (
         {"coding": AGENT | {"hosts": ["10.1.2.3:443"]}},

@@ -121,7 +121,7 @@ BLOCK = ReviewRemark(severity=Severity.BLOCKING, path="a.py", line=3, message="t
 )
 def test_only_both_approve(ours, theirs, approved):
     """A model blocks and never unblocks."""
-    got = both(ours, theirs, "m", {"a.py"})
+    got = both(ours, theirs, "m", {"a.py"}, whole=True)
     assert got.approve is approved
     assert got.confidence == min(ours.confidence, theirs.confidence)
     assert len(got.remarks) == len(ours.remarks) + len(theirs.remarks)
@@ -132,8 +132,15 @@ def test_remarks_on_invented_files_are_about_the_whole():
     flood = YES.model_copy(
         update={"remarks": (BLOCK.model_copy(update={"path": "no/such.py", "message": "x" * 5000}),) * 300}
     )
-    got = both(YES.model_copy(update={"remarks": (BLOCK,)}), flood, "m", {"a.py"})
+    got = both(YES.model_copy(update={"remarks": (BLOCK,)}), flood, "m", {"a.py"}, whole=True)
     assert got.remarks[0] == BLOCK
     assert len(got.remarks) == 100
     assert {(each.path, each.line) for each in got.remarks[1:]} == {(None, None)}
     assert all(len(each.message) <= 900 for each in got.remarks)
+
+
+def test_a_change_that_was_not_seen_whole_was_not_reviewed():
+    """However sure the model is (P18)."""
+    got = both(YES, YES, "m", {"a.py"}, whole=False)
+    assert not got.approve
+    assert "too long to be shown whole" in got.remarks[0].message

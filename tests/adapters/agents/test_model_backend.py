@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +62,7 @@ class Asked:
     kept: dict[str, bytes] = field(default_factory=dict)
 
     def answer(self, feedback: str = "") -> str:
-        return self.backend.answer(self.brief.__class__(**{**self.brief.__dict__, "feedback": feedback}))
+        return self.backend.answer(replace(self.brief, feedback=feedback))
 
     @property
     def record(self) -> AgentRecord:
@@ -208,7 +208,7 @@ def test_a_cancelled_step_leaves_its_question(monkeypatch: Any) -> None:
 
     with ScriptedModel([Move(hang=60)]) as model:
         asked = asking(model.url, Role.TRIAGING, monkeypatch)
-        asked.brief = asked.brief.__class__(**{**asked.brief.__dict__, "alive": alive})
+        asked.brief = replace(asked.brief, alive=alive)
         with pytest.raises(Cancelled):
             asked.answer()
     assert len(asked.wallet.settled) == len(asked.wallet.reserved)
@@ -276,7 +276,7 @@ def test_without_a_purse_nobody_asks(monkeypatch: Any) -> None:
     """P9."""
     with ScriptedModel() as model:
         asked = asking(model.url, Role.TRIAGING, monkeypatch)
-        asked.brief = asked.brief.__class__(**{**asked.brief.__dict__, "purse": None})
+        asked.brief = replace(asked.brief, purse=None)
         with pytest.raises(AgentError, match="nobody pays"):
             asked.answer()
     assert model.received == []
@@ -294,3 +294,16 @@ def test_prompts_are_there_for_every_role_that_a_model_may_play() -> None:
     """By the role's name."""
     names = {path.stem for path in Path(ROOT / "adapters/agents/prompts").glob("*.md")}
     assert names >= {role.value for role in PLAYED_BY["model"]}
+
+
+def test_what_the_roles_tokens_do_not_hold_is_cut_and_said(monkeypatch: Any) -> None:
+    """What the question is about stays whole; a diff that was not shown whole is not approved."""
+    with ScriptedModel([call(YES)]) as model:
+        asked = asking(model.url, Role.REVIEW, monkeypatch, tokens=12_000)
+        asked.brief = replace(asked.brief, told={"change.diff": "+x\n" * 5000, "conventions.md": "Tabs."})
+        answer = ReviewProposal.model_validate_json(asked.answer())
+        words = json.dumps(model.received[0].body["messages"])
+    assert not answer.approve
+    assert "and more were cut here" in words
+    assert CONTRACTS[0].objective in words
+    assert len(words) < 36_000
