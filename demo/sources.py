@@ -6,6 +6,7 @@ would type is typed, in its own process, and whatever a person decides (merging 
 
 import asyncio
 import json
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,12 +19,14 @@ from commands.leaving import leave
 from commands.terminal import say, show
 from contracts.alert import AlertKind
 from contracts.source import SourceState
+from demo import recount
 from demo.atlas import ATLAS, COUNTRIES, POLICY, SHORT_NAMES, build, entry
 from demo.loopback import serving
 from demo.operator import Operator
 from demo.publishers import FIELDS, DataSet, Publishers, Row, data_sets
 from demo.repository import git
 from demo.staging import DOWNLOADS, ended, fresh, tell
+from policies.governance.edits import SOURCES_FILE
 from settings import Settings
 
 _PATIENCE = 60.0
@@ -104,7 +107,7 @@ async def perform(settings: Settings, story: Story) -> None:
         say("a catalogue has four candidates: each is fetched, replayed, compared with the baseline, judged", "bold")
         await _trials(story)
         await _promotion(story)
-        await _decay(story)
+        await _decay(story, settings.artifacts)
 
 
 async def _refresh(story: Story) -> None:
@@ -147,7 +150,7 @@ def _demotion_told(answer: Mapping[str, Any]) -> bool:
     )
 
 
-async def _decay(story: Story) -> None:
+async def _decay(story: Story, artifacts: Path) -> None:
     operator = story.operator
     say("later its publisher serves an old copy: at once its fallback stands in, and the alert is delivered", "bold")
     story.publishers.decay("/geonames.json")
@@ -168,9 +171,15 @@ async def _decay(story: Story) -> None:
     _pull(story.checkout)
     await operator.types("sources", "list", ATLAS)
     await operator.types("review", "--page", str(story.checkout.parent / "review.html"))
-    metrics = {each["name"]: each["count"] for each in (await operator.asks("review"))["groups"][0]["metrics"]}
+    review = await operator.asks("review")
+    metrics = {each["name"]: each["count"] for each in review["groups"][0]["metrics"]}
     if not metrics["source trial success"] == metrics["source promotions"] == metrics["source demotions"] == 1:
         raise CommandFailed(Exit.FAILED, f"the review counts other things than what happened: {metrics}")
+    entries = tomllib.loads((story.checkout / "policies" / SOURCES_FILE).read_text(encoding="utf-8"))["sources"]
+    logs = [recount.Log(artifacts, name) for name in (ATLAS, POLICY)]
+    if wrong := recount.differences(review, logs, promoted={each.get("trial", "") for each in entries}):
+        raise CommandFailed(Exit.FAILED, f"counted again from the raw files: {'; '.join(wrong[:3])}")
+    say("every number of the review, those of sources among them, is what the raw files say", "green")
 
 
 def files(root: str, sets: dict[str, DataSet]) -> dict[str, str]:

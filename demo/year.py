@@ -216,7 +216,7 @@ class Year:
         self.world.until(self.world.now)
         kept = self.world.result(place, ReviewKept)
         review = json.loads(self.adapters.store.get(kept.report))
-        self.wrong += recount.differences(review, list(self.logs.values()))
+        self.wrong += recount.differences(review, list(self.logs.values()), became)
         self.reviews.append(review)
         self.page = self.settings.artifacts / "runs" / review_place(self.world.now) / "governance_review.html"
         if spec:
@@ -315,6 +315,13 @@ class Year:
                 continue
             if (found := compared(recorded, facts, policy, policy)) is not None:
                 yield f"{run.run_id}: under its own policy {found}"
+
+
+def became(run: recount.Counted, moment: datetime) -> tuple[str, int, int]:
+    """What had become of a merge, as this year's bases have it (``Base.survival``): each added ten lines."""
+    if run.restored and run.restored <= moment:
+        return "reverted", 10, 0
+    return ("rewritten", 10, 4) if run.merge.startswith("0") else ("kept", 10, 10)
 
 
 def _standing(review: dict[str, Any], name: str) -> str:

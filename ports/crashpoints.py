@@ -63,6 +63,8 @@ POINTS: frozenset[str] = frozenset(
         "audit.after_effect",
         "finish.before_effect",
         "finish.after_effect",
+        "review_governance.after_report",
+        "review_governance.after_effect",
         "deliver.before_effect",
         "deliver.after_effect",
         *(

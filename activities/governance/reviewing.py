@@ -18,6 +18,7 @@ from contracts.later_review import LaterReview, LaterReviewInput
 from policies.governance.edits import applied, patch
 from policies.governance.proposals import FILE, propose
 from policies.governance.review import governance_review
+from ports.crashpoints import crashpoint
 from ports.policy_source import PolicyError, PolicySource
 from ports.store import ArtifactStore, AuditLog, RunIndex
 
@@ -50,7 +51,9 @@ class GovernanceReviewing:
             if found.proposal:
                 KeptProposals(self.store).keep(found.proposal)
             report = self.store.put(place, _REPORT, written(found))
+            crashpoint("review_governance.after_report")
             page = self.store.put(place, "governance_review.html", self.render(found).encode(), "text/html")
+            crashpoint("review_governance.after_effect")
             return ReviewKept(sentence=found.sentence, report=report, page=page, address=self.store.address(place))
 
     def report(self, since: datetime, until: datetime, alive: Callable[[], None] | None = None) -> GovernanceReport:

@@ -84,11 +84,13 @@ CI = ("ci.before_done", "ci.after_done", *(f"close_pull_request.{moment}" for mo
 """Swept by test_ci_crash_points.py."""
 TRIALS = tuple(f"{step}.{moment}_done" for step in SOURCE_STEPS for moment in ("before", "after"))
 """Swept by test_source_crash_points.py."""
+REVIEW = ("review_governance.after_report", "review_governance.after_effect")
+"""All of them in test_source_crash_points.py: there is one step."""
 EXCHANGE = tuple(
     f"exchange.{at}" for at in ("before_reserve", "after_reserve", "midway", "before_settle", "after_settle")
 )
 """Swept by test_exchange_crash_points.py: only a role that asks a model has them."""
-ELSEWHERE = (*ROLLBACK, *CI, *UPDATE_PULL, *TRIALS, *EXCHANGE)
+ELSEWHERE = (*ROLLBACK, *CI, *UPDATE_PULL, *TRIALS, *EXCHANGE, *REVIEW)
 DASHBOARD = tuple(f"update_ticket.{moment}" for moment in MOMENTS)
 CLOSED_BY_CI = (*CI[:2], CI[5])
 UNDONE, UNDONE_BY_PULL = (ROLLBACK[1], ROLLBACK[3], ROLLBACK[7]), (PUSH[3], PULL[3], MERGE[3])
@@ -289,6 +291,7 @@ def test_every_point_is_swept() -> None:
         *DASHBOARD,
         *TRIALS,
         *EXCHANGE,
+        *REVIEW,
     }
 
 

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from checker import check_world
+from shell import shell_of
 from supervisor import Supervisor
-from test_crash_points import TRIALS
+from test_crash_points import REVIEW, TRIALS
 
 from activities.governance.kept_proposals import KeptProposals
-from contracts.modes import RunStatus
+from contracts.governance import ReviewKept
+from contracts.modes import RunStatus, TargetStatus
 from contracts.source import Grade, SourceBook
 from tests.workflows import test_file_sources as file_sources
 from tests.workflows.test_source_expansion import CHECK, FILES, served, start
@@ -42,6 +44,27 @@ async def is_tried_once(world: World, *points: str) -> None:
 async def test_5_a_trial_goes_on_whenever_the_worker_dies(world: World) -> None:
     """P7: around a fetch's record, two deaths of one expansion; every point has its turn in the sweep."""
     await is_tried_once(world, "fetch_trial.before_done", "fetch_trial.after_done")
+
+
+async def test_11_a_review_is_made_once_whenever_the_worker_dies(world: World) -> None:
+    """Two deaths of one step, and everybody paused: it writes to no repository and costs nothing, so it goes on."""
+    world.add_target("days", FILES, CHECK)
+    shell = shell_of(world)
+    async with Supervisor(world, REVIEW) as supervisor:
+        await shell.typed("pause", "--all", "--reason", "a drill")
+        asked = {"days": 7}
+        place = f"{api.GOVERNANCE_REVIEW_ID}/deaths"
+        handle = await world.client.start_workflow(
+            api.GOVERNANCE_REVIEW, asked, id=place, task_queue=api.TASK_QUEUE, result_type=ReviewKept
+        )
+        kept = await asyncio.wait_for(handle.result(), 120)
+        assert [] == supervisor.missed
+        assert TargetStatus.PAUSED is (await world.installation()).status
+    store = world.bench().store
+    (folder,) = (world.settings.artifacts / "runs").glob("GR-*")
+    assert ["governance_review.html", "governance_review.json"] == list(store.names(folder.name))
+    assert kept.sentence == world.artifact(folder.name, "governance_review.json")["sentence"]
+    assert kept.page == store.find(folder.name, "governance_review.html")
 
 
 async def test_bad_input_what_control_was_told_counts_once_whenever_the_worker_dies(world: World) -> None:

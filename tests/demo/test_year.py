@@ -5,12 +5,13 @@ from __future__ import annotations
 import copy
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from contracts.modes import Mode
 from demo import recount, year
-from demo.year import Plan, Year
+from demo.year import Plan, Year, became
 
 
 @pytest.fixture(scope="module")
@@ -35,12 +36,47 @@ def test_every_number_of_every_review_is_what_the_raw_files_say(month: Year) -> 
         (datetime.fromisoformat(each["until"]) - datetime(2026, 3, 16, tzinfo=UTC)).days for each in month.reviews
     ]
     last = month.reviews[-1]
-    assert [] == recount.differences(last, list(month.logs.values()))
+    assert [] == differences(month, last)
     for number, field in enumerate(("count", "of", "value")):
         wrong = copy.deepcopy(last)
         wrong["groups"][0]["metrics"][number][field] = 1000
-        (found,) = recount.differences(wrong, list(month.logs.values()))
+        (found,) = differences(month, wrong)
         assert wrong["groups"][0]["metrics"][number]["name"] in found
+
+
+def differences(month: Year, told: dict[str, Any]) -> list[str]:
+    """Of a review, to the raw files."""
+    return recount.differences(told, list(month.logs.values()), became)
+
+
+@pytest.mark.parametrize(
+    ("place", "wrong", "found"),
+    [
+        (("groups", 0, "metrics", 2, "low"), 1, "the interval of all checks green"),
+        (("groups", 0, "metrics", 2, "high"), 1, "the interval of all checks green"),
+        (("groups", 0, "metrics", 4, "standing"), "no target", "pull request acceptance is no target, counted"),
+        (("groups", 0, "metrics", -2, "count"), 7, "source demotions is (7,"),
+        (("groups", 0, "metrics", -1, "value"), 7, "source freshness is"),
+        (("weeks", 2, "metrics", 0, "of"), 7, "the week of"),
+        (("weeks", 0, "metrics", 2, "low"), 7, "the week of"),
+        (("fates", 0, "standing"), 7, "after 1 days"),
+        (("fates", 1, "counts", "kept"), 7, "after 7 days"),
+        (("fates", 2, "counts", "not yet"), 7, "after 30 days"),
+        (("flakes", 0, "flaked"), 7, "flakes are"),
+        (("flakes", 0, "seen"), 7, "flakes are"),
+    ],
+)
+def test_what_is_not_so_is_found(month: Year, place: tuple[Any, ...], wrong: object, found: str) -> None:
+    """Intervals, standings, weeks, fates after 1, 7 and 30 days, flakes and sources: each is counted again."""
+    told = copy.deepcopy(month.reviews[-1])
+    *way, last = place
+    here: Any = told
+    for step in way:
+        here = here[step]
+    assert wrong != here[last]
+    here[last] = wrong
+    (said,) = differences(month, told)
+    assert found in said
 
 
 def test_what_went_wrong_is_told(month: Year) -> None:
