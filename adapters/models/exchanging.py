@@ -76,6 +76,8 @@ class Terms:
     transcript: Transcript
     barred: str = ""
     """Why nothing may go up; empty: it may."""
+    keyless: str = ""
+    """Why there is no key where one is wanted; empty: there is one."""
 
 
 @dataclass
@@ -98,6 +100,10 @@ class Exchanging:
         if dialect is None or self.terms.barred:
             why = self.terms.barred or f"{shortened(path, 100)} does not pass: only requests to a model do"
             self._refused(Ending.FORBIDDEN, why, dialect)
+            return
+        if self.terms.keyless:
+            # No fault of the request: who waits goes on once it is there.
+            self._refused(Ending.UNAUTHORISED, self.terms.keyless, dialect)
             return
         try:
             asked = read_request(raw, dialect, self.terms.role)

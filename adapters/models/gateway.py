@@ -47,11 +47,11 @@ def open_gateway(policy: EffectivePolicy, role: Role, purse: Purse, folder: Path
     barred = "" if provider else f"the charter has no provider {said.provider!r} for {role}"
     provider = provider or Provider(url="https://nowhere.invalid")
     key = os.environ.get(provider.key_variable, "").strip() if provider.key_variable else ""
-    if provider.key_variable and not key:
-        barred = barred or f"the variable {provider.key_variable} is not set in the worker's environment"
+    missing = f"the variable {provider.key_variable} is not set in the worker's environment"
+    keyless = missing if provider.key_variable and not key else ""
     upstream = Upstream(provider.url, key, _QUIET)
     prices = PriceList(policy.charter.prices, provider.url)
-    terms = Terms(said, provider, upstream, prices, purse, Transcript(key), barred or upstream.barred)
+    terms = Terms(said, provider, upstream, prices, purse, Transcript(key), barred or upstream.barred, keyless)
     return Gateway(terms, folder / NAME)
 
 

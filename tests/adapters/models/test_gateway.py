@@ -264,6 +264,8 @@ def test_a_key_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         said = ask(opened.socket, "chat")
     assert (said.status, model.received) == (403, [])
     assert b"TEST_MODEL_KEY is not set" in said.body
+    # The run waits for a key, as for one that is void.
+    assert opened.exchanges[0].ending is Ending.UNAUTHORISED
 
 
 def test_a_stream_is_passed_on_as_it_comes(tmp_path: Path) -> None:
