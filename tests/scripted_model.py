@@ -106,8 +106,7 @@ class ScriptedModel:
 
     def __enter__(self) -> Self:
         handler = type("Bound", (_Handler,), {"model": self})
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self._server.daemon_threads = True
+        self._server = type("Server", (ThreadingHTTPServer,), {"request_queue_size": 128})(("127.0.0.1", 0), handler)
         threading.Thread(target=self._serve, daemon=True).start()
         return self
 

@@ -26,7 +26,9 @@ from ports.models import ModelGateway, Purse
 
 NAME = "model.sock"
 _AT_ONCE = 16
-"""Connections; more wait until one ends."""
+"""Connections that are answered; others wait until one ends."""
+_MOST_WAITING = 256
+"""Connections that have no thread yet: beyond, a connect on a unix socket fails at once."""
 _MOST = 2000
 """Exchanges of one attempt, those that were refused included; what comes after is refused, and not recorded."""
 _LARGEST_LEFT = 64 << 20
@@ -131,7 +133,7 @@ class Gateway:
 class _Server(ThreadingMixIn, UnixStreamServer):
     daemon_threads = True
     block_on_close = False
-    request_queue_size = _AT_ONCE
+    request_queue_size = _MOST_WAITING
 
     def __init__(self, path: Path, handler: type[BaseHTTPRequestHandler]) -> None:
         self._slots, self._over = threading.BoundedSemaphore(_AT_ONCE), False
