@@ -31,7 +31,7 @@ class NotReserved:
     """Why it may not."""
 
     ending: Ending
-    """PAUSED, OVER_BUDGET or UNPRICED (an earlier cost is unknown)."""
+    """PAUSED, OVER_BUDGET, SPENT (the role's own money) or UNPRICED (an earlier cost is unknown)."""
     reason: str
 
 

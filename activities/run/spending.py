@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from temporalio import activity
 
 from contracts import messages
-from contracts.budget import EVERY_COST_IS_KNOWN, MAY_ASK, Amounts, ReserveRequest, SettleCost
+from contracts.budget import EVERY_COST_IS_KNOWN, MAY_ASK, ROLE_HAS_ROOM, Amounts, ReserveRequest, SettleCost
 from contracts.exchange import Ending
 from contracts.verdict import Decision, Verdict
 from policies.counted import shortened
@@ -120,8 +120,10 @@ def purse_of(session: StepSession) -> Purse | None:
 def _ending(verdict: Verdict) -> Ending:
     if verdict.rule == MAY_ASK or verdict.decision is Decision.DENY:
         return Ending.PAUSED
-    unknown = any(child.rule == EVERY_COST_IS_KNOWN for child in verdict.children)
-    return Ending.UNPRICED if unknown else Ending.OVER_BUDGET
+    rules = {child.rule for child in verdict.children}
+    if ROLE_HAS_ROOM in rules:
+        return Ending.SPENT
+    return Ending.UNPRICED if EVERY_COST_IS_KNOWN in rules else Ending.OVER_BUDGET
 
 
 def _key(session: StepSession) -> str:

@@ -40,7 +40,7 @@ class CentPurse:
         """Fits it into what is left?"""
         if self.spent + sum(self._reserved.values()) + worst.usd > self.most:
             said = f"this question may cost {worst.usd:.4f} USD, and a check may cost {self.most:.2f}"
-            return NotReserved(Ending.OVER_BUDGET, said)
+            return NotReserved(Ending.SPENT, said)
         key = f"check-{len(self._reserved)}"
         self._reserved[key] = worst.usd
         return Reserved(key)

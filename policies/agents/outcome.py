@@ -53,6 +53,7 @@ _HALTS = {
     Ending.PAUSED: AgentOutcome.PAUSED,
     Ending.OVER_BUDGET: AgentOutcome.BUDGET,
     Ending.UNPRICED: AgentOutcome.BUDGET,
+    Ending.SPENT: AgentOutcome.SPENT,
     Ending.RATE_LIMITED: AgentOutcome.RATE_LIMITED,
     Ending.UNAUTHORISED: AgentOutcome.UNAUTHORISED,
     Ending.UNREACHABLE: AgentOutcome.ENDPOINT_DOWN,
@@ -107,7 +108,8 @@ def outcome_of(work: Work) -> Ended:
 
 _ADVICE = {
     AgentOutcome.UNAUTHORISED: "renew the key that key_variable of charter.toml names, and start the worker with it",
-    AgentOutcome.BUDGET: "raise the role's usd and tokens in charter.toml or the budget, or wait for the next period",
+    AgentOutcome.BUDGET: "see `starter.py budget show`: raise the cap, state the cost, or wait for the next period",
+    AgentOutcome.SPENT: "raise the role's usd and tokens in charter.toml; the next run goes on from what was kept",
     AgentOutcome.ENDPOINT_DOWN: "see whether the provider of charter.toml is up, and reachable from here",
 }
 _UNNAMED_REST, _LONGEST_REST = 60.0, 3600.0
@@ -117,13 +119,13 @@ _UNNAMED_REST, _LONGEST_REST = 60.0, 3600.0
 def judge_ended(outcome: AgentOutcome, reason: str, retry_after: float | None) -> Verdict:
     """What a step makes of an agent that is not done: wait and ask again (HOLD), or no. Never yes."""
     shown = shortened(f"{outcome.value}: {reason}", _LONGEST_REASON)
+    advice = f". To mend it: {_ADVICE[outcome]}" if outcome in _ADVICE else ""
     if outcome not in WAITS:
-        return deny(AGENT_IS_DONE, shown, outcome=outcome.value)
+        return deny(AGENT_IS_DONE, shown + advice, outcome=outcome.value)
     rule = FITS_THE_BUDGET if outcome is AgentOutcome.BUDGET else AGENT_IS_DONE
     if outcome is AgentOutcome.RATE_LIMITED:
         rests = min(_LONGEST_REST, max(1.0, _UNNAMED_REST if retry_after is None else retry_after))
         return hold(rule, f"{shown}. The run goes on by itself", outcome=outcome.value, **{FORGE_RESTS: rests})
-    advice = f". To mend it: {_ADVICE[outcome]}" if outcome in _ADVICE else ""
     return hold(rule, shown + advice, outcome=outcome.value)
 
 

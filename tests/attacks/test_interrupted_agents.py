@@ -43,7 +43,8 @@ def code(stage: Stage, coding: Callable[[Brief], str], **contract: str) -> StepR
     [
         (AgentOutcome.RATE_LIMITED, Decision.HOLD, "The run goes on by itself"),
         (AgentOutcome.ENDPOINT_DOWN, Decision.HOLD, "see whether the provider"),
-        (AgentOutcome.BUDGET, Decision.HOLD, "raise the role's usd"),
+        (AgentOutcome.BUDGET, Decision.HOLD, "raise the cap"),
+        (AgentOutcome.SPENT, Decision.DENY, "raise the role's usd"),
         (AgentOutcome.UNAUTHORISED, Decision.HOLD, "renew the key"),
         (AgentOutcome.PAUSED, Decision.HOLD, "paused: played"),
         (AgentOutcome.DEADLINE, Decision.DENY, "played: it was interrupted"),

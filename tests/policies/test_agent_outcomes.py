@@ -31,6 +31,7 @@ def exchanges(*endings: Ending, **more) -> list[Exchange]:
         (Ending.PAUSED, AgentOutcome.PAUSED),
         (Ending.OVER_BUDGET, AgentOutcome.BUDGET),
         (Ending.UNPRICED, AgentOutcome.BUDGET),
+        (Ending.SPENT, AgentOutcome.SPENT),
         (Ending.RATE_LIMITED, AgentOutcome.RATE_LIMITED),
         (Ending.UNAUTHORISED, AgentOutcome.UNAUTHORISED),
         (Ending.UNREACHABLE, AgentOutcome.ENDPOINT_DOWN),

@@ -169,6 +169,7 @@ def test_a_role_whose_money_is_used_up_alerts_nobody() -> None:
     till = Till()
     ask(till, usd=2)
     assert till.alerts() == []
+    assert till.books.state.budget.waiting == {}, "no cap that is raised lifts it"
 
 
 def test_the_run_s_cap_holds_an_exchange_as_it_does_a_step() -> None:

@@ -93,7 +93,8 @@ def reserve(state: ControlState, request: money.ReserveRequest, now: datetime) -
         return money.ReserveAnswer(reserved=False, verdict=verdict)
     verdict = _may_reserve(state, request)
     if not verdict.allowed:
-        _refused(state, request, verdict)
+        if any(child.rule != money.ROLE_HAS_ROOM for child in verdict.children):
+            _refused(state, request, verdict)
         return money.ReserveAnswer(reserved=False, verdict=verdict)
     book.waiting.pop(request.run_id, None)
     book.reservations[request.key] = money.Reservation(
@@ -245,7 +246,7 @@ def _step_caps(state: ControlState, request: money.ReserveRequest) -> list[Verdi
                 f"the role's {measure}: {amount(used)} spent or reserved + {amount(wanted)} at worst is more than the "
                 f"{amount(most)} that charter.toml gives it for one run"
             )
-            found.append(hold(f"the role's {measure} has room for the exchange", reason, measure=measure, cap=most))
+            found.append(hold(money.ROLE_HAS_ROOM, reason, measure=measure, cap=most))
     return found
 
 
