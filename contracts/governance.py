@@ -56,6 +56,20 @@ class Flake(Contract):
     """That day is over."""
 
 
+class FlakyCheck(Contract):
+    """A check of the ledger, and which tests its output named when it was red."""
+
+    flake: Flake
+    tests: tuple[tuple[str, str], ...]
+    """Path and name, as the output has them: the repository's words."""
+
+
+class FlakyChecks(Contract):
+    """``lookups/flaky_checks.json``: what Sensing found in this target's flake ledger."""
+
+    checks: tuple[FlakyCheck, ...]
+
+
 class SourceSeen(Contract):
     """A source that a run asked."""
 

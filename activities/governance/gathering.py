@@ -32,6 +32,7 @@ from contracts.source import Reading, SourceState
 from contracts.task import TaskContract
 from contracts.trial import SourceTrialReport
 from contracts.verdict import Decision, Verdict
+from policies.governance.flakes import KEPT, looks
 from policies.run.alerts import PROTECTED_RULE
 from policies.settings.schema import EffectivePolicy
 from ports.policy_source import PolicyError, PolicySource
@@ -45,7 +46,6 @@ _LOWERED = {"source": "source", "state": "state", "reason": "reason", "by": "act
 _SOURCE = re.compile(r"sources/([^/]+)/reading\.json")
 _EXCHANGE = re.compile(r"-\d+$")
 """An exchange of a step is paid under ``<step>-<n>``: it is the step that costs it."""
-_CHECKS = re.compile(r"(checks/(checks|base)|observations/[^/]+/checks)\.json")
 
 
 @dataclass
@@ -307,19 +307,9 @@ class Gathering:
     def _checks(self, report: RunReport, names: Iterable[str], unreadable: dict[str, str]) -> Iterator[CheckSeen]:
         """Every look at a tree that the run's artifacts tell of: before the change, with it, and after its merge."""
         run_id = report.run.run_id
-        for name in filter(_CHECKS.fullmatch, names):
+        for name in filter(KEPT.fullmatch, names):
             kept = self._optional(run_id, name, ChecksReport, unreadable)
-            for result in kept.results if kept else ():
-                yield CheckSeen(
-                    target=report.run.target,
-                    check=result.name,
-                    tree=kept.tree_sha if kept else "",
-                    environment=kept.environment if kept else "",
-                    base_count=result.base_count,
-                    status=result.status,
-                    seconds=tuple(attempt.seconds for attempt in result.attempts),
-                    at=report.ended_at,
-                )
+            yield from looks(report.run.target, kept, report.ended_at) if kept else ()
 
     def _sources(self, run_id: str, names: Iterable[str], unreadable: dict[str, str]) -> Iterator[SourceSeen]:
         """What it asked, also as another's baseline or fallback."""

@@ -8,6 +8,7 @@ from activities.api import SENSE
 from activities.governance.kept_proposals import KeptProposals
 from activities.governance.past_decisions import NotKept
 from activities.run.asking import gather
+from activities.run.flaky_checks import flaky_checks
 from activities.run.open_pulls import answers, closing, moot, moot_of, overtaken, removals
 from activities.run.strangers import tell_of_strangers
 from activities.source.reading import SourceReader
@@ -47,14 +48,15 @@ class Sensing:
             session.repository.checkout(base, tree)
             recorded = record_sources(session, SourceReader(self.bench.connectors, self.bench.store))
             proposed = _proposals(session)
-            everything = recorded.records | proposed.records
+            flaky = _flaky(session, self.index)
+            everything = recorded.records | proposed.records | flaky.records
             environment = session.environment
             look = Look(tree, policy, session.alive, recorded=everything, environment=environment)
             seen = self.bench.measures.detect(look)
         for tool, found_out in seen.lookups.items():
             session.save(f"lookups/{tool}.json", found_out)
         session.keep_asked(environment)
-        findings, missing = seen.findings, (*seen.missing, *recorded.missing, *proposed.missing)
+        findings, missing = seen.findings, (*seen.missing, *recorded.missing, *proposed.missing, *flaky.missing)
         # The remote before the logs: what is ours is in them before it is on the remote.
         pulls, heads = self.bench.forges(policy.target).pull_requests(), session.repository.remote_heads()
         known = tell_of_strangers(session, pulls, heads)
@@ -107,6 +109,17 @@ class Sensing:
             completeness=snapshot.completeness,
         )
         return session.done(verdict, confidence=snapshot.completeness, writes=writes, next_role=Role.TRIAGING)
+
+
+def _flaky(session: StepSession, index: RunIndex) -> Recorded:
+    """What the target's flake ledger holds, kept with the run; nothing where its owner wants to hear of no tests."""
+    if not session.policy.target.improve.tests:
+        return Recorded({}, ())
+    found, missing = flaky_checks(session, index)
+    if not found.checks:
+        return Recorded({}, missing)
+    session.save("lookups/flaky_checks.json", found)
+    return Recorded({"lookups/flaky_checks": written(found)}, missing)
 
 
 def _proposals(session: StepSession) -> Recorded:

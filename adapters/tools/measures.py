@@ -9,6 +9,7 @@ from adapters.tools.check_measures import counted_by, red, unshown
 from adapters.tools.comparison import unproved
 from adapters.tools.dependencies import DependenciesTool
 from adapters.tools.fixers import FixersTool
+from adapters.tools.idle_tests import IdleTestsTool
 from adapters.tools.pins import PinsTool
 from adapters.tools.policy_edits import PolicyEditsTool
 from adapters.tools.ruff import RuffTool
@@ -33,6 +34,7 @@ TOOLS: tuple[Tool, ...] = (
     PolicyEditsTool(),
     FixersTool(),
     DependenciesTool(),
+    IdleTestsTool(),
 )
 """A row for each tool; the file of each is its own."""
 MOST_FINDINGS = 20_000

@@ -25,7 +25,12 @@ CLASSIFIER = re.compile(r"Programming Language :: Python :: (\d+)(?:\.(\d+))?\s*
 
 
 def lowest_supported(tree: SourceTree) -> Version:
-    """The lowest version the package supports, from the most binding statement that can be read.
+    """The lowest version the package supports: as stated, else old enough to break nobody."""
+    return stated_lowest(tree) or ((2, 7) if _written_for_python_2(tree) else UNKNOWN)
+
+
+def stated_lowest(tree: SourceTree) -> Version | None:
+    """The lowest version it says it supports, by the most binding statement that can be read; None: it says nothing.
 
     ``requires-python`` in whichever form comes first; without one, the classifiers. A statement that cannot be read
     counts as none.
@@ -50,8 +55,7 @@ def lowest_supported(tree: SourceTree) -> Version:
         setup_py.get("classifiers"),
     ):
         classifiers.extend(source if isinstance(source, list) else [])
-    stated_lowest = _lowest_classified(str(each) for each in classifiers)
-    return stated_lowest or ((2, 7) if _written_for_python_2(tree) else UNKNOWN)
+    return _lowest_classified(str(each) for each in classifiers)
 
 
 def _written_for_python_2(tree: SourceTree) -> bool:

@@ -1,15 +1,40 @@
 """The flake ledger (runbook §10: check stability): same commit, different answers, over runs. It excuses nothing."""
 
+import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 
-from contracts.evidence import CheckStatus
+from contracts.evidence import ChecksReport, CheckStatus
 from contracts.governance import CheckSeen, Flake, KnownFlake
 
 _ANSWERS = frozenset({CheckStatus.GREEN, CheckStatus.RED})
 """A timeout and a check that could not be run are no answers: neither says anything about the commit."""
 _Key = tuple[str, str]
+KEPT = re.compile(r"(checks/(checks|base)|observations/[^/]+/checks)\.json")
+"""Artifacts of a run that tell of checks."""
+_FAILED = re.compile(r"^(?:FAILED|ERROR) ([^\s:]+\.py)::(\S+)", re.MULTILINE)
+_NAMED = 20
+
+
+def looks(target: str, report: ChecksReport, at: datetime) -> Iterator[CheckSeen]:
+    """Every look at a tree that an artifact tells of."""
+    for result in report.results:
+        yield CheckSeen(
+            target=target,
+            check=result.name,
+            tree=report.tree_sha,
+            environment=report.environment,
+            base_count=result.base_count,
+            status=result.status,
+            seconds=tuple(attempt.seconds for attempt in result.attempts),
+            at=at,
+        )
+
+
+def failing_tests(output: str) -> tuple[tuple[str, str], ...]:
+    """Path and name of the tests that pytest says failed, in order, each once; of other runners none."""
+    return tuple(dict.fromkeys((found[1], found[2]) for found in _FAILED.finditer(output)))[:_NAMED]
 
 
 def flakes(seen: Iterable[CheckSeen], known: Sequence[KnownFlake], today: date) -> tuple[Flake, ...]:

@@ -268,12 +268,15 @@ class ImprovePolicy(Section):
     again: dict[str, date] = {}
     """By kind, for example ``"codespell comments" = 2026-11-27``: what people said to pull requests that were opened
     before that day counts no more. It lifts what went quiet."""
+    tests: bool = True
+    """List flaky tests, tests without an assertion and skips whose reason is gone, for a person. Nothing is changed."""
 
     @model_serializer(mode="wrap")
     def _as_before(self, serialized: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Without ``again`` it is what it was before there was any, so that digests of policies stay (P15)."""
+        """What is newer is left out where nobody set it, so that digests of policies stay (P15)."""
         said: dict[str, Any] = serialized(self)
-        return said if self.again else {name: value for name, value in said.items() if name != "again"}
+        newer = {"again": not self.again, "tests": self.tests}
+        return {name: value for name, value in said.items() if not newer.get(name)}
 
 
 class PolicyFolder(Section):

@@ -5,6 +5,7 @@ code_text.py         Inside the sandbox: comments of other languages than Python
 documents.py         Inside the sandbox: whether words of a document or comment can change without any program being
 edits.py             A linter's edits, applied to the bytes of a file by ourselves: what is proven is what is written
 equality.py          Inside the sandbox: whether a changed file can be shown to do what it did
+idle_tests.py        Inside the sandbox: tests in Python that check nothing, and skips that never or always apply
 imported_names.py    Inside the sandbox: whether anything in a whole repository may need a name that one file imports
 markup.py            Inside the sandbox: the paragraphs of a document, by the parsers of its format
 mentions.py          Inside the sandbox: whether a text that is no Python we can parse may take a name from one of
