@@ -109,7 +109,9 @@ class Brief:
     keep: Callable[[str, bytes, str], None] = field(default=lambda _name, _body, _media_type: None)
     """Keeps an artifact of the step under ``agent/…``: records, transcripts."""
     resumed: bool = False
-    """Coding: the tree is not the base's, but what an interrupted attempt left."""
+    """Coding: the tree is not the base's, but what an interrupted attempt left, which may be all there is to do."""
+    again: bool = False
+    """Coding: the tree is a change that was refused; ``told`` says why."""
     told: Mapping[str, str] = field(default_factory=dict)
     """Coding: what it is told beside the contract, by file name (``checks.md``, ``review.md``); data, no orders."""
     tell: Callable[..., None] = field(default=lambda **_progress: None)

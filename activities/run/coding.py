@@ -123,7 +123,7 @@ class Coding:
             return self._ask(session, contract, tree, environment)
         with self.bench.folder("resumed") as left:
             session.repository.checkout(kept.head_sha, left)
-            return self._ask(session, contract, left, environment, resumed=True)
+            return self._ask(session, contract, left, environment, kept=True)
 
     def _ask(
         self,
@@ -132,7 +132,7 @@ class Coding:
         tree: Path,
         environment: CheckEnvironment | None,
         *,
-        resumed: bool = False,
+        kept: bool = False,
     ) -> MadeCommit:
         base, rule = session.given.base_sha, "the tree can be committed"
         brief = Brief(
@@ -146,7 +146,8 @@ class Coding:
             environment=environment,
             alive=session.alive,
             told=background(session, contract, tree) | what_failed(session),
-            resumed=resumed,
+            resumed=kept and session.given.round == 1,
+            again=kept and session.given.round > 1,
         )
         try:
             answer = propose(session, session.agent, brief, TypeAdapter(CodingAnswer))

@@ -166,6 +166,8 @@ class _Attempt:
         changed = sorted(path for path in before.keys() | after.keys() if before.get(path) != after.get(path))
         # What an interrupted attempt left may have been all there was to do.
         work = replace(work, changed=bool(changed) or self.brief.resumed)
+        if self.brief.again and not changed and work.stopped is None:
+            work = replace(work, stopped=Stop.SAME)
         ended = outcome_of(work)
         exchanges = tuple(work.exchanges)
         self._keep(".output.txt", self.output.kept, "text/plain")

@@ -19,13 +19,16 @@ _LONGEST = 60_000
 """Characters: the task is an argument of most programs, and one argument holds 128 KiB."""
 _MOST_PATHS = 50
 _RESUMED = "\nAn earlier attempt was interrupted; /work is as it left it. Look at what is there, and go on.\n"
+_AGAIN = (
+    f"\nAnother try: {PLACE}/told says why the one before was refused, and /work is as it left it. Go on from there.\n"
+)
 _TEXT = """\
 # {title}
 
 {objective}
 
 {why}
-{asked}{resumed}
+{asked}{begun}
 ## How it is measured
 
 {metric}. It is measured again by others, whatever you say.{proof}
@@ -61,7 +64,7 @@ def fill(folder: Path, brief: Brief, contract: TaskContract, said: RolePolicy, t
         place.write_text(fenced(name, text), encoding="utf-8")
     (folder / "contract.json").write_text(contract.model_dump_json(indent=2), encoding="utf-8")
     files = [*(f"told/{name}" for name in brief.told), *(f"shown/{path}" for path in shown)]
-    text = task_text(contract, said, files, taken.paths, resumed=brief.resumed)
+    text = task_text(contract, said, files, taken.paths, begun=_RESUMED * brief.resumed + _AGAIN * brief.again)
     (folder / "TASK.md").write_text(text, encoding="utf-8")
     for place in (folder, *folder.rglob("*")):
         place.chmod(0o755 if place.is_dir() else 0o644)
@@ -69,7 +72,7 @@ def fill(folder: Path, brief: Brief, contract: TaskContract, said: RolePolicy, t
 
 
 def task_text(
-    contract: TaskContract, said: RolePolicy, files: Sequence[str], taken: Sequence[str], *, resumed: bool
+    contract: TaskContract, said: RolePolicy, files: Sequence[str], taken: Sequence[str], *, begun: str
 ) -> str:
     """The task in words."""
     scope, plan = contract.scope, contract.verification
@@ -81,7 +84,7 @@ def task_text(
         objective=contract.objective,
         why=contract.rationale,
         asked=_asked(contract),
-        resumed=_RESUMED * resumed,
+        begun=begun,
         metric=f"{contract.metric}: {contract.metric_before} now",
         proof=_list("These checks must be green: ", plan.required_checks)
         + _list("Accepted when: ", plan.acceptance_criteria),

@@ -22,6 +22,8 @@ class Stop(StrEnum):
 
     DEADLINE = "deadline"
     NO_PROGRESS = "no_progress"
+    SAME = "same"
+    """It left what was refused before as it was."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,8 @@ def outcome_of(work: Work) -> Ended:
         return Ended(_HALTS[halt.ending], _why(halt), halt.retry_after)
     if work.stopped is Stop.NO_PROGRESS:
         return Ended(AgentOutcome.NO_PROGRESS, "it neither wrote anything nor asked a model for too long")
+    if work.stopped is Stop.SAME:
+        return Ended(AgentOutcome.NO_PROGRESS, "it left the change as it was when it was refused")
     if work.stopped is Stop.DEADLINE or work.killed_for == "timeout":
         return Ended(AgentOutcome.DEADLINE, "its time was over before it was done")
     last = work.exchanges[-1] if work.exchanges else None

@@ -155,6 +155,16 @@ def test_an_interrupted_attempt_may_have_done_it_all(tmp_path: Path) -> None:
     assert () == played.record.changed
 
 
+def test_another_try_that_changes_nothing_is_no_progress(tmp_path: Path) -> None:
+    """The same change would be refused for the same reason; it is told that, and why the first try was."""
+    script = "grep -q 'Another try' /run/task/TASK.md && cat /run/task/told/why_again.md"
+    played = play(made(tmp_path, FILES), script, again=True, told={"why_again.md": "red: unit"})
+    assert played.stopped is not None
+    assert AgentOutcome.NO_PROGRESS is played.stopped.outcome
+    assert "red: unit" in played.output
+    assert play(tmp_path / "tree", f"{script}; echo y >> pkg/a.py", again=True).stopped is None
+
+
 def test_one_that_is_not_installed_says_how(tmp_path: Path) -> None:
     """No half work: nothing was started."""
     with pytest.raises(AgentError, match=r"codex 0\.169\.0 is not installed: starter\.py agents install codex"):
