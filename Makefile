@@ -18,7 +18,7 @@ STAMP := $(VENV)/.set-up
 # More than cores: more than half of what a test of a whole run takes is waiting (docs/performance.md).
 JOBS ?= 5
 
-.PHONY: help setup demo demo-incident demo-rollback demo-sources demo-languages demo-year demo-up agents forges gitea prism test test-gitea test-github test-browser test-faults test-agents test-uncached \
+.PHONY: help setup demo demo-incident demo-rollback demo-sources demo-languages demo-year demo-agent demo-up agents forges gitea prism test test-gitea test-github test-browser test-faults test-agents test-uncached \
 	test-packages test-regressions test-sweep bench check format \
 	lock clean record-histories
 
@@ -29,6 +29,7 @@ help:
 	@echo "make demo-sources   sources of records are tried, promoted and demoted, on real data sets out of packages"
 	@echo "make demo-languages the loop on a real package each of Python, JavaScript, Go and Rust, by its own fixer"
 	@echo "make demo-year      a year of daily runs and weekly reviews, every number counted again (YEAR_SEED=… makes another)"
+	@echo "make demo-agent     a coding agent does what an issue asks, against a scripted model (DEMO_AGENT=… takes another)"
 	@echo "make test           set up, then all tests; those against Gitea and GitHub's contract where Go and Node are there"
 	@echo "make setup          set up alone: .venv with locked dependencies, Temporal server and sandbox included"
 	@echo "make check          format, lint, types, import rules, schemas"
@@ -81,6 +82,9 @@ demo-rollback: setup
 
 demo-year: setup
 	@$(BIN)/python -m demo.year
+
+demo-agent: setup
+	@$(BIN)/python -m demo.agent
 
 demo-sources: setup
 	@$(BIN)/python -m demo.sources

@@ -17,6 +17,7 @@ incident.py        ``incident list | show | edit | close | prevented``: post-inc
 init.py            ``init``: a look at a repository, its checks tried on its base, a target file for a person to read
 furnishing.py      The first check environment of a repository that can be made: as declared, or with less
 introduction.py    Getting to know a repository: fetch, survey, and a trial of the proposed checks on its base
+issue.py           ``issue open | list | close``: of a target without a forge of its own
 leaving.py         The one way out of every process that used the Temporal client
 mode.py            ``mode`` and ``decide``: what only a person says
 pause.py           ``pause``: the brake, and how to know that it holds (P1)

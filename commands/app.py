@@ -38,6 +38,7 @@ COMMANDS = {
     ),
     "up": Entry("commands.up", _WORK, "Run the embedded Temporal server with its UI and a worker, until Ctrl-C."),
     "schedule": Entry("commands.schedule", _WORK, "The daily start of a target, by a Temporal Schedule."),
+    "issue": Entry("commands.issue", _WORK, "Issues of a target without a forge of its own."),
     "pr": Entry("commands.pr", _WORK, "Pull requests of a target without a forge of its own."),
     "status": Entry(
         "commands.status", _LOOK, "The global status, and each target's: mode, epoch, writes in flight, runs, pauses."

@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # each named twice: it is handed on
     from adapters.forges.kinds import FORGES as FORGES
     from adapters.forges.kinds import forge_checkup as forge_checkup
     from adapters.forges.local_desk import LocalDesk as LocalDesk
+    from adapters.forges.local_issues import LocalIssues as LocalIssues
     from adapters.policy_files import PolicyFiles as PolicyFiles
     from adapters.store.private_home import HomeUnusable as HomeUnusable
     from adapters.store.private_home import open_home as open_home
@@ -52,6 +53,7 @@ if TYPE_CHECKING:  # each named twice: it is handed on
     from composition.adapters import expanding as expanding
     from composition.adapters import fixer_measures as fixer_measures
     from composition.adapters import local_desk as local_desk
+    from composition.adapters import local_issues as local_issues
     from composition.adapters import open_forge as open_forge
     from composition.adapters import open_repository as open_repository
     from composition.adapters import source_reader as source_reader
@@ -69,6 +71,7 @@ _WHERE = {
     "adapters.agents.recipes.recipe": ("RECIPES", "recipe_of"),
     "adapters.forges.kinds": ("FORGES", "forge_checkup"),
     "adapters.forges.local_desk": ("LocalDesk",),
+    "adapters.forges.local_issues": ("LocalIssues",),
     "adapters.policy_files": ("PolicyFiles",),
     "adapters.store.private_home": ("HomeUnusable", "open_home"),
     "adapters.survey.clients": ("Clients",),
@@ -90,6 +93,7 @@ _WHERE = {
         "expanding",
         "fixer_measures",
         "local_desk",
+        "local_issues",
         "open_forge",
         "open_repository",
         "source_reader",

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from adapters.agents.installing import Installer
     from adapters.environments.wheels import WheelEnvironments
     from adapters.forges.local_desk import LocalDesk
+    from adapters.forges.local_issues import LocalIssues
     from adapters.git.mirror import Mirror
     from adapters.policy_files import PolicyFiles
     from adapters.sandbox.bubblewrap import BubblewrapSandbox
@@ -130,6 +131,14 @@ def local_desk(settings: Settings, target: Target, actor: str) -> LocalDesk:
     from adapters.forges.local_desk import LocalDesk
 
     return LocalDesk(target, forge_folder(settings.home, target.name), open_repository(settings, target), actor)
+
+
+def local_issues(settings: Settings, target: str) -> LocalIssues:
+    """A target's issues on the local forge."""
+    from adapters.forges.local import forge_folder
+    from adapters.forges.local_issues import LocalIssues
+
+    return LocalIssues(forge_folder(settings.home, target))
 
 
 def source_reader(settings: Settings) -> SourceReader:

@@ -10,6 +10,7 @@ from markupsafe import Markup, escape
 
 from contracts.change import Change
 from contracts.evidence import ChecksReport
+from contracts.exchange import AgentRecord
 from contracts.later_review import LaterReview
 from contracts.release import ReleaseDecision
 from contracts.report import RunReport, StepRecord
@@ -41,11 +42,13 @@ def render_html(
     checks: ChecksReport | None = None,
     diff: bytes = b"",
     later: LaterReview | None = None,
+    agents: tuple[AgentRecord, ...] = (),
     *,
     ui: str = "",
 ) -> str:
     """The page; what the run ended too early to make is None and left out.
 
+    ``agents``: what agents of others' making did, by our own record.
     ``later``: what became of its change since; None: nothing is known yet.
     ``ui``: the web address of the Temporal UI for people, with its namespace; empty: no link leads there.
     """
@@ -56,6 +59,7 @@ def render_html(
         .render(
             report=report,
             later=later,
+            agents=agents,
             told_objective=told_objective,
             change=change,
             checks=checks,

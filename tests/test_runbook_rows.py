@@ -52,8 +52,8 @@ ROWS: dict[tuple[str, str], tuple[str, ...]] = {
     ),
     ("5", "Scout writes candidate_sources.json"): (
         TRIED,
-        f"{TRIALS}::test_5_a_catalogue_is_read_entry_by_entry",
-        f"{TRIALS}::test_5_leads_are_addresses_that_look_like_data",
+        "policies/test_source_leads.py::test_5_a_catalogue_is_read_entry_by_entry",
+        "policies/test_source_leads.py::test_5_leads_are_addresses_that_look_like_data",
         f"{TRIALS}::test_5_what_compliance_refused_is_barred",
     ),
     ("5", "Planning picks one source trial task"): (

@@ -1,6 +1,7 @@
 """Step 9: the final run report, the archived history, the chain's head in the mirror."""
 
 import gzip
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -19,6 +20,7 @@ from contracts.audit import AuditEvent
 from contracts.budget import RunCost
 from contracts.change import Change
 from contracts.evidence import ChecksReport
+from contracts.exchange import AgentRecord
 from contracts.handover import PinnedPolicy, RunRef
 from contracts.later_review import LaterReview
 from contracts.modes import Role, RunStatus
@@ -44,10 +46,12 @@ RenderPage = Callable[
         ChecksReport | None,
         bytes,
         LaterReview | None,
+        tuple[AgentRecord, ...],
     ],
     str,
 ]
-"""The last ones: the change's diff (empty: there is none, or it was lost), and what became of the change, if known."""
+"""The last: the change's diff (empty: none, or lost), what became of the change, if known, and what agents did."""
+_AGENT_RECORD = re.compile(r"agent/(?!partial\.)[^/]+\.json")
 
 
 @dataclass(frozen=True)
@@ -92,7 +96,7 @@ class Auditing:
         reader = Reader(self.bench)
         papers = _papers(reader, report.artifacts)
         diff = reader.body(papers[2].diff) if papers[2] else None
-        page = self.render(report, *papers, diff or b"", later)
+        page = self.render(report, *papers, diff or b"", later, _agents(reader, report.artifacts))
         self.bench.store.put(later.run_id, "run_report.html", page.encode(), "text/html")
 
     def _history(self, workflow_id: str, workflow_run_id: str) -> bytes:
@@ -155,7 +159,7 @@ class Auditing:
             unseen=unseen(snapshot) if snapshot else (),
         )
         kept = self.bench.store.put(run_id, "run_report.json", written(report))
-        page_text = self.render(report, *papers, diff or b"", None)
+        page_text = self.render(report, *papers, diff or b"", None, _agents(reader, artifacts))
         page = self.bench.store.put(run_id, "run_report.html", page_text.encode(), "text/html")
         crashpoint("audit.after_report")
         self._anchor(run_id, policy, head)
@@ -202,6 +206,13 @@ class Auditing:
         except RepositoryError as problem:
             # The head is in the Temporal history too; a broken mirror must not keep the run from ending.
             activity.logger.warning("head of run/%s not anchored in the mirror: %s", run_id, problem)
+
+
+def _agents(reader: Reader, artifacts: tuple[ArtifactRef, ...]) -> tuple[AgentRecord, ...]:
+    """What agents did in the run, in the order in which they did it."""
+    names = [ref.name for ref in artifacts if _AGENT_RECORD.fullmatch(ref.name)]
+    read = (reader.paper(artifacts, name, AgentRecord) for name in names)
+    return tuple(each for each in read if each is not None)
 
 
 def _papers(

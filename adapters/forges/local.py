@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from adapters.effects.local_records import RECORD, read_comments, read_record, read_records, record_numbers
+from adapters.forges.local_issues import LocalIssues
 from adapters.git.mirror import Mirror, open_mirror
-from contracts.forge_facts import BranchProtection, CheckState, CommitCheck, HumanAct, PullComment
+from contracts.forge_facts import BranchProtection, CheckState, CommitCheck, HumanAct, Issue, PullComment
 from contracts.pull_request import PullRequest
 from ports.forge import ForgeError, OpenForge
 from ports.repository import RepositoryError
@@ -220,9 +221,10 @@ class LocalForge:
         """What we said below it; people have no page here."""
         return read_comments(self._folder / "pulls", number)
 
-    def issues(self, label: str) -> None:
-        """A bare repository has none."""
-        del label
+    def issues(self, label: str) -> tuple[Issue, ...] | None:
+        """Those that a person opened by ``starter.py issue``; a bare repository has no others."""
+        found = LocalIssues(self._folder).newest()
+        return found and tuple(each for each in found if each.state == "open" and label in each.labels)
 
     def _heads(self) -> dict[str, str]:
         try:

@@ -16,7 +16,7 @@ from contracts.grant import Grant
 from contracts.modes import Outcome
 from contracts.release import ReleaseDecision, RiskScore
 from contracts.remediation import TASK_PREFIX
-from contracts.task import TaskContract
+from contracts.task import AskedBy, AskedTask, MeasureKind, TaskContract
 from contracts.verdict import Decision, Verdict
 from policies.counted import CUT, counted, joined, shortened, sized
 from policies.digests import digest
@@ -143,7 +143,9 @@ def _told(contract: TaskContract, decision: ReleaseDecision, checks: ChecksRepor
     """What, why, how it was checked, what it waits for: sentences of ours about what was measured."""
     words = contract.words
     tool, done = code_span(contract.tool), max(0, change.metric_before - change.metric_after)
-    if words and done:
+    if asked := contract.asked:
+        yield from _asked(asked, change)
+    elif words and done:
         yield f"{does(words)} {amount(words, done)} in {_files(change)}. {words.why}"
         it, left = "it" if done == 1 else "them", change.metric_after or "nothing"
         if not words.more:
@@ -162,6 +164,30 @@ def _told(contract: TaskContract, decision: ReleaseDecision, checks: ChecksRepor
         yield "It merges by itself once its canary has passed."
     else:
         yield "It waits for your review."
+
+
+def _asked(asked: AskedTask, change: Change) -> Iterator[str]:
+    """What an agent made, for whom, and what shows that it is that."""
+    cause = {
+        AskedBy.CHECK: f"because the check {code_span(asked.check)} was red",
+        AskedBy.ISSUE: f"for {link(f'issue {asked.number}', asked.url) if asked.url else f'issue {asked.number}'}",
+        AskedBy.STANDING: "for a standing task of this repository",
+        AskedBy.PERSON: "because a person asked for it",
+    }[asked.by]
+    yield f"An agent changed {_files(change)}, {cause}."
+    yield {
+        MeasureKind.CHECK: f"That check is red on the base and green with the change: {_checks_name(asked)}.",
+        MeasureKind.NEW_TEST: f"Its tests are red without the change and green with it: {_checks_name(asked)}.",
+        MeasureKind.COUNTED: (
+            f"{_checks_name(asked)} counts {counted(change.metric_after, 'finding')}, {change.metric_before} before."
+        ),
+    }.get(asked.measure, "Nothing measures whether it is right: that is for you to say.")
+    if asked.by is AskedBy.ISSUE:
+        yield f"Closes #{asked.number}."
+
+
+def _checks_name(asked: AskedTask) -> str:
+    return code_span(shortened(one_line(asked.check), _CHECK_NAME))
 
 
 def _more(contract: TaskContract) -> Iterator[str]:

@@ -22,11 +22,11 @@ from contracts.budget import Amounts, CostStatement
 from contracts.exchange import Ending
 from contracts.messages import RESERVE, SETTLE_COST
 from contracts.modes import Role
+from demo.scripted_model import Move, Received, ScriptedModel
 from policies.settings.charter import Charter
 from ports.models import NotReserved, Reserved
 from tests.adapters.models.gateways import DIALECTS, PRICE, TOOLS, ask
 from tests.policies.sample_policy import policy
-from tests.scripted_model import Move, Received, ScriptedModel
 from tests.workflows.books import Books
 from tests.workflows.money import terms
 from workflows.control import budget

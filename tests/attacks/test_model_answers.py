@@ -16,10 +16,10 @@ from contracts.forge_facts import FORGE_RESTS
 from contracts.handover import StepResult
 from contracts.modes import Role, TargetStatus
 from contracts.verdict import Decision
+from demo.scripted_model import Move, ScriptedModel
 from policies.settings.charter import Price, Provider, RolePolicy
 from tests.attacks.stage import Stage, done
 from tests.attacks.test_told import asks
-from tests.scripted_model import Move, ScriptedModel
 from tests.workflows.test_model_roles import told
 
 SAID = RolePolicy(backend="model", provider="lab", models=("m-1",), usd=1, tokens=100_000)

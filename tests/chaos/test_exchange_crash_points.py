@@ -10,13 +10,13 @@ import pytest
 from checker import check_world
 from supervisor import Supervisor
 from test_crash_points import EXCHANGE
+from tests.scripted_model import Move, ScriptedModel
 
 from adapters.store.chained_log import ChainedLog
 from contracts.budget import Amounts
 from contracts.modes import RunStatus
 from contracts.verdict import Fact
 from tests.commands.test_charter import appointed
-from tests.scripted_model import Move, ScriptedModel
 from workflows import api
 
 if TYPE_CHECKING:

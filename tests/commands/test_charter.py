@@ -5,7 +5,7 @@ from __future__ import annotations
 from shell import shell_of
 from world import World
 
-from tests.scripted_model import Move, ScriptedModel
+from demo.scripted_model import Move, ScriptedModel
 
 ROLE = """
 [roles.review]

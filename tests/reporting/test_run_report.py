@@ -9,6 +9,7 @@ import re
 import pytest
 from rich.console import Console
 
+from contracts.exchange import AgentOutcome, AgentRecord
 from contracts.modes import RunKind, RunStatus
 from contracts.report import RunReport
 from contracts.task import TaskType
@@ -352,3 +353,24 @@ def test_a_reason_that_the_sentence_says_is_not_said_again() -> None:
     assert "" == unsaid("pull request opened, outcome REQUIRES_HUMAN_REVIEW", "Opened pull request #1.")
     assert "" == unsaid("checks are red.", "Did not release its change: checks are red.")
     assert "2 writes refused" == unsaid("2 writes refused", "Tried it.")
+
+
+def test_the_page_says_what_agents_did_and_cost() -> None:
+    """By our own record, with the transcript; what it holds of others' words is text."""
+    record = AgentRecord(
+        run_id=REPORT.run.run_id,
+        role="coding",
+        backend="command",
+        agent="codex 1.0",
+        outcome=AgentOutcome.DEADLINE,
+        reason=HOSTILE,
+        usd=0.125,
+        bound=True,
+        transcript="agent/coding-1.transcript.jsonl",
+        dropped=("CLAUDE.md",),
+    )
+    page = page_of(REPORT, agents=(record,))
+    assert "<script>alert" not in page
+    assert all(each in page for each in ("codex 1.0", "deadline", "at most 0.1250", "dropped: CLAUDE.md"))
+    assert re.search(r'href="[./]*agent/coding-1.transcript.jsonl"', page)
+    assert "By the gateway" not in page_of(REPORT)

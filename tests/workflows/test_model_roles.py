@@ -10,7 +10,7 @@ from shell import shell_of
 from world import World
 
 from contracts.modes import Role, RunStatus
-from tests.scripted_model import Move, ScriptedModel
+from demo.scripted_model import Move, ScriptedModel
 from tests.workflows.test_source_expansion import CHECK, FILES, served, start
 
 ROLES = """

@@ -8,12 +8,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from scripted_model import Move, ScriptedModel
-
 from adapters.agents.command_backend import CommandBackend
 from adapters.models.gateway import open_gateway
 from adapters.sandbox.bubblewrap import BubblewrapSandbox
 from contracts.budget import Amounts
+from demo.scripted_model import Move, ScriptedModel
 from policies.settings.charter import Price, Provider, RolePolicy
 from ports.agents import AgentStopped
 from ports.models import NotReserved, Reserved

@@ -8,9 +8,9 @@ import pytest
 
 from adapters.agents.charter_check import CENT, try_role
 from contracts.modes import Role
+from demo.scripted_model import Move, ScriptedModel
 from policies.settings.charter import Charter
 from tests.policies.sample_policy import policy
-from tests.scripted_model import Move, ScriptedModel
 
 
 def tried(url: str, price: float = 15, **more: Any) -> Any:

@@ -19,6 +19,7 @@ from contracts.evidence import ReviewProposal
 from contracts.exchange import AgentOutcome, AgentRecord
 from contracts.modes import Role
 from contracts.task import CandidateTasks, TaskContract
+from demo.scripted_model import Move, ScriptedModel
 from policies.agents.charter import PLAYED_BY
 from policies.digests import sha256_hex
 from policies.settings.charter import Charter
@@ -27,7 +28,6 @@ from settings import ROOT
 from tests.adapters.models.gateways import Wallet
 from tests.policies.sample_policy import policy
 from tests.policies.test_model_answers import CONTRACTS, FIRST, OURS, SECOND, YES
-from tests.scripted_model import Move, ScriptedModel
 
 KEY = "key-of-the-worker"
 

@@ -10,13 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from scripted_model import Move, ScriptedModel
 
 from adapters.agents import command_backend
 from adapters.agents.recipes.recipe import PYTHON, Recipe, recipe_of
 from adapters.agents.taken_out import TakenOut
 from adapters.sandbox.bubblewrap import BubblewrapSandbox
 from contracts.exchange import AgentOutcome
+from demo.scripted_model import Move, ScriptedModel
 from policies.settings.schema import SandboxLimits
 from ports.sandbox import Command, Limits
 from tests.adapters.agents.played_program import made

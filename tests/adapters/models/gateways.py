@@ -18,10 +18,10 @@ from adapters.models.gateway import Gateway, open_gateway
 from contracts.budget import Amounts
 from contracts.exchange import Ending
 from contracts.modes import Role
+from demo.scripted_model import Move, ScriptedModel
 from policies.settings.charter import Charter
 from ports.models import NotReserved, Reserved
 from tests.policies.sample_policy import policy
-from tests.scripted_model import Move, ScriptedModel
 
 KEY = "key-of-the-worker/never+inside=="
 PRICE = {"input": 3.0, "output": 15.0}

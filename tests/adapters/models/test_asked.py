@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from contracts.exchange import Ending
+from demo.scripted_model import Move
 from tests.adapters.models.gateways import (
     NOTHING,
     PATHS,
@@ -20,7 +21,6 @@ from tests.adapters.models.gateways import (
     raw_ask,
     scripted,
 )
-from tests.scripted_model import Move
 
 FORBIDDEN: list[tuple[str, Any, str]] = [
     ("/v1/models", body_of("chat"), "does not pass"),

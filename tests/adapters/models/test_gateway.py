@@ -16,6 +16,7 @@ from adapters.models import gateway as gateway_module
 from adapters.models import upstream
 from contracts.budget import Amounts
 from contracts.exchange import Ending
+from demo.scripted_model import Move
 from ports.control_desk import ControlUnavailable
 from tests.adapters.git.test_tls import certificate
 from tests.adapters.models.gateways import (
@@ -34,7 +35,6 @@ from tests.adapters.models.gateways import (
     refusing,
     scripted,
 )
-from tests.scripted_model import Move
 
 BOTH = pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
 EACH = pytest.mark.parametrize("dialect", DIALECTS)

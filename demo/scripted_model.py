@@ -3,8 +3,7 @@
     with ScriptedModel([Move(run="sed -i s/1/2/ shop.py"), Move(say="Done.")]) as model:
         ...  # model.url is the provider's, model.received is what came
 
-It needs the standard library alone. ``python tests/scripted_model.py SCRIPT.json`` prints its address and serves until
-killed; the file has the arguments of ``ScriptedModel``.
+It needs the standard library alone.
 
 Which move is next is counted from the conversation in the request (turns that called a tool), and kept nowhere: a
 repeat gets the same answer. Requests that offer no tool (titles, summaries) get ``side``; None: a move, too.
@@ -14,13 +13,12 @@ import json
 import re
 import secrets
 import socket
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any, Self
 
 Json = dict[str, Any]
@@ -112,7 +110,7 @@ class ScriptedModel:
 
     def _serve(self) -> None:
         while not self.stopping.is_set():
-            self._server._handle_request_noblock()
+            self._server._handle_request_noblock()  # type: ignore[attr-defined]  # noqa: SLF001  # ends with a closed socket, unlike serve_forever
 
     def __exit__(self, *ended: object) -> None:
         self.stopping.set()
@@ -121,6 +119,7 @@ class ScriptedModel:
 
     @property
     def url(self) -> str:
+        """Of the provider."""
         return f"http://127.0.0.1:{self._server.server_address[1]}"
 
     def next(self, body: Json, *, asks: bool) -> tuple[Move, int]:
@@ -153,10 +152,10 @@ def calls_so_far(body: Json) -> int:
     """Turns of the conversation in which the model had a tool called."""
     turns = 0
     for message in body.get("messages") or []:
-        blocks = message.get("content") if isinstance(message.get("content"), list) else []
+        blocks: list[Json] = message["content"] if isinstance(message.get("content"), list) else []
         called = message.get("tool_calls") or any(each.get("type") == "tool_use" for each in blocks)
         turns += bool(called) and message.get("role") == "assistant"
-    items = body.get("input") if isinstance(body.get("input"), list) else []
+    items: list[Json] = body["input"] if isinstance(body.get("input"), list) else []
     return turns + sum(each.get("type") in {"function_call", "custom_tool_call", "local_shell_call"} for each in items)
 
 
@@ -271,7 +270,8 @@ def _responses(told: _Told) -> tuple[Json, list[Event]]:
 def _item(index: int, item: Json) -> Iterator[Json]:
     at = {"output_index": index, "item_id": item["id"]}
     said = item["type"] == "message"
-    begun = {**item, "status": "in_progress"} | ({"content": []} if said else {"arguments": ""})
+    empty: Json = {"content": []} if said else {"arguments": ""}
+    begun = {**item, "status": "in_progress"} | empty
     yield {"type": "response.output_item.added", "output_index": index, "item": begun}
     if said and item["content"][0]["type"] == "output_text":
         part = item["content"][0]
@@ -362,7 +362,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._drop()
             return
         key = received.headers.get("authorization", "").removeprefix("Bearer ") or received.headers.get("x-api-key", "")
-        if move.status != 200 or move.body:
+        if move.status != HTTPStatus.OK or move.body:
             kind = {401: "authentication_error", 429: "rate_limit_error", 529: "overloaded_error"}
             said = {"type": kind.get(move.status, "api_error"), "message": move.say.replace("{key}", key) or "scripted"}
             text = move.body.replace("{key}", key) or json.dumps({"type": "error", "error": said})
@@ -432,17 +432,3 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.flush()
         self.close_connection = True
         self.connection.shutdown(socket.SHUT_RDWR)
-
-
-def main() -> None:
-    given = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
-    given["moves"] = [Move(**each) for each in given.get("moves", [{"say": "Done."}])]
-    faults = given.pop("faults", {})
-    given["faults"] = {int(at): [Move(**each) for each in them] for at, them in faults.items()}
-    with ScriptedModel(**given) as model:
-        print(model.url, flush=True)
-        threading.Event().wait()
-
-
-if __name__ == "__main__":
-    main()
