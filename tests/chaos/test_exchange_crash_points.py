@@ -10,12 +10,12 @@ import pytest
 from checker import check_world
 from supervisor import Supervisor
 from test_crash_points import EXCHANGE
-from tests.scripted_model import Move, ScriptedModel
 
 from adapters.store.chained_log import ChainedLog
 from contracts.budget import Amounts
 from contracts.modes import RunStatus
 from contracts.verdict import Fact
+from demo.scripted_model import Move, ScriptedModel
 from tests.commands.test_charter import appointed
 from workflows import api
 

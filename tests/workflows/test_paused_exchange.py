@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
-from tests.scripted_model import Move, ScriptedModel
 from world import World
 
 from contracts.budget import BudgetView
 from contracts.modes import Role, RunStatus
+from demo.scripted_model import Move, ScriptedModel
 from tests.commands.test_charter import appointed
 from tests.workflows.conversation import pause, resume
 from tests.workflows.quick import Speller, add_target

@@ -11,9 +11,9 @@ from world import World
 
 from contracts.exchange import AgentOutcome, Ending
 from contracts.modes import Outcome, RunStatus, TargetStatus
+from demo.scripted_model import Move, ScriptedModel
 from settings import ROOT
 from tests.adapters.agents.real_agents import MENDING
-from tests.scripted_model import Move, ScriptedModel
 from tests.workflows.conversation import pause, resume_when_quiescent, until_status
 from tests.workflows.test_asked_of_agents import CODER, FILES, GREEN, TARGET
 
