@@ -110,7 +110,7 @@ class ScriptedModel:
 
     def _serve(self) -> None:
         while not self.stopping.is_set():
-            self._server._handle_request_noblock()  # type: ignore[attr-defined]  # noqa: SLF001  # ends with a closed socket, unlike serve_forever
+            self._server._handle_request_noblock()  # noqa: SLF001  # ends with a closed socket, unlike serve_forever
 
     def __exit__(self, *ended: object) -> None:
         self.stopping.set()
