@@ -1,10 +1,14 @@
 """A charter that is over-broad, or contradicts itself, is refused at load, with what to do instead (P6, P9)."""
 
+import re
+import tomllib
+
 import pytest
 
+from adapters.agents.backends import KNOWN as KNOWN_HERE
 from policies.agents.charter import Known, charter_faults
 from policies.settings.schema import Autopilot, Charter, ProtectedPaths
-from tests.policies.sample_policy import raw
+from tests.policies.sample_policy import ROOT, raw
 
 KNOWN = Known(
     recipes=("codex", "claude"),
@@ -214,3 +218,16 @@ def test_the_key_goes_over_no_open_wire(url, problem):
     """Plain http only where it stays on this machine."""
     found = said({}, providers={"lab": {"url": url}})
     assert [problem in each for each in found] == [True] * bool(problem)
+
+
+def test_the_guides_examples_are_sound():
+    """Each as it stands, and both together, in the charter that a new operator has."""
+    text = (ROOT / "docs/agents.md").read_text(encoding="utf-8")
+    tables = [tomllib.loads(block) for block in re.findall(r"```toml\n(.*?)```", text, re.DOTALL)]
+    assert len(tables) >= 4
+    providers = {name: said for each in tables for name, said in each.get("providers", {}).items()}
+    prices = {name: said for each in tables for name, said in each.get("prices", {}).items()}
+    roles = {name: said for each in tables for name, said in each.get("roles", {}).items()}
+    assert {"coding", "review"} == set(roles)
+    assert said(roles, providers, prices, KNOWN_HERE) == []
+    assert roles["coding"]["agent"] in KNOWN_HERE.recipes
