@@ -57,6 +57,7 @@ HISTORY = "history.json.gz"
 """The server's history of a run, as its artifact."""
 _LARGEST_VERDICT = 128 * 1024
 _LONGEST_REASON = 2000
+_SHORT = 300
 _SHORT_REST = 30.0
 """Seconds that a retry of the step waits out."""
 
@@ -178,6 +179,8 @@ class StepSession:
     turn: str = ""
     tell: Callable[..., None] = field(default=lambda **_progress: None)
     """Progress of an agent, for whoever looks at the pending step."""
+    worked: AgentRecord | None = None
+    """What an agent of others' making did last in this step, by our own record."""
     outputs: list[ArtifactRef] = field(default_factory=list)
     inputs: list[ArtifactRef] = field(default_factory=list)
     events: list[AuditEvent] = field(default_factory=list)
@@ -208,9 +211,11 @@ class StepSession:
         except ValidationError:
             self.note("agent's work kept", **facts)
             return
+        self.worked = record
         ends = Counter(each.ending.value for each in record.exchanges)
         said: dict[str, Fact] = {"outcome": record.outcome, "exchanges": len(record.exchanges), "usd": record.usd}
         endings = ", ".join(f"{word} {times}" for word, times in sorted(ends.items()))
+        said |= {"dropped": shortened(", ".join(record.dropped), _SHORT)} if record.dropped else {}
         self.note("agent exchanged", **facts, **said, tokens=record.tokens, bound=record.bound, endings=endings)
 
     @property

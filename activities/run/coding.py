@@ -22,7 +22,7 @@ from contracts.task import StateSnapshot, TaskContract
 from contracts.verdict import Verdict
 from policies.paths.base_limits import BaseLimits, Measured
 from policies.paths.diff_budget import judge_budget
-from policies.paths.rules import canonical, judge_paths, readable, widened
+from policies.paths.rules import canonical, judge_paths, no_orders, readable, widened
 from policies.task.compliance import judge_compliance
 from policies.task.rounds import rounds_left
 from policies.texts.pull_request import commit_message
@@ -110,6 +110,7 @@ class Coding:
                 judge_compliance(change, diff, session.policy),
                 judge_budget(change, widened(contract, released), session.policy),
                 _improved(change),
+                *([no_orders(session.worked.dropped)] if session.worked else []),
             ],
         )
         return session.done(fits, task_id=task_id, pins=Pins(head_sha=head), next_role=Role.REVIEW)

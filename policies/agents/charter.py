@@ -27,6 +27,7 @@ _MAY = {
     ("model", Role.SOURCE_QA): "it may stop a promotion that every gate let through; it promotes nothing",
 }
 
+_MOST_MINUTES = 45
 Priced = Callable[[str, str, int], float | None]
 """USD for so many output tokens of a model at a provider's address; None: nobody knows its price."""
 
@@ -171,6 +172,9 @@ def _program(said: RolePolicy, charter: Charter, protected: ProtectedPaths, know
         yield "argv", f"agent = {said.agent!r} brings its own; keep one of the two"
     elif not (said.agent or said.argv):
         yield "agent", "must be set: a recipe, or argv with a program of your own"
+    if said.minutes > _MOST_MINUTES:
+        problem = f"{said.minutes} minutes do not fit into the hour of a step, with its measuring"
+        yield "minutes", f"{problem}; at most {_MOST_MINUTES}"
     if said.agent and said.agent not in known.recipes:
         yield "agent", f"{said.agent!r} is no recipe; known: {', '.join(sorted(known.recipes)) or 'none'}"
     provider = charter.providers.get(said.provider)

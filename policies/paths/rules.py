@@ -30,6 +30,7 @@ __all__ = [
 
 _SYMLINK, _SUBMODULE, _PLAIN, _EXECUTABLE, _NONE = "120000", "160000", "100644", "100755", "000000"
 _LISTED = 40
+_FEW = 5
 _OF_AGENTS = ProtectedRule(reason="it gives orders to agents' programs", patterns=ORDERS)
 _WORST_FIRST = (Decision.ESCALATE, Decision.DENY, Decision.ALLOW)
 
@@ -99,6 +100,15 @@ def reachable(path: str, policy: EffectivePolicy, task_type: TaskType) -> bool:
     if task_type is TaskType.DEPENDENCY_UPDATE:
         return path in dependency_files(policy)
     return within(path, policy.target.allowed_paths)
+
+
+def no_orders(dropped: Sequence[str]) -> Verdict:
+    """What an agent left at paths that give orders to agents is not in its change; says so where there was any."""
+    rule = "what gives orders to agents is the base's"
+    if not dropped:
+        return allow(rule, "the agent left it alone")
+    some = ", ".join(dropped[:_FEW]) + (" …" if len(dropped) > _FEW else "")
+    return allow(rule, f"what the agent did at {counted(len(dropped), 'such path')} was dropped: {some}")
 
 
 def judge_paths(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import random
 from collections.abc import Iterator
 from dataclasses import replace
@@ -145,6 +146,9 @@ def _not_recorded(stage: Stage, coded: StepResult, record: AgentRecord) -> Itera
         yield "its artifacts are not in the audit log"
     if coded.verdict.decision is not Decision.ALLOW and not coded.handover.blocking_issues:
         yield "no reason is handed over"
+    told = json.dumps([dict(each.facts) for each in records if each.event == "agent exchanged"])
+    if record.dropped and (record.dropped[0] not in told or record.dropped[0] not in coded.verdict.model_dump_json()):
+        yield "what was dropped is not told"
     if (record.usd, record.tokens, record.exchanges) != (0, 0, ()):
         yield f"its record believes its words: {record}"
 

@@ -23,14 +23,14 @@ MODEL = {"backend": "model", "provider": "lab", "models": ["small"], "usd": 1.0,
 AGENT = {"backend": "command", "provider": "lab", "models": ["big"], "agent": "codex", "usd": 2.0, "tokens": 200_000}
 
 
-def said(roles, providers=PROVIDERS, prices=PRICES, known=KNOWN, trials=None):
+def said(roles, providers=PROVIDERS, prices=PRICES, known=KNOWN, trials=None, **caps):
     """``key: problem`` of the shipped charter with these roles."""
     whole = raw("policies/charter.toml")
     shaped = {"roles": whole["roles"] | roles, "providers": providers, "prices": prices, "trials": trials or {}}
     charter = Charter.model_validate(shaped)
     protected = ProtectedPaths.model_validate(raw("policies/protected_paths.toml"))
-    caps = Autopilot.model_validate(raw("policies/autopilot.toml")).caps
-    found = charter_faults(charter, protected, caps, known)
+    shipped = Autopilot.model_validate(raw("policies/autopilot.toml")).caps
+    found = charter_faults(charter, protected, shipped.model_copy(update=caps), known)
     return [f"{'.'.join(map(str, fault.key))}: {fault.problem}" for fault in found]
 
 
@@ -183,6 +183,13 @@ ROWS = [
 def test_each_fault_says_what_to_do(roles, expected):
     """One fault, one sentence."""
     assert said(roles) == [expected]
+
+
+def test_a_program_ends_before_its_step_does():
+    """Where the run's cap is high, the step's hour still is what it is."""
+    assert [
+        "roles.coding.minutes: 60 minutes do not fit into the hour of a step, with its measuring; at most 45"
+    ] == said({"coding": AGENT | {"minutes": 60}}, agent_minutes_per_run=200)
 
 
 def test_whom_a_person_tries_is_held_to_the_same():

@@ -17,7 +17,7 @@ AIDER = Recipe(
     ),
     environment=LITELLM,
     seen=(
-        "It sees only the files that it is given: those of the contract's scope.",
+        "It sees only the files that it is given: those that the contract names, none where it names patterns alone.",
         "It leaves .aider files in the tree, which are dropped as orders to agents.",
         "It asks for a price list in spite of the variable, and goes on without one.",
         "227 MB of memory at most.",
