@@ -51,8 +51,8 @@ from ports.store import ArtifactStore, AuditLog, RunIndex, StoreError
 
 Model = TypeVar("Model", bound=Contract)
 
-_RECORDED = re.compile(r"sources/([^/]+)/used\.jsonl|((?:proposals|lookups)/[^/]+)\.json")
-"""What a run uses of a source; a proposal to change the policy; what a tool looked up elsewhere."""
+_RECORDED = re.compile(r"sources/([^/]+)/used\.jsonl|((?:proposals|lookups)/[^/]+)\.json|(catalogue\.toml)")
+"""What a run uses of a source; a proposal, and the catalogue it is held to; what a tool looked up elsewhere."""
 HISTORY = "history.json.gz"
 """The server's history of a run, as its artifact."""
 _LARGEST_VERDICT = 128 * 1024
@@ -351,7 +351,7 @@ def closed(words: str, target: Target) -> ApplicationError:
 def recorded_among(names: Iterable[str]) -> dict[str, str]:
     """What Sensing recorded, by its key (a source's name, ``proposals/<id>``), to the artifact's name."""
     found = ((name, _RECORDED.fullmatch(name)) for name in names)
-    return {match[1] or match[2]: name for name, match in found if match}
+    return {match[1] or match[2] or match[3]: name for name, match in found if match}
 
 
 def written(body: Contract) -> bytes:

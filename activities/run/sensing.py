@@ -21,6 +21,7 @@ from contracts.task import Finding, OpenPullRequest, StateSnapshot
 from policies.after.open_pulls import closed_overtaken
 from policies.counted import counted
 from policies.release.checks import unseen
+from policies.source.scouting import CATALOGUE
 from policies.verdicts import allow, deny
 from ports.measures import Look
 from ports.store import RunIndex
@@ -124,7 +125,8 @@ def _flaky(session: StepSession, index: RunIndex) -> Recorded:
 
 def _proposals(session: StepSession) -> Recorded:
     """What is proposed to be changed in the policy, where this target's repository holds it; kept with the run."""
-    if session.policy.target.policy_folder is None:
+    folder = session.policy.target.policy_folder
+    if folder is None:
         return Recorded({}, ())
     try:
         found = KeptProposals(session.bench.store).open()
@@ -133,6 +135,11 @@ def _proposals(session: StepSession) -> Recorded:
     bodies = {f"proposals/{each.proposal_id}": written(each) for each in found}
     for name, body in bodies.items():
         session.save(f"{name}.json", body)
+    # Review sees the changed files alone; what a promotion is held to is as much a part of it as its text.
+    catalogue = session.repository.read(session.given.base_sha, f"{folder.path}/{CATALOGUE}")
+    if catalogue is not None:
+        session.save(CATALOGUE, catalogue, "application/toml")
+        bodies[CATALOGUE] = catalogue
     return Recorded(bodies, ())
 
 

@@ -45,7 +45,7 @@ class PolicyEditsTool:
             path = f"{policy.target.policy_folder.path}/{proposal.file}"
             paths.add(path)
             types[proposal.proposal_id] = proposal.task_type
-            found = applied(tree.text(path), proposal, _catalogue(tree, policy.target.policy_folder.path))
+            found = applied(tree.text(path), proposal, _catalogue(bench))
             if found.done:
                 continue
             problem = found.problem
@@ -68,7 +68,7 @@ class PolicyEditsTool:
         for proposal in self._proposals(bench):
             if folder and proposal.proposal_id == contract.rule:
                 path = f"{folder.path}/{proposal.file}"
-                found = applied(tree.text(path), proposal, _catalogue(tree, folder.path))
+                found = applied(tree.text(path), proposal, _catalogue(bench))
                 if not found.problem and not found.done:
                     tree.write(path, found.text.encode("utf-8", "surrogateescape"))
 
@@ -77,7 +77,7 @@ class PolicyEditsTool:
         return [PolicyProposal.model_validate_json(body) for body in bodies]
 
 
-def _catalogue(tree: SourceTree, folder: str) -> str | None:
-    """Of the base, as ``sources.toml`` is: what lies in the worker's own folder may be another."""
-    path = f"{folder}/catalogue.toml"
-    return tree.text(path) if path in tree.files else None
+def _catalogue(bench: ToolRunner) -> str | None:
+    """Of the base, as Sensing recorded it: what lies in the worker's own folder may be another."""
+    body = bench.recorded.get("catalogue.toml")
+    return None if body is None else body.decode("utf-8", "surrogateescape")

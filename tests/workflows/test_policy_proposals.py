@@ -43,7 +43,8 @@ WHAT_IF = WhatIf(
 
 async def test_a_proposal_ends_as_a_pull_request(world: World) -> None:
     """One idea each, to the letter, whatever else is proposed; never merged by itself; done when it is on the base."""
-    files = {"ops/policies/autopilot.toml": TEXT, "ops/policies/sources.toml": written(KEPT, ENTRY)}
+    files = {"ops/policies/autopilot.toml": TEXT, "ops/policies/sources.toml": written(KEPT)}
+    files["ops/policies/catalogue.toml"] = written(ENTRY)
     world.add_target("ops", files | {"README.md": "# Ops\n"}, CHECK)
     kept = KeptProposals(LocalStore(world.settings.artifacts))
     found = propose(review(*BREAKING), TEXT, ())
@@ -84,7 +85,7 @@ async def test_a_proposal_ends_as_a_pull_request(world: World) -> None:
 
 async def _an_edit_between_trial_and_merge(world: World, kept: KeptProposals) -> None:
     """What was not tried is not merged by a click: the open pull request of a promotion is closed, with the reason."""
-    kept.keep(promoted(SourcePolicy.model_validate(ENTRY)))
+    kept.keep(promoted(SourcePolicy.model_validate(ENTRY), origin="catalogue.toml"))
     opened = await world.run("ops", again=True)
     assert RunStatus.PR_OPENED is opened.status, opened.reason
     contract = world.artifact(opened.run_id, "task_contract.json")
@@ -97,7 +98,7 @@ async def _an_edit_between_trial_and_merge(world: World, kept: KeptProposals) ->
     assert "no answer breached: coverage at least 0.5" in stated["thresholdsPassed"]
     tree = world.root / "ops-edit"
     git("clone", "--quiet", str(world.root / "ops.git"), str(tree), cwd=world.root)
-    file = tree / "ops/policies/sources.toml"
+    file = tree / "ops/policies/catalogue.toml"
     file.write_text(file.read_text().replace("https://feast.example/", "https://elsewhere.example/"))
     git("commit", "--quiet", "-am", "Another address", cwd=tree)
     git("push", "--quiet", "origin", "HEAD:main", cwd=tree)
@@ -105,5 +106,5 @@ async def _an_edit_between_trial_and_merge(world: World, kept: KeptProposals) ->
     assert RunStatus.NOTHING_TO_DO is late.status, late.reason
     pull = world.pulls("ops")[-1]
     assert "closed" == pull["state"]
-    said = "feast of sources.toml, or what it is compared with, was changed after its trial; try it as it is now"
+    said = "feast of catalogue.toml, or what it is compared with, was changed after its trial; try it as it is now"
     assert said in pull["body"].rpartition("Closed by us")[2], pull["body"]
