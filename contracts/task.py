@@ -121,7 +121,7 @@ class Proof(StrEnum):
     RECORDED = "recorded"
     """The file is, byte for byte, what the run recorded to be brought about: a source's records, a proposal."""
     REPEATED = "repeated"
-    """The file is, byte for byte, what the owner's own fixer makes of the base again."""
+    """The file is, byte for byte, what the owner's own fixer, or the package manager, makes of the base again."""
     MEASURED = "measured"
     """Nothing is shown of the change itself, only its effect by the contract's measure: a person merges."""
     WORDS = "words"

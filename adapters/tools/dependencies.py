@@ -117,7 +117,7 @@ def _sighting(update: DependencyUpdate) -> Sighting:
         rule=_rule(update),
         path=update.lock_file,
         line=1,
-        message=f"{step}: {update.refused}" if update.refused else step,
+        message=f"{step}: {update.refused}" if update.refused else f"{step}, by `{_command(update)}`",
         fixable=bool(update.made),
         code=f"{_rule(update)} {update.before} {update.after}",
         words=_words(update),
@@ -168,7 +168,7 @@ def _points(update: DependencyUpdate) -> list[str]:
     if others:
         more = [f"{len(others) - _NAMED} more"] if len(others) > _NAMED else []
         points.append(f"Along with it: {joined(others[:_NAMED] + more)}.")
-    points.append(f"Made by {_command(update)}, each time the same; no other file changes.")
+    points.append("Made by the command that stands under Evidence, each time the same; no other file changes.")
     notes = ours.said_after.notes.splitlines() if ours.said_after else []
     if not notes:
         return [*points, "Its archive holds no notes on this version."]

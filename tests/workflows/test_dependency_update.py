@@ -49,6 +49,7 @@ async def test_an_update_is_a_pull_request_that_a_person_merges(world: World, tm
         "leaky: 1.0 → 1.1, released",
         "Licence: MIT before, MIT after",
         "Mends a leak",
+        "leaky 1.0 → 1.1, by 'uv lock --no-python-downloads --upgrade-package leaky==1.1'",
         "Checked on the exact merge result, in an environment prepared anew for it (`uv.lock`): `tests` is green",
         "decides what the checks run with, which was prepared again",
     ):

@@ -7,8 +7,11 @@ from datetime import date
 
 import pytest
 
-from adapters.tools.advisories import NotTold, advisories
+from adapters.tools.advisories import _READERS, NotTold, advisories
+from adapters.tools.inside.archives import _LABELS
+from adapters.tools.inside.registries import RELEASES
 from adapters.tools.locks import ECOSYSTEMS, Locked, Unreadable, packages
+from policies.settings.environment import LOCK_FILES
 
 NPM = {
     "lockfileVersion": 3,
@@ -143,6 +146,13 @@ def test_names_that_could_be_options_or_places_are_left_out():
     """They would stand in commands and addresses."""
     text = CARGO.replace('"itoa"\n', '"--config"\n').replace('"1.0.0"', '"1.0.0 ../.."')
     assert ["2.0.0"] == [each.version for each in packages(ECOSYSTEMS["Cargo.lock"], lambda _: text, "Cargo.lock")]
+
+
+def test_each_kind_has_all_its_rows():
+    """A lock file that is understood half would be said to be whole."""
+    assert LOCK_FILES.keys() == ECOSYSTEMS.keys()
+    kinds = {each.kind for each in ECOSYSTEMS.values()}
+    assert kinds == RELEASES.keys() == _READERS.keys() == _LABELS.keys()
 
 
 UNTIL = date(2026, 11, 20)
