@@ -189,6 +189,10 @@ def _go(found: Proposal, seen: _Seen, root: str) -> None:
     found.check("build", root, CheckKind.BUILD, *(seen.theirs(root, "go", "build") or (*here, "build", "./...")))
     found.check("vet", root, CheckKind.LINT, *vet)
     found.check("format", root, CheckKind.LINT, "gofmt", "-l", root or ".", lines=True)
+    if not root and any(argv[:3] == ("go", "mod", "tidy") for argv in seen.ci):
+        # Fetches what no build needs and tidying looks at; what it changes in the preparing tree is nobody's.
+        found.prepare.append((*here, "mod", "tidy"))
+        found.check("tidy", root, CheckKind.LINT, *here, "mod", "tidy", "-diff")
     if not found.fixers:
         gofmt = ("gofmt", "-l", ".")
         found.fixers.append(FixerPolicy(name="gofmt", fix=("gofmt", "-w", "."), files=("*.go",), measure=gofmt))

@@ -193,6 +193,14 @@ def test_linters_that_mend(script, package, expected):
     assert [f"npx --no-install {expected}"] * bool(expected) == list(found.values())
 
 
+def test_tidy_where_it_is_asked_for():
+    """By CI or a Makefile; what it looks at is fetched beforehand."""
+    found = look(LIB | {"Makefile": "tidy:\n\tgo mod tidy\n\tgit diff --exit-code\n"})
+    assert "go mod tidy" == prepares(found)[-1]
+    assert "go mod tidy -diff" == argvs(found)["tidy"]
+    assert "tidy" not in argvs(look(LIB))
+
+
 def test_clippy_mends_where_ci_asks_it():
     """Otherwise nobody here selected it."""
     ci = "script: cargo clippy --all-targets\n"
