@@ -122,6 +122,16 @@ async def test_an_idea_is_remembered_file_by_file(world: World) -> None:
         file.write_text(f'{file.read_text()}\n[improve.again]\n"codespell docs" = {tomorrow}\n')
         await _opened(world, {"FOURTH.md", "THIRD.md", "SECOND.md"})
 
+        # As many as the cap are open: nothing more is opened, whatever else is found.
+        policy = world.settings.policies / "autopilot.toml"
+        policy.write_text(policy.read_text().replace("open_pull_requests = 5", "open_pull_requests = 1"))
+        person.commits(FIFTH=WRONG)
+        opened = len(world.pulls(NAME))
+        full = await world.run(NAME, again=True)
+        assert RunStatus.NOTHING_TO_DO is full.status, full.reason
+        assert "1 pull request waits for a person, at most 1; until one is merged or closed" in _suppressed(world, full)
+        assert opened == len(world.pulls(NAME))
+
 
 async def _opened(world: World, files: set[str]) -> RunResult:
     result = await world.run(NAME, again=True)
