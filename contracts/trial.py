@@ -215,11 +215,15 @@ class SourceTrialReport(Contract):
         """Each gate that said no; not what follows from another, nor what an earlier one has told already."""
         told: list[Verdict] = []
         refused = [gate for gate in self.verdict.children if not gate.allowed]
-        causes = [gate for gate in refused if not gate.facts.keys() & CONSEQUENCE.keys()]
-        for gate in causes or refused:
+        for gate in [each for each in refused if each not in self.consequences] or refused:
             if not any(gate.reason in earlier.reason for earlier in told):
                 told.append(gate)
         return tuple(told)
+
+    @property
+    def consequences(self) -> tuple[Verdict, ...]:
+        """Gates that had nothing to weigh, because of what another one says."""
+        return tuple(gate for gate in self.verdict.children if gate.facts.keys() & CONSEQUENCE.keys())
 
     @property
     def reasons(self) -> tuple[str, ...]:

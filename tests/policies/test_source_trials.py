@@ -34,6 +34,7 @@ from policies.source.scouting import (
 )
 from policies.source.trials import differences, gates, metrics, promotion, promotion_id, shape_changes, shape_of
 from policies.verdicts import allow
+from reporting.source_trial_html import render_trial
 
 NOW = datetime(2026, 11, 27, tzinfo=UTC)
 ENTRY: dict[str, Any] = {
@@ -410,7 +411,12 @@ def test_a_rejection_tells_causes_and_not_what_follows_from_them() -> None:
     made, source = trial(barred=("no licence",)), SourcePolicy.model_validate(ENTRY | {"licence": "unknown"})
     verdict = gates(made, source, (), ReplayCheck(), known(), SourceBook())
     assert 5 == sum(not each.allowed for each in verdict.children)
-    assert ("the licence of feast is unknown: nothing of it may be kept",) == reported(made, verdict).reasons
+    barred = reported(made, verdict)
+    assert ("the licence of feast is unknown: nothing of it may be kept",) == barred.reasons
+    assert 4 == len(barred.consequences)
+    page = render_trial(barred)
+    assert "Nothing to weigh, because of that: enough fetches were good; no answer breached" in page
+    assert "consequence" not in page.replace("consequences", "")
     silent = tuple(fetch(number, Grade.BREACH, available=False) for number in (1, 2, 3))
     verdict = gates(trial(), SourcePolicy.model_validate(ENTRY), silent, ReplayCheck(), known(), SourceBook())
     told = reported(trial(), verdict)
