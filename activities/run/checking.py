@@ -260,9 +260,16 @@ class CheckRunner:
                 prepared.append(self.environments.prepare(session.repository, base, policy, alive))
             check, place = next(each for each in policy.target.checks if each.name == name), next(measured)
             with _copy(session, tree) as first:
+                try:
+                    environment = self.environments.install(prepared[0], first, policy, alive)
+                except EnvironmentUnavailable as broken:
+                    # A tree that does not build is red; without the network nothing is known of it.
+                    if broken.unreachable:
+                        raise
+                    return _not_run(check, broken)
                 checking = Checking(
                     fresh=fresh_trees(first, partial(_copy, session, tree)),
-                    environment=self.environments.install(prepared[0], first, policy, alive),
+                    environment=environment,
                     sandbox=self.sandbox,
                     limits=policy.autopilot.sandbox,
                     save=lambda kept, body: session.save(f"measured/{place}-{Path(kept).name}", body, "text/plain"),

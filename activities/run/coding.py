@@ -23,8 +23,8 @@ from contracts.verdict import Verdict
 from policies.paths.base_limits import BaseLimits, Measured
 from policies.paths.diff_budget import judge_budget
 from policies.paths.rules import canonical, judge_paths, no_orders, readable, widened
+from policies.task.asked import agent_codes
 from policies.task.compliance import judge_compliance
-from policies.task.rounds import rounds_left
 from policies.texts.pull_request import commit_message
 from policies.verdicts import all_of, allow, deny
 from ports.agents import AgentStopped, Brief
@@ -158,8 +158,8 @@ class Coding:
             raise
         if unusable := _unusable(tree, session.policy.target.limits):
             return MadeCommit(rule, refused=f"the coder left {unusable}")
-        if rounds_left(session.policy, session.given):
-            # Another round goes on from here.
+        if agent_codes(session.policy, session.run.asked):
+            # Another round, or attempt, goes on from here: what was paid for is not lost.
             keep_tree(session, contract, tree)
         head = session.repository.commit_tree(base, tree, commit_message(contract))
         return MadeCommit(rule, head=head, said=answer.summary)

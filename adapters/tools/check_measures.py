@@ -11,6 +11,7 @@ from policies.release.checks import how_it_ended
 from policies.task.asked import is_test
 from ports.measures import Look, MeasureError
 
+UNCOUNTED = 1_000_000
 _SAYS_NOTHING = frozenset({CheckStatus.INFRASTRUCTURE, CheckStatus.TIMEOUT})
 
 
@@ -40,9 +41,11 @@ def unshown(contract: TaskContract, look: Look) -> int:
 
 
 def counted_by(contract: TaskContract, look: Look) -> int:
-    """What the check counts on the tree."""
+    """What the check counts on the tree; more than anything of a change of which it can count nothing."""
     result = _ran(contract, look, look.tree)
     count = result.attempts[-1].count if result.attempts else None
+    if count is None and look.base is not None:
+        return UNCOUNTED
     if count is None:
         raise MeasureError(f"the check {result.name} counted nothing: {how_it_ended(result)}")
     return count
@@ -52,6 +55,7 @@ def _ran(contract: TaskContract, look: Look, tree: Path) -> CheckResult:
     if contract.asked is None or not contract.asked.check or look.check is None:
         raise MeasureError(f"the effect of {contract.task_id} cannot be measured: no check is named for it")
     result = look.check(contract.asked.check, tree)
-    if result.status in _SAYS_NOTHING:
+    # A change with which a check hangs or cannot start has not the effect; asking its maker again would only cost.
+    if result.status in _SAYS_NOTHING and look.base is None:
         raise MeasureError(f"the effect cannot be measured: {result.name}: {how_it_ended(result)}")
     return result
