@@ -123,6 +123,8 @@ class ModelBackend:
         seconds = time.monotonic() - began
         self._spent += seconds
         exchanges = gateway.exchanges
+        if not exchanges and stopped is None:
+            raise AgentError(f"nothing was asked: {text}")
         answered = bool(text) and not (exchanges and exchanges[-1].ending in _NO_ANSWER)
         ended = outcome_of(Work(exchanges, changed=answered, exit_code=0, stopped=stopped))
         self._record(brief, prompt, gateway, ended.outcome, ended.reason, seconds)

@@ -282,6 +282,17 @@ def test_without_a_purse_nobody_asks(monkeypatch: Any) -> None:
     assert model.received == []
 
 
+def test_what_never_went_to_the_gateway_is_no_answer(monkeypatch: Any) -> None:
+    """The client could not even ask: that is our trouble, and none of the model's answers."""
+
+    async def ask(*_given: Any) -> tuple[str, str]:
+        return "", "(unreadable: SchemaError)"
+
+    monkeypatch.setattr("adapters.agents.model_request.ask", ask)
+    with ScriptedModel() as model, pytest.raises(AgentError, match=r"nothing was asked: .*SchemaError"):
+        asking(model.url, Role.TRIAGING, monkeypatch).answer()
+
+
 def test_the_library_is_imported_by_who_asks_alone() -> None:
     """It takes seconds: no worker, no command and no other backend waits for it."""
     heavy = "{'pydantic_ai', 'openai', 'anthropic', 'httpx2', 'genai_prices'}"
