@@ -11,8 +11,8 @@ ORDERS = (
     ".codex/", "AGENTS*.md", "AGENT.md", ".agents/", ".agent/", ".rules",
     # Gemini, Qwen: they take their endpoint from .env too, and so does aider
     ".gemini/", ".geminiignore", "GEMINI*.md", ".qwen/", ".qwenignore", "QWEN*.md", ".env", ".env.local",
-    # opencode, Crush; a program compiled by Bun may run what bunfig.toml preloads
-    ".opencode/", "opencode.json*", ".opencode.json*", "bunfig.toml", ".bunfig.toml", ".crush/", "*crush.json",
+    # opencode, Crush
+    ".opencode/", "opencode.json*", ".opencode.json*", ".crush/", "*crush.json",
     # aider, vibe, Cline, Roo, Kilo, gptme, Goose, pi, OpenHands, mini-swe-agent
     ".aider*", ".vibe/", ".clinerules*", ".cline/", ".roo/", ".roorules*", ".roomodes", ".kilocode/", ".kilocodemodes",
     "gptme.toml", ".gptme/", ".goosehints", ".goose/", ".pi/", ".openhands/", ".openhands_instructions",

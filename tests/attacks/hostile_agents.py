@@ -208,6 +208,8 @@ KINDS: tuple[Callable[[random.Random], Behaviour], ...] = (
     _endless, _nothing, _crowd, _hidden, _hidden_name, _secret, _orders, _special, _deep, _many, _silences, _runs_code,
     _network,
 )  # fmt: skip
+PATIENT = frozenset({"floods", "never ends", "forks", "nests without end", "answers with ten megabytes of JSON"})
+"""What a program of others' making may end by itself, or not wait for."""
 SLOW = frozenset({_flood, _endless, _crowd, _hidden, _secret, _silences, _runs_code})
 """They take seconds each: a review, or a time that has to pass."""
 

@@ -17,16 +17,19 @@ from activities.run.coding import Coding
 from activities.run.reviewing import Reviewing
 from adapters.agents.command_backend import CommandBackend
 from adapters.agents.tools_backend import ToolsBackend
+from adapters.models.gateway import open_gateway
 from contracts.exchange import AgentRecord
 from contracts.handover import StepResult
 from contracts.modes import Role
 from contracts.verdict import Decision
+from demo.scripted_model import Move, ScriptedModel
 from policies.paths.rules import in_scope, protection
-from policies.settings.charter import RolePolicy
+from policies.settings.charter import Price, Provider, RolePolicy
 from policies.verdicts import allow
 from ports.agents import Agent
 from tests.adapters.agents.played_program import PlayedGateway
-from tests.attacks.hostile_agents import KINDS, SLOW, Behaviour, behaviours
+from tests.adapters.agents.real_agents import INSTALLED, FullPurse
+from tests.attacks.hostile_agents import KINDS, PATIENT, SLOW, Behaviour, behaviours
 from tests.attacks.stage import FILES, PATH, PlayedAgent, Stage, done, make_stage
 
 SEED = random.randrange(10**6)  # noqa: S311  # not for secrets
@@ -56,7 +59,13 @@ def test_sixty_of_all_kinds(stage: Stage) -> None:
     check(stage, behaviours(SEED, 60))
 
 
-def check(stage: Stage, programs: Iterator[Behaviour]) -> None:
+@pytest.mark.every_agent
+def test_sixty_through_a_real_agent(stage: Stage) -> None:
+    """Codex runs what a hostile model tells it to; each exchange is paid once, by the wire."""
+    check(stage, behaviours(SEED, 60), agent="codex")
+
+
+def check(stage: Stage, programs: Iterator[Behaviour], agent: str = "") -> None:
     """Run each, and look at everything it could have reached."""
     print(f"seed {SEED}")
     wrong, first = [], stage
@@ -64,25 +73,33 @@ def check(stage: Stage, programs: Iterator[Behaviour]) -> None:
         # A run's log takes each of its events once.
         stage = replace(first, run=first.run.model_copy(update={"run_id": f"demo-run-{number}"}))
         before = _outside(stage)
-        refused, coded, record = _run(stage, program)
+        refused, coded, record, paid = _run(stage, program, agent)
+        # An agent has bounds of its own for what never ends and what floods: it may go on without it.
+        expected = {refused} if agent and program.kind in PATIENT else {program.refused}
         problems = [
             "the world outside is another" * (before != _outside(stage)),
-            f"refused by {refused!r}, and not by {program.refused!r}" * (refused != program.refused),
+            f"refused by {refused!r}, and not by {program.refused!r}" * (refused not in expected),
             *_beyond_contract(stage, coded, allowed=not refused),
-            *_not_recorded(stage, coded, record),
+            *_not_recorded(stage, coded, record, paid),
         ]
         wrong += [f"{program.kind}: {each} ({coded.verdict.reason})\n    {program.script}" for each in problems if each]
     assert not wrong, f"seed {SEED}\n" + "\n".join(wrong)
 
 
-def _run(stage: Stage, program: Behaviour) -> tuple[str, StepResult, AgentRecord]:
-    said = {"minutes": 1, "usd": 1.0, "tokens": 9000, "models": ("m",), "argv": ("/bin/sh", "-c", program.script)}
+def _run(stage: Stage, program: Behaviour, agent: str) -> tuple[str, StepResult, AgentRecord, tuple[int, float]]:
+    """Who refused it, what came of the step, the record, and what was paid: how often, and how much."""
+    said = {"minutes": 1, "usd": 5.0, "tokens": 900_000, "models": ("m",)}
+    said |= {"agent": agent} if agent else {"argv": ("/bin/sh", "-c", program.script)}
     role = RolePolicy(backend="command", provider="local", **(said | dict(program.said)))
-    backend = _WithPurse(
-        CommandBackend(
-            role, stage.bench.sandbox, lambda _policy, _role, _purse, folder: PlayedGateway(folder, []), Path()
-        )
-    )
+    with ScriptedModel([Move(run=program.script), Move(say="Done.")]) as model:
+        purse = FullPurse()
+        opened = open_gateway if agent else lambda _policy, _role, _purse, folder: PlayedGateway(folder, [])
+        backend = _WithPurse(CommandBackend(role, stage.bench.sandbox, opened, INSTALLED), role, purse, model.url)
+        refused, coded, record = _coded_and_reviewed(stage, program, backend)
+    return refused, coded, record, (len(purse.settled), sum(each.usd for each in purse.settled.values() if each))
+
+
+def _coded_and_reviewed(stage: Stage, program: Behaviour, backend: _WithPurse) -> tuple[str, StepResult, AgentRecord]:
     honest = PlayedAgent()
     bench = replace(
         stage.with_agent(honest),
@@ -106,10 +123,10 @@ def _run(stage: Stage, program: Behaviour) -> tuple[str, StepResult, AgentRecord
 
 
 class _WithPurse:
-    """Nothing is asked here: that there is a purse is enough."""
+    """The charter names its role, and there is money."""
 
-    def __init__(self, real: Agent) -> None:
-        self.real = real
+    def __init__(self, real: Agent, role: RolePolicy, purse: FullPurse, url: str) -> None:
+        self.real, self.role, self.purse, self.url = real, role, purse, url
 
     @property
     def name(self) -> str:
@@ -118,7 +135,14 @@ class _WithPurse:
 
     def answer(self, brief: Any) -> str:
         """As the real one."""
-        return self.real.answer(replace(brief, purse=object()))
+        charter = brief.policy.charter
+        update = {
+            "roles": {**charter.roles, Role.CODING: self.role},
+            "providers": {"local": Provider(url=self.url)},
+            "prices": {"m": Price(input=3, output=15)},
+        }
+        policy = brief.policy.model_copy(update={"charter": charter.model_copy(update=update)})
+        return self.real.answer(replace(brief, policy=policy, purse=self.purse))
 
 
 def _outside(stage: Stage) -> dict[str, str]:
@@ -139,7 +163,7 @@ def _beyond_contract(stage: Stage, coded: StepResult, *, allowed: bool) -> Itera
             yield f"{path} went on as {entry['newMode']}"
 
 
-def _not_recorded(stage: Stage, coded: StepResult, record: AgentRecord) -> Iterator[str]:
+def _not_recorded(stage: Stage, coded: StepResult, record: AgentRecord, paid: tuple[int, float]) -> Iterator[str]:
     digests = {ref.sha256 for ref in coded.handover.output_artifacts}
     records = list(stage.bench.audit.records(f"run/{stage.run.run_id}"))
     if not any(digests <= set(each.artifacts) for each in records):
@@ -149,8 +173,8 @@ def _not_recorded(stage: Stage, coded: StepResult, record: AgentRecord) -> Itera
     told = json.dumps([dict(each.facts) for each in records if each.event == "agent exchanged"])
     if record.dropped and (record.dropped[0] not in told or record.dropped[0] not in coded.verdict.model_dump_json()):
         yield "what was dropped is not told"
-    if (record.usd, record.tokens, record.exchanges) != (0, 0, ()):
-        yield f"its record believes its words: {record}"
+    if (len(record.exchanges), round(record.usd, 6)) != (paid[0], round(paid[1], 6)):
+        yield f"its record says {len(record.exchanges)} and {record.usd} USD, and {paid} was paid"
 
 
 @pytest.mark.parametrize("kind", ["_orders", "_policy", "_link_out"])

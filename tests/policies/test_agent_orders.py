@@ -14,12 +14,21 @@ PATHS = [
     "AGENTS.md", "a/b/AGENTS.md",
      "AGENTS.override.md", ".gemini/settings.json", ".env", ".qwen/settings.json", "opencode.json",
     "opencode.jsonc", ".opencode/plugin/evil.js", ".vibe/config.toml", ".clinerules", ".clinerules/x.md", "GEMINI.md",
-    ".cursor/rules/x.mdc", ".cursorrules", ".aider.conf.yml", ".github/copilot-instructions.md", "bunfig.toml",
+    ".cursor/rules/x.mdc", ".cursorrules", ".aider.conf.yml", ".github/copilot-instructions.md",
     "sub/.github/copilot-instructions.md", ".github/instructions/py.instructions.md", ".vscode/mcp.json", ".crush.json",
-    "sub/bunfig.toml", "gptme.toml", ".windsurfrules", ".roo/rules/x", ".pi/agent/models.json",
+    "gptme.toml", ".windsurfrules", ".roo/rules/x", ".pi/agent/models.json",
 ]  # fmt: skip
 SPELLINGS = [".CLAUDE/Settings.json", "claude.md", "Agents.md", ".clau\u200bde/x", ".\u217dodex/x", "\uff21GENTS.md"]
-OTHERS = ["pkg/claude.py", "docs/agents.md.txt", "src/agents/core.py", "env/x.py", "rules.md", "mcp.json", ".envoy/x"]
+OTHERS = [
+    "pkg/claude.py",
+    "bunfig.toml",
+    "docs/agents.md.txt",
+    "src/agents/core.py",
+    "env/x.py",
+    "rules.md",
+    "mcp.json",
+    ".envoy/x",
+]
 
 
 @pytest.mark.parametrize("path", [*PATHS, *SPELLINGS, ".claude", ".github/instructions"])

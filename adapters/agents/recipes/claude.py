@@ -25,6 +25,7 @@ CLAUDE = Recipe(
     },
     seen=(
         "Started as its manual says, it runs hooks and servers of the repository and takes its endpoint from there.",
+        "A program of Bun, it obeys neither bunfig.toml nor .env of the repository.",
         "By npm on Node 20 an older version than was asked for is taken silently: hence the pin.",
         "Its JSON says subtype success beside is_error true.",
         "210 MB of memory at most; it needs 4 GiB of address space.",

@@ -31,6 +31,7 @@ OPENCODE = Recipe(
     files={".config/opencode/opencode.json": _CONFIGURATION},
     seen=(
         "Started as its manual says, it takes its endpoint from the repository's opencode.json, and rewrites it.",
+        "A program of Bun, it obeys neither bunfig.toml nor .env of the repository.",
         "It asks for a title first, without tools.",
         "Nothing bounds its own retries: our deadline does.",
         "887 MB of memory at most; more than 4 GiB of address space.",
