@@ -7,6 +7,7 @@ setup_files.py            setup.cfg, setup.py and PKG-INFO, read without running
 uv.py                     uv in a closed environment
 package_build.py          builds the package of a tree inside the sandbox
 declared_requirements.py  What a repository says it needs to be tested. Read as text, parsed, never executed (P8)
+kept.py                   what is kept is made once, held in use, and evicted by last use
 prepared.py               PreparedEnvironments: `prepare` in the sandbox, kept by digest, used offline, evicted
 online.py                 a command with the network of `environment.hosts`
 prepare_words.py          what a failed `prepare` means, and what to do

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shutil
-import subprocess
-import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import Any, Self
+from typing import Any
 
 from adapters.environments.allow_list import AllowListProxy
+from adapters.environments.kept import counted, evict, held, run
 from adapters.environments.online import HostsReached, forwarded, listening, reaching
 from adapters.environments.prepare_words import explain, how
 from policies.digests import digest
@@ -22,14 +20,13 @@ from policies.paths.rules import matches
 from policies.settings.environment import EnvironmentPolicy
 from policies.settings.schema import EffectivePolicy
 from ports.environments import CheckEnvironment, EnvironmentUnavailable
-from ports.removal import held_folder, remove_tree
+from ports.removal import held_folder
 from ports.repository import Repository
 from ports.sandbox import CommandResult, Limits, Sandbox
 
 _LAYOUT = 1
 """Part of every digest: raise it when what is made of the same files and commands changes."""
 _ENVIRONMENT = "/env"
-_LOOK_EVERY = 0.1
 _USUAL = ("/usr/local/bin", "/usr/bin", "/bin")
 _CACHES = {
     "GOPATH": f"{_ENVIRONMENT}/go", "GOBIN": f"{_ENVIRONMENT}/bin",
@@ -41,7 +38,6 @@ _CACHES = {
 """Where package managers put what they fetch, so that it is found again."""
 _OFFLINE = {"GOPROXY": "off", "CARGO_NET_OFFLINE": "true", "npm_config_offline": "true"}
 """Says to programs what is so: without network, they fail at once instead of waiting for it."""
-_PROGRAMS = {"PATH": "/usr/bin:/bin"}
 
 
 class PreparedEnvironments:
@@ -78,11 +74,11 @@ class PreparedEnvironments:
 
         def make() -> None:
             self._make(place, repository, commit, policy, alive)
-            self._evict(chosen.kept_gb)
+            evict((self._kept,), chosen.kept_gb)
 
         worked = _LastThatWorked(self._kept / f"{policy.target.name}.json")
         try:
-            held = _held(place, make, alive)
+            kept = held(place, make, alive)
         except EnvironmentUnavailable as problem:
             if again:
                 problem.of_change = again
@@ -102,7 +98,7 @@ class PreparedEnvironments:
             reserves_memory=True,
             records=_records(place),
             prepared_again=again,
-            held=held,
+            held=kept,
         )
         return replace(made_here, online=HostsReached(self._sandbox, chosen, made_here, self._scratch))
 
@@ -123,18 +119,6 @@ class PreparedEnvironments:
             for name, body in records:
                 (made / name).write_bytes(body)
             made.rename(place)
-
-    def _evict(self, most_gb: float) -> None:
-        """Remove those not used for longest until the rest fits; the one just made is the newest, and held."""
-        kept = [place for place in self._kept.iterdir() if place.is_dir()]
-        sizes = {place: _size(place) for place in kept}
-        for place in sorted(kept, key=_used_at):
-            if sum(sizes.values()) <= most_gb * 1e9:
-                return
-            with suppress(BlockingIOError), _Lock(place) as lock:
-                lock.take(fcntl.LOCK_EX | fcntl.LOCK_NB)
-                remove_tree(place)
-                del sizes[place]
 
 
 @dataclass
@@ -240,14 +224,13 @@ def _gather(tree: Path, made: Path, chosen: EnvironmentPolicy) -> None:
     """Put what is kept of the tree beside /env, readable for another user than wrote it, and note the size."""
     for number, inside in enumerate(chosen.keep):
         _plain(tree, inside).rename(made / "keep" / str(number))
-    _run("chmod", "-R", "a+rX,u+w", "--", str(made))
-    size = int(_run("du", "-s", "--block-size=1", "--", str(made)).split()[0])
+    run("chmod", "-R", "a+rX,u+w", "--", str(made))
+    size = counted(made)
     if size > chosen.kept_gb * 1e9:
         raise EnvironmentUnavailable(
             f"what `prepare` left takes {size / 1e9:.1f} GB, and all that is kept may take {chosen.kept_gb:g}: "
             "raise `environment.kept_gb`, or let it leave less"
         )
-    (made / "size").write_text(str(size))
 
 
 def _plain(tree: Path, inside: str) -> Path:
@@ -295,73 +278,3 @@ class _LastThatWorked:
         with suppress(OSError, ValueError):
             return dict(json.loads(self.file.read_text()))
         return {}
-
-
-class _Lock:
-    """The lock file beside an environment: shared by whoever uses it, exclusive for who makes or removes it.
-
-    The kernel gives it back if we die. Let go with the last reference to it.
-    """
-
-    def __init__(self, place: Path) -> None:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        self.file = os.open(place.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-
-    def take(self, operation: int) -> None:
-        """As of flock."""
-        fcntl.flock(self.file, operation)
-
-    def close(self) -> None:
-        """Give it back."""
-        if self.file >= 0:
-            os.close(self.file)
-            self.file = -1
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *ended: object) -> None:
-        self.close()
-
-    def __del__(self) -> None:
-        self.close()
-
-
-def _held(place: Path, make: Callable[[], None], alive: Callable[[], None]) -> _Lock:
-    """A shared lock on what is there, made by whoever comes first."""
-    lock = _Lock(place)
-    while True:
-        if place.exists():
-            with suppress(BlockingIOError):
-                lock.take(fcntl.LOCK_SH | fcntl.LOCK_NB)
-                if place.exists():
-                    os.utime(place)
-                    return lock
-        else:
-            with suppress(BlockingIOError):
-                lock.take(fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if not place.exists():
-                    make()
-                continue
-        alive()
-        time.sleep(_LOOK_EVERY)
-
-
-def _used_at(place: Path) -> float:
-    with suppress(OSError):
-        return place.stat().st_mtime
-    return 0.0
-
-
-def _size(place: Path) -> int:
-    with suppress(OSError, ValueError):
-        return int((place / "size").read_text())
-    return 0
-
-
-def _run(*argv: str) -> str:
-    done = subprocess.run(argv, capture_output=True, env=_PROGRAMS, check=False)
-    if done.returncode:
-        said = done.stderr.decode(errors="replace").strip()
-        raise EnvironmentUnavailable(f"what `prepare` left cannot be kept: {said[-500:]}")
-    return done.stdout.decode(errors="replace")

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import importlib.metadata
 import json
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 
+from adapters.environments.kept import Lock, evict, held
 from adapters.environments.package_build import build_package, has_build_metadata, tree_digest
 from adapters.environments.prepared import PreparedEnvironments
 from adapters.environments.requirements import read_requirements
@@ -32,7 +30,6 @@ _TOOLS = "/opt/autonomy/tools"
 _PACKAGE = "/opt/autonomy/package"
 _LAYOUT = 2
 """Part of every digest: raise it when what is made of the same requirements changes."""
-_LOOK_EVERY = 0.1
 _LOCK = Path(__file__).resolve().parents[2] / "requirements.lock"
 """Hashes of our own tools and of all that they need."""
 _TOOL_NAMES = ("ruff", "bandit", "pip")
@@ -57,8 +54,9 @@ class WheelEnvironments:
         chosen = policy.target.environment
         needed = read_requirements(partial(repository.read, base), chosen)
         limits = Limits.of(policy.autopilot.sandbox)
-        environment = self._cached(Wanted(chosen.python or sys.executable, needed.lines), limits, alive)
-        tools = self._cached(_our_tools(), limits, alive)
+        wanted = Wanted(chosen.python or sys.executable, needed.lines)
+        environment, in_use = self._cached(wanted, limits, alive, chosen.kept_gb)
+        tools, tools_in_use = self._cached(_our_tools(), limits, alive, chosen.kept_gb)
         return CheckEnvironment(
             digest=environment.name,
             path=environment,
@@ -66,6 +64,7 @@ class WheelEnvironments:
             environment={"PATH": _search_path(), "VIRTUAL_ENV": _ENVIRONMENT},
             read_only=((tools, _TOOLS), *dict.fromkeys((*_interpreter(environment), *_interpreter(tools)))),
             notes=needed.notes,
+            held=(in_use, tools_in_use),
         )
 
     def install(
@@ -83,30 +82,37 @@ class WheelEnvironments:
             where = "/work/src" if source.is_dir() and not source.is_symlink() else "/work"
             return replace(environment, environment={**environment.environment, "PYTHONPATH": where})
         package = self._packages / _digest(environment.digest, tree_digest(tree))
-        with _exclusive(package, alive):
-            if not package.exists():
-                build_package(
-                    environment, tree, package, f"{_TOOLS}/pip", self._sandbox, policy.autopilot.sandbox, alive
-                )
+
+        def make() -> None:
+            build_package(environment, tree, package, f"{_TOOLS}/pip", self._sandbox, policy.autopilot.sandbox, alive)
+            self._evict(policy.target.environment.kept_gb)
+
+        in_use = held(package, make, alive)
         return replace(
             environment,
             environment={**environment.environment, "PATH": _search_path(_PACKAGE), "PYTHONPATH": _PACKAGE},
             read_only=(*environment.read_only, (package, _PACKAGE)),
+            held=(environment.held, in_use),
         )
 
-    def _cached(self, wanted: Wanted, limits: Limits, alive: Callable[[], None]) -> Path:
+    def _cached(self, wanted: Wanted, limits: Limits, alive: Callable[[], None], most_gb: float) -> tuple[Path, Lock]:
         """A virtual environment with these requirements; made in a neighbour folder, then renamed: never half there."""
         environment = self._environments / wanted.digest
-        with _exclusive(environment, alive):
-            if not environment.exists():
-                unfinished = environment.with_suffix(".unfinished")
+
+        def make() -> None:
+            unfinished = environment.with_suffix(".unfinished")
+            remove_tree(unfinished)
+            try:
+                self._fill(unfinished, wanted, limits, alive)
+                unfinished.rename(environment)
+            finally:
                 remove_tree(unfinished)
-                try:
-                    self._fill(unfinished, wanted, limits, alive)
-                    unfinished.rename(environment)
-                finally:
-                    remove_tree(unfinished)
-        return environment
+            self._evict(most_gb)
+
+        return environment, held(environment, make, alive)
+
+    def _evict(self, most_gb: float) -> None:
+        evict((self._environments, self._packages), most_gb)
 
     def _fill(self, folder: Path, wanted: Wanted, limits: Limits, alive: Callable[[], None]) -> None:
         """Unpack the wheels. From here on this environment's interpreter runs in the sandbox alone.
@@ -166,21 +172,6 @@ def _write_commands(tools: Path) -> None:
     bandit = commands / "bandit"
     bandit.write_text(f'#!/bin/sh\nexec {_TOOLS}/bin/python -I -m bandit "$@"\n', encoding="utf-8")
     bandit.chmod(0o755)
-
-
-@contextmanager
-def _exclusive(folder: Path, alive: Callable[[], None]) -> Iterator[None]:
-    """One preparer at a time; the kernel gives the lock back if we die."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with folder.with_suffix(".lock").open("w") as lock:
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                alive()
-                time.sleep(_LOOK_EVERY)
-        yield
 
 
 def _identify(python: str) -> str:

@@ -14,6 +14,7 @@ from pydantic import (
 
 from policies.settings.section import Positive, Section
 
+_KEPT_GB = 20.0
 _OF_PREPARE = ("toolchains", "keyed_by", "hosts", "credentials", "keep", "variables")
 
 
@@ -84,8 +85,11 @@ class EnvironmentPolicy(Section):
     """More of the commands' environment, of ``prepare`` and of every check."""
     minutes: Annotated[int, Field(ge=1, le=40)] = 15
     """How long each command of ``prepare`` may take."""
-    kept_gb: Annotated[float, Field(gt=0, le=10_000)] = 20
-    """Prepared environments of all targets together; those not used for longest go, never one in use."""
+    kept_gb: Annotated[float, Field(gt=0, le=10_000)] = _KEPT_GB
+    """What is kept of all targets together, once of what was prepared and once of wheels and built packages.
+
+    What was not used for longest goes, never what is in use.
+    """
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
@@ -107,7 +111,7 @@ class EnvironmentPolicy(Section):
     def _as_before(self, serialized: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Without ``prepare`` it is what it was before there was any, so that digests of policies stay (P15)."""
         said: dict[str, Any] = serialized(self)
-        later = {"prepare", *_OF_PREPARE, "minutes", "kept_gb"}
+        later = {"prepare", *_OF_PREPARE, "minutes"} | ({"kept_gb"} if self.kept_gb == _KEPT_GB else set())
         return said if self.prepare else {name: value for name, value in said.items() if name not in later}
 
 

@@ -155,11 +155,11 @@ def test_what_a_crash_left_is_replaced(environments, repository):
     """A half-made environment is never used."""
     base = repository.commit({"x": ""})
     chosen = policy(packages=("iniconfig<2.1",), build=False)
-    made = environments.prepare(repository, base, chosen, quiet)
-    made.path.rename(made.path.with_suffix(".unfinished"))
-    (made.path.with_suffix(".unfinished") / "bin" / "python").unlink()
+    place = environments.prepare(repository, base, chosen, quiet).path
+    place.rename(place.with_suffix(".unfinished"))
+    (place.with_suffix(".unfinished") / "bin" / "python").unlink()
     assert (environments.prepare(repository, base, chosen, quiet).path / "bin" / "python").exists()
-    assert not made.path.with_suffix(".unfinished").exists()
+    assert not place.with_suffix(".unfinished").exists()
 
 
 def test_concurrent_preparers_share_one(root, repository):
@@ -307,6 +307,22 @@ def test_same_tree_is_built_once(root, environments, builder, tree):
     write(tree, {"one.py": "x = 2"})
     second = environments.install(builder, tree, policy(), quiet)
     assert b"2\n" == run(second, tree, "python", "-P", "-c", "import one; print(one.x)").stdout
+
+
+def test_built_packages_are_evicted_by_last_use_and_never_in_use(root, environments, builder, tree):
+    """Nor is what a package of another tree was built on; what lies beside them is left alone."""
+    write(tree, {"setup.py": "from setuptools import setup\nsetup(name='demo', version='1', py_modules=['one'])"})
+    made = []
+    for number in range(3):
+        write(tree, {"one.py": f"y = {number}"})
+        chosen = policy(kept_gb=20 if number < 2 else 1e-6)
+        made.append(environments.install(builder, tree, chosen, quiet))
+        if number == 0:
+            unused = made.pop().read_only[-1][0]
+    packages = [each.read_only[-1][0] for each in made]
+    assert [False, True, True] == [place.exists() for place in (unused, *packages)]
+    assert builder.path.exists()
+    assert (root / "packages" / "building").exists()
 
 
 @pytest.mark.parametrize(
