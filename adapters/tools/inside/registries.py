@@ -15,6 +15,7 @@ import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,19 @@ _Releases = list[tuple[str, str, bool]]
 """Version, ISO time or empty, whether it was taken back."""
 
 
+def read_all(read: Callable[[], bytes], most: int) -> bytes:
+    """All pieces, of at most so many bytes, within a minute."""
+    until, pieces, size = time.monotonic() + 3 * _PATIENCE, [], 0
+    while piece := read():
+        pieces.append(piece)
+        size += len(piece)
+        if size > most:
+            raise NotKnown(f"the answer is larger than {most >> 20} MiB")
+        if time.monotonic() > until:
+            raise NotKnown("the registry is too slow")
+    return b"".join(pieces)
+
+
 def fetch(url: str, most: int, accept: str = "*/*") -> bytes:
     """The body of an answer, of at most so many bytes, within a minute."""
     if not url.startswith(("https://", "http://")):
@@ -45,19 +59,12 @@ def fetch(url: str, most: int, accept: str = "*/*") -> bytes:
     asked = urllib.request.Request(  # noqa: S310  # the proxy lets nothing but the list through
         url, headers={"Accept": accept, "User-Agent": "autonomy-runbook"}
     )
-    until, pieces, size = time.monotonic() + 3 * _PATIENCE, [], 0
     try:
         with urllib.request.urlopen(asked, timeout=_PATIENCE) as answer:  # noqa: S310
-            while piece := answer.read(_PIECE):
-                pieces.append(piece)
-                size += len(piece)
-                if size > most:
-                    raise NotKnown(f"the answer is larger than {most >> 20} MiB")
-                if time.monotonic() > until:
-                    raise NotKnown("the registry is too slow")
+            return read_all(lambda: answer.read(_PIECE), most)
     except urllib.error.HTTPError as refusal:
         raise NotKnown(_WAYS.get(refusal.code, f"the registry answers {refusal.code}")) from refusal
-    except (OSError, ValueError) as problem:
+    except (OSError, ValueError, HTTPException) as problem:
         reason = getattr(problem, "reason", problem)
         if "403 Refused" in str(reason):
             place = urllib.parse.urlsplit(url)
@@ -65,7 +72,6 @@ def fetch(url: str, most: int, accept: str = "*/*") -> bytes:
             said = f"it asked for {asked_for}, which `environment.hosts` does not list: add it if it is right"
             raise NotKnown(said) from problem
         raise NotKnown(f"the registry cannot be reached: {str(reason)[:150]}") from problem
-    return b"".join(pieces)
 
 
 def read_json(body: bytes) -> Any:

@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Self
 
-UV = f"""#!{Path(sys.executable).resolve()}
+UV = f"""#!{Path(sys.executable).resolve()} -IS
 import json, os, pathlib, sys, time
 env = pathlib.Path(os.environ.get("TEST_ENV", "/env"))
 wanted = sys.argv[sys.argv.index("--upgrade-package") + 1] if "--upgrade-package" in sys.argv else "alone"
@@ -29,7 +29,7 @@ for path, text in (made or {{}}).items():
     else:
         pathlib.Path(path).write_text(text.replace("NOW", str(time.time_ns())))
 """
-PIP_AUDIT = f"""#!{Path(sys.executable).resolve()}
+PIP_AUDIT = f"""#!{Path(sys.executable).resolve()} -IS
 import json, os, pathlib, sys
 env = pathlib.Path(os.environ.get("TEST_ENV", "/env"))
 locked = [line.split("==") for line in pathlib.Path(sys.argv[2]).read_text().split()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 import os
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from adapters.environments.online import HostsReached
 from adapters.sandbox.bubblewrap import BubblewrapSandbox
 from adapters.sandbox.interpreter import interpreter_mounts
 from adapters.tools.dependencies import DependenciesTool
+from adapters.tools.inside.registries import answered
 from adapters.tools.measures import ToolMeasures
 from adapters.tools.source_tree import SourceTree
 from adapters.tools.tool_runner import INSIDE, ToolUnavailable
@@ -35,7 +37,6 @@ from tests.adapters.tools.scripted_registry import Registry, Release
 
 OLD = Release(400)
 LEAK = {"id": "GHSA-1", "aliases": ["CVE-2026-1"], "description": "A leak"}
-ROOT = Path(__file__).parents[3]
 MEMORY = Memory(today=run_ref().started_at.date())
 
 
@@ -78,16 +79,14 @@ class Here:
     """``Online`` without a sandbox, for what is none of the sandbox's business: programs of ours in a copy."""
 
     env: Path
-    commands: int = 0
 
     def __call__(self, argv, tree, limits, alive, *, shown=(), expected=(0,)) -> CommandResult:
-        self.commands += 1
-        places = {inside: str(outside) for outside, inside in shown}
-        script = f"{INSIDE}/registries.py"
-        words = [f"{places[INSIDE]}/registries.py" if each == script else places.get(each, each) for each in argv]
-        words[0] = str(self.env / "bin" / words[0]) if "/" not in words[0] else words[0]
-        variables = {"TEST_ENV": str(self.env), "PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
-        words = [each for each in words if each != "-I"]
+        places = {inside: outside for outside, inside in shown}
+        if f"{INSIDE}/registries.py" in argv:
+            said = json.dumps(answered(json.loads(places[argv[-1]].read_text()))).encode()
+            return CommandResult(0, "", 0, said, len(said), said)
+        words = (str(self.env / "bin" / argv[0]), *argv[1:])
+        variables = {"TEST_ENV": str(self.env), "PATH": os.environ["PATH"]}
         try:
             done = subprocess.run(words, cwd=tree, env=variables, capture_output=True, check=False)
         except FileNotFoundError as missing:

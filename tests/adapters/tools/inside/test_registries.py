@@ -10,6 +10,7 @@ import io
 import json
 import tarfile
 import threading
+import time
 import zipfile
 
 import pytest
@@ -27,6 +28,12 @@ def served(monkeypatch):
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
+            if self.path.startswith("/slow"):
+                time.sleep(0.3)
+                return
+            if self.path.startswith("/garbage"):
+                self.wfile.write(b"no answer\r\n\r\n")
+                return
             body = bodies.get(self.path)
             self.send_response(404 if body is None else 200)
             self.end_headers()
@@ -117,6 +124,17 @@ def test_what_is_not_had_by_http_or_in_time_is_not_asked(served):
         "packages": [{"name": "a", "version": "1"}],
     }
     assert {"problem": "there was no time left to ask"} == registries.answered(request)["a 1"]
+
+
+def test_a_slow_registry_or_one_that_speaks_otherwise_is_left(served, monkeypatch):
+    """Before its first word, and between its words."""
+    host, _ = served
+    assert "cannot be reached" in ask("npm", host, "a", registry=f"http://{host}/garbage")["problem"]
+    monkeypatch.setattr(registries, "_PATIENCE", 0.1)
+    assert "timed out" in ask("npm", host, "a", registry=f"http://{host}/slow")["problem"]
+    monkeypatch.setattr(registries, "_PATIENCE", -1)
+    with pytest.raises(NotKnown, match="the registry is too slow"):
+        registries.read_all(iter([b"{", b"}", b""]).__next__, 100)
 
 
 def packed(files: dict[str, str]) -> bytes:
