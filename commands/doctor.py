@@ -37,6 +37,7 @@ from contracts.forge_facts import AccessFinding
 from policies.counted import counted
 from policies.release.ci import heard
 from policies.release.ci_findings import CiSight, look_at_ci
+from policies.settings.charter import Charter
 from policies.settings.schema import Target
 from ports.environments import EnvironmentUnavailable
 from ports.forge import ForgeError
@@ -132,6 +133,7 @@ def _policies(adapters: Adapters) -> Iterator[Finding]:
         f"{folder}, {counted(len(names), 'target')}",
         "set AUTONOMY_POLICIES, or make a target: starter.py init <path-or-url>",
     )
+    charters: list[Charter] = []
     for name in names:
         try:
             policy = adapters.policies.effective(name)
@@ -148,6 +150,18 @@ def _policies(adapters: Adapters) -> Iterator[Finding]:
                 remedy="write what its own CI runs into [[checks]] of its file, at least one of kind `tests`",
             )
             yield from (Finding(*found) for found in target_findings(adapters, policy.target))
+            charters.append(policy.charter)
+    # One charter is every target's.
+    yield from _agents(adapters, charters[:1])
+
+
+def _agents(adapters: Adapters, charters: list[Charter]) -> Iterator[Finding]:
+    """The programs that a charter names, as far as we install them."""
+    said = [each for charter in charters for each in (*charter.roles.values(), *charter.trials.values())]
+    for name in sorted({each.agent for each in said if each.agent and not each.folder}):
+        missing = adapters.installer.missing(name)
+        detail = missing or adapters.installer.installed()[name]
+        yield Finding(f"agent {name}", not missing, detail, f"install it: starter.py agents install {name}")
 
 
 def _target(adapters: Adapters, name: str) -> Iterator[Finding]:

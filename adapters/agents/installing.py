@@ -38,6 +38,10 @@ class Installer:
         found = {name: self.folder / name / _MARK for name in RECIPES}
         return {name: mark.read_text(encoding="utf-8").strip() for name, mark in found.items() if mark.is_file()}
 
+    def missing(self, name: str) -> str:
+        """Why a recipe's agent cannot work here; empty: it is here, at the recipe's version."""
+        return unlike(self.folder / name, recipe_of(name))
+
     def install(self, name: str, alive: Callable[[], None]) -> str:
         """Install the recipe's version, in place of another one; already there is well.
 

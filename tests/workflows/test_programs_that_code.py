@@ -35,6 +35,7 @@ def records(world: World, run_id: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.agents
+@pytest.mark.timeout(500)
 @pytest.mark.parametrize("name", ["codex", "mini-swe-agent"])
 async def test_a_real_agent_mends_a_red_check_to_a_pull_request(world: World, name: str) -> None:
     """As its vendor ships it; the check is green on the merge result, each exchange is in the run's cost."""
@@ -46,7 +47,7 @@ async def test_a_real_agent_mends_a_red_check_to_a_pull_request(world: World, na
     with ScriptedModel([look, mend, *MENDING.get(name, MENDING[""])[2:]]) as model:
         appoint(world, model.url, agent=name)
         async with world.worker():
-            result = await world.run("shop")
+            result = await asyncio.wait_for((await world.start("shop")).result(), 280)
     assert (RunStatus.PR_OPENED, Outcome.REQUIRES_HUMAN_REVIEW.value) == (result.status, result.outcome), result.reason
     (record,) = records(world, result.run_id)
     assert ("done", ["basket.py"]) == (record["outcome"], record["changed"])
