@@ -70,6 +70,18 @@ class FlakyChecks(Contract):
     checks: tuple[FlakyCheck, ...]
 
 
+class CoverageLook(Contract):
+    """``lookups/coverage.json``: lines of recent commits that a check of the target's own says something of."""
+
+    check: str
+    run_id: str
+    """Whose check wrote the report."""
+    commits: int
+    """On the line of first parents, counted from the base."""
+    added: dict[str, tuple[int, ...]]
+    """Lines that are new since then, counted from 1, by path; only of files that are as they were tested."""
+
+
 class SourceSeen(Contract):
     """A source that a run asked."""
 

@@ -16,7 +16,7 @@ from contracts.ci import CiReport
 from contracts.dependency import DependencyLook
 from contracts.evidence import ChecksReport, PreflightReport, ReviewReport
 from contracts.exchange import AgentRecord, PartialTree
-from contracts.governance import FlakyChecks, GovernanceReport
+from contracts.governance import CoverageLook, FlakyChecks, GovernanceReport
 from contracts.incident import PostIncidentReport
 from contracts.incident_work import EvidenceManifest
 from contracts.later_review import LaterReview
@@ -37,6 +37,7 @@ ARTIFACTS: dict[str, type[Contract]] = {
     "checks.json": ChecksReport,
     "ci.json": CiReport,
     "dependencies.json": DependencyLook,
+    "coverage.json": CoverageLook,
     "flaky_checks.json": FlakyChecks,
     "evidence_manifest.json": EvidenceManifest,
     "governance_review.json": GovernanceReport,

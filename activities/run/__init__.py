@@ -6,6 +6,7 @@ background.py      What an agent is told beside its task: conventions, related f
 checking.py        Step 7: a target's checks, run on one exact tree, and how their results are read (P4, P8)
 ci.py              One look at the forge's own CI, and at the pull request whose commit it is about (runbook §3, §6.2)
 coding.py          Step 5: the change, made inside the contract's scope and measured by us
+coverage.py        Which lines the target's own checks ran, beside the lines of recent commits
 flaky_checks.py    This target's flake ledger, as its last runs left it, for Sensing
 merging.py         Before a merge: is the merge result the one that was checked? If the base moved
 open_pulls.py      What becomes of earlier runs' pull requests and branches: moot, asked to change, served

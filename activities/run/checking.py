@@ -14,6 +14,7 @@ from pydantic import AwareDatetime, ValidationError
 from temporalio import activity
 
 from activities.api import CHECK
+from activities.run import coverage
 from activities.step_session import StepPorts, StepSession
 from contracts.artifact import ArtifactRef, Contract
 from contracts.change import Change
@@ -91,7 +92,9 @@ def _attempt(check: CheckPolicy, checking: Checking, number: int) -> CheckAttemp
     limits = _limits(check, checking.limits)
     try:
         with checking.fresh() as tree:
+            held = coverage.there(tree)
             result = checking.sandbox.run(environment.command(check.argv, tree, limits), checking.alive)
+            report = coverage.left_by(tree, held) if checking.base_counts is not None else b""
     except SandboxUnavailable as problem:
         return CheckAttempt(
             status=CheckStatus.INFRASTRUCTURE, exit_code=None, seconds=0, output=None, detail=str(problem)
@@ -101,6 +104,8 @@ def _attempt(check: CheckPolicy, checking: Checking, number: int) -> CheckAttemp
     said = result.output[-_SUMMARY_BYTES:].decode("utf-8", "replace")
     idle = runs_tests(check.kind, check.argv) and status is CheckStatus.GREEN and ran_nothing(said)
     output = checking.save(f"checks/{check.name}-{number}.txt", result.output)
+    if report and status is CheckStatus.GREEN:
+        checking.save(f"checks/{check.name}{coverage.KEPT}", report)
     return CheckAttempt(
         status=status,
         exit_code=result.exit_code,

@@ -8,6 +8,7 @@ from activities.api import SENSE
 from activities.governance.kept_proposals import KeptProposals
 from activities.governance.past_decisions import NotKept
 from activities.run.asking import gather
+from activities.run.coverage import REPORT, covered
 from activities.run.flaky_checks import flaky_checks
 from activities.run.open_pulls import answers, closing, moot, moot_of, overtaken, removals
 from activities.run.strangers import tell_of_strangers
@@ -49,15 +50,15 @@ class Sensing:
             session.repository.checkout(base, tree)
             recorded = record_sources(session, SourceReader(self.bench.connectors, self.bench.store))
             proposed = _proposals(session)
-            flaky = _flaky(session, self.index)
-            everything = recorded.records | proposed.records | flaky.records
+            tests = _of_tests(session, self.index)
+            everything = recorded.records | proposed.records | tests.records
             environment = session.environment
             look = Look(tree, policy, session.alive, recorded=everything, environment=environment)
             seen = self.bench.measures.detect(look)
         for tool, found_out in seen.lookups.items():
             session.save(f"lookups/{tool}.json", found_out)
         session.keep_asked(environment)
-        findings, missing = seen.findings, (*seen.missing, *recorded.missing, *proposed.missing, *flaky.missing)
+        findings, missing = seen.findings, (*seen.missing, *recorded.missing, *proposed.missing, *tests.missing)
         # The remote before the logs: what is ours is in them before it is on the remote.
         pulls, heads = self.bench.forges(policy.target).pull_requests(), session.repository.remote_heads()
         known = tell_of_strangers(session, pulls, heads)
@@ -86,7 +87,14 @@ class Sensing:
         )
         session.save("state_snapshot.json", snapshot)
         wanted = gather(session, self.index)
-        session.note("sensed", files=facts.files, findings=len(findings), missing=len(missing), unread=len(seen.unread))
+        session.note(
+            "sensed",
+            files=facts.files,
+            findings=len(findings),
+            missing=len(missing),
+            unread=len(seen.unread),
+            coverage="looked at" if "lookups/coverage" in tests.records else "no check has written any",
+        )
         writes = tuple(closing(session, pull) for pull in snapshot.moot_pull_requests)
         writes += removals(session, pulls, heads, known)
         writes += _on_open(session, [pull for pull in opened if pull.number not in done], findings, proposed)
@@ -112,15 +120,21 @@ class Sensing:
         return session.done(verdict, confidence=snapshot.completeness, writes=writes, next_role=Role.TRIAGING)
 
 
-def _flaky(session: StepSession, index: RunIndex) -> Recorded:
-    """What the target's flake ledger holds, kept with the run; nothing where its owner wants to hear of no tests."""
+def _of_tests(session: StepSession, index: RunIndex) -> Recorded:
+    """What earlier runs tell of the target's tests, kept with the run; nothing where its owner wants none."""
     if not session.policy.target.improve.tests:
         return Recorded({}, ())
-    found, missing = flaky_checks(session, index)
-    if not found.checks:
-        return Recorded({}, missing)
-    session.save("lookups/flaky_checks.json", found)
-    return Recorded({"lookups/flaky_checks": written(found)}, missing)
+    records: dict[str, bytes] = {}
+    flaky, missing = flaky_checks(session, index)
+    if flaky.checks:
+        session.save("lookups/flaky_checks.json", flaky)
+        records["lookups/flaky_checks"] = written(flaky)
+    if found := covered(session, index):
+        look, report = found
+        session.save("lookups/coverage.json", look)
+        session.save(REPORT, report, "text/plain")
+        records |= {"lookups/coverage": written(look), "coverage/report": report}
+    return Recorded(records, missing)
 
 
 def _proposals(session: StepSession) -> Recorded:

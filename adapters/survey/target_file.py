@@ -98,7 +98,7 @@ def _improve() -> Iterator[str]:
     yield "[improve]"
     yield '# ruff = ["UP", "I"]          # further rules or families; the repository\'s own `ignore` still counts'
     yield "# pins = true                # one version where requirement files disagree: changes what is installed"
-    yield "# tests = false              # list no flaky tests, tests without assertions, skips whose reason is gone"
+    yield "# tests = false              # list no flaky or idle tests, and no new lines that none runs"
     yield ""
 
 

@@ -6,7 +6,7 @@ comparison.py      What our scripts in the sandbox say of a change: equal or not
 dependencies.py    A newer release of one package, made by the ecosystem's own command, in the lock files alone
 dependency_look.py  What there is beyond a lock file: asked of its registry, tried twice, judged whole
 fixers.py          Fixers of the owner's own, in the repository's own environment; repeatable, or refused
-idle_tests.py      Tests that tell nobody anything: flaky, without an assertion, skipped for a reason that is gone
+idle_tests.py      Tests that tell nobody anything, and new lines that no test runs: for a person to see
 locks.py           Lock files: what is locked, and the commands that change it, a row each
 measures.py        Measuring with them: the tools there are, and the ways in which a task's effect is counted
 owners_files.py    Files in which an owner sets up other tools: pre-commit's hooks, and settings like ``setup.cfg``

@@ -1,8 +1,10 @@
-"""Tests that tell nobody anything: flaky, without an assertion, skipped for a reason that is gone. For a person."""
+"""Tests that tell nobody anything, and new lines that no test runs: for a person to see."""
 
 import json
+import tempfile
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
@@ -10,13 +12,14 @@ from adapters.tools.python_support import no_python_3, stated_lowest
 from adapters.tools.source_tree import VENDORED, SourceTree
 from adapters.tools.tool import Seen, Sighting, findings_of, unread_of
 from adapters.tools.tool_runner import ToolRunner, ToolUnavailable
-from contracts.governance import FlakyChecks
+from contracts.governance import CoverageLook, FlakyChecks
 from contracts.task import FindingFacts, TaskContract, TaskType, Words
 from policies.counted import counted
 from policies.settings.schema import EffectivePolicy
 from policies.source.sightings import WHOLE
 
 LOOKUP = "lookups/flaky_checks"
+REPORT = "/opt/autonomy/coverage"
 MOST = 20
 """Of each rule; the rest is counted."""
 WORDS = {
@@ -32,6 +35,12 @@ WORDS = {
         many="tests that assert nothing",
         why="It stays green whatever the code gives back: it can only fail where something raises.",
     ),
+    "uncovered": Words(
+        verb="Look into",
+        one="a file with new lines that no test runs",
+        many="files with new lines that no test runs",
+        why="They came with the last commits, and a check of this repository's own says that it ran none of them.",
+    ),
     "skip-always": Words(
         verb="Look into",
         one="a test that no supported Python runs",
@@ -45,7 +54,7 @@ WORDS = {
         why="The version that it is there for is not supported any more, so it only has to be read.",
     ),
 }
-_VALUES = {"flaky": 0.5, "no-assertion": 0.1, "skip-always": 0.2, "skip-never": 0.02}
+_VALUES = {"flaky": 0.5, "uncovered": 0.1, "no-assertion": 0.1, "skip-always": 0.2, "skip-never": 0.02}
 _SURE = {"no-assertion": 0.6}
 
 
@@ -95,7 +104,7 @@ class IdleTestsTool:
         """Without tests in Python and without a flaky check it has no part here; nor where the owner says so."""
         if not policy.target.improve.tests:
             return None
-        sightings = list(_flaky(tree, bench))
+        sightings = [*_flaky(tree, bench), *_uncovered(tree, bench)]
         looked, unread = 0, {}
         if any(path.endswith(".py") and "test" in path for path in tree.files):
             answer = self._look(tree, bench)
@@ -106,7 +115,8 @@ class IdleTestsTool:
                 if each.path in ours and tree.is_source(each.path)
             ]
             looked = sum(path in ours for path in answer.looked)
-            unread = {path: why for path, why in answer.unread.items() if path in ours and not _foreign(tree, path)}
+            sources = {path: why for path, why in answer.unread.items() if path in ours and tree.is_source(path)}
+            unread = {path: why for path, why in sources.items() if not _foreign(tree, path)}
         elif not sightings:
             return None
         bounded = tuple(_bounded(sightings))
@@ -144,6 +154,45 @@ def _flaky(tree: SourceTree, bench: ToolRunner) -> Iterator[Sighting]:
             line = _line_of(tree, path, name)
             message = f"{name}: {told}{owner}" if name else f"{told}; its output names no test{owner}"
             yield Sighting("flaky", path, line, message, fixable=False, code=f"{each.flake.check} {name}")
+
+
+class Missed(BaseModel):
+    """What ``inside/coverage_report.py`` says."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    missed: dict[str, tuple[int, ...]] = {}
+    speaks_of: tuple[str, ...] = ()
+    unread: str = ""
+
+
+def _uncovered(tree: SourceTree, bench: ToolRunner) -> Iterator[Sighting]:
+    """New lines of recent commits that a check's own report knows, and says were not run; most of them first."""
+    if "coverage/report" not in bench.recorded:
+        return
+    look = CoverageLook.model_validate_json(bench.recorded["lookups/coverage"])
+    asked = sorted(path for path in look.added if tree.is_source(path) and path in tree.files)
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder, "report")
+        report.write_bytes(bench.recorded["coverage/report"])
+        answer = bench.python("coverage_report.py", REPORT, *asked, tree=tree.root, beside=((report, REPORT),)).stdout
+    try:
+        said = Missed.model_validate_json(answer)
+    except ValidationError as error:
+        raise ToolUnavailable("what was said of the coverage could not be read") from error
+    if said.unread:
+        # A finding, not a blindness of ours: what a check wrote must not keep a run from its work.
+        why = f"could not look: the report that {look.check} wrote cannot be read: {said.unread}"
+        yield Sighting("uncovered", WHOLE, 1, why, fixable=False)
+    both = {
+        path: sorted(set(look.added[path]) & set(lines)) for path, lines in said.missed.items() if path in look.added
+    }
+    for path, lines in sorted(both.items(), key=lambda item: (-len(item[1]), item[0])):
+        if lines:
+            shown = ", ".join(map(str, lines[:10])) + " …" * (len(lines) > 10)  # noqa: PLR2004 — as many as fit
+            new = f"{counted(len(lines), 'line')} of the last {counted(look.commits, 'commit')}"
+            told = f"{new} not run by {look.check}: {shown}"
+            yield Sighting("uncovered", path, lines[0], told, fixable=False)
 
 
 def _line_of(tree: SourceTree, path: str, name: str) -> int:

@@ -269,7 +269,7 @@ class ImprovePolicy(Section):
     """By kind, for example ``"codespell comments" = 2026-11-27``: what people said to pull requests that were opened
     before that day counts no more. It lifts what went quiet."""
     tests: bool = True
-    """List flaky tests, tests without an assertion and skips whose reason is gone, for a person. Nothing is changed."""
+    """List flaky tests, tests that assert nothing, skips that are over, new lines that nothing runs: for people."""
 
     @model_serializer(mode="wrap")
     def _as_before(self, serialized: SerializerFunctionWrapHandler) -> dict[str, Any]:

@@ -8,7 +8,8 @@ import pytest
 
 from adapters.tools.idle_tests import MOST
 from adapters.tools.inside import idle_tests
-from contracts.governance import Flake, FlakyCheck, FlakyChecks
+from adapters.tools.inside.coverage_report import missed
+from contracts.governance import CoverageLook, Flake, FlakyCheck, FlakyChecks
 from contracts.task import CandidateTasks, Finding
 from policies.settings.schema import ImprovePolicy
 from policies.task.candidates import judge_worth, rank, with_reported
@@ -102,9 +103,10 @@ def test_a_skip_is_over_where_the_stated_versions_say_so(found, mark, lowest, ru
     assert rules == found(f"@{mark}\ndef test_a():\n    assert 1\n", "", lowest)
 
 
-def seen(made: Repo, **recorded: bytes) -> tuple[Finding, ...]:
+def seen(made: Repo, report: bytes = b"", **recorded: bytes) -> tuple[Finding, ...]:
     """What the tool finds, in the sandbox."""
-    look = Look(made.tree, made.policy, lambda: None, recorded={f"lookups/{name}": it for name, it in recorded.items()})
+    known = {f"lookups/{name}": it for name, it in recorded.items()} | ({"coverage/report": report} if report else {})
+    look = Look(made.tree, made.policy, lambda: None, recorded=known)
     detection = made.measures.detect(look)
     assert not detection.missing
     return tuple(each for each in detection.findings if each.tool == "tests")
@@ -160,3 +162,41 @@ def test_flaky_tests_come_out_of_the_ledger(repo):
         for each in seen(made, flaky_checks=ledger.model_dump_json().encode())
         if each.rule == "flaky"
     ]
+
+
+XML = """<?xml version="1.0" ?><coverage><sources><source>/work/src</source></sources><packages><package><classes>
+<class filename="p/a.py"><lines>
+<line number="1" hits="1"/><line number="2" hits="0"/><line number="3" hits="0"/></lines>
+</class></classes></package></packages></coverage>"""
+LCOV = "TN:\nSF:/work/src/p/a.py\nDA:1,4\nDA:2,0\nDA:3,0\nend_of_record\n"
+GO = "mode: set\nexample.org/m/src/p/a.py:1.10,1.20 1 1\nexample.org/m/src/p/a.py:2.1,3.4 2 0\n"
+
+
+@pytest.mark.parametrize("report", [XML, LCOV, GO])
+def test_reports_of_every_form_name_the_lines_that_nothing_ran(report):
+    """By whatever name they call the file, if it is the name of one alone."""
+    asked = ["src/p/a.py", "src/p/b.py"]
+    assert {"missed": {"src/p/a.py": [2, 3]}, "speaks_of": ["src/p/a.py"]} == missed(report.encode(), asked)
+    assert {"missed": {}, "speaks_of": []} == missed(report.encode(), ["src/b.py"])
+    two = missed(XML.encode(), ["src/p/a.py", "lib/p/a.py"])
+    assert {} == two["missed"]
+
+
+@pytest.mark.parametrize(
+    "report", [b"", b"{}", b"<a", b"SF:a\nDA:x,y\n", b'<!DOCTYPE a [<!ENTITY b "c">]><a/>', b"mode: \xff"]
+)
+def test_what_is_no_report_is_not_read_as_one(report):
+    """Not as one that misses nothing."""
+    with pytest.raises((ValueError, SyntaxError)):
+        missed(report, ["a.py"])
+
+
+def test_new_lines_that_a_check_did_not_run_are_listed(repo):
+    """Those alone that came with the last commits; a report that nobody can read is said, and keeps no run."""
+    made = repo({"pyproject.toml": FILES["pyproject.toml"], "src/p/a.py": "a = 1\nb = 2\nc = 3\n"})
+    look = CoverageLook(check="tests", run_id="r", commits=2, added={"src/p/a.py": (1, 3)}).model_dump_json().encode()
+    assert [("src/p/a.py", 3, "uncovered", "1 line of the last 2 commits not run by tests: 3")] == [
+        (each.path, each.line, each.rule, each.message) for each in seen(made, XML.encode(), coverage=look)
+    ]
+    (said,) = seen(made, b"nonsense", coverage=look)
+    assert said.message.startswith("could not look: the report that tests wrote cannot be read: ValueError")
