@@ -170,7 +170,6 @@ class _Attempt:
             work = replace(work, stopped=Stop.SAME)
         ended = outcome_of(work)
         exchanges = tuple(work.exchanges)
-        self._keep(".output.txt", self.output.kept, "text/plain")
         record = AgentRecord(
             run_id=self.brief.run.run_id,
             role=self.brief.role,
@@ -194,18 +193,22 @@ class _Attempt:
         return ended
 
     def _work(self, task: str) -> Work:
-        """Run the program beside the gateway; how both ended."""
+        """Run the program beside the gateway; how both ended. What they said is kept however it ends."""
         brief, backend = self.brief, self.backend
         exit_code, killed_for, stopped = None, "", None
-        with backend.gateway(brief.policy, brief.role, self.purse, self.room) as gateway, self._hosts() as proxy:
-            command = self._command(task, gateway, proxy)
-            self.sign = time.monotonic()
-            try:
-                result = backend.sandbox.run(command, lambda: self._look(gateway))
-                exit_code, killed_for = result.exit_code, result.killed_for
-            except _Halted as halted:
-                stopped = halted.stop
-        self._keep(".transcript.jsonl", gateway.transcript, "application/jsonl")
+        gateway = backend.gateway(brief.policy, brief.role, self.purse, self.room)
+        try:
+            with gateway, self._hosts() as proxy:
+                command = self._command(task, gateway, proxy)
+                self.sign = time.monotonic()
+                try:
+                    result = backend.sandbox.run(command, lambda: self._look(gateway))
+                    exit_code, killed_for = result.exit_code, result.killed_for
+                except _Halted as halted:
+                    stopped = halted.stop
+        finally:
+            self._keep(".output.txt", self.output.kept, "text/plain")
+            self._keep(".transcript.jsonl", gateway.transcript, "application/jsonl")
         if proxy:
             self._keep(".network.jsonl", proxy.journal(), "application/jsonl")
         return Work(

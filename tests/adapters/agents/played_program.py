@@ -114,12 +114,13 @@ def play(
     alive: Callable[[], None] = lambda: None,
     said: Mapping[str, Any] | None = None,
     change: Callable[[PlayedGateway], None] = lambda _gateway: None,
+    played: Played | None = None,
     **more: Any,
 ) -> Played:
     """Let a shell script be the agent of a tree."""
     terms = {"minutes": 1, "usd": 1.5, "tokens": 9000, "models": ("m",), "argv": ("/bin/sh", "-c", script)}
     role = RolePolicy(backend="command", provider="local", **(terms | dict(said or {})))
-    played = Played(tree)
+    played = played or Played(tree)
 
     def opened(_policy: Any, _role: Any, _purse: Any, folder: Path) -> PlayedGateway:
         gateway = PlayedGateway(folder, list(endings))

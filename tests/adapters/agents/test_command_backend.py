@@ -9,7 +9,8 @@ import pytest
 
 from contracts.exchange import AgentOutcome, Ending
 from ports.agents import AgentError
-from tests.adapters.agents.played_program import made, play
+from ports.environments import CheckEnvironment
+from tests.adapters.agents.played_program import Played, made, play
 
 ASK = """python3 -c "
 import socket; s = socket.create_connection(('127.0.0.1', 8080)); s.sendall(b'POST'); s.recv(9)" """
@@ -80,8 +81,10 @@ def test_it_is_put_back_whatever_happens(tmp_path: Path) -> None:
         if (tree / "begun").exists():
             raise Cancelled
 
+    played = Played(tree)
     with pytest.raises(Cancelled):
-        play(tree, "touch begun; (setsid sleep 100 &) ; sleep 100", alive=alive)
+        play(tree, "echo so far; touch begun; (setsid sleep 100 &) ; sleep 100", alive=alive, played=played)
+    assert ({"output.txt", "transcript.jsonl"}, "so far\n") == (set(played.kept), played.output)
     assert (tree / ".claude/settings.json").exists()
 
 
@@ -169,3 +172,35 @@ def test_one_that_is_not_installed_says_how(tmp_path: Path) -> None:
     """No half work: nothing was started."""
     with pytest.raises(AgentError, match=r"codex 0\.169\.0 is not installed: starter\.py agents install codex"):
         play(made(tmp_path, FILES), "", said={"argv": (), "agent": "codex"})
+
+
+def test_it_reaches_named_hosts_alone(tmp_path: Path) -> None:
+    """Through a proxy of ours, which keeps what was asked; without hosts there is none."""
+    ask = """python3 -c "
+import os, socket; s = socket.create_connection(('127.0.0.1', 8118))
+s.sendall(b'CONNECT elsewhere.example:443 HTTP/1.1\\r\\n\\r\\n'); print(s.recv(99))
+print(os.environ['HTTPS_PROXY'])" """
+    played = play(made(tmp_path, FILES), f"echo y >> pkg/a.py; {ask}", said={"hosts": ("packages.example:443",)})
+    assert "403" in played.output
+    assert "http://127.0.0.1:8118" in played.output
+    (asked,) = [json.loads(line) for line in played.kept["network.jsonl"].splitlines()]
+    assert "elsewhere.example:443 is not on the list" in asked["refused"]
+    none = play(made(tmp_path / "none", FILES), f"echo y >> pkg/a.py; {ask}")
+    assert "network.jsonl" not in none.kept
+    assert "ConnectionRefused" in none.output
+
+
+@pytest.mark.parametrize("hostile", ["true", "rm -rf web; ln -s OUTSIDE web"])
+def test_what_the_environment_lends_is_no_change(tmp_path: Path, hostile: str) -> None:
+    """A copy of what preparing kept is there while it works, and gone from its tree afterwards; no link is followed."""
+    lent, outside = tmp_path / "lent", tmp_path / "outside/node_modules"
+    for folder in (lent, outside):
+        folder.mkdir(parents=True)
+        (folder / "x.js").write_text("x")
+    environment = CheckEnvironment("0", lent, "/env", {"PATH": "/usr/bin:/bin"}, copies=((lent, "web/node_modules"),))
+    script = f"cat web/node_modules/x.js; echo y >> pkg/a.py; {hostile.replace('OUTSIDE', str(outside.parent))}"
+    played = play(made(tmp_path, FILES | {"web/index.js": "1\n"}), script, environment=environment)
+    assert "x" == played.output.strip()
+    assert (outside / "x.js").exists()
+    changed = ("pkg/a.py",) if hostile == "true" else ("pkg/a.py", "web", "web/index.js")
+    assert changed == played.record.changed
