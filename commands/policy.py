@@ -169,7 +169,7 @@ def withdraw(
     """Say no to a proposal for good: it is not shown, not made a pull request and not proposed by reviews again."""
     kept, _ = _proposal(compose(Settings()), proposal_id)
     kept.withdraw(proposal_id, reason, operator_name(), datetime.now(UTC))
-    show(f"{proposal_id} is withdrawn; an open pull request of it is yours to close", "green")
+    show(f"{proposal_id} is withdrawn; an open pull request of it is closed by that target's next run", "green")
     return Exit.OK
 
 

@@ -71,6 +71,8 @@ ROWS: dict[tuple[str, str], tuple[str, ...]] = {
         TRIED,
         f"{TRIALS}::test_5_every_gate_must_say_yes",
         f"{TRIALS}::test_5_a_promotion_is_what_may_be_proposed",
+        f"{TRIALS}::test_5_only_what_was_tried_is_promoted",
+        f"{TRIALS}::test_5_what_control_lowered_is_no_fallback_of_what_is_promoted",
     ),
     ("5", "(issue) pause, budget end, worker death and force lose nothing"): (
         f"{EXPANSION}::test_5_a_pause_between_two_fetches_loses_nothing",

@@ -1,6 +1,7 @@
 """Proposals in the store: written once, withdrawn by a later record, never a part of them for all."""
 
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 from temporalio.testing import ActivityEnvironment
@@ -8,13 +9,18 @@ from temporalio.testing import ActivityEnvironment
 from activities.governance.kept_proposals import KeptProposals
 from activities.governance.past_decisions import NotKept
 from activities.governance.reviewing import GovernanceReviewing
+from activities.run.open_pulls import overtaken
+from activities.step_session import written
 from adapters.store.chained_log import ChainedLog
 from adapters.store.local_store import LocalStore
 from contracts.governance import ReviewInput
 from contracts.proposal import PROPOSALS, PolicyEdit, PolicyProposal
+from contracts.pull_request import PullRequest
+from contracts.task import Finding
 from policies.governance.proposals import propose
 from settings import SHIPPED_POLICIES
 from tests.policies.test_governance import review
+from tests.policies.test_planning import CONTRACT
 from tests.policies.test_proposals import BREAKING, threshold
 
 AT = datetime(2026, 11, 9, tzinfo=UTC)
@@ -111,3 +117,36 @@ def test_a_review_keeps_what_it_proposes(kept, tmp_path):
     for _ in range(2):
         ActivityEnvironment().run(reviewing.review, asked)
     assert (proposed,) == kept.open()
+
+
+def test_the_pull_request_of_what_is_proposed_no_more_is_found(kept):
+    """Withdrawn, replaced or refused by now; of a run that has ended, and of a proposal: nothing else is closed."""
+    for name, tool in (
+        ("good", "policy"),
+        ("gone", "policy"),
+        ("late", "policy"),
+        ("other", "ruff"),
+        ("open", "policy"),
+    ):
+        contract = CONTRACT.model_copy(update={"tool": tool, "rule": name})
+        kept.store.put(name, "task_contract.json", written(contract))
+        if name != "open":
+            kept.store.put(name, "run_report.json", b"{}")
+    kept.keep(step("good"))
+    kept.keep(threshold("auto_merge", "lines", 80, 60, proposal_id="late"))
+    kept.keep(threshold("candidates", "minimum_confidence", 0.6, 0.65, proposal_id="gone"))
+    kept.withdraw("gone", "not now", "Ada", AT)
+    about = {"tool": "policy", "path": "autopilot.toml", "line": 1}
+    refused = Finding(**about, fingerprint="f", rule="late", message="late: is 60 by now", fixable=False)
+    well = Finding(**about, fingerprint="g", rule="good", message="-", fixable=True)
+    pulls = [
+        PullRequest(
+            number=number, branch="b", base_branch="main", head_sha="h", title="t", body="", state="open", url="",
+            run_key=f"{run}/open_pull_request" if run else "",
+        )
+        for number, run in enumerate(("good", "gone", "late", "other", "open", ""))
+    ]  # fmt: skip
+    session = SimpleNamespace(bench=SimpleNamespace(store=kept.store))
+    assert {1: "gone is proposed no more: see starter.py policy proposals", 2: "late: is 60 by now"} == overtaken(
+        session, pulls, (refused, well)
+    )
