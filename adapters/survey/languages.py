@@ -57,8 +57,12 @@ class _Seen:
     """Commands that it runs itself, those of its CI first."""
 
     def theirs(self, root: str, *begins: str) -> tuple[str, ...]:
-        """Its own first command that begins so, word for word; in which root that runs is not told of others."""
-        return next((argv for argv in self.ci if not root and argv[: len(begins)] == begins and argv != begins), ())
+        """Its own first command that begins so, word for word; in which root that runs is not told of others.
+
+        ``cargo test NAME`` is a part of the tests: the next one is taken.
+        """
+        commands = (argv for argv in self.ci if not root and argv[: len(begins)] == begins and argv != begins)
+        return next((argv for argv in commands if begins != ("cargo", "test") or argv[2].startswith("-")), ())
 
 
 @dataclass

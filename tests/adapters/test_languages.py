@@ -273,6 +273,18 @@ def test_a_repository_that_is_mostly_python_is_looked_at_as_before():
 
 
 @pytest.mark.parametrize(
+    ("script", "expected"),
+    [
+        ("[cargo test pass, cargo test --all-features]", "cargo test --all-features"),
+        ("[cargo test pass, cargo test fail]", "cargo test --locked --offline"),
+    ],
+)
+def test_a_part_of_the_tests_is_not_taken_for_them(script, expected):
+    """A name after ``cargo test`` chooses among them."""
+    assert expected == argvs(look(CRATE | {".travis.yml": f"script: {script}\n"}))["tests"]
+
+
+@pytest.mark.parametrize(
     ("scripts", "files", "expected"),
     [
         ({"test": "standard && tape test/*.js"}, {}, "npm exec -c tape test/*.js"),
