@@ -41,6 +41,7 @@ _MENDING = (
 _LINTING = re.compile(
     r"(npx )?(eslint|standard|xo|oxlint|stylelint|prettier|tsc|biome)\b[^|;]*$|npm run (lint|eslint|format)(:\S+)?$"
 )
+_HOOKS_OF_GIT = re.compile(r"\b(lefthook|husky|simple-git-hooks|yorkie)\b")
 _PNPM = {"5": "7", "6": "8"}
 _NEWEST_PNPM = "10"
 """Which pnpm reads a lock file, by its version; 9 is what pnpm has written since its own 9."""
@@ -249,16 +250,19 @@ def _before_arguments(argv: tuple[str, ...]) -> tuple[str, ...]:
 
 def _node(found: Proposal, seen: _Seen, root: str) -> None:
     package = _json(seen.read(_at(root, "package.json")))
+    scripts = package.get("scripts")
+    scripts = scripts if isinstance(scripts, dict) else {}
     lock = _lock_of(seen.present, root)
     found.variables["CI"] = "true"
     found.keyed_by |= dict.fromkeys((_every(root, "package.json"), *([f"/{lock}"] if lock else [])))
     needs = any(package.get(kind) for kind in ("dependencies", "devDependencies", "optionalDependencies", "workspaces"))
     if needs:
+        if any(_HOOKS_OF_GIT.search(str(scripts.get(each))) for each in ("prepare", "postinstall")):
+            # Setting up its hooks fails where there is no repository; this one is gone with the tree.
+            found.prepare.append(("git", "init", "--quiet"))
         found.prepare += _installing(found, package, lock, root, seen)
         found.keep.append(_at(root, "node_modules"))
     here = ("npm", "--prefix", root) if root else ("npm",)
-    scripts = package.get("scripts")
-    scripts = scripts if isinstance(scripts, dict) else {}
     if "no test specified" in str(scripts.get("test", "no test specified")):
         found.notes.append(f"{_at(root, 'package.json')} has no script `test`: nothing of it is proven by tests.")
     else:

@@ -272,6 +272,14 @@ def test_a_repository_that_is_mostly_python_is_looked_at_as_before():
     assert "lint" in {check.name for check in seen.checks}
 
 
+@pytest.mark.parametrize(("script", "first"), [("lefthook install", "git init --quiet"), ("npm run build", "npm ci")])
+def test_hooks_of_git_are_set_up_in_a_repository(script, first):
+    """A checkout is none: what its `prepare` sets up there would fail."""
+    package = {"name": "x", "scripts": {"prepare": script, "test": "x"}, "devDependencies": {"a": "1"}}
+    found = look({"package.json": json.dumps(package), "package-lock.json": "{}"})
+    assert prepares(found)[0].startswith(first)
+
+
 @pytest.mark.parametrize(
     ("script", "expected"),
     [
