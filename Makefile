@@ -158,7 +158,7 @@ bench: setup
 
 # Every workflow task replays its whole history: what is not deterministic fails here.
 test-uncached: setup
-	@GROUPING_EXAMPLES=100 WORLD_CACHED_WORKFLOWS=0 $(BIN)/python -m pytest -n $(JOBS) -m "not packages and not sweep and not gitea and not github and not browser" tests/workflows
+	@GROUPING_EXAMPLES=100 WORLD_CACHED_WORKFLOWS=0 $(BIN)/python -m pytest -n $(JOBS) -m "not packages and not sweep and not gitea and not github and not browser and not agents and not every_agent" tests/workflows
 	@$(BIN)/python -m pytest -m sweep tests/replay
 
 # Every agent there is a recipe for, planted repositories, sixty hostile programs.

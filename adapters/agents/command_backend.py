@@ -23,6 +23,7 @@ from adapters.environments.allow_list import AllowListProxy, certificates
 from adapters.sandbox.bubblewrap import Capture
 from adapters.sandbox.enclosure import TREE
 from adapters.sandbox.interpreter import interpreter_mounts
+from adapters.secret_shapes import blanked
 from contracts.exchange import AgentOutcome, AgentRecord
 from contracts.task import TaskContract
 from policies.agents.outcome import Ended, Stop, Work, halting, outcome_of
@@ -207,7 +208,8 @@ class _Attempt:
                 except _Halted as halted:
                     stopped = halted.stop
         finally:
-            self._keep(".output.txt", self.output.kept, "text/plain")
+            said = blanked(self.output.kept.decode("utf-8", "replace"), known="")
+            self._keep(".output.txt", said.encode("utf-8", "replace"), "text/plain")
             self._keep(".transcript.jsonl", gateway.transcript, "application/jsonl")
         if proxy:
             self._keep(".network.jsonl", proxy.journal(), "application/jsonl")

@@ -128,7 +128,8 @@ def test_how_it_ends_is_typed_by_us(tmp_path: Path, script: str, said: dict, out
 
 def test_the_record_is_ours(tmp_path: Path) -> None:
     """Exchanges, money and the transcript from the gateway, the exit as a hint; progress is told as it comes."""
-    script = f"{ASK}; sleep 0.3; {ASK}; echo done; echo y >> pkg/a.py; exit 4"
+    key = "AKIA" + "Q7" * 8
+    script = f"{ASK}; sleep 0.3; {ASK}; echo done with {key}; echo y >> pkg/a.py; exit 4"
     played = play(made(tmp_path, FILES), script, endings=(Ending.TOOL, Ending.SAID))
     record = played.record
     assert (AgentOutcome.DONE, 4, 2, 0.02, 30) == (
@@ -142,6 +143,8 @@ def test_the_record_is_ours(tmp_path: Path) -> None:
     assert {"exchanges": 1, "tokens": 15, "usd": 0.01, "tool": "bash"} == played.told[0]
     assert {"json", "transcript.jsonl", "output.txt"} == set(played.kept)
     assert 64 == len(record.prompt)
+    assert "done with" in played.output
+    assert key not in played.output
 
 
 def test_waiting_for_a_model_is_no_idleness(tmp_path: Path) -> None:
