@@ -41,6 +41,8 @@ _TEST_HELPERS = {
     "testfixtures", "numpy": "numpy", "attr": "attrs", "yaml": "pyyaml",
 }  # fmt: skip
 _LARGEST = 200_000
+_PYTEST = re.compile(r"^pytest\b", re.MULTILINE)
+_ITSELF = re.compile(r"^(?:-e|--editable)[ =]+\.(\[([^\]\n]*)\])?[ \t]*$", re.MULTILINE)
 _INCLUDE = re.compile(r"-(?:r|-requirement)[ =]?\s*(?:\{toxinidir\}/)?(\S+)")
 
 
@@ -77,6 +79,12 @@ def declared(read: Read, test_files: tuple[str, ...]) -> Declared:
         mentioned = [line for file in files for line in read(file).splitlines()]
     else:
         lines = _tox(read("tox.ini")) or _setup_tests(read("setup.cfg"), setup) or _poetry(pyproject, tests=True)
+        listed = read("requirements.txt")
+        if not lines and _PYTEST.search(listed):
+            # What its developers use. Installing itself, with extras, is no line that is taken from a repository.
+            lines = listed.splitlines() if _ITSELF.search(listed) else ["-r requirements.txt"]
+            wanted = re.split(r"\s*,\s*", found[2] or "") if (found := _ITSELF.search(listed)) else []
+            chosen_extras = tuple(name for name in wanted if name in extras)
         included = [found[1] for line in lines if (found := _INCLUDE.match(line.strip()))]
         files = tuple(file for file in included if read(file))
         mentioned = [*lines, *(line for file in files for line in read(file).splitlines())]

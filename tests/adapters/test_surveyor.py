@@ -124,6 +124,22 @@ def test_pins_are_read_from_their_source(package):
     assert ("markupsafe",) == found.environment.packages
 
 
+@pytest.mark.parametrize(
+    ("listed", "requirements", "extras", "packages"),
+    [
+        ("-e .[cli, none]\n\npytest==8.3.4  # why\ntrio==0.27\n", (), ("cli",), ("pytest==8.3.4", "trio==0.27")),
+        ("-e .\npytest\n", (), (), ("pytest",)),
+        ("pytest\ntrio\n", ("requirements.txt",), (), ()),
+        ("trio\n", (), (), ("pytest",)),
+    ],
+)
+def test_what_its_developers_use_where_nothing_is_said_of_tests(package, listed, requirements, extras, packages):
+    """A requirements.txt with pytest in it; a line that installs the package itself is read for its extras."""
+    manifest = "[project]\nname = 'x'\n[project.optional-dependencies]\ncli = ['rich']\n"
+    found = package.look({"pyproject.toml": manifest, "tests/test_a.py": "", "requirements.txt": listed}).environment
+    assert (requirements, extras, packages) == (found.requirements, found.extras, found.packages)
+
+
 PYPROJECT = """[project]
 name = "x"
 dependencies = ["attrs"]
