@@ -13,7 +13,7 @@ from adapters.tools.source_tree import VENDORED, SourceTree
 from adapters.tools.tool import Seen, Sighting, findings_of, unread_of
 from adapters.tools.tool_runner import ToolRunner, ToolUnavailable
 from contracts.governance import CoverageLook, FlakyChecks
-from contracts.task import FindingFacts, TaskContract, TaskType, Words
+from contracts.task import Concern, FindingFacts, TaskContract, TaskType, Words
 from policies.counted import counted
 from policies.settings.schema import EffectivePolicy
 from policies.source.sightings import WHOLE
@@ -97,6 +97,7 @@ class IdleTestsTool:
             type=TaskType.TEST_HARDENING,
             is_fault=False,
             for_person=True,
+            concern=Concern.BROKEN if rule == "flaky" else Concern.CODE,
             words=WORDS.get(rule),
         )
 

@@ -10,7 +10,7 @@ from adapters.tools.idle_tests import MOST
 from adapters.tools.inside import idle_tests
 from adapters.tools.inside.coverage_report import missed
 from contracts.governance import CoverageLook, Flake, FlakyCheck, FlakyChecks
-from contracts.task import CandidateTasks, Finding
+from contracts.task import CandidateTasks, Concern, Finding
 from policies.settings.schema import ImprovePolicy
 from policies.task.candidates import judge_worth, rank, with_reported
 from policies.task.idea_memory import Memory
@@ -154,6 +154,8 @@ def test_flaky_tests_come_out_of_the_ledger(repo):
     )
     made = repo(FILES | {"test_a.py": "import os\n\n\nclass TestA:\n    def test_a(self):\n        assert os\n"})
     told = "tests gave two answers about one tree 2 times in 9 looks; ann looks after it"
+    kinds = {each.rule: each.facts.concern for each in seen(made, flaky_checks=ledger.model_dump_json().encode())}
+    assert {"flaky": Concern.BROKEN} == kinds
     assert [
         (".", 1, "lint gave two answers about one tree 2 times in 9 looks; its output names no test"),
         ("test_a.py", 5, f"TestA::test_a[1]: {told}"),

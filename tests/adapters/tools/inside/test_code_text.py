@@ -10,6 +10,7 @@ from adapters.tools.inside.documents import unequal_comments
 from adapters.tools.inside.imported_names import Repository
 from adapters.tools.inside.owners_codespell import TAGS
 from adapters.tools.inside.running_text import words
+from adapters.tools.tool_runner import GUESTS
 
 PROSE = [
     ("a.go", "package a\n\n// Foo tells what we recieve.\nfunc Foo() {}\n"),
@@ -122,8 +123,9 @@ def test_whatever_else_changes_is_seen(tmp_path: Path, path, before, after):
     assert _unequal(tmp_path, path, before, after)
 
 
-def test_the_owners_calls_know_every_language():
-    """pre-commit names a file by its suffix."""
+def test_every_language_has_its_grammar_and_its_name():
+    """In the sandbox, and as pre-commit names a file by its suffix."""
+    assert {row.grammar for row in code_text.ROWS} <= set(GUESTS)
     assert TAGS.keys() >= set(code_text.SUFFIXES)
 
 
