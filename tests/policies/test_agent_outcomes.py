@@ -45,7 +45,9 @@ def test_the_wire_decides_before_the_exit(ending: Ending, outcome: AgentOutcome,
     """Whatever the program says by its status, and whatever it left."""
     work = Work(exchanges(Ending.TOOL, ending), changed, exit_code)
     assert outcome is outcome_of(work).outcome
-    assert (ending in {Ending.REFUSAL, Ending.LENGTH, Ending.CUT, Ending.FAILED}) is (outcome not in WAITS)
+    assert (ending in {Ending.SPENT, Ending.REFUSAL, Ending.LENGTH, Ending.CUT, Ending.FAILED}) is (
+        outcome not in WAITS
+    )
 
 
 @pytest.mark.parametrize(
