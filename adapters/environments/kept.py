@@ -52,23 +52,28 @@ class Lock:
 
 
 def held(place: Path, make: Callable[[], None], alive: Callable[[], None]) -> Lock:
-    """A shared lock on what is there, made by whoever comes first."""
+    """A shared lock on what is there, made by whoever comes first. What ends early keeps nobody out."""
     lock = Lock(place)
-    while True:
-        if place.exists():
-            with suppress(BlockingIOError):
-                lock.take(fcntl.LOCK_SH | fcntl.LOCK_NB)
-                if place.exists():
-                    os.utime(place)
-                    return lock
-        else:
-            with suppress(BlockingIOError):
-                lock.take(fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if not place.exists():
-                    make()
-                continue
-        alive()
-        time.sleep(_LOOK_EVERY)
+    try:
+        while True:
+            if place.exists():
+                with suppress(BlockingIOError):
+                    lock.take(fcntl.LOCK_SH | fcntl.LOCK_NB)
+                    if place.exists():
+                        os.utime(place)
+                        return lock
+            else:
+                with suppress(BlockingIOError):
+                    lock.take(fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    if not place.exists():
+                        make()
+                    continue
+            alive()
+            time.sleep(_LOOK_EVERY)
+    except BaseException:
+        # A traceback keeps this frame, and with it the lock, for as long as somebody keeps the traceback.
+        lock.close()
+        raise
 
 
 def evict(folders: Iterable[Path], most_gb: float) -> None:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
+
 from adapters.environments.kept import evict, held
+from ports.environments import EnvironmentUnavailable
 
 
 def kept(folder: Path, name: str, used_at: int) -> Path:
@@ -55,3 +58,20 @@ def test_using_is_what_counts_as_last_use(tmp_path: Path):
     held(old, quiet, quiet).close()
     evict((tmp_path,), 0.000150)
     assert [True, False] == [place.exists() for place in (old, other)]
+
+
+def test_making_that_fails_keeps_nobody_out(tmp_path: Path):
+    """Not even while somebody still holds the exception, whose traceback holds the frames: the next one makes it."""
+    place = tmp_path / ("a" * 32)
+
+    def fails() -> None:
+        raise EnvironmentUnavailable("a wheel is missing")
+
+    def waits() -> None:
+        raise AssertionError("the second one waits for the first one's lock")
+
+    with pytest.raises(EnvironmentUnavailable) as first:
+        held(place, fails, quiet)
+    held(place, place.mkdir, waits).close()
+    assert first.value.__traceback__
+    assert place.is_dir()
