@@ -42,7 +42,7 @@ from ports.crashpoints import crashpoint
 from ports.environments import CheckEnvironment, Environments, EnvironmentUnavailable
 from ports.forge import AccessDenied, Effects, ForgeError, NotShown, OpenForge
 from ports.measures import Measures
-from ports.models import Purse
+from ports.models import FirstExchange, Purse
 from ports.policy_source import PolicyError, PolicySource
 from ports.repository import OpenRepository, RemoteForbids, Repository, RepositoryError
 from ports.sandbox import Sandbox
@@ -73,6 +73,7 @@ class StepPorts:
     store: ArtifactStore
     audit: AuditLog
     agents: AgentFor
+    first_exchange: FirstExchange
     sandbox: Sandbox
     environments: Environments
     control: ControlDesk
@@ -205,18 +206,11 @@ class StepSession:
     def keep(self, name: str, body: bytes, media_type: str) -> None:
         """Keep what an agent's work leaves, under ``agent/…``; its digest, and what it cost, are in the audit log."""
         ref = self.save(f"agent/{name.removeprefix('agent/')}", body, media_type)
-        facts: dict[str, Fact] = {"artifact": ref.name, "sha256": ref.sha256}
-        try:
-            record = AgentRecord.model_validate_json(body)
-        except ValidationError:
-            self.note("agent's work kept", **facts)
-            return
-        self.worked = record
-        ends = Counter(each.ending.value for each in record.exchanges)
-        said: dict[str, Fact] = {"outcome": record.outcome, "exchanges": len(record.exchanges), "usd": record.usd}
-        endings = ", ".join(f"{word} {times}" for word, times in sorted(ends.items()))
-        said |= {"dropped": shortened(", ".join(record.dropped), _SHORT)} if record.dropped else {}
-        self.note("agent exchanged", **facts, **said, tokens=record.tokens, bound=record.bound, endings=endings)
+        record = None
+        with suppress(ValidationError):
+            record = self.worked = AgentRecord.model_validate_json(body)
+        event, facts = exchanged(ref, record)
+        self.note(event, **facts)
 
     @property
     def repository(self) -> Repository:
@@ -341,6 +335,18 @@ class StepSession:
         whole = self.save(f"verdicts/{self.step}.json", verdict)
         short = {"reason": shortened(verdict.reason, _LONGEST_REASON), "facts": {"whole": whole.name}, "children": ()}
         return verdict.model_copy(update=short)
+
+
+def exchanged(ref: ArtifactRef, record: AgentRecord | None) -> tuple[str, dict[str, Fact]]:
+    """The audit log's event of what an agent's work left, and its facts; of a record, what it cost and how it ended."""
+    facts: dict[str, Fact] = {"artifact": ref.name, "sha256": ref.sha256}
+    if record is None:
+        return "agent's work kept", facts
+    ends = Counter(each.ending.value for each in record.exchanges)
+    said: dict[str, Fact] = {"outcome": record.outcome, "exchanges": len(record.exchanges), "usd": record.usd}
+    said |= {"dropped": shortened(", ".join(record.dropped), _SHORT)} if record.dropped else {}
+    endings = ", ".join(f"{word} {times}" for word, times in sorted(ends.items()))
+    return "agent exchanged", {**facts, **said, "tokens": record.tokens, "bound": record.bound, "endings": endings}
 
 
 def closed(words: str, target: Target) -> ApplicationError:

@@ -43,6 +43,7 @@ from activities.source.trying import Trying
 from activities.step_session import StepPorts
 from activities.write.writing import Writing
 from adapters.agents.backends import Means, open_agents
+from adapters.agents.first_exchange import first_exchange
 from adapters.alerts.apprise_channel import AppriseChannel
 from adapters.alerts.built_in import AlertFile, Terminal
 from adapters.effects.runner import EffectRunner
@@ -124,6 +125,7 @@ def workbench(adapters: Adapters, control: ControlDesk, alerts: AlertSink) -> St
         store=adapters.store,
         audit=adapters.audit,
         agents=open_agents(Means(adapters.sandbox, open_gateway, settings.agents)),
+        first_exchange=first_exchange,
         sandbox=adapters.sandbox,
         environments=adapters.environments,
         control=control,

@@ -82,5 +82,7 @@ class ModelGateway(Protocol):
         """Let nothing more through; what is under way is cut and settled."""
 
 
+FirstExchange = Callable[["EffectivePolicy", "Role"], "Amounts | None"]
+"""What the first exchange of a role may cost at worst; None: it asks no model, or its price is not known."""
 OpenGateway = Callable[["EffectivePolicy", "Role", Purse, Path], ModelGateway]
 """The gateway of one attempt of one role: the charter's models, prices and key; its socket in the given folder."""

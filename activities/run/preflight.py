@@ -21,7 +21,7 @@ from policies.counted import counted
 from policies.release.checks import how_it_ended
 from policies.release.ci import judge_base
 from policies.run.preflight import budget_caps, gates_refuse, judge_preflight, policy_current, protected_loaded
-from policies.task.asked import agent_codes, red_check
+from policies.task.asked import agent_codes, as_tried, red_check
 from policies.verdicts import all_of, allow, deny
 from ports.environments import EnvironmentUnavailable
 from ports.repository import RemoteUnavailable, RepositoryError
@@ -69,7 +69,7 @@ class Preflight:
         receipts = (
             Receipt(name="policy_current", verdict=self._policy_current(session, today, named)),
             self._required_checks(session, base, in_ci),
-            Receipt(name="budget_caps", verdict=budget_caps(session.policy)),
+            Receipt(name="budget_caps", verdict=_budget_caps(session)),
             Receipt(name="audit_logging", verdict=self._audit_works(session)),
             Receipt(
                 name="protected_paths_loaded",
@@ -168,6 +168,15 @@ def _gates_refuse(session: StepSession) -> Verdict:
         _GATES.clear()
         _GATES[pinned] = gates_refuse(session.policy)
     return _GATES[pinned]
+
+
+def _budget_caps(session: StepSession) -> Verdict:
+    """Also of whom a person tries in the role that codes."""
+    policy, asked = session.policy, session.run.asked
+    if asked is not None and agent_codes(policy, asked):
+        policy = as_tried(policy, asked)
+    first = {role: session.bench.first_exchange(policy, role) for role in policy.charter.roles}
+    return budget_caps(policy, {role: worst for role, worst in first.items() if worst is not None})
 
 
 def _fetched(session: StepSession) -> str:

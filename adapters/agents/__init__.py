@@ -2,6 +2,7 @@
 
 backends.py         The backends there are: one row each
 charter_check.py    Trying what a charter says of a role: one short question through the gateway, for a cent at most
+first_exchange.py   What the first exchange of a role may cost at worst, which preflight looks at
 model_backend.py    A model in a role that answers: one bounded exchange a question, held to our own contracts
 model_request.py    One request to a model by pydantic-ai's direct interface, over a unix socket
 command_backend.py  Any coding-agent program, in the sandbox: told by files, held by the gateway

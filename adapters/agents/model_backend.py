@@ -44,8 +44,8 @@ _LOOK = 0.5
 _SAID = 2000
 _ALONE = frozenset({Role.SCOUT, Role.SOURCE_QA})
 """Roles in which what is known is told by the step, and the tools have nothing to add."""
-_CHARACTERS, _LEAST = 3, 2000
-"""Of a token, as worst cases are reckoned; told at least, however few tokens there are."""
+_LEAST = 2000
+"""Characters that are told at least, however few tokens there are."""
 _NO_ANSWER = frozenset({Ending.REJECTED, Ending.FORBIDDEN})
 
 
@@ -102,7 +102,10 @@ class ModelBackend:
 
     def _bounded(self, brief: Brief) -> Brief:
         """With what it is told cut to half of what the role's tokens hold: so there is room for a repair."""
-        room = (self.said.tokens - self.said.output_tokens) * _CHARACTERS // 2
+        words = "".join(brief.told.values())
+        # A token is a byte at least, as worst cases are reckoned; JSON has more bytes than a text has characters.
+        written = len(json.dumps(words, ensure_ascii=False).encode("utf-8", "replace"))
+        room = (self.said.tokens - self.said.output_tokens) // 2 * len(words) // written
         return replace(brief, told=told(brief.told, min(2 * LARGEST, max(room, _LEAST))))
 
     def _ask(self, brief: Brief, question: Question) -> str:

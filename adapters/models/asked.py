@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from adapters.models.dialects import Dialect, Json
+from adapters.models.input_bound import Counted, tokens_at_most
 from policies.counted import shortened
 from policies.settings.charter import RolePolicy
 
 LARGEST = 8 << 20
 """Bytes of a request's body."""
-_BYTES_A_TOKEN = 3
-"""At worst, of what agents send."""
 _LEAST_THINKING = 1024
 
 _REACH_BEYOND = ("previous_response_id", "conversation", "background")
@@ -26,6 +25,11 @@ _FETCHED = ("url", "image_url", "file_url", "file_id")
 class Forbidden(Exception):
     """Why a request does not go up."""
 
+    def __init__(self, reason: str, model: str = "") -> None:
+        super().__init__(reason)
+        self.model = model
+        """The one that was asked for and is not the charter's."""
+
 
 @dataclass(frozen=True)
 class Asked:
@@ -36,15 +40,14 @@ class Asked:
     sent: bytes
     limit: int
     """Of output tokens."""
+    most_in: int
+    """Input tokens at most, whatever was asked before."""
+    worst_in: int
+    """The same, by what was asked before: what is reserved."""
     taken_out: tuple[str, ...] = ()
 
-    @property
-    def worst_in(self) -> int:
-        """Input tokens at worst."""
-        return len(self.sent) // _BYTES_A_TOKEN + 1
 
-
-def read_request(raw: bytes, dialect: Dialect, role: RolePolicy) -> Asked:
+def read_request(raw: bytes, dialect: Dialect, role: RolePolicy, counted: Counted) -> Asked:
     """The request that goes up for this one.
 
     Raises:
@@ -59,7 +62,8 @@ def read_request(raw: bytes, dialect: Dialect, role: RolePolicy) -> Asked:
     model = body.get("model")
     if not isinstance(model, str) or model not in role.models:
         allowed = ", ".join(role.models) or "none"
-        raise Forbidden(f"the model {shortened(str(model), 100)!r} is not of the charter, which allows {allowed}")
+        wanted = shortened(str(model), 100)
+        raise Forbidden(f"the model {wanted!r} is not of the charter, which allows {allowed}", wanted)
     _demand_bounded(body)
     taken = [name for name in _COSTS_MORE if body.pop(name, None) is not None]
     taken += _without_hosted_tools(body, dialect)
@@ -71,7 +75,10 @@ def read_request(raw: bytes, dialect: Dialect, role: RolePolicy) -> Asked:
     if dialect.name == "chat" and body.get("stream"):
         told = body.get("stream_options")
         body["stream_options"] = {**(told if isinstance(told, dict) else {}), "include_usage": True}
-    return Asked(model, body, written(body), limit, tuple(taken))
+    sent = written(body)
+    return Asked(
+        model, body, sent, limit, tokens_at_most(body, sent), counted.at_most(body, sent), taken_out=tuple(taken)
+    )
 
 
 def written(body: Json) -> bytes:

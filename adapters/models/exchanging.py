@@ -5,13 +5,14 @@ import random
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, Protocol
 
 from adapters.forges.http.wire import AnswerDeadline, answer_within
 from adapters.models.asked import Asked, Forbidden, read_request, written
 from adapters.models.dialects import DIALECTS, Dialect, Usage
+from adapters.models.input_bound import Counted
 from adapters.models.prices import PriceList
 from adapters.models.transcript import Transcript
 from adapters.models.upstream import Answered, NotReached, Passed, StoppedHalfWay, Upstream
@@ -78,6 +79,7 @@ class Terms:
     """Why nothing may go up; empty: it may."""
     keyless: str = ""
     """Why there is no key where one is wanted; empty: there is one."""
+    counted: Counted = field(default_factory=Counted)
 
 
 @dataclass
@@ -106,9 +108,9 @@ class Exchanging:
             self._refused(Ending.UNAUTHORISED, self.terms.keyless, dialect)
             return
         try:
-            asked = read_request(raw, dialect, self.terms.role)
+            asked = read_request(raw, dialect, self.terms.role, self.terms.counted)
         except Forbidden as problem:
-            self._refused(Ending.FORBIDDEN, str(problem), dialect)
+            self._refused(Ending.FORBIDDEN, str(problem), dialect, model=problem.model)
             return
         worst = self.terms.prices.worst(asked, dialect)
         if worst is None:
@@ -144,7 +146,7 @@ class Exchanging:
         for other in others:
             if other.encode() in tried.answered.body:
                 body = {name: value for name, value in asked.body.items() if name != first} | {other: asked.limit}
-                return Asked(asked.model, body, written(body), asked.limit, asked.taken_out)
+                return replace(asked, body=body, sent=written(body))
         return None
 
     def _once(self, dialect: Dialect, asked: Asked, worst: Amounts, headers: Mapping[str, str], end: float) -> _Tried:
@@ -198,14 +200,17 @@ class Exchanging:
                 # Who fails tells no usage: it costs no more than if it had been cut.
                 return _Tried(Ending.FAILED, "the provider failed", worst, bound=True, answered=answered)
             return _Tried(reading.ending, why or "the provider told no usage", None, bound=True, answered=answered)
+        self.terms.counted.learn(asked.body, usage.tokens_in)
         cost = Amounts(usd=usd, tokens=usage.tokens_in + usage.tokens_out)
         return _Tried(reading.ending, "", cost, answered=answered)
 
     def _no_price(self, model: str) -> str:
         return f'no price is known of {model}: enter [prices."{model}"] in charter.toml'
 
-    def _refused(self, ending: Ending, reason: str, dialect: Dialect | None, asked: Asked | None = None) -> None:
-        record = self._record(dialect, asked, _Tried(ending, reason, _NOTHING))
+    def _refused(
+        self, ending: Ending, reason: str, dialect: Dialect | None, asked: Asked | None = None, model: str = ""
+    ) -> None:
+        record = self._record(dialect, asked, _Tried(ending, reason, _NOTHING), model)
         self.asking.answer(403, error(record.reason, ending))
 
     def _tell(self, dialect: Dialect, asked: Asked, tried: _Tried) -> None:
@@ -219,7 +224,7 @@ class Exchanging:
         else:
             self.asking.answer(_SAID_STATUS.get(tried.ending, 403), error(record.reason, tried.ending))
 
-    def _record(self, dialect: Dialect | None, asked: Asked | None, tried: _Tried) -> Exchange:
+    def _record(self, dialect: Dialect | None, asked: Asked | None, tried: _Tried, model: str = "") -> Exchange:
         answered = tried.answered
         reading = answered.reading if answered else None
         # What nobody knows is shown at its upper bound, as Control keeps it.
@@ -233,7 +238,7 @@ class Exchanging:
         record = Exchange(
             number=self.number,
             at=self.at,
-            model=asked.model if asked else "",
+            model=asked.model if asked else blanked(model, self.terms.upstream.key),
             dialect=dialect.name if dialect else "",
             ending=tried.ending,
             reason=shortened(blanked(tried.reason, self.terms.upstream.key), _LONGEST_REASON),
@@ -272,7 +277,7 @@ def _by_status(answered: Answered) -> _Tried:
 
 def _can_be(usage: Usage, asked: Asked) -> bool:
     """A token is a byte at least; nothing is answered without a question."""
-    least, most = 1, len(asked.sent) + _SLACK_IN
+    least, most = 1, asked.most_in + _SLACK_IN
     parts = usage.cached + usage.written <= usage.tokens_in
     return least <= usage.tokens_in <= most and usage.tokens_out <= asked.limit + _SLACK_OUT and parts
 

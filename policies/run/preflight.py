@@ -1,11 +1,11 @@
 """The six checks before any run (runbook §3), as far as they are pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date
 
-from contracts.budget import Measure, Period
+from contracts.budget import Amounts, Measure, Period
 from contracts.evidence import Receipt
-from contracts.modes import Outcome
+from contracts.modes import Outcome, Role
 from contracts.verdict import Decision, Verdict
 from policies.counted import counted
 from policies.digests import policy_digest
@@ -71,15 +71,18 @@ def policy_current(policy: EffectivePolicy, pinned_digest: str, today: date) -> 
     return all_of("policy files are present and current", [digests, reviewed])
 
 
-def budget_caps(policy: EffectivePolicy) -> Verdict:
+def budget_caps(policy: EffectivePolicy, first: Mapping[Role, Amounts]) -> Verdict:
     """Budget caps are configured (runbook §3, §6.4).
 
     Rules, in order (DENY): each cap has a finite value · one run cannot outspend its day, week or month · what a step
-    may cost at worst fits into a run: it could never be reserved.
+    may cost at worst fits into a run: it could never be reserved · the first exchange of each role that asks a model
+    (``first``, at worst) fits what the charter gives the role: else it would ask nothing.
     """
     caps = policy.autopilot.caps
     set_ = allow("every cap has a value", "no cap is unlimited", **caps.model_dump(exclude={"budget_thresholds"}))
-    return all_of("budget caps are configured", [set_, *_runs_fit(policy), *_steps_fit(policy)])
+    return all_of(
+        "budget caps are configured", [set_, *_runs_fit(policy), *_steps_fit(policy), *_first_fits(policy, first)]
+    )
 
 
 def _runs_fit(policy: EffectivePolicy) -> Iterator[Verdict]:
@@ -106,6 +109,18 @@ def _steps_fit(policy: EffectivePolicy) -> Iterator[Verdict]:
             f"a {role} step fits into a run",
             f"a {role} step does not fit into a run: {names}" if above else "its worst case is within the caps",
         )
+
+
+def _first_fits(policy: EffectivePolicy, first: Mapping[Role, Amounts]) -> Iterator[Verdict]:
+    for role, worst in sorted(first.items()):
+        said, rule = policy.charter.roles[role], f"the first exchange of {role} can be paid"
+        costs = f"the first exchange of {role} may cost {worst.usd:.4g} USD and {counted(worst.tokens, 'token')}"
+        given = f"the charter gives it {said.usd:.4g} USD and {counted(said.tokens, 'token')} for one run"
+        if worst.usd <= said.usd and worst.tokens <= said.tokens:
+            yield allow(rule, f"{costs}; {given}", usd=worst.usd, tokens=worst.tokens)
+        else:
+            advice = f"Raise usd and tokens in [roles.{role}], or lower its output_tokens"
+            yield deny(rule, f"{costs}, and {given}. {advice}", usd=worst.usd, tokens=worst.tokens)
 
 
 def protected_loaded(policy: EffectivePolicy) -> Verdict:

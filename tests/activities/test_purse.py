@@ -100,7 +100,7 @@ def faulty(chance: random.Random) -> Move:
 def paid(each: Received) -> Amounts:
     """Of what the model saw and said, reckoned by another hand than the gateway's."""
     move, limit = each.move, next(value for name, value in each.body.items() if name.startswith("max_"))
-    worst_in = each.size // 3 + 1
+    worst_in = each.size + 512
     rate = 3.75 if each.dialect == "messages" else 3.0
     worst = Amounts(usd=(worst_in * rate + limit * 15) / 1e6, tokens=worst_in + limit)
     if move.status != 200:
@@ -113,7 +113,7 @@ def paid(each: Received) -> Amounts:
         garbage = usage is not None and any(isinstance(number, float) for number in usage)
         return STATED if not garbage or (each.dialect == "chat" and each.body.get("stream")) else worst
     into, out = usage
-    if into < 1 or out < 0 or into > each.size + 4096 or out > limit + 256:
+    if into < 1 or out < 0 or into > worst_in + 4096 or out > limit + 256:
         return STATED
     return Amounts(usd=(into * 3 + out * 15) / 1e6, tokens=into + out)
 

@@ -4,7 +4,9 @@ from datetime import date, timedelta
 
 import pytest
 
+from contracts.budget import Amounts
 from contracts.evidence import Receipt
+from contracts.modes import Role
 from contracts.verdict import Decision
 from policies.run.preflight import CHECKS, budget_caps, gates_refuse, judge_preflight, policy_current, protected_loaded
 from policies.verdicts import allow, deciding, deny, escalate, explain, hold
@@ -56,8 +58,8 @@ def test_an_edited_policy_is_not_current():
 
 def test_caps_must_make_sense():
     """A run that may outspend its day has no daily cap."""
-    assert budget_caps(POLICY).allowed
-    assert not budget_caps(policy({"caps": {"usd_per_run": 30.0}})).allowed
+    assert budget_caps(POLICY, {}).allowed
+    assert not budget_caps(policy({"caps": {"usd_per_run": 30.0}}), {}).allowed
 
 
 def test_the_shipped_gates_refuse_every_known_bad_case():
@@ -90,3 +92,20 @@ def test_a_gate_that_lets_everything_pass_is_found(monkeypatch):
     refused = [child.rule for child in gates_refuse(POLICY).children if not child.allowed]
     assert "known-bad is refused: one line too many" in refused
     assert "known-bad is refused: protected path" in refused
+
+
+@pytest.mark.parametrize(
+    ("usd", "tokens", "fits"),
+    [(3.0, 800_000, True), (0.25, 60_000, True), (0.249, 60_000, False), (3.0, 59_999, False)],
+)
+def test_a_run_whose_agent_could_ask_nothing_is_not_begun(usd: float, tokens: int, fits: bool) -> None:
+    """With the number, and what to do; it is told either way."""
+    known = policy()
+    role = known.charter.roles[Role.CODING].model_copy(update={"backend": "command", "usd": usd, "tokens": tokens})
+    roles = {**known.charter.roles, Role.CODING: role}
+    said = known.model_copy(update={"charter": known.charter.model_copy(update={"roles": roles})})
+    verdict = budget_caps(said, {Role.CODING: Amounts(usd=0.25, tokens=60_000)})
+    assert fits is verdict.allowed
+    told = explain(verdict)
+    assert "the first exchange of coding may cost 0.25 USD and 60000 tokens" in told
+    assert fits is ("Raise usd and tokens in [roles.coding]" not in told)

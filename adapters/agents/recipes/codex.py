@@ -34,6 +34,7 @@ CODEX = Recipe(
     ),
     environment={"MODEL_KEY": NO_KEY, "CODEX_HOME": f"{HOME}/.codex"},
     files={".codex/config.toml": _CONFIGURATION},
+    first_bytes=39_000,
     seen=(
         "It takes no hooks, servers or endpoints from the repository's .codex/config.toml.",
         "Its own sandbox fails inside of ours, and it still ends with status 0: it is switched off.",

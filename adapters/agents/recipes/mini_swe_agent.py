@@ -27,6 +27,7 @@ MINI_SWE_AGENT = Recipe(
         "MSWEA_SILENT_STARTUP": "1",
         "MSWEA_MODEL_RETRY_STOP_AFTER_ATTEMPT": "1",
     },
+    first_bytes=2_500,
     seen=(
         "It tells no events: what it says is plain text.",
         "It tries a refused request again for minutes unless a variable forbids it.",

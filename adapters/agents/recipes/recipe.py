@@ -43,6 +43,8 @@ class Recipe:
     environment: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     """Below its home -> text; read-only."""
+    first_bytes: int = 0
+    """Bytes of its first request without the task's own words, as it was seen: instructions and tools."""
     seen: tuple[str, ...] = ()
     """What this version was seen to do, a sentence each."""
 

@@ -103,7 +103,7 @@ def test_the_limit_is_put_in_and_lowered(tmp_path: Path, dialect: str, given: An
     [received] = model.received
     assert {name: received.body.get(name) for name in (*given, *limit)} == limit
     most = limit.get("max_tokens") or limit.get("max_output_tokens") or limit["max_completion_tokens"]
-    worst_in = received.size // 3 + 1
+    worst_in = received.size
     rate = 3.75 if dialect == "messages" else 3.0
     assert wallet.reserved[0].tokens == worst_in + most
     assert wallet.reserved[0].usd == pytest.approx((worst_in * rate + most * 15) / 1e6, abs=2e-6)
