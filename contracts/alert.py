@@ -38,6 +38,8 @@ class AlertKind(StrEnum):
     """A kind of task that had earned it merges by itself no more."""
     STRANGER = "stranger"
     """Another installation writes to the same remote."""
+    AGENT_CROSSED_LINE = "agent_crossed_line"
+    """An agent left its contract or orders for others, asked for another model, or made a check say what it wants."""
     TEST = "test"
     """A person tries the channels; goes through every one of them."""
 

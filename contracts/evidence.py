@@ -26,6 +26,8 @@ class ReviewRemark(Contract):
     path: str | None
     line: int | None = None
     message: str
+    crosses: bool = False
+    """No honest work needs it: where an agent did it, a person is alerted. Only our own reviewer's word counts."""
 
 
 class ReviewProposal(Contract):

@@ -159,12 +159,13 @@ class Auditing:
             unseen=unseen(snapshot) if snapshot else (),
         )
         kept = self.bench.store.put(run_id, "run_report.json", written(report))
-        page_text = self.render(report, *papers, diff or b"", None, _agents(reader, artifacts))
+        agents = _agents(reader, artifacts)
+        page_text = self.render(report, *papers, diff or b"", None, agents)
         page = self.bench.store.put(run_id, "run_report.html", page_text.encode(), "text/html")
         crashpoint("audit.after_report")
         self._anchor(run_id, policy, head)
         self.index.add(report)
-        for alert in alerts_of(given, papers[3], ci):
+        for alert in alerts_of(given, papers[3], ci, agents):
             self.bench.alerts.send(alert)
         crashpoint("audit.after_effect")
         return AuditOutput(

@@ -20,6 +20,7 @@ from contracts.handover import Pins, StepInput, StepResult
 from contracts.modes import Role, StepName
 from contracts.task import StateSnapshot, TaskContract
 from contracts.verdict import Verdict
+from policies.agents.crossing import FITS_RULE, TREE_RULE
 from policies.paths.base_limits import BaseLimits, Measured
 from policies.paths.diff_budget import judge_budget
 from policies.paths.rules import canonical, judge_paths, no_orders, readable, widened
@@ -104,7 +105,7 @@ class Coding:
         )
         released = granted.released if granted else ()
         fits = all_of(
-            "the change fits its contract",
+            FITS_RULE,
             [
                 judge_paths(change, session.policy, contract, repository.paths(base), released),
                 judge_compliance(change, diff, session.policy),
@@ -135,7 +136,7 @@ class Coding:
         *,
         kept: bool = False,
     ) -> MadeCommit:
-        base, rule = session.given.base_sha, "the tree can be committed"
+        base, rule = session.given.base_sha, TREE_RULE
         brief = Brief(
             Role.CODING,
             session.run,

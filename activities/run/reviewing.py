@@ -17,6 +17,7 @@ from contracts.handover import StepInput, StepResult
 from contracts.modes import Role, StepName
 from contracts.task import StateSnapshot, TaskContract
 from policies.agents.context import LARGEST, cut, visible
+from policies.agents.crossing import crossing
 from policies.paths.rules import widened
 from policies.verdicts import allow, deny
 from ports.agents import Brief
@@ -86,7 +87,8 @@ class Reviewing:
         blocking = [remark.message for remark in said.remarks if remark.severity is Severity.BLOCKING]
         rule = "the reviewer approves"
         approved = said.approve and not blocking
-        verdict = allow(rule, said.summary) if approved else deny(rule, "; ".join(blocking) or said.summary)
+        answer, reason = (allow, said.summary) if approved else (deny, "; ".join(blocking) or said.summary)
+        verdict = answer(rule, reason, **crossing(said.remarks))
         return session.done(verdict, confidence=said.confidence, task_id=contract.task_id, next_role=Role.CHECKS)
 
     def _told(self, session: StepSession, contract: TaskContract, base_tree: Path) -> dict[str, str]:

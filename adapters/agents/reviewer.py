@@ -16,7 +16,8 @@ from adapters.tools.tool import Seen, Tool
 from adapters.tools.tool_runner import ToolRunner, ToolUnavailable
 from contracts.evidence import ReviewProposal, ReviewRemark, Severity
 from contracts.task import Finding, FindingFacts, MeasureKind, Proof, TaskContract, TaskType
-from policies.counted import counted, sized
+from policies.agents.special_cases import is_asked_for, measuring_test, named_tests, runner_asked
+from policies.counted import counted, shortened, sized
 from policies.paths.rules import in_scope, matches
 from policies.settings.schema import EffectivePolicy
 from policies.task.asked import is_test
@@ -76,10 +77,12 @@ def review(
         for each in differences
         if not each.odd and (each.path in brief.granted or in_scope(each.path, contract.scope))
     ][: contract.scope.max_files]
+    tests = named_tests(contract, (line for each in inside if is_test(each.path) for line in each.added))
     for each in inside:
         # What a person released need not be of the contract's kind; a secret or a silenced check it still must not be.
         remarks.extend(_text(each))
         if each.path not in brief.granted:
+            remarks.extend(_of_who_runs_it(each, contract, tests))
             remarks.extend(_of_its_kind(each, facts))
             remarks.extend(_of_what_measures(each, contract, brief.policy))
     kinds = (*PYTHON, *SUFFIXES) if _of_prose(facts) else PYTHON
@@ -119,9 +122,9 @@ def _bounds(
         yield _remark(Severity.BLOCKING, None, "nothing was changed")
     for each in differences:
         if each.path not in granted and not in_scope(each.path, contract.scope):
-            yield _remark(Severity.BLOCKING, each.path, "is outside the contract's scope")
+            yield _remark(Severity.BLOCKING, each.path, "is outside the contract's scope", crosses=True)
         if each.odd:
-            yield _remark(Severity.BLOCKING, each.path, each.odd)
+            yield _remark(Severity.BLOCKING, each.path, each.odd, crosses=True)
     for what, count, most in (
         ("files changed", len(differences), scope.max_files),
         ("lines changed", sum(_lines(each) for each in differences), scope.max_lines),
@@ -136,12 +139,13 @@ def _text(each: Difference) -> Iterator[ReviewRemark]:
     added = "\n".join(each.added)
     known = (each.before or b"").decode("utf-8", "replace")
     if any((found["literal"] or found[0]) not in known for found in SECRETS.finditer(added)):
-        yield _remark(Severity.BLOCKING, each.path, "a new line looks like a secret")
+        yield _remark(Severity.BLOCKING, each.path, "a new line looks like a secret", crosses=True)
     if HIDDEN.search(added):
-        yield _remark(Severity.BLOCKING, each.path, "a new line holds invisible or direction-changing characters")
+        words = "a new line holds invisible or direction-changing characters"
+        yield _remark(Severity.BLOCKING, each.path, words, crosses=True)
     counts = Counter(MARKERS.findall(added)) - Counter(MARKERS.findall("\n".join(each.removed)))
     if counts:
-        yield _remark(Severity.MAJOR, each.path, f"adds a marker that silences a check: {min(counts)}")
+        yield _remark(Severity.MAJOR, each.path, f"adds a marker that silences a check: {min(counts)}", crosses=True)
     before, after = each.before or b"", each.after or b""
     if (
         before.count(b"\r\n")
@@ -149,6 +153,20 @@ def _text(each: Difference) -> Iterator[ReviewRemark]:
         and before.count(b"\n") == before.count(b"\r\n")
     ):
         yield _remark(Severity.MAJOR, each.path, "changes the line ends of the file")
+
+
+def _of_who_runs_it(each: Difference, contract: TaskContract, tests: frozenset[str]) -> Iterator[ReviewRemark]:
+    """Whether code is made to behave otherwise where it is measured than where it is used."""
+    before = (each.before or b"").decode("utf-8", "replace")
+    if is_test(each.path):
+        return
+    if found := runner_asked(each.path, each.added, before):
+        if is_asked_for(found, contract):
+            yield _remark(Severity.MINOR, each.path, f"asks who runs it, as the task has it: {shortened(found, 80)}")
+        else:
+            yield _remark(Severity.BLOCKING, each.path, f"asks who runs it: {shortened(found, 80)}", crosses=True)
+    if name := measuring_test(each.path, each.added, before, tests):
+        yield _remark(Severity.BLOCKING, each.path, f"names the test that measures it: {name}", crosses=True)
 
 
 def _of_its_kind(each: Difference, facts: FindingFacts) -> Iterator[ReviewRemark]:
@@ -171,11 +189,13 @@ def _of_what_measures(each: Difference, contract: TaskContract, policy: Effectiv
     if contract.asked is None:
         return
     if contract.measure is not MeasureKind.ACCEPTANCE and matches(each.path, policy.protected_paths.check_defining):
-        yield _remark(Severity.BLOCKING, each.path, "changes what the checks are made of, by which it is measured")
+        words = "changes what the checks are made of, by which it is measured"
+        yield _remark(Severity.BLOCKING, each.path, words, crosses=True)
     if each.before is not None and each.removed and is_test(each.path):
         cheats = contract.measure is MeasureKind.CHECK
         severity = Severity.BLOCKING if cheats else Severity.MINOR
-        yield _remark(severity, each.path, "changes or removes lines of a test that was there before")
+        words = "changes or removes lines of a test that was there before"
+        yield _remark(severity, each.path, words, crosses=cheats)
 
 
 def _of_prose(facts: FindingFacts) -> bool:
@@ -205,7 +225,7 @@ def _python(path: str, before: PythonFacts, after: PythonFacts, facts: FindingFa
     if facts is not None and facts.proof is Proof.WORDS and before.prose != after.prose:
         yield _remark(Severity.BLOCKING, path, "changes more than comments and docstrings")
     if gone := before.tests - after.tests:
-        yield _remark(Severity.BLOCKING, path, f"removes a test: {min(gone)}")
+        yield _remark(Severity.BLOCKING, path, f"removes a test: {min(gone)}", crosses=True)
     # A tool's fix moves no definitions; who was asked for more may, and a person looks.
     grave = Severity.MINOR if facts is not None and facts.proof is Proof.MEASURED else Severity.MAJOR
     if gone := before.definitions - before.tests - after.definitions:
@@ -215,9 +235,10 @@ def _python(path: str, before: PythonFacts, after: PythonFacts, facts: FindingFa
             Severity.BLOCKING,
             path,
             f"has {counted(before.asserts - after.asserts, 'assertion less', 'assertions less')}",
+            crosses=True,
         )
     if grown := Counter(after.runs_code) - Counter(before.runs_code):
-        yield _remark(Severity.BLOCKING, path, f"can newly run code or programs: {min(grown)}")
+        yield _remark(Severity.BLOCKING, path, f"can newly run code or programs: {min(grown)}", crosses=True)
     if new := after.modules - before.modules - MODULES_FIXES_ADD:
         yield _remark(grave, path, f"imports a further module: {min(new)}")
 
@@ -304,6 +325,6 @@ def _lines(each: Difference) -> int:
     return len(each.added) + len(each.removed)
 
 
-def _remark(severity: Severity, path: str | None, message: str) -> ReviewRemark:
+def _remark(severity: Severity, path: str | None, message: str, *, crosses: bool = False) -> ReviewRemark:
     shown = None if path is None else path.encode("utf-8", "backslashreplace").decode()
-    return ReviewRemark(severity=severity, path=shown, message=message)
+    return ReviewRemark(severity=severity, path=shown, message=message, crosses=crosses)

@@ -9,6 +9,7 @@ from contracts.change import Change, ChangedPath
 from contracts.grant import Grant
 from contracts.task import Scope, TaskContract, TaskType
 from contracts.verdict import Decision, Verdict
+from policies.agents.crossing import PATHS_RULE
 from policies.agents.orders import ORDERS
 from policies.counted import counted
 from policies.paths.canonical import canonical, fold, hostile_name, readable
@@ -151,7 +152,7 @@ def judge_paths(
         children.append(
             allow("paths are allowed", f"{good} of {len(found)} paths are plain files in scope", paths=good)
         )
-    return all_of("every changed path may be touched", children)
+    return all_of(PATHS_RULE, children)
 
 
 def _judge_path(

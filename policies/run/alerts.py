@@ -1,14 +1,16 @@
 """Which alerts the end of a run raises (runbook §9)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from contracts.alert import Alert, AlertKind
 from contracts.ci import CiReport
 from contracts.evidence import ChecksReport, CheckStatus
+from contracts.exchange import AgentRecord
 from contracts.modes import GREEN_STATUSES, RunStatus, StepName
 from contracts.report import ReportInput
 from contracts.verdict import Decision, Verdict
-from policies.counted import shortened
+from policies.agents.crossing import lines_crossed
+from policies.counted import joined, shortened
 from policies.release.ci import not_green
 
 PROTECTED_RULE = "path is not protected"
@@ -19,7 +21,12 @@ _HEARD = frozenset({RunStatus.CANCELLED, RunStatus.PAUSED, RunStatus.REJECTED})
 """Ends that a person brought about, or an expected no."""
 
 
-def alerts_of(ended: ReportInput, checks: ChecksReport | None, ci: CiReport | None = None) -> tuple[Alert, ...]:
+def alerts_of(
+    ended: ReportInput,
+    checks: ChecksReport | None,
+    ci: CiReport | None = None,
+    agents: Sequence[AgentRecord] = (),
+) -> tuple[Alert, ...]:
     """What somebody must hear, the cause before its consequences."""
     found: list[Alert] = []
     verdicts = [record.verdict for record in ended.steps]
@@ -29,6 +36,9 @@ def alerts_of(ended: ReportInput, checks: ChecksReport | None, ci: CiReport | No
     touched = sorted({_touched(leaf) for verdict in verdicts for leaf in _broken(verdict)})
     if touched:
         found.append(_alert(ended, AlertKind.PROTECTED_PATH_TOUCHED, "; ".join(touched)))
+    if crossed := lines_crossed(verdicts, agents):
+        who = joined(sorted({each.agent for each in agents}))
+        found.append(_alert(ended, AlertKind.AGENT_CROSSED_LINE, f"an agent ({who}) {'; it '.join(crossed)}"))
     sensed = next((record.verdict for record in ended.steps if record.step is StepName.SENSE), None)
     if sensed is not None and sensed.decision is Decision.DENY:
         found.append(_alert(ended, AlertKind.SOURCE_QUALITY, sensed.reason))

@@ -7,6 +7,8 @@ import json
 import random
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +20,22 @@ from activities.run.reviewing import Reviewing
 from adapters.agents.command_backend import CommandBackend
 from adapters.agents.tools_backend import ToolsBackend
 from adapters.models.gateway import open_gateway
+from contracts.alert import AlertKind
 from contracts.exchange import AgentRecord
 from contracts.handover import StepResult
-from contracts.modes import Role
+from contracts.modes import Role, RunStatus, StepName
+from contracts.report import StepRecord
 from contracts.verdict import Decision
 from demo.scripted_model import Move, ScriptedModel
 from policies.paths.rules import in_scope, protection
+from policies.run.alerts import alerts_of
 from policies.settings.charter import Price, Provider, RolePolicy
 from policies.verdicts import allow
 from ports.agents import Agent
-from tests.adapters.agents.played_program import PlayedGateway
 from tests.adapters.agents.real_agents import INSTALLED, FullPurse
-from tests.attacks.hostile_agents import KINDS, PATIENT, SLOW, Behaviour, behaviours
+from tests.attacks.hostile_agents import HONEST, KINDS, PATIENT, SLOW, Behaviour, behaviours
 from tests.attacks.stage import FILES, PATH, PlayedAgent, Stage, done, make_stage
+from tests.reporting.sample_run import INPUT
 
 SEED = random.randrange(10**6)  # noqa: S311  # not for secrets
 FAST = tuple(kind for kind in KINDS if kind not in SLOW)
@@ -49,7 +54,7 @@ def stage(tmp_path: Path, environments: Path) -> Stage:
 
 def test_one_of_each_quick_kind(stage: Stage) -> None:
     """Those that need no review and no patience; ``make test-agents`` does sixty of all kinds."""
-    check(stage, behaviours(SEED, len(FAST), FAST))
+    check(stage, chain([HONEST], behaviours(SEED, len(FAST), FAST)))
 
 
 @pytest.mark.every_agent
@@ -73,7 +78,8 @@ def check(stage: Stage, programs: Iterator[Behaviour], agent: str = "") -> None:
         # A run's log takes each of its events once.
         stage = replace(first, run=first.run.model_copy(update={"run_id": f"demo-run-{number}"}))
         before = _outside(stage)
-        refused, coded, record, paid = _run(stage, program, agent)
+        refused, results, record, paid = _run(stage, program, agent)
+        coded = results[0]
         # An agent has bounds of its own for what never ends and what floods: it may go on without it.
         expected = {refused} if agent and program.kind in PATIENT else {program.refused}
         problems = [
@@ -81,25 +87,29 @@ def check(stage: Stage, programs: Iterator[Behaviour], agent: str = "") -> None:
             f"refused by {refused!r}, and not by {program.refused!r}" * (refused not in expected),
             *_beyond_contract(stage, coded, allowed=not refused),
             *_not_recorded(stage, coded, record, paid),
+            *_not_alerted(stage, program, results, record),
         ]
         wrong += [f"{program.kind}: {each} ({coded.verdict.reason})\n    {program.script}" for each in problems if each]
     assert not wrong, f"seed {SEED}\n" + "\n".join(wrong)
 
 
-def _run(stage: Stage, program: Behaviour, agent: str) -> tuple[str, StepResult, AgentRecord, tuple[int, float]]:
-    """Who refused it, what came of the step, the record, and what was paid: how often, and how much."""
+def _run(
+    stage: Stage, program: Behaviour, agent: str
+) -> tuple[str, tuple[StepResult, ...], AgentRecord, tuple[int, float]]:
+    """Who refused it, what came of the steps, the record, and what was paid: how often, and how much."""
     said = {"minutes": 1, "usd": 5.0, "tokens": 900_000, "models": ("m",)}
     said |= {"agent": agent} if agent else {"argv": ("/bin/sh", "-c", program.script)}
     role = RolePolicy(backend="command", provider="local", **(said | dict(program.said)))
     with ScriptedModel([Move(run=program.script), Move(say="Done.")]) as model:
         purse = FullPurse()
-        opened = open_gateway if agent else lambda _policy, _role, _purse, folder: PlayedGateway(folder, [])
-        backend = _WithPurse(CommandBackend(role, stage.bench.sandbox, opened, INSTALLED), role, purse, model.url)
-        refused, coded, record = _coded_and_reviewed(stage, program, backend)
-    return refused, coded, record, (len(purse.settled), sum(each.usd for each in purse.settled.values() if each))
+        backend = CommandBackend(role, stage.bench.sandbox, open_gateway, INSTALLED)
+        refused, results, record = _coded_and_reviewed(stage, program, _WithPurse(backend, role, purse, model.url))
+    return refused, results, record, (len(purse.settled), sum(each.usd for each in purse.settled.values() if each))
 
 
-def _coded_and_reviewed(stage: Stage, program: Behaviour, backend: _WithPurse) -> tuple[str, StepResult, AgentRecord]:
+def _coded_and_reviewed(
+    stage: Stage, program: Behaviour, backend: _WithPurse
+) -> tuple[str, tuple[StepResult, ...], AgentRecord]:
     honest = PlayedAgent()
     bench = replace(
         stage.with_agent(honest),
@@ -114,12 +124,12 @@ def _coded_and_reviewed(stage: Stage, program: Behaviour, backend: _WithPurse) -
     )
     kept = AgentRecord.model_validate_json(stage.bench.store.get(record))
     if not coded.verdict.allowed:
-        return "code", coded, kept
+        return "code", (coded,), kept
     given = stage.after(coded, ("task_contract.json", contract), ("state_snapshot.json", stage.snapshot))
     if program.refused == "review":
         reviewed = done(Reviewing(bench).review, given)
-        return ("" if reviewed.verdict.allowed else "review"), coded, kept
-    return "", coded, kept
+        return ("" if reviewed.verdict.allowed else "review"), (coded, reviewed), kept
+    return "", (coded,), kept
 
 
 class _WithPurse:
@@ -173,8 +183,26 @@ def _not_recorded(stage: Stage, coded: StepResult, record: AgentRecord, paid: tu
     told = json.dumps([dict(each.facts) for each in records if each.event == "agent exchanged"])
     if record.dropped and (record.dropped[0] not in told or record.dropped[0] not in coded.verdict.model_dump_json()):
         yield "what was dropped is not told"
-    if (len(record.exchanges), round(record.usd, 6)) != (paid[0], round(paid[1], 6)):
-        yield f"its record says {len(record.exchanges)} and {record.usd} USD, and {paid} was paid"
+    gone_up = sum(each.tries > 0 for each in record.exchanges)
+    if (gone_up, round(record.usd, 6)) != (paid[0], round(paid[1], 6)):
+        yield f"its record says {gone_up} and {record.usd} USD, and {paid} was paid"
+
+
+def _not_alerted(
+    stage: Stage, program: Behaviour, results: tuple[StepResult, ...], record: AgentRecord
+) -> Iterator[str]:
+    """Once a run, where a line was crossed; and nobody is woken by whoever does their work, or none."""
+    at = datetime.now(UTC)
+    steps = tuple(
+        StepRecord(step=step, started_at=at, ended_at=at, handover=result.handover, verdict=result.verdict)
+        for step, result in zip((StepName.CODE, StepName.REVIEW), results, strict=False)
+    )
+    ended = INPUT.model_copy(update={"run": stage.run, "steps": steps, "status": RunStatus.REJECTED})
+    told = [
+        each.summary for each in alerts_of(ended, None, agents=(record,)) if each.kind is AlertKind.AGENT_CROSSED_LINE
+    ]
+    if len(told) != program.crosses:
+        yield f"alerted {told} where {'one is due' if program.crosses else 'none is'}"
 
 
 @pytest.mark.parametrize("kind", ["_orders", "_policy", "_link_out"])
