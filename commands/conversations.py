@@ -5,7 +5,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from temporalio.api.enums.v1 import EventType, TaskQueueType
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
@@ -24,6 +24,7 @@ from commands.failures import CommandFailed, NoAnswer, NoWorker, Unreadable
 from composition import Adapters, ask_open
 from contracts.admission import RunRecord, RunView
 from contracts.control import Answer, InstallationView, StatusView
+from contracts.exchange import AgentProgress
 from policies.counted import shortened
 from workflows import api
 
@@ -153,6 +154,26 @@ async def _reason(client: Client, run: RunRecord) -> str:
     except (NoAnswer, RPCError):
         return ""
     return view.reason if view.awaits else ""
+
+
+async def agents_at_work(client: Client, view: StatusView) -> dict[str, AgentProgress]:
+    """Run id to what its agent is doing, of each active run in which one works."""
+    handles = [client.get_workflow_handle(run.workflow_id, run_id=run.workflow_run_id) for run in view.active]
+    found = await asyncio.gather(*(agent_at_work(client, handle) for handle in handles))
+    return {run.run_id: doing for run, doing in zip(view.active, found, strict=True) if doing}
+
+
+async def agent_at_work(client: Client, handle: WorkflowHandle[Any, Any]) -> AgentProgress | None:
+    """As the heartbeats of the run's pending step say; None: nobody works, or the server does not answer."""
+    try:
+        seen = await handle.describe(rpc_timeout=_SHORT_PATIENCE)
+        for step in seen.raw_description.pending_activities:
+            for told in await client.data_converter.decode(step.heartbeat_details.payloads):
+                return AgentProgress.model_validate(told)
+    except (RPCError, ValidationError):
+        # What another version's worker tells is no progress that this one can show.
+        return None
+    return None
 
 
 async def ended_by_force(client: Client, handle: WorkflowHandle[Any, Any]) -> str:

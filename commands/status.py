@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 from temporalio.client import Client
 
-from commands.conversations import ask, known_target, waiting_runs
+from commands.conversations import agents_at_work, ask, known_target, waiting_runs
 from commands.exit_statuses import Exit
 from commands.failures import NoAnswer, NoWorker
 from commands.home import client_of
@@ -36,7 +36,7 @@ from contracts.rollback import ROLLED_BACK
 from contracts.source import Grade, SourceBook
 from policies.counted import counted, shortened
 from ports.policy_source import PolicyError
-from reporting.wording import unsaid
+from reporting.wording import doing_words, unsaid
 from settings import Settings
 from workflows import api
 
@@ -60,10 +60,15 @@ async def status(
     waits = {name: await waiting_runs(client, one.view) for name, one in seen.items() if one.view is not None}
     sources = {name: await _poor_sources(client, name) for name, one in seen.items() if one.view is not None}
     answered = adapters.index.outcomes({run.run_id for one in seen.values() for run in _listed(one.view)})
+    agents = {name: await agents_at_work(client, one.view) for name, one in seen.items() if one.view is not None}
     unseen = installation.problem or any(one.problem for one in seen.values())
     if as_json:
         more = {"waiting": waits, "sources": sources}
-        emit(_as_json(installation, seen) | {key: _that_say_something(each) for key, each in more.items()})
+        at_work = {
+            run: each.model_dump(mode="json", by_alias=True) for runs in agents.values() for run, each in runs.items()
+        }
+        said = {key: _that_say_something(each) for key, each in more.items()}
+        emit(_as_json(installation, seen) | said | {"agents": at_work})
         return Exit.TROUBLE if unseen else Exit.OK
     if installation.problem is not None:
         show(f"installation  not seen: {installation.problem}", "red")
@@ -78,6 +83,8 @@ async def status(
             _show_target(name, one.view, partial(today_of, adapters, name), answered)
             for run_id, reason in waits[name].items():
                 show(f"  {run_id} {reason}", "yellow")
+            for run_id, doing in agents[name].items():
+                show(f"  {run_id} {doing_words(doing, datetime.now(UTC))}")
             for source, how in sources[name].items():
                 show(f"  source {source} {how}; see: starter.py sources show {name} {source}", "yellow")
         elif one.problem is not None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 import typer
@@ -11,7 +11,7 @@ from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 from temporalio.exceptions import ApplicationError, CancelledError, FailureError, TerminatedError
 from temporalio.service import RPCError
 
-from commands.conversations import RUN_ID, has_worker, known_target, run_handle, run_view, target_status
+from commands.conversations import RUN_ID, agent_at_work, has_worker, known_target, run_handle, run_view, target_status
 from commands.exit_statuses import OF_RUN, Exit
 from commands.failures import NoAnswer, NoWorker
 from commands.home import client_of
@@ -19,8 +19,9 @@ from commands.report import sentence_of
 from commands.terminal import AsJson, emit, err, guarded, say, show
 from composition import Adapters, compose
 from contracts.admission import RunResult, RunView
+from contracts.exchange import AgentProgress
 from contracts.modes import RunStatus
-from reporting.wording import DECISION_MARKS, unsaid, visible
+from reporting.wording import DECISION_MARKS, doing_words, unsaid, visible
 from settings import Settings
 
 _LOOK_EVERY = 0.5
@@ -59,8 +60,8 @@ class Progress:
         self._said = 0
         self._state = ""
 
-    def tell(self, view: RunView) -> None:
-        """Show finished steps, and what the run waits for."""
+    def tell(self, view: RunView, doing: AgentProgress | None = None) -> None:
+        """Show finished steps, what the run waits for, and what an agent is doing."""
         for step, verdict in list(zip(view.steps, view.verdicts, strict=False))[self._said :]:
             say(f"  {DECISION_MARKS[verdict.decision]} {step.replace('_', ' '):<9} {verdict.reason}")
         self._said = len(view.verdicts)
@@ -71,7 +72,8 @@ class Progress:
         if state != self._state and state and view.status not in OF_RUN:
             say(f"  … {state}")
         self._state = state
-        self._spinner.update(visible(f"{view.step or 'admission'} {view.status}"))
+        at_work = f": {doing_words(doing, datetime.now(UTC))}" if doing else ""
+        self._spinner.update(visible(f"{view.step or 'admission'} {view.status}{at_work}"))
 
 
 async def follow(client: Client, handle: WorkflowHandle[Any, Any], within: float | None) -> tuple[RunResult, Exit]:
@@ -90,7 +92,7 @@ async def follow(client: Client, handle: WorkflowHandle[Any, Any], within: float
                 try:
                     view = await run_view(handle, _QUERY_PATIENCE)
                     answered = time.monotonic()
-                    progress.tell(view)
+                    progress.tell(view, await agent_at_work(client, handle))
                 except (NoAnswer, RPCError):
                     # A restarting worker or server; the run itself is safe.
                     spinner.update("no answer yet")

@@ -126,9 +126,25 @@ class AgentRecord(Contract):
     changed: tuple[str, ...] = ()
     """Paths that differ from where it began."""
     taken_out: tuple[str, ...] = ()
-    """Paths of the base that would give its program orders: not shown to it."""
+    """Paths of the base that would give its program orders, or hold secrets: not shown to it."""
+    hidden: tuple[str, ...] = ()
+    """Those of them that hold secrets."""
     dropped: tuple[str, ...] = ()
     """What it did at such paths: not kept."""
+
+
+class AgentProgress(Contract):
+    """What an agent is doing, as the heartbeats of its pending step tell it."""
+
+    agent: str
+    """With its version, or the model's name."""
+    exchanges: int = 0
+    tokens: Tokens = 0
+    usd: Usd = 0
+    tool: str = ""
+    """That the model wanted last."""
+    since: AwareDatetime
+    """When it began, or its latest exchange ended."""
 
 
 class PartialTree(Contract):

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from contracts.evidence import CheckStatus, FailedCheck
+from contracts.exchange import AgentProgress
 from contracts.forge_facts import CheckState
 from contracts.handover import COULD_NOT_LOOK, RunRef
 from contracts.later_review import Fate, LaterReview
@@ -20,6 +21,7 @@ from contracts.modes import (
     StepName,
 )
 from contracts.verdict import Decision
+from policies.counted import counted, shortened
 
 INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
 KILO = 1000
@@ -49,6 +51,15 @@ MEANING = {
     RunStatus.LOST: "The run was closed by hand without saying how it ended.",
 }
 """What each end state means, in one sentence."""
+
+
+def doing_words(doing: AgentProgress, now: datetime) -> str:
+    """In a line: `codex 0.169.0: 3 exchanges, 4800 tokens, 0.018 USD, last tool bash, 9 s ago`."""
+    said = f"{counted(doing.exchanges, 'exchange')}, {counted(doing.tokens, 'token')}, {doing.usd:.4g} USD"
+    tool = f", last tool {shortened(doing.tool, 40)}" if doing.tool else ""
+    seconds = max(0, int((now - doing.since).total_seconds()))
+    when = f", {seconds} s ago" if doing.exchanges else f", for {seconds} s"
+    return f"{shortened(doing.agent, 60)}: {said}{tool}{when}"
 
 
 def in_one_sentence(

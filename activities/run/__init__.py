@@ -1,5 +1,6 @@
 """The steps of a run (runbook §4), in their order, and what they share.
 
+agent_records.py   What agents did in a run, by our own records; also of steps that did not end (P9)
 asking.py          What an agent could be asked for on this base, gathered by Sensing
 auditing.py        Step 9: the final run report, the archived history, the chain's head in the mirror
 background.py      What an agent is told beside its task: conventions, related files, findings, past attempts

@@ -1,7 +1,6 @@
 """Step 9: the final run report, the archived history, the chain's head in the mirror."""
 
 import gzip
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -11,13 +10,14 @@ from temporalio import activity
 from activities.api import AUDIT, AuditOutput
 from activities.control.ended_by_force import Ended
 from activities.heartbeat import heartbeating
+from activities.run.agent_records import agents_of, left_behind
 from activities.run.reading import Failures, Reader
 from activities.step_session import HISTORY, StepPorts, written
 from contracts import messages
 from contracts.admission import RunRecord
 from contracts.artifact import ArtifactRef
 from contracts.audit import AuditEvent
-from contracts.budget import RunCost
+from contracts.budget import BudgetView
 from contracts.change import Change
 from contracts.evidence import ChecksReport
 from contracts.exchange import AgentRecord
@@ -51,7 +51,6 @@ RenderPage = Callable[
     str,
 ]
 """The last: the change's diff (empty: none, or lost), what became of the change, if known, and what agents did."""
-_AGENT_RECORD = re.compile(r"agent/(?!partial\.)[^/]+\.json")
 
 
 @dataclass(frozen=True)
@@ -96,7 +95,7 @@ class Auditing:
         reader = Reader(self.bench)
         papers = _papers(reader, report.artifacts)
         diff = reader.body(papers[2].diff) if papers[2] else None
-        page = self.render(report, *papers, diff or b"", later, _agents(reader, report.artifacts))
+        page = self.render(report, *papers, diff or b"", later, agents_of(reader, report.artifacts))
         self.bench.store.put(later.run_id, "run_report.html", page.encode(), "text/html")
 
     def _history(self, workflow_id: str, workflow_run_id: str) -> bytes:
@@ -137,11 +136,12 @@ class Auditing:
             facts={"status": given.status, "reason": shortened(given.reason, 500), "outcome": given.outcome},
             artifacts=(archived.sha256,),
         )
-        head = self.bench.record(run_id, (ended,), given.ended_at)
         reader = Reader(self.bench)
-        policy = reader.policy(given.run)
-        earlier = self._earlier(run_id)
-        artifacts = earlier.artifacts if earlier else given.artifacts
+        policy, earlier, view = reader.policy(given.run), self._earlier(run_id), self._costs(given)
+        left, told = left_behind(self.bench, reader, given, view) if earlier is None else ((), ())
+        head = self.bench.record(run_id, (*told, ended), given.ended_at)
+        artifacts = earlier.artifacts if earlier else (*given.artifacts, *left)
+        given = given.model_copy(update={"artifacts": artifacts})
         papers = _papers(reader, artifacts)
         diff = reader.body(papers[2].diff) if papers[2] else None
         snapshot = reader.paper(artifacts, "state_snapshot.json", StateSnapshot)
@@ -153,13 +153,13 @@ class Auditing:
             audit_head=head,
             failed_checks=failure.checks,
             remediation=failure.task_id,
-            cost=self._cost(given),
+            cost=next((run for run in view.runs if run.run_id == run_id), None) if view else None,
             ci=ci,
             missing=reader.missing,
             unseen=unseen(snapshot) if snapshot else (),
         )
         kept = self.bench.store.put(run_id, "run_report.json", written(report))
-        agents = _agents(reader, artifacts)
+        agents = agents_of(reader, artifacts)
         page_text = self.render(report, *papers, diff or b"", None, agents)
         page = self.bench.store.put(run_id, "run_report.html", page_text.encode(), "text/html")
         crashpoint("audit.after_report")
@@ -187,16 +187,15 @@ class Auditing:
             activity.logger.warning("run_report.json of %s is made anew: %s", run_id, damage)
             return None
 
-    def _cost(self, given: ReportInput) -> RunCost | None:
-        """As Control has booked it; None, which is not zero, when it does not know."""
+    def _costs(self, given: ReportInput) -> BudgetView | None:
+        """As Control has booked it; None, which is not zero, when it does not say."""
         try:
             # Asked of the run itself: without one, the view lists the dearest only.
-            view = self.bench.control.query(given.run.target, messages.BUDGET, given.run.run_id)
+            return self.bench.control.query(given.run.target, messages.BUDGET, given.run.run_id)
         except ControlUnavailable as problem:
             # A report that says "unknown" is worth more than a run that can not end.
             activity.logger.warning("the cost of %s could not be asked: %s", given.run.run_id, problem)
             return None
-        return next((run for run in view.runs if run.run_id == given.run.run_id), None) if view else None
 
     def _anchor(self, run_id: str, policy: EffectivePolicy | None, head: str) -> None:
         """The head also stands in a ref of the mirror, so that a cut tail is found (P10)."""
@@ -207,13 +206,6 @@ class Auditing:
         except RepositoryError as problem:
             # The head is in the Temporal history too; a broken mirror must not keep the run from ending.
             activity.logger.warning("head of run/%s not anchored in the mirror: %s", run_id, problem)
-
-
-def _agents(reader: Reader, artifacts: tuple[ArtifactRef, ...]) -> tuple[AgentRecord, ...]:
-    """What agents did in the run, in the order in which they did it."""
-    names = [ref.name for ref in artifacts if _AGENT_RECORD.fullmatch(ref.name)]
-    read = (reader.paper(artifacts, name, AgentRecord) for name in names)
-    return tuple(each for each in read if each is not None)
 
 
 def _papers(

@@ -6,7 +6,7 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -16,7 +16,7 @@ from pathlib import Path
 from adapters.agents.backends import Means
 from adapters.agents.installing import unlike
 from adapters.agents.recipes.recipe import AGENT, HOME, PORT, Recipe, recipe_of
-from adapters.agents.taken_out import fingerprints, place_in, take_out
+from adapters.agents.taken_out import TakenOut, fingerprints, place_in, take_out
 from adapters.agents.task_folder import PLACE, fill
 from adapters.environments import forwarder
 from adapters.environments.allow_list import AllowListProxy, certificates
@@ -26,7 +26,7 @@ from adapters.sandbox.interpreter import interpreter_mounts
 from adapters.secret_shapes import blanked
 from contracts.exchange import AgentOutcome, AgentRecord
 from contracts.task import TaskContract
-from policies.agents.outcome import Ended, Stop, Work, halting, outcome_of
+from policies.agents.outcome import Ended, Stop, Work, halting, outcome_of, progress
 from policies.digests import sha256_hex
 from policies.paths.rules import readable
 from policies.settings.charter import RolePolicy
@@ -140,6 +140,9 @@ class _Attempt:
     seen: int = 0
     sign: float = field(default_factory=time.monotonic)
     """When it last gave one of life."""
+    began: float = field(default_factory=time.monotonic)
+    gateway: ModelGateway | None = None
+    dropped: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         self.output = Capture(self.brief.policy.autopilot.sandbox.output_kb << 10)
@@ -147,22 +150,24 @@ class _Attempt:
         self.name = f"{self.brief.role.value}-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}"
 
     def run(self) -> Ended:
-        """Take out, run, put back, type the end, keep the record."""
-        policy, began = self.brief.policy, time.monotonic()
-        limits = policy.target.limits
+        """Take out, run, put back, type the end, keep the record: also of what was paid before a step is cancelled."""
+        limits = self.brief.policy.target.limits
         for name in ("task", "taken", "home"):
             (self.room / name).mkdir()
         before = fingerprints(self.tree, limits)
-        taken = take_out(self.tree, self.room / "taken", policy.protected_paths, limits)
-        dropped: tuple[str, ...] = ()
+        taken = take_out(self.tree, self.room / "taken", self.brief.policy.protected_paths, limits)
+        needed = sorted(taken.hidden.intersection(self.contract.scope.allowed_paths))
         try:
-            task = fill(self.room / "task", self.brief, self.contract, self.backend.said, taken)
-            work = self._work(task)
+            task, work = ("", Work((), changed=False, exit_code=0)) if needed else self._between(taken)
+        except BaseException as problem:
+            if self.gateway and self.gateway.exchanges:
+                ended = Ended(
+                    AgentOutcome.CRASHED, f"the step ended in the middle of its work: {type(problem).__name__}"
+                )
+                self._record("", Work(tuple(self.gateway.exchanges), changed=False), ended, taken, ())
+            raise
         finally:
-            for _, inside in self.brief.environment.copies if self.brief.environment else ():
-                if place := place_in(self.tree, inside):
-                    remove_tree(place)
-            dropped = taken.put_back()
+            self.dropped = taken.put_back()
         after = fingerprints(self.tree, limits)
         changed = sorted(path for path in before.keys() | after.keys() if before.get(path) != after.get(path))
         # What an interrupted attempt left may have been all there was to do.
@@ -170,6 +175,23 @@ class _Attempt:
         if self.brief.again and not changed and work.stopped is None:
             work = replace(work, stopped=Stop.SAME)
         ended = outcome_of(work)
+        if needed:
+            reason = f"its task is about {readable(needed[0])}, which holds a secret: no agent is shown that"
+            ended = Ended(AgentOutcome.NOTHING_DONE, reason)
+        self._record(task, work, ended, taken, changed)
+        return ended
+
+    def _between(self, taken: TakenOut) -> tuple[str, Work]:
+        """The task's words, and how the work went; what the environment put into the tree is gone afterwards."""
+        try:
+            task = fill(self.room / "task", self.brief, self.contract, self.backend.said, taken)
+            return task, self._work(task)
+        finally:
+            for _, inside in self.brief.environment.copies if self.brief.environment else ():
+                if place := place_in(self.tree, inside):
+                    remove_tree(place)
+
+    def _record(self, task: str, work: Work, ended: Ended, taken: TakenOut, changed: Sequence[str]) -> None:
         exchanges = tuple(work.exchanges)
         record = AgentRecord(
             run_id=self.brief.run.run_id,
@@ -184,24 +206,25 @@ class _Attempt:
             usd=sum(each.usd for each in exchanges),
             tokens=sum(each.tokens_in + each.tokens_out for each in exchanges),
             bound=any(each.bound for each in exchanges),
-            seconds=round(time.monotonic() - began, 3),
+            seconds=round(time.monotonic() - self.began, 3),
             transcript=f"agent/{self.name}.transcript.jsonl",
             changed=tuple(_shown(changed)),
             taken_out=tuple(_shown(taken.paths)),
-            dropped=tuple(_shown(dropped)),
+            hidden=tuple(_shown(sorted(taken.hidden))),
+            dropped=tuple(_shown(self.dropped)),
         )
         self._keep(".json", record.model_dump_json(indent=2).encode(), "application/json")
-        return ended
 
     def _work(self, task: str) -> Work:
         """Run the program beside the gateway; how both ended. What they said is kept however it ends."""
         brief, backend = self.brief, self.backend
         exit_code, killed_for, stopped = None, "", None
-        gateway = backend.gateway(brief.policy, brief.role, self.purse, self.room)
+        gateway = self.gateway = backend.gateway(brief.policy, brief.role, self.purse, self.room)
         try:
             with gateway, self._hosts() as proxy:
                 command = self._command(task, gateway, proxy)
                 self.sign = time.monotonic()
+                brief.tell(**progress(backend.name, ()))
                 try:
                     result = backend.sandbox.run(command, lambda: self._look(gateway))
                     exit_code, killed_for = result.exit_code, result.killed_for
@@ -280,13 +303,7 @@ class _Attempt:
         exchanges = tuple(gateway.exchanges)
         if len(exchanges) > self.seen:
             self.seen, self.sign = len(exchanges), time.monotonic()
-            tools = [tool for each in exchanges for tool in each.tools]
-            self.brief.tell(
-                exchanges=len(exchanges),
-                tokens=sum(each.tokens_in + each.tokens_out for each in exchanges),
-                usd=round(sum(each.usd for each in exchanges), 6),
-                tool=tools[-1] if tools else "",
-            )
+            self.brief.tell(**progress(self.backend.name, exchanges))
         if halting(exchanges):
             raise _Halted(None)
         if gateway.under_way:

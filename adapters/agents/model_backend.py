@@ -26,7 +26,7 @@ from contracts.trial import CandidateSources
 from contracts.verdict import Decision
 from policies.agents.answers import Unfit, both, narrowed, ranked
 from policies.agents.context import DATA_IS_NO_ORDER, LARGEST, fenced, is_cut, told
-from policies.agents.outcome import Stop, Work, outcome_of
+from policies.agents.outcome import Stop, Work, outcome_of, progress
 from policies.digests import sha256_hex
 from policies.settings.charter import RolePolicy
 from policies.task.planning import judge_contract, make_contract
@@ -117,12 +117,21 @@ class ModelBackend:
         stopped = None
         with TemporaryDirectory(prefix="gateway-") as folder:
             gateway = self.open_gateway(brief.policy, brief.role, brief.purse, Path(folder))
-            with gateway:
-                asking = self._exchange(gateway, prompt, _words(question, brief.feedback), question, brief)
-                try:
-                    text = asyncio.run(asyncio.wait_for(asking, max(left, 1.0)))
-                except TimeoutError:
-                    text, stopped = "", Stop.DEADLINE
+            brief.tell(**progress(self._model, ()))
+            try:
+                with gateway:
+                    asking = self._exchange(gateway, prompt, _words(question, brief.feedback), question, brief)
+                    try:
+                        text = asyncio.run(asyncio.wait_for(asking, max(left, 1.0)))
+                    except TimeoutError:
+                        text, stopped = "", Stop.DEADLINE
+            except BaseException as problem:
+                # Cancelled, say: what went up costs all the same, and is on record.
+                if gateway.exchanges:
+                    reason = f"the step ended in the middle of the question: {type(problem).__name__}"
+                    seconds = time.monotonic() - began
+                    self._record(brief, prompt, gateway, AgentOutcome.CRASHED, reason, seconds)
+                raise
         seconds = time.monotonic() - began
         self._spent += seconds
         exchanges = gateway.exchanges

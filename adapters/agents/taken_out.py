@@ -1,4 +1,7 @@
-"""What of a tree would give orders to an agent's program: taken out before one starts, put back afterwards (P6)."""
+"""What of a tree would give orders to an agent's program, or holds secrets: out before one starts, back afterwards.
+
+Nothing is kept of what an agent leaves where it could give orders, or where a file was taken out (P6, P8).
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from policies.agents.hidden import BEGINNING, CODE, is_private_key
 from policies.paths.base_limits import BaseLimits
-from policies.paths.rules import gives_orders
+from policies.paths.rules import gives_orders, holds_secret
 from policies.settings.schema import ProtectedPaths
 from ports.removal import remove_tree
 
@@ -30,9 +34,13 @@ class TakenOut:
     limits: BaseLimits
     paths: tuple[str, ...]
     """Of the base."""
+    hidden: frozenset[str] = frozenset()
+    """Those of them that hold secrets."""
 
     def where(self, path: str) -> Path | None:
-        """Where a file of the base is now; None: behind a link."""
+        """Where a file of the base is now; None: behind a link, or no agent is shown it."""
+        if path in self.hidden:
+            return None
         if path in self.paths:
             return self.beside / str(self.paths.index(path))
         return place_in(self.tree, path)
@@ -48,6 +56,8 @@ class TakenOut:
         dropped = set(found)
         for number, path in enumerate(self.paths):
             dropped.update(_make_way(self.tree, path))
+            if os.path.lexists(self.tree / path):
+                dropped.add(path)
             remove_tree(self.tree / path)
             shutil.move(self.beside / str(number), self.tree / path)
         return tuple(sorted(dropped))
@@ -55,14 +65,15 @@ class TakenOut:
 
 def take_out(tree: Path, beside: Path, protected: ProtectedPaths, limits: BaseLimits) -> TakenOut:
     """Move every such file or link of a checkout into the empty folder ``beside``."""
-    paths = tuple(sorted(_orders(tree, protected, limits)))
+    hidden = frozenset(_secrets(tree, protected, limits))
+    paths = tuple(sorted(hidden.union(_orders(tree, protected, limits))))
     for number, path in enumerate(paths):
         shutil.move(tree / path, beside / str(number))
         folder = (tree / path).parent
         while folder != tree and not any(folder.iterdir()):
             folder.rmdir()
             folder = folder.parent
-    return TakenOut(tree, beside, protected, limits, paths)
+    return TakenOut(tree, beside, protected, limits, paths, hidden)
 
 
 def fingerprints(tree: Path, limits: BaseLimits) -> dict[str, str]:
@@ -82,6 +93,20 @@ def place_in(tree: Path, path: str) -> Path | None:
 
 def _orders(tree: Path, protected: ProtectedPaths, limits: BaseLimits) -> Iterator[str]:
     return (path for path in _entries(tree, limits) if path != BEYOND and gives_orders(path, protected))
+
+
+def _secrets(tree: Path, protected: ProtectedPaths, limits: BaseLimits) -> Iterator[str]:
+    """Of a checkout of ours; a link is none: what it leads to is looked at where it is."""
+    for path in _entries(tree, limits):
+        place = tree / path
+        if path == BEYOND or place.is_symlink() or not place.is_file():
+            continue
+        if holds_secret(path, protected):
+            yield path
+        elif not path.endswith(CODE):
+            with place.open("rb") as file:
+                if is_private_key(file.read(BEGINNING)):
+                    yield path
 
 
 def _entries(tree: Path, limits: BaseLimits) -> Iterator[str]:

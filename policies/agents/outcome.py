@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Any
 
 from contracts.budget import FITS_THE_BUDGET
-from contracts.exchange import WAITS, AgentOutcome, Ending, Exchange
+from contracts.exchange import WAITS, AgentOutcome, AgentProgress, Ending, Exchange
 from contracts.forge_facts import FORGE_RESTS
 from contracts.verdict import Verdict
 from policies.counted import counted, shortened
@@ -82,6 +84,19 @@ def halting(exchanges: Sequence[Exchange]) -> Exchange | None:
         if exchange.ending in _HALTS:
             return exchange
     return None
+
+
+def progress(agent: str, exchanges: Sequence[Exchange]) -> dict[str, Any]:
+    """For the heartbeats (``AgentProgress``), as of now."""
+    tools = [tool for each in exchanges for tool in each.tools]
+    return AgentProgress(
+        agent=agent,
+        exchanges=len(exchanges),
+        tokens=sum(each.tokens_in + each.tokens_out for each in exchanges),
+        usd=round(sum(each.usd for each in exchanges), 6),
+        tool=tools[-1] if tools else "",
+        since=datetime.now(UTC).replace(microsecond=0),
+    ).model_dump(mode="json")
 
 
 def outcome_of(work: Work) -> Ended:

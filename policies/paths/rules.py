@@ -10,6 +10,7 @@ from contracts.grant import Grant
 from contracts.task import Scope, TaskContract, TaskType
 from contracts.verdict import Decision, Verdict
 from policies.agents.crossing import PATHS_RULE
+from policies.agents.hidden import CODE, SECRET_FILES
 from policies.agents.orders import ORDERS
 from policies.counted import counted
 from policies.paths.canonical import canonical, fold, hostile_name, readable
@@ -20,6 +21,7 @@ __all__ = [
     "can_match",
     "canonical",
     "gives_orders",
+    "holds_secret",
     "hostile_name",
     "in_scope",
     "judge_paths",
@@ -88,6 +90,14 @@ def gives_orders(path: str, protected: ProtectedPaths) -> bool:
     """Whether some agent's program would obey what is there, or below it where it takes a folder's place."""
     patterns = (*ORDERS, *protected.agent_orders)
     return matches(path, patterns) or matches(f"{path}/x", patterns)
+
+
+def holds_secret(path: str, protected: ProtectedPaths) -> bool:
+    """Whether a file is called as such that hold secrets are, and is no source code."""
+    if canonical(path).endswith(CODE):
+        return False
+    named = (rule.patterns for rule in protected.protected if "secret" in rule.reason.lower())
+    return any(matches(path, patterns) for patterns in (SECRET_FILES, *named))
 
 
 def dependency_files(policy: EffectivePolicy) -> frozenset[str]:

@@ -9,12 +9,17 @@ from typing import Any
 from temporalio.testing import ActivityEnvironment
 
 from activities.heartbeat import heartbeating
+from activities.run.agent_records import left_behind
 from activities.run.checking import CheckRunner
 from activities.run.coding import Coding
+from activities.run.reading import Reader
+from contracts.audit import AuditEvent
+from contracts.budget import Amounts, BudgetView, Reservation, RunCost
 from contracts.exchange import AgentOutcome, AgentRecord, Ending, Exchange
 from contracts.modes import Role
 from ports.agents import Brief
 from tests.attacks.stage import PATH, RIGHT, TYPO, PlayedAgent, Stage, done
+from tests.reporting.sample_run import INPUT
 
 
 def exchange(number: int, ending: Ending) -> Exchange:
@@ -65,6 +70,51 @@ def test_what_an_agent_did_is_kept_and_told_by_digest(stage: Stage) -> None:
         "endings": "said 1, tool 2",
     }
     assert told["agent's work kept"] == {"artifact": "agent/code-1.jsonl", "sha256": digests["agent/code-1.jsonl"]}
+
+
+def view(stage: Stage, usd: float, tokens: int, *held: Amounts) -> BudgetView:
+    """What Control says of the run's coding step: booked, and held by whoever never settled."""
+    run_id, at = stage.run.run_id, datetime.now(UTC)
+    booked = {f"{run_id}/code": Amounts(usd=usd, tokens=tokens), f"{run_id}/check": Amounts(usd=9)}
+    lost = (
+        Reservation(key=f"{run_id}/code-{n}", attempt="a", run_id=run_id, worst=each, at=at, periods=(), exchange=True)
+        for n, each in enumerate(held)
+    )
+    runs = (RunCost(run_id=run_id, exchanges=booked), RunCost(run_id="other", exchanges={"other/code": Amounts(usd=9)}))
+    return BudgetView.model_construct(runs=runs, reservations=tuple(lost))
+
+
+def left(stage: Stage, seen: BudgetView | None) -> tuple[dict[str, AgentRecord], list[AuditEvent]]:
+    """What the run's end finds: records by name, and the log's events."""
+    given = INPUT.model_copy(update={"run": stage.run, "artifacts": ()})
+    found, events = left_behind(stage.bench, Reader(stage.bench), given, seen)
+    kept = {each.name: stage.bench.store.get(each) for each in found if each.name.endswith(".json")}
+    return {name: AgentRecord.model_validate_json(body) for name, body in kept.items()}, list(events)
+
+
+def test_what_a_dead_worker_paid_is_on_record(stage: Stage) -> None:
+    """Control's books against all records; held or booked at the worst case, so an upper bound, marked; told once."""
+    put = stage.bench.store.put
+    put(stage.run.run_id, "agent/coding-20261127T101112131415Z.json", record().model_dump_json().encode())
+    found, events = left(stage, view(stage, 1.0, 4000, Amounts(usd=0.5, tokens=100)))
+    lost = found["agent/coding-unrecorded.json"]
+    assert ({"agent/coding-20261127T101112131415Z.json"} | {"agent/coding-unrecorded.json"}) == set(found)
+    assert (0.75, 950, True, AgentOutcome.CRASHED) == (lost.usd, lost.tokens, lost.bound, lost.outcome)
+    assert ["coding", Ending.CUT] == [lost.role, lost.exchanges[0].ending]
+    assert {"agent exchanged"} == {each.event for each in events}
+    assert len(events) == 2
+    # A second try of the run's end finds the same, and nothing more.
+    again, _ = left(stage, view(stage, 1.0, 4000, Amounts(usd=0.5, tokens=100)))
+    assert found == again
+
+
+def test_where_every_cent_has_a_record_there_is_none_more(stage: Stage) -> None:
+    """Also where Control does not answer, and where a person stated less than the worst case."""
+    put = stage.bench.store.put
+    put(stage.run.run_id, "agent/coding-20261127T101112131415Z.json", record().model_dump_json().encode())
+    for seen in (view(stage, 0.75, 3150), view(stage, 0.5, 3000), None):
+        found, _ = left(stage, seen)
+        assert ["agent/coding-20261127T101112131415Z.json"] == list(found)
 
 
 def test_progress_is_told_with_the_beats(monkeypatch: Any) -> None:

@@ -93,10 +93,10 @@ class Played:
         return self.kept["output.txt"].decode()
 
 
-def asked(tree: Path, said: RolePolicy, **more: Any) -> Brief:
+def asked(tree: Path, said: RolePolicy, paths: tuple[str, ...] = ("**",), **more: Any) -> Brief:
     """A brief to code, everything in scope."""
     terms = contract(policy())
-    scope = Scope(allowed_paths=("**",), max_files=9, max_lines=99)
+    scope = Scope(allowed_paths=paths, max_files=9, max_lines=99)
     task: TaskContract = terms.model_copy(update={"scope": scope, "title": "Mend it"})
     pinned = PinnedPolicy.model_construct(digest="0" * 64)
     run = RunRef.model_construct(run_id="demo-1", target="demo", mode=Mode.DRY_RUN, kind=RunKind.DAILY, policy=pinned)

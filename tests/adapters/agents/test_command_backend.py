@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from contracts.exchange import AgentOutcome, Ending
+from contracts.exchange import AgentOutcome, AgentProgress, Ending
 from ports.agents import AgentError
 from ports.environments import CheckEnvironment
 from tests.adapters.agents.played_program import Played, made, play
@@ -70,6 +71,39 @@ def test_what_gives_orders_is_not_there_and_comes_back_as_it_was(tmp_path: Path)
     assert ("pkg/a.py",) == record.changed
 
 
+SECRET = "-----BEGIN PRIVATE KEY-----\nSECRET-OF-THE-REPOSITORY\n"
+
+
+def test_secrets_of_the_tree_are_not_there_and_come_back_as_they_were(tmp_path: Path) -> None:
+    """By name or by what they are; the rest is there, checks see the whole tree, the record says what was hidden."""
+    held = {"certs/server.pem": SECRET, "deploy/.env.production": SECRET, "tests/data/key.txt": SECRET}
+    script = """
+    grep -rs SECRET-OF . /run/task; ls certs deploy; cat tests/data/other.txt
+    mkdir -p certs; echo mine > certs/server.pem; echo z = 3 >> pkg/a.py
+    """
+    said = {"shown": ("tests/data/key.txt",)}
+    played = play(made(tmp_path, FILES | held | {"tests/data/other.txt": "shown"}), script, said=said)
+    assert played.stopped is None, played.stopped
+    assert "SECRET-OF" not in played.output
+    assert "shown" in played.output
+    assert dict.fromkeys(held, SECRET) == {path: (played.tree / path).read_text() for path in held}
+    assert tuple(sorted(held)) == played.record.hidden
+    assert set(held) < set(played.record.taken_out)
+    assert ("certs/server.pem",) == played.record.dropped
+    assert ("pkg/a.py",) == played.record.changed
+
+
+def test_a_task_about_a_secret_is_refused(tmp_path: Path) -> None:
+    """Nobody is asked; what a person has to do is theirs."""
+    tree = made(tmp_path, FILES | {"config/old.txt": SECRET})
+    played = play(tree, "touch started", paths=("config/old.txt", "pkg/a.py"))
+    assert played.stopped is not None
+    assert AgentOutcome.NOTHING_DONE is played.stopped.outcome
+    assert "config/old.txt, which holds a secret" in played.stopped.reason
+    assert not (tree / "started").exists()
+    assert SECRET == (tree / "config/old.txt").read_text()
+
+
 def test_it_is_put_back_whatever_happens(tmp_path: Path) -> None:
     """A cancelled step kills the whole tree of processes, and leaves the checkout as the base has it."""
     tree = made(tmp_path, FILES)
@@ -86,6 +120,13 @@ def test_it_is_put_back_whatever_happens(tmp_path: Path) -> None:
         play(tree, "echo so far; touch begun; (setsid sleep 100 &) ; sleep 100", alive=alive, played=played)
     assert ({"output.txt", "transcript.jsonl"}, "so far\n") == (set(played.kept), played.output)
     assert (tree / ".claude/settings.json").exists()
+    (tree / "begun").unlink()
+    with pytest.raises(Cancelled):
+        play(tree, f"{ASK}; touch begun; sleep 100", alive=alive, played=played, endings=(Ending.CUT,))
+    # Where something was paid, it is on record.
+    record = played.record
+    assert (AgentOutcome.CRASHED, 0.01) == (record.outcome, record.usd)
+    assert "AGENTS.md" in record.taken_out
 
 
 @pytest.mark.parametrize(
@@ -140,7 +181,10 @@ def test_the_record_is_ours(tmp_path: Path) -> None:
         record.tokens,
     )
     assert "it is done after 2 exchanges" in json.loads(played.answer)["summary"]
-    assert {"exchanges": 1, "tokens": 15, "usd": 0.01, "tool": "bash"} == played.told[0]
+    begun, first = (AgentProgress.model_validate(each) for each in played.told[:2])
+    assert ("sh", 0, 0, "") == (begun.agent, begun.exchanges, begun.usd, begun.tool)
+    assert (1, 15, 0.01, "bash") == (first.exchanges, first.tokens, first.usd, first.tool)
+    assert begun.since <= first.since <= datetime.now(UTC)
     assert {"json", "transcript.jsonl", "output.txt"} == set(played.kept)
     assert 64 == len(record.prompt)
     assert "done with" in played.output

@@ -198,20 +198,25 @@ def test_nobody_waits_beyond_the_roles_minutes(monkeypatch: Any) -> None:
 
 
 def test_a_cancelled_step_leaves_its_question(monkeypatch: Any) -> None:
-    """While the model thinks; the exchange is settled."""
+    """While the model thinks; the exchange is settled at its worst case, and on record."""
 
     class Cancelled(Exception):
         pass
 
     def alive() -> None:
-        raise Cancelled
+        if model.received:
+            raise Cancelled
 
     with ScriptedModel([Move(hang=60)]) as model:
         asked = asking(model.url, Role.TRIAGING, monkeypatch)
         asked.brief = replace(asked.brief, alive=alive)
         with pytest.raises(Cancelled):
             asked.answer()
-    assert len(asked.wallet.settled) == len(asked.wallet.reserved)
+    assert len(asked.wallet.settled) == len(asked.wallet.reserved) == 1
+    record = asked.record
+    assert (AgentOutcome.CRASHED, True) == (record.outcome, record.bound)
+    assert asked.wallet.reserved[0].usd == record.usd > 0
+    assert record.transcript in {f"agent/{name}" for name in asked.kept}
 
 
 @pytest.mark.parametrize(
