@@ -131,6 +131,8 @@ class AgentRecord(Contract):
     """Those of them that hold secrets."""
     dropped: tuple[str, ...] = ()
     """What it did at such paths: not kept."""
+    litter: tuple[str, ...] = ()
+    """Those of them that its program leaves wherever it works."""
 
 
 class AgentProgress(Contract):

@@ -28,7 +28,7 @@ from contracts.exchange import AgentOutcome, AgentRecord
 from contracts.task import TaskContract
 from policies.agents.outcome import Ended, Stop, Work, halting, outcome_of, progress
 from policies.digests import sha256_hex
-from policies.paths.rules import readable
+from policies.paths.rules import matches, readable
 from policies.settings.charter import RolePolicy
 from ports.agents import AgentError, AgentStopped, Brief
 from ports.models import ModelGateway, OpenGateway, Purse
@@ -69,6 +69,11 @@ class CommandBackend:
         """With its version, for reports."""
         recipe = self._recipe
         return f"{self.said.agent} {recipe.version}" if recipe else Path(self.said.argv[0]).name
+
+    @property
+    def leaves(self) -> tuple[str, ...]:
+        """What its program is known to leave."""
+        return self._recipe.leaves if self._recipe else ()
 
     @property
     def _recipe(self) -> Recipe | None:
@@ -212,6 +217,7 @@ class _Attempt:
             taken_out=tuple(_shown(taken.paths)),
             hidden=tuple(_shown(sorted(taken.hidden))),
             dropped=tuple(_shown(self.dropped)),
+            litter=tuple(_shown(path for path in self.dropped if matches(path, self.backend.leaves))),
         )
         self._keep(".json", record.model_dump_json(indent=2).encode(), "application/json")
 

@@ -22,10 +22,10 @@ class Behaviour:
     """After which nothing of the machine outside the tree is another."""
     refused: str
     """The step that says no: ``code``, ``review``; empty: it had no effect, and the honest part goes on."""
-    crosses: bool = False
-    """Whether a person is alerted. What the walls stop leaves no trace; a limit that is overrun is told where it is."""
     said: Mapping[str, Any] = field(default_factory=dict)
     """Of the role."""
+    crosses: bool = False
+    """Whether a person is alerted. What the walls stop leaves no trace; a limit that is overrun is told where it is."""
 
 
 def _name(rng: random.Random, suffix: str = "") -> str:

@@ -85,6 +85,7 @@ def test_several_lines_are_one_alert() -> None:
         ((), (OUTSIDE, CHEATED)),
         ((record("review", backend="model"),), (OUTSIDE, CHEATED)),
         ((record(),), (FINE, deny("the effect is there", "2 findings did not improve"))),
+        ((record(dropped=(".aider.input.history",), litter=(".aider.input.history",)),), ()),
         # A question about models (their list), which is no request to one, and what is not of the charter otherwise.
         ((record(exchanges=(forbidden(""),)),), ()),
         ((record(outcome=AgentOutcome.CRASHED),), (deny("the agent is done", "crashed: ended for its output"),)),

@@ -16,6 +16,7 @@ AIDER = Recipe(
         "@FILES@",
     ),
     environment=LITELLM,
+    leaves=(".aider.chat.history.md", ".aider.input.history", ".aider.tags.cache.*/"),
     seen=(
         "It sees only the files that it is given: those that the contract names, none where it names patterns alone.",
         "It leaves .aider files in the tree, which are dropped as orders to agents.",

@@ -23,6 +23,7 @@ CLAUDE = Recipe(
         "CLAUDE_CODE_MAX_RETRIES": "0",
         "SHELL": "/bin/bash",
     },
+    first_bytes=76_000,
     seen=(
         "Started as its manual says, it runs hooks and servers of the repository and takes its endpoint from there.",
         "A program of Bun, it obeys neither bunfig.toml nor .env of the repository.",

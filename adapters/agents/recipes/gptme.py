@@ -13,5 +13,6 @@ GPTME = Recipe(
         *("--tool-format", "tool", "-t", "shell,complete", "@TASK@"),
     ),
     environment={"OPENAI_BASE_URL": f"{ENDPOINT}/v1", "OPENAI_API_KEY": NO_KEY, "GPTME_CHECK": "false"},
+    first_bytes=10_000,
     seen=("It takes seven requests where others need four.", "133 MB of memory at most."),
 )

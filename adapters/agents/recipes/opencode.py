@@ -29,6 +29,7 @@ OPENCODE = Recipe(
         "SHELL": "/bin/bash",
     },
     files={".config/opencode/opencode.json": _CONFIGURATION},
+    first_bytes=29_000,
     seen=(
         "Started as its manual says, it takes its endpoint from the repository's opencode.json, and rewrites it.",
         "A program of Bun, it obeys neither bunfig.toml nor .env of the repository.",

@@ -45,6 +45,8 @@ class Recipe:
     """Below its home -> text; read-only."""
     first_bytes: int = 0
     """Bytes of its first request without the task's own words, as it was seen: instructions and tools."""
+    leaves: tuple[str, ...] = ()
+    """What it leaves wherever it works, gitignore-style: dropped where that gives orders, and no line crossed."""
     seen: tuple[str, ...] = ()
     """What this version was seen to do, a sentence each."""
 

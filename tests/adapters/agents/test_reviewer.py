@@ -296,6 +296,11 @@ MENDED = {"p.py": "def total(prices):\n    import math\n\n    return math.fsum(p
         ("check", MENDED | {"tests/test_new.py": "def test_new():\n    assert True\n"}, ""),
         ("check", {"tests/test_p.py": ASKED["tests/test_p.py"].replace("== 1", "== 2")}, "a test that was there"),
         ("new_test", MENDED | {"tests/test_p.py": ASKED["tests/test_p.py"].replace("[1]", "[1, 0]")}, ""),
+        (
+            "check",
+            {"p.py": "import os\n\n\ndef total(prices):\n    return 1 if os.environ.get('CI') else 'test_total'\n"},
+            "asks who runs it",
+        ),
         ("check", MENDED | {"conftest.py": "collect_ignore = ['tests']\n"}, "what the checks are made of"),
         ("new_test", MENDED | {"pyproject.toml": PROJECT + "# x\n"}, "what the checks are made of"),
         ("acceptance", MENDED | {"pyproject.toml": PROJECT + "# x\n"}, ""),
