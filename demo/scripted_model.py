@@ -143,6 +143,8 @@ def tools_of(body: Json) -> dict[str, Json]:
     found: dict[str, Json] = {}
     for tool in body.get("tools") or []:
         inner = tool.get("function", tool)
+        for each in tool.get("functionDeclarations") or []:
+            found[each["name"]] = each.get("parametersJsonSchema") or each.get("parameters") or {}
         if name := inner.get("name"):
             found[name] = inner.get("parameters") or inner.get("input_schema") or {}
     return found
@@ -155,6 +157,8 @@ def calls_so_far(body: Json) -> int:
         blocks: list[Json] = message["content"] if isinstance(message.get("content"), list) else []
         called = message.get("tool_calls") or any(each.get("type") == "tool_use" for each in blocks)
         turns += bool(called) and message.get("role") == "assistant"
+    for content in body.get("contents") or []:
+        turns += any("functionCall" in each for each in content.get("parts") or [])
     items: list[Json] = body["input"] if isinstance(body.get("input"), list) else []
     return turns + sum(each.get("type") in {"function_call", "custom_tool_call", "local_shell_call"} for each in items)
 
@@ -171,11 +175,13 @@ def _filled(schema: Json, command: str) -> Json:
     arguments: Json = {}
     for name, kind in (schema.get("properties") or {}).items():
         if name in COMMAND_ARGUMENTS:
-            plain = kind.get("type") != "array"
+            plain = str(kind.get("type")).lower() != "array"
             arguments[name] = command if plain else [command] if name == "commands" else ["bash", "-lc", command]
         elif name in (schema.get("required") or []):
             usual = {"boolean": False, "integer": 30, "number": 30, "array": [], "object": {}}
-            arguments[name] = kind["enum"][0] if kind.get("enum") else usual.get(kind.get("type"), "run a command")
+            arguments[name] = (
+                kind["enum"][0] if kind.get("enum") else usual.get(str(kind.get("type")).lower(), "run a command")
+            )
     return arguments
 
 
@@ -317,10 +323,30 @@ def _messages(told: _Told) -> tuple[Json, list[Event]]:
     return whole, [(each["type"], each) for each in [*events, {"type": "message_stop"}]]
 
 
+def _generate(told: _Told) -> tuple[Json, list[Event]]:
+    parts: list[Json] = [{"text": text}] if (text := told.refuse or told.say) else []
+    if told.call:
+        parts.append({"functionCall": {"name": told.call[0], "args": told.call[1]}})
+    finish = "SAFETY" if told.refuse else "MAX_TOKENS" if told.length else "STOP"
+    counts = ("promptTokenCount", "candidatesTokenCount", "totalTokenCount")
+    usage = {"usageMetadata": dict(zip(counts, (*told.usage, 0), strict=True))} if told.usage else {}
+
+    def answer(said: list[Json], **more: Any) -> Json:
+        candidate = {"content": {"role": "model", "parts": said}, "index": 0, **more}
+        return {"candidates": [candidate], "modelVersion": told.model, "responseId": told.ids}
+
+    pieces = [answer([{"text": each}]) for each in _pieces(text)] + [answer(parts[-1:])] * bool(told.call)
+    return answer(parts, finishReason=finish) | usage, [
+        ("", each) for each in (*pieces, answer([], finishReason=finish) | usage)
+    ]
+
+
 DIALECTS = {
     "/chat/completions": ("chat", _chat),
     "/responses": ("responses", _responses),
     "/messages": ("messages", _messages),
+    ":generateContent": ("generate", _generate),
+    ":streamGenerateContent": ("generate", _generate),
 }
 
 
@@ -362,6 +388,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._drop()
             return
         key = received.headers.get("authorization", "").removeprefix("Bearer ") or received.headers.get("x-api-key", "")
+        key = key or received.headers.get("x-goog-api-key", "")
         if move.status != HTTPStatus.OK or move.body:
             kind = {401: "authentication_error", 429: "rate_limit_error", 529: "overloaded_error"}
             said = {"type": kind.get(move.status, "api_error"), "message": move.say.replace("{key}", key) or "scripted"}
@@ -379,7 +406,7 @@ class _Handler(BaseHTTPRequestHandler):
             ids=secrets.token_hex(6),
         )
         whole, stream = tell(told)
-        if body.get("stream"):
+        if body.get("stream") or ":stream" in received.path:
             self._stream(move, stream, done=received.dialect == "chat")
         else:
             self._whole(move, json.dumps(whole).encode())

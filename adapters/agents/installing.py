@@ -101,7 +101,7 @@ def _npm(recipe: Recipe, folder: Path, _alive: Callable[[], None]) -> None:
     npm = shutil.which("npm")
     if npm is None:
         raise EnvironmentUnavailable(f"npm is missing: install Node (18.20 or newer) to install {recipe.title}")
-    argv = [npm, "install", "--prefix", str(folder), *_NPM, f"{recipe.package}@{recipe.version}"]
+    argv = [npm, "install", "--prefix", str(folder), *_NPM, f"{recipe.package}@{recipe.version}", *recipe.beside]
     with tempfile.TemporaryDirectory(prefix="autonomy-npm-") as empty:
         try:
             done = subprocess.run(

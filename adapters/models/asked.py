@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from adapters.models.dialects import Dialect, Json
+from adapters.models.dialects import Dialect, Json, Place
 from adapters.models.input_bound import Counted, tokens_at_most
 from policies.counted import shortened
 from policies.settings.charter import RolePolicy
@@ -14,12 +14,21 @@ LARGEST = 8 << 20
 """Bytes of a request's body."""
 _LEAST_THINKING = 1024
 
-_REACH_BEYOND = ("previous_response_id", "conversation", "background")
+_REACH_BEYOND = ("previous_response_id", "conversation", "background", "cachedContent")
 """What the provider kept, or would go on with by itself: neither is in the body, so the cost has no bound."""
-_COSTS_MORE = ("service_tier", "speed", "web_search_options", "mcp_servers", "container", "inference_geo")
+_COSTS_MORE = (
+    "service_tier",
+    "serviceTier",
+    "speed",
+    "web_search_options",
+    "mcp_servers",
+    "container",
+    "inference_geo",
+)
 """Another price, or work at the provider that the usage does not tell: the request goes up without it."""
-_SEVERAL = ("n", "best_of")
-_FETCHED = ("url", "image_url", "file_url", "file_id")
+_SEVERAL = ("n", "best_of", "candidateCount")
+_FETCHED = ("url", "image_url", "file_url", "file_id", "fileUri")
+_WITHIN = ("content", "source", "file", "output", "parts", "fileData")
 
 
 class Forbidden(Exception):
@@ -38,6 +47,7 @@ class Asked:
     model: str
     body: Json
     sent: bytes
+    path: str
     limit: int
     """Of output tokens."""
     most_in: int
@@ -47,7 +57,7 @@ class Asked:
     taken_out: tuple[str, ...] = ()
 
 
-def read_request(raw: bytes, dialect: Dialect, role: RolePolicy, counted: Counted) -> Asked:
+def read_request(raw: bytes, place: Place, role: RolePolicy, counted: Counted) -> Asked:
     """The request that goes up for this one.
 
     Raises:
@@ -59,15 +69,18 @@ def read_request(raw: bytes, dialect: Dialect, role: RolePolicy, counted: Counte
         raise Forbidden("the body is no JSON") from None
     if not isinstance(body, dict):
         raise Forbidden("the body is no JSON object")
-    model = body.get("model")
+    dialect, model = place.dialect, place.model or body.get("model")
     if not isinstance(model, str) or model not in role.models:
         allowed = ", ".join(role.models) or "none"
         wanted = shortened(str(model), 100)
         raise Forbidden(f"the model {wanted!r} is not of the charter, which allows {allowed}", wanted)
-    _demand_bounded(body)
+    settings = body.setdefault(dialect.settings, {}) if dialect.settings else body
+    if not isinstance(settings, dict):
+        raise Forbidden(f"{dialect.settings}: an object")
+    _demand_bounded(body, settings)
     taken = [name for name in _COSTS_MORE if body.pop(name, None) is not None]
     taken += _without_hosted_tools(body, dialect)
-    limit = _put_limit(body, dialect, role.output_tokens)
+    limit = _put_limit(settings, dialect, role.output_tokens)
     for part in (body, *_parts(_said(body))):
         if isinstance(cached := part.get("cache_control"), dict):
             # For an hour it costs twice the price, and the usage does not tell.
@@ -77,7 +90,14 @@ def read_request(raw: bytes, dialect: Dialect, role: RolePolicy, counted: Counte
         body["stream_options"] = {**(told if isinstance(told, dict) else {}), "include_usage": True}
     sent = written(body)
     return Asked(
-        model, body, sent, limit, tokens_at_most(body, sent), counted.at_most(body, sent), taken_out=tuple(taken)
+        model,
+        body,
+        sent,
+        place.path,
+        limit,
+        tokens_at_most(body, sent),
+        counted.at_most(body, sent),
+        taken_out=tuple(taken),
     )
 
 
@@ -97,14 +117,14 @@ def _no_number(word: str) -> NoReturn:
     raise ValueError(word)
 
 
-def _demand_bounded(body: Json) -> None:
+def _demand_bounded(body: Json, settings: Json) -> None:
     for name in _REACH_BEYOND:
         if body.get(name):
             raise Forbidden(f"{name}: what is asked has to stand in the request")
     if isinstance(body.get("prompt"), dict):
         raise Forbidden("prompt: what is asked has to stand in the request")
     for name in _SEVERAL:
-        if body.get(name) not in (None, 1):
+        if settings.get(name) not in (None, 1):
             raise Forbidden(f"{name}: one answer at a time")
     if body.get("stream") not in (None, True, False):
         raise Forbidden("stream: true or false")
@@ -114,7 +134,7 @@ def _demand_bounded(body: Json) -> None:
 
 
 def _said(body: Json) -> list[Any]:
-    return [body.get(name) for name in ("messages", "input", "system", "tools")]
+    return [body.get(name) for name in ("messages", "input", "contents", "system", "systemInstruction", "tools")]
 
 
 def _fetched(value: Any) -> tuple[str, str]:
@@ -137,7 +157,7 @@ def _parts(value: Any) -> Iterator[Json]:
             waiting += each
         elif isinstance(each, dict):
             yield each
-            waiting += [each[name] for name in ("content", "source", "file", "output") if name in each]
+            waiting += [each[name] for name in _WITHIN if name in each]
 
 
 def _without_hosted_tools(body: Json, dialect: Dialect) -> Iterator[str]:
@@ -145,18 +165,25 @@ def _without_hosted_tools(body: Json, dialect: Dialect) -> Iterator[str]:
     tools = body.get("tools")
     if not isinstance(tools, list):
         return
-    kept = []
+    kept: list[Any] = []
     for tool in tools:
+        if dialect.settings:
+            # There a tool is known by what it holds, and one entry may hold several.
+            held = tool if isinstance(tool, dict) else {}
+            yield from (f"tool {shortened(name, 60)}" for name in held if name not in dialect.tools)
+            kept += [{name: held[name]} for name in held if name in dialect.tools]
+            continue
         kind = tool.get("type") if isinstance(tool, dict) else ""
         if kind is None or str(kind).startswith(dialect.tools):
             kept.append(tool)
         else:
             yield f"tool {shortened(str(kind), 60)}"
-    if len(kept) < len(tools):
+    if kept != tools:
         body["tools"] = kept
         if not kept:
             del body["tools"]
             body.pop("tool_choice", None)
+            body.pop("toolConfig", None)
 
 
 def _put_limit(body: Json, dialect: Dialect, most: int) -> int:

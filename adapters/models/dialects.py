@@ -1,6 +1,7 @@
-"""The three dialects, one row each: where a request goes and its limit stands, and how an answer says what it was."""
+"""The four dialects, one row each: where a request goes and its limit stands, and how an answer says what it was."""
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
@@ -29,6 +30,9 @@ _ENDS = {
     "model_context_window_exceeded": Ending.LENGTH,
     "content_filter": Ending.REFUSAL,
     "refusal": Ending.REFUSAL,
+    "STOP": Ending.SAID,
+    "MAX_TOKENS": Ending.LENGTH,
+    **dict.fromkeys(("SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII"), Ending.REFUSAL),
 }
 """A provider's word for how it ended; any other is FAILED."""
 
@@ -275,6 +279,38 @@ class Messages:
         return Usage(fresh + cached + written, out, cached, written)
 
 
+class Generate:
+    """generateContent of Google: a stream is answers, each with the next pieces and all that was counted so far."""
+
+    def event(self, reading: Reading, data: Json) -> None:
+        """The next pieces."""
+        if data.get("error"):
+            reading.broken = _words(data["error"])
+        if _inner(data, "promptFeedback").get("blockReason"):
+            reading.refuse()
+            reading.finished = True
+        for candidate in _items(data.get("candidates")):
+            for part in _items(_inner(candidate, "content").get("parts")):
+                reading.say(part.get("text"))
+                if called := _inner(part, "functionCall"):
+                    reading.call(len(reading.calls), called.get("name"), called.get("args"))
+            if candidate.get("finishReason"):
+                reading.end(candidate["finishReason"])
+        reading.count(data.get("usageMetadata"), self._usage)
+
+    def whole(self, reading: Reading, data: Json) -> None:
+        """All of it."""
+        if not {"candidates", "promptFeedback"} & data.keys():
+            raise NotReadable("no candidates")
+        self.event(reading, data)
+
+    @staticmethod
+    def _usage(told: Mapping[str, Any]) -> Usage:
+        out = [_number(told.get(name) or 0) for name in ("candidatesTokenCount", "thoughtsTokenCount")]
+        asked = _number(told["promptTokenCount"]) + _number(told.get("toolUsePromptTokenCount") or 0)
+        return Usage(asked, sum(out), _number(told.get("cachedContentTokenCount") or 0))
+
+
 @dataclass(frozen=True)
 class Dialect:
     """One way to ask."""
@@ -290,6 +326,8 @@ class Dialect:
     """Kinds of tools that run where the agent is, by how they begin. Others run at the provider: taken out."""
     caches_by_order: bool = False
     """Input may cost more than its price, where the request has it cached."""
+    settings: str = ""
+    """The part of the body in which the limit stands; empty: beside all else."""
 
 
 DIALECTS = {
@@ -323,3 +361,32 @@ DIALECTS = {
     )
 }
 """By the path of a request."""
+GENERATE = Dialect(
+    "generate",
+    "/v1beta/models",
+    ("maxOutputTokens",),
+    Generate(),
+    ("x-goog-api-key", ""),
+    ("functionDeclarations",),
+    settings="generationConfig",
+)
+_GENERATES = re.compile(r"/v1(?:beta)?/models/([A-Za-z0-9._-]+):(generateContent|streamGenerateContent)")
+
+
+class Place(NamedTuple):
+    """Where a request goes, and what of it stands in the address."""
+
+    dialect: Dialect
+    path: str
+    model: str = ""
+
+
+def place_of(path: str) -> Place | None:
+    """By the path of a request; None: no model answers there."""
+    if row := DIALECTS.get(path):
+        return Place(row, path)
+    if found := _GENERATES.fullmatch(path):
+        # As a stream of events: in its other form nothing tells where one piece ends.
+        stream = "?alt=sse" if found[2] == "streamGenerateContent" else ""
+        return Place(GENERATE, f"{GENERATE.path}/{found[1]}:{found[2]}{stream}", found[1])
+    return None

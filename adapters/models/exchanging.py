@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Protocol
 
 from adapters.forges.http.wire import AnswerDeadline, answer_within
 from adapters.models.asked import Asked, Forbidden, read_request, written
-from adapters.models.dialects import DIALECTS, Dialect, Usage
+from adapters.models.dialects import Dialect, Usage, place_of
 from adapters.models.input_bound import Counted
 from adapters.models.prices import PriceList
 from adapters.models.transcript import Transcript
@@ -98,8 +98,9 @@ class Exchanging:
 
     def run(self, path: str, raw: bytes, headers: Mapping[str, str]) -> None:
         """From the request to the record. The agent has its answer when it is settled, not before."""
-        dialect = DIALECTS.get(path)
-        if dialect is None or self.terms.barred:
+        place = place_of(path)
+        dialect = place.dialect if place else None
+        if place is None or dialect is None or self.terms.barred:
             why = self.terms.barred or f"{shortened(path, 100)} does not pass: only requests to a model do"
             self._refused(Ending.FORBIDDEN, why, dialect)
             return
@@ -108,7 +109,7 @@ class Exchanging:
             self._refused(Ending.UNAUTHORISED, self.terms.keyless, dialect)
             return
         try:
-            asked = read_request(raw, dialect, self.terms.role, self.terms.counted)
+            asked = read_request(raw, place, self.terms.role, self.terms.counted)
         except Forbidden as problem:
             self._refused(Ending.FORBIDDEN, str(problem), dialect, model=problem.model)
             return
@@ -175,7 +176,7 @@ class Exchanging:
             if self.closing.is_set():
                 deadline.end()
             try:
-                answered = self.terms.upstream.ask(dialect, asked.sent, headers, deadline, self.asking)
+                answered = self.terms.upstream.ask(dialect, asked.path, asked.sent, headers, deadline, self.asking)
             except NotReached as problem:
                 return _Tried(Ending.UNREACHABLE, str(problem), _NOTHING, again=True)
             except StoppedHalfWay as problem:

@@ -20,7 +20,8 @@ _PICTURE, _DOCUMENT = 50_000, 1_000_000
 """Tokens of what is not read by bytes: the dearest picture there is (48,000), as much as the largest windows hold."""
 _PICTURES = frozenset({"image", "image_url", "input_image", "computer_screenshot"})
 _DOCUMENTS = frozenset({"document", "file", "input_file", "input_audio", "audio", "video", "input_video"})
-_CONVERSATION = ("messages", "input")
+_CONVERSATION = ("messages", "input", "contents")
+_WITHIN = ("content", "output", "parts")
 _MARK = "cache_control"
 
 
@@ -89,13 +90,13 @@ def _written(value: Any) -> bytes:
 
 def _beyond_bytes(body: Json) -> int:
     """Tokens of pictures and documents, wherever they stand; the arguments of calls are text."""
-    found, waiting = 0, [body.get(name) for name in (*_CONVERSATION, "system")]
+    found, waiting = 0, [body.get(name) for name in (*_CONVERSATION, "system", "systemInstruction")]
     while waiting:
         each = waiting.pop()
         if isinstance(each, list):
             waiting += each
         elif isinstance(each, dict):
             kind = each.get("type")
-            found += _PICTURE * (kind in _PICTURES) + _DOCUMENT * (kind in _DOCUMENTS)
-            waiting += [each[name] for name in ("content", "output") if isinstance(each.get(name), list | dict)]
+            found += _PICTURE * (kind in _PICTURES) + _DOCUMENT * (kind in _DOCUMENTS or "inlineData" in each)
+            waiting += [each[name] for name in _WITHIN if isinstance(each.get(name), list | dict)]
     return found

@@ -30,7 +30,7 @@ class Transcript:
 
     def add(self, exchange: Exchange, sent: dict[str, Any], answer: dict[str, Any], taken_out: tuple[str, ...]) -> None:
         """Keep an exchange. Of its conversation what is new: agents send all of it each time."""
-        said = sent.get("messages", sent.get("input"))
+        said = sent.get("messages", sent.get("input", sent.get("contents")))
         items = said if isinstance(said, list) else [said] if said is not None else []
         with self._lock:
             before = self._before.get(exchange.dialect, [])
@@ -38,7 +38,7 @@ class Transcript:
             again = min(len(before), len(items)) if same is None else same
             self._before[exchange.dialect] = items
             line = {"exchange": exchange.model_dump(mode="json"), "again": again, "sent": items[again:]}
-            if not again and (system := sent.get("system", sent.get("instructions"))):
+            if not again and (system := sent.get("system", sent.get("instructions", sent.get("systemInstruction")))):
                 line["system"] = system
             if taken_out:
                 line["takenOut"] = list(taken_out)

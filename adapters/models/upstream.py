@@ -87,7 +87,13 @@ class Upstream:
         return ""
 
     def ask(
-        self, dialect: Dialect, sent: bytes, headers: Mapping[str, str], deadline: AnswerDeadline, passed: Passed
+        self,
+        dialect: Dialect,
+        where: str,
+        sent: bytes,
+        headers: Mapping[str, str],
+        deadline: AnswerDeadline,
+        passed: Passed,
     ) -> Answered:
         """Send one request up, and read its answer to the end, whoever still listens.
 
@@ -99,7 +105,7 @@ class Upstream:
         try:
             name, before = dialect.key
             known = {name: f"{before}{self.key}"} if self.key else {}
-            path = urlsplit(self.url).path.rstrip("/") + dialect.path
+            path = urlsplit(self.url).path.rstrip("/") + where
             try:
                 link.request("POST", path, sent, {**headers, **known, "Accept-Encoding": "identity"})
                 answer = link.getresponse()

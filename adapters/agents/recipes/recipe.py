@@ -38,8 +38,10 @@ class Recipe:
     package: str
     version: str
     dialect: str
-    """``chat``, ``responses`` or ``messages``: how it asks the model."""
+    """``chat``, ``responses``, ``messages`` or ``generate``: how it asks the model."""
     argv: tuple[str, ...]
+    beside: tuple[str, ...] = ()
+    """Of npm: further pinned packages in its folder, ``name@version``; a Node of its own, for one."""
     environment: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     """Below its home -> text; read-only."""
@@ -61,6 +63,7 @@ RECIPES = {
     "aider": "adapters.agents.recipes.aider:AIDER",
     "claude": "adapters.agents.recipes.claude:CLAUDE",
     "codex": "adapters.agents.recipes.codex:CODEX",
+    "gemini": "adapters.agents.recipes.gemini:GEMINI",
     "gptme": "adapters.agents.recipes.gptme:GPTME",
     "mini-swe-agent": "adapters.agents.recipes.mini_swe_agent:MINI_SWE_AGENT",
     "opencode": "adapters.agents.recipes.opencode:OPENCODE",

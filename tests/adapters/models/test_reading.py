@@ -14,7 +14,7 @@ import pytest
 
 from adapters.models import transcript
 from adapters.models.asked import read_request
-from adapters.models.dialects import DIALECTS, Reading, Usage
+from adapters.models.dialects import DIALECTS, Reading, Usage, place_of
 from adapters.models.input_bound import Counted
 from adapters.models.prices import PriceList
 from adapters.models.transcript import Transcript
@@ -134,8 +134,9 @@ def test_a_price_of_the_charter_counts_before_the_list() -> None:
 @pytest.mark.parametrize("dialect", PATHS)
 def test_the_worst_case_is_no_less_than_what_is_paid(dialect: str) -> None:
     role = RolePolicy(backend="model", models=("small",), output_tokens=500)
-    row = DIALECTS[PATHS[dialect]]
-    asked = read_request(json.dumps(body_of(dialect, text="x" * 3000)).encode(), row, role, Counted())
+    row, place = DIALECTS[PATHS[dialect]], place_of(PATHS[dialect])
+    assert place
+    asked = read_request(json.dumps(body_of(dialect, text="x" * 3000)).encode(), place, role, Counted())
     prices = PriceList({"small": Price(input=3, output=15)}, OPENAI)
     worst = prices.worst(asked, row)
     assert worst is not None
