@@ -13,6 +13,7 @@ from test_crash_points import EXCHANGE
 
 from adapters.store.chained_log import ChainedLog
 from contracts.budget import Amounts
+from contracts.exchange import AgentRecord
 from contracts.modes import RunStatus
 from contracts.verdict import Fact
 from demo.scripted_model import Move, ScriptedModel
@@ -52,6 +53,11 @@ async def pays_once(world: World, *points: str) -> None:
     paid = sum(float(str(facts["usd"])) for facts in lost) + TRUE.usd * (len(reserved) - len(lost))
     assert view["runs"][0]["total"]["usd"] == pytest.approx(paid)
     assert view["reservations"] == []
+    # Nothing was paid without a record in the run; what a death left is an upper bound, and marked.
+    folder = world.settings.artifacts / "runs" / result.run_id / "agent"
+    kept = [AgentRecord.model_validate_json(path.read_text()) for path in folder.glob("*.json")]
+    assert sum(each.usd for each in kept) == pytest.approx(paid)
+    assert any(each.bound for each in kept) is (len(reserved) > 1)
 
 
 def _names(facts: Iterable[dict[str, Fact]]) -> list[str]:

@@ -104,7 +104,7 @@ def test_what_is_not_read_by_bytes(part: Any, least: int) -> None:
 
 
 def test_a_usual_budget_still_lets_an_agent_work(tmp_path: Path) -> None:
-    """Two dozen exchanges, 60 KB of instructions and 4 KB more each time, in what the guide gives a coding agent."""
+    """Twenty-five exchanges, 60 KB of instructions and 4 KB more each time, in what the guide gives a coding agent."""
     body = {**body_of("chat"), "tools": [TOOLS["chat"]], "messages": [{"role": "system", "content": "i" * 60_000}]}
 
     def decide(received: Any, _before: int) -> Move:
@@ -115,9 +115,9 @@ def test_a_usual_budget_still_lets_an_agent_work(tmp_path: Path) -> None:
     with ScriptedModel(decide=decide) as model:
         said = priced(model.url, usd=3.0, tokens=800_000)
         with open_gateway(said, Role.CODING, purse(desk, "demo-2026-03-02-pr-1", said), tmp_path) as opened:
-            for _ in range(24):
+            for _ in range(25):
                 body["messages"].append({"role": "user", "content": "o" * 4000})
                 ask(opened.socket, "chat", tools=body["tools"], messages=body["messages"])
     endings = [each.ending for each in opened.exchanges]
-    assert [Ending.SAID] * 24 == endings, opened.exchanges[-1].reason
+    assert [Ending.SAID] * 25 == endings, opened.exchanges[-1].reason
     assert sum(each.usd for each in opened.exchanges) < 3
