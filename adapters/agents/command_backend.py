@@ -159,9 +159,12 @@ class _Attempt:
             task = fill(self.room / "task", self.brief, self.contract, self.backend.said, taken)
             work = self._work(task)
         finally:
-            for _, inside in self.brief.environment.copies if self.brief.environment else ():
+            for source, inside in self.brief.environment.copies if self.brief.environment else ():
                 if place := place_in(self.tree, inside):
                     remove_tree(place)
+                    if source.is_dir() and place.parent.is_dir():
+                        # So a checkout shows a submodule that nobody touched; of other empty folders git knows nothing.
+                        place.mkdir()
             dropped = taken.put_back()
         after = fingerprints(self.tree, limits)
         changed = sorted(path for path in before.keys() | after.keys() if before.get(path) != after.get(path))
