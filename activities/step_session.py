@@ -206,9 +206,12 @@ class StepSession:
         """Keep what an agent's work leaves, under ``agent/…``; its digest, and what it cost, are in the audit log."""
         ref = self.save(f"agent/{name.removeprefix('agent/')}", body, media_type)
         facts: dict[str, Fact] = {"artifact": ref.name, "sha256": ref.sha256}
-        try:
-            record = AgentRecord.model_validate_json(body)
-        except ValidationError:
+        record = None
+        if media_type == "application/json":
+            # Nothing else is a record of ours: a program's output may look like one.
+            with suppress(ValidationError):
+                record = AgentRecord.model_validate_json(body)
+        if record is None:
             self.note("agent's work kept", **facts)
             return
         self.worked = record
