@@ -1,7 +1,7 @@
 """What a request may hold: one of the charter's models, a limit, and nothing that reaches beyond this one exchange."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -14,12 +14,27 @@ LARGEST = 8 << 20
 _BYTES_A_TOKEN = 3
 """At worst, of what agents send."""
 _LEAST_THINKING = 1024
+_LISTED = 20
+"""Of what was taken out of one request."""
 
 _REACH_BEYOND = ("previous_response_id", "conversation", "background")
 """What the provider kept, or would go on with by itself: neither is in the body, so the cost has no bound."""
-_COSTS_MORE = ("service_tier", "speed", "web_search_options", "mcp_servers", "container", "inference_geo")
-"""Another price, or work at the provider that the usage does not tell: the request goes up without it."""
-_SEVERAL = ("n", "best_of")
+_ANY = "model stream temperature top_p top_k metadata tools tool_choice thinking cache_control"
+_BOTH = (
+    f"{_ANY} user store parallel_tool_calls reasoning top_logprobs prompt_cache_key safety_identifier stream_options"
+)
+_PARAMETERS = {
+    "chat": f"{_BOTH} messages stop seed n response_format reasoning_effort verbosity logprobs logit_bias min_p"
+    " functions function_call frequency_penalty presence_penalty repetition_penalty chat_template_kwargs"
+    " enable_thinking think",
+    "responses": f"{_BOTH} input instructions text truncation include client_metadata",
+    "messages": f"{_ANY} messages system stop_sequences output_config output_format",
+}
+"""What a dialect's request may hold beside its limit; it goes up without anything else. Other models to fall back on, a
+dearer tier, work at the provider that the usage does not tell: nobody can list what servers understand besides.
+"""
+_DEEPEST = 100
+"""Lists and objects in one another; whoever handles a request later must not fail at what went up."""
 _FETCHED = ("url", "image_url", "file_url", "file_id")
 
 
@@ -61,8 +76,12 @@ def read_request(raw: bytes, dialect: Dialect, role: RolePolicy) -> Asked:
         allowed = ", ".join(role.models) or "none"
         raise Forbidden(f"the model {shortened(str(model), 100)!r} is not of the charter, which allows {allowed}")
     _demand_bounded(body)
-    taken = [name for name in _COSTS_MORE if body.pop(name, None) is not None]
-    taken += _without_hosted_tools(body, dialect)
+    known = {*_PARAMETERS[dialect.name].split(), *dialect.limits}
+    taken = [shortened(name, 60) for name in sorted(body.keys() - known) if body.pop(name) is not None][:_LISTED]
+    for holder in (body, *_items(body.get("input"))):
+        taken += _without_hosted_tools(holder, dialect)
+    if "tools" not in body:
+        body.pop("tool_choice", None)
     limit = _put_limit(body, dialect, role.output_tokens)
     for part in (body, *_parts(_said(body))):
         if isinstance(cached := part.get("cache_control"), dict):
@@ -96,14 +115,29 @@ def _demand_bounded(body: Json) -> None:
             raise Forbidden(f"{name}: what is asked has to stand in the request")
     if isinstance(body.get("prompt"), dict):
         raise Forbidden("prompt: what is asked has to stand in the request")
-    for name in _SEVERAL:
-        if body.get(name) not in (None, 1):
-            raise Forbidden(f"{name}: one answer at a time")
+    for item in _items(body.get("input")):
+        if item.get("type") == "item_reference" or not (item.get("type") or item.get("role")):
+            raise Forbidden("item_reference: what is asked has to stand in the request")
+    if body.get("n") not in (None, 1):
+        raise Forbidden("n: one answer at a time")
+    level: list[Any] = [body]
+    for _ in range(_DEEPEST):
+        level = [item for each in level for item in _inside(each)]
+    if level:
+        raise Forbidden(f"the body is nested more than {_DEEPEST} deep")
     if body.get("stream") not in (None, True, False):
         raise Forbidden("stream: true or false")
     name, place = _fetched(_said(body))
     if name:
         raise Forbidden(f"{name} {shortened(place, 60)}: the provider would fetch it; send the bytes themselves")
+
+
+def _items(value: Any) -> list[Json]:
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
 
 
 def _said(body: Json) -> list[Any]:
@@ -133,23 +167,26 @@ def _parts(value: Any) -> Iterator[Json]:
             waiting += [each[name] for name in ("content", "source", "file", "output") if name in each]
 
 
-def _without_hosted_tools(body: Json, dialect: Dialect) -> Iterator[str]:
-    """Tools that would run at the provider: they reach hosts that no charter lists, and cost what no usage tells."""
-    tools = body.get("tools")
+def _without_hosted_tools(holder: Json, dialect: Dialect) -> Iterator[str]:
+    """Tools that would run at the provider: they reach hosts that no charter lists, and cost what no usage tells.
+
+    A request has them, a namespace of it, and what an earlier search for tools brought.
+    """
+    tools = holder.get("tools")
     if not isinstance(tools, list):
         return
     kept = []
     for tool in tools:
-        kind = tool.get("type") if isinstance(tool, dict) else ""
-        if kind is None or str(kind).startswith(dialect.tools):
+        kind, place = (tool.get("type"), tool.get("environment")) if isinstance(tool, dict) else ("", None)
+        remote = isinstance(place, dict) and place.get("type") != "local"
+        if (kind is None or str(kind).startswith(dialect.tools)) and not remote:
             kept.append(tool)
+            yield from _without_hosted_tools(tool, dialect) if isinstance(tool, dict) else ()
         else:
             yield f"tool {shortened(str(kind), 60)}"
-    if len(kept) < len(tools):
-        body["tools"] = kept
-        if not kept:
-            del body["tools"]
-            body.pop("tool_choice", None)
+    holder["tools"] = kept
+    if not kept:
+        del holder["tools"]
 
 
 def _put_limit(body: Json, dialect: Dialect, most: int) -> int:
