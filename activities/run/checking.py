@@ -102,7 +102,7 @@ def _attempt(check: CheckPolicy, checking: Checking, number: int) -> CheckAttemp
     count = _count(check, result, limits)
     status, detail = _judge(check, result, count, checking.base_counts)
     said = result.output[-_SUMMARY_BYTES:].decode("utf-8", "replace")
-    idle = runs_tests(check.kind, check.argv) and status is CheckStatus.GREEN and ran_nothing(said)
+    idle = runs_tests(check.kind, check.argv) and status is CheckStatus.GREEN and ran_nothing(said, check.argv)
     output = checking.save(f"checks/{check.name}-{number}.txt", result.output)
     if report and status is CheckStatus.GREEN:
         checking.save(f"checks/{check.name}{coverage.KEPT}", report)

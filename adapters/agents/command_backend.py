@@ -116,6 +116,10 @@ class CommandBackend:
             raise AgentError(f"{problem}: starter.py agents install {self.said.agent}")
         if not folder.is_dir():
             raise AgentError(f"{self.name} is not in {folder}, which charter.toml names: put it there, or correct it")
+        if self.agents.resolve().is_relative_to(folder.resolve()):
+            raise AgentError(
+                f"{folder}, which charter.toml names, holds this installation's own: nothing is shown of it"
+            )
         yield folder.resolve(), AGENT
         python = folder / "bin" / "python"
         if python.is_symlink():
