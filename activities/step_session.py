@@ -24,6 +24,7 @@ from activities.run.spending import CostMeter, MeteredAgent, purse_of, spend
 from activities.work_folder import work_folder
 from contracts.artifact import ArtifactRef, Contract
 from contracts.audit import AuditEvent
+from contracts.change import Change
 from contracts.exchange import AgentRecord
 from contracts.handover import Handover, Pins, PlannedWrite, RunRef, StepInput, StepResult
 from contracts.modes import Outcome, Role, RunKind, StepName
@@ -192,6 +193,11 @@ class StepSession:
         return self.given.run
 
     @property
+    def control(self) -> ControlDesk:
+        """The target's Control."""
+        return self.bench.control
+
+    @property
     def agent(self) -> Agent:
         """The backend of this step's role; what it spends is counted."""
         agent = self.bench.agents(self.policy, self.role)
@@ -267,6 +273,17 @@ class StepSession:
                 self.inputs.append(ref)
                 return self.bench.store.get(ref)
         raise ApplicationError(f"the run has no artifact {name}", type="ArtifactDamaged", non_retryable=True)
+
+    def change(self) -> Change:
+        """The run's change, its commit in the mirror: it travels as a bundle, so any worker may take the next step.
+
+        Raises:
+            ApplicationError: ``ArtifactDamaged``, not retryable.
+            RepositoryError: the bundle does not hold what ``change.json`` says.
+        """
+        change = self.load("change.json", Change)
+        self.repository.unbundle(self.load_bytes("change.bundle"), change.base_sha, change.head_sha)
+        return change
 
     def save(self, name: str, body: Contract | bytes, media_type: str = "application/json") -> ArtifactRef:
         """Keep an artifact of this step."""
