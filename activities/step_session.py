@@ -24,6 +24,7 @@ from activities.run.spending import CostMeter, MeteredAgent, purse_of, spend
 from activities.work_folder import work_folder
 from contracts.artifact import ArtifactRef, Contract
 from contracts.audit import AuditEvent
+from contracts.change import Change
 from contracts.exchange import AgentRecord
 from contracts.handover import Handover, Pins, PlannedWrite, RunRef, StepInput, StepResult
 from contracts.modes import Outcome, Role, RunKind, StepName
@@ -193,6 +194,11 @@ class StepSession:
         return self.given.run
 
     @property
+    def control(self) -> ControlDesk:
+        """The target's Control."""
+        return self.bench.control
+
+    @property
     def agent(self) -> Agent:
         """The backend of this step's role; what it spends is counted."""
         agent = self.bench.agents(self.policy, self.role)
@@ -207,8 +213,11 @@ class StepSession:
         """Keep what an agent's work leaves, under ``agent/…``; its digest, and what it cost, are in the audit log."""
         ref = self.save(f"agent/{name.removeprefix('agent/')}", body, media_type)
         record = None
-        with suppress(ValidationError):
-            record = self.worked = AgentRecord.model_validate_json(body)
+        if media_type == "application/json":
+            # Nothing else is a record of ours: a program's output may look like one.
+            with suppress(ValidationError):
+                record = AgentRecord.model_validate_json(body)
+        self.worked = record or self.worked
         event, facts = exchanged(ref, record)
         self.note(event, **facts)
 
@@ -258,6 +267,17 @@ class StepSession:
                 self.inputs.append(ref)
                 return self.bench.store.get(ref)
         raise ApplicationError(f"the run has no artifact {name}", type="ArtifactDamaged", non_retryable=True)
+
+    def change(self) -> Change:
+        """The run's change, its commit in the mirror: it travels as a bundle, so any worker may take the next step.
+
+        Raises:
+            ApplicationError: ``ArtifactDamaged``, not retryable.
+            RepositoryError: the bundle does not hold what ``change.json`` says.
+        """
+        change = self.load("change.json", Change)
+        self.repository.unbundle(self.load_bytes("change.bundle"), change.base_sha, change.head_sha)
+        return change
 
     def save(self, name: str, body: Contract | bytes, media_type: str = "application/json") -> ArtifactRef:
         """Keep an artifact of this step."""

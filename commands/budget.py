@@ -13,7 +13,7 @@ from commands.conversations import ask, command, known_target
 from commands.exit_statuses import Exit
 from commands.failures import CommandFailed
 from commands.home import client_of
-from commands.terminal import AsJson, answered, emit, guarded, operator_name, out, say, show
+from commands.terminal import AsJson, TargetName, answered, emit, guarded, operator_name, out, say, show
 from composition import Adapters, compose
 from contracts.budget import Amounts, BudgetLine, BudgetView, CapsRequest, CostStatement, Measure, Period
 from settings import Settings
@@ -36,7 +36,6 @@ app = typer.Typer(
     help="Spent, reserved and capped: `budget [TARGET]`; `budget set`; `budget state-cost`.",
     epilog="Example: `starter.py budget set demo --period day --measure usd --cap 30 --reason 'release week'`",
 )
-Target = Annotated[str, typer.Argument(help="The target.")]
 
 
 @app.command(_SHOW)
@@ -63,7 +62,7 @@ async def ledger(
 @app.command("set")
 @guarded
 async def set_cap(
-    target: Target,
+    target: TargetName,
     period: Annotated[Period, typer.Option(help="Which cap to change.")],
     measure: Annotated[Measure, typer.Option(help="What it limits.")],
     cap: Annotated[float, typer.Option(help="The new value, for the current period only.")],
@@ -89,7 +88,7 @@ async def set_cap(
 @app.command("state-cost")
 @guarded
 async def state_cost(
-    target: Target,
+    target: TargetName,
     key: Annotated[str, typer.Argument(help="The key that `budget` shows, for example demo-2026-11-23-pr-1/code.")],
     usd: Annotated[float, typer.Option(help="What it cost, from the provider's bill.")],
     tokens: Annotated[int, typer.Option(help="The tokens it used.")],

@@ -14,7 +14,7 @@ from commands.conversations import ask
 from commands.exit_statuses import Exit
 from commands.failures import CommandFailed
 from commands.home import client_of
-from commands.terminal import AsJson, emit, guarded, say, show
+from commands.terminal import AsJson, TargetName, emit, guarded, say, show
 from composition import connected_workbench, refresh_dashboards
 from contracts.dashboard import DashboardLook, DashboardsView, ShownOutcome
 from contracts.pull_request import PullRequest
@@ -26,7 +26,7 @@ _LOOK_EVERY = 0.3
 
 @guarded
 async def dashboard(
-    target: Annotated[str, typer.Argument(help="The target.")],
+    target: TargetName,
     refresh: Annotated[bool, typer.Option("--refresh", help="Update it now, and wait until that is done.")] = False,
     within: Annotated[float, typer.Option("--timeout", help="Seconds to wait for the update.")] = 120,
     as_json: AsJson = False,

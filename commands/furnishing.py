@@ -14,6 +14,7 @@ from ports.environments import CheckEnvironment, EnvironmentUnavailable
 
 _NO_WHEEL = re.compile(r"you require ([A-Za-z0-9._-]*[A-Za-z0-9])")
 """How uv names the requirement of ours that leads to a package without a wheel."""
+_SUBMODULE = "the submodule "
 
 
 class Furnishing(ABC):
@@ -80,6 +81,13 @@ class Furnishing(ABC):
                     continue
                 refused.append(str(problem))
                 self._keep_log(refused)
+                if candidate.environment.submodules and str(problem).startswith(_SUBMODULE):
+                    told = f"Submodules are not checked out: {cause(problem)}. A check that needs one fails."
+                    self._tell(told)
+                    chosen = [each.model_copy(update={"submodules": False, "git_hosts": ()}) for each in chosen]
+                    notes = (each for each in seen.notes if not each.startswith("Submodules ("))
+                    seen = replace(seen, notes=(*notes, told))
+                    continue
                 self._tell(f"no environment as declared; tried with less (all of it: {self._log}): {cause(problem)}")
                 without = set(_NO_WHEEL.findall(str(problem))) - set(candidate.environment.without)
                 if without:
@@ -113,7 +121,7 @@ def _environments(declared: EnvironmentPolicy) -> Iterator[EnvironmentPolicy]:
 
 def cause(problem: EnvironmentUnavailable) -> str:
     """What the installer or the build said, without our advice before it and its hints behind; of `prepare`, ours."""
-    if str(problem).startswith("`prepare`"):
+    if str(problem).startswith(("`prepare`", _SUBMODULE)):
         return shortened(str(problem).partition("\n")[0], 500)
     lines = [line.strip() for line in str(problem).splitlines() if line.strip()]
     causes = [line for line in lines if line.lower().startswith(("cause:", "error:", "├─▶", "╰─▶"))]

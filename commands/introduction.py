@@ -27,6 +27,7 @@ from composition import (
     open_repository,
     render_target,
     survey,
+    with_submodules,
 )
 from contracts.artifact import ArtifactRef
 from contracts.evidence import CheckResult, CheckStatus
@@ -112,7 +113,7 @@ def introduce(adapters: Adapters, request: Asked, tell: Callable[[str], None]) -
     repository = open_repository(adapters.settings, target)
     base = repository.fetch_base()
     tell(f"fetched {branch} at {base[:12]}, {counted(repository.facts(base).files, 'file')}")
-    seen = survey(repository, base, Clients())
+    seen = with_submodules(survey(repository, base, Clients()), repository, base, request.remote)
     if not seen.checks:
         tell(f"nothing to try: {seen.notes[0]}")
     else:

@@ -7,19 +7,18 @@ import typer
 
 from commands.exit_statuses import Exit
 from commands.failures import CommandFailed
-from commands.terminal import AsJson, emit, guarded, operator_name, show
+from commands.terminal import AsJson, TargetName, emit, guarded, operator_name, show
 from composition import LocalIssues, compose, local_issues
 from settings import Settings
 
 app = typer.Typer(help="Issues of a target without a forge of its own.", no_args_is_help=True)
-Target = Annotated[str, typer.Argument(help="The target.")]
 Number = Annotated[int, typer.Argument(help="The issue's number, as `issue list` shows it.")]
 
 
 @app.command("open")
 @guarded
 def open_(
-    target: Target,
+    target: TargetName,
     title: Annotated[str, typer.Option("--title", help="What is wrong, in a line.")],
     body: Annotated[str, typer.Option("--body", help="More about it; `-`: from standard input.")] = "",
     label: Annotated[
@@ -45,7 +44,7 @@ def open_(
 @app.command("list")
 @guarded
 def list_(
-    target: Target,
+    target: TargetName,
     everything: Annotated[bool, typer.Option("--all", help="Include closed ones.")] = False,
     as_json: AsJson = False,
 ) -> int:
@@ -64,7 +63,7 @@ def list_(
 
 @app.command()
 @guarded
-def close(target: Target, number: Number, as_json: AsJson = False) -> int:
+def close(target: TargetName, number: Number, as_json: AsJson = False) -> int:
     """Close it: no run takes it any more."""
     issues, _ = _of(target)
     if refused := issues.close(number):

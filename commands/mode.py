@@ -11,7 +11,7 @@ from commands.conversations import command, known_target, run_handle, run_view, 
 from commands.exit_statuses import Exit
 from commands.failures import CommandFailed, NoAnswer
 from commands.home import client_of
-from commands.terminal import AsJson, answered, emit, guarded, operator_name, say, show, time_span
+from commands.terminal import AsJson, TargetName, answered, emit, guarded, operator_name, say, show, time_span
 from composition import Adapters, ServerUnavailable, compose
 from contracts.control import Answer, ModeOverride, ModeRequest
 from contracts.handover import HumanDecision
@@ -30,7 +30,7 @@ Reason = Annotated[str, typer.Option(help="Why; kept for the record.")]
 
 @guarded
 async def mode(
-    target: Annotated[str, typer.Argument(help="The target.")],
+    target: TargetName,
     to: Annotated[
         Mode | None, typer.Argument(metavar="MODE", help="Lowering always works; raising needs an active target.")
     ] = None,

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from commands.exit_statuses import Exit
 from commands.failures import CommandFailed
-from commands.terminal import AsJson, emit, guarded, operator_name, out, say, show
+from commands.terminal import AsJson, TargetName, emit, guarded, operator_name, out, say, show
 from composition import Adapters, compose
 from contracts.proposal import PolicyProposal
 from contracts.release import WhatIf
@@ -34,7 +34,7 @@ _LEFT_OUT = 5
 @app.command()
 @guarded
 def explain(
-    target: Annotated[str, typer.Argument(help="The target.")],
+    target: TargetName,
     key: Annotated[str, typer.Argument(help="Only keys that contain this, for example diff_budget.")] = "",
     as_json: AsJson = False,
 ) -> int:

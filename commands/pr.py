@@ -9,7 +9,7 @@ from temporalio.service import RPCError
 from commands.exit_statuses import Exit
 from commands.failures import CommandFailed
 from commands.home import client_of
-from commands.terminal import AsJson, emit, guarded, operator_name, say, show
+from commands.terminal import AsJson, TargetName, emit, guarded, operator_name, say, show
 from composition import LocalDesk, ServerUnavailable, compose, local_desk
 from contracts.pull_request import PullRequest
 from policies.counted import counted
@@ -18,14 +18,13 @@ from settings import Settings
 from workflows import api
 
 app = typer.Typer(help="Pull requests of a target without a forge of its own.", no_args_is_help=True)
-Target = Annotated[str, typer.Argument(help="The target.")]
 Number = Annotated[int, typer.Argument(help="The pull request's number, as `pr list` shows it.")]
 
 
 @app.command("list")
 @guarded
 def list_(
-    target: Target,
+    target: TargetName,
     everything: Annotated[bool, typer.Option("--all", help="Include merged and closed ones.")] = False,
     limit: Annotated[int, typer.Option(min=1, help="With --all: how many, the newest first.")] = 50,
     as_json: AsJson = False,
@@ -47,7 +46,7 @@ def list_(
 
 @app.command("show")
 @guarded
-def show_(target: Target, number: Number, as_json: AsJson = False) -> int:
+def show_(target: TargetName, number: Number, as_json: AsJson = False) -> int:
     """One pull request: what it says, and what it changes."""
     desk = _desk(target)
     pull = _pull(desk, number)
@@ -71,7 +70,7 @@ def show_(target: Target, number: Number, as_json: AsJson = False) -> int:
 
 @app.command()
 @guarded
-async def close(target: Target, number: Number, as_json: AsJson = False) -> int:
+async def close(target: TargetName, number: Number, as_json: AsJson = False) -> int:
     """Close it without merging: a no, which is remembered."""
     desk = _desk(target)
     pull = _pull(desk, number)
@@ -80,7 +79,7 @@ async def close(target: Target, number: Number, as_json: AsJson = False) -> int:
 
 @app.command()
 @guarded
-async def merge(target: Target, number: Number, as_json: AsJson = False) -> int:
+async def merge(target: TargetName, number: Number, as_json: AsJson = False) -> int:
     """Merge it into the base, with a merge commit under your name."""
     desk = _desk(target)
     pull = _pull(desk, number)

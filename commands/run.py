@@ -15,7 +15,7 @@ from commands.exit_statuses import Exit
 from commands.failures import CommandFailed
 from commands.home import client_of, embedded
 from commands.report import kept_verdicts, sentence_of, show_verdicts, since_then, with_kept
-from commands.terminal import AsJson, emit, guarded, operator_name, say
+from commands.terminal import AsJson, Detach, Embedded, Within, emit, guarded, operator_name, say
 from commands.watch import follow, show_result
 from composition import ServerUnavailable, compose
 from contracts.admission import RunRequest
@@ -41,14 +41,10 @@ async def run(
         str,
         typer.Option("--grant", metavar="RUN", help="Use the granted change of this escalated run, in a new attempt."),
     ] = "",
-    in_process: Annotated[
-        bool, typer.Option("--embedded", help="Start server and worker inside this command if none is running.")
-    ] = False,
-    within: Annotated[
-        float | None, typer.Option("--timeout", help="Stop waiting after this many seconds; the run continues.")
-    ] = None,
+    in_process: Embedded = False,
+    within: Within = None,
     full: Annotated[bool, typer.Option("--full", help="At the end, print every verdict in full as well.")] = False,
-    detach: Annotated[bool, typer.Option("--detach", help="Start it and return at once.")] = False,
+    detach: Detach = False,
     as_json: AsJson = False,
 ) -> int:
     """Start a run, show its progress, print how it ended.

@@ -30,14 +30,13 @@ from temporalio.service import RPCError, RPCStatusCode
 from commands.exit_statuses import Exit
 from commands.failures import CommandFailed
 from commands.home import client_of
-from commands.terminal import AsJson, emit, guarded, operator_name, say, show
+from commands.terminal import AsJson, TargetName, emit, guarded, operator_name, say, show
 from composition import compose, expanding, schedule_expansions, sync_schedule
 from composition import held as held_by
 from settings import Settings
 from workflows import api
 
 app = typer.Typer(help="The daily start of a target, by a Temporal Schedule.", no_args_is_help=True)
-TargetName = Annotated[str, typer.Argument(help="The target.")]
 _CATCH_UP = timedelta(hours=1)
 """A start that was missed by more than this is skipped; the next day's follows."""
 

@@ -16,7 +16,7 @@ from commands.conversations import ask, command, known_target, target_status
 from commands.exit_statuses import Exit
 from commands.failures import CommandFailed, NoAnswer
 from commands.home import client_of
-from commands.terminal import AsJson, answered, emit, guarded, operator_name, out, say, show
+from commands.terminal import AsJson, Detach, TargetName, Within, answered, emit, guarded, operator_name, out, say, show
 from commands.watch import follow, show_result
 from composition import Adapters, ServerUnavailable, compose, open_repository, source_reader
 from contracts.artifact import ArtifactRef
@@ -31,10 +31,7 @@ from settings import Settings
 from workflows import api
 
 app = typer.Typer(help="Where Sensing learns something, and how good its answers are.", no_args_is_help=True)
-TargetName = Annotated[str, typer.Argument(help="The target.")]
 SourceNamed = Annotated[str, typer.Argument(help="The source, as sources.toml names it.")]
-Detach = Annotated[bool, typer.Option("--detach", help="Start it and return at once.")]
-Within = Annotated[float | None, typer.Option("--timeout", help="Stop waiting after this many seconds; it goes on.")]
 _STYLES = {Grade.GOOD: "green", Grade.WARN: "yellow", Grade.BREACH: "red"}
 _SHOWN = 10
 _NOT_ASKED = "no Control answers, so only what the file says is known: one may be lowered"

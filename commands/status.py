@@ -26,7 +26,7 @@ from commands.sights import (
     sight_installation,
     sight_targets,
 )
-from commands.terminal import AsJson, emit, guarded, out, say, show
+from commands.terminal import AsJson, TargetName, emit, guarded, out, say, show
 from composition import Adapters, compose
 from contracts.admission import RunRecord
 from contracts.control import PauseRecord, StatusView, overdue
@@ -96,7 +96,7 @@ async def status(
 
 
 @guarded
-async def queue(target: Annotated[str, typer.Argument(help="The target.")], as_json: AsJson = False) -> int:
+async def queue(target: TargetName, as_json: AsJson = False) -> int:
     """Runs that wait for a slot, first come first served, and failed changes that are to be tried again."""
     adapters = compose(Settings())
     client = await client_of(adapters.settings, asking=True)

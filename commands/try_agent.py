@@ -7,7 +7,7 @@ import typer
 from commands.exit_statuses import Exit
 from commands.failures import CommandFailed
 from commands.run import carry_out, known_target_name
-from commands.terminal import AsJson, guarded, operator_name
+from commands.terminal import AsJson, Embedded, Within, guarded, operator_name
 from composition import compose
 from contracts.admission import RunRequest
 from contracts.asked import PersonsTask
@@ -33,12 +33,8 @@ async def try_agent(
         bool,
         typer.Option("--with-test", help="With --task: it counts only with a test that is red without the change."),
     ] = False,
-    in_process: Annotated[
-        bool, typer.Option("--embedded", help="Start server and worker inside this command if none is running.")
-    ] = False,
-    within: Annotated[
-        float | None, typer.Option("--timeout", help="Stop waiting after this many seconds; the run continues.")
-    ] = None,
+    in_process: Embedded = False,
+    within: Within = None,
     as_json: AsJson = False,
 ) -> int:
     """Try an agent on one task in a DRY_RUN: its diff, checks, cost and transcript on a page; nothing is written.

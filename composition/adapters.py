@@ -70,8 +70,9 @@ class Adapters:
     def environments(self) -> WheelEnvironments:
         """The check environments."""
         from adapters.environments.wheels import WheelEnvironments
+        from adapters.forges.http.tokens import reading_environment
 
-        return WheelEnvironments(self.settings.home / "environments", self.sandbox)
+        return WheelEnvironments(self.settings.home / "environments", self.sandbox, reading_environment)
 
     @cached_property
     def installer(self) -> Installer:

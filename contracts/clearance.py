@@ -35,6 +35,8 @@ class WriteRequest(Contract):
     """A run's merge only: what is planned, so that whoever looks for it knows what to look for."""
     follows: FollowUpInput | None = None
     """A run's opening of its pull request only: what is to be followed once this is done, however the run ends."""
+    open_pulls: tuple[int, ...] = ()
+    """A run's push and opening only: the pull requests that its Sensing saw waiting, also those that no book has."""
 
 
 class WriteAnswerKind(StrEnum):

@@ -1,6 +1,7 @@
 """``run_report.json`` (runbook §4, §10)."""
 
-from typing import Literal
+from datetime import datetime
+from typing import Literal, Self
 
 from pydantic import AwareDatetime
 
@@ -8,7 +9,7 @@ from contracts.admission import PullRequestRef
 from contracts.artifact import ArtifactRef, Contract
 from contracts.ci import CiReport
 from contracts.evidence import FailedCheck
-from contracts.handover import Handover, PlannedWrite, RunRef
+from contracts.handover import Handover, PlannedWrite, RunRef, StepResult
 from contracts.modes import Mode, Outcome, RunKind, RunStatus, StepName
 from contracts.release import Rejection, RiskScore
 from contracts.rollback import Idea, Merged
@@ -24,6 +25,18 @@ class StepRecord(Contract):
     handover: Handover | None
     verdict: Verdict
     audit_head: str = ""
+
+    @classmethod
+    def of(cls, step: StepName, began: datetime, ended: datetime, result: StepResult) -> Self:
+        """A step that said how it ended."""
+        return cls(
+            step=step,
+            started_at=began,
+            ended_at=ended,
+            handover=result.handover,
+            verdict=result.verdict,
+            audit_head=result.audit_head,
+        )
 
 
 class Landed(Contract):

@@ -15,6 +15,8 @@ class ControlTerms(Contract):
     max_active: int = 1
     queue_limit: int = 0
     runs_per_day: int = 0
+    open_pull_requests: int = 0
+    """So many may wait for a person at once; 0: asked by a worker from before Control held it."""
     maximum_mode: Mode = Mode.DRY_RUN
     """The ceiling for this target."""
     first_mode: Mode = Mode.PR_ONLY

@@ -122,6 +122,9 @@ class Repository(Protocol):
     def paths(self, commit: str) -> tuple[str, ...]:
         """All file paths of a commit, surrogateescape-decoded, sorted."""
 
+    def gitlinks(self, commit: str) -> dict[str, str]:
+        """The commits at which the submodules of a commit's tree stand, by path."""
+
     def read(self, commit: str, path: str) -> bytes | None:
         """A file's bytes as committed, or None."""
 

@@ -79,16 +79,7 @@ class Ended:
         self._results.append(result)
         for artifact in result.handover.output_artifacts:
             self._artifacts[artifact.name] = artifact
-        self.records.append(
-            StepRecord(
-                step=step,
-                started_at=began,
-                ended_at=ended,
-                handover=result.handover,
-                verdict=result.verdict,
-                audit_head=result.audit_head,
-            )
-        )
+        self.records.append(StepRecord.of(step, began, ended, result))
 
 
 def _completed(history: bytes) -> Iterator[tuple[str, str, datetime, datetime]]:

@@ -129,17 +129,14 @@ class Auditing:
     def _written(self, given: ReportInput, history: bytes) -> AuditOutput:
         run_id = given.run.run_id
         archived = self.bench.store.put(run_id, HISTORY, gzip.compress(history, mtime=0), "application/gzip")
-        ended = AuditEvent(
-            key="audit/ended",
-            role=Role.AUDIT,
-            event="run ended",
-            facts={"status": given.status, "reason": shortened(given.reason, 500), "outcome": given.outcome},
-            artifacts=(archived.sha256,),
+        facts = {"status": given.status, "reason": shortened(given.reason, 500), "outcome": given.outcome}
+        end = AuditEvent(
+            key="audit/ended", role=Role.AUDIT, event="run ended", facts=facts, artifacts=(archived.sha256,)
         )
         reader = Reader(self.bench)
         policy, earlier, view = reader.policy(given.run), self._earlier(run_id), self._costs(given)
         left, told = left_behind(self.bench, reader, given, view) if earlier is None else ((), ())
-        head = self.bench.record(run_id, (*told, ended), given.ended_at)
+        head = self.bench.record(run_id, (*told, end), given.ended_at)
         artifacts = earlier.artifacts if earlier else (*given.artifacts, *left)
         given = given.model_copy(update={"artifacts": artifacts})
         papers = _papers(reader, artifacts)
@@ -160,8 +157,8 @@ class Auditing:
         )
         kept = self.bench.store.put(run_id, "run_report.json", written(report))
         agents = agents_of(reader, artifacts)
-        page_text = self.render(report, *papers, diff or b"", None, agents)
-        page = self.bench.store.put(run_id, "run_report.html", page_text.encode(), "text/html")
+        page_text = self.render(report, *papers, diff or b"", None, agents).encode()
+        page = self.bench.store.put(run_id, "run_report.html", page_text, "text/html")
         crashpoint("audit.after_report")
         self._anchor(run_id, policy, head)
         self.index.add(report)

@@ -17,7 +17,6 @@ from activities.api import CHECK
 from activities.run import coverage
 from activities.step_session import StepPorts, StepSession
 from contracts.artifact import ArtifactRef, Contract
-from contracts.change import Change
 from contracts.evidence import CheckAttempt, CheckResult, ChecksReport, CheckStatus, ReviewReport
 from contracts.handover import StepInput, StepResult
 from contracts.modes import Role, StepName
@@ -76,14 +75,20 @@ def _run_check(check: CheckPolicy, checking: Checking) -> CheckResult:
         attempts.append(_attempt(check, checking, 2))
         # Only a green second attempt makes it flaky; a timeout or no answer does not weaken the first red.
         status = CheckStatus.FLAKY if attempts[1].status is CheckStatus.GREEN else CheckStatus.RED
+    return _result(check, status, *attempts, base_count=(checking.base_counts or {}).get(check.name))
+
+
+def _result(
+    check: CheckPolicy, status: CheckStatus, *attempts: CheckAttempt, base_count: int | None = None
+) -> CheckResult:
     return CheckResult(
         name=check.name,
         kind=check.kind.value,
         argv=check.argv,
         required=check.required,
         status=status,
-        attempts=tuple(attempts),
-        base_count=(checking.base_counts or {}).get(check.name),
+        attempts=attempts,
+        base_count=base_count,
     )
 
 
@@ -102,7 +107,7 @@ def _attempt(check: CheckPolicy, checking: Checking, number: int) -> CheckAttemp
     count = _count(check, result, limits)
     status, detail = _judge(check, result, count, checking.base_counts)
     said = result.output[-_SUMMARY_BYTES:].decode("utf-8", "replace")
-    idle = runs_tests(check.kind, check.argv) and status is CheckStatus.GREEN and ran_nothing(said)
+    idle = runs_tests(check.kind, check.argv) and status is CheckStatus.GREEN and ran_nothing(said, check.argv)
     output = checking.save(f"checks/{check.name}-{number}.txt", result.output)
     if report and status is CheckStatus.GREEN:
         checking.save(f"checks/{check.name}{coverage.KEPT}", report)
@@ -181,15 +186,7 @@ def _not_run(check: CheckPolicy, broken: EnvironmentUnavailable) -> CheckResult:
     status = CheckStatus.INFRASTRUCTURE if broken.unreachable else CheckStatus.RED
     said = shortened(str(broken).partition("\n")[0], 500)
     attempt = CheckAttempt(status=status, exit_code=None, seconds=0, output=None, detail=f"not run: {said}")
-    return CheckResult(
-        name=check.name,
-        kind=check.kind.value,
-        argv=check.argv,
-        required=check.required,
-        status=status,
-        attempts=(attempt,),
-        base_count=None,
-    )
+    return _result(check, status, attempt)
 
 
 def _keep_records(records: tuple[tuple[str, bytes], ...], save: Callable[[str, bytes], ArtifactRef]) -> None:
@@ -415,10 +412,9 @@ class CheckStep:
 
     def _work(self, session: StepSession) -> StepResult:
         contract = session.load("task_contract.json", TaskContract)
-        change = session.load("change.json", Change)
+        change = session.change()
         base_report = session.load("checks/base.json", ChecksReport)
         repository = session.repository
-        repository.unbundle(session.load_bytes("change.bundle"), change.base_sha, change.head_sha)
         # The change is a child of its base: this merge cannot conflict, but it is what would land.
         merge = repository.merge(change.base_sha, change.head_sha)
         report = self.checks.on_merge(session, merge.commit, change.head_sha, base_report)

@@ -59,11 +59,10 @@ class _Looking:
     candidate: MergeCandidate | None = field(default=None, init=False)
 
     def work(self, session: StepSession) -> StepResult:
-        change = session.load("change.json", Change)
         checked = session.load("checks/checks.json", ChecksReport)
         repository = session.repository
         now = repository.fetch_base()
-        repository.unbundle(session.load_bytes("change.bundle"), change.base_sha, change.head_sha)
+        change = session.change()
         base = self.before.base_sha if self.before else change.base_sha
         moves = self.before.moves if self.before else 0
         forge = session.bench.forges(session.policy.target)
@@ -199,9 +198,9 @@ class MergeRelease:
         return MergeResult(result=result, candidate=given.candidate)
 
     def _work(self, session: StepSession, given: MergeInput, wanted: MergeCandidate) -> StepResult:
-        repository, change = session.repository, session.load("change.json", Change)
+        repository = session.repository
         repository.fetch_base()
-        repository.unbundle(session.load_bytes("change.bundle"), change.base_sha, change.head_sha)
+        change = session.change()
         merge = repository.merge(wanted.base_sha, change.head_sha, wanted.commit_message)
         if merge.clean and wanted.base_sha != change.base_sha:
             # What would land on the new base is what the rules must see: its paths, against that base's own.

@@ -46,10 +46,9 @@ class Releasing:
 
     def _work(self, session: StepSession) -> StepResult:
         contract = session.load("task_contract.json", TaskContract)
-        change = session.load("change.json", Change)
+        change = session.change()
         checks = session.load("checks/checks.json", ChecksReport)
         repository = session.repository
-        repository.unbundle(session.load_bytes("change.bundle"), change.base_sha, change.head_sha)
         merge = repository.merge(change.base_sha, change.head_sha)
         decision = decided(
             session,

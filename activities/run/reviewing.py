@@ -11,7 +11,6 @@ from activities.run.background import background
 from activities.run.proposals import propose
 from activities.run.quarantine import granted_change
 from activities.step_session import StepPorts, StepSession
-from contracts.change import Change
 from contracts.evidence import ReviewProposal, ReviewReport, Severity
 from contracts.handover import StepInput, StepResult
 from contracts.modes import Role, StepName
@@ -37,10 +36,8 @@ class Reviewing:
 
     def _work(self, session: StepSession) -> StepResult:
         contract = session.load("task_contract.json", TaskContract)
-        change = session.load("change.json", Change)
+        change = session.change()
         repository = session.repository
-        # Any worker may review: the change travels as a bundle, not as somebody's folder.
-        repository.unbundle(session.load_bytes("change.bundle"), change.base_sha, change.head_sha)
         granted = granted_change(session)
         released = granted.released if granted else ()
         agent, environment = session.agent, session.environment

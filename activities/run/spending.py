@@ -7,25 +7,24 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import Protocol, TypeVar
 
 from temporalio import activity
 
 from contracts import messages
 from contracts.budget import EVERY_COST_IS_KNOWN, MAY_ASK, ROLE_HAS_ROOM, Amounts, ReserveRequest, SettleCost
 from contracts.exchange import Ending
+from contracts.handover import RunRef, StepResult
+from contracts.modes import Role, StepName
 from contracts.verdict import Decision, Verdict
 from policies.counted import shortened
 from policies.run.caps import budget_terms, held_for_step, worst_case
 from policies.settings.charter import PAID_BY_EXCHANGE
+from policies.settings.schema import EffectivePolicy
 from ports.agents import Agent, Brief, Meter
-from ports.control_desk import ControlUnavailable
+from ports.control_desk import ControlDesk, ControlUnavailable
 from ports.crashpoints import crashpoint
 from ports.models import NotReserved, Purse, Reserved
-
-if TYPE_CHECKING:
-    from activities.step_session import StepSession
-    from contracts.handover import StepResult
 
 
 @dataclass
@@ -74,14 +73,37 @@ class MeteredAgent:
             return self.agent.answer(given)
 
 
+class Payer(Protocol):
+    """What of a step's session its money is about."""
+
+    policy: EffectivePolicy
+    role: Role
+    step: StepName
+    meter: CostMeter
+
+    @property
+    def run(self) -> RunRef:
+        """Of which run."""
+
+    @property
+    def control(self) -> ControlDesk:
+        """Who keeps the money."""
+
+    def done(self, verdict: Verdict) -> StepResult:
+        """How the step ends, where nothing could be reserved."""
+
+
+Session = TypeVar("Session", bound=Payer)
+
+
 class RunPurse:
     """ports.models.Purse: Control's money, exchange by exchange, and no more than the charter gives the step's role.
 
     All of it is judged by Control, one question after the other, so threads, attempts and turns share one budget.
     """
 
-    def __init__(self, session: StepSession) -> None:
-        self._target, self._control = session.run.target, session.bench.control
+    def __init__(self, session: Payer) -> None:
+        self._target, self._control = session.run.target, session.control
         worst = worst_case(session.policy, session.role)
         self._step = ReserveRequest(
             run_id=session.run.run_id,
@@ -111,7 +133,7 @@ class RunPurse:
         crashpoint("exchange.after_settle")
 
 
-def purse_of(session: StepSession) -> Purse | None:
+def purse_of(session: Payer) -> Purse | None:
     """None: the role's backend asks no model, or pays all at once."""
     said = session.policy.charter.roles.get(session.role)
     return RunPurse(session) if said is not None and said.backend in PAID_BY_EXCHANGE else None
@@ -126,7 +148,7 @@ def _ending(verdict: Verdict) -> Ending:
     return Ending.UNPRICED if EVERY_COST_IS_KNOWN in rules else Ending.OVER_BUDGET
 
 
-def _key(session: StepSession) -> str:
+def _key(session: Payer) -> str:
     return f"{session.run.run_id}/{session.step}"
 
 
@@ -135,7 +157,7 @@ def _attempt() -> str:
     return f"{info.workflow_run_id}/{info.activity_id}/{info.attempt}"
 
 
-def spend(session: StepSession, work: Callable[[StepSession], StepResult], worst: Amounts | None = None) -> StepResult:
+def spend(session: Session, work: Callable[[Session], StepResult], worst: Amounts | None = None) -> StepResult:
     """Do the work if its worst case could be reserved; else the run waits exactly here (HOLD).
 
     ``worst`` is stated by who asks no agent; else it is what the charter says of the role.
@@ -149,7 +171,7 @@ def spend(session: StepSession, work: Callable[[StepSession], StepResult], worst
         worst=worst or held_for_step(session.policy, session.role),
         terms=budget_terms(session.policy),
     )
-    answer = session.bench.control.ask(session.run.target, messages.RESERVE, request)
+    answer = session.control.ask(session.run.target, messages.RESERVE, request)
     if not answer.reserved:
         return session.done(answer.verdict)
     crashpoint("spend.after_reserve")
@@ -168,10 +190,10 @@ def spend(session: StepSession, work: Callable[[StepSession], StepResult], worst
     return result
 
 
-def _settle(session: StepSession, key: str, attempt: str) -> None:
+def _settle(session: Payer, key: str, attempt: str) -> None:
     meter = session.meter
     minutes = round(meter.seconds / 60, 6)
     cost = None if meter.unknown else Amounts(usd=round(meter.usd, 6), tokens=meter.tokens, agent_minutes=minutes)
     note = shortened("; ".join(dict.fromkeys(meter.unknown)), 500)
     said = SettleCost(key=key, attempt=attempt, cost=cost, agent_minutes=minutes, note=note)
-    session.bench.control.ask(session.run.target, messages.SETTLE_COST, said)
+    session.control.ask(session.run.target, messages.SETTLE_COST, said)

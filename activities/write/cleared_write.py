@@ -59,6 +59,8 @@ class ClearedWrite:
     """A run's opening of its pull request only: Control's books follow it, however the run ends."""
     task_type: str = ""
     """A run's canary or merge only: the kind of task, which must have earned it."""
+    open_pulls: tuple[int, ...] = ()
+    """A run's push and opening only: what its Sensing saw waiting."""
 
     def around(self, policy: EffectivePolicy, effect: Effect, write_class: WriteClass, policy_digest: str) -> WriteEnd:
         """Do the effect once, or adopt it, or learn why not.
@@ -90,6 +92,7 @@ class ClearedWrite:
             task_type=self.task_type,
             merges=self.merges,
             follows=self.follows,
+            open_pulls=self.open_pulls,
         )
         answer = self._ask(target, asked)
         crashpoint(f"{effect.action}.after_begin")

@@ -25,7 +25,7 @@ from contracts.modes import Role, WriteAction, WriteClass
 from contracts.pull_request import PullRequest
 from contracts.report import WriteResult
 from contracts.rollback import FollowUpInput, Merged
-from contracts.task import TaskContract
+from contracts.task import StateSnapshot, TaskContract
 from contracts.verdict import Fact, Verdict
 from policies.after.open_pulls import is_canary
 from policies.settings.schema import EffectivePolicy
@@ -35,6 +35,7 @@ from policies.verdicts import allow, deny, hold
 from ports.forge import ForgeError
 from ports.policy_source import PolicyError
 
+_OPENS = frozenset({WriteAction.PUSH_BRANCH, WriteAction.OPEN_PULL_REQUEST})
 _CHANGED = frozenset({WriteAction.UPDATE_PULL_REQUEST, WriteAction.CLOSE_PULL_REQUEST})
 _WITHOUT_COMMITS = frozenset({WriteAction.CLOSE_PULL_REQUEST, WriteAction.REMOVE_BRANCH, WriteAction.COMMENT})
 _BODIES = {
@@ -89,6 +90,7 @@ class Writing:
             merges=self._merges(given, policy),
             follows=_follows(given),
             task_type=self._task_type(given),
+            open_pulls=self._open_pulls(given),
         )
         try:
             done = cleared.around(policy, effect, WriteClass.ADVANCE, self._policy_now(run.target))
@@ -178,6 +180,14 @@ class Writing:
             return ""
         kept = next(ref for ref in given.artifacts if ref.name == "task_contract.json")
         return TaskContract.model_validate_json(self.bench.store.get(kept)).type
+
+    def _open_pulls(self, given: WriteInput) -> tuple[int, ...]:
+        """What waited when this run began: Control knows those of its own books, a forge may hold others."""
+        if given.planned.action not in _OPENS or given.planned.of_run:
+            return ()
+        kept = next(ref for ref in given.artifacts if ref.name == "state_snapshot.json")
+        snapshot = StateSnapshot.model_validate_json(self.bench.store.get(kept))
+        return tuple(pull.number for pull in snapshot.open_pull_requests)
 
     def _merges(self, given: WriteInput, policy: EffectivePolicy) -> Merged | None:
         """What Control must know of a merge even if nobody lives to tell it that it landed."""

@@ -121,6 +121,10 @@ class CommandBackend:
             raise AgentError(f"{problem}: starter.py agents install {self.said.agent}")
         if not folder.is_dir():
             raise AgentError(f"{self.name} is not in {folder}, which charter.toml names: put it there, or correct it")
+        if self.agents.resolve().is_relative_to(folder.resolve()):
+            raise AgentError(
+                f"{folder}, which charter.toml names, holds this installation's own: nothing is shown of it"
+            )
         yield folder.resolve(), AGENT
         python = folder / "bin" / "python"
         if python.is_symlink():
@@ -192,9 +196,12 @@ class _Attempt:
             task = fill(self.room / "task", self.brief, self.contract, self.backend.said, taken)
             return task, self._work(task)
         finally:
-            for _, inside in self.brief.environment.copies if self.brief.environment else ():
+            for source, inside in self.brief.environment.copies if self.brief.environment else ():
                 if place := place_in(self.tree, inside):
                     remove_tree(place)
+                    if source.is_dir() and place.parent.is_dir():
+                        # So a checkout shows a submodule that nobody touched; of other empty folders git knows nothing.
+                        place.mkdir()
 
     def _record(self, task: str, work: Work, ended: Ended, taken: TakenOut, changed: Sequence[str]) -> None:
         exchanges = tuple(work.exchanges)

@@ -20,14 +20,23 @@ from policies.agents.special_cases import is_asked_for, measuring_test, named_te
 from policies.counted import counted, shortened, sized
 from policies.paths.rules import in_scope, matches
 from policies.settings.schema import EffectivePolicy
-from policies.task.asked import is_test
+from policies.task.asked import is_started, is_test, stands_in
 from ports.agents import Brief
 
 MARKERS = re.compile(
     r"#\s*(?:ruff:\s*|flake8:\s*)?noqa|#\s*type:\s*ignore|#\s*(?:pylint|mypy|pyright|isort|fmt|bandit)\s*:|#\s*nosec"
     r"|pragma:\s*no\s*cover|codespell:ignore|\bskip(?:if|Test|Unless|If)?\b\s*\(|mark\.skip|mark\.xfail|\bxfail\b"
+    r"|\bexpectedFailure\b|\bSkipTest\b|\b__test__\s*=|\bcollect_ignore|\bpytest\.exit\b"
+    # JavaScript, Go, Rust
+    r"|(?:eslint|oxlint)-disable|biome-ignore|prettier-ignore|@ts-(?:ignore|nocheck|expect-error)"
+    r"|\b(?:istanbul|c8|v8)\s+ignore|\b(?:it|test|describe|suite|context)\.(?:skip|only|todo|fails|failing)\b"
+    r"|^\s*(?:x(?:it|test|describe)|f(?:it|describe))\s*\(|//\s*nolint|\b[tb]\.Skip(?:Now|f)?\(|#!?\[(?:allow|ignore|expect)\b",
+    re.MULTILINE,
 )
-HIDDEN = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+HIDDEN = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufeff\uffa0"
+    "\ufff9-\ufffb\U000e0000-\U000e0fff]"
+)
 """Characters that make code read otherwise than it runs."""
 MODULES_FIXES_ADD = frozenset(
     [
@@ -84,7 +93,7 @@ def review(
         if each.path not in brief.granted:
             remarks.extend(_of_who_runs_it(each, contract, tests))
             remarks.extend(_of_its_kind(each, facts))
-            remarks.extend(_of_what_measures(each, contract, brief.policy))
+            remarks.extend(_of_what_measures(each, contract, brief.policy, base))
     kinds = (*PYTHON, *SUFFIXES) if _of_prose(facts) else PYTHON
     parsed = [each.path for each in inside if each.path.endswith(kinds) and None not in (each.before, each.after)]
     before = python_facts(tree, parsed, bench, folder=BASE, beside=((base, BASE),))
@@ -184,15 +193,23 @@ def _facts_of(contract: TaskContract) -> FindingFacts:
     return FindingFacts(confidence=1, may_change=contract.scope.allowed_paths, proof=Proof.MEASURED)
 
 
-def _of_what_measures(each: Difference, contract: TaskContract, policy: EffectivePolicy) -> Iterator[ReviewRemark]:
+def _of_what_measures(
+    each: Difference, contract: TaskContract, policy: EffectivePolicy, base: Path
+) -> Iterator[ReviewRemark]:
     """Who is measured by checks must not change what they are made of; what is red must not be edited to be green."""
     if contract.asked is None:
         return
-    if contract.measure is not MeasureKind.ACCEPTANCE and matches(each.path, policy.protected_paths.check_defining):
+    argvs = [check.argv for check in policy.target.checks]
+    defining = matches(each.path, policy.protected_paths.check_defining) or is_started(each.path, argvs)
+    if contract.measure is not MeasureKind.ACCEPTANCE and defining:
         words = "changes what the checks are made of, by which it is measured"
         yield _remark(Severity.BLOCKING, each.path, words, crosses=True)
-    if each.before is not None and each.removed and is_test(each.path):
-        cheats = contract.measure is MeasureKind.CHECK
+    if each.before is None and (name := stands_in(each.path, argvs, lambda path: (base / path).exists())):
+        words = f"would be imported in place of {name} where checks run"
+        yield _remark(Severity.BLOCKING, each.path, words, crosses=True)
+    # One line more can take a test away as well: a return before it fails.
+    cheats = contract.measure is MeasureKind.CHECK
+    if each.before is not None and is_test(each.path) and (each.removed or cheats):
         severity = Severity.BLOCKING if cheats else Severity.MINOR
         words = "changes or removes lines of a test that was there before"
         yield _remark(severity, each.path, words, crosses=cheats)

@@ -55,10 +55,9 @@ class TakenOut:
             remove_tree(self.tree / path)
         dropped = set(found)
         for number, path in enumerate(self.paths):
-            dropped.update(_make_way(self.tree, path))
             if os.path.lexists(self.tree / path):
                 dropped.add(path)
-            remove_tree(self.tree / path)
+            dropped.update(make_way(self.tree, path))
             shutil.move(self.beside / str(number), self.tree / path)
         return tuple(sorted(dropped))
 
@@ -144,12 +143,14 @@ def _fingerprint(place: Path) -> str:
     return f"{known.st_mode & stat.S_IXUSR:o} {content.hexdigest()}"
 
 
-def _make_way(tree: Path, path: str) -> Iterator[str]:
-    """Folders down to where a file was; names what stood in their place, which is removed."""
-    place = tree
+def make_way(tree: Path, path: str) -> tuple[str, ...]:
+    """Folders down to where a file is to be, and nothing at its place; names what stood in a folder's place."""
+    place, stood = tree, list[str]()
     for part in PurePosixPath(path).parts[:-1]:
         place /= part
         if place.is_symlink() or (place.exists() and not place.is_dir()):
             remove_tree(place)
-            yield place.relative_to(tree).as_posix()
+            stood.append(place.relative_to(tree).as_posix())
         place.mkdir(exist_ok=True)
+    remove_tree(tree / path)
+    return tuple(stood)

@@ -9,15 +9,18 @@ from pathlib import Path
 
 from adapters.agents.taken_out import TakenOut
 from contracts.task import TaskContract
-from policies.agents.context import DATA_IS_NO_ORDER, fenced
+from policies.agents.context import DATA_IS_NO_ORDER, cut, fenced, visible
 from policies.counted import counted, shortened
+from policies.paths.rules import readable
 from policies.settings.charter import RolePolicy
 from ports.agents import Brief
 
 PLACE = "/run/task"
-_LONGEST = 60_000
-"""Characters: the task is an argument of most programs, and one argument holds 128 KiB."""
+_LONGEST = 30_000
+"""Characters, of at most four bytes: the task is an argument of most programs, and one argument holds 128 KiB."""
 _MOST_PATHS = 50
+_LONGEST_ASKED, _LONGEST_LIST = 10_000, 4_000
+"""Characters as they are shown: what comes after another's words must not be cut off by their length."""
 _RESUMED = "\nAn earlier attempt was interrupted; /work is as it left it. Look at what is there, and go on.\n"
 _AGAIN = (
     f"\nAnother try: {PLACE}/told says why the one before was refused, and /work is as it left it. Go on from there.\n"
@@ -80,7 +83,7 @@ def task_text(
     sizes = (counted(scope.max_files, "file"), counted(scope.max_lines, "line"))
     more = (counted(scope.max_new_files, "new file"), counted(scope.max_deletions, "deletion"))
     text = _TEXT.format(
-        title=contract.title,
+        title=_title(contract),
         objective=contract.objective,
         why=contract.rationale,
         asked=_asked(contract),
@@ -95,21 +98,41 @@ def task_text(
         place=PLACE,
         data=DATA_IS_NO_ORDER,
         files="".join(f"\n- {PLACE}/{name}" for name in files) or " none.",
-        taken=_list("Not there while you work, and put back afterwards: ", taken),
+        taken=_taken(taken),
     )
     return shortened(text, _LONGEST)
 
 
+def _title(contract: TaskContract) -> str:
+    """In a line. What an issue is called is its author's word, and no heading of ours."""
+    asked = contract.asked
+    return f"Issue {asked.number}" if asked and asked.number else visible(" ".join(contract.title.split()))
+
+
+def _taken(paths: Sequence[str]) -> str:
+    """What files are called is the repository's word."""
+    if not paths:
+        return ""
+    more = [f"and {len(paths) - _MOST_PATHS} more"] if len(paths) > _MOST_PATHS else []
+    names = "\n".join([*(readable(path) for path in paths[:_MOST_PATHS]), *more])
+    return f"\nNot there while you work, and put back afterwards:\n\n{fenced('taken out', cut(names, _LONGEST_LIST))}"
+
+
 def _asked(contract: TaskContract) -> str:
     """The words of whoever asked, which are data."""
-    text = contract.asked.text if contract.asked else ""
-    return f"\nWhat was asked, in the words of who asked:\n\n{fenced('asked', text)}\n" if text else ""
+    asked = contract.asked
+    text = f"{asked.title}\n\n{asked.text}" if asked and asked.number else asked.text if asked else ""
+    return (
+        f"\nWhat was asked, in the words of who asked:\n\n{fenced('asked', cut(visible(text), _LONGEST_ASKED))}\n"
+        if text
+        else ""
+    )
 
 
 def _list(words: str, items: Sequence[str]) -> str:
     rest = len(items) - _MOST_PATHS
     more = f" and {rest} more" if rest > 0 else ""
-    return f"\n{words}{', '.join(items[:_MOST_PATHS])}{more}" if items else ""
+    return f"\n{words}{cut(', '.join(map(readable, items[:_MOST_PATHS])), _LONGEST_LIST)}{more}" if items else ""
 
 
 def _copied(taken: TakenOut, path: str, into: Path) -> bool:

@@ -40,7 +40,7 @@ def write_pull(order: EffectOrder) -> EffectResult:
     """Open, update or close one pull request, or adopt what an earlier attempt did."""
     effect, folder = order.effect, Path(order.records) / "pulls"
     if effect.action is WriteAction.OPEN_PULL_REQUEST:
-        return open_record(folder, effect, order.look_only, lambda: _obstacle(order))
+        return open_record(folder, effect, order.look_only, lambda: order.misplaced(_heads(order)))
     if effect.action not in {WriteAction.UPDATE_PULL_REQUEST, WriteAction.CLOSE_PULL_REQUEST}:
         return EffectResult(done=False, refused=f"{effect.action.value} is no write of a pull request")
     if effect.head:
@@ -80,16 +80,6 @@ def _headed(effect: Effect, folder: Path, look_only: bool) -> EffectResult:
     if record is None:
         return EffectResult(done=False, refused=f"there is no pull request {effect.number}")
     return change_record(folder, record.run_key, look_only, head=inert_text(effect, effect.head))
-
-
-def _obstacle(order: EffectOrder) -> str:
-    effect, heads = order.effect, _heads(order)
-    if effect.base_branch not in heads:
-        return f"the remote has no base branch {effect.base_branch}"
-    found = heads.get(effect.branch, "")
-    if found == effect.head_sha:
-        return ""
-    return f"the remote branch {effect.branch} is at {found or 'nothing'}, not at {effect.head_sha}: someone moved it"
 
 
 def _not_open(order: EffectOrder, folder: Path, key: str) -> str:

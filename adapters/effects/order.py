@@ -1,5 +1,7 @@
 """What the parent tells the child, once, on standard input."""
 
+from collections.abc import Mapping
+
 from contracts.artifact import Contract
 from contracts.effect import Clearance, Effect
 
@@ -24,6 +26,17 @@ class EffectOrder(Contract):
     api: str = ""
     repository: str = ""
     account: str = ""
+
+    def misplaced(self, heads: Mapping[str, str]) -> str:
+        """Why a pull request cannot be opened from where the remote's branches are; empty: it can."""
+        effect = self.effect
+        if effect.base_branch not in heads:
+            return f"the remote has no base branch {effect.base_branch}"
+        found = heads.get(effect.branch, "")
+        if found == effect.head_sha:
+            return ""
+        at = found or "nothing"
+        return f"the remote branch {effect.branch} is at {at}, not at {effect.head_sha}: someone moved it"
 
 
 CLOSED_STATUS = 5

@@ -11,6 +11,7 @@ kept.py                   what is kept is made once, held in use, and evicted by
 prepared.py               PreparedEnvironments: `prepare` in the sandbox, kept by digest, used offline, evicted
 online.py                 a command with the network of `environment.hosts`
 prepare_words.py          what a failed `prepare` means, and what to do
+submodules.py             the submodules of a base, in the trees that are run in
 allow_list.py             the proxy of ours that lets a preparing sandbox reach named hosts
 forwarder.py              runs inside: loopback ports that lead to sockets of ours
 """

@@ -59,6 +59,7 @@ def build_package(
             limits=Limits.of(limits),
             environment=environment.environment | dict.fromkeys(_VERSION_VARIABLES, _version(tree)),
             read_only=environment.mounts,
+            copies=tuple((source, f"src/{inside}") for source, inside in environment.copies),
         )
         result = sandbox.run(command, alive)
         log = result.output[-4000:].decode(errors="replace").strip()

@@ -15,6 +15,8 @@ from adapters.environments.allow_list import AllowListProxy
 from adapters.environments.kept import counted, evict, held, run
 from adapters.environments.online import HostsReached, forwarded, listening, reaching
 from adapters.environments.prepare_words import explain, how
+from adapters.environments.submodules import Beside
+from adapters.sandbox.private_copy import put_copy
 from policies.digests import digest
 from policies.paths.rules import matches
 from policies.settings.environment import EnvironmentPolicy
@@ -49,9 +51,15 @@ class PreparedEnvironments:
         self._sandbox = sandbox
 
     def prepare(
-        self, repository: Repository, base: str, policy: EffectivePolicy, alive: Callable[[], None], merged: str = ""
+        self,
+        repository: Repository,
+        base: str,
+        policy: EffectivePolicy,
+        alive: Callable[[], None],
+        merged: str = "",
+        beside: Beside | None = None,
     ) -> CheckEnvironment:
-        """Found, or made by the target's commands; see the port.
+        """Found, or made by the target's commands, which find in their tree what is ``beside`` it; see the port.
 
         Raises:
             EnvironmentUnavailable: a command failed, or was stopped; says what to do.
@@ -70,10 +78,11 @@ class PreparedEnvironments:
         # What a change prepared is never found by another: its other files may have had a say in it.
         of_what = ["change", repository.tree_of(merged)] if again else ["base", of_base]
         made_of = [_LAYOUT, of_what, chosen.prepare, chosen.keep, chosen.variables, list(_identities(chosen))]
-        place = self._kept / digest(made_of)[:32]
+        found = beside.copies if beside else ()
+        place = self._kept / digest(made_of + ([beside.key] if beside and found else []))[:32]
 
         def make() -> None:
-            self._make(place, repository, commit, policy, alive)
+            self._make(place, repository, commit, policy, alive, found)
             evict((self._kept,), chosen.kept_gb)
 
         worked = _LastThatWorked(self._kept / f"{policy.target.name}.json")
@@ -103,7 +112,13 @@ class PreparedEnvironments:
         return replace(made_here, online=HostsReached(self._sandbox, chosen, made_here, self._scratch))
 
     def _make(
-        self, place: Path, repository: Repository, commit: str, policy: EffectivePolicy, alive: Callable[[], None]
+        self,
+        place: Path,
+        repository: Repository,
+        commit: str,
+        policy: EffectivePolicy,
+        alive: Callable[[], None],
+        beside: tuple[tuple[Path, str], ...],
     ) -> None:
         """Prepare beside its place, then move it there: never half there."""
         with held_folder(self._scratch) as scratch:
@@ -111,6 +126,8 @@ class PreparedEnvironments:
             for folder in (tree, made, made / "env", made / "keep"):
                 folder.mkdir()
             repository.checkout(commit, tree)
+            for source, inside in beside:
+                put_copy(source, tree, inside)
             records = _Preparation(self._sandbox, policy, tree, made / "env", alive).run()
             try:
                 _gather(tree, made, policy.target.environment)

@@ -16,6 +16,7 @@ from adapters.environments.kept import Lock, evict, held
 from adapters.environments.package_build import build_package, has_build_metadata, tree_digest
 from adapters.environments.prepared import PreparedEnvironments
 from adapters.environments.requirements import read_requirements
+from adapters.environments.submodules import Credential, SubmoduleTrees
 from adapters.environments.uv import run_uv
 from adapters.sandbox.enclosure import TREE
 from adapters.sandbox.interpreter import interpreter_mounts
@@ -39,25 +40,27 @@ _FACTS = "import sys, sysconfig; print(sys.version, sys.prefix, sysconfig.get_pl
 class WheelEnvironments:
     """Environments below one folder of ours; several workers may share it. With `prepare`, see ``prepared.py``."""
 
-    def __init__(self, root: Path, sandbox: Sandbox) -> None:
+    def __init__(self, root: Path, sandbox: Sandbox, credential: Credential = lambda _target: {}) -> None:
+        """``credential``: the variables that let git read a target's own remote, for submodules of that origin."""
         self._environments = root / "environments"
         self._packages = root / "packages"
         self._sandbox = sandbox
         self._prepared = PreparedEnvironments(root, sandbox)
+        self._submodules = SubmoduleTrees(root, credential)
 
     def prepare(
         self, repository: Repository, base: str, policy: EffectivePolicy, alive: Callable[[], None], merged: str = ""
     ) -> CheckEnvironment:
         """Resolve and install the base commit's requirements as wheels; see the port."""
-        if policy.target.environment.prepare:
-            return self._prepared.prepare(repository, base, policy, alive, merged)
-        chosen = policy.target.environment
+        beside, chosen = self._submodules.of(repository, base, policy, alive), policy.target.environment
+        if chosen.prepare:
+            return beside.added_to(self._prepared.prepare(repository, base, policy, alive, merged, beside))
         needed = read_requirements(partial(repository.read, base), chosen)
         limits = Limits.of(policy.autopilot.sandbox)
         wanted = Wanted(chosen.python or sys.executable, needed.lines)
         environment, in_use = self._cached(wanted, limits, alive, chosen.kept_gb)
         tools, tools_in_use = self._cached(_our_tools(), limits, alive, chosen.kept_gb)
-        return CheckEnvironment(
+        made = CheckEnvironment(
             digest=environment.name,
             path=environment,
             guest=_ENVIRONMENT,
@@ -66,6 +69,7 @@ class WheelEnvironments:
             notes=needed.notes,
             held=(in_use, tools_in_use),
         )
+        return beside.added_to(made)
 
     def install(
         self, environment: CheckEnvironment, tree: Path, policy: EffectivePolicy, alive: Callable[[], None]

@@ -190,6 +190,11 @@ class Mirror:
         listing = self._git.run("ls-tree", "-r", "-z", "--name-only", commit_id(commit)).out
         return tuple(sorted(listing.decode(errors="surrogateescape").split("\0")[:-1]))
 
+    def gitlinks(self, commit: str) -> dict[str, str]:
+        """Where a commit's submodules stand, by path."""
+        found = worktree.gitlinks_of(self._git, commit)
+        return {os.fsdecode(path): sha.decode() for path, sha in found.items()}
+
     def read(self, commit: str, path: str) -> bytes | None:
         """A file's bytes as committed, or None."""
         asked = f"{commit_id(commit)}\0{commit}:{path}\0".encode(errors="surrogateescape")

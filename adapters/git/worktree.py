@@ -34,7 +34,7 @@ def commit_tree(git: ClosedGit, base: str, work_tree: Path, message: str, index:
     """Commit what a hostile folder holds as a child of ``base``."""
     places = {"GIT_INDEX_FILE": str(index), "GIT_WORK_TREE": str(work_tree.resolve())}
     git.run("read-tree", commit_id(base), environment=places)
-    gitlinks = _gitlinks(git, base) if _GITLINK_IN_INDEX in index.read_bytes() else {}
+    gitlinks = gitlinks_of(git, base) if _GITLINK_IN_INDEX in index.read_bytes() else {}
     if gitlinks:
         # For a submodule it knows, `git add` starts `git status` inside, under the configuration the hostile
         # folder brings (seen to run its filters). For one it does not know, it only reads HEAD.
@@ -48,8 +48,9 @@ def commit_tree(git: ClosedGit, base: str, work_tree: Path, message: str, index:
     return commit(git, tree, (base,), message, committed_at(git, base) + 1)
 
 
-def _gitlinks(git: ClosedGit, base: str) -> dict[bytes, bytes]:
-    listing = git.run("ls-tree", "-r", "-d", "-z", base).out  # -d: folders and submodules only
+def gitlinks_of(git: ClosedGit, commit_sha: str) -> dict[bytes, bytes]:
+    """Where a commit's submodules stand, by path."""
+    listing = git.run("ls-tree", "-r", "-d", "-z", commit_id(commit_sha)).out  # -d: folders and submodules only
     entries = (entry.partition(b"\t") for entry in listing.split(b"\0") if entry.startswith(_GITLINK))
     return {path: facts.split(b" ")[2] for facts, _, path in entries}
 

@@ -1,7 +1,7 @@
 """What a request may hold: one of the charter's models, a limit, and nothing that reaches beyond this one exchange."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -13,20 +13,30 @@ from policies.settings.charter import RolePolicy
 LARGEST = 8 << 20
 """Bytes of a request's body."""
 _LEAST_THINKING = 1024
+_LISTED = 20
+"""Of what was taken out of one request."""
 
 _REACH_BEYOND = ("previous_response_id", "conversation", "background", "cachedContent")
 """What the provider kept, or would go on with by itself: neither is in the body, so the cost has no bound."""
-_COSTS_MORE = (
-    "service_tier",
-    "serviceTier",
-    "speed",
-    "web_search_options",
-    "mcp_servers",
-    "container",
-    "inference_geo",
+_ANY = "model stream temperature top_p top_k metadata tools tool_choice thinking cache_control"
+_BOTH = (
+    f"{_ANY} user store parallel_tool_calls reasoning top_logprobs prompt_cache_key safety_identifier stream_options"
 )
-"""Another price, or work at the provider that the usage does not tell: the request goes up without it."""
-_SEVERAL = ("n", "best_of", "candidateCount")
+_PARAMETERS = {
+    "chat": f"{_BOTH} messages stop seed n response_format reasoning_effort verbosity logprobs logit_bias min_p"
+    " functions function_call frequency_penalty presence_penalty repetition_penalty chat_template_kwargs"
+    " enable_thinking think",
+    "responses": f"{_BOTH} input instructions text truncation include client_metadata",
+    "messages": f"{_ANY} messages system stop_sequences output_config output_format",
+    "generate": "contents systemInstruction tools toolConfig safetySettings labels generationConfig temperature topP"
+    " topK candidateCount stopSequences seed presencePenalty frequencyPenalty responseMimeType responseSchema"
+    " responseJsonSchema responseLogprobs logprobs thinkingConfig",
+}
+"""What a dialect's request may hold beside its limit; it goes up without anything else. Other models to fall back on, a
+dearer tier, work at the provider that the usage does not tell: nobody can list what servers understand besides.
+"""
+_DEEPEST = 100
+"""Lists and objects in one another; whoever handles a request later must not fail at what went up."""
 _FETCHED = ("url", "image_url", "file_url", "file_id", "fileUri")
 _WITHIN = ("content", "source", "file", "output", "parts", "fileData")
 
@@ -78,8 +88,18 @@ def read_request(raw: bytes, place: Place, role: RolePolicy, counted: Counted) -
     if not isinstance(settings, dict):
         raise Forbidden(f"{dialect.settings}: an object")
     _demand_bounded(body, settings)
-    taken = [name for name in _COSTS_MORE if body.pop(name, None) is not None]
-    taken += _without_hosted_tools(body, dialect)
+    known = {*_PARAMETERS[dialect.name].split(), *dialect.limits}
+    taken = [
+        shortened(name, 60)
+        for part in (body, settings)
+        for name in sorted(part.keys() - known)
+        if part.pop(name) is not None
+    ][:_LISTED]
+    for holder in (body, *_items(body.get("input"))):
+        taken += _without_hosted_tools(holder, dialect)
+    if "tools" not in body:
+        body.pop("tool_choice", None)
+        body.pop("toolConfig", None)
     limit = _put_limit(settings, dialect, role.output_tokens)
     for part in (body, *_parts(_said(body))):
         if isinstance(cached := part.get("cache_control"), dict):
@@ -89,16 +109,8 @@ def read_request(raw: bytes, place: Place, role: RolePolicy, counted: Counted) -
         told = body.get("stream_options")
         body["stream_options"] = {**(told if isinstance(told, dict) else {}), "include_usage": True}
     sent = written(body)
-    return Asked(
-        model,
-        body,
-        sent,
-        place.path,
-        limit,
-        tokens_at_most(body, sent),
-        counted.at_most(body, sent),
-        taken_out=tuple(taken),
-    )
+    most, worst = tokens_at_most(body, sent), counted.at_most(body, sent)
+    return Asked(model, body, sent, place.path, limit, most, worst, taken_out=tuple(taken))
 
 
 def written(body: Json) -> bytes:
@@ -123,14 +135,30 @@ def _demand_bounded(body: Json, settings: Json) -> None:
             raise Forbidden(f"{name}: what is asked has to stand in the request")
     if isinstance(body.get("prompt"), dict):
         raise Forbidden("prompt: what is asked has to stand in the request")
-    for name in _SEVERAL:
+    for item in _items(body.get("input")):
+        if item.get("type") == "item_reference" or not (item.get("type") or item.get("role")):
+            raise Forbidden("item_reference: what is asked has to stand in the request")
+    for name in ("n", "candidateCount"):
         if settings.get(name) not in (None, 1):
             raise Forbidden(f"{name}: one answer at a time")
+    level: list[Any] = [body]
+    for _ in range(_DEEPEST):
+        level = [item for each in level for item in _inside(each)]
+    if level:
+        raise Forbidden(f"the body is nested more than {_DEEPEST} deep")
     if body.get("stream") not in (None, True, False):
         raise Forbidden("stream: true or false")
     name, place = _fetched(_said(body))
     if name:
         raise Forbidden(f"{name} {shortened(place, 60)}: the provider would fetch it; send the bytes themselves")
+
+
+def _items(value: Any) -> list[Json]:
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
 
 
 def _said(body: Json) -> list[Any]:
@@ -160,9 +188,12 @@ def _parts(value: Any) -> Iterator[Json]:
             waiting += [each[name] for name in _WITHIN if name in each]
 
 
-def _without_hosted_tools(body: Json, dialect: Dialect) -> Iterator[str]:
-    """Tools that would run at the provider: they reach hosts that no charter lists, and cost what no usage tells."""
-    tools = body.get("tools")
+def _without_hosted_tools(holder: Json, dialect: Dialect) -> Iterator[str]:
+    """Tools that would run at the provider: they reach hosts that no charter lists, and cost what no usage tells.
+
+    A request has them, a namespace of it, and what an earlier search for tools brought.
+    """
+    tools = holder.get("tools")
     if not isinstance(tools, list):
         return
     kept: list[Any] = []
@@ -173,17 +204,16 @@ def _without_hosted_tools(body: Json, dialect: Dialect) -> Iterator[str]:
             yield from (f"tool {shortened(name, 60)}" for name in held if name not in dialect.tools)
             kept += [{name: held[name]} for name in held if name in dialect.tools]
             continue
-        kind = tool.get("type") if isinstance(tool, dict) else ""
-        if kind is None or str(kind).startswith(dialect.tools):
+        kind, place = (tool.get("type"), tool.get("environment")) if isinstance(tool, dict) else ("", None)
+        remote = isinstance(place, dict) and place.get("type") != "local"
+        if (kind is None or str(kind).startswith(dialect.tools)) and not remote:
             kept.append(tool)
+            yield from _without_hosted_tools(tool, dialect) if isinstance(tool, dict) else ()
         else:
             yield f"tool {shortened(str(kind), 60)}"
-    if kept != tools:
-        body["tools"] = kept
-        if not kept:
-            del body["tools"]
-            body.pop("tool_choice", None)
-            body.pop("toolConfig", None)
+    holder["tools"] = kept
+    if not kept:
+        del holder["tools"]
 
 
 def _put_limit(body: Json, dialect: Dialect, most: int) -> int:

@@ -85,7 +85,7 @@ class Reading:
 
     def call(self, key: Any, name: Any, arguments: Any) -> None:
         """A call, or a piece of one."""
-        said = self.calls.setdefault(key, [""])
+        said = self.calls.setdefault(key if isinstance(key, int | str) else str(key), [""])
         if isinstance(name, str) and not said[0]:
             said[0] = name
         if not isinstance(arguments, str):

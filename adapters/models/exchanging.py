@@ -31,7 +31,7 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 20.0
 _SLACK_IN, _SLACK_OUT = 4096, 256
 """Tokens that a provider may add by itself: how tools are used, a last mark."""
 _MENDS = frozenset({408, 409, 425, 429})
-_OK, _FAULTY, _BROKEN = 200, 400, 500
+_OK, _MOVED, _FAULTY, _BROKEN = 200, 300, 400, 500
 _UNAUTHORISED = frozenset({401, 403})
 _LIMITED = 429
 _NOTHING = Amounts()
@@ -181,8 +181,13 @@ class Exchanging:
                 return _Tried(Ending.UNREACHABLE, str(problem), _NOTHING, again=True)
             except StoppedHalfWay as problem:
                 return _Tried(Ending.CUT, str(problem), worst, bound=True)
+            except Exception as problem:
+                # No answer keeps an exchange from being settled and recorded, whatever it does to who reads it.
+                return _Tried(Ending.CUT, f"the answer cannot be read: {type(problem).__name__}", worst, bound=True)
             finally:
                 self.underway.discard(deadline)
+        if _OK < answered.status < _MOVED:
+            return _Tried(Ending.CUT, f"HTTP {answered.status} is no answer to this", worst, True, answered=answered)
         if answered.status != _OK:
             return _by_status(answered)
         if answered.cut:
@@ -242,7 +247,7 @@ class Exchanging:
             model=asked.model if asked else blanked(model, self.terms.upstream.key),
             dialect=dialect.name if dialect else "",
             ending=tried.ending,
-            reason=shortened(blanked(tried.reason, self.terms.upstream.key), _LONGEST_REASON),
+            reason=shortened(blanked(_text(tried.reason), self.terms.upstream.key), _LONGEST_REASON),
             status=answered.status if answered else 0,
             retry_after=answered.retry_after if answered else None,
             tries=self.tries,
@@ -251,7 +256,7 @@ class Exchanging:
             usd=cost.usd,
             bound=tried.bound,
             seconds=round(time.monotonic() - self.began, 3),
-            tools=reading.tools if reading else (),
+            tools=tuple(_text(name) for name in reading.tools) if reading else (),
         )
         if asked:
             self.terms.transcript.add(record, asked.body, _said(answered), asked.taken_out)
@@ -274,6 +279,11 @@ def _by_status(answered: Answered) -> _Tried:
             reason = f"HTTP {answered.status}: no redirect is followed; set the provider's url to where it answers"
         ending = Ending.REJECTED
     return _Tried(ending, reason, _NOTHING, again=again, answered=answered)
+
+
+def _text(said: str) -> str:
+    """What JSON can say and UTF-8 cannot (half of a pair) must not keep a record from being written."""
+    return said.encode("utf-8", "replace").decode()
 
 
 def _can_be(usage: Usage, asked: Asked) -> bool:

@@ -200,6 +200,7 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     timeout = _PATIENCE
     gateway: Gateway
+    _begun = _gone = False
 
     def log_message(self, *_: Any) -> None:
         """Exchanges are recorded, nothing else is."""
@@ -210,7 +211,6 @@ class _Handler(BaseHTTPRequestHandler):
         # One request each: no connection that is kept open takes the room of another.
         self.close_connection = True
         kept = {name: value for name in _PASSED_ON if (value := self.headers.get(name)) and value.isprintable()}
-        self._begun = self._gone = False
         self.gateway.exchange(self.path.partition("?")[0], raw, _USUAL | kept, self)
 
     def __getattr__(self, name: str) -> Any:
@@ -261,7 +261,9 @@ class _Handler(BaseHTTPRequestHandler):
         self._write(f"{len(line):x}\r\n".encode() + line + b"\r\n")
 
     def answer(self, status: int, body: bytes) -> None:
-        """The answer in one piece."""
+        """The answer in one piece; of a stream that has begun there is no other end than being cut."""
+        if self._begun:
+            return
         self._head(status, "Content-Type: application/json", f"Content-Length: {len(body)}")
         if self.command != "HEAD":
             self._write(body)

@@ -96,7 +96,7 @@ def _beyond_bytes(body: Json) -> int:
         if isinstance(each, list):
             waiting += each
         elif isinstance(each, dict):
-            kind = each.get("type")
+            kind = str(each.get("type"))
             found += _PICTURE * (kind in _PICTURES) + _DOCUMENT * (kind in _DOCUMENTS or "inlineData" in each)
             waiting += [each[name] for name in _WITHIN if isinstance(each.get(name), list | dict)]
     return found

@@ -32,6 +32,8 @@ _BLANK = b"[key]"
 _SHOWN = 300
 _OK = 200
 _LONGEST_WAIT = 7 * 86400.0
+_UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, RecursionError)
+"""What reading says of an answer that is none."""
 
 
 class NotReached(Exception):
@@ -168,7 +170,7 @@ class Upstream:
                 if not isinstance(data, dict):
                     raise NotReadable("no JSON object")
                 dialect.reader.whole(told.reading, data)
-            except (ValueError, RecursionError) as problem:
+            except _UNREADABLE as problem:
                 return shortened(f"the answer is none of {dialect.name}: {problem}", _SHOWN)
         return "" if told.reading.finished else "the answer never said how it ended"
 
@@ -198,7 +200,7 @@ class Upstream:
         if data == b"[DONE]":
             reading.closed = True
             return
-        with suppress(ValueError, RecursionError):
+        with suppress(*_UNREADABLE):
             event = json.loads(data, parse_constant=_no_number)
             if isinstance(event, dict):
                 dialect.reader.event(reading, event)

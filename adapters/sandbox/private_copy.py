@@ -20,11 +20,13 @@ def put_copy(source: Path, tree: Path, inside: str) -> None:
     for part in above:
         place /= part
         if place.is_symlink() or (place.exists() and not place.is_dir()):
-            raise SandboxUnavailable(f"{inside} is kept from preparing, but the tree holds a link or file in its way")
+            raise SandboxUnavailable(f"{inside} is put into the tree, but the tree holds a link or file in its way")
         place.mkdir(exist_ok=True)
     place /= name
+    if place.is_dir() and not place.is_symlink() and not any(place.iterdir()):
+        place.rmdir()  # how a checkout shows a submodule
     if place.is_symlink() or place.exists():
-        raise SandboxUnavailable(f"{inside} is kept from preparing, but the tree has its own: see `environment.keep`")
+        raise SandboxUnavailable(f"{inside} is put into the tree, but the tree has its own: see `environment.keep`")
     copying = ["cp", "-a", "--reflink=auto", "--no-target-directory", "--", str(source), str(place)]
     done = subprocess.run(copying, capture_output=True, env={"PATH": "/usr/bin:/bin"}, check=False)
     if done.returncode:

@@ -45,7 +45,7 @@ _HOOKS_OF_GIT = re.compile(r"\b(lefthook|husky|simple-git-hooks|yorkie)\b")
 _PNPM = {"5": "7", "6": "8"}
 _NEWEST_PNPM = "10"
 """Which pnpm reads a lock file, by its version; 9 is what pnpm has written since its own 9."""
-_PRETTIER = ("css", "scss", "less", "html", "json", "md", "mdx", "yml", "yaml")
+_PRETTIER = ("cts", "css", "scss", "less", "html", "json", "jsonc", "json5", "graphql", "md", "mdx", "yml", "yaml")
 
 
 @dataclass(frozen=True)

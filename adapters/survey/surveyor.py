@@ -108,7 +108,7 @@ def survey(repository: Repository, commit: str, clients: Clients | None = None) 
     others = _other_languages(paths)
     if others and clients and (proposal := propose(read, paths, clients)):
         owners = owners_fixers(read, paths, HOOKS)
-        seen = _prepared(proposal, paths, others, _unseen(read, len(repository.paths(commit)) - len(paths)))
+        seen = _prepared(proposal, paths, others, _unseen(len(repository.paths(commit)) - len(paths)))
         return _with_owners(seen, owners, clients.python if owners.packages else None)
     checkable = build or bool(tests) or not others
     commands = own_commands(read, paths)
@@ -136,7 +136,7 @@ def survey(repository: Repository, commit: str, clients: Clients | None = None) 
             *(_notes(tests, native, build) if checkable else ()),
             *_not_here(own.unknown),
             *(_beside(read, paths) if checkable and not others else ()),
-            *_unseen(read, len(repository.paths(commit)) - len(paths)),
+            *_unseen(len(repository.paths(commit)) - len(paths)),
         ),
     )
     by_uv = (_BY_UV,) if "uv.lock" in present and checkable else ()
@@ -256,10 +256,7 @@ def _foreign(language: str, checkable: bool) -> Iterator[str]:
         yield f"Most of it is {language}; the checks below look at its Python alone. Add what its own CI runs."
 
 
-def _unseen(read: Read, unread: int) -> Iterator[str]:
-    submodules = re.findall(r"^\s*path\s*=\s*(.+?)\s*$", read(".gitmodules"), re.MULTILINE)
-    if submodules:
-        yield f"Submodules are not checked out ({', '.join(submodules[:5])}): a check that needs one fails."
+def _unseen(unread: int) -> Iterator[str]:
     if unread:
         named = counted(unread, "file has a name", "files have names")
         yield f"{named} that no change may touch; they were not looked at."

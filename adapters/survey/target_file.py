@@ -143,6 +143,8 @@ _SAID_OF_PREPARE = {
     "hosts": "What this machine's own clients named. Read it: `prepare` runs the repository's code.",
     "keep": "What `prepare` makes in the tree: every check gets its own copy.",
     "variables": "",
+    "submodules": "Of the base's own commits, by the worker; `prepare` and checks find them in their tree.",
+    "git_hosts": "What `.gitmodules` names; no other host is asked, whatever it says later.",
 }
 
 

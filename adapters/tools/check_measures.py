@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from adapters.agents.taken_out import make_way
 from adapters.agents.tree_difference import tree_difference
 from contracts.evidence import CheckResult, CheckStatus
 from contracts.task import TaskContract
@@ -16,8 +17,8 @@ _SAYS_NOTHING = frozenset({CheckStatus.INFRASTRUCTURE, CheckStatus.TIMEOUT})
 
 
 def red(contract: TaskContract, look: Look) -> int:
-    """1 while the check is not green on the tree; a flaky one is not."""
-    return int(_ran(contract, look, look.tree).status is not CheckStatus.GREEN)
+    """1 while the check is not green on the tree; a flaky one is not, nor one that ran nothing."""
+    return int(not _is_green(_ran(contract, look, look.tree)))
 
 
 def unshown(contract: TaskContract, look: Look) -> int:
@@ -28,16 +29,21 @@ def unshown(contract: TaskContract, look: Look) -> int:
     if look.base is None:
         return 1
     changed = [each for each in tree_difference(look.base, look.tree) if is_test(each.path) and each.after is not None]
-    if not changed or _ran(contract, look, look.tree).status is not CheckStatus.GREEN:
+    if not changed or not _is_green(_ran(contract, look, look.tree)):
         return 1
     with TemporaryDirectory(prefix="without-") as folder:
         without = Path(folder) / "tree"
         shutil.copytree(look.base, without, symlinks=True)
         for each in changed:
-            place = without / each.path
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_bytes(each.after or b"")
+            # Where the change has a file the base may have a link, and it would lead out of here.
+            make_way(without, each.path)
+            with (without / each.path).open("xb") as file:
+                file.write(each.after or b"")
         return int(_ran(contract, look, without).status is not CheckStatus.RED)
+
+
+def _is_green(result: CheckResult) -> bool:
+    return result.status is CheckStatus.GREEN and not any(each.ran_nothing for each in result.attempts)
 
 
 def counted_by(contract: TaskContract, look: Look) -> int:

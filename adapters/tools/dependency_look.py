@@ -23,6 +23,7 @@ from policies.settings.environment import DependencyPolicy
 from policies.settings.schema import EffectivePolicy
 from policies.task.dependencies import Choice, Release, choose, objection
 from ports.environments import EnvironmentUnavailable, Online
+from ports.removal import remove_tree
 
 MANIFEST = "its manifest"
 """In the place of a package, where a lock file is not in line with that."""
@@ -197,7 +198,11 @@ class _LockFile:
                 again.write(path, content)
             if self.ecosystem.kind == "uv":
                 lines = [f"{each.name}=={each.version}\n" for each in packages(self.ecosystem, again.text, self.path)]
-                (copy / self.folder / REQUIREMENTS).write_text("".join(lines))
+                beside = copy / self.folder / REQUIREMENTS
+                # The repository may have something of that name, a link out of here included.
+                remove_tree(beside)
+                with beside.open("x") as file:
+                    file.writelines(lines)
             bench = self.within
             result = online_of(bench)(argv, copy, bench.limits, bench.alive, expected=_FOUND_SOME)
         return advisories(self.ecosystem.kind, result.stdout)

@@ -74,7 +74,7 @@ class FixersTool:
         sightings: list[Sighting] = []
         for fixer in policy.target.fixers:
             try:
-                named = self._measured(fixer, tree, bench) if fixer.measure else list(_tried(fixer, tree, bench))
+                named = self._would_change(fixer, tree, bench)
             except NotRepeatable as reason:
                 sightings.append(Sighting(fixer.name, _some(tree, fixer), 1, f"refused: {reason}", fixable=False))
                 continue
@@ -97,6 +97,15 @@ class FixersTool:
             for path, content in made.items():
                 if in_scope(path, contract.scope) and tree.is_source(path):
                     tree.write(path, content)
+
+    def _would_change(self, fixer: FixerPolicy, tree: SourceTree, bench: ToolRunner) -> list[str]:
+        """What its own measure names and `fix` mends; a measure cannot tell what else `fix` would do, a trial can."""
+        if not fixer.measure:
+            return list(_tried(fixer, tree, bench))
+        said = self._measured(fixer, tree, bench)
+        asked = tree.focus or tree.files
+        made = _tried(fixer, tree, bench) if any(path in asked for path in said) else {}
+        return [path for path in said if path in made]
 
     def _measured(self, fixer: FixerPolicy, tree: SourceTree, bench: ToolRunner) -> list[str]:
         with copied(tree.root) as copy:

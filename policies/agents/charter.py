@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from ipaddress import ip_address
+from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
 from contracts.modes import Role
@@ -28,6 +29,7 @@ _MAY = {
 }
 
 _MOST_MINUTES = 45
+_OF_THE_MACHINE = frozenset({"boot", "dev", "etc", "proc", "run", "sys"})
 Priced = Callable[[str, str, int], float | None]
 """USD for so many output tokens of a model at a provider's address; None: nobody knows its price."""
 
@@ -47,8 +49,8 @@ def charter_faults(charter: Charter, protected: ProtectedPaths, caps: CapSetting
 
     Rules, in order: plain http only to this machine · an agent plays only what may be an agent's part · it has a
     provider, models with a price, and money for one exchange within the caps · only a program has a recipe or argv
-    (one of the two), hosts and shown files · a host is neither this network's nor the model's own · rounds and prompts
-    are of who can use them · who reviews is not who codes.
+    (one of the two), hosts and shown files · its folder is its own · a host is neither this network's nor the model's
+    own · rounds and prompts are of who can use them · who reviews is not who codes.
     """
     for name, provider in charter.providers.items():
         if problem := _address_problem(provider.url):
@@ -87,6 +89,13 @@ def _is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _host_of(url: str) -> str:
+    try:
+        return (urlsplit(url).hostname or "").rstrip(".")
+    except ValueError:
+        return ""
 
 
 _Problems = Iterator[tuple[str, str]]
@@ -177,9 +186,10 @@ def _program(said: RolePolicy, charter: Charter, protected: ProtectedPaths, know
         yield "minutes", f"{problem}; at most {_MOST_MINUTES}"
     if said.agent and said.agent not in known.recipes:
         yield "agent", f"{said.agent!r} is no recipe; known: {', '.join(sorted(known.recipes)) or 'none'}"
-    provider = charter.providers.get(said.provider)
+    if said.folder and (problem := _folder_problem(said.folder)):
+        yield "folder", problem
     for host in said.hosts:
-        if problem := _host_problem(host, provider.url if provider else ""):
+        if problem := _host_problem(host, [each.url for each in charter.providers.values()]):
             yield "hosts", f"{host} {problem}"
     if said.prompt:
         yield "prompt", "is for a model; what a program is told is its task: take it out"
@@ -190,7 +200,21 @@ def _program(said: RolePolicy, charter: Charter, protected: ProtectedPaths, know
             yield "shown", f"{path!r} is protected ({rule.reason}); no agent is shown it: take it out"
 
 
-def _host_problem(host_and_port: str, provider: str) -> str:
+def _folder_problem(folder: str) -> str:
+    """It is shown to a program that reads everything in it, and tells a model what it read."""
+    place = PurePosixPath(folder)
+    if not place.is_absolute() or ".." in place.parts:
+        return f"{folder!r} must be a whole path, from / on, without .."
+    top = place.parts[1] if len(place.parts) > 1 else ""
+    broad = len(place.parts) < (4 if top == "home" else 3)
+    if broad or top in _OF_THE_MACHINE:
+        return (
+            f"{folder!r} holds more than an agent's program, and all of it would be shown: name the agent's own folder"
+        )
+    return ""
+
+
+def _host_problem(host_and_port: str, providers: Collection[str]) -> str:
     host, _, port = host_and_port.rpartition(":")
     host = host.lower().rstrip(".")
     if not 0 < int(port) < 65536:  # noqa: PLR2004
@@ -201,11 +225,7 @@ def _host_problem(host_and_port: str, provider: str) -> str:
         inner = host == "localhost" or host.endswith((".localhost", ".local", ".internal"))
     if inner:
         return "is this machine or its own network, which no agent may reach; take it out"
-    try:
-        asked = urlsplit(provider).hostname if provider else ""
-    except ValueError:
-        asked = ""
-    if host == asked:
+    if host in map(_host_of, providers):
         return "is where the model answers: it is reached by our gateway alone; take it out"
     return ""
 

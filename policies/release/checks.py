@@ -25,6 +25,8 @@ RAN_NOTHING = re.compile(
 RAN_SOME = re.compile(
     r"\b[1-9]\d* passed\b|^ok\s+\S+\s+(?!.*\[no tests? )|^running [1-9]\d* tests?$|^\s*[1-9]\d* passing\b", re.MULTILINE
 )
+_PYTEST_RAN = re.compile(r"\b[1-9]\d* x?passed\b|^[.sxX]*\.[.sxX]*(?: *\[ *\d+%\])?$|\bPASSED\b", re.MULTILINE)
+"""It says so in one way or another, however quiet it is asked to be, unless something ended it before."""
 NOTHING_TO_RUN = re.compile(r"\[no tests? (?:files|to run)\]|^running 0 tests$", re.MULTILINE)
 """go and cargo say it for each package."""
 
@@ -56,8 +58,10 @@ def runs_tests(kind: str, argv: Sequence[str]) -> bool:
     return kind == CheckKind.TESTS and module not in ONLY_COMPILES
 
 
-def ran_nothing(output: str) -> bool:
-    """Whether a test runner that was content says itself that it ran no test."""
+def ran_nothing(output: str, argv: Sequence[str] = ()) -> bool:
+    """Whether a test runner that was content says itself that it ran no test; pytest must say that it ran some."""
+    if any(word.rpartition("/")[2] in {"pytest", "py.test"} for word in argv):
+        return _PYTEST_RAN.search(output) is None
     if RAN_SOME.search(output):
         return False
     found = RAN_NOTHING.search(output)

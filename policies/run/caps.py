@@ -35,6 +35,7 @@ def control_terms(policy: EffectivePolicy) -> ControlTerms:
         max_active=said.control.max_active,
         queue_limit=said.control.queue_limit,
         runs_per_day=said.caps.runs_per_day,
+        open_pull_requests=said.caps.open_pull_requests,
         maximum_mode=policy.target.maximum_mode or said.modes.maximum,
         first_mode=said.modes.first,
         failures_in_a_row=said.control.failures_in_a_row,

@@ -16,6 +16,7 @@ from policies.settings.section import Positive, Section
 
 _KEPT_GB = 20.0
 _OF_PREPARE = ("toolchains", "keyed_by", "hosts", "credentials", "keep", "variables")
+_ELSEWHERE = ("submodules", "git_hosts")
 
 
 def _below(path: str) -> str:
@@ -83,6 +84,13 @@ class EnvironmentPolicy(Section):
     """What ``prepare`` makes in the tree, for example ``node_modules``: every check gets a copy of its own of it."""
     variables: dict[VariableName, str] = {}
     """More of the commands' environment, of ``prepare`` and of every check."""
+    submodules: bool | tuple[RelativePath, ...] = False
+    """Submodules that `prepare`, builds and checks find in their tree: all, or those at these paths.
+
+    Fetched by the worker, with what is inside them, at the commits of the base; they run in the sandbox alone.
+    """
+    git_hosts: tuple[HostAndPort, ...] = ()
+    """What submodules are fetched from, ``host:port`` each: `.gitmodules` alone does not say whom the worker asks."""
     minutes: Annotated[int, Field(ge=1, le=40)] = 15
     """How long each command of ``prepare`` may take."""
     kept_gb: Annotated[float, Field(gt=0, le=10_000)] = _KEPT_GB
@@ -101,6 +109,8 @@ class EnvironmentPolicy(Section):
             raise ValueError(f"without `prepare`, {', '.join(unused)} would not be read: take them out")
         if self.prepare and not self.keyed_by:
             raise ValueError("`prepare` needs `keyed_by`: the files (lock files, manifests) that decide what it makes")
+        if bool(self.submodules) != bool(self.git_hosts):
+            raise ValueError("`submodules` and `git_hosts`, where they may be fetched from, need each other")
         if unknown := [
             host for host in self.credentials if host not in {each.partition("=")[0] for each in self.hosts}
         ]:
@@ -111,8 +121,10 @@ class EnvironmentPolicy(Section):
     def _as_before(self, serialized: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Without ``prepare`` it is what it was before there was any, so that digests of policies stay (P15)."""
         said: dict[str, Any] = serialized(self)
-        later = {"prepare", *_OF_PREPARE, "minutes"} | ({"kept_gb"} if self.kept_gb == _KEPT_GB else set())
-        return said if self.prepare else {name: value for name, value in said.items() if name not in later}
+        later = set() if self.submodules else {*_ELSEWHERE}
+        if not self.prepare:
+            later |= {"prepare", *_OF_PREPARE, "minutes"} | ({"kept_gb"} if self.kept_gb == _KEPT_GB else set())
+        return {name: value for name, value in said.items() if name not in later}
 
 
 class FixerPolicy(Section):

@@ -3,7 +3,9 @@
 An agent's change is measured like any other, and merges only when a person says so.
 """
 
-from collections.abc import Iterable, Sequence
+import re
+import sys
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date, timedelta
 
 from contracts.asked import PersonsTask
@@ -238,3 +240,41 @@ def is_test(path: str) -> bool:
         or stem.startswith("test_")
         or stem.endswith(("_test", ".test", ".spec", "_spec", "tests"))
     )
+
+
+_INTERPRETERS = ("python", "pypy", "sh", "bash", "dash", "node", "deno", "bun", "ruby", "perl", "php")
+_MODULES_OF_RUNNERS = frozenset({"pytest", "_pytest", "pluggy", "unittest", "nose2", "tox", "nox"})
+
+
+def is_started(path: str, argvs: Iterable[Sequence[str]]) -> bool:
+    """Whether a path is a program that a check starts: its first word, or the first file for an interpreter."""
+    for argv in argvs:
+        words = [word for each in argv for word in re.split(r"[\s;&|'\"]+", each) if word]
+        for first, second in zip(words, [*words[1:], ""], strict=True):
+            of_interpreter = first.rpartition("/")[2].rstrip("0123456789.") in _INTERPRETERS
+            if path in {words[0].removeprefix("./"), second.removeprefix("./") if of_interpreter else ""}:
+                return True
+    return False
+
+
+def stands_in(path: str, argvs: Iterable[Sequence[str]], there: Callable[[str], bool]) -> str:
+    """The module in whose place a new file of Python would be imported where checks run; empty: none.
+
+    Checks find modules at the root, in ``src``, and, by pytest's usual way, beside a test; all that before the library.
+
+    Args:
+        path: of the new file.
+        argvs: of the checks.
+        there: whether the base has a path.
+    """
+    folder, _, name = path.rpartition("/")
+    stem, dot, suffix = name.partition(".")
+    if stem in {"__init__", "__main__"}:
+        folder, _, stem = folder.rpartition("/")
+    beside_tests = is_test(f"{folder}/x") and not there(f"{folder}/__init__.py")
+    if not dot or not suffix.endswith(("py", "pyc", "so")) or not (folder in {"", "src"} or beside_tests):
+        return ""
+    named = {argv[at + 1] for argv in argvs for at, word in enumerate(argv[:-1]) if word == "-m"}
+    ours = beside_tests and any(there(f"{at}{stem}{end}") for at in ("", "src/") for end in (".py", "/__init__.py"))
+    taken = stem in sys.stdlib_module_names or stem in _MODULES_OF_RUNNERS | named or ours
+    return stem if taken else ""

@@ -71,8 +71,8 @@ def priced(url: str, backend: str = "model", **said: Any) -> Any:
 
 
 def purse(desk: Any, run_id: str, said: Any) -> RunPurse:
-    run, bench = SimpleNamespace(run_id=run_id, target="demo"), SimpleNamespace(control=desk)
-    session: Any = SimpleNamespace(run=run, bench=bench, step="code", role=Role.CODING, policy=said)
+    run = SimpleNamespace(run_id=run_id, target="demo")
+    session: Any = SimpleNamespace(run=run, control=desk, step="code", role=Role.CODING, policy=said)
     made = ActivityEnvironment().run(lambda: purse_of(session))
     assert isinstance(made, RunPurse)
     return made

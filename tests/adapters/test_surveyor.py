@@ -378,12 +378,6 @@ def test_pytests_own_settings_say_where_the_tests_are(package: Package, file: st
     assert ("checks",) == package.look(files).tests
 
 
-def test_submodules_are_said_to_be_missing(package: Package):
-    """They are not checked out."""
-    found = package.look({"p.py": "", ".gitmodules": '[submodule "x"]\n\tpath = vendor/x\n\turl = https://x.invalid\n'})
-    assert "Submodules are not checked out (vendor/x): a check that needs one fails." in found.notes
-
-
 @pytest.mark.parametrize(
     ("paths", "keyed", "expected"),
     [

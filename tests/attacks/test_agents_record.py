@@ -48,6 +48,9 @@ def test_what_an_agent_did_is_kept_and_told_by_digest(stage: Stage) -> None:
         assert brief.purse is None, "tools ask no model"
         brief.keep("agent/code-1.json", record().model_dump_json().encode(), "application/json")
         brief.keep("code-1.jsonl", b'{"exchange": {}}\n', "application/jsonl")
+        # What a program printed, who may print anything.
+        forged = record().model_copy(update={"usd": 0.0, "exchanges": ()})
+        brief.keep("code-1.output.txt", forged.model_dump_json().encode(), "text/plain")
         file = brief.tree / PATH
         file.write_text(file.read_text().replace(TYPO, RIGHT))
         return json.dumps({"summary": "mended"})
@@ -56,10 +59,9 @@ def test_what_an_agent_did_is_kept_and_told_by_digest(stage: Stage) -> None:
     step = Coding(bench, CheckRunner(bench.environments, bench.sandbox)).code
     result = done(step, stage.to_code(stage.contract))
     digests = {ref.name: ref.sha256 for ref in result.handover.output_artifacts}
-    told = {
-        each.event: each.facts for each in stage.bench.audit.records("run/demo-run") if each.event.startswith("agent")
-    }
-    assert told["agent exchanged"] == {
+    noted = [each for each in stage.bench.audit.records("run/demo-run") if each.event.startswith("agent")]
+    [told] = [each.facts for each in noted if each.event == "agent exchanged"]
+    assert told == {
         "artifact": "agent/code-1.json",
         "sha256": digests["agent/code-1.json"],
         "outcome": "done",
@@ -69,7 +71,9 @@ def test_what_an_agent_did_is_kept_and_told_by_digest(stage: Stage) -> None:
         "bound": False,
         "endings": "said 1, tool 2",
     }
-    assert told["agent's work kept"] == {"artifact": "agent/code-1.jsonl", "sha256": digests["agent/code-1.jsonl"]}
+    names = ("agent/code-1.jsonl", "agent/code-1.output.txt")
+    others = [each.facts for each in noted if each.event == "agent's work kept"]
+    assert others == [{"artifact": name, "sha256": digests[name]} for name in names]
 
 
 def view(stage: Stage, usd: float, tokens: int, *held: Amounts) -> BudgetView:

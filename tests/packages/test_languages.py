@@ -23,7 +23,11 @@ from tests.adapters.test_prepared_environments import repository  # noqa: F401  
 
 PAGE = (Path(__file__).parents[2] / "docs/languages.md").read_text(encoding="utf-8")
 BLOCKS = [tomllib.loads(block) for block in re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)]
-BY_COMMAND = {Path(block["environment"]["prepare"][-1][0]).name: block for block in BLOCKS if "environment" in block}
+BY_COMMAND = {
+    Path(block["environment"]["prepare"][-1][0]).name: block
+    for block in BLOCKS
+    if "prepare" in block.get("environment", {})
+}
 LIMITS = Limits(300, 600, 3 << 30, 256, 512 << 20, 1 << 16)
 POM = """<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion><groupId>x</groupId>
 <artifactId>x</artifactId><version>1</version><properties><maven.compiler.source>17</maven.compiler.source>
@@ -124,6 +128,8 @@ def test_the_pages_block_prepares_and_checks(name, repository, tmp_path):  # noq
 def test_every_block_of_the_page_is_run_and_loads():
     """Also without a registry: what the page says is what a target's file takes."""
     assert set(TREES) == set(BY_COMMAND)
+    beside = [block["environment"] for block in BLOCKS if "prepare" not in block.get("environment", {"prepare": ()})]
+    assert [True] == [EnvironmentPolicy.model_validate(each).submodules for each in beside]
     assert [FixerPolicy.model_validate(each) for block in BLOCKS for each in block.get("fixers", [])]
     for block in BY_COMMAND.values():
         assert EnvironmentPolicy.model_validate(block["environment"]).prepare

@@ -22,6 +22,7 @@ from policies.task.acceptance import Answer
 from policies.task.asked import (
     agent_codes,
     as_tried,
+    is_started,
     is_test,
     of_check,
     of_issue,
@@ -29,6 +30,7 @@ from policies.task.asked import (
     of_standing,
     red_check,
     rests,
+    stands_in,
     with_asked,
 )
 from policies.task.idea_memory import Memory
@@ -197,3 +199,46 @@ def test_an_agent_is_tried_without_writing(mode: str | None) -> None:
 def test_tests_are_known_by_their_place_or_name(path: str, test: bool) -> None:
     """In any language."""
     assert test is is_test(path)
+
+
+@pytest.mark.parametrize(
+    ("argv", "path", "started"),
+    [
+        (("./scripts/test.sh",), "scripts/test.sh", True),
+        (("python3.12", "run_tests.py"), "run_tests.py", True),
+        (("/usr/bin/node", "scripts/test.js"), "scripts/test.js", True),
+        (("sh", "-c", "cd x; sh ./ci/all.sh"), "ci/all.sh", True),
+        (("python", "-m", "mypy", "src/core.py"), "src/core.py", False),
+        (("pytest", "tests/test_a.py"), "tests/test_a.py", False),
+    ],
+)
+def test_what_a_check_starts_is_what_it_is_made_of(argv, path, started):
+    """What it looks at is not."""
+    assert started is is_started(path, [argv])
+
+
+BASE = {"src/pkg/__init__.py", "flat.py", "tests/test_a.py", "spec/__init__.py"}
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("pytest.py", "pytest"),
+        ("src/_pytest/__init__.py", "_pytest"),
+        ("src/pytest/__main__.py", "pytest"),
+        ("src/json.py", "json"),
+        ("xcheck.py", "xcheck"),
+        ("tests/pkg.py", "pkg"),
+        ("tests/flat/__init__.py", "flat"),
+        ("src/pluggy.cpython-312-x86_64-linux-gnu.so", "pluggy"),
+        ("src/pkg/json.py", ""),
+        ("tests/test_pkg.py", ""),
+        ("tests/json.txt", ""),
+        ("spec/pkg.py", ""),
+        ("src/new.py", ""),
+        ("pytest", ""),
+    ],
+)
+def test_a_new_file_stands_in_for_no_module_of_who_checks(path, name):
+    """It would be imported before the real one, and could say that all is well."""
+    assert name == stands_in(path, [("python", "-m", "xcheck")], BASE.__contains__)

@@ -40,6 +40,8 @@ def test_what_is_sound_has_no_fault():
     roles = dict.fromkeys(("triaging", "planning", "review", "scout", "source_qa"), MODEL)
     assert said(roles | {"coding": AGENT | {"rounds": 2, "shown": ["AGENTS.md"], "hosts": ["pypi.example:443"]}}) == []
     assert said({"planning": MODEL | {"models": ["listed"]}}) == []
+    assert said({"coding": AGENT | {"folder": "/srv/agents/mine"}}) == []
+    assert said({"coding": AGENT | {"folder": "/home/ann/agents"}}) == []
     here = {"lab": {"url": "http://127.0.0.1:8000"}}
     assert said({"planning": MODEL | {"models": ["home"], "usd": 0.0}}, providers=here) == []
 
@@ -161,6 +163,23 @@ ROWS = [
         {"coding": AGENT | {"hosts": ["pypi.example:70000"]}},
         "roles.coding.hosts: pypi.example:70000 has no port that exists",
     ),
+    *(
+        (
+            {"coding": AGENT | {"folder": folder}},
+            (
+                f"roles.coding.folder: {folder!r} holds more than an agent's program, and all of it would be shown:"
+                " name the agent's own folder"
+            ),
+        )
+        for folder in ("/", "/root", "/home/ann", "/proc/1/root/opt", "/etc/agents", "//etc")
+    ),
+    *(
+        (
+            {"coding": AGENT | {"folder": folder}},
+            f"roles.coding.folder: {folder!r} must be a whole path, from / on, without ..",
+        )
+        for folder in ("agents/mine", "~/agents", "/srv/agents/../..")
+    ),
     (
         {"coding": AGENT | {"shown": ["docs/.env"]}},
         "roles.coding.shown: 'docs/.env' is protected (secrets); no agent is shown it: take it out",
@@ -190,6 +209,13 @@ def test_a_program_ends_before_its_step_does():
     assert [
         "roles.coding.minutes: 60 minutes do not fit into the hour of a step, with its measuring; at most 45"
     ] == said({"coding": AGENT | {"minutes": 60}}, agent_minutes_per_run=200)
+
+
+def test_no_model_of_another_role_is_reached_past_the_gateway_either():
+    """Where any provider answers is no host of a program's."""
+    providers = PROVIDERS | {"other": {"url": "https://other.example"}}
+    [found] = said({"coding": AGENT | {"hosts": ["other.example:443"]}}, providers)
+    assert "other.example:443 is where the model answers" in found
 
 
 def test_whom_a_person_tries_is_held_to_the_same():

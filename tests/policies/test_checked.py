@@ -73,6 +73,25 @@ def test_what_a_test_runner_says_of_itself(output, nothing):
 
 
 @pytest.mark.parametrize(
+    ("output", "nothing"),
+    [
+        ("", True),
+        ("whatever else\n", True),
+        ("2 skipped in 0.10s\n", True),
+        ("ss                [100%]\n", True),
+        ("....\n4 passed in 0.1s\n", False),
+        ("..s.               [100%]\n", False),
+        ("tests/test_a.py::test_a PASSED    [100%]\n", False),
+        ("1 xpassed in 0.1s\n", False),
+    ],
+)
+def test_pytest_says_that_something_ran(output, nothing):
+    """However quiet it is: the code under test may have ended it, with status 0, before a test ran."""
+    for argv in (("pytest", "-q"), ("uv", "run", "pytest"), ("/env/bin/python", "-m", "pytest")):
+        assert nothing == ran_nothing(output, argv)
+
+
+@pytest.mark.parametrize(
     ("results", "said", "passed"),
     [
         ((result(), LINT), (), True),

@@ -140,6 +140,7 @@ class Books:
         key: str = "",
         incident: str = "",
         task_type: str = "",
+        open_pulls: tuple[int, ...] = (),
     ) -> WriteAnswer:
         """An attempt asks whether it may write."""
         asked = WriteRequest(
@@ -157,6 +158,7 @@ class Books:
             seconds=60,
             merges=merges,
             follows=follows,
+            open_pulls=open_pulls,
         )
         return clearances.begin(self.state, asked, self.now)
 

@@ -246,6 +246,12 @@ def _advance(state: ControlState, request: WriteRequest, run: RunRecord, now: da
             return _verdict(Decision.DENY, alone.reason, request)
     if run.order.state is not OrderState.PROCEED:
         return _verdict(Decision.HOLD, f"the run's order is {run.order.state}", request)
+    most = state.terms.open_pull_requests
+    if most and request.action in follow_ups.TAKES_A_PLACE:
+        taken = follow_ups.taken_places(state, request.run_id, request.open_pulls)
+        if taken >= most:
+            reason = f"caps.open_pull_requests: {taken} of {most} wait for a person, or are being opened by other runs"
+            return _verdict(Decision.DENY, reason, request)
     return _verdict(Decision.ALLOW, f"active in mode {state.mode}", request)
 
 

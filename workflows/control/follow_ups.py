@@ -3,11 +3,13 @@
 However the run ended (runbook §6.3): the writes that Control settled say what there is, not the run's own last word.
 """
 
+from collections.abc import Collection
+
 from contracts.alert import AlertKind
 from contracts.clearance import WriteOutcome
 from contracts.control import Answer
 from contracts.forge_facts import ABOUT_MERGE, ABOUT_ROLLBACK, comment_name
-from contracts.modes import WriteAction
+from contracts.modes import WriteAction, WriteClass
 from contracts.rollback import FollowUpEnd, FollowUpInput, MergeRecord, RollbackStage, Unsaid
 from contracts.verdict import Decision
 from policies.counted import counted, shortened
@@ -16,6 +18,8 @@ from workflows.control.state import ControlState, clock
 
 MOST_STARTS = 3
 """A follow-up that is lost again and again is a person's."""
+TAKES_A_PLACE = frozenset({WriteAction.PUSH_BRANCH, WriteAction.OPEN_PULL_REQUEST})
+"""Of the pull requests that may wait: taken with the first push, so that two runs never open the last one."""
 _DONE = WriteOutcome.DONE
 _OF_ROLLBACK = rollback_run_id("")
 _SAID_SO = "COMPLETED"
@@ -81,6 +85,27 @@ def lost(state: ControlState, run_id: str, status: str) -> None:
         "Look at the pull request, and at the base if it is merged"
     )
     state.alert(AlertKind.RUN_FAILED, f"follow-up-lost/{run_id}", summary, run_id=run_id, status=status)
+
+
+def taken_places(state: ControlState, own: str, seen: Collection[int]) -> int:
+    """Pull requests that wait for a person, and those that other runs are about to open; not the ``own`` run's.
+
+    ``seen`` were open on the forge a while ago: of these, what the books know is told by the books.
+    """
+    left = state.followed | state.to_follow
+    waiting = {run_id for run_id, each in left.items() if each.pull_request and not (each.merged or each.rolls_back)}
+    begun, merged, known = set[str](), set[str](), {each.pull_request for each in left.values()}
+    for write in state.writes.values():
+        action, run_id, done = write.clearance.action, write.run_id, write.outcome is _DONE
+        if action is WriteAction.MERGE and done:
+            merged.add(run_id)
+        if action is WriteAction.OPEN_PULL_REQUEST and done and write.result.isdecimal():
+            known.add(int(write.result))
+        if action in TAKES_A_PLACE and write.clearance.write_class is WriteClass.ADVANCE:
+            run = state.runs.get(run_id)
+            if write.settled_at is None or (done and run is not None and run.closed_at is None):
+                begun.add(run_id)
+    return len((waiting | begun) - merged - {own}) + len(set(seen) - known)
 
 
 def followed_up(state: ControlState, report: FollowUpEnd) -> Answer:

@@ -70,16 +70,7 @@ class RunLedger:
         )
         for artifact in result.handover.output_artifacts:
             self._artifacts[artifact.name] = artifact
-        self.records.append(
-            StepRecord(
-                step=step,
-                started_at=started,
-                ended_at=ended,
-                handover=result.handover,
-                verdict=result.verdict,
-                audit_head=result.audit_head,
-            )
-        )
+        self.records.append(StepRecord.of(step, started, ended, result))
 
     def view(self, run: RunRef | None, status: RunStatus, step: StepName | None, reason: str) -> RunView:
         """The run as it is now; gate and waiting are the run's own to add."""

@@ -98,7 +98,7 @@ class HttpWriter(ABC, Generic[Repository]):
         body = marked(self.text(effect.body), self._key, effect.task_id, sealed=True)
         return self._open(
             self._known_pull,
-            self._no_head,
+            lambda: self.order.misplaced(self.heads()),
             lambda: repository.open_pull(self.title(effect.title), body, effect.branch, effect.base_branch),
             repository.pull_as_shown,
             "open a pull request",
@@ -184,15 +184,6 @@ class HttpWriter(ABC, Generic[Repository]):
     def _said(self) -> bool:
         said = self.repository.comments(self.effect.number)
         return any(each.run_key == self.effect.run_key for each in said)
-
-    def _no_head(self) -> str:
-        effect, heads = self.effect, self.heads()
-        if effect.base_branch not in heads:
-            return f"the remote has no base branch {effect.base_branch}"
-        found = heads.get(effect.branch, "")
-        if found == effect.head_sha:
-            return ""
-        return f"the remote branch {effect.branch} is at {found or 'nothing'}, not at {effect.head_sha}"
 
     # Tickets: one per key; what a person closed stays closed
 

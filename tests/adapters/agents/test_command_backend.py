@@ -221,6 +221,13 @@ def test_one_that_is_not_installed_says_how(tmp_path: Path) -> None:
         play(made(tmp_path, FILES), "", said={"argv": (), "agent": "codex"})
 
 
+def test_a_folder_with_what_is_ours_is_shown_to_no_program(tmp_path: Path) -> None:
+    """A link, or a folder that this installation came to lie in: what the charter cannot know."""
+    (tmp_path / "link").symlink_to(tmp_path.parent)
+    with pytest.raises(AgentError, match="holds this installation's own"):
+        play(made(tmp_path, FILES), "true", said={"folder": str(tmp_path / "link")})
+
+
 def test_it_reaches_named_hosts_alone(tmp_path: Path) -> None:
     """Through a proxy of ours, which keeps what was asked; without hosts there is none."""
     ask = """python3 -c "

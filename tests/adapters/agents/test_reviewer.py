@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from adapters.agents.reviewer import _text
+from adapters.agents.tree_difference import Difference
 from contracts.evidence import Severity
 from contracts.task import AskedBy, AskedTask, MeasureKind
+from policies.settings.schema import CheckPolicy
 from policies.task.asked import candidate_of
 from policies.task.planning import make_contract
 from ports.agents import AgentError
@@ -290,11 +293,45 @@ MENDED = {"p.py": "def total(prices):\n    import math\n\n    return math.fsum(p
 
 
 @pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("// eslint-disable-next-line", "silences"),
+        ("// @ts-expect-error", "silences"),
+        ("it.skip('adds', () => {})", "silences"),
+        ("describe.only('x', () => {})", "silences"),
+        ("  xit('adds')", "silences"),
+        ("x() //nolint:errcheck", "silences"),
+        ("\tt.Skip()", "silences"),
+        ("#[ignore]", "silences"),
+        ("#![allow(dead_code)]", "silences"),
+        ("    __test__ = False", "silences"),
+        ("@unittest.expectedFailure", "silences"),
+        ("a = 'x\U000e0041y'", "invisible"),
+        ("a = 'x\u00ady'", "invisible"),
+        ("a = 'x\u3164'", "invisible"),
+        ("model.fit(x); query.only('a'); profit(1)", ""),
+        ("emoji = '❤️'", ""),
+    ],
+)
+def test_what_silences_a_check_or_hides_in_any_language(line, said):
+    """Whoever adds one is told, a reviewer is, too."""
+    found = [each.message for each in _text(Difference("a", b"", f"{line}\n".encode()))]
+    assert [said in each for each in found] == [True] * bool(said)
+
+
+@pytest.mark.parametrize(
     ("measure", "edits", "refused"),
     [
         ("check", MENDED, ""),
         ("check", MENDED | {"tests/test_new.py": "def test_new():\n    assert True\n"}, ""),
         ("check", {"tests/test_p.py": ASKED["tests/test_p.py"].replace("== 1", "== 2")}, "a test that was there"),
+        (
+            "check",
+            {"tests/test_p.py": ASKED["tests/test_p.py"].replace("    assert", "    return\n    assert")},
+            "test that was",
+        ),
+        ("check", {"tests/pytest.py": "raise SystemExit(0)\n"}, "in place of pytest"),
+        ("check", MENDED | {"ci/unit.sh": "exit 0\n"}, "what the checks are made of"),
         ("new_test", MENDED | {"tests/test_p.py": ASKED["tests/test_p.py"].replace("[1]", "[1, 0]")}, ""),
         (
             "check",
@@ -314,7 +351,9 @@ MENDED = {"p.py": "def total(prices):\n    import math\n\n    return math.fsum(p
 def test_what_an_agent_was_asked_for_is_not_cheated(repo, measure, edits, refused):
     """By editing what measures it; what else it does in its scope a person looks at (P6)."""
     made = repo(ASKED)
-    made.policy = made.policy.model_copy(update={"protected_paths": shipped().protected_paths})
+    unit = CheckPolicy(name="unit", kind="tests", argv=("sh", "ci/unit.sh"))
+    target = made.policy.target.model_copy(update={"checks": (*made.policy.target.checks, unit)})
+    made.policy = made.policy.model_copy(update={"protected_paths": shipped().protected_paths, "target": target})
     asked = AskedTask(key="check-unit", by=AskedBy.CHECK, title="Mend it", measure=MeasureKind(measure), check="unit")
     candidate = candidate_of(asked, made.policy)
     contract = make_contract(candidate, made.policy, "r1")

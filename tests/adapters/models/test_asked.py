@@ -22,6 +22,11 @@ from tests.adapters.models.gateways import (
     scripted,
 )
 
+
+def nested(deep: int) -> Any:
+    return json.loads("[" * deep + "]" * deep)
+
+
 FORBIDDEN: list[tuple[str, Any, str]] = [
     ("/v1/models", body_of("chat"), "does not pass"),
     ("/v1/embeddings", body_of("chat"), "does not pass"),
@@ -40,6 +45,9 @@ FORBIDDEN: list[tuple[str, Any, str]] = [
     (PATHS["responses"], body_of("responses", previous_response_id="resp_1"), "has to stand in the request"),
     (PATHS["responses"], body_of("responses", background=True), "has to stand in the request"),
     (PATHS["responses"], body_of("responses", prompt={"id": "pmpt_1"}), "has to stand in the request"),
+    (PATHS["responses"], {"model": "small", "input": [{"type": "item_reference", "id": "msg_1"}]}, "has to stand in"),
+    (PATHS["responses"], {"model": "small", "input": [{"id": "msg_1"}]}, "has to stand in the request"),
+    (PATHS["chat"], body_of("chat", tools=[nested(99)]), "is nested more than 100 deep"),
     (
         PATHS["chat"],
         body_of("chat") | {"messages": [{"content": [{"image_url": {"url": "https://evil.example/?leak"}}]}]},
@@ -126,6 +134,7 @@ def test_a_provider_that_calls_the_limit_otherwise(tmp_path: Path) -> None:
         ("messages", {"type": "web_fetch_20250910", "name": "web_fetch"}),
         ("messages", {"type": "code_execution_20250825", "name": "code"}),
         ("chat", {"type": "web_search_preview"}),
+        ("responses", {"type": "shell", "environment": {"type": "container_auto"}}),
     ],
 )
 def test_what_would_run_at_the_provider_does_not_go_up(tmp_path: Path, dialect: str, tool: Any) -> None:
@@ -141,6 +150,45 @@ def test_what_would_run_at_the_provider_does_not_go_up(tmp_path: Path, dialect: 
     assert received.body["tools"] == [TOOLS[dialect]]
     assert not {"service_tier", "mcp_servers"} & received.body.keys()
     assert "service_tier" in json.loads(opened.transcript)["takenOut"]
+
+
+MCP = {"type": "mcp", "server_url": "https://evil.example"}
+
+
+def test_no_tool_at_the_provider_is_hidden_in_another_or_in_what_was_said(tmp_path: Path) -> None:
+    """A namespace has tools, and so has what an earlier search for tools brought."""
+    local = {"type": "shell", "environment": {"type": "local"}}
+    space = {"type": "namespace", "name": "x", "tools": [TOOLS["responses"], MCP]}
+    found = {"type": "tool_search_output", "call_id": "1", "tools": [MCP, TOOLS["responses"]]}
+    with scripted() as model, gateway(tmp_path, model.url) as (opened, _):
+        body = {"model": "small", "input": [found], "tools": [local, space], "tool_choice": "auto"}
+        assert raw_ask(opened.socket, PATHS["responses"], json.dumps(body).encode()).status == 200
+    [received] = model.received
+    assert received.body["tools"] == [local, {**space, "tools": [TOOLS["responses"]]}]
+    assert received.body["input"] == [{**found, "tools": [TOOLS["responses"]]}]
+
+
+@pytest.mark.parametrize(
+    ("dialect", "more"),
+    [
+        ("chat", {"models": ["dear"], "route": "fallback"}),
+        ("chat", {"fallbacks": ["dear"], "api_base": "https://evil.example"}),
+        ("chat", {"plugins": [{"id": "web"}]}),
+        ("chat", {"n_predict": 10**6, "best_of": 5}),
+        ("chat", {"prediction": {"type": "content", "content": "x" * 9000}}),
+        ("responses", {"context_management": [{"type": "compaction"}], "prompt_cache_retention": "24h"}),
+        ("messages", {"context_management": {"edits": [{"type": "compact_20260112"}]}}),
+        ("messages", {"service_tier": "auto", "speed": "fast", "container": "c", "whatever_comes_next": 1}),
+    ],
+)
+def test_what_nobody_knows_does_not_go_up(tmp_path: Path, dialect: str, more: Any) -> None:
+    """A router asks another model, a provider works on at a price of its own: neither is in the worst case."""
+    with scripted() as model, gateway(tmp_path, model.url) as (opened, _):
+        assert ask(opened.socket, dialect, temperature=0.5, **more).status == 200
+    [received] = model.received
+    assert not more.keys() & received.body.keys()
+    assert received.body["temperature"] == 0.5
+    assert json.loads(opened.transcript)["takenOut"] == sorted(more)
 
 
 def test_an_hour_in_the_cache_is_not_paid_for(tmp_path: Path) -> None:

@@ -94,6 +94,70 @@ def test_a_usage_that_is_not_a_number(tmp_path: Path, dialect: str, stream: bool
     assert wallet.settled["1"] != TRUE
 
 
+NO_TEXT = "\\ud800"
+"""Half of a pair, as JSON can say it."""
+ODD_NAME = (
+    f'{{"choices": [{{"message": {{"tool_calls": [{{"function": {{"name": "{NO_TEXT}"}}}}]}},'
+    '"finish_reason": "stop"}], "usage": {"prompt_tokens": 1000, "completion_tokens": 50}}'
+)
+
+
+@pytest.mark.parametrize(
+    ("body", "ending", "tools"),
+    [
+        ('{"choices": [{"message": {"tool_calls": [{"index": [], "function": {"name": "x"}}]}}]}', Ending.CUT, ("x",)),
+        (
+            ODD_NAME,
+            Ending.TOOL,
+            ("?",),
+        ),
+        ('{"choices": {}, "usage": {"prompt_tokens": {}}}', Ending.CUT, ()),
+    ],
+)
+def test_an_answer_that_is_odd_inside_is_settled_and_recorded(
+    tmp_path: Path, body: str, ending: Ending, tools: tuple[str, ...]
+) -> None:
+    with scripted(Move(body=body)) as model, gateway(tmp_path, model.url) as (opened, wallet):
+        ask(opened.socket, "chat")
+    [exchange] = opened.exchanges
+    assert (exchange.ending, exchange.tools) == (ending, tools)
+    assert exchange.model_dump_json()
+    assert wallet.settled == {"1": TRUE if ending is Ending.TOOL else wallet.reserved[0]}
+
+
+def test_an_error_in_no_text_is_recorded(tmp_path: Path) -> None:
+    """In the middle of a stream, in words that UTF-8 cannot say."""
+    said = f'data: {{"error": {{"message": "{NO_TEXT}"}}}}\n\n'
+    move = Move(body=said, headers={"Content-Type": "text/event-stream"})
+    with scripted(move) as model, gateway(tmp_path, model.url) as (opened, wallet):
+        ask(opened.socket, "chat", stream=True)
+    assert (opened.exchanges[0].ending, opened.exchanges[0].reason) == (Ending.CUT, "?")
+    assert wallet.settled == {"1": wallet.reserved[0]}
+
+
+def test_what_nobody_foresaw_in_an_answer_is_paid_as_one_that_was_cut(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(upstream.Upstream, "_judge", broken)
+    with scripted() as model, gateway(tmp_path, model.url) as (opened, wallet):
+        assert ask(opened.socket, "chat").status == 502
+        assert not ask(opened.socket, "chat", stream=True).whole
+    assert [each.reason for each in opened.exchanges] == ["the answer cannot be read: ZeroDivisionError"] * 2
+    assert list(wallet.settled.values()) == wallet.reserved
+
+
+@pytest.mark.parametrize("status", [201, 203, 206])
+def test_another_kind_of_yes_is_not_for_nothing(tmp_path: Path, status: int) -> None:
+    """Whoever stands between may say so of a whole answer."""
+    with scripted(Move(status=status, say="Done.")) as model, gateway(tmp_path, model.url) as (opened, wallet):
+        assert ask(opened.socket, "chat").status == 502
+    assert (opened.exchanges[0].ending, opened.exchanges[0].bound) == (Ending.CUT, True)
+    assert wallet.settled == {"1": wallet.reserved[0]}
+
+
 @pytest.mark.parametrize(
     ("move", "ending", "told"),
     [

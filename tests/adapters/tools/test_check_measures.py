@@ -24,11 +24,13 @@ def contract(measure: MeasureKind):
     return make_contract(candidate_of(asked, POLICY), POLICY, "r1")
 
 
-def looked(tmp_path: Path, status: CheckStatus, count: int | None = None, *, of_change: bool = True) -> Look:
+def looked(
+    tmp_path: Path, status: CheckStatus, count: int | None = None, *, of_change: bool = True, ran_nothing: bool = False
+) -> Look:
     """A tree of which the check says this, whatever is in it."""
 
     def check(name: str, _tree: Path) -> CheckResult:
-        attempt = CheckAttempt(status=status, exit_code=1, seconds=1, output=None, count=count)
+        attempt = CheckAttempt(status=status, exit_code=1, seconds=1, output=None, count=count, ran_nothing=ran_nothing)
         return CheckResult(
             name=name, kind="tests", argv=("x",), required=True, status=status, attempts=(attempt,), base_count=None
         )
@@ -40,6 +42,12 @@ def looked(tmp_path: Path, status: CheckStatus, count: int | None = None, *, of_
 def test_only_green_is_an_effect(tmp_path: Path, status: CheckStatus, left: int) -> None:
     """A change with which the check hangs or cannot start is refused; its maker is not paid to try the same again."""
     assert left == red(contract(MeasureKind.CHECK), looked(tmp_path, status))
+
+
+def test_green_with_nothing_run_is_no_effect(tmp_path: Path) -> None:
+    """Whatever ended the tests before they ran, or skipped all of them."""
+    look = looked(tmp_path, GREEN, ran_nothing=True)
+    assert 1 == red(contract(MeasureKind.CHECK), look)
 
 
 @pytest.mark.parametrize("status", [TIMEOUT, BROKEN])
@@ -106,3 +114,30 @@ def test_a_change_without_a_test_shows_nothing(tmp_path: Path) -> None:
     (tree / "code.py").write_text("new\n")
     look = looked(tmp_path, GREEN)
     assert 1 == unshown(contract(MeasureKind.NEW_TEST), Look(tree, POLICY, lambda: None, base=base, check=look.check))
+
+
+@pytest.mark.parametrize("linked", [TEST, "tests"])
+def test_no_link_of_the_base_leads_out_where_a_test_is_put(tmp_path: Path, linked: str) -> None:
+    """A repository with a link to somewhere on this machine, and a change that has a file in its place."""
+    base, tree, ours = tmp_path / "base", tmp_path / "head", tmp_path / "ours"
+    for place in (base / "tests", tree / "tests", ours):
+        place.mkdir(parents=True)
+    (ours / "test_new.py").write_text("ours\n")
+    (tree / TEST).write_text("theirs\n")
+    if linked == "tests":
+        (base / "tests").rmdir()
+        (base / "tests").symlink_to(ours)
+    else:
+        (base / TEST).symlink_to(ours / "test_new.py")
+    seen: list[str] = []
+
+    def check(name: str, looked_at: Path) -> CheckResult:
+        seen.append((looked_at / TEST).read_text())
+        attempt = CheckAttempt(status=GREEN, exit_code=0, seconds=1, output=None)
+        return CheckResult(
+            name=name, kind="tests", argv=("x",), required=True, status=GREEN, attempts=(attempt,), base_count=None
+        )
+
+    unshown(contract(MeasureKind.NEW_TEST), Look(tree, POLICY, lambda: None, base=base, check=check))
+    assert seen == ["theirs\n"] * 2
+    assert (ours / "test_new.py").read_text() == "ours\n"

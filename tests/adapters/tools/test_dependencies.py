@@ -17,6 +17,7 @@ from adapters.sandbox.bubblewrap import BubblewrapSandbox
 from adapters.sandbox.interpreter import interpreter_mounts
 from adapters.tools.dependencies import DependenciesTool
 from adapters.tools.inside.registries import answered
+from adapters.tools.locks import REQUIREMENTS
 from adapters.tools.measures import ToolMeasures
 from adapters.tools.source_tree import SourceTree
 from adapters.tools.tool_runner import INSIDE, ToolUnavailable
@@ -191,6 +192,16 @@ def test_what_is_insecure_comes_first_and_need_not_be_old(registry, locked):
     assert ["uv.lock/leaky", "uv.lock/other"] == [best.rule, other.rule]
     assert "Update leaky from 1.0 to 1.2 in `uv.lock`" == best.title
     assert "CVE-2026-1 ended by it" in best.words.why
+
+
+def test_no_link_of_the_repository_leads_out_where_a_look_writes(registry, locked, tmp_path):
+    """What the audit is shown is written beside the lock file, where the repository has a link to a file of ours."""
+    ours = tmp_path / "ours"
+    ours.write_text("ours\n")
+    seen = locked(registry, registry.lock(leaky="1.0"), one(registry), {"leaky==1.0": [LEAK]})
+    (seen.tree / REQUIREMENTS).symlink_to(ours)
+    assert "uv.lock/leaky" in {each.rule for each in seen.look().findings}
+    assert "ours\n" == ours.read_text()
 
 
 def test_one_that_no_release_ends_is_a_persons(registry, locked):

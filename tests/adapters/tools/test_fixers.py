@@ -94,6 +94,20 @@ def test_what_cannot_be_trusted_is_said_and_is_no_work(trimmed, fix, says):
     assert says in found.message
 
 
+def test_a_measure_does_not_vouch_for_what_the_fixer_does(trimmed):
+    """It names one file, and `fix` changes another, too: said in Sensing, so that no run begins with it."""
+    both = ("sh", "-c", "sed -i 's/ *$//' a.txt d.md")
+    (found,), missing = ours(trimmed(fix=both, measure=("echo", "a.txt")))
+    assert (False, []) == (found.fixable, missing)
+    assert "changes what its `files` do not name: d.md" in found.message
+
+
+def test_what_a_measure_names_and_nothing_mends_is_no_work(trimmed):
+    """A run would end with nothing changed."""
+    found, missing = ours(trimmed(measure=("printf", "a.txt\nb.txt\n")))
+    assert (["a.txt"], []) == ([each.path for each in found], missing)
+
+
 def test_one_that_changes_nothing_finds_nothing(trimmed):
     """And what it leaves beside the project's files is nobody's."""
     assert ([], []) == ours(trimmed(fix=("sh", "-c", "mkdir build; touch build/cache new.txt")))

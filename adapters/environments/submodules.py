@@ -1,0 +1,109 @@
+"""The submodules of a base, fetched once by the worker, kept by digest, and copied into each tree that is run in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from adapters.environments.kept import Lock, evict, held
+from adapters.git.submodules import Fetching, Submodule, submodules
+from policies.digests import digest
+from policies.settings.environment import EnvironmentPolicy
+from policies.settings.schema import EffectivePolicy, Target
+from ports.environments import CheckEnvironment, EnvironmentUnavailable
+from ports.removal import held_folder
+from ports.repository import RemoteUnavailable, Repository, RepositoryError
+
+_LAYOUT = 1
+_RECORD = "submodules.txt"
+Credential = Callable[[Target], Mapping[str, str]]
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What a commit's tree has from elsewhere: by a key, in copies that are each run's own."""
+
+    key: str = ""
+    copies: tuple[tuple[Path, str], ...] = ()
+    records: tuple[tuple[str, bytes], ...] = ()
+    held: Lock | None = None
+
+    def added_to(self, made: CheckEnvironment) -> CheckEnvironment:
+        """The same environment, with it."""
+        if not self.key:
+            return made
+        return replace(
+            made,
+            digest=digest([made.digest, self.key])[:32],
+            copies=(*self.copies, *made.copies),
+            records=(*made.records, *self.records),
+            held=(made.held, self.held),
+        )
+
+
+class SubmoduleTrees:
+    """Below one folder of ours: mirrors by address, trees by what decides them; several workers may share it."""
+
+    def __init__(self, root: Path, credential: Credential) -> None:
+        self._trees = root / "submodules"
+        self._mirrors = root / "submodule-mirrors"
+        self._scratch = root / "preparing"
+        self._credential = credential
+
+    def of(self, repository: Repository, base: str, policy: EffectivePolicy, alive: Callable[[], None]) -> Beside:
+        """What the policy wants of them; nothing, and no command, where it wants none.
+
+        Raises:
+            EnvironmentUnavailable: one may not be fetched, or cannot be; says which, and why.
+        """
+        target, chosen = policy.target, policy.target.environment
+        if not chosen.submodules:
+            return Beside()
+        wanted = _wanted(repository.gitlinks(base), chosen)
+        hosts = tuple(each.partition("=")[0] for each in chosen.git_hosts)
+        listed = repository.read(base, ".gitmodules") or b""
+        try:
+            found = submodules(wanted, listed, target.remote, hosts)
+        except RepositoryError as problem:
+            raise EnvironmentUnavailable(str(problem)) from problem
+        facts = [[each.path, each.commit, each.address] for each in found]
+        place = self._trees / digest([_LAYOUT, facts, sorted(hosts)])[:32]
+        kept = held(place, lambda: self._make(place, found, hosts, policy), alive)
+        copies = tuple((place / str(number), each.path) for number, each in enumerate(found))
+        return Beside(place.name, copies, ((_RECORD, (place / _RECORD).read_bytes()),), kept)
+
+    def _make(self, place: Path, found: tuple[Submodule, ...], hosts: tuple[str, ...], policy: EffectivePolicy) -> None:
+        """Beside its place, then moved there: never half there."""
+        target, in_use = policy.target, list[Lock]()
+
+        def mirror(address: str) -> Path:
+            kept = self._mirrors / digest(address)[:32]
+            in_use.append(held(kept, kept.mkdir, lambda: None))
+            # It grows: to be counted again.
+            kept.with_suffix(".size").unlink(missing_ok=True)
+            return kept / "mirror.git"
+
+        fetching = Fetching(mirror, hosts, target.limits, lambda: self._credential(target))
+        with held_folder(self._scratch) as scratch:
+            made = scratch / "made"
+            made.mkdir()
+            try:
+                fetching.fill((each, made / str(number)) for number, each in enumerate(found))
+            except RepositoryError as problem:
+                unreachable = isinstance(problem, RemoteUnavailable)
+                raise EnvironmentUnavailable(str(problem), unreachable=unreachable) from problem
+            (made / _RECORD).write_text("".join(f"{line}\n" for line in fetching.fetched))
+            made.rename(place)
+        evict((self._trees, self._mirrors), target.environment.kept_gb)
+
+
+def _wanted(gitlinks: dict[str, str], chosen: EnvironmentPolicy) -> dict[str, str]:
+    if chosen.submodules is True:
+        return gitlinks
+    named = set(chosen.submodules or ())
+    if missing := sorted(named - gitlinks.keys()):
+        raise EnvironmentUnavailable(
+            f"the base has no submodule at {missing[0]}, which `environment.submodules` names: correct it"
+        )
+    return {path: commit for path, commit in gitlinks.items() if path in named}
