@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from world import World
 
+from commands.conversations import agents_at_work
 from contracts.exchange import AgentOutcome, Ending
 from contracts.modes import Outcome, RunStatus, TargetStatus
 from demo.scripted_model import Move, ScriptedModel
@@ -99,6 +100,13 @@ async def test_a_pause_during_an_exchange_keeps_the_tree_and_the_resume_goes_on_
                 return len(model.received) > 1
 
             await world.until(working)
+
+            async def seen() -> bool:
+                doing = (await agents_at_work(world.client, await world.status("shop"))).values()
+                return any(each.exchanges and each.usd and "python3" in each.agent for each in doing)
+
+            # What `status` shows comes with the step's heartbeats.
+            await world.until(seen)
             await pause(world, "shop")
 
             async def quiet() -> bool:
