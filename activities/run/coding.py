@@ -33,6 +33,9 @@ from ports.environments import CheckEnvironment
 from ports.measures import Look
 from ports.repository import Repository
 
+_LARGEST_WORK = 64
+"""MiB that a coder may leave beyond what was there: a change is held in memory, kept, and shown."""
+
 
 class CodingAnswer(BaseModel):
     """What a coder may say. Its numbers are not used; more than this is not read."""
@@ -137,6 +140,7 @@ class Coding:
         kept: bool = False,
     ) -> MadeCommit:
         base, rule = session.given.base_sha, TREE_RULE
+        limits = _room(tree, session.policy.target.limits)
         brief = Brief(
             Role.CODING,
             session.run,
@@ -154,10 +158,10 @@ class Coding:
         try:
             answer = propose(session, session.agent, brief, TypeAdapter(CodingAnswer))
         except AgentStopped:
-            if not _unusable(tree, session.policy.target.limits):
+            if not _unusable(tree, limits):
                 keep_tree(session, contract, tree)
             raise
-        if unusable := _unusable(tree, session.policy.target.limits):
+        if unusable := _unusable(tree, limits):
             return MadeCommit(rule, refused=f"the coder left {unusable}")
         if agent_codes(session.policy, session.run.asked):
             # Another round, or attempt, goes on from here: what was paid for is not lost.
@@ -170,6 +174,12 @@ def _checked_out(repository: Repository, commit: str, place: Path) -> Path:
     place.mkdir()
     repository.checkout(commit, place)
     return place
+
+
+def _room(tree: Path, limits: BaseLimits) -> BaseLimits:
+    """With room for a coder's work beside what is there: what is larger is no change that anybody could look at."""
+    sizes = (Path(folder, name).lstat().st_size for folder, _, names in os.walk(tree) for name in names)
+    return limits.model_copy(update={"megabytes": min(limits.megabytes, (sum(sizes) >> 20) + _LARGEST_WORK)})
 
 
 def _unusable(tree: Path, limits: BaseLimits) -> str:

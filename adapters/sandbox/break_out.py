@@ -66,6 +66,18 @@ def _holds_uncounted_memory() -> str:
     return f"a memfd: {os.memfd_create('break-out')}"
 
 
+def _speaks_past_the_network() -> str:
+    """By a family of sockets that no network namespace holds."""
+    socket.socket(getattr(socket, "AF_VSOCK", 40), socket.SOCK_STREAM).close()
+    return "a socket to the machine's host"
+
+
+def _has_io_uring() -> str:
+    return (
+        "made a ring" if ctypes.CDLL(None).syscall(425, 1, ctypes.byref(ctypes.create_string_buffer(120))) >= 0 else ""
+    )
+
+
 def tries(facts: dict[str, str]) -> dict[str, Callable[[], str]]:
     """Each returns what it got; empty, or an OSError, when that is nothing."""
     return {
@@ -79,6 +91,8 @@ def tries(facts: dict[str, str]) -> dict[str, Callable[[], str]]:
         "connect to a port of the host": lambda: _connects(socket.AF_INET, ("127.0.0.1", int(facts["port"]))),
         "connect to a socket file of the host": lambda: _connects(socket.AF_UNIX, facts["socket"]),
         "connect to an abstract socket of the host": lambda: _connects(socket.AF_UNIX, "\0" + facts["abstract"]),
+        "make a socket that no namespace holds": _speaks_past_the_network,
+        "make calls that no filter sees": _has_io_uring,
         "use an inherited descriptor": _holds_descriptors,
         "hold a capability": _has_capabilities,
         "make a user namespace": _makes_user_namespace,

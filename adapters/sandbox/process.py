@@ -6,6 +6,7 @@ import os
 import platform
 import select
 import signal
+import socket
 import struct
 import subprocess
 from contextlib import ExitStack, suppress
@@ -172,13 +173,17 @@ _MOST_SEMAPHORES = 64
 _X32 = 0x40000000
 _LOAD, _EQUAL, _AT_LEAST, _ABOVE, _RETURN = 0x20, 0x15, 0x35, 0x25, 0x06
 _ALLOW, _ERROR = 0x7FFF0000, 0x00050000
-_NUMBER, _MACHINE, _SIZE, _SIZE_HIGH = 0, 4, 24, 28
+_NUMBER, _MACHINE, _FAMILY, _SIZE, _SIZE_HIGH = 0, 4, 16, 24, 28
 """Where ``struct seccomp_data`` holds them; the size is the second argument, its two halves as little-endian."""
 _KNOWN = {
-    # machine: audit name, memfd_create, memfd_secret, shmget, semget
-    "x86_64": (0xC000003E, 319, 447, 29, 64),
-    "aarch64": (0xC00000B7, 279, 447, 194, 190),
+    # machine: audit name, memfd_create, memfd_secret, shmget, semget, socket
+    "x86_64": (0xC000003E, 319, 447, 29, 64, 41),
+    "aarch64": (0xC00000B7, 279, 447, 194, 190, 198),
 }
+_IO_URING_SETUP = 425
+"""It makes sockets past any filter."""
+_FAMILIES = (socket.AF_UNIX, socket.AF_INET, socket.AF_INET6, socket.AF_NETLINK)
+"""Those that a network namespace holds; of others (AF_VSOCK) there is one for the whole machine, and beyond."""
 
 
 def seccomp_filter(machine: str = "") -> bytes:
@@ -191,14 +196,17 @@ def seccomp_filter(machine: str = "") -> bytes:
     if machine not in _KNOWN:
         known = ", ".join(_KNOWN)
         raise SandboxUnavailable(f"the sandbox does not know the system calls of {machine}: use one of {known}")
-    audit, memfd_create, memfd_secret, shmget, semget = _KNOWN[machine]
-    missing, full = _ERROR | errno.ENOSYS, _ERROR | errno.ENOSPC
+    audit, memfd_create, memfd_secret, shmget, semget, make_socket = _KNOWN[machine]
+    missing, full, no_family = (_ERROR | each for each in (errno.ENOSYS, errno.ENOSPC, errno.EAFNOSUPPORT))
     # Code, value, and how many steps are skipped when it holds and when not. Calls of other machines (32-bit, x32) have
     # other numbers, so there are none.
     steps = [(_LOAD, _MACHINE, 0, 0), (_EQUAL, audit, 1, 0), (_RETURN, missing, 0, 0)]
     steps += [(_LOAD, _NUMBER, 0, 0), (_AT_LEAST, _X32, 0, 1), (_RETURN, missing, 0, 0)]
-    for number in (memfd_create, memfd_secret):
+    for number in (memfd_create, memfd_secret, _IO_URING_SETUP):
         steps += [(_EQUAL, number, 0, 1), (_RETURN, missing, 0, 0)]
+    steps += [(_EQUAL, make_socket, 0, len(_FAMILIES) + 3), (_LOAD, _FAMILY, 0, 0)]
+    steps += [(_EQUAL, family, len(_FAMILIES) - at, 0) for at, family in enumerate(_FAMILIES)]
+    steps += [(_RETURN, no_family, 0, 0), (_RETURN, _ALLOW, 0, 0)]
     for number, most in ((shmget, _LARGEST_SEGMENT), (semget, _MOST_SEMAPHORES)):
         steps += [(_EQUAL, number, 0, 6), (_LOAD, _SIZE_HIGH, 0, 0), (_EQUAL, 0, 0, 2)]
         steps += [(_LOAD, _SIZE, 0, 0), (_ABOVE, most, 0, 1), (_RETURN, full, 0, 0), (_RETURN, _ALLOW, 0, 0)]

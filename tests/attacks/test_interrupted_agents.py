@@ -127,3 +127,23 @@ def test_what_no_commit_can_hold_is_not_kept(stage: Stage) -> None:
     result = code(stage, hostile)
     assert Decision.DENY is result.verdict.decision
     assert [] == [ref.name for ref in result.handover.output_artifacts]
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_what_nobody_could_look_at_is_no_change(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, *, stopped: bool
+) -> None:
+    """A no of the step, and nothing of it is held in memory or kept: not an error, after which it is asked again."""
+    monkeypatch.setattr("activities.run.coding._LARGEST_WORK", 1)
+
+    def coding(brief: Brief) -> str:
+        assert brief.tree is not None
+        (brief.tree / PATH).write_bytes(b"x\n" * (2 << 20))
+        if stopped:
+            raise AgentStopped(AgentOutcome.DEADLINE, "played: it was interrupted")
+        return "{}"
+
+    result = code(stage, coding)
+    assert result.verdict.decision is Decision.DENY
+    assert stopped or "beyond the limits" in result.verdict.reason
+    assert not [ref.name for ref in result.handover.output_artifacts if ref.name.endswith((".bundle", ".diff"))]
