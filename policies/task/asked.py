@@ -230,13 +230,21 @@ def _speaks_against(idea: Candidate, task: AskedTask, policy: EffectivePolicy, m
     return said or memory.refusal(idea.task_id, idea.tool, idea.rule, idea.paths)
 
 
+_OF_TESTS = frozenset({
+    "tests", "test", "__tests__", "spec", "specs", "testdata", "test_data", "test-data", "fixtures", "__fixtures__",
+    "__snapshots__", "golden", "goldens", "cassettes",
+})  # fmt: skip
+"""Folders of tests, and of what they compare with."""
+
+
 def is_test(path: str) -> bool:
     """Whether a path is one that test runners of any language take for a test."""
     name = path.rpartition("/")[2].lower()
     folders = set(path.lower().split("/")[:-1])
     stem = name.rpartition(".")[0]
     return (
-        bool(folders & {"tests", "test", "__tests__", "spec", "testdata"})
+        bool(folders & _OF_TESTS)
+        or name.endswith(".snap")
         or stem.startswith("test_")
         or stem.endswith(("_test", ".test", ".spec", "_spec", "tests"))
     )
