@@ -84,6 +84,8 @@ class CheckAttempt(Contract):
     """Findings, for checks judged by "not worse than the base"."""
     ran_nothing: bool = False
     """A test runner was content, and said that it had no test to run."""
+    coverage: ArtifactRef | None = None
+    """The report on which lines it ran, where it was green and left one."""
 
 
 class CheckResult(Contract):

@@ -75,11 +75,11 @@ class CoverageLook(Contract):
 
     check: str
     run_id: str
-    """Whose check wrote the report."""
+    """Whose check of the base wrote the report."""
     commits: int
     """On the line of first parents, counted from the base."""
     added: dict[str, tuple[int, ...]]
-    """Lines that are new since then, counted from 1, by path; only of files that are as they were tested."""
+    """Lines that are new since then, counted from 1, by path."""
 
 
 class SourceSeen(Contract):

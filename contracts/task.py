@@ -52,6 +52,10 @@ class MeasureKind(StrEnum):
     """The tests that the change brings: red on the base, green on the change."""
     COUNTED = "counted"
     """The findings that one check of the target counts: fewer than on the base."""
+    COVERAGE = "coverage"
+    """Named lines that one check of the target does not run, as its own report has it: fewer than on the base."""
+    BENCHMARK = "benchmark"
+    """What a standing task's benchmark says, in thousandths of what it says of the base: less, beyond its noise."""
     ACCEPTANCE = "acceptance"
     """Nothing measures it but a person: what changed is theirs to accept."""
 

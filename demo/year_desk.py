@@ -16,6 +16,7 @@ from contracts.messages import Message, Reply, Request, Seen, View
 from demo.clockwork import Clockwork
 from policies.run.known_bad import BASE_PATHS, entry
 from ports.control_desk import RunSight
+from ports.measures import Counted
 from ports.repository import Survival
 from workflows import api
 from workflows.control.state import ControlInput
@@ -135,9 +136,9 @@ def no_pulls() -> Any:
 class Counting:
     """Measures that find nothing any more."""
 
-    def count(self, _contract: Any, _look: Any) -> int:
+    def count(self, _contract: Any, _look: Any) -> Counted:
         """Of what was mended."""
-        return 0
+        return Counted(0)
 
 
 def by_name(steps: Iterable[Callable[..., Any]]) -> dict[str, Callable[..., Any]]:

@@ -10,13 +10,55 @@ from typing import TYPE_CHECKING, Protocol
 from contracts.task import Finding, StateSnapshot, TaskContract, UnreadFile
 
 if TYPE_CHECKING:
+    from contracts.artifact import ArtifactRef
     from contracts.evidence import CheckResult
     from policies.settings.schema import EffectivePolicy
     from ports.environments import CheckEnvironment
+    from ports.sandbox import CommandResult
+
+UNMEASURED = 1_000_000
+"""More than there ever is of anything: of a change of which it cannot be counted."""
 
 
 class MeasureError(Exception):
     """It could not be found out. Retryable; never means "nothing"."""
+
+
+class Runs(Protocol):
+    """What of the target can be run to measure a task: on copies of a tree, in the base's environment (P6, P8)."""
+
+    def check(self, name: str, tree: Path) -> CheckResult:
+        """One check of the target.
+
+        Raises:
+            EnvironmentUnavailable, SandboxUnavailable: it could not be run at all.
+        """
+
+    def command(self, argv: tuple[str, ...], tree: Path, seconds: float) -> CommandResult:
+        """A command of the policy's own, at most so long.
+
+        Raises:
+            MeasureError: the tree does not build.
+            EnvironmentUnavailable, SandboxUnavailable: it could not be run at all.
+        """
+
+    def kept(self, ref: ArtifactRef) -> bytes:
+        """What such a check left: its output, its report.
+
+        Raises:
+            StoreError: it cannot be read.
+        """
+
+
+@dataclass(frozen=True)
+class Counted:
+    """How much there is of what a contract is to change."""
+
+    left: int
+    said: str = ""
+    """What was seen, in words: for whoever is to better it, and why a change does not. Much of it is others' text."""
+    lines: Mapping[str, frozenset[int]] = field(default_factory=dict)
+    """Of what is counted in lines: which, by path, counted from 1."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +80,10 @@ class Look:
     """Where the repository's own fixers run; None: it has none, or it could not be made."""
     base: Path | None = None
     """The base, where the tree is a change of it; None: the tree is the base."""
-    check: Callable[[str, Path], CheckResult] | None = None
-    """Runs one check of the target on a copy of a tree; None: no measure that needs one is asked for."""
+    before: Counted | None = None
+    """What was counted of that base, in the same step."""
+    runs: Runs | None = None
+    """None: no measure that runs anything is asked for."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +119,7 @@ class Measures(Protocol):
             MeasureError: nobody could look at all.
         """
 
-    def count(self, contract: TaskContract, look: Look) -> int:
+    def count(self, contract: TaskContract, look: Look) -> Counted:
         """How much there is of what the contract is to change, by the contract's own ``measure``.
 
         Raises:

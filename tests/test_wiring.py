@@ -25,6 +25,7 @@ from contracts.task import MeasureKind
 from policies.settings.charter import RolePolicy
 from policies.settings.schema import EffectivePolicy
 from policies.settings.sources import CONNECTORS, SourcePolicy
+from policies.task.measure_words import WORDS
 from settings import ROOT, Settings
 from tests.policies.sample_policy import policy
 from workflows import api as names
@@ -104,8 +105,8 @@ def test_every_connector_has_a_row():
 
 
 def test_every_measure_has_a_row():
-    """A contract that names it is counted by it."""
-    assert set(MeasureKind) == set(MEASURES)
+    """A contract that names it is counted by it, and says in words what it is about."""
+    assert set(MeasureKind) == set(MEASURES) == set(WORDS)
 
 
 def test_every_alert_kind_is_raised():

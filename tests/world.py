@@ -38,7 +38,7 @@ from contracts.admission import RunResult, RunView
 from contracts.control import InstallationView, StatusView
 from contracts.task import FindingFacts, TaskContract
 from ports.agents import Agent, Brief
-from ports.measures import Detection, Look, Measures
+from ports.measures import Counted, Detection, Look, Measures
 from settings import ROOT, Settings
 from workflows import api
 
@@ -129,11 +129,11 @@ class ScriptedMeasures:
         facts = {each: {"facts": tools[each.tool].facts(each.rule, look.policy)} for each in known}
         return replace(seen, findings=tuple(each.model_copy(update=facts.get(each)) for each in seen.findings))
 
-    def count(self, contract: TaskContract, look: Look) -> int:
+    def count(self, contract: TaskContract, look: Look) -> Counted:
         """Of what is found, that of the contract's tool and rule in its paths."""
         kind, paths = (contract.tool, contract.rule, True), contract.scope.allowed_paths
         found = self.found(look).findings
-        return sum((each.tool, each.rule, each.fixable) == kind and each.path in paths for each in found)
+        return Counted(sum((each.tool, each.rule, each.fixable) == kind and each.path in paths for each in found))
 
     def unproved(self, base: Path, paths: Sequence[str], look: Look) -> Mapping[str, str]:
         """As the real ones."""

@@ -207,7 +207,7 @@ class LaterReviews:
             return counted.model_copy(update={"note": shortened(str(problem), 500)})
 
     def _measured(self, contract: TaskContract, look: Look) -> int | None:
-        return self.measures.count(contract, look) if self.measures else None
+        return self.measures.count(contract, look).left if self.measures else None
 
     def _recorded(self, run_id: str) -> Mapping[str, bytes]:
         names = recorded_among(self.store.names(run_id))

@@ -9,6 +9,7 @@ ci.py              One look at the forge's own CI, and at the pull request whose
 coding.py          Step 5: the change, made inside the contract's scope and measured by us
 coverage.py        Which lines the target's own checks ran, beside the lines of recent commits
 flaky_checks.py    This target's flake ledger, as its last runs left it, for Sensing
+measuring.py       What is run to measure a task's effect: checks and commands on copies of a tree (P6, P8)
 merging.py         Before a merge: is the merge result the one that was checked? If the base moved
 open_pulls.py      What becomes of earlier runs' pull requests and branches: moot, asked to change, served
 partial_tree.py    What an interrupted agent left: kept, and gone on from

@@ -15,6 +15,8 @@ _TAIL = 8_000
 """Bytes of the end of a check's output."""
 _RECENT = 200
 """Ended runs looked at."""
+_MOST_ISSUES = 100
+"""Anybody may open one where a form of the forge's gives it the label: those that wait longest are looked at."""
 
 
 def gather(session: StepSession, index: RunIndex) -> AskedTasks | None:
@@ -85,4 +87,8 @@ def _issues(session: StepSession, unseen: list[str]) -> tuple[Issue, ...]:
         return ()
     if found is None:
         unseen.append("issues: a repository without a forge has none")
-    return found or ()
+    found = found or ()
+    if session.run.asked is None and (rest := len(found) - _MOST_ISSUES) > 0:
+        unseen.append(f"issues: {rest} newer ones with the label; a run looks at the {_MOST_ISSUES} oldest")
+        return found[rest:]
+    return found

@@ -1,8 +1,6 @@
 """Step 7: a target's checks, run on one exact tree, and how their results are read (``checks/checks.json``; P4, P8)."""
 
-import itertools
 import json
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
@@ -99,7 +97,7 @@ def _attempt(check: CheckPolicy, checking: Checking, number: int) -> CheckAttemp
         with checking.fresh() as tree:
             held = coverage.there(tree)
             result = checking.sandbox.run(environment.command(check.argv, tree, limits), checking.alive)
-            report = coverage.left_by(tree, held) if checking.base_counts is not None else b""
+            report = coverage.left_by(tree, held)
     except SandboxUnavailable as problem:
         return CheckAttempt(
             status=CheckStatus.INFRASTRUCTURE, exit_code=None, seconds=0, output=None, detail=str(problem)
@@ -109,8 +107,9 @@ def _attempt(check: CheckPolicy, checking: Checking, number: int) -> CheckAttemp
     said = result.output[-_SUMMARY_BYTES:].decode("utf-8", "replace")
     idle = runs_tests(check.kind, check.argv) and status is CheckStatus.GREEN and ran_nothing(said, check.argv)
     output = checking.save(f"checks/{check.name}-{number}.txt", result.output)
+    kept = None
     if report and status is CheckStatus.GREEN:
-        checking.save(f"checks/{check.name}{coverage.KEPT}", report)
+        kept = checking.save(f"checks/{check.name}{coverage.KEPT}", report)
     return CheckAttempt(
         status=status,
         exit_code=result.exit_code,
@@ -119,6 +118,7 @@ def _attempt(check: CheckPolicy, checking: Checking, number: int) -> CheckAttemp
         detail=detail,
         count=count,
         ran_nothing=idle,
+        coverage=kept,
     )
 
 
@@ -181,7 +181,7 @@ def _count(check: CheckPolicy, result: CommandResult, limits: Limits) -> int | N
     return sum(len(entries) for entries in lists) if lists else None
 
 
-def _not_run(check: CheckPolicy, broken: EnvironmentUnavailable) -> CheckResult:
+def not_run(check: CheckPolicy, broken: EnvironmentUnavailable) -> CheckResult:
     """What the change asks for could not be prepared: its own red, unless the network is to blame."""
     status = CheckStatus.INFRASTRUCTURE if broken.unreachable else CheckStatus.RED
     said = shortened(str(broken).partition("\n")[0], 500)
@@ -247,41 +247,6 @@ class CheckRunner:
         """
         return self._run(session, commit=commit, base=commit, head=commit, base_counts=None, place=place)
 
-    def one(self, session: StepSession) -> Callable[[str, Path], CheckResult]:
-        """Runs one check on a copy of a tree, in the base's environment: how a task's effect is measured by checks.
-
-        Raises, when it is called:
-            EnvironmentUnavailable, SandboxUnavailable: it could not be run at all.
-        """
-        policy, alive, measured = session.policy, session.alive, itertools.count(1)
-        prepared: list[CheckEnvironment] = []
-
-        def run(name: str, tree: Path) -> CheckResult:
-            if not prepared:
-                base = session.given.base_sha
-                prepared.append(self.environments.prepare(session.repository, base, policy, alive))
-            check, place = next(each for each in policy.target.checks if each.name == name), next(measured)
-            with _copy(session, tree) as first:
-                try:
-                    environment = self.environments.install(prepared[0], first, policy, alive)
-                except EnvironmentUnavailable as broken:
-                    # A tree that does not build is red; without the network nothing is known of it.
-                    if broken.unreachable:
-                        raise
-                    return _not_run(check, broken)
-                checking = Checking(
-                    fresh=fresh_trees(first, partial(_copy, session, tree)),
-                    environment=environment,
-                    sandbox=self.sandbox,
-                    limits=policy.autopilot.sandbox,
-                    save=lambda kept, body: session.save(f"measured/{place}-{Path(kept).name}", body, "text/plain"),
-                    alive=alive,
-                    base_counts=None,
-                )
-                return run_checks((check,), checking)[0]
-
-        return run
-
     def _run(
         self,
         session: StepSession,
@@ -308,7 +273,7 @@ class CheckRunner:
             _keep_records(broken.records, save)
             if commit == base or not broken.of_change:
                 raise
-            results = tuple(_not_run(check, broken) for check in policy.target.checks)
+            results = tuple(not_run(check, broken) for check in policy.target.checks)
             return self._report(repository, commit, base, head, results, "", broken.of_change)
         _keep_records(environment.records, save)
         with _checkout(session, commit) as tree:
@@ -354,11 +319,15 @@ class CheckRunner:
         )
 
     def _shown(self, session: StepSession, report: ChecksReport) -> bool:
-        """What failed on the base is shown by every run that it refuses, not only by the one that ran it."""
+        """What failed on the base is shown by every run that it refuses, not only by the one that ran it.
+
+        So is what it says of its tests, to every run that looks.
+        """
         failed = [result for result in report.results if result.status is not CheckStatus.GREEN]
-        outputs = [attempt.output for result in failed for attempt in result.attempts if attempt.output is not None]
+        left = [attempt.output for result in failed for attempt in result.attempts]
+        left += [attempt.coverage for result in report.results for attempt in result.attempts]
         try:
-            for output in outputs:
+            for output in filter(None, left):
                 session.save(output.name, session.bench.store.get(output), "text/plain")
         except StoreError:
             # Its outputs are gone: run the checks again.
@@ -381,13 +350,6 @@ def _checkout(session: StepSession, commit: str) -> Iterator[Path]:
     with session.bench.folder("check") as tree:
         session.repository.checkout(commit, tree)
         yield tree
-
-
-@contextmanager
-def _copy(session: StepSession, tree: Path) -> Iterator[Path]:
-    with session.bench.folder("measured") as folder:
-        shutil.copytree(tree, folder, symlinks=True, dirs_exist_ok=True)
-        yield folder
 
 
 def fresh_trees(

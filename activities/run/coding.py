@@ -1,7 +1,7 @@
 """Step 5: the change, made inside the contract's scope and measured by us (``change.bundle``, ``change.diff``)."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pydantic import BaseModel, TypeAdapter
@@ -10,6 +10,7 @@ from temporalio import activity
 from activities.api import CODE
 from activities.run.background import background
 from activities.run.checking import CheckRunner
+from activities.run.measuring import TargetRuns
 from activities.run.partial_tree import keep_tree, kept_tree
 from activities.run.proposals import propose
 from activities.run.quarantine import MadeCommit, granted_change, take
@@ -21,6 +22,7 @@ from contracts.modes import Role, StepName
 from contracts.task import StateSnapshot, TaskContract
 from contracts.verdict import Verdict
 from policies.agents.crossing import FITS_RULE, TREE_RULE
+from policies.counted import shortened
 from policies.paths.base_limits import BaseLimits, Measured
 from policies.paths.diff_budget import judge_budget
 from policies.paths.rules import canonical, judge_paths, no_orders, readable, widened
@@ -30,11 +32,13 @@ from policies.texts.pull_request import commit_message
 from policies.verdicts import all_of, allow, deny
 from ports.agents import AgentStopped, Brief
 from ports.environments import CheckEnvironment
-from ports.measures import Look
+from ports.measures import UNMEASURED, Counted, Look
 from ports.repository import Repository
 
 _LARGEST_WORK = 64
 """MiB that a coder may leave beyond what was there: a change is held in memory, kept, and shown."""
+_SHOWN = 400
+"""Characters of what was seen in measuring; the rest is in its artifacts."""
 
 
 class CodingAnswer(BaseModel):
@@ -65,10 +69,15 @@ class Coding:
             # Sensing has measured this tree, by an artifact that the run names by its digest.
             known = session.load("state_snapshot.json", StateSnapshot)
             of_base = known if known.base_sha == base else None
-            check = self.checks.one(session) if contract.asked else None
-            look = Look(tree, session.policy, session.alive, of_base, recorded, environment, check=check)
+            runs = TargetRuns(session, self.checks) if contract.asked else None
+            look = Look(tree, session.policy, session.alive, of_base, recorded, environment, runs=runs)
             before = self.bench.measures.count(contract, look)
-            made = take(session, granted) if granted else self._made(session, contract, tree, environment)
+            if contract.asked and not before.left:
+                # Nobody is asked, and paid, for what is so already.
+                rule = "there is something to better"
+                reason = f"{contract.metric}: none on the base"
+                return session.done(allow(rule, reason), task_id=contract.task_id, nothing_to_do=True)
+            made = take(session, granted) if granted else self._made(session, contract, tree, environment, before.said)
         session.keep_asked(environment)
         if made.refused:
             return session.done(deny(made.rule, made.refused), task_id=contract.task_id)
@@ -77,13 +86,7 @@ class Coding:
         task_id = contract.task_id
         if not paths:
             return session.done(deny("the change is not empty", "the coder changed nothing"), task_id=task_id)
-        with self.bench.folder("measure") as folder:
-            # Measured on what was committed, not on what the agent left lying in its tree.
-            tree = _checked_out(repository, head, folder / "head")
-            # What checks show is shown against the base; a tool's findings need it not.
-            beside = _checked_out(repository, base, folder / "base") if contract.asked else None
-            look = Look(tree, session.policy, session.alive, None, recorded, environment, beside, check)
-            after = self.bench.measures.count(contract, look)
+        after = self._after(session, contract, replace(look, known=None, before=before), head)
         diff = repository.diff(base, head)
         change = Change(
             base_sha=base,
@@ -93,8 +96,8 @@ class Coding:
             bundle=session.save("change.bundle", repository.bundle(base, head), "application/x-git-bundle"),
             diff=session.save("change.diff", diff, "text/x-diff"),
             metric=contract.metric,
-            metric_before=before,
-            metric_after=after,
+            metric_before=before.left,
+            metric_after=after.left,
         )
         session.save("change.json", change)
         session.note(
@@ -102,8 +105,9 @@ class Coding:
             headSha=head,
             files=len(paths),
             lines=change.lines,
-            before=before,
-            after=after,
+            before=before.left,
+            after=after.left,
+            measured=shortened(after.said, _SHOWN),
             said=made.said,
         )
         released = granted.released if granted else ()
@@ -113,22 +117,31 @@ class Coding:
                 judge_paths(change, session.policy, contract, repository.paths(base), released),
                 judge_compliance(change, diff, session.policy),
                 judge_budget(change, widened(contract, released), session.policy),
-                _improved(change),
+                _improved(change, after.said),
                 *([no_orders(session.worked.dropped)] if session.worked else []),
             ],
         )
         return session.done(fits, task_id=task_id, pins=Pins(head_sha=head), next_role=Role.REVIEW)
 
+    def _after(self, session: StepSession, contract: TaskContract, look: Look, head: str) -> Counted:
+        """Measured on what was committed, not on what the agent left lying in its tree."""
+        with self.bench.folder("measure") as folder:
+            tree = _checked_out(session.repository, head, folder / "head")
+            # What checks show is shown against the base; a tool's findings need it not.
+            base = session.given.base_sha
+            beside = _checked_out(session.repository, base, folder / "base") if contract.asked else None
+            return self.bench.measures.count(contract, replace(look, tree=tree, base=beside))
+
     def _made(
-        self, session: StepSession, contract: TaskContract, tree: Path, environment: CheckEnvironment | None
+        self, session: StepSession, contract: TaskContract, tree: Path, environment: CheckEnvironment | None, seen: str
     ) -> MadeCommit:
         """By the agent, on the base, or on what an interrupted attempt at the same contract left."""
         kept = kept_tree(session, contract)
         if kept is None:
-            return self._ask(session, contract, tree, environment)
+            return self._ask(session, contract, tree, environment, seen)
         with self.bench.folder("resumed") as left:
             session.repository.checkout(kept.head_sha, left)
-            return self._ask(session, contract, left, environment, kept=True)
+            return self._ask(session, contract, left, environment, seen, kept=True)
 
     def _ask(
         self,
@@ -136,6 +149,7 @@ class Coding:
         contract: TaskContract,
         tree: Path,
         environment: CheckEnvironment | None,
+        seen: str,
         *,
         kept: bool = False,
     ) -> MadeCommit:
@@ -151,7 +165,7 @@ class Coding:
             recorded=session.recorded,
             environment=environment,
             alive=session.alive,
-            told=background(session, contract, tree) | what_failed(session),
+            told=background(session, contract, tree) | what_failed(session) | ({"measured.md": seen} if seen else {}),
             resumed=kept and session.given.round == 1,
             again=kept and session.given.round > 1,
         )
@@ -210,9 +224,12 @@ def _is_gits_own(name: str) -> bool:
     return name != ".git" and (canonical(name) == ".git" or name.lower() == "git~1")
 
 
-def _improved(change: Change) -> Verdict:
+def _improved(change: Change, said: str) -> Verdict:
     rule = "the effect is there"
     facts = {"before": change.metric_before, "after": change.metric_after}
     if change.metric_after < change.metric_before:
         return allow(rule, f"{change.metric}: {change.metric_before} before, {change.metric_after} after", **facts)
-    return deny(rule, f"{change.metric} did not improve", **facts)
+    why = f": {shortened(said, _SHOWN)}" if said else ""
+    if change.metric_after >= UNMEASURED:
+        return deny(rule, f"{change.metric} could not be measured on the change{why}", **facts)
+    return deny(rule, f"{change.metric} did not improve{why}", **facts)

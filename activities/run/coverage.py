@@ -1,6 +1,7 @@
 """Which lines the target's own checks ran, where one of them writes it down, beside the lines of recent commits.
 
-What a check leaves is the repository's word: it is listed for a person, and no rule reads it that lets anything go.
+What a check leaves is the repository's word: it is listed for a person, and measures tasks that a person merges. No
+rule reads it that lets anything merge by itself.
 """
 
 import os
@@ -9,13 +10,10 @@ from collections.abc import Iterator
 from difflib import SequenceMatcher
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from activities.step_session import StepSession
 from contracts.evidence import ChecksReport
 from contracts.governance import CoverageLook
 from ports.repository import Repository
-from ports.store import RunIndex, StoreError
 
 WRITTEN = (
     "coverage.xml", "cobertura.xml", "coverage/cobertura-coverage.xml", "lcov.info", "coverage/lcov.info",
@@ -27,7 +25,6 @@ REPORT = "lookups/coverage_report.txt"
 _LARGEST = 8_000_000
 _LONGEST = 5_000
 """Lines of a file that are compared."""
-_RUNS = 20
 _COMMITS = 20
 _PATHS = 200
 
@@ -62,33 +59,25 @@ def _plain(path: Path) -> bytes:
     return body if len(body) <= _LARGEST else b""
 
 
-def covered(session: StepSession, index: RunIndex) -> tuple[CoverageLook, bytes] | None:
-    """The last report that a check of this target left, and lines of recent commits that it speaks of; None: none."""
-    store = session.bench.store
-    for run in index.latest(_RUNS, session.run.target):
-        reports = sorted(name for name in store.names(run.run_id) if name.startswith("checks/") and name.endswith(KEPT))
-        checks = store.find(run.run_id, "checks/checks.json")
-        kept = store.find(run.run_id, reports[0]) if reports else None
-        if checks is None or kept is None:
-            continue
-        try:
-            tested = ChecksReport.model_validate_json(store.get(checks)).commit_sha
-            body = store.get(kept)
-        except (StoreError, ValidationError):
-            # An older one may do; none at all is said as such.
-            continue
-        before = session.repository.line(session.given.base_sha, _COMMITS + 1)
-        check = reports[0].removeprefix("checks/").removesuffix(KEPT)
-        added = dict(_added(session.repository, before[-1], session.given.base_sha, tested)) if len(before) > 1 else {}
-        return CoverageLook(check=check, run_id=run.run_id, commits=len(before) - 1, added=added), body
-    return None
+def covered(session: StepSession) -> tuple[CoverageLook, bytes] | None:
+    """The report that a check of this base left, and the lines of recent commits; None: none left any."""
+    results = session.load("checks/base.json", ChecksReport).results
+    left = ((each.name, attempt.coverage) for each in results for attempt in each.attempts if attempt.coverage)
+    check, kept = next(left, ("", None))
+    if kept is None:
+        return None
+    base = session.given.base_sha
+    before = session.repository.line(base, _COMMITS + 1)
+    added = dict(_added(session.repository, before[-1], base)) if len(before) > 1 else {}
+    look = CoverageLook(check=check, run_id=session.run.run_id, commits=len(before) - 1, added=added)
+    return look, session.load_bytes(kept.name)
 
 
-def _added(repository: Repository, before: str, base: str, tested: str) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """Of files that are in the base as they were tested: the lines that were not there before."""
+def _added(repository: Repository, before: str, base: str) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """Of text files of the base: the lines that were not there before."""
     for changed in repository.changed_paths(before, base)[:_PATHS]:
         now = repository.read(base, changed.path) if changed.status in "AM" else None
-        if now is None or b"\0" in now or now != repository.read(tested, changed.path):
+        if now is None or b"\0" in now:
             continue
         new = now.splitlines()
         old = (repository.read(before, changed.path) or b"").splitlines()

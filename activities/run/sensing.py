@@ -121,15 +121,15 @@ class Sensing:
 
 
 def _of_tests(session: StepSession, index: RunIndex) -> Recorded:
-    """What earlier runs tell of the target's tests, kept with the run; nothing where its owner wants none."""
-    if not session.policy.target.improve.tests:
-        return Recorded({}, ())
+    """What runs tell of the target's tests, kept with the run; of flaky ones nothing where its owner wants none."""
     records: dict[str, bytes] = {}
-    flaky, missing = flaky_checks(session, index)
-    if flaky.checks:
-        session.save("lookups/flaky_checks.json", flaky)
-        records["lookups/flaky_checks"] = written(flaky)
-    if found := covered(session, index):
+    missing: tuple[str, ...] = ()
+    if session.policy.target.improve.tests:
+        flaky, missing = flaky_checks(session, index)
+        if flaky.checks:
+            session.save("lookups/flaky_checks.json", flaky)
+            records["lookups/flaky_checks"] = written(flaky)
+    if found := covered(session):
         look, report = found
         session.save("lookups/coverage.json", look)
         session.save(REPORT, report, "text/plain")

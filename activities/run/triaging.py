@@ -29,7 +29,7 @@ from policies.release.checks import unseen
 from policies.settings.schema import EffectivePolicy
 from policies.task.acceptance import LET_LIE, Answer, How, area
 from policies.task.aftercare import with_hardening, without_quarantined
-from policies.task.asked import NOBODY, with_asked
+from policies.task.asked import NOBODY, TOOL, with_asked
 from policies.task.candidates import WORTH_RULE, judge_worth, stated_by_us, suppress, told, with_reported
 from policies.task.idea_memory import Memory, PersonsNo, Place, places, remember
 from policies.task.remediation import take_up, with_backlog
@@ -139,10 +139,12 @@ class Recall:
     def _said(
         self, session: StepSession, snapshot: StateSnapshot, ended: tuple[IndexedRun, ...]
     ) -> tuple[list[PersonsNo], list[Answer]]:
-        """What people said no to, and how they answered to the kinds of which something is found today."""
+        """What people said no to, and how they answered to the kinds of which something is found, or asked, today."""
         known = {entry.run_id: entry for entry in ended}
         found = frozenset(Place(each.tool, each.rule, each.path) for each in snapshot.findings)
         kinds = {(place.tool, place.rule) for place in found}
+        wanted = gathered(session)
+        asked = {(TOOL, each.key) for each in wanted.tasks} if wanted else set()
         # One that we closed, because CI rejected it or the base held it already, is no person's "no".
         numbers = {entry.pull_request for entry in ended if entry.closed_by_us}
         runs = {run_id for entry in ended for run_id in entry.closed_for}
@@ -158,10 +160,10 @@ class Recall:
                 if not on_base(session, pull):
                     what = f"rejected on the forge: a person closed pull request {pull.number}; until it is open again"
                     refused = [PersonsNo(pull.task_id, about, what)]
-            elif pull.state == "merged" and pull.run_id not in undone_by_us and about & found:
+            elif pull.state == "merged" and pull.run_id not in undone_by_us and (about & found or _kind(run) in asked):
                 refused = _taken_out(session, pull, about)
             noes += refused
-            if run and run.idea and (run.idea.tool, run.idea.rule) in kinds:
+            if run and run.idea and _kind(run) in kinds | asked:
                 answers += _answers(session, pull, run, run.idea, refused=bool(refused))
         return noes, answers
 
@@ -169,6 +171,10 @@ class Recall:
         """Runs whose merges we undid ourselves: those ideas are in quarantine, for as long as that lasts."""
         left = session.bench.control.query(session.run.target, AFTERCARE) or Aftercare()
         return frozenset(each.merged.run.run_id for each in left.merges if each.stage is not RollbackStage.NONE)
+
+
+def _kind(run: IndexedRun | None) -> tuple[str, str]:
+    return (run.idea.tool, run.idea.rule) if run and run.idea else ("", "")
 
 
 def _lifted(run: IndexedRun, policy: EffectivePolicy) -> bool:

@@ -38,6 +38,8 @@ HIDDEN = re.compile(
     "\ufff9-\ufffb\U000e0000-\U000e0fff]"
 )
 """Characters that make code read otherwise than it runs."""
+TESTS_INSIDE = re.compile(r"\bassert(?:_\w+)?!|#\[(?:\w+::)*test\b")
+"""Rust has tests in the file that they test."""
 MODULES_FIXES_ADD = frozenset(
     [
         "__future__",
@@ -209,7 +211,8 @@ def _of_what_measures(
         yield _remark(Severity.BLOCKING, each.path, words, crosses=True)
     # One line more can take a test away as well: a return before it fails.
     cheats = contract.measure is MeasureKind.CHECK
-    if each.before is not None and is_test(each.path) and (each.removed or cheats):
+    inside = cheats and each.path.endswith(".rs") and TESTS_INSIDE.search("\n".join(each.removed)) is not None
+    if each.before is not None and ((is_test(each.path) and (each.removed or cheats)) or inside):
         severity = Severity.BLOCKING if cheats else Severity.MINOR
         words = "changes or removes lines of a test that was there before"
         yield _remark(severity, each.path, words, crosses=cheats)

@@ -160,8 +160,12 @@ def _by_uv(read: Read, needs: Declared, ci: Iterable[tuple[str, ...]]) -> Iterat
         groups = tuple(word for name in needs.groups if name != "dev" for word in ("--group", name))
         words = (*every, *groups, *(word for name in needs.extras for word in ("--extra", name)))
     yield (f"{_TOOLS}uv", "sync", "--frozen", "--inexact", *words)
-    # On PATH, for whoever updates the lock file.
-    yield ("ln", "-sf", f"{_TOOLS}uv", f"{_ENV}uv")
+    yield _on_path("uv")
+
+
+def _on_path(program: str) -> tuple[str, ...]:
+    """For whoever updates the lock file."""
+    return ("ln", "-sf", f"{_TOOLS}{program}", f"{_ENV}{program}")
 
 
 def _by_export(program: str, read: Read) -> Iterator[tuple[str, ...]]:
@@ -178,6 +182,7 @@ def _by_export(program: str, read: Read) -> Iterator[tuple[str, ...]]:
     yield (f"{_TOOLS}{program}", "export", *words, "--output", "/env/locked.txt")
     yield (f"{_ENV}pip", "install", "--quiet", "--no-deps", "--requirement", "/env/locked.txt")
     yield _ITSELF
+    yield _on_path(program)
 
 
 def tool_table(read: Read, name: str) -> dict[str, Any]:
@@ -191,7 +196,10 @@ def _manager(program: str, lock: str) -> tuple[str, ...]:
     if program == "uv":
         return (f"uv=={importlib.metadata.version('uv')}",)
     made = _MADE_BY.search(lock[:500])
-    return (f"poetry=={made[1]}" if made else "poetry", "poetry-plugin-export") if program == "poetry" else ("pdm",)
+    if program == "poetry":
+        return (f"poetry=={made[1]}" if made else "poetry", "poetry-plugin-export")
+    # pdm 2.29 takes any hishel, and asks no index with 2 (November 2026).
+    return ("pdm", "hishel<2")
 
 
 def without_itself(environment: EnvironmentPolicy) -> EnvironmentPolicy | None:

@@ -1,8 +1,10 @@
 """Deterministic engineering tools: they find, mend, and find again on the changed tree; one file per tool.
 
 advisories.py      Known vulnerabilities, as the ecosystems' own programs print them
+benchmark.py       A benchmark's ratio: run in turn on a change and on its base, and told apart from noise
 check_measures.py  Effects that a target's own checks show
 comparison.py      What our scripts in the sandbox say of a change: equal or not, and what its syntax holds
+covered_lines.py   Which named lines a check of the target runs, by the report that it leaves itself
 dependencies.py    A newer release of one package, made by the ecosystem's own command, in the lock files alone
 dependency_look.py  What there is beyond a lock file: asked of its registry, tried twice, judged whole
 fixers.py          Fixers of the owner's own, in the repository's own environment; repeatable, or refused

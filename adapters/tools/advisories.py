@@ -1,4 +1,4 @@
-"""Known vulnerabilities, as the ecosystems' own programs print them: pip-audit, npm, govulncheck, cargo-audit."""
+"""Known vulnerabilities, as the ecosystems' own programs print them: pip-audit, npm, pnpm, govulncheck, cargo-audit."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -15,14 +15,14 @@ class NotTold(Exception):
     """What a program printed is no answer: it could not look; says why."""
 
 
-def advisories(kind: str, said: bytes) -> tuple[Advisory, ...]:
-    """What a program of that kind printed, each once, in the order of their names.
+def advisories(program: str, said: bytes) -> tuple[Advisory, ...]:
+    """What a program printed, each once, in the order of their names.
 
     Raises:
         NotTold: it is no answer.
     """
     try:
-        found = list(_READERS[kind](said.decode("utf-8", "replace")))
+        found = list(READERS[program](said.decode("utf-8", "replace")))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as problem:
         raise NotTold(f"what it printed cannot be read ({type(problem).__name__})") from problem
     return tuple(sorted(dict.fromkeys(found), key=lambda each: (each.package, each.identifier))[:_MOST])
@@ -53,6 +53,15 @@ def _of_npm(said: str) -> Iterator[Advisory]:
             yield _advisory(one.get("name", name), "", place.rpartition("/")[2] or str(one["source"]), one.get("title"))
 
 
+def _of_pnpm(said: str) -> Iterator[Advisory]:
+    whole = json.loads(said)
+    if "advisories" not in whole:
+        raise NotTold(shortened(str(whole.get("error") or "it gave no list"), _LONGEST))
+    for one in whole["advisories"].values():
+        identifier = one.get("github_advisory_id") or str(one.get("url", "")).rpartition("/")[2] or one["id"]
+        yield _advisory(one["module_name"], "", identifier, one.get("title"))
+
+
 def _of_govulncheck(said: str) -> Iterator[Advisory]:
     known, found, begun = dict[str, str](), list[tuple[str, str, str]](), False
     for each in _stream(said):
@@ -81,9 +90,10 @@ def _of_cargo_audit(said: str) -> Iterator[Advisory]:
         yield _advisory(package["name"], package["version"], entry["id"], entry.get("title"))
 
 
-_READERS: dict[str, Callable[[str], Iterator[Advisory]]] = {
-    "uv": _of_pip_audit,
+READERS: dict[str, Callable[[str], Iterator[Advisory]]] = {
+    "pip-audit": _of_pip_audit,
     "npm": _of_npm,
-    "go": _of_govulncheck,
-    "cargo": _of_cargo_audit,
+    "pnpm": _of_pnpm,
+    "govulncheck": _of_govulncheck,
+    "cargo-audit": _of_cargo_audit,
 }

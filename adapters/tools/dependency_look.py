@@ -205,7 +205,7 @@ class _LockFile:
                     file.writelines(lines)
             bench = self.within
             result = online_of(bench)(argv, copy, bench.limits, bench.alive, expected=_FOUND_SOME)
-        return advisories(self.ecosystem.kind, result.stdout)
+        return advisories(argv[0], result.stdout)
 
     def _ideas(self, insecure: Mapping[str, tuple[Advisory, ...]]) -> list[tuple[Locked, Choice]]:
         """What has something newer, best first; majors are said at once."""

@@ -1,13 +1,12 @@
 """Tests that tell nobody anything, and new lines that no test runs: for a person to see."""
 
 import json
-import tempfile
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
+from adapters.tools.covered_lines import read_report
 from adapters.tools.python_support import no_python_3, stated_lowest
 from adapters.tools.source_tree import VENDORED, SourceTree
 from adapters.tools.tool import Seen, Sighting, findings_of, unread_of
@@ -19,7 +18,6 @@ from policies.settings.schema import EffectivePolicy
 from policies.source.sightings import WHOLE
 
 LOOKUP = "lookups/flaky_checks"
-REPORT = "/opt/autonomy/coverage"
 MOST = 20
 """Of each rule; the rest is counted."""
 WORDS = {
@@ -157,30 +155,13 @@ def _flaky(tree: SourceTree, bench: ToolRunner) -> Iterator[Sighting]:
             yield Sighting("flaky", path, line, message, fixable=False, code=f"{each.flake.check} {name}")
 
 
-class Missed(BaseModel):
-    """What ``inside/coverage_report.py`` says."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    missed: dict[str, tuple[int, ...]] = {}
-    speaks_of: tuple[str, ...] = ()
-    unread: str = ""
-
-
 def _uncovered(tree: SourceTree, bench: ToolRunner) -> Iterator[Sighting]:
     """New lines of recent commits that a check's own report knows, and says were not run; most of them first."""
     if "coverage/report" not in bench.recorded:
         return
     look = CoverageLook.model_validate_json(bench.recorded["lookups/coverage"])
     asked = sorted(path for path in look.added if tree.is_source(path) and path in tree.files)
-    with tempfile.TemporaryDirectory() as folder:
-        report = Path(folder, "report")
-        report.write_bytes(bench.recorded["coverage/report"])
-        answer = bench.python("coverage_report.py", REPORT, *asked, tree=tree.root, beside=((report, REPORT),)).stdout
-    try:
-        said = Missed.model_validate_json(answer)
-    except ValidationError as error:
-        raise ToolUnavailable("what was said of the coverage could not be read") from error
+    said = read_report(bench.recorded["coverage/report"], asked, tree.root, bench)
     if said.unread:
         # A finding, not a blindness of ours: what a check wrote must not keep a run from its work.
         why = f"could not look: the report that {look.check} wrote cannot be read: {said.unread}"

@@ -115,6 +115,71 @@ REQUIREMENTS = ".autonomy-requirements.txt"
 """What pip-audit is shown beside a `uv.lock`, which it does not read."""
 
 
+# Python, by poetry and pdm: neither lock file says where anything is from, but where that is not the usual index.
+
+
+def _listed_by_hash(asked: Callable[[dict[str, Any]], Iterator[str]]) -> Callable[[Read, str], Iterator[Locked]]:
+    def locked(read: Read, path: str) -> Iterator[Locked]:
+        folder, slash, _ = path.rpartition("/")
+        wanted = {_plain(each) for each in asked(_toml(read(f"{folder}{slash}pyproject.toml") or ""))}
+        for each in _toml(read(path))["package"]:
+            source = each.get("source", {})
+            files = [one for one in each.get("files", ()) if "hash" in one]
+            if (
+                source.get("type", "legacy") != "legacy"
+                or not files
+                or not {"path", "git", "editable"}.isdisjoint(each)
+            ):
+                continue
+            name, registry = each["name"], source.get("url", "")
+            yield Locked(
+                name, each["version"], _plain(name) in wanted, registry, files[0].get("url", ""), files[0]["hash"]
+            )
+
+    return locked
+
+
+def _plain(requirement: str) -> str:
+    """The name of a requirement, as indexes spell it."""
+    return re.sub(r"[-_.]+", "-", re.split(r"[\s\[(<>=!~;@]", requirement.strip(), maxsplit=1)[0]).lower()
+
+
+def _of_project(manifest: dict[str, Any]) -> Iterator[str]:
+    project = manifest.get("project", {})
+    groups = (*project.get("optional-dependencies", {}).values(), *manifest.get("dependency-groups", {}).values())
+    for group in (project.get("dependencies", ()), *groups):
+        yield from (each for each in group if isinstance(each, str))
+
+
+def _of_poetry(manifest: dict[str, Any]) -> Iterator[str]:
+    yield from _of_project(manifest)
+    tool = manifest.get("tool", {}).get("poetry", {})
+    groups = [each.get("dependencies", {}) for each in tool.get("group", {}).values()]
+    for group in (tool.get("dependencies", {}), tool.get("dev-dependencies", {}), *groups):
+        yield from group
+
+
+def _of_pdm(manifest: dict[str, Any]) -> Iterator[str]:
+    yield from _of_project(manifest)
+    for group in manifest.get("tool", {}).get("pdm", {}).get("dev-dependencies", {}).values():
+        yield from group
+
+
+def _poetry(folder: str, *words: str) -> Argv:
+    return ("poetry", *(("--directory", folder) if folder else ()), "--no-interaction", *words)
+
+
+def _poetry_settle(folder: str) -> Argv:
+    # Until 2 it brings everything on where it is not told not to, and since then it knows no such word.
+    return ("sh", "-c", 'poetry "$@" lock --no-update 2>/dev/null || poetry "$@" lock', *_poetry(folder))
+
+
+def _pdm(folder: str, command: str, *words: str) -> Argv:
+    # Told its interpreter, it leaves neither an environment nor a note about one in the tree.
+    told = ("env", "PDM_PYTHON=/env/bin/python", "PDM_CHECK_UPDATE=0")
+    return (*told, "pdm", command, *(("--project", folder) if folder else ()), *words)
+
+
 # JavaScript, by npm.
 
 
@@ -148,6 +213,27 @@ _QUIETLY = ("--package-lock-only", "--ignore-scripts", "--no-audit", "--no-fund"
 
 def _npm(folder: str) -> Argv:
     return ("npm", *(("--prefix", folder) if folder else ()))
+
+
+# JavaScript, by pnpm.
+
+_PNPM_PACKAGE = re.compile(r"^  '?/?(@?[^@'\s]+)@([^'(:\s]+)'?:\n    resolution: \{integrity: ([^,}\s]+)", re.MULTILINE)
+_PNPM_ASKED = re.compile(r"^( +)'?(@?[^':\s]+)'?:\n\1  specifier: .*\n\1  version: '?([^'(\s]+)", re.MULTILINE)
+
+
+def _pnpm_locked(read: Read, path: str) -> Iterator[Locked]:
+    text = read(path)
+    written = re.search(r"^lockfileVersion: '?(\d+)", text, re.MULTILINE)
+    if written is None or int(written[1]) < 6:  # noqa: PLR2004  # until pnpm 7
+        raise Unreadable("it is of a form before pnpm 8: let a newer pnpm write it")
+    before, _, listed = text.partition("\npackages:\n")
+    asked = {(found[2], found[3]) for found in _PNPM_ASKED.finditer(before)}
+    for found in _PNPM_PACKAGE.finditer(listed.partition("\nsnapshots:\n")[0]):
+        yield Locked(found[1], found[2], (found[1], found[2]) in asked, digest=found[3])
+
+
+def _pnpm(folder: str, *words: str) -> Argv:
+    return ("pnpm", *(("--dir", folder) if folder else ()), *words, "--ignore-scripts")
 
 
 # Go.
@@ -201,6 +287,31 @@ def _manifest(folder: str) -> Argv:
 
 ECOSYSTEMS: Mapping[str, Ecosystem] = {
     "uv.lock": Ecosystem("uv", _uv_locked, _uv, _uv_update, _uv_audit),
+    "poetry.lock": Ecosystem(
+        "uv",
+        _listed_by_hash(_of_poetry),
+        _poetry_settle,
+        lambda folder, package, _version, _until: (_poetry(folder, "update", "--lock", package.name),),
+        _uv_audit,
+    ),
+    "pdm.lock": Ecosystem(
+        "uv",
+        _listed_by_hash(_of_pdm),
+        lambda folder: _pdm(folder, "lock", "--update-reuse"),
+        lambda folder, package, _version, _until: (
+            _pdm(folder, "update", "--no-sync", "--update-reuse", package.name),
+        ),
+        _uv_audit,
+    ),
+    "pnpm-lock.yaml": Ecosystem(
+        "npm",
+        _pnpm_locked,
+        lambda folder: _pnpm(folder, "install", "--lockfile-only"),
+        lambda folder, package, _version, _until: (
+            _pnpm(folder, "update", package.name, "--lockfile-only", "--no-save"),
+        ),
+        lambda folder: _pnpm(folder, "audit", "--json")[:-1],
+    ),
     "package-lock.json": Ecosystem(
         "npm",
         _npm_locked,

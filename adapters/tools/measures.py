@@ -5,8 +5,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from adapters.tools.benchmark import ratio
 from adapters.tools.check_measures import counted_by, red, unshown
 from adapters.tools.comparison import unproved
+from adapters.tools.covered_lines import not_run
 from adapters.tools.dependencies import DependenciesTool
 from adapters.tools.fixers import FixersTool
 from adapters.tools.idle_tests import IdleTestsTool
@@ -23,7 +25,7 @@ from contracts.task import MeasureKind, TaskContract
 from policies.paths.rules import within
 from policies.settings.schema import EffectivePolicy
 from ports.environments import CheckEnvironment
-from ports.measures import Detection, Look, MeasureError
+from ports.measures import Counted, Detection, Look, MeasureError
 from ports.sandbox import Limits, Sandbox, SandboxUnavailable
 
 TOOLS: tuple[Tool, ...] = (
@@ -53,7 +55,7 @@ class ToolMeasures:
         """See the port; a tool that could not look is named with its reason."""
         return self._seen(look, self.tools)
 
-    def count(self, contract: TaskContract, look: Look) -> int:
+    def count(self, contract: TaskContract, look: Look) -> Counted:
         """See the port."""
         return MEASURES[contract.measure](self, contract, look)
 
@@ -61,7 +63,7 @@ class ToolMeasures:
         """See the port."""
         return unproved(base, look.tree, paths, self._runner(look))
 
-    def findings_left(self, contract: TaskContract, look: Look) -> int:
+    def findings_left(self, contract: TaskContract, look: Look) -> Counted:
         """Of the contract's tool and rule, in the contract's paths."""
         known = look.known
         if known is not None and not known.truncated:
@@ -76,7 +78,13 @@ class ToolMeasures:
             if file.tool == tool and within(file.path, paths):
                 raise MeasureError(f"the effect cannot be measured: {file.path}: {file.reason}")
         kind = (tool, contract.rule, True)
-        return sum((one.tool, one.rule, one.fixable) == kind and within(one.path, paths) for one in seen.findings)
+        found = ((one.tool, one.rule, one.fixable) == kind and within(one.path, paths) for one in seen.findings)
+        return Counted(sum(found))
+
+    def lines_left(self, contract: TaskContract, look: Look) -> Counted:
+        """Of the lines that the contract's task names, those that its check does not run."""
+        with _found_out():
+            return not_run(contract, look, self._runner(look))
 
     def _seen(self, look: Look, tools: Sequence[Tool]) -> Detection:
         seen: list[Seen | None] = []
@@ -108,12 +116,14 @@ class ToolMeasures:
         )
 
 
-MEASURES: dict[MeasureKind, Callable[[ToolMeasures, TaskContract, Look], int]] = {
+MEASURES: dict[MeasureKind, Callable[[ToolMeasures, TaskContract, Look], Counted]] = {
     MeasureKind.FINDINGS: ToolMeasures.findings_left,
     MeasureKind.CHECK: lambda _tools, contract, look: red(contract, look),
     MeasureKind.NEW_TEST: lambda _tools, contract, look: unshown(contract, look),
     MeasureKind.COUNTED: lambda _tools, contract, look: counted_by(contract, look),
-    MeasureKind.ACCEPTANCE: lambda _tools, _contract, look: int(look.base is None),
+    MeasureKind.COVERAGE: ToolMeasures.lines_left,
+    MeasureKind.BENCHMARK: lambda _tools, contract, look: ratio(contract, look),
+    MeasureKind.ACCEPTANCE: lambda _tools, _contract, look: Counted(int(look.base is None)),
 }
 """A row for each way to count an effect."""
 

@@ -1,5 +1,6 @@
 """What a charter may say of agents: refused at load where it is over-broad or contradicts itself (P6, P9)."""
 
+import re
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -230,6 +231,14 @@ def _host_problem(host_and_port: str, providers: Collection[str]) -> str:
     return ""
 
 
+_EDITION = re.compile(r"([-@:](latest|20\d{6}|20\d\d-\d\d-\d\d|free|beta|nitro|v\d+(:\d+)?))+$")
+
+
+def _model_meant(name: str) -> str:
+    """A name without what routers and providers put around it: who made it, its date, how it is served."""
+    return _EDITION.sub("", name.rpartition("/")[2].lower()).replace(".", "-")
+
+
 def _not_independent(charter: Charter) -> Iterator[Fault]:
     """Review is another model than coded, or than is tried; else it would vote for itself (P6)."""
     reviewer = charter.roles.get(Role.REVIEW)
@@ -237,6 +246,7 @@ def _not_independent(charter: Charter) -> Iterator[Fault]:
         return
     coders = {("roles", Role.CODING.value): charter.roles.get(Role.CODING)}
     for key, said in (coders | {("trials", name): said for name, said in charter.trials.items()}).items():
-        if said and (shared := [model for model in reviewer.models if model in said.models]):
+        coding = {_model_meant(model) for model in said.models} if said else set[str]()
+        if shared := [model for model in reviewer.models if _model_meant(model) in coding]:
             problem = f"{joined(shared)} may also code ({'.'.join(key)}); who reviews must be another model"
             yield Fault("charter", ("roles", Role.REVIEW.value, "models"), f"{problem}: name one, or review by 'tools'")

@@ -160,7 +160,10 @@ class FixerPolicy(Section):
 
 LOCK_FILES = {
     "uv.lock": ("uv.lock",),
+    "poetry.lock": ("poetry.lock",),
+    "pdm.lock": ("pdm.lock",),
     "package-lock.json": ("package-lock.json",),
+    "pnpm-lock.yaml": ("pnpm-lock.yaml",),
     "go.mod": ("go.mod", "go.sum"),
     "Cargo.lock": ("Cargo.lock",),
 }
@@ -171,7 +174,7 @@ class DependencyPolicy(Section):
     """``[dependencies]``: releases of what is in the lock files, one package a pull request. A person merges each."""
 
     lock_files: tuple[RelativePath, ...] = Field(min_length=1)
-    """``uv.lock``, ``package-lock.json``, ``Cargo.lock``, or ``go.mod``, each with its path in the repository.
+    """Names of ``LOCK_FILES``, for example ``uv.lock``, or ``go.mod``, each with its path in the repository.
 
     They have to be in `environment.keyed_by`, and their protection to say `unless = ["dependency_update"]`.
     """

@@ -1,5 +1,6 @@
 """Merging a target's settings into the common policy: overrides may only tighten."""
 
+import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -10,7 +11,7 @@ from policies.paths.rules import can_match, matches
 from policies.settings.charter import Charter
 from policies.settings.schema import Autopilot, EffectivePolicy, ProtectedPaths, ProtectedRule, Target
 from policies.settings.sources import Sources
-from policies.settings.tasks import Tasks
+from policies.settings.tasks import StandingTask, Tasks
 
 MODES = tuple(Mode)
 """From least to most."""
@@ -104,6 +105,7 @@ def _task_faults(target: Target, standing: Tasks) -> Iterator[Fault]:
         if task.name in seen:
             yield Fault("tasks", ("tasks", index, "name"), f"a second task is named {task.name!r}; names must differ")
         seen.add(task.name)
+        yield from _benchmark_faults(index, task)
         if task not in standing.of(target.name) or not task.check:
             continue
         if task.check not in known:
@@ -111,6 +113,23 @@ def _task_faults(target: Target, standing: Tasks) -> Iterator[Fault]:
         elif task.measure is MeasureKind.COUNTED and known[task.check].count == "none":
             problem = f"the check {task.check!r} of {target.name} counts nothing; give it `count`"
             yield Fault("tasks", ("tasks", index, "check"), problem)
+
+
+_FILE = re.compile(r"[\w.-]+(/[\w.-]+)+|[\w-]+\.(py|sh|[cm]?js|ts|rb|pl)")
+"""A word of a command line that names a file of the tree, or looks like it."""
+
+
+def _benchmark_faults(index: int, task: StandingTask) -> Iterator[Fault]:
+    """A change must not touch what it is measured by: what the command line names, at the least (P6)."""
+    if task.benchmark is None:
+        return
+    key, files = ("tasks", index, "benchmark"), task.benchmark.files
+    for pattern in files:
+        if problem := _pattern_problem(pattern, protecting=True):
+            yield Fault("tasks", (*key, "files"), f"{pattern!r} {problem}")
+    for word in filter(_FILE.fullmatch, task.benchmark.argv):
+        if not matches(word, files) and not matches(f"{word}/x", files):
+            yield Fault("tasks", (*key, "argv"), f"{word!r} is not among its files: a change could touch it")
 
 
 def _loosenings(autopilot: Autopilot, target: Target) -> Iterator[Fault]:

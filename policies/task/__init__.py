@@ -7,6 +7,7 @@ candidates.py   From findings to ranked ideas, whether one is worth a run, and w
 compliance.py   Uncertain compliance escalates (policy): what a licence says is not for a machine to change
 dependencies.py  Which release of a dependency is proposed, and what of an update is a person's to decide
 idea_memory.py  What earlier runs and people said about an idea, per tool, rule and path
+measure_words.py  What an effect is called, by the way it is measured, a row each
 planning.py     From the chosen candidate to the one bounded contract of a run (runbook §4 Planning; task contracts)
 remediation.py  Remediations (runbook §6.2): the same fix on fewer files
 risk.py         The risk score

@@ -30,7 +30,8 @@ from policies.settings.schema import CheckKind, EffectivePolicy
 from policies.settings.tasks import StandingTask
 from policies.task.acceptance import expected, quiet, turn
 from policies.task.candidates import task_id, waits_for_people
-from policies.task.idea_memory import Memory
+from policies.task.idea_memory import Memory, Place
+from policies.task.measure_words import WORDS, metric
 
 TOOL = "asked"
 """In the place of a tool's name, in ideas, contracts and what is remembered of them."""
@@ -98,9 +99,9 @@ def of_issue(issue: Issue, policy: EffectivePolicy) -> AskedTask:
 
 def of_standing(task: StandingTask, policy: EffectivePolicy) -> AskedTask:
     """What the owner wants looked after."""
-    measured = task.measure in {MeasureKind.NEW_TEST, MeasureKind.COUNTED}
+    measured = WORDS[task.measure].by_check
     return AskedTask(
-        key=f"standing-{task.name}",
+        key=task.key,
         by=AskedBy.STANDING,
         title=task.title,
         text=task.prompt,
@@ -134,8 +135,7 @@ def tests_of(policy: EffectivePolicy) -> str:
 def rests(task: StandingTask, ended: Iterable[IndexedRun], today: date) -> bool:
     """Whether a run took it lately."""
     since = today - timedelta(days=task.every_days)
-    key = f"standing-{task.name}"
-    return any(run.idea and run.idea.rule == key and date.fromisoformat(run.date) > since for run in ended)
+    return any(run.idea and run.idea.rule == task.key and date.fromisoformat(run.date) > since for run in ended)
 
 
 def with_asked(
@@ -174,7 +174,7 @@ def candidate_of(task: AskedTask, policy: EffectivePolicy) -> Candidate:
         tool=TOOL,
         rule=task.key,
         paths=paths,
-        metric=_metric(task),
+        metric=metric(task),
         measure=task.measure,
         before=1,
         expected_after=0,
@@ -189,18 +189,6 @@ def candidate_of(task: AskedTask, policy: EffectivePolicy) -> Candidate:
     )
 
 
-def objective(task: AskedTask) -> str:
-    """What is true when it is done, as it will be measured."""
-    return {
-        MeasureKind.CHECK: f"Make the check {task.check}, which is red on the base, green.",
-        MeasureKind.NEW_TEST: (
-            f"Do what is asked, and show it by a test that the check {task.check} runs: red on the base, green with "
-            "the change."
-        ),
-        MeasureKind.COUNTED: f"Do what is asked: the check {task.check} counts fewer findings than on the base.",
-    }.get(task.measure, "Do what is asked; a person judges it.")
-
-
 def rationale(task: AskedTask) -> str:
     """Why it is worth a pull request."""
     return {
@@ -211,23 +199,27 @@ def rationale(task: AskedTask) -> str:
     }[task.by]
 
 
-def _metric(task: AskedTask) -> str:
-    return {
-        MeasureKind.CHECK: f"red check {task.check}",
-        MeasureKind.NEW_TEST: f"behaviour that no test of {task.check} shows",
-        MeasureKind.COUNTED: f"findings of the check {task.check}",
-    }.get(task.measure, "what a person has not accepted")
-
-
 def _speaks_against(idea: Candidate, task: AskedTask, policy: EffectivePolicy, memory: Memory) -> str:
-    if task.measure is MeasureKind.NEW_TEST and not task.check:
+    if WORDS[task.measure].by_check and not task.check:
         return "the target has no check of kind tests that could show it; add one to its [[checks]]"
     if waits := waits_for_people(idea.tool, idea.rule, policy.autopilot.caps, memory):
         return waits
     # Where it was refused does not matter: it is one task, whatever files it touched.
     answers = [each.model_copy(update={"areas": frozenset([""])}) for each in memory.answers]
-    said = quiet(idea.tool, idea.rule, ("",), answers, policy.target.name)
-    return said or memory.refusal(idea.task_id, idea.tool, idea.rule, idea.paths)
+    if said := quiet(idea.tool, idea.rule, ("",), answers, policy.target.name):
+        return said
+    paths = idea.paths
+    if task.by is AskedBy.STANDING:
+        # Each time it is another change: one that a person refused says nothing of the next, two do.
+        paths = tuple(path for path in paths if Place(idea.tool, idea.rule, path) not in memory.by_people)
+    return memory.refusal(idea.task_id, idea.tool, idea.rule, paths)
+
+
+_OF_TESTS = frozenset({
+    "tests", "test", "__tests__", "spec", "specs", "testdata", "test_data", "test-data", "fixtures", "__fixtures__",
+    "__snapshots__", "golden", "goldens", "cassettes",
+})  # fmt: skip
+"""Folders of tests, and of what they compare with."""
 
 
 def is_test(path: str) -> bool:
@@ -236,7 +228,8 @@ def is_test(path: str) -> bool:
     folders = set(path.lower().split("/")[:-1])
     stem = name.rpartition(".")[0]
     return (
-        bool(folders & {"tests", "test", "__tests__", "spec", "testdata"})
+        bool(folders & _OF_TESTS)
+        or name.endswith(".snap")
         or stem.startswith("test_")
         or stem.endswith(("_test", ".test", ".spec", "_spec", "tests"))
     )

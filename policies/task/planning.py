@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from contracts.modes import RiskLevel, Role
 from contracts.task import (
+    AskedTask,
     Candidate,
     CandidateTasks,
     MeasureKind,
@@ -21,8 +22,9 @@ from policies.digests import digest
 from policies.paths.diff_budget import deletions_allowed
 from policies.paths.rules import hostile_name, matches, protection, reachable, readable
 from policies.settings.schema import EffectivePolicy
-from policies.task.asked import objective, rationale
+from policies.task.asked import rationale
 from policies.task.compliance import is_licence_text
+from policies.task.measure_words import objective
 from policies.task.risk import BLOCKED_UNLESS_APPROVED, LEVELS, estimate_level, is_runtime
 from policies.verdicts import all_of, allow, ask, deny
 
@@ -64,7 +66,8 @@ def make_contract(candidate: Candidate, policy: EffectivePolicy, run_id: str) ->
                 for rule in policy.protected_paths.protected
                 if candidate.type not in rule.unless
                 for pattern in rule.patterns
-            ),
+            )
+            + _measured_by(asked, policy),
             max_files=budget.files if asked else min(len(candidate.paths), budget.files),
             max_lines=budget.lines,
             max_new_files=budget.new_files if asked else 0,
@@ -125,6 +128,12 @@ def terms_digest(contract: TaskContract) -> str:
     usual = {"measure"} if contract.measure is MeasureKind.FINDINGS else set()
     usual |= {name for name in ("trial", "promotion", "asked") if getattr(contract, name) is None}
     return digest(contract.model_dump(mode="json", exclude={"run_id", "state", "words"} | usual))
+
+
+def _measured_by(asked: AskedTask | None, policy: EffectivePolicy) -> tuple[str, ...]:
+    """What a task's benchmark is made of: who is measured by it leaves it alone (P6)."""
+    standing = policy.standing.named(asked.key) if asked else None
+    return standing.benchmark.files if standing and standing.benchmark else ()
 
 
 def _blast_radius(paths: tuple[str, ...]) -> str:

@@ -16,13 +16,14 @@ from contracts.grant import Grant
 from contracts.modes import Outcome
 from contracts.release import ReleaseDecision, RiskScore
 from contracts.remediation import TASK_PREFIX
-from contracts.task import AskedBy, AskedTask, MeasureKind, TaskContract
+from contracts.task import AskedBy, AskedTask, TaskContract
 from contracts.verdict import Decision, Verdict
 from policies.counted import CUT, counted, joined, shortened, sized
 from policies.digests import digest
 from policies.paths.rules import readable
 from policies.release.checks import cautions
 from policies.release.release import MODE_RULE, REVIEW_RULE
+from policies.task.measure_words import shown
 from policies.task.planning import terms_digest
 from policies.task.task_words import amount, does
 from policies.texts.inert_markdown import FOLDS, capped, code_block, code_span, inert_line, link, one_line
@@ -175,13 +176,7 @@ def _asked(asked: AskedTask, change: Change) -> Iterator[str]:
         AskedBy.PERSON: "because a person asked for it",
     }[asked.by]
     yield f"An agent changed {_files(change)}, {cause}."
-    yield {
-        MeasureKind.CHECK: f"That check is red on the base and green with the change: {_checks_name(asked)}.",
-        MeasureKind.NEW_TEST: f"Its tests are red without the change and green with it: {_checks_name(asked)}.",
-        MeasureKind.COUNTED: (
-            f"{_checks_name(asked)} counts {counted(change.metric_after, 'finding')}, {change.metric_before} before."
-        ),
-    }.get(asked.measure, "Nothing measures whether it is right: that is for you to say.")
+    yield shown(asked.measure, _checks_name(asked), change.metric_before, change.metric_after)
     if asked.by is AskedBy.ISSUE:
         yield f"Closes #{asked.number}."
 

@@ -6,7 +6,8 @@ from types import SimpleNamespace
 import pytest
 
 from activities.run.coverage import covered, left_by, there
-from tests.activities.test_flaky_checks import AT, Papers, report
+from contracts.evidence import ChecksReport
+from tests.activities.test_flaky_checks import report
 
 
 @pytest.mark.parametrize("name", ["coverage.xml", "coverage/lcov.info", "cover.out"])
@@ -33,40 +34,40 @@ def test_no_link_is_followed_and_nothing_waited_for(tmp_path: Path) -> None:
 
 
 class Repository:
-    """Three files: one as it was tested, one changed since, one gone."""
+    """Three files: one changed since, one binary, one gone."""
 
     files = {
-        "old": {"a.py": b"1\n2\n", "b.py": b"1\n", "c.py": b"1\n"},
-        "base": {"a.py": b"1\nnew\n2\nlast\n", "b.py": b"1\n2\n"},
-        "c": {"a.py": b"1\nnew\n2\nlast\n", "b.py": b"1\n3\n"},
+        "old": {"a.py": b"1\n2\n", "b.png": b"\0", "c.py": b"1\n"},
+        "base": {"a.py": b"1\nnew\n2\nlast\n", "b.png": b"\0\0"},
     }
 
     def line(self, commit: str, most: int) -> tuple[str, ...]:
         return (commit, "old")[:most]
 
     def changed_paths(self, before: str, base: str) -> tuple[SimpleNamespace, ...]:
-        kinds = {"a.py": "M", "b.py": "M", "c.py": "D"}
+        kinds = {"a.py": "M", "b.png": "M", "c.py": "D"}
         return tuple(SimpleNamespace(path=path, status=status) for path, status in kinds.items())
 
     def read(self, commit: str, path: str) -> bytes | None:
         return self.files[commit].get(path)
 
 
-def test_lines_of_files_that_are_as_they_were_tested() -> None:
-    """Of others the report speaks of other lines; where none was left there is nothing to speak of."""
-    papers = {("r1", "checks/checks.json"): report("r1", "green"), ("r1", "checks/tests-coverage.txt"): b"<coverage/>"}
-    index = SimpleNamespace(latest=lambda _count, _target: [SimpleNamespace(run_id="r1", ended_at=AT)])
-
-    def look(kept: dict[tuple[str, str], bytes]):
-        session = SimpleNamespace(
-            bench=SimpleNamespace(store=Papers(kept)), repository=Repository(), run=SimpleNamespace(target="demo"),
-            given=SimpleNamespace(base_sha="base"),
-        )  # fmt: skip
-        return covered(session, index)  # type: ignore[arg-type]  # of both, so much is used
-
-    found, body = look(papers) or (None, b"")
-    assert found is not None
-    assert (b"<coverage/>", "tests", 1, {"a.py": (2, 4)}) == (body, found.check, found.commits, found.added)
-    del papers["r1", "checks/tests-coverage.txt"]
-    assert look(papers) is None
-    assert look({("r1", "checks/checks.json"): b"lost", ("r1", "checks/tests-coverage.txt"): b"x"}) is None
+@pytest.mark.parametrize("left", [True, False])
+def test_lines_of_recent_commits_beside_what_a_check_of_the_base_left(left: bool) -> None:
+    """From the first run on; where none left anything there is nothing to speak of."""
+    checked = ChecksReport.model_validate_json(report("r1", "green"))
+    result, ref = checked.results[0], checked.results[0].attempts[0].output
+    assert ref is not None
+    ref = ref.model_copy(update={"name": "checks/base-tests-coverage.txt"})
+    attempt = result.attempts[0].model_copy(update={"coverage": ref if left else None})
+    checked = checked.model_copy(update={"results": (result.model_copy(update={"attempts": (attempt,)}),)})
+    papers = {"checks/base.json": checked, ref.name: b"<coverage/>"}
+    session = SimpleNamespace(
+        repository=Repository(), run=SimpleNamespace(run_id="r1"), given=SimpleNamespace(base_sha="base"),
+        load=lambda name, _model: papers[name], load_bytes=papers.get,
+    )  # fmt: skip
+    found = covered(session)  # type: ignore[arg-type]  # so much of it is used
+    assert (found is not None) is left
+    if found:
+        look, body = found
+        assert (b"<coverage/>", "tests", 1, {"a.py": (2, 4)}) == (body, look.check, look.commits, look.added)

@@ -21,7 +21,7 @@ from contracts.forge_facts import PullComment
 from contracts.handover import PinnedPolicy
 from contracts.later_review import LATER_REVIEW, Fate, LaterReview, LaterReviewInput, Moment
 from ports.forge import ForgeError
-from ports.measures import MeasureError
+from ports.measures import Counted, MeasureError
 from ports.policy_source import PolicyError
 from ports.repository import RepositoryError
 from tests.policies.sample_policy import policy
@@ -212,11 +212,11 @@ class Counting:
     def __init__(self, answer: int | Exception) -> None:
         self.answer = answer
 
-    def count(self, contract: object, look: Any) -> int:
+    def count(self, contract: object, look: Any) -> Counted:
         assert (OURS, CONTRACT) == ((look.tree / "a.txt").read_text(), contract)
         if isinstance(self.answer, Exception):
             raise self.answer
-        return self.answer
+        return Counted(self.answer)
 
 
 def test_10_objective_is_measured_again_on_the_base_after_the_merge(base: Base, looked: Any) -> None:

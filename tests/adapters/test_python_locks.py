@@ -77,7 +77,9 @@ def test_poetry_and_pdm():
         "/env/tools/bin/poetry export --with test --all-extras --output /env/locked.txt",
         "/env/bin/pip install --quiet --no-deps --requirement /env/locked.txt",
         "/env/bin/pip install --quiet --no-deps --editable .",
+        "ln -sf /env/tools/bin/poetry /env/bin/poetry",
     ] == lines[3:]
+    assert ("poetry.lock",) == look(poetry__lock=POETRY).lock_files
     lines = prepares(look(pdm__lock=LOCK.replace("pytest", "attrs")))
     assert "/env/tools/bin/pdm export --format requirements --group :all --output /env/locked.txt" == lines[3]
     assert "/env/bin/pip install --quiet pytest" == lines[-1]

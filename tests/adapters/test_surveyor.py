@@ -384,7 +384,7 @@ def test_pytests_own_settings_say_where_the_tests_are(package: Package, file: st
         (("go.mod", "go.sum", "api/go.mod", "api/go.sum"), ("/go.mod", "/go.sum"), ["go.mod"]),
         (("go.mod",), ("/go.mod", "/go.sum"), []),
         (("web/package-lock.json", "web/package.json"), ("/web/package-lock.json",), ["web/package-lock.json"]),
-        (("Cargo.lock", "poetry.lock"), ("*.lock",), ["Cargo.lock"]),
+        (("Cargo.lock", "Gemfile.lock"), ("*.lock",), ["Cargo.lock"]),
     ],
 )
 def test_lock_files_of_which_releases_can_be_proposed(paths, keyed, expected):

@@ -11,8 +11,9 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Self
 
-import forked_worker
 from world import World
+
+from tests import forked
 
 WORKER = "worker"
 HOSTILE_WORKER = str(Path(__file__).with_name("hostile_worker.py"))
@@ -82,8 +83,8 @@ class Supervisor:
         while True:
             await self._wanted.wait()
             log = self.world.root / "worker.log"
-            self._process, self._dead = forked_worker.start(self._program, self._environment(), log), asyncio.Event()
-            self.deaths.append(await forked_worker.end_of(self._process))
+            self._process, self._dead = forked.start(self._program, self._environment(), log), asyncio.Event()
+            self.deaths.append(await forked.end_of(self._process))
             self._dead.set()
             # A worker that cannot start at all must not turn into a busy loop.
             await asyncio.sleep(0.2)

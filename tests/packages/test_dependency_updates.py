@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import sys
 
 import pytest
 import uv
@@ -67,6 +68,46 @@ BEHIND = {
         [("cargo", "generate-lockfile"), ("cargo", "update", "-p", "itoa", "--precise", "1.0.1")],
     ),
 }
+PDM = ("env", f"PDM_PYTHON={sys.executable}", UV, "tool", "run", "--quiet", "--with", "hishel<2", "pdm", "lock")
+"""Told its interpreter, it leaves nothing in the tree."""
+WIDER = ("sed", "-i", "s/iniconfig==2.0.0/iniconfig<3/", "pyproject.toml")
+NARROW = PYPROJECT.replace('"iniconfig"', '"iniconfig==2.0.0"').replace(">=3.11", ">=3.11,<4")
+BEHIND |= {
+    "pdm": ("pdm.lock", "iniconfig", "2.0.0", {"pyproject.toml": NARROW}, [PDM, WIDER, (*PDM, "--update-reuse")]),
+    "poetry": (
+        "poetry.lock",
+        "iniconfig",
+        "2.0.0",
+        {"pyproject.toml": NARROW},
+        [(UV, "tool", "run", "--quiet", "poetry", "lock"), WIDER, (UV, "tool", "run", "--quiet", "poetry", "lock")],
+    ),
+    "pnpm": (
+        "pnpm-lock.yaml",
+        "is-odd",
+        "3.0.0",
+        {"package.json": '{"name": "x", "version": "1.0.0", "license": "MIT", "dependencies": {"is-odd": "3.0.0"}}'},
+        [
+            ("npx", "--yes", "pnpm@10", "install", "--lockfile-only"),
+            ("sed", "-i", 's/3.0.0"}/^3.0.0"}/', "package.json"),
+            ("npx", "--yes", "pnpm@10", "install", "--lockfile-only"),
+        ],
+    ),
+}
+VENV = ["python3", "-m", "venv", "/env"]
+MANAGED = {
+    "pdm": {"prepare": [VENV, ["/env/bin/pip", "install", "pdm", "hishel<2"]], "toolchains": ["/opt/python"]},
+    "poetry": {"prepare": [VENV, ["/env/bin/pip", "install", "poetry"]], "toolchains": ["/opt/python"]},
+    "pnpm": {"prepare": [["npm", "install", "--global", "--prefix", "/env", "pnpm@10"]]},
+}
+
+
+def index_of_pip() -> str:
+    """Poetry asks more of the usual index than pages, unless it is told of one: the one that pip asks here."""
+    asked = [sys.executable, "-m", "pip", "index", "versions", "iniconfig", "-vv"]
+    said = subprocess.run(asked, capture_output=True, check=False, text=True).stdout
+    page = re.search(r"Getting page (https?://\S+?)/iniconfig/", said)
+    assert page, "pip did not say whom it asks"
+    return f'[[tool.poetry.source]]\nname = "pips"\nurl = "{page[1]}/"\npriority = "primary"\n'
 
 
 @pytest.mark.packages
@@ -74,14 +115,20 @@ BEHIND = {
 @pytest.mark.parametrize("name", BEHIND)
 def test_a_real_package_that_is_behind_is_brought_on(name, repository, tmp_path):  # noqa: F811
     """Looked up, made twice, judged, made again; afterwards nothing is left to find."""
-    if name != "uv" and shutil.which(name) is None:
-        pytest.skip(f"left out: {name} is missing on this machine")
+    program = {"pnpm": "npm"}.get(name, name)
+    if name not in {"uv", "pdm", "poetry"} and shutil.which(program) is None:
+        pytest.skip(f"left out: {program} is missing on this machine")
     lock_file, package, before, files, locking = BEHIND[name]
+    if name == "poetry":
+        files = {"pyproject.toml": files["pyproject.toml"] + index_of_pip()}
     repository.commit(files)
     for argv in locking:
         subprocess.run(argv, cwd=repository.path, check=True, capture_output=True)
     base = repository.commit({})
-    chosen = BY_COMMAND[name]["environment"] | {"hosts": [], "prepare": fetching(name), "keep": []}
+    if name in MANAGED:
+        chosen = MANAGED[name] | {"hosts": [], "keyed_by": [f"/{lock_file}"]}
+    else:
+        chosen = BY_COMMAND[name]["environment"] | {"hosts": [], "prepare": fetching(name), "keep": []}
     chosen["toolchains"] = [here(each, tmp_path) for each in chosen.get("toolchains", [])]
     environments = WheelEnvironments(tmp_path / "root", BubblewrapSandbox())
     measures = ToolMeasures(BubblewrapSandbox(), (DependenciesTool(),))

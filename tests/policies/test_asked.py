@@ -194,6 +194,7 @@ def test_an_agent_is_tried_without_writing(mode: str | None) -> None:
         ("tests/test_a.py", True), ("pkg/a_test.go", True), ("src/a.test.ts", True), ("src/a.spec.js", True),
         ("spec/a.rb", True), ("src/__tests__/a.js", True), ("src/testing.py", False), ("contest.py", False),
         ("src/latest.py", False), ("tests.py", True), ("src/lib.rs", False),
+        ("web/__snapshots__/a.js.snap", True), ("web/a.snap", True), ("pkg/fixtures/a.json", True),
     ],
 )  # fmt: skip
 def test_tests_are_known_by_their_place_or_name(path: str, test: bool) -> None:

@@ -226,6 +226,27 @@ def test_whom_a_person_tries_is_held_to_the_same():
     assert "big may also code (trials.mine); who reviews must be another model" in found
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "maker/big-4.5",
+        "big-4-5-20250929",
+        "big-4-5-2025-09-29",
+        "maker/Big-4.5:free",
+        "big-4-5@20250929",
+        "big-4-5-latest",
+    ],
+)
+def test_another_name_is_no_other_model(name):
+    """Whoever codes does not review under the name that it has elsewhere, or of a day."""
+    prices = {model: {"input": 1, "output": 2} for model in ("big-4-5", "big-4-6", "big-4-5-mini", name)}
+    coder = AGENT | {"models": ["big-4-5"]}
+    [found] = said({"coding": coder, "review": MODEL | {"models": [name]}}, prices=prices)
+    assert f"{name} may also code" in found
+    for other in ("big-4-6", "big-4-5-mini"):
+        assert said({"coding": coder, "review": MODEL | {"models": [other]}}, prices=prices) == []
+
+
 @pytest.mark.parametrize("role", ["orchestrator", "gatekeeper", "checks", "release", "audit", "integrator"])
 def test_what_judges_is_never_an_agents_part(role):
     """Whoever is judged must not judge (P6)."""

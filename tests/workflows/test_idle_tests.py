@@ -1,4 +1,4 @@
-"""What earlier runs tell of a target's tests, over two of them: kept by the first, listed by the second."""
+"""What checks of the base tell of a target's tests: listed by the first run, and by one that reuses their results."""
 
 from __future__ import annotations
 
@@ -21,30 +21,26 @@ FILES: dict[str, str | bytes] = {
 }
 
 
-async def test_what_a_check_left_is_listed_by_the_next_run(world: World) -> None:
-    """A person sees it, with its place; no run takes it, and its paper is kept with both."""
+async def test_what_a_check_of_the_base_left_is_listed(world: World) -> None:
+    """A person sees it, with its place, from the first run on; no run takes it, and its paper is kept with it."""
     world.add_target("auto", FILES, TARGET)
     person_commits(world, "pkg/a.py", "one = 1\ntwo = 2\n")
     async with world.worker(world.bench()):
         first = await world.run("auto")
         assert RunStatus.PR_OPENED is first.status, first.reason
+        # The base's checks are not run again; what they left is shown all the same.
         second = await world.run("auto", again=True)
     assert RunStatus.NOTHING_TO_DO is second.status, second.reason
-    kept = world.settings.artifacts / "runs" / first.run_id / "checks" / "tests-coverage.txt"
-    assert kept.read_bytes().startswith(b"SF:/work/pkg/a.py")
-
-    def listed(run_id: str) -> dict[str, str]:
-        found = world.artifact(run_id, "state_snapshot.json")["findings"]
-        return {
+    line = "pkg/a.py:2 1 line of the last 1 commit not run by tests: 2"
+    for run_id in (first.run_id, second.run_id):
+        kept = world.settings.artifacts / "runs" / run_id / "checks" / "base-tests-coverage.txt"
+        assert kept.read_bytes().startswith(b"SF:/work/pkg/a.py")
+        listed = {
             each["rule"]: f"{each['path']}:{each['line']} {each['message']}"
-            for each in found
+            for each in world.artifact(run_id, "state_snapshot.json")["findings"]
             if each["tool"] == "tests"
         }
-
-    empty = {"no-assertion": "test_a.py:1 test_a: its body is empty"}
-    assert empty == listed(first.run_id)
-    line = "pkg/a.py:2 1 line of the last 1 commit not run by tests: 2"
-    assert empty | {"uncovered": line} == listed(second.run_id)
-    assert first.run_id == world.artifact(second.run_id, "lookups/coverage.json")["runId"]
+        assert {"no-assertion": "test_a.py:1 test_a: its body is empty", "uncovered": line} == listed
+        assert run_id == world.artifact(run_id, "lookups/coverage.json")["runId"]
     candidates = world.artifact(second.run_id, "candidate_tasks.json")["candidates"]
     assert [True, True] == [each["needsPerson"] for each in candidates]

@@ -1,7 +1,7 @@
 """Inside the sandbox: which lines a coverage report says were never run (Cobertura's XML, LCOV, a Go profile).
 
-Arguments: the report, then the paths that are asked about. Prints JSON, ``{missed: {path: [line]}, speaks_of: [path]}``
-or ``{unread}``, the reason. A report names files in its own way: a name counts if it is the end of one path alone.
+Arguments: the report, then the paths that are asked about. Prints JSON, ``{missed: {path: [line]}, ran: {…}}`` or
+``{unread}``, the reason. A report names files in its own way: a name counts if it is the end of one path alone.
 """
 
 from __future__ import annotations
@@ -23,14 +23,15 @@ def missed(report: bytes, asked: list[str]) -> dict[str, object]:
     """Lines that the report knows and nothing ran; a line that it does not know is not missed."""
     ran: defaultdict[str, set[int]] = defaultdict(set)
     known: defaultdict[str, set[int]] = defaultdict(set)
+    paths: dict[str, str] = {}
     for name, line, was_run in _rows(report):
-        known[name].add(line)
-        if was_run:
-            ran[name].add(line)
-    paths = {name: path for name in known if (path := _path(name, asked))}
+        if name not in paths:
+            paths[name] = _path(name, asked)
+        if path := paths[name]:
+            (ran if was_run else known)[path].add(line)
     return {
-        "missed": {path: sorted(known[name] - ran[name]) for name, path in paths.items()},
-        "speaks_of": sorted(paths.values()),
+        "missed": {path: sorted(known[path] - ran[path]) for path in sorted(known.keys() | ran.keys())},
+        "ran": {path: sorted(lines) for path, lines in sorted(ran.items())},
     }
 
 

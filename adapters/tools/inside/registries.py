@@ -92,9 +92,9 @@ def places(hosts: list[str]) -> Iterator[str]:
 # Each kind of registry.
 
 
-def of_uv(package: _Package, _around: _Package) -> _Releases:
+def of_uv(package: _Package, around: _Package) -> _Releases:
     """A simple index, in its form as JSON."""
-    said = read_json(fetch(f"{package['registry'].rstrip('/')}/{package['name']}/", _LARGEST_ANSWER, _SIMPLE))
+    said = _files_of(package, around)
     times: dict[str, str] = {}
     back: dict[str, bool] = {}
     for file in said.get("files", []):
@@ -103,6 +103,32 @@ def of_uv(package: _Package, _around: _Package) -> _Releases:
         times[version] = min(times.get(version) or at, at)
         back[version] = bool(file.get("yanked")) and back.get(version, True)
     return [(version, times[version], back[version]) for version in times if version]
+
+
+def _files_of(package: _Package, around: _Package) -> dict[str, Any]:
+    """A package's page; where its lock file names no index, of the first host that has one."""
+    name = package["name"] if package["registry"] else re.sub(r"[-_.]+", "-", package["name"]).lower()
+    stated = [package["registry"]] if package["registry"] else [f"{each}/simple" for each in around["places"].split()]
+    for index in stated:
+        page = f"{index.rstrip('/')}/{name}/"
+        try:
+            said: dict[str, Any] = read_json(fetch(page, _LARGEST_ANSWER, _SIMPLE))
+        except NotKnown:
+            if package["registry"]:
+                raise
+            continue
+        said["page"] = page
+        return said
+    raise NotKnown("its lock file names no index, and none of `environment.hosts` has it")
+
+
+def _python_archive(package: _Package, around: _Package) -> str:
+    """Of a lock file without addresses: what the index has under the lock file's digest."""
+    said = _files_of(package, around)
+    for file in said.get("files", []):
+        if f"sha256:{file.get('hashes', {}).get('sha256')}" == package["digest"]:
+            return urllib.parse.urljoin(str(said["page"]), str(file["url"]))
+    raise NotKnown("the registry has no file of it with the lock file's digest")
 
 
 def _version_of(filename: str) -> str:
@@ -199,7 +225,7 @@ def surroundings(kind: str, hosts: list[str]) -> _Package:
             except (NotKnown, KeyError, TypeError):
                 continue
         raise NotKnown("none of `environment.hosts` answers as a sparse index of crates")
-    return {}
+    return {"places": " ".join(places(hosts))}
 
 
 def _said(*argv: str) -> str:
@@ -219,6 +245,8 @@ def archive_of(kind: str, package: _Package, around: _Package) -> str:
         return place.format(crate=name, version=version) if "{" in place else f"{place}/{name}/{version}/download"
     if kind == "npm" and not package["url"]:
         return f"{_place(package, around)}/{name}/-/{name.rpartition('/')[2]}-{version}.tgz"
+    if kind == "uv" and not package["url"]:
+        return _python_archive(package, around)
     return package["url"]
 
 

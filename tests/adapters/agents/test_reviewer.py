@@ -288,6 +288,8 @@ ASKED = {
     "p.py": "def total(prices):\n    return sum(prices) + 1\n",
     "tests/test_p.py": "from p import total\n\n\ndef test_total():\n    assert total([1]) == 1\n",
     "pyproject.toml": PROJECT,
+    "src/lib.rs": "pub fn f(a: i32) -> i32 { a + 1 }\n#[test]\nfn it() { assert_eq!(f(1), 3); }\n",
+    "web/__snapshots__/a.snap": "old\n",
 }
 MENDED = {"p.py": "def total(prices):\n    import math\n\n    return math.fsum(prices)\n"}
 
@@ -330,6 +332,9 @@ def test_what_silences_a_check_or_hides_in_any_language(line, said):
             {"tests/test_p.py": ASKED["tests/test_p.py"].replace("    assert", "    return\n    assert")},
             "test that was",
         ),
+        ("check", {"src/lib.rs": ASKED["src/lib.rs"].replace("3", "4")}, "a test that was there"),
+        ("check", {"src/lib.rs": ASKED["src/lib.rs"].replace("a + 1", "a + 2")}, ""),
+        ("check", {"web/__snapshots__/a.snap": "new\n"}, "a test that was there"),
         ("check", {"tests/pytest.py": "raise SystemExit(0)\n"}, "in place of pytest"),
         ("check", MENDED | {"ci/unit.sh": "exit 0\n"}, "what the checks are made of"),
         ("new_test", MENDED | {"tests/test_p.py": ASKED["tests/test_p.py"].replace("[1]", "[1, 0]")}, ""),

@@ -118,6 +118,8 @@ class Registry:
             files = [
                 {
                     "filename": f"{name}-{version}.tar.gz",
+                    "url": f"../../files/{name}-{version}.tar.gz",
+                    "hashes": {"sha256": hashlib.sha256(self.archive(name, version)).hexdigest()},
                     "upload-time": (now - timedelta(days=one.days)).isoformat(),
                     "yanked": one.yanked,
                 }

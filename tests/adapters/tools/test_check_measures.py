@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from adapters.tools.check_measures import UNCOUNTED, counted_by, red, unshown
+from adapters.tools.check_measures import counted_by, red, unshown
 from contracts.evidence import CheckAttempt, CheckResult, CheckStatus
 from contracts.task import AskedBy, AskedTask, MeasureKind
 from policies.task.asked import candidate_of
 from policies.task.planning import make_contract
-from ports.measures import Look, MeasureError
+from ports.measures import UNMEASURED, Look, MeasureError
 from tests.policies.sample_policy import policy
 
 POLICY = policy()
 RED, GREEN, FLAKY = CheckStatus.RED, CheckStatus.GREEN, CheckStatus.FLAKY
 TIMEOUT, BROKEN = CheckStatus.TIMEOUT, CheckStatus.INFRASTRUCTURE
+
+
+@dataclass
+class Played:
+    """Of the target a check alone, which says this."""
+
+    check: Callable[[str, Path], CheckResult]
+    command = kept = None
 
 
 def contract(measure: MeasureKind):
@@ -35,19 +45,19 @@ def looked(
             name=name, kind="tests", argv=("x",), required=True, status=status, attempts=(attempt,), base_count=None
         )
 
-    return Look(tmp_path, POLICY, lambda: None, base=tmp_path if of_change else None, check=check)
+    return Look(tmp_path, POLICY, lambda: None, base=tmp_path if of_change else None, runs=Played(check))
 
 
 @pytest.mark.parametrize(("status", "left"), [(GREEN, 0), (RED, 1), (FLAKY, 1), (TIMEOUT, 1), (BROKEN, 1)])
 def test_only_green_is_an_effect(tmp_path: Path, status: CheckStatus, left: int) -> None:
     """A change with which the check hangs or cannot start is refused; its maker is not paid to try the same again."""
-    assert left == red(contract(MeasureKind.CHECK), looked(tmp_path, status))
+    assert left == red(contract(MeasureKind.CHECK), looked(tmp_path, status)).left
 
 
 def test_green_with_nothing_run_is_no_effect(tmp_path: Path) -> None:
     """Whatever ended the tests before they ran, or skipped all of them."""
     look = looked(tmp_path, GREEN, ran_nothing=True)
-    assert 1 == red(contract(MeasureKind.CHECK), look)
+    assert 1 == red(contract(MeasureKind.CHECK), look).left
 
 
 @pytest.mark.parametrize("status", [TIMEOUT, BROKEN])
@@ -60,8 +70,8 @@ def test_of_the_base_an_unclear_answer_is_none(tmp_path: Path, status: CheckStat
 def test_what_is_counted_is_less_or_no_effect(tmp_path: Path) -> None:
     """A change of which nothing can be counted has not less."""
     of = contract(MeasureKind.COUNTED)
-    assert 3 == counted_by(of, looked(tmp_path, GREEN, 3))
-    assert UNCOUNTED == counted_by(of, looked(tmp_path, BROKEN, None))
+    assert 3 == counted_by(of, looked(tmp_path, GREEN, 3)).left
+    assert UNMEASURED == counted_by(of, looked(tmp_path, BROKEN, None)).left
     with pytest.raises(MeasureError):
         counted_by(of, looked(tmp_path, BROKEN, None, of_change=False))
 
@@ -101,8 +111,8 @@ def test_a_new_test_is_red_without_the_change(
             name=name, kind="tests", argv=("x",), required=True, status=status, attempts=(attempt,), base_count=None
         )
 
-    look = Look(tree, POLICY, lambda: None, base=base, check=check)
-    assert left == unshown(contract(MeasureKind.NEW_TEST), look)
+    look = Look(tree, POLICY, lambda: None, base=base, runs=Played(check))
+    assert left == unshown(contract(MeasureKind.NEW_TEST), look).left
     assert not (base / TEST).exists()
 
 
@@ -112,8 +122,8 @@ def test_a_change_without_a_test_shows_nothing(tmp_path: Path) -> None:
     base.mkdir()
     tree.mkdir()
     (tree / "code.py").write_text("new\n")
-    look = looked(tmp_path, GREEN)
-    assert 1 == unshown(contract(MeasureKind.NEW_TEST), Look(tree, POLICY, lambda: None, base=base, check=look.check))
+    look = Look(tree, POLICY, lambda: None, base=base, runs=looked(tmp_path, GREEN).runs)
+    assert 1 == unshown(contract(MeasureKind.NEW_TEST), look).left
 
 
 @pytest.mark.parametrize("linked", [TEST, "tests"])
@@ -138,6 +148,6 @@ def test_no_link_of_the_base_leads_out_where_a_test_is_put(tmp_path: Path, linke
             name=name, kind="tests", argv=("x",), required=True, status=GREEN, attempts=(attempt,), base_count=None
         )
 
-    unshown(contract(MeasureKind.NEW_TEST), Look(tree, POLICY, lambda: None, base=base, check=check))
+    unshown(contract(MeasureKind.NEW_TEST), Look(tree, POLICY, lambda: None, base=base, runs=Played(check)))
     assert seen == ["theirs\n"] * 2
     assert (ours / "test_new.py").read_text() == "ours\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import hashlib
 import json
 import os
 import subprocess
@@ -416,3 +417,17 @@ def test_without_the_table_or_switched_off_it_has_no_part(repo, registry, locked
     on = seen.policy.target.model_copy(update={"dependencies": DependencyPolicy(lock_files=("uv.lock",))})
     seen.policy = seen.policy.model_copy(update={"target": on})
     assert "could not be made" in seen.look().missing[0]
+
+
+def test_a_lock_file_without_addresses_is_looked_up_among_the_hosts():
+    """As poetry and pdm write it: the archive is the one with the lock file's digest, or there is none."""
+    with Registry({"leaky": {"1.0": OLD, "1.1": Release(9)}}) as registry, Registry({}) as other:
+        digest = f"sha256:{hashlib.sha256(registry.archive('leaky', '1.0')).hexdigest()}"
+        package = {"name": "Leaky", "version": "1.0", "registry": "", "url": "", "digest": digest}
+        asked = {"kind": "uv", "hosts": [other.host, registry.host], "seconds": 60, "packages": [package]}
+        found = answered({**asked, "ask": "releases"})["Leaky 1.0"]["releases"]
+        assert ["1.0", "1.1"] == [version for version, _, _ in found]
+        assert answered({**asked, "ask": "about"})["Leaky 1.0"]["licence"] == OLD.licence
+        for wrong in ({"hosts": [other.host]}, {"packages": [package | {"digest": "sha256:00"}], "ask": "about"}):
+            said = answered({**asked, "ask": "releases"} | wrong)["Leaky 1.0"]["problem"]
+            assert "none of `environment.hosts` has it" in said or "no file of it with the lock file's digest" in said

@@ -178,8 +178,8 @@ GO = "mode: set\nexample.org/m/src/p/a.py:1.10,1.20 1 1\nexample.org/m/src/p/a.p
 def test_reports_of_every_form_name_the_lines_that_nothing_ran(report):
     """By whatever name they call the file, if it is the name of one alone."""
     asked = ["src/p/a.py", "src/p/b.py"]
-    assert {"missed": {"src/p/a.py": [2, 3]}, "speaks_of": ["src/p/a.py"]} == missed(report.encode(), asked)
-    assert {"missed": {}, "speaks_of": []} == missed(report.encode(), ["src/b.py"])
+    assert {"missed": {"src/p/a.py": [2, 3]}, "ran": {"src/p/a.py": [1]}} == missed(report.encode(), asked)
+    assert {"missed": {}, "ran": {}} == missed(report.encode(), ["src/b.py"])
     two = missed(XML.encode(), ["src/p/a.py", "lib/p/a.py"])
     assert {} == two["missed"]
 

@@ -1,4 +1,4 @@
-"""What four kinds of lock files say, which commands change them, and what four programs say of vulnerabilities."""
+"""What each kind of lock file says, which commands change it, and what programs say of known vulnerabilities."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import date
 
 import pytest
 
-from adapters.tools.advisories import _READERS, NotTold, advisories
+from adapters.tools.advisories import READERS, NotTold, advisories
 from adapters.tools.inside.archives import _LABELS
 from adapters.tools.inside.registries import RELEASES
 from adapters.tools.locks import ECOSYSTEMS, Locked, Unreadable, packages
@@ -88,7 +88,111 @@ name = "of-git"
 version = "1.0"
 source = { git = "https://host/x" }
 """
+PYPROJECT = """
+[project]
+dependencies = ["One>=1", "x[extra] ; python_version > '3'"]
+[dependency-groups]
+dev = ["two_b~=1.0", { include-group = "other" }]
+[tool.poetry.group.docs.dependencies]
+three = "^1"
+[tool.pdm.dev-dependencies]
+dev = ["three"]
+"""
+LISTED = """
+[[package]]
+name = "one"
+version = "1.0"
+files = [{ file = "one-1.0.whl", hash = "sha256:aa" }, { file = "one-1.0.tar.gz", hash = "sha256:bb" }]
+[[package]]
+name = "two-b"
+version = "1.0"
+files = [{ file = "two.whl", hash = "sha256:cc" }]
+[package.source]
+type = "legacy"
+url = "http://r/simple"
+[[package]]
+name = "three"
+version = "1.0"
+files = [{ url = "http://f/three.whl", hash = "sha256:dd" }]
+[[package]]
+name = "deep"
+version = "1.0"
+files = [{ file = "deep.whl", hash = "sha256:ee" }]
+[[package]]
+name = "of-git"
+version = "1.0"
+files = [{ file = "deep.whl", hash = "sha256:ee" }]
+[package.source]
+type = "git"
+url = "https://host/x"
+[[package]]
+name = "itself"
+version = "1.0"
+path = "."
+editable = true
+files = []
+"""
+LISTED_AS = [
+    Locked("one", "1.0", True, digest="sha256:aa"),
+    Locked("two-b", "1.0", True, "http://r/simple", digest="sha256:cc"),
+    Locked("three", "1.0", True, url="http://f/three.whl", digest="sha256:dd"),
+    Locked("deep", "1.0", digest="sha256:ee"),
+]
+PNPM = """lockfileVersion: '9.0'
+
+importers:
+
+  .:
+    dependencies:
+      '@a/b':
+        specifier: ^1.0.0
+        version: 1.0.0(c@2.0.1)
+    devDependencies:
+      c:
+        specifier: ~2.0.0
+        version: 2.0.1
+      linked:
+        specifier: workspace:*
+        version: link:parts/linked
+
+packages:
+
+  '@a/b@1.0.0':
+    resolution: {integrity: sha512-x}
+    engines: {node: '>=4'}
+    peerDependencies:
+      c: ^2.0.0
+
+  c@2.0.1:
+    resolution: {integrity: sha512-y}
+
+  d@3.0.0:
+    resolution: {integrity: sha512-z}
+    deprecated: 'no: more'
+
+  of-git@https://host/x/tar.gz/1:
+    resolution: {tarball: https://host/x/tar.gz/1}
+    version: 1.0.0
+
+snapshots:
+
+  '@a/b@1.0.0(c@2.0.1)':
+    dependencies:
+      c: 2.0.1
+
+  d@3.0.0: {}
+"""
 SAID = {
+    "poetry.lock": ({"poetry.lock": LISTED, "pyproject.toml": PYPROJECT}, LISTED_AS),
+    "pdm.lock": ({"pdm.lock": LISTED, "pyproject.toml": PYPROJECT}, LISTED_AS),
+    "pnpm-lock.yaml": (
+        {"pnpm-lock.yaml": PNPM},
+        [
+            Locked("@a/b", "1.0.0", True, digest="sha512-x"),
+            Locked("c", "2.0.1", True, digest="sha512-y"),
+            Locked("d", "3.0.0", digest="sha512-z"),
+        ],
+    ),
     "uv.lock": (
         {"uv.lock": UV},
         [
@@ -131,6 +235,10 @@ def test_what_is_locked(name):
     [
         ("uv.lock", "package = 1"),
         ("Cargo.lock", "[[package"),
+        ("poetry.lock", "package = 1"),
+        ("pdm.lock", "[["),
+        ("pnpm-lock.yaml", "lockfileVersion: 5.4"),
+        ("pnpm-lock.yaml", ""),
         ("package-lock.json", "[]"),
         ("package-lock.json", '{"lockfileVersion": 1}'),
         ("package-lock.json", "[" * 100_000),
@@ -152,7 +260,8 @@ def test_each_kind_has_all_its_rows():
     """A lock file that is understood half would be said to be whole."""
     assert LOCK_FILES.keys() == ECOSYSTEMS.keys()
     kinds = {each.kind for each in ECOSYSTEMS.values()}
-    assert kinds == RELEASES.keys() == _READERS.keys() == _LABELS.keys()
+    assert kinds == RELEASES.keys() == _LABELS.keys()
+    assert READERS.keys() == {each.audit("")[0] for each in ECOSYSTEMS.values()}
 
 
 UNTIL = date(2026, 11, 20)
@@ -168,6 +277,13 @@ UNTIL = date(2026, 11, 20)
             "w",
             ("npm --prefix w update a --package-lock-only --ignore-scripts --no-audit --no-fund --before=2026-11-20"),
         ),
+        ("poetry.lock", "w", "poetry --directory w --no-interaction update --lock a"),
+        (
+            "pdm.lock",
+            "w",
+            ("env PDM_PYTHON=/env/bin/python PDM_CHECK_UPDATE=0 pdm update --project w --no-sync --update-reuse a"),
+        ),
+        ("pnpm-lock.yaml", "w", "pnpm --dir w update a --lockfile-only --no-save --ignore-scripts"),
         ("go.mod", "", "go get a@1.1 && go mod tidy"),
         ("Cargo.lock", "w", "cargo update --manifest-path w/Cargo.toml -p a@1.0 --precise 1.1"),
     ],
@@ -184,6 +300,7 @@ NPM_AUDIT = {
         "b": {"via": ["a"]},
     }
 }
+PNPM_AUDIT = {"advisories": {"1": {"module_name": "a", "github_advisory_id": "GHSA-1", "title": "Bad"}}}
 GOVULNCHECK = (
     '{"config": {"protocol_version": "v1"}}\n{"osv": {"id": "GO-1", "summary": "Bad"}}\n'
     '{"finding": {"osv": "GO-1", "trace": [{"module": "host.x/one", "version": "v1.5.2"}]}}\n'
@@ -197,32 +314,34 @@ PIP_AUDIT = {"dependencies": [{"name": "a", "version": "1", "vulns": [{"id": "P-
 
 
 @pytest.mark.parametrize(
-    ("kind", "said", "expected"),
+    ("program", "said", "expected"),
     [
-        ("uv", json.dumps(PIP_AUDIT), ("a", "1", "CVE-1", "")),
+        ("pip-audit", json.dumps(PIP_AUDIT), ("a", "1", "CVE-1", "")),
         ("npm", json.dumps(NPM_AUDIT), ("a", "", "GHSA-1", "Bad")),
-        ("go", GOVULNCHECK, ("host.x/one", "v1.5.2", "GO-1", "Bad")),
-        ("cargo", json.dumps(CARGO_AUDIT), ("a", "1.0.0", "RUSTSEC-1", "Bad")),
+        ("pnpm", json.dumps(PNPM_AUDIT), ("a", "", "GHSA-1", "Bad")),
+        ("govulncheck", GOVULNCHECK, ("host.x/one", "v1.5.2", "GO-1", "Bad")),
+        ("cargo-audit", json.dumps(CARGO_AUDIT), ("a", "1.0.0", "RUSTSEC-1", "Bad")),
     ],
 )
-def test_known_vulnerabilities_as_their_programs_print_them(kind, said, expected):
+def test_known_vulnerabilities_as_their_programs_print_them(program, said, expected):
     """In one form."""
-    [found] = advisories(kind, said.encode())
+    [found] = advisories(program, said.encode())
     assert expected == (found.package, found.version, found.identifier, found.summary)
 
 
 @pytest.mark.parametrize(
-    ("kind", "said", "says"),
+    ("program", "said", "says"),
     [
+        ("pnpm", '{"error": {"code": "ERR_PNPM_AUDIT_BAD_RESPONSE"}}', "BAD_RESPONSE"),
         ("npm", '{"message": "405 Method Not Allowed"}', "405 Method"),
         ("npm", '{"error": {"code": "ENOLOCK"}}', "ENOLOCK"),
-        ("go", "", "nothing that says it looked"),
-        ("go", '{"config": {}} {', "cannot be read"),
-        ("cargo", "{}", "cannot be read"),
-        ("uv", "", "cannot be read"),
+        ("govulncheck", "", "nothing that says it looked"),
+        ("govulncheck", '{"config": {}} {', "cannot be read"),
+        ("cargo-audit", "{}", "cannot be read"),
+        ("pip-audit", "", "cannot be read"),
     ],
 )
-def test_what_is_no_answer_is_never_an_empty_list(kind, said, says):
+def test_what_is_no_answer_is_never_an_empty_list(program, said, says):
     """As npm, which ends with 0 or 1 also where it could not ask."""
     with pytest.raises(NotTold, match=says):
-        advisories(kind, said.encode())
+        advisories(program, said.encode())

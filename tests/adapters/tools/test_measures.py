@@ -34,7 +34,7 @@ def test_an_effect_is_counted_in_the_contracts_paths(repo):
     look = Look(made.tree, made.policy, lambda: None)
     scope = contract.scope.model_copy(update={"allowed_paths": ("README.md",)})
     counted = [
-        made.measures.count(contract.model_copy(update=more), look)
+        made.measures.count(contract.model_copy(update=more), look).left
         for more in ({}, {"scope": scope}, {"rule": "comments"}, {"tool": "nobody's"})
     ]
     assert [3, 2, 0, 0] == counted
@@ -46,7 +46,7 @@ def test_what_sensing_saw_of_the_same_tree_is_not_looked_at_again(repo):
     contract, seen = made.contract("codespell", "docs"), made.snapshot(made.detect()[0])
     measures = ToolMeasures(sandbox)  # type: ignore[arg-type]
     look = Look(made.tree, made.policy, lambda: None, seen)
-    assert (3, 0) == (measures.count(contract, look), sandbox.asked)
+    assert (3, 0) == (measures.count(contract, look).left, sandbox.asked)
     blind = {"tool": "codespell", "reason": "no text"}
     for more in (
         {"missing": ("codespell: no sandbox",)},
@@ -56,7 +56,7 @@ def test_what_sensing_saw_of_the_same_tree_is_not_looked_at_again(repo):
         with pytest.raises(MeasureError):
             measures.count(contract, replace(look, known=seen.model_copy(update=more)))
     others = {"missing": ("pins: broken",), "unread": (UnreadFile(path="elsewhere.md", **blind),)}
-    assert (3, 1) == (measures.count(contract, replace(look, known=seen.model_copy(update=others))), sandbox.asked)
+    assert (3, 1) == (measures.count(contract, replace(look, known=seen.model_copy(update=others))).left, sandbox.asked)
 
 
 def test_every_tool_says_what_its_findings_are_worth(repo):
