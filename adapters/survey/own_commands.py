@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from adapters.environments.declared_requirements import Read, parse_ini, parse_toml
+from adapters.tools.owners_files import unfolded
 from policies.settings.schema import CheckKind, CheckPolicy
 
 Argv = tuple[str, ...]
@@ -126,7 +127,7 @@ def _argv(line: str) -> Argv:
 def _of_ci(text: str) -> Iterator[str]:
     """What stands under `run` and `script`, line by line."""
     try:
-        document = yaml.safe_load(text) if len(text) < _LARGEST else None
+        document = unfolded(text, merges=True) if len(text) < _LARGEST else None
     except (yaml.YAMLError, RecursionError, ValueError):
         return
     todo: list[tuple[object, bool]] = [(document, False)]

@@ -12,6 +12,7 @@ idle_tests.py      Tests that tell nobody anything, and new lines that no test r
 locks.py           Lock files: what is locked, and the commands that change it, a row each
 measures.py        Measuring with them: the tools there are, and the ways in which a task's effect is counted
 owners_files.py    Files in which an owner sets up other tools: pre-commit's hooks, and settings like ``setup.cfg``
+path_patterns.py   Which paths a repository's own regular expressions match, by a child that can be killed
 pins.py            One package, one pin: requirement files and ``pyproject.toml`` must not demand different versions
 policy_edits.py    Proposals to change the policy, in the repository that holds its files
 python_support.py  Which Python versions a package promises to support: no tool may modernise above that

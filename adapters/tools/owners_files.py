@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import configparser
-import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
 
 import yaml
 
+from adapters.killable_child import answer_of
 from adapters.tools.source_tree import SourceTree
 from adapters.tools.tool_runner import ToolUnavailable
 
 LARGEST = 100_000
 """Characters."""
+_UNFOLDED, _LONGEST = 20_000, 1_000_000
+"""Nodes, and characters of all texts: by aliases a few lines hold any number."""
+_CHILD = Path(__file__).with_name("path_patterns.py")
+_SECONDS = 10.0
 FILES = (".pre-commit-config.yaml", ".pre-commit-config.yml")
 
 
@@ -22,6 +28,35 @@ class _Loader(yaml.SafeLoader):
 
     def flatten_mapping(self, node: yaml.MappingNode) -> None:
         del node
+
+
+class _Unmerged(_Loader):
+    """What is merged is read where it was written, and stands under its key."""
+
+
+_Unmerged.add_constructor("tag:yaml.org,2002:merge", lambda _loader, _node: "<<")
+
+
+def unfolded(text: str, *, merges: bool = False) -> object:
+    """A YAML document whose aliases all together stay small; ``merges``: with merge keys, which are not followed.
+
+    Raises:
+        YAMLError, RecursionError, ValueError: it is none.
+    """
+    document = yaml.load(text, _Unmerged if merges else _Loader)  # noqa: S506 — safe loaders
+    todo, nodes, size = [document], 0, 0
+    while todo:
+        each = todo.pop()
+        nodes += 1
+        if isinstance(each, dict):
+            todo += [*each, *each.values()]
+        elif isinstance(each, list | tuple | set):
+            todo += each
+        else:
+            size += len(each) if isinstance(each, str | bytes) else 1
+        if nodes > _UNFOLDED or size > _LONGEST:
+            raise ValueError("its aliases unfold to more than any configuration holds")
+    return document
 
 
 def hooks(tree: SourceTree) -> Iterator[dict[str, object]]:
@@ -44,7 +79,7 @@ def hooks_in(path: str, text: str) -> Iterator[dict[str, object]]:
     try:
         if len(text) > LARGEST:
             raise ToolUnavailable(f"{path} has {len(text)} characters: no configuration is that large")
-        document = yaml.load(text, _Loader)  # noqa: S506 — a safe loader
+        document = unfolded(text)
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise ToolUnavailable(f"{path} is not valid YAML: {error}") from error
     document = document if isinstance(document, dict) else {}
@@ -54,33 +89,48 @@ def hooks_in(path: str, text: str) -> Iterator[dict[str, object]]:
             yield {**whole, "repo": repository.get("repo"), "rev": repository.get("rev"), **hook}
 
 
-def matcher(hook: Mapping[str, object]) -> Matcher:
-    """Which files a hook is handed.
+class Patterns(NamedTuple):
+    """Which files something is handed: those that all of the one match, and none of the other."""
+
+    needed: tuple[str, ...]
+    refused: tuple[str, ...]
+
+
+def patterns_of(hook: Mapping[str, object]) -> Patterns:
+    """Of one hook.
 
     Raises:
-        ToolUnavailable: a pattern cannot be read.
+        ToolUnavailable: one is no text.
     """
-    patterns = {key: str(hook.get(key) or "") for key in ("files", "also-files", "exclude", "also-exclude")}
+
+    def patterns(*keys: str) -> tuple[str, ...]:
+        found = [value for key in keys if (value := hook.get(key))]
+        if not all(isinstance(each, str) for each in found):
+            raise ToolUnavailable("a hook's pattern cannot be read: it is no text")
+        return tuple(map(str, found))
+
+    return Patterns(patterns("files", "also-files"), patterns("exclude", "also-exclude"))
+
+
+def handed(asked: Sequence[Patterns], paths: Collection[str]) -> list[frozenset[str]]:
+    """For each of them the paths that it is handed.
+
+    Raises:
+        ToolUnavailable: a pattern cannot be read, or takes for ever.
+    """
+    known = sorted(paths)
+    if not any(each.needed or each.refused for each in asked):
+        return [frozenset(known)] * len(asked)
+    told = answer_of(_CHILD, json.dumps({"paths": known, "asked": asked}).encode(), _SECONDS, lambda: None)
+    if told is None:
+        raise ToolUnavailable(f"the patterns of hooks take longer than {_SECONDS:g} s to match")
     try:
-        compiled = {key: re.compile(pattern) for key, pattern in patterns.items()}
-    except re.error as error:
-        raise ToolUnavailable(f"a hook's pattern cannot be read: {error}") from error
-    return Matcher(
-        (compiled["files"], compiled["also-files"]),
-        tuple(compiled[key] for key in ("exclude", "also-exclude") if patterns[key]),
-    )
-
-
-@dataclass(frozen=True)
-class Matcher:
-    """Which files a hook is handed."""
-
-    files: tuple[re.Pattern[str], ...]
-    exclude: tuple[re.Pattern[str], ...]
-
-    def __call__(self, path: str) -> bool:
-        """Whether this one."""
-        return all(each.search(path) for each in self.files) and not any(each.search(path) for each in self.exclude)
+        said = json.loads(told[0])
+    except ValueError as problem:
+        raise ToolUnavailable("the patterns of hooks could not be matched") from problem
+    if said["problem"]:
+        raise ToolUnavailable(f"a hook's pattern {said['problem']}")
+    return [frozenset(known[number] for number in each) for each in said["answers"]]
 
 
 def strings(parent: Mapping[str, object], key: str) -> tuple[str, ...]:

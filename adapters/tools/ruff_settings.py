@@ -13,7 +13,8 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from adapters.tools.owners_files import hooks, ini, matcher, strings
+from adapters.tools.owners_files import handed as handed_to
+from adapters.tools.owners_files import hooks, ini, patterns_of, strings
 from adapters.tools.python_support import Version, lowest_supported
 from adapters.tools.source_tree import VENDORED, SourceTree
 from adapters.tools.tool_runner import ToolUnavailable
@@ -96,7 +97,8 @@ def ruff_settings(tree: SourceTree, policy: EffectivePolicy) -> RuffSettings:
     python = frozenset(tree.under(".py", ".pyi"))
     called = tuple(_hooks(tree)) if handed else ()
     selected = frozenset(path for path in python if handed and _selected(path, tables))
-    looks = [Look((*LOOK_ONLY, *arguments), frozenset(filter(matcher(hook), python))) for hook, arguments in called]
+    picked = handed_to([patterns_of(hook) for hook, _ in called], python)
+    looks = [Look((*LOOK_ONLY, *arguments), paths) for (_, arguments), paths in zip(called, picked, strict=True)]
     if not called and selected:
         looks.append(Look(LOOK_ONLY, selected))
     governed = python if called else selected

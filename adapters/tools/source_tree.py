@@ -5,9 +5,10 @@ import re
 import stat
 from collections.abc import Collection, Iterator
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 
-from policies.paths.rules import matches
+from policies.paths.rules import can_match, matches
 
 VENDORED = frozenset(
     [
@@ -57,6 +58,7 @@ GENERATED_TEXT = re.compile(
     rb"|automatically (generated|created|written)|(do not|don't) (edit|modify)",
     re.IGNORECASE,
 )
+_STARS, _MOST_MARKS = re.compile(r"\*+"), 500
 LINE_END = re.compile(r"\r\n|\r|\n")
 LARGEST = 1_000_000
 """Bytes; a hand-written source file is smaller."""
@@ -138,7 +140,9 @@ class SourceTree:
         """What ``.gitattributes`` calls generated or vendored."""
         lines = (line.split() for line in self.text(".gitattributes").splitlines())
         marks = {f"linguist-{kind}{value}" for kind in ("generated", "vendored") for value in ("", "=true")}
-        return tuple(words[0] for words in lines if words and not words[0].startswith("#") and marks & set(words[1:]))
+        named = (words[0] for words in lines if words and not words[0].startswith("#") and marks & set(words[1:]))
+        # They are the repository's: one that is no pattern marks nothing, and many stars would take for ever.
+        return tuple(each for each in islice(named, _MOST_MARKS) if len(_STARS.findall(each)) <= 3 and can_match(each))  # noqa: PLR2004  # ``**/*x*``
 
     @cached_property
     def _walked(self) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """Which paths a change may touch (promise P5; runbook §3 "protected-path denylist", §6.1)."""
 
+import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
@@ -52,7 +53,7 @@ def can_match(pattern: str) -> bool:
     """Whether a pattern is well-formed and matches anything: a comment or ``[`` would be skipped without a word."""
     try:
         compiled = _spec((pattern,)).patterns
-    except ValueError:
+    except (ValueError, re.error):
         return False
     return any(each.include is not None for each in compiled)
 

@@ -192,8 +192,13 @@ def _tags(hook: dict[str, object], name: str) -> frozenset[str]:
 def _actions(path: str) -> Iterator[Call]:
     """Steps that use codespell's own GitHub action."""
     waiting: list[object] = [_yaml(path)]
+    seen = set[int]()
     while waiting:
         node = waiting.pop()
+        if id(node) in seen:
+            # An alias: it may hold itself.
+            continue
+        seen.add(id(node))
         waiting += node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
         if not isinstance(node, dict) or not str(node.get("uses", "")).startswith(ACTION):
             continue
