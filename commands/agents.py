@@ -57,7 +57,7 @@ def list_agents(as_json: AsJson = False) -> int:
         show(f"\n{each.title} ({name})")
         for sentence in each.seen:
             show(f"- {sentence}")
-    say("\nAny other program: argv in charter.toml. Not Gemini CLI: the gateway does not speak its generateContent.")
+    say("\nAny other program: argv in charter.toml.")
     return Exit.OK
 
 

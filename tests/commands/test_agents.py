@@ -13,11 +13,12 @@ from tests.workflows.test_asked_of_agents import CODER
 def test_every_recipe_is_listed_with_what_it_was_seen_to_do(nobody_there: Shell) -> None:
     """For people and for programs; an unknown name is a mistake that says the known ones."""
     listed = nobody_there.type("agents", "list", "--json").json["agents"]
-    assert {"codex", "claude", "opencode", "mini-swe-agent", "aider", "gptme"} == {each["name"] for each in listed}
+    known = {"codex", "claude", "opencode", "mini-swe-agent", "aider", "gptme", "gemini"}
+    assert known == {each["name"] for each in listed}
     assert all(each["version"] and each["seen"] and each["installed"] is None for each in listed)
     shown = nobody_there.type("agents", "list")
     assert "Claude Code (claude)" in shown.out
-    assert "generateContent" in shown.out + shown.err
+    assert "argv in charter.toml" in shown.out + shown.err
     wrong = nobody_there.type("agents", "install", "codx")
     assert (2, True) == (wrong.status, "no recipe is named 'codx'; known: aider" in wrong.err)
 
