@@ -23,7 +23,8 @@ RAN_NOTHING = re.compile(
     re.MULTILINE,
 )
 RAN_SOME = re.compile(
-    r"\b[1-9]\d* passed\b|^ok\s+\S+\s+(?!.*\[no tests? )|^running [1-9]\d* tests?$|^[ \t]*[1-9]\d* passing\b", re.MULTILINE
+    r"\b[1-9]\d* passed\b|^ok\s+\S+\s+(?!.*\[no tests? )|^running [1-9]\d* tests?$|^[ \t]*[1-9]\d* passing\b",
+    re.MULTILINE,
 )
 _PYTEST_RAN = re.compile(r"\b[1-9]\d* x?passed\b|^(?=[sxX]*\.)[.sxX]+(?: *\[ *\d+%\])?$|\bPASSED\b", re.MULTILINE)
 """It says so in one way or another, however quiet it is asked to be, unless something ended it before."""
