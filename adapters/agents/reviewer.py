@@ -27,6 +27,8 @@ MARKERS = re.compile(
     r"#\s*(?:ruff:\s*|flake8:\s*)?noqa|#\s*type:\s*ignore|#\s*(?:pylint|mypy|pyright|isort|fmt|bandit)\s*:|#\s*nosec"
     r"|pragma:\s*no\s*cover|codespell:ignore|\bskip(?:if|Test|Unless|If)?\b\s*\(|mark\.skip|mark\.xfail|\bxfail\b"
     r"|\bexpectedFailure\b|\bSkipTest\b|\b__test__\s*=|\bcollect_ignore|\bpytest\.exit\b"
+    # Whatever was to be checked or measured ends there, with status 0.
+    r"|\bos\._exit\b|\bimport\b[^#\n]*\b_exit\b"
     # JavaScript, Go, Rust
     r"|(?:eslint|oxlint)-disable|biome-ignore|prettier-ignore|@ts-(?:ignore|nocheck|expect-error)"
     r"|\b(?:istanbul|c8|v8)\s+ignore|\b(?:it|test|describe|suite|context)\.(?:skip|only|todo|fails|failing)\b"

@@ -12,7 +12,8 @@ _OTHER_BYTES = (
     r"|[Cc]hecksum .*(changed|verif)"
 )
 _CONTRADICTS = (
-    r"in sync|lock ?file .{0,80}(needs to be updated|is not up to date|out of date|cannot be updated)|--locked"
+    r"in sync|[Ll]ockfile doesn't satisfy"
+    r"|lock ?file .{0,80}(needs to be updated|is not up to date|out of date|cannot be updated)|--locked"
     r"|updates to go\.mod needed|missing go\.sum entry|ERR_PNPM_OUTDATED_LOCKFILE|changed significantly"
 )
 _GONE = r"\bE?404\b|410 Gone|unknown revision|no matching (version|package)|ETARGET|yanked|No matching distribution"

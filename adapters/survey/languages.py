@@ -400,9 +400,9 @@ def differently(check: CheckPolicy, checks: tuple[CheckPolicy, ...]) -> CheckPol
     if "npm" in check.argv[:1]:
         named = f"build{check.name.removeprefix('tests')}"
         build = next((each for each in checks if each.name == named and each.argv[:1] == ("npm",)), None)
-        if build:
-            line = f"{shlex.join(build.argv)} && {shlex.join(check.argv)}"
-            return check.model_copy(update={"argv": ("sh", "-c", line)})
+        # Tests that call npm (`npm pack`) write into its cache, and set up hooks of git where installing does.
+        line = " && ".join(("git init --quiet", *(shlex.join(each.argv) for each in (build, check) if each)))
+        return check.model_copy(update={"argv": ("env", "npm_config_cache=/tmp/npm", "sh", "-c", line)})
     if check.argv[:1] == ("go",):
         # Tests that call the compiler write into its cache; what was prepared is read-only.
         return check.model_copy(update={"argv": ("env", "GOCACHE=/tmp/go-build", *check.argv)})

@@ -179,6 +179,9 @@ def _by_export(program: str, read: Read) -> Iterator[tuple[str, ...]]:
         ]
         wanted = ",".join(each for each in groups if not re.fullmatch(r"docs?", each))
         words = (*(("--with", wanted) if wanted else ()), "--all-extras")
+    else:
+        # Poetry refuses to export what contradicts its manifest; pdm has to be asked.
+        yield (f"{_TOOLS}{program}", "lock", "--check")
     yield (f"{_TOOLS}{program}", "export", *words, "--output", "/env/locked.txt")
     yield (f"{_ENV}pip", "install", "--quiet", "--no-deps", "--requirement", "/env/locked.txt")
     yield _ITSELF

@@ -15,17 +15,18 @@ ONLY_COMPILES = frozenset({"compileall", "py_compile", "true", ":", "echo"})
 """As a program, or as the module after ``-m``: whatever the check is called, nothing of the code runs."""
 RAN_NOTHING = re.compile(
     # pytest, where everything was skipped or left out: no "passed" in the last line
-    r"^=*\s*(?:no tests ran|(?:\d+ (?:skipped|deselected|xfailed|warnings?)(?:, )?)+) in [\d.]+s"
+    r"^=*[ \t]*(?:no tests ran|(?:\d+ (?:skipped|deselected|xfailed|warnings?)(?:, )?)+) in [\d.]+s"
     # unittest
     r"|^Ran 0 tests? in |^OK \(skipped=(?P<skipped>\d+)\)$"
     # node, jest, vitest, mocha
-    r"|^\S tests 0$|^No tests? (?:files? )?found|^\s*0 passing\b",
+    r"|^\S tests 0$|^No tests? (?:files? )?found|^[ \t]*0 passing\b",
     re.MULTILINE,
 )
 RAN_SOME = re.compile(
-    r"\b[1-9]\d* passed\b|^ok\s+\S+\s+(?!.*\[no tests? )|^running [1-9]\d* tests?$|^\s*[1-9]\d* passing\b", re.MULTILINE
+    r"\b[1-9]\d* passed\b|^ok\s+\S+\s+(?!.*\[no tests? )|^running [1-9]\d* tests?$|^[ \t]*[1-9]\d* passing\b",
+    re.MULTILINE,
 )
-_PYTEST_RAN = re.compile(r"\b[1-9]\d* x?passed\b|^[.sxX]*\.[.sxX]*(?: *\[ *\d+%\])?$|\bPASSED\b", re.MULTILINE)
+_PYTEST_RAN = re.compile(r"\b[1-9]\d* x?passed\b|^(?=[sxX]*\.)[.sxX]+(?: *\[ *\d+%\])?$|\bPASSED\b", re.MULTILINE)
 """It says so in one way or another, however quiet it is asked to be, unless something ended it before."""
 NOTHING_TO_RUN = re.compile(r"\[no tests? (?:files|to run)\]|^running 0 tests$", re.MULTILINE)
 """go and cargo say it for each package."""

@@ -326,6 +326,8 @@ def test_red_tests_are_tried_in_another_way():
         }.items()
     )
     by = {check.name: other and other.argv for check in checks for other in [differently(check, checks)]}
-    assert ("sh", "-c", "npm run build && npm test") == by["tests"]
-    assert None is by["tests-web"] is by["tests-it"]
+    alone = ("env", "npm_config_cache=/tmp/npm", "sh", "-c")
+    assert (*alone, "git init --quiet && npm run build && npm test") == by["tests"]
+    assert (*alone, "git init --quiet && npm --prefix web test") == by["tests-web"]
+    assert None is by["tests-it"]
     assert ("env", "GOCACHE=/tmp/go-build", "go", "-C", "api", "test", "./...") == by["tests-api"]

@@ -81,7 +81,8 @@ def test_poetry_and_pdm():
     ] == lines[3:]
     assert ("poetry.lock",) == look(poetry__lock=POETRY).lock_files
     lines = prepares(look(pdm__lock=LOCK.replace("pytest", "attrs")))
-    assert "/env/tools/bin/pdm export --format requirements --group :all --output /env/locked.txt" == lines[3]
+    assert "/env/tools/bin/pdm lock --check" == lines[3]
+    assert "/env/tools/bin/pdm export --format requirements --group :all --output /env/locked.txt" == lines[4]
     assert "/env/bin/pip install --quiet pytest" == lines[-1]
 
 

@@ -175,7 +175,8 @@ def test_another_language_is_prepared_and_checked_by_its_own_means(nobody_there:
     assert 0 == done.status, done.err
     target = PolicyFiles(policies).effective("web").target
     assert {"tests": True, "lint": False, "build": True} == {check.name: check.required for check in target.checks}
-    assert ("sh", "-c", "npm run build && npm test") in {check.argv for check in target.checks}
+    after_build = ("env", "npm_config_cache=/tmp/npm", "sh", "-c", "git init --quiet && npm run build && npm test")
+    assert after_build in {check.argv for check in target.checks}
     assert "exit 3" in done.json["advisory"]["lint"]
     assert "> exit 3" in (tmp_path / "home/logs/init-web.log").read_text()
     assert 0 == nobody_there.type("doctor", "web").status

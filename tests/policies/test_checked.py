@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from contracts.evidence import CheckAttempt, CheckResult, ChecksReport, CheckStatus
@@ -70,6 +72,15 @@ def test_what_runs_no_code_tests_nothing(argv, runs):
 def test_what_a_test_runner_says_of_itself(output, nothing):
     """A runner that found nothing to run, or skipped all of it, is content."""
     assert nothing == ran_nothing(output)
+
+
+@pytest.mark.parametrize("output", ["." * 20_000 + "!", "\n" * 20_000 + "x", "=" * 20_000, "1 skipped, " * 1_800])
+def test_reading_what_a_runner_says_takes_no_time(output):
+    """What is tested may print anything, and while this process reads it nothing else goes on."""
+    began = time.process_time()
+    for argv in ((), ("pytest",)):
+        ran_nothing(output, argv)
+    assert time.process_time() - began < 1
 
 
 @pytest.mark.parametrize(

@@ -308,6 +308,8 @@ MENDED = {"p.py": "def total(prices):\n    import math\n\n    return math.fsum(p
         ("#![allow(dead_code)]", "silences"),
         ("    __test__ = False", "silences"),
         ("@unittest.expectedFailure", "silences"),
+        ("    os._exit(0)", "silences"),
+        ("from os import _exit", "silences"),
         ("a = 'x\U000e0041y'", "invisible"),
         ("a = 'x\u00ady'", "invisible"),
         ("a = 'x\u3164'", "invisible"),
