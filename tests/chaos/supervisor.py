@@ -11,10 +11,12 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Self
 
-import forked_worker
+import forked
 from world import World
 
 WORKER = "worker"
+"""As shipped."""
+QUICK_WORKER = str(Path(__file__).with_name("quick_worker.py"))
 HOSTILE_WORKER = str(Path(__file__).with_name("hostile_worker.py"))
 
 
@@ -24,7 +26,7 @@ class Supervisor:
     With crash points, each start is told the first one not reached yet.
     """
 
-    def __init__(self, world: World, crash_at: Sequence[str] = (), program: str = WORKER) -> None:
+    def __init__(self, world: World, crash_at: Sequence[str] = (), program: str = QUICK_WORKER) -> None:
         self.world = world
         self.deaths: list[int] = []
         self._points = tuple(crash_at)
@@ -82,8 +84,8 @@ class Supervisor:
         while True:
             await self._wanted.wait()
             log = self.world.root / "worker.log"
-            self._process, self._dead = forked_worker.start(self._program, self._environment(), log), asyncio.Event()
-            self.deaths.append(await forked_worker.end_of(self._process))
+            self._process, self._dead = forked.start(self._program, self._environment(), log), asyncio.Event()
+            self.deaths.append(await forked.end_of(self._process))
             self._dead.set()
             # A worker that cannot start at all must not turn into a busy loop.
             await asyncio.sleep(0.2)
