@@ -37,7 +37,7 @@ help:
 	@echo "make test-uncached  the flows with no workflow cached (opt-in)"
 	@echo "make test-agents    every coding agent there is a recipe for, hostile repositories and programs (opt-in, needs Node)"
 	@echo "make test-packages  the loop on real packages from the registry (opt-in)"
-	@echo "make test-regressions  the 100 generated regressions (REGRESSION_SEED=… makes others; one of each kind is in make test)"
+	@echo "make test-regressions  the 100 generated regressions (REGRESSION_SEED=… makes others; one each of four kinds is in make test)"
 	@echo "make test-sweep     every write at every crash point, every unclear answer, the generated regressions, twenty merges at once (opt-in; make test tries pairs)"
 	@echo "make test-gitea     the tests against a real Gitea alone (needs Go)"
 	@echo "make test-faults    fifty runs against a Gitea that fails at every call, every fault of every write, people and deaths at every step (opt-in, needs Go)"

@@ -21,7 +21,7 @@ import composition
 for name in [name for name in os.environ if name.startswith(("TEMPORAL_", "AUTONOMY_"))]:
     del os.environ[name]
 
-# The servers of the tests (Temporal, Gitea) are small. On one core alone a leaving worker's last task would be lost.
+# The server of the tests is small. On one core alone a leaving worker's last task would be lost.
 os.environ["GOGC"] = "400"
 
 

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import forked
 from google.protobuf.duration_pb2 import Duration
 from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
 from temporalio.client import Client, WorkflowHandle
@@ -29,6 +30,7 @@ from temporalio.service import RPCError
 import composition
 from activities.step_session import StepPorts
 from adapters.agents.tools_backend import ToolsBackend
+from adapters.effects import runner
 from adapters.environments.wheels import WheelEnvironments
 from adapters.temporal import control_desk
 from adapters.temporal.alert_sink import TemporalAlertSink
@@ -36,7 +38,7 @@ from adapters.temporal.control_desk import TemporalControlDesk
 from adapters.tools.measures import TOOLS
 from contracts.admission import RunResult, RunView
 from contracts.control import InstallationView, StatusView
-from contracts.task import FindingFacts, TaskContract
+from contracts.task import FindingFacts, MeasureKind, TaskContract
 from ports.agents import Agent, Brief
 from ports.measures import Counted, Detection, Look, Measures
 from settings import ROOT, Settings
@@ -130,7 +132,9 @@ class ScriptedMeasures:
         return replace(seen, findings=tuple(each.model_copy(update=facts.get(each)) for each in seen.findings))
 
     def count(self, contract: TaskContract, look: Look) -> Counted:
-        """Of what is found, that of the contract's tool and rule in its paths."""
+        """Of what is found, that of the contract's tool and rule in its paths; what checks show, by them."""
+        if contract.measure is not MeasureKind.FINDINGS:
+            return self.real.count(contract, look)
         kind, paths = (contract.tool, contract.rule, True), contract.scope.allowed_paths
         found = self.found(look).findings
         return Counted(sum((each.tool, each.rule, each.fixable) == kind and each.path in paths for each in found))
@@ -157,6 +161,8 @@ class World:
     client: Client
     settings: Settings
     environments: Path
+    jailed: bool = False
+    """Effects in their jail, where that is the point; else their child is forked, with its imports done."""
 
     @property
     def remote(self) -> Path:
@@ -209,6 +215,9 @@ class World:
         options.setdefault("max_cached_workflows", int(os.environ.get("WORLD_CACHED_WORKFLOWS", "1000")))
         options.setdefault("graceful_shutdown_timeout", timedelta(seconds=1))
         with ExitStack() as leaving:
+            if not self.jailed:
+                await asyncio.to_thread(forked.ready)
+                leaving.enter_context(patch.object(runner, "run_jailed", forked.effect))
             async with composition.build_worker(self.client, self.settings, bench or self.bench(), **options):
                 yield
                 # No workflow answers a worker that leaves: what its steps still say to Control waits for a second only.
@@ -248,7 +257,7 @@ class World:
         """What a run says now."""
         return await handle.query(api.STATE, result_type=RunView)
 
-    async def until(self, what: Callable[[], Any], seconds: float = 60) -> Any:
+    async def until(self, what: Callable[[], Any], seconds: float = 120) -> Any:
         """Poll an async question until it answers truly; the last answer is in the error.
 
         Asked rarely and more rarely; an answer that is dear, such as a query that replays a whole history, is asked

@@ -18,7 +18,7 @@ from ports.sandbox import CommandResult
 WHOLE = 1000
 """The base, in thousandths of itself."""
 _WILD = 0.5
-"""Numbers of one tree that lie farther apart than this share of their median tell nothing."""
+"""Numbers of one tree that lie farther apart than this share of the larger median tell nothing."""
 _DOUBT = 0.05
 _QUOTED = 60
 
@@ -48,8 +48,8 @@ def ratio(contract: TaskContract, look: Look) -> Counted:
         raise MeasureError(f"the effect of {contract.task_id} cannot be measured: no benchmark is named for it")
     asked = task.benchmark
     if look.base is None:
-        values = [_value(asked, look.runs, look.tree) for _ in range(asked.runs)]
-        return Counted(WHOLE, f"{asked.runs} runs of the base: {_steady(values)}")
+        [found] = _steady([_value(asked, look.runs, look.tree) for _ in range(asked.runs)])
+        return Counted(WHOLE, f"{asked.runs} runs of the base: {found}")
     try:
         return _compared(asked, look.runs, look.base, look.tree)
     except MeasureError as problem:
@@ -64,7 +64,7 @@ def _compared(asked: BenchmarkPolicy, runs: Runs, base: Path, tree: Path) -> Cou
         both = [(of_base, base), (of_change, tree)]
         for values, which in both if turn % 2 else reversed(both):
             values.append(_value(asked, runs, which))
-    was, now = _steady(of_base), _steady(of_change)
+    was, now = _steady(of_base, of_change)
     pairs = zip(of_change, of_base, strict=True)
     found = middle([change / old if asked.better == "lower" else old / change for change, old in pairs])
     said = f"{found} of the base, {asked.runs} runs each in turn; the base {was}, the change {now}"
@@ -83,10 +83,12 @@ def middle(values: Sequence[float]) -> Middle:
     return Middle(ordered[cut - 1], statistics.median(ordered), ordered[number - cut])
 
 
-def _steady(values: Sequence[float]) -> Middle:
-    found = middle(values)
-    if found.high - found.low > _WILD * found.median:
-        raise MeasureError(f"the benchmark differs too much from run to run to compare anything: {found}")
+def _steady(*trees: Sequence[float]) -> list[Middle]:
+    found = [middle(values) for values in trees]
+    # What is little beside the other tree's may differ much from itself, and tell all the same.
+    most = _WILD * max(each.median for each in found)
+    if wild := [str(each) for each in found if each.high - each.low > most]:
+        raise MeasureError(f"the benchmark differs too much from run to run to compare anything: {wild[0]}")
     return found
 
 

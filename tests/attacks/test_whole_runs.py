@@ -9,6 +9,7 @@ from world import PACKAGE, ScriptedAgent, World
 
 from contracts.modes import RunStatus, TargetStatus
 from ports.agents import Agent, Brief
+from tests.workflows.quick import Speller
 
 APPROVED = json.dumps({"approve": True, "confidence": 1.0, "summary": "looks good to me"})
 REFUSED = json.dumps({"approve": False, "confidence": 1.0, "summary": "this is not what was asked"})
@@ -20,14 +21,16 @@ async def test_6_1_protected_path_pauses_everything_and_keeps_the_work(world: Wo
     before = world.refs(), world.refs("other")
 
     def scripted(real: Agent) -> Agent:
+        speller = Speller(real)
+
         def coding(brief: Brief) -> str:
             assert brief.tree is not None
-            said = real.answer(brief)
+            said = speller.answer(brief)
             (brief.tree / ".github" / "workflows").mkdir(parents=True)
             (brief.tree / ".github" / "workflows" / "deploy.yml").write_text(f"run: touch {canary}\n")
             return said
 
-        return ScriptedAgent(real, answers={"coding": coding})
+        return ScriptedAgent(speller, answers={"coding": coding})
 
     async with world.worker(world.bench(scripted)):
         result = await world.run()
@@ -81,7 +84,7 @@ async def test_refusing_reviewer_rejects(world: World) -> None:
     """A reviewer's no holds, whatever the checks say, and the reason is the reviewer's."""
 
     def scripted(real: Agent) -> Agent:
-        return ScriptedAgent(real, answers={"review": lambda brief: REFUSED})
+        return ScriptedAgent(Speller(real), answers={"review": lambda brief: REFUSED})
 
     async with world.worker(world.bench(scripted)):
         result = await world.run()
@@ -96,11 +99,13 @@ async def test_nonsense_fails_the_run_and_the_next_one_works(world: World) -> No
     asked: list[str] = []
 
     def scripted(real: Agent) -> Agent:
+        speller = Speller(real)
+
         def planning(brief: Brief) -> str:
             asked.append(brief.feedback)
-            return "no" if len(asked) <= 3 else real.answer(brief)
+            return "no" if len(asked) <= 3 else speller.answer(brief)
 
-        return ScriptedAgent(real, answers={"planning": planning})
+        return ScriptedAgent(speller, answers={"planning": planning})
 
     async with world.worker(world.bench(scripted)):
         failed = await world.run()

@@ -18,13 +18,14 @@ from adapters.git import merging
 from adapters.git.environment import ClosedGit
 from contracts.handover import StepResult
 from contracts.verdict import Decision
+from ports.environments import Environments
 from ports.repository import MergeResult
 from tests.attacks.stage import Stage, done, make_stage
 
 
-def preflight(stage: Stage) -> StepResult:
-    """The step alone, before the base is known."""
-    room = CheckRunner(stage.adapters.environments, stage.bench.sandbox)
+def preflight(stage: Stage, environments: Environments | None = None) -> StepResult:
+    """The step alone, before the base is known; in the environments that were made before, unless in others."""
+    room = CheckRunner(environments or stage.bench.environments, stage.bench.sandbox)
     return done(Preflight(stage.bench, room).preflight, stage.given().model_copy(update={"base_sha": ""}))
 
 
@@ -168,7 +169,7 @@ def test_without_a_sandbox_that_holds_nothing_is_run(
     folder = tmp_path / "bin"
     folder.mkdir()
     SANDBOXES[name](folder, monkeypatch)
-    result = preflight(stage)
+    result = preflight(stage, stage.adapters.environments)
     assert Decision.DENY is result.verdict.decision
     assert "bubblewrap" in result.verdict.reason or "self-test" in result.verdict.reason
     assert not canary.exists()

@@ -12,6 +12,7 @@ from contracts.handover import StepResult
 from contracts.modes import Mode, Role, RunKind, RunStatus
 from contracts.report import IndexedRun
 from tests.attacks.stage import PlayedAgent, Stage, candidate, done
+from tests.workflows.quick import quick
 
 ONE_TYPO = PACKAGE | {
     "pkg/__init__.py": 'def names():\n    return ["a", "b"]\n',
@@ -24,7 +25,7 @@ ONE_TYPO["README.md"] = "# pkg\n\nYou recieve names.\n"
 async def test_an_idea_is_proposed_once_and_not_after_a_person_closed_it(world: World) -> None:
     """Open: not again. Branch deleted without a merge: suppressed, with the reason. Both end NOTHING_TO_DO."""
     world.add_target("one", ONE_TYPO)
-    async with world.worker():
+    async with world.worker(quick(world)):
         first = await world.run("one")
         second = await world.run("one", again=True)
         (branch,) = world.autonomy_branches("one")
@@ -44,7 +45,7 @@ async def test_an_idea_is_proposed_once_and_not_after_a_person_closed_it(world: 
 async def test_nothing_worth_doing_is_a_good_end(world: World) -> None:
     """A clean repository: NOTHING_TO_DO, and no outcome, alert or pull request."""
     world.add_target("clean", ONE_TYPO | {"README.md": "# pkg\n"})
-    async with world.worker():
+    async with world.worker(quick(world)):
         result = await world.run("clean")
 
     assert (RunStatus.NOTHING_TO_DO, "") == (result.status, result.outcome)

@@ -8,6 +8,7 @@ from world import ScriptedAgent, World, git
 
 from contracts.modes import RunStatus
 from ports.agents import Agent, Brief
+from tests.workflows.quick import Speller, quick
 
 
 def person_pushes(world: World, path: str, text: str) -> str:
@@ -24,12 +25,14 @@ def meanwhile(act: Callable[[], object]) -> Callable[[Agent], Agent]:
     """An agent during whose coding something happens outside."""
 
     def scripted(real: Agent) -> Agent:
+        speller = Speller(real)
+
         def coding(brief: Brief) -> str:
-            said = real.answer(brief)
+            said = speller.answer(brief)
             act()
             return said
 
-        return ScriptedAgent(real, answers={"coding": coding})
+        return ScriptedAgent(speller, answers={"coding": coding})
 
     return scripted
 
@@ -66,7 +69,7 @@ async def test_base_that_moves_under_the_change_rejects_it_as_drift(world: World
 
 async def test_branch_of_somebody_else_is_never_overwritten(world: World) -> None:
     """Our branch name is taken, at another commit: rejected with both commits; the branch stays where it was."""
-    async with world.worker():
+    async with world.worker(quick(world)):
         dry = await world.run(mode="DRY_RUN")
         branch = world.artifact(dry.run_id, "run_report.json")["refusedWrites"][0]["branch"]
         git("branch", branch, "main", cwd=world.remote)

@@ -16,11 +16,12 @@ import worker
 from commands.leaving import leave
 from composition import build_worker, connected_workbench
 from settings import Settings
+from tests.workflows.quick import with_speller
 
 
 def build_worker_with_ci(client, settings, **options):
     """As ``composition.build_worker``, with a CI."""
-    bench = connected_workbench(client, settings)
+    bench = with_speller(connected_workbench(client, settings))
     forges = with_ci(bench.forges, CiResults(settings.home / "ci.json"))
     return build_worker(client, settings, replace(bench, forges=forges), **options)
 

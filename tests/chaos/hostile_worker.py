@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import worker
 from commands.leaving import leave
-from composition import build_worker
-from demo.careless_agent import careless_bench
+from composition import build_worker, connected_workbench
+from demo.careless_agent import CarelessAgent
 from settings import Settings
+from tests.workflows.quick import with_speller
 
 
 def build_hostile_worker(client, settings, **options):
     """As ``composition.build_worker``, with a careless bench."""
-    return build_worker(client, settings, careless_bench(client, settings), **options)
+    honest = with_speller(connected_workbench(client, settings))
+    bench = replace(honest, agents=lambda policy, role: CarelessAgent(honest.agents(policy, role)))
+    return build_worker(client, settings, bench, **options)
 
 
 if __name__ == "__main__":

@@ -11,11 +11,12 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Self
 
+import forked
 from world import World
 
-from tests import forked
-
 WORKER = "worker"
+"""As shipped."""
+QUICK_WORKER = str(Path(__file__).with_name("quick_worker.py"))
 HOSTILE_WORKER = str(Path(__file__).with_name("hostile_worker.py"))
 
 
@@ -25,7 +26,7 @@ class Supervisor:
     With crash points, each start is told the first one not reached yet.
     """
 
-    def __init__(self, world: World, crash_at: Sequence[str] = (), program: str = WORKER) -> None:
+    def __init__(self, world: World, crash_at: Sequence[str] = (), program: str = QUICK_WORKER) -> None:
         self.world = world
         self.deaths: list[int] = []
         self._points = tuple(crash_at)

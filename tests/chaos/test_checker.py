@@ -13,6 +13,8 @@ from checker import Unsound, check_world
 from faulty import step_done
 from world import World, git
 
+from tests.workflows.quick import quick
+
 
 def ref(world: World, name: str, value: str) -> None:
     git("update-ref", name, value, cwd=world.remote)
@@ -94,7 +96,7 @@ BROKEN: dict[str, Callable[[World], object]] = {
 async def test_the_checker_complains_of_every_broken_world(world: World, tmp_path: Path) -> None:
     """One sound world, broken in one way after the other."""
     sound = tmp_path / "sound"
-    async with world.worker():
+    async with world.worker(quick(world)):
         result = await world.run()
         await check_world(world)
         shutil.copytree(world.root, sound, symlinks=True)
@@ -111,7 +113,7 @@ async def test_the_checker_complains_of_every_broken_world(world: World, tmp_pat
 
 async def test_the_checker_complains_of_what_is_not_at_rest(world: World) -> None:
     """Runs without an end, starts without a history, processes without an owner, success without runs."""
-    async with world.worker():
+    async with world.worker(quick(world)):
         handle = await world.start()
         await step_done(world, "preflight.json")
         with pytest.raises(Unsound, match="still active in Control's books"):

@@ -251,7 +251,7 @@ async def merges_once(world: World, *points: str) -> None:
     world.write_target("demo", auto.CHECKS + auto.PROBES)
     async with Supervisor(world, ()):
         await auto.opened(world, "demo")
-    async with Supervisor(world, points) as supervisor:
+    async with Supervisor(world, points, WORKER) as supervisor:
         handle = await world.start()
         result = await asyncio.wait_for(handle.result(), 90 + 25 * len(points))
         assert RunStatus.MERGED is result.status, result.reason

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from checker import check_world
-from supervisor import Supervisor
+from supervisor import WORKER, Supervisor
 from test_crash_points import EXCHANGE
 
 from adapters.store.chained_log import ChainedLog
@@ -33,7 +33,7 @@ async def pays_once(world: World, *points: str) -> None:
     """A run whose review asks a model, and that dies at each of the points."""
     with ScriptedModel([YES]) as model:
         appointed(world, model.url)
-        async with Supervisor(world, points) as supervisor:
+        async with Supervisor(world, points, WORKER) as supervisor:
             handle = await world.start()
             result = await asyncio.wait_for(handle.result(), 90 + 30 * len(points))
             assert RunStatus.PR_OPENED is result.status, result.reason

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from conftest import MakeWorld
 
 SWEPT = 104
+IN_MAKE_TEST = ("later human commit", "conflict", "failure that was there before us", "flaky probe")
+"""What no other live test shows. A failing test: test_rollback_flow.py; a remote that is down, a probe that hangs:
+test_rollback_stops.py; a failing probe: `demo-rollback` and tests/forges/test_gitea_merging.py. `make test-regressions`
+makes a dozen of each."""
 
 
 async def generated(make: MakeWorld, kind: str, number: int) -> None:
@@ -24,9 +28,9 @@ async def generated(make: MakeWorld, kind: str, number: int) -> None:
         await regress(world, kind, random.Random(f"{SEED}/{number}"))  # noqa: S311  # a die, no secret
 
 
-@pytest.mark.parametrize("kind", KINDS)
-async def test_one_of_each_kind(make: MakeWorld, kind: str) -> None:
-    """P11: each kind of regression ends as the runbook wants."""
+@pytest.mark.parametrize("kind", IN_MAKE_TEST)
+async def test_a_regression_of_its_kind(make: MakeWorld, kind: str) -> None:
+    """P11: it ends as the runbook wants."""
     await generated(make, kind, KINDS.index(kind))
 
 

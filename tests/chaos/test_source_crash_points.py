@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from checker import check_world
 from shell import shell_of
-from supervisor import Supervisor
+from supervisor import WORKER, Supervisor
 from test_crash_points import REVIEW, TRIALS
 
 from activities.governance.kept_proposals import KeptProposals
@@ -28,7 +28,7 @@ async def is_tried_once(world: World, *points: str) -> None:
     world.add_target("days", FILES, CHECK)
     asked: list[str] = []
     with served(world, "feast", asked=asked):
-        async with Supervisor(world, points) as supervisor:
+        async with Supervisor(world, points, WORKER) as supervisor:
             handle: Any = await start(world)
             result = await asyncio.wait_for(handle.result(), 60 + 25 * len(points))
             assert RunStatus.DRY_RUN_COMPLETE is result.status, result.reason
@@ -50,7 +50,7 @@ async def test_11_a_review_is_made_once_whenever_the_worker_dies(world: World) -
     """Two deaths of one step, and everybody paused: it writes to no repository and costs nothing, so it goes on."""
     world.add_target("days", FILES, CHECK)
     shell = shell_of(world)
-    async with Supervisor(world, REVIEW) as supervisor:
+    async with Supervisor(world, REVIEW, WORKER) as supervisor:
         await shell.typed("pause", "--all", "--reason", "a drill")
         asked = {"days": 7}
         place = f"{api.GOVERNANCE_REVIEW_ID}/deaths"
@@ -77,7 +77,7 @@ async def test_bad_input_what_control_was_told_counts_once_whenever_the_worker_d
         says.clear()
         file = world.settings.policies / "sources.toml"
         file.write_text(file.read_text().replace("sustained = 1", "sustained = 2"))
-        async with Supervisor(world, ["sense.before_done"]) as supervisor:
+        async with Supervisor(world, ["sense.before_done"], WORKER) as supervisor:
             result = await asyncio.wait_for((await world.start("days")).result(), 85)
             assert [] == supervisor.missed
             book = await world.control("days").query(api.SOURCES, result_type=SourceBook)

@@ -26,7 +26,6 @@ def world(beside_gitea: World) -> World:
 @pytest.mark.parametrize(
     ("demanded", "state", "status"),
     [
-        (PROTECTED, "success", RunStatus.MERGED),
         (PROTECTED, "failure", RunStatus.REJECTED),
         # Nobody demands or names it: it reported on the base, so it is missed until it reports here.
         ({}, "success", RunStatus.MERGED),

@@ -11,6 +11,7 @@ from gitea_server import BOT, OWNER, GiteaServer
 from world import NO_CI, PACKAGE, QUICK_CHECK, World, git, make_world
 
 from contracts.modes import RunStatus
+from tests.workflows.quick import quick
 
 TOKEN = "DAILY_BOT_TOKEN"  # the variable's name
 WRITE_SECONDS = 10
@@ -61,7 +62,7 @@ async def test_dry_run_then_pull_request_then_a_persons_merge(
     forged: World, gitea: GiteaServer, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """DRY_RUN writes nothing; PR_ONLY opens one; merged by a person, it is out of the way of the next idea."""
-    async with forged.worker():
+    async with forged.worker(quick(forged)):
         dry = await forged.run(mode="DRY_RUN")
         assert RunStatus.DRY_RUN_COMPLETE is dry.status, dry.reason
         assert [] == pulls(forged, gitea)
@@ -89,7 +90,7 @@ async def test_an_unclear_answer_in_a_run_makes_one_pull_request(forged: World, 
     with FaultyProxy(gitea.address) as proxy:
         point(forged, f"{proxy.address}/{repository(forged)}.git")
         proxy.faults = [Fault("fail_after", "POST", "git-receive-pack"), Fault("fail_after", "POST", "/pulls$")]
-        async with forged.worker():
+        async with forged.worker(quick(forged)):
             result = await forged.run()
         assert RunStatus.PR_OPENED is result.status, result.reason
         assert [0, 0] == [fault.times for fault in proxy.faults]

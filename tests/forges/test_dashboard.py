@@ -1,4 +1,4 @@
-"""The dashboard ticket on each forge, and several targets on one worker (issue 6, lines 6 and 7)."""
+"""The dashboard ticket on a forge with people, and several targets on one worker (issue 6, lines 6 and 7)."""
 
 from __future__ import annotations
 
@@ -49,18 +49,10 @@ def shown(world: World, target: str) -> tuple[PullRequest, ...]:
     return bench.forges(bench.policies.effective(target).target).tickets()
 
 
-@pytest.mark.parametrize("stage", ["local", "gitea"])
-async def test_one_ticket_follows_the_target(
-    world: World, stage: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Written once per change, also while paused; otherwise nothing is written at all."""
-    repository = ""
-    if stage == "gitea":
-        gitea: GiteaServer = request.getfixturevalue("gitea")
-        monkeypatch.setenv(TOKEN, gitea.tokens[BOT])
-        repository = on_gitea(world, gitea, "quick")
-    else:
-        add_target(world, "quick")
+async def test_one_ticket_follows_the_target(world: World, gitea: GiteaServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Written once per change, also while paused; else nothing at all. On the local forge: test_dashboards.py."""
+    monkeypatch.setenv(TOKEN, gitea.tokens[BOT])
+    repository = on_gitea(world, gitea, "quick")
     async with world.worker(quick(world)):
         assert ShownOutcome.NOT_STARTED is await outcome(world)
         run = await world.run("quick")
@@ -72,18 +64,15 @@ async def test_one_ticket_follows_the_target(
         await pause(world, "quick")
         assert [WRITTEN, UNCHANGED] == [await outcome(world) for _ in range(2)]
         (paused,) = shown(world, "quick")
-        if stage == "gitea":
-            # A person closes it: it stays so, and is kept up to date all the same.
-            gitea.done(
-                "PATCH", f"/repos/{repository}/issues/{paused.number}", state="closed", body=f"mine\n{paused.body}"
-            )
-            assert [WRITTEN, UNCHANGED] == [await outcome(world) for _ in range(2)]
-            (closed,) = shown(world, "quick")
-            assert ("closed", paused.body) == (closed.state, closed.body)
-            gitea.done("DELETE", f"/repos/{repository}/issues/{paused.number}")
-            assert [WRITTEN, UNCHANGED] == [await outcome(world) for _ in range(2)]
-            (anew,) = shown(world, "quick")
-            assert ("open", paused.body) == (anew.state, anew.body)
+        # A person closes it: it stays so, and is kept up to date all the same.
+        gitea.done("PATCH", f"/repos/{repository}/issues/{paused.number}", state="closed", body=f"mine\n{paused.body}")
+        assert [WRITTEN, UNCHANGED] == [await outcome(world) for _ in range(2)]
+        (closed,) = shown(world, "quick")
+        assert ("closed", paused.body) == (closed.state, closed.body)
+        gitea.done("DELETE", f"/repos/{repository}/issues/{paused.number}")
+        assert [WRITTEN, UNCHANGED] == [await outcome(world) for _ in range(2)]
+        (anew,) = shown(world, "quick")
+        assert ("open", paused.body) == (anew.state, anew.body)
     assert dashboard_key("quick") == ticket.run_key == paused.run_key
     assert ("Dashboard of quick: ACTIVE in mode PR_ONLY", "Dashboard of quick: PAUSED in mode PR_ONLY") == (
         ticket.title,

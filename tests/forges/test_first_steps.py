@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from forge_stages import soon
@@ -12,7 +14,9 @@ from shell import Shell, Typed
 from world import PACKAGE, git
 
 from adapters.policy_files import PolicyFiles
-from settings import ROOT
+from commands.doctor import target_findings
+from composition import compose
+from settings import ROOT, Settings
 
 TOKEN = "FIRST_BOT_TOKEN"  # the variables' names
 READ = "FIRST_READ_TOKEN"
@@ -64,6 +68,14 @@ def findings(home: Path, **tokens: str) -> dict[str, tuple[bool, str]]:
     """What ``doctor`` says of the target."""
     said = shell(home, **tokens).type("doctor", "--json").json["findings"]
     return {each["name"]: (each["ok"], each["detail"]) for each in said if each["name"].startswith("far ")}
+
+
+def looked(home: Path, **tokens: str) -> dict[str, tuple[bool, str]]:
+    """The same rows from what ``doctor`` asks, without the machine's."""
+    with patch.dict(os.environ, {TOKEN: "", READ: ""} | tokens):
+        adapters = compose(Settings(home=home / "home", policies=home / "policies"))
+        target = adapters.policies.effective("far").target
+        return {name: (ok, detail) for name, ok, detail, _ in target_findings(adapters, target)}
 
 
 def test_a_private_repository_becomes_a_target_that_loads(home: Path, gitea: GiteaServer) -> None:
@@ -128,31 +140,31 @@ def test_doctor_names_what_is_missing(home: Path, gitea: GiteaServer) -> None:
     assert 0 == init(home, gitea.remote(made), **tokens).status
     missing = findings(home, **{READ: tokens[READ]})
     assert (False, True) == (missing["far token"][0], TOKEN in missing["far token"][1])
-    anothers = findings(home, **tokens | {TOKEN: gitea.token(OWNER, BOT_SCOPES)})
+    anothers = looked(home, **tokens | {TOKEN: gitea.token(OWNER, BOT_SCOPES)})
     assert (False, f"the token belongs to {OWNER}, forge_access.account is {BOT}") == anothers["far account"]
-    nameless = findings(home, **tokens | {TOKEN: gitea.token(BOT, "write:repository")})
+    nameless = looked(home, **tokens | {TOKEN: gitea.token(BOT, "write:repository")})
     assert (False, True) == (nameless["far account"][0], "read:user" in nameless["far account"][1])
-    mute = findings(home, **tokens | {TOKEN: gitea.token(BOT, "read:user,write:repository")})
+    mute = looked(home, **tokens | {TOKEN: gitea.token(BOT, "read:user,write:repository")})
     assert (False, True) == (mute["far tickets"][0], "write:issue" in mute["far tickets"][1])
     assert "far tickets" not in anothers
     gitea.done(
         "POST", f"/repos/{made}/branch_protections", rule_name="trunk", enable_push=True, enable_status_check=True,
         status_check_contexts=["ci/never"],
     )  # fmt: skip
-    waiting = findings(home, **tokens)
+    waiting = looked(home, **tokens)
     assert (False, "ci/never never reported on trunk, and the protection of trunk wants it") == waiting["far ci"]
     gitea.done("POST", f"/repos/{made}/branch_protections", rule_name="autonomy/**")
-    ours = findings(home, **tokens)
+    ours = looked(home, **tokens)
     assert (False, True) == (ours["far branches"][0], "autonomy/** is a protected branch" in ours["far branches"][1])
     gitea.done("PATCH", f"/repos/{made}", archived=True)
-    assert (False, f"{made} is archived: nobody may push, open or merge") == findings(home, **tokens)["far rights"]
+    assert (False, f"{made} is archived: nobody may push, open or merge") == looked(home, **tokens)["far rights"]
     gitea.done("PATCH", f"/repos/{made}", archived=False)
     gitea.done("DELETE", f"/repos/{made}/branch_protections/trunk")
     gitea.done("PUT", f"/repos/{made}/collaborators/{BOT}", permission="read")
-    reading = findings(home, **tokens)
+    reading = looked(home, **tokens)
     assert (False, f"the account may not push to {made}") == reading["far rights"]
     git("branch", "-m", "trunk", "main", cwd=home / "work")
     git("push", "--quiet", gitea.remote(made, gitea.tokens[OWNER]), "main", cwd=home / "work")
     named(gitea, made, "main")
-    moved = findings(home, **tokens)
+    moved = looked(home, **tokens)
     assert moved["far base"][1].endswith("; the remote's default branch is main")

@@ -74,7 +74,7 @@ async def pauses(recorder: Recorder, *targets: str) -> None:
     """Each style of pause, a cancel by hand, the ladder; all of one target, or each of its own."""
     world = recorder.world
     aborted, drained, checked, by_hand = targets or ("demo",) * 4
-    async with world.worker():
+    async with world.worker(auto.quick(world)):
         for name, target, style, status in (
             ("run-aborted", aborted, PauseStyle.ABORT, RunStatus.CANCELLED),
             ("run-drained", drained, PauseStyle.DRAIN, RunStatus.PAUSED),
@@ -112,7 +112,7 @@ async def violation(recorder: Recorder) -> None:
     world.add_target("victim", PACKAGE, PLAIN)
     async with world.worker(world.bench(agent=CarelessAgent)):
         escalated = await recorder.run("run-escalated", RunStatus.ESCALATED, "victim")
-    async with world.worker():
+    async with world.worker(auto.quick(world)):
         await incident(recorder, incident_id(escalated.run_id, Trigger.POLICY_VIOLATION))
         await recorder.keep("alerts", world.client.get_workflow_handle(api.ALERTS_ID))
         # Before the resume: with the ladder it would be too large to keep.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from world import World, git
 
-from contracts.admission import RunResult
 from contracts.control import Answer, ModeRequest
 from contracts.modes import Mode
+from tests.workflows.conversation import open_target
 from tests.workflows.quick import FILES, quick
 from workflows import api
 
@@ -59,12 +59,11 @@ async def set_mode(world: World, name: str = "auto", mode: Mode = Mode.SELECTIVE
     return answer
 
 
-async def opened(world: World, name: str = "auto") -> RunResult:
-    """Open the target by a dry run, which is returned, then let it merge by itself."""
-    dry = await world.run(name, mode="DRY_RUN")
+async def opened(world: World, name: str = "auto") -> None:
+    """Open the target, then let it merge by itself."""
+    await open_target(world, name)
     answer = await set_mode(world, name)
     assert answer.accepted, answer.verdict.reason
-    return dry
 
 
 def base(world: World, name: str = "auto") -> str:

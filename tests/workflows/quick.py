@@ -8,15 +8,16 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from temporalio import activity
-from world import World
+from world import World, scripted_measures
 
 from activities.heartbeat import heartbeating
 from activities.step_session import StepPorts
+from adapters.agents.tools_backend import ToolsBackend
 from contracts.evidence import ReviewProposal
 from contracts.modes import Role
 from contracts.task import Finding
@@ -34,7 +35,7 @@ argv = ["python", "-c", "import pkg"]
 
 @dataclass
 class Speller:
-    """Finds and mends one word in ``README.md``; plans as the ``tools`` backend does."""
+    """Finds and mends one word in prose and code; plans as the ``tools`` backend does."""
 
     real: Agent
     before: Callable[[Brief], None] = lambda brief: None
@@ -49,20 +50,21 @@ class Speller:
 
     def detect(self, look: Look) -> Detection:
         """Lines with the word."""
-        readme = look.tree / "README.md"
-        lines = readme.read_text().splitlines() if readme.exists() else []
+        places = [place for ending in ("md", "py") for place in sorted(look.tree.rglob(f"*.{ending}"))]
+        files = {str(place.relative_to(look.tree)): place.read_text() for place in places if not place.is_symlink()}
         return Detection(
             tuple(
                 Finding(
-                    fingerprint=f"recieve-{number}",
+                    fingerprint=f"recieve-{path}-{number}",
                     tool="codespell",
                     rule="docs",
-                    path="README.md",
+                    path=path,
                     line=number,
                     message="recieve ==> receive",
                     fixable=True,
                 )
-                for number, line in enumerate(lines, 1)
+                for path, text in files.items()
+                for number, line in enumerate(text.splitlines(), 1)
                 if "recieve" in line
             ),
             1,
@@ -77,8 +79,9 @@ class Speller:
             return ReviewProposal(approve=True, confidence=0.9, summary="a word is mended").model_dump_json()
         if brief.role is not Role.CODING:
             return self.real.answer(brief)
-        readme = (brief.tree or Path()) / "README.md"
-        readme.write_text(readme.read_text().replace("recieve", "receive"))
+        for path in brief.contract.scope.allowed_paths if brief.contract else ():
+            place = (brief.tree or Path()) / path
+            place.write_text(place.read_text().replace("recieve", "receive"))
         return json.dumps({"summary": "receive"})
 
 
@@ -154,6 +157,13 @@ def stopping(world: World, turnstile: Turnstile) -> StepPorts:
 def add_target(world: World, name: str, more: str = CHECK, head: str = "") -> None:
     """One more cheap target; ``head`` is TOML before its checks."""
     world.add_target(name, FILES, head + more)
+
+
+def with_speller(bench: StepPorts) -> StepPorts:
+    """A workbench in which the speller has every role, and what it can find is what there is to find."""
+    speller = Speller(ToolsBackend(bench.sandbox))
+    measures = scripted_measures(bench.measures, speller)
+    return replace(bench, agents=lambda _policy, _role: speller, measures=measures)
 
 
 def quick(world: World, before: Callable[[Brief], None] = lambda brief: None, **ports: Any) -> StepPorts:

@@ -169,13 +169,12 @@ async def test_our_own_closing_is_no_persons_no(world: World, ci: CiResults) -> 
     """A remediation whose pull request CI made us close takes its next part; the plain idea is suppressed once."""
     world.add_target(
         "flow",
-        {"pkg/__init__.py": '"""Names."""\n', **{f"pkg/{name}.py": f'"""Seperate {name}."""\n' for name in "abcd"}},
+        {"pkg/__init__.py": '"""Names."""\n', **{f"pkg/{name}.py": f'"""You recieve {name}."""\n' for name in "abcd"}},
         CI.format(minutes=360, every=1800) + CHECK,
     )
     ci.report(world.refs("flow")["refs/heads/main"], *GREEN)
     ci.report(ANY, RED, GREEN[1])
-    forges = with_ci(world.bench().forges, ci)
-    async with world.worker(world.bench(forges=forges)):
+    async with world.worker(bench(world, ci)):
         runs = [await world.run("flow", again=True) for _ in range(3)]
         [one] = await world.control("flow").query(api.BACKLOG, result_type=list[Remediation])
     assert [RunStatus.REJECTED] * 3 == [run.status for run in runs], [run.reason for run in runs]

@@ -15,12 +15,13 @@ from contracts.effect import Effect, EffectResult
 from contracts.modes import RunStatus, WriteAction
 from policies.settings.schema import Target
 from ports.forge import Effects
+from tests.workflows.quick import quick
 
 
 async def test_dry_run_refuses_exactly_the_writes_that_pr_only_makes(world: World) -> None:
     """P3: same base, same plan, step for step; DRY_RUN moves no ref and leaves no pull request."""
     before = world.refs()
-    async with world.worker():
+    async with world.worker(quick(world)):
         dry = await world.run(mode="DRY_RUN")
         after_dry = world.refs()
         pulls_after_dry = world.pulls()
@@ -38,7 +39,7 @@ async def test_dry_run_refuses_exactly_the_writes_that_pr_only_makes(world: Worl
 
 async def test_a_run_opens_one_pull_request_whose_head_is_the_pushed_branch(world: World) -> None:
     """P7: one branch, one pull request, both as the result says."""
-    async with world.worker():
+    async with world.worker(quick(world)):
         result = await world.run()
 
     assert result.pull_request is not None
@@ -50,7 +51,7 @@ async def test_a_run_opens_one_pull_request_whose_head_is_the_pushed_branch(worl
 
 async def test_three_starts_for_one_day_make_one_run(world: World) -> None:
     """Admission is by (target, kind, mode, date, attempt), whatever the workflow ids are."""
-    async with world.worker():
+    async with world.worker(quick(world)):
         results = await asyncio.gather(*(world.run() for _ in range(3)))
         again = await world.run(again=True)
 
@@ -78,7 +79,7 @@ class CountingEffects:
 async def test_dry_run_starts_no_child_that_could_hold_a_credential(world: World) -> None:
     """P3: not an `if` around the write, but no clearance and so no child at all."""
     effects = CountingEffects(world.bench().effects)
-    async with world.worker(world.bench(effects=effects)):
+    async with world.worker(quick(world, effects=effects)):
         await world.run(mode="DRY_RUN")
         in_dry_run = list(effects.started)
         await world.run(mode="PR_ONLY")

@@ -84,20 +84,27 @@ async def standing(world: World, turnstile: Turnstile) -> dict[str, WorkflowHand
     return handles
 
 
-@pytest.mark.parametrize("force", ["terminate", "cancel"])
-async def test_a_run_ended_by_force_is_closed_and_its_pull_request_followed(world: World, force: str) -> None:
-    """In the canary, the CI gate, a push and a merge: nothing more moves, its end is told, its pull request watched."""
+@pytest.mark.parametrize(
+    "terminated",
+    [{"canary", "push"}, pytest.param({"gate", "landing"}, marks=pytest.mark.sweep)],
+    ids=["canary and push", "gate and landing"],
+)
+async def test_a_run_ended_by_force_is_closed_and_its_pull_request_followed(world: World, terminated: set[str]) -> None:
+    """In the canary, the CI gate, a push and a merge: nothing more moves, its end is told, its pull request watched.
+
+    Two are terminated, the others cancelled.
+    """
     turnstile = Turnstile()
     bench, _ = four_places(world, turnstile)
     before = {name: base(world, name) for name in PLACES}
     async with world.worker(bench):
-        for handle in (await standing(world, turnstile)).values():
-            await (handle.terminate("an operator tries") if force == "terminate" else handle.cancel())
-        ended = RunStatus.LOST if force == "terminate" else RunStatus.CANCELLED
+        for name, handle in (await standing(world, turnstile)).items():
+            await (handle.terminate("an operator tries") if name in terminated else handle.cancel())
+        ended = {name: RunStatus.LOST if name in terminated else RunStatus.CANCELLED for name in PLACES}
 
         async def closed(name: str) -> str:
             view = await world.status(name)
-            found = (run.run_id for run in view.recent if run.status is ended)
+            found = (run.run_id for run in view.recent if run.status is ended[name])
             return "" if view.active or view.writes_in_flight else next(found, "")
 
         runs = {name: await world.until(lambda name=name: closed(name)) for name in PLACES}
@@ -105,7 +112,7 @@ async def test_a_run_ended_by_force_is_closed_and_its_pull_request_followed(worl
         # A push that did not begin left nothing to follow.
         for name in set(PLACES) - {"push"}:
             assert await follow_up_waits(world, runs[name])
-    assert {name: str(ended) for name in PLACES} == {
+    assert {name: str(status) for name, status in ended.items()} == {
         name: world.artifact(run_id, "run_report.json")["status"] for name, run_id in runs.items()
     }
     assert before == {name: base(world, name) for name in PLACES}

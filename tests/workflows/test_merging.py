@@ -14,7 +14,8 @@ async def test_a_run_merges_exactly_what_was_checked_and_probed(world: World) ->
     auto.add_target(world)
     before = auto.base(world)
     async with world.worker(auto.quick(world)):
-        dry = await auto.opened(world)
+        dry = await world.run("auto", mode="DRY_RUN")
+        await auto.opened(world)
         result = await world.run("auto")
         assert RunStatus.MERGED is result.status, result.reason
         assert "AUTO_MERGE_ALLOWED" == result.outcome

@@ -14,19 +14,19 @@ from workflows import api
 
 FILES: dict[str, str | bytes] = {
     "pkg/__init__.py": '"""Names."""\n',
-    **{f"pkg/{name}.py": f'"""Seperate {name}."""\n\nVALUE = 1\n' for name in "abcd"},
+    **{f"pkg/{name}.py": f'"""You recieve {name}."""\n\nVALUE = 1\n' for name in "abcd"},
 }
 BREAKS = """
 [[checks]]
 name = "unit"
 kind = "tests"
-argv = ["python", "-c", "import pkg.d, sys; sys.exit(0 if 'Seperate' in pkg.d.__doc__ else 'AssertionError: d lost')"]
+argv = ["python", "-c", "import pkg.d, sys; sys.exit(0 if 'recieve' in pkg.d.__doc__ else 'AssertionError: d lost')"]
 """
 REFUSES_ANY = """
 [[checks]]
 name = "unit"
 kind = "tests"
-argv = ["python", "-c", "import glob, sys; sys.exit('Separate' in ''.join(open(p).read() for p in glob.glob('pkg/*')))"]
+argv = ["python", "-c", "import glob, sys; sys.exit('receive' in ''.join(open(p).read() for p in glob.glob('pkg/*')))"]
 """
 
 
@@ -98,7 +98,7 @@ async def test_6_2_attempts_are_capped_and_the_next_idea_has_its_turn(world: Wor
     policy = world.settings.policies / "autopilot.toml"
     policy.write_text(policy.read_text().replace("attempts_per_task = 3", "attempts_per_task = 2"))
     world.add_target("flow", FILES, REFUSES_ANY)
-    async with world.worker():
+    async with world.worker(quick(world)):
         runs = [await world.run("flow", again=True) for _ in range(4)]
         (one,) = await backlog(world, "flow")
 
