@@ -61,6 +61,47 @@ def list_(
     return Exit.OK
 
 
+@app.command("show")
+@guarded
+def show_(target: TargetName, number: Number, as_json: AsJson = False) -> int:
+    """An issue, and what is said below it: questions of ours, and answers."""
+    issues, _ = _of(target)
+    found = next((each for each in issues.newest() or () if each.number == number), None)
+    if found is None:
+        raise CommandFailed(Exit.REFUSED, "there is no issue of this number")
+    said = issues.comments(number)
+    if as_json:
+        told = [each.model_dump(mode="json", by_alias=True) for each in said]
+        emit({**found.model_dump(mode="json", by_alias=True), "said": told})
+        return Exit.OK
+    show(f"#{found.number} {found.state}: {found.title}")
+    for author, text in ((found.author, found.body), *((each.author, each.body) for each in said)):
+        show(f"\n{author}:\n{text or '(nothing)'}")
+    return Exit.OK
+
+
+@app.command()
+@guarded
+def comment(
+    target: TargetName,
+    number: Number,
+    text: Annotated[str, typer.Option("--text", help="What you say; `-`: from standard input.")],
+    as_json: AsJson = False,
+) -> int:
+    """Say something below it: an answer to a question of ours, or what an agent should know of."""
+    issues, _ = _of(target)
+    said = sys.stdin.read() if text == "-" else text
+    if not said.strip():
+        raise CommandFailed(Exit.USAGE, "--text must say something")
+    if refused := issues.say(number, said, operator_name()):
+        raise CommandFailed(Exit.REFUSED, f"not said: {refused}")
+    if as_json:
+        emit({"target": target, "number": number, "said": len(issues.comments(number))})
+    else:
+        show(f"said on #{number}")
+    return Exit.OK
+
+
 @app.command()
 @guarded
 def close(target: TargetName, number: Number, as_json: AsJson = False) -> int:

@@ -1,10 +1,11 @@
-"""What a person asks an agent for (``starter.py try``); it travels with the run."""
+"""What a person asks an agent for (``starter.py try``), and what is said below an issue that an agent is to do."""
 
 from typing import Self
 
 from pydantic import Field, model_validator
 
 from contracts.artifact import Contract
+from contracts.forge_facts import IssueComment
 
 
 class PersonsTask(Contract):
@@ -23,3 +24,26 @@ class PersonsTask(Contract):
         if bool(self.text.strip()) == bool(self.issue):
             raise ValueError("a task in words, or the number of an issue: one of the two")
         return self
+
+
+class Conversation(Contract):
+    """What is said below one open issue with the target's label, and whose turn it is."""
+
+    key: str
+    """Of the task (``AskedTask.key``)."""
+    number: int
+    state: str
+    """Digest of the issue's words and of what its author and people with write access said below it."""
+    waits: str = ""
+    """Why it is no task now: a question of ours waits for an answer; empty: it does not."""
+    question: str = ""
+    """What is to be asked now, by a rule and without an agent; empty: nothing."""
+    comments: tuple[IssueComment, ...] = ()
+    """What an agent may be told, oldest first."""
+
+
+class Unclear(Contract):
+    """An agent's answer in place of a contract: nobody can tell what this issue wants."""
+
+    task_id: str
+    question: str = Field(min_length=1, max_length=1500)

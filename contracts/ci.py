@@ -26,6 +26,14 @@ class CiTerms(Contract):
     """So long a forge that says nothing may still say its first word."""
 
 
+class RedInCi(Contract):
+    """``checks/base_ci.json``: what is red on the base in the forge's CI, where an agent may mend it."""
+
+    schema_version: Literal[1] = 1
+    base_sha: str
+    checks: tuple[CommitCheck, ...]
+
+
 class CiState(StrEnum):
     """How the required checks of a commit stand together."""
 

@@ -73,6 +73,20 @@ class Issue(Contract):
     labels: tuple[str, ...] = ()
     url: str = ""
     updated_at: AwareDatetime | None = None
+    comments: int = 0
+    """As the forge counts them."""
+
+
+class IssueComment(Contract):
+    """What somebody said below an issue: data, cut to a length."""
+
+    author: str
+    body: str
+    """At most 4,000 characters."""
+    writes: bool = False
+    """Whether its author may write to the repository. Where the forge does not tell, nobody may."""
+    run_key: str = ""
+    """The write of ours that it is; empty: somebody else's."""
 
 
 class PullComment(Contract):
@@ -99,6 +113,17 @@ def comment_name(number: int, about: str) -> str:
 def commented_on(run_key: str) -> int | None:
     """The pull request, from such a key."""
     found = re.search(r"/comment-(\d+)-", run_key)
+    return int(found[1]) if found else None
+
+
+def question_name(number: int, state: str) -> str:
+    """The last part of the key of a question on an issue, asked once of each ``state`` that the issue is in."""
+    return f"question-{number}-{state}"
+
+
+def asked_on(run_key: str) -> int | None:
+    """The issue, from such a key; None: the key is no question's."""
+    found = re.search(r"/question-(\d+)-[0-9a-f]+$", run_key)
     return int(found[1]) if found else None
 
 

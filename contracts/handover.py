@@ -140,7 +140,9 @@ class PlannedWrite(Contract):
     of_run: str = ""
     """For a pull request that an earlier run opened: that run. Empty: this run's own."""
     number: int = 0
-    """For a comment: the pull request."""
+    """For a comment: the pull request; for a question: the issue."""
+    asks: str = ""
+    """Of a question on an issue: the state of it that the question is about."""
 
 
 StepInput.model_rebuild()

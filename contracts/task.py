@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from contracts.artifact import ArtifactRef, Contract
+from contracts.asked import Conversation
 from contracts.modes import RiskLevel, Role
 from contracts.trial import SourceTrial
 
@@ -56,6 +57,8 @@ class MeasureKind(StrEnum):
     """Named lines that one check of the target does not run, as its own report has it: fewer than on the base."""
     BENCHMARK = "benchmark"
     """What a standing task's benchmark says, in thousandths of what it says of the base: less, beyond its noise."""
+    IN_CI = "in_ci"
+    """Checks of the forge's own CI: red on the base; what they say of the pull request is awaited, and shows it."""
     ACCEPTANCE = "acceptance"
     """Nothing measures it but a person: what changed is theirs to accept."""
 
@@ -66,18 +69,21 @@ class AskedBy(StrEnum):
     PERSON = "person"
     """Typed by an operator (``try``)."""
     CHECK = "check"
-    """A required check is red on the base."""
+    """A required check is red on the base, here or in the forge's own CI."""
     ISSUE = "issue"
     """An open issue with the target's label."""
     STANDING = "standing"
     """``tasks.toml``: what the owner wants looked after."""
+    REMEDIATION = "remediation"
+    """What a tool's own fix could not mend without breaking a check, however it was tried (runbook §6.2)."""
 
 
 class AskedTask(Contract):
     """What an agent is asked for beside the findings of tools; ``asked_tasks.json`` lists them."""
 
     key: str = Field(min_length=1, max_length=80)
-    """``check-tests``, ``issue-42``, ``standing-docs``, ``person-<digest>``: the same while the task is."""
+    """``check-tests``, ``ci``, ``issue-42``, ``standing-docs``, ``person-<digest>``, ``remediation-<fingerprint>``: the
+    same while the task is."""
     by: AskedBy
     title: str = Field(max_length=300)
     text: str = Field(default="", max_length=12_000)
@@ -90,6 +96,11 @@ class AskedTask(Contract):
     number: int = 0
     """Of an issue."""
     url: str = Field(default="", max_length=400)
+    tool: str = ""
+    """Of ``findings``: whose they are."""
+    rule: str = ""
+    before: int = 1
+    """What is counted on the base."""
 
 
 class AskedTasks(Contract):
@@ -101,6 +112,12 @@ class AskedTasks(Contract):
     tasks: tuple[AskedTask, ...]
     unseen: tuple[str, ...] = ()
     """What could not be looked at, and why."""
+    conversations: tuple[Conversation, ...] = ()
+    """Of the issues among them."""
+
+    def below(self, task: AskedTask) -> Conversation | None:
+        """What is said below the issue that a task is from; None: it is from none."""
+        return next((each for each in self.conversations if each.key == task.key), None)
 
 
 class Concern(StrEnum):

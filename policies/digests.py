@@ -49,6 +49,8 @@ def policy_digest(policy: EffectivePolicy) -> str:
     if not policy.standing.tasks:
         left_out["standing"] = True
     target |= {name: True for name in ("policy_folder", "issues") if getattr(policy.target, name) is None}
+    if policy.target.issues is not None and not policy.target.issues.others:
+        target["issues"] = {"others"}
     if not policy.protected_paths.agent_orders:
         left_out["protected_paths"] = {"agent_orders"}
     left_out["charter"] = _unused(policy.charter)

@@ -55,12 +55,16 @@ class Meter:
 class AgentStopped(Exception):
     """The agent worked, and ended otherwise than done; its tree is what it left. Never means yes."""
 
-    def __init__(self, outcome: AgentOutcome, reason: str, retry_after: float | None = None) -> None:
+    def __init__(
+        self, outcome: AgentOutcome, reason: str, retry_after: float | None = None, question: str = ""
+    ) -> None:
         super().__init__(reason)
         self.outcome = outcome
         self.reason = reason
         self.retry_after = retry_after
         """Seconds; of RATE_LIMITED."""
+        self.question = question
+        """Of NOTHING_DONE: what it wants to know of whoever asked for it."""
 
 
 class InvalidAnswer(Exception):

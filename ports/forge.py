@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from contracts.effect import Clearance, Effect, EffectResult
-from contracts.forge_facts import BranchProtection, CommitCheck, HumanAct, Issue, PullComment
+from contracts.forge_facts import BranchProtection, CommitCheck, HumanAct, Issue, IssueComment, PullComment
 from contracts.pull_request import PullRequest
 
 if TYPE_CHECKING:
@@ -69,6 +69,9 @@ class Forge(Protocol):
 
     def issues(self, label: str) -> tuple[Issue, ...] | None:
         """Open issues that carry the label, newest first; None: there are no issues on this forge."""
+
+    def issue_comments(self, number: int) -> tuple[IssueComment, ...]:
+        """What is said below an issue, oldest first, and whether its author may write to the repository."""
 
 
 class Effects(Protocol):

@@ -309,12 +309,15 @@ class DoubleRepository:
         by, state, wanted = query.get("creator", ""), query.get("state", "open"), query.get("labels", "").lower()
         found = [
             each
-            for each in (*self.issues.values(), *pulls)
+            for each in (*self._counted(), *pulls)
             if by in {"", each["user"]["login"]}
             and state in {"all", each["state"]}
             and wanted in {"", *(label["name"].lower() for label in each["labels"])}
         ]
         return sorted(found, key=lambda each: -each["number"])
+
+    def _counted(self) -> list[dict[str, Any]]:
+        return [each | {"comments": len(self.comments.get(number, []))} for number, each in self.issues.items()]
 
     # CI
 

@@ -22,7 +22,7 @@ from contracts.audit import AuditEvent
 from contracts.budget import BudgetAlertReport, BudgetReportRef
 from contracts.clearance import SettleRequest, WriteOutcome, WriteRecord
 from contracts.control import Answer, CheckupResult, InstallationFacts, RegisterRequest, RunCheckup, RunFinding
-from contracts.forge_facts import commented_on
+from contracts.forge_facts import asked_on, commented_on
 from contracts.handover import PinnedPolicy, RunRef
 from contracts.modes import Mode, Role, RunStatus, WriteAction
 from contracts.report import IndexedRun
@@ -362,6 +362,9 @@ def found_on_remote(forge: Forge, action: WriteAction, write: WriteRecord) -> st
         # What it should say is not in the books; saying it again is harmless, so "not done" is safe.
         return ""
     if action is WriteAction.COMMENT:
+        if (issue := asked_on(write.key)) is not None:
+            asked = any(comment.run_key == write.key for comment in forge.issue_comments(issue))
+            return str(issue) if asked else ""
         number = commented_on(write.key)
         said = number is not None and any(comment.run_key == write.key for comment in forge.comments(number))
         return str(number) if said else ""

@@ -16,6 +16,7 @@ partial_tree.py    What an interrupted agent left: kept, and gone on from
 planning.py        Step 4: one bounded task (``task_contract.json``), approved by policy or by a person
 preflight.py       Step 1: the six checks of runbook §3, each with a receipt
 proposals.py       Asking an agent: its answer must fit our contract, or it is asked again, at most N times (P6)
+questions.py       Questions on issues, planned by whichever step finds one unclear
 quarantine.py      What an escalated run left behind, believed only as far as its own audit log vouches for it
 reading.py         Reading what a run left, its failed checks too, for a report that must be made whatever became of it
 releasing.py       Step 8: the outcome policy allows, as a verdict tree (``release_decision.json``)

@@ -3,14 +3,17 @@
 from datetime import date
 
 from activities.step_session import StepSession
+from contracts.asked import Conversation
+from contracts.ci import RedInCi
 from contracts.evidence import ChecksReport
 from contracts.forge_facts import Issue
 from contracts.task import AskedTask, AskedTasks
 from policies.task import asked
+from policies.task.questions import conversation
 from ports.forge import ForgeError
 from ports.store import RunIndex
 
-ASKED = "asked_tasks.json"
+ASKED, BASE_CI = "asked_tasks.json", "checks/base_ci.json"
 _TAIL = 8_000
 """Bytes of the end of a check's output."""
 _RECENT = 200
@@ -28,19 +31,29 @@ def gather(session: StepSession, index: RunIndex) -> AskedTasks | None:
     if not asked.agent_codes(policy, run.asked):
         return None
     tasks: list[AskedTask] = []
+    talks: list[Conversation] = []
     unseen: list[str] = []
     if run.asked is not None:
-        tasks = _persons(session, unseen)
+        tasks, talks = _persons(session, unseen)
     else:
         tasks += _red(session)
-        tasks += [asked.of_issue(each, policy) for each in _issues(session, unseen)]
+        for issue in _issues(session, unseen):
+            tasks.append(asked.of_issue(issue, policy))
+            talks += _said_below(session, issue, unseen)
         ended, today = index.latest(_RECENT, run.target), date.fromisoformat(run.date)
         for standing in policy.standing.of(run.target):
             if not asked.rests(standing, ended, today):
                 tasks.append(asked.of_standing(standing, policy))
-    found = AskedTasks(run_id=run.run_id, base_sha=session.given.base_sha, tasks=tuple(tasks), unseen=tuple(unseen))
+    found = AskedTasks(
+        run_id=run.run_id,
+        base_sha=session.given.base_sha,
+        tasks=tuple(tasks),
+        unseen=tuple(unseen),
+        conversations=tuple(talks),
+    )
     session.save(ASKED, found)
-    session.note("asked", tasks=len(tasks), unseen="; ".join(unseen))
+    waiting = sum(bool(each.waits) for each in talks)
+    session.note("asked", tasks=len(tasks), waiting=waiting, unseen="; ".join(unseen))
     return found
 
 
@@ -58,20 +71,37 @@ def tail_of(session: StepSession, name: str) -> str:
 def _red(session: StepSession) -> list[AskedTask]:
     red = asked.red_check(session.load("checks/base.json", ChecksReport))
     if red is None:
-        return []
+        in_ci = any(ref.name == BASE_CI for ref in session.given.artifacts)
+        return [asked.of_ci(session.load(BASE_CI, RedInCi).checks)] if in_ci else []
     output = red.attempts[-1].output
     return [asked.of_check(red, tail_of(session, output.name) if output else "")]
 
 
-def _persons(session: StepSession, unseen: list[str]) -> list[AskedTask]:
+def _persons(session: StepSession, unseen: list[str]) -> tuple[list[AskedTask], list[Conversation]]:
     wanted = session.run.asked
     assert wanted is not None  # noqa: S101  # the caller's condition
     if not wanted.issue:
-        return [asked.of_person(wanted, session.policy)]
+        return [asked.of_person(wanted, session.policy)], []
     issue = next((each for each in _issues(session, unseen) if each.number == wanted.issue), None)
     if issue is None and not unseen:
         unseen.append(f"issue {wanted.issue}: no open issue with the target's label has this number")
-    return [asked.of_person(wanted, session.policy, issue)] if issue else []
+    if issue is None:
+        return [], []
+    return [asked.of_person(wanted, session.policy, issue)], _said_below(session, issue, unseen)
+
+
+def _said_below(session: StepSession, issue: Issue, unseen: list[str]) -> list[Conversation]:
+    """What is said of one; where that cannot be read, nobody knows whether it waits, and it does."""
+    policy, key = session.policy, asked.of_issue(issue, session.policy).key
+    rules = policy.target.issues
+    try:
+        comments = session.bench.forges(policy.target).issue_comments(issue.number) if issue.comments else ()
+    except ForgeError as problem:
+        unseen.append(f"issue {issue.number}: {problem}")
+        waits = "what is said below it could not be read"
+        return [Conversation(key=key, number=issue.number, state="", waits=waits)]
+    most = policy.autopilot.caps.attempts_per_task
+    return [conversation(key, issue, comments, most, others=bool(rules and rules.others))]
 
 
 def _issues(session: StepSession, unseen: list[str]) -> tuple[Issue, ...]:

@@ -1,21 +1,23 @@
 """What an agent is told beside its task: conventions, related files, findings, past attempts. Data, each bounded."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from activities.run.asking import gathered
 from activities.step_session import StepSession
 from contracts.report import IndexedRun, RunReport
-from contracts.task import StateSnapshot, TaskContract
+from contracts.task import AskedTask, CandidateTasks, StateSnapshot, TaskContract
 from policies.agents.context import LARGEST, defined, named, related, told
 from policies.settings.charter import PAID_BY_EXCHANGE
+from policies.task.questions import by_trust
 from ports.store import StoreError
 
 _CONVENTIONS = ("contributing", "hacking", "style", "styleguide", "development", ".editorconfig")
 """Names of files, without suffix, in which a repository says how it wants to be worked on."""
 _FILES, _LARGEST_FILE, _ALL = 5_000, 200_000, 40 << 20
 """How much is looked through for related files: how many, bytes of one, bytes of all."""
-_COMMITS, _REMEMBERED, _ATTEMPTS, _LISTED = 300, 400, 5, 20
+_COMMITS, _REMEMBERED, _ATTEMPTS, _LISTED, _OFFERED = 300, 400, 5, 20, 5
 
 
 def asks_an_agent(session: StepSession) -> bool:
@@ -54,10 +56,23 @@ def background(session: StepSession, contract: TaskContract, tree: Path | None =
     texts = {
         "findings.md": _findings(session, contract),
         "attempts.md": _attempts(session, contract),
+        **_below(session, [contract.asked]),
         "related.md": _related(session, contract, tree) if tree else "",
         "conventions.md": _conventions(session),
     }
     return told(texts, LARGEST)
+
+
+def said_below(session: StepSession, candidates: CandidateTasks) -> dict[str, str]:
+    """What people said below the issues of the best candidates; empty where no agent is asked."""
+    best = [each.asked for each in candidates.candidates if each.asked][:_OFFERED]
+    return _below(session, best) if asks_an_agent(session) else {}
+
+
+def _below(session: StepSession, tasks: Iterable[AskedTask | None]) -> dict[str, str]:
+    wanted = gathered(session)
+    talks = [wanted.below(each) for each in tasks if each] if wanted else []
+    return {name: text for talk in talks if talk for name, text in by_trust(talk).items()}
 
 
 def _findings(session: StepSession, contract: TaskContract) -> str:

@@ -14,6 +14,7 @@ from activities.run.measuring import TargetRuns
 from activities.run.partial_tree import keep_tree, kept_tree
 from activities.run.proposals import propose
 from activities.run.quarantine import MadeCommit, granted_change, take
+from activities.run.questions import asking_back
 from activities.run.rounds import back_to_coding, what_failed
 from activities.step_session import StepPorts, StepSession
 from contracts.change import Change
@@ -79,6 +80,10 @@ class Coding:
                 return session.done(allow(rule, reason), task_id=contract.task_id, nothing_to_do=True)
             made = take(session, granted) if granted else self._made(session, contract, tree, environment, before.said)
         session.keep_asked(environment)
+        if made.question and contract.asked:
+            asks = asking_back(session, contract.asked, contract.task_id, made.question)
+            if asks:
+                return asks
         if made.refused:
             return session.done(deny(made.rule, made.refused), task_id=contract.task_id)
         head = made.head
@@ -171,7 +176,9 @@ class Coding:
         )
         try:
             answer = propose(session, session.agent, brief, TypeAdapter(CodingAnswer))
-        except AgentStopped:
+        except AgentStopped as stopped:
+            if stopped.question and contract.asked and contract.asked.number:
+                return MadeCommit(rule, refused=f"the coder asks: {stopped.question}", question=stopped.question)
             if not _unusable(tree, limits):
                 keep_tree(session, contract, tree)
             raise

@@ -6,10 +6,12 @@ from pydantic import TypeAdapter
 from temporalio import activity
 
 from activities.api import PLAN
-from activities.run.background import lately
+from activities.run.background import lately, said_below
 from activities.run.proposals import propose
 from activities.run.quarantine import quarantined_task
+from activities.run.questions import asking_back
 from activities.step_session import StepPorts, StepSession
+from contracts.asked import Unclear
 from contracts.handover import Pins, StepInput, StepResult
 from contracts.modes import Role, StepName
 from contracts.proposal import PolicyProposal
@@ -45,6 +47,8 @@ class Planning:
         if contract is None:
             reason = "no candidate fits the diff budget"
             return session.done(allow("a candidate fits the budget", reason), nothing_to_do=True)
+        if isinstance(contract, Unclear):
+            return self._asks_back(session, contract, candidates)
         words = next((one.words for one in candidates.candidates if one.task_id == contract.task_id), None)
         about = {"run_id": run.run_id, "words": words, "promotion": _promotion(session, contract, candidates)}
         contract = contract.model_copy(update=about)
@@ -65,9 +69,15 @@ class Planning:
         task_id = contract.task_id if listed else None
         return session.done(verdict, task_id=task_id, pins=pins, next_role=Role.CODING)
 
+    def _asks_back(self, session: StepSession, said: Unclear, candidates: CandidateTasks) -> StepResult:
+        """It cannot tell what an issue wants; of what is from no issue it may not say so."""
+        task = next((one.asked for one in candidates.candidates if one.task_id == said.task_id), None)
+        asked = asking_back(session, task, said.task_id, said.question) if task else None
+        return asked or session.done(deny("a question is about an issue", f"{said.task_id} is from none"))
+
     def _proposed(
         self, session: StepSession, snapshot: StateSnapshot, candidates: CandidateTasks
-    ) -> TaskContract | None:
+    ) -> TaskContract | Unclear | None:
         """The agent's contract, or the one a quarantined change was made for: judged anew like any other."""
         if session.run.grant is not None:
             kept = quarantined_task(session, session.run.grant).contract
@@ -81,9 +91,9 @@ class Planning:
             snapshot=snapshot,
             candidates=candidates,
             alive=session.alive,
-            told=lately(session),
+            told=lately(session) | said_below(session, candidates),
         )
-        wanted: TypeAdapter[TaskContract | None] = TypeAdapter(TaskContract | None)
+        wanted: TypeAdapter[TaskContract | Unclear | None] = TypeAdapter(TaskContract | Unclear | None)
         return propose(session, agent, brief, wanted)
 
 

@@ -8,20 +8,23 @@ from zoneinfo import ZoneInfo
 from temporalio import activity
 
 from activities.api import PREFLIGHT
+from activities.run.asking import BASE_CI
 from activities.run.checking import CheckRunner
 from activities.run.ci import checks_before, checks_of
 from activities.run.rollback_drill import drilled
 from activities.step_session import StepPorts, StepSession
 from contracts.audit import AuditEvent
+from contracts.ci import RedInCi
 from contracts.evidence import CheckResult, CheckStatus, PreflightReport, Receipt
+from contracts.forge_facts import CommitCheck
 from contracts.handover import StepInput, StepResult
 from contracts.modes import Role, RunKind, StepName
 from contracts.verdict import Decision, Fact, Verdict
 from policies.counted import counted
 from policies.release.checks import how_it_ended
-from policies.release.ci import judge_base
+from policies.release.ci import complete, judge_base
 from policies.run.preflight import budget_caps, gates_refuse, judge_preflight, policy_current, protected_loaded
-from policies.task.asked import agent_codes, as_tried, red_check
+from policies.task.asked import agent_codes, as_tried, red_check, red_in_ci
 from policies.verdicts import all_of, allow, deny
 from ports.environments import EnvironmentUnavailable
 from ports.repository import RemoteUnavailable, RepositoryError
@@ -59,7 +62,7 @@ class Preflight:
             session.repository.facts(base)
         except RepositoryError as problem:
             return session.done(deny("the base is within the target's limits", str(problem)), base_sha=base)
-        in_ci = self._in_ci(session, base)
+        in_ci, reds = self._in_ci(session, base)
         if in_ci.decision is Decision.HOLD:
             # The run waits with a durable timer, and makes this step again.
             return session.done(in_ci)
@@ -68,7 +71,7 @@ class Preflight:
         today = activity.info().started_time.astimezone(ZoneInfo(session.policy.target.time_zone)).date()
         receipts = (
             Receipt(name="policy_current", verdict=self._policy_current(session, today, named)),
-            self._required_checks(session, base, in_ci),
+            self._required_checks(session, base, in_ci, reds),
             Receipt(name="budget_caps", verdict=_budget_caps(session)),
             Receipt(name="audit_logging", verdict=self._audit_works(session)),
             Receipt(
@@ -99,8 +102,8 @@ class Preflight:
         branches: dict[str, Fact] = {"baseBranch": session.policy.target.base_branch, "defaultBranch": named}
         return verdict.model_copy(update={"facts": verdict.facts | branches})
 
-    def _in_ci(self, session: StepSession, base: str) -> Verdict:
-        """What the forge's own CI says of the base."""
+    def _in_ci(self, session: StepSession, base: str) -> tuple[Verdict, tuple[CommitCheck, ...]]:
+        """What the forge's own CI says of the base, and what of it is red while all else is green."""
         target = session.policy.target
         until = session.run.started_at + timedelta(minutes=target.ci.minutes)
         over = activity.info().started_time >= until
@@ -109,15 +112,19 @@ class Preflight:
         # Pushed a moment ago, a base has no word of CI on it yet; the commits before it tell whether one is coming.
         earlier = checks_before(forge, session.repository, base, target.ci.ignore) if checks is None else ()
         names = tuple(check.name for check in earlier)
-        return judge_base(checks, base, target, over=over, until=until, before=names)
+        verdict = judge_base(checks, base, target, over=over, until=until, before=names)
+        return verdict, red_in_ci(complete(checks, target.ci.required))
 
-    def _required_checks(self, session: StepSession, base: str, in_ci: Verdict) -> Receipt:
+    def _required_checks(
+        self, session: StepSession, base: str, in_ci: Verdict, reds: tuple[CommitCheck, ...]
+    ) -> Receipt:
         name = "required_checks_green"
         required = [check for check in session.policy.target.checks if check.required]
         if not required:
             reason = f"no required check is configured for {session.policy.target.name}: add one to its [[checks]]"
             return Receipt(name=name, verdict=deny("required checks are configured", reason))
-        if not in_ci.allowed:
+        mends = _may_mend(session)
+        if not in_ci.allowed and not (mends and reds):
             return Receipt(name=name, verdict=in_ci)
         sandbox = session.bench.sandbox.self_test()
         if not sandbox.allowed:
@@ -129,7 +136,11 @@ class Preflight:
             return Receipt(name=name, verdict=deny("the required checks could be run on the base", str(problem)))
         ref = session.save("checks/base.json", report)
         verdicts: list[Verdict] = [sandbox]
-        mending = red_check(report) if _may_mend(session) else None
+        if not in_ci.allowed:
+            session.save(BASE_CI, RedInCi(base_sha=base, checks=reds))
+            reason = f"{in_ci.reason}; only the task that is to make it pass again is taken"
+            verdicts.append(allow("the forge's CI may be mended", reason, baseSha=base, red=len(reds)))
+        mending = red_check(report) if mends else None
         for result in report.results:
             green = result.status is CheckStatus.GREEN
             if result is mending:

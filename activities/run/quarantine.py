@@ -119,6 +119,8 @@ class MadeCommit:
     refused: str = ""
     said: str = ""
     """What the coder said of it."""
+    question: str = ""
+    """What it wants to know before it can do anything."""
 
 
 def quarantined_task(session: StepSession, grant: Grant) -> KeptChange:

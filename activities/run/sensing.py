@@ -11,6 +11,7 @@ from activities.run.asking import gather
 from activities.run.coverage import REPORT, covered
 from activities.run.flaky_checks import flaky_checks
 from activities.run.open_pulls import answers, closing, moot, moot_of, overtaken, removals
+from activities.run.questions import by_rule
 from activities.run.strangers import tell_of_strangers
 from activities.source.reading import SourceReader
 from activities.source.recording import Recorded, record_sources
@@ -97,6 +98,7 @@ class Sensing:
         )
         writes = tuple(closing(session, pull) for pull in snapshot.moot_pull_requests)
         writes += removals(session, pulls, heads, known)
+        writes += by_rule(session, wanted)
         writes += _on_open(session, [pull for pull in opened if pull.number not in done], findings, proposed)
         asked_for = [counted(len(wanted.tasks), "task") + " asked of an agent"] if wanted and wanted.tasks else []
         least = policy.autopilot.candidates.minimum_snapshot_completeness

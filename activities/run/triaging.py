@@ -32,7 +32,8 @@ from policies.task.aftercare import with_hardening, without_quarantined
 from policies.task.asked import NOBODY, TOOL, with_asked
 from policies.task.candidates import WORTH_RULE, judge_worth, stated_by_us, suppress, told, with_reported
 from policies.task.idea_memory import Memory, PersonsNo, Place, places, remember
-from policies.task.remediation import take_up, with_backlog
+from policies.task.questions import waiting
+from policies.task.remediation import left_to_agents, take_up, with_backlog, without_taken
 from policies.verdicts import allow, deny
 from ports.agents import Brief
 from ports.store import RunIndex
@@ -91,7 +92,10 @@ class Triaging:
             reason = "; ".join(wanted.unseen) if wanted else NOBODY
             return session.done(deny("the task can be tried", reason))
         if wanted:
-            candidates = with_asked(candidates, wanted.tasks, policy, memory)
+            remedies = {} if run.asked else left_to_agents(backlog, policy.autopilot.diff_budget.files)
+            tasks = (*wanted.tasks, *remedies.values())
+            candidates = with_asked(candidates, tasks, policy, memory, waiting(wanted.conversations))
+            candidates = without_taken(candidates, remedies)
         session.save("candidate_tasks.json", candidates)
         found, kept_back = len(candidates.candidates), len(candidates.suppressed)
         session.note("triaged", candidates=found, suppressed=kept_back, agent=agent.name)
@@ -163,7 +167,7 @@ class Recall:
             elif pull.state == "merged" and pull.run_id not in undone_by_us and (about & found or _kind(run) in asked):
                 refused = _taken_out(session, pull, about)
             noes += refused
-            if run and run.idea and _kind(run) in kinds | asked:
+            if run and run.idea and (_kind(run) in kinds or run.idea.tool == TOOL):
                 answers += _answers(session, pull, run, run.idea, refused=bool(refused))
         return noes, answers
 

@@ -9,6 +9,7 @@ from activities.after.outcomes import say_merged
 from activities.api import WRITE, WriteInput
 from activities.heartbeat import heartbeating
 from activities.run.open_pulls import acknowledging_text, closing_text
+from activities.run.questions import question_file
 from activities.run.releasing import pull_of
 from activities.step_session import StepPorts, closed
 from activities.write.cleared_write import ClearedWrite
@@ -93,7 +94,8 @@ class Writing:
             open_pulls=self._open_pulls(given),
         )
         try:
-            done = cleared.around(policy, effect, WriteClass.ADVANCE, self._policy_now(run.target))
+            asks = WriteClass.RECORD if planned.asks else WriteClass.ADVANCE
+            done = cleared.around(policy, effect, asks, self._policy_now(run.target))
         except ForgeError as problem:
             if waits := self.bench.resting(run, problem):
                 return self._ended(given, "write not done", waits, done=False)
@@ -143,7 +145,8 @@ class Writing:
             text = self._text(planned, bodies)
             text += footer(opener, opened, page)
         if planned.action is WriteAction.COMMENT:
-            text = self.bench.store.get(bodies[acknowledging_text(planned.of_run)]).decode()
+            name = question_file(planned.number) if planned.asks else acknowledging_text(planned.of_run)
+            text = self.bench.store.get(bodies[name]).decode()
         return Effect(
             action=planned.action,
             run_key=f"{run.run_id}/{given.name or planned.action}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import tempfile
 import time
@@ -17,7 +18,7 @@ from adapters.agents.backends import Means
 from adapters.agents.installing import unlike
 from adapters.agents.recipes.recipe import AGENT, HOME, PORT, Recipe, recipe_of
 from adapters.agents.taken_out import TakenOut, fingerprints, place_in, take_out
-from adapters.agents.task_folder import PLACE, fill
+from adapters.agents.task_folder import PLACE, QUESTION, fill, take_question
 from adapters.environments import forwarder
 from adapters.environments.allow_list import AllowListProxy, certificates
 from adapters.sandbox.bubblewrap import Capture
@@ -92,7 +93,8 @@ class CommandBackend:
         except (SandboxUnavailable, OSError) as problem:
             raise AgentError(f"{self.name} could not be run: {problem}") from problem
         if ended.outcome is not AgentOutcome.DONE:
-            raise AgentStopped(ended.outcome, f"{self.name}: {ended.reason}", ended.retry_after)
+            asks = attempt.question if ended.outcome is AgentOutcome.NOTHING_DONE else ""
+            raise AgentStopped(ended.outcome, f"{self.name}: {ended.reason}", ended.retry_after, asks)
         return json.dumps({"summary": f"{self.name}: {ended.reason}"})
 
     def program(self, task: str, paths: list[str]) -> tuple[tuple[str, ...], dict[str, str], dict[str, str], str]:
@@ -152,6 +154,8 @@ class _Attempt:
     began: float = field(default_factory=time.monotonic)
     gateway: ModelGateway | None = None
     dropped: tuple[str, ...] = ()
+    question: str = ""
+    """What it wants to know of whoever opened the issue."""
 
     def __post_init__(self) -> None:
         self.output = Capture(self.brief.policy.autopilot.sandbox.output_kb << 10)
@@ -164,6 +168,7 @@ class _Attempt:
         for name in ("task", "taken", "home"):
             (self.room / name).mkdir()
         before = fingerprints(self.tree, limits)
+        may_ask = self.contract.asked and self.contract.asked.number and not os.path.lexists(self.tree / QUESTION)
         taken = take_out(self.tree, self.room / "taken", self.brief.policy.protected_paths, limits)
         needed = sorted(taken.hidden.intersection(self.contract.scope.allowed_paths))
         try:
@@ -176,6 +181,8 @@ class _Attempt:
                 self._record("", Work(tuple(self.gateway.exchanges), changed=False), ended, taken, ())
             raise
         finally:
+            if may_ask:
+                self.question = take_question(self.tree)
             self.dropped = taken.put_back()
         after = fingerprints(self.tree, limits)
         changed = sorted(path for path in before.keys() | after.keys() if before.get(path) != after.get(path))

@@ -18,13 +18,14 @@ from pydantic import BaseModel, ValidationError
 
 from adapters.agents.backends import PROMPTS, Means
 from adapters.agents.tools_backend import open_tools
+from contracts.asked import Unclear
 from contracts.evidence import ReviewProposal
 from contracts.exchange import AgentOutcome, AgentRecord, Ending
 from contracts.modes import Role
 from contracts.task import CandidateTasks, TaskContract
 from contracts.trial import CandidateSources
 from contracts.verdict import Decision
-from policies.agents.answers import Unfit, both, narrowed, ranked
+from policies.agents.answers import Unfit, asked_back, both, narrowed, ranked
 from policies.agents.context import DATA_IS_NO_ORDER, LARGEST, fenced, is_cut, told
 from policies.agents.outcome import Stop, Work, outcome_of, progress
 from policies.digests import sha256_hex
@@ -35,8 +36,9 @@ from ports.agents import Agent, AgentError, AgentStopped, Brief, InvalidAnswer
 if TYPE_CHECKING:
     from ports.models import ModelGateway, OpenGateway
 
-ANSWER, NOTHING = "final_result", "nothing_fits"
-"""Tools that the model may call: its answer, and in Planning that there is none."""
+ANSWER, NOTHING, UNCLEAR = "final_result", "nothing_fits", "unclear"
+"""Tools that the model may call: its answer, and in Planning that there is none, or a question about an issue."""
+_REASON = {"type": "object", "properties": {"reason": {"type": "string"}}, "required": ["reason"]}
 _OFFERED = 5
 """Contracts that Planning is offered."""
 _LOOK = 0.5
@@ -59,6 +61,8 @@ class Question(NamedTuple):
     wanted: type[BaseModel]
     merged: Callable[[Any], str]
     """Raises ``Unfit``."""
+    issues: frozenset[str] = frozenset()
+    """Ids of offered tasks that are from issues, which it may ask about instead."""
 
 
 @dataclass
@@ -89,10 +93,12 @@ class ModelBackend:
         question = _QUESTIONS[brief.role](self._bounded(brief), self._ours, self._model)
         if question is None:
             return self._ours
-        text = self._ask(brief, question)
-        if text == "null":
-            return text
+        called, text = self._ask(brief, question)
+        if called == NOTHING and brief.role is Role.PLANNING:
+            return "null"
         try:
+            if called == UNCLEAR and question.issues:
+                return asked_back(Unclear.model_validate_json(text), question.issues).model_dump_json()
             return question.merged(question.wanted.model_validate_json(text))
         except (ValidationError, RecursionError):
             # Whoever asked says what is wrong, keeps it, and asks again.
@@ -108,13 +114,14 @@ class ModelBackend:
         room = (self.said.tokens - self.said.output_tokens) // 2 * len(words) // written
         return replace(brief, told=told(brief.told, min(2 * LARGEST, max(room, _LEAST))))
 
-    def _ask(self, brief: Brief, question: Question) -> str:
+    def _ask(self, brief: Brief, question: Question) -> tuple[str, str]:
+        """The tool it called, and what it said."""
         if brief.purse is None:
             raise AgentError("nobody pays for this question: no model may be asked")
         prompt = (PROMPTS / f"{self.said.prompt or brief.role.value}.md").read_text(encoding="utf-8")
         left = self.said.minutes * 60 - self._spent
         began = time.monotonic()
-        stopped = None
+        called, text, stopped = "", "", None
         with TemporaryDirectory(prefix="gateway-") as folder:
             gateway = self.open_gateway(brief.policy, brief.role, brief.purse, Path(folder))
             brief.tell(**progress(self._model, ()))
@@ -122,9 +129,9 @@ class ModelBackend:
                 with gateway:
                     asking = self._exchange(gateway, prompt, _words(question, brief.feedback), question, brief)
                     try:
-                        text = asyncio.run(asyncio.wait_for(asking, max(left, 1.0)))
+                        called, text = asyncio.run(asyncio.wait_for(asking, max(left, 1.0)))
                     except TimeoutError:
-                        text, stopped = "", Stop.DEADLINE
+                        stopped = Stop.DEADLINE
             except BaseException as problem:
                 # Cancelled, say: what went up costs all the same, and is on record.
                 if gateway.exchanges:
@@ -142,18 +149,18 @@ class ModelBackend:
         self._record(brief, prompt, gateway, ended.outcome, ended.reason, seconds)
         if ended.outcome is not AgentOutcome.DONE:
             raise AgentStopped(ended.outcome, f"{self._model}: {ended.reason}", ended.retry_after)
-        return text
+        return called, text
 
     async def _exchange(
         self, gateway: "ModelGateway", prompt: str, words: str, question: Question, brief: Brief
-    ) -> str:
-        """The answer's text; empty where none came. How it ended is read from the gateway's record, not from here."""
+    ) -> tuple[str, str]:
+        """The answer's tool and text, empty where none came. How it ended, the gateway's record says, not this."""
         from adapters.agents.model_request import ask  # noqa: PLC0415  # seconds of imports: only for who asks
 
         dialect = brief.policy.charter.providers[self.said.provider].dialect
         tools = {ANSWER: _schema(question.wanted)}
         if brief.role is Role.PLANNING:
-            tools[NOTHING] = {"type": "object", "properties": {"reason": {"type": "string"}}, "required": ["reason"]}
+            tools |= {NOTHING: _REASON} | ({UNCLEAR: _schema(Unclear)} if question.issues else {})
         asking = asyncio.create_task(
             ask(
                 gateway.socket,
@@ -168,10 +175,9 @@ class ModelBackend:
         try:
             while not (await asyncio.wait({asking}, timeout=_LOOK))[0]:
                 brief.alive()
-            called, text = asking.result()
+            return asking.result()
         finally:
             asking.cancel()
-        return "null" if called == NOTHING and brief.role is Role.PLANNING else text
 
     def _record(
         self, brief: Brief, prompt: str, gateway: "ModelGateway", outcome: AgentOutcome, reason: str, seconds: float
@@ -231,8 +237,13 @@ def _planning(brief: Brief, ours: str, _who: str) -> Question | None:
             offered.append(contract)
     offered = offered[:_OFFERED]
     shown = json.dumps([each.model_dump(mode="json", by_alias=True) for each in offered], ensure_ascii=False, indent=1)
+    issues = frozenset(each.task_id for each in offered if each.asked and each.asked.number)
     return Question(
-        {"contracts.json": shown}, brief.told, TaskContract, lambda said: narrowed(offered, said).model_dump_json()
+        {"contracts.json": shown},
+        brief.told,
+        TaskContract,
+        lambda said: narrowed(offered, said).model_dump_json(),
+        issues,
     )
 
 

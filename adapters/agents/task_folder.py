@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import stat
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from adapters.agents.taken_out import TakenOut
+from adapters.secret_shapes import blanked
 from contracts.task import TaskContract
 from policies.agents.context import DATA_IS_NO_ORDER, cut, fenced, visible
 from policies.counted import counted, shortened
 from policies.paths.rules import readable
 from policies.settings.charter import RolePolicy
+from policies.texts.question import LONGEST
 from ports.agents import Brief
+from ports.removal import remove_tree
 
 PLACE = "/run/task"
 _LONGEST = 30_000
@@ -24,6 +29,13 @@ _LONGEST_ASKED, _LONGEST_LIST = 10_000, 4_000
 _RESUMED = "\nAn earlier attempt was interrupted; /work is as it left it. Look at what is there, and go on.\n"
 _AGAIN = (
     f"\nAnother try: {PLACE}/told says why the one before was refused, and /work is as it left it. Go on from there.\n"
+)
+QUESTION = "AUTONOMY_QUESTION.md"
+"""In the tree, where a program can write: what it wants to know of whoever opened the issue. Never part of a change."""
+_ASK = (
+    f"\nIf nobody could tell from this what is wanted: change nothing, and write one question, in at most"
+    f" {LONGEST} characters, into /work/{QUESTION}. It is asked on the issue, for everybody to read, and the task waits"
+    " for the answer.\n"
 )
 _TEXT = """\
 # {title}
@@ -74,6 +86,21 @@ def fill(folder: Path, brief: Brief, contract: TaskContract, said: RolePolicy, t
     return text
 
 
+def take_question(tree: Path) -> str:
+    """What a program left there, which is taken away; empty: nothing, or no text of a question's length."""
+    place = tree / QUESTION
+    try:
+        held = os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        body = b""
+    else:
+        body = os.read(held, 4 * LONGEST) if stat.S_ISREG(os.fstat(held).st_mode) else b""
+        os.close(held)
+    remove_tree(place)
+    said = visible(blanked(body.decode("utf-8", "replace"), known=""))
+    return said.strip()[:LONGEST].strip()
+
+
 def task_text(
     contract: TaskContract, said: RolePolicy, files: Sequence[str], taken: Sequence[str], *, begun: str
 ) -> str:
@@ -86,7 +113,7 @@ def task_text(
         title=_title(contract),
         objective=contract.objective,
         why=contract.rationale,
-        asked=_asked(contract),
+        asked=_asked(contract) + _ASK * bool(contract.asked and contract.asked.number),
         begun=begun,
         metric=f"{contract.metric}: {contract.metric_before} now",
         proof=_list("These checks must be green: ", plan.required_checks)

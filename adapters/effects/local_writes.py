@@ -13,13 +13,14 @@ from adapters.effects.local_records import (
 )
 from adapters.effects.order import EffectOrder
 from adapters.forges.kinds import COMMENTS, PULLS
+from adapters.forges.local_issues import LocalIssues
 from adapters.git.environment import ClosedGit
 from adapters.git.merging import NOBODY, is_ancestor
 from adapters.git.private import locked
 from adapters.git.remotes import remote_heads
 from adapters.store.durable_files import locked_lines, sync_folder
 from contracts.effect import Effect, EffectResult
-from contracts.forge_facts import PullComment
+from contracts.forge_facts import PullComment, asked_on
 from contracts.modes import WriteAction
 from policies.texts.inert_markdown import inert_text
 from policies.texts.outcome import updated_head
@@ -58,6 +59,8 @@ def write_pull(order: EffectOrder) -> EffectResult:
 def write_comment(order: EffectOrder) -> EffectResult:
     """Say it below a pull request of ours, or find it said under this key."""
     effect, folder = order.effect, Path(order.records) / "pulls"
+    if asked_on(effect.run_key) is not None:
+        return _question(order)
     if not (folder / f"{effect.number}.json").exists():
         return EffectResult(done=False, refused=f"there is no pull request {effect.number}")
     if any(each.run_key == effect.run_key for each in read_comments(folder, effect.number)):
@@ -72,6 +75,18 @@ def write_comment(order: EffectOrder) -> EffectResult:
     with locked_lines(comments_file(folder, effect.number)) as lines:
         lines.append((said.model_dump_json(by_alias=True).encode() + b"\n",))
     return EffectResult(done=True, result=str(effect.number))
+
+
+def _question(order: EffectOrder) -> EffectResult:
+    """Ask it below an open issue, or find it asked of this state of the issue, by whichever run."""
+    effect, issues = order.effect, LocalIssues(Path(order.records))
+    name = effect.run_key.rpartition("/")[2]
+    if any(each.run_key.rpartition("/")[2] == name for each in issues.comments(effect.number)):
+        return EffectResult(done=True, adopted=True, result=str(effect.number))
+    if order.look_only:
+        return EffectResult(done=False)
+    refused = issues.say(effect.number, inert_text(effect, effect.body), NOBODY.name, effect.run_key)
+    return EffectResult(done=not refused, refused=refused, result="" if refused else str(effect.number))
 
 
 def _headed(effect: Effect, folder: Path, look_only: bool) -> EffectResult:

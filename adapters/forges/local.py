@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from adapters.effects.local_records import RECORD, read_comments, read_record, read_records, record_numbers
 from adapters.forges.local_issues import LocalIssues
 from adapters.git.mirror import Mirror, open_mirror
-from contracts.forge_facts import BranchProtection, CheckState, CommitCheck, HumanAct, Issue, PullComment
+from contracts.forge_facts import BranchProtection, CheckState, CommitCheck, HumanAct, Issue, IssueComment, PullComment
 from contracts.pull_request import PullRequest
 from ports.forge import ForgeError, OpenForge
 from ports.repository import RepositoryError
@@ -225,6 +225,10 @@ class LocalForge:
         """Those that a person opened by ``starter.py issue``; a bare repository has no others."""
         found = LocalIssues(self._folder).newest()
         return found and tuple(each for each in found if each.state == "open" and label in each.labels)
+
+    def issue_comments(self, number: int) -> tuple[IssueComment, ...]:
+        """What people said by ``starter.py issue``, and what we asked: whoever types there may write."""
+        return LocalIssues(self._folder).comments(number)
 
     def _heads(self) -> dict[str, str]:
         try:

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import ValidationError
 
 from adapters.store.durable_files import locked_lines
-from contracts.forge_facts import Issue
+from contracts.forge_facts import Issue, IssueComment
 from policies.counted import shortened
 from ports.forge import ForgeError
 
@@ -46,7 +46,8 @@ class LocalIssues:
                 found[issue.number] = issue
         except (OSError, ValidationError) as problem:
             raise ForgeError(f"{self._file} cannot be read: {problem}") from problem
-        return tuple(found[number] for number in sorted(found, reverse=True))
+        newest = (found[number] for number in sorted(found, reverse=True))
+        return tuple(each.model_copy(update={"comments": len(self.comments(each.number))}) for each in newest)
 
     def open(self, title: str, body: str, labels: tuple[str, ...], author: str) -> LocalIssue:
         """A new one.
@@ -81,6 +82,37 @@ class LocalIssues:
         with locked_lines(self._file) as lines:
             lines.append([closed.model_dump_json(by_alias=True).encode() + b"\n"])
         return ""
+
+    def comments(self, number: int) -> tuple[IssueComment, ...]:
+        """What is said below one, oldest first.
+
+        Raises:
+            ForgeError: they cannot be read.
+        """
+        try:
+            lines = self._below(number).read_bytes().splitlines()
+            return tuple(IssueComment.model_validate_json(line) for line in lines)
+        except FileNotFoundError:
+            return ()
+        except (OSError, ValidationError) as problem:
+            raise ForgeError(f"{self._below(number)} cannot be read: {problem}") from problem
+
+    def say(self, number: int, body: str, author: str, run_key: str = "") -> str:
+        """Below an open one, by a person, or with ``run_key`` by us; why not, or empty.
+
+        Raises:
+            ForgeError: they cannot be read.
+        """
+        if not any(issue.number == number and issue.state == "open" for issue in self.newest() or ()):
+            return "there is no open issue of this number"
+        # Whoever types on this machine may do anything here.
+        said = IssueComment(author=author, body=shortened(body, _BODY), writes=not run_key, run_key=run_key)
+        with locked_lines(self._below(number)) as lines:
+            lines.append([said.model_dump_json(by_alias=True).encode() + b"\n"])
+        return ""
+
+    def _below(self, number: int) -> Path:
+        return self.folder / f"issue-{number}.comments.jsonl"
 
     @property
     def _file(self) -> Path:

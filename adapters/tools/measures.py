@@ -64,22 +64,22 @@ class ToolMeasures:
         return unproved(base, look.tree, paths, self._runner(look))
 
     def findings_left(self, contract: TaskContract, look: Look) -> Counted:
-        """Of the contract's tool and rule, in the contract's paths."""
-        known = look.known
+        """Of the contract's tool and rule, in the contract's paths; of an agent's task, also what no tool can mend."""
+        known, asked = look.known, contract.asked
+        tool, rule = (asked.tool, asked.rule) if asked else (contract.tool, contract.rule)
+        paths = contract.scope.allowed_paths
         if known is not None and not known.truncated:
             seen = Detection(known.findings, len(self.tools), known.missing, known.unread)
         else:
-            seen = self._seen(look, [tool for tool in self.tools if tool.name == contract.tool])
-        tool, paths = contract.tool, contract.scope.allowed_paths
+            seen = self._seen(look, [each for each in self.tools if each.name == tool])
         # A tool that cannot look must not pass for a tool that found nothing.
         if blind := [reason for reason in seen.missing if reason.startswith(f"{tool}:")]:
             raise MeasureError(f"the effect cannot be measured: {'; '.join(blind)}")
         for file in seen.unread:
             if file.tool == tool and within(file.path, paths):
                 raise MeasureError(f"the effect cannot be measured: {file.path}: {file.reason}")
-        kind = (tool, contract.rule, True)
-        found = ((one.tool, one.rule, one.fixable) == kind and within(one.path, paths) for one in seen.findings)
-        return Counted(sum(found))
+        alike = (one for one in seen.findings if (one.tool, one.rule) == (tool, rule) and within(one.path, paths))
+        return Counted(sum(one.fixable or asked is not None for one in alike))
 
     def lines_left(self, contract: TaskContract, look: Look) -> Counted:
         """Of the lines that the contract's task names, those that its check does not run."""
@@ -123,6 +123,7 @@ MEASURES: dict[MeasureKind, Callable[[ToolMeasures, TaskContract, Look], Counted
     MeasureKind.COUNTED: lambda _tools, contract, look: counted_by(contract, look),
     MeasureKind.COVERAGE: ToolMeasures.lines_left,
     MeasureKind.BENCHMARK: lambda _tools, contract, look: ratio(contract, look),
+    MeasureKind.IN_CI: lambda _tools, _contract, look: Counted(int(look.base is None)),
     MeasureKind.ACCEPTANCE: lambda _tools, _contract, look: Counted(int(look.base is None)),
 }
 """A row for each way to count an effect."""

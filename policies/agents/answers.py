@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 
+from contracts.asked import Unclear
 from contracts.evidence import ReviewProposal, ReviewRemark, Severity
 from contracts.task import CandidateTasks, SuppressedCandidate, TaskContract
 from policies.counted import counted, shortened
@@ -75,6 +76,19 @@ def narrowed(ours: Collection[TaskContract], said: TaskContract) -> TaskContract
         update["objective"] = f"Improve {mine.metric} in {counted(len(paths), 'file')} of {len(scope.allowed_paths)}."
         update["expected_metric_delta"] = less
     return mine.model_copy(update=update)
+
+
+def asked_back(said: Unclear, issues: Collection[str]) -> Unclear:
+    """A question in place of a contract, about an issue that was offered.
+
+    Raises:
+        Unfit: it is about something else, or asks nothing.
+    """
+    if said.task_id not in issues:
+        raise Unfit(f"{said.task_id!r} is no offered task from an issue; only about those there is somebody to ask")
+    if not said.question.strip():
+        raise Unfit("the question is empty; ask what would have to be known, or answer with a contract")
+    return said
 
 
 def both(

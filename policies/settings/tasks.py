@@ -18,6 +18,8 @@ class IssuesPolicy(Section):
     label: str = Field(min_length=1, max_length=50)
     check: str = Field(default="", max_length=40)
     """The check that runs the tests an agent writes; empty: the first of kind `tests`."""
+    others: bool = False
+    """Whether an agent is told what people say below an issue who neither opened it nor may write to the repository."""
 
 
 class BenchmarkPolicy(Section):

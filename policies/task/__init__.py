@@ -9,6 +9,7 @@ dependencies.py  Which release of a dependency is proposed, and what of an updat
 idea_memory.py  What earlier runs and people said about an idea, per tool, rule and path
 measure_words.py  What an effect is called, by the way it is measured, a row each
 planning.py     From the chosen candidate to the one bounded contract of a run (runbook §4 Planning; task contracts)
+questions.py    Questions on issues: which are unclear, whose answers count, what is quiet until then
 remediation.py  Remediations (runbook §6.2): the same fix on fewer files
 risk.py         The risk score
 rounds.py       Whether what failed goes back to the agent that coded, within the same run

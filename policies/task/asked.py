@@ -5,13 +5,14 @@ An agent's change is measured like any other, and merges only when a person says
 
 import re
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, timedelta
 
 from contracts.asked import PersonsTask
 from contracts.evidence import CheckResult, ChecksReport, CheckStatus
-from contracts.forge_facts import Issue
+from contracts.forge_facts import CheckState, CommitCheck, Issue
 from contracts.modes import Role
+from contracts.remediation import Remediation
 from contracts.report import IndexedRun
 from contracts.task import (
     AskedBy,
@@ -19,27 +20,40 @@ from contracts.task import (
     Candidate,
     CandidateTasks,
     Concern,
+    Finding,
     MeasureKind,
     SuppressedCandidate,
     TaskType,
 )
-from policies.counted import shortened
+from policies.agents.context import cut
+from policies.counted import joined, shortened
 from policies.digests import sha256_hex
 from policies.settings.charter import RolePolicy
 from policies.settings.schema import CheckKind, EffectivePolicy
 from policies.settings.tasks import StandingTask
 from policies.task.acceptance import expected, quiet, turn
 from policies.task.candidates import task_id, waits_for_people
-from policies.task.idea_memory import Memory, Place
+from policies.task.idea_memory import ASKED, Memory, Place
 from policies.task.measure_words import WORDS, metric
 
-TOOL = "asked"
+TOOL = ASKED
 """In the place of a tool's name, in ideas, contracts and what is remembered of them."""
 NOBODY = "no agent codes: name a backend for it in [roles.coding] or [trials.NAME] of charter.toml"
 ANYWHERE = ("**",)
-_TITLE, _TEXT = 200, 12_000
-_WORTH = {AskedBy.PERSON: 10.0, AskedBy.CHECK: 8.0, AskedBy.ISSUE: 5.0, AskedBy.STANDING: 0.6}
+NONE_WAIT: Mapping[str, str] = {}
+CI_KEY = "ci"
+_TITLE, _TEXT, _NAMED = 200, 12_000, 3
+_TOLD, _HEAD = 20, 200
+"""Red checks of a CI that are told, and characters of what is said of one before its log."""
+_WORTH = {
+    AskedBy.PERSON: 10.0,
+    AskedBy.CHECK: 8.0,
+    AskedBy.ISSUE: 5.0,
+    AskedBy.REMEDIATION: 0.8,
+    AskedBy.STANDING: 0.6,
+}
 """Beside a tool's findings, whose score is at most 1 for a single one: what people wait for goes first."""
+_NOBODY_WAITS = frozenset({AskedBy.STANDING, AskedBy.REMEDIATION})
 _CONFIDENCE = 0.8
 _TYPES = {AskedBy.CHECK: TaskType.RELIABILITY_FIX}
 
@@ -79,6 +93,51 @@ def of_check(result: CheckResult, tail: str) -> AskedTask:
         text=tail[-_TEXT:],
         measure=MeasureKind.CHECK,
         check=result.name,
+    )
+
+
+def red_in_ci(checks: Iterable[CommitCheck]) -> tuple[CommitCheck, ...]:
+    """The red ones among a base's required checks in the forge's CI; none while another gives no sound answer."""
+    found = tuple(checks)
+    sound = all(each.state in {CheckState.RED, CheckState.GREEN} for each in found)
+    return tuple(each for each in found if each.state is CheckState.RED) if sound else ()
+
+
+def of_ci(reds: Sequence[CommitCheck]) -> AskedTask:
+    """Turn it green there: nothing here shows that it is, so the forge's own word on the pull request does."""
+    names = ", ".join(f"`{shortened(' '.join(each.name.split()), 60)}`" for each in reds[:_NAMED])
+    more = f" and {len(reds) - _NAMED} more" if len(reds) > _NAMED else ""
+    told = reds[:_TOLD]
+    room = _TEXT // len(told) - _HEAD - 4
+    said = [f"{shortened(f'{each.name}: {each.detail}', _HEAD)}\n{cut(each.log, room)}" for each in told]
+    return AskedTask(
+        key=CI_KEY,
+        by=AskedBy.CHECK,
+        title=f"Make CI pass again: {names}{more}",
+        text="\n\n".join(said),
+        measure=MeasureKind.IN_CI,
+        url=next((each.link for each in reds), "")[:400],
+    )
+
+
+def of_remediation(one: Remediation, findings: Sequence[Finding], most: int) -> AskedTask:
+    """Mend by hand what its tool could not: fewer findings, and the checks that its fix broke stay green.
+
+    ``most``: files of a diff.
+    """
+    paths = tuple(sorted({each.path for each in findings}))[:most]
+    broken = joined(list(dict.fromkeys(note.check for note in one.failed))[:_NAMED]) or "a check"
+    lines = (f"{note.check} was {note.status.value} with it in {one.run_id}: {note.detail}" for note in one.failed)
+    return AskedTask(
+        key=f"remediation-{one.fingerprint[:12]}",
+        by=AskedBy.REMEDIATION,
+        title=shortened(f"Mend {one.tool} {one.rule} where its own fix breaks {broken}", _TITLE),
+        text=shortened("\n".join(lines), _TEXT),
+        measure=MeasureKind.FINDINGS,
+        paths=paths,
+        tool=one.tool,
+        rule=one.rule,
+        before=sum(each.path in paths for each in findings),
     )
 
 
@@ -139,11 +198,16 @@ def rests(task: StandingTask, ended: Iterable[IndexedRun], today: date) -> bool:
 
 
 def with_asked(
-    found: CandidateTasks, tasks: Sequence[AskedTask], policy: EffectivePolicy, memory: Memory
+    found: CandidateTasks,
+    tasks: Sequence[AskedTask],
+    policy: EffectivePolicy,
+    memory: Memory,
+    waits: Mapping[str, str] = NONE_WAIT,
 ) -> CandidateTasks:
     """Ranked beside what tools found; alone where a person asked for just this, or a check of the base is red.
 
-    On a red base nothing else can be shown to be right, so no other task is taken.
+    On a red base nothing else can be shown to be right, so no other task is taken. ``waits``: by the key of a task, why
+    it is none today; whoever tries it knows better.
     """
     alone = next((each for each in tasks if each.by is AskedBy.PERSON), None)
     alone = alone or next((each for each in tasks if each.by is AskedBy.CHECK), None)
@@ -151,7 +215,8 @@ def with_asked(
     suppressed = list(found.suppressed)
     for task in [alone] if alone else tasks:
         idea = expected(candidate_of(task, policy), memory.answers)
-        if reason := "" if task.by is AskedBy.PERSON else _speaks_against(idea, task, policy, memory):
+        against = waits.get(task.key) or _speaks_against(idea, task, policy, memory)
+        if reason := "" if task.by is AskedBy.PERSON else against:
             suppressed.append(SuppressedCandidate(task_id=idea.task_id, title=idea.title, reason=reason))
         else:
             kept.append(idea)
@@ -176,11 +241,11 @@ def candidate_of(task: AskedTask, policy: EffectivePolicy) -> Candidate:
         paths=paths,
         metric=metric(task),
         measure=task.measure,
-        before=1,
+        before=task.before,
         expected_after=0,
         confidence=_CONFIDENCE,
         score=_WORTH[task.by],
-        concern=Concern.CODE if task.by is AskedBy.STANDING else Concern.BROKEN,
+        concern=Concern.CODE if task.by in _NOBODY_WAITS else Concern.BROKEN,
         why=rationale(task),
         estimated_files=budget.files,
         estimated_lines=budget.lines,
@@ -191,8 +256,10 @@ def candidate_of(task: AskedTask, policy: EffectivePolicy) -> Candidate:
 
 def rationale(task: AskedTask) -> str:
     """Why it is worth a pull request."""
+    red = f"The required check {task.check}" if task.check else "The forge's own CI"
     return {
-        AskedBy.CHECK: f"The required check {task.check} is red on the base, so nothing else can be shown to be right.",
+        AskedBy.CHECK: f"{red} is red on the base, so nothing else can be shown to be right.",
+        AskedBy.REMEDIATION: "Its tool's own fix broke a check, in however few files it was tried.",
         AskedBy.ISSUE: f"Somebody reported it as issue {task.number}.",
         AskedBy.STANDING: "The owner wants it looked after (tasks.toml).",
         AskedBy.PERSON: "A person asked for it, to try an agent.",
@@ -212,7 +279,7 @@ def _speaks_against(idea: Candidate, task: AskedTask, policy: EffectivePolicy, m
     if task.by is AskedBy.STANDING:
         # Each time it is another change: one that a person refused says nothing of the next, two do.
         paths = tuple(path for path in paths if Place(idea.tool, idea.rule, path) not in memory.by_people)
-    return memory.refusal(idea.task_id, idea.tool, idea.rule, paths)
+    return memory.refusal(idea.task_id, idea.tool, idea.rule, ("", *paths))
 
 
 _OF_TESTS = frozenset({

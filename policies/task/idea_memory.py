@@ -5,7 +5,7 @@ answer, unfinished CI) lets other ideas go first, and that is all.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, timedelta
 from typing import NamedTuple, TypeVar
 
@@ -21,6 +21,8 @@ _JUDGING = frozenset({RunStatus.REJECTED, RunStatus.ESCALATED})
 _WELL = frozenset({RunStatus.PR_OPENED, RunStatus.MERGED})
 _IN_VAIN = frozenset({RunStatus.REJECTED, RunStatus.FAILED, RunStatus.LOST})
 
+ASKED = "asked"
+"""In the place of a tool's name: what an agent was asked for, which is one task whatever files it touched."""
 Key = TypeVar("Key")
 
 
@@ -83,7 +85,8 @@ def remember(
     """Put together what is known.
 
     Rules, the first that holds for a file gives the reason: a person said no and still does · judged by our gates
-    within ``candidates.suppress_days`` · judged ``caps.attempts_per_task`` times.
+    within ``candidates.suppress_days`` · judged ``caps.attempts_per_task`` times; of what an agent was asked for,
+    rejected so often for whatever reason.
 
     Args:
         today: in the target's time zone.
@@ -95,13 +98,16 @@ def remember(
     """
     runs, said = [run for run in ended if run.task_id], list(noes)
     people = {place: no.what for no in said for place in no.places}
+    runs = list(_counted(runs))
     judged = [run for run in runs if run.judged]
     latest: dict[Place, date] = {}
     for run in judged:
         day = date.fromisoformat(run.date)
-        latest |= {place: max(day, latest.get(place, day)) for place in places(run)}
+        latest |= {place: max(day, latest.get(place, day)) for place in _judged(run)}
     gates = {place: reason for place, day in latest.items() if (reason := _lately(day, today, policy))}
-    capped = _capped(Counter(place for run in judged for place in places(run)), policy)
+    # An agent is paid for each try, whatever came of it.
+    paid = [run for run in runs if _is_asked(run) and run.status is RunStatus.REJECTED and not run.judged]
+    capped = _capped(Counter(place for run in (*judged, *paid) for place in _judged(run)), policy)
     in_vain = (run for run in runs if run.status in _IN_VAIN and not run.judged)
     return Memory(
         today=today,
@@ -118,6 +124,25 @@ def places(run: IndexedRun) -> frozenset[Place]:
     """What a run was about; nothing for one that was listed before ideas were."""
     idea = run.idea
     return frozenset(Place(idea.tool, idea.rule, path) for path in idea.paths) if idea else frozenset()
+
+
+def _judged(run: IndexedRun) -> frozenset[Place]:
+    """What a judgement of a run holds for: of what an agent was asked for, wherever it was tried."""
+    return frozenset([Place(ASKED, run.idea.rule, "")]) if run.idea and _is_asked(run) else places(run)
+
+
+def _counted(newest_first: Iterable[IndexedRun]) -> Iterator[IndexedRun]:
+    """Without the tries at an agent's task before one that led to a pull request: what comes again is counted anew."""
+    well: set[str] = set()
+    for run in newest_first:
+        if run.idea and _is_asked(run) and run.status in _WELL:
+            well.add(run.idea.rule)
+        if not (run.idea and _is_asked(run) and run.idea.rule in well):
+            yield run
+
+
+def _is_asked(run: IndexedRun) -> bool:
+    return run.idea is not None and run.idea.tool == ASKED
 
 
 def withheld(findings: Iterable[Finding], memory: Memory) -> Mapping[tuple[str, str, str], tuple[Finding, ...]]:

@@ -10,7 +10,10 @@ from policies.counted import counted
 
 
 class MeasureWords(NamedTuple):
-    """``{check}`` is the check's name, ``{before}`` and ``{after}`` are what was counted, ``{found}`` as findings."""
+    """``{check}`` is the check's name, or the tool's and the rule's; ``{before}`` and ``{after}`` are what was counted.
+
+    ``{found}`` is the latter, as findings.
+    """
 
     objective: str
     """What is true when it is done, as it will be measured."""
@@ -28,7 +31,12 @@ _JUDGED = MeasureWords(
     by_check=False,
 )
 WORDS: dict[MeasureKind, MeasureWords] = {
-    MeasureKind.FINDINGS: _JUDGED,
+    MeasureKind.FINDINGS: MeasureWords(
+        "Leave fewer findings of {check} in these files than on the base, and every required check green.",
+        "{check} findings",
+        "{check}: {found}, {before} before.",
+        by_check=False,
+    ),
     MeasureKind.CHECK: MeasureWords(
         "Make the check {check}, which is red on the base, green.",
         "red check {check}",
@@ -57,18 +65,28 @@ WORDS: dict[MeasureKind, MeasureWords] = {
         "Its benchmark says {after} thousandths of what it says of the base, run in turn, beyond its noise.",
         by_check=False,
     ),
+    MeasureKind.IN_CI: MeasureWords(
+        "Make the forge's own CI, which is red on the base, green: it runs on the pull request.",
+        "red checks in the forge's CI, which runs on the pull request",
+        "Nothing here measures whether CI is green again: its own checks of this pull request do.",
+        by_check=False,
+    ),
     MeasureKind.ACCEPTANCE: _JUDGED,
 }
 
 
 def objective(task: AskedTask) -> str:
     """What is true when it is done, as it will be measured."""
-    return WORDS[task.measure].objective.format(check=task.check)
+    return WORDS[task.measure].objective.format(check=_name(task))
 
 
 def metric(task: AskedTask) -> str:
     """What is counted."""
-    return WORDS[task.measure].metric.format(check=task.check)
+    return WORDS[task.measure].metric.format(check=_name(task))
+
+
+def _name(task: AskedTask) -> str:
+    return task.check or f"{task.tool} {task.rule}".strip()
 
 
 def shown(measure: MeasureKind, check: str, before: int, after: int) -> str:

@@ -1,9 +1,11 @@
 """From the chosen candidate to the one bounded contract of a run (runbook §4 Planning; task contracts)."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from contracts.modes import RiskLevel, Role
 from contracts.task import (
+    AskedBy,
     AskedTask,
     Candidate,
     CandidateTasks,
@@ -127,7 +129,10 @@ def terms_digest(contract: TaskContract) -> str:
     """
     usual = {"measure"} if contract.measure is MeasureKind.FINDINGS else set()
     usual |= {name for name in ("trial", "promotion", "asked") if getattr(contract, name) is None}
-    return digest(contract.model_dump(mode="json", exclude={"run_id", "state", "words"} | usual))
+    left_out: dict[str, Any] = dict.fromkeys({"run_id", "state", "words"} | usual, True)
+    if contract.asked is not None and contract.asked.by is not AskedBy.REMEDIATION:
+        left_out["asked"] = {"tool", "rule", "before"}
+    return digest(contract.model_dump(mode="json", exclude=left_out))
 
 
 def _measured_by(asked: AskedTask | None, policy: EffectivePolicy) -> tuple[str, ...]:

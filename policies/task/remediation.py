@@ -5,7 +5,7 @@ another part of them: both halves first, then both halves of those, down to sing
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NamedTuple
@@ -18,7 +18,15 @@ from contracts.handover import RunRef
 from contracts.modes import Mode, RunKind, RunStatus
 from contracts.release import ReleaseDecision
 from contracts.remediation import FailureNote, Remediation, RemediationEnd
-from contracts.task import Candidate, CandidateTasks, Finding, StateSnapshot, SuppressedCandidate, TaskContract
+from contracts.task import (
+    AskedTask,
+    Candidate,
+    CandidateTasks,
+    Finding,
+    StateSnapshot,
+    SuppressedCandidate,
+    TaskContract,
+)
 from policies.counted import counted, shortened
 from policies.digests import digest
 from policies.release.checks import complaints, first_complaint
@@ -26,6 +34,7 @@ from policies.release.ci import fingerprint_in_ci, note_in_ci, to_blame
 from policies.release.rejection import CHECKS_RULE, CI_RULE
 from policies.settings.schema import EffectivePolicy
 from policies.task.acceptance import expected, quiet, turn
+from policies.task.asked import of_remediation
 from policies.task.candidates import candidate_of, may_be_touched, waits_for_people
 from policies.task.idea_memory import Memory, Place, used_up
 
@@ -55,11 +64,13 @@ def queued_by(
     """The remediation that a run's end asks for, or None.
 
     Rules, in order: only a REJECTED daily run that might have written (a DRY_RUN or smoke uses no attempt up) · only
-    when the required checks, ours or those of the forge's CI, are the gate that rejected it · only when a check was RED
-    or, of ours, ran out of time · only when the change touched files of the contract, named shortly enough for
-    Control's books.
+    of a tool's fix: what an agent was asked for is tried again as a whole · only when the required checks, ours or
+    those of the forge's CI, are the gate that rejected it · only when a check was RED or, of ours, ran out of time ·
+    only when the change touched files of the contract, named shortly enough for Control's books.
     """
     if status is not RunStatus.REJECTED or run.kind is not RunKind.DAILY or run.mode is Mode.DRY_RUN:
+        return None
+    if papers.contract.asked is not None:
         return None
     contract, blamed = papers.contract, _blamed(run.target, papers)
     if blamed is None:
@@ -143,6 +154,8 @@ class Backlog:
     """Tool, rule and path of findings that wait for a person: other ideas leave them out."""
     suspects: frozenset[tuple[str, str, str]] = frozenset()
     """The same of everything that is listed here."""
+    failed: tuple[tuple[Remediation, tuple[Finding, ...]], ...] = ()
+    """Those that no part of the fix got through, with the findings that are left: an agent may try."""
 
 
 def take_up(
@@ -169,6 +182,7 @@ def take_up(
         findings = _left(one, snapshot, policy)
         if one.ended is RemediationEnd.ATTEMPTS and findings:
             result = _suppressed(result, one, used_up(one.attempts, one.most_attempts))
+            result = replace(result, failed=result.failed + _failed(one, findings, policy, memory))
         elif one.ended is None:
             result = _take_up(result, one, findings, snapshot, policy, memory)
     return result
@@ -185,6 +199,19 @@ def with_backlog(proposed: CandidateTasks, backlog: Backlog) -> CandidateTasks:
             "resolved": backlog.resolved,
         }
     )
+
+
+def left_to_agents(backlog: Backlog, most: int) -> dict[str, AskedTask]:
+    """What an agent may be asked for, by the remediation's fingerprint. ``most``: files of a diff."""
+    return {one.fingerprint: of_remediation(one, findings, most) for one, findings in backlog.failed}
+
+
+def without_taken(found: CandidateTasks, tasks: Mapping[str, AskedTask]) -> CandidateTasks:
+    """What an agent is asked for waits for no person beside that."""
+    taken = {each.rule for each in found.candidates if each.asked}
+    theirs = {fingerprint for fingerprint, task in tasks.items() if task.key in taken}
+    kept = (each for each in found.candidates if not (each.needs_person and each.remediates in theirs))
+    return found.model_copy(update={"candidates": tuple(kept)})
 
 
 def _take_up(
@@ -210,6 +237,7 @@ def _take_up(
             candidates=(*so_far.candidates, candidate),
             cornered=so_far.cornered | cornered,
             suspects=so_far.suspects | cornered,
+            failed=so_far.failed + _failed(one, findings, policy, memory),
         )
     mine = [finding for finding in findings if finding.path in chosen]
     candidate = _candidate(one, mine, policy, f"{len(chosen)} of {counted(len(left), 'file')}: ", needs_person=False)
@@ -218,6 +246,15 @@ def _take_up(
     suspects = so_far.suspects | {(one.tool, one.rule, path) for path in left}
     ours = expected(candidate, memory.answers)
     return replace(so_far, candidates=(*so_far.candidates, ours), suspects=suspects)
+
+
+def _failed(
+    one: Remediation, findings: list[Finding], policy: EffectivePolicy, memory: Memory
+) -> tuple[tuple[Remediation, tuple[Finding, ...]], ...]:
+    """For an agent, unless people here said no to it: they meant the change, whoever makes it."""
+    kept = tuple(each for each in findings if Place(one.tool, one.rule, each.path) not in memory.by_people)
+    said = quiet(one.tool, one.rule, {each.path for each in kept}, memory.answers, policy.target.name)
+    return ((one, kept),) if kept and not said else ()
 
 
 def _left(one: Remediation, snapshot: StateSnapshot, policy: EffectivePolicy) -> list[Finding]:

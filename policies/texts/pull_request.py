@@ -170,7 +170,8 @@ def _told(contract: TaskContract, decision: ReleaseDecision, checks: ChecksRepor
 def _asked(asked: AskedTask, change: Change) -> Iterator[str]:
     """What an agent made, for whom, and what shows that it is that."""
     cause = {
-        AskedBy.CHECK: f"because the check {code_span(asked.check)} was red",
+        AskedBy.CHECK: f"because the check {code_span(asked.check)} was red" if asked.check else "because CI was red",
+        AskedBy.REMEDIATION: f"because the own fix of {code_span(asked.tool)} broke a check",
         AskedBy.ISSUE: f"for {link(f'issue {asked.number}', asked.url) if asked.url else f'issue {asked.number}'}",
         AskedBy.STANDING: "for a standing task of this repository",
         AskedBy.PERSON: "because a person asked for it",
@@ -182,7 +183,7 @@ def _asked(asked: AskedTask, change: Change) -> Iterator[str]:
 
 
 def _checks_name(asked: AskedTask) -> str:
-    return code_span(shortened(one_line(asked.check), _CHECK_NAME))
+    return code_span(shortened(one_line(asked.check or f"{asked.tool} {asked.rule}"), _CHECK_NAME))
 
 
 def _more(contract: TaskContract) -> Iterator[str]:

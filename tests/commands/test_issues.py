@@ -36,6 +36,22 @@ def test_issues_are_opened_listed_and_closed(world: World) -> None:
     assert (2, True) == (nothing.status, "--title" in nothing.err)
 
 
+def test_people_answer_below_an_issue(world: World) -> None:
+    """What was asked and said is shown; nothing is said on what is closed or not there, and nothing empty."""
+    labelled(world)
+    shell = shell_of(world)
+    shell.type("issue", "open", "shop", "--title", "It fails")
+    assert 0 == shell.type("issue", "comment", "shop", "1", "--text", "With an empty basket.").status
+    shown = shell.type("issue", "show", "shop", "1", "--json").json
+    assert ([True], 1) == ([each["writes"] for each in shown["said"]], shown["comments"])
+    assert "With an empty basket." in shell.type("issue", "show", "shop", "1").out
+    assert 11 == shell.type("issue", "show", "shop", "7").status
+    assert 2 == shell.type("issue", "comment", "shop", "1", "--text", " ").status
+    shell.type("issue", "close", "shop", "1")
+    late = shell.type("issue", "comment", "shop", "1", "--text", "Late.")
+    assert (11, True) == (late.status, "no open issue" in late.err)
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [

@@ -10,12 +10,14 @@ from pydantic import ValidationError
 from contracts.admission import RunRequest
 from contracts.asked import PersonsTask
 from contracts.evidence import CheckAttempt, CheckResult, ChecksReport, CheckStatus
-from contracts.forge_facts import Issue
+from contracts.forge_facts import CheckState, CommitCheck, Issue
 from contracts.modes import Mode, RiskLevel, Role, RunKind, RunStatus
+from contracts.remediation import FailureNote, Remediation, RemediationEnd
 from contracts.report import IndexedRun
 from contracts.rollback import Idea
-from contracts.task import AskedBy, CandidateTasks, MeasureKind, TaskState
+from contracts.task import AskedBy, CandidateTasks, Finding, FindingFacts, MeasureKind, TaskState
 from contracts.verdict import Decision
+from policies.digests import digest
 from policies.settings.charter import RolePolicy
 from policies.settings.tasks import StandingTask, Tasks
 from policies.task.acceptance import Answer
@@ -25,15 +27,18 @@ from policies.task.asked import (
     is_started,
     is_test,
     of_check,
+    of_ci,
     of_issue,
     of_person,
+    of_remediation,
     of_standing,
     red_check,
+    red_in_ci,
     rests,
     stands_in,
     with_asked,
 )
-from policies.task.idea_memory import Memory
+from policies.task.idea_memory import Memory, Place
 from policies.task.planning import judge_contract, make_contract, terms_digest
 from tests.policies.sample_policy import policy
 
@@ -53,6 +58,23 @@ def result(name: str = "unit", status: CheckStatus = CheckStatus.RED, *, require
 def report(*results: CheckResult) -> ChecksReport:
     ids = dict.fromkeys(("commit_sha", "tree_sha", "base_sha", "head_sha"), "a" * 40)
     return ChecksReport(**ids, environment="e", sandbox="s", results=results)
+
+
+def remediation(rule: str) -> Remediation:
+    """One that no part of the fix got through."""
+    return Remediation(
+        fingerprint="ab" * 32, task_id="t", tool="ruff", rule=rule, paths=("src/a.py", "src/b.py"), run_id="r0",
+        failed=(FailureNote(check="unit", status=CheckStatus.RED, detail="FAILED test_names"),),
+        at=datetime(2026, 11, 1, tzinfo=UTC), most_attempts=3, attempts=3, ended=RemediationEnd.ATTEMPTS,
+    )  # fmt: skip
+
+
+def finding(path: str, rule: str = "F401") -> Finding:
+    """One that its tool could mend."""
+    return Finding(
+        fingerprint=path, tool="ruff", rule=rule, path=path, line=1, message="unused", fixable=True,
+        facts=FindingFacts(confidence=0.9, may_change=("**",)),
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -92,6 +114,7 @@ def test_every_task_becomes_a_contract_that_policy_may_approve(by: AskedBy) -> N
         AskedBy.ISSUE: of_issue(ISSUE, POLICY),
         AskedBy.STANDING: of_standing(standing, POLICY),
         AskedBy.PERSON: of_person(PersonsTask(text="Mend it"), POLICY),
+        AskedBy.REMEDIATION: of_remediation(remediation("F401"), [finding("src/a.py")], 5),
     }[by]
     found = with_asked(NOTHING, [task], POLICY, TODAY)
     contract = make_contract(found.candidates[0], POLICY, "r1")
@@ -243,3 +266,58 @@ BASE = {"src/pkg/__init__.py", "flat.py", "tests/test_a.py", "spec/__init__.py"}
 def test_a_new_file_stands_in_for_no_module_of_who_checks(path, name):
     """It would be imported before the real one, and could say that all is well."""
     assert name == stands_in(path, [("python", "-m", "xcheck")], BASE.__contains__)
+
+
+def in_ci(name: str = "CI / test (push)", state: CheckState = CheckState.RED, log: str = "1 failed") -> CommitCheck:
+    """What the forge's CI says."""
+    return CommitCheck(name=name, state=state, log=log, detail="Failing after 3s", link="http://forge/1")
+
+
+@pytest.mark.parametrize(
+    ("checks", "reds"),
+    [
+        ((in_ci(),), 1),
+        ((in_ci(), in_ci("lint"), in_ci("types", CheckState.GREEN)), 2),
+        ((in_ci(), in_ci("lint", CheckState.PENDING)), 0),
+        ((in_ci(), in_ci("lint", CheckState.MISSING)), 0),
+        ((in_ci(state=CheckState.GREEN),), 0),
+        ((), 0),
+    ],
+)
+def test_a_red_ci_can_be_mended_once_all_of_it_is_known(checks: tuple[CommitCheck, ...], reds: int) -> None:
+    """While something is pending or missing nobody knows what else is red."""
+    assert reds == len(red_in_ci(checks))
+
+
+def test_a_red_ci_is_one_task_by_what_ci_says_of_the_pull_request() -> None:
+    """Alone, told what failed within bounds, and the same task whatever is red: the cap on attempts counts it."""
+    flood = [in_ci(f"job {number} " + "x" * 300, log="@all fixes #1\n" * 5000) for number in range(50)]
+    task = of_ci(flood)
+    assert ("ci", MeasureKind.IN_CI, AskedBy.CHECK) == (task.key, task.measure, task.by)
+    assert len(task.text) <= 12_000
+    assert "and 47 more" in task.title
+    found = with_asked(NOTHING, [of_issue(ISSUE, POLICY), task], POLICY, TODAY)
+    assert ["ci"] == [each.rule for each in found.candidates]
+    assert found.candidates[0].task_id == with_asked(NOTHING, [of_ci([in_ci()])], POLICY, TODAY).candidates[0].task_id
+    tried = TODAY.model_copy(update={"refused": {Place("asked", "ci", ""): "tried 3 times without success"}})
+    assert not with_asked(NOTHING, [task], POLICY, tried).candidates
+    opened = TODAY.model_copy(update={"open_task_ids": frozenset([found.candidates[0].task_id])})
+    assert not with_asked(NOTHING, [task], POLICY, opened).candidates
+
+
+def test_an_issue_that_waits_is_no_candidate_and_says_why() -> None:
+    """But for a person who tries it."""
+    waits = {"issue-42": "a question waits for ann"}
+    found = with_asked(NOTHING, [of_issue(ISSUE, POLICY)], POLICY, TODAY, waits)
+    assert ((), ["a question waits for ann"]) == (found.candidates, [each.reason for each in found.suppressed])
+    tried = of_person(PersonsTask(issue=42), POLICY, ISSUE)
+    assert with_asked(NOTHING, [tried], POLICY, TODAY, waits).candidates
+
+
+def test_terms_of_other_tasks_are_what_they_were() -> None:
+    """P15: a contract that was pinned before findings could be asked for stays equal."""
+    contract = make_contract(with_asked(NOTHING, [of_issue(ISSUE, POLICY)], POLICY, TODAY).candidates[0], POLICY, "r1")
+    said = contract.model_dump(mode="json", exclude={"run_id", "state", "words", "trial", "promotion"})
+    for later in ("tool", "rule", "before"):
+        del said["asked"][later]
+    assert digest(said) == terms_digest(contract)

@@ -141,3 +141,24 @@ def test_a_rejection_suppresses_exactly_as_it_says(gate: FailedGate) -> None:
     assert gate.value.later is judged(given, refused)
     # A write that the remote refused came after a decision that rejected nothing.
     assert not judged(run_end(RunStatus.REJECTED, StepName.RELEASE), decision.model_copy(update={"rejection": None}))
+
+
+def test_what_an_agent_was_asked_for_is_one_task_whatever_files_it_touched() -> None:
+    """The cap on attempts counts it, and a rejection holds for it, in whatever other files the next try would be."""
+
+    def tried(day: str, path: str, status: RunStatus = RunStatus.REJECTED, *, judged: bool = True) -> IndexedRun:
+        idea = Idea(task_id="t", title="t", tool="asked", rule="ci", paths=(path,))
+        return ended(status, day=day, idea=idea, judged=judged)
+
+    everywhere = Place("asked", "ci", "")
+    late = remembered(tried("2026-11-20", "a"))
+    assert {everywhere: "rejected on 2026-11-20, suppressed until 2026-12-20"} == late.refused
+    assert {everywhere: CAPPED} == remembered(*(tried(f"2026-0{n}-01", f"{n}") for n in (3, 2, 1))).refused
+    unjudged = (tried(f"2026-0{n}-01", "a", judged=False) for n in (3, 2, 1))
+    assert {everywhere: CAPPED} == remembered(*unjudged).refused
+    mended = tried("2026-02-15", "a", RunStatus.PR_OPENED, judged=False)
+    march, february = tried("2026-03-01", "a"), tried("2026-02-01", "a")
+    assert {} == remembered(march, mended, february, february).refused
+    assert {everywhere: CAPPED} == remembered(march, february, february, mended).refused
+    lost = (tried(f"2026-0{n}-01", "a", RunStatus.FAILED, judged=False) for n in (3, 2, 1))
+    assert {} == remembered(*lost).refused

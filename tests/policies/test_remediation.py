@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -15,12 +16,22 @@ from contracts.evidence import CheckResult, CheckStatus
 from contracts.modes import Mode, RunKind, RunStatus
 from contracts.release import Rejection
 from contracts.remediation import FailureNote, Remediation, RemediationEnd
-from contracts.task import CandidateTasks, Finding, FindingFacts, StateSnapshot
+from contracts.task import CandidateTasks, Finding, FindingFacts, MeasureKind, StateSnapshot
 from policies.release.rejection import CHECKS_RULE
+from policies.task.asked import with_asked
 from policies.task.candidates import rank
 from policies.task.idea_memory import Memory, Place
 from policies.task.planning import judge_contract, make_contract
-from policies.task.remediation import Papers, fingerprint, part, queued_by, take_up, with_backlog
+from policies.task.remediation import (
+    Papers,
+    fingerprint,
+    left_to_agents,
+    part,
+    queued_by,
+    take_up,
+    with_backlog,
+    without_taken,
+)
 from tests.policies.sample_policy import policy
 from tests.reporting.sample_run import CHANGE, CONTRACT, RED_TESTS, RUN, SLOW_TYPES, changed, checks_report, decision
 
@@ -316,6 +327,54 @@ def test_the_remediation_has_its_turn_before_the_idea_on_drifted_files() -> None
     assert [("src/x.py", "src/y.py")] == [
         each.paths for each in rank(snapshot("xy").findings, POLICY, memory).candidates
     ]
+
+
+@pytest.mark.parametrize(
+    ("one", "memory", "paths"),
+    [
+        (booked("a"), {}, ("src/a.py",)),
+        (booked(attempts=3, ended=RemediationEnd.ATTEMPTS), {}, ("src/a.py", "src/b.py")),
+        (booked(attempts=3, ended=RemediationEnd.ATTEMPTS), {"by_people": {B}}, ("src/a.py",)),
+        (booked(attempts=1), {}, ()),
+        (booked(ended=RemediationEnd.PULL_REQUEST), {}, ()),
+        (booked(ended=RemediationEnd.RESOLVED), {}, ()),
+        (booked(), {}, ()),
+        (booked("z"), {}, ()),
+    ],
+)
+def test_what_no_part_of_a_fix_got_through_is_an_agents_task(
+    one: Remediation, memory: dict[str, Any], paths: tuple[str, ...]
+) -> None:
+    """Measured by the tool's findings in those files; not while its own parts are tried, not against a person's no."""
+    tasks = left_to_agents(taken(one, snapshot("ab"), **memory), most=5)
+    assert [paths] * bool(paths) == [each.paths for each in tasks.values()]
+    for task in tasks.values():
+        assert ("ruff", "UP", MeasureKind.FINDINGS, 2 * len(paths)) == (task.tool, task.rule, task.measure, task.before)
+        assert "where its own fix breaks unit" in task.title
+        assert "exit 1" in task.text
+
+
+def test_what_an_agent_is_asked_for_waits_for_no_person_beside_that() -> None:
+    """One entry for one thing; it stays a person's where the agent may not take it now."""
+    found = taken(booked("a"), snapshot("a"))
+    listed = with_backlog(CandidateTasks(run_id="r", base_sha="b" * 40, candidates=()), found)
+    tasks = left_to_agents(found, most=5)
+
+    def shown(memory: Memory) -> list[bool]:
+        both = with_asked(listed, tuple(tasks.values()), POLICY, memory)
+        return [each.needs_person for each in without_taken(both, tasks).candidates]
+
+    memory = Memory(today=TODAY)
+    (taken_up,) = with_asked(listed, tuple(tasks.values()), POLICY, memory).candidates[:1]
+    assert [False] == shown(memory)
+    assert [True] == shown(memory.model_copy(update={"refused_tasks": {taken_up.task_id: "tried 3 times"}}))
+
+
+def test_what_an_agent_was_asked_for_is_no_remediation() -> None:
+    """There is no part of it that could be tried alone."""
+    (task,) = left_to_agents(taken(booked("a"), snapshot()), 5).values()
+    mine = replace(papers(), contract=CONTRACT.model_copy(update={"asked": task}))
+    assert queued_by(RUN, RunStatus.REJECTED, NOW, POLICY, mine) is None
 
 
 def test_what_is_not_listed_holds_nothing_back() -> None:

@@ -134,6 +134,24 @@ def test_a_record_is_cleared_while_paused() -> None:
 
 
 @pytest.mark.parametrize(
+    ("then", "answer"),
+    [
+        (lambda _books: None, WriteAnswerKind.GO),
+        (lambda books: books.pause(), WriteAnswerKind.REFUSED),
+        (lambda books: books.set_mode(Mode.DRY_RUN), WriteAnswerKind.REFUSED),
+    ],
+)
+def test_a_question_on_an_issue_waits_while_paused(then: Any, answer: WriteAnswerKind) -> None:
+    """P1: a record that begins something is none of those that say what became of something."""
+    books = running()
+    then(books)
+    key, record = f"{FIRST}/question-42-ab12", WriteClass.RECORD
+    assert answer is books.begin(FIRST, key=key, action=WriteAction.COMMENT, write_class=record).answer
+    said = books.begin(FIRST, key=f"{FIRST}/comment-7-closed", action=WriteAction.COMMENT, write_class=record)
+    assert WriteAnswerKind.GO is said.answer
+
+
+@pytest.mark.parametrize(
     ("wait", "attempt", "looked", "accepted", "reason"),
     [
         (0, "a1", False, True, "settled"),

@@ -26,6 +26,7 @@ from contracts.clearance import (
 from contracts.control import Answer
 from contracts.dashboard import DASHBOARD
 from contracts.effect import Clearance
+from contracts.forge_facts import asked_on
 from contracts.modes import Mode, TargetStatus, WriteAction, WriteClass
 from contracts.verdict import Decision, Verdict
 from workflows.api import rollback_run_id
@@ -176,7 +177,10 @@ def take_over(state: ControlState, in_flight: tuple[WriteRecord, ...]) -> None:
 
 
 def allowed(state: ControlState, request: WriteRequest, now: datetime) -> Verdict:
-    """The write classes: ``advance`` never in PAUSED or DRY_RUN, ``repair`` for an open incident, ``record`` always."""
+    """The write classes: ``advance`` never in PAUSED or DRY_RUN, ``repair`` for an open incident, ``record`` always.
+
+    But a question on an issue (a record) begins something, and may what an ``advance`` may.
+    """
     if request.action not in _ACTIONS[request.write_class]:
         return _verdict(Decision.DENY, f"{request.action} is no {request.write_class} write", request)
     if request.run_id == DASHBOARD:
@@ -196,8 +200,8 @@ def allowed(state: ControlState, request: WriteRequest, now: datetime) -> Verdic
         return _verdict(Decision.DENY, "the run is not open in Control's books", request)
     if request.policy_digest != run.policy_digest:
         return _verdict(Decision.HOLD, "the policy is not the one this run was admitted under", request)
-    # A DRY_RUN did nothing that could be said on a pull request.
-    silent = run.mode is Mode.DRY_RUN and request.action is WriteAction.COMMENT
+    # A DRY_RUN did nothing that could be said on a pull request; a question on an issue waits while nothing goes on.
+    silent = request.action is WriteAction.COMMENT and (run.mode is Mode.DRY_RUN or asked_on(request.key) is not None)
     if request.write_class is WriteClass.RECORD and not silent:
         return _verdict(Decision.ALLOW, "a record never moves a ref", request)
     if run.grant is not None and run.grant.expires_at <= now:

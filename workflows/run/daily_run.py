@@ -6,7 +6,7 @@ from temporalio.common import RawValue
 with workflow.unsafe.imports_passed_through():
     from activities import api as steps
     from contracts.admission import RunResult
-    from contracts.forge_facts import ABOUT_CHANGES, comment_name
+    from contracts.forge_facts import ABOUT_CHANGES, comment_name, question_name
     from contracts.handover import HumanDecision, PlannedWrite, RunRef, StepInput, StepResult
     from contracts.modes import Mode, Outcome, Role, RunStatus, StepName, WriteAction
     from contracts.verdict import Decision
@@ -57,7 +57,7 @@ class DailyRun(OneRun):
                 for moot in result.writes:
                     await context.write(moot, _tidying(moot))
             if result.nothing_to_do:
-                return RunStatus.NOTHING_TO_DO, verdict.reason
+                return await self._done_for_today(result)
             if verdict.decision is Decision.ESCALATE:
                 context.show(RunStatus.ESCALATED, verdict.reason)
                 await steps.RESPOND(escalation(run, verdict, ledger.artifacts), "an escalation: pause first")
@@ -79,6 +79,15 @@ class DailyRun(OneRun):
             return await Merging(context).land()
         opened = f"pull request opened, outcome {ledger.outcome}"
         return await stopped_by_ci(context, ledger.pins.head_sha) or (RunStatus.PR_OPENED, opened)
+
+    async def _done_for_today(self, result: StepResult) -> End:
+        """There is nothing to do, or nobody can tell what: then that is asked where it was reported."""
+        context, reason = self._context, result.verdict.reason
+        for question in result.writes if context.step is not StepName.SENSE else ():
+            written = await context.write(question, _tidying(question))
+            if not written.done and context.run.mode is not Mode.DRY_RUN:
+                return RunStatus.REJECTED, f"{reason}; it could not be asked: {written.verdict.reason}"
+        return RunStatus.NOTHING_TO_DO, reason
 
     async def _perform(self, step: steps.Step[StepInput, StepResult]) -> StepResult:
         """One step behind its gate, again while it says HOLD (the policy changed under the run)."""
@@ -124,6 +133,8 @@ def _tidying(planned: PlannedWrite) -> str:
     """The last part of the key of a write about what earlier runs left behind."""
     if planned.action is WriteAction.REMOVE_BRANCH:
         return f"remove-{planned.branch.replace('/', '-')}"
+    if planned.asks:
+        return question_name(planned.number, planned.asks)
     if planned.action is WriteAction.COMMENT:
         return comment_name(planned.number, ABOUT_CHANGES)
     return f"close-{planned.of_run}"

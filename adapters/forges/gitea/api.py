@@ -13,6 +13,7 @@ from contracts.pull_request import PullRequest
 from policies.run.strangers import OURS
 from ports.forge import ForgeError
 
+_MAY_WRITE = frozenset({"owner", "admin", "write"})
 _LOG = 8 * 1024
 """Bytes of a log that are kept: its end."""
 
@@ -74,6 +75,12 @@ class ProtectedBranch(BaseModel):
     user_can_push: bool = False
 
 
+class Permission(BaseModel):
+    """What a user may do in a repository."""
+
+    permission: str
+
+
 class GiteaRepository(HttpRepository):
     """Gitea's and Forgejo's words for it."""
 
@@ -83,6 +90,23 @@ class GiteaRepository(HttpRepository):
         at = urlsplit(api)
         self._origin = f"{at.scheme}://{at.netloc}"
         self._page = f"{at.path.removesuffix('/api/v1')}/{repository}"
+        self._writers: frozenset[str] | None = None
+
+    def may_write(self, login: str) -> bool:
+        """By the account's permission, which Gitea tells administrators; else by its list of who may be assigned.
+
+        In an organisation that list holds people who only read, too: there it tells nothing.
+        """
+        told = self.http.look(f"{self._root}/collaborators/{quote(login, safe='')}/permission")
+        if told.good:
+            return shaped(Permission, told.content).permission in _MAY_WRITE
+        if self._writers is None:
+            listed = self.http.look(f"{self._root}/assignees")
+            # Only an organisation's repository has teams.
+            alone = self.http.look(f"{self._root}/teams").status == HTTPStatus.METHOD_NOT_ALLOWED
+            people = listed.content if listed.good and alone and isinstance(listed.content, list) else []
+            self._writers = frozenset(shaped(Account, each).login.lower() for each in people)
+        return login.lower() in self._writers
 
     def our_pulls(self, branch: str = "") -> Iterator[PullRequest]:
         """By the account; Gitea lists none by their branch."""

@@ -255,7 +255,7 @@ class GitHubRepository(HttpRepository):
         return tuple(shaped(Event, each) for each in self.http.pages(f"{self._root}/issues/{number}/events"))
 
     def may_write(self, login: str) -> bool:
-        """Whether somebody's approval counts here."""
+        """Whether somebody's approval counts here, and what they say below an issue."""
         reply = self.http.look(f"{self._root}/collaborators/{quote(login, safe='')}/permission")
         return reply.good and shaped(Permission, reply.content).permission in _MAY_WRITE
 

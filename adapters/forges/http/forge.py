@@ -11,7 +11,7 @@ from adapters.forges.http.address import forge_address
 from adapters.forges.http.repository import Account, HttpRepository
 from adapters.forges.http.tokens import reading_environment, reading_token
 from adapters.git.mirror import Mirror, open_mirror
-from contracts.forge_facts import BranchProtection, CheckState, CommitCheck, HumanAct, Issue, PullComment
+from contracts.forge_facts import BranchProtection, CheckState, CommitCheck, HumanAct, Issue, IssueComment, PullComment
 from contracts.pull_request import PullRequest
 from policies.run.strangers import OURS
 from ports.forge import Forge, ForgeError, OpenForge
@@ -66,6 +66,10 @@ class HttpForge(Generic[Repository]):
     def issues(self, label: str) -> tuple[Issue, ...]:
         """Open issues that carry the label, newest first."""
         return tuple(sorted(self._repository.issues(label), key=lambda each: each.number, reverse=True))
+
+    def issue_comments(self, number: int) -> tuple[IssueComment, ...]:
+        """What is said below an issue, oldest first."""
+        return self._repository.issue_comments(number)
 
     @abstractmethod
     def required_checks(self, commit: str, named: tuple[str, ...] = ()) -> tuple[CommitCheck, ...] | None:

@@ -6,6 +6,7 @@ these overrides the method that says them.
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from http import HTTPStatus
 from typing import Any, Literal, TypeVar
 from urllib.parse import quote
 
@@ -13,7 +14,7 @@ from pydantic import AwareDatetime, BaseModel, ValidationError
 
 from adapters.forges.http.json_api import JsonApi, Reply
 from adapters.forges.http.ownership import Mark, read_mark
-from contracts.forge_facts import Issue, PullComment
+from contracts.forge_facts import Issue, IssueComment, PullComment
 from contracts.pull_request import PullRequest
 from policies.counted import shortened
 from ports.forge import ForgeError, NotShown
@@ -69,6 +70,7 @@ class LabelledTicket(Ticket):
 
     labels: tuple[Label, ...] = ()
     updated_at: AwareDatetime | None = None
+    comments: int = 0
 
 
 class Note(BaseModel):
@@ -99,6 +101,10 @@ class HttpRepository(ABC):
         """``account`` is the login whose pull requests, tickets and comments are ours."""
         self.http, self.name, self.account = http, repository, account
         self._root = f"/repos/{repository}"
+
+    @abstractmethod
+    def may_write(self, login: str) -> bool:
+        """Whether somebody may write here. Not told is no."""
 
     @abstractmethod
     def our_pulls(self, branch: str = "") -> Iterator[PullRequest]:
@@ -139,6 +145,7 @@ class HttpRepository(ABC):
                     labels=labels[:50],
                     url=ticket.html_url,
                     updated_at=ticket.updated_at,
+                    comments=ticket.comments,
                 )
 
     def account_of_token(self) -> str:
@@ -159,15 +166,42 @@ class HttpRepository(ABC):
 
     def comments(self, number: int) -> tuple[PullComment, ...]:
         """What is said below a pull request, oldest first."""
-        notes = (shaped(Note, each) for each in self.http.pages(f"{self._root}/issues/{number}/comments"))
         return tuple(
             PullComment(
                 author=note.user.login if note.user else "",
                 body=note.body or "",
                 run_key=self.mark_of(note.user, note.body).run_key,
             )
+            for note in self._notes(number)
+        )
+
+    def issue_comments(self, number: int) -> tuple[IssueComment, ...]:
+        """What is said below an issue, oldest first; who may write here is asked once of each author but ourselves."""
+        notes = list(self._notes(number))
+        people = {note.user.login for note in notes if note.user and not self.is_ours(note.user)}
+        writers = {login for login in people if self.may_write(login)}
+        return tuple(
+            IssueComment(
+                author=note.user.login if note.user else "",
+                body=shortened(note.body or "", 4000),
+                writes=note.user is not None and note.user.login in writers,
+                run_key=self.mark_of(note.user, note.body).run_key,
+            )
             for note in notes
         )
+
+    def issue_state(self, number: int) -> str:
+        """``open`` or ``closed``; empty: there is no such issue, or it is a pull request."""
+        reply = self.http.look(f"{self._root}/issues/{number}")
+        if reply.status in {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}:
+            return ""
+        if not reply.good:
+            raise self.http.failed(reply, f"looking at issue {number}")
+        ticket = shaped(Ticket, reply.content)
+        return ticket.state if ticket.pull_request is None else ""
+
+    def _notes(self, number: int) -> Iterator[Note]:
+        return (shaped(Note, each) for each in self.http.pages(f"{self._root}/issues/{number}/comments"))
 
     def open_pull(self, title: str, body: str, branch: str, base: str) -> Reply:
         """Open a pull request."""
@@ -186,7 +220,7 @@ class HttpRepository(ABC):
         return self.act("PATCH", f"/issues/{number}", **wanted)
 
     def comment_on(self, number: int, body: str) -> Reply:
-        """Say something below a pull request."""
+        """Say something below a pull request or an issue."""
         return self.act("POST", f"/issues/{number}/comments", body=body)
 
     def act(self, method: str, path: str, **content: object) -> Reply:

@@ -20,6 +20,7 @@ from adapters.forges.http.wire import UnclearAnswer
 from adapters.git.environment import ClosedGit
 from adapters.git.remotes import remote_heads
 from contracts.effect import EffectResult
+from contracts.forge_facts import asked_on
 from contracts.modes import WriteAction
 from contracts.pull_request import PullRequest
 from policies.texts.inert_markdown import inert_line, inert_text
@@ -130,6 +131,8 @@ class HttpWriter(ABC, Generic[Repository]):
     def _comment(self) -> EffectResult:
         """Say it below a pull request of ours, or find it said under this key."""
         effect, number = self.effect, self.effect.number
+        if asked_on(effect.run_key) is not None:
+            return self._question()
         if self._numbered() is None:
             return self._none_of_ours()
         if self._said():
@@ -143,6 +146,26 @@ class HttpWriter(ABC, Generic[Repository]):
         if (reply is not None and reply.good) or self._said():
             return EffectResult(done=True, result=str(number), refused=unheaded)
         return self.refused(reply, f"comment on pull request {number}")
+
+    def _question(self) -> EffectResult:
+        """Ask it below an open issue, or find it asked of this state of the issue, by whichever run."""
+        effect, number = self.effect, self.effect.number
+        state = self.repository.issue_state(number)
+        if state and self._asked():
+            return EffectResult(done=True, adopted=True, result=str(number))
+        if state != "open":
+            return EffectResult(done=False, refused=f"issue {number} is {state or 'not there'}")
+        if no := self._not_to_act():
+            return no
+        body = marked(self.text(effect.body), effect.run_key, "")
+        reply = self.once(lambda: self.repository.comment_on(number, body))
+        if (reply is not None and reply.good) or self._asked():
+            return EffectResult(done=True, result=str(number))
+        return self.refused(reply, f"comment on issue {number}")
+
+    def _asked(self) -> bool:
+        said, name = self.repository.comments(self.effect.number), self.effect.run_key.rpartition("/")[2]
+        return any(each.run_key.rpartition("/")[2] == name for each in said)
 
     def _give_pull(self, found: PullRequest, wanted: dict[str, str]) -> EffectResult:
         repository = self.repository

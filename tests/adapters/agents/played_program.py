@@ -17,7 +17,7 @@ from adapters.sandbox.bubblewrap import BubblewrapSandbox
 from contracts.exchange import AgentRecord, Ending, Exchange
 from contracts.handover import PinnedPolicy, RunRef
 from contracts.modes import Mode, Role, RunKind
-from contracts.task import Scope, TaskContract
+from contracts.task import AskedTask, Scope, TaskContract
 from policies.run.known_bad import contract
 from policies.settings.charter import RolePolicy
 from ports.agents import AgentStopped, Brief
@@ -93,9 +93,11 @@ class Played:
         return self.kept["output.txt"].decode()
 
 
-def asked(tree: Path, said: RolePolicy, paths: tuple[str, ...] = ("**",), **more: Any) -> Brief:
+def asked(
+    tree: Path, said: RolePolicy, paths: tuple[str, ...] = ("**",), task_of: AskedTask | None = None, **more: Any
+) -> Brief:
     """A brief to code, everything in scope."""
-    terms = contract(policy())
+    terms = contract(policy()).model_copy(update={"asked": task_of})
     scope = Scope(allowed_paths=paths, max_files=9, max_lines=99)
     task: TaskContract = terms.model_copy(update={"scope": scope, "title": "Mend it"})
     pinned = PinnedPolicy.model_construct(digest="0" * 64)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from adapters.agents.task_folder import take_question
 from contracts.exchange import AgentOutcome, AgentProgress, Ending
+from contracts.task import AskedBy, AskedTask, MeasureKind
 from ports.agents import AgentError
 from ports.environments import CheckEnvironment
 from tests.adapters.agents.played_program import Played, made, play
@@ -258,3 +261,49 @@ def test_what_the_environment_lends_is_no_change(tmp_path: Path, hostile: str) -
     assert (outside / "x.js").exists()
     changed = ("pkg/a.py",) if hostile == "true" else ("pkg/a.py", "web", "web/index.js")
     assert changed == played.record.changed
+
+
+ISSUE = AskedTask(key="issue-42", by=AskedBy.ISSUE, title="Baskets", measure=MeasureKind.NEW_TEST, number=42)
+PLACE = "AUTONOMY_QUESTION.md"
+KEY = "AKIA" + "Q7" * 8
+
+
+@pytest.mark.parametrize(
+    ("script", "question"),
+    [
+        ("echo Which baskets? > $1", "Which baskets?"),
+        (f"echo Which? {KEY} > $1", "Which? [secret]"),
+        ("printf 'a\\342\\200\\213b' > $1", "a\\u{200b}b"),
+        ("printf '\\377\\n' > $1", "\ufffd"),
+        ("yes | head -c 1000000 > $1", ("y\n" * 750).strip()),
+        ("echo > $1", ""),
+        ("ln -s /etc/passwd $1", ""),
+        ("mkfifo $1", ""),
+        ("mkdir -p $1/x; echo y > $1/x/y; chmod 000 $1", ""),
+        ("true", ""),
+    ],
+)
+def test_a_question_is_a_plain_file_of_its_length(tmp_path: Path, script: str, question: str) -> None:
+    """Without what looks like a secret, or cannot be seen; whatever stands there is taken away."""
+    subprocess.run(["/bin/sh", "-c", script, "sh", PLACE], cwd=tmp_path, check=True)
+    assert question == take_question(tmp_path)
+    assert [] == list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("script", "files", "task", "question"),
+    [
+        (f"grep -o {PLACE} /run/task/TASK.md > {PLACE}", {}, ISSUE, PLACE),
+        (f"echo What? > {PLACE}; echo y >> pkg/a.py", {}, ISSUE, None),
+        (f"echo What? > {PLACE}", {PLACE: "Of the repository.\n"}, ISSUE, None),
+        (f"echo What? > {PLACE}", {}, ISSUE.model_copy(update={"number": 0, "by": AskedBy.STANDING}), None),
+    ],
+)
+def test_it_may_ask_in_place_of_a_change(
+    tmp_path: Path, script: str, files: dict, task: AskedTask, question: str | None
+) -> None:
+    """Who did something is measured; a file of the repository's own is its; only issues have somebody to ask."""
+    played = play(made(tmp_path, FILES | files), script, task_of=task)
+    expected = AgentOutcome.DONE if question is None else AgentOutcome.NOTHING_DONE
+    assert (expected, question) == (played.record.outcome, played.stopped.question if played.stopped else None)
+    assert (task is not ISSUE or bool(files)) is (played.tree / PLACE).exists()

@@ -14,11 +14,12 @@ from pydantic import ValidationError
 
 from adapters.agents.model_backend import ModelBackend
 from adapters.models.gateway import open_gateway
+from contracts.asked import Unclear
 from contracts.change import Change
 from contracts.evidence import ReviewProposal
 from contracts.exchange import AgentOutcome, AgentRecord
 from contracts.modes import Role
-from contracts.task import CandidateTasks, TaskContract
+from contracts.task import AskedBy, AskedTask, CandidateTasks, MeasureKind, TaskContract
 from demo.scripted_model import Move, ScriptedModel
 from policies.agents.charter import PLAYED_BY
 from policies.digests import sha256_hex
@@ -256,6 +257,30 @@ def test_planning_may_say_that_nothing_fits(monkeypatch: Any) -> None:
     with ScriptedModel([nothing]) as model:
         assert asking(model.url, Role.PLANNING, monkeypatch).answer() == "null"
         assert asking(model.url, Role.TRIAGING, monkeypatch).answer() != "null"
+
+
+@pytest.mark.parametrize(
+    ("of_issue", "task", "outcome"),
+    [(True, "", "asks"), (True, "mine", "'mine' is no offered task"), (False, "", "contract")],
+)
+def test_planning_may_ask_about_an_issue(of_issue: bool, task: str, outcome: str, monkeypatch: Any) -> None:
+    """Only where one is offered; about nothing else."""
+    issue = AskedTask(key="issue-42", by=AskedBy.ISSUE, title="Baskets", measure=MeasureKind.ACCEPTANCE, number=42)
+    mine = (FIRST.model_copy(update={"asked": issue, "measure": issue.measure}),) if of_issue else OURS.candidates
+    said = {"taskId": task or FIRST.task_id, "question": "Which?"}
+    with ScriptedModel([Move(call="unclear", arguments=said)]) as model:
+        asked = asking(model.url, Role.PLANNING, monkeypatch)
+        asked.brief = replace(asked.brief, candidates=OURS.model_copy(update={"candidates": mine}))
+        if outcome == "asks":
+            assert Unclear(task_id=FIRST.task_id, question="Which?") == Unclear.model_validate_json(asked.answer())
+        elif outcome == "contract":
+            # It called what it was not given: no contract, which is said to it.
+            with pytest.raises(ValidationError):
+                TaskContract.model_validate_json(asked.answer())
+        else:
+            with pytest.raises(InvalidAnswer, match=outcome):
+                asked.answer()
+    assert of_issue is ("unclear" in {each["function"]["name"] for each in model.received[0].body["tools"]})
 
 
 def nothing_to_ask(role: Role, said: str, monkeypatch: Any) -> None:
