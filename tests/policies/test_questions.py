@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from contracts.asked import Unclear
 from contracts.forge_facts import Issue, IssueComment, asked_on, commented_on, question_name
+from policies import digests
 from policies.agents.answers import Unfit, asked_back
-from policies.digests import policy_digest
-from policies.settings.tasks import IssuesPolicy
 from policies.task.questions import by_trust, conversation, is_unclear, state_of, waiting
 from policies.texts.inert_markdown import inert_markdown
 from policies.texts.question import question_text
@@ -181,9 +182,10 @@ def test_a_model_asks_about_offered_issues_alone(task: str, question: str) -> No
         asked_back(Unclear(task_id=task, question=question), {"t-1"})
 
 
-def test_who_is_told_changes_no_digest_until_it_is_used() -> None:
+@pytest.mark.parametrize("others", [False, True])
+def test_who_is_told_changes_no_digest_until_it_is_used(others: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """P15: a run that is open goes on; with it, the policy is another one."""
-    said_so = policy(target={"issues": {"label": "agent"}})
-    told = policy(target={"issues": {"label": "agent", "others": True}})
-    assert policy_digest(said_so) != policy_digest(told)
-    assert not IssuesPolicy(label="agent").others
+    seen: list[Any] = []
+    monkeypatch.setattr(digests, "digest", lambda value: str(seen.append(value)))
+    digests.policy_digest(policy(target={"issues": {"label": "agent", "others": others}}))
+    assert {"label": "agent", "check": ""} | ({"others": True} if others else {}) == seen[-1]["target"]["issues"]
