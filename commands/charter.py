@@ -21,7 +21,9 @@ from reporting.wording import visible
 from settings import Settings
 
 app = typer.Typer(
-    help="Who acts in which role, what each may do and spend, and whether it answers.", no_args_is_help=True
+    add_completion=False,
+    help="Who acts in which role, what each may do and spend, and whether it answers.",
+    no_args_is_help=True,
 )
 TargetName = Annotated[str, typer.Argument(help="A target, by whose files the rest is read; default: the first.")]
 

@@ -30,7 +30,11 @@ from workflows import api
 INCIDENT = re.compile(rf"INC-(?P<run>.+)-({'|'.join(trigger.value.replace('_', '-') for trigger in Trigger)})")
 _OF_INCIDENT = "INC-demo-2026-11-23-pr-1-policy-violation"
 
-app = typer.Typer(help="Incidents: what happened, what people know about it, what is still due.", no_args_is_help=True)
+app = typer.Typer(
+    add_completion=False,
+    help="Incidents: what happened, what people know about it, what is still due.",
+    no_args_is_help=True,
+)
 
 Which = Annotated[str, typer.Argument(metavar="INCIDENT", help=f"Its id, for example {_OF_INCIDENT}.")]
 

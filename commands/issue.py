@@ -11,7 +11,7 @@ from commands.terminal import AsJson, TargetName, emit, guarded, operator_name, 
 from composition import LocalIssues, compose, local_issues
 from settings import Settings
 
-app = typer.Typer(help="Issues of a target without a forge of its own.", no_args_is_help=True)
+app = typer.Typer(add_completion=False, help="Issues of a target without a forge of its own.", no_args_is_help=True)
 Number = Annotated[int, typer.Argument(help="The issue's number, as `issue list` shows it.")]
 
 
@@ -22,11 +22,11 @@ def open_(
     title: Annotated[str, typer.Option("--title", help="What is wrong, in a line.")],
     body: Annotated[str, typer.Option("--body", help="More about it; `-`: from standard input.")] = "",
     label: Annotated[
-        str | None, typer.Option("--label", help="Default: the label of the target's [issues], if it has one.")
+        str | None, typer.Option("--label", help="Default: the label that the target's file names, if it does.")
     ] = None,
     as_json: AsJson = False,
 ) -> int:
-    """Open one; with the label of the target's [issues] the next run may take it."""
+    """Open one; with the label that the target's file names, the next run may take it."""
     issues, usual = _of(target)
     if not title.strip():
         raise CommandFailed(Exit.USAGE, "--title must say what is wrong")

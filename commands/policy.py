@@ -25,7 +25,9 @@ from settings import Settings
 if TYPE_CHECKING:
     from activities.governance.kept_proposals import KeptProposals
 
-app = typer.Typer(help="What policy says, and what another would have decided.", no_args_is_help=True)
+app = typer.Typer(
+    add_completion=False, help="What policy says, and what another would have decided.", no_args_is_help=True
+)
 _SHARED = ("autopilot.toml", "protected_paths.toml", "charter.toml", "alerts.toml", "sources.toml")
 _LEFT_OUT = 5
 """Runs that are named where a decision could not be made again; --json has all."""
@@ -123,7 +125,7 @@ def what_if(
 def proposals(as_json: AsJson = False) -> int:
     """What is proposed to be changed in the policy, by reviews and by trials of sources, and why. Changes nothing.
 
-    Where a target's [policy_folder] says that its repository holds the policy, each becomes a pull request there.
+    Where a target's `policy_folder` says that its repository holds the policy, each becomes a pull request there.
     """
     # Only these commands need the steps' side, here and below.
     from activities.governance.kept_proposals import KeptProposals  # noqa: PLC0415

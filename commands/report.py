@@ -120,8 +120,8 @@ def _kept(adapters: Adapters, run_id: str) -> KeptRun:
     kept = kept_run(adapters, run_id)
     if kept is None:
         message = (
-            f"no report of {run_id} in {adapters.settings.artifacts}: `starter.py runs` lists the ended runs. "
-            "For one that was ended by force Control makes it, within control.reap_seconds"
+            f"no report of a run {run_id} in {adapters.settings.artifacts}: `starter.py runs` lists the ended runs. "
+            "That of a run that was ended by force is made by Control, within control.reap_seconds"
         )
         raise CommandFailed(Exit.USAGE, message)
     return kept

@@ -27,7 +27,7 @@ async def try_agent(
     task: Annotated[str, typer.Option("--task", help="The task, in words.")] = "",
     issue: Annotated[int, typer.Option("--issue", min=0, help="An open issue with the target's label.")] = 0,
     agent: Annotated[
-        str, typer.Option("--agent", metavar="NAME", help="A row of [trials] in charter.toml; default: who codes.")
+        str, typer.Option("--agent", metavar="NAME", help="A row of trials in charter.toml; default: who codes.")
     ] = "",
     with_test: Annotated[
         bool,

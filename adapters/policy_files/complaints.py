@@ -54,6 +54,7 @@ def _sentence(detail: ErrorDetails, key: Key, model: type[Section]) -> str:
         case _:
             wanted = detail["msg"].removeprefix("Input should be ")
             if wanted != detail["msg"]:
+                wanted = wanted.replace("a valid array", 'a list, ["…"]')
                 return f"must be {wanted}, found {detail['input']!r}"
             # A rule of ours over several values: its own words are enough.
             return detail["msg"].removeprefix("Value error, ")

@@ -109,7 +109,8 @@ def _task_faults(target: Target, standing: Tasks) -> Iterator[Fault]:
         if task not in standing.of(target.name) or not task.check:
             continue
         if task.check not in known:
-            yield Fault("tasks", ("tasks", index, "check"), f"{task.check!r} is no check of {target.name}")
+            hint = "" if task.targets else '; if it is not for every target, name those it is for: targets = ["…"]'
+            yield Fault("tasks", ("tasks", index, "check"), f"{task.check!r} is no check of {target.name}{hint}")
         elif task.measure is MeasureKind.COUNTED and known[task.check].count == "none":
             problem = f"the check {task.check!r} of {target.name} counts nothing; give it `count`"
             yield Fault("tasks", ("tasks", index, "check"), problem)

@@ -44,7 +44,7 @@ WORDS: dict[MeasureKind, MeasureWords] = {
     ),
     MeasureKind.NEW_TEST: MeasureWords(
         "Do what is asked, and show it by a test that the check {check} runs: red on the base, green with the change.",
-        "behaviour that no test of {check} shows",
+        "behaviour without a test in the check {check}",
         "Its tests are red without the change and green with it: {check}.",
     ),
     MeasureKind.COUNTED: MeasureWords(

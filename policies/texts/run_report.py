@@ -204,13 +204,22 @@ def _policy_updates(
                 f"{contract.tool} {contract.rule} are too small"
             )
         if _ahead(contract, change) < 0:
-            suggested.append(
-                f"{contract.tool} {contract.rule} did less than expected: its safe fixes leave findings behind; "
-                "if that repeats, drop the rule in charter.toml"
-            )
+            suggested.append(_less_than_expected(contract))
     if _underestimated(decision, checks):
         suggested.append("the risk score was too low: raise the weight that fits in `[risk]` of autopilot.toml")
     return tuple(suggested)
+
+
+def _less_than_expected(contract: TaskContract) -> str:
+    if contract.asked:
+        return (
+            "the agent did not do what it was asked for; if that repeats, ask for less at a time and say more "
+            "exactly what is wanted, or let another model or agent code (charter.toml)"
+        )
+    return (
+        f"{contract.tool} {contract.rule} did less than expected: its safe fixes leave findings behind; "
+        "if that repeats, drop the rule in charter.toml"
+    )
 
 
 def _named(results: list[CheckResult] | tuple[CheckResult, ...], *statuses: CheckStatus) -> str:

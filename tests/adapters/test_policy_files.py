@@ -80,6 +80,7 @@ COMMON, OWN, TIGHTEN = "autopilot.toml", "targets/example.toml", "; a target may
         ),
         (COMMON, "files = 8", "files = 0", "diff_budget.files: must be greater than or equal to 1, found 0"),
         (COMMON, "files = 8", 'files = "8"', "diff_budget.files: must be a valid integer, found '8'"),
+        ("charter.toml", 'families = ["F"]', 'families = "F"', "families: must be a list, [\"…\"], found 'F'"),
         (COMMON, "files = 8", "files = true", "diff_budget.files: must be a valid integer, found True"),
         (COMMON, "usd_per_run = 5.0", "usd_per_run = nan", "caps.usd_per_run: must be a finite number, found nan"),
         (

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from shell import shell_of
@@ -31,6 +34,21 @@ def test_the_overview_says_what_the_command_says(name: str) -> None:
     help_text = load(name).help or ""
     assert COMMANDS[name].line == help_text.split("\n")[0]
     assert name == load(name).name
+
+
+def _commands(command: Any) -> Iterator[Any]:
+    yield command
+    for each in getattr(command, "commands", {}).values():
+        yield from _commands(each)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_is_shown_as_it_was_written_and_offers_what_works(name: str) -> None:
+    """A word in brackets is markup there, and vanishes; completion would be of one command, as if it were all."""
+    for command in _commands(load(name)):
+        said = [command.help, *(each.help for each in command.params if hasattr(each, "help"))]
+        assert [] == re.findall(r"\[[a-z#/@][^]]*\]", " ".join(filter(None, said)))
+        assert {"install_completion", "show_completion"}.isdisjoint(each.name for each in command.params)
 
 
 def _loaded(environment: dict[str, str], *argv: str) -> set[str]:

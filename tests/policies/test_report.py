@@ -6,6 +6,7 @@ import pytest
 
 from contracts.modes import Outcome, RiskLevel
 from contracts.report import RunReport
+from contracts.task import AskedBy, AskedTask, MeasureKind
 from policies.texts.run_report import build_report
 from tests.reporting.sample_run import (
     CHANGE,
@@ -50,6 +51,18 @@ def test_10_objective_is_compared_with_what_was_measured(after: int, judged: str
     assert "ruff UP findings: 14 → 0" == review.expected
     assert f"ruff UP findings: {judged}" == review.achieved
     assert (after > 0) == any("did less than expected" in update for update in review.policy_updates_suggested)
+
+
+def test_what_an_agent_was_asked_for_is_no_rule_to_drop() -> None:
+    """An asked task has no rule in the charter: who asked can ask otherwise, or somebody else."""
+    asked = AskedTask(by=AskedBy.PERSON, key="person-1", title="A title", measure=MeasureKind.NEW_TEST)
+    contract = CONTRACT.model_copy(update={"asked": asked})
+    change = CHANGE.model_copy(update={"metric_after": 3})
+
+    (suggested,) = build_report(INPUT, None, contract, change, None, HEAD).review.policy_updates_suggested
+
+    assert suggested.startswith("the agent did not do what it was asked for")
+    assert "drop the rule" not in suggested
 
 
 def test_a_growing_metric_is_better_when_higher() -> None:

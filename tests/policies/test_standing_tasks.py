@@ -53,6 +53,18 @@ def with_tasks(*said: dict[str, Any], **target: Any) -> EffectivePolicy:
     return policy(target=target).model_copy(update={"standing": Tasks.model_validate({"tasks": said})})
 
 
+def test_a_check_that_only_some_targets_have_is_told_with_the_way_out() -> None:
+    """One file of tasks serves every target: a task says whose it is, and then no other is kept from its work."""
+    usual = {"name": "gaps", "title": "Test more", "prompt": "Write tests, please.", "check": "nowhere"}
+    told = problems(Tasks.model_validate({"tasks": [usual]}), {})
+    assert [
+        "'nowhere' is no check of example; if it is not for every target, name those it is for: targets = [\"…\"]"
+    ] == told
+    named = Tasks.model_validate({"tasks": [usual | {"targets": ("example",)}]})
+    assert ["'nowhere' is no check of example"] == problems(named, {})
+    assert [] == problems(Tasks.model_validate({"tasks": [usual | {"targets": ("other",)}]}), {})
+
+
 def test_the_guides_examples_are_tasks_of_six_kinds() -> None:
     """Each as it stands, with the checks that it names there; each becomes a contract that policy approves."""
     tasks, target = the_guides()
