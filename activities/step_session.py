@@ -219,7 +219,14 @@ class StepSession:
                 record = AgentRecord.model_validate_json(body)
         self.worked = record or self.worked
         event, facts = exchanged(ref, record)
-        self.note(event, **facts)
+        self.vouch(event, ref.name, ref.sha256, facts)
+
+    def vouch(self, event: str, name: str, sha256: str, facts: Mapping[str, Fact]) -> None:
+        """Name an artifact in the audit log at once: it was paid for, whatever becomes of this attempt."""
+        key = "/".join(filter(None, (self.step, self.turn, name, sha256)))
+        known: dict[str, Fact] = {"artifact": name, "sha256": sha256, **facts}
+        said = AuditEvent(key=key, role=self.role, event=event, facts=known, artifacts=(sha256,))
+        self.bench.record(self.run.run_id, (said,), activity.info().started_time)
 
     @property
     def repository(self) -> Repository:

@@ -33,7 +33,7 @@ EVERY_COST_IS_KNOWN = "every cost is known"
 ROLE_HAS_ROOM = "what the charter gives the role for one run has room for the exchange"
 """The rule of an exchange that would go beyond it: no cap's, so nothing lifts it in this run."""
 MAY_ASK = "the run may go on, so a model may be asked"
-"""The rule of an exchange that is refused since the run, or its target, is paused."""
+"""The rule of an exchange that is refused since the run, or its target, is paused, or its attempt is over."""
 
 
 class Measure(StrEnum):

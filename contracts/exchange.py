@@ -150,12 +150,16 @@ class AgentProgress(Contract):
 
 
 class PartialTree(Contract):
-    """``agent/partial.json``: what an interrupted agent left, from which the same step goes on."""
+    """``agent/partial.json``: what an agent left, from which the same step, or the next round of it, goes on."""
 
     schema_version: Literal[1] = 1
     base_sha: str
     head_sha: str
     contract: str
     """Digest of the task contract."""
+    round: int = 1
+    """In which it was left."""
+    done: bool = False
+    """It was handed over as the round's change; else the agent was interrupted."""
     bundle: ArtifactRef
     """``agent/partial.bundle``."""

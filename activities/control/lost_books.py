@@ -83,11 +83,13 @@ def booked_before(records: Iterable[AuditRecord], now: datetime) -> BookedBefore
         if record.at < now - _BOOKED_WITHIN or not record.facts.get("periods"):
             continue
         key, periods = str(record.facts.get("key", "")), str(record.facts["periods"]).split()
+        # A key is used again, by the next attempt or round; and a reset has what was booked before booked once more.
+        known = f"{key}@{record.facts.get('attempt')}"
         if record.event == "cost booked":
-            reserved.pop(key, None)
+            reserved.pop(known, None)
             _add(spent, periods, _amounts(record))
         elif record.event in {"cost reserved", "cost unknown"}:
-            reserved[key] = Reservation(
+            reserved[known] = Reservation(
                 key=key,
                 attempt=str(record.facts["attempt"]),
                 run_id=key.rpartition("/")[0],

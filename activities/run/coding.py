@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, TypeAdapter
 from temporalio import activity
+from temporalio.exceptions import CancelledError
 
 from activities.api import CODE
 from activities.run.background import background
@@ -18,6 +19,7 @@ from activities.run.questions import asking_back
 from activities.run.rounds import back_to_coding, what_failed
 from activities.step_session import StepPorts, StepSession
 from contracts.change import Change
+from contracts.exchange import PartialTree
 from contracts.handover import Pins, StepInput, StepResult
 from contracts.modes import Role, StepName
 from contracts.task import StateSnapshot, TaskContract
@@ -140,13 +142,16 @@ class Coding:
     def _made(
         self, session: StepSession, contract: TaskContract, tree: Path, environment: CheckEnvironment | None, seen: str
     ) -> MadeCommit:
-        """By the agent, on the base, or on what an interrupted attempt at the same contract left."""
+        """By the agent, on the base, or on what it left before under the same contract."""
         kept = kept_tree(session, contract)
         if kept is None:
             return self._ask(session, contract, tree, environment, seen)
+        if kept.done and kept.round == session.given.round:
+            # Handed over, and then its worker died, or measuring it failed: nobody is asked, and paid, for it twice.
+            return MadeCommit(TREE_RULE, head=kept.head_sha)
         with self.bench.folder("resumed") as left:
             session.repository.checkout(kept.head_sha, left)
-            return self._ask(session, contract, left, environment, seen, kept=True)
+            return self._ask(session, contract, left, environment, seen, kept)
 
     def _ask(
         self,
@@ -155,10 +160,9 @@ class Coding:
         tree: Path,
         environment: CheckEnvironment | None,
         seen: str,
-        *,
-        kept: bool = False,
+        kept: PartialTree | None = None,
     ) -> MadeCommit:
-        base, rule = session.given.base_sha, TREE_RULE
+        base, refused = session.given.base_sha, kept is not None and kept.done
         limits = _room(tree, session.policy.target.limits)
         brief = Brief(
             Role.CODING,
@@ -171,24 +175,30 @@ class Coding:
             environment=environment,
             alive=session.alive,
             told=background(session, contract, tree) | what_failed(session) | ({"measured.md": seen} if seen else {}),
-            resumed=kept and session.given.round == 1,
-            again=kept and session.given.round > 1,
+            resumed=kept is not None and not refused,
+            again=refused,
         )
         try:
             answer = propose(session, session.agent, brief, TypeAdapter(CodingAnswer))
         except AgentStopped as stopped:
             if stopped.question and contract.asked and contract.asked.number:
-                return MadeCommit(rule, refused=f"the coder asks: {stopped.question}", question=stopped.question)
-            if not _unusable(tree, limits):
-                keep_tree(session, contract, tree)
+                return MadeCommit(TREE_RULE, refused=f"the coder asks: {stopped.question}", question=stopped.question)
+            # Of a step that nobody waits for any more nothing is gone on from.
+            if not activity.is_cancelled() and not _unusable(tree, limits):
+                keep_tree(session, contract, tree, kept, done=False)
+            raise
+        except CancelledError:
+            # A worker that leaves interrupts it, too.
+            if activity.is_worker_shutdown() and not _unusable(tree, limits):
+                keep_tree(session, contract, tree, kept, done=False)
             raise
         if unusable := _unusable(tree, limits):
-            return MadeCommit(rule, refused=f"the coder left {unusable}")
+            return MadeCommit(TREE_RULE, refused=f"the coder left {unusable}")
         if agent_codes(session.policy, session.run.asked):
             # Another round, or attempt, goes on from here: what was paid for is not lost.
-            keep_tree(session, contract, tree)
+            keep_tree(session, contract, tree, kept, done=True)
         head = session.repository.commit_tree(base, tree, commit_message(contract))
-        return MadeCommit(rule, head=head, said=answer.summary)
+        return MadeCommit(TREE_RULE, head=head, said=answer.summary)
 
 
 def _checked_out(repository: Repository, commit: str, place: Path) -> Path:

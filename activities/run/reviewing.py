@@ -7,7 +7,7 @@ from pydantic import TypeAdapter
 from temporalio import activity
 
 from activities.api import REVIEW
-from activities.run.background import background
+from activities.run.background import asks_an_agent, background
 from activities.run.proposals import propose
 from activities.run.quarantine import granted_change
 from activities.step_session import StepPorts, StepSession
@@ -90,10 +90,9 @@ class Reviewing:
 
     def _told(self, session: StepSession, contract: TaskContract, base_tree: Path) -> dict[str, str]:
         """Blind to the coder's words: what it changed, and what the base says of it."""
-        beside = background(session, contract, base_tree)
-        if not beside:
+        if not asks_an_agent(session):
             return {}
         return {
             "change.diff": cut(visible(session.load_bytes("change.diff").decode("utf-8", "replace")), LARGEST),
-            **beside,
+            **background(session, contract, base_tree),
         }

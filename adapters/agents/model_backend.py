@@ -257,10 +257,10 @@ def _review(brief: Brief, ours: str, who: str) -> Question | None:
         "contract.json": brief.contract.model_dump_json(by_alias=True, indent=1),
         "unproved.json": json.dumps(unproved, ensure_ascii=False, indent=1),
     }
-    changed, unseen = {each.path for each in brief.change.paths}, is_cut(brief.told.get("change.diff", ""))
+    changed, shown = {each.path for each in brief.change.paths}, brief.told.get("change.diff", "")
 
     def merged(said: ReviewProposal) -> str:
-        return both(mine, said, who, changed, whole=not unseen).model_dump_json()
+        return both(mine, said, who, changed, whole=bool(shown) and not is_cut(shown)).model_dump_json()
 
     return Question(ours_shown, brief.told, ReviewProposal, merged)
 

@@ -173,9 +173,9 @@ class Exchanging:
     def _up(self, dialect: Dialect, asked: Asked, worst: Amounts, headers: Mapping[str, str], seconds: float) -> _Tried:
         with answer_within(seconds) as deadline:
             self.underway.add(deadline)
-            if self.closing.is_set():
-                deadline.end()
             try:
+                if self.closing.is_set():
+                    return _Tried(Ending.CUT, "the step was over before it went up", _NOTHING)
                 answered = self.terms.upstream.ask(dialect, asked.path, asked.sent, headers, deadline, self.asking)
             except NotReached as problem:
                 return _Tried(Ending.UNREACHABLE, str(problem), _NOTHING, again=True)

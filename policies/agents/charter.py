@@ -29,7 +29,9 @@ _MAY = {
     ("model", Role.SOURCE_QA): "it may stop a promotion that every gate let through; it promotes nothing",
 }
 
-_MOST_MINUTES = 45
+_MOST_MINUTES = {Role.TRIAGING: 15, Role.PLANNING: 15, Role.REVIEW: 25}
+"""A step has 20, 30 or, of the others, 60 minutes (``activities.api``); one that is cut off is tried and paid again."""
+_USUALLY = 45
 _OF_THE_MACHINE = frozenset({"boot", "dev", "etc", "proc", "run", "sys"})
 Priced = Callable[[str, str, int], float | None]
 """USD for so many output tokens of a model at a provider's address; None: nobody knows its price."""
@@ -116,6 +118,9 @@ def _role_problems(
     elif said.provider not in charter.providers:
         named = ", ".join(sorted(charter.providers)) or "none is there"
         yield "provider", f"no [providers.{said.provider}]; known: {named}"
+    if said.minutes > (most := _MOST_MINUTES.get(role, _USUALLY)):
+        problem = f"{said.minutes} minutes do not fit into the time of its step, with what is measured there"
+        yield "minutes", f"{problem}; at most {most}"
     yield from _money(said, charter, caps, known)
     yield from _program(said, charter, protected, known) if said.backend == "command" else _no_program(said)
     if said.rounds and role is not Role.CODING:
@@ -182,9 +187,6 @@ def _program(said: RolePolicy, charter: Charter, protected: ProtectedPaths, know
         yield "argv", f"agent = {said.agent!r} brings its own; keep one of the two"
     elif not (said.agent or said.argv):
         yield "agent", "must be set: a recipe, or argv with a program of your own"
-    if said.minutes > _MOST_MINUTES:
-        problem = f"{said.minutes} minutes do not fit into the hour of a step, with its measuring"
-        yield "minutes", f"{problem}; at most {_MOST_MINUTES}"
     if said.agent and said.agent not in known.recipes:
         yield "agent", f"{said.agent!r} is no recipe; known: {', '.join(sorted(known.recipes)) or 'none'}"
     if said.folder and (problem := _folder_problem(said.folder)):

@@ -100,6 +100,8 @@ def test_the_log_says_what_was_booked() -> None:
             record("cost booked", periods="month/2026-03", usd=1.0),
             record("cost booked", NOW - timedelta(days=50)),
             record("cost reserved", key="r/review"),
+            # By an attempt before this one: booked again, since a reset had it said again.
+            record("cost booked", key="r/review", attempt="a0", usd=0, tokens=0, agentMinutes=0),
             record("cost unknown", key="r/plan", note="NaN"),
             record("paused", periods=""),
         ],

@@ -198,12 +198,23 @@ def candidate(**other: Any) -> Candidate:
     return Candidate(**(values | other))
 
 
-def make_stage(root: Path, environments: Path, files: dict[str, str | bytes] | None = None, more: str = "") -> Stage:
-    """Policies, a remote, a pinned policy, a fetched base."""
+def make_stage(
+    root: Path,
+    environments: Path,
+    files: dict[str, str | bytes] | None = None,
+    more: str = "",
+    coder: str = "",
+    charter: str = "",
+) -> Stage:
+    """Policies, a remote, a pinned policy, a fetched base; ``coder``: who codes, ``charter``: more tables, as TOML."""
     policies = root / "policies"
     policies.mkdir(parents=True)
     for name in ("autopilot.toml", "protected_paths.toml", "charter.toml"):
         (policies / name).write_text((ROOT / "policies" / name).read_text())
+    if coder:
+        head, _, rest = (policies / "charter.toml").read_text().partition("[roles.coding]\n")
+        other = rest.partition("[roles.review]")[2]
+        (policies / "charter.toml").write_text(f"{head}[roles.coding]\n{coder}\n[roles.review]{other}{charter}")
     settings = Settings(home=root / "home", policies=policies, server_port=0, ui_port=0)
     world = World(root, "", "", None, settings, environments)  # type: ignore[arg-type]  # no server in these tests
     world.add_target(files=files or FILES, **({"more": more} if more else {}))

@@ -5,6 +5,7 @@ import tomllib
 
 import pytest
 
+from activities import api
 from adapters.agents.backends import KNOWN as KNOWN_HERE
 from policies.agents.charter import Known, charter_faults
 from policies.settings.schema import Autopilot, Charter, ProtectedPaths
@@ -106,9 +107,9 @@ ROWS = [
         ),
     ),
     (
-        {"planning": MODEL | {"minutes": 31}},
+        {"coding": AGENT | {"minutes": 31}},
         (
-            "roles.planning.minutes: 31 is more than a whole run may take"
+            "roles.coding.minutes: 31 is more than a whole run may take"
             " (caps.agent_minutes_per_run = 30); lower it, or"
             " raise the cap"
         ),
@@ -204,11 +205,17 @@ def test_each_fault_says_what_to_do(roles, expected):
     assert said(roles) == [expected]
 
 
-def test_a_program_ends_before_its_step_does():
-    """Where the run's cap is high, the step's hour still is what it is."""
-    assert [
-        "roles.coding.minutes: 60 minutes do not fit into the hour of a step, with its measuring; at most 45"
-    ] == said({"coding": AGENT | {"minutes": 60}}, agent_minutes_per_run=200)
+@pytest.mark.parametrize(
+    ("role", "step", "most"),
+    [("coding", api.CODE, 45), ("triaging", api.TRIAGE, 15), ("planning", api.PLAN, 15), ("review", api.REVIEW, 25)],
+)
+def test_an_agent_ends_before_its_step_does(role, step, most):
+    """Where the run's cap is high, the step's time still is what it is."""
+    minutes = int(step.start_to_close.total_seconds() / 60)
+    agent = AGENT if role == "coding" else MODEL
+    problem = f"{minutes} minutes do not fit into the time of its step, with what is measured there; at most {most}"
+    assert [f"roles.{role}.minutes: {problem}"] == said({role: agent | {"minutes": minutes}}, agent_minutes_per_run=200)
+    assert [] == said({role: agent | {"minutes": most}}, agent_minutes_per_run=200)
 
 
 def test_no_model_of_another_role_is_reached_past_the_gateway_either():

@@ -10,15 +10,18 @@ from contracts.budget import (
     EVERY_COST_IS_KNOWN,
     MAY_ASK,
     Amounts,
+    BookedBefore,
     ReserveAnswer,
     ReserveRequest,
     SettleCost,
 )
+from contracts.control import InstallationFacts
 from contracts.modes import PauseStyle, RunStatus, TargetStatus
+from contracts.terms import ControlTerms
 from contracts.verdict import Decision
 from tests.workflows.books import FIRST
 from tests.workflows.money import Till, terms
-from workflows.control import budget
+from workflows.control import budget, pausing
 from workflows.control.state import ControlState
 
 MOST = Amounts(usd=1, tokens=400)
@@ -96,6 +99,23 @@ def test_what_a_dead_attempt_left_is_booked_when_the_step_is_made_again() -> Non
     assert till.spent() == pytest.approx(0.1 + 0.4)
     assert told(till, 2)
     assert till.spent() == pytest.approx(0.1 + 0.4), "the dead one came back: booked before"
+
+
+def test_an_attempt_that_was_taken_for_dead_asks_no_more() -> None:
+    """Whoever makes the step now is not taken for it: its exchange stays in the books, and in flight."""
+    till = Till()
+    till.reserve(0, tokens=0)
+    assert ask(till, 1).reserved
+    till.reserve(0, tokens=0, attempt="a2")
+    assert ask(till, 2, attempt="a2").reserved
+    for number in (2, 3):
+        refused = ask(till, number)
+        assert (refused.reserved, refused.verdict.rule, refused.verdict.decision) == (False, MAY_ASK, Decision.HOLD)
+        assert refused.verdict.reason == "another attempt makes this step now"
+    till.books.pause()
+    assert till.books.state.view().exchanges == (f"{FIRST}/code-2",)
+    assert told(till, 2, 0.1, "a2")
+    assert till.spent() == pytest.approx(0.4 + 0.1)
 
 
 def test_one_of_a_run_that_has_ended_is_in_flight_no_more() -> None:
@@ -178,6 +198,24 @@ def test_the_run_s_cap_holds_an_exchange_as_it_does_a_step() -> None:
     assert [child.rule for child in refused.verdict.children] == ["caps.usd_per_run has room for the step"]
 
 
+def test_a_run_whose_exchange_was_refused_is_not_woken_by_its_own_step() -> None:
+    """It would start its agent again and again; what others free, or a person says, wakes it."""
+    till = Till()
+    other = till.admit("w2").run_id
+    till.reserve(0, tokens=0)
+    till.reserve(1, run=other)
+    assert not ask(till, usd=6, most=None).reserved
+
+    def revision() -> int:
+        return till.books.state.runs[FIRST].order.revision
+
+    before = revision()
+    till.settle(0)
+    assert before == revision()
+    till.settle(1, run=other)
+    assert before < revision()
+
+
 def test_a_control_without_books_knows_what_is_under_way() -> None:
     """From the audit log: it is in flight until its attempt settles it, or the next one makes the step again."""
     till = Till()
@@ -194,3 +232,19 @@ def test_a_control_without_books_knows_what_is_under_way() -> None:
     reborn = ControlState(target="demo")
     budget.recover(reborn, terms(), found, till.now)
     assert [each.key for each in reborn.budget.exchanging()] == [f"{FIRST}/code-2"]
+
+
+def test_a_control_that_was_reset_knows_what_is_under_way() -> None:
+    """What went up after the point that it was reset to; what it has in its books already, it has once."""
+    till = Till()
+    ask(till, 1)
+    known = till.books.state.budget.reservations[f"{FIRST}/code-1"]
+    later = known.model_copy(update={"key": f"{FIRST}/code-2"})
+    booked = BookedBefore(reservations=(known, later, known.model_copy(update={"key": "step", "exchange": False})))
+    facts = InstallationFacts(
+        epoch=1, status=TargetStatus.ACTIVE, ready=True, fresh=False, reason="", terms=ControlTerms(), booked=booked
+    )
+    pausing.register(till.books.state, facts, till.now, again=True)
+    view = till.books.state.view()
+    assert (view.quiescent, view.exchanges) == (False, (f"{FIRST}/code-1", f"{FIRST}/code-2"))
+    assert "step" not in till.books.state.budget.reservations

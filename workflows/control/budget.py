@@ -2,11 +2,12 @@
 
 ``reserve`` decides, in order:
 
-1. Reserved by this very attempt: yes, the same reservation.
-2. Reserved by another attempt that never settled: that one is lost; it is booked, then this one is judged.
-3. An exchange with a model, and the run, or its target, is paused: HOLD. What waits for money waits after that.
-4. A cost of the target is unknown: HOLD until a person states it.
-5. The worst case fits what is left of every cap, of the run and the present day, week and month, and of an
+1. An exchange with a model, and another attempt makes the step by now: HOLD. Its worker was taken for dead, and is not.
+2. Reserved by this very attempt: yes, the same reservation.
+3. Reserved by another attempt that never settled: that one is lost; it is booked, then this one is judged.
+4. An exchange, and the run, or its target, is paused: HOLD. What waits for money waits after that.
+5. A cost of the target is unknown: HOLD until a person states it.
+6. The worst case fits what is left of every cap, of the run and the present day, week and month, and of an
    exchange what the charter gives its step: reserved. Else HOLD.
 
 A step's own reservation by another attempt books the exchanges that the one before has left: their worker is dead.
@@ -73,6 +74,9 @@ def reserve(state: ControlState, request: money.ReserveRequest, now: datetime) -
     """Reserve the worst case, or HOLD with every cap that it would pass."""
     roll_periods(state, now, request.terms)
     book = state.budget
+    if request.exchange and _overtaken(state, request):
+        verdict = hold(money.MAY_ASK, "another attempt makes this step now", key=request.key)
+        return money.ReserveAnswer(reserved=False, verdict=verdict)
     known = book.reservations.get(request.key)
     paused = _paused(state, request) if request.exchange else ""
     if known is not None and not known.unknown:
@@ -196,10 +200,10 @@ def count_run(state: ControlState, run_id: str) -> tuple[str, ...]:
     return periods
 
 
-def wake(state: ControlState, reason: str) -> None:
-    """Runs that wait for money try again at once; one held by a pause stays held."""
+def wake(state: ControlState, reason: str, besides: str = "") -> None:
+    """Runs that wait for money try again at once, ``besides`` one; one held by a pause stays held."""
     for run_id in state.budget.waiting:
-        if _open(state, run_id) and state.runs[run_id].order.state is OrderState.PROCEED:
+        if run_id != besides and _open(state, run_id) and state.runs[run_id].order.state is OrderState.PROCEED:
             state.order(run_id, OrderState.PROCEED, reason)
 
 
@@ -261,6 +265,11 @@ def _paused(state: ControlState, request: money.ReserveRequest) -> str:
     return "" if state.status is TargetStatus.ACTIVE or climbing else f"paused: the target is {state.status}"
 
 
+def _overtaken(state: ControlState, request: money.ReserveRequest) -> bool:
+    step = state.budget.reservations.get(money.step_of(request.key))
+    return step is not None and step.attempt != request.attempt
+
+
 def _book_left(state: ControlState, request: money.ReserveRequest, now: datetime) -> None:
     """Whoever makes the step again is another attempt: the one before has no exchange under way any more."""
     for each in state.budget.exchanging():
@@ -315,7 +324,8 @@ def _book(state: ControlState, known: money.Reservation, cost: money.Amounts, ho
     else:
         state.mention(known.run_id, "cost booked", **said)
     weigh(state, tuple(period for period in known.periods if period in book.present()), known.run_id)
-    wake(state, "the budget changed")
+    # Its own step, whose exchange was refused, frees nothing for the next one: it would begin again, and again.
+    wake(state, "the budget changed", besides="" if how == "stated" else known.run_id)
 
 
 def _forget_runs(state: ControlState) -> None:

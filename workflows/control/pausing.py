@@ -11,6 +11,7 @@ from typing import Literal
 from activities.api import SyncScheduleInput
 from contracts.admission import FinishRequest, OrderState
 from contracts.alert import AlertKind
+from contracts.budget import BookedBefore
 from contracts.control import (
     Answer,
     InstallationFacts,
@@ -140,6 +141,9 @@ def register(state: ControlState, facts: InstallationFacts, now: datetime, *, ag
     if again:
         state.installation_paused = False
         state.pauses = [known for known in state.pauses if known.scope != "installation"]
+        # What is on its way to a model since then is so all the same (P1).
+        open_now = tuple(each for each in facts.booked.reservations if each.exchange)
+        recover(state, facts.terms.budget, BookedBefore(reservations=open_now), now)
     else:
         recover(state, facts.terms.budget, facts.booked, now)
     clearances.take_over(state, facts.in_flight)
