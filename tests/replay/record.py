@@ -1,4 +1,4 @@
-"""Record one history of each way a durable conversation may go: ``python tests/replay/record.py``.
+"""Record one history of each way a durable conversation may go: ``python tests/replay/record.py``; or parts of them.
 
 Run it after a change that is allowed to break open runs (before the first release), and commit what it writes.
 Otherwise a history that does not replay any more means: guard the change with ``workflow.patched``.
@@ -11,7 +11,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -22,11 +22,13 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parents[1] / "chaos"))
 
+import three_rounds
 from aftermath import hasten
 from ci_forge import ANY, CiResults, with_ci
 from faulty import PLAIN, prepare
 from recorder import HISTORIES, PATIENCE, Recorder
 from temporalio.client import WorkflowFailureError
+from three_rounds import Door
 from world import PACKAGE, ScriptedAgent, World, git, make_world
 
 import composition
@@ -40,6 +42,7 @@ from contracts.modes import PauseStyle, Role, RunStatus
 from contracts.rollback import FollowUpEnd, RollbackOutcome, RollbackResult
 from demo.careless_agent import CarelessAgent
 from demo.production import Production, served
+from demo.scripted_model import ScriptedModel
 from ports.agents import Agent, Brief, Meter
 from tests.workflows import auto
 from workflows import api
@@ -350,6 +353,29 @@ async def followed(recorder: Recorder, name: str, run: RunResult, outcome: str) 
     await recorder.keep(name, handle)
 
 
+async def rounds(recorder: Recorder) -> None:
+    """A program codes, a model reviews: three rounds, a pause in the second one's exchange, the run's and Control's."""
+    world, door = recorder.world, Door(at=3)
+    three_rounds.add_target(world, red=False)
+    with ScriptedModel(decide=door.answer) as model:
+        three_rounds.appoint(world, model.url)
+        async with world.worker():
+            handle = await world.start(three_rounds.TARGET, mode="DRY_RUN", asked={"text": "Say how many it holds"})
+            assert await asyncio.to_thread(door.reached.wait, PATIENCE)
+            await recorder.pause(PauseStyle.CHECKPOINT, three_rounds.TARGET)
+            door.opened.set()
+
+            async def quiescent() -> bool:
+                return (await world.status(three_rounds.TARGET)).quiescent
+
+            await world.until(quiescent, PATIENCE)
+            await recorder.resume(three_rounds.TARGET)
+            result = await asyncio.wait_for(handle.result(), PATIENCE)
+            assert result.status is RunStatus.DRY_RUN_COMPLETE, result.reason
+            await recorder.keep("run-in-rounds", handle)
+            await recorder.keep("control-of-exchanges", await recorder.first_run(api.control_id(three_rounds.TARGET)))
+
+
 def scripted(world: World, answers: dict[str, Any]) -> Any:
     """A worker with agents that say what is wanted."""
 
@@ -370,32 +396,26 @@ async def fresh_world(root: Path) -> AsyncIterator[World]:
         await server.stop()
 
 
-async def main() -> int:
-    """Record everything anew."""
+PARTS = (runs, pauses, violation, budget, long_control, merges, persons_merge, dashboards, in_ci, weekly_review)
+PARTS = (*PARTS, expansion, rounds)
+
+
+async def main(names: Sequence[str]) -> int:
+    """Record everything anew, or only these parts."""
     for name in [name for name in os.environ if name.startswith(("TEMPORAL_", "AUTONOMY_"))]:
         del os.environ[name]
-    shutil.rmtree(HISTORIES, ignore_errors=True)
-    HISTORIES.mkdir()
+    if not names:
+        shutil.rmtree(HISTORIES, ignore_errors=True)
+    HISTORIES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="record-") as folder:
         async with fresh_world(Path(folder)) as world:
             recorder = Recorder(world)
-            for part in (
-                runs,
-                pauses,
-                violation,
-                budget,
-                long_control,
-                merges,
-                persons_merge,
-                dashboards,
-                in_ci,
-                weekly_review,
-                expansion,
-            ):
-                await part(recorder)
+            for part in PARTS:
+                if not names or part.__name__ in names:
+                    await part(recorder)
     print(f"{len(recorder.recorded)} histories in {HISTORIES}")
     return 0
 
 
 if __name__ == "__main__":
-    leave(asyncio.run(main()))
+    leave(asyncio.run(main(sys.argv[1:])))

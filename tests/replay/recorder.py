@@ -16,7 +16,7 @@ from contracts.modes import PauseStyle, RunStatus, TargetStatus
 from workflows import api
 
 HISTORIES = Path(__file__).with_name("histories")
-LARGEST = 300_000
+LARGEST = 450_000
 PATIENCE = 240.0
 """Seconds; a worker without a cache replays everything at every task."""
 

@@ -23,6 +23,7 @@ ENDS = {"run-pr", "run-dry", "run-nothing-to-do", "run-already-ran", "run-reject
     *("installation-paused-and-resumed", "incident-done", "alerts", "run-held-by-its-budget", "control-budget"),
     *("run-merged", "follow-up-healthy", "follow-up-regression", "follow-up-of-a-persons-merge", "rollback-restored"),
     *("control-rolled-back-and-resumed", "dashboards-continued-as-new", "run-green-in-ci", "run-rejected-by-ci"),
+    *("run-in-rounds", "control-of-exchanges"),
 }
 
 

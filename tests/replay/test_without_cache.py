@@ -50,8 +50,12 @@ async def merges(recorder: Recorder) -> None:
     await record.breaks(recorder)
 
 
+SWEPT = (record.merges, record.rounds)
+
+
 @pytest.mark.parametrize(
-    "conversation", [pauses, record.violation, merges, pytest.param(record.merges, marks=pytest.mark.sweep)]
+    "conversation",
+    [pauses, record.violation, merges, *(pytest.param(each, marks=pytest.mark.sweep) for each in SWEPT)],
 )
 async def test_a_restart_at_every_boundary_goes_on_with_the_same_commands(
     conversation: Callable[[Recorder], Awaitable[None]],

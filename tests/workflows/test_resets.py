@@ -18,11 +18,11 @@ from workflows import api
 _GIVEN_AGAIN = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ADMITTED
 
 
-async def woken(world: World) -> StatusView:
+async def woken(world: World, target: str = "demo") -> StatusView:
     """The status once Control has noticed the reset."""
 
     async def noticed() -> StatusView | None:
-        view = await world.status()
+        view = await world.status(target)
         return view if any(known.reason == "reset by hand" for known in view.pauses) else None
 
     view: StatusView = await world.until(noticed)
