@@ -192,7 +192,11 @@ def test_nobody_is_there(tmp_path: Path) -> None:
     assert set(wallet.settled.values()) == {NOTHING}
 
 
-@pytest.mark.parametrize("wait", ["0.2", formatdate(time.time() + 1, usegmt=True), "-5", "NaN", "soon", ""])
+WAITS = ["0.2", formatdate(time.time() + 1, usegmt=True), "-5", "NaN", "soon", ""]
+
+
+# By number: processes that share the tests must call each alike, whatever time it is.
+@pytest.mark.parametrize("wait", WAITS, ids=range(len(WAITS)))
 def test_a_limit_that_passes_is_waited_out_by_us(tmp_path: Path, wait: str) -> None:
     """The agent sees one answer; each try was reserved and settled by itself, so that nothing is held while we wait."""
     limited = Move(status=429, retry_after=wait)
