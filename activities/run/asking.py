@@ -7,6 +7,7 @@ from contracts.asked import Conversation
 from contracts.ci import RedInCi
 from contracts.evidence import ChecksReport
 from contracts.forge_facts import Issue
+from contracts.modes import RunKind
 from contracts.task import AskedTask, AskedTasks
 from policies.task import asked
 from policies.task.questions import conversation
@@ -25,7 +26,8 @@ _MOST_ISSUES = 100
 def gather(session: StepSession, index: RunIndex) -> AskedTasks | None:
     """Keep the list with the run; None: nobody codes who could be asked.
 
-    A forge that cannot be asked is named in ``unseen``: no issue is not "no issues".
+    A forge that cannot be asked is named in ``unseen``: no issue is not "no issues". Issues and standing tasks wait for
+    the target to be open: what an agent cannot do must not keep it shut (a smoke, P2).
     """
     policy, run = session.policy, session.run
     if not asked.agent_codes(policy, run.asked):
@@ -37,6 +39,7 @@ def gather(session: StepSession, index: RunIndex) -> AskedTasks | None:
         tasks, talks = _persons(session, unseen)
     else:
         tasks += _red(session)
+    if run.asked is None and run.kind is not RunKind.SMOKE:
         for issue in _issues(session, unseen):
             tasks.append(asked.of_issue(issue, policy))
             talks += _said_below(session, issue, unseen)
