@@ -43,6 +43,7 @@ def zipped(name: str) -> bytes:
         (tarred("a-1/index.js"), "a-1.crate"),
         (zipped("h/o/a@v1/index.js"), "z.zip"),
     ],
+    ids=["tgz", "crate", "zip"],  # else of the bytes, which hold the time: no two processes collect the same
 )
 def test_what_is_pinned_is_fetched_once(body: bytes, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Of every archive the folder with the package; the second time no registry is asked."""
