@@ -66,11 +66,17 @@ def check(as_json: AsJson = False) -> int:
     adapters = compose(Settings())
     wrong: dict[str, str] = {}
     good: dict[str, str] = {}
-    for name in adapters.policies.names():
+    names = adapters.policies.names()
+    for name in names:
         try:
-            good[name] = adapters.policies.effective(name).digest
+            effective = adapters.policies.effective(name)
         except PolicyError as problem:
             wrong[name] = str(problem)
+            continue
+        good[name] = effective.digest
+        if strays := [one for task in effective.standing.tasks for one in task.targets if one not in names]:
+            # No target's own policy is wrong by it; the task would wait for ever.
+            wrong["tasks.toml"] = f"no target is called {strays[0]!r}; there are: {', '.join(sorted(names))}"
     try:
         adapters.policies.alerts()
     except PolicyError as problem:

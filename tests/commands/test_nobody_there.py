@@ -140,3 +140,15 @@ def test_a_list_shows_the_newest_and_says_that_there_are_more(nobody_there: Shel
 
     assert (0, True, False) == (short.status, "demo-1" in short.out, "demo-0" in short.out)
     assert ("older runs: --limit" in short.err, "older runs" in whole.err) == (True, False)
+
+
+@pytest.mark.parametrize(("targets", "status"), [('["example"]', 0), ('["exmaple"]', 16)])
+def test_a_task_of_a_target_that_nobody_has_is_said(nobody_there: Shell, policies: Path, targets: str, status: int):
+    """No target's own policy is wrong by it, so nothing else says why the task never comes."""
+    (policies / "targets").mkdir()
+    (policies / "targets/example.toml").write_text((ROOT / "examples/targets/example.toml").read_text())
+    said = 'name = "gaps"\ntitle = "Test more"\nprompt = "Write tests that are missing."\nmeasure = "acceptance"'
+    (policies / "tasks.toml").write_text(f"[[tasks]]\n{said}\ntargets = {targets}\n")
+    done = nobody_there.type("policy", "check")
+    assert status == done.status, done.out
+    assert (status == 16) == ("tasks.toml\nno target is called 'exmaple'; there are: example" in done.out)
