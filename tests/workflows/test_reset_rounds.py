@@ -86,7 +86,7 @@ async def test_a_run_that_is_reset_into_its_rounds(
             await world.until(booked)
             door.opened.set()
             handle = world.client.get_workflow_handle("reset", result_type=RunResult)
-            result = await asyncio.wait_for(handle.result(), 90)
+            result = await asyncio.wait_for(handle.result(), 200)
             view = await books(world)
             await check_world(world)
     assert RunStatus.PR_OPENED is result.status, result.reason
@@ -105,7 +105,7 @@ async def test_a_run_that_had_ended_is_reset_into_its_rounds(world: World) -> No
             first = await (await world.start(TARGET, "reset")).result()
             await reset_to(world, "reset", "code", 3)
             handle = world.client.get_workflow_handle("reset", result_type=RunResult)
-            again = await asyncio.wait_for(handle.result(), 60)
+            again = await asyncio.wait_for(handle.result(), 120)
             view = await books(world)
     assert (RunStatus.PR_OPENED, RunStatus.REJECTED) == (first.status, again.status)
     assert "the run is PR_OPENED" in again.reason
@@ -136,7 +136,7 @@ async def test_a_control_that_is_reset_in_the_middle_of_an_exchange(world: World
             assert await quiet(world, model) == 4
             assert "reset by hand" in await held(world, handle)
             assert (await resume_when_quiescent(world, TARGET)).accepted
-            result = await asyncio.wait_for(handle.result(), 60)
+            result = await asyncio.wait_for(handle.result(), 120)
             after = await books(world)
     assert RunStatus.DRY_RUN_COMPLETE is result.status, result.reason
     assert [0, 1, 1, 2, 2, 3] == three_rounds.stages(model.received)
