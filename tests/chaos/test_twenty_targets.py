@@ -8,6 +8,7 @@ import random
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from checker import check_world
 from faulty import PLAIN, quiescent
 from mortal import MortalServer, mortal
@@ -27,6 +28,7 @@ FAULTS = 4
 STOPPED = {RunStatus.CANCELLED, RunStatus.PAUSED, RunStatus.PR_OPENED}
 
 
+@pytest.mark.sweep
 async def test_twenty_paused_runs_move_no_ref_once_quiescent(tmp_path: Path, environments: Path) -> None:
     """Each target is paused by itself at its own moment and in its own style; then everything; nothing moves after."""
     seed = int(os.environ.get("CHAOS_SEED") or random.SystemRandom().randrange(10**6))
