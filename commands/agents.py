@@ -16,7 +16,6 @@ from reporting.wording import visible
 from settings import Settings
 
 app = typer.Typer(
-    add_completion=False,
     help="Coding agents of others' making: which there are, installing them, how they did here.",
     no_args_is_help=True,
 )

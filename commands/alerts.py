@@ -21,7 +21,7 @@ from reporting.wording import visible
 from settings import Settings
 from workflows import api
 
-app = typer.Typer(add_completion=False, help="What was raised, what became of it, and a test of every channel.")
+app = typer.Typer(help="What was raised, what became of it, and a test of every channel.")
 _LOOK_EVERY = 0.3
 _SHOWN = 15
 

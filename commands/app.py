@@ -5,7 +5,7 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 from typer.core import TyperCommand, TyperGroup
-from typer.main import get_command
+from typer.main import get_command, get_group
 
 from commands.exit_statuses import Exit
 
@@ -163,7 +163,8 @@ def load(name: str) -> Any:
     module = import_module(place)
     group = getattr(module, "app", None)
     if group is not None:
-        command = get_command(group)
+        # Not as a program of its own: that would offer options that install completion.
+        command: Any = get_group(group)
     else:
         alone = typer.Typer(add_completion=False)
         alone.command(name, epilog=getattr(module, "EPILOG", None))(

@@ -36,7 +36,7 @@ from settings import Settings
 from workflows import api
 from workflows.api import RUN_ATTRIBUTE
 
-app = typer.Typer(add_completion=False, help="The tamper-evident audit logs.", no_args_is_help=True)
+app = typer.Typer(help="The tamper-evident audit logs.", no_args_is_help=True)
 _AGAIN = 2
 _EVERY_RUN = 1_000_000
 _REPORT = "run_report.json"

@@ -32,7 +32,6 @@ class ShowsByDefault(TyperGroup):
 
 
 app = typer.Typer(
-    add_completion=False,
     cls=ShowsByDefault,
     help="Spent, reserved and capped: `budget [TARGET]`; `budget set`; `budget state-cost`.",
     epilog="Example: `starter.py budget set demo --period day --measure usd --cap 30 --reason 'release week'`",

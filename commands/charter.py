@@ -21,7 +21,6 @@ from reporting.wording import visible
 from settings import Settings
 
 app = typer.Typer(
-    add_completion=False,
     help="Who acts in which role, what each may do and spend, and whether it answers.",
     no_args_is_help=True,
 )

@@ -31,7 +31,6 @@ INCIDENT = re.compile(rf"INC-(?P<run>.+)-({'|'.join(trigger.value.replace('_', '
 _OF_INCIDENT = "INC-demo-2026-11-23-pr-1-policy-violation"
 
 app = typer.Typer(
-    add_completion=False,
     help="Incidents: what happened, what people know about it, what is still due.",
     no_args_is_help=True,
 )

@@ -11,7 +11,7 @@ from commands.terminal import AsJson, TargetName, emit, guarded, operator_name, 
 from composition import LocalIssues, compose, local_issues
 from settings import Settings
 
-app = typer.Typer(add_completion=False, help="Issues of a target without a forge of its own.", no_args_is_help=True)
+app = typer.Typer(help="Issues of a target without a forge of its own.", no_args_is_help=True)
 Number = Annotated[int, typer.Argument(help="The issue's number, as `issue list` shows it.")]
 
 

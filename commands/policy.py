@@ -25,9 +25,7 @@ from settings import Settings
 if TYPE_CHECKING:
     from activities.governance.kept_proposals import KeptProposals
 
-app = typer.Typer(
-    add_completion=False, help="What policy says, and what another would have decided.", no_args_is_help=True
-)
+app = typer.Typer(help="What policy says, and what another would have decided.", no_args_is_help=True)
 _SHARED = ("autopilot.toml", "protected_paths.toml", "charter.toml", "alerts.toml", "sources.toml")
 _LEFT_OUT = 5
 """Runs that are named where a decision could not be made again; --json has all."""

@@ -17,9 +17,7 @@ from ports.repository import RepositoryError
 from settings import Settings
 from workflows import api
 
-app = typer.Typer(
-    add_completion=False, help="Pull requests of a target without a forge of its own.", no_args_is_help=True
-)
+app = typer.Typer(help="Pull requests of a target without a forge of its own.", no_args_is_help=True)
 Number = Annotated[int, typer.Argument(help="The pull request's number, as `pr list` shows it.")]
 
 

@@ -36,9 +36,7 @@ from composition import held as held_by
 from settings import Settings
 from workflows import api
 
-app = typer.Typer(
-    add_completion=False, help="The daily start of a target, by a Temporal Schedule.", no_args_is_help=True
-)
+app = typer.Typer(help="The daily start of a target, by a Temporal Schedule.", no_args_is_help=True)
 _CATCH_UP = timedelta(hours=1)
 """A start that was missed by more than this is skipped; the next day's follows."""
 

@@ -30,9 +30,7 @@ from reporting.wording import visible
 from settings import Settings
 from workflows import api
 
-app = typer.Typer(
-    add_completion=False, help="Where Sensing learns something, and how good its answers are.", no_args_is_help=True
-)
+app = typer.Typer(help="Where Sensing learns something, and how good its answers are.", no_args_is_help=True)
 SourceNamed = Annotated[str, typer.Argument(help="The source, as sources.toml names it.")]
 _STYLES = {Grade.GOOD: "green", Grade.WARN: "yellow", Grade.BREACH: "red"}
 _SHOWN = 10

@@ -10,6 +10,9 @@ from contracts.modes import WriteAction, WriteClass
 from contracts.rollback import FollowUpInput, Merged
 from contracts.verdict import Verdict
 
+TAKES_A_PLACE = frozenset({WriteAction.PUSH_BRANCH, WriteAction.OPEN_PULL_REQUEST})
+"""Of the pull requests that may wait: taken with the first push, so that two runs never open the last one."""
+
 
 class WriteRequest(Contract):
     """A step's question before an outside effect: may I?"""

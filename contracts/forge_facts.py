@@ -127,9 +127,14 @@ def asked_on(run_key: str) -> int | None:
     return int(found[1]) if found else None
 
 
+def said_by_us(comments: Iterable[PullComment | IssueComment], name: str) -> bool:
+    """Whether any run of ours has said what has this name."""
+    return any(comment.run_key.endswith(f"/{name}") for comment in comments)
+
+
 def commented(comments: Iterable[PullComment], number: int, about: str) -> bool:
-    """Whether any run of ours has said it there."""
-    return any(comment.run_key.endswith(f"/{comment_name(number, about)}") for comment in comments)
+    """Whether any run of ours has said it on a pull request."""
+    return said_by_us(comments, comment_name(number, about))
 
 
 class AccessFinding(Contract):

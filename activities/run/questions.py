@@ -4,12 +4,13 @@ from activities.run.asking import gathered
 from activities.step_session import StepSession
 from contracts.asked import Conversation
 from contracts.handover import PlannedWrite, StepResult
-from contracts.modes import RunKind, WriteAction
+from contracts.modes import WriteAction
 from contracts.task import AskedTask, AskedTasks
 from policies.counted import shortened
 from policies.texts.question import LONGEST, question_text
 from policies.verdicts import allow
 
+RULE = "what is asked can be done, or asked about"
 _MOST = 3
 """Questions by rule that one run asks; the next run goes on."""
 
@@ -20,9 +21,8 @@ def question_file(number: int) -> str:
 
 
 def by_rule(session: StepSession, wanted: AskedTasks | None) -> tuple[PlannedWrite, ...]:
-    """Of issues with nothing to work on; a person's trial asks nobody but the agent, a smoke nobody at all."""
-    run = session.run
-    if wanted is None or run.asked is not None or run.kind is RunKind.SMOKE:
+    """Of issues with nothing to work on; a person's trial asks nobody but the agent. A smoke has gathered none."""
+    if wanted is None or session.run.asked is not None:
         return ()
     unclear = [each for each in wanted.conversations if each.question and not each.waits]
     return tuple(_planned(session, each, each.question) for each in unclear[:_MOST])
@@ -43,9 +43,6 @@ def asking_back(session: StepSession, task: AskedTask, task_id: str, question: s
         return session.done(allow(RULE, f"{said}; {talk.waits}"), task_id=task_id, nothing_to_do=True)
     writes = (_planned(session, talk, question),)
     return session.done(allow(RULE, said), task_id=task_id, nothing_to_do=True, writes=writes)
-
-
-RULE = "what is asked can be done, or asked about"
 
 
 def _planned(session: StepSession, talk: Conversation, question: str) -> PlannedWrite:

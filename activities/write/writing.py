@@ -18,7 +18,7 @@ from contracts.admission import PullRequestRef
 from contracts.artifact import ArtifactRef
 from contracts.audit import AuditEvent
 from contracts.change import Change
-from contracts.clearance import WriteAnswerKind
+from contracts.clearance import TAKES_A_PLACE, WriteAnswerKind
 from contracts.effect import Effect
 from contracts.forge_facts import ABOUT_CLOSING
 from contracts.handover import PlannedWrite
@@ -36,7 +36,6 @@ from policies.verdicts import allow, deny, hold
 from ports.forge import ForgeError
 from ports.policy_source import PolicyError
 
-_OPENS = frozenset({WriteAction.PUSH_BRANCH, WriteAction.OPEN_PULL_REQUEST})
 _CHANGED = frozenset({WriteAction.UPDATE_PULL_REQUEST, WriteAction.CLOSE_PULL_REQUEST})
 _WITHOUT_COMMITS = frozenset({WriteAction.CLOSE_PULL_REQUEST, WriteAction.REMOVE_BRANCH, WriteAction.COMMENT})
 _BODIES = {
@@ -186,7 +185,7 @@ class Writing:
 
     def _open_pulls(self, given: WriteInput) -> tuple[int, ...]:
         """What waited when this run began: Control knows those of its own books, a forge may hold others."""
-        if given.planned.action not in _OPENS or given.planned.of_run:
+        if given.planned.action not in TAKES_A_PLACE or given.planned.of_run:
             return ()
         kept = next(ref for ref in given.artifacts if ref.name == "state_snapshot.json")
         snapshot = StateSnapshot.model_validate_json(self.bench.store.get(kept))

@@ -20,7 +20,7 @@ from adapters.git.private import locked
 from adapters.git.remotes import remote_heads
 from adapters.store.durable_files import locked_lines, sync_folder
 from contracts.effect import Effect, EffectResult
-from contracts.forge_facts import PullComment, asked_on
+from contracts.forge_facts import PullComment, asked_on, said_by_us
 from contracts.modes import WriteAction
 from policies.texts.inert_markdown import inert_text
 from policies.texts.outcome import updated_head
@@ -80,8 +80,7 @@ def write_comment(order: EffectOrder) -> EffectResult:
 def _question(order: EffectOrder) -> EffectResult:
     """Ask it below an open issue, or find it asked of this state of the issue, by whichever run."""
     effect, issues = order.effect, LocalIssues(Path(order.records))
-    name = effect.run_key.rpartition("/")[2]
-    if any(each.run_key.rpartition("/")[2] == name for each in issues.comments(effect.number)):
+    if said_by_us(issues.comments(effect.number), effect.run_key.rpartition("/")[2]):
         return EffectResult(done=True, adopted=True, result=str(effect.number))
     if order.look_only:
         return EffectResult(done=False)

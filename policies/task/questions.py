@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 
 from contracts.asked import Conversation
-from contracts.forge_facts import Issue, IssueComment, asked_on
+from contracts.forge_facts import Issue, IssueComment, asked_on, question_name, said_by_us
 from policies.agents.context import named
 from policies.counted import counted, shortened
 from policies.digests import digest
@@ -55,7 +55,7 @@ def conversation(
     """
     state, mine = state_of(issue, comments), [each for each in comments if asked_on(each.run_key)]
     waits = question = ""
-    if any(each.run_key.endswith(f"/question-{issue.number}-{state}") for each in mine):
+    if said_by_us(mine, question_name(issue.number, state)):
         who = f"{issue.author or 'its author'}, or somebody who may write to the repository,"
         waits = f"a question on issue {issue.number} waits until {who} answers or edits it"
     elif len(mine) >= most and not any(each.writes for each in comments[comments.index(mine[-1]) :]):

@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 
 from contracts.admission import OrderState, RunRecord
 from contracts.clearance import (
+    TAKES_A_PLACE,
     SettleRequest,
     WriteAnswer,
     WriteAnswerKind,
@@ -251,7 +252,7 @@ def _advance(state: ControlState, request: WriteRequest, run: RunRecord, now: da
     if run.order.state is not OrderState.PROCEED:
         return _verdict(Decision.HOLD, f"the run's order is {run.order.state}", request)
     most = state.terms.open_pull_requests
-    if most and request.action in follow_ups.TAKES_A_PLACE:
+    if most and request.action in TAKES_A_PLACE:
         taken = follow_ups.taken_places(state, request.run_id, request.open_pulls)
         if taken >= most:
             reason = f"caps.open_pull_requests: {taken} of {most} wait for a person, or are being opened by other runs"

@@ -6,7 +6,7 @@ However the run ended (runbook §6.3): the writes that Control settled say what 
 from collections.abc import Collection
 
 from contracts.alert import AlertKind
-from contracts.clearance import WriteOutcome
+from contracts.clearance import TAKES_A_PLACE, WriteOutcome
 from contracts.control import Answer
 from contracts.forge_facts import ABOUT_MERGE, ABOUT_ROLLBACK, comment_name
 from contracts.modes import WriteAction, WriteClass
@@ -18,8 +18,6 @@ from workflows.control.state import ControlState, clock
 
 MOST_STARTS = 3
 """A follow-up that is lost again and again is a person's."""
-TAKES_A_PLACE = frozenset({WriteAction.PUSH_BRANCH, WriteAction.OPEN_PULL_REQUEST})
-"""Of the pull requests that may wait: taken with the first push, so that two runs never open the last one."""
 _DONE = WriteOutcome.DONE
 _OF_ROLLBACK = rollback_run_id("")
 _SAID_SO = "COMPLETED"

@@ -20,7 +20,7 @@ from adapters.forges.http.wire import UnclearAnswer
 from adapters.git.environment import ClosedGit
 from adapters.git.remotes import remote_heads
 from contracts.effect import EffectResult
-from contracts.forge_facts import asked_on
+from contracts.forge_facts import asked_on, said_by_us
 from contracts.modes import WriteAction
 from contracts.pull_request import PullRequest
 from policies.texts.inert_markdown import inert_line, inert_text
@@ -164,8 +164,8 @@ class HttpWriter(ABC, Generic[Repository]):
         return self.refused(reply, f"comment on issue {number}")
 
     def _asked(self) -> bool:
-        said, name = self.repository.comments(self.effect.number), self.effect.run_key.rpartition("/")[2]
-        return any(each.run_key.rpartition("/")[2] == name for each in said)
+        effect = self.effect
+        return said_by_us(self.repository.comments(effect.number), effect.run_key.rpartition("/")[2])
 
     def _give_pull(self, found: PullRequest, wanted: dict[str, str]) -> EffectResult:
         repository = self.repository
