@@ -61,31 +61,42 @@ def _was_flat(place: Path) -> bool:
 def held_folder(root: Path, prefix: str = "") -> Iterator[Path]:
     """A fresh folder under ``root``, locked while it is in use and gone afterwards; abandoned ones go first."""
     root.mkdir(parents=True, exist_ok=True)
-    # The root's own lock: a folder just made and not locked yet must not look abandoned.
-    with _descriptor(root) as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
-        abandoned = [(place, lock) for place in root.iterdir() if (lock := _abandoned(place)) is not None]
+    with _abandoned_below(root) as abandoned:
         made = Path(tempfile.mkdtemp(prefix=prefix, dir=root))
         mine = os.open(made, _PLACE)
         fcntl.flock(mine, fcntl.LOCK_EX)
     try:
-        # Outside the root's lock: a folder that takes long to remove keeps nobody waiting.
-        for place, lock in abandoned:
-            remove_tree(place)
-            os.close(lock)
+        _remove(abandoned)
         yield made
     finally:
         remove_tree(made)
         os.close(mine)
 
 
+def remove_abandoned(root: Path) -> None:
+    """Remove those folders under ``root`` whose process was killed; nothing where there is no ``root``."""
+    if root.is_dir():
+        with _abandoned_below(root) as abandoned:
+            pass
+        _remove(abandoned)
+
+
 @contextmanager
-def _descriptor(folder: Path) -> Iterator[int]:
-    descriptor = os.open(folder, _PLACE)
+def _abandoned_below(root: Path) -> Iterator[list[tuple[Path, int]]]:
+    """Hold the root's own lock: a folder just made and not locked yet must not look abandoned."""
+    held = os.open(root, _PLACE)
     try:
-        yield descriptor
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield [(place, lock) for place in root.iterdir() if (lock := _abandoned(place)) is not None]
     finally:
-        os.close(descriptor)
+        os.close(held)
+
+
+def _remove(abandoned: list[tuple[Path, int]]) -> None:
+    """Outside the root's lock: a folder that takes long to remove keeps nobody waiting."""
+    for place, lock in abandoned:
+        remove_tree(place)
+        os.close(lock)
 
 
 def _abandoned(place: Path) -> int | None:

@@ -18,7 +18,7 @@ from adapters.git import merging, objects, survival, transfer, worktree
 from adapters.git.environment import ClosedGit, branch_name, commit_id
 from adapters.git.healing import ANCHORS, aside_of, damage, heal, healing, readable_anchors, set_aside
 from adapters.git.partial_clone import PromisedContents, merged_from
-from adapters.git.private import identity, locked, private_folder
+from adapters.git.private import PRIVATE, identity, locked, private_folder
 from adapters.git.remotes import checked_remote, default_branch, remote_heads
 from contracts.change import ChangedPath
 from policies.paths.base_limits import BaseLimits
@@ -228,7 +228,7 @@ class Mirror:
 
     @contextmanager
     def _index(self) -> Iterator[Path]:
-        with private_folder(self.path / "private") as folder:
+        with private_folder(self.path / PRIVATE) as folder:
             yield folder / "index"
 
     def changed_paths(self, base: str, head: str) -> tuple[ChangedPath, ...]:
@@ -345,7 +345,7 @@ class Mirror:
 
     @contextmanager
     def _scratch(self) -> Iterator[Mirror]:
-        with private_folder(self.path / "private") as folder:
+        with private_folder(self.path / PRIVATE) as folder:
             place, promised, limits = folder / "scratch.git", self._promised, self._limits
             clone = Mirror(place, str(self.path), self._base_branch, promised=promised, limits=limits)
             alternates = clone.path / "objects" / "info" / "alternates"

@@ -10,6 +10,8 @@ from pathlib import Path
 from ports.removal import held_folder
 from ports.repository import RepositoryError
 
+PRIVATE = "private"
+"""Where they are in a mirror."""
 _LOCK_SECONDS = 900
 
 

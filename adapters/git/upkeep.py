@@ -15,7 +15,8 @@ from itertools import islice
 from pathlib import Path
 
 from adapters.git.environment import ClosedGit
-from adapters.git.private import NotFree, locked
+from adapters.git.private import PRIVATE, NotFree, locked
+from ports.removal import remove_abandoned
 from ports.repository import RepositoryError
 
 EVERY_SECONDS = 600.0
@@ -49,7 +50,7 @@ def tend(git_dir: Path) -> bool:
     with suppress(NotFree), locked(git_dir.with_name(f"{git_dir.name}.healing"), seconds=0):
         git = ClosedGit(git_dir)
         packs = git_dir / "objects" / "pack"
-        _remove_abandoned(packs)
+        _remove_unfinished(packs)
         git.run("pack-refs", "--all")
         # What a partial fetch brought stays apart: git tells by a pack that its objects' neighbours may be missing.
         kept = [f"--keep-pack={name}" for name in _packs(packs) - _ours(packs)]
@@ -59,9 +60,10 @@ def tend(git_dir: Path) -> bool:
 
 
 def tend_all(root: Path) -> None:
-    """Every mirror below ``root``; what fails is said in the log, and tried again the next time."""
+    """Every mirror below ``root``, and what killed workers left in it; what fails is logged, and tried again."""
     for git_dir in sorted(root.glob("*.git")):
         try:
+            remove_abandoned(git_dir / PRIVATE)
             if tend(git_dir):
                 _LOG.info("the mirror %s was repacked", git_dir)
         except (RepositoryError, OSError) as problem:
@@ -102,7 +104,7 @@ def _listed(folder: Path) -> list[str]:
         return []
 
 
-def _remove_abandoned(folder: Path) -> None:
+def _remove_unfinished(folder: Path) -> None:
     """What a git that was killed while it wrote left behind."""
     before = time.time() - _ABANDONED_SECONDS
     for name in _listed(folder):

@@ -34,6 +34,7 @@ class MortalServer:
     async def kill(self) -> None:
         """SIGKILL."""
         assert self._running is not None
+        self._running.front.close()
         self._running.process.kill()
         await self._running.process.wait()
 

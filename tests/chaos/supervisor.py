@@ -69,7 +69,9 @@ class Supervisor:
         if not restart:
             self._wanted.clear()
         dead = self._dead
-        os.kill(self.pid, signal.SIGKILL)
+        # It may have died by itself, as one does that finds no server, and not be back yet.
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
         await dead.wait()
 
     def restart(self) -> None:

@@ -11,8 +11,9 @@ import pytest
 
 from adapters.git.environment import ClosedGit
 from adapters.git.mirror import Mirror
-from adapters.git.private import locked
+from adapters.git.private import PRIVATE, locked
 from adapters.git.upkeep import has_grown, looked_after, tend, tend_all
+from ports.removal import held_folder
 from ports.repository import RepositoryError
 from tests.adapters.git.conftest import Clone
 
@@ -189,6 +190,16 @@ def test_a_worker_looks_after_its_mirrors(mirror: Mirror) -> None:
             thread.join(0.01)
     thread.join()
     assert len(packs(mirror)) <= 3
+
+
+def test_what_a_killed_user_left_is_taken_away_though_nobody_comes_again(mirror: Mirror) -> None:
+    """A target that is paused gets no other step: its worker's next start, and each look after, is what comes."""
+    mirror.fetch_base()
+    private = mirror.path / PRIVATE
+    with held_folder(private) as used:
+        (private / "killed").mkdir()
+        tend_all(mirror.path.parent)
+        assert [place for place in private.iterdir() if place.is_dir()] == [used]
 
 
 def test_what_a_killed_creator_left_is_taken_away(clone: Clone, tmp_path: Path) -> None:
