@@ -84,7 +84,11 @@ def compare(
     target: Annotated[str | None, typer.Argument(help="Only runs of this target; default: of all.")] = None,
     as_json: AsJson = False,
 ) -> int:
-    """Whoever coded in past runs, side by side: what people took, what came to nothing, what it cost."""
+    """Who coded in past runs, side by side: what was accepted, what was not, what it cost.
+
+    Accepted: merged, and not undone since. Rejected: by a gate of ours, closed by people, or undone. Waiting: pull
+    requests nobody has answered. Dry runs: came to a change, and nobody was asked. No result: neither.
+    """
     # Only this command needs the steps' side.
     from activities.governance.comparing import ComparedAgents  # noqa: PLC0415
 
@@ -101,15 +105,15 @@ def compare(
         return Exit.OK
     table = Table(box=None, padding=(0, 2, 0, 0))
     for title in (
-        "who coded",
+        "coder",
         "runs",
         "accepted",
         "rejected",
         "waiting",
-        "tried",
-        "nothing",
+        "dry runs",
+        "no result",
         "spent",
-        "an accepted one",
+        "per accepted change",
     ):
         table.add_column(title, overflow="fold")
     for each in found:
@@ -121,7 +125,7 @@ def compare(
     if found:
         out.print(table)
     else:
-        say("no run with a task has ended yet")
+        say(f"no run{f' of {target}' if target else ''} with a task has ended yet")
     if past.left_out:
-        say(f"left out: {counted(len(past.left_out), 'run')} whose papers cannot be read; --json names them")
+        say(f"left out: {counted(len(past.left_out), 'run')} whose artifacts cannot be read; --json names them")
     return Exit.OK

@@ -56,7 +56,7 @@ async def _listed(everything: bool, as_json: bool) -> int:
 @app.command("test")
 @guarded
 async def try_channels(
-    within: Annotated[float, typer.Option("--timeout", help="Seconds to wait for the receipts.")] = 90,
+    within: Annotated[float, typer.Option("--timeout", min=0, help="Seconds to wait for the receipts.")] = 90,
     as_json: AsJson = False,
 ) -> int:
     """Send a test through every channel, as the worker would, and print the receipts.

@@ -8,6 +8,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command, get_group
 
 from commands.exit_statuses import Exit
+from policies.counted import joined
 
 _WORK, _LOOK, _BRAKE, _CARE = "Work", "Look", "Stop and go", "Care"
 
@@ -138,6 +139,13 @@ class OnDemand(TyperGroup):
         """The real command; None: there is none of that name."""
         return load(cmd_name) if cmd_name in COMMANDS else None
 
+    def invoke(self, ctx: Any) -> Any:
+        """Run what was typed; of what it lacks, all is named at once."""
+        try:
+            return super().invoke(ctx)
+        except typer.BadParameter as problem:
+            raise _with_all_that_is_missing(problem) from None
+
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002  # as above
         """In the order of the table."""
         return list(COMMANDS)
@@ -154,8 +162,25 @@ class OnDemand(TyperGroup):
         ).format_help(ctx, formatter)
 
 
+def _with_all_that_is_missing(problem: typer.BadParameter) -> typer.BadParameter:
+    """The same; where an option is missing (the library names the first one), with each that is, and what it means."""
+    ctx: Any = problem.ctx
+    param = problem.param
+    # Whatever was given was read before the first that was not.
+    if ctx is None or param is None or not param.required or ctx.params.get(param.name) or problem.message:
+        return problem
+    lacking = [each for each in ctx.command.params if each.required and ctx.params.get(each.name) in (None, ())]
+    meaning = [each.get_help_record(ctx) for each in lacking]
+    told = [f"  {named}: {said.removesuffix('[required]').strip()}" for named, said in meaning]
+    problem.message = "\n".join(["", *told, *filter(None, [ctx.command.epilog])])
+    # In place of the kind and the name of the first one.
+    missing: Any = problem
+    missing.param, missing.param_type = None, joined([each.get_error_hint() for each in lacking])
+    return problem
+
+
 def load(name: str) -> Any:
-    """Import a command: its module holds an ``app`` of several, or a function of its name.
+    """Import a command: its module holds an ``app`` of several, or a function of its name, and its examples.
 
     Where Python reserves that (``try``), the function has the module's.
     """
@@ -167,7 +192,8 @@ def load(name: str) -> Any:
         command: Any = get_group(group)
     else:
         alone = typer.Typer(add_completion=False)
-        alone.command(name, epilog=getattr(module, "EPILOG", None))(
+        examples = getattr(module, "EPILOG", None)
+        alone.command(name, epilog=examples.get(name) if isinstance(examples, dict) else examples)(
             getattr(module, name, None) or getattr(module, place.rpartition(".")[2])
         )
         command = get_command(alone)

@@ -65,7 +65,9 @@ async def set_cap(
     target: TargetName,
     period: Annotated[Period, typer.Option(help="Which cap to change.")],
     measure: Annotated[Measure, typer.Option(help="What it limits.")],
-    cap: Annotated[float, typer.Option(help="The new value, for the current period only.")],
+    cap: Annotated[
+        float, typer.Option(min=0, help="The new value: USD, tokens, minutes or runs, for the current period only.")
+    ],
     reason: Annotated[str, typer.Option(help="Why; kept for the record.")],
     run_id: Annotated[str, typer.Option("--run", help="With --period run: the run whose cap it is.")] = "",
     expected_epoch: Annotated[int | None, typer.Option(help="The epoch you saw; default: the current one.")] = None,
@@ -90,8 +92,8 @@ async def set_cap(
 async def state_cost(
     target: TargetName,
     key: Annotated[str, typer.Argument(help="The key that `budget` shows, for example demo-2026-11-23-pr-1/code.")],
-    usd: Annotated[float, typer.Option(help="What it cost, from the provider's bill.")],
-    tokens: Annotated[int, typer.Option(help="The tokens it used.")],
+    usd: Annotated[float, typer.Option(min=0, help="What it cost in USD, from the provider's bill.")],
+    tokens: Annotated[int, typer.Option(min=0, help="The tokens it used.")],
     evidence: Annotated[str, typer.Option(help="Where the figure comes from; kept for the record.")],
     as_json: AsJson = False,
 ) -> int:

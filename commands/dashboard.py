@@ -28,7 +28,7 @@ _LOOK_EVERY = 0.3
 async def dashboard(
     target: TargetName,
     refresh: Annotated[bool, typer.Option("--refresh", help="Update it now, and wait until that is done.")] = False,
-    within: Annotated[float, typer.Option("--timeout", help="Seconds to wait for the update.")] = 120,
+    within: Annotated[float, typer.Option("--timeout", min=0, help="Seconds to wait for the update.")] = 120,
     as_json: AsJson = False,
 ) -> int:
     """The target's dashboard ticket, as the forge shows it.

@@ -36,7 +36,9 @@ def init(
     base_branch: Annotated[
         str | None, typer.Option(help="Default: the branch that the remote's HEAD points to.")
     ] = None,
-    maximum_mode: Annotated[Mode | None, typer.Option(help="The highest mode its runs may ever have.")] = None,
+    maximum_mode: Annotated[
+        Mode | None, typer.Option(help="The highest mode its runs may ever have; default: the installation's.")
+    ] = None,
     forge: Annotated[
         str | None, typer.Option(help="local, gitea (also Forgejo) or github; default: told from the address.")
     ] = None,

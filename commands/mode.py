@@ -20,10 +20,16 @@ from contracts.task import TaskType
 from settings import Settings
 from workflows import api
 
-EPILOG = (
-    "Examples: `starter.py mode demo DRY_RUN --reason 'release week'`, "
-    "`starter.py decide demo-2026-11-23-pr-1 --approve --reason 'scope is fine'`"
-)
+EPILOG = {
+    "mode": (
+        "Examples: `starter.py mode demo DRY_RUN --reason 'release week'` · `starter.py mode demo --why` · "
+        "`starter.py mode demo SELECTIVE_AUTO --for 7d --reason 'ann reads each merge'`"
+    ),
+    "decide": (
+        "Examples: `starter.py decide demo-2026-11-23-pr-1 --approve --reason 'scope is fine'` · "
+        "`… decide demo-2026-11-23-pr-1 --reject --reason 'too broad'`"
+    ),
+}
 _LONGEST = 365
 Reason = Annotated[str, typer.Option(help="Why; kept for the record.")]
 
@@ -39,7 +45,8 @@ async def mode(
         bool, typer.Option("--why", help="Which kinds of task have earned SELECTIVE_AUTO; what is missing.")
     ] = False,
     lasts: Annotated[
-        str, typer.Option("--for", help="SELECTIVE_AUTO: how long it overrides what has not been earned.")
+        str,
+        typer.Option("--for", metavar="SPAN", help="SELECTIVE_AUTO: so long (12h, 7d) also what has not been earned."),
     ] = "30d",
     task_type: Annotated[
         list[TaskType] | None,

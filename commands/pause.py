@@ -60,7 +60,7 @@ async def pause(
     ] = PauseStyle.CHECKPOINT,
     review_on: Annotated[str | None, typer.Option(help="YYYY-MM-DD: when somebody will review the pause.")] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until it is in force and no write is in flight.")] = False,
-    within: Annotated[float, typer.Option("--timeout", help="How many seconds --wait waits at most.")] = 1200,
+    within: Annotated[float, typer.Option("--timeout", min=0, help="How many seconds --wait waits at most.")] = 1200,
     force: Annotated[
         bool, typer.Option("--force", help="Accept a target that the policy folder does not know.")
     ] = False,

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from commands.exit_statuses import Exit
 from commands.failures import CommandFailed
-from commands.terminal import AsJson, TargetName, emit, guarded, operator_name, out, say, show
+from commands.terminal import DAY, AsJson, TargetName, emit, guarded, operator_name, out, say, show
 from composition import Adapters, compose
 from contracts.proposal import PolicyProposal
 from contracts.release import WhatIf
@@ -100,7 +100,12 @@ def what_if(
         typer.Argument(help="A policy file under its own name (autopilot.toml, <target>.toml), or a folder of them."),
     ],
     target: Annotated[str | None, typer.Option(help="Only decisions on this target; default: all.")] = None,
-    since: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Only runs that ended since.")] = None,
+    since: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=DAY, metavar="YYYY-MM-DD", help="Only runs that ended from this day on, UTC; default: all."
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> int:
     """Make every past release decision again, as if these files stood in the policy folder. Changes nothing.
@@ -116,7 +121,7 @@ def what_if(
         adapters.policies.effective(target)
     past = PastDecisions(adapters.store, adapters.index)
     policies = adapters.policies.instead(_files(adapters.settings.policies, other))
-    found = past.under(policies.effective, target, since.astimezone(UTC) if since else None)
+    found = past.under(policies.effective, target, since.replace(tzinfo=UTC) if since else None)
     if as_json:
         emit(found)
     else:

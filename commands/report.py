@@ -19,11 +19,12 @@ from contracts.artifact import Contract
 from contracts.change import Change
 from contracts.evidence import ChecksReport
 from contracts.later_review import LATER_REVIEW, LaterReview
-from contracts.modes import RunKind, RunStatus, StepName
+from contracts.modes import STEPS_OF_A_ROUND, RunKind, RunStatus, StepName
 from contracts.release import ReleaseDecision
 from contracts.report import RunReport
 from contracts.task import TaskContract
 from contracts.verdict import Decision, Verdict
+from policies.counted import in_rounds
 from ports.store import StoreError
 from reporting.run_report_text import STYLES, print_report, short_verdict, verdict_tree
 from reporting.wording import in_one_sentence, status_tone
@@ -161,12 +162,13 @@ def kept_run(adapters: Adapters, run_id: str) -> KeptRun | None:
 
 
 def kept_verdicts(adapters: Adapters, run_id: str) -> dict[str, Verdict]:
-    """Each step's verdict by its name, Release's with its whole tree; empty for a run that has not ended."""
+    """Each step's verdict by its name (``code, round 2``), Release's with its whole tree; empty before a run's end."""
     kept = kept_run(adapters, run_id)
     if kept is None:
         return {}
     report = kept.report
-    verdicts = {record.step.value: record.verdict for record in report.steps}
+    names = in_rounds((record.step for record in report.steps), STEPS_OF_A_ROUND)
+    verdicts = {name: record.verdict for name, record in zip(names, report.steps, strict=True)}
     if report.status in _NOT_BY_A_VERDICT:
         verdicts = {ENDED: said_so(f"{report.status}: {report.reason}")} | verdicts
     release = verdicts.get(StepName.RELEASE.value)

@@ -31,7 +31,7 @@ async def resume(
     everything: Annotated[bool, typer.Option("--all", help="Lift the global pause.")] = False,
     expected_epoch: Annotated[int | None, typer.Option(help="The epoch you saw; default: the current one.")] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until it is ACTIVE, or PAUSED again.")] = False,
-    within: Annotated[float, typer.Option("--timeout", help="How many seconds --wait waits at most.")] = 3600,
+    within: Annotated[float, typer.Option("--timeout", min=0, help="How many seconds --wait waits at most.")] = 3600,
     as_json: AsJson = False,
 ) -> int:
     """State the cause and the evidence; a green DRY_RUN smoke then opens the target in PR_ONLY.

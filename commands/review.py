@@ -12,7 +12,7 @@ from activities.governance.reviewing import GovernanceReviewing
 from commands.exit_statuses import Exit
 from commands.failures import CommandFailed
 from commands.report import later_reviews
-from commands.terminal import AsJson, emit, guarded, out, say, show
+from commands.terminal import DAY, AsJson, emit, guarded, out, say, show
 from composition import compose
 from contracts.governance import GovernanceReport, Standing
 from policies.counted import counted
@@ -31,7 +31,8 @@ _DAYS = 28
 @guarded
 def review(
     since: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], help=f"From this day on, UTC; default: {_DAYS} days ago.")
+        datetime | None,
+        typer.Option(formats=DAY, metavar="YYYY-MM-DD", help=f"From this day on, UTC; default: {_DAYS} days ago."),
     ] = None,
     page: Annotated[Path | None, typer.Option(help="Write the page with its charts to this file.")] = None,
     as_json: AsJson = False,

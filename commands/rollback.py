@@ -39,7 +39,7 @@ async def rollback(
     wait: Annotated[
         bool, typer.Option("--wait", help="Wait until it is restored, or a person must take over.")
     ] = False,
-    within: Annotated[float, typer.Option("--timeout", help="How many seconds --wait waits at most.")] = 3600,
+    within: Annotated[float, typer.Option("--timeout", min=0, help="How many seconds --wait waits at most.")] = 3600,
     as_json: AsJson = False,
 ) -> int:
     """Undo the merge of a run's change, once: mode DRY_RUN first, then the exact revert, then health confirmed.

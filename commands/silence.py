@@ -29,8 +29,10 @@ async def silence(
     what: Annotated[str, typer.Argument(metavar="KIND|list|lift", help="Which alerts; or `list`; or `lift <id>`.")],
     which: Annotated[str | None, typer.Argument(metavar="[ID]", help="For `lift`: the silence.")] = None,
     target: Annotated[str, typer.Option(help="Only for this target; default: for every target.")] = "",
-    lasting: Annotated[str, typer.Option("--for", help="How long: 30m, 2h, 1d.")] = "",
-    reason: Annotated[str, typer.Option(help="Why; kept for the record.")] = "",
+    lasting: Annotated[
+        str, typer.Option("--for", metavar="SPAN", help="How long: 30m, 2h, 1d. Required to silence.")
+    ] = "",
+    reason: Annotated[str, typer.Option(help="Why; kept for the record. Required to silence.")] = "",
     as_json: AsJson = False,
 ) -> int:
     """Silence a kind of alert for a while. Policy violations and protected-path alerts can never be silenced."""
@@ -44,7 +46,10 @@ async def silence(
             raise CommandFailed(Exit.USAGE, "name the silence: `starter.py silence list` shows them")
         request = LiftRequest(id=which, actor=operator_name())
         return answered(await _ask(adapters.settings, api.LIFT, request), as_json)
-    kind, until = _kind(what), datetime.now(UTC) + time_span(lasting)
+    kind = _kind(what)
+    if not lasting or not reason.strip():
+        raise CommandFailed(Exit.USAGE, "say how long by --for (30m, 2h, 1d), and why by --reason")
+    until = datetime.now(UTC) + time_span(lasting)
     if target:
         known_target(adapters, target)
     asked = SilenceRequest(kind=kind, target=target, owner=operator_name(), reason=reason, expires_at=until)

@@ -35,9 +35,16 @@ out = Console(highlight=False, width=_WIDTH)
 err = Console(stderr=True, highlight=False)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, and nothing else there.")]
+DAY = ["%Y-%m-%d"]
+"""How a day is written."""
 TargetName = Annotated[str, typer.Argument(help="The target.")]
 Detach = Annotated[bool, typer.Option("--detach", help="Start it and return at once.")]
-Within = Annotated[float | None, typer.Option("--timeout", help="Stop waiting after this many seconds; it goes on.")]
+Within = Annotated[
+    float | None,
+    typer.Option(
+        "--timeout", min=0, help="Stop waiting after this many seconds; it goes on. Default: wait to its end."
+    ),
+]
 Embedded = Annotated[
     bool, typer.Option("--embedded", help="Start server and worker inside this command if none is running.")
 ]

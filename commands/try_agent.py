@@ -24,8 +24,10 @@ EPILOG = (
 @guarded
 async def try_agent(
     target: Annotated[str, typer.Argument(help="A target of the policy folder; `policy check` lists them.")],
-    task: Annotated[str, typer.Option("--task", help="The task, in words.")] = "",
-    issue: Annotated[int, typer.Option("--issue", min=0, help="An open issue with the target's label.")] = 0,
+    task: Annotated[str, typer.Option("--task", help="The task, in words; or --issue.")] = "",
+    issue: Annotated[
+        int | None, typer.Option("--issue", min=1, help="The number of an open issue with the target's label.")
+    ] = None,
     agent: Annotated[
         str, typer.Option("--agent", metavar="NAME", help="A row of trials in charter.toml; default: who codes.")
     ] = "",
@@ -42,9 +44,9 @@ async def try_agent(
     It is a run like any other: admitted, gated, paused, paid and audited. Its page is named at the end.
     """
     settings = Settings()
-    if bool(task.strip()) == bool(issue):
+    if bool(task.strip()) == (issue is not None):
         raise CommandFailed(Exit.USAGE, "say what to try: --task in words, or --issue with a number; one of the two")
-    asked = PersonsTask(text=task.strip(), issue=issue, agent=agent, with_test=with_test and not issue)
+    asked = PersonsTask(text=task.strip(), issue=issue or 0, agent=agent, with_test=with_test and not issue)
     request = RunRequest(
         target=known_target_name(settings, target),
         mode=Mode.DRY_RUN,

@@ -18,8 +18,12 @@ from settings import Settings
 
 @guarded
 async def up(
-    port: Annotated[int | None, typer.Option(help="The server's port [AUTONOMY_SERVER_PORT, 7233].")] = None,
-    ui_port: Annotated[int | None, typer.Option(help="The UI's port [AUTONOMY_UI_PORT, 8233].")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="The server's port; default: AUTONOMY_SERVER_PORT, else 7233.")
+    ] = None,
+    ui_port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="The UI's port; default: AUTONOMY_UI_PORT, else 8233.")
+    ] = None,
 ) -> int:
     """Run the embedded Temporal server with its UI and a worker, until Ctrl-C.
 

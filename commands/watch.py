@@ -16,12 +16,12 @@ from commands.exit_statuses import OF_RUN, Exit
 from commands.failures import NoAnswer, NoWorker
 from commands.home import client_of
 from commands.report import sentence_of
-from commands.terminal import AsJson, emit, err, guarded, say, show
+from commands.terminal import AsJson, Within, emit, err, guarded, say, show
 from composition import Adapters, compose
 from contracts.admission import RunResult, RunView
 from contracts.exchange import AgentProgress
 from contracts.modes import RunStatus
-from reporting.wording import DECISION_MARKS, doing_words, unsaid, visible
+from reporting.wording import DECISION_MARKS, doing_words, named_steps, unsaid, visible
 from settings import Settings
 
 _LOOK_EVERY = 0.5
@@ -37,7 +37,7 @@ TargetOrRun = Annotated[str, typer.Argument(help="A target's name, or a run id s
 @guarded
 async def watch(
     what: TargetOrRun,
-    within: Annotated[float | None, typer.Option("--timeout", help="Stop watching after this many seconds.")] = None,
+    within: Within = None,
     as_json: AsJson = False,
 ) -> int:
     """Follow a run until it ends; of a target, the one that runs or waits now."""
@@ -62,8 +62,8 @@ class Progress:
 
     def tell(self, view: RunView, doing: AgentProgress | None = None) -> None:
         """Show finished steps, what the run waits for, and what an agent is doing."""
-        for step, verdict in list(zip(view.steps, view.verdicts, strict=False))[self._said :]:
-            say(f"  {DECISION_MARKS[verdict.decision]} {step.replace('_', ' '):<9} {verdict.reason}")
+        for name, verdict in list(zip(named_steps(view.steps), view.verdicts, strict=False))[self._said :]:
+            say(f"  {DECISION_MARKS[verdict.decision]} {name:<9} {verdict.reason}")
         self._said = len(view.verdicts)
         state = "" if view.status in _QUIET else f"{view.status}: {view.reason}"
         if view.waiting_for:

@@ -27,8 +27,10 @@ from commands.status import today_of
 from commands.terminal import AsJson, emit, guarded, say, show
 from composition import Adapters, ServerUnavailable, compose
 from contracts.control import overdue
+from contracts.modes import STEPS_OF_A_ROUND
 from contracts.rollback import ROLLED_BACK
 from contracts.verdict import Decision, Verdict
+from policies.counted import in_rounds
 from policies.verdicts import allow, deny, hold
 from settings import Settings
 from workflows import api
@@ -103,7 +105,7 @@ async def _why_run(adapters: Adapters, run_id: str) -> dict[str, Verdict]:
     except (ServerUnavailable, NoAnswer) as absent:
         message = f"{run_id} has no report in {adapters.settings.artifacts}, and it cannot be asked: {absent}"
         raise CommandFailed(Exit.NO_SERVER, message) from absent
-    verdicts = {step.value: verdict for step, verdict in zip(view.steps, view.verdicts, strict=False)}
+    verdicts = dict(zip(in_rounds(view.steps, STEPS_OF_A_ROUND), view.verdicts, strict=False))
     if forced:
         return {ENDED: said_so(f"{forced}, in step {view.step or 'admission'}. {_WHAT_FOLLOWS}")} | verdicts
     say(f"{run_id} is {view.status} in step {view.step or 'admission'}: {view.reason or 'working'}")

@@ -137,6 +137,8 @@ class StepName(StrEnum):
     JUDGE_TRIAL = "judge_trial"
 
 
+STEPS_OF_A_ROUND = (StepName.CODE, StepName.REVIEW, StepName.CHECK)
+"""What comes again where something that failed goes back to the agent that coded."""
 SOURCE_STEPS = (StepName.SCOUT, StepName.PLAN_TRIAL, StepName.FETCH_TRIAL, StepName.JUDGE_TRIAL)
 MERGE_STEPS = frozenset({StepName.MERGE_CHECK, StepName.CANARY, StepName.MERGE_RELEASE})
 

@@ -1,6 +1,6 @@
 """The rules: TOML an operator edits, and pure functions that judge. No clock, disk, network, randomness, Temporal.
 
-counted.py   How numbers and long reasons stand in a sentence
+counted.py   How numbers, rounds and long reasons stand in a sentence
 digests.py   Canonical JSON and SHA-256: how policies, contracts and tasks are pinned (P6)
 verdicts.py  Making and reading verdict trees. The result of a rule is its own explanation (P12)
 agents/      Agents of others' making: who may play which role, what would give them orders, how their work ended

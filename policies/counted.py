@@ -1,6 +1,6 @@
-"""How numbers and long reasons stand in a sentence."""
+"""How numbers, rounds and long reasons stand in a sentence."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 CUT = " …"
 
@@ -33,6 +33,18 @@ def shortened(text: str, limit: int) -> str:
 def joined(items: Sequence[str]) -> str:
     """``a``, ``a and b``, ``a, b and c``."""
     return f"{', '.join(items[:-1])} and {items[-1]}" if len(items) > 1 else "".join(items)
+
+
+def in_rounds(steps: Iterable[str], of_a_round: Sequence[str]) -> list[str]:
+    """The names of a run's steps, with the round of those that came again: ``code``, ``check``, ``code, round 2``.
+
+    ``of_a_round``: the steps that a round is made of; the first one begins it.
+    """
+    named, number = [], 0
+    for step in steps:
+        number += step == of_a_round[0]
+        named.append(f"{step}, round {number}" if number > 1 and step in of_a_round else str(step))
+    return named
 
 
 DAY, IN_DAYS = 24, 48

@@ -30,6 +30,7 @@ class StepBar:
     """A step's place in the run's time, in percent."""
 
     record: StepRecord
+    name: str
     begin: float
     width: float
 
@@ -159,8 +160,9 @@ def _bars(report: RunReport) -> list[StepBar]:
     return [
         StepBar(
             record=record,
+            name=name,
             begin=share((record.started_at - begin).total_seconds()),
             width=share((record.ended_at - record.started_at).total_seconds()),
         )
-        for record in report.steps
+        for record, name in zip(report.steps, wording.named_steps(each.step for each in report.steps), strict=True)
     ]

@@ -28,6 +28,7 @@ from reporting.wording import (
     failed_check_facts,
     in_one_sentence,
     missing_step,
+    named_steps,
     size,
     status_tone,
     steps_of,
@@ -124,12 +125,12 @@ def _steps(report: RunReport, decision: ReleaseDecision | None) -> Table:
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     for ratio in (None, None, 1, None):
         table.add_column(ratio=ratio, overflow="fold")
-    for record in report.steps:
+    for record, name in zip(report.steps, named_steps(record.step for record in report.steps), strict=True):
         verdict = record.verdict
         told_below = decision is not None and decision.verdict == verdict
         why: RenderableType = _said(verdict.reason) if verdict.allowed or told_below else verdict_tree(verdict)
         took = Text(duration(record.started_at, record.ended_at), style="dim", justify="right")
-        table.add_row(_mark(verdict), Text(record.step), why, took)
+        table.add_row(_mark(verdict), Text(name), why, took)
     reached = {record.step for record in report.steps}
     for step in steps_of(report.run):
         if step not in reached:
@@ -163,7 +164,7 @@ def short_verdict(name: str, verdict: Verdict, width: int = 0) -> Tree:
     """
     label = Text.assemble(_mark(verdict), " ", _said(f"{name:<{width}}", "bold"), "  ")
     # A step's name says what it is about; of anything else its rule does.
-    plain = name in set(StepName) or name.startswith("write ")
+    plain = name.partition(",")[0] in set(StepName) or name.startswith("write ")
     tree = Tree(label.append_text(_why(verdict, with_rule=not plain)), guide_style="dim")
     _add_noes(tree, verdict)
     return tree

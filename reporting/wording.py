@@ -1,6 +1,7 @@
 """The words, tones and shown forms that the page and the terminal share."""
 
 import unicodedata
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -14,6 +15,7 @@ from contracts.modes import (
     LIVE_STATUSES,
     MERGE_STEPS,
     SOURCE_STEPS,
+    STEPS_OF_A_ROUND,
     Mode,
     RiskLevel,
     RunKind,
@@ -21,7 +23,8 @@ from contracts.modes import (
     StepName,
 )
 from contracts.verdict import Decision
-from policies.counted import counted, shortened
+from policies.agents.outcome import not_done
+from policies.counted import counted, in_rounds, shortened
 
 INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
 KILO = 1000
@@ -82,7 +85,7 @@ def in_one_sentence(
         RunStatus.MERGED: f"Merged pull request{number} by itself: {named}{f'; {then}' if became else ''}.",
         RunStatus.DRY_RUN_COMPLETE: f"Tried {named} from end to end; nothing was written to the repository.",
         RunStatus.NOTHING_TO_DO: _nothing(reason),
-        RunStatus.REJECTED: f"Did not release {named}{why}.",
+        RunStatus.REJECTED: not_done(title, reason) or f"Did not release {named}{why}.",
         RunStatus.REFUSED: f"Was not allowed to start{why}.",
         RunStatus.ESCALATED: f"Stopped itself over {named}{why}; a person must look at it.",
         RunStatus.FAILED: f"Could not be carried out{why}.",
@@ -109,7 +112,8 @@ _OPENED = "pull request opened, outcome "
 
 def unsaid(reason: str, sentence: str) -> str:
     """A run's reason, or nothing where the sentence before it says the same."""
-    return "" if reason.startswith(_OPENED) or (sentence and reason.rstrip(".") in sentence) else reason
+    told = reason.startswith(_OPENED) or (sentence and reason.rstrip(".") in sentence) or not_done("", reason)
+    return "" if told else reason
 
 
 DECISION_TONES = {
@@ -170,6 +174,11 @@ def steps_of(run: RunRef) -> tuple[StepName, ...]:
     merging = frozenset() if run.mode is Mode.SELECTIVE_AUTO else MERGE_STEPS
     left_out = {StepName.CI, *SOURCE_STEPS} | merging
     return tuple(step for step in StepName if step not in left_out)
+
+
+def named_steps(steps: Iterable[StepName]) -> list[str]:
+    """What a run's steps are called, in order: ``code``, ``merge check``; in a later round ``code, round 2``."""
+    return [name.replace("_", " ") for name in in_rounds(steps, STEPS_OF_A_ROUND)]
 
 
 def missing_step(step: StepName) -> str:

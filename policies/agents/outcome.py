@@ -16,6 +16,7 @@ from policies.counted import counted, shortened
 from policies.verdicts import deny, hold
 
 AGENT_IS_DONE = "the agent is done"
+TO_MEND = ". To mend it: "
 _LONGEST_REASON = 1000
 
 
@@ -126,6 +127,13 @@ def outcome_of(work: Work) -> Ended:
 
 
 _ADVICE = {
+    AgentOutcome.NOTHING_DONE: "read why in its transcript, say the task in more detail, or let another agent code",
+    AgentOutcome.REFUSED: "read why in its transcript; say the task otherwise, or let another model code",
+    AgentOutcome.LENGTH: "raise the role's output_tokens in charter.toml",
+    AgentOutcome.CUT: "run it again; if it stays so, see what the provider says of it",
+    AgentOutcome.DEADLINE: "raise the role's minutes in charter.toml",
+    AgentOutcome.NO_PROGRESS: "read in its transcript where it stood still, or let another agent code",
+    AgentOutcome.CRASHED: "read its output beside the transcript; `starter.py charter check` says whether it starts",
     AgentOutcome.UNAUTHORISED: "renew the key that key_variable of charter.toml names, and start the worker with it",
     AgentOutcome.BUDGET: "see `starter.py budget show`: raise the cap, state the cost, or wait for the next period",
     AgentOutcome.SPENT: "raise the role's usd and tokens in charter.toml; the next run goes on from what was kept",
@@ -138,7 +146,7 @@ _UNNAMED_REST, _LONGEST_REST = 60.0, 3600.0
 def judge_ended(outcome: AgentOutcome, reason: str, retry_after: float | None) -> Verdict:
     """What a step makes of an agent that is not done: wait and ask again (HOLD), or no. Never yes."""
     shown = shortened(f"{outcome.value}: {reason}", _LONGEST_REASON)
-    advice = f". To mend it: {_ADVICE[outcome]}" if outcome in _ADVICE else ""
+    advice = f"{TO_MEND}{_ADVICE[outcome]}" if outcome in _ADVICE else ""
     if outcome not in WAITS:
         return deny(AGENT_IS_DONE, shown + advice, outcome=outcome.value)
     rule = FITS_THE_BUDGET if outcome is AgentOutcome.BUDGET else AGENT_IS_DONE
@@ -146,6 +154,20 @@ def judge_ended(outcome: AgentOutcome, reason: str, retry_after: float | None) -
         rests = min(_LONGEST_REST, max(1.0, _UNNAMED_REST if retry_after is None else retry_after))
         return hold(rule, f"{shown}. The run goes on by itself", outcome=outcome.value, **{FORGE_RESTS: rests})
     return hold(rule, shown + advice, outcome=outcome.value)
+
+
+def not_done(title: str, reason: str) -> str:
+    """What a person would say where ``judge_ended`` ended the run; empty: something else did.
+
+    ``title``: of the task, empty if the run got to none.
+    """
+    code, _, rest = reason.partition(": ")
+    if code not in set(AgentOutcome) - WAITS:
+        return ""
+    told, mend, advice = rest.partition(TO_MEND)
+    who, _, what = told.partition(": ")
+    why = f"{what} ({who})" if what else who
+    return f"The agent did not get {f'“{title}”' if title else 'its part'} done: {why}{mend}{advice.rstrip('.')}."
 
 
 def _crash(work: Work) -> str:

@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 from shell import shell_of
+from typer.testing import CliRunner
 from world import World
 
-from commands.app import COMMANDS, load
+from commands.app import COMMANDS, build_app, load
 from settings import ROOT
 
 LOADED = """
@@ -49,6 +50,47 @@ def test_help_is_shown_as_it_was_written_and_offers_what_works(name: str) -> Non
         said = [command.help, *(each.help for each in command.params if hasattr(each, "help"))]
         assert [] == re.findall(r"\[[a-z#/@][^]]*\]", " ".join(filter(None, said)))
         assert {"install_completion", "show_completion"}.isdisjoint(each.name for each in command.params)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_shows_defaults_that_could_be_typed_and_examples_of_its_own(name: str) -> None:
+    """A default outside of its option's range says something else than what happens without the option."""
+    for command in _commands(load(name)):
+        for each in command.params:
+            least, default = getattr(each, "min", None), each.default
+            assert least is None or default is None or default >= least, each.name
+        examples = re.findall(r"`starter.py (\S+)", command.epilog or "")
+        assert name in examples or not examples
+
+
+@pytest.mark.parametrize(
+    ("typed", "missing"),
+    [
+        ("resume shop", "'--cause' and '--evidence'"),
+        ("resume shop --evidence x", "'--cause'"),
+        ("budget set shop --period day", "'--measure', '--cap' and '--reason'"),
+        ("rollback", "'run_id' and '--reason'"),
+        ("decide demo-2026-11-23-pr-1", "'--approve' and '--reason'"),
+    ],
+)
+def test_all_that_is_missing_is_said_at_once(typed: str, missing: str) -> None:
+    """With what each means, as ``--help`` says it, and the command's examples; what was given is not asked for."""
+    done = CliRunner().invoke(build_app(), typed.split(), prog_name="starter.py", env={"COLUMNS": "200"})
+    assert done.exit_code == 2
+    assert f"Missing {missing}." in done.output
+    command = load(typed.split(maxsplit=1)[0])
+    for each in getattr(command, "commands", {}).get("set", command).params:
+        if getattr(each, "help", None):
+            assert (each.help in done.output) is (f"'{each.opts[0]}'" in missing), each.name
+    assert (command.epilog or "Missing")[:40] in done.output or typed.startswith("budget")
+
+
+@pytest.mark.parametrize("typed", ["mode shop NONE", "try shop --issue 0", "up --port 99999", "budget set --cap -1"])
+def test_a_wrong_value_is_said_before_what_is_missing(typed: str) -> None:
+    """As the library says it, naming the option."""
+    done = CliRunner().invoke(build_app(), typed.split(), prog_name="starter.py", env={"COLUMNS": "200"})
+    assert (done.exit_code, "Missing" in done.output) == (2, False)
+    assert "Invalid value for" in done.output
 
 
 def _loaded(environment: dict[str, str], *argv: str) -> set[str]:

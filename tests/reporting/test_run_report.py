@@ -10,16 +10,17 @@ import pytest
 from rich.console import Console
 
 from contracts.exchange import AgentOutcome, AgentRecord
-from contracts.modes import RunKind, RunStatus
+from contracts.modes import RunKind, RunStatus, StepName
 from contracts.report import RunReport
 from contracts.task import TaskType
 from contracts.verdict import Decision
+from policies.agents.outcome import judge_ended
 from policies.release.checks import failed_checks
 from policies.release.ci import failed_in_ci
 from policies.texts.run_report import build_report
 from reporting.run_report_html import render_html
 from reporting.run_report_text import print_report, short_verdict
-from reporting.wording import MEANING, in_one_sentence, unsaid
+from reporting.wording import MEANING, in_one_sentence, named_steps, unsaid
 from tests.reporting.sample_run import (
     CHANGE,
     CI,
@@ -328,6 +329,33 @@ def test_a_verdict_in_short_shows_what_said_no() -> None:
     assert "and 2 more: --full" in said
     assert "as it should be" not in said
     assert "rule 5" not in said
+
+
+def test_a_steps_later_round_says_its_number() -> None:
+    """On the page, in the terminal and in short; what comes once, or in the first round, has its plain name."""
+    steps = [StepName.PLAN, StepName.CODE, StepName.CODE, StepName.REVIEW, StepName.CHECK, StepName.RELEASE]
+    assert ["plan", "code", "code, round 2", "review, round 2", "check, round 2", "release"] == named_steps(steps)
+
+    records = tuple(INPUT.steps[0].model_copy(update={"step": each}) for each in steps)
+    twice = REPORT.model_copy(update={"steps": records})
+    for said in (plain(page_of(twice)), terminal_of(twice)):
+        assert ("code, round 2" in said, "plan, round" in said, "code, round 1" in said) == (True, False, False)
+    out = io.StringIO()
+    Console(file=out, width=100).print(short_verdict("code, round 2", verdict("a rule", "done")))
+    assert "✓ code, round 2  done\n" == out.getvalue()
+
+
+def test_an_agent_that_did_nothing_is_told_as_a_person_would() -> None:
+    """Not by the code of how it ended; with what to do; nothing twice."""
+    reason = judge_ended(AgentOutcome.NOTHING_DONE, "codex 0.169.0: it changed nothing; it asked no model", None).reason
+    said = in_one_sentence(RunStatus.REJECTED, "Handle an empty basket", reason)
+    assert said == (
+        "The agent did not get “Handle an empty basket” done: it changed nothing; it asked no model (codex 0.169.0). "
+        "To mend it: read why in its transcript, say the task in more detail, or let another agent code."
+    )
+    assert unsaid(reason, said) == ""
+    assert in_one_sentence(RunStatus.REJECTED, "", "crashed: x").startswith("The agent did not get its part done: x")
+    assert in_one_sentence(RunStatus.REJECTED, "A", "a gate: no") == "Did not release “A”: a gate: no."
 
 
 def test_the_run_is_a_link_where_people_have_the_ui() -> None:

@@ -11,10 +11,10 @@ with workflow.unsafe.imports_passed_through():
     from contracts.artifact import ArtifactRef
     from contracts.ci import CiTerms
     from contracts.handover import HumanDecision, Pins, PlannedWrite, RunRef, StepInput, StepResult
-    from contracts.modes import Outcome, RunStatus, StepName, WriteAction
+    from contracts.modes import STEPS_OF_A_ROUND, Outcome, RunStatus, StepName, WriteAction
     from contracts.report import ReportInput, StepRecord, WriteResult
     from contracts.rollback import FollowUpInput, Merged
-    from policies.counted import shortened
+    from policies.counted import in_rounds, shortened
 
 
 class RunLedger:
@@ -149,7 +149,9 @@ class RunLedger:
         """Markdown lines for the Temporal UI."""
         title = run.run_id if run else "(not admitted)"
         lines = [f"**{status}** · `{title}` · step {step or 'admission'}", "", reason]
-        return lines + [f"- {kept.step}: {kept.verdict.decision}, {kept.verdict.reason}" for kept in self.records]
+        names = in_rounds((kept.step for kept in self.records), STEPS_OF_A_ROUND)
+        told = zip(names, (kept.verdict for kept in self.records), strict=True)
+        return lines + [f"- {name}: {verdict.decision}, {verdict.reason}" for name, verdict in told]
 
 
 def closed_by_us(writes: Iterable[WriteResult]) -> bool:
