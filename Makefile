@@ -163,7 +163,7 @@ test-uncached: setup
 
 # Every agent there is a recipe for, planted repositories, sixty hostile programs.
 test-agents: setup agents
-	@AUTONOMY_HOME="$(CURDIR)/.cache" $(BIN)/python starter.py agents install aider claude gptme opencode >/dev/null
+	@AUTONOMY_HOME="$(CURDIR)/.cache" $(BIN)/python starter.py agents install aider claude gemini gptme opencode >/dev/null
 	@$(BIN)/python -m pytest -m "agents or every_agent" tests -rP
 
 test-packages: setup

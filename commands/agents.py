@@ -117,7 +117,8 @@ def compare(
     ):
         table.add_column(title, overflow="fold")
     for each in found:
-        counts = (each.runs, each.accepted, each.rejected, each.waiting, each.tried, each.nothing)
+        tried = f"{each.tried} of {each.tried + each.tried_in_vain}" if each.tried_in_vain else each.tried
+        counts = (each.runs, each.accepted, each.rejected, each.waiting, tried, each.nothing)
         cost = each.usd_per_accepted
         spent = f"{each.usd:.2f} USD" + f", {each.unknown} unknown" * bool(each.unknown)
         cells = (each.who, *map(str, counts), spent, "-" if cost is None else f"{cost:.2f} USD")

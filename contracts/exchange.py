@@ -133,6 +133,12 @@ class AgentRecord(Contract):
     """What it did at such paths: not kept."""
     litter: tuple[str, ...] = ()
     """Those of them that its program leaves wherever it works."""
+    reached_out: int | None = None
+    """How often it tried to reach other machines by address; none was. None: nobody could see."""
+    hosts_refused: tuple[str, ...] = ()
+    """``host:port`` that it asked our proxy for and the charter does not name."""
+    usual_hosts: tuple[str, ...] = ()
+    """Those of them that its program asks for wherever it works."""
 
 
 class AgentProgress(Contract):

@@ -66,6 +66,11 @@ class Command:
     """Host folders or files of which it gets a copy of its own at a relative path of its tree, where nothing stands."""
     heard: Callable[[bytes], None] = field(default=lambda _piece: None, compare=False)
     """Told what it writes as it comes, stdout and stderr together."""
+    outbound: Callable[[int], None] | None = field(default=None, compare=False)
+    """Told at the end, whatever that is, how often something in it tried to reach another machine, by its address.
+
+    Not told where nobody can see it. None: nobody asks.
+    """
     reserves_memory: bool = False
     """It may reserve any address space (V8, Go and Java take more than they use): only what is resident is bounded."""
 

@@ -9,7 +9,7 @@ from activities.governance.past_decisions import NotKept, read_kept
 from contracts.later_review import LATER_REVIEW, Fate, LaterReview
 from contracts.modes import RunKind
 from contracts.report import IndexedRun, RunReport
-from policies.agents.compared import Coded, Standing, compared, who_coded
+from policies.agents.compared import Coded, Standing, compared, turned_down, who_coded
 from policies.settings.schema import EffectivePolicy
 from policies.task.asked import coder
 from ports.store import ArtifactStore, RunIndex, StoreError
@@ -53,6 +53,7 @@ class ComparedAgents:
                 pull_request=run.pull_request is not None,
                 closed_by_us=run.closed_by_us,
                 reverted=self._reverted(run),
+                turned_down=turned_down(report),
                 usd=report.review.cost_usd,
             )
 

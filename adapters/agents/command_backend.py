@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from fnmatch import fnmatchcase
 from itertools import islice
 from pathlib import Path
 
@@ -75,6 +76,10 @@ class CommandBackend:
     def leaves(self) -> tuple[str, ...]:
         """What its program is known to leave."""
         return self._recipe.leaves if self._recipe else ()
+
+    def calls(self, host: str) -> bool:
+        """Whether its program is known to ask for it."""
+        return any(fnmatchcase(host, each) for each in (self._recipe.calls if self._recipe else ()))
 
     @property
     def _recipe(self) -> Recipe | None:
@@ -154,6 +159,8 @@ class _Attempt:
     began: float = field(default_factory=time.monotonic)
     gateway: ModelGateway | None = None
     dropped: tuple[str, ...] = ()
+    reached_out: int | None = None
+    hosts_refused: tuple[str, ...] = ()
     question: str = ""
     """What it wants to know of whoever opened the issue."""
 
@@ -232,6 +239,9 @@ class _Attempt:
             hidden=tuple(_shown(sorted(taken.hidden))),
             dropped=tuple(_shown(self.dropped)),
             litter=tuple(_shown(path for path in self.dropped if matches(path, self.backend.leaves))),
+            reached_out=self.reached_out,
+            hosts_refused=tuple(_shown(self.hosts_refused)),
+            usual_hosts=tuple(_shown(host for host in self.hosts_refused if self.backend.calls(host))),
         )
         self._keep(".json", record.model_dump_json(indent=2).encode(), "application/json")
 
@@ -255,6 +265,7 @@ class _Attempt:
             self._keep(".output.txt", said.encode("utf-8", "replace"), "text/plain")
             self._keep(".transcript.jsonl", gateway.transcript, "application/jsonl")
         if proxy:
+            self.hosts_refused = tuple(sorted(proxy.refused))
             self._keep(".network.jsonl", proxy.journal(), "application/jsonl")
         return Work(
             tuple(gateway.exchanges), changed=False, exit_code=exit_code, killed_for=killed_for, stopped=stopped
@@ -304,7 +315,7 @@ class _Attempt:
         if environment:
             command = environment.command(inside, self.tree, limits, **variables)
         mounts = (*command.read_only, *shown)
-        return replace(command, read_only=mounts, reserves_memory=True, heard=self._heard)
+        return replace(command, read_only=mounts, reserves_memory=True, heard=self._heard, outbound=self._reached_out)
 
     def _keep(self, suffix: str, body: bytes, media_type: str) -> None:
         self.brief.keep(f"{self.name}{suffix}", body, media_type)
@@ -312,6 +323,9 @@ class _Attempt:
     def _heard(self, piece: bytes) -> None:
         self.sign = time.monotonic()
         self.output.feed(piece)
+
+    def _reached_out(self, tries: int) -> None:
+        self.reached_out = tries
 
     def _look(self, gateway: ModelGateway) -> None:
         """Several times a second: is it to go on?

@@ -6,6 +6,7 @@ process.py        a started sandbox: its first process, its streams, its end
 private_copy.py   a command's own copy of a folder, in its tree
 unprivileged.py   the user id a command runs under when we are root, and the tree it is lent
 supervision.py    what a running command may take: time, output, memory, files, disk
+outbound.py       what a command sent towards other machines: none of it left, each try is counted
 interpreter.py    where a Python interpreter lives, so that it can be shown inside
 self_test.py      tries to break out before anything is trusted to it
 break_out.py      the tries, run inside

@@ -77,6 +77,8 @@ class Descriptors:
     files: dict[str, int]
     system_calls: int
     """Holds the filter of system calls."""
+    begin: int | None = None
+    """The command waits for a byte from it; None: it does not wait."""
 
 
 def enclose(bwrap: Bubblewrap, command: Command, uid: int | None, descriptors: Descriptors) -> list[str]:
@@ -135,6 +137,7 @@ def _inner(
     argv += ["--disable-userns"] if bwrap.disables_userns else []
     argv += ["--cap-drop", "ALL", "--uid", str(INSIDE_ID), "--gid", str(INSIDE_ID), "--hostname", "sandbox"]
     argv += ["--json-status-fd", str(descriptors.inner_status), "--seccomp", str(descriptors.system_calls)]
+    argv += ["--block-fd", str(descriptors.begin)] if descriptors.begin is not None else []
     argv += [*_system_folders(), "--proc", "/proc", "--dev", "/dev", *size, "/dev/shm", "--remount-ro", "/dev"]  # noqa: S108
     for name, descriptor in descriptors.files.items():
         argv += ["--ro-bind-data", str(descriptor), name]

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Self
 
 from adapters.sandbox.enclosure import FILES, Bubblewrap, Descriptors, enclose
+from adapters.sandbox.outbound import Outbound
 from ports.sandbox import Command, SandboxUnavailable
 
 _START_SECONDS = 20
@@ -36,8 +37,15 @@ class SandboxProcess:
             for descriptor in (*files.values(), system_calls):
                 inherited.callback(os.close, descriptor)
             self._outer_report, self._inner_report = reports[0][0], reports[-1][0]
+            begin = []
+            if command.outbound:
+                read, self._begin = os.pipe()
+                begin = [read]
+                inherited.callback(os.close, read)
+                self._kept.callback(os.close, self._begin)
+            given = Descriptors(reports[0][1], reports[-1][1], files, system_calls, *begin)
             try:
-                argv = enclose(bwrap, command, uid, Descriptors(reports[0][1], reports[-1][1], files, system_calls))
+                argv = enclose(bwrap, command, uid, given)
                 self._process = subprocess.Popen(
                     argv,
                     stdin=subprocess.DEVNULL,
@@ -45,7 +53,7 @@ class SandboxProcess:
                     stderr=subprocess.PIPE,
                     env={},  # bwrap's own environment is readable inside, whatever --clearenv says
                     umask=0o022,
-                    pass_fds=[*(write for _, write in reports), *files.values(), system_calls],
+                    pass_fds=[*(write for _, write in reports), *files.values(), system_calls, *begin],
                 )
             except (OSError, ValueError, SandboxUnavailable) as problem:
                 self._kept.close()
@@ -55,6 +63,8 @@ class SandboxProcess:
         self._end = os.pidfd_open(self.pid)
         self._kept.callback(os.close, self._end)
         self._init: int | None = None
+        self._told = command.outbound
+        self._network: Outbound | None = None
         self._open = {stream.fileno() for stream in (self._process.stdout, self._process.stderr) if stream}
         self.stdout = self._process.stdout.fileno() if self._process.stdout else -1
         for descriptor in self._open:
@@ -67,7 +77,12 @@ class SandboxProcess:
             SandboxUnavailable: the sandbox did not come up.
         """
         try:
-            self._init = self._find_init()
+            pid = self._first_process()
+            with suppress(ProcessLookupError):
+                self._init = os.pidfd_open(pid)
+                self._kept.callback(os.close, self._init)
+            if self._told:
+                self._network = self._counted_network(pid)
         except BaseException:
             self.__exit__(None, None, None)
             raise
@@ -79,6 +94,8 @@ class SandboxProcess:
         """Kill, wait, close."""
         with self._kept:
             self.kill()
+            if self._told and self._network:
+                self._told(self._network.tries())
 
     def ended(self) -> bool:
         """Whether the command is over; processes it left behind may still be there."""
@@ -128,23 +145,34 @@ class SandboxProcess:
                 return report["exit-code"]
         return None
 
-    def _find_init(self) -> int | None:
+    def _first_process(self) -> int:
         # Only the report's first line is read here: as the innermost report it goes on with the exit status.
+        pid = self._child(self._outer_report)
+        if pid is None:
+            raise SandboxUnavailable("the sandbox did not name its first process: install the package `bubblewrap`")
+        return pid
+
+    def _child(self, report: int) -> int | None:
+        """Whom the report's first line names; waits for it."""
         line = b""
         while not line.endswith(b"\n"):
-            byte = os.read(self._outer_report, 1) if _readable(self._outer_report, _START_SECONDS) else b""
+            byte = os.read(report, 1) if _readable(report, _START_SECONDS) else b""
             if not byte:
                 said = b"".join(chunk for _, chunk in self.read(0)).decode(errors="replace").strip()
                 raise SandboxUnavailable(f"the sandbox did not come up: {said[-1000:] or 'no word from bubblewrap'}")
             line += byte
-        pid = next((report["child-pid"] for report in _reports(line) if "child-pid" in report), None)
-        if pid is None:
-            raise SandboxUnavailable("the sandbox did not name its first process: install the package `bubblewrap`")
-        with suppress(ProcessLookupError):
-            init = os.pidfd_open(pid)
-            self._kept.callback(os.close, init)
-            return init
-        return None
+        return next((each["child-pid"] for each in _reports(line) if "child-pid" in each), None)
+
+    def _counted_network(self, first: int) -> Outbound | None:
+        """Begun to count before the command begins."""
+        if self._inner_report != self._outer_report:
+            # The number that it names is one of another room; that it names one says that its network is there.
+            self._child(self._inner_report)
+        network = Outbound.of(first)
+        if network:
+            self._kept.callback(network.close)
+        os.write(self._begin, b"x")
+        return network
 
 
 def _memory_file(name: str, content: bytes) -> int:

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 
 from contracts.artifact import Contract
 from contracts.modes import Mode, RunStatus
+from contracts.report import RunReport
 from contracts.rollback import ROLLED_BACK
 from policies.settings.charter import PAID_BY_EXCHANGE, RolePolicy
-
-_NO_CHANGE = frozenset({RunStatus.REJECTED, RunStatus.REFUSED, RunStatus.ESCALATED})
 
 
 @dataclass(frozen=True)
@@ -25,6 +24,8 @@ class Coded:
     closed_by_us: bool
     reverted: bool
     """Its merge was undone since."""
+    turned_down: bool
+    """There was a change, and a rule, a check, our review or a person said no to it."""
     usd: float | None
     """None: unknown, or no report."""
 
@@ -37,22 +38,26 @@ class Standing(Contract):
     accepted: int = 0
     """Merged, and not undone since."""
     rejected: int = 0
-    """By our gates, closed by people, or undone after the merge."""
+    """Changes that were turned down by our rules, checks or review, closed by people, or undone after the merge."""
     waiting: int = 0
     """Pull requests that nobody has answered."""
     tried: int = 0
-    """DRY_RUNs that came to a change: nobody was asked."""
+    """DRY_RUNs whose change nothing spoke against: nobody was asked."""
+    tried_in_vain: int = 0
+    """DRY_RUNs whose change was turned down: no proposal was, so nobody was kept from anything."""
     nothing: int = 0
     """Neither: no change came of it, or the day, the machinery or a person ended the run."""
     usd: float = 0
     """Of all of them, as far as it is known."""
+    usd_tried: float = 0
+    """Of that, for DRY_RUNs."""
     unknown: int = 0
     """Runs of which nobody knows what they cost."""
 
     @property
     def usd_per_accepted(self) -> float | None:
-        """All that was spent, over what was accepted; None: nothing was, or a cost is unknown."""
-        return None if self.unknown or not self.accepted else round(self.usd / self.accepted, 4)
+        """All that was spent but for trials, over what was accepted; None: nothing was, or a cost is unknown."""
+        return None if self.unknown or not self.accepted else round((self.usd - self.usd_tried) / self.accepted, 4)
 
 
 def who_coded(said: RolePolicy) -> str:
@@ -62,17 +67,27 @@ def who_coded(said: RolePolicy) -> str:
     return f"{said.agent or ' '.join(said.argv) or said.backend}, {', '.join(said.models)}"
 
 
+def turned_down(report: RunReport) -> bool:
+    """Whether a change was made and somebody, or a rule, said no to it: a coder that fails proposes nothing."""
+    return report.judged and any(ref.name == "change.json" for ref in report.artifacts)
+
+
 def compared(runs: Iterable[Coded]) -> tuple[Standing, ...]:
     """A row for each coder, by name."""
     counts: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     spent: dict[str, float] = defaultdict(float)
+    trials: dict[str, float] = defaultdict(float)
     for run in runs:
         mine = counts[run.who]
         mine["runs"] += 1
         mine[_ended(run)] += 1
         mine["unknown"] += run.usd is None
         spent[run.who] += run.usd or 0
-    return tuple(Standing(who=who, usd=round(spent[who], 6), **counts[who]) for who in sorted(counts))
+        trials[run.who] += run.usd or 0 if run.mode is Mode.DRY_RUN else 0
+    return tuple(
+        Standing(who=who, usd=round(spent[who], 6), usd_tried=round(trials[who], 6), **counts[who])
+        for who in sorted(counts)
+    )
 
 
 def _ended(run: Coded) -> str:
@@ -81,9 +96,10 @@ def _ended(run: Coded) -> str:
     merged = run.became.startswith("MERGED") or run.status is RunStatus.MERGED
     if merged:
         return "accepted"
-    if run.status in _NO_CHANGE or (run.became.startswith("CLOSED") and not run.closed_by_us):
-        return "rejected"
     if run.mode is Mode.DRY_RUN:
-        return "tried" if run.status is RunStatus.DRY_RUN_COMPLETE else "nothing"
+        done = "tried" if run.status is RunStatus.DRY_RUN_COMPLETE else "nothing"
+        return "tried_in_vain" if run.turned_down else done
+    if run.turned_down or (run.became.startswith("CLOSED") and not run.closed_by_us):
+        return "rejected"
     waits = run.status is RunStatus.PR_OPENED and run.pull_request and not run.became and not run.closed_by_us
     return "waiting" if waits else "nothing"

@@ -1,6 +1,7 @@
 """Which lines an agent crossed in a run: somebody is to hear of it, however the run ended (runbook §9).
 
-What the sandbox's walls stop leaves no trace, so it is none of them; nor is a limit overrun, or a task not done.
+Of what the sandbox's walls stop only the network tells: a write that fails leaves no trace, nor does a name that nobody
+looks up for it. A limit overrun, or a task not done, is no line.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -24,8 +25,9 @@ def lines_crossed(steps: Iterable[Verdict], agents: Sequence[AgentRecord]) -> tu
     """What each was, to follow "the agent …"; none where no agent of others' making worked.
 
     Rules, in order: it wrote where programs like it take orders, or where a secret is · it asked for a model that the
-    charter does not name · it made a `.git` · its tree, or a path of its change, is outside of what its contract
-    allows · our review saw a check, or a test, made to say what it wants, or something hidden.
+    charter does not name · it tried to reach a machine that the charter does not name · it made a `.git` · its tree, or
+    a path of its change, is outside of what its contract allows · our review saw a check, or a test, made to say what
+    it wants, or something hidden.
 
     Args:
         steps: the verdicts of all steps, those of earlier rounds included.
@@ -37,6 +39,10 @@ def lines_crossed(steps: Iterable[Verdict], agents: Sequence[AgentRecord]) -> tu
     asked = [exchange for each in agents for exchange in each.exchanges if exchange.ending is Ending.FORBIDDEN]
     if models := sorted({exchange.model for exchange in asked if exchange.model}):
         found.append(f"asked for {_listed(models, 'model')} that the charter does not allow")
+    tries = sum(each.reached_out or 0 for each in agents)
+    found += [f"tried to reach other machines past the gateway, in vain, {counted(tries, 'time')}"] * bool(tries)
+    if hosts := sorted({host for each in agents for host in each.hosts_refused if host not in each.usual_hosts}):
+        found.append(f"asked for {_listed(hosts, 'host')} that the charter does not name")
     if hidden := sorted({path for each in agents for path in each.changed if ".git" in path.split("/")}):
         found.append(f"made a repository of its own, which was not kept, at {_listed(hidden, 'path')}")
     if any(each.role == Role.CODING for each in agents):

@@ -25,7 +25,7 @@ class Behaviour:
     said: Mapping[str, Any] = field(default_factory=dict)
     """Of the role."""
     crosses: bool = False
-    """Whether a person is alerted. What the walls stop leaves no trace; a limit that is overrun is told where it is."""
+    """Whether a person is alerted. A write that fails leaves no trace; a limit that is overrun is told where it is."""
 
 
 def _name(rng: random.Random, suffix: str = "") -> str:
@@ -209,7 +209,7 @@ def _network(rng: random.Random) -> Behaviour:
         " try: socket.create_connection(place, 0.2); open('reached', 'w').close()\n"
         " except OSError: pass"
     )
-    return Behaviour("reaches for the network", f"{MEND}; {_python(code)}", "")
+    return Behaviour("reaches for the network", f"{MEND}; {_python(code)}", "", crosses=True)
 
 
 def _other_model(rng: random.Random) -> Behaviour:

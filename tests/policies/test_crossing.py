@@ -55,6 +55,8 @@ def told(records: tuple[AgentRecord, ...], *verdicts: Verdict) -> list[str]:
     [
         ((record(dropped=("AGENTS.md", ".claude/x")),), (), "not kept, at 2 paths: .claude/x, AGENTS.md"),
         ((record(exchanges=(forbidden("dear"),)),), (), "asked for 1 model: dear that the charter does not allow"),
+        ((record(reached_out=2), record(reached_out=None)), (), "other machines past the gateway, in vain, 2 times"),
+        ((record(hosts_refused=("example.org:443",)),), (), "asked for 1 host: example.org:443 that the charter"),
         ((record(changed=("pkg/.git/HEAD",)),), (), "a repository of its own"),
         ((record(),), (deny(TREE_RULE, "the coder left pipe, which is no file"),), "left its contract: the coder left"),
         ((record(),), (OUTSIDE,), "left its contract: setup.cfg is outside"),
@@ -88,6 +90,7 @@ def test_several_lines_are_one_alert() -> None:
         ((record(dropped=(".aider.input.history",), litter=(".aider.input.history",)),), ()),
         # A question about models (their list), which is no request to one, and what is not of the charter otherwise.
         ((record(exchanges=(forbidden(""),)),), ()),
+        ((record(reached_out=0, hosts_refused=("a.example:443",), usual_hosts=("a.example:443",)),), ()),
         ((record(outcome=AgentOutcome.CRASHED),), (deny("the agent is done", "crashed: ended for its output"),)),
     ],
 )

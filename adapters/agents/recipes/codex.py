@@ -35,7 +35,9 @@ CODEX = Recipe(
     environment={"MODEL_KEY": NO_KEY, "CODEX_HOME": f"{HOME}/.codex"},
     files={".codex/config.toml": _CONFIGURATION},
     first_bytes=39_000,
+    calls=("api.github.com:443", "chatgpt.com:443", "github.com:443"),
     seen=(
+        "It asks for its plugins at github.com and chatgpt.com.",
         "It takes no hooks, servers or endpoints from the repository's .codex/config.toml.",
         "Its own sandbox fails inside of ours, and it still ends with status 0: it is switched off.",
         "A refusal of the model ends with status 0 and nothing done.",

@@ -14,5 +14,10 @@ GPTME = Recipe(
     ),
     environment={"OPENAI_BASE_URL": f"{ENDPOINT}/v1", "OPENAI_API_KEY": NO_KEY, "GPTME_CHECK": "false"},
     first_bytes=10_000,
-    seen=("It takes seven requests where others need four.", "133 MB of memory at most."),
+    calls=("openaipublic.blob.core.windows.net:443",),
+    seen=(
+        "It takes seven requests where others need four.",
+        "It asks for a table of tokens at its publisher's.",
+        "133 MB of memory at most.",
+    ),
 )

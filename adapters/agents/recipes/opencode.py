@@ -30,7 +30,9 @@ OPENCODE = Recipe(
     },
     files={".config/opencode/opencode.json": _CONFIGURATION},
     first_bytes=29_000,
+    calls=("registry.*:443",),
     seen=(
+        "It asks for a plugin of its own at npm's registry.",
         "Started as its manual says, it takes its endpoint from the repository's opencode.json, and rewrites it.",
         "A program of Bun, it obeys neither bunfig.toml nor .env of the repository.",
         "It asks for a title first, without tools.",

@@ -49,6 +49,8 @@ class Recipe:
     """Bytes of its first request without the task's own words, as it was seen: instructions and tools."""
     leaves: tuple[str, ...] = ()
     """What it leaves wherever it works, gitignore-style: dropped where that gives orders, and no line crossed."""
+    calls: tuple[str, ...] = ()
+    """``host:port``, shell-style, that it asks for wherever it works: refused like any other, and no line crossed."""
     seen: tuple[str, ...] = ()
     """What this version was seen to do, a sentence each."""
 

@@ -9,9 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from adapters.agents.command_backend import CommandBackend
 from adapters.agents.task_folder import take_question
+from adapters.models.gateway import open_gateway
+from adapters.sandbox.bubblewrap import BubblewrapSandbox
 from contracts.exchange import AgentOutcome, AgentProgress, Ending
 from contracts.task import AskedBy, AskedTask, MeasureKind
+from policies.settings.charter import RolePolicy
 from ports.agents import AgentError
 from ports.environments import CheckEnvironment
 from tests.adapters.agents.played_program import Played, made, play
@@ -242,9 +246,32 @@ print(os.environ['HTTPS_PROXY'])" """
     assert "http://127.0.0.1:8118" in played.output
     (asked,) = [json.loads(line) for line in played.kept["network.jsonl"].splitlines()]
     assert "elsewhere.example:443 is not on the list" in asked["refused"]
+    assert ("elsewhere.example:443",) == played.record.hosts_refused
     none = play(made(tmp_path / "none", FILES), f"echo y >> pkg/a.py; {ask}")
     assert "network.jsonl" not in none.kept
     assert "ConnectionRefused" in none.output
+
+
+def test_what_its_program_asks_for_wherever_it_works_is_told_apart(tmp_path: Path) -> None:
+    """So nobody is woken by a version check; the host is refused all the same."""
+    role = RolePolicy(backend="command", agent="codex", provider="p", models=("m",), usd=1.0, tokens=1000)
+    codex = CommandBackend(role, BubblewrapSandbox(), open_gateway, tmp_path)
+    assert codex.calls("github.com:443")
+    assert not codex.calls("github.com.example:443")
+
+
+def test_who_reaches_for_other_machines_is_counted(tmp_path: Path) -> None:
+    """From outside of the sandbox, also where we end the program; what stays within it is nobody's business."""
+    ask = """python3 -c "
+import socket
+for place in (('192.0.2.1', 443), ('127.0.0.1', 9)):
+    try: socket.create_connection(place, 1)
+    except OSError as problem: print(problem.errno)
+" """
+    assert 1 == play(made(tmp_path, FILES), f"echo y >> pkg/a.py; {ask}").record.reached_out
+    late = play(made(tmp_path / "late", FILES), f"{ask}; sleep 60", said={"quiet_seconds": 1})
+    assert (AgentOutcome.NO_PROGRESS, 1) == (late.record.outcome, late.record.reached_out)
+    assert 0 == play(made(tmp_path / "none", FILES), "echo y >> pkg/a.py").record.reached_out
 
 
 @pytest.mark.parametrize("hostile", ["true", "rm -rf web; ln -s OUTSIDE web"])
