@@ -6,18 +6,24 @@ import asyncio
 import contextlib
 import os
 import signal
+import time
 from collections.abc import Sequence
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import forked
+from temporalio.client import WorkflowHandle
 from world import World
+
+from contracts.admission import RunResult
 
 WORKER = "worker"
 """As shipped."""
 QUICK_WORKER = str(Path(__file__).with_name("quick_worker.py"))
 HOSTILE_WORKER = str(Path(__file__).with_name("hostile_worker.py"))
+STANDS_STILL = 120
+"""Seconds in which a run that gets anywhere has another event: its longest step takes a tenth of that."""
 
 
 class Supervisor:
@@ -104,3 +110,15 @@ class Supervisor:
         if left := self.missed:
             environment["AUTONOMY_CRASH_AT"] = left[0]
         return environment
+
+
+async def the_end(handle: WorkflowHandle[Any, RunResult]) -> RunResult:
+    """Its result. One that stands still is told from a machine that is slow: by its history, not by a time for all."""
+    waiting, known, moved = asyncio.create_task(handle.result()), 0, time.monotonic()
+    while not waiting.done():
+        await asyncio.wait({waiting}, timeout=2)
+        length = (await handle.describe()).history_length or 0
+        if length > known:
+            known, moved = length, time.monotonic()
+        assert time.monotonic() - moved < STANDS_STILL, f"nothing happened in the run after event {known}"
+    return await waiting

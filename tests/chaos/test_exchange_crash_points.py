@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import pytest
 from checker import check_world
-from supervisor import WORKER, Supervisor
+from supervisor import WORKER, Supervisor, the_end
 from test_crash_points import EXCHANGE
 
 from adapters.store.chained_log import ChainedLog
@@ -35,7 +34,7 @@ async def pays_once(world: World, *points: str) -> None:
         appointed(world, model.url)
         async with Supervisor(world, points, WORKER) as supervisor:
             handle = await world.start()
-            result = await asyncio.wait_for(handle.result(), 90 + 30 * len(points))
+            result = await the_end(handle)
             assert RunStatus.PR_OPENED is result.status, result.reason
             assert [] == supervisor.missed
             assert [-9] * len(points) == supervisor.deaths
@@ -70,6 +69,7 @@ async def test_an_exchange_is_paid_once_whenever_the_worker_dies(make: MakeWorld
 
 
 @pytest.mark.sweep
+@pytest.mark.timeout(1800)  # What stands still is red long before.
 @pytest.mark.parametrize("point", EXCHANGE)
 async def test_sweep(world: World, point: str) -> None:
     """Every point alone."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 import three_rounds
 from checker import check_world
-from supervisor import Supervisor
+from supervisor import Supervisor, the_end
 from test_crash_points import EXCHANGE, SPENDING
 from three_rounds import TARGET
 from world import git
@@ -46,7 +45,7 @@ async def ends_as_ever(world: World, *points: str) -> None:
         three_rounds.appoint(world, model.url)
         async with Supervisor(world, points, COUNTING_WORKER) as supervisor:
             handle = await world.start(TARGET)
-            result = await asyncio.wait_for(handle.result(), 120 + 30 * len(points))
+            result = await the_end(handle)
             assert RunStatus.PR_OPENED is result.status, result.reason
             assert [] == supervisor.missed
             assert [-9] * len(points) == supervisor.deaths
@@ -89,6 +88,7 @@ async def test_three_rounds_end_as_ever_whenever_the_worker_dies(make: MakeWorld
 
 
 @pytest.mark.sweep
+@pytest.mark.timeout(1800)  # What stands still is red long before.
 @pytest.mark.parametrize("point", EVERY)
 async def test_sweep(make: MakeWorld, point: str) -> None:
     """Every point alone, each time that a run passes it."""
