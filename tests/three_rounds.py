@@ -41,6 +41,14 @@ name = "lint"
 kind = "lint"
 argv = ["python", "-c", "import basket, sys; sys.exit('one is not enough' if basket.STAGE == 1 else 0)"]
 """
+CHECK = """
+[environment]
+build = false
+[[checks]]
+name = "unit"
+kind = "tests"
+argv = ["python", "-c", "import basket"]
+"""
 _PROGRAM = """
 import json, pathlib, socket
 def ask(said):

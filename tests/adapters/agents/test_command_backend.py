@@ -269,8 +269,8 @@ for place in (('192.0.2.1', 443), ('127.0.0.1', 9)):
     except OSError as problem: print(problem.errno)
 " """
     assert 1 == play(made(tmp_path, FILES), f"echo y >> pkg/a.py; {ask}").record.reached_out
-    late = play(made(tmp_path / "late", FILES), f"{ask}; sleep 60", said={"quiet_seconds": 1})
-    assert (AgentOutcome.NO_PROGRESS, 1) == (late.record.outcome, late.record.reached_out)
+    ended = play(made(tmp_path / "ended", FILES), f"{ask}; {ASK}; sleep 60", endings=(Ending.PAUSED,))
+    assert (AgentOutcome.PAUSED, 1) == (ended.record.outcome, ended.record.reached_out)
     assert 0 == play(made(tmp_path / "none", FILES), "echo y >> pkg/a.py").record.reached_out
 
 

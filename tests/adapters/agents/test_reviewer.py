@@ -334,6 +334,9 @@ def test_what_silences_a_check_or_hides_in_any_language(line, said):
             {"tests/test_p.py": ASKED["tests/test_p.py"].replace("    assert", "    return\n    assert")},
             "test that was",
         ),
+        # The failing test is gone: with its file, or out of it.
+        ("check", {"tests/test_p.py": None}, "a test that was there"),
+        ("check", {"tests/test_p.py": "from p import total\n"}, "removes a test"),
         ("check", {"src/lib.rs": ASKED["src/lib.rs"].replace("3", "4")}, "a test that was there"),
         ("check", {"src/lib.rs": ASKED["src/lib.rs"].replace("a + 1", "a + 2")}, ""),
         ("check", {"web/__snapshots__/a.snap": "new\n"}, "a test that was there"),
@@ -365,7 +368,10 @@ def test_what_an_agent_was_asked_for_is_not_cheated(repo, measure, edits, refuse
     candidate = candidate_of(asked, made.policy)
     contract = make_contract(candidate, made.policy, "r1")
     for path, text in edits.items():
-        made.write(path, text)
+        if text is None:
+            (made.tree / path).unlink()
+        else:
+            made.write(path, text)
     found = refusals(made.review(contract))
     assert bool(refused) is bool(found), found
     assert not refused or [each for each in found if refused in each]

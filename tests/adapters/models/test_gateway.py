@@ -125,6 +125,19 @@ def test_an_answer_that_is_odd_inside_is_settled_and_recorded(
     assert wallet.settled == {"1": TRUE if ending is Ending.TOOL else wallet.reserved[0]}
 
 
+@pytest.mark.parametrize(("size", "ending", "cost"), [(10, Ending.SAID, TRUE), (33, Ending.CUT, "worst")])
+def test_megabytes_of_an_answer(tmp_path: Path, size: int, ending: Ending, cost: Any) -> None:
+    """Passed on whole, paid by its usage, and the transcript keeps a part; beyond what anybody reads it is cut."""
+    text, usage = "x" * (size << 20), '{"prompt_tokens": 1000, "completion_tokens": 50}'
+    said = f'{{"choices": [{{"message": {{"content": "{text}"}}, "finish_reason": "stop"}}], "usage": {usage}}}'
+    with scripted(Move(body=said)) as model, gateway(tmp_path, model.url) as (opened, wallet):
+        answer = ask(opened.socket, "chat")
+    assert (len(answer.body) > size << 20) is (ending is Ending.SAID)
+    assert [each.ending for each in opened.exchanges] == [ending]
+    assert wallet.settled == {"1": wallet.reserved[0] if cost == "worst" else cost}
+    assert len(opened.transcript) < 1 << 20
+
+
 def test_an_error_in_no_text_is_recorded(tmp_path: Path) -> None:
     """In the middle of a stream, in words that UTF-8 cannot say."""
     said = f'data: {{"error": {{"message": "{NO_TEXT}"}}}}\n\n'

@@ -9,14 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from adapters.sandbox.bubblewrap import BubblewrapSandbox
 from adapters.tools.benchmark import WHOLE, middle, ratio
 from contracts.task import TaskContract
-from policies.settings.schema import EffectivePolicy
+from policies.settings.schema import EffectivePolicy, SandboxLimits
 from policies.settings.tasks import StandingTask, Tasks
 from policies.task.asked import candidate_of, of_standing
 from policies.task.planning import make_contract
 from ports.measures import UNMEASURED, Look, MeasureError
-from ports.sandbox import CommandResult
+from ports.sandbox import Command, CommandResult, Limits
 from tests.policies.sample_policy import policy
 
 BASE, CHANGE = Path("base"), Path("change")
@@ -112,6 +113,32 @@ def test_better_is_what_the_owner_says(better: str, change: int, expected: int) 
 def test_seconds_are_ours_to_measure() -> None:
     """What it prints is nothing then."""
     assert WHOLE == left(Played(lambda _tree: "passed", seconds=2.5), reads="seconds")
+
+
+class Timed(Played):
+    """Real programs, in the sandbox, each by our clock."""
+
+    def command(self, argv: tuple[str, ...], tree: Path, seconds: float) -> CommandResult:
+        """One run."""
+        limits = Limits.of(SandboxLimits(), seconds)
+        return BubblewrapSandbox().run(Command(("/usr/bin/python3", *argv[1:]), tree, limits), lambda: None)
+
+
+def test_seconds_of_real_programs_in_turn(tmp_path: Path) -> None:
+    """The change waits for a quarter of what the base does; a start in the sandbox is in both, and six runs each do."""
+    trees = {}
+    for name, waits in (("base", 0.8), ("change", 0.2)):
+        trees[name] = tmp_path / name
+        (trees[name] / "bench").mkdir(parents=True)
+        (trees[name] / "shop.py").write_text(f"WAITS = {waits}\n")
+        (trees[name] / "bench/run.py").write_text(
+            "import sys, time; sys.path.append('.'); from shop import WAITS; time.sleep(WAITS)"
+        )
+    contract, with_it = task(reads="seconds", runs=6, least=0.2)
+    look = Look(trees["change"], with_it, lambda: None, base=trees["base"], runs=Timed(lambda _tree: ""))
+    found = ratio(contract, look)
+    assert 200 < found.left < 800, found.said
+    assert "6 runs each in turn" in found.said
 
 
 @pytest.mark.parametrize(("by", "least", "expected"), [(0.97, 0.05, WHOLE), (0.97, 0.02, 970), (0.949, 0.05, 949)])
