@@ -33,18 +33,28 @@ FACTS = FindingFacts(
 LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 LANGUAGE = r"(de|fr|es|it|pt|nl|sv|da|nb|no|fi|pl|cs|ru|uk|zh|ja|ko|tr|hu|ro|ca|id|vi|ar|fa|he|hi|el|bg|cn|jp|br)"
 NOT_PROSE = re.compile(
-    r"(^|/)(([\d._-]*(licen[cs]e|copying|notice|legal|patents|authors|contributors|maintainers|thanks|credits"
-    r"|acknowledg\w*|code_of_conduct|citation|change(s|log)|history|news|release[-_]?notes|releases?|whats[-_]?new)\b[^/]*)"
-    r"|(tests?|testing|testdata|test_data|fixtures?|snapshots?|__snapshots__|golden|expected|samples?|corpus|corpora|data"
-    r"|templates?|prompts?|_posts|blog|quotes?|__(tests|mocks)__)/.*"
+    r"(^|/)(([\d._-]*(([\w-]*[_-])?(un)?licen[cs]es?|copying|([\w-]*[_-])?notices?|legal|patents|trademarks?|eula|cla|dco"
+    r"|privacy([_-]policy)?|terms([_-]of[_-]\w+)?|authors|contributors|maintainers|thanks|credits"
+    r"|acknowledg\w*|code_of_conduct|citation|change(s|log)|history|news|release[-_]?notes|releases?|whats[-_]?new"
+    r"|v?\d+\.\d[\w.]*)\b[^/]*)"
+    r"|(tests?|testing|testdata|test_data|fixtures?|snapshots?|golden|expected|samples?|corpus|corpora|data|e2e|inputs?"
+    r"|outputs?|assets|public|static|resources?|templates?|prompts?|_?posts|blog|quotes?|__\w+__|licen[cs]es?|releases?"
+    r"|minutes|meetings?|archived?|versioned_docs)/.*"
+    r"|[^/]*prompts?\.(md|txt)"
     r"|(test_[^/]*|[^/]*[._-](tests?|spec)|[^/]*Tests?|conftest)\.(?!md|rst|txt)\w+"
     r"|(changelog|changes|news|newsfragments|release[-_]?notes|whats[-_]?new)(\.d)?/.*"
     r"|(requirements|constraints)[^/]*\.txt|CMakeLists\.txt|(words?|word[-_]?list|dictionary|robots|humans|llms)[^/]*\.txt"
-    r"|locales?/.*|translations?/.*|i18n/.*|SOURCES\.txt|entry_points\.txt"
+    r"|(locales?|translations?|i18n|l10n|lang(s|uages?)?|po|LC_MESSAGES)/.*|SOURCES\.txt|entry_points\.txt"
     rf"|[^/]*[._-]{LANGUAGE}([_-][a-z]{{2,4}})?\.(md|rst|txt)|{LANGUAGE}([_-][a-z]{{2,4}})?/.*)$",
     re.IGNORECASE,
 )
 """Legal texts, people's names and what happened are quoted, not written; others are data, or of another language."""
+LEGAL = re.compile(
+    r"permission is hereby granted|general public license\s+version|terms and conditions for use|mozilla public license"
+    r"|redistribution and use in source and binary|everyone is permitted to copy and distribute",
+    re.IGNORECASE,
+)
+"""Said by the text of a licence alone."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +149,9 @@ def _foreign(tree: SourceTree, path: str) -> bool:
 
 def may_be_corrected(tree: SourceTree, path: str) -> bool:
     """Whether a file is one that people write, in English, for people."""
-    return not NOT_PROSE.search(path) and not tree.generated(path)
+    if NOT_PROSE.search(path) or tree.generated(path):
+        return False
+    return not (path.endswith((".md", ".rst", ".txt")) and LEGAL.search(tree.text(path)))
 
 
 def _corrected(text: str, misspellings: list[Misspelling]) -> str:

@@ -11,6 +11,7 @@ imported_names.py    Inside the sandbox: whether anything in a whole repository 
 markup.py            Inside the sandbox: the paragraphs of a document, by the parsers of its format
 mentions.py          Inside the sandbox: whether a text that is no Python we can parse may take a name from one of
 normal_form.py       Inside the sandbox: one form for syntax trees that do the same; each rewrite says why (Python 3)
+other_spell_checkers.py  Inside the sandbox: what a repository's owner keeps from other spell checkers than codespell
 owners_codespell.py  Inside the sandbox: how the owner of a repository calls codespell, and what those calls leave out
 python_facts.py      Inside the sandbox: what a reviewer must know of Python files, from their syntax trees; of others,
 python_text.py       Inside the sandbox: comments and docstrings of a Python file that no program reads

@@ -72,7 +72,12 @@ def blocks(text: str) -> Iterator[list[str]]:
 
 
 def _plain(text: str) -> Iterator[str]:
-    return ("\n".join(lines) for lines in blocks(text) if not any(line.startswith((" ", "\t")) for line in lines))
+    announced = False
+    for lines in blocks(text):
+        if not announced and not any(line.startswith((" ", "\t")) for line in lines):
+            yield "\n".join(lines)
+        # A text without markup has no other way to say what is shown.
+        announced = lines[-1].rstrip().endswith(":")
 
 
 def _markdown(text: str) -> Iterator[str]:

@@ -13,6 +13,7 @@ import textwrap
 import tokenize
 from collections.abc import Iterator
 
+from adapters.tools.inside.code_text import LEGAL
 from adapters.tools.inside.markup import blocks
 
 PRAGMA = re.compile(
@@ -22,7 +23,7 @@ PRAGMA = re.compile(
 )
 COMMENT = re.compile(r"^#:? ?(?P<text>.*)$")
 READS_DOCSTRINGS = re.compile(
-    r"\.__doc__\b|(?<![.\w])help\(|\brender_doc\b|[\"']__doc__[\"']|\bgetdoc\b|\bgetsource\w*\b|\bgetcomments\b"
+    r"\.__doc__\b|(?<![.\w])help\(|\brender_doc\b|[\"']__doc__[\"']|\bget_?doc(string)?\b|click\.(command|group)\([^()]*\)\(|\bgetsource\w*\b|\bgetcomments\b"
     r"|^\s*(?:import|from)\s+(?:fire|plac|clize|defopt|tyro|typer|docopt|docopt_ng|cyclopts|simple_parsing|tap|ply|sly|cmd"
     r"|invoke|pydoc|spark|spark_parser|robot|jsonargparse|mcp|fastmcp|langchain\w*|smolagents|griffe|pdoc|interrogate"
     r"|absl|gflags|argh|mando|arguably|cappa|doit|xmlrpc|behave|flasgger|apispec|fastapi|sanic_ext|connexion"
@@ -100,6 +101,8 @@ def comments(source: str) -> Iterator[str]:
 def _text(lines: list[str]) -> Iterator[str]:
     """The paragraphs at the comment's own margin, if it is not code that was put aside."""
     whole = "\n".join(lines)
+    if LEGAL.search(whole):
+        return
     for each in (whole, whole.rstrip(".:") + ":\n    pass"):
         try:
             ast.parse(textwrap.dedent(each))
@@ -128,7 +131,7 @@ def _module(source: str) -> ast.Module | None:
 
 def _docstrings(node: Documented, *, own_is_read: bool = False) -> Iterator[str]:
     text = None if own_is_read else ast.get_docstring(node)
-    if text is not None:
+    if text is not None and not LEGAL.search(text):
         yield text
     for child in node.body:
         if isinstance(child, (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)) and _plain(child):

@@ -13,12 +13,16 @@ from dataclasses import dataclass
 APART = "\ufffc"
 """Stands where a paragraph holds something that is no text: a code span, a link, a role."""
 SENTENCE_END = re.compile(r"""(?<=[.!?])(?<!\b[eEiI]\.[gGeE]\.)(?<!\bcf\.)(?<!\bvs\.)[)"']*\s+""")
-EXAMPLE = re.compile(r"\b(such as|e\.g\b|i\.e\b|for (example|instance)|namely|including|cf\.|vs\.)", re.IGNORECASE)
+EXAMPLE = re.compile(
+    r"\b(such as|e\.g\b|i\.e\b|for (example|instance)|namely|including|cf\.|vs\."
+    r"|(messages?|errors?|outputs?|prints?|logs?|says?|said|reads|shows|displays)\b[^:]*:)",
+    re.IGNORECASE,
+)
 """What follows in the sentence is shown, not said."""
 ABOUT_SPELLING = re.compile(r"\b(typos?|(mis)?spel(l\w*|t)|mistyp\w*|codespell)\b", re.IGNORECASE)
 """A paragraph that speaks of words quotes them."""
 QUOTED = re.compile(r"""“[^”]*”|«[^»]*»|\u2018[^\u2019]*\u2019|(?<![^\s(])([`"']).*?\1(?![^\s.,;:!?)])""", re.DOTALL)
-CODE = re.compile(r"[={}<>|\\$~^\[\]\"`“”«»]|::|--|->|\w\(| : |\t")
+CODE = re.compile(r"[={}<>|\\$~^\[\]\"`“”«»]|::|--|->|\w\(|\)[?*+]| : |\t")
 COLUMNS = re.compile(r"(?<![.!?:\s]) {2,}(?=\S)")
 MARKED = re.compile(r"^[ \t]*(:|!!!|\?\?\?|::|%|\{%)", re.MULTILINE)
 """Lines of markup that not every parser knows: definitions, admonitions, directives of other dialects."""
@@ -56,7 +60,7 @@ NAMED = _set("""
     called named as using uses use used via like by run runs running call calls calling invoke type enter install
     installs import imports see function method command option flag keyword parameter argument variable attribute class
     field module package library tool program script file directory folder project extension plugin verb word spelling
-    user host server branch tag key value string
+    user host server branch tag key value string words names terms git npm npx pip cargo docker kubectl sudo yarn brew
 """)
 NAMES = _set("""
     function functions method command commands option flag keyword parameter argument attribute variable callback
@@ -66,6 +70,10 @@ NAMES = _set("""
 """After one of NAMED, or before one of NAMES, a word may be a name."""
 AT_THE_END = _set("of with from for to and or in on than")
 """``of expresso.``: without an article a name and a noun look the same."""
+PREPOSITIONS = _set("of with from than by on")
+LISTING = _set("and or")
+GOES_ON = LISTING | _set("is are was were has have does can will may should but which who when while than")
+"""``faster than expresso and``, ``django, expresso and flask``: the same inside of a sentence."""
 SHORT = 4
 """``Recieve names.``: too short for a word that tells its language."""
 FEW = 9
@@ -136,4 +144,13 @@ def _plain_words(chunks: list[tuple[str, str]]) -> Iterator[Word]:
         announced = index > 0 and chunks[index - 1][0].endswith(":")
         if announced or before in NAMED or after in NAMES or (ends and before in AT_THE_END):
             continue
+        listed = index > 0 and chunks[index - 1][0].endswith(",") and (chunk.endswith(",") or after in LISTING)
+        term = initial and chunk.endswith(":")
+        if term or listed or _whole_phrase(before, after):
+            continue
         yield Word(word, initial)
+
+
+def _whole_phrase(before: str, after: str) -> bool:
+    """Whether it has no word beside it that would show what it is; after ``to`` it is a verb."""
+    return (before in PREPOSITIONS and after in GOES_ON) or (before in LISTING and after in GOES_ON - LISTING)

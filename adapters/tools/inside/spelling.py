@@ -17,7 +17,7 @@ import os
 import re
 import stat
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -26,7 +26,7 @@ sys.path.append("/opt/autonomy/lib")
 
 from codespell_lib import _codespell
 
-from adapters.tools.inside import code_text, markup, python_text
+from adapters.tools.inside import code_text, markup, other_spell_checkers, python_text
 from adapters.tools.inside.owners_codespell import Unclear, calls, skipped
 from adapters.tools.inside.running_text import CLOSING, OPENING, Word, words
 
@@ -49,6 +49,13 @@ SHIPS_DOCUMENTS = re.compile(
     r"(^|/)(setup\.py|conf\.py|noxfile\.py|[^/]*\.(toml|cfg|ini|ya?ml|in|spec)|package(-lock)?\.json|\.[^/]*)$|^\.github/"
 )
 """Files that name a document in order to package or show it, not to read it."""
+COMPARED = re.compile(
+    r"(^|/)(tests?|testing|testdata|test_data|fixtures?|_*snapshots?_*|golden|expected)/.*\.\w+$", re.IGNORECASE
+)
+"""A text that a test holds against what the program says."""
+READS_FOLDERS = re.compile(
+    r"go:embed|include_dir|rust_?embed|glob|readdir|listdir|scandir|iterdir|\bwalk", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)
@@ -113,7 +120,9 @@ def look(vendored: frozenset[str], focus: frozenset[str]) -> Looked:
     found: list[dict[str, object]] = []
     for hit in hits:
         text = _text(hit.path)
-        if text is None or hit.path in unread or not usage.certain(hit) or _in_a_package(hit.path):
+        if text is None or other_spell_checkers.OFF.search(text):
+            continue
+        if hit.path in unread or not usage.certain(hit) or _in_a_package(hit.path):
             continue
         place = "docs" if hit.path.endswith(TEXT_SUFFIXES) else "comments"
         lines = text.split("\n")
@@ -134,7 +143,7 @@ def _codespell_hits(everything: list[str], wanted: set[str]) -> tuple[list[Hit],
 
     And the files that it was let look at.
     """
-    owners = calls(everything)
+    owners, theirs = calls(everything), other_spell_checkers.left_out(everything)
     parse_options, parse_file = _codespell.parse_options, _codespell.parse_file
     skips: list[str] = []
     looked: list[str] = []
@@ -151,7 +160,7 @@ def _codespell_hits(everything: list[str], wanted: set[str]) -> tuple[list[Hit],
 
     def parse_wanted(filename: str, *others: Any) -> int:
         path = filename.removeprefix("./")
-        if path not in wanted or not owners.look_at(path) or skipped(path, skips):
+        if path not in wanted or not owners.look_at(path) or skipped(path, [*skips, *theirs]):
             return 0
         looked.append(path)
         # Each file's answer apart: what stands before the first colon is no certain name.
@@ -208,6 +217,7 @@ def _usage(everything: list[str], hits: list[Hit]) -> Usage:
                 read_docstrings = read_docstrings or python_text.reads_docstrings(text)
             if not path.endswith(TEXT_SUFFIXES) and not SHIPS_DOCUMENTS.search(path):
                 usage.read |= {document for name, document in names.items() if name in lower}
+                usage.read |= set(_read_by_folder(lower, names.values()))
     for path, text in texts.items():
         lower = text.lower()
         # Parsing costs; of a word that is no running text already, nothing more is to be found out.
@@ -222,7 +232,19 @@ def _usage(everything: list[str], hits: list[Hit]) -> Usage:
     return usage
 
 
+def _read_by_folder(code: str, documents: Iterable[str]) -> Iterator[str]:
+    """Documents of a kind or a folder that stands on a line which reads whatever there is."""
+    lines = [line for line in code.splitlines() if READS_FOLDERS.search(line)]
+    for document in documents if lines else ():
+        folder, suffix = document.lower().rpartition("/")[0], Path(document).suffix
+        top = re.compile(rf"[\s\"'`(]{re.escape(folder.partition('/')[0])}[/\s\"'`)]") if folder else None
+        if any(f"*{suffix}" in line or (top and top.search(f"{line} ")) for line in lines):
+            yield document
+
+
 def _running(path: str, text: str, usage: Usage, *, docstrings: bool) -> Iterator[Word]:
+    if COMPARED.search(path) and path.endswith(TEXT_SUFFIXES):
+        return
     if path.endswith(PYTHON):
         for comment in python_text.comments(text):
             yield from words(comment, sentences_only=False)

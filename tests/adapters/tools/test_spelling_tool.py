@@ -112,11 +112,37 @@ def test_only_the_scope_is_corrected(repo):
         ("pkg/test_a.py", False),
         ("examples/data/a.md", False),
         ("AUTHORS.md", False),
+        ("licenses/MIT.txt", False),
+        ("third-party-licenses.md", False),
+        ("THIRD_PARTY_NOTICES.txt", False),
+        ("docs/eula.md", False),
+        ("docs/releases/1.0.rst", False),
+        ("docs/v2.1.md", False),
+        ("prompts/a.md", False),
+        ("system_prompt.md", False),
+        ("public/a.txt", False),
+        ("__fixtures__/a.md", False),
+        ("docs/lang/fr.md", False),
+        ("docs/terms-of-use.md", False),
+        ("docs/class.md", True),
+        ("docs/claims.md", True),
+        ("docs/outputs.md", True),
     ],
 )
 def test_files_that_people_write_in_english(tmp_path, path, may):
     """Histories quote, data is read by programs, translations have their own spelling."""
     assert may == may_be_corrected(SourceTree(tmp_path), path)
+
+
+def test_the_text_of_a_licence_is_quoted_whatever_its_file_is_called(tmp_path):
+    """And a document that names one is none."""
+    for path, said in {
+        "mit.txt": "Permission is hereby granted to you.",
+        "a.md": "It is under the MIT licence.",
+    }.items():
+        (tmp_path / path).write_text(said)
+    tree = SourceTree(tmp_path)
+    assert (False, True) == (may_be_corrected(tree, "mit.txt"), may_be_corrected(tree, "a.md"))
 
 
 def test_a_look_that_did_not_happen_is_no_look(repo):

@@ -30,6 +30,7 @@ MARKDOWN = {
     "html comment": ("<!-- We recieve it. -->\n", False),
     "inline html": ('We <a name="recieve"> it.\n', False),
     "address": ("See <https://example.org/recieve> now.\n", False),
+    "html around": ("<div>\n\nWe recieve it.\n\n</div>\n", True),
     "front matter": ("---\ntitle: We recieve it\n---\n\nText.\n", False),
     "thanks": ("## Thanks\n\nWe recieve it.\n\n### More\n\nText.\n", False),
     "below thanks": ("## Thanks\n\n### More\n\nWe recieve it.\n", False),

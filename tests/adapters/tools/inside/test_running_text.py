@@ -16,6 +16,8 @@ def given(paragraph: str, *, sentences_only: bool = False) -> list[str]:
     [
         "We recieve it.",
         "You recieve names.",
+        "It is there to recieve and to send.",
+        "Note that, in this case, you recieve the rest.",
         "It is recieve, and then (we recieve) again",
         f"Call {APART} to recieve the answer.",
         "Each of them\nis recieve at the end of a line\nand goes on.",
@@ -67,6 +69,15 @@ def test_a_sentence_gives_its_words(paragraph):
         "We saw this in the log of it: recieve failed when it was there.",
         "This is a fix for the typo of it, and we have recieve there.",
         "It finds what is misspelled by you. We have recieve in it.",
+        "It is faster than recieve and has less to do.",
+        "It works with django, recieve and flask in the same way.",
+        "The request has the fields id, recieve, name and more.",
+        "We build on top of recieve which is fast.",
+        "The names and recieve are in the list.",
+        "You can use git recieve to get it.",
+        "Recieve: the one that we have.",
+        "The message is: you could not recieve the data.",
+        "We match (recieve)? and then the rest of it.",
     ],
 )
 def test_what_may_be_something_else_gives_nothing(paragraph):
