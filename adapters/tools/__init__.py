@@ -11,6 +11,7 @@ fixers.py          Fixers of the owner's own, in the repository's own environmen
 idle_tests.py      Tests that tell nobody anything, and new lines that no test runs: for a person to see
 locks.py           Lock files: what is locked, and the commands that change it, a row each
 measures.py        Measuring with them: the tools there are, and the ways in which a task's effect is counted
+other_linters.py   What the owner's other linters leave out: flake8, pycodestyle and pylint, by whose names ruff's
 owners_files.py    Files in which an owner sets up other tools: pre-commit's hooks, and settings like ``setup.cfg``
 path_patterns.py   Which paths a repository's own regular expressions match, by a child that can be killed
 pins.py            One package, one pin: requirement files and ``pyproject.toml`` must not demand different versions

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from adapters.tools.comparison import Question, python_facts, unequal
 from adapters.tools.inside.edits import Edit, apart, edited
+from adapters.tools.other_linters import silenced
 from adapters.tools.python_support import no_python_3
 from adapters.tools.ruff_settings import Look, RuffSettings, ruff_settings
 from adapters.tools.source_tree import SourceTree
@@ -189,8 +190,10 @@ class RuffTool:
     def _look(self, tree: SourceTree, settings: RuffSettings, bench: ToolRunner) -> RuffOutput:
         answers = [(_in_style if look.sorts else _check)(tree, look, bench) for look in settings.looks]
         found = dict.fromkeys(each for answer in answers for each in answer.violations)
+        texts = {path: tree.text(path) for path in {each.path for each in found}}
+        wanted = (each for each in found if settings.flake8.wants(each.path, each.code))
         return RuffOutput(
-            tuple(each for each in found if settings.flake8.wants(each.path, each.code)),
+            tuple(each for each in wanted if not silenced(texts[each.path], each.code)),
             {path: reason for answer in answers for path, reason in answer.unread.items()},
         )
 

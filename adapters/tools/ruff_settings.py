@@ -5,7 +5,6 @@ the owner runs it: what it then shows is the selection, and nothing is added but
 the configuration calls a safe fix is no authority: every fix is proven (``comparison``).
 """
 
-import fnmatch
 import json
 import posixpath
 import re
@@ -13,6 +12,8 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from adapters.tools.inside.command_lines import SCRIPTS, command_lines
+from adapters.tools.other_linters import Flake8, flake8_settings
 from adapters.tools.owners_files import handed as handed_to
 from adapters.tools.owners_files import hooks, ini, patterns_of, strings
 from adapters.tools.python_support import Version, lowest_supported
@@ -31,28 +32,13 @@ HOOK_OPTIONS = re.compile(
     r"|target-version|config|exclude|extend-exclude)(=|$)"
 )
 """Of a hook's arguments, those that say what is looked for."""
+NO_LOOK = frozenset(
+    ["--statistics", "--exit-zero", "-e", "--show-settings", "--show-files", "--add-noqa", "--version", "-V", "--help"]
+)
+"""A command with one of these asks for something else than what is to be mended."""
 HOOK_FLAGS = frozenset({"--preview", "--no-preview", "--isolated"})
 LOOK_ONLY = ("--no-cache", "--no-fix", "--force-exclude", "--extend-exclude", ",".join(sorted(VENDORED)))
 SORTERS = frozenset({"isort", "reorder-python-imports", "seed-isort-config", "usort"})
-
-
-@dataclass(frozen=True)
-class Flake8:
-    """What flake8's configuration leaves out: the same rules under the same names."""
-
-    select: tuple[str, ...] = ()
-    ignore: tuple[str, ...] = ()
-    per_file: tuple[tuple[str, str], ...] = ()
-    exclude: tuple[str, ...] = ()
-
-    def wants(self, path: str, code: str) -> bool:
-        """Whether the owner's flake8, if there is one, would have said it."""
-        left_out = [*self.ignore, *(codes for pattern, codes in self.per_file if _like(path, pattern))]
-        return (
-            (not self.select or code.startswith(self.select))
-            and not code.startswith(tuple(left_out))
-            and not any(_like(path, pattern) for pattern in self.exclude)
-        )
 
 
 @dataclass(frozen=True)
@@ -95,10 +81,12 @@ def ruff_settings(tree: SourceTree, policy: EffectivePolicy) -> RuffSettings:
         # Our proofs speak of Python 3.
         return RuffSettings((), frozenset(), formatter, flake8)
     python = frozenset(tree.under(".py", ".pyi"))
-    called = tuple(_hooks(tree)) if handed else ()
+    hooked = tuple(_hooks(tree)) if handed else ()
     selected = frozenset(path for path in python if handed and _selected(path, tables))
-    picked = handed_to([patterns_of(hook) for hook, _ in called], python)
-    looks = [Look((*LOOK_ONLY, *arguments), paths) for (_, arguments), paths in zip(called, picked, strict=True)]
+    picked = handed_to([patterns_of(hook) for hook, _ in hooked], python)
+    called = [(arguments, paths) for (_, arguments), paths in zip(hooked, picked, strict=True)]
+    called += _commands(tree, python) if handed else []
+    looks = [Look((*LOOK_ONLY, *arguments), paths) for arguments, paths in called]
     if not called and selected:
         looks.append(Look(LOOK_ONLY, selected))
     governed = python if called else selected
@@ -207,6 +195,33 @@ def _hooks(tree: SourceTree) -> Iterator[tuple[dict[str, object], tuple[str, ...
             yield hook, tuple(_what_for(strings(hook, "args")))
 
 
+def _commands(tree: SourceTree, python: frozenset[str]) -> list[tuple[tuple[str, ...], frozenset[str]]]:
+    """The same of the owner's command lines, and the files that each is given.
+
+    Raises:
+        ToolUnavailable: what is looked for is put together when it runs.
+    """
+    found: list[tuple[tuple[str, ...], frozenset[str]]] = []
+    bare = False
+    for path in sorted(filter(SCRIPTS.match, tree.files)):
+        for said in command_lines("ruff", path, tree.text(path)):
+            # Before 0.1 there was no ``check``.
+            if not said or NO_LOOK & set(said) or not (said[0] in {"check", ".", "./"} or said[0].startswith("-")):
+                continue
+            words = said[said[0] == "check" :]
+            arguments = tuple(_what_for(tuple(words)))
+            if any("$" in each or "{{" in each for each in arguments):
+                raise ToolUnavailable(
+                    f"{path}: an option of ruff is put together when it runs; write it into ruff.toml"
+                )
+            tops = {posixpath.normpath(each) for each in words}
+            given = frozenset(each for each in python if any(f"{each}/".startswith(f"{top}/") for top in tops))
+            # Alone, it may be what a step is called.
+            bare = bare or not words
+            found += [(arguments, given or python)] if words else []
+    return found or [((), python)] * bare
+
+
 def _what_for(arguments: tuple[str, ...]) -> Iterator[str]:
     rest = iter(arguments)
     for each in rest:
@@ -278,36 +293,3 @@ def _table(parent: dict[str, object], key: str) -> dict[str, object]:
 
 def _inline(settings: Mapping[str, object]) -> tuple[str, ...]:
     return tuple(part for key, value in settings.items() for part in ("--config", f"{key} = {json.dumps(value)}"))
-
-
-def _like(path: str, pattern: str) -> bool:
-    bare = pattern.removeprefix("./").rstrip("/")
-    parts = ["/".join(path.split("/")[: count + 1]) for count in range(path.count("/") + 1)]
-    return any(fnmatch.fnmatch(each, bare) or fnmatch.fnmatch(each, f"*/{bare}") for each in parts)
-
-
-def flake8_settings(tree: SourceTree) -> Flake8:
-    """Read from ``setup.cfg``, ``tox.ini``, ``.flake8`` and pre-commit's hook.
-
-    Raises:
-        ToolUnavailable: one of them cannot be read.
-    """
-    values: dict[str, list[str]] = {"select": [], "ignore": [], "per-file-ignores": [], "exclude": []}
-    for path in ("setup.cfg", "tox.ini", ".flake8"):
-        parser = ini(tree, path, "flake8")
-        for key in values:
-            for name in (key, f"extend-{key}", key.replace("-", "_"), f"extend_{key}"):
-                if parser.has_option("flake8", name):
-                    values[key] += re.split(r"[\s,]+", re.sub(r"#[^\n]*", "", parser.get("flake8", name)).strip())
-    for hook in hooks(tree):
-        if hook.get("id") == "flake8":
-            for argument in strings(hook, "args"):
-                name, _, value = argument.removeprefix("--").removeprefix("extend-").partition("=")
-                values.get(name, []).extend(value.split(","))
-    per_file, pattern = list[tuple[str, str]](), ""
-    for word in values["per-file-ignores"]:
-        before, colon, after = word.partition(":")
-        pattern, codes = (before, after) if colon else (pattern, word)
-        per_file += [(pattern, codes)] * bool(codes)
-    said = {key: tuple(filter(None, found)) for key, found in values.items()}
-    return Flake8(said["select"], said["ignore"], tuple(per_file), said["exclude"])

@@ -52,9 +52,16 @@ TEST_DATA = COMPARED_WITH | frozenset({
 })  # fmt: skip
 """The same, below a folder of tests."""
 TEST_MODULE = re.compile(r"(^test_.*|.*_tests?|^conftest|^__init__)\.pyi?$")
-GENERATED_NAME = re.compile(r"(_pb2(_grpc)?\.pyi?|^_version\.py|^versioneer\.py|\.min\.\w+)$")
+GENERATED_NAME = re.compile(
+    r"(_pb2(_grpc)?\.pyi?|(^|/)(_version|versioneer|parsetab|lextab)\.py|\.(min|bundle|pb|gen|g|generated|tab)\.\w+"
+    r"|[._-]generated\.\w+|(^|/)(zz_generated[^/]*|moc_[^/]*|lex\.\w+\.c)|-\d+\.\d+(\.\d+)?\.js)$"
+    r"|(^|/)(gen|generated|auto-?gen\w*|migrations|alembic|deps|externals|subprojects|pods|bower_components|godeps)/",
+    re.IGNORECASE,
+)
+"""By its name or a folder's: made by a program, taken from elsewhere, or applied already as it stands."""
 GENERATED_TEXT = re.compile(
     rb"@generated|(generated|created|written) (by|from|automatically)|(auto|code|machine)[- ]?generated"
+    rb"|(vendored|copied|taken) (verbatim |mostly )?from|keep in sync"
     rb"|automatically (generated|created|written)|(do not|don't) (edit|modify)",
     re.IGNORECASE,
 )
@@ -120,7 +127,7 @@ class SourceTree:
         """Whether the file, or the repository of it, says that a program wrote it or that it came from elsewhere."""
         if matches(path, self._declared_foreign):
             return True
-        if GENERATED_NAME.search(path.rsplit("/", 1)[-1]):
+        if GENERATED_NAME.search(path):
             return True
         head = b"\n".join(self.read(path)[:2000].splitlines()[:10])
         return GENERATED_TEXT.search(head) is not None
@@ -137,10 +144,19 @@ class SourceTree:
 
     @cached_property
     def _declared_foreign(self) -> tuple[str, ...]:
-        """What ``.gitattributes`` calls generated or vendored."""
-        lines = (line.split() for line in self.text(".gitattributes").splitlines())
+        """What ``.gitattributes`` calls generated or vendored, of a folder what lies in it."""
         marks = {f"linguist-{kind}{value}" for kind in ("generated", "vendored") for value in ("", "=true")}
-        named = (words[0] for words in lines if words and not words[0].startswith("#") and marks & set(words[1:]))
+        lines = (
+            (path.removesuffix(".gitattributes"), line.split())
+            for path in sorted(self.files)
+            if f"/{path}".endswith("/.gitattributes")
+            for line in self.text(path).splitlines()
+        )
+        named = (
+            f"{folder}{words[0]}" if not folder or "/" in words[0] else f"{folder}**/{words[0]}"
+            for folder, words in lines
+            if words and not words[0].startswith("#") and marks & set(words[1:])
+        )
         # They are the repository's: one that is no pattern marks nothing, and many stars would take for ever.
         return tuple(each for each in islice(named, _MOST_MARKS) if len(_STARS.findall(each)) <= 3 and can_match(each))  # noqa: PLR2004  # ``**/*x*``
 

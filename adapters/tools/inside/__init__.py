@@ -2,6 +2,7 @@
 
 archives.py          Inside the sandbox: a package's archive, and its own words on licence and changes
 code_text.py         Inside the sandbox: comments of other languages than Python that no program reads, by tree-sitter's
+command_lines.py     Inside the sandbox, and outside: how a repository's owner calls a program
 coverage_report.py   Inside the sandbox: which lines a coverage report says were never run
 documents.py         Inside the sandbox: whether words of a document or comment can change without any program being
 edits.py             A linter's edits, applied to the bytes of a file by ourselves: what is proven is what is written

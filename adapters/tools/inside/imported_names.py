@@ -45,6 +45,8 @@ SOURCE_READERS = frozenset({"getsource", "getsourcelines", "findsource", "co_fir
 READS_ITSELF = re.compile(
     r"\b(open|FileInput|input)\(\s*__file__|__file__\)(\.\w+\(\))*\.(read_text|read_bytes|open)\(|\bgetsource(lines)?\("
 )
+SUMS = re.compile(r"(^|[/._-])(sha\d+|md5|checksums?|digests?)([^/]*|\w*)$", re.IGNORECASE)
+BY_LINE = re.compile(r"#L\d|:\d+|^\s*:(emphasize-)?lines:|^\s*:lineno-match:", re.MULTILINE)
 LARGEST_FILE = 5_000_000
 LARGEST_REPOSITORY = 400_000_000
 Import = tuple[str, int, str, str | None]
@@ -130,6 +132,8 @@ class Repository:
                 return f"{other} reads the text of code and knows this module"
         folder = path.split("/", maxsplit=1)[0]
         for other, text in self.everything().items():
+            if other != path and name in text and (reason := _of_its_bytes(other, text, name)):
+                return reason
             if other == path or not other.endswith(".py"):
                 continue
             if name in text and any(f"/{each}".endswith(f"/{name}") for each in self._strings(other)):
@@ -195,6 +199,17 @@ class Repository:
         if not self.texts and not self.problem:
             self.texts, self.problem = _read(self.root)
         return self.texts
+
+
+def _of_its_bytes(other: str, text: str, name: str) -> str:
+    """Whether a text that names a file knows its checksum, or shows it by the numbers of its lines; empty: neither."""
+    if SUMS.search(other):
+        return f"{other} holds a checksum of it"
+    shown = re.compile(
+        rf"(literalinclude::|include::|--8<--|@code|embedme|<<<)[^\n]*\b{re.escape(name)}[^\n]*(\n[ \t]+:[^\n]*)*"
+    )
+    by_line = any(BY_LINE.search(found[0].partition(name)[2]) for found in shown.finditer(text))
+    return f"{other} shows it by its lines" if by_line else ""
 
 
 def _read(root: Path) -> tuple[dict[str, str], str]:

@@ -8,7 +8,6 @@ left out; a file that none of them looks at is not looked at.
 from __future__ import annotations
 
 import argparse
-import ast
 import contextlib
 import fnmatch
 import io
@@ -23,20 +22,10 @@ from pathlib import Path
 import yaml
 from codespell_lib import _codespell
 
+from adapters.tools.inside.command_lines import SCRIPTS, command_lines
+
 HOOKS = (".pre-commit-config.yaml", ".pre-commit-config.yml")
 WORKFLOWS = re.compile(r"^\.(github|gitea|forgejo)/(workflows|actions)/.+\.ya?ml$")
-SCRIPTS = re.compile(
-    r"^(tox\.ini|setup\.cfg|pyproject\.toml|package\.json|(GNUm|M|m)akefile|[Jj]ustfile|Taskfile\.ya?ml|\.gitlab-ci\.yml|"
-    r"\.travis\.yml|\.circleci/config\.yml|azure-pipelines\.yml|noxfile\.py|tasks\.py|[^/]+\.(mk|sh)|(scripts|ci|tools)/.+"
-    r"|(hatch|pixi|prek|pdm)\.toml|\.?lefthook\.ya?ml|Dockerfile|\.(drone|cirrus)\.ya?ml|\.woodpecker(/.+)?\.ya?ml|duties\.py"
-    r"|bitbucket-pipelines\.ya?ml|dodo\.py|Pipfile|\.mega-?linter\.ya?ml|Earthfile|appveyor\.yml"
-    r"|\.(github|gitea|forgejo)/(workflows|actions)/.+\.ya?ml)$"
-)
-COMMAND = re.compile(
-    r"""(?:^|[;&|:=@"'`\[(]|(?:^|[ \t])-|-m|\b(?:run|exec)(?:[ \t]+-\S+)*|\buvx|\bxargs(?:[ \t]+-\S+)*)[ \t]*"""
-    r"""codespell(?P<options>(?:[ \t][^\n]*)?|["'\]),].*)$""",
-    re.MULTILINE,
-)
 ACTION = "codespell-project/actions-codespell"
 ACTION_OPTIONS = {
     "skip": "--skip",
@@ -158,7 +147,7 @@ def calls(paths: Sequence[str]) -> Calls:
         if WORKFLOWS.match(path):
             found += _actions(path)
         if SCRIPTS.match(path):
-            for words in _commands(path):
+            for words in command_lines("codespell", path, _read(path)):
                 # Alone, the name may be one of a list of packages to install.
                 (found if words else bare).extend(_call(path, words, surely=False))
     if "tox.ini" in paths and re.search(r"^\[codespell\]", _read("tox.ini"), re.MULTILINE):
@@ -205,45 +194,6 @@ def _actions(path: str) -> Iterator[Call]:
         given = {str(name): value for name, value in _mapping(node.get("with")).items() if value not in ("", None)}
         words = [f"{option}={given[name]}" for name, option in ACTION_OPTIONS.items() if name in given]
         yield from _call(path, [*words, *str(given.get("path", "")).split()], surely=True)
-
-
-def _commands(path: str) -> Iterator[list[str]]:
-    """What stands behind ``codespell`` where it is called, as words."""
-    text = _read(path)
-    if path.endswith(".py"):
-        yield from _python_commands(text)
-        return
-    text = re.sub(r"^\s*(#|//|rem\b).*$", "", re.sub(r"\\\r?\n", " ", text), flags=re.MULTILINE)
-    for found in COMMAND.finditer(text):
-        options = found["options"]
-        if (quote := text[found.start()]) in "\"'`" or text[: found.start()].count('"') % 2:
-            options = options.split(quote if quote in "\"'`" else '"')[0]
-        lexer = shlex.shlex(options, posix=True, punctuation_chars=";&|<>")
-        lexer.whitespace_split = True
-        words: list[str] = []
-        with contextlib.suppress(ValueError):
-            for word in lexer:
-                if word[0] in ";&|<>":
-                    break
-                words.append(word)
-        yield words
-
-
-def _python_commands(text: str) -> Iterator[list[str]]:
-    """``session.run("codespell", "--skip", …)`` and ``["codespell", …]``."""
-    try:
-        module = ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return
-    for node in ast.walk(module):
-        parts = (
-            node.args if isinstance(node, ast.Call) else node.elts if isinstance(node, (ast.List, ast.Tuple)) else []
-        )
-        values = [part.value if isinstance(part, ast.Constant) else "$" for part in parts]
-        if "codespell" in values:
-            yield [str(value) for value in values[values.index("codespell") + 1 :]]
-        elif values and isinstance(values[0], str) and values[0].startswith("codespell "):
-            yield shlex.split(values[0])[1:]
 
 
 def _call(path: str, words: list[str], *, surely: bool) -> Iterator[Call]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from adapters.tools.other_linters import silenced
 from adapters.tools.owners_files import hooks
 from adapters.tools.ruff_settings import ruff_settings
 from adapters.tools.source_tree import SourceTree
@@ -63,6 +64,14 @@ HOOK = "repos:\n- repo: x\n  hooks:\n  - id: ruff\n"
         ({".pre-commit-config.yaml": HOOK + "    exclude: ^sub/\n"}, {("", "a.py")}),
         ({".pre-commit-config.yaml": HOOK.replace("ruff", "ruff-format")}, {OURS}),
         ({"setup.cfg": "[bdist_wheel]\nuniversal = 1\n"}, set()),
+        ({"Makefile": "lint:\n\truff check --select E,F --fix .\n"}, {("E,F", OURS[1])}),
+        ({"tox.ini": "[testenv]\ncommands = ruff check sub --select E --output-format github\n"}, {("E", "sub/b.py")}),
+        ({"tasks.py": "c.run('ruff check --select E a.py')\n"}, {("E", "a.py")}),
+        ({".github/workflows/a.yml": "- name: ruff check\n  run: ruff check --select E .\n"}, {("E", OURS[1])}),
+        ({".github/workflows/a.yml": "- run: ruff check\n"}, {OWNERS}),
+        ({"Makefile": "lint:\n\truff --select E .\n\truff format .\n"}, {("E", OURS[1])}),
+        ({"Makefile": "x:\n\tpip install ruff\n\truff --version\n\truff check --statistics --select ALL\n"}, {OURS}),
+        ({"Makefile": "x:\n\t# ruff check --select E\n", "README.md": "ruff check --select E .\n"}, {OURS}),
     ],
 )
 def test_whose_selection_counts(tmp_path, files, calls):
@@ -103,6 +112,23 @@ def test_another_sorter_keeps_its_order(tmp_path, files):
         ({".flake8": "[flake8]\nper-file-ignores =\n    a.py: F401\n"}, "F401", True),
         ({".flake8": "[flake8]\nexclude = sub\n"}, "F401", False),
         ({".pre-commit-config.yaml": HOOK.replace("ruff", "flake8") + "    args: [--ignore=F401]\n"}, "F401", False),
+        ({"pyproject.toml": PYTHON_3 + "[tool.flake8]\nextend-ignore = ['F401']\n"}, "F401", False),
+        ({"pyproject.toml": PYTHON_3 + "[tool.flake8]\nper-file-ignores = ['sub/*:F401,F811']\n"}, "F811", False),
+        ({"setup.cfg": "[pycodestyle]\nignore = W291\n"}, "W291", False),
+        ({"setup.cfg": "[pycodestyle]\nselect = W291\n"}, "F401", True),
+        ({".pylintrc": "[MESSAGES CONTROL]\ndisable=unused-import,\n    C0303\n"}, "F401", False),
+        ({".pylintrc": "[MESSAGES CONTROL]\ndisable=unused-import,\n    C0303\n"}, "W291", False),
+        ({".pylintrc": "[MESSAGES CONTROL]\ndisable=missing-docstring\n"}, "F401", True),
+        ({"pylintrc": "[MASTER]\ndisable=all\nenable=W0611\n"}, "F401", True),
+        ({"pylintrc": "[MASTER]\ndisable=all\nenable=W0611\n"}, "F841", False),
+        ({"setup.cfg": "[pylint.messages control]\ndisable = W0611\n"}, "F401", False),
+        ({"setup.cfg": "[other]\ndisable = W0611\n"}, "F401", True),
+        (
+            {"pyproject.toml": PYTHON_3 + "[tool.pylint.'messages control']\ndisable = ['unused-import']\n"},
+            "F401",
+            False,
+        ),
+        ({"pyproject.toml": PYTHON_3 + "[tool.pylint]\ndisable = 'W0611'\n"}, "F401", False),
     ],
     ids=str,
 )
@@ -110,6 +136,29 @@ def test_what_flake8_leaves_out_is_left_out(tmp_path, files, code, wanted):
     """The same rules under the same names, in ``sub/b.py``."""
     selections(tmp_path, files)
     assert wanted is ruff_settings(SourceTree(tmp_path), policy()).flake8.wants("sub/b.py", code)
+
+
+@pytest.mark.parametrize(
+    ("text", "off"),
+    [
+        ("# pylint: disable=unused-import\nimport os\n", True),
+        ("import os\n# pylint: disable = C0111, W0611\n", True),
+        ("# pylint: skip-file\n", True),
+        ("# pylint: disable=all\n", True),
+        ("import os  # pylint: disable=unused-import\n", False),
+        ("# pylint: disable=unused-variable\n", False),
+        ("x = '# pylint: disable=unused-import'\n", False),
+    ],
+)
+def test_what_a_file_tells_pylint_for_all_of_it(text, off):
+    """Beside ruff's and flake8's own marks, which ruff reads."""
+    assert off is silenced(text, "F401")
+
+
+def test_a_selection_that_is_put_together_when_it_runs_is_no_silence(tmp_path):
+    """What the owner looks for cannot be told then."""
+    with pytest.raises(ToolUnavailable, match="Makefile: an option of ruff is put together"):
+        selections(tmp_path, {"Makefile": "a:\n\truff check --select=$(RULES) .\n"})
 
 
 @pytest.mark.parametrize("text", ["a: [\n", "repos:\n- hooks:\n  - id: ruff\n    files: '('\n"])

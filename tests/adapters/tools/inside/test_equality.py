@@ -265,6 +265,28 @@ def test_files_that_may_be_meant_by_another_name_stay(tmp_path, path, others):
     assert shown(tmp_path, IMPORT, GONE, path, **others)
 
 
+@pytest.mark.parametrize(
+    ("path", "text", "counts"),
+    [
+        ("SHA256SUMS", "ab12  p/m.py\n", True),
+        ("p/m.py.sha256", "ab12  m.py\n", True),
+        ("checksums.json", '{"p/m.py": "ab12"}\n', True),
+        ("docs/a.rst", ".. literalinclude:: ../p/m.py\n   :language: python\n   :lines: 3-4\n", True),
+        ("docs/a.rst", ".. literalinclude:: ../p/m.py\n   :language: python\n", False),
+        ("docs/a.md", '--8<-- "p/m.py:3:4"\n', True),
+        ("docs/a.md", '--8<-- "p/m.py"\n', False),
+        ("docs/a.md", "Look into p/m.py first: it is short.\n", False),
+        ("docs/shared.md", "p/m.py\n", False),
+    ],
+)
+def test_a_file_whose_bytes_or_lines_are_counted_elsewhere(tmp_path, path, text, counts):
+    """By a list of checksums, or by a document that shows some of its lines."""
+    for name, body in {"p/m.py": IMPORT, path: text}.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(body)
+    assert counts is (Repository(tmp_path).reads("p/m.py") != "")
+
+
 def test_a_submodule_somebody_reaches_through_the_package_stays_loaded(tmp_path):
     """``from unittest import mock`` is what makes ``unittest.mock`` exist."""
     before = "from unittest import mock\nx = 1\n"
