@@ -39,6 +39,7 @@ from policies.release.ci import heard
 from policies.release.ci_findings import CiSight, look_at_ci
 from policies.settings.charter import Charter
 from policies.settings.schema import Target
+from policies.settings.tasks import Tasks
 from ports.environments import EnvironmentUnavailable
 from ports.forge import ForgeError
 from ports.policy_source import PolicyError
@@ -134,6 +135,7 @@ def _policies(adapters: Adapters) -> Iterator[Finding]:
         "set AUTONOMY_POLICIES, or make a target: starter.py init <path-or-url>",
     )
     charters: list[Charter] = []
+    standing = Tasks()
     for name in names:
         try:
             policy = adapters.policies.effective(name)
@@ -151,8 +153,13 @@ def _policies(adapters: Adapters) -> Iterator[Finding]:
             )
             yield from (Finding(*found) for found in target_findings(adapters, policy.target))
             charters.append(policy.charter)
-    # One charter is every target's.
+            standing = policy.standing
+    # One charter is every target's, and so are the standing tasks.
     yield from _agents(adapters, charters[:1])
+    for task in standing.tasks:
+        for unknown in sorted({*task.targets} - {*names}):
+            detail = f"no targets/{unknown}.toml: nobody looks after it there; known: {', '.join(names)}"
+            yield Finding(f"task {task.name}", ok=False, detail=detail, remedy="correct `targets` in tasks.toml")
 
 
 def _agents(adapters: Adapters, charters: list[Charter]) -> Iterator[Finding]:

@@ -24,14 +24,19 @@ def test_every_recipe_is_listed_with_what_it_was_seen_to_do(nobody_there: Shell)
 
 
 def test_doctor_says_which_agent_is_missing(nobody_there: Shell, policies: Path) -> None:
-    """With the command that installs it."""
+    """With the command that installs it; and which target a standing task names that is none."""
     (policies / "targets").mkdir()
     (policies / "targets/example.toml").write_text((ROOT / "examples/targets/example.toml").read_text())
     place = policies / "charter.toml"
     before, _, rest = place.read_text().partition("[roles.coding]")
     coder = CODER.replace('argv = ["/usr/bin/true"]', 'agent = "codex"')
     place.write_text(before + coder + "\n[roles.review]" + rest.partition("[roles.review]")[2])
+    task = 'name = "types"\ntitle = "Types"\nprompt = "Add the types."\nmeasure = "acceptance"\n'
+    (policies / "tasks.toml").write_text(f'[[tasks]]\n{task}targets = ["exampel", "example"]\n')
     found = {each["name"]: each for each in nobody_there.type("doctor", "--json").json["findings"]}
     row = found["agent codex"]
     assert (False, "install it: starter.py agents install codex") == (row["ok"], row["remedy"])
     assert "@openai/codex 0.169.0 is not installed" in row["detail"]
+    row = found["task types"]
+    assert (False, "correct `targets` in tasks.toml") == (row["ok"], row["remedy"])
+    assert "no targets/exampel.toml: nobody looks after it there; known: example" in row["detail"]

@@ -19,7 +19,6 @@ AIDER = Recipe(
     leaves=(".aider.chat.history.md", ".aider.input.history", ".aider.tags.cache.*/"),
     calls=("raw.githubusercontent.com:443",),
     seen=(
-        "It asks for a list of models at GitHub's.",
         "It sees only the files that it is given: those that the contract names, none where it names patterns alone.",
         "It leaves .aider files in the tree, which are dropped as orders to agents.",
         "It asks for a price list in spite of the variable, and goes on without one.",

@@ -17,6 +17,7 @@ from adapters.agents.taken_out import TakenOut
 from adapters.sandbox.bubblewrap import BubblewrapSandbox
 from contracts.exchange import AgentOutcome
 from demo.scripted_model import Move, ScriptedModel
+from policies.agents.crossing import lines_crossed
 from policies.settings.schema import SandboxLimits
 from ports.sandbox import Command, Limits
 from tests.adapters.agents.played_program import made
@@ -41,7 +42,7 @@ def test_it_mends_a_failing_test(name: str, tmp_path: Path) -> None:
     assert not passes(tree)
     # aider asks without tools, as others do for a title.
     with ScriptedModel(MENDING.get(name, MENDING[""]), side=None if name == "aider" else "A small fix") as model:
-        played = mend(tree, name, model)
+        played = mend(tree, name, model, {"hosts": ("packages.example:443",)})
     record = played.record
     assert AgentOutcome.DONE is record.outcome, (record.reason, played.output[-3000:])
     assert ("shop/basket.py",) == record.changed, record.changed
@@ -50,6 +51,8 @@ def test_it_mends_a_failing_test(name: str, tmp_path: Path) -> None:
     assert len(wire) == len(played.purse.settled) > 0
     assert record.usd == pytest.approx(sum(cost.usd for cost in played.purse.settled.values() if cost))
     assert recipe_of(name).dialect in {each.dialect for each in wire}
+    # Whatever it asks for beside its work, nobody is woken by its usual ways.
+    assert () == lines_crossed((), (record,)), record.hosts_refused
 
 
 @pytest.mark.every_agent
