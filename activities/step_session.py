@@ -372,6 +372,8 @@ def exchanged(ref: ArtifactRef, record: AgentRecord | None) -> tuple[str, dict[s
     ends = Counter(each.ending.value for each in record.exchanges)
     said: dict[str, Fact] = {"outcome": record.outcome, "exchanges": len(record.exchanges), "usd": record.usd}
     said |= {"dropped": shortened(", ".join(record.dropped), _SHORT)} if record.dropped else {}
+    said |= {"hostsRefused": shortened(", ".join(record.hosts_refused), _SHORT)} if record.hosts_refused else {}
+    said |= {"reachedOut": record.reached_out} if record.reached_out else {}
     endings = ", ".join(f"{word} {times}" for word, times in sorted(ends.items()))
     return "agent exchanged", {**facts, **said, "tokens": record.tokens, "bound": record.bound, "endings": endings}
 

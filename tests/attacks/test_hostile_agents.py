@@ -185,6 +185,8 @@ def _not_recorded(stage: Stage, coded: StepResult, record: AgentRecord, paid: tu
     told = json.dumps([dict(each.facts) for each in records if each.event == "agent exchanged"])
     if record.dropped and (record.dropped[0] not in told or record.dropped[0] not in coded.verdict.model_dump_json()):
         yield "what was dropped is not told"
+    if record.reached_out and f'"reachedOut": {record.reached_out}' not in told:
+        yield "that it tried to reach other machines is not told"
     gone_up = sum(each.tries > 0 for each in record.exchanges)
     if (gone_up, round(record.usd, 6)) != (paid[0], round(paid[1], 6)):
         yield f"its record says {gone_up} and {record.usd} USD, and {paid} was paid"

@@ -396,9 +396,13 @@ def test_the_page_says_what_agents_did_and_cost() -> None:
         bound=True,
         transcript="agent/coding-1.transcript.jsonl",
         dropped=("CLAUDE.md",),
+        reached_out=2,
+        hosts_refused=("other.example:443",),
     )
     page = page_of(REPORT, agents=(record,))
     assert "<script>alert" not in page
     assert all(each in page for each in ("codex 1.0", "deadline", "at most 0.1250", "dropped: CLAUDE.md"))
+    assert "other machines, in vain: 2 times" in page
+    assert "hosts refused: other.example:443" in page
     assert re.search(r'href="[./]*agent/coding-1.transcript.jsonl"', page)
     assert "By the gateway" not in page_of(REPORT)
