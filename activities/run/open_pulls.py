@@ -11,10 +11,12 @@ from contracts.handover import PlannedWrite
 from contracts.modes import WriteAction
 from contracts.proposal import POLICY_TOOL
 from contracts.pull_request import PullRequest
-from contracts.task import Finding, MootPullRequest, TaskContract
+from contracts.task import Finding, MeasureKind, MootPullRequest, TaskContract
 from policies.after.open_pulls import Served, acknowledgement, asking, canary_of, closed_unanswered, over, served
 from policies.counted import shortened
+from policies.paths.rules import in_scope
 from policies.texts.pull_request import already_on_base
+from ports.measures import Detection
 from ports.repository import Repository, RepositoryError
 from ports.store import StoreError
 
@@ -27,6 +29,32 @@ def moot(session: StepSession, pull: PullRequest) -> bool:
     if pull.state != "open" or pull.base_branch != session.policy.target.base_branch:
         return False
     return session.bench.store.find(pull.run_id, "run_report.json") is not None and on_base(session, pull)
+
+
+def outlived(session: StepSession, pull: PullRequest, seen: Detection) -> bool:
+    """Whether it conflicts with the base, and a tool that looked finds nothing there of what it mends.
+
+    As ``moot``: only of runs that have ended; not knowing is no.
+    """
+    store, base = session.bench.store, session.given.base_sha
+    contract = store.find(pull.run_id, "task_contract.json") if pull.run_id else None
+    if contract is None or store.find(pull.run_id, "run_report.json") is None:
+        return False
+    if pull.state != "open" or pull.base_branch != session.policy.target.base_branch:
+        return False
+    task = TaskContract.model_validate_json(store.get(contract))
+    if task.measure is not MeasureKind.FINDINGS or task.asked or task.tool == POLICY_TOOL:
+        return False
+    blind = {each.partition(":")[0] for each in seen.missing} | {each.tool for each in seen.unread}
+    left = any((each.tool, each.rule) == (task.tool, task.rule) and in_scope(each.path, task.scope)
+               for each in seen.findings)  # fmt: skip
+    if left or task.tool in blind:
+        return False
+    bring(session.bench, session.repository, pull.run_id)
+    try:
+        return not session.repository.merge(base, pull.head_sha).clean
+    except RepositoryError:
+        return False
 
 
 def on_base(session: StepSession, pull: PullRequest) -> bool:

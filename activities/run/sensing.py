@@ -10,7 +10,7 @@ from activities.governance.past_decisions import NotKept
 from activities.run.asking import gather
 from activities.run.coverage import REPORT, covered
 from activities.run.flaky_checks import flaky_checks
-from activities.run.open_pulls import answers, closing, moot, moot_of, overtaken, removals
+from activities.run.open_pulls import answers, closing, moot, moot_of, outlived, overtaken, removals
 from activities.run.questions import by_rule
 from activities.run.strangers import tell_of_strangers
 from activities.source.reading import SourceReader
@@ -20,7 +20,7 @@ from contracts.handover import PlannedWrite, StepInput, StepResult
 from contracts.modes import Role, StepName
 from contracts.pull_request import PullRequest
 from contracts.task import Finding, OpenPullRequest, StateSnapshot
-from policies.after.open_pulls import closed_overtaken
+from policies.after.open_pulls import OUTLIVED, closed_overtaken
 from policies.counted import counted
 from policies.release.checks import unseen
 from policies.source.scouting import CATALOGUE
@@ -65,7 +65,8 @@ class Sensing:
         known = tell_of_strangers(session, pulls, heads)
         # A run that was reset meets the pull request it opened: that is adopted, and waits for nobody else's answer.
         opened = [pull for pull in pulls if pull.state == "open" and pull.run_id != run.run_id]
-        done = {pull.number for pull in opened if moot(session, pull)}
+        late = {pull.number for pull in opened if outlived(session, pull, seen)}
+        done = late | {pull.number for pull in opened if moot(session, pull)}
         snapshot = StateSnapshot(
             run_id=run.run_id,
             target=run.target,
@@ -96,7 +97,8 @@ class Sensing:
             unread=len(seen.unread),
             coverage="looked at" if "lookups/coverage" in tests.records else "no check has written any",
         )
-        writes = tuple(closing(session, pull) for pull in snapshot.moot_pull_requests)
+        why = closed_overtaken(OUTLIVED)
+        writes = tuple(closing(session, m, why if m.number in late else "") for m in snapshot.moot_pull_requests)
         writes += removals(session, pulls, heads, known)
         writes += by_rule(session, wanted)
         writes += _on_open(session, [pull for pull in opened if pull.number not in done], findings, proposed)

@@ -31,7 +31,7 @@ from policies.task.acceptance import LET_LIE, Answer, How, area
 from policies.task.aftercare import with_hardening, without_quarantined
 from policies.task.asked import NOBODY, TOOL, with_asked
 from policies.task.candidates import WORTH_RULE, judge_worth, stated_by_us, suppress, told, with_reported
-from policies.task.idea_memory import Memory, PersonsNo, Place, places, remember
+from policies.task.idea_memory import Memory, PersonsNo, Place, places, remember, same_file
 from policies.task.questions import waiting
 from policies.task.remediation import left_to_agents, take_up, with_backlog, without_taken
 from policies.verdicts import allow, deny
@@ -163,7 +163,7 @@ class Recall:
             if pull.state == "closed" and pull.task_id and pull.number not in numbers and pull.run_id not in runs:
                 if not on_base(session, pull):
                     what = f"rejected on the forge: a person closed pull request {pull.number}; until it is open again"
-                    refused = [PersonsNo(pull.task_id, about, what)]
+                    refused = [PersonsNo(pull.task_id, about | _renamed(session, pull, about, found), what)]
             elif pull.state == "merged" and pull.run_id not in undone_by_us and (about & found or _kind(run) in asked):
                 refused = _taken_out(session, pull, about)
             noes += refused
@@ -175,6 +175,22 @@ class Recall:
         """Runs whose merges we undid ourselves: those ideas are in quarantine, for as long as that lasts."""
         left = session.bench.control.query(session.run.target, AFTERCARE) or Aftercare()
         return frozenset(each.merged.run.run_id for each in left.merges if each.stage is not RollbackStage.NONE)
+
+
+def _renamed(
+    session: StepSession, pull: PullRequest, about: frozenset[Place], found: frozenset[Place]
+) -> frozenset[Place]:
+    """The same ideas in files that have got another name since: a person's no goes with the file."""
+    base, repository = session.given.base_sha, session.repository
+    pairs = [(old, new) for old in about - found for new in found - about if old[:2] == new[:2]]
+    pairs = [(old, new) for old, new in pairs if repository.read(base, old.path) is None]
+    change = bring(session.bench, repository, pull.run_id) if pairs else None
+    return frozenset(
+        new
+        for old, new in pairs
+        if change is not None and repository.read(change.base_sha, new.path) is None
+        if same_file(repository.read(change.base_sha, old.path) or b"", repository.read(base, new.path) or b"")
+    )
 
 
 def _kind(run: IndexedRun | None) -> tuple[str, str]:

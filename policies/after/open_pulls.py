@@ -64,6 +64,10 @@ def closed_overtaken(why: str) -> str:
     return f"\n**Closed by us: what it proposes may not be merged any more**\n\n- {code_span(why)}\n"
 
 
+OUTLIVED = "it conflicts with the base, where nothing is left of what it mends"
+"""The reason, where a person mended it in another way, or took the file away."""
+
+
 def _who(asks: tuple[HumanAct, ...]) -> str:
     return ", ".join(code_span(act.actor) for act in asks)
 

@@ -126,6 +126,12 @@ def places(run: IndexedRun) -> frozenset[Place]:
     return frozenset(Place(idea.tool, idea.rule, path) for path in idea.paths) if idea else frozenset()
 
 
+def same_file(before: bytes, now: bytes) -> bool:
+    """Whether a file that is new is, by its lines, one that is gone: renamed, as git has it (half of the lines)."""
+    old, new = Counter(before.splitlines()), Counter(now.splitlines())
+    return 2 * (old & new).total() > max(old.total(), new.total())
+
+
 def _judged(run: IndexedRun) -> frozenset[Place]:
     """What a judgement of a run holds for: of what an agent was asked for, wherever it was tried."""
     return frozenset([Place(ASKED, run.idea.rule, "")]) if run.idea and _is_asked(run) else places(run)
