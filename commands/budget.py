@@ -155,5 +155,8 @@ def _cells(line: BudgetLine) -> tuple[str, ...]:
     used = f"{(line.spent + line.reserved) / line.cap:.0%}" if line.cap else "-"
     by_hand = " (set)" if line.set_by_hand else ""
     until = f"{line.ends_at:%Y-%m-%d %H:%M %Z}" if line.ends_at else "its end"
-    numbers = (f"{line.spent:.10g}", f"{line.reserved:.10g}", f"{line.cap:.10g}{by_hand}")
+    # Minutes are measured to the microsecond, which nobody reads; money is shown as it is booked.
+    digits = 1 if line.measure is Measure.AGENT_MINUTES else 10
+    spent, reserved = (f"{round(amount, digits):.10g}" for amount in (line.spent, line.reserved))
+    numbers = (spent, reserved, f"{line.cap:.10g}{by_hand}")
     return (line.period, line.measure, *numbers, used, until)

@@ -71,7 +71,7 @@ def _show(target: str, ticket: PullRequest | None, look: DashboardLook | None, *
         show("")
         show(shown_body(ticket))
     else:
-        say(f"{target} has no dashboard ticket yet")
+        say(f"{target} has no dashboard ticket yet; `starter.py dashboard {target} --refresh` looks now")
     if look is None:
         say("no look was made yet: a worker does that (`starter.py up`)")
         return

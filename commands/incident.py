@@ -27,7 +27,9 @@ from reporting.incident_markdown import render_incident
 from settings import Settings
 from workflows import api
 
-INCIDENT = re.compile(rf"INC-(?P<run>.+)-({'|'.join(trigger.value.replace('_', '-') for trigger in Trigger)})")
+INCIDENTS = "INC-"
+"""How an incident's id begins, and no target's name."""
+INCIDENT = re.compile(rf"{INCIDENTS}(?P<run>.+)-({'|'.join(trigger.value.replace('_', '-') for trigger in Trigger)})")
 _OF_INCIDENT = "INC-demo-2026-11-23-pr-1-policy-violation"
 
 app = typer.Typer(

@@ -68,7 +68,7 @@ def show_(target: TargetName, number: Number, as_json: AsJson = False) -> int:
     issues, _ = _of(target)
     found = next((each for each in issues.newest() or () if each.number == number), None)
     if found is None:
-        raise CommandFailed(Exit.REFUSED, "there is no issue of this number")
+        raise CommandFailed(Exit.USAGE, f"{target} has no issue {number}: see `starter.py issue list {target} --all`")
     said = issues.comments(number)
     if as_json:
         told = [each.model_dump(mode="json", by_alias=True) for each in said]

@@ -16,6 +16,7 @@ from contracts.proposal import PolicyProposal
 from contracts.release import WhatIf
 from contracts.source import SourceBook
 from policies.counted import counted
+from policies.settings.section import nearest
 from policies.task.task_words import does
 from policies.texts.proposal import proposal_words
 from ports.policy_source import PolicyError
@@ -72,9 +73,19 @@ def check(as_json: AsJson = False) -> int:
             wrong[name] = str(problem)
             continue
         good[name] = effective.digest
-        if strays := [one for task in effective.standing.tasks for one in task.targets if one not in names]:
-            # No target's own policy is wrong by it; the task would wait for ever.
-            wrong["tasks.toml"] = f"no target is called {strays[0]!r}; there are: {', '.join(sorted(names))}"
+        # No target's own policy is wrong by it; the task, or the source, would wait for ever.
+        for file, kind, those in (
+            ("tasks.toml", "tasks", effective.standing.tasks),
+            ("sources.toml", "sources", effective.sources.sources),
+        ):
+            strays = [(each.name, one) for each in those for one in each.targets if one not in names]
+            if strays:
+                told = (
+                    f"{kind}.{name}.targets: no target is called {one!r}; {nearest(one, names)}" for name, one in strays
+                )
+                wrong[file] = "\n".join(told)
+    for name, meant in adapters.policies.misnamed().items():
+        wrong[name] = f"nobody reads a file of this name; did you mean {meant}?"
     try:
         adapters.policies.alerts()
     except PolicyError as problem:

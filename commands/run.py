@@ -11,6 +11,7 @@ from temporalio.client import Client, WorkflowHandle
 from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
+from commands.conversations import RUN_ID
 from commands.exit_statuses import Exit
 from commands.failures import CommandFailed
 from commands.home import client_of, embedded
@@ -55,6 +56,8 @@ async def run(
     or says how it ended.
     """
     settings = Settings()
+    if grant and not RUN_ID.fullmatch(grant):
+        raise CommandFailed(Exit.USAGE, f"--grant {grant!r} is no run id; `starter.py runs` lists them")
     if date is not None and not _is_day(date):
         raise CommandFailed(Exit.USAGE, f"--date {date!r} is no day: write it as YYYY-MM-DD")
     request = RunRequest(

@@ -28,6 +28,7 @@ _LOOK_EVERY = 0.5
 _QUERY_PATIENCE = timedelta(seconds=5)
 _WITHOUT_WORKER = 10.0
 _QUIET = frozenset({RunStatus.ADMITTING, RunStatus.RUNNING})
+_DID_ITS_WORK = frozenset({RunStatus.PR_OPENED, RunStatus.MERGED, RunStatus.DRY_RUN_COMPLETE, RunStatus.ALREADY_RAN})
 _OF_ERROR = {"BadStart": Exit.USAGE, "UnknownTarget": Exit.BAD_POLICY, "PolicyBroken": Exit.BAD_POLICY}
 
 
@@ -130,6 +131,8 @@ def show_result(result: RunResult, status: Exit, as_json: bool, sentence: str = 
         show(f"                {pull.url}")
     if result.report:
         show(f"  report        {result.report}")
+        if result.status not in _DID_ITS_WORK and status is not Exit.WAITING:
+            show(f"  why           starter.py why {result.run_id}")
 
 
 async def _worked_on(client: Client) -> bool:

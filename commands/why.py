@@ -19,7 +19,7 @@ from commands.conversations import (
 from commands.exit_statuses import Exit
 from commands.failures import CommandFailed, NoAnswer
 from commands.home import client_of
-from commands.incident import INCIDENT, show_incident
+from commands.incident import INCIDENTS, show_incident
 from commands.report import ENDED, kept_verdicts, said_so, sentence_of, show_verdicts, since_then
 from commands.rollback import follow_up_verdict, rollback_verdict
 from commands.sights import ended
@@ -58,7 +58,7 @@ async def why(
     In short: a line for each step, and below it what said no. `--full` prints all of it.
     """
     adapters = compose(Settings())
-    if INCIDENT.fullmatch(what):
+    if what.startswith(INCIDENTS):
         return await show_incident(adapters, what, as_json)
     is_run = RUN_ID.fullmatch(what) is not None
     verdicts = await (_why_run(adapters, what) if is_run else _why_target(adapters, what))

@@ -14,6 +14,8 @@ from contracts.verdict import Verdict
 
 COULD_NOT_LOOK = "could not look: "
 """How a day's reason begins that found nothing without having looked everywhere: no good day."""
+NOTHING_WORTH_DOING = "nothing worth doing"
+"""How it begins where there was nothing that could not be looked at."""
 
 
 class PinnedPolicy(Contract):

@@ -50,6 +50,9 @@ class PolicySource(Protocol):
             PolicyError: broken TOML, unknown key.
         """
 
+    def misnamed(self) -> dict[str, str]:
+        """Files of the folder that nobody reads, each with the one that its name nearly is."""
+
     def explain(self, target: str) -> tuple[Provenance, ...]:
         """Every effective value with its source."""
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 from contracts.evidence import CheckStatus, FailedCheck
 from contracts.exchange import AgentProgress
 from contracts.forge_facts import CheckState
-from contracts.handover import COULD_NOT_LOOK, RunRef
+from contracts.handover import COULD_NOT_LOOK, NOTHING_WORTH_DOING, RunRef
 from contracts.later_review import Fate, LaterReview
 from contracts.modes import (
     GREEN_STATUSES,
@@ -95,9 +95,10 @@ def in_one_sentence(
 
 def _nothing(reason: str) -> str:
     """A day on which something could not be looked at is no good day, whatever was found."""
-    lost = reason.removeprefix(COULD_NOT_LOOK).partition("; nothing worth doing")[0]
+    lost = reason.removeprefix(COULD_NOT_LOOK).partition(f"; {NOTHING_WORTH_DOING}")[0]
     if not reason.startswith(COULD_NOT_LOOK):
-        return "Looked, and found nothing worth doing today."
+        told = reason.startswith(f"{NOTHING_WORTH_DOING}: ")
+        return f"Looked today, and found {reason}." if told else f"Looked, and found {NOTHING_WORTH_DOING} today."
     return f"Found nothing worth doing, but could not look everywhere: {lost}."
 
 

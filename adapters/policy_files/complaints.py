@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from adapters.policy_files.policy_document import Key, PolicyDocument
-from policies.settings.section import Section
+from policies.settings.section import Section, nearest
 
 S = TypeVar("S", bound=Section)
 
@@ -35,12 +35,6 @@ def dotted(key: Key) -> str:
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in key).lstrip(".")
 
 
-def nearest(word: str, known: list[str]) -> str:
-    """`` Did you mean …?`` or, when nothing is near, the list."""
-    close = get_close_matches(word.lower(), known, n=1, cutoff=0.6)
-    return f"did you mean {close[0]}?" if close else f"known: {', '.join(sorted(known))}"
-
-
 def _sentence(detail: ErrorDetails, key: Key, model: type[Section]) -> str:
     match detail["type"]:
         case "extra_forbidden":
@@ -51,6 +45,8 @@ def _sentence(detail: ErrorDetails, key: Key, model: type[Section]) -> str:
             return f"{detail['input']!r} is not valid; {_nearest_value(detail)}"
         case "string_pattern_mismatch":
             return f"{detail['input']!r} must match {detail['ctx']['pattern']}"
+        case "string_too_short":
+            return f"must have at least {detail['ctx']['min_length']} characters, found {detail['input']!r}"
         case _:
             wanted = detail["msg"].removeprefix("Input should be ")
             if wanted != detail["msg"]:

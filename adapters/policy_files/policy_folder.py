@@ -27,6 +27,9 @@ _SHARED = (
     ("charter", "charter.toml"),
 )
 
+_NEARLY = 0.85
+"""How alike two names are of which one is the other misspelt: ``task.toml`` is, ``tasks-old.toml`` is a copy."""
+
 
 class PolicyFiles:
     """Reads ``autopilot.toml``, ``protected_paths.toml``, ``charter.toml`` and ``targets/<name>.toml``, each once."""
@@ -58,6 +61,15 @@ class PolicyFiles:
         """As it is; what is wrong in it is the Scout's to say, and keeps no run from its work."""
         there = CATALOGUE_FILE in self._instead or (self._folder / CATALOGUE_FILE).exists()
         return self.text(CATALOGUE_FILE) if there else None
+
+    def misnamed(self) -> dict[str, str]:
+        """Files that nobody reads, each with the one that its name nearly is."""
+        from difflib import get_close_matches
+
+        known = {*(file for _, file in (*_SHARED, *_OPTIONAL)), ALERTS_FILE, CATALOGUE_FILE}
+        others = sorted(path.name for path in self._folder.glob("*.toml") if path.name not in known)
+        near = {name: get_close_matches(name, known, n=1, cutoff=_NEARLY) for name in others}
+        return {name: close[0] for name, close in near.items() if close}
 
     def write(self, file: str, text: str) -> None:
         """By a person's command: the whole file anew, or as it was; its mode stays, and a link stays one.
@@ -139,7 +151,7 @@ class PolicyFiles:
         # Only a listed name becomes a path: "../x" is no target.
         names = self.names()
         if target not in names:
-            from adapters.policy_files.complaints import nearest
+            from policies.settings.section import nearest
 
-            hint = nearest(target, list(names)) if names else "there are none yet; make one with `starter.py init`"
-            raise UnknownTarget(f"no {self._folder / 'targets'}/{target}.toml: {hint}")
+            hint = nearest(target, names) if names else "there are none yet; make one with `starter.py init`"
+            raise UnknownTarget(f"no target {target!r} in {self._folder / 'targets'}; {hint}")

@@ -13,6 +13,7 @@ from policies.paths.canonical import hostile_name
 from policies.paths.rules import matches
 from policies.settings.charter import PAID_BY_EXCHANGE, Charter, RolePolicy
 from policies.settings.schema import CapSettings, ProtectedPaths
+from policies.settings.section import nearest
 from policies.settings.tightening import Fault
 
 PLAYED_BY = {
@@ -188,7 +189,7 @@ def _program(said: RolePolicy, charter: Charter, protected: ProtectedPaths, know
     elif not (said.agent or said.argv):
         yield "agent", "must be set: a recipe, or argv with a program of your own"
     if said.agent and said.agent not in known.recipes:
-        yield "agent", f"{said.agent!r} is no recipe; known: {', '.join(sorted(known.recipes)) or 'none'}"
+        yield "agent", f"{said.agent!r} is no recipe; {nearest(said.agent, known.recipes)}"
     if said.folder and (problem := _folder_problem(said.folder)):
         yield "folder", problem
     for host in said.hosts:

@@ -8,7 +8,7 @@ from contracts.artifact import ArtifactRef
 from contracts.evidence import CheckResult, ChecksReport, CheckStatus, FailedCheck
 from contracts.modes import RunStatus
 from contracts.task import StateSnapshot
-from policies.counted import counted, shortened
+from policies.counted import counted, joined, shortened
 from policies.settings.schema import CheckKind
 
 ONLY_COMPILES = frozenset({"compileall", "py_compile", "true", ":", "echo"})
@@ -85,8 +85,14 @@ def no_tests(checks: ChecksReport) -> str:
     idle = [result.name for result in checks.results if _idle(result)]
     if idle:
         return f"No tests ran: {', '.join(idle)} found none to run."
-    green = [f"{each.name} ({shortened(' '.join(each.argv), COMMAND)})" for each in checks.results if _green(each)]
-    return f"No tests ran, only {', '.join(green)}." if green else "No tests ran, nor did anything else."
+    green = [_told(each) for each in checks.results if _green(each)]
+    return f"No tests ran, only {joined(green)}." if green else "No tests ran, nor did anything else."
+
+
+def _told(result: CheckResult) -> str:
+    """By its name; what is called a test and is none, with its command."""
+    command = f" ({shortened(' '.join(result.argv), COMMAND)})" if result.kind == CheckKind.TESTS else ""
+    return f"{result.name}{command}"
 
 
 def unseen(snapshot: StateSnapshot) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ environment.py   ``[environment]``, ``[[fixers]]``, ``[dependencies]``: what che
 forge_access.py  ``[forge_access]`` of a target: where its forge is, who we are there, where tokens come from
 merging.py       The policy of merging by itself: the smaller budget, the canary, the probes, CI, what comes after
 schema.py        The shape of the policy files. Every setting has its meaning right below it
-section.py       What every table of the policy files is made of
+section.py       What every table of the policy files is made of, and what a name that is none may have meant
 sources.py       The shape of ``sources.toml`` (runbook §5)
 tasks.py         What an agent may be asked for beside findings: ``tasks.toml``, and ``[issues]``
 tightening.py    Merging a target's settings into the common policy: overrides may only tighten

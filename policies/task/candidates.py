@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache, partial
 from typing import Any, NamedTuple
 
-from contracts.handover import COULD_NOT_LOOK
+from contracts.handover import COULD_NOT_LOOK, NOTHING_WORTH_DOING
 from contracts.task import Candidate, CandidateTasks, Finding, FindingFacts, SuppressedCandidate, TaskType
 from contracts.verdict import Verdict
 from policies.counted import counted, shortened
@@ -285,11 +285,15 @@ def judge_worth(
             WORTH_RULE, f"{counted(len(takeable), 'candidate')}, best: {takeable[0].title}", best=takeable[0].task_id
         )
     else:
-        reason = f"nothing worth doing: {counted(len(findings), 'finding')}, "
-        reason += f"{counted(len(found.suppressed), 'idea')} suppressed"
+        reason = f"{NOTHING_WORTH_DOING}: {counted(len(findings), 'finding') if findings else 'no findings'}"
+        if found.suppressed:
+            reason += f", {counted(len(found.suppressed), 'idea')} suppressed"
         if found.candidates:
             number = len(found.candidates)
             reason += f", {number} {'waits' if number == 1 else 'wait'} for a person: {found.candidates[0].title}"
+        if useless := _of_no_task(findings, policy):
+            (tool, rule, why), _ = useless[0]
+            reason += f"; {tool} {rule}: {why}" + (f", and {len(useless) - 1} more kinds" if useless[1:] else "")
         if unseen:
             more = f", and {len(unseen) - 1} more" if unseen[1:] else ""
             reason = f"{COULD_NOT_LOOK}{shortened(unseen[0].rstrip('.'), _REASON)}{more}; {reason}"
@@ -312,7 +316,8 @@ def _kept_back(found: CandidateTasks) -> Iterator[Verdict]:
         yield deny("the other ideas", f"{counted(rest, 'more idea')} suppressed; see candidate_tasks.json")
 
 
-def _useless(findings: tuple[Finding, ...], policy: EffectivePolicy) -> Iterator[Verdict]:
+def _of_no_task(findings: tuple[Finding, ...], policy: EffectivePolicy) -> list[tuple[tuple[str, str, str], int]]:
+    """Tool, rule and why no task can be made of it, with how many there are; most first."""
     kinds: Counter[tuple[str, str, str]] = Counter()
     for each in findings:
         if each.facts.for_person and not each.fixable:
@@ -324,7 +329,12 @@ def _useless(findings: tuple[Finding, ...], policy: EffectivePolicy) -> Iterator
             kinds[each.tool, each.rule, "its tool does not say how sure its fixes are"] += 1
         elif why := untouched(policy, each.path, each.facts):
             kinds[each.tool, each.rule, f"its task may not touch the file: {why}"] += 1
-    for (tool, rule, reason), number in kinds.most_common(LISTED):
+    return kinds.most_common()
+
+
+def _useless(findings: tuple[Finding, ...], policy: EffectivePolicy) -> Iterator[Verdict]:
+    kinds = _of_no_task(findings, policy)
+    for (tool, rule, reason), number in kinds[:LISTED]:
         yield deny(f"{tool} {rule}: {counted(number, 'finding')}", reason)
     if (rest := len(kinds) - LISTED) > 0:
         yield deny("the other findings", f"of {counted(rest, 'more rule')}; see state_snapshot.json")

@@ -151,4 +151,32 @@ def test_a_task_of_a_target_that_nobody_has_is_said(nobody_there: Shell, policie
     (policies / "tasks.toml").write_text(f"[[tasks]]\n{said}\ntargets = {targets}\n")
     done = nobody_there.type("policy", "check")
     assert status == done.status, done.out
-    assert (status == 16) == ("tasks.toml\nno target is called 'exmaple'; there are: example" in done.out)
+    assert (status == 16) == (
+        "tasks.toml\ntasks.gaps.targets: no target is called 'exmaple'; did you mean example?" in done.out
+    )
+    (policies / "task.toml").touch()
+    (policies / "pyproject.toml").touch()
+    done = nobody_there.type("policy", "check")
+    assert "task.toml\nnobody reads a file of this name; did you mean tasks.toml?" in done.out
+    assert (done.status, "pyproject.toml" in done.out) == (16, False)
+
+
+@pytest.mark.parametrize(
+    ("typed", "status", "says"),
+    [
+        ("policy explain dem", 16, "no target 'dem' in"),
+        ("policy explain exmple", 16, "did you mean example?"),
+        ("why INC-demo", 2, "is not an incident's id"),
+        ("run example --grant nope", 2, "--grant 'nope' is no run id"),
+        ("issue show example 7", 2, "example has no issue 7: see `starter.py issue list example --all`"),
+        ("silence run_failed", 2, "say how long by --for (30m, 2h, 1d), and why by --reason"),
+        ("up --port 99999", 2, "--port"),
+        ("try example --task a --issue 1", 2, "one of the two"),
+    ],
+)
+def test_what_was_mistyped_is_named(nobody_there: Shell, policies: Path, typed: str, status: int, says: str):
+    """In words of the command line, with what to type instead; no server is asked for that."""
+    (policies / "targets").mkdir()
+    (policies / "targets/example.toml").write_text((ROOT / "examples/targets/example.toml").read_text())
+    done = nobody_there.type(*typed.split())
+    assert (status, True) == (done.status, says in done.err), done.err

@@ -110,7 +110,7 @@ def test_pytest_says_that_something_ran(output, nothing):
         ((result(idle=True), LINT), ("No tests ran: tests found none to run.",), False),
         (
             (result("compile", argv=COMPILES), LINT),
-            ("No tests ran, only compile (python -m compileall -q .), lint (ruff).",),
+            ("No tests ran, only compile (python -m compileall -q .) and lint.",),
             False,
         ),
         ((), ("No tests ran, nor did anything else.",), False),

@@ -23,7 +23,9 @@ def test_the_whole_answer_of_a_day_without_work():
     """What is suppressed and by what; what has no safe fix; what no task may touch."""
     mute = found("src/a.py", rule="X")[0].model_copy(update={"facts": FindingFacts()})
     findings = (*found("src/a.py", 2, fixable=False), *found("LICENSE", tool="codespell", rule="docs"), mute)
-    expected = allow("there is something worth doing", "nothing worth doing: 4 findings, 1 idea suppressed")
+    no_fix = "its tool has no fix for it that is known to be safe"
+    said = f"nothing worth doing: 4 findings, 1 idea suppressed; ruff UP: {no_fix}, and 2 more kinds"
+    expected = allow("there is something worth doing", said)
     children = (
         deny("fix 1", "suppressed: rejected on 2026-11-20", task="t1"),
         deny("ruff UP: 2 findings", "its tool has no fix for it that is known to be safe"),
@@ -62,11 +64,13 @@ def test_what_keeps_a_file_out_is_the_one_rule():
 def test_a_day_without_a_look_is_no_good_day():
     """It comes first in the reason, and in the sentence that a person reads."""
     reason = judge_worth(tasks(), (), POLICY, ("source: days: status 503", "ruff")).reason
-    assert "could not look: source: days: status 503, and 1 more; nothing worth doing: 0 findings, " in reason
+    assert "could not look: source: days: status 503, and 1 more; nothing worth doing: no findings" in reason
     said = "Found nothing worth doing, but could not look everywhere: source: days: status 503, and 1 more."
     assert said == in_one_sentence(RunStatus.NOTHING_TO_DO, "", reason)
     good = judge_worth(tasks(), (), POLICY).reason
-    assert "Looked, and found nothing worth doing today." == in_one_sentence(RunStatus.NOTHING_TO_DO, "", good)
+    assert "Looked today, and found nothing worth doing: no findings." == in_one_sentence(
+        RunStatus.NOTHING_TO_DO, "", good
+    )
 
 
 def test_what_is_worth_doing():
@@ -79,7 +83,7 @@ def test_what_is_worth_doing():
     assert "1 candidate, best: Modernize 2 outdated constructs in `a.py`" == best.reason
     assert {"best": candidates[0].task_id} == best.facts
     assert judge_worth(tasks(waiting), findings, POLICY).reason.endswith(
-        "0 ideas suppressed, 1 waits for a person: Modernize 2 outdated constructs in `a.py`"
+        "2 findings, 1 waits for a person: Modernize 2 outdated constructs in `a.py`"
     )
 
 
