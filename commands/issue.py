@@ -37,7 +37,9 @@ def open_(
         emit({"target": target, **issue.model_dump(mode="json", by_alias=True)})
         return Exit.OK
     taken = f"; a run may take it, or now: starter.py try {target} --issue {issue.number}" if usual in labels else ""
-    show(f"#{issue.number} is open{taken if usual else ''}")
+    if not usual:
+        taken = f"; no run takes it: targets/{target}.toml has no [issues] with the label of those that are tasks"
+    show(f"#{issue.number} is open{taken}")
     return Exit.OK
 
 

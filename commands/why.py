@@ -134,7 +134,8 @@ def _since(adapters: Adapters, run_id: str) -> dict[str, Verdict]:
         rows.insert(0, judge("the objective is met on the base", told_objective(objective)))
     rows += [allow(f"what {said.author} said", said.text) for said in later.said]
     judge = deny if went_badly(later) else allow
-    since = judge("what it merged is kept", later.sentence)
+    rule = "its change was taken" if later.ended.startswith("closed") else "what it merged is kept"
+    since = judge(rule, later.sentence)
     return {"since then": since.model_copy(update={"children": tuple(rows)})}
 
 

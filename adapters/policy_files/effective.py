@@ -10,12 +10,13 @@ from adapters.forges.http.address import forge_address
 from adapters.forges.kinds import FORGES
 from adapters.git.environment import branch_name
 from adapters.git.remotes import checked_remote
-from adapters.policy_files.complaints import check, dotted, nearest
+from adapters.policy_files.complaints import check, dotted
 from adapters.policy_files.policy_document import PolicyDocument, parsed
 from policies.agents.charter import charter_faults
 from policies.settings.charter import Charter
 from policies.settings.forge_access import AppAccess, TokenSource
 from policies.settings.schema import Autopilot, EffectivePolicy, ProtectedPaths, Target
+from policies.settings.section import nearest
 from policies.settings.sources import Sources
 from policies.settings.tasks import Tasks
 from policies.settings.tightening import Fault, faults, merge

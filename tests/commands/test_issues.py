@@ -25,6 +25,9 @@ def test_issues_are_opened_listed_and_closed(world: World) -> None:
     other = shell.type("issue", "open", "shop", "--title", "For people", "--label", "")
     assert ("Empty baskets fail", ["agent"], 1) == tuple(opened.json[key] for key in ("title", "labels", "number"))
     assert "a run may take it" not in other.out
+    add_target(world, "bare")
+    bare = shell.type("issue", "open", "bare", "--title", "Empty baskets fail")
+    assert "no run takes it: targets/bare.toml has no [issues]" in bare.out
     listed = shell.type("issue", "list", "shop", "--json").json["issues"]
     assert [2, 1] == [each["number"] for each in listed]
     assert 0 == shell.type("issue", "close", "shop", "1").status

@@ -192,6 +192,8 @@ def test_what_did_not_run_is_read_first() -> None:
     report = REPORT.model_copy(update={"cautions": ("No tests ran: compile checked the change instead.",)})
     for shown in (plain(page_of(report)), terminal_of(report)):
         assert shown.index("No tests ran: compile") < shown.index(MEANING[report.status])
+    named = report.model_copy(update={"cautions": ("let `prepare` install it",)})
+    assert "let <code>prepare</code> install it" in page_of(named)
 
 
 def test_the_forges_ci_is_shown_everywhere() -> None:
