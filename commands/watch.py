@@ -47,6 +47,8 @@ async def watch(
     handle = await (run_handle(client, what) if RUN_ID.fullmatch(what) else _current(adapters, client, what))
     if handle is None:
         say(f"no run of {what} is active; its latest: starter.py runs {what}")
+        if as_json:
+            emit({"target": what, "run": None})
         return Exit.OK
     result, ended = await follow(client, handle, within)
     show_result(result, ended, as_json, sentence_of(adapters, result.run_id))

@@ -49,7 +49,7 @@ async def connect(
     elif address is None and "target_host" not in config:
         raise ServerUnavailable(
             "AUTONOMY_SERVER_PORT is set, and no server of this AUTONOMY_HOME runs: start one with `starter.py up`, "
-            "use `--embedded`, or name another one with TEMPORAL_ADDRESS"
+            "give `run` or `try` `--embedded`, or name another one with TEMPORAL_ADDRESS"
         )
     if address is not None:
         config["target_host"] = address
@@ -66,7 +66,7 @@ async def connect(
     except (RPCError, RuntimeError, OSError) as problem:
         raise ServerUnavailable(
             f"no Temporal server answers at {config['target_host']}: start one with `starter.py up`, "
-            "use `--embedded`, or set TEMPORAL_ADDRESS"
+            "give `run` or `try` `--embedded`, or set TEMPORAL_ADDRESS"
         ) from problem
 
 
