@@ -100,11 +100,12 @@ def review(
             remarks.extend(_of_what_measures(each, contract, brief.policy, base))
     kinds = (*PYTHON, *SUFFIXES) if _of_prose(facts) else PYTHON
     parsed = [each.path for each in inside if each.path.endswith(kinds) and None not in (each.before, each.after)]
-    before = python_facts(tree, parsed, bench, folder=BASE, beside=((base, BASE),))
-    after = python_facts(tree, parsed, bench)
+    asked = [place for path in parsed for place in (f"{BASE}/{path}", path)]
+    syntax_of = python_facts(tree, asked, bench, ((base, BASE),))
     for path in parsed:
-        remarks.extend(_python(path, before[path], after[path], None if path in brief.granted else facts))
-        if before[path].error:
+        before = syntax_of[f"{BASE}/{path}"]
+        remarks.extend(_python(path, before, syntax_of[path], None if path in brief.granted else facts))
+        if before.error:
             confidence *= UNCHECKED
     if facts.proof is Proof.RECORDED:
         remarks.extend(_not_recorded(inside, tool, contract, brief, bench))

@@ -38,7 +38,7 @@ class SandboxReplay:
             (tree / "order.json").write_text(json.dumps(order))
             (tree / "sources.json").write_text(json.dumps(entries))
             command = Command(
-                argv=(programs.python, "-I", "-B", "-X", "utf8", f"{_GUEST}/again.py"),
+                argv=(programs.python, "-I", "-S", "-B", "-X", "utf8", f"{_GUEST}/again.py"),
                 tree=tree,
                 limits=Limits.of(policy.autopilot.sandbox),
                 read_only=(

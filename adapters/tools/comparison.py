@@ -85,18 +85,16 @@ def python_facts(
     tree: Path,
     paths: Sequence[str],
     bench: ToolRunner,
-    *,
-    folder: str = "/work",
     beside: tuple[tuple[Path, str], ...] = (),
 ) -> dict[str, PythonFacts]:
-    """For each of the paths below ``folder``, as the sandbox shows it.
+    """For each of the paths in the tree, and of those with the name of a folder shown beside it.
 
     Raises:
         ToolUnavailable: nobody could look.
     """
     if not paths:
         return {}
-    answer = bench.python("python_facts.py", folder, *paths, tree=tree, beside=beside).stdout
+    answer = bench.python("python_facts.py", *paths, tree=tree, beside=beside).stdout
     try:
         facts = _FACTS.validate_python(json.loads(answer))
     except (ValueError, ValidationError, RecursionError) as error:

@@ -110,6 +110,9 @@ class ToolRunner:
     def python(
         self, script: str, *arguments: str, tree: Path, beside: tuple[tuple[Path, str], ...] = ()
     ) -> CommandResult:
-        """Run one of our own scripts in the sandbox; ``-I`` keeps the repository's modules out of its imports."""
-        argv = (self.programs.python, "-I", "-B", "-X", "utf8", f"{INSIDE}/{script}", *arguments)
+        """Run one of our own scripts in the sandbox.
+
+        ``-I`` keeps the repository's modules out of its imports, ``-S`` what this machine's Python does at each start.
+        """
+        argv = (self.programs.python, "-I", "-S", "-B", "-X", "utf8", f"{INSIDE}/{script}", *arguments)
         return self.run(argv, tree, beside=beside)

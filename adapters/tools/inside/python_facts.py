@@ -1,6 +1,6 @@
 """Inside the sandbox: what a reviewer must know of Python files, from their syntax trees; of others, all but comments.
 
-Arguments: a folder, then paths in it. Prints JSON: ``{path: facts}``; a file that does not parse has only ``error``.
+Arguments: paths. Prints JSON: ``{path: facts}``; a file that does not parse has only ``error``.
 """
 
 from __future__ import annotations
@@ -122,5 +122,4 @@ def _dotted(node: ast.AST) -> str:
 
 
 if __name__ == "__main__":
-    folder, *wanted = sys.argv[1:]
-    json.dump({path: facts(path, Path(folder, path).read_bytes()) for path in wanted}, sys.stdout)
+    json.dump({path: facts(path, Path(path).read_bytes()) for path in sys.argv[1:]}, sys.stdout)
