@@ -122,6 +122,8 @@ class ScriptedMeasures:
 
     real: Measures
     found: Callable[[Look], Detection]
+    words_alone: bool = False
+    """What is changed is a word: no sandbox is started to compare what it does."""
 
     def detect(self, look: Look) -> Detection:
         """As scripted."""
@@ -140,15 +142,16 @@ class ScriptedMeasures:
         return Counted(sum((each.tool, each.rule, each.fixable) == kind and each.path in paths for each in found))
 
     def unproved(self, base: Path, paths: Sequence[str], look: Look) -> Mapping[str, str]:
-        """As the real ones."""
-        return self.real.unproved(base, paths, look)
+        """As the real ones, unless a test's agent changes words alone."""
+        return {} if self.words_alone else self.real.unproved(base, paths, look)
 
 
 def scripted_measures(real: Measures, agent: Any) -> Measures:
     """What the agent of a test finds, if it can find anything; else the real measures."""
     while not hasattr(agent, "detect") and hasattr(agent, "real"):
         agent = agent.real
-    return ScriptedMeasures(real, agent.detect) if hasattr(agent, "detect") else real
+    words_alone = getattr(agent, "words_alone", False)
+    return ScriptedMeasures(real, agent.detect, words_alone) if hasattr(agent, "detect") else real
 
 
 @dataclass

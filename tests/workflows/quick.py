@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from temporalio import activity
 from world import World, scripted_measures
@@ -42,6 +42,7 @@ class Speller:
     """Called before every answer."""
     pay: Callable[[Brief], None] = lambda brief: brief.meter.free()
     """Says what the question cost."""
+    words_alone: ClassVar[bool] = True
 
     @property
     def name(self) -> str:
