@@ -1,10 +1,12 @@
 """A worker that forgets every workflow after every task is one that restarts at each boundary between two tasks (P16).
 
-The conversations are those that `record.py` records; nothing is recorded here, all is replayed once more as a whole.
+A held run in `make test`; in `make test-sweep` and `make test-uncached` the conversations that `record.py` records.
+Nothing is recorded here, all is replayed once more as a whole.
 """
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -20,7 +22,9 @@ from replaying import replay, without_command
 from temporalio.client import WorkflowHandle
 from world import make_world
 
-from tests.workflows import quick
+from contracts.control import PauseStyle
+from contracts.modes import RunStatus
+from tests.workflows import auto, quick
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -37,6 +41,20 @@ class Replaying(Recorder):
         await replay([history])
 
 
+async def held(recorder: Recorder) -> None:
+    """A run that is held at its next checkpoint, and goes on when its target is opened again."""
+    world = recorder.world
+    quick.add_target(world, "checked")
+    async with world.worker(auto.quick(world)):
+        run = await world.start("checked")
+        await recorder.pause(PauseStyle.CHECKPOINT, "checked")
+        await recorder.resume("checked")
+        result = await asyncio.wait_for(run.result(), record.PATIENCE)
+        assert RunStatus.PR_OPENED is result.status, result.reason
+        await recorder.keep("run-held-and-resumed", run)
+        await recorder.keep("control-paused-and-resumed", world.control("checked"))
+
+
 async def pauses(recorder: Recorder) -> None:
     """Each with a target of its own: what all are told in one Control is replayed at each of its tasks."""
     for target in ("aborted", "drained", "checked", "cancelled"):
@@ -45,17 +63,17 @@ async def pauses(recorder: Recorder) -> None:
 
 
 async def merges(recorder: Recorder) -> None:
-    """The one that ends badly; its way there is that of a healthy one, which `make test-uncached` walks to its end."""
+    """The one that ends badly; its way there is that of a healthy one, which ``record.merges`` walks to its end."""
     record.prepare_merges(recorder.world)
     await record.breaks(recorder)
 
 
-SWEPT = (record.merges, record.rounds)
+SWEPT = (pauses, record.violation, merges, record.merges, record.rounds)
 
 
 @pytest.mark.parametrize(
     "conversation",
-    [pauses, record.violation, merges, *(pytest.param(each, marks=pytest.mark.sweep) for each in SWEPT)],
+    [held, *(pytest.param(each, marks=pytest.mark.sweep) for each in SWEPT)],
 )
 async def test_a_restart_at_every_boundary_goes_on_with_the_same_commands(
     conversation: Callable[[Recorder], Awaitable[None]],
