@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,10 +15,11 @@ from commands.conversations import agents_at_work
 from contracts.exchange import AgentOutcome, Ending
 from contracts.modes import Outcome, RunStatus, TargetStatus
 from demo.scripted_model import Move, ScriptedModel
+from demo.source_distribution import Pin, fetch
 from settings import ROOT
 from tests.adapters.agents.real_agents import MENDING
 from tests.workflows.conversation import pause, resume_when_quiescent, until_status
-from tests.workflows.test_asked_of_agents import CODER, FILES, GREEN, TARGET
+from tests.workflows.test_asked_of_agents import CODER, GREEN, TARGET
 
 
 def appoint(world: World, url: str, **said: Any) -> None:
@@ -35,30 +38,62 @@ def records(world: World, run_id: str) -> list[dict[str, Any]]:
     return [json.loads(path.read_text()) for path in sorted(folder.glob("coding-*Z.json"))]
 
 
+RELEASES = {
+    "2.1.0": "d848fcb8bc7d507c4546b448574e8a44fc4ea2ba84ebf8d783290d53e81992f5",
+    "2.1.1": "7b7d3023cd35d9cb0c1fd91392f8c95c6fa02c59bf8ad64b8849be3401b95afb",
+}
+"""Of itsdangerous. The second mends a fault of the first, and has a test that shows it."""
+MEND = r"""python - <<'END'
+from pathlib import Path
+place = Path("src/itsdangerous/timed.py")
+before = "                ts_dt = self.timestamp_to_datetime(ts_int)\n\n"
+after = '''                try:
+                    ts_dt = self.timestamp_to_datetime(ts_int)
+                except (ValueError, OSError) as exc:
+                    raise BadTimeSignature("Malformed timestamp", payload=value) from exc
+
+'''
+text = place.read_text()
+assert text.count(before) == 1
+place.write_text(text.replace(before, after))
+END"""
+
+
+def with_a_failing_test(place: Path) -> dict[str, str | bytes]:
+    """A release of a real package, with the tests of the next one: one of them is red."""
+    old, new = (
+        fetch(Pin.parse(f"itsdangerous=={version}", digest), ROOT / ".cache" / "downloads", place / version)
+        for version, digest in RELEASES.items()
+    )
+    shutil.rmtree(old / "tests")
+    shutil.copytree(new / "tests", old / "tests")
+    return {str(file.relative_to(old)): file.read_bytes() for file in old.rglob("*") if file.is_file()}
+
+
 @pytest.mark.agents
 @pytest.mark.timeout(500)
 @pytest.mark.parametrize("name", ["codex", "mini-swe-agent"])
-async def test_a_real_agent_mends_a_red_check_to_a_pull_request(world: World, name: str) -> None:
-    """As its vendor ships it; the check is green on the merge result, each exchange is in the run's cost."""
+async def test_a_real_agent_mends_a_red_check_to_a_pull_request(world: World, name: str, tmp_path: Path) -> None:
+    """As its vendor ships it, in a real package; green on the merge result, each exchange is in the run's cost."""
     world.settings.home.mkdir(parents=True, exist_ok=True)
     world.settings.agents.symlink_to(ROOT / ".cache" / "agents")
-    world.add_target("shop", FILES, TARGET)
+    needs = TARGET.replace('packages = ["pytest"]', 'packages = ["pytest", "freezegun"]')
+    world.add_target("signed", with_a_failing_test(tmp_path / "releases"), needs)
     look = Move(run="python -m pytest -q -p no:cacheprovider 2>&1 | tail -3")
-    mend = Move(run="sed -i 's/1 + discount/1 - discount/' basket.py")
-    with ScriptedModel([look, mend, *MENDING.get(name, MENDING[""])[2:]]) as model:
+    with ScriptedModel([look, Move(run=MEND), *MENDING.get(name, MENDING[""])[2:]]) as model:
         appoint(world, model.url, agent=name)
         async with world.worker():
-            result = await asyncio.wait_for((await world.start("shop")).result(), 280)
+            result = await asyncio.wait_for((await world.start("signed")).result(), 400)
     assert (RunStatus.PR_OPENED, Outcome.REQUIRES_HUMAN_REVIEW.value) == (result.status, result.outcome), result.reason
     (record,) = records(world, result.run_id)
-    assert ("done", ["basket.py"]) == (record["outcome"], record["changed"])
+    assert ("done", ["src/itsdangerous/timed.py"]) == (record["outcome"], record["changed"])
     assert len(record["exchanges"]) == len(model.received)
     # It could run the repository's own tests: the check environment is there.
     assert "1 failed" in json.dumps(model.received[1].body)
     report = world.artifact(result.run_id, "run_report.json")
     assert record["usd"] > 0
     assert report["review"]["costUsd"] == pytest.approx(record["usd"])
-    assert len(world.pulls("shop")) == 1
+    assert len(world.pulls("signed")) == 1
 
 
 ASKS = """
