@@ -24,7 +24,7 @@ from commands.rollback import ROLLBACK, rollback_handle, rollback_view
 from commands.terminal import AsJson, emit, guarded, say, show
 from composition import Adapters, ServerUnavailable, compose, open_repository
 from contracts.admission import RunResult
-from contracts.audit import AuditRecord, AuditVerification
+from contracts.audit import RECORDS_LOST, AuditRecord, AuditVerification
 from contracts.control import StatusView
 from contracts.dashboard import DASHBOARD
 from contracts.report import IndexedRun, RunReport
@@ -122,6 +122,8 @@ class Places:
 
     def _named(self, record: AuditRecord) -> Iterator[str]:
         run_id, head = record.facts.get("runId"), record.facts.get("audit_head")
+        if record.event == RECORDS_LOST and head:
+            self.past[record.log][str(head)] = "its own record of a loss"
         if record.event == "run closed" and run_id and head:
             self.past[f"run/{run_id}"][str(head)] = f"the log {record.log}"
             yield f"run/{run_id}"

@@ -162,7 +162,9 @@ def _branch_of(adapters: Adapters, request: Asked) -> str:
         return found
     heads = sorted(mirror.remote_heads())
     if not heads:
-        raise RepositoryError(f"the remote {remote} is empty: make a first commit, then `init` again")
+        raise RepositoryError(
+            f"the remote {remote} is empty, or none of its commits is on a branch: make a first commit, then `init` again"
+        )
     raise CommandFailed(
         Exit.USAGE,
         f"HEAD of {remote} points to no branch: choose one with --base-branch; there are {', '.join(heads[:20])}",

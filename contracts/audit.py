@@ -9,6 +9,10 @@ from contracts.verdict import Fact
 GENESIS = "0" * 64
 
 
+RECORDS_LOST = "records lost"
+"""Of a log that its writer found cut, replaced or gone; ``audit_head`` is the head that it had."""
+
+
 class AuditEvent(Contract):
     """What a step wants recorded: who, what, on which facts."""
 

@@ -87,6 +87,10 @@ class Base:
     def anchor(self, name: str, value: str) -> None:
         """There is no mirror to keep it in."""
 
+    def anchored(self, _name: str) -> str | None:
+        """So nothing is kept."""
+        return None
+
     def paths(self, _commit: str) -> tuple[str, ...]:
         """Always the same ones."""
         return BASE_PATHS

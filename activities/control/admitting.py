@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -18,7 +18,7 @@ from activities.step_session import StepPorts, written
 from activities.write.cleared_write import merge_found
 from contracts import messages
 from contracts.admission import Admission, AdmitAnswer, AdmitRequest, Admitted, RunRecord, RunRequest
-from contracts.audit import AuditEvent
+from contracts.audit import GENESIS, RECORDS_LOST, AuditEvent
 from contracts.budget import BudgetAlertReport, BudgetReportRef
 from contracts.clearance import SettleRequest, WriteOutcome, WriteRecord
 from contracts.control import Answer, CheckupResult, InstallationFacts, RegisterRequest, RunCheckup, RunFinding
@@ -47,6 +47,8 @@ class Admitting:
     end_lost: Callable[[RunRecord, RunSight | None, str], api.AuditOutput | None]
     index: RunIndex
     earning: Earning
+    appended: dict[str, str] = field(default_factory=dict)
+    """Targets' logs to the heads that this process left there: as long as they stand, nobody needs to be asked."""
 
     @activity.defn(name=api.ADMIT.name, no_thread_cancel_exception=True)
     def admit(self, asked: api.AdmitInput) -> Admitted:
@@ -170,7 +172,10 @@ class Admitting:
     @activity.defn(name=api.LOG_TARGET.name, no_thread_cancel_exception=True)
     def log_target(self, given: api.TargetLogInput) -> api.LogHead:
         """Append to the target's own audit log and keep its head in the mirror."""
-        head = self.bench.audit.append(f"target/{given.target}", given.events, given.now)
+        events = (*self._lost(given.target), *given.events)
+        head = self.appended[f"target/{given.target}"] = self.bench.audit.append(
+            f"target/{given.target}", events, given.now
+        )
         try:
             target = self.bench.policies.effective(given.target).target
             self.bench.repositories(target).anchor(f"target/{given.target}", head)
@@ -179,6 +184,22 @@ class Admitting:
             activity.logger.warning("head of target/%s not anchored in the mirror: %s", given.target, problem)
         self._tell_incidents(given)
         return api.LogHead(head=head)
+
+    def _lost(self, target: str) -> tuple[AuditEvent, ...]:
+        """What the log must say first: the head that the mirror keeps is not in it. Kept anew, nobody would know."""
+        log, audit = f"target/{target}", self.bench.audit
+        try:
+            head = audit.head(log)
+            if head and head == self.appended.get(log):
+                return ()
+            kept = self.bench.repositories(self.bench.policies.effective(target).target).anchored(log)
+            if not kept or kept in {GENESIS, head} or any(kept == each.hash for each in audit.records(log)):
+                return ()
+        except (PolicyError, RepositoryError, StoreError):
+            # Nothing to compare with, or damaged in its middle, which stays to be seen.
+            return ()
+        facts = {"audit_head": kept}
+        return (AuditEvent(key=f"lost/{kept}", role=Role.AUDIT, event=RECORDS_LOST, facts=facts),)
 
     def _tell_incidents(self, given: api.TargetLogInput) -> None:
         """What the log says by now reaches the kept report of each incident that it is about, without a reader."""
