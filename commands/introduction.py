@@ -163,7 +163,7 @@ def _branch_of(adapters: Adapters, request: Asked) -> str:
     heads = sorted(mirror.remote_heads())
     if not heads:
         raise RepositoryError(
-            f"the remote {remote} is empty, or none of its commits is on a branch: make a first commit, then `init` again"
+            f"the remote {remote} is empty, or no branch is left in it: make a first commit, then `init` again"
         )
     raise CommandFailed(
         Exit.USAGE,
