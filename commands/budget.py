@@ -133,7 +133,7 @@ def _show(name: str, view: BudgetView | None) -> None:
     for title in ("period", "measure", "spent", "reserved", "cap", "used", "until"):
         table.add_column(title, justify="left" if title in {"period", "measure", "until"} else "right")
     for line in view.lines:
-        table.add_row(*(Text(cell) for cell in _cells(line)))
+        table.add_row(*(Text(cell) for cell in cells(line)))
     if view.lines:
         out.print(table)
     for each in view.reservations:
@@ -151,12 +151,13 @@ def _show(name: str, view: BudgetView | None) -> None:
         say(f"{name} has spent nothing yet")
 
 
-def _cells(line: BudgetLine) -> tuple[str, ...]:
+def cells(line: BudgetLine) -> tuple[str, ...]:
+    """A row of the table: period, measure, spent, reserved, cap, share used, until when."""
     used = f"{(line.spent + line.reserved) / line.cap:.0%}" if line.cap else "-"
     by_hand = " (set)" if line.set_by_hand else ""
     until = f"{line.ends_at:%Y-%m-%d %H:%M %Z}" if line.ends_at else "its end"
-    # Minutes are measured to the microsecond, which nobody reads; money is shown as it is booked.
-    digits = 1 if line.measure is Measure.AGENT_MINUTES else 10
-    spent, reserved = (f"{round(amount, digits):.10g}" for amount in (line.spent, line.reserved))
+    # Minutes are measured to the microsecond, which nobody reads; of money none is lost.
+    digits = 1 if line.measure is Measure.AGENT_MINUTES else 6
+    spent, reserved = (f"{amount:.{digits}f}".rstrip("0").rstrip(".") for amount in (line.spent, line.reserved))
     numbers = (spent, reserved, f"{line.cap:.10g}{by_hand}")
     return (line.period, line.measure, *numbers, used, until)

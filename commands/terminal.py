@@ -118,6 +118,7 @@ def guarded(command: Callable[P, int | Coroutine[Any, Any, int]]) -> Callable[P,
             begun = command(*args, **kwargs)
             status = begun if isinstance(begun, int) else asyncio.run(begun)
         except KeyboardInterrupt:
+            say("stopped waiting; what was started on a server goes on")
             raise typer.Exit(Exit.INTERRUPTED) from None
         except Exception as problem:
             if tracebacks.wanted and not isinstance(problem, CommandFailed):

@@ -293,7 +293,9 @@ def judge_worth(
             reason += f", {number} {'waits' if number == 1 else 'wait'} for a person: {found.candidates[0].title}"
         if useless := _of_no_task(findings, policy):
             (tool, rule, why), _ = useless[0]
-            reason += f"; {tool} {rule}: {why}" + (f", and {len(useless) - 1} more kinds" if useless[1:] else "")
+            reason += f"; {tool} {rule}: {why}" + (
+                f", and {counted(len(useless) - 1, 'more kind')}" if useless[1:] else ""
+            )
         if unseen:
             more = f", and {len(unseen) - 1} more" if unseen[1:] else ""
             reason = f"{COULD_NOT_LOOK}{shortened(unseen[0].rstrip('.'), _REASON)}{more}; {reason}"

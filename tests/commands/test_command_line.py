@@ -12,11 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 from shell import shell_of
 from typer.testing import CliRunner
 from world import World
 
 from commands.app import COMMANDS, build_app, load
+from commands.budget import cells
+from commands.terminal import guarded
+from contracts.budget import BudgetLine, Measure
 from settings import ROOT
 
 LOADED = """
@@ -91,6 +95,27 @@ def test_a_wrong_value_is_said_before_what_is_missing(typed: str) -> None:
     done = CliRunner().invoke(build_app(), typed.split(), prog_name="starter.py", env={"COLUMNS": "200"})
     assert (done.exit_code, "Missing" in done.output) == (2, False)
     assert "Invalid value for" in done.output
+
+
+def test_ctrl_c_says_what_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
+    """Whoever stops a command that watches has not stopped what it watched."""
+
+    @guarded
+    def watching() -> int:
+        raise KeyboardInterrupt
+
+    with pytest.raises(typer.Exit) as end:
+        watching()
+    assert (end.value.exit_code, "goes on" in capsys.readouterr().err) == (130, True)
+
+
+def test_minutes_are_shown_as_people_read_them() -> None:
+    """Money as it is booked, however little."""
+    line = BudgetLine(period="day/2026-11-27", measure=Measure.AGENT_MINUTES, cap=120, spent=2e-05, reserved=0.117687)
+    assert cells(line)[2:5] == ("0", "0.1", "120")
+    assert cells(line.model_copy(update={"measure": Measure.USD}))[2:4] == ("0.00002", "0.117687")
+    tokens = line.model_copy(update={"measure": Measure.TOKENS, "spent": 5_000_000, "reserved": 0})
+    assert cells(tokens)[2:4] == ("5000000", "0")
 
 
 def _loaded(environment: dict[str, str], *argv: str) -> set[str]:
