@@ -231,7 +231,8 @@ class PostIncidentReport(Contract):
     @property
     def opened_as(self) -> str:
         """What opened it, in words that go before a run's id: a person's reason is no measured regression."""
-        return f"rollback ordered by {self.ordered_by} of" if self.ordered_by else f"{self.trigger} in"
+        by_whom = f"Rollback ordered by {self.ordered_by} of"
+        return by_whom if self.ordered_by else f"{self.trigger.value.replace('_', ' ').capitalize()} in"
 
     def raised(self, **changes: object) -> PostIncidentReport:
         """With these changes, as the next revision."""

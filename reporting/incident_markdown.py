@@ -60,7 +60,7 @@ def _trigger(report: PostIncidentReport) -> str:
     if report.ordered_by:
         who = f"`{_text(report.ordered_by)}`"
         return f"A person, {who}, ordered the rollback of {where}\n\nThis is their reason; nothing was measured."
-    return f"{report.trigger} in {where}"
+    return f"{report.opened_as} {where}"
 
 
 def _remediation(report: PostIncidentReport) -> str:

@@ -226,8 +226,8 @@ def test_a_persons_reason_is_not_called_a_measured_regression() -> None:
     """§12: the page says whose word it is; a measured one goes by its trigger."""
     theirs, measured = (render_incident(regressed(who), ()) for who in ("ann", ""))
     assert "A person, `ann`, ordered the rollback of run `r` of demo: it hurts" in theirs
-    assert "regression in" not in theirs
-    assert "regression in run `r` of demo: it hurts" in measured
+    assert "Regression in" not in theirs
+    assert "Regression in run `r` of demo: it hurts" in measured
 
 
 def test_a_lost_incident_keeps_its_rollback() -> None:

@@ -198,7 +198,7 @@ async def test_6_1_policy_violation_from_the_brake_to_the_end_of_its_prevention(
     assert [] == [part for part in (*said, result.run_id, "- Owner: `") if part not in head]
     assert owned.endswith(below)
     index = (world.settings.home / "forge" / "quick" / "tickets" / "index.md").read_text()
-    assert "| [1](1.json) | closed | policy_violation in" in index
+    assert "| [1](1.json) | closed | Policy violation in" in index
     kinds = [alert["kind"] for alert in alerts(world)]
     assert {AlertKind.POLICY_VIOLATION, AlertKind.PROTECTED_PATH_TOUCHED, AlertKind.PREVENTION_OVERDUE} <= set(kinds)
     kept = world.artifact(drafted.report.incident, "post_incident_report.json")
