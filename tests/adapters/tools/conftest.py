@@ -6,13 +6,14 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 from adapters.agents.tools_backend import ToolsBackend
 from adapters.sandbox.bubblewrap import BubblewrapSandbox
-from adapters.tools.measures import ToolMeasures
+from adapters.tools.measures import TOOLS, ToolMeasures
 from contracts.artifact import ArtifactRef
 from contracts.evidence import ReviewProposal
 from contracts.handover import PinnedPolicy, RunRef
@@ -34,10 +35,11 @@ from policies.task.candidates import Memory, rank
 from policies.task.planning import make_contract
 from ports.agents import Brief
 from ports.environments import CheckEnvironment
-from ports.measures import Look
+from ports.measures import Detection, Look
 
 FAMILIES = ("F", "I", "UP", "B", "C4", "SIM", "PIE", "RUF", "E", "W")
 BASE_SHA = "a" * 40
+_SEEN: dict[bytes, Detection] = {}
 
 
 def policy(lines: int = 400) -> EffectivePolicy:
@@ -103,6 +105,28 @@ class Repo:
         assert () == missing
         return {(each.tool, each.rule, each.path) for each in findings if each.fixable}
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing but a tree and the policy decides what is found."""
+        return self.environment is None and self.measures.tools is TOOLS
+
+    def seen(self, tree: Path) -> Detection:
+        """What there is to find in a tree, looked for once in this process: the same tree has the same answer."""
+        look = Look(tree, self.policy, lambda: None, environment=self.environment)
+        if not self.is_plain:
+            return self.measures.detect(look)
+        what = sha256(self.policy.model_dump_json().encode())
+        for path in sorted(tree.rglob("*")):
+            content = b"" if path.is_dir() or path.is_symlink() else path.read_bytes()
+            link = str(path.readlink()) if path.is_symlink() else ""
+            what.update(repr((str(path.relative_to(tree)), path.lstat().st_mode, link, content)).encode())
+        if (known := _SEEN.get(what.digest())) is not None:
+            return known
+        seen = self.measures.detect(look)
+        if not seen.missing:
+            _SEEN[what.digest()] = seen
+        return seen
+
     def snapshot(self, findings: tuple[Finding, ...]) -> StateSnapshot:
         """What Sensing would write."""
         return StateSnapshot(
@@ -119,7 +143,7 @@ class Repo:
     def contract(self, tool: str, rule: str) -> TaskContract:
         """The plan for one tool and rule, made by the policy's own rules."""
         memory = Memory(today=date(2026, 11, 23))
-        ranked = rank(self.detect()[0], self.policy, memory).candidates
+        ranked = rank(self.seen(self.tree).findings, self.policy, memory).candidates
         candidate = next(each for each in ranked if (each.tool, each.rule) == (tool, rule))
         return make_contract(candidate, self.policy, "run")
 
@@ -131,9 +155,14 @@ class Repo:
         """Let the reviewer compare."""
         unproved = self.measures.unproved(self.base, sorted(self.changed()), Look(self.tree, self.policy, lambda: None))
         compared = {path: unproved.get(path, "") for path in self.changed()}
-        brief = self.brief(
-            Role.REVIEW, tree=self.tree, base_tree=self.base, contract=contract, **{"compared": compared} | more
-        )
+        given: dict[str, object] = {"compared": compared}
+        if self.is_plain:
+            # As in a run: Review is told what Sensing saw of the base.
+            seen = self.seen(self.base)
+            told = {"missing": seen.missing, "unread": seen.unread}
+            given["snapshot"] = self.snapshot(seen.findings).model_copy(update=told)
+        given |= more
+        brief = self.brief(Role.REVIEW, tree=self.tree, base_tree=self.base, contract=contract, **given)
         return ReviewProposal.model_validate_json(self.backend.answer(brief))
 
     def changed(self) -> set[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from adapters.tools import ruff
 from policies.settings.schema import ImprovePolicy
 
 PROJECT = '[project]\nname = "p"\nversion = "1"\nrequires-python = ">=3.8"\n'
@@ -180,6 +181,21 @@ def test_imports_follow_the_style_that_is_there(repo):
     assert {(*I, "b.py")} == made.fixable()
     made.code(made.contract(*I))
     assert single == (made.tree / "b.py").read_text()
+
+
+def test_the_first_style_that_nothing_breaks_is_compared_to_no_other(repo, monkeypatch):
+    """Each style that is asked about is one more start of the sandbox."""
+    asked, check = [], ruff._check
+
+    def counting(tree, look, bench, style=(), **more):
+        asked.append(style)
+        return check(tree, look, bench, style, **more)
+
+    monkeypatch.setattr(ruff, "_check", counting)
+    made = repo({"pyproject.toml": PROJECT, "a.py": "import os\nimport sys\n\nprint(os, sys)\n"})
+    assert set() == made.fixable()
+    assert asked
+    assert not any(asked)
 
 
 def test_where_no_import_style_is_kept_none_is_imposed(repo):
