@@ -16,5 +16,6 @@ survey/        Getting to know a repository for ``init``: what is there, and the
 temporal/      The durable engine: connection, embedded server, and conversations with Control
 tools/         Deterministic engineering tools: they find, mend, and find again on the changed tree
 killable_child.py  A question asked by a child process that can be killed, whatever it waits for
+one_request.py     The child: asks for one URL, of hosts that the operator named; the standard library alone
 secret_shapes.py   What a secret looks like: a review refuses it, a transcript is kept without it
 """

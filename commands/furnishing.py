@@ -5,8 +5,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from composition import HOOKS, OwnersFixers, Survey, equipped, lesser, without_itself
+from composition import HOOKS, LFS_NOTE, SUBMODULES_NOTE, OwnersFixers, Survey, equipped, lesser, without_itself
 from policies.counted import joined, shortened
 from policies.settings.environment import EnvironmentPolicy
 from policies.settings.schema import EffectivePolicy
@@ -14,7 +15,11 @@ from ports.environments import CheckEnvironment, EnvironmentUnavailable
 
 _NO_WHEEL = re.compile(r"you require ([A-Za-z0-9._-]*[A-Za-z0-9])")
 """How uv names the requirement of ours that leads to a package without a wheel."""
-_SUBMODULE = "the submodule "
+_FROM_ELSEWHERE: dict[str, tuple[str, dict[str, Any], str]] = {
+    "submodules": ("Submodules are not checked out", {"submodules": False, "git_hosts": ()}, SUBMODULES_NOTE),
+    "lfs": ("Files in git LFS are not fetched", {"lfs": False}, LFS_NOTE),
+}
+"""By setting: what is said where it cannot be had, what stands for it then, how the note begins that proposed it."""
 
 
 class Furnishing(ABC):
@@ -81,11 +86,12 @@ class Furnishing(ABC):
                     continue
                 refused.append(str(problem))
                 self._keep_log(refused)
-                if candidate.environment.submodules and str(problem).startswith(_SUBMODULE):
-                    told = f"Submodules are not checked out: {cause(problem)}. A check that needs one fails."
+                if problem.setting and getattr(candidate.environment, problem.setting):
+                    failed, without_it, note = _FROM_ELSEWHERE[problem.setting]
+                    told = f"{failed}: {cause(problem)}. A check that needs one fails."
                     self._tell(told)
-                    chosen = [each.model_copy(update={"submodules": False, "git_hosts": ()}) for each in chosen]
-                    notes = (each for each in seen.notes if not each.startswith("Submodules ("))
+                    chosen = [each.model_copy(update=without_it) for each in chosen]
+                    notes = (each for each in seen.notes if not each.startswith(note))
                     seen = replace(seen, notes=(*notes, told))
                     continue
                 self._tell(f"no environment as declared; tried with less (all of it: {self._log}): {cause(problem)}")
@@ -121,7 +127,7 @@ def _environments(declared: EnvironmentPolicy) -> Iterator[EnvironmentPolicy]:
 
 def cause(problem: EnvironmentUnavailable) -> str:
     """What the installer or the build said, without our advice before it and its hints behind; of `prepare`, ours."""
-    if str(problem).startswith(("`prepare`", _SUBMODULE)):
+    if problem.setting or str(problem).startswith("`prepare`"):
         return shortened(str(problem).partition("\n")[0], 500)
     lines = [line.strip() for line in str(problem).splitlines() if line.strip()]
     causes = [line for line in lines if line.lower().startswith(("cause:", "error:", "├─▶", "╰─▶"))]

@@ -28,6 +28,8 @@ if TYPE_CHECKING:  # each named twice: it is handed on
     from adapters.survey.languages import differently as differently
     from adapters.survey.languages import lesser as lesser
     from adapters.survey.python_locks import without_itself as without_itself
+    from adapters.survey.submodules import LFS_NOTE as LFS_NOTE
+    from adapters.survey.submodules import SUBMODULES_NOTE as SUBMODULES_NOTE
     from adapters.survey.submodules import with_submodules as with_submodules
     from adapters.survey.surveyor import Survey as Survey
     from adapters.survey.surveyor import survey as survey
@@ -79,7 +81,7 @@ _WHERE = {
     "adapters.survey.hooks": ("HOOKS", "OwnersFixers", "equipped"),
     "adapters.survey.languages": ("differently", "lesser"),
     "adapters.survey.python_locks": ("without_itself",),
-    "adapters.survey.submodules": ("with_submodules",),
+    "adapters.survey.submodules": ("LFS_NOTE", "SUBMODULES_NOTE", "with_submodules"),
     "adapters.survey.surveyor": ("Survey", "survey"),
     "adapters.survey.target_file": ("render_target",),
     "adapters.temporal.alert_sink": ("raise_alert", "start_alerts"),

@@ -20,6 +20,8 @@ class ChangedPath(Contract):
     removed: int
     """Lines, counted from blobs, never from ``.gitattributes``-aware diffs. Binary: one line per 80 bytes."""
     new_bytes: int
+    pointer: bool = False
+    """Before or after, it is a pointer of git LFS."""
 
 
 class Change(Contract):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from ports.repository import Repository
-from ports.sandbox import Command, CommandResult, Limits
+from ports.sandbox import Command, CommandResult, Instead, Limits
 
 if TYPE_CHECKING:
     from policies.settings.schema import EffectivePolicy
@@ -24,6 +24,8 @@ class EnvironmentUnavailable(Exception):
         self.records = records
         self.of_change: tuple[str, ...] = ()
         """Files of the change because of which it was made anew; empty: it is the base's own."""
+        self.setting = ""
+        """What of ``[environment]`` could not be had from elsewhere: `submodules`, `lfs`; empty: it was not that."""
 
 
 class Online(Protocol):
@@ -62,6 +64,8 @@ class CheckEnvironment:
     notes: tuple[str, ...] = ()
     copies: tuple[tuple[Path, str], ...] = ()
     """What every check gets a copy of its own of, at these relative paths of its tree."""
+    instead: Instead | None = None
+    """What every check sees in place of files of its tree."""
     reserves_memory: bool = False
     """Its programs may reserve any address space."""
     records: tuple[tuple[str, bytes], ...] = ()
@@ -89,6 +93,7 @@ class CheckEnvironment:
             environment=self.environment | variables,
             read_only=self.mounts,
             copies=self.copies,
+            instead=self.instead,
             reserves_memory=self.reserves_memory,
         )
 

@@ -45,6 +45,14 @@ class TreeFacts:
 
 
 @dataclass(frozen=True)
+class PointerFile:
+    """A file that stands for content in git LFS."""
+
+    text: bytes
+    executable: bool
+
+
+@dataclass(frozen=True)
 class Landing:
     """How a commit came onto a branch: the first commit of the branch's own line that holds it."""
 
@@ -124,6 +132,9 @@ class Repository(Protocol):
 
     def gitlinks(self, commit: str) -> dict[str, str]:
         """The commits at which the submodules of a commit's tree stand, by path."""
+
+    def pointers(self, commit: str) -> dict[str, PointerFile]:
+        """The files of a commit that are pointers of git LFS, by path."""
 
     def read(self, commit: str, path: str) -> bytes | None:
         """A file's bytes as committed, or None."""

@@ -47,6 +47,16 @@ class Limits:
 
 
 @dataclass(frozen=True)
+class Instead:
+    """Files that a command sees, read-only, where its tree holds a certain text; the tree stays as it is."""
+
+    folder: Path
+    """Host folder that holds them."""
+    files: tuple[tuple[str, str, bytes], ...]
+    """Path in the tree, name in the folder, and what the tree must hold there: where it does not, nothing is shown."""
+
+
+@dataclass(frozen=True)
 class Command:
     """An argv, never a shell line, in a tree."""
 
@@ -64,6 +74,8 @@ class Command:
     """Further host folders it may write to and where they appear, lent to it and counted as the tree is."""
     copies: tuple[tuple[Path, str], ...] = ()
     """Host folders or files of which it gets a copy of its own at a relative path of its tree, where nothing stands."""
+    instead: Instead | None = None
+    """What it sees in place of files of its tree."""
     heard: Callable[[bytes], None] = field(default=lambda _piece: None, compare=False)
     """Told what it writes as it comes, stdout and stderr together."""
     outbound: Callable[[int], None] | None = field(default=None, compare=False)

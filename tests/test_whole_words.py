@@ -22,7 +22,7 @@ SENTENCES = {
     "why",
 }
 # These run beside a repository's code, with the standard library alone.
-ALONE = ("adapters/tools/inside/", "adapters/probes/__main__.py", "adapters/sources/__main__.py")
+ALONE = ("adapters/tools/inside/", "adapters/probes/__main__.py", "adapters/one_request.py")
 
 
 def _named(node: ast.expr) -> str:

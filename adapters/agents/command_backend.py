@@ -28,6 +28,7 @@ from adapters.sandbox.interpreter import interpreter_mounts
 from adapters.secret_shapes import blanked
 from contracts.exchange import AgentOutcome, AgentRecord
 from contracts.task import TaskContract
+from policies.agents.hidden import BEGINNING, CODE, is_private_key
 from policies.agents.outcome import Ended, Stop, Work, halting, outcome_of, progress
 from policies.digests import sha256_hex
 from policies.paths.rules import matches, readable
@@ -35,7 +36,7 @@ from policies.settings.charter import RolePolicy
 from ports.agents import AgentError, AgentStopped, Brief
 from ports.models import ModelGateway, OpenGateway, Purse
 from ports.removal import remove_tree
-from ports.sandbox import Command, Limits, Sandbox, SandboxUnavailable
+from ports.sandbox import Command, Instead, Limits, Sandbox, SandboxUnavailable
 
 _FORWARDER = "/opt/autonomy/forwarder.py"
 _SOCKET = "/opt/autonomy/model.sock"
@@ -314,6 +315,7 @@ class _Attempt:
         command = Command(argv=inside, tree=self.tree, limits=limits, environment=variables)
         if environment:
             command = environment.command(inside, self.tree, limits, **variables)
+            command = replace(command, instead=_without_secrets(command.instead))
         mounts = (*command.read_only, *shown)
         return replace(command, read_only=mounts, reserves_memory=True, heard=self._heard, outbound=self._reached_out)
 
@@ -348,3 +350,17 @@ class _Attempt:
 
 def _shown(paths: Iterable[str]) -> Iterator[str]:
     return (readable(path) for path in islice(paths, _MOST_NAMED))
+
+
+def _without_secrets(instead: Instead | None) -> Instead | None:
+    """No agent is shown what holds a secret, wherever its content is kept."""
+    if instead is None:
+        return None
+
+    def is_secret(name: str) -> bool:
+        with (instead.folder / name).open("rb") as file:
+            return is_private_key(file.read(BEGINNING))
+
+    return replace(
+        instead, files=tuple(each for each in instead.files if each[0].endswith(CODE) or not is_secret(each[1]))
+    )

@@ -12,6 +12,8 @@ prepared.py               PreparedEnvironments: `prepare` in the sandbox, kept b
 online.py                 a command with the network of `environment.hosts`
 prepare_words.py          what a failed `prepare` means, and what to do
 submodules.py             the submodules of a base, in the trees that are run in
+lfs.py                    the git LFS files of a base, shown in place of their pointers
+lfs_server.py             one LFS server, asked for objects by their digests
 allow_list.py             the proxy of ours that lets a preparing sandbox reach named hosts
 forwarder.py              runs inside: loopback ports that lead to sockets of ours
 """

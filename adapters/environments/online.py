@@ -118,6 +118,7 @@ class HostsReached:
             inside = replace(
                 reaching(replace(self.environment, environment=variables), proxy, self.chosen.variables | _OWN_CACHES),
                 copies=(),
+                instead=None,
             )
             command = inside.command(forwarded(argv), tree, limits)
             command = replace(command, read_only=(*command.read_only, *shown), writable=((self._cache, _CACHE),))

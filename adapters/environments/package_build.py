@@ -7,12 +7,13 @@ import shutil
 import stat
 import tomllib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from policies.settings.schema import SandboxLimits
 from ports.environments import CheckEnvironment, EnvironmentUnavailable
 from ports.removal import held_folder
-from ports.sandbox import Command, Limits, Sandbox
+from ports.sandbox import Command, Instead, Limits, Sandbox
 
 _LARGEST_METADATA = 1 << 20
 _BUILD = ("--isolated", "install", "--no-index", "--no-deps", "--no-build-isolation")
@@ -60,6 +61,7 @@ def build_package(
             environment=environment.environment | dict.fromkeys(_VERSION_VARIABLES, _version(tree)),
             read_only=environment.mounts,
             copies=tuple((source, f"src/{inside}") for source, inside in environment.copies),
+            instead=_below_src(environment.instead),
         )
         result = sandbox.run(command, alive)
         log = result.output[-4000:].decode(errors="replace").strip()
@@ -74,6 +76,12 @@ def build_package(
         if built.is_symlink() or not built.is_dir():
             raise EnvironmentUnavailable(f"the package's build made nothing to install\n{log}")
         built.rename(into)
+
+
+def _below_src(instead: Instead | None) -> Instead | None:
+    return instead and replace(
+        instead, files=tuple((f"src/{inside}", name, text) for inside, name, text in instead.files)
+    )
 
 
 def _pip(environment: CheckEnvironment, ours: str) -> tuple[str, ...]:

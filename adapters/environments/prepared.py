@@ -24,7 +24,7 @@ from policies.settings.schema import EffectivePolicy
 from ports.environments import CheckEnvironment, EnvironmentUnavailable
 from ports.removal import held_folder
 from ports.repository import Repository
-from ports.sandbox import CommandResult, Limits, Sandbox
+from ports.sandbox import CommandResult, Instead, Limits, Sandbox
 
 _LAYOUT = 1
 """Part of every digest: raise it when what is made of the same files and commands changes."""
@@ -78,8 +78,8 @@ class PreparedEnvironments:
         # What a change prepared is never found by another: its other files may have had a say in it.
         of_what = ["change", repository.tree_of(merged)] if again else ["base", of_base]
         made_of = [_LAYOUT, of_what, chosen.prepare, chosen.keep, chosen.variables, list(_identities(chosen))]
-        found = beside.copies if beside else ()
-        place = self._kept / digest(made_of + ([beside.key] if beside and found else []))[:32]
+        found = beside or Beside()
+        place = self._kept / digest(made_of + ([found.key] if found.key else []))[:32]
 
         def make() -> None:
             self._make(place, repository, commit, policy, alive, found)
@@ -118,7 +118,7 @@ class PreparedEnvironments:
         commit: str,
         policy: EffectivePolicy,
         alive: Callable[[], None],
-        beside: tuple[tuple[Path, str], ...],
+        beside: Beside,
     ) -> None:
         """Prepare beside its place, then move it there: never half there."""
         with held_folder(self._scratch) as scratch:
@@ -126,9 +126,9 @@ class PreparedEnvironments:
             for folder in (tree, made, made / "env", made / "keep"):
                 folder.mkdir()
             repository.checkout(commit, tree)
-            for source, inside in beside:
+            for source, inside in beside.copies:
                 put_copy(source, tree, inside)
-            records = _Preparation(self._sandbox, policy, tree, made / "env", alive).run()
+            records = _Preparation(self._sandbox, policy, tree, made / "env", alive, beside.instead).run()
             try:
                 _gather(tree, made, policy.target.environment)
             except EnvironmentUnavailable as problem:
@@ -147,6 +147,7 @@ class _Preparation:
     tree: Path
     env: Path
     alive: Callable[[], None]
+    instead: Instead | None = None
 
     def run(self) -> tuple[tuple[str, bytes], ...]:
         """What is kept of it.
@@ -176,6 +177,7 @@ class _Preparation:
             guest=_ENVIRONMENT,
             environment=_variables(chosen),
             read_only=_toolchains(chosen),
+            instead=self.instead,
             reserves_memory=True,
         )
         environment = reaching(environment, proxy, chosen.variables)

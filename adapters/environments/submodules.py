@@ -14,6 +14,7 @@ from policies.settings.schema import EffectivePolicy, Target
 from ports.environments import CheckEnvironment, EnvironmentUnavailable
 from ports.removal import held_folder
 from ports.repository import RemoteUnavailable, Repository, RepositoryError
+from ports.sandbox import Instead
 
 _LAYOUT = 1
 _RECORD = "submodules.txt"
@@ -22,12 +23,25 @@ Credential = Callable[[Target], Mapping[str, str]]
 
 @dataclass(frozen=True)
 class Beside:
-    """What a commit's tree has from elsewhere: by a key, in copies that are each run's own."""
+    """What a commit's tree has from elsewhere: by a key, in copies that are each run's own, or instead of its files."""
 
     key: str = ""
     copies: tuple[tuple[Path, str], ...] = ()
     records: tuple[tuple[str, bytes], ...] = ()
-    held: Lock | None = None
+    instead: Instead | None = None
+    held: tuple[Lock, ...] = ()
+
+    def and_also(self, other: Beside) -> Beside:
+        """Both."""
+        if not (self.key and other.key):
+            return self if self.key else other
+        return Beside(
+            digest([self.key, other.key])[:32],
+            (*self.copies, *other.copies),
+            (*self.records, *other.records),
+            self.instead or other.instead,
+            (*self.held, *other.held),
+        )
 
     def added_to(self, made: CheckEnvironment) -> CheckEnvironment:
         """The same environment, with it."""
@@ -38,6 +52,7 @@ class Beside:
             digest=digest([made.digest, self.key])[:32],
             copies=(*self.copies, *made.copies),
             records=(*made.records, *self.records),
+            instead=self.instead,
             held=(made.held, self.held),
         )
 
@@ -71,7 +86,7 @@ class SubmoduleTrees:
         place = self._trees / digest([_LAYOUT, facts, sorted(hosts)])[:32]
         kept = held(place, lambda: self._make(place, found, hosts, policy), alive)
         copies = tuple((place / str(number), each.path) for number, each in enumerate(found))
-        return Beside(place.name, copies, ((_RECORD, (place / _RECORD).read_bytes()),), kept)
+        return Beside(place.name, copies, ((_RECORD, (place / _RECORD).read_bytes()),), held=(kept,))
 
     def _make(self, place: Path, found: tuple[Submodule, ...], hosts: tuple[str, ...], policy: EffectivePolicy) -> None:
         """Beside its place, then moved there: never half there."""

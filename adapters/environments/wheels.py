@@ -13,10 +13,11 @@ from functools import cache, partial
 from pathlib import Path
 
 from adapters.environments.kept import Lock, evict, held
+from adapters.environments.lfs import LfsFiles
 from adapters.environments.package_build import build_package, has_build_metadata, tree_digest
 from adapters.environments.prepared import PreparedEnvironments
 from adapters.environments.requirements import read_requirements
-from adapters.environments.submodules import Credential, SubmoduleTrees
+from adapters.environments.submodules import Beside, Credential, SubmoduleTrees
 from adapters.environments.uv import run_uv
 from adapters.sandbox.enclosure import TREE
 from adapters.sandbox.interpreter import interpreter_mounts
@@ -47,12 +48,19 @@ class WheelEnvironments:
         self._sandbox = sandbox
         self._prepared = PreparedEnvironments(root, sandbox)
         self._submodules = SubmoduleTrees(root, credential)
+        self._lfs = LfsFiles(root, credential)
 
     def prepare(
         self, repository: Repository, base: str, policy: EffectivePolicy, alive: Callable[[], None], merged: str = ""
     ) -> CheckEnvironment:
         """Resolve and install the base commit's requirements as wheels; see the port."""
-        beside, chosen = self._submodules.of(repository, base, policy, alive), policy.target.environment
+        chosen, beside = policy.target.environment, Beside()
+        for setting, elsewhere in (("submodules", self._submodules), ("lfs", self._lfs)):
+            try:
+                beside = beside.and_also(elsewhere.of(repository, base, policy, alive))
+            except EnvironmentUnavailable as problem:
+                problem.setting = setting
+                raise
         if chosen.prepare:
             return beside.added_to(self._prepared.prepare(repository, base, policy, alive, merged, beside))
         needed = read_requirements(partial(repository.read, base), chosen)

@@ -23,7 +23,7 @@ from adapters.git.remotes import checked_remote, default_branch, remote_heads
 from contracts.change import ChangedPath
 from policies.paths.base_limits import BaseLimits
 from ports.removal import remove_tree
-from ports.repository import Landing, MergeResult, MirrorRenewed, RepositoryError, Survival, TreeFacts
+from ports.repository import Landing, MergeResult, MirrorRenewed, PointerFile, RepositoryError, Survival, TreeFacts
 
 if TYPE_CHECKING:  # a child that writes starts at every effect: what it does not read, it does not import
     from datetime import datetime
@@ -194,6 +194,12 @@ class Mirror:
         """Where a commit's submodules stand, by path."""
         found = worktree.gitlinks_of(self._git, commit)
         return {os.fsdecode(path): sha.decode() for path, sha in found.items()}
+
+    def pointers(self, commit: str) -> dict[str, PointerFile]:
+        """The files of a commit that are pointers of git LFS, by path."""
+        self._demand_within_limits(commit)
+        self.complete(commit)
+        return objects.pointers(self._git, commit)
 
     def read(self, commit: str, path: str) -> bytes | None:
         """A file's bytes as committed, or None."""

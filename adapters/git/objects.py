@@ -12,10 +12,12 @@ from typing import Literal, cast
 from adapters.git.environment import ClosedGit, commit_id
 from contracts.change import ChangedPath
 from policies.paths.base_limits import BaseLimits, Measured
-from ports.repository import RepositoryError, TreeFacts, TreeRefused
+from policies.paths.pointers import LONGEST, is_pointer
+from ports.repository import PointerFile, RepositoryError, TreeFacts, TreeRefused
 
 _NONE = "0" * 40
 _GITLINK = "160000"
+_EXECUTABLE, _FILES = b"100755", (b"100644", b"100755")
 _BYTES_PER_LINE = 80
 _READ_UP_TO = 1 << 20
 """A larger binary blob counts as so many lines by its bytes that its newlines no longer matter."""
@@ -139,6 +141,19 @@ def tree_facts(git: ClosedGit, commit: str, limits: BaseLimits, *, sizes: bool =
     return counted
 
 
+def pointers(git: ClosedGit, commit: str) -> dict[str, PointerFile]:
+    """The files of a commit that are pointers of git LFS, by path."""
+    small: list[tuple[str, str, bool]] = []
+    with closing(git.entries("ls-tree", "-r", "-l", "-z", commit_id(commit), seconds=_SECONDS)) as entries:
+        for entry in entries:
+            facts, _, path = entry.partition(b"\t")
+            mode, _kind, sha, size = facts.split()
+            if mode in _FILES and int(size) <= LONGEST:
+                small.append((path.decode(errors="surrogateescape"), sha.decode(), mode == _EXECUTABLE))
+    texts = contents(git, (sha for _, sha, _ in small))
+    return {path: PointerFile(texts[sha], program) for path, sha, program in small if is_pointer(texts[sha])}
+
+
 def is_within(commit: str, limits: BaseLimits) -> bool:
     """Whether the tree was counted already and is within the limits."""
     return (commit, limits) in _within
@@ -170,7 +185,9 @@ def changed_paths(git: ClosedGit, base: str, head: str) -> tuple[ChangedPath, ..
     sizes = _sizes(git, entries)
     binary = {sha for entry in entries if lines[entry.path] is None for sha in (entry.old_sha, entry.new_sha)}
     counts = _binary_lines(git, {sha: sizes[sha] for sha in binary})
-    return tuple(_changed(entry, lines[entry.path], sizes, counts) for entry in entries)
+    small = contents(git, (sha for sha, size in sizes.items() if 0 < size <= LONGEST))
+    stand_for = {sha for sha, text in small.items() if is_pointer(text)}
+    return tuple(_changed(entry, lines[entry.path], sizes, counts, stand_for) for entry in entries)
 
 
 def _diff_tree(git: ClosedGit, base: str, head: str) -> bytes:
@@ -215,7 +232,9 @@ def _binary_lines(git: ClosedGit, sizes: dict[str, int]) -> dict[str, int]:
     return counts
 
 
-def _changed(entry: _Entry, lines: _Lines, sizes: dict[str, int], binary: dict[str, int]) -> ChangedPath:
+def _changed(
+    entry: _Entry, lines: _Lines, sizes: dict[str, int], binary: dict[str, int], pointers: set[str]
+) -> ChangedPath:
     added, removed = lines or (binary[entry.new_sha], binary[entry.old_sha])
     return ChangedPath(
         path=entry.path,
@@ -227,4 +246,5 @@ def _changed(entry: _Entry, lines: _Lines, sizes: dict[str, int], binary: dict[s
         added=added,
         removed=removed,
         new_bytes=sizes.get(entry.new_sha, 0),
+        pointer=not pointers.isdisjoint((entry.old_sha, entry.new_sha)),
     )

@@ -7,7 +7,7 @@ import re
 import stat
 import subprocess
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from adapters.sandbox.bwrap_program import BubblewrapMissing, find_bwrap
 from ports.sandbox import Command, SandboxUnavailable
@@ -88,10 +88,39 @@ def enclose(bwrap: Bubblewrap, command: Command, uid: int | None, descriptors: D
     mounts += [(source, guest, "--bind") for source, guest in command.writable]
     for source, guest, _ in mounts:
         _refuse_dangerous(source, guest)
+    # Last, so that they lie over the tree.
+    instead = _in_place(command)
     if uid is None:
         shown = [(str(source), guest, how) for source, guest, how in mounts]
+        shown += [(f"{source}/{name}", guest, "--ro-bind") for source, name, guest in instead]
         return [str(bwrap.program), *_inner(bwrap, command, shown, descriptors)]
-    return _lowered(bwrap, command, uid, mounts, descriptors)
+    return _lowered(bwrap, command, uid, mounts, instead, descriptors)
+
+
+def _in_place(command: Command) -> list[tuple[Path, str, str]]:
+    """Folder, name and where inside of each file that is shown over one of the tree: onto a plain file alone.
+
+    The tree may be hostile, but nothing of it runs now.
+    """
+    if (instead := command.instead) is None:
+        return []
+    found = [(name, inside) for inside, name, text in instead.files if _holds(command.tree, inside, text)]
+    for name, _ in found:
+        _refuse_dangerous(instead.folder / name, TREE)
+    return [(instead.folder, name, f"{TREE}/{inside}") for name, inside in found]
+
+
+def _holds(tree: Path, inside: str, text: bytes) -> bool:
+    *above, name = PurePosixPath(inside).parts
+    place = tree
+    for part in above:
+        place /= part
+        if part == ".." or place.is_symlink():
+            return False
+    place /= name
+    if name == ".." or not place.exists() or not stat.S_ISREG((status := place.lstat()).st_mode):
+        return False
+    return status.st_size == len(text) and place.read_bytes() == text
 
 
 def _refuse_dangerous(source: Path, guest: str) -> None:
@@ -103,7 +132,12 @@ def _refuse_dangerous(source: Path, guest: str) -> None:
 
 
 def _lowered(
-    bwrap: Bubblewrap, command: Command, uid: int, mounts: list[tuple[Path, str, str]], descriptors: Descriptors
+    bwrap: Bubblewrap,
+    command: Command,
+    uid: int,
+    mounts: list[tuple[Path, str, str]],
+    instead: list[tuple[Path, str, str]],
+    descriptors: Descriptors,
 ) -> list[str]:
     """As root: a first bwrap puts every source where the unprivileged user can reach it, then drops to that user.
 
@@ -118,6 +152,9 @@ def _lowered(
         staged = f"/tmp/{number}"  # noqa: S108
         outer += [how, str(source), staged]
         shown.append((staged, guest, how))
+    for folder in {folder for folder, _, _ in instead}:
+        outer += ["--ro-bind", str(folder), "/tmp/instead"]  # noqa: S108
+    shown += [(f"/tmp/instead/{name}", guest, "--ro-bind") for _, name, guest in instead]  # noqa: S108
     program = str(bwrap.program)
     if not bwrap.program.is_relative_to("/usr"):
         # The wheel's program finds its libraries beside its package, so the folder of packages comes with it.

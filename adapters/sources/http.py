@@ -9,7 +9,7 @@ from adapters.killable_child import answer_of
 from policies.settings.sources import Format, SourcePolicy
 from ports.sources import Answered, Asked
 
-_PROGRAM = Path(__file__).with_name("__main__.py")
+_PROGRAM = Path(__file__).parents[1] / "one_request.py"
 _USUAL: dict[Format, tuple[str, ...]] = {
     "json": ("application/json", "text/json"),
     "jsonl": ("application/jsonl", "application/x-ndjson", "application/json-lines", "text/plain"),

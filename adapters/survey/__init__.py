@@ -5,7 +5,7 @@ languages.py     Go, Rust and Node: how they are prepared and checked, from thei
 clients.py       what this machine has of a language, and which registry its own client would ask
 own_commands.py  What a repository itself runs: its CI, tox, nox, scripts, Makefile
 python_locks.py  Python prepared by commands: by a lock file of uv, poetry or pdm, or several packages
-submodules.py    Submodules that a target's checks can be given
+submodules.py    Submodules and git LFS files that a target's checks can be given
 surveyor.py      A look at a new repository: layout, tests, linters, requirements. Nothing of it is executed (P8)
 target_file.py   Writes ``targets/<name>.toml`` for a person to read: every setting with its reason
 """

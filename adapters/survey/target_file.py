@@ -145,6 +145,7 @@ _SAID_OF_PREPARE = {
     "variables": "",
     "submodules": "Of the base's own commits, by the worker; `prepare` and checks find them in their tree.",
     "git_hosts": "What `.gitmodules` names; no other host is asked, whatever it says later.",
+    "lfs": "Seen in place of pointers, of the server of `remote`; trees, and what is committed, keep the pointers.",
 }
 
 

@@ -16,6 +16,7 @@ from adapters.tools.tool import Seen, Sighting, findings_of
 from adapters.tools.tool_runner import ToolRunner, ToolUnavailable
 from contracts.task import Concern, FindingFacts, Proof, TaskContract, TaskType, Words
 from policies.counted import shortened
+from policies.paths.pointers import is_pointer
 from policies.paths.rules import in_scope, matches
 from policies.settings.environment import FixerPolicy
 from policies.settings.schema import EffectivePolicy
@@ -207,10 +208,14 @@ def _with_files(fixer: FixerPolicy, argv: tuple[str, ...], copy: Path) -> Iterat
     of_kind = [path for path in tree.files if matches(path, fixer.files)]
     # The policy has them from the repository's own file, and the repository chooses the names.
     [picked] = handed_to([Patterns(fixer.only, fixer.exclude)], of_kind)
-    handed = [path for path in sorted(picked) if b"\0" not in tree.read(path)[:_HEAD]]
+    handed = [path for path in sorted(picked) if _is_text(tree.read(path))]
     for start in range(0, len(handed), _AT_ONCE):
         # A file may be called like an option.
         yield (*argv[:at], *(f"./{path}" for path in handed[start : start + _AT_ONCE]), *argv[at + 1 :])
+
+
+def _is_text(content: bytes) -> bool:
+    return b"\0" not in content[:_HEAD] and not is_pointer(content)
 
 
 @contextmanager

@@ -137,7 +137,7 @@ def judge_paths(
     1. It is not protected, in any spelling, unless the task type is listed (ESCALATE; P5, runbook §6.1).
     2. Its name is honest: no hostile characters, tails, reserved names (DENY).
     3. It is not a twin of another path of the tree, by case or Unicode (DENY; of a protected one: rule 1).
-    4. It is a plain file that keeps its mode: no symlink, no submodule, no new execute bit (DENY).
+    4. It is a plain file that keeps its mode: no symlink, submodule, LFS pointer, no new execute bit (DENY).
     5. It is inside the contract's scope and what the target allows (DENY; task contracts, "scope").
 
     ``granted`` are entries a person released from quarantine (``policies.paths.rules``): one equal to any of them,
@@ -197,6 +197,8 @@ def _special(entry: ChangedPath) -> str | None:
         return "is a symbolic link"
     if _SUBMODULE in modes:
         return "is a submodule"
+    if entry.pointer:
+        return "is a pointer of git LFS, before or after: what it stands for is not in the change"
     if not modes <= {_PLAIN, _EXECUTABLE, _NONE}:
         return "has a mode that is neither plain file nor program"
     if entry.new_mode == _EXECUTABLE and entry.old_mode != _EXECUTABLE:

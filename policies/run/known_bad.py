@@ -101,6 +101,7 @@ def bad_paths() -> Iterator[KnownBad]:
         ("git's own folder", Decision.ESCALATE, [entry("src/.git/hooks/pre-commit", "A")]),
         ("symlink added", Decision.DENY, [entry("src/link.py", "A", new="120000")]),
         ("submodule added", Decision.DENY, [entry("src/vendored", "A", new="160000")]),
+        ("LFS pointer changed", Decision.DENY, [entry("src/data.bin").model_copy(update={"pointer": True})]),
         ("file made executable", Decision.DENY, [entry("src/module.py", new="100755")]),
         ("twin of a file", Decision.DENY, [entry("readme.md", "A")]),
         ("path out of the tree", Decision.DENY, [entry("../outside.py", "A")]),

@@ -16,7 +16,7 @@ from policies.settings.section import Positive, Section
 
 _KEPT_GB = 20.0
 _OF_PREPARE = ("toolchains", "keyed_by", "hosts", "credentials", "keep", "variables")
-_ELSEWHERE = ("submodules", "git_hosts")
+_ELSEWHERE = ("submodules", "git_hosts", "lfs", "lfs_url")
 
 
 def _below(path: str) -> str:
@@ -31,6 +31,9 @@ def _regular(text: str) -> str:
     except re.error as problem:
         raise ValueError(f"is no regular expression: {problem}") from problem
     return text
+
+
+_ADDRESS = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/(?!\.\.?(/|$))[\w.~+@%=,-]+)*/?", re.ASCII)
 
 
 Argv = Annotated[tuple[str, ...], Field(min_length=1)]
@@ -90,7 +93,14 @@ class EnvironmentPolicy(Section):
     Fetched by the worker, with what is inside them, at the commits of the base; they run in the sandbox alone.
     """
     git_hosts: tuple[HostAndPort, ...] = ()
-    """What submodules are fetched from, ``host:port`` each: `.gitmodules` alone does not say whom the worker asks."""
+    """What submodules are fetched from, ``host:port`` each: `.gitmodules` alone does not say whom the worker asks.
+
+    Also where the target's own LFS server may send for contents.
+    """
+    lfs: bool | tuple[str, ...] = False
+    """Files in git LFS whose content `prepare`, builds and checks see in place of the pointer: all, or by patterns."""
+    lfs_url: str = ""
+    """The LFS server; empty: the one that git-lfs derives from `remote`. `.lfsconfig` is not obeyed."""
     minutes: Annotated[int, Field(ge=1, le=40)] = 15
     """How long each command of ``prepare`` may take."""
     kept_gb: Annotated[float, Field(gt=0, le=10_000)] = _KEPT_GB
@@ -109,8 +119,12 @@ class EnvironmentPolicy(Section):
             raise ValueError(f"without `prepare`, {', '.join(unused)} would not be read: take them out")
         if self.prepare and not self.keyed_by:
             raise ValueError("`prepare` needs `keyed_by`: the files (lock files, manifests) that decide what it makes")
-        if bool(self.submodules) != bool(self.git_hosts):
+        if bool(self.submodules) != bool(self.git_hosts) and (self.submodules or not self.lfs):
             raise ValueError("`submodules` and `git_hosts`, where they may be fetched from, need each other")
+        if self.lfs_url and not self.lfs:
+            raise ValueError("without `lfs`, `lfs_url` would not be read: take it out")
+        if self.lfs_url and not _ADDRESS.fullmatch(self.lfs_url):
+            raise ValueError("`lfs_url` is an http or https address without a credential, a query or `..`")
         if unknown := [
             host for host in self.credentials if host not in {each.partition("=")[0] for each in self.hosts}
         ]:
@@ -121,7 +135,7 @@ class EnvironmentPolicy(Section):
     def _as_before(self, serialized: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Without ``prepare`` it is what it was before there was any, so that digests of policies stay (P15)."""
         said: dict[str, Any] = serialized(self)
-        later = set() if self.submodules else {*_ELSEWHERE}
+        later = {name for name in _ELSEWHERE if not said[name]}
         if not self.prepare:
             later |= {"prepare", *_OF_PREPARE, "minutes"} | ({"kept_gb"} if self.kept_gb == _KEPT_GB else set())
         return {name: value for name, value in said.items() if name not in later}

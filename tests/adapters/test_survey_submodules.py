@@ -1,4 +1,4 @@
-"""What `init` says of submodules, proposed where they may be fetched, and of files in git LFS, which are named."""
+"""What `init` says of submodules, proposed where they may be fetched, and of files in git LFS."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ import pytest
 from adapters.survey.submodules import with_submodules
 from adapters.survey.surveyor import survey
 from commands.furnishing import Furnishing
+from policies.paths.pointers import is_pointer
 from policies.settings.schema import EffectivePolicy
 from ports.environments import CheckEnvironment, EnvironmentUnavailable
+from ports.repository import PointerFile
+from tests.adapters.lfs_world import pointer
 from tests.adapters.test_check_environments import policy
 from tests.adapters.test_languages import Tree
 
@@ -22,6 +25,10 @@ class Repository(Tree):
     """With submodules, at any commit."""
 
     links: tuple[str, ...] = ()
+
+    def pointers(self, _commit: str) -> dict[str, PointerFile]:
+        texts = {path: text.encode() for path, text in self._files.items()}
+        return {path: PointerFile(text, executable=False) for path, text in texts.items() if is_pointer(text)}
 
     def gitlinks(self, _commit: str) -> dict[str, str]:
         return dict.fromkeys(self.links, "a" * 40)
@@ -62,34 +69,57 @@ def test_beside_a_remote_on_this_machine_none_is_fetched():
     assert not look({".gitmodules": LIB}, "vendor/lib", remote="/srv/git/app.git").environment.submodules
 
 
-def test_files_in_lfs_are_named():
-    """They are pointers for every check."""
-    said = "# *.x filter=lfs\n*.bin filter=lfs diff=lfs merge=lfs -text\n*.txt text\n"
-    seen = look({".gitattributes": said, "data/.gitattributes": "*.npy filter=lfs\n"})
-    note = "Files in git LFS (*.bin and *.npy) are not fetched: they stay pointers. A check that needs one fails."
-    assert note in seen.notes
-    assert not [note for note in look({".gitattributes": "*.txt text\n"}).notes if "LFS" in note]
+ATTRIBUTES = "# *.x filter=lfs\n*.bin filter=lfs diff=lfs merge=lfs -text\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "lfs", "said"),
+    [
+        ({".gitattributes": ATTRIBUTES}, True, "Files in git LFS (a.bin) are fetched for the checks; a tree keeps its"),
+        ({"d/.gitattributes": ATTRIBUTES, ".lfsconfig": ""}, True, "`.lfsconfig` is not obeyed: if the server that"),
+        ({".gitattributes": "*.txt text\n# *.bin filter=lfs\n"}, False, ""),
+    ],
+)
+def test_files_in_lfs_are_proposed(files, lfs, said):
+    """Where the repository says that it uses it, and a pointer is there; no file of it says whom to ask."""
+    seen = look({"a.bin": pointer(b"x"), **files})
+    assert lfs == seen.environment.lfs
+    assert lfs == any(said in note for note in seen.notes if "fs" in note.lower())
+    assert not look({".gitattributes": ATTRIBUTES, "a.bin": "no pointer"}).environment.lfs
 
 
 class Trying(Furnishing):
-    """Where the host of submodules does not answer."""
+    """Where the host of one of them does not answer."""
+
+    setting = ""
 
     def _policy(self, name: str, text: str) -> EffectivePolicy:
-        return policy(submodules=True, git_hosts=("git.example.com:443",)) if "with" in text else policy()
+        return policy(lfs="lfs" in text, submodules="sub" in text, git_hosts=("git.example.com:443",) if text else ())
 
     def _made(self, policy: EffectivePolicy) -> CheckEnvironment:
-        if policy.target.environment.submodules:
-            raise EnvironmentUnavailable("the submodule vendor/lib (https://x): could not be fetched: refused")
+        if self.setting and getattr(policy.target.environment, self.setting):
+            problem = EnvironmentUnavailable(f"{self.setting} at https://x: could not be fetched: refused\nmore")
+            problem.setting = self.setting
+            raise problem
         return CheckEnvironment(digest="", path=__file__, guest="/env")
 
 
-def test_a_host_that_does_not_answer_costs_the_submodules_alone(tmp_path):
-    """What is declared is installed all the same, and it is said."""
-    told: list[str] = []
-    trying = Trying(told.append, tmp_path / "log")
-    seen = look({".gitmodules": LIB}, "vendor/lib")
-    made, _, _ = trying.furnish(seen, "x", lambda seen: "with" if seen.environment.submodules else "")
-    assert (False, ()) == (made.environment.submodules, made.environment.git_hosts)
-    why = "the submodule vendor/lib (https://x): could not be fetched: refused"
-    assert f"Submodules are not checked out: {why}. A check that needs one fails." in made.notes
-    assert not [each for each in made.notes if "are fetched from" in each]
+@pytest.mark.parametrize(
+    ("setting", "told"),
+    [("submodules", "Submodules are not checked out"), ("lfs", "Files in git LFS are not fetched")],
+)
+def test_a_host_that_does_not_answer_costs_what_it_has_alone(tmp_path, setting, told):
+    """What is declared is installed all the same, the other is kept, and it is said."""
+    trying = Trying([].append, tmp_path / "log")
+    trying.setting = setting
+    files = {".gitmodules": LIB, ".gitattributes": ATTRIBUTES, "a.bin": pointer(b"x")}
+    seen = look(files, "vendor/lib")
+    assert seen.environment.submodules is seen.environment.lfs is True
+
+    def rendered(seen):
+        return " ".join(name for name in ("lfs", "submodules") if getattr(seen.environment, name))
+
+    made, _, _ = trying.furnish(seen, "x", rendered)
+    assert {"submodules", "lfs"} - {setting} == set(rendered(made).split())
+    assert f"{told}: {setting} at https://x: could not be fetched: refused. A check that needs one fails." in made.notes
+    assert 1 == len([each for each in made.notes if "are fetched" in each])

@@ -1,9 +1,11 @@
-"""The child: GET one URL, print what it is on one line and then the body. Standard library only (``python -I``).
+"""The child: ask for one URL, print what it is on one line and then the body. Standard library only (``python -I``).
 
 Each address is looked up once and connected to as it was judged: a name cannot lead elsewhere in between. Only hosts
-that the operator named are asked, and of these a private address only where the name is that address.
+that the operator named are asked, and of these a private address only where the name is that address, or the order
+says ``private``. ``body``: it is posted instead of got; ``into``: a new file for the answer, whose digest is printed.
 """
 
+import hashlib
 import http.client
 import ipaddress
 import json
@@ -15,6 +17,7 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 _REDIRECTS = 3
+_PIECE = 1 << 20
 _SHOWN = ("content-type", "content-length", "content-encoding", "date", "last-modified", "etag", "age")
 
 
@@ -26,7 +29,7 @@ def main() -> int:
     """Read the order from standard input, do it."""
     given = json.loads(sys.stdin.buffer.read())
     try:
-        headers, body = fetch(given)
+        headers, body = fetched(given)
         said = {"problem": "", "headers": headers}
     except Refused as reason:
         said, body = {"problem": str(reason)[:500], "headers": {}}, b""
@@ -36,11 +39,12 @@ def main() -> int:
     return 0
 
 
-def fetch(given: dict[str, Any]) -> tuple[dict[str, str], bytes]:
+def fetched(given: dict[str, Any]) -> tuple[dict[str, str], bytes]:
     """Follow a few redirects to hosts that are named; the last answer."""
     url, own = given["url"], urlsplit(given["url"])
     hosts = {(own.hostname or "").lower(), *(host.lower() for host in given["hosts"])}
-    for _ in range(_REDIRECTS + 1):
+    redirects = given.get("redirects", _REDIRECTS)
+    for _ in range(redirects + 1):
         place = urlsplit(url)
         if place.scheme not in {"http", "https"} or (own.scheme == "https" and place.scheme != "https"):
             raise Refused(f"it leads to {place.scheme or 'no scheme'}: not followed")
@@ -55,10 +59,12 @@ def fetch(given: dict[str, Any]) -> tuple[dict[str, str], bytes]:
             if answer.status != http.client.OK:
                 raise Refused(f"status {answer.status}")
             headers = {name: answer.headers[name] for name in _SHOWN if answer.headers.get(name)}
+            if given.get("into"):
+                return {"sha256": kept(answer, given["into"], given["most"])}, b""
             return headers, whole(answer, given["most"])
         finally:
             connection.close()
-    raise Refused(f"more than {_REDIRECTS} redirects")
+    raise Refused(f"more than {redirects} redirects" if redirects else f"it sends on to {urlsplit(url).netloc}")
 
 
 def ask(
@@ -68,7 +74,7 @@ def ask(
     place = urlsplit(url)
     host, secure = place.hostname or "", place.scheme == "https"
     port = place.port or (443 if secure else 80)
-    address = judged(host, port)
+    address = given.get("address") or judged(host, port, private=given.get("private", False))
     connection = http.client.HTTPConnection(host, port, timeout=given["seconds"])
     connection.sock = socket.create_connection((address, port), timeout=given["seconds"])
     if secure:
@@ -80,19 +86,22 @@ def ask(
     }
     if with_secret and given["header"]:
         headers[given["header"][0]] = given["header"][1]
-    connection.request("GET", (place.path or "/") + (f"?{place.query}" if place.query else ""), headers=headers)
+    headers |= given.get("headers", {})
+    body = given.get("body")
+    target = (place.path or "/") + (f"?{place.query}" if place.query else "")
+    connection.request("GET" if body is None else "POST", target, body and body.encode(), headers)
     return connection.getresponse(), connection
 
 
-def judged(host: str, port: int) -> str:
+def judged(host: str, port: int, *, private: bool) -> str:
     """The address to connect to: every one that the name has must be public, or the name itself an address."""
     found = sorted({str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)})
     if not found:
         raise Refused(f"{host} has no address")
     written = literal(host)
-    private = [each for each in found if not ipaddress.ip_address(each.partition("%")[0]).is_global]
-    if private and not written:
-        raise Refused(f"{host} is the private address {private[0]}: name it by that address if it is meant")
+    inner = [each for each in found if not ipaddress.ip_address(each.partition("%")[0]).is_global]
+    if inner and not (written or private):
+        raise Refused(f"{host} is the private address {inner[0]}: name it by that address if it is meant")
     return found[0]
 
 
@@ -125,6 +134,19 @@ def whole(answer: http.client.HTTPResponse, most: int) -> bytes:
     if len(found) > most or unpacking.unconsumed_tail:
         raise Refused(f"unpacked it is larger than {most >> 10} KiB")
     return found
+
+
+def kept(answer: http.client.HTTPResponse, into: str, most: int) -> str:
+    """Write the body to a new file as it comes; its SHA-256."""
+    digest, size = hashlib.sha256(), 0
+    with open(into, "xb") as file:  # noqa: PTH123  # a name it was given
+        while piece := answer.read(_PIECE):
+            size += len(piece)
+            if size > most:
+                raise Refused(f"it is larger than {most} bytes")
+            digest.update(piece)
+            file.write(piece)
+    return digest.hexdigest()
 
 
 if __name__ == "__main__":
