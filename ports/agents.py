@@ -138,7 +138,8 @@ class Agent(Protocol):
         CODING: edits ``brief.tree`` in place and returns ``{"summary": …}``; REVIEW: a ``ReviewProposal``.
 
         Raises:
-            AgentStopped: an agent of others' making, or its model, ended otherwise than done.
+            AgentStopped: it ended otherwise than done: an agent of others' making, its model, or a tool that is not
+                to be trusted with the task.
             InvalidAnswer: as an answer of another shape.
             AgentError: the backend itself could not work.
         """

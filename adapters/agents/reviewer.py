@@ -13,7 +13,7 @@ from adapters.tools.comparison import BASE, COULD_NOT, PythonFacts, python_facts
 from adapters.tools.inside.code_text import SUFFIXES
 from adapters.tools.source_tree import SourceTree
 from adapters.tools.tool import Seen, Tool
-from adapters.tools.tool_runner import ToolRunner, ToolUnavailable
+from adapters.tools.tool_runner import ToolRefused, ToolRunner, ToolUnavailable
 from contracts.evidence import ReviewProposal, ReviewRemark, Severity
 from contracts.task import Finding, FindingFacts, MeasureKind, Proof, TaskContract, TaskType
 from policies.agents.special_cases import is_asked_for, measuring_test, named_tests, runner_asked
@@ -302,7 +302,11 @@ def _not_repeated(
         shutil.copytree(base, again, symlinks=True)
         paths = {each.path for each in changed}
         if tool is not None:
-            tool.fix(SourceTree(again, paths), contract, brief.policy, bench)
+            try:
+                tool.fix(SourceTree(again, paths), contract, brief.policy, bench)
+            except ToolRefused as reason:
+                yield _remark(Severity.BLOCKING, "", f"could not be made again: {reason}")
+                return
         for each in changed:
             if SourceTree(again).read(each.path) != each.after:
                 yield _remark(Severity.BLOCKING, each.path, f"is not what {contract.rule} makes of it")

@@ -12,7 +12,8 @@ from adapters.agents.reviewer import review
 from adapters.tools.measures import TOOLS, tool_runner
 from adapters.tools.source_tree import SourceTree
 from adapters.tools.tool import Tool
-from adapters.tools.tool_runner import Programs, ToolRunner, ToolUnavailable
+from adapters.tools.tool_runner import Programs, ToolRefused, ToolRunner, ToolUnavailable
+from contracts.exchange import AgentOutcome
 from contracts.modes import Role
 from contracts.task import CandidateTasks, TaskContract
 from contracts.verdict import Decision
@@ -21,7 +22,7 @@ from policies.settings.charter import RolePolicy
 from policies.task.candidates import rank
 from policies.task.idea_memory import Memory
 from policies.task.planning import judge_contract, make_contract
-from ports.agents import AgentError, Brief
+from ports.agents import AgentError, AgentStopped, Brief
 from ports.sandbox import Sandbox, SandboxUnavailable
 
 Given = TypeVar("Given")
@@ -134,5 +135,7 @@ def _found_out() -> Iterator[None]:
     """Not being able to find out is an error, never an empty or friendly answer."""
     try:
         yield
+    except ToolRefused as reason:
+        raise AgentStopped(AgentOutcome.REFUSED, str(reason)) from reason
     except (SandboxUnavailable, ToolUnavailable, OSError) as error:
         raise AgentError(f"the tools backend could not work: {error}") from error

@@ -29,9 +29,12 @@ _CACHE = "/cache"
 _OWN_CACHES = {
     "GOPATH": f"{_CACHE}/go", "GOMODCACHE": f"{_CACHE}/go/pkg/mod", "GOCACHE": f"{_CACHE}/go-build",
     "CARGO_HOME": f"{_CACHE}/cargo", "npm_config_cache": f"{_CACHE}/npm", "UV_CACHE_DIR": f"{_CACHE}/uv",
+    "YARN_CACHE_FOLDER": f"{_CACHE}/yarn", "YARN_GLOBAL_FOLDER": f"{_CACHE}/yarn-global",
+    "YARN_INSTALL_STATE_PATH": f"{_CACHE}/yarn-state", "YARN_ENABLE_IMMUTABLE_INSTALLS": "0",
     "XDG_CACHE_HOME": f"{_CACHE}/other",
 }  # fmt: skip
-"""`/env` is read-only by then: what such a command fetches goes elsewhere, and away."""
+"""`/env` is read-only by then: what such a command fetches goes elsewhere, and away. Where `CI` is set, yarn
+writes no lock file."""
 _OFFLINE = ("GOPROXY", "CARGO_NET_OFFLINE", "npm_config_offline")
 
 
@@ -63,6 +66,7 @@ def reaching(environment: CheckEnvironment, proxy: AllowListProxy, more: dict[st
         shown.append((trusted, _CERTIFICATES))
     through = f"http://127.0.0.1:{_PORT}"
     network = {name: through for each in ("http_proxy", "https_proxy", "all_proxy") for name in (each, each.upper())}
+    network |= dict.fromkeys(("YARN_HTTP_PROXY", "YARN_HTTPS_PROXY"), through)
     network |= dict.fromkeys(_TRUST, _CERTIFICATES) if trusted else {}
     network["JAVA_TOOL_OPTIONS"] = " ".join(
         f"-D{kind}.proxyHost=127.0.0.1 -D{kind}.proxyPort={_PORT}" for kind in ("http", "https")

@@ -9,12 +9,13 @@ _TAIL = 3000
 _NOT_STARTED = (126, 127)
 _OTHER_BYTES = (
     r"checksum mismatch|EINTEGRITY|SECURITY ERROR|DO NOT MATCH THE HASHES|hash mismatch"
-    r"|[Cc]hecksum .*(changed|verif)"
+    r"|[Cc]hecksum .*(changed|verif)|Integrity check failed|doesn't match the expected checksum"
 )
 _CONTRADICTS = (
     r"in sync|[Ll]ockfile doesn't satisfy"
     r"|lock ?file .{0,80}(needs to be updated|is not up to date|out of date|cannot be updated)|--locked"
     r"|updates to go\.mod needed|missing go\.sum entry|ERR_PNPM_OUTDATED_LOCKFILE|changed significantly"
+    r"|lockfile would have been modified"
 )
 _GONE = r"\bE?404\b|410 Gone|unknown revision|no matching (version|package)|ETARGET|yanked|No matching distribution"
 _KINDS = (

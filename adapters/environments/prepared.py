@@ -34,7 +34,7 @@ _CACHES = {
     "GOPATH": f"{_ENVIRONMENT}/go", "GOBIN": f"{_ENVIRONMENT}/bin",
     "GOCACHE": f"{_ENVIRONMENT}/go-build", "GOTOOLCHAIN": "local",
     "CARGO_HOME": f"{_ENVIRONMENT}/cargo", "npm_config_cache": f"{_ENVIRONMENT}/npm",
-    "YARN_CACHE_FOLDER": f"{_ENVIRONMENT}/yarn",
+    "YARN_CACHE_FOLDER": f"{_ENVIRONMENT}/yarn", "YARN_GLOBAL_FOLDER": f"{_ENVIRONMENT}/yarn-global",
     "MAVEN_OPTS": f"-Dmaven.repo.local={_ENVIRONMENT}/m2", "npm_config_update_notifier": "false",
 }  # fmt: skip
 """Where package managers put what they fetch, so that it is found again."""

@@ -23,12 +23,13 @@ from adapters.git.remotes import checked_remote, default_branch, remote_heads
 from contracts.change import ChangedPath
 from policies.paths.base_limits import BaseLimits
 from ports.removal import remove_tree
-from ports.repository import Landing, MergeResult, MirrorRenewed, PointerFile, RepositoryError, Survival, TreeFacts
+from ports.repository import Landing, MergeResult, MirrorRenewed, RepositoryError, Survival, TreeFacts
 
 if TYPE_CHECKING:  # a child that writes starts at every effect: what it does not read, it does not import
     from datetime import datetime
 
     from policies.settings.schema import Target
+    from ports.repository import PointerFile
 
 _ABSENT = "0" * 40
 _LARGEST_READ = 64 << 20
@@ -155,11 +156,7 @@ class Mirror:
         return self._promised.may_be_missing()
 
     def complete(self, *commits: str) -> None:
-        """Fetch what the trees of these commits lack here; nothing, and no command, unless this mirror is partial.
-
-        Raises:
-            RepositoryError: something is missing and the remote did not give it.
-        """
+        """Fetch what the trees of these commits lack here; nothing, and no command, unless this mirror is partial."""
         if self.may_lack_contents:
             self._promised.complete(self._git, commits)
 
@@ -181,8 +178,7 @@ class Mirror:
 
     def message(self, commit: str) -> str:
         """A commit's message."""
-        shown = self._git.run("show", "--no-patch", "--format=%B", commit_id(commit)).out
-        return shown.decode(errors="replace")
+        return self._git.run("show", "--no-patch", "--format=%B", commit_id(commit)).out.decode(errors="replace")
 
     def paths(self, commit: str) -> tuple[str, ...]:
         """All file paths of a commit."""
@@ -197,7 +193,6 @@ class Mirror:
 
     def pointers(self, commit: str) -> dict[str, PointerFile]:
         """The files of a commit that are pointers of git LFS, by path."""
-        self._demand_within_limits(commit)
         self.complete(commit)
         return objects.pointers(self._git, commit)
 
@@ -228,8 +223,7 @@ class Mirror:
         self.complete(base)
         with self._index() as index:
             made = worktree.commit_tree(self._git, base, work_tree, message, index)
-        # Of a folder on our own disk: it can be written there again.
-        objects.remember(made, self._limits)
+        objects.remember(made, self._limits)  # of a folder on our own disk: it can be written there again
         return made
 
     @contextmanager

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 from adapters.environments.allow_list import is_literal, is_private
 
-_SECONDS = 30
+_SECONDS = 60
 _ANY_CRATE = '[package]\nname = "asking"\nversion = "0.0.0"\n[lib]\npath = "x"\n[dependencies]\nlibc = "*"\n'
 _NOBODY = "http://127.0.0.1:9"
 
@@ -86,6 +86,12 @@ class Clients:
         if node is None or registry is None:
             return None
         return Client(_outside_usr(Path(node)), _listed(registry))
+
+    @cached_property
+    def yarn(self) -> tuple[str, ...]:
+        """Whom yarn asks, by its own word: npm fetches it, and it need not be installed. Empty: it did not tell."""
+        said = _said("npm", "exec", "--yes", "--", "yarn@1", "config", "get", "registry")
+        return _listed(*(said or "").splitlines()[-1:])
 
 
 def _outside_usr(program: Path) -> tuple[str, ...]:

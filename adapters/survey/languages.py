@@ -45,6 +45,8 @@ _HOOKS_OF_GIT = re.compile(r"\b(lefthook|husky|simple-git-hooks|yorkie)\b")
 _PNPM = {"5": "7", "6": "8"}
 _NEWEST_PNPM = "10"
 """Which pnpm reads a lock file, by its version; 9 is what pnpm has written since its own 9."""
+_YARN_3 = 6
+"""The newest form of a lock file that it writes."""
 _PRETTIER = ("cts", "css", "scss", "less", "html", "json", "jsonc", "json5", "graphql", "md", "mdx", "yml", "yaml")
 
 
@@ -131,6 +133,8 @@ def propose(read: Read, paths: tuple[str, ...], clients: Clients) -> Proposal | 
         for root in roots[:_MOST_ROOTS]:
             write(found, seen, root)
             found.uses(name, client)
+        if any(argv[0] == "yarn" for argv in found.prepare):
+            found.hosts |= dict.fromkeys(clients.yarn)
         if unseen := roots[_MOST_ROOTS:]:
             found.notes.append(f"More {name} roots than {_MOST_ROOTS}: {', '.join(unseen[:5])} are not checked.")
     if not found.languages:
@@ -344,10 +348,15 @@ def _installing(found: Proposal, package: dict[str, Any], lock: str, root: str, 
             ("pnpm", *where, "install", "--frozen-lockfile"),
         ]
     if name == "yarn.lock":
-        modern = pinned is not None and not pinned[2].startswith("1.")
+        # Its form tells what wrote it, where `packageManager` does not; a newer yarn would write it anew.
+        written = re.search(r"^__metadata:\n  version: (\d+)", seen.read(lock), re.MULTILINE)
+        major = pinned[2] if pinned else ("4" if int(written[1]) > _YARN_3 else "3") if written else "1"
         where = ("--cwd", root) if root else ()
-        program = f"@yarnpkg/cli-dist@{pinned[2]}" if modern and pinned else "yarn@1"
-        frozen = "--immutable" if modern else "--frozen-lockfile"
+        program, frozen = ("yarn@1", "--frozen-lockfile")
+        if not major.startswith("1"):
+            program, frozen = f"@yarnpkg/cli-dist@{major}", "--immutable"
+            # Else what it installs are archives, which programs see only if yarn starts them.
+            found.variables["YARN_NODE_LINKER"] = "node-modules"
         return [("npm", "install", "--global", "--prefix", "/env", program), ("yarn", *where, "install", frozen)]
     where = ("--prefix", root) if root else ()
     if name:

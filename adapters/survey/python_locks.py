@@ -159,7 +159,7 @@ def _by_uv(read: Read, needs: Declared, ci: Iterable[tuple[str, ...]]) -> Iterat
         every = ("--all-packages",) if "workspace" in tool_table(read, "uv") else ()
         groups = tuple(word for name in needs.groups if name != "dev" for word in ("--group", name))
         words = (*every, *groups, *(word for name in needs.extras for word in ("--extra", name)))
-    yield (f"{_TOOLS}uv", "sync", "--frozen", "--inexact", *words)
+    yield (f"{_TOOLS}uv", "sync", "--locked", "--inexact", *words)
     yield _on_path("uv")
 
 

@@ -1,4 +1,4 @@
-"""Known vulnerabilities, as the ecosystems' own programs print them: pip-audit, npm, pnpm, govulncheck, cargo-audit."""
+"""Known vulnerabilities, as pip-audit, npm, pnpm, yarn, govulncheck and cargo-audit print them."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -62,6 +62,22 @@ def _of_pnpm(said: str) -> Iterator[Advisory]:
         yield _advisory(one["module_name"], "", identifier, one.get("title"))
 
 
+def _of_yarn(said: str) -> Iterator[Advisory]:
+    """A line each: of yarn 1 as npm once had them, of the newer ones each below its package."""
+    lines = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
+    found = [each["data"]["advisory"] for each in lines if each.get("type") == "auditAdvisory"]
+    for one in found:
+        yield _advisory(one["module_name"], "", one.get("github_advisory_id") or str(one["id"]), one.get("title"))
+    newer = [each for each in lines if "children" in each]
+    for each in newer:
+        one = each["children"]
+        identifier = str(one.get("URL", "")).rpartition("/")[2] or str(one["ID"])
+        yield _advisory(each["value"], "", identifier, one.get("Issue"))
+    if not (found or newer or any(each.get("type") == "auditSummary" for each in lines)):
+        told = next((each.get("data") for each in lines if each.get("type") == "error"), "it gave no list")
+        raise NotTold(shortened(" ".join(str(told).split()), _LONGEST))
+
+
 def _of_govulncheck(said: str) -> Iterator[Advisory]:
     known, found, begun = dict[str, str](), list[tuple[str, str, str]](), False
     for each in _stream(said):
@@ -94,6 +110,7 @@ READERS: dict[str, Callable[[str], Iterator[Advisory]]] = {
     "pip-audit": _of_pip_audit,
     "npm": _of_npm,
     "pnpm": _of_pnpm,
+    "yarn": _of_yarn,
     "govulncheck": _of_govulncheck,
     "cargo-audit": _of_cargo_audit,
 }

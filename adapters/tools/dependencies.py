@@ -4,10 +4,10 @@ from pydantic import ValidationError
 
 from adapters.tools.dependency_look import MANIFEST, Refused, look_around, made_by
 from adapters.tools.fixers import digest_of
-from adapters.tools.locks import ECOSYSTEMS, Unreadable, packages
+from adapters.tools.locks import Unreadable, ecosystem_of, packages
 from adapters.tools.source_tree import SourceTree
 from adapters.tools.tool import Seen, Sighting, findings_of, unread_of
-from adapters.tools.tool_runner import ToolRunner, ToolUnavailable
+from adapters.tools.tool_runner import ToolRefused, ToolRunner, ToolUnavailable
 from contracts.dependency import DependencyLook, DependencyUpdate, PackageChange
 from contracts.task import Concern, Finding, FindingFacts, Proof, TaskContract, TaskType, Words
 from policies.counted import joined, shortened
@@ -69,11 +69,13 @@ class DependenciesTool:
             raise ToolUnavailable(f"{contract.rule}: this run has looked up no such update")
         try:
             made = made_by(update.commands, tree, chosen.files(update.lock_file), bench)
-        except (Refused, EnvironmentUnavailable) as problem:
+        except Refused as reason:
+            raise ToolRefused(f"{contract.rule} is passed over: {reason}") from reason
+        except EnvironmentUnavailable as problem:
             raise ToolUnavailable(f"{contract.rule}: {str(problem).partition(chr(10))[0]}") from problem
         if {path: digest_of(content).hex() for path, content in made.items()} != update.made:
-            raise ToolUnavailable(
-                f"{contract.rule} is refused: `{_command(update)}` makes something else now than before"
+            raise ToolRefused(
+                f"{contract.rule} is passed over: `{_command(update)}` makes something else now than before"
             )
         for path, content in made.items():
             if in_scope(path, contract.scope):
@@ -105,7 +107,8 @@ def _stands(update: DependencyUpdate, tree: SourceTree) -> bool:
     if update.package == MANIFEST:
         return True
     try:
-        locked = packages(ECOSYSTEMS[update.lock_file.rpartition("/")[2]], tree.text, update.lock_file)
+        ecosystem = ecosystem_of(tree.text(update.lock_file), update.lock_file)
+        locked = packages(ecosystem, tree.text, update.lock_file)
     except Unreadable as problem:
         raise ToolUnavailable(f"{update.lock_file}: {problem}") from problem
     return (update.package, update.before) in {(each.name, each.version) for each in locked}

@@ -14,7 +14,7 @@ from pydantic import BaseModel, StringConstraints, TypeAdapter, ValidationError
 
 from adapters.tools.advisories import NotTold, advisories
 from adapters.tools.fixers import copied, digest_of, digests_of
-from adapters.tools.locks import ECOSYSTEMS, REQUIREMENTS, Argv, Locked, Unreadable, packages
+from adapters.tools.locks import REQUIREMENTS, Argv, Locked, Unreadable, ecosystem_of, packages
 from adapters.tools.source_tree import SourceTree
 from adapters.tools.tool_runner import INSIDE, ToolRunner, ToolUnavailable
 from contracts.dependency import Advisory, DependencyLook, DependencyUpdate, PackageChange, Said
@@ -134,8 +134,8 @@ class _LockFile:
     """By a package's name, what its registry has."""
 
     def __post_init__(self) -> None:
-        self.folder, _, name = self.path.rpartition("/")
-        self.ecosystem = ECOSYSTEMS[name]
+        self.folder = self.path.rpartition("/")[0]
+        self.ecosystem = ecosystem_of(self.tree.text(self.path), self.path)
         assert self.policy.target.dependencies is not None  # noqa: S101  # its lock files are looked at
         self.chosen: DependencyPolicy = self.policy.target.dependencies
         self.age = timedelta(days=self.chosen.minimum_age_days)
@@ -205,6 +205,8 @@ class _LockFile:
                     file.writelines(lines)
             bench = self.within
             result = online_of(bench)(argv, copy, bench.limits, bench.alive, expected=_FOUND_SOME)
+        if self.ecosystem.silent and not (result.exit_code or result.stdout):
+            return ()
         return advisories(argv[0], result.stdout)
 
     def _ideas(self, insecure: Mapping[str, tuple[Advisory, ...]]) -> list[tuple[Locked, Choice]]:

@@ -13,7 +13,7 @@ from adapters.tools.owners_files import Patterns
 from adapters.tools.owners_files import handed as handed_to
 from adapters.tools.source_tree import SourceTree
 from adapters.tools.tool import Seen, Sighting, findings_of
-from adapters.tools.tool_runner import ToolRunner, ToolUnavailable
+from adapters.tools.tool_runner import ToolRefused, ToolRunner, ToolUnavailable
 from contracts.task import Concern, FindingFacts, Proof, TaskContract, TaskType, Words
 from policies.counted import shortened
 from policies.paths.pointers import is_pointer
@@ -35,6 +35,10 @@ Changes = dict[str, bytes]
 
 class NotRepeatable(Exception):
     """A fixer that is not the same twice, or leaves its own bounds: nothing of it is taken."""
+
+
+class _Failed(ToolUnavailable):
+    """A fixer that ended by itself, and not as one that worked."""
 
 
 class FixersTool:
@@ -94,8 +98,9 @@ class FixersTool:
                 continue
             try:
                 made = _tried(fixer, tree, bench)
-            except NotRepeatable as reason:
-                raise ToolUnavailable(f"{fixer.name} is refused: {reason}") from reason
+            except (NotRepeatable, _Failed) as reason:
+                # Sensing saw it work: it is not the same every time, and no other try makes it so.
+                raise ToolRefused(f"the fixer {fixer.name} is passed over: {reason}") from reason
             for path, content in made.items():
                 if in_scope(path, contract.scope) and tree.is_source(path):
                     tree.write(path, content)
@@ -195,7 +200,8 @@ def _run(fixer: FixerPolicy, argv: tuple[str, ...], copy: Path, bench: ToolRunne
         if result.killed_for or result.exit_code not in fixer.exit_codes:
             how = f"was stopped ({result.killed_for})" if result.killed_for else f"ended with {result.exit_code}"
             said = shortened(result.output[-2000:].decode("utf-8", "replace").strip(), 400)
-            raise ToolUnavailable(f"{' '.join(argv)} {how}: {said}")
+            kind = ToolUnavailable if result.killed_for else _Failed
+            raise kind(f"{' '.join(argv)} {how}: {said}")
         results.append(result)
     return results
 

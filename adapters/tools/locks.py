@@ -48,6 +48,16 @@ class Ecosystem:
     """In a folder: one package, to a version; ``date``: nothing that was released on it or later."""
     audit: Callable[[str], Argv]
     """In a folder: known vulnerabilities, by a program that is not part of it."""
+    silent: bool = False
+    """That program prints nothing, and ends with 0, where it found nothing."""
+    other_form: tuple[str, "Ecosystem"] | None = None
+    """What a lock file of the same name says when it is of another form, and how that one is read and changed."""
+
+
+def ecosystem_of(text: str, path: str) -> Ecosystem:
+    """Of a lock file, by its name and its form."""
+    found = ECOSYSTEMS[path.rpartition("/")[2]]
+    return found.other_form[1] if found.other_form and found.other_form[0] in text else found
 
 
 def packages(ecosystem: Ecosystem, read: Read, path: str) -> tuple[Locked, ...]:
@@ -236,6 +246,57 @@ def _pnpm(folder: str, *words: str) -> Argv:
     return ("pnpm", *(("--dir", folder) if folder else ()), *words, "--ignore-scripts")
 
 
+# JavaScript, by yarn: 1, whose lock file has a form of its own, and those after it, which write YAML.
+
+_YARN_ENTRY = re.compile(r'^"?(\S.*?)"?:\n((?:  .*\n|\n(?=  ))+)', re.MULTILINE)
+_YARN_FACT = re.compile(r'^  "?(version|resolved|integrity|resolution)"?:? "?([^"\n]+?)"?$', re.MULTILINE)
+_YARN_OF_NPM = re.compile(r"(.+)@npm:([^:]+)")
+_YARN_ASKED = re.compile(r"^  (?:d|devD|optionalD)ependencies:\n((?:    .*\n)+)", re.MULTILINE)
+_YARN_NAME = re.compile(r'^    "?(@?[^":\s]+)"?:', re.MULTILINE)
+
+
+def _yarn_1_locked(read: Read, path: str) -> Iterator[Locked]:
+    text, (folder, slash, _) = f"{read(path)}\n", path.rpartition("/")
+    if "yarn lockfile v1" not in text[:500]:
+        raise Unreadable("it is not what yarn writes")
+    manifest = json.loads(read(f"{folder}{slash}package.json") or "{}")
+    kinds = ("dependencies", "devDependencies", "optionalDependencies")
+    asked = {f"{name}@{wanted}" for kind in kinds for name, wanted in manifest.get(kind, {}).items()}
+    for found in _YARN_ENTRY.finditer(text):
+        keys, facts = [each.strip('" ') for each in found[1].split(",")], dict(_YARN_FACT.findall(found[2]))
+        name, url = keys[0].rpartition("@")[0], facts.get("resolved", "").partition("#")[0]
+        if f"/{name}/-/" in url:
+            registry, direct = url.partition(f"/{name}/-/")[0], not asked.isdisjoint(keys)
+            yield Locked(name, facts["version"], direct, registry, url, facts.get("integrity", ""))
+
+
+def _yarn_locked(read: Read, path: str) -> Iterator[Locked]:
+    entries = [(found[2], dict(_YARN_FACT.findall(found[2]))) for found in _YARN_ENTRY.finditer(f"{read(path)}\n")]
+    ours = [body for body, facts in entries if "@workspace:" in facts.get("resolution", "")]
+    asked = {name for body in ours for found in _YARN_ASKED.findall(body) for name in _YARN_NAME.findall(found)}
+    for _, facts in entries:
+        if found := _YARN_OF_NPM.fullmatch(facts.get("resolution", "")):
+            # Its checksum is of the archive that yarn makes of it.
+            yield Locked(found[1], found[2], found[1] in asked)
+
+
+def _yarn(folder: str, *words: str) -> Argv:
+    return ("yarn", *(("--cwd", folder) if folder else ()), *words)
+
+
+# Only with all else, into a folder that goes away, does yarn 1 change a lock file.
+_OF_YARN_1 = ("--ignore-scripts", "--non-interactive", "--no-progress")
+_LOCK_ALONE = "--mode=update-lockfile"
+_LATER_YARN = Ecosystem(
+    "npm",
+    _yarn_locked,
+    lambda folder: _yarn(folder, "install", _LOCK_ALONE),
+    lambda folder, package, _version, _until: (_yarn(folder, "up", "--recursive", package.name, _LOCK_ALONE),),
+    lambda folder: _yarn(folder, "npm", "audit", "--all", "--recursive", "--json"),
+    silent=True,
+)
+
+
 # Go.
 
 
@@ -311,6 +372,14 @@ ECOSYSTEMS: Mapping[str, Ecosystem] = {
             _pnpm(folder, "update", package.name, "--lockfile-only", "--no-save"),
         ),
         lambda folder: _pnpm(folder, "audit", "--json")[:-1],
+    ),
+    "yarn.lock": Ecosystem(
+        "npm",
+        _yarn_1_locked,
+        lambda folder: _yarn(folder, "install", *_OF_YARN_1),
+        lambda folder, package, _version, _until: (_yarn(folder, "upgrade", package.name, *_OF_YARN_1),),
+        lambda folder: _yarn(folder, "audit", "--json"),
+        other_form=("\n__metadata:\n", _LATER_YARN),
     ),
     "package-lock.json": Ecosystem(
         "npm",

@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 
 from policies.paths.rules import can_match, matches
+from policies.settings.environment import LOCK_FILES
 
 VENDORED = frozenset(
     [
@@ -69,7 +70,7 @@ _STARS, _MOST_MARKS = re.compile(r"\*+"), 500
 LINE_END = re.compile(r"\r\n|\r|\n")
 LARGEST = 1_000_000
 """Bytes; a hand-written source file is smaller."""
-LOCKS = frozenset({"uv.lock", "package-lock.json", "go.mod", "go.sum", "Cargo.lock"})
+LOCKS = frozenset(name for names in LOCK_FILES.values() for name in names)
 LARGEST_LOCK = 20_000_000
 """Nobody writes those by hand."""
 

@@ -30,6 +30,10 @@ class ToolUnavailable(Exception):
     """A tool could not look or work; the message says why. Never means "nothing found"."""
 
 
+class ToolRefused(Exception):
+    """What a tool makes is not taken, and asking it again changes nothing: the task is passed over; says why."""
+
+
 @dataclass(frozen=True)
 class Programs:
     """The tools' own programs, from our environment, and where the sandbox shows them."""

@@ -178,6 +178,7 @@ LOCK_FILES = {
     "pdm.lock": ("pdm.lock",),
     "package-lock.json": ("package-lock.json",),
     "pnpm-lock.yaml": ("pnpm-lock.yaml",),
+    "yarn.lock": ("yarn.lock",),
     "go.mod": ("go.mod", "go.sum"),
     "Cargo.lock": ("Cargo.lock",),
 }

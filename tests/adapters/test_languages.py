@@ -31,6 +31,7 @@ class Machine:
     go: Client | None = GO
     cargo: Client | None = CARGO
     npm: Client | None = NPM
+    yarn: tuple[str, ...] = ("yarns.test:443",)
 
 
 def look(files: dict[str, str], machine: Machine | None = None) -> Proposal | None:
@@ -105,6 +106,18 @@ def test_node_at_the_versions_that_the_repository_pins():
     pinned = {"package.json": json.dumps(manifest | {"packageManager": "yarn@4.5.0+sha512.ab"}), "yarn.lock": ""}
     expected = ["npm install --global --prefix /env @yarnpkg/cli-dist@4.5.0", "yarn install --immutable"]
     assert expected == prepares(look(pinned))
+
+
+@pytest.mark.parametrize(("form", "which"), [(6, "3"), (8, "4"), (10, "4")])
+def test_yarn_by_the_form_of_its_lock_file(form, which):
+    """A newer one would write it anew; it asks whom it says that it asks, and installs as npm would."""
+    found = look({"package.json": PACKAGE["package.json"], "yarn.lock": f"# x\n\n__metadata:\n  version: {form}\n"})
+    assert [
+        f"npm install --global --prefix /env @yarnpkg/cli-dist@{which}",
+        "yarn install --immutable",
+    ] == prepares(found)
+    assert "node-modules" == found.environment.variables["YARN_NODE_LINKER"]
+    assert "yarns.test:443" in found.environment.hosts
 
 
 def test_node_without_dependencies_or_tests():

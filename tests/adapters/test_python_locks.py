@@ -42,7 +42,7 @@ def test_uv():
         "python3 -m venv /env",
         "python3 -m venv /env/tools",
         f"/env/tools/bin/pip install --quiet {ours}",
-        "/env/tools/bin/uv sync --frozen --inexact --group test",
+        "/env/tools/bin/uv sync --locked --inexact --group test",
         "ln -sf /env/tools/bin/uv /env/bin/uv",
     ] == prepares(seen)
     chosen = seen.environment
@@ -66,7 +66,7 @@ def test_uv():
 )
 def test_uv_as_the_ci_calls_it(more, call):
     """Its own words; else workspaces, groups and extras by the manifest."""
-    assert f"/env/tools/bin/uv sync --frozen --inexact {call}" == prepares(look(uv__lock=LOCK, **more))[3]
+    assert f"/env/tools/bin/uv sync --locked --inexact {call}" == prepares(look(uv__lock=LOCK, **more))[3]
 
 
 def test_poetry_and_pdm():

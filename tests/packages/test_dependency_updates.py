@@ -12,6 +12,7 @@ import uv
 
 from adapters.environments.wheels import WheelEnvironments
 from adapters.sandbox.bubblewrap import BubblewrapSandbox
+from adapters.survey.clients import Clients
 from adapters.tools.dependencies import DependenciesTool
 from adapters.tools.measures import ToolMeasures
 from adapters.tools.source_tree import SourceTree
@@ -93,11 +94,46 @@ BEHIND |= {
         ],
     ),
 }
+IS_ODD = """{
+  "name": "x",
+  "version": "1.0.0",
+  "license": "MIT",
+  "dependencies": {
+    "is-odd": "3.0.0"
+  }
+}
+"""
+FREE = ("sed", "-i", 's/"3.0.0"/"^3.0.0"/', "package.json")
+YARN = ("npx", "--yes", "yarn@1", "install", "--ignore-scripts", "--non-interactive")
+YARN_4 = ("npx", "--yes", "@yarnpkg/cli-dist@4", "install", "--mode=update-lockfile")
+LOOSE = ("sed", "-i", 's/^"is-odd@npm:3/"is-odd@npm:^3/;s/is-odd: "npm:3/is-odd: "npm:^3/', "yarn.lock")
+BEHIND |= {
+    # Of a wider range yarn would take the newest at once: what it has locked is told of it by hand.
+    "yarn": (
+        "yarn.lock",
+        "is-odd",
+        "3.0.0",
+        {"package.json": IS_ODD, ".gitignore": "node_modules\n"},
+        [YARN, FREE, ("sed", "-i", "s/^is-odd@3.0.0/is-odd@^3.0.0/", "yarn.lock"), YARN],
+    ),
+    "yarn-4": (
+        "yarn.lock",
+        "is-odd",
+        "3.0.0",
+        {"package.json": IS_ODD, "yarn.lock": "", ".gitignore": ".yarn\n"},
+        [YARN_4, FREE, LOOSE, YARN_4],
+    ),
+}
 VENV = ["python3", "-m", "venv", "/env"]
 MANAGED = {
     "pdm": {"prepare": [VENV, ["/env/bin/pip", "install", "pdm", "hishel<2"]], "toolchains": ["/opt/python"]},
     "poetry": {"prepare": [VENV, ["/env/bin/pip", "install", "poetry"]], "toolchains": ["/opt/python"]},
     "pnpm": {"prepare": [["npm", "install", "--global", "--prefix", "/env", "pnpm@10"]]},
+    "yarn": {"prepare": [["npm", "install", "--global", "--prefix", "/env", "yarn@1"]]},
+    "yarn-4": {
+        "prepare": [["npm", "install", "--global", "--prefix", "/env", "@yarnpkg/cli-dist@4"]],
+        "variables": {"CI": "true"},
+    },
 }
 
 
@@ -115,7 +151,7 @@ def index_of_pip() -> str:
 @pytest.mark.parametrize("name", BEHIND)
 def test_a_real_package_that_is_behind_is_brought_on(name, repository, tmp_path):  # noqa: F811
     """Looked up, made twice, judged, made again; afterwards nothing is left to find."""
-    program = {"pnpm": "npm"}.get(name, name)
+    program = {"pnpm": "npm", "yarn": "npm", "yarn-4": "npm"}.get(name, name)
     if name not in {"uv", "pdm", "poetry"} and shutil.which(program) is None:
         pytest.skip(f"left out: {program} is missing on this machine")
     lock_file, package, before, files, locking = BEHIND[name]
@@ -126,7 +162,10 @@ def test_a_real_package_that_is_behind_is_brought_on(name, repository, tmp_path)
         subprocess.run(argv, cwd=repository.path, check=True, capture_output=True)
     base = repository.commit({})
     if name in MANAGED:
-        chosen = MANAGED[name] | {"hosts": [], "keyed_by": [f"/{lock_file}"]}
+        chosen = MANAGED[name] | {
+            "hosts": list(Clients().yarn) if "yarn" in name else [],
+            "keyed_by": [f"/{lock_file}"],
+        }
     else:
         chosen = BY_COMMAND[name]["environment"] | {"hosts": [], "prepare": fetching(name), "keep": []}
     chosen["toolchains"] = [here(each, tmp_path) for each in chosen.get("toolchains", [])]
@@ -153,8 +192,9 @@ def test_a_real_package_that_is_behind_is_brought_on(name, repository, tmp_path)
             break
         chosen["hosts"] = [*chosen["hosts"], *asked[1].split(", ")]
     look = DependencyLook.model_validate_json(seen.lookups["dependencies"])
+    assert package in {each.package for each in look.updates}, (said, look)
     update = next(each for each in look.updates if each.package == package)
-    assert ("", before) == (update.refused, update.before)
+    assert ("", before) == (update.refused, update.before), (update, made.asked)
     changed = next(each for each in update.changes if each.package == package)
     assert changed.said_after
     assert changed.said_after.licence

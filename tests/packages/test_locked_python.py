@@ -34,7 +34,7 @@ import x
 def test_it():
     assert ("2.0.0", 1) == (importlib.metadata.version("iniconfig"), x.ONE)
 """
-LOCKING = {"poetry.lock": (UV, "tool", "run", "--quiet", "poetry", "lock"), "pdm.lock": PDM}
+LOCKING = {"uv.lock": (UV, "lock"), "poetry.lock": (UV, "tool", "run", "--quiet", "poetry", "lock"), "pdm.lock": PDM}
 
 
 @pytest.mark.packages

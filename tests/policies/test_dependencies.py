@@ -117,7 +117,7 @@ def loaded(tmp_path: Path, files: str, keyed: str = '"/uv.lock"', protected: str
 @pytest.mark.parametrize(
     ("files", "keyed", "says"),
     [
-        ('"yarn.lock"', '"*.lock"', "lock files of uv.lock, poetry.lock, pdm.lock, .*, Cargo.lock are understood"),
+        ('"bun.lock"', '"*.lock"', "lock files of uv.lock, poetry.lock, pdm.lock, .*, Cargo.lock are understood"),
         ('"uv.lock"', '"/other"', "uv.lock has to be in environment.keyed_by"),
         ('"go.mod"', '"/go.mod"', "go.sum has to be in environment.keyed_by"),
         ("", '"x"', "lock_files"),

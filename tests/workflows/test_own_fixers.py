@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
 from world import World
 
+from adapters.tools.fixers import FixersTool
+from adapters.tools.source_tree import SourceTree
+from adapters.tools.tool_runner import ToolRunner
 from contracts.modes import RunStatus
+from contracts.task import TaskContract
+from policies.settings.schema import EffectivePolicy
 
 TARGET = """
 [environment]
@@ -45,3 +51,26 @@ async def test_the_owners_own_fixer_makes_a_pull_request(world: World) -> None:
     kept = world.settings.artifacts / "runs" / result.run_id / "checks"
     assert b"sh -c mkdir" in (kept / "environment-prepare.txt").read_bytes()
     assert b"" == (kept / "environment-network.jsonl").read_bytes()
+
+
+async def test_one_that_misbehaves_first_in_coding_ends_in_a_plain_no(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not in an error that is tried again and fails: the reason is told, and the next run passes the idea over."""
+    world.add_target("poems", {**FILES}, TARGET)
+    well = FixersTool.fix
+
+    def misbehaving(
+        tool: FixersTool, tree: SourceTree, contract: TaskContract, policy: EffectivePolicy, bench: ToolRunner
+    ) -> None:
+        assert bench.environment is not None
+        (bench.environment.path / "bin/trim").write_text("#!/bin/sh\necho '#' >> tools/trim\n")
+        well(tool, tree, contract, policy, bench)
+
+    monkeypatch.setattr(FixersTool, "fix", misbehaving)
+    async with world.worker(world.bench()):
+        result = await world.run("poems")
+        again = await world.run("poems", date="2026-11-24")
+    assert RunStatus.REJECTED is result.status, result.reason
+    assert "the fixer trim is passed over: it changes what its `files` do not name: tools/trim" in result.reason
+    assert RunStatus.NOTHING_TO_DO is again.status, again.reason

@@ -149,6 +149,13 @@ def of_npm(package: _Package, around: _Package) -> _Releases:
     ]
 
 
+def _integrity(package: _Package, around: _Package) -> str:
+    """What the registry says of an archive: yarn's newer lock files have digests of what it makes of them alone."""
+    name = package["name"].replace("/", "%2f")
+    said = read_json(fetch(f"{_place(package, around)}/{name}/{package['version']}", _LARGEST_ANSWER))
+    return str(said["dist"]["integrity"])
+
+
 def _place(package: _Package, around: _Package) -> str:
     return (package["registry"] or around["registry"]).rstrip("/")
 
@@ -265,6 +272,8 @@ def answered(request: dict[str, Any]) -> dict[str, Any]:
         try:
             if request["ask"] == "about":
                 url = archive_of(request["kind"], package, around)
+                if request["kind"] == "npm" and not (package["digest"] or package["url"]):
+                    package = package | {"digest": _integrity(package, around)}
                 return about(request["kind"], fetch(url, _LARGEST_ARCHIVE), package)
             found = RELEASES[request["kind"]](package, around)
             return {"releases": sorted(found, key=lambda each: each[1])[-_MOST_RELEASES:]}

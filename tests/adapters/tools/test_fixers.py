@@ -13,8 +13,9 @@ from adapters.sandbox.bubblewrap import BubblewrapSandbox
 from adapters.sandbox.interpreter import interpreter_mounts
 from adapters.tools.fixers import FixersTool
 from adapters.tools.measures import ToolMeasures
+from contracts.exchange import WAITS
 from policies.settings.environment import FixerPolicy
-from ports.agents import AgentError
+from ports.agents import AgentStopped
 from ports.environments import CheckEnvironment
 from ports.measures import Look
 from tests.adapters.tools.conftest import Repo
@@ -154,8 +155,30 @@ def test_its_own_measure_is_believed_where_there_is_one(trimmed, measure, paths)
     wild = fixer(measure=measure, paths=paths, fix=("sh", "-c", "date +%N > a.txt"))
     target = made.policy.target.model_copy(update={"fixers": (wild,)})
     made.policy = made.policy.model_copy(update={"target": target})
-    with pytest.raises(AgentError, match=r"trim is refused: on the same tree it made something else"):
+    with pytest.raises(AgentStopped, match=r"trim is passed over: on the same tree it made something else") as stopped:
         made.code(contract)
+    assert stopped.value.outcome not in WAITS
+
+
+@pytest.mark.parametrize(
+    ("fix", "why"),
+    [
+        ("sed -i 's/ *$//' a.txt; echo x > d.md", "it changes what its `files` do not name: d.md"),
+        ("rm b.txt", "it removes files"),
+        ("date +%N > a.txt", "on the same tree it made something else the second time"),
+        ("echo x >> a.txt", "on its own result it changes more: a.txt"),
+        ("exit 3", "ended with 3"),
+    ],
+)
+def test_one_that_misbehaves_first_in_coding_is_passed_over(trimmed, fix, why):
+    """No error of ours: the change is refused with the reason, nothing is tried again, and the idea rests."""
+    made = trimmed()
+    contract = made.contract("fixer", "trim")
+    target = made.policy.target.model_copy(update={"fixers": (fixer(fix=("sh", "-c", fix)),)})
+    made.policy = made.policy.model_copy(update={"target": target})
+    with pytest.raises(AgentStopped, match=rf"the fixer trim is passed over: .*{why}"):
+        made.code(contract)
+    assert FILES["a.txt"] == (made.tree / "a.txt").read_text()
 
 
 def test_exit_codes_that_mean_it_worked(trimmed):
