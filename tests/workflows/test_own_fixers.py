@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
 import pytest
 from world import World
 
@@ -64,8 +69,11 @@ async def test_one_that_misbehaves_first_in_coding_ends_in_a_plain_no(
         tool: FixersTool, tree: SourceTree, contract: TaskContract, policy: EffectivePolicy, bench: ToolRunner
     ) -> None:
         assert bench.environment is not None
-        (bench.environment.path / "bin/trim").write_text("#!/bin/sh\necho '#' >> tools/trim\n")
-        well(tool, tree, contract, policy, bench)
+        # What is kept is everybody's.
+        with TemporaryDirectory() as folder:
+            other = shutil.copytree(bench.environment.path, Path(folder, "env"))
+            (other / "bin/trim").write_text("#!/bin/sh\necho '#' >> tools/trim\n")
+            well(tool, tree, contract, policy, replace(bench, environment=replace(bench.environment, path=other)))
 
     monkeypatch.setattr(FixersTool, "fix", misbehaving)
     async with world.worker(world.bench()):
