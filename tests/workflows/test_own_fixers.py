@@ -19,7 +19,7 @@ from policies.settings.schema import EffectivePolicy
 
 TARGET = """
 [environment]
-prepare = [["sh", "-c", "mkdir -p /env/bin && cp tools/trim /env/bin/trim && chmod 755 /env/bin/trim"]]
+prepare = [["sh", "-c", "mkdir -p /env/bin && cp tools/trim /env/bin/ && chmod 755 /env/bin/trim"]]
 keyed_by = ["/tools/**"]
 [[checks]]
 name = "tests"
