@@ -21,7 +21,12 @@ CENT = 0.01
 """USD."""
 _TOKENS = 64
 """Of the answer, at most: what is asked needs three."""
-_ANSWERS = frozenset({Ending.SAID, Ending.TOOL, Ending.LENGTH, Ending.REFUSAL})
+_ANSWERS = {
+    Ending.SAID: "it answers, in words",
+    Ending.TOOL: "it answers, by a tool",
+    Ending.LENGTH: "it answers, up to the limit it was given",
+    Ending.REFUSAL: "it answers, by a refusal",
+}
 _PROMPT = "You are asked whether you can be reached."
 _WORDS = "Call the tool with ok = true."
 _TOOL = {"type": "object", "properties": {"ok": {"type": "boolean"}}, "required": ["ok"]}
@@ -84,7 +89,7 @@ def try_role(policy: EffectivePolicy, said: RolePolicy) -> Tried:
     if last is None:
         return Tried(model, ok=False, said=f"nothing was asked: {text}", usd=0, bound=False, seconds=0)
     ok = last.ending in _ANSWERS and not purse.unknown
-    words = f"{last.ending.value}: {last.reason}" if last.reason else f"it answers ({last.ending.value})"
+    words = f"{last.ending.value}: {last.reason}" if last.reason else _ANSWERS.get(last.ending, last.ending.value)
     if purse.unknown:
         words = "it answers, and does not say what that cost: a run would hold until a person states it"
     return Tried(model, ok=ok, said=words, usd=purse.spent, bound=last.bound or purse.unknown, seconds=last.seconds)

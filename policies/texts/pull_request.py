@@ -42,7 +42,9 @@ _CHECKS = 50
 
 def title(contract: TaskContract) -> str:
     """One line, nothing in it that a forge would act on; cut between words, or not used at all."""
-    said = _plain(contract.title, _TITLE)
+    # An issue's title says what is wrong: alone, it would read as what the change does.
+    issue = contract.asked.number if contract.asked else 0
+    said = _plain(f"Resolve issue {issue}: {contract.title}" if issue else contract.title, _TITLE)
     whole = not said.endswith(CUT) or " " in said.removesuffix(CUT)
     return said if said and whole else _plain(contract.task_id, _TITLE)
 

@@ -56,7 +56,7 @@ def test_a_model_is_tried_for_a_cent(world: World) -> None:
     assert "it may block a change that our own comparison let through; it releases none" in shown
     assert "a run: at most 0.5 USD, 200000 tokens" in shown
     assert (good.status, bad.status) == (0, 1)
-    assert "it answers (tool)" in good.out
+    assert "it answers, by a tool" in good.out
     assert role[0] == "review"
     assert role[1]["ok"]
     assert role[1]["usd"] <= 0.01

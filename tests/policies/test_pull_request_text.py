@@ -15,7 +15,7 @@ from contracts.evidence import ChecksReport, CheckStatus, ReviewRemark, Severity
 from contracts.grant import Grant
 from contracts.modes import Mode, Outcome
 from contracts.release import ReleaseDecision
-from contracts.task import TaskContract
+from contracts.task import AskedBy, AskedTask, MeasureKind, TaskContract
 from policies.release.release import judge_release
 from policies.run.known_bad import good_facts
 from policies.task.planning import terms_digest
@@ -303,6 +303,15 @@ def test_what_only_looks_like_ours_is_none(text: str):
     assert "<div>" not in calm
     assert "Buy @" not in calm
     assert calm == inert_markdown(calm)
+
+
+def test_what_solves_an_issue_is_not_called_like_it():
+    """Its title says what is wrong; of a task in words, or a standing one, the title says what is done."""
+    for number, said in ((7, "Resolve issue 7: It fails"), (0, "It fails")):
+        asked = AskedTask(by=AskedBy.ISSUE, key="issue", title="It fails", number=number, measure=MeasureKind.NEW_TEST)
+        contract = FACTS.contract.model_copy(update={"asked": asked, "title": "It fails"})
+        assert said == title(contract)
+        assert commit_message(contract).startswith(f"{said}\n")
 
 
 def test_a_title_is_cut_between_words_or_not_at_all():

@@ -29,9 +29,9 @@ def tried(url: str, price: float = 15, **more: Any) -> Any:
 @pytest.mark.parametrize(
     ("move", "ok", "words"),
     [
-        (Move(call="answer", arguments={"ok": True}), True, "it answers (tool)"),
-        (Move(say="yes"), True, "it answers (said)"),
-        (Move(say="thinking", length=True), True, "it answers (length)"),
+        (Move(call="answer", arguments={"ok": True}), True, "it answers, by a tool"),
+        (Move(say="yes"), True, "it answers, in words"),
+        (Move(say="thinking", length=True), True, "it answers, up to the limit"),
         (Move(status=401), False, "unauthorised"),
         (Move(status=429, retry_after="7"), False, "rate_limited"),
         (Move(status=503), False, "unreachable"),
