@@ -19,10 +19,10 @@ class Settings(BaseSettings):
     """Everything this system keeps: artifacts, audit logs, mirrors, environments, the embedded server's database."""
     policies: Path = SHIPPED_POLICIES
     """The policy folder: three files for every target, ``alerts.toml``, and ``targets/``."""
-    server_port: int = 7233
-    """Port of the embedded server that `starter.py up` starts."""
-    ui_port: int = 8233
-    """Port of its UI."""
+    server_port: int = Field(default=7233, ge=0, le=65535)
+    """Port of the embedded server that `starter.py up` starts; 0: any free one."""
+    ui_port: int = Field(default=8233, ge=0, le=65535)
+    """Port of its UI; 0: any free one."""
     pages: str = Field(default="", pattern=_WEB)
     """Where people open reports: the web address at which the folder `artifacts/runs` of ``home`` is served.
 
@@ -33,7 +33,7 @@ class Settings(BaseSettings):
 
     Empty: only on the machine it runs on, and no text on a forge links to it.
     """
-    concurrent_steps: int = 8
+    concurrent_steps: int = Field(default=8, ge=1, le=1000)
     """Steps one worker does at the same time; threads and activity slots are the same number."""
 
     @property

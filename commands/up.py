@@ -32,6 +32,10 @@ async def up(
     """
     settings = Settings()
     port, ui_port = port or settings.server_port, ui_port or settings.ui_port
+    if port == ui_port != 0:
+        raise CommandFailed(
+            Exit.USAGE, f"server and UI cannot share port {port}: choose another with --port or --ui-port"
+        )
     for number, option in ((port, "--port"), (ui_port, "--ui-port")):
         _demand_free(number, option)
     stop = asyncio.Event()

@@ -52,6 +52,26 @@ def test_with_a_port_of_its_own_no_command_asks_a_stranger(tmp_path: Path, polic
     assert "AUTONOMY_SERVER_PORT is set, and no server of this AUTONOMY_HOME runs" in done.err
 
 
+@pytest.mark.parametrize(
+    ("set_to", "argv", "said"),
+    [
+        ({"AUTONOMY_SERVER_PORT": "70000"}, ("status",), "server_port must be less than or equal to 65535"),
+        ({"AUTONOMY_UI_PORT": "-1"}, ("status",), "ui_port must be greater than or equal to 0"),
+        ({"AUTONOMY_CONCURRENT_STEPS": "0"}, ("status",), "concurrent_steps must be greater than or equal to 1"),
+        ({}, ("up", "--port", "4444", "--ui-port", "4444"), "server and UI cannot share port 4444"),
+    ],
+    ids=["no such port", "below zero", "no step at all", "one port twice"],
+)
+def test_a_setting_that_cannot_be_is_named(
+    tmp_path: Path, policies: Path, set_to: dict[str, str], argv: tuple[str, ...], said: str
+):
+    """One sentence and exit status 2, before anything is started."""
+    shell = Shell({"AUTONOMY_HOME": str(tmp_path / "home"), "AUTONOMY_POLICIES": str(policies), **set_to})
+    done = shell.type(*argv)
+    assert 2 == done.status, done.err
+    assert said in done.err
+
+
 async def test_without_a_worker_a_run_is_not_waited_for(world: World):
     """After ten seconds the command says so; the run stays and begins when a worker comes."""
     shell = shell_of(world)
