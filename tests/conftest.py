@@ -24,8 +24,6 @@ for name in [name for name in os.environ if name.startswith(("TEMPORAL_", "AUTON
 
 # The server of the tests is small. On one core alone a leaving worker's last task would be lost.
 os.environ["GOGC"] = "400"
-# Its goroutines begin with the stack that they grow to: a twelfth of its time went into growing them one by one.
-os.environ["GODEBUG"] = "adaptivestackstart=1"
 
 
 def pytest_collection_finish() -> None:

@@ -30,6 +30,8 @@ _PROFILE = {
     "system.enableActivityEagerExecution": "true",
     "system.forceSearchAttributesCacheRefreshOnRead": "true",
 }
+# Its goroutines begin with the stack that they grow to: a twelfth of its time went into growing them one by one.
+_GO = {"GODEBUG": "adaptivestackstart=1"}
 # A server whose parent was killed would keep the database file locked.
 _DIE_WITH_PARENT = (
     "import ctypes,os,signal,sys;"
@@ -138,6 +140,7 @@ async def _start(database: Path | None, log: Path, port: int, ui_port: int, sett
             str(find_server()),
             *_arguments(database, port, hidden, settings),
             stdin=asyncio.subprocess.DEVNULL,
+            env=_GO | os.environ,
             stdout=output,
             stderr=output,
             # A signal typed at the terminal is ours to handle: worker first, then server.
