@@ -22,8 +22,9 @@ from adapters.git.mirror import Mirror
 from adapters.sandbox.bubblewrap import BubblewrapSandbox
 from policies.paths.pointers import Pointer
 from policies.settings.environment import EnvironmentPolicy
-from ports.environments import EnvironmentUnavailable
+from ports.environments import CheckEnvironment, EnvironmentUnavailable
 from ports.sandbox import Command, Instead
+from tests.adapters.agents.played_program import made, play
 from tests.adapters.git.conftest import PERSON
 from tests.adapters.lfs_world import LfsWorld, oid_of, pointer, serving_lfs
 from tests.adapters.test_check_environments import policy, quiet
@@ -374,3 +375,23 @@ def test_a_policy_that_means_nothing_is_refused(said, says):
         EnvironmentPolicy.model_validate(said)
     assert {"lfs", "lfs_url"}.isdisjoint(EnvironmentPolicy().model_dump())
     assert EnvironmentPolicy(lfs=True, git_hosts=("x:1",)).model_dump()["git_hosts"]
+
+
+def test_an_agents_program_sees_contents_but_no_secret_among_them(tmp_path):
+    """Its tree has pointers before, meanwhile and afterwards; what it can say of them is what is shown over them."""
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    (kept / "0").write_bytes(CONTENT)
+    (kept / "1").write_bytes(SECRET)
+    texts = {"a.bin": pointer(CONTENT), "b.bin": pointer(SECRET)}
+    instead = Instead(kept, tuple((path, str(at), text.encode()) for at, (path, text) in enumerate(texts.items())))
+    environment = CheckEnvironment(digest="", path=kept, guest="/env", instead=instead)
+    tree = made(tmp_path, texts | {"pkg/a.py": "x = 1\n"})
+    script = "cat a.bin b.bin; cp a.bin copy.bin; echo y >> a.bin; echo z = 3 >> pkg/a.py"
+    played = play(tree, script, environment=environment)
+    assert played.stopped is None, played.stopped
+    assert "of the large file" in played.output
+    assert "PRIVATE KEY" not in played.output
+    assert "git-lfs" in played.output
+    assert texts == {path: (tree / path).read_text() for path in texts}
+    assert ("copy.bin", "pkg/a.py") == played.record.changed

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from typing import Any
 
 import pytest
+from shell import shell_of
+from world import World
 
 from contracts.clearance import WriteAnswer, WriteAnswerKind, WriteOutcome
-from contracts.modes import Mode, RunStatus, WriteAction, WriteClass
+from contracts.modes import Mode, Role, RunStatus, WriteAction, WriteClass
 from contracts.rollback import FollowUpEnd, FollowUpInput
 from contracts.verdict import Decision
 from policies.run.caps import control_terms
 from tests.adapters.test_check_environments import policy
 from tests.workflows.books import DAY, FIRST, Books, running
+from tests.workflows.conversation import edit
+from tests.workflows.quick import add_target, quick
 from tests.workflows.test_rolling_back import merge_of
 from workflows.control import follow_ups
 
@@ -115,3 +121,19 @@ def test_the_policys_cap_is_what_control_holds() -> None:
     """One setting for Triage, Planning and Control."""
     said = policy()
     assert said.autopilot.caps.open_pull_requests == control_terms(said).open_pull_requests
+
+
+async def test_of_two_runs_at_once_one_pull_request_is_opened(world: World) -> None:
+    """Live: both were planned while there was a place; Control gives it to one, and the other says which cap it was."""
+    add_target(world, "quick")
+    edit(world, "max_active = 1 ", "max_active = 2 ")
+    edit(world, "open_pull_requests = 5 ", "open_pull_requests = 1 ")
+    both = threading.Barrier(2, timeout=60)
+    meet = quick(world, before=lambda brief: both.wait() if brief.role is Role.CODING else None)
+    async with world.worker(meet):
+        handles = [await world.start("quick", f"run-{number}", again=number > 0) for number in range(2)]
+        results = [await asyncio.wait_for(handle.result(), 120) for handle in handles]
+    opened, other = sorted(results, key=lambda result: result.status is not RunStatus.PR_OPENED)
+    assert (RunStatus.PR_OPENED, RunStatus.REJECTED) == (opened.status, other.status), other.reason
+    assert "caps.open_pull_requests: 1 of 1 wait for a person, or are being opened by other runs" in other.reason
+    assert 1 == len(shell_of(world).type("pr", "list", "quick", "--json").json["pullRequests"])
