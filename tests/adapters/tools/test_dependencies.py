@@ -21,7 +21,7 @@ from adapters.tools.inside.registries import answered
 from adapters.tools.locks import REQUIREMENTS
 from adapters.tools.measures import ToolMeasures
 from adapters.tools.source_tree import SourceTree
-from adapters.tools.tool_runner import INSIDE, ToolUnavailable
+from adapters.tools.tool_runner import INSIDE, ToolRefused, ToolUnavailable
 from contracts.dependency import DependencyLook, DependencyUpdate
 from contracts.modes import Role
 from contracts.task import Candidate, CandidateTasks, TaskContract
@@ -374,7 +374,7 @@ def test_what_it_makes_later_has_to_be_what_it_made_when_it_was_looked_up(regist
     registry.programs(seen.environment.path, {"leaky==1.1": {"uv.lock": registry.lock(leaky="1.2")}}, {})
     tool, tree = DependenciesTool(), SourceTree(seen.tree)
     bench = seen.measures._runner(Look(seen.tree, seen.policy, lambda: None, None, seen.recorded, seen.environment))
-    with pytest.raises(ToolUnavailable, match="makes something else now than before"):
+    with pytest.raises(ToolRefused, match="makes something else now than before"):
         tool.fix(tree, contract, seen.policy, bench)
     with pytest.raises(ToolUnavailable, match="this run has looked up no such update"):
         tool.fix(tree, contract, seen.policy, replace(bench, recorded={}))
