@@ -51,14 +51,14 @@ class Step(Generic[Given, Result]):
     queue: str | None = None
     """The task queue; None: the workflow's own."""
 
-    async def __call__(self, given: Given, summary: str, within: timedelta | None = None) -> Result:
+    async def __call__(self, request: Given, summary: str, within: timedelta | None = None) -> Result:
         """Run the step from a workflow; ``within``: give up sooner than its patience says.
 
         Cancellation waits for the activity to end: a repair must never race a dying write.
         """
         result: Result = await workflow.execute_activity(
             self.name,
-            given,
+            request,
             task_queue=self.queue,
             result_type=self.result,
             start_to_close_timeout=self.start_to_close,
@@ -316,8 +316,8 @@ class Tell:
         """Tell it, for as long as it takes, or ``within`` a time."""
         name = self.older.get(message.name, "tell")
         step: Step[TellInput, Answer] = Step(name, Answer, _MINUTE, attempts=0, patience=365 * _DAY)
-        said = payload.model_dump(mode="json", by_alias=True)
-        return await step(TellInput(target=target, update=message.name, payload=said), summary, within)
+        fields = payload.model_dump(mode="json", by_alias=True)
+        return await step(TellInput(target=target, update=message.name, payload=fields), summary, within)
 
 
 TELL = Tell()

@@ -88,22 +88,22 @@ class StepPorts:
     """Folder for work trees; each lives for one attempt of one step."""
 
     def perform(
-        self, given: StepInput, step: StepName, role: Role, work: Callable[[StepSession], StepResult], turn: str = ""
+        self, request: StepInput, step: StepName, role: Role, work: Callable[[StepSession], StepResult], turn: str = ""
     ) -> StepResult:
         """Do a step's work under the pinned policy; hold when it is not the operator's policy any more (P6).
 
         ``turn`` tells apart the turns of a step that a run takes more than once, in its audit log.
         """
         with heartbeating() as alive:
-            pinned = self.pinned_policy(given.run)
+            pinned = self.pinned_policy(request.run)
             try:
-                now = self.policies.effective(given.run.target).digest
+                now = self.policies.effective(request.run.target).digest
                 reason = "" if now == pinned.digest else f"the policy changed under the run: {now[:12]}"
             except PolicyError as problem:
                 reason = f"the policy cannot be read: {problem}"
-            if role is Role.CODING and given.run.asked is not None:
-                pinned = as_tried(pinned, given.run.asked)
-            session = StepSession(self, given, step, role, pinned, alive, turn, tell=alive.tell)
+            if role is Role.CODING and request.run.asked is not None:
+                pinned = as_tried(pinned, request.run.asked)
+            session = StepSession(self, request, step, role, pinned, alive, turn, tell=alive.tell)
             if reason:
                 return session.done(hold("the policy is the pinned one", reason, pinned=pinned.digest[:12]))
             try:
@@ -111,7 +111,7 @@ class StepPorts:
             except AgentStopped as ended:
                 return session.done(judge_ended(ended.outcome, ended.reason, ended.retry_after))
             except (ForgeError, RepositoryError) as problem:
-                if waits := self.resting(given.run, problem):
+                if waits := self.resting(request.run, problem):
                     return session.done(waits)
                 if out := self.kept_out(pinned.target, problem):
                     raise out from problem
@@ -173,7 +173,7 @@ class StepSession:
     """One attempt of one step."""
 
     bench: StepPorts
-    given: StepInput
+    input: StepInput
     step: StepName
     role: Role
     policy: EffectivePolicy
@@ -191,7 +191,7 @@ class StepSession:
     @property
     def run(self) -> RunRef:
         """The run."""
-        return self.given.run
+        return self.input.run
 
     @property
     def control(self) -> ControlDesk:
@@ -225,8 +225,8 @@ class StepSession:
         """Name an artifact in the audit log at once: it was paid for, whatever becomes of this attempt."""
         key = "/".join(filter(None, (self.step, self.turn, name, sha256)))
         known: dict[str, Fact] = {"artifact": name, "sha256": sha256, **facts}
-        said = AuditEvent(key=key, role=self.role, event=event, facts=known, artifacts=(sha256,))
-        self.bench.record(self.run.run_id, (said,), activity.info().started_time)
+        entry = AuditEvent(key=key, role=self.role, event=event, facts=known, artifacts=(sha256,))
+        self.bench.record(self.run.run_id, (entry,), activity.info().started_time)
 
     @property
     def repository(self) -> Repository:
@@ -239,12 +239,12 @@ class StepSession:
 
         None: there is no need, or none can be made.
         """
-        target, said = self.policy.target, self.policy.charter.roles.get(self.role)
+        target, role_policy = self.policy.target, self.policy.charter.roles.get(self.role)
         needed = target.fixers or (target.dependencies and target.dependencies.on)
-        if not needed and (said is None or said.backend != "command"):
+        if not needed and (role_policy is None or role_policy.backend != "command"):
             return None
         try:
-            return self.bench.environments.prepare(self.repository, self.given.base_sha, self.policy, self.alive)
+            return self.bench.environments.prepare(self.repository, self.input.base_sha, self.policy, self.alive)
         except EnvironmentUnavailable as problem:
             activity.logger.warning("the environment of fixers, updates and agents: %s", problem)
             return None
@@ -252,7 +252,7 @@ class StepSession:
     @property
     def recorded(self) -> dict[str, bytes]:
         """What Sensing recorded for this run: a source's records by its name, a proposal or a lookup by its file's."""
-        names = recorded_among(ref.name for ref in self.given.artifacts)
+        names = recorded_among(ref.name for ref in self.input.artifacts)
         return {key: self.load_bytes(name) for key, name in names.items()}
 
     def load(self, name: str, model: type[Model]) -> Model:
@@ -269,7 +269,7 @@ class StepSession:
 
     def load_bytes(self, name: str) -> bytes:
         """An earlier step's artifact, verified."""
-        for ref in self.given.artifacts:
+        for ref in self.input.artifacts:
             if ref.name == name:
                 self.inputs.append(ref)
                 return self.bench.store.get(ref)
@@ -327,7 +327,7 @@ class StepSession:
             key=told if held else f"{told}/done",
             role=self.role,
             event=f"{self.step} {'held' if held else 'done'}",
-            facts={"decision": verdict.decision, "reason": verdict.reason, "baseSha": base_sha or self.given.base_sha},
+            facts={"decision": verdict.decision, "reason": verdict.reason, "baseSha": base_sha or self.input.base_sha},
             artifacts=tuple(ref.sha256 for ref in self.outputs),
         )
         crashpoint(f"{self.step}.before_done")
@@ -370,12 +370,12 @@ def exchanged(ref: ArtifactRef, record: AgentRecord | None) -> tuple[str, dict[s
     if record is None:
         return "agent's work kept", facts
     ends = Counter(each.ending.value for each in record.exchanges)
-    said: dict[str, Fact] = {"outcome": record.outcome, "exchanges": len(record.exchanges), "usd": record.usd}
-    said |= {"dropped": shortened(", ".join(record.dropped), _SHORT)} if record.dropped else {}
-    said |= {"hostsRefused": shortened(", ".join(record.hosts_refused), _SHORT)} if record.hosts_refused else {}
-    said |= {"reachedOut": record.reached_out} if record.reached_out else {}
+    shown: dict[str, Fact] = {"outcome": record.outcome, "exchanges": len(record.exchanges), "usd": record.usd}
+    shown |= {"dropped": shortened(", ".join(record.dropped), _SHORT)} if record.dropped else {}
+    shown |= {"hostsRefused": shortened(", ".join(record.hosts_refused), _SHORT)} if record.hosts_refused else {}
+    shown |= {"reachedOut": record.reached_out} if record.reached_out else {}
     endings = ", ".join(f"{word} {times}" for word, times in sorted(ends.items()))
-    return "agent exchanged", {**facts, **said, "tokens": record.tokens, "bound": record.bound, "endings": endings}
+    return "agent exchanged", {**facts, **shown, "tokens": record.tokens, "bound": record.bound, "endings": endings}
 
 
 def closed(words: str, target: Target) -> ApplicationError:

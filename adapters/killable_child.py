@@ -10,14 +10,14 @@ from pathlib import Path
 _PASSED_ON = ("PATH", "SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
-def answer_of(program: Path, given: bytes, seconds: float, alive: Callable[[], None]) -> tuple[bytes, int] | None:
+def answer_of(program: Path, payload: bytes, seconds: float, alive: Callable[[], None]) -> tuple[bytes, int] | None:
     """What a program of the standard library prints, and its exit status; None: killed when its time was over.
 
     Nothing of this process' environment is handed on but where programs and certificates are.
 
     Args:
         program: run isolated (``python -I``).
-        given: its standard input.
+        payload: its standard input.
         seconds: how long it may take.
         alive: called several times a second; an exception from it kills the child and goes on up.
     """
@@ -31,7 +31,7 @@ def answer_of(program: Path, given: bytes, seconds: float, alive: Callable[[], N
         cwd="/",
     ) as child:
         try:
-            unsent: bytes | None = given
+            unsent: bytes | None = payload
             while time.monotonic() < end:
                 try:
                     return child.communicate(unsent, timeout=0.1)[0], child.returncode

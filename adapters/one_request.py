@@ -27,23 +27,23 @@ class Refused(Exception):
 
 def main() -> int:
     """Read the order from standard input, do it."""
-    given = json.loads(sys.stdin.buffer.read())
+    payload = json.loads(sys.stdin.buffer.read())
     try:
-        headers, body = fetched(given)
-        said = {"problem": "", "headers": headers}
+        headers, body = fetched(payload)
+        message = {"problem": "", "headers": headers}
     except Refused as reason:
-        said, body = {"problem": str(reason)[:500], "headers": {}}, b""
+        message, body = {"problem": str(reason)[:500], "headers": {}}, b""
     except (OSError, http.client.HTTPException, ValueError) as problem:
-        said, body = {"problem": f"no answer: {str(problem)[:300] or type(problem).__name__}", "headers": {}}, b""
-    sys.stdout.buffer.write(json.dumps(said).encode() + b"\n" + body)
+        message, body = {"problem": f"no answer: {str(problem)[:300] or type(problem).__name__}", "headers": {}}, b""
+    sys.stdout.buffer.write(json.dumps(message).encode() + b"\n" + body)
     return 0
 
 
-def fetched(given: dict[str, Any]) -> tuple[dict[str, str], bytes]:
+def fetched(request: dict[str, Any]) -> tuple[dict[str, str], bytes]:
     """Follow a few redirects to hosts that are named; the last answer."""
-    url, own = given["url"], urlsplit(given["url"])
-    hosts = {(own.hostname or "").lower(), *(host.lower() for host in given["hosts"])}
-    redirects = given.get("redirects", _REDIRECTS)
+    url, own = request["url"], urlsplit(request["url"])
+    hosts = {(own.hostname or "").lower(), *(host.lower() for host in request["hosts"])}
+    redirects = request.get("redirects", _REDIRECTS)
     for _ in range(redirects + 1):
         place = urlsplit(url)
         if place.scheme not in {"http", "https"} or (own.scheme == "https" and place.scheme != "https"):
@@ -51,7 +51,7 @@ def fetched(given: dict[str, Any]) -> tuple[dict[str, str], bytes]:
         if (place.hostname or "").lower() not in hosts:
             raise Refused(f"it leads to {place.hostname}, which is not among its hosts: not followed")
         same = (place.scheme, place.netloc) == (own.scheme, own.netloc)
-        answer, connection = ask(url, given, with_secret=same)
+        answer, connection = ask(url, request, with_secret=same)
         try:
             if answer.status in {301, 302, 303, 307, 308} and answer.headers.get("Location"):
                 url = urljoin(url, answer.headers["Location"])
@@ -59,24 +59,24 @@ def fetched(given: dict[str, Any]) -> tuple[dict[str, str], bytes]:
             if answer.status != http.client.OK:
                 raise Refused(f"status {answer.status}")
             headers = {name: answer.headers[name] for name in _SHOWN if answer.headers.get(name)}
-            if given.get("into"):
-                return {"sha256": kept(answer, given["into"], given["most"])}, b""
-            return headers, whole(answer, given["most"])
+            if request.get("into"):
+                return {"sha256": kept(answer, request["into"], request["most"])}, b""
+            return headers, whole(answer, request["most"])
         finally:
             connection.close()
     raise Refused(f"more than {redirects} redirects" if redirects else f"it sends on to {urlsplit(url).netloc}")
 
 
 def ask(
-    url: str, given: dict[str, Any], *, with_secret: bool
+    url: str, request: dict[str, Any], *, with_secret: bool
 ) -> tuple[http.client.HTTPResponse, http.client.HTTPConnection]:
     """One request, over a connection to the address that was judged."""
     place = urlsplit(url)
     host, secure = place.hostname or "", place.scheme == "https"
     port = place.port or (443 if secure else 80)
-    address = given.get("address") or judged(host, port, private=given.get("private", False))
-    connection = http.client.HTTPConnection(host, port, timeout=given["seconds"])
-    connection.sock = socket.create_connection((address, port), timeout=given["seconds"])
+    address = request.get("address") or judged(host, port, private=request.get("private", False))
+    connection = http.client.HTTPConnection(host, port, timeout=request["seconds"])
+    connection.sock = socket.create_connection((address, port), timeout=request["seconds"])
     if secure:
         connection.sock = ssl.create_default_context().wrap_socket(connection.sock, server_hostname=host)
     headers = {
@@ -84,10 +84,10 @@ def ask(
         "Accept-Encoding": "identity",
         "Host": place.netloc.rpartition("@")[2],
     }
-    if with_secret and given["header"]:
-        headers[given["header"][0]] = given["header"][1]
-    headers |= given.get("headers", {})
-    body = given.get("body")
+    if with_secret and request["header"]:
+        headers[request["header"][0]] = request["header"][1]
+    headers |= request.get("headers", {})
+    body = request.get("body")
     target = (place.path or "/") + (f"?{place.query}" if place.query else "")
     connection.request("GET" if body is None else "POST", target, body and body.encode(), headers)
     return connection.getresponse(), connection

@@ -43,11 +43,11 @@ def show_charter(target: TargetName = "", as_json: AsJson = False) -> int:
     if as_json:
         emit({"target": policy.target.name, "roles": [_stated(each) for each in _players(policy.charter)]})
         return Exit.OK
-    for name, role, said in _players(policy.charter):
-        show(f"{name}: {_who(said)}", "bold")
-        show(f"  {may_do(role, said)}")
-        if said.backend in PAID_BY_EXCHANGE:
-            for line in _bounds(said, policy.charter):
+    for name, role, role_policy in _players(policy.charter):
+        show(f"{name}: {_who(role_policy)}", "bold")
+        show(f"  {may_do(role, role_policy)}")
+        if role_policy.backend in PAID_BY_EXCHANGE:
+            for line in _bounds(role_policy, policy.charter):
                 show(f"  {visible(line)}")
     return Exit.OK
 
@@ -82,8 +82,8 @@ def check(target: TargetName = "", as_json: AsJson = False) -> int:
     for player, tried, missing in found:
         cost = f"{'at most ' * tried.bound}{tried.usd:.4f} USD"
         good = "ok" if tried.ok and not missing else "not ok"
-        said = "; ".join(filter(None, (tried.said, missing)))
-        cells = (player.name, tried.model, good, cost, f"{tried.seconds:.1f}", said)
+        text = "; ".join(filter(None, (tried.said, missing)))
+        cells = (player.name, tried.model, good, cost, f"{tried.seconds:.1f}", text)
         table.add_row(*(Text(visible(cell)) for cell in cells))
     out.print(table)
     for player, _, _ in found:
@@ -92,15 +92,15 @@ def check(target: TargetName = "", as_json: AsJson = False) -> int:
 
 
 def _players(charter: Charter) -> list[Player]:
-    roles = [Player(role.value, role, said) for role, said in charter.roles.items()]
-    return roles + [Player(f"trial {name}", Role.CODING, said) for name, said in charter.trials.items()]
+    roles = [Player(role.value, role, role_policy) for role, role_policy in charter.roles.items()]
+    return roles + [Player(f"trial {name}", Role.CODING, role_policy) for name, role_policy in charter.trials.items()]
 
 
-def _missing(said: RolePolicy, here: Mapping[str, str]) -> str:
+def _missing(role_policy: RolePolicy, here: Mapping[str, str]) -> str:
     """Of a recipe that is not installed where this installs them; a folder of one's own is one's own."""
-    if not said.agent or said.folder or said.agent in here:
+    if not role_policy.agent or role_policy.folder or role_policy.agent in here:
         return ""
-    return f"{said.agent} is not installed: starter.py agents install {said.agent}"
+    return f"{role_policy.agent} is not installed: starter.py agents install {role_policy.agent}"
 
 
 def _policy(adapters: Adapters, target: str) -> EffectivePolicy:
@@ -110,30 +110,33 @@ def _policy(adapters: Adapters, target: str) -> EffectivePolicy:
     return adapters.policies.effective(target or names[0])
 
 
-def _who(said: RolePolicy) -> str:
-    if said.backend not in PAID_BY_EXCHANGE:
-        return said.backend
-    program = said.agent or " ".join(said.argv)
-    return f"{said.backend} {program}".strip() + f", {', '.join(said.models)} at {said.provider}"
+def _who(role_policy: RolePolicy) -> str:
+    if role_policy.backend not in PAID_BY_EXCHANGE:
+        return role_policy.backend
+    program = role_policy.agent or " ".join(role_policy.argv)
+    return f"{role_policy.backend} {program}".strip() + f", {', '.join(role_policy.models)} at {role_policy.provider}"
 
 
-def _bounds(said: RolePolicy, charter: Charter) -> list[str]:
-    provider = charter.providers[said.provider]
+def _bounds(role_policy: RolePolicy, charter: Charter) -> list[str]:
+    provider = charter.providers[role_policy.provider]
     key = f"key from {provider.key_variable}" if provider.key_variable else "no key"
-    run = f"a run: at most {said.usd:g} USD, {said.tokens} tokens, {counted(said.minutes, 'minute')}"
+    dialect = provider.dialect if role_policy.backend == "model" else "as the program speaks"
+    run = (
+        f"a run: at most {role_policy.usd:g} USD, {role_policy.tokens} tokens, {counted(role_policy.minutes, 'minute')}"
+    )
     lines = [
-        f"{run}; an answer: at most {said.output_tokens} tokens",
-        f"asks {provider.url} ({provider.dialect if said.backend == 'model' else 'as the program speaks'}), {key}",
+        f"{run}; an answer: at most {role_policy.output_tokens} tokens",
+        f"asks {provider.url} ({dialect}), {key}",
     ]
-    if said.hosts:
-        lines.append(f"may also reach {', '.join(said.hosts)}")
-    if said.shown:
-        lines.append(f"is shown, as data: {', '.join(said.shown)}")
-    if said.rounds:
-        lines.append(f"up to {counted(said.rounds, 'round')} after failing checks or review remarks")
+    if role_policy.hosts:
+        lines.append(f"may also reach {', '.join(role_policy.hosts)}")
+    if role_policy.shown:
+        lines.append(f"is shown, as data: {', '.join(role_policy.shown)}")
+    if role_policy.rounds:
+        lines.append(f"up to {counted(role_policy.rounds, 'round')} after failing checks or review remarks")
     return lines
 
 
 def _stated(player: Player) -> dict[str, Any]:
-    said = player.said.model_dump(mode="json")
-    return {"role": player.name, **said, "mayDo": may_do(player.role, player.said)}
+    answer = player.said.model_dump(mode="json")
+    return {"role": player.name, **answer, "mayDo": may_do(player.role, player.said)}

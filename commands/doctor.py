@@ -119,11 +119,13 @@ def _machine(adapters: Adapters) -> Iterator[Finding]:
 def _git() -> Finding:
     remedy = f"install git {_GIT[0]}.{_GIT[1]} or newer"
     try:
-        said = subprocess.run(["git", "version"], capture_output=True, text=True, timeout=10, check=True).stdout.strip()
+        version = subprocess.run(
+            ["git", "version"], capture_output=True, text=True, timeout=10, check=True
+        ).stdout.strip()
     except (OSError, subprocess.SubprocessError) as problem:
         return Finding("git", ok=False, detail=str(problem), remedy=remedy)
-    found = re.search(r"(\d+)\.(\d+)", said)
-    return Finding("git", found is not None and (int(found[1]), int(found[2])) >= _GIT, said, remedy)
+    found = re.search(r"(\d+)\.(\d+)", version)
+    return Finding("git", found is not None and (int(found[1]), int(found[2])) >= _GIT, version, remedy)
 
 
 def _policies(adapters: Adapters) -> Iterator[Finding]:
@@ -164,8 +166,8 @@ def _policies(adapters: Adapters) -> Iterator[Finding]:
 
 def _agents(adapters: Adapters, charters: list[Charter]) -> Iterator[Finding]:
     """The programs that a charter names, as far as we install them."""
-    said = [each for charter in charters for each in (*charter.roles.values(), *charter.trials.values())]
-    for name in sorted({each.agent for each in said if each.agent and not each.folder}):
+    role_policies = [each for charter in charters for each in (*charter.roles.values(), *charter.trials.values())]
+    for name in sorted({each.agent for each in role_policies if each.agent and not each.folder}):
         missing = adapters.installer.missing(name)
         detail = missing or adapters.installer.installed()[name]
         yield Finding(f"agent {name}", not missing, detail, f"install it: starter.py agents install {name}")
@@ -180,12 +182,12 @@ def _target(adapters: Adapters, name: str) -> Iterator[Finding]:
         base = repository.fetch_base()
         made = adapters.environments.prepare(repository, base, policy, lambda: None)
     except (EnvironmentUnavailable, RepositoryError, SandboxUnavailable) as problem:
-        said, _, output = str(problem).partition("\n")
+        reason, _, output = str(problem).partition("\n")
         last = next((line.strip() for line in reversed(output.splitlines()) if line.strip()), "")
         remedy = f"settle that in [environment] of targets/{name}.toml, or on the base" + (
             f"; it said: {last}" if last else ""
         )
-        yield Finding(row, ok=False, detail=said, remedy=remedy)
+        yield Finding(row, ok=False, detail=reason, remedy=remedy)
     else:
         yield Finding(row, ok=True, detail=f"{made.digest[:12]} of {base[:12]}")
 

@@ -12,7 +12,7 @@ import typer
 from commands.doctor import Found, target_findings
 from commands.exit_statuses import Exit
 from commands.failures import CommandFailed
-from commands.introduction import POLICY_FILES, Asked, Introduction, introduce
+from commands.introduction import POLICY_FILES, InitRequest, Introduction, introduce
 from commands.terminal import AsJson, emit, err, guarded, operator_name, say, show
 from composition import FORGES, compose
 from contracts.modes import Mode
@@ -74,9 +74,9 @@ def init(
             f"{settings.policies} was empty: filled with the shipped {', '.join(filled)}; read them, they are yours now"
         )
     today = datetime.now(UTC).date()
-    asked = Asked(remote, chosen, base_branch, operator_name(), today, maximum_mode, kind, access)
+    request = InitRequest(remote, chosen, base_branch, operator_name(), today, maximum_mode, kind, access)
     with err.status("looking"):
-        found = introduce(compose(settings), asked, say)
+        found = introduce(compose(settings), request, say)
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(found.text, encoding="utf-8")
     missing = forge_troubles(settings, chosen)
@@ -170,9 +170,9 @@ def choose_forge(
         raise CommandFailed(Exit.USAGE, f"{message}--forge github; --forge local keeps pull requests as records here")
     if named not in FORGES:
         raise CommandFailed(Exit.USAGE, f"--forge {named} is none of {', '.join(FORGES)}")
-    given = bool(account or write_variable or read_variable)
+    has_access = bool(account or write_variable or read_variable)
     if named == "local":
-        if given:
+        if has_access:
             raise CommandFailed(
                 Exit.USAGE, "--account and the variables are for a forge with an API: say which by --forge"
             )
@@ -196,11 +196,11 @@ def _host(remote: str) -> str | None:
     return found[1].lower() if found else None
 
 
-def _remote(given: str) -> str:
+def _remote(address: str) -> str:
     """A URL unchanged; a folder as the absolute path of its repository."""
-    if "://" in given or re.match(r"[^/]+@?[^/]*:", given):
-        return given
-    path = Path(given).expanduser().resolve()
+    if "://" in address or re.match(r"[^/]+@?[^/]*:", address):
+        return address
+    path = Path(address).expanduser().resolve()
     if not path.is_dir():
         raise CommandFailed(
             Exit.USAGE, f"{path} is no folder: name a git repository's folder, or a URL with its scheme"

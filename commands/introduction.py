@@ -72,7 +72,7 @@ class Introduction:
 
 
 @dataclass(frozen=True)
-class Asked:
+class InitRequest:
     """What ``init`` was asked for."""
 
     remote: str
@@ -96,7 +96,7 @@ class Asked:
         )
 
 
-def introduce(adapters: Adapters, request: Asked, tell: Callable[[str], None]) -> Introduction:
+def introduce(adapters: Adapters, request: InitRequest, tell: Callable[[str], None]) -> Introduction:
     """Fetch the base, look at it, try the checks.
 
     Raises:
@@ -154,7 +154,7 @@ def introduce(adapters: Adapters, request: Asked, tell: Callable[[str], None]) -
     return Introduction(render(seen, kept, dropped, advisory), branch, base, seen, kept, dropped, advisory)
 
 
-def _branch_of(adapters: Adapters, request: Asked) -> str:
+def _branch_of(adapters: Adapters, request: InitRequest) -> str:
     # A mirror needs some base branch; its place depends on name and remote only.
     mirror, remote = open_repository(adapters.settings, request.target("main")), request.remote
     found = mirror.default_branch()
@@ -202,9 +202,9 @@ class Trial(Furnishing):
         except PolicyError as problem:
             if "dependency_update" not in str(problem):
                 raise
-            said = "Newer releases are not proposed: lock files are protected. To open them to that alone, "
-            said += 'add `unless = ["dependency_update"]` to their rule in protected_paths.toml, then init again.'
-            return replace(seen, lock_files=(), notes=(*seen.notes, said))
+            answer = "Newer releases are not proposed: lock files are protected. To open them to that alone, "
+            answer += 'add `unless = ["dependency_update"]` to their rule in protected_paths.toml, then init again.'
+            return replace(seen, lock_files=(), notes=(*seen.notes, answer))
         self._tell(f"  newer releases of what {', '.join(seen.lock_files[:3])} locks will be proposed: [dependencies]")
         return seen
 
@@ -299,8 +299,8 @@ class Trial(Furnishing):
         listing = check.model_copy(update={"argv": (*everything, "-rfE", "--tb=no", "--continue-on-collection-errors")})
         [listed] = run_checks((listing,), checking)
         output = listed.attempts[-1].output
-        said = self._outputs.get(output.name, b"").decode("utf-8", "replace") if output else ""
-        failing = dict.fromkeys(name for _, name in _FAILED_TEST.findall(said))
+        text = self._outputs.get(output.name, b"").decode("utf-8", "replace") if output else ""
+        failing = dict.fromkeys(name for _, name in _FAILED_TEST.findall(text))
         if not 0 < len(failing) <= _MOST_FAILED:
             return check, red
         # A file that cannot be imported is no test to deselect. Names are the root's, also where settings lie deeper.
@@ -336,8 +336,8 @@ class Trial(Furnishing):
     def reason(self, result: CheckResult) -> str:
         """Why a check is not kept, with the last words of its output."""
         last = result.attempts[-1]
-        said = self._outputs.get(last.output.name, b"").decode("utf-8", "replace").split("\n") if last.output else []
-        words = next((line.strip() for line in reversed(said) if line.strip()), "")
+        output = self._outputs.get(last.output.name, b"").decode("utf-8", "replace").split("\n") if last.output else []
+        words = next((line.strip() for line in reversed(output) if line.strip()), "")
         return "; ".join(filter(None, (last.detail or result.status.value, shortened(words, 200))))
 
     def _policy(self, name: str, text: str) -> EffectivePolicy:

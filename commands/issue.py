@@ -31,8 +31,8 @@ def open_(
     if not title.strip():
         raise CommandFailed(Exit.USAGE, "--title must say what is wrong")
     labels = tuple(filter(None, [usual if label is None else label]))
-    said = sys.stdin.read() if body == "-" else body
-    issue = issues.open(" ".join(title.split()), said, labels, operator_name())
+    words = sys.stdin.read() if body == "-" else body
+    issue = issues.open(" ".join(title.split()), words, labels, operator_name())
     if as_json:
         emit({"target": target, **issue.model_dump(mode="json", by_alias=True)})
         return Exit.OK
@@ -71,13 +71,13 @@ def show_(target: TargetName, number: Number, as_json: AsJson = False) -> int:
     found = next((each for each in issues.newest() or () if each.number == number), None)
     if found is None:
         raise CommandFailed(Exit.USAGE, f"{target} has no issue {number}: see `starter.py issue list {target} --all`")
-    said = issues.comments(number)
+    comments = issues.comments(number)
     if as_json:
-        told = [each.model_dump(mode="json", by_alias=True) for each in said]
+        told = [each.model_dump(mode="json", by_alias=True) for each in comments]
         emit({**found.model_dump(mode="json", by_alias=True), "said": told})
         return Exit.OK
     show(f"#{found.number} {found.state}: {found.title}")
-    for author, text in ((found.author, found.body), *((each.author, each.body) for each in said)):
+    for author, text in ((found.author, found.body), *((each.author, each.body) for each in comments)):
         show(f"\n{author}:\n{text or '(nothing)'}")
     return Exit.OK
 
@@ -92,10 +92,10 @@ def comment(
 ) -> int:
     """Say something below it: an answer to a question of ours, or what an agent should know of."""
     issues, _ = _of(target)
-    said = sys.stdin.read() if text == "-" else text
-    if not said.strip():
+    body = sys.stdin.read() if text == "-" else text
+    if not body.strip():
         raise CommandFailed(Exit.USAGE, "--text must say something")
-    if refused := issues.say(number, said, operator_name()):
+    if refused := issues.say(number, body, operator_name()):
         raise CommandFailed(Exit.REFUSED, f"not said: {refused}")
     if as_json:
         emit({"target": target, "number": number, "said": len(issues.comments(number))})

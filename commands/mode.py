@@ -80,8 +80,8 @@ async def mode(
         request = request.model_copy(update=known | _override(lasts, task_type, only_earned=only_earned))
     answer = await command(client, api.control_id(target), api.SET_MODE, request)
     until, kinds = (answer.verdict.facts.get(name) for name in ("overrideUntil", "overrideFor"))
-    said = f"; until {until} for {kinds}, then for what has been earned" if until else ""
-    return answered(answer, as_json, f"accepted: {answer.verdict.reason}{said}" if answer.accepted else "")
+    text = f"; until {until} for {kinds}, then for what has been earned" if until else ""
+    return answered(answer, as_json, f"accepted: {answer.verdict.reason}{text}" if answer.accepted else "")
 
 
 def _override(lasts: str, task_type: list[TaskType] | None, *, only_earned: bool) -> dict[str, object]:

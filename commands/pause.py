@@ -207,8 +207,8 @@ class Brake:
             f"{write.clearance.action} {write.key}, until {write.clearance.deadline:%H:%M:%S} at most"
             for write in view.writes
         )
-        asked = "; ".join(f"exchange {key} with a model" for key in view.exchanges)
-        flying = "; ".join(each for each in (writes, asked) if each)
+        exchanges = "; ".join(f"exchange {key} with a model" for key in view.exchanges)
+        flying = "; ".join(each for each in (writes, exchanges) if each)
         missing = f"in flight: {flying}" if flying else f"{name} is still finding out what was in flight before it"
         return Hold(True, view.quiescent, "" if view.quiescent else missing, view.epoch)
 

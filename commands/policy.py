@@ -267,8 +267,8 @@ def _show_what_if(found: WhatIf) -> None:
     if not found.decisions:
         say("no past release decision can be made again yet: each run keeps its own from now on")
     else:
-        said = counted(len(found.others), "would change", "would change")
-        show(f"of {counted(found.decisions, 'decision')}, {said}")
+        text = counted(len(found.others), "would change", "would change")
+        show(f"of {counted(found.decisions, 'decision')}, {text}")
     table = Table(box=None, padding=(0, 2, 0, 0))
     for title in ("run", "was", "would be", "because", "became"):
         table.add_column(title, overflow="fold")

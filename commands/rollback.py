@@ -56,10 +56,10 @@ async def rollback(
     client = await client_of(settings)
     if await target_status(client, match["target"]) is None:
         raise CommandFailed(Exit.REFUSED, f"no Control of {match['target']} is open: nothing is known to be merged")
-    asked = RollbackRequest(run_id=run_id, reason=reason, actor=operator_name())
-    answer = await command(client, api.control_id(match["target"]), api.ROLL_BACK, asked)
+    request = RollbackRequest(run_id=run_id, reason=reason, actor=operator_name())
+    answer = await command(client, api.control_id(match["target"]), api.ROLL_BACK, request)
     if not answer.accepted and await _seen_merged(client, run_id):
-        answer = await command(client, api.control_id(match["target"]), api.ROLL_BACK, asked)
+        answer = await command(client, api.control_id(match["target"]), api.ROLL_BACK, request)
     if not answer.accepted:
         return answered(answer, as_json)
     say(answer.verdict.reason)
@@ -165,7 +165,7 @@ async def follow_up_verdict(client: Client, run_id: str) -> Verdict | None:
 
 async def _ended(client: Client, target: str, run_id: str, within: float) -> RollbackResult | None:
     handle = rollback_handle(client, run_id)
-    until, said = time.monotonic() + within, ""
+    until, answer = time.monotonic() + within, ""
     while time.monotonic() < until:
         view = await target_status(client, target)
         going = view is not None and any(one.merged.run.run_id == run_id for one in view.rollbacks)
@@ -177,9 +177,9 @@ async def _ended(client: Client, target: str, run_id: str, within: float) -> Rol
                 raise CommandFailed(Exit.ESCALATED, f"ESCALATED  {run_id}: {reason}") from lost
             return ended
         seen = await rollback_view(client, run_id)
-        if seen is not None and seen.reason != said:
-            said = seen.reason
-            say(said)
+        if seen is not None and seen.reason != answer:
+            answer = seen.reason
+            say(answer)
         await asyncio.sleep(_LOOK_EVERY)
     return None
 

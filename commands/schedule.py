@@ -202,10 +202,10 @@ async def trigger(target: TargetName, as_json: AsJson = False) -> int:
     handle = await _handle(client, target)
     held = await held_by(client, target)
     await handle.trigger()
-    said = f"triggered; watch it: starter.py watch {target}"
+    text = f"triggered; watch it: starter.py watch {target}"
     if held:
-        said = f"triggered; admission refuses the run while the target is {held}: `starter.py resume {target}` opens it"
-    return _done(target, "triggered", said, as_json)
+        text = f"triggered; admission refuses the run while the target is {held}: `starter.py resume {target}` opens it"
+    return _done(target, "triggered", text, as_json)
 
 
 @app.command()

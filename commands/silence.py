@@ -52,8 +52,8 @@ async def silence(
     until = datetime.now(UTC) + time_span(lasting)
     if target:
         known_target(adapters, target)
-    asked = SilenceRequest(kind=kind, target=target, owner=operator_name(), reason=reason, expires_at=until)
-    return answered(await _ask(adapters.settings, api.SILENCE, asked), as_json)
+    order = SilenceRequest(kind=kind, target=target, owner=operator_name(), reason=reason, expires_at=until)
+    return answered(await _ask(adapters.settings, api.SILENCE, order), as_json)
 
 
 async def _ask(settings: Settings, update: str, request: SilenceRequest | LiftRequest) -> Answer:

@@ -25,7 +25,7 @@ from policies.counted import aged
 from policies.settings.schema import EffectivePolicy
 from policies.settings.sources import SourcePolicy
 from policies.source.lifecycle import in_force
-from ports.sources import Asked
+from ports.sources import SourceRequest
 from reporting.wording import visible
 from settings import Settings
 from workflows import api
@@ -88,8 +88,8 @@ async def show_source(
         page.write_text(render_source(target, wanted, state, why, readings, trials, kept.unreadable), encoding="utf-8")
     latest = kept.readings[:_SHOWN]
     if as_json:
-        said = [{"by": each.by, **each.reading.model_dump(mode="json", by_alias=True)} for each in latest]
-        emit({"source": _stated(wanted, book), "readings": said, "trials": trials, "unreadable": kept.unreadable,
+        lines = [{"by": each.by, **each.reading.model_dump(mode="json", by_alias=True)} for each in latest]
+        emit({"source": _stated(wanted, book), "readings": lines, "trials": trials, "unreadable": kept.unreadable,
               "page": str(page) if page else None})  # fmt: skip
         return Exit.OK
     shown = state or wanted.state
@@ -178,15 +178,15 @@ async def promote(
     if holders := [
         name for name in adapters.policies.names() if adapters.policies.effective(name).target.policy_folder
     ]:
-        said, lifted = f"the next run of {holders[0]} opens its pull request: starter.py run {holders[0]}", False
+        answer, lifted = f"the next run of {holders[0]} opens its pull request: starter.py run {holders[0]}", False
     else:
-        said = apply_proposal(adapters, proposal, await _book(settings, target))
+        answer = apply_proposal(adapters, proposal, await _book(settings, target))
         lifted = await _lifted(settings, target, report.trial.source, trial_id)
-        said += "; what Control lowered it by is lifted" if lifted else ""
+        answer += "; what Control lowered it by is lifted" if lifted else ""
     if as_json:
-        emit({"target": target, "trial": trial_id, "proposal": proposal.proposal_id, "said": said, "lifted": lifted})
+        emit({"target": target, "trial": trial_id, "proposal": proposal.proposal_id, "said": answer, "lifted": lifted})
     else:
-        show(said, "green")
+        show(answer, "green")
     return Exit.OK
 
 
@@ -201,8 +201,8 @@ def _ask(target: str, source: str, as_json: bool) -> int:
     def keep(name: str, body: bytes, media_type: str) -> ArtifactRef:
         return adapters.store.put(_place(target, source), f"{at:%Y%m%dT%H%M%S%f}/{name}", body, media_type)
 
-    asked = Asked(policy, repository, repository.fetch_base())
-    reading = source_reader(settings).read(wanted, policy.sources, asked, at, keep)
+    request = SourceRequest(policy, repository, repository.fetch_base())
+    reading = source_reader(settings).read(wanted, policy.sources, request, at, keep)
     if as_json:
         emit(reading)
     else:
@@ -239,11 +239,11 @@ async def _expand(target: str, source: str, within: float | None, *, detach: boo
     settings = Settings()
     known_target(compose(settings), target)
     client = await client_of(settings)
-    workflow_id, given = api.source_expansion_id(target), {"target": target, "actor": operator_name()}
+    workflow_id, request = api.source_expansion_id(target), {"target": target, "actor": operator_name()}
     try:
         handle: WorkflowHandle[Any, Any] = await client.start_workflow(
             api.SOURCE_EXPANSION,
-            given | ({"source": source} if source else {}),
+            request | ({"source": source} if source else {}),
             id=workflow_id,
             task_queue=api.TASK_QUEUE,
             id_conflict_policy=WorkflowIDConflictPolicy.FAIL,

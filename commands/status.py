@@ -67,8 +67,8 @@ async def status(
         at_work = {
             run: each.model_dump(mode="json", by_alias=True) for runs in agents.values() for run, each in runs.items()
         }
-        said = {key: _that_say_something(each) for key, each in more.items()}
-        emit(_as_json(installation, seen) | said | {"agents": at_work})
+        shown = {key: _that_say_something(each) for key, each in more.items()}
+        emit(_as_json(installation, seen) | shown | {"agents": at_work})
         return Exit.TROUBLE if unseen else Exit.OK
     if installation.problem is not None:
         show(f"installation  not seen: {installation.problem}", "red")
@@ -206,8 +206,8 @@ def _show_target(name: str, view: StatusView, today: Callable[[], date], answere
             show(f"  grant for {grant.run_id} by {grant.actor} until {grant.expires_at:%Y-%m-%d %H:%M}: {paths}")
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 2))
     for run in _listed(view):
-        said = answered.get(run.run_id, "")
-        status = said if said == ROLLED_BACK else run.became or said or run.status
+        outcome = answered.get(run.run_id, "")
+        status = outcome if outcome == ROLLED_BACK else run.became or outcome or run.status
         # What a run that has ended was told last, and what its status says already, is no news.
         order, reason = "" if run.closed_at else run.order.state, shortened(unsaid(run.reason, ""), 100)
         table.add_row(*(Text(str(cell)) for cell in (run.run_id, status, order, reason)))

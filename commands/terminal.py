@@ -76,8 +76,8 @@ def emit(value: BaseModel | dict[str, Any]) -> None:
     sys.stdout.write(json.dumps(plain) + "\n")
 
 
-def answered(answer: "Answer", as_json: bool, said: str = "") -> int:
-    """Show the answer to an operator's update; ``said``: in place of an accepted one's reason.
+def answered(answer: "Answer", as_json: bool, text: str = "") -> int:
+    """Show the answer to an operator's update; ``text``: in place of an accepted one's reason.
 
     Raises:
         CommandFailed: it was refused, and no program is reading.
@@ -87,7 +87,7 @@ def answered(answer: "Answer", as_json: bool, said: str = "") -> int:
         return Exit.OK if answer.accepted else Exit.REFUSED
     if not answer.accepted:
         raise CommandFailed(Exit.REFUSED, f"refused: {answer.verdict.reason}")
-    show(said or f"accepted: {answer.verdict.reason}")
+    show(text or f"accepted: {answer.verdict.reason}")
     return Exit.OK
 
 

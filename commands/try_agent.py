@@ -46,16 +46,16 @@ async def try_agent(
     settings = Settings()
     if bool(task.strip()) == (issue is not None):
         raise CommandFailed(Exit.USAGE, "say what to try: --task in words, or --issue with a number; one of the two")
-    asked = PersonsTask(text=task.strip(), issue=issue or 0, agent=agent, with_test=with_test and not issue)
+    persons_task = PersonsTask(text=task.strip(), issue=issue or 0, agent=agent, with_test=with_test and not issue)
     request = RunRequest(
         target=known_target_name(settings, target),
         mode=Mode.DRY_RUN,
         again=True,
         actor=operator_name(),
-        asked=asked,
+        asked=persons_task,
     )
     policy = compose(settings).policies.effective(request.target)
-    if not agent_codes(policy, asked):
+    if not agent_codes(policy, persons_task):
         trials = ", ".join(sorted(policy.charter.trials)) or "none"
         unknown = f"no [trials.{agent}] in charter.toml; known: {trials}" if agent else NOBODY
         raise CommandFailed(Exit.USAGE, unknown)

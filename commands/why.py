@@ -65,8 +65,8 @@ async def why(
     if as_json:
         emit({name: verdict.model_dump(mode="json", by_alias=True) for name, verdict in verdicts.items()})
         return Exit.OK
-    if is_run and (said := sentence_of(adapters, what)):
-        show(said, "bold")
+    if is_run and (sentence := sentence_of(adapters, what)):
+        show(sentence, "bold")
     show_verdicts(verdicts, full=full)
     return Exit.OK
 
@@ -86,12 +86,12 @@ async def _why_target(adapters: Adapters, target: str) -> dict[str, Verdict]:
         raise CommandFailed(Exit.TROUBLE, f"{target} has no open Control: its first run or command starts one")
     view = await target_status(client, target)
     waits = {run_id: _waits(reason) for run_id, reason in (await waiting_runs(client, view) if view else {}).items()}
-    asked = {
-        run_id: _answered(said)
-        for run_id, said in adapters.index.outcomes().items()
-        if said.startswith(_WAITING) and (of := RUN_ID.fullmatch(run_id)) and of["target"] == target
+    answers = {
+        run_id: _answered(outcomes)
+        for run_id, outcomes in adapters.index.outcomes().items()
+        if outcomes.startswith(_WAITING) and (of := RUN_ID.fullmatch(run_id)) and of["target"] == target
     }
-    return {**verdicts, target: with_reviews(mine, today_of(adapters, target)), **asked, **waits}
+    return {**verdicts, target: with_reviews(mine, today_of(adapters, target)), **answers, **waits}
 
 
 async def _why_run(adapters: Adapters, run_id: str) -> dict[str, Verdict]:
@@ -114,9 +114,9 @@ async def _why_run(adapters: Adapters, run_id: str) -> dict[str, Verdict]:
 
 def _became(adapters: Adapters, run_id: str) -> dict[str, Verdict]:
     """What a person made of its pull request since, as the lists have it."""
-    said = adapters.index.outcomes([run_id]).get(run_id, "")
+    outcome = adapters.index.outcomes([run_id]).get(run_id, "")
     # What was rolled back, its rollback tells.
-    return {"pull request": _answered(said)} if said not in {"", ROLLED_BACK} else {}
+    return {"pull request": _answered(outcome)} if outcome not in {"", ROLLED_BACK} else {}
 
 
 def _since(adapters: Adapters, run_id: str) -> dict[str, Verdict]:
@@ -132,7 +132,7 @@ def _since(adapters: Adapters, run_id: str) -> dict[str, Verdict]:
         met = objective_met(objective)
         judge = hold if met is None else allow if met else deny
         rows.insert(0, judge("the objective is met on the base", told_objective(objective)))
-    rows += [allow(f"what {said.author} said", said.text) for said in later.said]
+    rows += [allow(f"what {comment.author} said", comment.text) for comment in later.said]
     judge = deny if went_badly(later) else allow
     rule = "its change was taken" if later.ended.startswith("closed") else "what it merged is kept"
     since = judge(rule, later.sentence)

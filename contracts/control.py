@@ -270,12 +270,12 @@ class InstallationView(Contract):
 # The day by which a person looks at a pause again (runbook §7).
 
 
-def read_review_date(given: object) -> str | None:
+def read_review_date(value: object) -> str | None:
     """The ISO date, or None for what is none. Never raises: a bad date must not cost a pause (P1)."""
-    if not isinstance(given, str):
+    if not isinstance(value, str):
         return None
     try:
-        return date.fromisoformat(given.strip()[:32]).isoformat()
+        return date.fromisoformat(value.strip()[:32]).isoformat()
     except ValueError:
         return None
 

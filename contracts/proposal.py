@@ -77,19 +77,19 @@ class PolicyProposal(Contract):
 
     @model_validator(mode="before")
     @classmethod
-    def _of_an_older_review(cls, given: Any) -> Any:
+    def _of_an_older_review(cls, value: Any) -> Any:
         """Reviews that were kept before knew steps of ``autopilot.toml`` alone: key, before, after, patch."""
-        if not isinstance(given, dict) or "key" not in given:
-            return given
-        table, _, key = str(given["key"]).partition(".")
+        if not isinstance(value, dict) or "key" not in value:
+            return value
+        table, _, key = str(value["key"]).partition(".")
         return {
-            "proposalId": f"older-{given['key']}",
+            "proposalId": f"older-{value['key']}",
             "kind": "threshold",
             "file": "autopilot.toml",
-            "edits": [{"table": table, "key": key, "before": given["before"], "after": given["after"]}],
-            "because": given["because"],
+            "edits": [{"table": table, "key": key, "before": value["before"], "after": value["after"]}],
+            "because": value["because"],
             "madeAt": "1970-01-01T00:00:00Z",
-            "whatIf": given["whatIf"],
+            "whatIf": value["whatIf"],
         }
 
 

@@ -37,8 +37,8 @@ class ControlTerms(Contract):
 
     def updated(self, newer: Self) -> Self:
         """With what a newer policy says. The budget is its book's own to keep."""
-        said = {name: getattr(newer, name) for name in newer.model_fields_set - {"budget"}}
-        return self.model_copy(update=said)
+        changes = {name: getattr(newer, name) for name in newer.model_fields_set - {"budget"}}
+        return self.model_copy(update=changes)
 
 
 _FLAT = {name for field, info in ControlTerms.model_fields.items() for name in (field, info.alias)}

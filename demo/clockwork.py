@@ -98,10 +98,10 @@ class Clockwork:
 
     # What a client does
 
-    def start(self, type_name: str, workflow_id: str, given: Any) -> None:
+    def start(self, type_name: str, workflow_id: str, request: Any) -> None:
         """Start a workflow, unless it runs."""
         if not self.is_open(workflow_id):
-            self._begin(type_name, workflow_id, list(self._convert.to_payloads([given])))
+            self._begin(type_name, workflow_id, list(self._convert.to_payloads([request])))
 
     def is_open(self, workflow_id: str) -> bool:
         """Whether it runs."""
@@ -113,12 +113,12 @@ class Clockwork:
         known = self._open.get(workflow_id)
         return (known.run_id, known.status) if known else None
 
-    def signal(self, workflow_id: str, name: str, *given: Any) -> bool:
+    def signal(self, workflow_id: str, name: str, *request: Any) -> bool:
         """Whether somebody was there to hear it."""
-        payloads = self._convert.to_payloads(given)
+        payloads = self._convert.to_payloads(request)
         return self._signal(workflow_id, jobs.SignalWorkflow(signal_name=name, input=payloads, originating_event_id=1))
 
-    def update(self, workflow_id: str, name: str, given: Contract, reply: type[Reply]) -> Reply:
+    def update(self, workflow_id: str, name: str, request: Contract, reply: type[Reply]) -> Reply:
         """Ask, and be answered at once.
 
         Raises:
@@ -129,25 +129,25 @@ class Clockwork:
             id=ident,
             protocol_instance_id=ident,
             name=name,
-            input=self._convert.to_payloads([given]),
+            input=self._convert.to_payloads([request]),
             run_validator=True,
         )
         self._activate(self._open[workflow_id], Job(do_update=update))
         while ident not in self._answers and self._due and self._due[0][0] <= self.now:
             # A handler that asks an activity.
             heapq.heappop(self._due)[2]()
-        said = self._answers.pop(ident, None)
-        if said is None or said.HasField("rejected"):
-            raise RuntimeError(f"{name} of {workflow_id}: {said.rejected.message if said else 'no answer'}")
-        return self._value(said.completed, reply)
+        answer = self._answers.pop(ident, None)
+        if answer is None or answer.HasField("rejected"):
+            raise RuntimeError(f"{name} of {workflow_id}: {answer.rejected.message if answer else 'no answer'}")
+        return self._value(answer.completed, reply)
 
-    def query(self, workflow_id: str, name: str, reply: type[Reply], *given: Any) -> Reply | None:
+    def query(self, workflow_id: str, name: str, reply: type[Reply], *request: Any) -> Reply | None:
         """Look; None: nobody is there."""
         known = self._open.get(workflow_id)
         if known is None:
             return None
-        asked = jobs.QueryWorkflow(query_id="q", query_type=name, arguments=self._convert.to_payloads(given))
-        for command in self._activate(known, Job(query_workflow=asked)):
+        question = jobs.QueryWorkflow(query_id="q", query_type=name, arguments=self._convert.to_payloads(request))
+        for command in self._activate(known, Job(query_workflow=question)):
             if command.respond_to_query.HasField("succeeded"):
                 return self._value(command.respond_to_query.succeeded.response, reply)
             if command.respond_to_query.HasField("failed"):
@@ -275,7 +275,7 @@ class Clockwork:
 
     def _performed(self, execution: _Execution, command: Any) -> ActivityResolution:
         function = self._activities[command.activity_type]
-        (given,) = self._convert.from_payloads(list(command.arguments), [_given(function)])
+        (payload,) = self._convert.from_payloads(list(command.arguments), [_given(function)])
         here = ActivityEnvironment()
         here.info = replace(
             ActivityEnvironment.default_info(),
@@ -287,7 +287,7 @@ class Clockwork:
             workflow_run_id=execution.run_id,
         )
         resolution = ActivityResolution()
-        resolution.completed.result.CopyFrom(self._convert.to_payloads([here.run(function, given)])[0])
+        resolution.completed.result.CopyFrom(self._convert.to_payloads([here.run(function, payload)])[0])
         return resolution
 
     def _start_child_workflow_execution(self, execution: _Execution, command: Any) -> None:

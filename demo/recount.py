@@ -255,15 +255,15 @@ def _sources(
     runs: list[Counted], logs: list[Log], promoted: Collection[str], begins: datetime, until: datetime
 ) -> dict[str, tuple[float, float, float | None]]:
     """From each reading that a run kept, each report of a trial, and the logs."""
-    asked = [
+    uses = [
         (path.parent.name, _json(path))
         for run in runs
         if run.ended and begins <= run.ended < until
         for path in sorted(run.folder.glob("sources/*/reading.json"))
     ]
-    ages = [each["quality"]["freshnessHours"] for _, each in asked if each["quality"]["freshnessHours"] is not None]
+    ages = [each["quality"]["freshnessHours"] for _, each in uses if each["quality"]["freshnessHours"] is not None]
     lowered = [source for log in logs for at, source in log.lowered if begins <= at < until]
-    names = {name for name, _ in asked} | set(lowered)
+    names = {name for name, _ in uses} | set(lowered)
     kept = [_json(run.folder / "source_trial_report.json") for log in logs for run in log.ended_runs()]
     over = [each for each in kept if each and begins <= _time(each["endedAt"]) < until]
     trials = {each["trial"]["trialId"]: each["proposalId"] for each in over}

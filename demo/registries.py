@@ -62,8 +62,8 @@ def _of_npm(release: Released, folder: Path) -> tuple[bytes, str]:
 
 
 def _of_go(release: Released, folder: Path) -> tuple[bytes, str]:
-    said = _said("go", "mod", "download", "-json", f"{release.package}@{release.version}", cwd=folder)
-    archive = Path(json.loads(said)["Zip"])
+    text = _said("go", "mod", "download", "-json", f"{release.package}@{release.version}", cwd=folder)
+    archive = Path(json.loads(text)["Zip"])
     return archive.read_bytes(), archive.name
 
 

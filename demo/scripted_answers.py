@@ -102,17 +102,17 @@ def _as_responses(told: Told) -> tuple[Json, list[Event]]:
 
 def _item(index: int, item: Json) -> Iterator[Json]:
     at = {"output_index": index, "item_id": item["id"]}
-    said = item["type"] == "message"
-    empty: Json = {"content": []} if said else {"arguments": ""}
+    is_message = item["type"] == "message"
+    empty: Json = {"content": []} if is_message else {"arguments": ""}
     begun = {**item, "status": "in_progress"} | empty
     yield {"type": "response.output_item.added", "output_index": index, "item": begun}
-    if said and item["content"][0]["type"] == "output_text":
+    if is_message and item["content"][0]["type"] == "output_text":
         part = item["content"][0]
         yield {"type": "response.content_part.added", **at, "content_index": 0, "part": {**part, "text": ""}}
         for piece in _pieces(part["text"]):
             yield {"type": "response.output_text.delta", **at, "content_index": 0, "delta": piece}
         yield {"type": "response.output_text.done", **at, "content_index": 0, "text": part["text"]}
-    if said:
+    if is_message:
         yield {"type": "response.content_part.done", **at, "content_index": 0, "part": item["content"][0]}
     else:
         yield {"type": "response.function_call_arguments.delta", **at, "delta": item["arguments"]}
@@ -158,8 +158,8 @@ def _as_generate(told: Told) -> tuple[Json, list[Event]]:
     counts = ("promptTokenCount", "candidatesTokenCount", "totalTokenCount")
     usage = {"usageMetadata": dict(zip(counts, (*told.usage, 0), strict=True))} if told.usage else {}
 
-    def answer(said: list[Json], **more: Any) -> Json:
-        candidate = {"content": {"role": "model", "parts": said}, "index": 0, **more}
+    def answer(content: list[Json], **more: Any) -> Json:
+        candidate = {"content": {"role": "model", "parts": content}, "index": 0, **more}
         return {"candidates": [candidate], "modelVersion": told.model, "responseId": told.ids}
 
     pieces = [answer([{"text": each}]) for each in _pieces(text)] + [answer(parts[-1:])] * bool(told.call)

@@ -226,8 +226,11 @@ class _Handler(BaseHTTPRequestHandler):
         key = key or received.headers.get("x-goog-api-key", "")
         if move.status != HTTPStatus.OK or move.body:
             kind = {401: "authentication_error", 429: "rate_limit_error", 529: "overloaded_error"}
-            said = {"type": kind.get(move.status, "api_error"), "message": move.say.replace("{key}", key) or "scripted"}
-            text = move.body.replace("{key}", key) or json.dumps({"type": "error", "error": said})
+            message = {
+                "type": kind.get(move.status, "api_error"),
+                "message": move.say.replace("{key}", key) or "scripted",
+            }
+            text = move.body.replace("{key}", key) or json.dumps({"type": "error", "error": message})
             self._whole(move, text.encode())
             return
         usage = self.model.usage if move.usage == "as scripted" else move.usage

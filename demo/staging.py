@@ -10,7 +10,7 @@ from pathlib import Path
 from commands.exit_statuses import Exit
 from commands.failures import CommandFailed, explain
 from commands.home import server_of
-from commands.introduction import Asked, introduce
+from commands.introduction import InitRequest, introduce
 from commands.terminal import out, say, show
 from composition import compose
 from contracts.audit import AuditRecord
@@ -72,8 +72,8 @@ def introduced(settings: Settings, package: Path, target: str, title: str, by: s
     if not settings.policies.exists():
         ship(settings.policies)
     say("looking at it, as `starter.py init` does", "bold")
-    asked = Asked(str(remote), target, None, by, datetime.now(UTC).date())
-    found = introduce(compose(settings), asked, lambda text: say(f"  {text}"))
+    request = InitRequest(str(remote), target, None, by, datetime.now(UTC).date())
+    found = introduce(compose(settings), request, lambda text: say(f"  {text}"))
     (settings.policies / "targets" / f"{target}.toml").write_text(found.text, encoding="utf-8")
     return remote
 

@@ -241,8 +241,8 @@ class Year:
         quiet = not any(at > self.world.now - recount.QUIET for at in log.critical)
         wanted = self.earned.get(target, set()) if mode is Mode.SELECTIVE_AUTO and quiet else set()
         place, view = api.control_id(target), messages.MERGES_ALONE
-        said = {kind.value: self.world.query(place, view.name, view.shows, kind) for kind in KINDS}
-        enforced = {kind for kind, verdict in said.items() if verdict and verdict.allowed}
+        views = {kind.value: self.world.query(place, view.name, view.shows, kind) for kind in KINDS}
+        enforced = {kind for kind, verdict in views.items() if verdict and verdict.allowed}
         if enforced != wanted:
             why = (
                 f"{self.world.now:%Y-%m-%d} {target}: Control lets {sorted(enforced)} merge, restated {sorted(wanted)}"
@@ -253,8 +253,8 @@ class Year:
 
     def _shown(self) -> str:
         views = {name: self.people.view(name) for name in ZONES}
-        said = "; ".join(f"{name} {view.status} in {view.mode}" for name, view in views.items())
-        return f"{said}; {counted(len(self.wrong), 'difference')}"
+        text = "; ".join(f"{name} {view.status} in {view.mode}" for name, view in views.items())
+        return f"{text}; {counted(len(self.wrong), 'difference')}"
 
     # The end
 

@@ -103,20 +103,20 @@ class Forge:
 
     # Writes, asked of Control
 
-    def write(self, given: api.WriteInput) -> WriteResult:
+    def write(self, request: api.WriteInput) -> WriteResult:
         """Cleared, done at once, settled."""
-        run, planned = given.run, given.planned
-        key, attempt = f"{run.run_id}/{given.name or planned.action}", f"{run.run_id}/{given.name}/1"
+        run, planned = request.run, request.planned
+        key, attempt = f"{run.run_id}/{request.name or planned.action}", f"{run.run_id}/{request.name}/1"
         is_pull = planned.action is WriteAction.OPEN_PULL_REQUEST
         merged = self._merged(run, planned, by="") if planned.action is WriteAction.MERGE else None
         follows = after.FollowUpInput(run=run, task_id=planned.task_id, pull_request=0) if is_pull else None
-        asked = WriteRequest(
+        clearance = WriteRequest(
             run_id=run.run_id, key=key, attempt=attempt, action=planned.action, write_class=WriteClass.ADVANCE,
             branch=planned.branch, head_sha=planned.head_sha, base_sha=planned.base_sha,
             policy_digest=self.bench.policies.effective(run.target).digest, seconds=60, merges=merged, follows=follows,
             task_type=(self.day(run).type or "") if merged or "canary" in planned.branch else "",
         )  # fmt: skip
-        answer = self.bench.control.ask(run.target, messages.BEGIN_WRITE, asked)
+        answer = self.bench.control.ask(run.target, messages.BEGIN_WRITE, clearance)
         done = answer.answer is WriteAnswerKind.GO
         result, shown = planned.head_sha, None
         if done and is_pull:
@@ -126,22 +126,22 @@ class Forge:
         if done and merged is not None:
             self._lands(run, merged)
         if done:
-            said = SettleRequest(key=key, attempt=attempt, outcome=WriteOutcome.DONE, result=result, merged=merged)
-            self.bench.control.ask(run.target, messages.SETTLE_WRITE, said)
+            report = SettleRequest(key=key, attempt=attempt, outcome=WriteOutcome.DONE, result=result, merged=merged)
+            self.bench.control.ask(run.target, messages.SETTLE_WRITE, report)
         event = AuditEvent(
             key=f"{key}/ended", role=Role.RELEASE, event="write done" if done else "write refused",
             facts={"action": planned.action, "reason": answer.verdict.reason, "done": done},
         )  # fmt: skip
-        head = self.bench.record(run.run_id, (event,), given.now)
+        head = self.bench.record(run.run_id, (event,), request.now)
         return WriteResult(
             planned=planned, done=done, verdict=answer.verdict, pull_request=shown, audit_head=head, merged=merged
         )
 
     # After a run
 
-    def look_at_pull(self, given: after.FollowUpInput) -> after.PullLook:
+    def look_at_pull(self, request: after.FollowUpInput) -> after.PullLook:
         """What a person made of it, once they have."""
-        pull = self.pulls[given.run.target][given.run.run_id]
+        pull = self.pulls[request.run.target][request.run.run_id]
         day, answered = pull.day, pull.opened_at + pull.day.waits
         if not day.answer or self.clock() < answered:
             return after.PullLook(state="open")
@@ -149,26 +149,26 @@ class Forge:
         if day.answer == "closed":
             return after.PullLook(state="closed", who=day.who, at=answered)
         merged = after.Merged(
-            run=given.run, merge_sha=sha("merge", given.run.run_id), parent_sha=sha("parent", given.run.run_id),
-            head_sha=pull.head, task_id=given.task_id, pull_request=pull.number, merged_at=answered, by=day.who,
+            run=request.run, merge_sha=sha("merge", request.run.run_id), parent_sha=sha("parent", request.run.run_id),
+            head_sha=pull.head, task_id=request.task_id, pull_request=pull.number, merged_at=answered, by=day.who,
         )  # fmt: skip
         return after.PullLook(state="merged", who=day.who, at=answered, merged=merged)
 
-    def observe(self, given: after.ObserveInput) -> after.Observation:
+    def observe(self, request: after.ObserveInput) -> after.Observation:
         """The base is as red as what was merged into it."""
-        red = self.red.setdefault(given.run.target, set())
-        bad = bool(red) if not given.commit else given.commit in red
+        red = self.red.setdefault(request.run.target, set())
+        bad = bool(red) if not request.commit else request.commit in red
         failing, healthy = (("tests",), ()) if bad else ((), ("tests",))
         return after.Observation(
-            commit=given.commit or (next(iter(red)) if red else sha("main", given.run.run_id)),
+            commit=request.commit or (next(iter(red)) if red else sha("main", request.run.run_id)),
             health=Health.RED if bad else Health.GREEN,
             failing=failing,
             healthy=healthy,
         )
 
-    def prepare(self, given: after.PrepareInput) -> after.RevertPlan:
+    def prepare(self, request: after.PrepareInput) -> after.RevertPlan:
         """The tree of before."""
-        merged = given.given.merged
+        merged = request.given.merged
         return after.RevertPlan(
             branch="main", base_branch="main", onto=merged.merge_sha, revert_sha=sha("revert", merged.run.run_id),
             revert_onto=merged.merge_sha, landing_sha=sha("revert", merged.run.run_id),
@@ -176,32 +176,32 @@ class Forge:
             health=after.HealthTerms(in_a_row=2, every_seconds=60, maximum_minutes=15, base_moves=1),
         )  # fmt: skip
 
-    def repair(self, given: after.RepairInput) -> after.RepairResult:
+    def repair(self, request: after.RepairInput) -> after.RepairResult:
         """Cleared as a repair, done at once."""
-        merged, place = given.given.merged, rollback_run_id(given.given.merged.run.run_id)
-        key, attempt = f"{place}/{given.action}", f"{place}/1"
-        asked = WriteRequest(
-            run_id=place, key=key, attempt=attempt, action=given.action, write_class=WriteClass.REPAIR, branch="main",
-            head_sha=given.plan.landing_sha, base_sha=given.plan.onto, policy_digest=merged.run.policy.digest,
-            seconds=60, incident=given.given.incident,
+        merged, place = request.given.merged, rollback_run_id(request.given.merged.run.run_id)
+        key, attempt = f"{place}/{request.action}", f"{place}/1"
+        clearance = WriteRequest(
+            run_id=place, key=key, attempt=attempt, action=request.action, write_class=WriteClass.REPAIR, branch="main",
+            head_sha=request.plan.landing_sha, base_sha=request.plan.onto, policy_digest=merged.run.policy.digest,
+            seconds=60, incident=request.given.incident,
         )  # fmt: skip
-        answer = self.bench.control.ask(merged.run.target, messages.BEGIN_WRITE, asked)
+        answer = self.bench.control.ask(merged.run.target, messages.BEGIN_WRITE, clearance)
         if answer.answer is not WriteAnswerKind.GO:
             return after.RepairResult(done=False, verdict=answer.verdict)
         self.red.get(merged.run.target, set()).discard(merged.merge_sha)
         self.undone.add(merged.merge_sha)
-        said = SettleRequest(key=key, attempt=attempt, outcome=WriteOutcome.DONE, result=given.plan.landing_sha)
-        self.bench.control.ask(merged.run.target, messages.SETTLE_WRITE, said)
-        restored = given.plan.expected_tree
+        report = SettleRequest(key=key, attempt=attempt, outcome=WriteOutcome.DONE, result=request.plan.landing_sha)
+        self.bench.control.ask(merged.run.target, messages.SETTLE_WRITE, report)
+        restored = request.plan.expected_tree
         return after.RepairResult(
-            done=True, verdict=answer.verdict, result=given.plan.landing_sha, restored_tree=restored
+            done=True, verdict=answer.verdict, result=request.plan.landing_sha, restored_tree=restored
         )
 
-    def note(self, given: after.RollbackNote) -> api.LogHead:
+    def note(self, request: after.RollbackNote) -> api.LogHead:
         """In the rollback's own log."""
-        event = AuditEvent(key=given.key, role=Role.AUDIT, event=given.event, facts=given.facts)
+        event = AuditEvent(key=request.key, role=Role.AUDIT, event=request.event, facts=request.facts)
         return api.LogHead(
-            head=self.bench.record(rollback_run_id(given.given.merged.run.run_id), (event,), self.clock())
+            head=self.bench.record(rollback_run_id(request.given.merged.run.run_id), (event,), self.clock())
         )
 
     def ticket(self, _given: incident_work.TicketInput) -> incident_work.TicketOutput:

@@ -113,10 +113,10 @@ class People:
         if holidays:
             return
         if view.status is TargetStatus.PAUSED or (view.status is TargetStatus.ACTIVE and view.review_due):
-            said = ResumeRequest(
+            report = ResumeRequest(
                 expected_epoch=view.epoch, cause="understood, see the incident", evidence="its report", actor="ann"
             )
-            self._ask(target, api.RESUME, said)
+            self._ask(target, api.RESUME, report)
             return
         if view.status is TargetStatus.ACTIVE:
             self._set_mode(target, view)
@@ -136,11 +136,11 @@ class People:
             mode, reason = Mode.SELECTIVE_AUTO, "what has earned it may merge by itself"
         else:
             return
-        asked = ModeRequest(
+        request = ModeRequest(
             expected_epoch=view.epoch, mode=mode, reason=reason, actor="ann", maximum=Mode.SELECTIVE_AUTO, probes=1,
             override_days=0,
         )  # fmt: skip
-        self._ask(target, api.SET_MODE, asked)
+        self._ask(target, api.SET_MODE, request)
 
     def _explain(self, target: str, incident: str) -> None:
         place = api.incident_id(target, incident)
@@ -149,18 +149,18 @@ class People:
             actor="ann", impact="nobody but us", root_cause="a rule that was too wide", remediation="taken back",
             prevention="a narrower rule, with a test", owner="the platform team", due_on=due,
         )  # fmt: skip
-        asked = CloseRequest(actor="ann", reason="all seven parts are there")
+        request = CloseRequest(actor="ann", reason="all seven parts are there")
         self.world.update(place, api.EDIT, facts, Answer)
-        self.world.update(place, api.CLOSE, asked, Answer)
-        self.world.update(place, api.PREVENTED, asked, Answer)
+        self.world.update(place, api.CLOSE, request, Answer)
+        self.world.update(place, api.PREVENTED, request, Answer)
 
     def _state_costs(self, target: str) -> None:
         seen = self.world.query(api.control_id(target), api.BUDGET, BudgetView)
         for each in seen.reservations if seen else ():
             if each.unknown:
                 cost = Amounts(usd=1.0, tokens=40_000)
-                said = CostStatement(key=each.key, cost=cost, evidence="the provider's bill", actor="bob")
-                self._ask(target, api.STATE_COST, said)
+                report = CostStatement(key=each.key, cost=cost, evidence="the provider's bill", actor="bob")
+                self._ask(target, api.STATE_COST, report)
 
     def _ask(self, target: str, update: str, request: Any) -> Answer:
         return self.world.update(api.control_id(target), update, request, Answer)

@@ -74,35 +74,38 @@ class Stage:
             api.MERGE_RELEASE.name: self.merge_release,
         }
 
-    def register(self, given: api.RegisterInput) -> InstallationFacts:
+    def register(self, request: api.RegisterInput) -> InstallationFacts:
         """Nobody ever knew this target."""
-        terms = control_terms(self.bench.policies.effective(given.target))
-        fresh = self.bench.audit.head(f"target/{given.target}") is None
+        terms = control_terms(self.bench.policies.effective(request.target))
+        fresh = self.bench.audit.head(f"target/{request.target}") is None
         return InstallationFacts(epoch=1, status=TargetStatus.ACTIVE, ready=True, fresh=fresh, terms=terms)
 
     # The nine steps
 
-    def preflight(self, given: handover.StepInput) -> handover.StepResult:
+    def preflight(self, request: handover.StepInput) -> handover.StepResult:
         """Fine."""
         verdict = allow("the run may start", "a year of good weather")
         return self._step(
-            given, StepName.PREFLIGHT, Role.GATEKEEPER, lambda s: s.done(verdict, base_sha=sha("base", given.run.date))
+            request,
+            StepName.PREFLIGHT,
+            Role.GATEKEEPER,
+            lambda s: s.done(verdict, base_sha=sha("base", request.run.date)),
         )
 
-    def sense(self, given: handover.StepInput) -> handover.StepResult:
+    def sense(self, request: handover.StepInput) -> handover.StepResult:
         """A snapshot without findings: what there is to do is the day's."""
 
         def work(session: StepSession) -> handover.StepResult:
-            run = given.run
+            run = request.run
             snapshot = StateSnapshot(
-                run_id=run.run_id, target=run.target, base_branch="main", base_sha=given.base_sha, files=40,
+                run_id=run.run_id, target=run.target, base_branch="main", base_sha=request.base_sha, files=40,
                 bytes=90_000, completeness=1, findings=(),
             )  # fmt: skip
             session.save("state_snapshot.json", snapshot)
             self._ask(session)
             return session.done(allow("the snapshot is complete", "all of it was looked at"))
 
-        return self._step(given, StepName.SENSE, Role.SENSING, work)
+        return self._step(request, StepName.SENSE, Role.SENSING, work)
 
     def _ask(self, session: StepSession) -> None:
         """A source, every Monday until it is lowered; in three weeks of a quarter it is stale."""
@@ -121,12 +124,12 @@ class Stage:
         use = SourceUse(run_id=run.run_id, source=source, grade=graded, reasons=reasons)
         session.bench.control.ask(run.target, messages.SOURCE_USED, use)
 
-    def triage(self, given: handover.StepInput) -> handover.StepResult:
+    def triage(self, request: handover.StepInput) -> handover.StepResult:
         """The day's task, unless too many pull requests wait."""
-        day = self.forge.day(given.run)
+        day = self.forge.day(request.run)
 
         def work(session: StepSession) -> handover.StepResult:
-            waiting = self.forge.waiting(given.run.target)
+            waiting = self.forge.waiting(request.run.target)
             most = session.policy.autopilot.caps.open_pull_requests
             if waiting >= most:
                 reason = f"{waiting} pull requests wait for a person, caps.open_pull_requests is {most}"
@@ -135,11 +138,11 @@ class Stage:
             reason = "one candidate" if found else "nothing is worth doing"
             return session.done(allow("something is worth doing", reason), nothing_to_do=not found)
 
-        return self._step(given, StepName.TRIAGE, Role.TRIAGING, work)
+        return self._step(request, StepName.TRIAGE, Role.TRIAGING, work)
 
-    def plan(self, given: handover.StepInput) -> handover.StepResult:
+    def plan(self, request: handover.StepInput) -> handover.StepResult:
         """A contract for exactly what the day holds."""
-        day = self.forge.day(given.run)
+        day = self.forge.day(request.run)
 
         def work(session: StepSession) -> handover.StepResult:
             contract = _contract(session, day)
@@ -148,23 +151,23 @@ class Stage:
             verdict = allow("the contract is approved for the run", "within what policy approves")
             return session.done(verdict, task_id=contract.task_id, pins=pins)
 
-        return self._step(given, StepName.PLAN, Role.PLANNING, work)
+        return self._step(request, StepName.PLAN, Role.PLANNING, work)
 
-    def code(self, given: handover.StepInput) -> handover.StepResult:
+    def code(self, request: handover.StepInput) -> handover.StepResult:
         """The change; what it cost is told here."""
-        day = self.forge.day(given.run)
+        day = self.forge.day(request.run)
 
         def work(session: StepSession) -> handover.StepResult:
             contract, meter = session.load("task_contract.json", TaskContract), session.meter
             meter.usd, meter.tokens, meter.seconds = day.usd or 0, day.tokens, 60 * day.minutes
             if day.usd is None:
                 meter.unknown.append("the agent did not say what it cost")
-            bundle = session.save("change.bundle", given.run.run_id.encode(), "application/octet-stream")
+            bundle = session.save("change.bundle", request.run.run_id.encode(), "application/octet-stream")
             diff = session.save("change.diff", b"", "text/x-diff")
             change = Change(
-                base_sha=given.base_sha, head_sha=sha("head", given.run.run_id), tree_sha=sha("tree", given.run.run_id),
-                paths=_paths(day), bundle=bundle, diff=diff, metric=contract.metric,
-                metric_before=contract.metric_before, metric_after=0,
+                base_sha=request.base_sha, head_sha=sha("head", request.run.run_id),
+                tree_sha=sha("tree", request.run.run_id), paths=_paths(day), bundle=bundle, diff=diff,
+                metric=contract.metric, metric_before=contract.metric_before, metric_after=0,
             )  # fmt: skip
             session.save("change.json", change)
             if day.protected:
@@ -177,26 +180,26 @@ class Stage:
                 pins=handover.Pins(head_sha=change.head_sha),
             )
 
-        return self._step(given, StepName.CODE, Role.CODING, work)
+        return self._step(request, StepName.CODE, Role.CODING, work)
 
-    def review(self, given: handover.StepInput) -> handover.StepResult:
+    def review(self, request: handover.StepInput) -> handover.StepResult:
         """Approved, and every file shown to be equal."""
 
         def work(session: StepSession) -> handover.StepResult:
             change, contract = session.load("change.json", Change), session.load("task_contract.json", TaskContract)
             report = ReviewReport(
-                run_id=given.run.run_id, task_id=contract.task_id, head_sha=change.head_sha, reviewer="tools",
+                run_id=request.run.run_id, task_id=contract.task_id, head_sha=change.head_sha, reviewer="tools",
                 approve=True, confidence=0.9, summary="does what it says",
                 proved=tuple(path.path for path in change.paths),
             )  # fmt: skip
             session.save("review_report.json", report)
             return session.done(allow("the review approves", "no blocking remark"))
 
-        return self._step(given, StepName.REVIEW, Role.REVIEW, work)
+        return self._step(request, StepName.REVIEW, Role.REVIEW, work)
 
-    def check(self, given: handover.StepInput) -> handover.StepResult:
+    def check(self, request: handover.StepInput) -> handover.StepResult:
         """Green, or red, on the merge result."""
-        status = CheckStatus.GREEN if self.forge.day(given.run).green else CheckStatus.RED
+        status = CheckStatus.GREEN if self.forge.day(request.run).green else CheckStatus.RED
 
         attempt = CheckAttempt(status=status, exit_code=int(status is not CheckStatus.GREEN), seconds=2, output=None)
 
@@ -215,16 +218,16 @@ class Stage:
                 environment="year", sandbox="none", results=results,
             )  # fmt: skip
             session.save("checks/checks.json", report)
-            if sha("flake", given.run.run_id)[0] == "0":
+            if sha("flake", request.run.run_id)[0] == "0":
                 # Another look at the same tree, with another answer.
                 other = CheckStatus.RED if status is CheckStatus.GREEN else CheckStatus.GREEN
                 looks = tuple(each.model_copy(update={"status": other}) for each in results)
                 session.save("checks/base.json", report.model_copy(update={"results": looks}))
             return session.done((allow if status is CheckStatus.GREEN else deny)("the checks are green", status.value))
 
-        return self._step(given, StepName.CHECK, Role.CHECKS, work)
+        return self._step(request, StepName.CHECK, Role.CHECKS, work)
 
-    def release(self, given: handover.StepInput) -> handover.StepResult:
+    def release(self, request: handover.StepInput) -> handover.StepResult:
         """By the rules, from the facts above."""
 
         def work(session: StepSession) -> handover.StepResult:
@@ -240,19 +243,19 @@ class Stage:
             verdict = allow("the change may be released", f"{decision.outcome}: {decision.verdict.reason}")
             return session.done(verdict, task_id=decision.task_id, outcome=decision.outcome, writes=(push, pull))
 
-        return self._step(given, StepName.RELEASE, Role.RELEASE, work)
+        return self._step(request, StepName.RELEASE, Role.RELEASE, work)
 
     # SELECTIVE_AUTO
 
-    def merge_check(self, given: handover.MergeInput) -> handover.MergeResult:
+    def merge_check(self, request: handover.MergeInput) -> handover.MergeResult:
         """The base is where it was."""
 
         def work(session: StepSession) -> handover.StepResult:
             return session.done(allow("the merge result is the checked one", "the base did not move"))
 
-        result = self._step(given.step, StepName.MERGE_CHECK, Role.CHECKS, work)
-        base, head = given.step.base_sha, given.step.pins.head_sha
-        merge, limits = _merge(base, head), self.bench.pinned_policy(given.step.run).autopilot.auto_merge
+        result = self._step(request.step, StepName.MERGE_CHECK, Role.CHECKS, work)
+        base, head = request.step.base_sha, request.step.pins.head_sha
+        merge, limits = _merge(base, head), self.bench.pinned_policy(request.step.run).autopilot.auto_merge
         wanted = MergeCandidate(
             base_sha=base, head_sha=head, merge_sha=merge.commit, tree_sha=merge.tree, base_branch="main",
             canary_branch=f"autonomy/canary-{merge.commit[:8]}", window_seconds=60 * limits.canary_minutes,
@@ -265,12 +268,12 @@ class Stage:
         green = ProbeResult(name="imports", health=Health.GREEN, seconds=1)
         return ProbeRound(health=Health.GREEN, results=(green,))
 
-    def merge_release(self, given: handover.MergeInput) -> handover.MergeResult:
+    def merge_release(self, request: handover.MergeInput) -> handover.MergeResult:
         """By the rules once more, with the canary."""
-        wanted = given.candidate
-        if wanted is None or given.canary is None:
+        wanted = request.candidate
+        if wanted is None or request.canary is None:
             raise ValueError("nothing was looked at")
-        canary = given.canary
+        canary = request.canary
 
         def work(session: StepSession) -> handover.StepResult:
             decision = self._decided(session, canary_passed=canary.health is Health.GREEN)
@@ -282,33 +285,37 @@ class Stage:
             verdict = allow("the change may be merged without a person", f"{decision.outcome}")
             return session.done(verdict, task_id=decision.task_id, outcome=decision.outcome, writes=(merge,))
 
-        result = self._step(given.step, StepName.MERGE_RELEASE, Role.RELEASE, work)
+        result = self._step(request.step, StepName.MERGE_RELEASE, Role.RELEASE, work)
         return handover.MergeResult(result=result, candidate=wanted)
 
     # What these are made of
 
     def _step(
-        self, given: handover.StepInput, step: StepName, role: Role, work: Callable[[StepSession], handover.StepResult]
+        self,
+        request: handover.StepInput,
+        step: StepName,
+        role: Role,
+        work: Callable[[StepSession], handover.StepResult],
     ) -> handover.StepResult:
-        return self.bench.perform(given, step, role, work)
+        return self.bench.perform(request, step, role, work)
 
     def _decided(self, session: StepSession, *, canary_passed: bool) -> Any:
         change = session.load("change.json", Change)
         facts = release_facts(
-            session, self.index, change, _merge(change.base_sha, change.head_sha), pinned_base=session.given.base_sha,
-            base_now=session.given.base_sha, canary_passed=canary_passed,
+            session, self.index, change, _merge(change.base_sha, change.head_sha), pinned_base=session.input.base_sha,
+            base_now=session.input.base_sha, canary_passed=canary_passed,
         )  # fmt: skip
         return decided(session, facts)
 
 
-def _alerts(given: api.RaiseAlertsInput) -> api.AlertsRaised:
+def _alerts(request: api.RaiseAlertsInput) -> api.AlertsRaised:
     """Nobody is rung."""
-    return api.AlertsRaised(count=len(given.alerts))
+    return api.AlertsRaised(count=len(request.alerts))
 
 
-def _schedule(given: api.SyncScheduleInput) -> api.ScheduleSynced:
+def _schedule(request: api.SyncScheduleInput) -> api.ScheduleSynced:
     """The year is its own Schedule."""
-    return api.ScheduleSynced(done=given.reason)
+    return api.ScheduleSynced(done=request.reason)
 
 
 def _contract(session: StepSession, day: Day) -> TaskContract:

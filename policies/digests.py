@@ -66,10 +66,10 @@ def _unused(charter: Charter) -> dict[str, Any]:
     roles = {
         role: {
             name
-            for name, field in type(said).model_fields.items()
-            if name not in _FIRST and getattr(said, name) == field.default
+            for name, field in type(role_policy).model_fields.items()
+            if name not in _FIRST and getattr(role_policy, name) == field.default
         }
-        for role, said in charter.roles.items()
+        for role, role_policy in charter.roles.items()
     }
     empty = {name: True for name in ("providers", "prices", "trials") if not getattr(charter, name)}
     return {"roles": roles, **empty}

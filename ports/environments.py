@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 class EnvironmentUnavailable(Exception):
     """The environment could not be prepared; the message says what of it, and what to do."""
 
-    def __init__(self, said: str, *, unreachable: bool = False, records: tuple[tuple[str, bytes], ...] = ()) -> None:
+    def __init__(self, text: str, *, unreachable: bool = False, records: tuple[tuple[str, bytes], ...] = ()) -> None:
         """``unreachable``: the network's trouble, which is nobody's change; ``records`` as of a CheckEnvironment."""
-        super().__init__(said)
+        super().__init__(text)
         self.unreachable = unreachable
         self.records = records
         self.of_change: tuple[str, ...] = ()

@@ -23,7 +23,7 @@ def is_full_disk(problem: BaseException | str) -> bool:
 
 def named(problem: BaseException | str) -> str:
     """What it says, with the full disk named first where it was one."""
-    said = str(problem)
-    if _CALLED in said or not is_full_disk(problem):
-        return said
-    return f"{_CALLED}: make room and try again ({said})"
+    message = str(problem)
+    if _CALLED in message or not is_full_disk(problem):
+        return message
+    return f"{_CALLED}: make room and try again ({message})"

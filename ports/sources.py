@@ -10,7 +10,7 @@ from ports.repository import Repository
 
 
 @dataclass(frozen=True)
-class Answered:
+class SourceAnswer:
     """What came back. A refusal and silence are answers, with the problem and no body."""
 
     asked: str
@@ -22,21 +22,21 @@ class Answered:
 
 
 @dataclass(frozen=True)
-class Asked:
+class SourceRequest:
     """For whom sources are asked, at one moment: each says one thing, however many look at it."""
 
     policy: EffectivePolicy
     repository: Repository
     base_sha: str
     alive: Callable[[], None] = field(default=lambda: None)
-    answers: dict[str, Answered] = field(default_factory=dict)
+    answers: dict[str, SourceAnswer] = field(default_factory=dict)
     """What was said so far, by source."""
 
 
 class Connector(Protocol):
     """One way to ask."""
 
-    def fetch(self, source: SourcePolicy, asked: Asked) -> Answered:
+    def fetch(self, source: SourcePolicy, request: SourceRequest) -> SourceAnswer:
         """Ask once; no retry, nothing kept."""
 
 

@@ -112,9 +112,9 @@ def _summary(sight: DashboardSight, links: dict[str, str]) -> Iterator[tuple[str
     yield "Status", status.status.value
     yield "Mode", status.mode.value
     for pause in status.pauses:
-        said = f"since {_clock(pause.at)} by {code_span(pause.actor)}: {code_span(pause.reason or 'no reason given')}"
+        text = f"since {_clock(pause.at)} by {code_span(pause.actor)}: {code_span(pause.reason or 'no reason given')}"
         review = f", to be looked at again on {code_span(pause.review_on)}" if pause.review_on else ""
-        yield f"Paused ({pause.scope})", said + review
+        yield f"Paused ({pause.scope})", text + review
     if status.review_due:
         yield "Review due", code_span(status.review_due)
     if status.active or status.queued:
@@ -186,9 +186,9 @@ def _run(run: RunRecord, links: dict[str, str]) -> str:
     return f"{_linked(run.run_id, links)} {run.status.value}, {run.mode.value}, since {_clock(run.admitted_at)}"
 
 
-def _pull(pull: PullRequest, asked: dict[int, str], links: dict[str, str]) -> str:
-    said = f", {code_span(asked[pull.number])}" if pull.number in asked else ""
-    return f"{_linked(f'#{pull.number}', links)} {code_span(pull.title)} from {code_span(pull.branch)}{said}"
+def _pull(pull: PullRequest, requests: dict[int, str], links: dict[str, str]) -> str:
+    text = f", {code_span(requests[pull.number])}" if pull.number in requests else ""
+    return f"{_linked(f'#{pull.number}', links)} {code_span(pull.title)} from {code_span(pull.branch)}{text}"
 
 
 def _incident(incident: IncidentRecord, links: dict[str, str]) -> str:

@@ -92,10 +92,10 @@ def _pull(pull: NamedPull) -> str:
 
 
 def _end(report: PostIncidentReport) -> str:
-    said = f" by {_text(report.closed_by)}: {_text(report.closed_because)}" if report.closed_by else ""
+    message = f" by {_text(report.closed_by)}: {_text(report.closed_because)}" if report.closed_by else ""
     if report.prevention_done_by:
-        said += f". Prevention done, says {_text(report.prevention_done_by)}: {_text(report.prevention_evidence)}"
-    return said
+        message += f". Prevention done, says {_text(report.prevention_done_by)}: {_text(report.prevention_evidence)}"
+    return message
 
 
 def _text(text: str) -> str:

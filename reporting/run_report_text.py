@@ -195,8 +195,8 @@ def _why(verdict: Verdict, *, with_rule: bool = True) -> Text:
     if verdict.allowed and not with_rule:
         return _said(verdict.reason)
     facts = ", ".join(f"{name}={value}" for name, value in verdict.facts.items() if _is_news(value, verdict.reason))
-    said = _said(f"{verdict.rule}: {verdict.reason}")
-    return said.append_text(_said(f" [{facts}]", "dim")) if facts and not verdict.allowed else said
+    reason = _said(f"{verdict.rule}: {verdict.reason}")
+    return reason.append_text(_said(f" [{facts}]", "dim")) if facts and not verdict.allowed else reason
 
 
 def _change(change: Change, contract: TaskContract | None) -> Table:

@@ -58,11 +58,11 @@ MEANING = {
 
 def doing_words(doing: AgentProgress, now: datetime) -> str:
     """In a line: `codex 0.169.0: 3 exchanges, 4800 tokens, 0.018 USD, last tool bash, 9 s ago`."""
-    said = f"{counted(doing.exchanges, 'exchange')}, {counted(doing.tokens, 'token')}, {doing.usd:.4g} USD"
+    text = f"{counted(doing.exchanges, 'exchange')}, {counted(doing.tokens, 'token')}, {doing.usd:.4g} USD"
     tool = f", last tool {shortened(doing.tool, 40)}" if doing.tool else ""
     seconds = max(0, int((now - doing.since).total_seconds()))
     when = f", {seconds} s ago" if doing.exchanges else f", for {seconds} s"
-    return f"{shortened(doing.agent, 60)}: {said}{tool}{when}"
+    return f"{shortened(doing.agent, 60)}: {text}{tool}{when}"
 
 
 def in_one_sentence(
@@ -80,7 +80,7 @@ def in_one_sentence(
     named = f"“{title}”" if title else "its change"
     why = f": {reason.rstrip('.')}" if reason else ""
     number = f" #{pull_request}" if pull_request else ""
-    said = {
+    facts = {
         RunStatus.PR_OPENED: f"Opened pull request{number}, {named}; {then}.",
         RunStatus.MERGED: f"Merged pull request{number} by itself: {named}{f'; {then}' if became else ''}.",
         RunStatus.DRY_RUN_COMPLETE: f"Tried {named} from end to end; nothing was written to the repository.",
@@ -90,7 +90,7 @@ def in_one_sentence(
         RunStatus.ESCALATED: f"Stopped itself over {named}{why}; a person must look at it.",
         RunStatus.FAILED: f"Could not be carried out{why}.",
     }
-    return said.get(status, MEANING.get(status, "The run has not ended yet."))
+    return facts.get(status, MEANING.get(status, "The run has not ended yet."))
 
 
 def _nothing(reason: str) -> str:

@@ -57,42 +57,42 @@ class Collecting:
     bench: StepPorts
 
     @activity.defn(name=COLLECT.name, no_thread_cancel_exception=True)
-    def collect(self, given: IncidentStart) -> Collected:
+    def collect(self, request: IncidentStart) -> Collected:
         """Artifacts, audit slices, verdicts, histories, diff and checks of every run the incident is about."""
         with heartbeating():
             crashpoint("collect.before_effect")
-            incident = given.record.incident
-            records = records_of(self.bench.audit, given)
-            evidence = self.bench.store.find(incident, BUNDLE) or self._bundle(given, records)
+            incident = request.record.incident
+            records = records_of(self.bench.audit, request)
+            evidence = self.bench.store.find(incident, BUNDLE) or self._bundle(request, records)
             crashpoint("collect.after_bundle")
             event = AuditEvent(
                 key="collected",
                 role=Role.AUDIT,
                 event="evidence collected",
-                facts={"evidence": evidence.sha256, "runId": given.record.run_id},
+                facts={"evidence": evidence.sha256, "runId": request.record.run_id},
                 artifacts=(evidence.sha256,),
             )
             head = self.bench.record(incident, (event,), activity.info().started_time)
-            anchor_log(self.bench, given.target, incident, head)
+            anchor_log(self.bench, request.target, incident, head)
             crashpoint("collect.after_effect")
             return Collected(
                 evidence=evidence,
-                timeline=facts_of(given, records),
+                timeline=facts_of(request, records),
                 kept=self._kept(incident),
                 address=self.bench.store.address(incident),
                 audit_head=head,
             )
 
-    def _bundle(self, given: IncidentStart, records: dict[str, list[AuditRecord]]) -> ArtifactRef:
-        incident, bundle = given.record.incident, Bundle()
-        bundle.files["incident.json"] = written(given.record)
+    def _bundle(self, request: IncidentStart, records: dict[str, list[AuditRecord]]) -> ArtifactRef:
+        incident, bundle = request.record.incident, Bundle()
+        bundle.files["incident.json"] = written(request.record)
         for log, found in records.items():
             lines = [record.model_dump_json() for record in found]
             name = "audit_log.jsonl" if log.startswith("run/") else f"{log}/audit_log.jsonl"
             place = f"runs/{log.removeprefix('run/')}/{name}" if log.startswith("run/") else name
             bundle.take(place, lambda lines=lines: "\n".join([*lines, ""]).encode() if lines else None)  # type: ignore[misc]
-        known = {run.run_id: run for run in given.runs}
-        for run_id in run_ids(given):
+        known = {run.run_id: run for run in request.runs}
+        for run_id in run_ids(request):
             for name in self.bench.store.names(run_id):
                 bundle.take(f"runs/{run_id}/{name}", lambda run_id=run_id, name=name: self._body(run_id, name))  # type: ignore[misc]
             # Of an older version: not packed.
@@ -101,8 +101,8 @@ class Collecting:
                 bundle.take(place, lambda run_id=run_id: self._history(known.get(run_id)))  # type: ignore[misc]
         manifest = EvidenceManifest(
             incident=incident,
-            target=given.target,
-            runs=run_ids(given),
+            target=request.target,
+            runs=run_ids(request),
             entries=tuple(_entry(name, body) for name, body in sorted(bundle.files.items())),
             missing=tuple(sorted(bundle.missing)),
         )
@@ -131,26 +131,26 @@ class Collecting:
             return None
 
 
-def run_ids(given: IncidentStart) -> tuple[str, ...]:
+def run_ids(request: IncidentStart) -> tuple[str, ...]:
     """Every run the incident is about, its own last."""
-    return tuple(dict.fromkeys((*given.record.runs, given.record.run_id)))
+    return tuple(dict.fromkeys((*request.record.runs, request.record.run_id)))
 
 
-def records_of(audit: AuditLog, given: IncidentStart) -> dict[str, list[AuditRecord]]:
+def records_of(audit: AuditLog, request: IncidentStart) -> dict[str, list[AuditRecord]]:
     """The logs of the runs and of their rollbacks, and the target's from the first of these runs on."""
-    own = run_ids(given)
+    own = run_ids(request)
     found = {f"run/{run_id}": list(audit.records(f"run/{run_id}")) for run_id in own}
     backed = {f"run/RB-{run_id}": list(audit.records(f"run/RB-{run_id}")) for run_id in own}
     found |= {log: records for log, records in backed.items() if records}
-    since = min([given.record.opened_at, *(run.admitted_at for run in given.runs)])
-    log = f"target/{given.target}"
+    since = min([request.record.opened_at, *(run.admitted_at for run in request.runs)])
+    log = f"target/{request.target}"
     found[log] = [record for record in audit.records(log) if record.at >= _second(since)]
     return found
 
 
-def facts_of(given: IncidentStart, records: dict[str, list[AuditRecord]]) -> tuple[CitedFact, ...]:
+def facts_of(request: IncidentStart, records: dict[str, list[AuditRecord]]) -> tuple[CitedFact, ...]:
     """The timeline: of the target's log only what is about this incident."""
-    own, incident = run_ids(given), given.record.incident
+    own, incident = run_ids(request), request.record.incident
     return timeline(
         record
         for log, found in records.items()
@@ -177,9 +177,9 @@ def facts_now(audit: AuditLog, store: ArtifactStore, report: PostIncidentReport)
         opened_at=min((report.opened_at, *(fact.at for fact in report.timeline[:1]))),
         runs=runs,
     )
-    given = IncidentStart(target=report.target, record=record)
+    request = IncidentStart(target=report.target, record=record)
     log = f"run/{report.incident}"
-    return facts_of(given, records_of(audit, given) | {log: list(audit.records(log))})
+    return facts_of(request, records_of(audit, request) | {log: list(audit.records(log))})
 
 
 def _second(at: datetime) -> datetime:

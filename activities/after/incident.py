@@ -43,9 +43,9 @@ class IncidentKeeping:
     render: RenderIncident
 
     @activity.defn(name=OPEN_TICKET.name, no_thread_cancel_exception=True)
-    def open_ticket(self, given: incident_work.TicketInput) -> incident_work.TicketOutput:
+    def open_ticket(self, request: incident_work.TicketInput) -> incident_work.TicketOutput:
         """A ``record`` write: never moves a ref, so Control clears it while paused, also after the run's end."""
-        report = given.report
+        report = request.report
         evidence = f"kept, SHA-256 `{report.evidence.sha256}`" if report.evidence else "not collected yet"
         body = (
             f"What happened: {code_span(report.trigger_reason)}\n\n"
@@ -55,12 +55,12 @@ class IncidentKeeping:
             f"- Evidence: {evidence}.\n"
         )
         title = f"{report.opened_as} {report.run_id}"
-        return self._write(given, WriteAction.OPEN_TICKET, title, body)
+        return self._write(request, WriteAction.OPEN_TICKET, title, body)
 
     @activity.defn(name=CLOSE_TICKET.name, no_thread_cancel_exception=True)
-    def close_ticket(self, given: incident_work.TicketInput) -> incident_work.TicketOutput:
+    def close_ticket(self, request: incident_work.TicketInput) -> incident_work.TicketOutput:
         """The incident is closed, and so is its ticket, which says outcome, cause and owner then."""
-        return self._write(given, WriteAction.CLOSE_TICKET, "", "")
+        return self._write(request, WriteAction.CLOSE_TICKET, "", "")
 
     def _head(self, report: PostIncidentReport) -> dict[str, Any]:
         """What its ticket begins with, and what is ours in that."""
@@ -80,18 +80,18 @@ class IncidentKeeping:
         return report.model_copy(update={"pull_request": own, "rollback_pull_request": undoing})
 
     @activity.defn(name=WRITE_REPORT.name, no_thread_cancel_exception=True)
-    def write_report(self, given: incident_work.WriteReportInput) -> incident_work.ReportWritten:
+    def write_report(self, request: incident_work.WriteReportInput) -> incident_work.ReportWritten:
         """The report as JSON and Markdown with all that happened so far, and the audit log of what changed it."""
         with heartbeating():
             crashpoint("write_report.before_effect")
-            report, incident = self._with_pulls(given.target, proposing(given.report)), given.report.incident
+            report, incident = self._with_pulls(request.target, proposing(request.report)), request.report.incident
             # First the log: a fact without its record would be nobody's word (P10).
-            self.bench.record(incident, given.events, given.now)
+            self.bench.record(incident, request.events, request.now)
             crashpoint("write_report.after_log")
             if report.ticket:
                 # Before the report's own record, the last one: its hash is what the mirror keeps.
-                self._keep_ticket(given, report)
-            timeline = self._timeline(given)
+                self._keep_ticket(request, report)
+            timeline = self._timeline(request)
             if timeline is not None:
                 report = report.model_copy(update={"timeline": timeline})
             kept = self.bench.store.put(incident, REPORT, written(report))
@@ -104,12 +104,12 @@ class IncidentKeeping:
                 facts={"revision": report.revision, "state": report.state, "report": kept.sha256},
                 artifacts=(kept.sha256, shown.sha256),
             )
-            head = self.bench.record(incident, (wrote,), given.now)
-            anchor_log(self.bench, given.target, incident, head)
+            head = self.bench.record(incident, (wrote,), request.now)
+            anchor_log(self.bench, request.target, incident, head)
             crashpoint("write_report.after_effect")
             return incident_work.ReportWritten(
                 audit_head=head,
-                due_at=self._due(given),
+                due_at=self._due(request),
                 timeline=timeline,
                 proposed=report.proposed_remediation,
                 pull_request=report.pull_request,
@@ -117,34 +117,34 @@ class IncidentKeeping:
             )
 
     @activity.defn(name=JUDGE_STATEMENT.name, no_thread_cancel_exception=True)
-    def judge_statement(self, given: incident_work.StatementInput) -> incident_work.StatementJudged:
+    def judge_statement(self, request: incident_work.StatementInput) -> incident_work.StatementJudged:
         """By the rules as they are now: they may change, and the history keeps what they said."""
-        return judged(given)
+        return judged(request)
 
-    def _timeline(self, given: incident_work.WriteReportInput) -> tuple[CitedFact, ...] | None:
+    def _timeline(self, request: incident_work.WriteReportInput) -> tuple[CitedFact, ...] | None:
         """What the logs say now, this incident's own among them; None before its evidence is collected."""
-        if given.start is None or given.report.evidence is None:
+        if request.start is None or request.report.evidence is None:
             return None
-        log = f"run/{given.report.incident}"
+        log = f"run/{request.report.incident}"
         own = {log: list(self.bench.audit.records(log))}
-        return facts_of(given.start, records_of(self.bench.audit, given.start) | own)
+        return facts_of(request.start, records_of(self.bench.audit, request.start) | own)
 
-    def _due(self, given: incident_work.WriteReportInput) -> datetime | None:
+    def _due(self, request: incident_work.WriteReportInput) -> datetime | None:
         """The end of the due day where the target lives."""
-        if not given.report.due_on:
+        if not request.report.due_on:
             return None
-        zone = ZoneInfo(incident_policy(self.bench, given.target, given.report.run_id).target.time_zone)
-        day = datetime.fromisoformat(given.report.due_on).date()
+        zone = ZoneInfo(incident_policy(self.bench, request.target, request.report.run_id).target.time_zone)
+        day = datetime.fromisoformat(request.report.due_on).date()
         return datetime.combine(day + timedelta(days=1), time(), zone).astimezone(UTC)
 
-    def _keep_ticket(self, given: incident_work.WriteReportInput, report: PostIncidentReport) -> None:
+    def _keep_ticket(self, request: incident_work.WriteReportInput, report: PostIncidentReport) -> None:
         """Its head as the report is now, the rest as people left it; only where it says something else (P7).
 
         The report never waits for it: what the forge will not take now, the next change brings, at last the closing.
         """
         says = self._head(report)
         head = inert_markdown(says["head"], says["links"], says["addresses"])
-        policy = incident_policy(self.bench, given.target, report.run_id)
+        policy = incident_policy(self.bench, request.target, report.run_id)
         try:
             opened = f"{report.incident}/{WriteAction.OPEN_TICKET}"
             shown = [each for each in self.bench.forges(policy.target).tickets() if each.run_key == opened]
@@ -155,26 +155,26 @@ class IncidentKeeping:
             effect = record_effect(policy, update, key, report.incident, record_key=opened, **says)
             done = ClearedWrite(self.bench).around(policy, effect, WriteClass.RECORD, policy.digest)
         except ForgeError as problem:
-            said = given_up(problem)
+            message = given_up(problem)
         else:
             refused = done.answer.answer is WriteAnswerKind.REFUSED
-            said = done.answer.verdict.reason if refused else done.result.refused if done.result else ""
-        if not said:
+            message = done.answer.verdict.reason if refused else done.result.refused if done.result else ""
+        if not message:
             return
-        facts: dict[str, Fact] = {"revision": report.revision, "reason": shortened(said, 500)}
+        facts: dict[str, Fact] = {"revision": report.revision, "reason": shortened(message, 500)}
         event = "ticket not brought up to date"
         kept = AuditEvent(key=f"ticket/{report.revision}", role=Role.AUDIT, event=event, facts=facts)
-        self.bench.record(report.incident, (kept,), given.now)
+        self.bench.record(report.incident, (kept,), request.now)
 
     def _write(
-        self, given: incident_work.TicketInput, action: WriteAction, title: str, body: str
+        self, request: incident_work.TicketInput, action: WriteAction, title: str, body: str
     ) -> incident_work.TicketOutput:
         with heartbeating():
-            incident = given.report.incident
-            policy = incident_policy(self.bench, given.target, given.report.run_id)
+            incident = request.report.incident
+            policy = incident_policy(self.bench, request.target, request.report.run_id)
             # Books that were lost by force learn of the incident again: without it they clear nothing.
-            self.bench.control.ask(given.target, INCIDENT_NEWS, given.news)
-            says = self._head(self._with_pulls(given.target, given.report))
+            self.bench.control.ask(request.target, INCIDENT_NEWS, request.news)
+            says = self._head(self._with_pulls(request.target, request.report))
             effect = record_effect(policy, action, f"{incident}/{action}", incident, title=title, body=body, **says)
             done = ClearedWrite(self.bench).around(policy, effect, WriteClass.RECORD, policy.digest)
             if done.answer.answer is WriteAnswerKind.SETTLED:
@@ -186,7 +186,7 @@ class IncidentKeeping:
                 ticket = done.result.result
             event = AuditEvent(key=action, role=Role.AUDIT, event=f"{action} done", facts={"ticket": ticket})
             head = self.bench.record(incident, (event,), activity.info().started_time)
-            anchor_log(self.bench, given.target, incident, head)
+            anchor_log(self.bench, request.target, incident, head)
             return incident_work.TicketOutput(ticket=ticket, audit_head=head)
 
 

@@ -62,14 +62,14 @@ class LaterReviews:
     """Puts it onto the run's page."""
 
     @activity.defn(name=REVIEW_LATER.name, no_thread_cancel_exception=True)
-    def review(self, given: LaterReviewInput) -> LaterReview:
+    def review(self, request: LaterReviewInput) -> LaterReview:
         """Once a run's follow-up has ended.
 
         Raises:
             StoreError: it cannot be kept; tried again.
         """
         with heartbeating() as alive:
-            found = self.look(given, {}, alive)
+            found = self.look(request, {}, alive)
             self.keep(found)
             return found
 
@@ -98,7 +98,7 @@ class LaterReviews:
         if known is None or known.merged is None:
             return known
         due = any(each.fate not in _FINAL and each.at <= now for each in known.moments)
-        given = LaterReviewInput(
+        request = LaterReviewInput(
             run=known.merged.run,
             ended=known.ended,
             now=now,
@@ -109,45 +109,45 @@ class LaterReviews:
         if not due:
             return known
         before()
-        return self.look(given, {})
+        return self.look(request, {})
 
     def look(
-        self, given: LaterReviewInput, heads: MutableMapping[str, str], alive: Callable[[], None] = lambda: None
+        self, request: LaterReviewInput, heads: MutableMapping[str, str], alive: Callable[[], None] = lambda: None
     ) -> LaterReview:
         """What is known already, and what has become known since.
 
         Args:
-            given: how the run ended, as the target's log or its follow-up says.
+            request: how the run ended, as the target's log or its follow-up says.
             heads: the bases that were fetched already, by target; this one's is added.
             alive: raises once nobody waits for the answer.
         """
-        known, run = self.kept(given.run.run_id), given.run
+        known, run = self.kept(request.run.run_id), request.run
         found = LaterReview(
             run_id=run.run_id,
             target=run.target,
             sentence="",
-            pull_request=given.pull_request,
-            ended=given.ended,
-            merged=given.merged,
+            pull_request=request.pull_request,
+            ended=request.ended,
+            merged=request.merged,
             objective=known.objective if known else None,
-            moments=known.moments if known and given.merged else (),
+            moments=known.moments if known and request.merged else (),
             said=known.said if known else (),
-            rolled_back=given.rolled_back,
+            rolled_back=request.rolled_back,
             cost_usd=self._cost(run.run_id),
-            looked_at=given.now,
+            looked_at=request.now,
         )
         try:
-            policy = self._policy(given)
+            policy = self._policy(request)
         except (StoreError, PolicyError, ValidationError) as problem:
-            unknown = given.merged and tuple(_unknown(each, str(problem)) for each in _moments(found, given))
+            unknown = request.merged and tuple(_unknown(each, str(problem)) for each in _moments(found, request))
             return self._judged(found.model_copy(update={"moments": unknown or found.moments}))
         more: dict[str, object] = {}
-        if given.merged:
-            more["moments"] = tuple(self._moment(policy, given, each, heads) for each in _moments(found, given))
+        if request.merged:
+            more["moments"] = tuple(self._moment(policy, request, each, heads) for each in _moments(found, request))
             if self.measures and (found.objective is None or found.objective.achieved is None):
-                more["objective"] = self._objective(policy, given.run.run_id, given.merged, alive)
+                more["objective"] = self._objective(policy, request.run.run_id, request.merged, alive)
         if known is None or more.get("moments", ()) != known.moments:
-            more["said"] = self._said(policy, given.pull_request) or found.said
+            more["said"] = self._said(policy, request.pull_request) or found.said
         return self._judged(found.model_copy(update=more))
 
     def _judged(self, found: LaterReview) -> LaterReview:
@@ -163,23 +163,23 @@ class LaterReviews:
         except NotKept:
             return None
 
-    def _policy(self, given: LaterReviewInput) -> EffectivePolicy:
+    def _policy(self, request: LaterReviewInput) -> EffectivePolicy:
         """The pinned one; where it was pruned, the target's as it is now: where the repository is, both say."""
         try:
-            return EffectivePolicy.model_validate_json(self.store.get(given.run.policy.artifact))
+            return EffectivePolicy.model_validate_json(self.store.get(request.run.policy.artifact))
         except (StoreError, ValidationError):
-            return self.policies.effective(given.run.target)
+            return self.policies.effective(request.run.target)
 
     def _moment(
-        self, policy: EffectivePolicy, given: LaterReviewInput, moment: Moment, heads: MutableMapping[str, str]
+        self, policy: EffectivePolicy, request: LaterReviewInput, moment: Moment, heads: MutableMapping[str, str]
     ) -> Moment:
-        merged = given.merged
-        if moment.fate in _FINAL or moment.at > given.now or merged is None:
+        merged = request.merged
+        if moment.fate in _FINAL or moment.at > request.now or merged is None:
             return moment
         try:
-            repository, target = self.repositories(policy.target), given.run.target
+            repository, target = self.repositories(policy.target), request.run.target
             head = heads[target] if target in heads else heads.setdefault(target, repository.fetch_base())
-            return _seen(repository, merged, moment, head, rolled_back=given.rolled_back)
+            return _seen(repository, merged, moment, head, rolled_back=request.rolled_back)
         except RepositoryError as problem:
             return _unknown(moment, str(problem))
 
@@ -224,11 +224,11 @@ class LaterReviews:
         return rules.words(comments, policy.target.forge_access.account)
 
 
-def _moments(found: LaterReview, given: LaterReviewInput) -> tuple[Moment, ...]:
+def _moments(found: LaterReview, request: LaterReviewInput) -> tuple[Moment, ...]:
     """Those that are known, and the others yet to be looked at."""
-    if given.merged is None:
+    if request.merged is None:
         return ()
-    begun, known = given.merged.merged_at, {each.days: each for each in found.moments if each.fate in _FINAL}
+    begun, known = request.merged.merged_at, {each.days: each for each in found.moments if each.fate in _FINAL}
     return tuple(
         known.get(days) or Moment(days=days, at=begun + timedelta(days=days), fate=Fate.NOT_YET) for days in DAYS
     )

@@ -49,9 +49,9 @@ class Observing:
     index: RunIndex
 
     @activity.defn(name=TERMS.name, no_thread_cancel_exception=True)
-    def terms(self, given: after.FollowUpInput) -> after.FollowUpTerms:
+    def terms(self, request: after.FollowUpInput) -> after.FollowUpTerms:
         """What the pinned policy says about following up."""
-        rules = self.bench.pinned_policy(given.run).autopilot.follow_up
+        rules = self.bench.pinned_policy(request.run).autopilot.follow_up
         return after.FollowUpTerms(
             observation_minutes=rules.observation_minutes,
             every_minutes=rules.every_minutes,
@@ -61,28 +61,28 @@ class Observing:
         )
 
     @activity.defn(name=SIGHT.name, no_thread_cancel_exception=True)
-    def sight(self, given: after.SightInput) -> after.WorkflowSight:
+    def sight(self, request: after.SightInput) -> after.WorkflowSight:
         """Whether a workflow is open."""
-        seen = self.bench.control.look(given.workflow_id)
+        seen = self.bench.control.look(request.workflow_id)
         return after.WorkflowSight(open=seen is not None and seen.open, status=seen.status if seen else "GONE")
 
     @activity.defn(name=OBSERVE.name, no_thread_cancel_exception=True)
-    def observe(self, given: after.ObserveInput) -> after.Observation:
+    def observe(self, request: after.ObserveInput) -> after.Observation:
         """One look at one commit, or at the base's head.
 
         Raises:
             RepositoryError: the remote cannot be reached; tried again.
         """
         with heartbeating() as alive:
-            policy = self.bench.pinned_policy(given.run)
+            policy = self.bench.pinned_policy(request.run)
             # Evidence is kept under the place's own id: the run itself has ended.
-            run = given.run.model_copy(update={"run_id": given.place})
+            run = request.run.model_copy(update={"run_id": request.place})
             session = StepSession(self.bench, StepInput(run=run), StepName.CHECK, Role.CHECKS, policy, alive)
             repository = session.repository
             head = repository.fetch_base()
-            commit = given.commit or head
+            commit = request.commit or head
             health: dict[str, Health] = {}
-            folder = f"observations/{given.number}"
+            folder = f"observations/{request.number}"
             try:
                 report = self.room.after_merge(session, commit, folder)
             except (EnvironmentUnavailable, SandboxUnavailable) as problem:
@@ -93,16 +93,16 @@ class Observing:
                 health |= {result.name: _CHECKS[result.status] for result in report.results if result.required}
             probed = self.probes.probe(policy, commit, commit, alive)
             health |= {f"probe {result.name}": result.health for result in probed}
-            holds = not given.merge_sha or repository.contains(head, given.merge_sha)
+            holds = not request.merge_sha or repository.contains(head, request.merge_sha)
             return self._seen(session, folder, commit, health, probed, holds)
 
     @activity.defn(name=ATTRIBUTE.name, no_thread_cancel_exception=True)
-    def attribute(self, given: after.AttributeInput) -> after.Attribution:
+    def attribute(self, request: after.AttributeInput) -> after.Attribution:
         """Judge looks by the rules as they are now; the history keeps the answer, so a changed rule breaks nothing."""
-        failing = confirmed(given.first, given.again)
-        if not failing or not given.ours:
+        failing = confirmed(request.first, request.again)
+        if not failing or not request.ours:
             return after.Attribution(failing=failing)
-        verdict = attribute(failing, given.ours, given.parents, flaky(given.looks))
+        verdict = attribute(failing, request.ours, request.parents, flaky(request.looks))
         return after.Attribution(failing=failing, verdict=verdict, culprit=whose(verdict))
 
     def _seen(
@@ -132,28 +132,28 @@ class Observing:
         return seen.model_copy(update={"evidence": evidence})
 
     @activity.defn(name=LOOK_AT_PULL.name, no_thread_cancel_exception=True)
-    def look_at_pull(self, given: after.FollowUpInput) -> after.PullLook:
+    def look_at_pull(self, request: after.FollowUpInput) -> after.PullLook:
         """What became of the pull request, read side only; who and when as far as the forge and the base tell.
 
         Raises:
             ForgeError, RepositoryError: could not be asked; tried again.
         """
         with heartbeating():
-            policy = self.bench.pinned_policy(given.run)
+            policy = self.bench.pinned_policy(request.run)
             forge = self.bench.forges(policy.target)
-            ours = next((pull for pull in forge.pull_requests() if pull.number == given.pull_request), None)
+            ours = next((pull for pull in forge.pull_requests() if pull.number == request.pull_request), None)
             if ours is None:
-                raise ForgeError(f"the forge knows no pull request {given.pull_request}")
-            acts, account = forge.human_acts(given.pull_request), policy.target.forge_access.account
+                raise ForgeError(f"the forge knows no pull request {request.pull_request}")
+            acts, account = forge.human_acts(request.pull_request), policy.target.forge_access.account
             if ours.state == "open":
-                self._show_waiting(given.run, waits_for(asking(acts, account)))
+                self._show_waiting(request.run, waits_for(asking(acts, account)))
                 return after.PullLook(state="open")
             last = next((act for act in reversed(acts) if act.act == ours.state), None)
             who = last.actor if last else ""
             if ours.state == "closed" and (_closed_by_us(forge, ours) or who.lower() == account.lower() != ""):
                 who = after.US
             seen = after.PullLook(state=ours.state, who=who, at=last.at if last else None)
-            return self._merged(given, policy, ours, seen) if ours.state == "merged" else seen
+            return self._merged(request, policy, ours, seen) if ours.state == "merged" else seen
 
     def _show_waiting(self, run: RunRef, words: str) -> None:
         """In the lists, where it is new; withdrawn or approved, it goes."""
@@ -161,7 +161,7 @@ class Observing:
             self.index.became(run.run_id, words)
 
     def _merged(
-        self, given: after.FollowUpInput, policy: EffectivePolicy, pull: PullRequest, seen: after.PullLook
+        self, request: after.FollowUpInput, policy: EffectivePolicy, pull: PullRequest, seen: after.PullLook
     ) -> after.PullLook:
         repository: Repository = self.bench.repositories(policy.target)
         base = repository.fetch_base()
@@ -173,12 +173,12 @@ class Observing:
         # Who pressed the button is the forge's to say; where it says nothing, who committed.
         who, at = seen.who or landing.who, seen.at or landing.at
         merged = after.Merged(
-            run=given.run,
+            run=request.run,
             merge_sha=landing.commit,
             parent_sha=landing.parent,
             head_sha=pull.head_sha,
-            task_id=given.task_id,
-            pull_request=given.pull_request,
+            task_id=request.task_id,
+            pull_request=request.pull_request,
             merged_at=at,
             by=who,
         )

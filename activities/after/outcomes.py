@@ -40,23 +40,23 @@ def say_merged(
     page = bench.store.web(run_id)
     text = merged_by_itself(merged, checked_tree, page)
     head = "" if over else merged_head(merged)
-    said = Comment(run_id, number, ABOUT_MERGE, text, head, addresses=(page,) if page else ())
-    said_once(bench, policy, merged.run, said)
+    comment = Comment(run_id, number, ABOUT_MERGE, text, head, addresses=(page,) if page else ())
+    said_once(bench, policy, merged.run, comment)
 
 
-def say_rolled_back(bench: StepPorts, policy: EffectivePolicy, given: RollbackInput, revert_sha: str) -> None:
+def say_rolled_back(bench: StepPorts, policy: EffectivePolicy, request: RollbackInput, revert_sha: str) -> None:
     """Below the pull request that is undone, and at the head of the one that undid it."""
-    name, merged = rollback_id(given), given.merged
+    name, merged = rollback_id(request), request.merged
     opened = bench.forges(policy.target).find_pull_request(f"{name}/{WriteAction.OPEN_PULL_REQUEST}")
     number = opened.number if opened else 0
-    places = incident_places(bench, policy, given.incident, merged.run.run_id)
-    text = rolled_back(given, revert_sha, number, places)
-    head, links = rolled_back_head(given, revert_sha, number), (number,) if number else ()
-    undone = Comment(name, merged.pull_request, ABOUT_ROLLBACK, text, head, links, given.incident, places.addresses)
+    places = incident_places(bench, policy, request.incident, merged.run.run_id)
+    text = rolled_back(request, revert_sha, number, places)
+    head, links = rolled_back_head(request, revert_sha, number), (number,) if number else ()
+    undone = Comment(name, merged.pull_request, ABOUT_ROLLBACK, text, head, links, request.incident, places.addresses)
     said_once(bench, policy, merged.run, undone)
     if number:
-        done = restored_head(revert_sha, merged.pull_request, given.incident, places)
-        own = Comment(name, number, ABOUT_MERGE, "", done, (merged.pull_request,), given.incident, places.addresses)
+        done = restored_head(revert_sha, merged.pull_request, request.incident, places)
+        own = Comment(name, number, ABOUT_MERGE, "", done, (merged.pull_request,), request.incident, places.addresses)
         said_once(bench, policy, merged.run, own)
 
 
@@ -89,11 +89,11 @@ class Outcomes:
             if not unsaid.revert_sha:
                 say_merged(self.bench, policy, known.merged, late=True)
                 return allow(_RULE, "merged by itself")
-            given = RollbackInput(
+            request = RollbackInput(
                 merged=known.merged, incident=known.incident, reason=known.reason, commanded_by=known.commanded_by
             )
-            left = plan_revert(PrepareInput(given=given, number=0), policy, self.bench, unsaid.revert_sha)
+            left = plan_revert(PrepareInput(given=request, number=0), policy, self.bench, unsaid.revert_sha)
             if left.problem or left.landing_sha:
                 return deny(_RULE, left.problem or f"{unsaid.revert_sha} does not hold the base without the change")
-            say_rolled_back(self.bench, policy, given, unsaid.revert_sha)
+            say_rolled_back(self.bench, policy, request, unsaid.revert_sha)
             return allow(_RULE, "rolled back")

@@ -80,8 +80,8 @@ class ProbeRunner:
             )
         if result.killed_for or result.exit_code is None:
             return Health.UNKNOWN, f"killed: {result.killed_for or 'by a signal'} after {result.seconds:.0f} s"
-        said = result.output.decode(errors="replace").strip().splitlines()
-        last = f": {shortened(said[-1], 200)}" if said and result.exit_code else ""
+        lines = result.output.decode(errors="replace").strip().splitlines()
+        last = f": {shortened(lines[-1], 200)}" if lines and result.exit_code else ""
         return exit_health(result.exit_code), f"exit {result.exit_code}{last}{note}"
 
     def _installed(

@@ -11,9 +11,9 @@ from policies.texts.commit import revert_words
 from ports.store import StoreError
 
 
-def rollback_id(given: RollbackInput) -> str:
+def rollback_id(request: RollbackInput) -> str:
     """Under which writes, artifacts and the audit log of a rollback are kept."""
-    return f"RB-{given.merged.run.run_id}"
+    return f"RB-{request.merged.run.run_id}"
 
 
 def plan_revert(request: PrepareInput, policy: EffectivePolicy, bench: StepPorts, onto: str = "") -> RevertPlan:
@@ -64,8 +64,8 @@ def plan_revert(request: PrepareInput, policy: EffectivePolicy, bench: StepPorts
         return person(f"the base at {base} does not hold the merge {merged.merge_sha}: its history was replaced")
     # What was shown is made again word for word, also where it said nothing yet.
     words = request.words if request.revert_onto else revert_words(request.given, known.idea)
-    said = (words.revert, words.landing) if words else ("", "")
-    first = repository.revert(merged.merge_sha, base, said[0])
+    messages = (words.revert, words.landing) if words else ("", "")
+    first = repository.revert(merged.merge_sha, base, messages[0])
     if not first.clean:
         return person(f"later commits touch the same lines: {', '.join(first.conflicts)}")
     baseline = base == merged.merge_sha
@@ -87,8 +87,8 @@ def plan_revert(request: PrepareInput, policy: EffectivePolicy, bench: StepPorts
     shown, shown_onto = first, base
     if request.revert_onto and request.revert_onto != base:
         # Its pull request shows the revert as it was made then; equal input gives an equal commit.
-        shown, shown_onto = repository.revert(merged.merge_sha, request.revert_onto, said[0]), request.revert_onto
-    landing = repository.merge(base, shown.commit, said[1])
+        shown, shown_onto = repository.revert(merged.merge_sha, request.revert_onto, messages[0]), request.revert_onto
+    landing = repository.merge(base, shown.commit, messages[1])
     if not landing.clean:
         return person(f"the revert of the pull request conflicts in {', '.join(landing.conflicts)}")
     if landing.tree != first.tree:

@@ -86,14 +86,14 @@ class Reverting:
         return "" if there else f"the remote has no branch {base} any more (renamed, deleted?)"
 
     def _repair(self, request: after.RepairInput, policy: EffectivePolicy) -> after.RepairResult:
-        given, plan = request.given, request.plan
+        start, plan = request.given, request.plan
         if problem := self._no_base(policy):
             # Asked again and again it would stay away: the next plan says so, to a person.
             return self._ended(request, deny("the base is still there", problem), moved=True)
         self._import(request, policy)
         effect = self._effect(request, policy)
-        done = ClearedWrite(self.bench, given.incident, follows=_follows(request)).around(
-            policy, effect, WriteClass.REPAIR, given.merged.run.policy.digest
+        done = ClearedWrite(self.bench, start.incident, follows=_follows(request)).around(
+            policy, effect, WriteClass.REPAIR, start.merged.run.policy.digest
         )
         rule = f"{request.action} of the rollback happened"
         if done.answer.answer is WriteAnswerKind.REFUSED:
@@ -169,14 +169,14 @@ class Reverting:
             )
 
     def _effect(self, request: after.RepairInput, policy: EffectivePolicy) -> Effect:
-        given, plan, merged = request.given, request.plan, request.given.merged
+        start, plan, merged = request.given, request.plan, request.given.merged
         lands = request.action in {WriteAction.REVERT, WriteAction.MERGE}
         # With a tip, the push shows on the pull request what is going to land; each landing commit once.
         name = f"landing-{plan.landing_sha[:8]}" if request.tip else request.action
         effect = Effect(
             action=request.action,
-            run_key=f"{rollback_id(given)}/{name}",
-            run_id=rollback_id(given),
+            run_key=f"{rollback_id(start)}/{name}",
+            run_id=rollback_id(start),
             task_id=f"rollback-{merged.task_id}",
             branch=plan.base_branch if lands else plan.branch,
             base_branch=plan.base_branch,
@@ -188,11 +188,11 @@ class Reverting:
             commit_message=plan.words.landing if lands and plan.words else "",
         )
         if request.action is WriteAction.OPEN_PULL_REQUEST:
-            footer = f"run: {rollback_id(given)}\nkey: {effect.run_key}\n"
-            places = incident_places(self.bench, policy, given.incident, merged.run.run_id)
-            said = {"title": rollback_title(given), "body": f"{rollback_body(given, plan.idea, places)}\n{footer}"}
+            footer = f"run: {rollback_id(start)}\nkey: {effect.run_key}\n"
+            places = incident_places(self.bench, policy, start.incident, merged.run.run_id)
+            facts = {"title": rollback_title(start), "body": f"{rollback_body(start, plan.idea, places)}\n{footer}"}
             links = (merged.pull_request,) if merged.pull_request else ()
-            return effect.model_copy(update={**said, "links": links, "addresses": places.addresses})
+            return effect.model_copy(update={**facts, "links": links, "addresses": places.addresses})
         return effect
 
     def _ended(
@@ -220,12 +220,12 @@ class Reverting:
         """An event of the rollback, for its audit log."""
         return LogHead(head=self._record(request.given, request.key, request.event, request.facts))
 
-    def _record(self, given: after.RollbackInput, key: str, event: str, facts: dict[str, Fact]) -> str:
-        record = AuditEvent(key=key, role=Role.RELEASE, event=event, facts={"incident": given.incident, **facts})
-        name = rollback_id(given)
+    def _record(self, request: after.RollbackInput, key: str, event: str, facts: dict[str, Fact]) -> str:
+        record = AuditEvent(key=key, role=Role.RELEASE, event=event, facts={"incident": request.incident, **facts})
+        name = rollback_id(request)
         head = self.bench.record(name, (record,), activity.info().started_time)
         try:
-            target = self.bench.policies.effective(given.merged.run.target).target
+            target = self.bench.policies.effective(request.merged.run.target).target
             self.bench.repositories(target).anchor(f"run/{name}", head)
         except (PolicyError, RepositoryError) as problem:
             # The head is in the Temporal history, too; the next record anchors again.

@@ -51,12 +51,12 @@ class Admitting:
     """Targets' logs to the heads that this process left there: as long as they stand, nobody needs to be asked."""
 
     @activity.defn(name=api.ADMIT.name, no_thread_cancel_exception=True)
-    def admit(self, asked: api.AdmitInput) -> Admitted:
+    def admit(self, admission: api.AdmitInput) -> Admitted:
         """Pin the policy, find the day in the target's time zone, ask Control. Issues the run id."""
-        policy = self._policy(asked.request.target)
+        policy = self._policy(admission.request.target)
         limits = policy.autopilot
-        request = asked.request
-        date = request.date or asked.now.astimezone(ZoneInfo(policy.target.time_zone)).date().isoformat()
+        request = admission.request
+        date = request.date or admission.now.astimezone(ZoneInfo(policy.target.time_zone)).date().isoformat()
         prefix = f"run/{request.target}-{date}-"
         taken = tuple(log.removeprefix("run/") for log in self.bench.audit.logs(begins=prefix))
         head, problem = self._in_quarantine(request)
@@ -65,11 +65,11 @@ class Admitting:
             messages.ADMIT,
             AdmitRequest(
                 request=request,
-                workflow_id=asked.workflow_id,
-                workflow_run_id=asked.workflow_run_id,
+                workflow_id=admission.workflow_id,
+                workflow_run_id=admission.workflow_run_id,
                 date=date,
                 policy_digest=policy.digest,
-                terms=self._terms(policy, asked.now),
+                terms=self._terms(policy, admission.now),
                 taken=taken,
                 quarantined_head=head,
                 quarantine_problem=problem,
@@ -80,9 +80,9 @@ class Admitting:
             self._end_predecessor(lost)
         run = None
         if answer.answer in {Admission.ADMITTED, Admission.QUEUED}:
-            run = self._issue(asked, answer, policy, date)
+            run = self._issue(admission, answer, policy, date)
         elif answer.answer is Admission.REFUSED:
-            self._list_refused(asked, answer, date)
+            self._list_refused(admission, answer, date)
         return Admitted(
             answer=answer, run=run, hold_hours=limits.control.hold_hours, wait_hours=limits.approval.wait_hours
         )
@@ -139,9 +139,9 @@ class Admitting:
         return answer
 
     @activity.defn(name=api.REGISTER.name, no_thread_cancel_exception=True)
-    def register(self, asked: api.RegisterInput) -> InstallationFacts:
+    def register(self, registration: api.RegisterInput) -> InstallationFacts:
         """Make a Control known to the Installation."""
-        request = RegisterRequest(target=asked.target, chain=asked.chain)
+        request = RegisterRequest(target=registration.target, chain=registration.chain)
         facts = self.bench.control.ask("", messages.REGISTER, request)
         for _ in range(20):
             if facts.ready:
@@ -152,12 +152,12 @@ class Admitting:
             raise ControlUnavailable("the Installation is still finding its targets")
         if not facts.fresh:
             now = activity.info().scheduled_time
-            booked = booked_before(self.bench.audit.records(f"target/{asked.target}"), now)
-            in_flight = in_flight_before(self.bench.audit, asked.target, now)
-            left = left_before(self.bench.audit, asked.target)
+            booked = booked_before(self.bench.audit.records(f"target/{registration.target}"), now)
+            in_flight = in_flight_before(self.bench.audit, registration.target, now)
+            left = left_before(self.bench.audit, registration.target)
             facts = facts.model_copy(update={"booked": booked, "in_flight": in_flight, "left": left})
         try:
-            policy = self.bench.policies.effective(asked.target)
+            policy = self.bench.policies.effective(registration.target)
         except PolicyError:
             # A pause must reach a target whose policy is broken, too; defaults will do for that.
             return facts
@@ -170,19 +170,19 @@ class Admitting:
         return api.KnownTargets(names=tuple(log.removeprefix("target/") for log in logs))
 
     @activity.defn(name=api.LOG_TARGET.name, no_thread_cancel_exception=True)
-    def log_target(self, given: api.TargetLogInput) -> api.LogHead:
+    def log_target(self, request: api.TargetLogInput) -> api.LogHead:
         """Append to the target's own audit log and keep its head in the mirror."""
-        events = (*self._lost(given.target), *given.events)
-        head = self.appended[f"target/{given.target}"] = self.bench.audit.append(
-            f"target/{given.target}", events, given.now
+        events = (*self._lost(request.target), *request.events)
+        head = self.appended[f"target/{request.target}"] = self.bench.audit.append(
+            f"target/{request.target}", events, request.now
         )
         try:
-            target = self.bench.policies.effective(given.target).target
-            self.bench.repositories(target).anchor(f"target/{given.target}", head)
+            target = self.bench.policies.effective(request.target).target
+            self.bench.repositories(target).anchor(f"target/{request.target}", head)
         except (PolicyError, RepositoryError) as problem:
             # The head is also in the Temporal history; the next append anchors again.
-            activity.logger.warning("head of target/%s not anchored in the mirror: %s", given.target, problem)
-        self._tell_incidents(given)
+            activity.logger.warning("head of target/%s not anchored in the mirror: %s", request.target, problem)
+        self._tell_incidents(request)
         return api.LogHead(head=head)
 
     def _lost(self, target: str) -> tuple[AuditEvent, ...]:
@@ -201,14 +201,14 @@ class Admitting:
         facts = {"audit_head": kept}
         return (AuditEvent(key=f"lost/{kept}", role=Role.AUDIT, event=RECORDS_LOST, facts=facts),)
 
-    def _tell_incidents(self, given: api.TargetLogInput) -> None:
+    def _tell_incidents(self, request: api.TargetLogInput) -> None:
         """What the log says by now reaches the kept report of each incident that it is about, without a reader."""
-        for record in given.incidents:
+        for record in request.incidents:
             runs = (*record.runs, record.run_id)
-            if not any(event.event in TOLD and concerns(event, record.incident, runs) for event in given.events):
+            if not any(event.event in TOLD and concerns(event, record.incident, runs) for event in request.events):
                 continue
             try:
-                self.bench.control.refresh_incident(given.target, record.incident)
+                self.bench.control.refresh_incident(request.target, record.incident)
             except ControlUnavailable as problem:
                 # The next event, or whoever reads it, brings it up to date.
                 activity.logger.warning("%s was not told: %s", record.incident, problem)
@@ -221,13 +221,13 @@ class Admitting:
             return self._check_up(request)
 
     @activity.defn(name=api.SYNC_SCHEDULE.name, no_thread_cancel_exception=True)
-    def sync_schedule(self, given: api.SyncScheduleInput) -> api.ScheduleSynced:
+    def sync_schedule(self, request: api.SyncScheduleInput) -> api.ScheduleSynced:
         """Control's word to the target's Schedule (runbook §7): a second time finds it done."""
         with heartbeating():
             crashpoint("mind_schedule.before_effect")
-            done = self.bench.control.sync_schedule(given.target, paused=given.paused, reason=given.reason)
+            done = self.bench.control.sync_schedule(request.target, paused=request.paused, reason=request.reason)
             crashpoint("mind_schedule.after_effect")
-        activity.logger.info("schedule of %s: %s", given.target, done)
+        activity.logger.info("schedule of %s: %s", request.target, done)
         return api.ScheduleSynced(done=done)
 
     @activity.defn(name=api.REPORT_BUDGET.name, no_thread_cancel_exception=True)
@@ -384,11 +384,11 @@ def found_on_remote(forge: Forge, action: WriteAction, write: WriteRecord) -> st
         return ""
     if action is WriteAction.COMMENT:
         if (issue := asked_on(write.key)) is not None:
-            asked = any(comment.run_key == write.key for comment in forge.issue_comments(issue))
-            return str(issue) if asked else ""
+            on_issue = any(comment.run_key == write.key for comment in forge.issue_comments(issue))
+            return str(issue) if on_issue else ""
         number = commented_on(write.key)
-        said = number is not None and any(comment.run_key == write.key for comment in forge.comments(number))
-        return str(number) if said else ""
+        on_pull = number is not None and any(comment.run_key == write.key for comment in forge.comments(number))
+        return str(number) if on_pull else ""
     if action not in {WriteAction.OPEN_TICKET, WriteAction.CLOSE_TICKET}:
         raise ForgeError(f"how a {action} would show on the remote is not built")
     opened = f"{write.run_id}/{WriteAction.OPEN_TICKET}"

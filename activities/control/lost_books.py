@@ -220,7 +220,7 @@ def left_before(audit: AuditLog, target: str) -> LeftBefore:
     follows = (_to_follow(found, run_id, lambda run_id: audit.records(f"run/{run_id}")) for run_id in open_ended)
     return LeftBefore(
         merges=tuple(found.merges.values())[-KEPT:],
-        follows=tuple(given for given in follows if given is not None)[-KEPT:],
+        follows=tuple(request for request in follows if request is not None)[-KEPT:],
         review_due=found.review_due,
         sources=tuple(found.sources.values()),
     )

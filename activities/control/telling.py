@@ -20,15 +20,15 @@ _MESSAGES: dict[str, messages.Message[Any, Answer]] = {
 }
 
 
-def listed(said: Contract) -> tuple[str, str]:
+def listed(message: Contract) -> tuple[str, str]:
     """The run, and what lists say became of its change from now on; empty: nothing new."""
-    match said:
+    match message:
         case Merged():
-            return said.run.run_id, became("merged", said.by) if said.by else ""
+            return message.run.run_id, became("merged", message.by) if message.by else ""
         case FollowUpEnd():
-            return said.run_id, said.became
+            return message.run_id, message.became
         case RollbackResult():
-            return said.run_id, ROLLED_BACK if said.outcome is RollbackOutcome.RESTORED else ""
+            return message.run_id, ROLLED_BACK if message.outcome is RollbackOutcome.RESTORED else ""
     return "", ""
 
 
@@ -45,20 +45,20 @@ class Telling:
 
     def _named(self, name: str) -> Callable[[TellInput], Answer]:
         @activity.defn(name=name, no_thread_cancel_exception=True)
-        def tell(given: TellInput) -> Answer:
-            return self._tell(given)
+        def tell(request: TellInput) -> Answer:
+            return self._tell(request)
 
         return tell
 
-    def _tell(self, given: TellInput) -> Answer:
+    def _tell(self, request: TellInput) -> Answer:
         """Idempotent, as every one of these messages is."""
-        message = _MESSAGES[given.update]
-        said = message.request.model_validate(given.payload)
+        message = _MESSAGES[request.update]
+        message_body = message.request.model_validate(request.payload)
         crashpoint("tell.before_effect")
-        run_id, words = listed(said)
+        run_id, words = listed(message_body)
         # Whoever merged or closed it: once it is undone, the base is without it.
         if words and self.index.outcomes([run_id]).get(run_id) != ROLLED_BACK:
             self.index.became(run_id, words)
-        answer = self.bench.control.ask(given.target, message, said)
+        answer = self.bench.control.ask(request.target, message, message_body)
         crashpoint("tell.after_effect")
         return answer

@@ -40,14 +40,14 @@ class GovernanceReviewing:
     """Looks at what became of merges; None: nobody does."""
 
     @activity.defn(name=REVIEW_GOVERNANCE.name, no_thread_cancel_exception=True)
-    def review(self, given: ReviewInput) -> ReviewKept:
+    def review(self, request: ReviewInput) -> ReviewKept:
         """Of the given window.
 
         Raises:
             StoreError: the logs cannot be listed, or the review cannot be kept; tried again.
         """
         with heartbeating() as alive:
-            found, place = self.report(given.since, given.until, alive), review_place(given.until)
+            found, place = self.report(request.since, request.until, alive), review_place(request.until)
             if found.proposal:
                 KeptProposals(self.store).keep(found.proposal)
             report = self.store.put(place, _REPORT, written(found))
@@ -82,12 +82,12 @@ class GovernanceReviewing:
         """One fetch of each target's base, whatever merged there."""
         later, heads = self.later, dict[str, str]()
 
-        def look(given: LaterReviewInput) -> LaterReview | None:
+        def look(request: LaterReviewInput) -> LaterReview | None:
             if later is None:
                 return None
             if alive is None:
-                return later.look(given, heads)
-            known, found = later.kept(given.run.run_id), later.look(given, heads, alive)
+                return later.look(request, heads)
+            known, found = later.kept(request.run.run_id), later.look(request, heads, alive)
             if known is None or found != known.model_copy(update={"looked_at": found.looked_at}):
                 later.keep(found)
             return found

@@ -25,12 +25,12 @@ class Alerting:
     channels: OpenChannels
 
     @activity.defn(name=api.RAISE_ALERTS.name, no_thread_cancel_exception=True)
-    def raise_alerts(self, given: api.RaiseAlertsInput) -> api.AlertsRaised:
+    def raise_alerts(self, request: api.RaiseAlertsInput) -> api.AlertsRaised:
         """Hand over all of them, or raise."""
         with heartbeating():
-            for alert in given.alerts:
+            for alert in request.alerts:
                 self.bench.alerts.send(alert)
-        return api.AlertsRaised(count=len(given.alerts))
+        return api.AlertsRaised(count=len(request.alerts))
 
     @activity.defn(name=api.ALERT_SETTINGS.name, no_thread_cancel_exception=True)
     def alert_settings(self, _given: api.AlertSettingsInput) -> AlertSettings:
@@ -39,7 +39,7 @@ class Alerting:
         return settings_of(policy).model_copy(update={"problem": shortened(problem, 1000)})
 
     @activity.defn(name=api.DELIVER.name, no_thread_cancel_exception=True)
-    def deliver(self, given: api.DeliverInput) -> api.DeliverOutput:
+    def deliver(self, request: api.DeliverInput) -> api.DeliverOutput:
         """Try every channel that has not taken an alert yet, once each, side by side."""
         with heartbeating():
             crashpoint("deliver.before_effect")
@@ -47,10 +47,10 @@ class Alerting:
             channels = self.channels(policy)
             with ThreadPoolExecutor(len(channels), thread_name_prefix="channel") as pool:
                 # One thread for each channel: a slow one keeps no other waiting.
-                tried = list(pool.map(lambda channel: _all_through(channel, given.alerts), channels))
+                tried = list(pool.map(lambda channel: _all_through(channel, request.alerts), channels))
             crashpoint("deliver.after_effect")
         results = []
-        for each in given.alerts:
+        for each in request.alerts:
             receipts = [receipts[each.id] for receipts in tried if each.id in receipts]
             if problem:
                 # Its other channels are unknown now: the alert waits for them.

@@ -71,41 +71,41 @@ class DashboardKeeping:
         )
 
     @activity.defn(name=SHOW_DASHBOARD.name, no_thread_cancel_exception=True)
-    def show_dashboard(self, given: ShowInput) -> Shown:
+    def show_dashboard(self, request: ShowInput) -> Shown:
         """Compare the ticket with what is true; what could not be found out is raised, and tried again."""
         with heartbeating():
             try:
-                policy = self.bench.policies.effective(given.target)
+                policy = self.bench.policies.effective(request.target)
             except PolicyError as problem:
                 return Shown(outcome=ShownOutcome.FAILED, reason=shortened(str(problem), _SHOWN))
             if not policy.target.dashboard:
                 return Shown(outcome=ShownOutcome.OFF)
-            status = self.server_view.status(given.target)
+            status = self.server_view.status(request.target)
             if status is None:
                 # Writing would start one: a mere look opens no target.
                 return Shown(
                     outcome=ShownOutcome.NOT_STARTED, reason="no Control of it is open: its first run opens it"
                 )
-            return self._show(given, policy, status)
+            return self._show(request, policy, status)
 
-    def _show(self, given: ShowInput, policy: EffectivePolicy, status: StatusView) -> Shown:
+    def _show(self, request: ShowInput, policy: EffectivePolicy, status: StatusView) -> Shown:
         forge = self.bench.forges(policy.target)
         sight = self._sight(policy, status, forge)
         title, body = self.render(sight)
         addresses = tuple(address for _, address in sight.links)
         # What the forge would keep of it: else the two could never be equal.
         title, body = inert_line(title), inert_markdown(body, addresses=addresses)
-        ticket = ticket_of(forge, given.target)
+        ticket = ticket_of(forge, request.target)
         if ticket is not None and ticket.title == title and shown_body(ticket) == body.strip():
             return Shown(outcome=ShownOutcome.UNCHANGED, ticket=str(ticket.number))
         effect = record_effect(
             policy,
             WriteAction.UPDATE_TICKET,
-            given.key,
+            request.key,
             DASHBOARD,
-            record_key=dashboard_key(given.target),
+            record_key=dashboard_key(request.target),
             # Without its mark a ticket is found by nobody: by the number we kept, it gets the mark back.
-            number=0 if ticket else self._kept_number(given.target),
+            number=0 if ticket else self._kept_number(request.target),
             title=title,
             body=body,
             addresses=addresses,
@@ -113,7 +113,7 @@ class DashboardKeeping:
         done = ClearedWrite(self.bench).around(policy, effect, WriteClass.RECORD, policy.digest)
         if head := self.bench.audit.head(f"run/{DASHBOARD}"):
             # Shared by all targets: each mirror holds the head as of that target's latest write.
-            anchor_log(self.bench, given.target, DASHBOARD, head)
+            anchor_log(self.bench, request.target, DASHBOARD, head)
         if done.answer.answer is WriteAnswerKind.SETTLED:
             return Shown(outcome=ShownOutcome.WRITTEN, ticket=done.answer.result, reason="by an earlier attempt")
         if done.result is None or not done.result.done:
@@ -160,9 +160,9 @@ class DashboardKeeping:
 
     def _asked(self, pulls: tuple[PullRequest, ...]) -> Iterator[tuple[int, str]]:
         """As its follow-up saw it last."""
-        said = self.index.outcomes({pull.run_id for pull in pulls}) if pulls else {}
+        outcomes = self.index.outcomes({pull.run_id for pull in pulls}) if pulls else {}
         for pull in pulls:
-            if became := said.get(pull.run_id, ""):
+            if became := outcomes.get(pull.run_id, ""):
                 yield pull.number, became
 
     def _waits(self, status: StatusView) -> Iterator[tuple[str, str]]:

@@ -31,14 +31,14 @@ class Watching:
     server_view: ServerView
 
     @activity.defn(name=WATCH.name, no_thread_cancel_exception=True)
-    def watch(self, given: WatchInput) -> WatchOutput:
+    def watch(self, request: WatchInput) -> WatchOutput:
         """Alerts for what is missing or stuck; seen again, they have the same fingerprint."""
         with heartbeating():
             watch = self._policy().watch
-            found = list(self._missed(given, watch))
+            found = list(self._missed(request, watch))
             seen = self.server_view.open_workflows()
-            going = progress(seen, given.progress, given.now)
-            found += stuck(seen, going, given.now, timedelta(minutes=watch.stuck_minutes))
+            going = progress(seen, request.progress, request.now)
+            found += stuck(seen, going, request.now, timedelta(minutes=watch.stuck_minutes))
             return WatchOutput(alerts=tuple(found), progress=going)
 
     def _policy(self) -> AlertPolicy:
@@ -48,21 +48,21 @@ class Watching:
             # `alert_settings` says what is wrong with the file.
             return AlertPolicy()
 
-    def _missed(self, given: WatchInput, watch: WatchPolicy) -> list[Alert]:
+    def _missed(self, request: WatchInput, watch: WatchPolicy) -> list[Alert]:
         if not watch.daily_by:
             return []
         gap = timedelta(minutes=_GAP * watch.every_minutes)
-        unseen = given.watched_at if given.watched_at and given.now - given.watched_at > gap else None
+        unseen = request.watched_at if request.watched_at and request.now - request.watched_at > gap else None
         registered = self.server_view.registered()
         found = []
         for target in self.bench.policies.names():
             zone, broken = self._zone(target)
-            today, deadline = deadline_of(given.now, zone, watch.daily_by)
-            if given.now < deadline:
+            today, deadline = deadline_of(request.now, zone, watch.daily_by)
+            if request.now < deadline:
                 continue
             known = {"date": today.isoformat(), "deadline": deadline, "registered_at": registered.get(target)}
             sight = TargetSight(target=target, unseen_since=unseen, problem=broken, **known)
-            alert = missed_deadline(self._look(sight), given.now)
+            alert = missed_deadline(self._look(sight), request.now)
             if alert is not None:
                 found.append(alert)
         return found

@@ -35,19 +35,19 @@ def agents_of(reader: Reader, artifacts: Iterable[ArtifactRef]) -> tuple[AgentRe
 
 
 def left_behind(
-    bench: StepPorts, reader: Reader, given: ReportInput, view: BudgetView | None
+    bench: StepPorts, reader: Reader, request: ReportInput, view: BudgetView | None
 ) -> tuple[tuple[ArtifactRef, ...], tuple[AuditEvent, ...]]:
     """What steps that did not end left of agents' work, and a record of what was paid beyond all records; its events.
 
     ``view``: Control's, asked of this run; None: it does not answer, so nothing can be compared.
     """
-    run_id, known = given.run.run_id, {ref.name for ref in given.artifacts}
+    run_id, known = request.run.run_id, {ref.name for ref in request.artifacts}
     names = sorted(set(bench.store.names(run_id)) - known)
     kept = [name for name in names if name.startswith("agent/") and not name.startswith("agent/partial.")]
     found = [ref for name in kept if (ref := bench.store.find(run_id, name))]
-    told = agents_of(reader, (*given.artifacts, *found))
+    told = agents_of(reader, (*request.artifacts, *found))
     for role, lost in _unrecorded(run_id, view, told).items():
-        found.append(bench.store.put(run_id, f"agent/{role}-unrecorded.json", written(_record(given, role, lost))))
+        found.append(bench.store.put(run_id, f"agent/{role}-unrecorded.json", written(_record(request, role, lost))))
     in_log = {each.facts.get("artifact") for each in bench.audit.records(f"run/{run_id}")} if found else set()
     events = []
     for ref in found:
@@ -80,13 +80,13 @@ def _unrecorded(run_id: str, view: BudgetView | None, told: Iterable[AgentRecord
     return found
 
 
-def _record(given: ReportInput, role: Role, lost: Amounts) -> AgentRecord:
-    at = given.ended_at
+def _record(request: ReportInput, role: Role, lost: Amounts) -> AgentRecord:
+    at = request.ended_at
     cut = Exchange(
         number=1, at=at, model="", dialect="", ending=Ending.CUT, reason=_LOST, tokens_in=lost.tokens, bound=True
     )
     return AgentRecord(
-        run_id=given.run.run_id,
+        run_id=request.run.run_id,
         role=role.value,
         backend="",
         agent=f"who played {role.value}",

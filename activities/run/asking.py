@@ -49,7 +49,7 @@ def gather(session: StepSession, index: RunIndex) -> AskedTasks | None:
                 tasks.append(asked.of_standing(standing, policy))
     found = AskedTasks(
         run_id=run.run_id,
-        base_sha=session.given.base_sha,
+        base_sha=session.input.base_sha,
         tasks=tuple(tasks),
         unseen=tuple(unseen),
         conversations=tuple(talks),
@@ -62,7 +62,7 @@ def gather(session: StepSession, index: RunIndex) -> AskedTasks | None:
 
 def gathered(session: StepSession) -> AskedTasks | None:
     """What Sensing kept; None: it asked for nothing."""
-    known = any(ref.name == ASKED for ref in session.given.artifacts)
+    known = any(ref.name == ASKED for ref in session.input.artifacts)
     return session.load(ASKED, AskedTasks) if known else None
 
 
@@ -74,7 +74,7 @@ def tail_of(session: StepSession, name: str) -> str:
 def _red(session: StepSession) -> list[AskedTask]:
     red = asked.red_check(session.load("checks/base.json", ChecksReport))
     if red is None:
-        in_ci = any(ref.name == BASE_CI for ref in session.given.artifacts)
+        in_ci = any(ref.name == BASE_CI for ref in session.input.artifacts)
         return [asked.of_ci(session.load(BASE_CI, RedInCi).checks)] if in_ci else []
     output = red.attempts[-1].output
     return [asked.of_check(red, tail_of(session, output.name) if output else "")]

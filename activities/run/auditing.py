@@ -62,10 +62,10 @@ class Auditing:
     render: RenderPage
 
     @activity.defn(name=AUDIT.name, no_thread_cancel_exception=True)
-    def audit(self, given: ReportInput) -> AuditOutput:
+    def audit(self, request: ReportInput) -> AuditOutput:
         """Everything here may run twice: same artifacts, same log keys, same index entry."""
         with heartbeating():
-            return self._audit(given)
+            return self._audit(request)
 
     def end_lost(self, run: RunRecord, sight: RunSight | None, reason: str) -> AuditOutput | None:
         """The end of a run that was ended by force: in its log, its report and the index, as of any other run.
@@ -121,31 +121,31 @@ class Auditing:
             }
         )
 
-    def _audit(self, given: ReportInput) -> AuditOutput:
+    def _audit(self, request: ReportInput) -> AuditOutput:
         crashpoint("audit.before_effect")
-        history = self.bench.control.history(given.run.workflow_id, activity.info().workflow_run_id or "")
-        return self._written(given, history)
+        history = self.bench.control.history(request.run.workflow_id, activity.info().workflow_run_id or "")
+        return self._written(request, history)
 
-    def _written(self, given: ReportInput, history: bytes) -> AuditOutput:
-        run_id = given.run.run_id
+    def _written(self, request: ReportInput, history: bytes) -> AuditOutput:
+        run_id = request.run.run_id
         archived = self.bench.store.put(run_id, HISTORY, gzip.compress(history, mtime=0), "application/gzip")
-        facts = {"status": given.status, "reason": shortened(given.reason, 500), "outcome": given.outcome}
+        facts = {"status": request.status, "reason": shortened(request.reason, 500), "outcome": request.outcome}
         end = AuditEvent(
             key="audit/ended", role=Role.AUDIT, event="run ended", facts=facts, artifacts=(archived.sha256,)
         )
         reader = Reader(self.bench)
-        policy, earlier, view = reader.policy(given.run), self._earlier(run_id), self._costs(given)
-        left, told = left_behind(self.bench, reader, given, view) if earlier is None else ((), ())
-        head = self.bench.record(run_id, (*told, end), given.ended_at)
-        artifacts = earlier.artifacts if earlier else (*given.artifacts, *left)
-        given = given.model_copy(update={"artifacts": artifacts})
+        policy, earlier, view = reader.policy(request.run), self._earlier(run_id), self._costs(request)
+        left, told = left_behind(self.bench, reader, request, view) if earlier is None else ((), ())
+        head = self.bench.record(run_id, (*told, end), request.ended_at)
+        artifacts = earlier.artifacts if earlier else (*request.artifacts, *left)
+        request = request.model_copy(update={"artifacts": artifacts})
         papers = _papers(reader, artifacts)
         diff = reader.body(papers[2].diff) if papers[2] else None
         snapshot = reader.paper(artifacts, "state_snapshot.json", StateSnapshot)
         failures = Failures(reader)
-        failure, ci = failures.of(given, artifacts, *papers), failures.ci(artifacts)
+        failure, ci = failures.of(request, artifacts, *papers), failures.ci(artifacts)
         report = earlier or build_report(
-            given,
+            request,
             *papers,
             audit_head=head,
             failed_checks=failure.checks,
@@ -162,7 +162,7 @@ class Auditing:
         crashpoint("audit.after_report")
         self._anchor(run_id, policy, head)
         self.index.add(report)
-        for alert in alerts_of(given, papers[3], ci, agents):
+        for alert in alerts_of(request, papers[3], ci, agents):
             self.bench.alerts.send(alert)
         crashpoint("audit.after_effect")
         return AuditOutput(
@@ -184,14 +184,14 @@ class Auditing:
             activity.logger.warning("run_report.json of %s is made anew: %s", run_id, damage)
             return None
 
-    def _costs(self, given: ReportInput) -> BudgetView | None:
+    def _costs(self, request: ReportInput) -> BudgetView | None:
         """As Control has booked it; None, which is not zero, when it does not say."""
         try:
             # Asked of the run itself: without one, the view lists the dearest only.
-            return self.bench.control.query(given.run.target, messages.BUDGET, given.run.run_id)
+            return self.bench.control.query(request.run.target, messages.BUDGET, request.run.run_id)
         except ControlUnavailable as problem:
             # A report that says "unknown" is worth more than a run that can not end.
-            activity.logger.warning("the cost of %s could not be asked: %s", given.run.run_id, problem)
+            activity.logger.warning("the cost of %s could not be asked: %s", request.run.run_id, problem)
             return None
 
     def _anchor(self, run_id: str, policy: EffectivePolicy | None, head: str) -> None:

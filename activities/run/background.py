@@ -22,8 +22,8 @@ _COMMITS, _REMEMBERED, _ATTEMPTS, _LISTED, _OFFERED = 300, 400, 5, 20, 5
 
 def asks_an_agent(session: StepSession) -> bool:
     """Whether the step's role is played by an agent of others' making."""
-    said = session.policy.charter.roles.get(session.role)
-    return said is not None and said.backend in PAID_BY_EXCHANGE
+    role_policy = session.policy.charter.roles.get(session.role)
+    return role_policy is not None and role_policy.backend in PAID_BY_EXCHANGE
 
 
 def lately(session: StepSession) -> dict[str, str]:
@@ -116,7 +116,7 @@ def _reason(session: StepSession, entry: IndexedRun) -> str:
 
 
 def _conventions(session: StepSession) -> str:
-    base, repository = session.given.base_sha, session.repository
+    base, repository = session.input.base_sha, session.repository
     found = []
     for path in repository.paths(base):
         folder, _, name = path.rpartition("/")
@@ -130,10 +130,10 @@ def _conventions(session: StepSession) -> str:
 def _related(session: StepSession, contract: TaskContract, tree: Path) -> str:
     own = set(contract.scope.allowed_paths)
     texts = dict(_texts(tree))
-    asked = (contract.asked.title, contract.asked.text) if contract.asked else ()
-    words = " ".join((contract.title, contract.objective, contract.rationale, *contract.evidence, *asked))
+    phrases = (contract.asked.title, contract.asked.text) if contract.asked else ()
+    words = " ".join((contract.title, contract.objective, contract.rationale, *contract.evidence, *phrases))
     names = named(words).union(*(defined(texts[path]) for path in own & texts.keys()))
-    together = session.repository.together(session.given.base_sha, own, _COMMITS)
+    together = session.repository.together(session.input.base_sha, own, _COMMITS)
     there = {path: commits for path, commits in together.items() if path in texts}
     return "\n".join(f"- {each.path}: {each.why}" for each in related(own, names, texts.items(), there))
 

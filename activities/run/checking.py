@@ -104,8 +104,8 @@ def _attempt(check: CheckPolicy, checking: Checking, number: int) -> CheckAttemp
         )
     count = _count(check, result, limits)
     status, detail = _judge(check, result, count, checking.base_counts)
-    said = result.output[-_SUMMARY_BYTES:].decode("utf-8", "replace")
-    idle = runs_tests(check.kind, check.argv) and status is CheckStatus.GREEN and ran_nothing(said, check.argv)
+    tail = result.output[-_SUMMARY_BYTES:].decode("utf-8", "replace")
+    idle = runs_tests(check.kind, check.argv) and status is CheckStatus.GREEN and ran_nothing(tail, check.argv)
     output = checking.save(f"checks/{check.name}-{number}.txt", result.output)
     kept = None
     if report and status is CheckStatus.GREEN:
@@ -184,8 +184,8 @@ def _count(check: CheckPolicy, result: CommandResult, limits: Limits) -> int | N
 def not_run(check: CheckPolicy, broken: EnvironmentUnavailable) -> CheckResult:
     """What the change asks for could not be prepared: its own red, unless the network is to blame."""
     status = CheckStatus.INFRASTRUCTURE if broken.unreachable else CheckStatus.RED
-    said = shortened(str(broken).partition("\n")[0], 500)
-    attempt = CheckAttempt(status=status, exit_code=None, seconds=0, output=None, detail=f"not run: {said}")
+    text = shortened(str(broken).partition("\n")[0], 500)
+    attempt = CheckAttempt(status=status, exit_code=None, seconds=0, output=None, detail=f"not run: {text}")
     return _result(check, status, attempt)
 
 
@@ -368,9 +368,9 @@ class CheckStep:
     checks: CheckRunner
 
     @activity.defn(name=CHECK.name, no_thread_cancel_exception=True)
-    def check(self, given: StepInput) -> StepResult:
+    def check(self, request: StepInput) -> StepResult:
         """Merge, check, compare with the base."""
-        return self.bench.perform(given, StepName.CHECK, Role.CHECKS, self._work, given.turn)
+        return self.bench.perform(request, StepName.CHECK, Role.CHECKS, self._work, request.turn)
 
     def _work(self, session: StepSession) -> StepResult:
         contract = session.load("task_contract.json", TaskContract)
@@ -382,7 +382,7 @@ class CheckStep:
         report = self.checks.on_merge(session, merge.commit, change.head_sha, base_report)
         session.save("checks/checks.json", report)
         review = session.load("review_report.json", ReviewReport)
-        after = after_checks(report, review, rounds_left(session.policy, session.given))
+        after = after_checks(report, review, rounds_left(session.policy, session.input))
         verdict = judged(session, report)
         if after is Role.CODING and verdict.allowed:
             verdict = deny("the reviewer approves", review.summary)

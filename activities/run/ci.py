@@ -35,26 +35,26 @@ class LookingAtCi:
     bench: StepPorts
 
     @activity.defn(name=LOOK_AT_CI.name, no_thread_cancel_exception=True)
-    def look_at_ci(self, given: CiInput) -> CiLook:
+    def look_at_ci(self, request: CiInput) -> CiLook:
         """Read, judge, keep; of a "no", also the release decision that it makes void and the write that follows."""
         with heartbeating() as alive:
-            policy = self.bench.pinned_policy(given.step.run)
-            session = StepSession(self.bench, given.step, StepName.CI, Role.CHECKS, policy, alive)
-            return self._look(given, session)
+            policy = self.bench.pinned_policy(request.step.run)
+            session = StepSession(self.bench, request.step, StepName.CI, Role.CHECKS, policy, alive)
+            return self._look(request, session)
 
-    def _look(self, given: CiInput, session: StepSession) -> CiLook:
-        facts = self._facts(given, session)
+    def _look(self, request: CiInput, session: StepSession) -> CiLook:
+        facts = self._facts(request, session)
         verdict, pull = judge_ci(facts), facts.pull
         report = CiReport(
             run_id=session.run.run_id,
-            commit_sha=given.commit_sha,
+            commit_sha=request.commit_sha,
             pull_request=pull.number if pull else 0,
             state=ci_state(facts, verdict),
             checks=complete(facts.checks, facts.named),
-            began_at=given.began_at,
+            began_at=request.began_at,
             looked_at=facts.looked_at,
-            deadline=given.deadline,
-            looks=given.looks,
+            deadline=request.deadline,
+            looks=request.looks,
             verdict=verdict,
         )
         session.save("ci.json", report)
@@ -69,7 +69,7 @@ class LookingAtCi:
         result = self._result(session, report, decided.task_id, verdict, writes)
         waits = verdict.decision is Decision.HOLD
         cause = facts.problem or likely_cause(report.checks, session.policy.target.base_branch)
-        first_word = given.began_at + timedelta(seconds=given.terms.first_seconds) - facts.looked_at
+        first_word = request.began_at + timedelta(seconds=request.terms.first_seconds) - facts.looked_at
         return CiLook(
             result=result,
             state=report.state,
@@ -77,45 +77,45 @@ class LookingAtCi:
             again_seconds=max(1.0, first_word.total_seconds()) if waits and facts.settling else None,
         )
 
-    def _facts(self, given: CiInput, session: StepSession) -> CiFacts:
+    def _facts(self, request: CiInput, session: StepSession) -> CiFacts:
         forge = self.bench.forges(session.policy.target)
         pull, head, checks, problem = None, "", None, ""
         looked_at = activity.info().started_time
         try:
-            pull = _pull_request(forge, given)
-            head = _branch_head(forge, pull, given.commit_sha)
+            pull = _pull_request(forge, request)
+            head = _branch_head(forge, pull, request.commit_sha)
             # What is named says what counts; else what was there before is missed when it is gone.
-            named, ignored = given.terms.named, given.terms.ignored
-            before = () if named else checks_before(forge, session.repository, given.step.base_sha, ignored)
-            checks = checks_of(forge, given.commit_sha, named, ignored, before)
+            named, ignored = request.terms.named, request.terms.ignored
+            before = () if named else checks_before(forge, session.repository, request.step.base_sha, ignored)
+            checks = checks_of(forge, request.commit_sha, named, ignored, before)
         except (ForgeError, RepositoryError) as unclear:
-            problem = self._unclear(given, session, unclear)
+            problem = self._unclear(request, session, unclear)
         return CiFacts(
-            commit_sha=given.commit_sha,
-            named=given.terms.named,
+            commit_sha=request.commit_sha,
+            named=request.terms.named,
             checks=checks,
             pull=pull,
             branch_head=head,
-            began_at=given.began_at,
+            began_at=request.began_at,
             looked_at=looked_at,
-            over=given.over,
-            settling=looked_at < given.began_at + timedelta(seconds=given.terms.first_seconds),
+            over=request.over,
+            settling=looked_at < request.began_at + timedelta(seconds=request.terms.first_seconds),
             problem=problem,
         )
 
-    def _unclear(self, given: CiInput, session: StepSession, unclear: Exception) -> str:
+    def _unclear(self, request: CiInput, session: StepSession, unclear: Exception) -> str:
         """Why the forge could not be asked. Where only a person can mend it, somebody hears of it at once.
 
         Raises:
             ApplicationError: and nobody did until the deadline. That is no fault of the change.
         """
         waits = self.bench.resting(session.run, unclear)
-        if waits and given.over:
+        if waits and request.over:
             raise closed(str(unclear), session.policy.target) from unclear
         out = None if waits else self.bench.kept_out(session.policy.target, unclear)
         if out is None:
             return shortened(str(unclear), 300)
-        if given.over:
+        if request.over:
             raise out from unclear
         run = session.run
         alert = Alert(
@@ -182,11 +182,11 @@ class LookingAtCi:
         )
 
 
-def _pull_request(forge: Forge, given: CiInput) -> PullRequest | None:
+def _pull_request(forge: Forge, request: CiInput) -> PullRequest | None:
     """By its number: a run that adopted another's finds no mark of its own."""
-    if given.pull_request:
-        return next((pull for pull in forge.pull_requests() if pull.number == given.pull_request), None)
-    return forge.find_pull_request(f"{given.step.run.run_id}/{WriteAction.OPEN_PULL_REQUEST}")
+    if request.pull_request:
+        return next((pull for pull in forge.pull_requests() if pull.number == request.pull_request), None)
+    return forge.find_pull_request(f"{request.step.run.run_id}/{WriteAction.OPEN_PULL_REQUEST}")
 
 
 def _branch_head(forge: Forge, pull: PullRequest | None, commit_sha: str) -> str:
@@ -230,6 +230,6 @@ def checks_before(forge: Forge, repository: Repository, base: str, ignored: tupl
     """
     for commit in repository.line(base, 1 + _EARLIER):
         found = checks_of(forge, commit, (), ignored) or ()
-        if said := tuple(check for check in found if heard(check)):
-            return said
+        if answered := tuple(check for check in found if heard(check)):
+            return answered
     return ()

@@ -58,14 +58,14 @@ class Coding:
     checks: CheckRunner
 
     @activity.defn(name=CODE.name, no_thread_cancel_exception=True)
-    def code(self, given: StepInput) -> StepResult:
+    def code(self, request: StepInput) -> StepResult:
         """Let the agent edit a checkout, then take the change as a commit and judge it."""
-        result = self.bench.perform(given, StepName.CODE, Role.CODING, self._work, given.turn)
-        return back_to_coding(self.bench, given, result)
+        result = self.bench.perform(request, StepName.CODE, Role.CODING, self._work, request.turn)
+        return back_to_coding(self.bench, request, result)
 
     def _work(self, session: StepSession) -> StepResult:
         contract = session.load("task_contract.json", TaskContract)
-        base, repository = session.given.base_sha, session.repository
+        base, repository = session.input.base_sha, session.repository
         granted, recorded, environment = granted_change(session), session.recorded, session.environment
         with self.bench.folder("code") as tree:
             repository.checkout(base, tree)
@@ -135,7 +135,7 @@ class Coding:
         with self.bench.folder("measure") as folder:
             tree = _checked_out(session.repository, head, folder / "head")
             # What checks show is shown against the base; a tool's findings need it not.
-            base = session.given.base_sha
+            base = session.input.base_sha
             beside = _checked_out(session.repository, base, folder / "base") if contract.asked else None
             return self.bench.measures.count(contract, replace(look, tree=tree, base=beside))
 
@@ -146,7 +146,7 @@ class Coding:
         kept = kept_tree(session, contract)
         if kept is None:
             return self._ask(session, contract, tree, environment, seen)
-        if kept.done and kept.round == session.given.round:
+        if kept.done and kept.round == session.input.round:
             # Handed over, and then its worker died, or measuring it failed: nobody is asked, and paid, for it twice.
             return MadeCommit(TREE_RULE, head=kept.head_sha)
         with self.bench.folder("resumed") as left:
@@ -162,7 +162,7 @@ class Coding:
         seen: str,
         kept: PartialTree | None = None,
     ) -> MadeCommit:
-        base, refused = session.given.base_sha, kept is not None and kept.done
+        base, refused = session.input.base_sha, kept is not None and kept.done
         limits = _room(tree, session.policy.target.limits)
         brief = Brief(
             Role.CODING,
@@ -241,12 +241,12 @@ def _is_gits_own(name: str) -> bool:
     return name != ".git" and (canonical(name) == ".git" or name.lower() == "git~1")
 
 
-def _improved(change: Change, said: str) -> Verdict:
+def _improved(change: Change, text: str) -> Verdict:
     rule = "the effect is there"
     facts = {"before": change.metric_before, "after": change.metric_after}
     if change.metric_after < change.metric_before:
         return allow(rule, f"{change.metric}: {change.metric_before} before, {change.metric_after} after", **facts)
-    why = f": {shortened(said, _SHOWN)}" if said else ""
+    why = f": {shortened(text, _SHOWN)}" if text else ""
     if change.metric_after >= UNMEASURED:
         return deny(rule, f"{change.metric} could not be measured on the change{why}", **facts)
     return deny(rule, f"{change.metric} did not improve{why}", **facts)

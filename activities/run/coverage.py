@@ -66,7 +66,7 @@ def covered(session: StepSession) -> tuple[CoverageLook, bytes] | None:
     check, kept = next(left, ("", None))
     if kept is None:
         return None
-    base = session.given.base_sha
+    base = session.input.base_sha
     before = session.repository.line(base, _COMMITS + 1)
     added = dict(_added(session.repository, before[-1], base)) if len(before) > 1 else {}
     look = CoverageLook(check=check, run_id=session.run.run_id, commits=len(before) - 1, added=added)

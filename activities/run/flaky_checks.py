@@ -52,9 +52,9 @@ def _named(store: ArtifactStore, outputs: list[ArtifactRef]) -> tuple[tuple[str,
     named: dict[tuple[str, str], None] = {}
     for ref in outputs:
         try:
-            said = store.get(ref)[-_TAIL:].decode("utf-8", "replace")
+            output = store.get(ref)[-_TAIL:].decode("utf-8", "replace")
         except StoreError:
             # The flake is known without it; only its tests have no names then.
             continue
-        named |= dict.fromkeys(failing_tests(said))
+        named |= dict.fromkeys(failing_tests(output))
     return tuple(named)

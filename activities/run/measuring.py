@@ -75,7 +75,7 @@ class TargetRuns:
         """By what the base says, always: a change must not choose what it is measured with."""
         session = self.session
         prepare = self.checks.environments.prepare
-        return prepare(session.repository, session.given.base_sha, session.policy, session.alive)
+        return prepare(session.repository, session.input.base_sha, session.policy, session.alive)
 
     def _install(self, tree: Path) -> CheckEnvironment:
         return self.checks.environments.install(self._prepared, tree, self.session.policy, self.session.alive)

@@ -45,10 +45,10 @@ class MergeCheck:
     checks: CheckRunner
 
     @activity.defn(name=MERGE_CHECK.name, no_thread_cancel_exception=True)
-    def merge_check(self, given: MergeInput) -> MergeResult:
+    def merge_check(self, request: MergeInput) -> MergeResult:
         """Look where the base is; check again if it is elsewhere."""
-        looking = _Looking(self.checks, given.candidate)
-        result = self.bench.perform(given.step, StepName.MERGE_CHECK, Role.CHECKS, looking.work, given.turn)
+        looking = _Looking(self.checks, request.candidate)
+        result = self.bench.perform(request.step, StepName.MERGE_CHECK, Role.CHECKS, looking.work, request.turn)
         return MergeResult(result=result, candidate=looking.candidate if result.verdict.allowed else None)
 
 
@@ -67,8 +67,8 @@ class _Looking:
         moves = self.before.moves if self.before else 0
         forge = session.bench.forges(session.policy.target)
         contract = session.load("task_contract.json", TaskContract)
-        said = self._message(session, forge, contract, change)
-        merge = repository.merge(base, change.head_sha, said)
+        message = self._message(session, forge, contract, change)
+        merge = repository.merge(base, change.head_sha, message)
         # A base that holds our own merge commit did not move away from it: an earlier attempt landed it.
         if now == base or (merge.clean and forge.base_holds(merge.commit)):
             tested = (checked.tree_sha, checked.base_sha, checked.head_sha)
@@ -77,7 +77,7 @@ class _Looking:
                 # The same tree, parents and date under the words it lands with: its pull request has a number now.
                 self._told(session, checked.model_copy(update={"commit_sha": merge.commit}), change)
             verdict = (allow if same else deny)(_RULE, f"{merge.tree[:12]} on {base[:12]}", tree=merge.tree)
-            return self._ended(session, verdict, base, change, merge, said, moves)
+            return self._ended(session, verdict, base, change, merge, message, moves)
         moves += 1
         most = session.policy.autopilot.auto_merge.base_moves
         session.note("base moved", before=base, now=now, moves=moves)
@@ -86,11 +86,11 @@ class _Looking:
             return session.done(deny(_RULE, reason, moves=moves))
         if forge.base_holds(change.head_sha):
             return session.done(deny(_RULE, "the base holds the change already: somebody merged it"))
-        merge = repository.merge(now, change.head_sha, said)
+        merge = repository.merge(now, change.head_sha, message)
         if not merge.clean:
             reason = f"the base moved to {now[:12]}, and conflicts in {', '.join(merge.conflicts[:5])}"
             return session.done(deny(_RULE, reason, conflicts=len(merge.conflicts)))
-        return self._ended(session, self._check(session, now, change, merge), now, change, merge, said, moves)
+        return self._ended(session, self._check(session, now, change, merge), now, change, merge, message, moves)
 
     def _check(self, session: StepSession, base: str, change: Change, merge: Merge) -> Verdict:
         """The whole check step once more, on the new base: its requirements, its findings, its merge result."""
@@ -150,11 +150,11 @@ class Canary:
     probes: ProbeRunner
 
     @activity.defn(name=PROBE_CANARY.name, no_thread_cancel_exception=True)
-    def probe_canary(self, given: ProbeInput) -> ProbeRound:
+    def probe_canary(self, request: ProbeInput) -> ProbeRound:
         """Every probe of the target, once."""
         with heartbeating() as alive:
-            policy, wanted = self.bench.pinned_policy(given.run), given.candidate
-            refs = {ref.name: ref for ref in given.artifacts}
+            policy, wanted = self.bench.pinned_policy(request.run), request.candidate
+            refs = {ref.name: ref for ref in request.artifacts}
             change = Change.model_validate_json(self.bench.store.get(refs["change.json"]))
             repository = self.bench.repositories(policy.target)
             # Any worker may ask: it makes the merge result anew, and it is the same commit or none.
@@ -165,12 +165,12 @@ class Canary:
                 raise ValueError(f"the merge result is {merge.commit or 'in conflict'}, not {wanted.merge_sha}")
             results = self.probes.probe(policy, wanted.merge_sha, wanted.base_sha, alive)
             health = overall(results)
-            facts: dict[str, Fact] = {"mergeSha": wanted.merge_sha, "round": given.round, "health": health}
+            facts: dict[str, Fact] = {"mergeSha": wanted.merge_sha, "round": request.round, "health": health}
             facts |= {f"probe {result.name}": f"{result.health}: {shortened(result.detail, 200)}" for result in results}
             info = activity.info()
             event = AuditEvent(key=f"canary/{info.activity_id}", role=Role.CHECKS, event="canary probed", facts=facts)
             crashpoint("canary.before_done")
-            head = self.bench.record(given.run.run_id, (event,), info.started_time)
+            head = self.bench.record(request.run.run_id, (event,), info.started_time)
             crashpoint("canary.after_done")
             return ProbeRound(health=health, results=results, audit_head=head)
 
@@ -186,18 +186,18 @@ class MergeRelease:
     index: RunIndex
 
     @activity.defn(name=MERGE_RELEASE.name, no_thread_cancel_exception=True)
-    def merge_release(self, given: MergeInput) -> MergeResult:
+    def merge_release(self, request: MergeInput) -> MergeResult:
         """Judge; plan the merge or hand over to a person."""
 
         def work(session: StepSession) -> StepResult:
-            if given.candidate is None:
+            if request.candidate is None:
                 return session.done(ask("a merge result was named", "none"))
-            return self._work(session, given, given.candidate)
+            return self._work(session, request, request.candidate)
 
-        result = self.bench.perform(given.step, StepName.MERGE_RELEASE, Role.RELEASE, work, given.turn)
-        return MergeResult(result=result, candidate=given.candidate)
+        result = self.bench.perform(request.step, StepName.MERGE_RELEASE, Role.RELEASE, work, request.turn)
+        return MergeResult(result=result, candidate=request.candidate)
 
-    def _work(self, session: StepSession, given: MergeInput, wanted: MergeCandidate) -> StepResult:
+    def _work(self, session: StepSession, request: MergeInput, wanted: MergeCandidate) -> StepResult:
         repository = session.repository
         repository.fetch_base()
         change = session.change()
@@ -206,7 +206,7 @@ class MergeRelease:
             # What would land on the new base is what the rules must see: its paths, against that base's own.
             paths = repository.changed_paths(wanted.base_sha, merge.commit)
             change = change.model_copy(update={"base_sha": wanted.base_sha, "paths": paths})
-        canary = judge_canary(given.canary, merge.commit if merge.commit == wanted.merge_sha else "", session.policy)
+        canary = judge_canary(request.canary, merge.commit if merge.commit == wanted.merge_sha else "", session.policy)
         decision = decided(
             session,
             release_facts(
@@ -221,8 +221,8 @@ class MergeRelease:
             ),
         )
         landing = judge_landing(self._landing_facts(session, change, wanted))
-        if given.canary is not None:
-            session.save("canary.json", given.canary)
+        if request.canary is not None:
+            session.save("canary.json", request.canary)
         outcome = decision.outcome
         reason = canary.reason if not canary.allowed else decision.verdict.reason
         if outcome is Outcome.AUTO_MERGE_ALLOWED and not landing.allowed:
@@ -264,5 +264,5 @@ class MergeRelease:
             protection=forge.protection(),
             account=target.forge_access.account,
             commit_message=session.repository.message(change.head_sha),
-            contract_digest=session.given.pins.contract_digest,
+            contract_digest=session.input.pins.contract_digest,
         )

@@ -36,7 +36,7 @@ def outlived(session: StepSession, pull: PullRequest, seen: Detection) -> bool:
 
     As ``moot``: only of runs that have ended; not knowing is no.
     """
-    store, base = session.bench.store, session.given.base_sha
+    store, base = session.bench.store, session.input.base_sha
     contract = store.find(pull.run_id, "task_contract.json") if pull.run_id else None
     if contract is None or store.find(pull.run_id, "run_report.json") is None:
         return False
@@ -59,7 +59,7 @@ def outlived(session: StepSession, pull: PullRequest, seen: Detection) -> bool:
 
 def on_base(session: StepSession, pull: PullRequest) -> bool:
     """Whether the base holds everything that the pull request changes, however it came there."""
-    base, repository = session.given.base_sha, session.repository
+    base, repository = session.input.base_sha, session.repository
     bring(session.bench, repository, pull.run_id)
     try:
         merged = repository.merge(base, pull.head_sha)
@@ -101,7 +101,7 @@ def closing_text(of_run: str) -> str:
 
 def closing(session: StepSession, pull: MootPullRequest, reason: str = "") -> PlannedWrite:
     """Close it; its own text stays, with the reason below: the base holds it, unless another is given."""
-    store, base = session.bench.store, session.given.base_sha
+    store, base = session.bench.store, session.input.base_sha
     opened = store.find(pull.run_id, "pull_request.md")
     text = store.get(opened) if opened else b""
     reason = reason or already_on_base(session.policy.target.base_branch, base)
@@ -179,7 +179,7 @@ def _comment(session: StepSession, pull: PullRequest) -> PlannedWrite:
         task_id=pull.task_id or "",
         branch=pull.branch,
         base_branch=pull.base_branch,
-        base_sha=session.given.base_sha,
+        base_sha=session.input.base_sha,
         head_sha=pull.head_sha,
         of_run=pull.run_id,
         number=pull.number,
@@ -202,7 +202,7 @@ def removals(
 
 def _kept(session: StepSession, one: Served) -> bool:
     """Whether what stands there is on the base, or a bundle of it is kept now."""
-    base, repository = session.given.base_sha, session.repository
+    base, repository = session.input.base_sha, session.repository
     try:
         if not repository.contains(base, one.head_sha):
             name = f"branches/{one.branch.replace('/', '-')}.bundle"
@@ -220,7 +220,7 @@ def _removal(session: StepSession, one: Served) -> PlannedWrite:
         task_id="",
         branch=one.branch,
         base_branch=session.policy.target.base_branch,
-        base_sha=session.given.base_sha,
+        base_sha=session.input.base_sha,
         head_sha=one.head_sha,
         expected_old=one.head_sha,
         of_run=one.run_id,

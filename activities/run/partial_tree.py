@@ -25,7 +25,7 @@ def keep_tree(
 
     The audit log has it before its name shows it: an attempt that dies in between leaves the one before.
     """
-    base, repository = session.given.base_sha, session.repository
+    base, repository = session.input.base_sha, session.repository
     head = repository.commit_tree(base, tree, commit_message(contract))
     if not done and repository.tree_of(head) == repository.tree_of(began.head_sha if began else base):
         return
@@ -34,7 +34,7 @@ def keep_tree(
         base_sha=base,
         head_sha=head,
         contract=digest(contract),
-        round=session.given.round,
+        round=session.input.round,
         done=done,
         bundle=bundle,
     )
@@ -47,10 +47,10 @@ def kept_tree(session: StepSession, contract: TaskContract) -> PartialTree | Non
 
     None: there is none of this base and contract, or it cannot be read: the agent begins from the base.
     """
-    handed = next((ref for ref in session.given.artifacts if ref.name == _TOLD), None)
+    handed = next((ref for ref in session.input.artifacts if ref.name == _TOLD), None)
     left = _left(session)
     kept = _usable(session, contract, left) if left else None
-    if left is None or kept is None or kept.round != session.given.round:
+    if left is None or kept is None or kept.round != session.input.round:
         # Another round's: of one that a reset took back, say.
         kept = _usable(session, contract, handed) if handed else None
     else:
@@ -81,7 +81,7 @@ def _left(session: StepSession) -> ArtifactRef | None:
 def _usable(session: StepSession, contract: TaskContract, told: ArtifactRef) -> PartialTree | None:
     try:
         kept = PartialTree.model_validate_json(session.bench.store.get(told))
-        if (kept.base_sha, kept.contract) != (session.given.base_sha, digest(contract)):
+        if (kept.base_sha, kept.contract) != (session.input.base_sha, digest(contract)):
             return None
         session.repository.unbundle(session.bench.store.get(kept.bundle), kept.base_sha, kept.head_sha)
     except (StoreError, RepositoryError, ValueError) as problem:

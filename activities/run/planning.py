@@ -30,9 +30,9 @@ class Planning:
     bench: StepPorts
 
     @activity.defn(name=PLAN.name, no_thread_cancel_exception=True)
-    def plan(self, given: StepInput) -> StepResult:
+    def plan(self, request: StepInput) -> StepResult:
         """Ask for a contract and judge it."""
-        return self.bench.perform(given, StepName.PLAN, Role.PLANNING, self._work)
+        return self.bench.perform(request, StepName.PLAN, Role.PLANNING, self._work)
 
     def _work(self, session: StepSession) -> StepResult:
         policy, run = session.policy, session.run
@@ -69,11 +69,11 @@ class Planning:
         task_id = contract.task_id if listed else None
         return session.done(verdict, task_id=task_id, pins=pins, next_role=Role.CODING)
 
-    def _asks_back(self, session: StepSession, said: Unclear, candidates: CandidateTasks) -> StepResult:
+    def _asks_back(self, session: StepSession, proposal: Unclear, candidates: CandidateTasks) -> StepResult:
         """It cannot tell what an issue wants; of what is from no issue it may not say so."""
-        task = next((one.asked for one in candidates.candidates if one.task_id == said.task_id), None)
-        asked = asking_back(session, task, said.task_id, said.question) if task else None
-        return asked or session.done(deny("a question is about an issue", f"{said.task_id} is from none"))
+        task = next((one.asked for one in candidates.candidates if one.task_id == proposal.task_id), None)
+        request = asking_back(session, task, proposal.task_id, proposal.question) if task else None
+        return request or session.done(deny("a question is about an issue", f"{proposal.task_id} is from none"))
 
     def _proposed(
         self, session: StepSession, snapshot: StateSnapshot, candidates: CandidateTasks
@@ -87,7 +87,7 @@ class Planning:
             Role.PLANNING,
             session.run,
             session.policy,
-            session.given.base_sha,
+            session.input.base_sha,
             snapshot=snapshot,
             candidates=candidates,
             alive=session.alive,

@@ -45,13 +45,13 @@ class Preflight:
     checks: CheckRunner
 
     @activity.defn(name=PREFLIGHT.name, no_thread_cancel_exception=True)
-    def preflight(self, given: StepInput) -> StepResult:
+    def preflight(self, request: StepInput) -> StepResult:
         """Fetch and pin the base, then make the six checks."""
-        return self.bench.perform(given, StepName.PREFLIGHT, Role.GATEKEEPER, self._work)
+        return self.bench.perform(request, StepName.PREFLIGHT, Role.GATEKEEPER, self._work)
 
     def _work(self, session: StepSession) -> StepResult:
         try:
-            base = session.given.base_sha or _fetched(session)
+            base = session.input.base_sha or _fetched(session)
         except RepositoryError as problem:
             if waits := self.bench.resting(session.run, problem):
                 return session.done(waits)
@@ -183,9 +183,9 @@ def _gates_refuse(session: StepSession) -> Verdict:
 
 def _budget_caps(session: StepSession) -> Verdict:
     """Also of whom a person tries in the role that codes."""
-    policy, asked = session.policy, session.run.asked
-    if asked is not None and agent_codes(policy, asked):
-        policy = as_tried(policy, asked)
+    policy, request = session.policy, session.run.asked
+    if request is not None and agent_codes(policy, request):
+        policy = as_tried(policy, request)
     first = {role: session.bench.first_exchange(policy, role) for role in policy.charter.roles}
     return budget_caps(policy, {role: worst for role, worst in first.items() if worst is not None})
 

@@ -160,7 +160,7 @@ def take(session: StepSession, granted: GrantedChange) -> MadeCommit:
     rule, grant, change = "the quarantined change can be taken", granted.grant, granted.quarantined.change
     if activity.info().started_time >= grant.expires_at:
         return MadeCommit(rule, refused=f"the grant ended at {grant.expires_at.isoformat(timespec='seconds')}")
-    base, repository = session.given.base_sha, session.repository
+    base, repository = session.input.base_sha, session.repository
     if change.base_sha == base:
         _note(session, granted, change.head_sha)
         return MadeCommit(rule, head=change.head_sha)

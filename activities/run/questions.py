@@ -37,12 +37,12 @@ def asking_back(session: StepSession, task: AskedTask, task_id: str, question: s
     talk = wanted.below(task) if wanted else None
     if talk is None or not talk.state:
         return None
-    said = f"issue {talk.number} is unclear: {shortened(' '.join(question.split()), 300)}"
+    text = f"issue {talk.number} is unclear: {shortened(' '.join(question.split()), 300)}"
     if talk.waits:
         # Tried by a person meanwhile: it is asked there already.
-        return session.done(allow(RULE, f"{said}; {talk.waits}"), task_id=task_id, nothing_to_do=True)
+        return session.done(allow(RULE, f"{text}; {talk.waits}"), task_id=task_id, nothing_to_do=True)
     writes = (_planned(session, talk, question),)
-    return session.done(allow(RULE, said), task_id=task_id, nothing_to_do=True, writes=writes)
+    return session.done(allow(RULE, text), task_id=task_id, nothing_to_do=True, writes=writes)
 
 
 def _planned(session: StepSession, talk: Conversation, question: str) -> PlannedWrite:
@@ -53,7 +53,7 @@ def _planned(session: StepSession, talk: Conversation, question: str) -> Planned
         task_id="",
         branch="",
         base_branch=session.policy.target.base_branch,
-        base_sha=session.given.base_sha,
+        base_sha=session.input.base_sha,
         head_sha="",
         body_sha256=kept.sha256,
         number=talk.number,

@@ -89,7 +89,7 @@ class Failures:
 
     def of(
         self,
-        given: ReportInput,
+        request: ReportInput,
         artifacts: tuple[ArtifactRef, ...],
         decision: ReleaseDecision | None,
         contract: TaskContract | None,
@@ -98,7 +98,7 @@ class Failures:
     ) -> Failure:
         """The failure of a run that has ended."""
         shown = failed_checks(
-            given.status, checks, self.reader.paper(artifacts, "checks/base.json", ChecksReport), self.reader.body
+            request.status, checks, self.reader.paper(artifacts, "checks/base.json", ChecksReport), self.reader.body
         )
         ci = self.ci(artifacts)
         shown += failed_in_ci(ci)
@@ -107,10 +107,10 @@ class Failures:
         if decision is None or contract is None or change is None or checks is None:
             return Failure(shown, None, resolved)
         papers = Papers(decision, contract, change, checks, lambda ref: self.reader.body(ref) or b"", ci)
-        policy = self.reader.policy(given.run)
+        policy = self.reader.policy(request.run)
         if policy is None:
             return Failure(shown, None, resolved)
-        return Failure(shown, queued_by(given.run, given.status, given.ended_at, policy, papers), resolved)
+        return Failure(shown, queued_by(request.run, request.status, request.ended_at, policy, papers), resolved)
 
     def ci(self, artifacts: tuple[ArtifactRef, ...]) -> CiReport | None:
         """What the forge's CI said last, if the run waited for it."""

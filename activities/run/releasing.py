@@ -40,9 +40,9 @@ class Releasing:
     index: RunIndex
 
     @activity.defn(name=RELEASE.name, no_thread_cancel_exception=True)
-    def release(self, given: StepInput) -> StepResult:
+    def release(self, request: StepInput) -> StepResult:
         """Gather the facts, judge them, plan the writes."""
-        return self.bench.perform(given, StepName.RELEASE, Role.RELEASE, self._work)
+        return self.bench.perform(request, StepName.RELEASE, Role.RELEASE, self._work)
 
     def _work(self, session: StepSession) -> StepResult:
         contract = session.load("task_contract.json", TaskContract)
@@ -57,7 +57,7 @@ class Releasing:
                 self.index,
                 change,
                 merge,
-                pinned_base=session.given.base_sha,
+                pinned_base=session.input.base_sha,
                 base_now=self._base_now(session, change),
                 canary_passed=False,
             ),
@@ -131,10 +131,10 @@ def save_pull_request_text(
     """What the pull request says of this change and these checks; a write adds the run's footer."""
     contract = session.load("task_contract.json", TaskContract)
     not_seen = unseen(session.load("state_snapshot.json", StateSnapshot))
-    said = body(
+    markdown = body(
         contract, decision, checks, change, session.run.grant, not_seen, lands_as, session.load_bytes(change.diff.name)
     )
-    text = said.encode()
+    text = markdown.encode()
     kept = session.save("pull_request.md", text, "text/markdown")
     assert kept.sha256 == sha256_hex(text)  # noqa: S101  # the store and the plan must mean the same bytes
     return kept
@@ -172,10 +172,10 @@ def release_facts(
         review=review,
         checks=session.load("checks/checks.json", ChecksReport),
         pinned=PinnedDigests(
-            contract_digest=session.given.pins.contract_digest,
+            contract_digest=session.input.pins.contract_digest,
             policy_digest=session.run.policy.digest,
             base_sha=pinned_base,
-            head_sha=session.given.pins.head_sha,
+            head_sha=session.input.pins.head_sha,
         ),
         policy_digest_now=session.bench.policies.effective(session.run.target).digest,
         base_now=base_now,
@@ -195,10 +195,10 @@ def _not_earned(session: StepSession, contract: TaskContract) -> str:
     """Why Control would clear no merge of this kind of task; asked before anything says that it merges by itself."""
     if session.run.mode is not Mode.SELECTIVE_AUTO:
         return ""
-    said = session.bench.control.query(session.run.target, MERGES_ALONE, contract.type)
-    if said is None:
+    answer = session.bench.control.query(session.run.target, MERGES_ALONE, contract.type)
+    if answer is None:
         return "the target has no Control now that could say what has been earned"
-    return "" if said.allowed else said.reason
+    return "" if answer.allowed else answer.reason
 
 
 def _past_failures(session: StepSession, index: RunIndex, contract: TaskContract) -> int:
@@ -210,6 +210,6 @@ def _past_failures(session: StepSession, index: RunIndex, contract: TaskContract
 
 def _approved_by(session: StepSession) -> str:
     """Who approved before the run: of a granted change, whoever granted exactly this commit."""
-    if session.given.decision:
-        return session.given.decision.actor
+    if session.input.decision:
+        return session.input.decision.actor
     return session.run.grant.actor if session.run.grant else ""

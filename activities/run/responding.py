@@ -35,11 +35,11 @@ class Escalation(NamedTuple):
     report: IncidentReport
 
 
-def escalated(given: RespondInput) -> IncidentReport:
+def escalated(request: RespondInput) -> IncidentReport:
     """The incident's id follows from run and trigger, so a retry opens the same one."""
-    run_id, trigger = given.run.run_id, trigger_of(given.verdict)
+    run_id, trigger = request.run.run_id, trigger_of(request.verdict)
     return IncidentReport(
-        incident=incident_id(run_id, trigger), run_id=run_id, trigger=trigger, reason=given.verdict.reason
+        incident=incident_id(run_id, trigger), run_id=run_id, trigger=trigger, reason=request.verdict.reason
     )
 
 
@@ -50,11 +50,11 @@ class Responding:
     bench: StepPorts
 
     @activity.defn(name=RESPOND.name, no_thread_cancel_exception=True)
-    def respond(self, given: RespondInput) -> RespondOutput:
+    def respond(self, request: RespondInput) -> RespondOutput:
         """Every response of the trigger's row, in its order: where the row pauses, that comes first."""
         with heartbeating():
             crashpoint("respond.before_effect")
-            case = Escalation(given, given.report or escalated(given))
+            case = Escalation(request, request.report or escalated(request))
             responses: Mapping[Response, Callable[[Escalation], None]] = {
                 Response.PAUSE_ALL: partial(self._pause, everybody=True),
                 Response.PAUSE_TARGET: partial(self._pause, everybody=False),
@@ -69,7 +69,7 @@ class Responding:
             for response in row.responses:
                 responses[response](case)
             crashpoint("respond.after_effect")
-            head = self.bench.audit.head(f"run/{given.run.run_id}") or ""
+            head = self.bench.audit.head(f"run/{request.run.run_id}") or ""
             return RespondOutput(given=tuple(response.value for response in row.responses), audit_head=head)
 
     def _pause(self, case: Escalation, *, everybody: bool) -> None:

@@ -30,9 +30,9 @@ class Reviewing:
     bench: StepPorts
 
     @activity.defn(name=REVIEW.name, no_thread_cancel_exception=True)
-    def review(self, given: StepInput) -> StepResult:
+    def review(self, request: StepInput) -> StepResult:
         """Show the reviewer both trees, keep what it says."""
-        return self.bench.perform(given, StepName.REVIEW, Role.REVIEW, self._work, given.turn)
+        return self.bench.perform(request, StepName.REVIEW, Role.REVIEW, self._work, request.turn)
 
     def _work(self, session: StepSession) -> StepResult:
         contract = session.load("task_contract.json", TaskContract)
@@ -65,28 +65,28 @@ class Reviewing:
                 alive=session.alive,
                 told=self._told(session, contract, base_tree),
             )
-            said = propose(session, agent, brief, TypeAdapter(ReviewProposal))
+            proposal = propose(session, agent, brief, TypeAdapter(ReviewProposal))
         session.keep_asked(environment)
         report = ReviewReport(
             run_id=session.run.run_id,
             task_id=contract.task_id,
             head_sha=change.head_sha,
             reviewer=agent.name,
-            approve=said.approve,
-            confidence=said.confidence,
-            summary=said.summary,
-            remarks=said.remarks,
+            approve=proposal.approve,
+            confidence=proposal.confidence,
+            summary=proposal.summary,
+            remarks=proposal.remarks,
             proved=tuple(path for path in changed if path not in unproved),
             unproved=unproved,
         )
         session.save("review_report.json", report)
-        session.note("reviewed", approve=said.approve, remarks=len(said.remarks), reviewer=agent.name)
-        blocking = [remark.message for remark in said.remarks if remark.severity is Severity.BLOCKING]
+        session.note("reviewed", approve=proposal.approve, remarks=len(proposal.remarks), reviewer=agent.name)
+        blocking = [remark.message for remark in proposal.remarks if remark.severity is Severity.BLOCKING]
         rule = "the reviewer approves"
-        approved = said.approve and not blocking
-        answer, reason = (allow, said.summary) if approved else (deny, "; ".join(blocking) or said.summary)
-        verdict = answer(rule, reason, **crossing(said.remarks))
-        return session.done(verdict, confidence=said.confidence, task_id=contract.task_id, next_role=Role.CHECKS)
+        approved = proposal.approve and not blocking
+        answer, reason = (allow, proposal.summary) if approved else (deny, "; ".join(blocking) or proposal.summary)
+        verdict = answer(rule, reason, **crossing(proposal.remarks))
+        return session.done(verdict, confidence=proposal.confidence, task_id=contract.task_id, next_role=Role.CHECKS)
 
     def _told(self, session: StepSession, contract: TaskContract, base_tree: Path) -> dict[str, str]:
         """Blind to the coder's words: what it changed, and what the base says of it."""

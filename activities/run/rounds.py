@@ -13,11 +13,11 @@ _TAIL = 6_000
 _ALL = 24_000
 
 
-def back_to_coding(bench: StepPorts, given: StepInput, result: StepResult) -> StepResult:
+def back_to_coding(bench: StepPorts, request: StepInput, result: StepResult) -> StepResult:
     """The result of a step of Coding, handed to Coding again where it said no and rounds are left."""
     if result.verdict.allowed:
         return result
-    again = after_coding(result.verdict, rounds_left(bench.pinned_policy(given.run), given))
+    again = after_coding(result.verdict, rounds_left(bench.pinned_policy(request.run), request))
     if again is None:
         return result
     return result.model_copy(update={"handover": result.handover.model_copy(update={"next_role": again})})
@@ -25,10 +25,10 @@ def back_to_coding(bench: StepPorts, given: StepInput, result: StepResult) -> St
 
 def what_failed(session: StepSession) -> dict[str, str]:
     """By file name, for the agent; empty in the first round."""
-    if session.given.round == 1:
+    if session.input.round == 1:
         return {}
-    texts = {"why_again.md": session.given.because}
-    names = {ref.name for ref in session.given.artifacts}
+    texts = {"why_again.md": session.input.because}
+    names = {ref.name for ref in session.input.artifacts}
     if {"change.json", "checks/checks.json", "review_report.json"} <= names:
         change = session.load("change.json", Change)
         checks = session.load("checks/checks.json", ChecksReport)
@@ -41,9 +41,9 @@ def what_failed(session: StepSession) -> dict[str, str]:
 
 
 def _failure(session: StepSession, checks: ChecksReport) -> list[str]:
-    said = []
+    parts = []
     for result in red(checks):
         output = result.attempts[-1].output
         tail = session.load_bytes(output.name)[-_TAIL:].decode("utf-8", "replace") if output else ""
-        said.append(f"{result.name}: {how_it_ended(result)}\n\n{tail}")
-    return said
+        parts.append(f"{result.name}: {how_it_ended(result)}\n\n{tail}")
+    return parts

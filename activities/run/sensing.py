@@ -40,12 +40,12 @@ class Sensing:
     index: RunIndex
 
     @activity.defn(name=SENSE.name, no_thread_cancel_exception=True)
-    def sense(self, given: StepInput) -> StepResult:
+    def sense(self, request: StepInput) -> StepResult:
         """Count, detect, and read what is open on the forge."""
-        return self.bench.perform(given, StepName.SENSE, Role.SENSING, self._work)
+        return self.bench.perform(request, StepName.SENSE, Role.SENSING, self._work)
 
     def _work(self, session: StepSession) -> StepResult:
-        base, policy, run = session.given.base_sha, session.policy, session.run
+        base, policy, run = session.input.base_sha, session.policy, session.run
         facts = session.repository.facts(base)
         with self.bench.folder("sense") as tree:
             session.repository.checkout(base, tree)
@@ -154,7 +154,7 @@ def _proposals(session: StepSession) -> Recorded:
     for name, body in bodies.items():
         session.save(f"{name}.json", body)
     # Review sees the changed files alone; what a promotion is held to is as much a part of it as its text.
-    catalogue = session.repository.read(session.given.base_sha, f"{folder.path}/{CATALOGUE}")
+    catalogue = session.repository.read(session.input.base_sha, f"{folder.path}/{CATALOGUE}")
     if catalogue is not None:
         session.save(CATALOGUE, catalogue, "application/toml")
         bodies[CATALOGUE] = catalogue

@@ -69,8 +69,8 @@ class MeteredAgent:
     def answer(self, brief: Brief) -> str:
         """As the agent does."""
         with self.meter.question() as meter:
-            given = replace(brief, meter=meter, purse=self.purse, keep=self.keep, tell=self.tell)
-            return self.agent.answer(given)
+            metered = replace(brief, meter=meter, purse=self.purse, keep=self.keep, tell=self.tell)
+            return self.agent.answer(metered)
 
 
 class Payer(Protocol):
@@ -128,15 +128,15 @@ class RunPurse:
     def settle(self, reserved: Reserved, cost: Amounts | None, note: str = "") -> None:
         """By the same key and attempt."""
         crashpoint("exchange.before_settle")
-        said = SettleCost(key=reserved.key, attempt=self._step.attempt, cost=cost, note=shortened(note, 500))
-        self._control.ask(self._target, messages.SETTLE_COST, said)
+        report = SettleCost(key=reserved.key, attempt=self._step.attempt, cost=cost, note=shortened(note, 500))
+        self._control.ask(self._target, messages.SETTLE_COST, report)
         crashpoint("exchange.after_settle")
 
 
 def purse_of(session: Payer) -> Purse | None:
     """None: the role's backend asks no model, or pays all at once."""
-    said = session.policy.charter.roles.get(session.role)
-    return RunPurse(session) if said is not None and said.backend in PAID_BY_EXCHANGE else None
+    role_policy = session.policy.charter.roles.get(session.role)
+    return RunPurse(session) if role_policy is not None and role_policy.backend in PAID_BY_EXCHANGE else None
 
 
 def _ending(verdict: Verdict) -> Ending:
@@ -195,5 +195,5 @@ def _settle(session: Payer, key: str, attempt: str) -> None:
     minutes = round(meter.seconds / 60, 6)
     cost = None if meter.unknown else Amounts(usd=round(meter.usd, 6), tokens=meter.tokens, agent_minutes=minutes)
     note = shortened("; ".join(dict.fromkeys(meter.unknown)), 500)
-    said = SettleCost(key=key, attempt=attempt, cost=cost, agent_minutes=minutes, note=note)
-    session.control.ask(session.run.target, messages.SETTLE_COST, said)
+    report = SettleCost(key=key, attempt=attempt, cost=cost, agent_minutes=minutes, note=note)
+    session.control.ask(session.run.target, messages.SETTLE_COST, report)

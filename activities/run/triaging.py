@@ -47,9 +47,9 @@ class Triaging:
     index: RunIndex
 
     @activity.defn(name=TRIAGE.name, no_thread_cancel_exception=True)
-    def triage(self, given: StepInput) -> StepResult:
+    def triage(self, request: StepInput) -> StepResult:
         """Ask for candidates, then apply what is remembered."""
-        return self.bench.perform(given, StepName.TRIAGE, Role.TRIAGING, self._work)
+        return self.bench.perform(request, StepName.TRIAGE, Role.TRIAGING, self._work)
 
     def _work(self, session: StepSession) -> StepResult:
         policy, run = session.policy, session.run
@@ -67,14 +67,14 @@ class Triaging:
         free = tuple(f for f in snapshot.findings if (f.tool, f.rule, f.path) not in closed)
         seen = snapshot.model_copy(update={"findings": free})
         brief = Brief(
-            Role.TRIAGING, run, policy, session.given.base_sha, snapshot=seen, alive=session.alive, told=lately(session)
+            Role.TRIAGING, run, policy, session.input.base_sha, snapshot=seen, alive=session.alive, told=lately(session)
         )
         proposed = propose(session, agent, brief, TypeAdapter(CandidateTasks))
         # Ids, words and the base are ours to state, whatever the agent wrote.
         refused = told(snapshot.findings, policy, memory)
         ours = {
             "run_id": run.run_id,
-            "base_sha": session.given.base_sha,
+            "base_sha": session.input.base_sha,
             "candidates": stated_by_us(proposed, run.target, snapshot.findings),
             "suppressed": (*proposed.suppressed, *refused),
             "resolved": (),
@@ -108,7 +108,7 @@ class Triaging:
     def _from_quarantine(self, session: StepSession, grant: Grant) -> StepResult:
         """The one task a person released; that it was escalated lately is no reason to suppress it now."""
         chosen = quarantined_task(session, grant).candidate
-        only = CandidateTasks(run_id=session.run.run_id, base_sha=session.given.base_sha, candidates=(chosen,))
+        only = CandidateTasks(run_id=session.run.run_id, base_sha=session.input.base_sha, candidates=(chosen,))
         session.save("candidate_tasks.json", only)
         session.note("triaged", candidates=1, suppressed=0, quarantinedRun=grant.run_id)
         reason = f"the task of {grant.run_id}, released from quarantine by {grant.actor}"
@@ -148,7 +148,7 @@ class Recall:
         found = frozenset(Place(each.tool, each.rule, each.path) for each in snapshot.findings)
         kinds = {(place.tool, place.rule) for place in found}
         wanted = gathered(session)
-        asked = {(TOOL, each.key) for each in wanted.tasks} if wanted else set()
+        keys = {(TOOL, each.key) for each in wanted.tasks} if wanted else set()
         # One that we closed, because CI rejected it or the base held it already, is no person's "no".
         numbers = {entry.pull_request for entry in ended if entry.closed_by_us}
         runs = {run_id for entry in ended for run_id in entry.closed_for}
@@ -164,7 +164,7 @@ class Recall:
                 if not on_base(session, pull):
                     what = f"rejected on the forge: a person closed pull request {pull.number}; until it is open again"
                     refused = [PersonsNo(pull.task_id, about | _renamed(session, pull, about, found), what)]
-            elif pull.state == "merged" and pull.run_id not in undone_by_us and (about & found or _kind(run) in asked):
+            elif pull.state == "merged" and pull.run_id not in undone_by_us and (about & found or _kind(run) in keys):
                 refused = _taken_out(session, pull, about)
             noes += refused
             if run and run.idea and (_kind(run) in kinds or run.idea.tool == TOOL):
@@ -181,7 +181,7 @@ def _renamed(
     session: StepSession, pull: PullRequest, about: frozenset[Place], found: frozenset[Place]
 ) -> frozenset[Place]:
     """The same ideas in files that have got another name since: a person's no goes with the file."""
-    base, repository = session.given.base_sha, session.repository
+    base, repository = session.input.base_sha, session.repository
     pairs = [(old, new) for old in about - found for new in found - about if old[:2] == new[:2]]
     pairs = [(old, new) for old, new in pairs if repository.read(base, old.path) is None]
     change = bring(session.bench, repository, pull.run_id) if pairs else None
@@ -233,7 +233,7 @@ def _taken_out(session: StepSession, pull: PullRequest, about: frozenset[Place])
     change = bring(session.bench, session.repository, pull.run_id)
     if change is None:
         return []
-    gone = session.repository.taken_out(change.head_sha, change.base_sha, session.given.base_sha)
+    gone = session.repository.taken_out(change.head_sha, change.base_sha, session.input.base_sha)
     refused = frozenset(place for place in about if place.path in gone)
     what = f"pull request {pull.number} was merged, and a person took its change out of the base again; "
     what += "until the base holds it once more"

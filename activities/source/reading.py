@@ -10,7 +10,7 @@ from policies.settings.sources import Format, SourcePolicy, Sources
 from policies.source.quality import grade, quality
 from policies.source.records import Normalised, NotReadable, records_of
 from ports.repository import RepositoryError
-from ports.sources import Answered, Asked, Connector
+from ports.sources import Connector, SourceAnswer, SourceRequest
 from ports.store import ArtifactStore
 
 Keep = Callable[[str, bytes, str], ArtifactRef]
@@ -36,27 +36,29 @@ class SourceReader:
     connectors: Mapping[str, Connector]
     store: ArtifactStore
 
-    def read(self, source: SourcePolicy, sources: Sources, asked: Asked, at: datetime, keep: Keep) -> Reading:
+    def read(self, source: SourcePolicy, sources: Sources, request: SourceRequest, at: datetime, keep: Keep) -> Reading:
         """A source's answer now, graded.
 
         Raises:
             StoreError: what came back cannot be kept, so it is not used.
         """
-        return self.compare(source, sources, asked, at, keep).reading
+        return self.compare(source, sources, request, at, keep).reading
 
-    def compare(self, source: SourcePolicy, sources: Sources, asked: Asked, at: datetime, keep: Keep) -> Compared:
+    def compare(
+        self, source: SourcePolicy, sources: Sources, request: SourceRequest, at: datetime, keep: Keep
+    ) -> Compared:
         """A source's answer now, graded, and its baseline's where it has one.
 
         Raises:
             StoreError: what came back cannot be kept, so it is not used.
         """
-        fetched = self.fetch(source, asked, at, keep)
+        fetched = self.fetch(source, request, at, keep)
         found, problem = self.normalised(source, fetched)
         name = source.baseline or source.fallback
         other = sources.named(name)
         theirs, baseline, silent = None, None, ""
         if other is not None:
-            theirs = self.fetch(other, asked, at, keep)
+            theirs = self.fetch(other, request, at, keep)
             baseline, silent = self.normalised(other, theirs)
         records = keep(f"sources/{source.name}/records.jsonl", found.written(), "application/jsonl") if found else None
         measured = quality(source, found, at, baseline.records if baseline else None)
@@ -78,25 +80,25 @@ class SourceReader:
         keep(f"sources/{source.name}/reading.json", reading.model_dump_json(by_alias=True).encode(), "application/json")
         return Compared(reading, name, theirs, baseline)
 
-    def fetch(self, source: SourcePolicy, asked: Asked, at: datetime, keep: Keep) -> Fetched:
+    def fetch(self, source: SourcePolicy, request: SourceRequest, at: datetime, keep: Keep) -> Fetched:
         """Ask once, and keep the bytes as they came."""
-        said = asked.answers.get(source.name)
-        if said is None:
+        answer = request.answers.get(source.name)
+        if answer is None:
             try:
-                said = self.connectors[source.connector].fetch(source, asked)
+                answer = self.connectors[source.connector].fetch(source, request)
             except RepositoryError as problem:
-                said = Answered(source.connector, None, str(problem))
-            asked.answers[source.name] = said
-        media = said.media_type or "application/octet-stream"
-        body = None if said.body is None else keep(f"sources/{source.name}/answer", said.body, media)
+                answer = SourceAnswer(source.connector, None, str(problem))
+            request.answers[source.name] = answer
+        media = answer.media_type or "application/octet-stream"
+        body = None if answer.body is None else keep(f"sources/{source.name}/answer", answer.body, media)
         return Fetched(
             source=source.name,
             connector=source.connector,
             at=at,
-            asked=said.asked,
-            problem=said.problem,
-            headers=said.headers,
-            media_type=said.media_type,
+            asked=answer.asked,
+            problem=answer.problem,
+            headers=answer.headers,
+            media_type=answer.media_type,
             body=body,
         )
 

@@ -14,7 +14,7 @@ from policies.settings.sources import SourcePolicy
 from policies.source.lifecycle import USED, in_force, refused, stands_in
 from policies.source.quality import in_conflict
 from ports.control_desk import ControlUnavailable
-from ports.sources import Asked
+from ports.sources import SourceRequest
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def record_sources(session: StepSession, reader: SourceReader) -> Recorded:
         return Recorded({}, ())
     book = source_book(session)
     # One look for all of them: what is a source, a fallback and a baseline is asked once.
-    asked = Asked(policy, session.repository, session.given.base_sha, session.alive)
+    request = SourceRequest(policy, session.repository, session.input.base_sha, session.alive)
     for source in ours:
         state, why = in_force(source, book.of(source.name))
         if refused(source) and book.of(source.name).lowered is None:
@@ -55,7 +55,7 @@ def record_sources(session: StepSession, reader: SourceReader) -> Recorded:
         tried = [] if state is SourceState.DEGRADED else [source]
         tried += _fallback(session, source, book, reasons)
         for each in tried:
-            reading = _read(session, reader, each, asked)
+            reading = _read(session, reader, each, request)
             if reading.grade is not Grade.BREACH and reading.records:
                 records[source.name] = reader.store.get(reading.records)
                 session.save(f"sources/{source.name}/used.jsonl", records[source.name], "application/jsonl")
@@ -93,8 +93,8 @@ def _fallback(session: StepSession, source: SourcePolicy, book: SourceBook, reas
     return [] if problem else [found]
 
 
-def _read(session: StepSession, reader: SourceReader, source: SourcePolicy, asked: Asked) -> Reading:
-    reading = reader.read(source, session.policy.sources, asked, datetime.now(UTC), session.save)
+def _read(session: StepSession, reader: SourceReader, source: SourcePolicy, request: SourceRequest) -> Reading:
+    reading = reader.read(source, session.policy.sources, request, datetime.now(UTC), session.save)
     quality = reading.quality
     session.note("source asked", source=source.name, grade=reading.grade, records=quality.records,
                  answer=reading.fetched.body.sha256 if reading.fetched.body else "")  # fmt: skip

@@ -64,16 +64,16 @@ class Scouting:
     bench: StepPorts
 
     @activity.defn(name=SCOUT.name, no_thread_cancel_exception=True)
-    def scout(self, given: TrialInput) -> TrialLook:
+    def scout(self, request: TrialInput) -> TrialLook:
         """``candidate_sources.json``."""
-        work = partial(self._scout, named=given.source)
-        return TrialLook(result=self.bench.perform(given.step, StepName.SCOUT, Role.SCOUT, work))
+        work = partial(self._scout, named=request.source)
+        return TrialLook(result=self.bench.perform(request.step, StepName.SCOUT, Role.SCOUT, work))
 
     @activity.defn(name=PLAN_TRIAL.name, no_thread_cancel_exception=True)
-    def plan_trial(self, given: TrialInput) -> TrialLook:
+    def plan_trial(self, request: TrialInput) -> TrialLook:
         """``task_contract.json`` of a source trial."""
-        work = partial(self._plan, named=given.source)
-        return TrialLook(result=self.bench.perform(given.step, StepName.PLAN_TRIAL, Role.PLANNING, work))
+        work = partial(self._plan, named=request.source)
+        return TrialLook(result=self.bench.perform(request.step, StepName.PLAN_TRIAL, Role.PLANNING, work))
 
     def _scout(self, session: StepSession, named: str) -> StepResult:
         base = session.repository.fetch_base()
@@ -93,13 +93,13 @@ class Scouting:
         session.save(CANDIDATES, found)
         _tidy(session, {each.name for each in (*session.policy.sources.of(session.run.target), *catalogue)})
         session.note("scouted", candidates=len(found.candidates), leads=len(leads), unread=len(unread))
-        said = [
+        sentences = [
             f"{counted(len(found.candidates), 'source')} could be tried",
             f"{counted(len(leads), 'lead')} in the repository",
             *([f"{counted(len(agents), 'lead')} named by {agents[0].named_by}"] if agents else []),
             *found.unread,
         ]
-        verdict = allow("it is known what could be tried", shortened("; ".join(said), 1000))
+        verdict = allow("it is known what could be tried", shortened("; ".join(sentences), 1000))
         return session.done(verdict, base_sha=base, next_role=Role.PLANNING)
 
     def _asked(self, session: StepSession, base: str, leads: list[Lead]) -> tuple[list[Lead], tuple[str, ...]]:
@@ -115,13 +115,13 @@ class Scouting:
         }
         brief = Brief(Role.SCOUT, session.run, session.policy, base, alive=session.alive, told=told(texts))
         try:
-            said = propose(session, session.agent, brief, TypeAdapter(CandidateSources))
+            proposal = propose(session, session.agent, brief, TypeAdapter(CandidateSources))
         except AgentStopped as ended:
             if ended.outcome in WAITS:
                 raise
             return [], (f"the agent named nothing: {ended.outcome.value}: {ended.reason}",)
         who = session.policy.charter.roles[Role.SCOUT].models[0]
-        return named_leads(said.leads, {each.url for each in leads}, who), ()
+        return named_leads(proposal.leads, {each.url for each in leads}, who), ()
 
     def _catalogue(self, session: StepSession) -> tuple[list[SourcePolicy], tuple[str, ...]]:
         try:

@@ -55,7 +55,7 @@ from policies.source.trials import (
 from policies.verdicts import all_of, allow, concluded, deny
 from ports.agents import Brief
 from ports.measures import Look
-from ports.sources import Asked, Recording, ReplayFailed, Replaying
+from ports.sources import Recording, ReplayFailed, Replaying, SourceRequest
 
 _OPINION = 1000
 
@@ -69,7 +69,7 @@ class Trying:
     render: Callable[[SourceTrialReport], str]
 
     @activity.defn(name=FETCH_TRIAL.name, no_thread_cancel_exception=True)
-    def fetch_trial(self, given: TrialInput) -> TrialLook:
+    def fetch_trial(self, request: TrialInput) -> TrialLook:
         """One fetch, if one is due; else when it will be."""
         next_at: list[datetime] = []
 
@@ -77,13 +77,13 @@ class Trying:
             trial = _trial(session)
             return self._fetch(session, trial, next_at)
 
-        result = self.bench.perform(given.step, StepName.FETCH_TRIAL, Role.INTEGRATOR, work, str(given.look))
+        result = self.bench.perform(request.step, StepName.FETCH_TRIAL, Role.INTEGRATOR, work, str(request.look))
         return TrialLook(result=result, next_at=next_at[0] if next_at and result.verdict.allowed else None)
 
     @activity.defn(name=JUDGE_TRIAL.name, no_thread_cancel_exception=True)
-    def judge_trial(self, given: TrialInput) -> TrialLook:
+    def judge_trial(self, request: TrialInput) -> TrialLook:
         """``source_trial_report.json``, its page, and what is proposed."""
-        return TrialLook(result=self.bench.perform(given.step, StepName.JUDGE_TRIAL, Role.SOURCE_QA, self._judge))
+        return TrialLook(result=self.bench.perform(request.step, StepName.JUDGE_TRIAL, Role.SOURCE_QA, self._judge))
 
     def _fetch(self, session: StepSession, trial: SourceTrial, next_at: list[datetime]) -> StepResult:
         """By what is kept with the source, whoever fetched it: no pause and no death loses or repeats one."""
@@ -92,8 +92,8 @@ class Trying:
         now, between = activity.info().started_time, timedelta(hours=trial.hours_between)
         number, rule = len(made) + 1, "the trial goes on by its contract"
         if trial.barred or number > trial.fetches:
-            said = f"{len(made)} of {counted(trial.fetches, 'fetch', 'fetches')} made; nothing more is fetched"
-            return session.done(allow(rule, said, made=len(made)), next_role=Role.SOURCE_QA)
+            text = f"{len(made)} of {counted(trial.fetches, 'fetch', 'fetches')} made; nothing more is fetched"
+            return session.done(allow(rule, text, made=len(made)), next_role=Role.SOURCE_QA)
         if made and now < (due := made[-1][1].reading.fetched.at + between):
             next_at.append(due)
             return session.done(allow(rule, f"{len(made)} of {counted(trial.fetches, 'fetch', 'fetches')} made"))
@@ -119,8 +119,8 @@ class Trying:
             return kept.put(trial, f"{number:03}/{name}", body, media_type)
 
         reader = SourceReader(self.bench.connectors, self.bench.store)
-        asked = Asked(session.policy, session.repository, base, session.alive)
-        both = reader.compare(source, sources, asked, now, keep)
+        request = SourceRequest(session.policy, session.repository, base, session.alive)
+        both = reader.compare(source, sources, request, now, keep)
         reading, theirs = both.reading, None
         if both.records:
             name = f"sources/{both.with_source}/records.jsonl"
@@ -138,9 +138,9 @@ class Trying:
         session.outputs.append(keep("fetch.json", written(fetch), "application/json"))
         answer = reading.fetched.body.sha256 if reading.fetched.body else ""
         session.note("source asked", source=source.name, number=number, grade=reading.grade, answer=answer)
-        said = f"fetch {number} of {trial.fetches}: {reading.grade}"
-        said += f", {'; '.join(reading.reasons)}" if reading.reasons else ""
-        return session.done(allow("the trial goes on by its contract", said), base_sha=base)
+        text = f"fetch {number} of {trial.fetches}: {reading.grade}"
+        text += f", {'; '.join(reading.reasons)}" if reading.reasons else ""
+        return session.done(allow("the trial goes on by its contract", text), base_sha=base)
 
     def _judge(self, session: StepSession) -> StepResult:
         trial, kept = _trial(session), KeptTrials(self.bench.store, session.run.target)
@@ -162,14 +162,14 @@ class Trying:
             self.bench.control.ask(session.run.target, messages.SOURCE_PASSED, told)
         session.note("trial judged", trial=trial.trial_id, passed=report.passed, proposal=report.proposal_id)
         good = f"{trial.trial_id} passed, {in_words(report.metrics)}; proposed as {report.proposal_id}"
-        said = good if report.passed else f"{trial.trial_id} did not pass: {'; '.join(report.reasons)}"
+        text = good if report.passed else f"{trial.trial_id} did not pass: {'; '.join(report.reasons)}"
         verdict = concluded(
-            report.verdict.decision, report.verdict.rule, said, *(report.said_no or report.verdict.children)
+            report.verdict.decision, report.verdict.rule, text, *(report.said_no or report.verdict.children)
         )
         return session.done(verdict, task_id=f"source-trial-{trial.trial_id}")
 
     def _report(self, session: StepSession, trial: SourceTrial) -> SourceTrialReport:
-        names = [ref.name for ref in session.given.artifacts if trial_of_fetch(ref.name) == trial.trial_id]
+        names = [ref.name for ref in session.input.artifacts if trial_of_fetch(ref.name) == trial.trial_id]
         fetches = tuple(sorted((session.load(name, TrialFetch) for name in names), key=lambda each: each.number))
         sources, target = known_sources(session), session.run.target
         source, baseline = _pair(trial, sources)
@@ -247,16 +247,16 @@ class Trying:
 def _opinion(session: StepSession, draft: SourceTrialReport) -> Verdict:
     """Source QA by an agent: it may stop what every gate let through. One that does not answer has not said yes."""
     texts = told({"report.json": draft.model_dump_json(by_alias=True, indent=1)})
-    base = draft.fetches[-1].base_sha if draft.fetches else session.given.base_sha
+    base = draft.fetches[-1].base_sha if draft.fetches else session.input.base_sha
     brief = Brief(Role.SOURCE_QA, session.run, session.policy, base, told=texts, alive=session.alive)
-    said, rule = (
+    proposal, rule = (
         propose(session, session.agent, brief, TypeAdapter(ReviewProposal)),
         "the agent in source QA does not object",
     )
-    blocking = [each.message for each in said.remarks if each.severity is Severity.BLOCKING]
-    if said.approve and not blocking:
-        return allow(rule, shortened(said.summary, _OPINION))
-    return deny(rule, shortened("; ".join(blocking) or said.summary, _OPINION))
+    blocking = [each.message for each in proposal.remarks if each.severity is Severity.BLOCKING]
+    if proposal.approve and not blocking:
+        return allow(rule, shortened(proposal.summary, _OPINION))
+    return deny(rule, shortened("; ".join(blocking) or proposal.summary, _OPINION))
 
 
 def _trial(session: StepSession) -> SourceTrial:

@@ -77,7 +77,7 @@ class ClearedWrite:
         crashpoint(f"{effect.action}.before_begin")
         # The clock starts before Control's does: the child dead by then is dead before Control's deadline.
         kill_at = since_boot() + seconds
-        asked = WriteRequest(
+        request = WriteRequest(
             run_id=effect.run_id,
             key=key,
             attempt=attempt,
@@ -94,7 +94,7 @@ class ClearedWrite:
             follows=self.follows,
             open_pulls=self.open_pulls,
         )
-        answer = self._ask(target, asked)
+        answer = self._ask(target, request)
         crashpoint(f"{effect.action}.after_begin")
         if answer.answer in _NOTHING_TO_DO:
             return WriteEnd(answer, merged=answer.merged)
@@ -114,7 +114,7 @@ class ClearedWrite:
         self.bench.record(effect.run_id, (cleared,), info.started_time)
         # Only now may anything act on it. A Control that was lost before the log had it cannot be asked any more, and
         # the next one has read the log without it: that one says no, and its quiescent stays true (P1).
-        answer = self._ask(target, asked)
+        answer = self._ask(target, request)
         if answer.answer in _NOTHING_TO_DO or answer.clearance is None:
             return WriteEnd(answer, merged=answer.merged)
         look_only = answer.answer is WriteAnswerKind.LOOK_ONLY
@@ -125,8 +125,8 @@ class ClearedWrite:
         if self.merges is not None and result.done:
             repository = self.bench.repositories(policy.target)
             merged = merge_shown(repository, self.merges, result.result or effect.head_sha)
-        said = SettleRequest(key=key, attempt=attempt, outcome=outcome, result=result.result, merged=merged)
-        settled = self.bench.control.ask(target, messages.SETTLE_WRITE, said)
+        report = SettleRequest(key=key, attempt=attempt, outcome=outcome, result=result.result, merged=merged)
+        settled = self.bench.control.ask(target, messages.SETTLE_WRITE, report)
         if not settled.accepted:
             # Our deadline passed and somebody else holds it now: the next attempt looks and adopts.
             raise ApplicationError(settled.verdict.reason, type="SettleRefused")
@@ -153,8 +153,8 @@ class ClearedWrite:
         )
 
 
-def record_effect(policy: EffectivePolicy, action: WriteAction, run_key: str, run_id: str, **said: Any) -> Effect:
-    """A ticket, a comment, a head: no commit, no branch; ``said`` is what it says, and where."""
+def record_effect(policy: EffectivePolicy, action: WriteAction, run_key: str, run_id: str, **answer: Any) -> Effect:
+    """A ticket, a comment, a head: no commit, no branch; ``answer`` is what it says, and where."""
     return Effect(
         action=action,
         run_key=run_key,
@@ -164,7 +164,7 @@ def record_effect(policy: EffectivePolicy, action: WriteAction, run_key: str, ru
         base_branch=policy.target.base_branch,
         head_sha="",
         base_sha="",
-        **said,
+        **answer,
     )
 
 

@@ -52,76 +52,78 @@ class Writing:
     bench: StepPorts
 
     @activity.defn(name=WRITE.name, no_thread_cancel_exception=True)
-    def write(self, given: WriteInput) -> WriteResult:
+    def write(self, request: WriteInput) -> WriteResult:
         """Ask, act in a child, settle. In DRY_RUN Control refuses and no child is ever started."""
         with heartbeating():
-            policy = self.bench.pinned_policy(given.run)
-            ended = self._write(given, policy)
+            policy = self.bench.pinned_policy(request.run)
+            ended = self._write(request, policy)
             if ended.done and ended.merged and ended.merged.pull_request:
-                say_merged(self.bench, policy, ended.merged, checked_tree=given.planned.tree_sha)
-            if ended.done and (said := self._closing(given, policy)):
-                said_once(self.bench, policy, given.run, said)
+                say_merged(self.bench, policy, ended.merged, checked_tree=request.planned.tree_sha)
+            if ended.done and (text := self._closing(request, policy)):
+                said_once(self.bench, policy, request.run, text)
             return ended
 
-    def _closing(self, given: WriteInput, policy: EffectivePolicy) -> Comment | None:
+    def _closing(self, request: WriteInput, policy: EffectivePolicy) -> Comment | None:
         """What people are told below a pull request that we closed."""
-        planned, run_id = given.planned, given.run.run_id
+        planned, run_id = request.planned, request.run.run_id
         if planned.action is not WriteAction.CLOSE_PULL_REQUEST:
             return None
         pull = pull_of(self.bench.forges(policy.target), planned.of_run or run_id, planned.branch)
         if pull is None or pull.state != "closed":
             return None
         page = self.bench.store.web(run_id)
-        bodies = {ref.name: ref for ref in given.artifacts}
+        bodies = {ref.name: ref for ref in request.artifacts}
         closing = self._text(planned, bodies)
         head = closed_head("", closed_in_short(closing))
-        said = closed_because(closing, run_id, page)
-        return Comment(run_id, pull.number, ABOUT_CLOSING, said, head, addresses=(page,) if page else ())
+        message = closed_because(closing, run_id, page)
+        return Comment(run_id, pull.number, ABOUT_CLOSING, message, head, addresses=(page,) if page else ())
 
     def _text(self, planned: PlannedWrite, bodies: dict[str, ArtifactRef]) -> str:
         name = closing_text(planned.of_run) if planned.of_run else _BODIES[planned.action]
         return self.bench.store.get(bodies[name]).decode()
 
-    def _write(self, given: WriteInput, policy: EffectivePolicy) -> WriteResult:
-        planned, run = given.planned, given.run
-        effect = self._effect(given, policy)
+    def _write(self, request: WriteInput, policy: EffectivePolicy) -> WriteResult:
+        planned, run = request.planned, request.run
+        effect = self._effect(request, policy)
         cleared = ClearedWrite(
             self.bench,
-            merges=self._merges(given, policy),
-            follows=_follows(given),
-            task_type=self._task_type(given),
-            open_pulls=self._open_pulls(given),
+            merges=self._merges(request, policy),
+            follows=_follows(request),
+            task_type=self._task_type(request),
+            open_pulls=self._open_pulls(request),
         )
         try:
             asks = WriteClass.RECORD if planned.asks else WriteClass.ADVANCE
             done = cleared.around(policy, effect, asks, self._policy_now(run.target))
         except ForgeError as problem:
             if waits := self.bench.resting(run, problem):
-                return self._ended(given, "write not done", waits, done=False)
+                return self._ended(request, "write not done", waits, done=False)
             if out := self.bench.kept_out(policy.target, problem):
                 raise out from problem
             raise
         if done.answer.answer is WriteAnswerKind.REFUSED:
-            return self._ended(given, "write refused", done.answer.verdict, done=False)
+            return self._ended(request, "write refused", done.answer.verdict, done=False)
         if done.result is None:
             # Settled under this key: by an earlier attempt, or by Control's own look at the remote.
             pull = self.bench.forges(policy.target).find_pull_request(effect.record_key or effect.run_key)
             verdict = _as_checked(planned, done.merged) or done.answer.verdict
-            return self._ended(given, "write adopted", verdict, done=True, adopted=True, pull=pull, merged=done.merged)
+            return self._ended(
+                request, "write adopted", verdict, done=True, adopted=True, pull=pull, merged=done.merged
+            )
         result = done.result
         if not result.done:
             not_done = deny if result.refused else hold
             reason = result.refused or "looked after the pause: it had not happened"
             if result.obstacle:
-                self._ended(given, "write not done", deny(f"{planned.action} happened", reason), done=False)
+                self._ended(request, "write not done", deny(f"{planned.action} happened", reason), done=False)
                 raise closed(f"{planned.action}: {reason}", policy.target)
-            return self._ended(given, "write not done", not_done(f"{planned.action} happened", reason), done=False)
+            return self._ended(request, "write not done", not_done(f"{planned.action} happened", reason), done=False)
         facts: dict[str, Fact] = {"adopted": result.adopted}
         if done.merged is not None:
             facts["tree"] = done.merged.tree_sha
         verdict = allow(f"{planned.action} happened", f"{result.result} on {planned.branch}", **facts)
         return self._ended(
-            given,
+            request,
             "write done",
             _as_checked(planned, done.merged) or verdict,
             done=True,
@@ -130,10 +132,10 @@ class Writing:
             merged=done.merged,
         )
 
-    def _effect(self, given: WriteInput, policy: EffectivePolicy) -> Effect:
+    def _effect(self, request: WriteInput, policy: EffectivePolicy) -> Effect:
         """Everything the child needs, ready before Control is asked."""
-        planned, run = given.planned, given.run
-        bodies = {ref.name: ref for ref in given.artifacts}
+        planned, run = request.planned, request.run
+        bodies = {ref.name: ref for ref in request.artifacts}
         if planned.action not in _WITHOUT_COMMITS:
             self._bring_commits(policy, planned, bodies)
         opener = planned.of_run or run.run_id
@@ -148,7 +150,7 @@ class Writing:
             text = self.bench.store.get(bodies[name]).decode()
         return Effect(
             action=planned.action,
-            run_key=f"{run.run_id}/{given.name or planned.action}",
+            run_key=f"{run.run_id}/{request.name or planned.action}",
             run_id=run.run_id,
             task_id=planned.task_id,
             branch=planned.branch,
@@ -174,29 +176,29 @@ class Writing:
         if planned.head_sha != change.head_sha:
             self._make_merge(policy, planned, change)
 
-    def _task_type(self, given: WriteInput) -> str:
+    def _task_type(self, request: WriteInput) -> str:
         """Of what leads to a merge: Control clears it where this kind of task has earned that."""
-        planned = given.planned
+        planned = request.planned
         canary = planned.action is WriteAction.PUSH_BRANCH and is_canary(planned.branch)
         if not canary and planned.action is not WriteAction.MERGE:
             return ""
-        kept = next(ref for ref in given.artifacts if ref.name == "task_contract.json")
+        kept = next(ref for ref in request.artifacts if ref.name == "task_contract.json")
         return TaskContract.model_validate_json(self.bench.store.get(kept)).type
 
-    def _open_pulls(self, given: WriteInput) -> tuple[int, ...]:
+    def _open_pulls(self, request: WriteInput) -> tuple[int, ...]:
         """What waited when this run began: Control knows those of its own books, a forge may hold others."""
-        if given.planned.action not in TAKES_A_PLACE or given.planned.of_run:
+        if request.planned.action not in TAKES_A_PLACE or request.planned.of_run:
             return ()
-        kept = next(ref for ref in given.artifacts if ref.name == "state_snapshot.json")
+        kept = next(ref for ref in request.artifacts if ref.name == "state_snapshot.json")
         snapshot = StateSnapshot.model_validate_json(self.bench.store.get(kept))
         return tuple(pull.number for pull in snapshot.open_pull_requests)
 
-    def _merges(self, given: WriteInput, policy: EffectivePolicy) -> Merged | None:
+    def _merges(self, request: WriteInput, policy: EffectivePolicy) -> Merged | None:
         """What Control must know of a merge even if nobody lives to tell it that it landed."""
-        planned, run = given.planned, given.run
+        planned, run = request.planned, request.run
         if planned.action is not WriteAction.MERGE:
             return None
-        change = next(ref for ref in given.artifacts if ref.name == "change.json")
+        change = next(ref for ref in request.artifacts if ref.name == "change.json")
         pull = self.bench.forges(policy.target).find_pull_request(f"{run.run_id}/{WriteAction.OPEN_PULL_REQUEST}")
         return Merged(
             run=run,
@@ -206,7 +208,7 @@ class Writing:
             head_sha=Change.model_validate_json(self.bench.store.get(change)).head_sha,
             task_id=planned.task_id,
             pull_request=pull.number if pull else 0,
-            merged_at=given.now,
+            merged_at=request.now,
         )
 
     def _make_merge(self, policy: EffectivePolicy, planned: PlannedWrite, change: Change) -> None:
@@ -226,7 +228,7 @@ class Writing:
 
     def _ended(
         self,
-        given: WriteInput,
+        request: WriteInput,
         event: str,
         verdict: Verdict,
         *,
@@ -236,17 +238,17 @@ class Writing:
         merged: Merged | None = None,
     ) -> WriteResult:
         # One end for all attempts of this activity: one that wakes up late has nothing to add.
-        key = f"{given.planned.action}/ended/{activity.info().activity_id}"
-        facts: dict[str, Fact] = {"action": given.planned.action, "reason": verdict.reason, "done": done}
+        key = f"{request.planned.action}/ended/{activity.info().activity_id}"
+        facts: dict[str, Fact] = {"action": request.planned.action, "reason": verdict.reason, "done": done}
         record = AuditEvent(key=key, role=Role.RELEASE, event=event, facts=facts)
-        head = self.bench.record(given.run.run_id, (record,), activity.info().started_time)
+        head = self.bench.record(request.run.run_id, (record,), activity.info().started_time)
         shown = (
             PullRequestRef(number=pull.number, branch=pull.branch, head_sha=pull.head_sha, url=pull.url)
-            if pull and not given.planned.of_run
+            if pull and not request.planned.of_run
             else None
         )
         return WriteResult(
-            planned=given.planned,
+            planned=request.planned,
             done=done,
             adopted=adopted,
             verdict=verdict,
@@ -256,11 +258,11 @@ class Writing:
         )
 
 
-def _follows(given: WriteInput) -> FollowUpInput | None:
+def _follows(request: WriteInput) -> FollowUpInput | None:
     """What Control must know of a pull request even if nobody lives to tell it that it was opened; its number comes."""
-    if given.planned.action is not WriteAction.OPEN_PULL_REQUEST:
+    if request.planned.action is not WriteAction.OPEN_PULL_REQUEST:
         return None
-    return FollowUpInput(run=given.run, task_id=given.planned.task_id, pull_request=0)
+    return FollowUpInput(run=request.run, task_id=request.planned.task_id, pull_request=0)
 
 
 def _as_checked(planned: PlannedWrite, merged: Merged | None) -> Verdict | None:

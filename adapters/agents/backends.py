@@ -52,11 +52,13 @@ def open_agents(means: Means) -> AgentFor:
     """Each role's agent, as the pinned charter names it."""
 
     def agent_for(policy: EffectivePolicy, role: Role) -> Agent:
-        said = policy.charter.roles.get(role, RolePolicy())
-        if said.backend not in BACKENDS:
-            raise AgentError(f"the charter names {said.backend!r} for {role}, which is no backend of this version")
-        module, _, name = BACKENDS[said.backend].partition(":")
+        role_policy = policy.charter.roles.get(role, RolePolicy())
+        if role_policy.backend not in BACKENDS:
+            raise AgentError(
+                f"the charter names {role_policy.backend!r} for {role}, which is no backend of this version"
+            )
+        module, _, name = BACKENDS[role_policy.backend].partition(":")
         opened: Opened = getattr(import_module(module), name)
-        return opened(said, means)
+        return opened(role_policy, means)
 
     return agent_for

@@ -44,8 +44,8 @@ class CentPurse:
     def reserve(self, worst: Amounts) -> Reserved | NotReserved:
         """Fits it into what is left?"""
         if self.spent + sum(self._reserved.values()) + worst.usd > self.most:
-            said = f"this question may cost {worst.usd:.4f} USD, and a check may cost {self.most:.2f}"
-            return NotReserved(Ending.SPENT, said)
+            text = f"this question may cost {worst.usd:.4f} USD, and a check may cost {self.most:.2f}"
+            return NotReserved(Ending.SPENT, text)
         key = f"check-{len(self._reserved)}"
         self._reserved[key] = worst.usd
         return Reserved(key)
@@ -71,15 +71,15 @@ class Tried:
     seconds: float
 
 
-def try_role(policy: EffectivePolicy, said: RolePolicy) -> Tried:
+def try_role(policy: EffectivePolicy, role_policy: RolePolicy) -> Tried:
     """Ask the first model that may be asked once; never raises for what a provider does."""
     # Seconds of imports, for who asks.
     from adapters.agents.model_request import ask  # noqa: PLC0415
 
-    model, purse, charter = said.models[0], CentPurse(), policy.charter
-    dialect = charter.providers[said.provider].dialect
+    model, purse, charter = role_policy.models[0], CentPurse(), policy.charter
+    dialect = charter.providers[role_policy.provider].dialect
     # Under whatever role: the gateway asks for its models, money and key.
-    as_role = charter.model_copy(update={"roles": {Role.CODING: said}})
+    as_role = charter.model_copy(update={"roles": {Role.CODING: role_policy}})
     policy = policy.model_copy(update={"charter": as_role})
     with TemporaryDirectory(prefix="gateway-") as folder:
         gateway = open_gateway(policy, Role.CODING, purse, Path(folder))

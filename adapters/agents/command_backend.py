@@ -105,10 +105,10 @@ class CommandBackend:
 
     def program(self, task: str, paths: list[str]) -> tuple[tuple[str, ...], dict[str, str], dict[str, str], str]:
         """Its argv, variables, files of its home, and what it is given as standard input."""
-        recipe, said = self._recipe, self.said
+        recipe, answer = self._recipe, self.said
         if recipe is None:
-            return said.argv, {}, {}, f"{PLACE}/contract.json"
-        model = said.models[0]
+            return answer.argv, {}, {}, f"{PLACE}/contract.json"
+        model = answer.models[0]
         argv = [recipe.filled(each, task, model) for each in recipe.argv if each != _FILES]
         argv += paths if _FILES in recipe.argv else []
         variables = {name: recipe.filled(text, task, model) for name, text in recipe.environment.items()}
@@ -139,9 +139,9 @@ class CommandBackend:
             yield from interpreter_mounts(python.resolve())
 
 
-def open_command(said: RolePolicy, means: Means) -> CommandBackend:
+def open_command(role_policy: RolePolicy, means: Means) -> CommandBackend:
     """For the role that codes."""
-    return CommandBackend(said, means.sandbox, means.gateway, means.agents)
+    return CommandBackend(role_policy, means.sandbox, means.gateway, means.agents)
 
 
 @dataclass
@@ -262,8 +262,8 @@ class _Attempt:
                 except _Halted as halted:
                     stopped = halted.stop
         finally:
-            said = blanked(self.output.kept.decode("utf-8", "replace"), known="")
-            self._keep(".output.txt", said.encode("utf-8", "replace"), "text/plain")
+            output = blanked(self.output.kept.decode("utf-8", "replace"), known="")
+            self._keep(".output.txt", output.encode("utf-8", "replace"), "text/plain")
             self._keep(".transcript.jsonl", gateway.transcript, "application/jsonl")
         if proxy:
             self.hosts_refused = tuple(sorted(proxy.refused))
@@ -284,7 +284,7 @@ class _Attempt:
     def _command(self, task: str, gateway: ModelGateway, proxy: AllowListProxy | None) -> Command:
         backend, policy, environment = self.backend, self.brief.policy, self.brief.environment
         named = [path for path in self.contract.scope.allowed_paths if (self.tree / path).is_file()]
-        argv, variables, files, given = backend.program(task, named)
+        argv, variables, files, stdin = backend.program(task, named)
         source = self.tree / "src"
         variables = {
             "PYTHONDONTWRITEBYTECODE": "1",
@@ -309,7 +309,7 @@ class _Attempt:
             if trusted := certificates():
                 shown.append((trusted, _CERTIFICATES))
                 variables |= dict.fromkeys(("SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS"), _CERTIFICATES)
-        inside = (str(python), "-I", "-S", _FORWARDER, *ways, *(("<", given) if given else ()), "--", *argv)
+        inside = (str(python), "-I", "-S", _FORWARDER, *ways, *(("<", stdin) if stdin else ()), "--", *argv)
         seconds = backend.said.minutes * 60
         limits = replace(Limits.of(policy.autopilot.sandbox, seconds), cpu_seconds=_CPU * seconds)
         command = Command(argv=inside, tree=self.tree, limits=limits, environment=variables)

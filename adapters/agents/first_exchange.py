@@ -18,18 +18,20 @@ def first_exchange(policy: EffectivePolicy, role: Role) -> Amounts | None:
 
     None: the role asks no model, or nobody knows the price (which the charter's own check refuses).
     """
-    said = policy.charter.roles.get(role)
-    provider = policy.charter.providers.get(said.provider) if said else None
-    if said is None or provider is None or said.backend not in PAID_BY_EXCHANGE or not said.models:
+    role_policy = policy.charter.roles.get(role)
+    provider = policy.charter.providers.get(role_policy.provider) if role_policy else None
+    if role_policy is None or provider is None or role_policy.backend not in PAID_BY_EXCHANGE or not role_policy.models:
         return None
-    tokens = _asked(role, said)
-    usd = PriceList(policy.charter.prices, provider.url).cost(said.models[0], Usage(tokens, said.output_tokens))
-    return None if usd is None else Amounts(usd=usd, tokens=tokens + said.output_tokens)
+    tokens = _asked(role, role_policy)
+    usd = PriceList(policy.charter.prices, provider.url).cost(
+        role_policy.models[0], Usage(tokens, role_policy.output_tokens)
+    )
+    return None if usd is None else Amounts(usd=usd, tokens=tokens + role_policy.output_tokens)
 
 
-def _asked(role: Role, said: RolePolicy) -> int:
+def _asked(role: Role, role_policy: RolePolicy) -> int:
     """Bytes of the request, as many tokens at most."""
-    if said.backend == "command":
-        return recipe_of(said.agent).first_bytes if said.agent in RECIPES else 0
-    prompt = PROMPTS / f"{said.prompt or role.value}.md"
+    if role_policy.backend == "command":
+        return recipe_of(role_policy.agent).first_bytes if role_policy.agent in RECIPES else 0
+    prompt = PROMPTS / f"{role_policy.prompt or role.value}.md"
     return _TOLD + (prompt.stat().st_size if prompt.is_file() else 0)

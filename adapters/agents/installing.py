@@ -110,5 +110,5 @@ def _npm(recipe: Recipe, folder: Path, _alive: Callable[[], None]) -> None:
         except subprocess.TimeoutExpired as late:
             raise EnvironmentUnavailable(f"npm did not end in {_SECONDS:g} s: is the registry reachable?") from late
     if done.returncode:
-        said = shortened(done.stderr.decode(errors="replace").strip(), _LONGEST)
-        raise EnvironmentUnavailable(f"npm could not install {pinned(recipe)}: {said}")
+        output = shortened(done.stderr.decode(errors="replace").strip(), _LONGEST)
+        raise EnvironmentUnavailable(f"npm could not install {pinned(recipe)}: {output}")

@@ -223,7 +223,7 @@ def _triaging(brief: Brief, ours: str, who: str) -> Question | None:
     if not found.candidates:
         return None
     ours_shown = {"candidates.json": found.model_dump_json(by_alias=True, indent=1)}
-    return Question(ours_shown, brief.told, CandidateTasks, lambda said: ranked(found, said, who).model_dump_json())
+    return Question(ours_shown, brief.told, CandidateTasks, lambda answer: ranked(found, answer, who).model_dump_json())
 
 
 def _planning(brief: Brief, ours: str, _who: str) -> Question | None:
@@ -242,7 +242,7 @@ def _planning(brief: Brief, ours: str, _who: str) -> Question | None:
         {"contracts.json": shown},
         brief.told,
         TaskContract,
-        lambda said: narrowed(offered, said).model_dump_json(),
+        lambda answer: narrowed(offered, answer).model_dump_json(),
         issues,
     )
 
@@ -259,18 +259,18 @@ def _review(brief: Brief, ours: str, who: str) -> Question | None:
     }
     changed, shown = {each.path for each in brief.change.paths}, brief.told.get("change.diff", "")
 
-    def merged(said: ReviewProposal) -> str:
-        return both(mine, said, who, changed, whole=bool(shown) and not is_cut(shown)).model_dump_json()
+    def merged(proposal: ReviewProposal) -> str:
+        return both(mine, proposal, who, changed, whole=bool(shown) and not is_cut(shown)).model_dump_json()
 
     return Question(ours_shown, brief.told, ReviewProposal, merged)
 
 
 def _scout(brief: Brief, _ours: str, _who: str) -> Question | None:
-    return Question({}, brief.told, CandidateSources, lambda said: said.model_dump_json())
+    return Question({}, brief.told, CandidateSources, lambda answer: answer.model_dump_json())
 
 
 def _source_qa(brief: Brief, _ours: str, _who: str) -> Question | None:
-    return Question({}, brief.told, ReviewProposal, lambda said: said.model_dump_json())
+    return Question({}, brief.told, ReviewProposal, lambda answer: answer.model_dump_json())
 
 
 _QUESTIONS: dict[Role, Callable[[Brief, str, str], Question | None]] = {
@@ -282,6 +282,6 @@ _QUESTIONS: dict[Role, Callable[[Brief, str, str], Question | None]] = {
 }
 
 
-def open_model(said: RolePolicy, means: Means) -> ModelBackend:
+def open_model(role_policy: RolePolicy, means: Means) -> ModelBackend:
     """For a role that answers."""
-    return ModelBackend(said, open_tools(said, means), means.gateway)
+    return ModelBackend(role_policy, open_tools(role_policy, means), means.gateway)

@@ -70,16 +70,16 @@ Beside the task:{files}
 """
 
 
-def fill(folder: Path, brief: Brief, contract: TaskContract, said: RolePolicy, taken: TakenOut) -> str:
+def fill(folder: Path, brief: Brief, contract: TaskContract, role_policy: RolePolicy, taken: TakenOut) -> str:
     """Write the files, and return the task's text; readable for the sandbox's user."""
-    shown = [path for path in said.shown if _copied(taken, path, folder / "shown" / path)]
+    shown = [path for path in role_policy.shown if _copied(taken, path, folder / "shown" / path)]
     for name, text in brief.told.items():
         place = folder / "told" / name
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(fenced(name, text), encoding="utf-8")
     (folder / "contract.json").write_text(contract.model_dump_json(indent=2), encoding="utf-8")
     files = [*(f"told/{name}" for name in brief.told), *(f"shown/{path}" for path in shown)]
-    text = task_text(contract, said, files, taken.paths, begun=_RESUMED * brief.resumed + _AGAIN * brief.again)
+    text = task_text(contract, role_policy, files, taken.paths, begun=_RESUMED * brief.resumed + _AGAIN * brief.again)
     (folder / "TASK.md").write_text(text, encoding="utf-8")
     for place in (folder, *folder.rglob("*")):
         place.chmod(0o755 if place.is_dir() else 0o644)
@@ -97,16 +97,17 @@ def take_question(tree: Path) -> str:
         body = os.read(held, 4 * LONGEST) if stat.S_ISREG(os.fstat(held).st_mode) else b""
         os.close(held)
     remove_tree(place)
-    said = visible(blanked(body.decode("utf-8", "replace"), known=""))
-    return said.strip()[:LONGEST].strip()
+    output = visible(blanked(body.decode("utf-8", "replace"), known=""))
+    return output.strip()[:LONGEST].strip()
 
 
 def task_text(
-    contract: TaskContract, said: RolePolicy, files: Sequence[str], taken: Sequence[str], *, begun: str
+    contract: TaskContract, role_policy: RolePolicy, files: Sequence[str], taken: Sequence[str], *, begun: str
 ) -> str:
     """The task in words."""
     scope, plan = contract.scope, contract.verification
-    until = datetime.now().astimezone() + timedelta(minutes=said.minutes)
+    model = next(iter(role_policy.models), "no model")
+    until = datetime.now().astimezone() + timedelta(minutes=role_policy.minutes)
     sizes = (counted(scope.max_files, "file"), counted(scope.max_lines, "line"))
     more = (counted(scope.max_new_files, "new file"), counted(scope.max_deletions, "deletion"))
     text = _TEXT.format(
@@ -120,8 +121,8 @@ def task_text(
         + _list("Accepted when: ", plan.acceptance_criteria),
         scope=_list("Files: ", scope.allowed_paths) + _list("Never: ", scope.blocked_paths),
         most=f"{', '.join((*sizes, *more))}",
-        minutes=f"{counted(said.minutes, 'minute')}, until {until:%H:%M:%S %Z}",
-        money=f"{said.usd:g} USD and {said.tokens} tokens of {said.models[0] if said.models else 'no model'}",
+        minutes=f"{counted(role_policy.minutes, 'minute')}, until {until:%H:%M:%S %Z}",
+        money=f"{role_policy.usd:g} USD and {role_policy.tokens} tokens of {model}",
         place=PLACE,
         data=DATA_IS_NO_ORDER,
         files="".join(f"\n- {PLACE}/{name}" for name in files) or " none.",
@@ -132,8 +133,8 @@ def task_text(
 
 def _title(contract: TaskContract) -> str:
     """In a line. What an issue is called is its author's word, and no heading of ours."""
-    asked = contract.asked
-    return f"Issue {asked.number}" if asked and asked.number else visible(" ".join(contract.title.split()))
+    task = contract.asked
+    return f"Issue {task.number}" if task and task.number else visible(" ".join(contract.title.split()))
 
 
 def _taken(paths: Sequence[str]) -> str:
@@ -147,8 +148,8 @@ def _taken(paths: Sequence[str]) -> str:
 
 def _asked(contract: TaskContract) -> str:
     """The words of whoever asked, which are data."""
-    asked = contract.asked
-    text = f"{asked.title}\n\n{asked.text}" if asked and asked.number else asked.text if asked else ""
+    task = contract.asked
+    text = f"{task.title}\n\n{task.text}" if task and task.number else task.text if task else ""
     return (
         f"\nWhat was asked, in the words of who asked:\n\n{fenced('asked', cut(visible(text), _LONGEST_ASKED))}\n"
         if text

@@ -18,7 +18,7 @@ def notify(url: str, title: str, body: str, kind: str) -> tuple[bool, str]:
     sender = apprise.Apprise(asset=apprise.AppriseAsset(app_id="Autonomy Runbook", secure_logging=True))
     if not sender.add(url):
         return False, "its variable holds no URL that apprise knows"
-    with apprise.LogCapture(level=logging.WARNING, fmt="%(message)s") as said:  # type: ignore[no-untyped-call]
+    with apprise.LogCapture(level=logging.WARNING, fmt="%(message)s") as log:  # type: ignore[no-untyped-call]
         try:
             taken = sender.notify(body=body, title=title, notify_type=kind, body_format=apprise.NotifyFormat.TEXT)
         except Exception as problem:
@@ -26,7 +26,7 @@ def notify(url: str, title: str, body: str, kind: str) -> tuple[bool, str]:
             return False, f"apprise failed: {type(problem).__name__}"
         if taken:
             return True, ""
-        found = re.search(r"error[=: ]*(\d{3})\b", said.getvalue())
+        found = re.search(r"error[=: ]*(\d{3})\b", log.getvalue())
     return False, f"the service refused: HTTP {found[1]}" if found else "no connection, or the service refused"
 
 

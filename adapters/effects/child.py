@@ -116,7 +116,11 @@ def _mismatch(order: EffectOrder) -> str:
         "head": (effect.head_sha, clearance.head_sha),
         "base": (effect.base_sha, clearance.base_sha),
     }
-    wrong = [f"{name} {asked!r} instead of {given!r}" for name, (asked, given) in wanted.items() if asked != given]
+    wrong = [
+        f"{name} {wanted_value!r} instead of {actual!r}"
+        for name, (wanted_value, actual) in wanted.items()
+        if wanted_value != actual
+    ]
     return f"the clearance is for something else: {'; '.join(wrong)}" if wrong else ""
 
 

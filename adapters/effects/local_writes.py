@@ -49,11 +49,11 @@ def write_pull(order: EffectOrder) -> EffectResult:
     key = effect.record_key or effect.run_key
     if reason := _not_open(order, folder, key):
         return EffectResult(done=False, refused=reason)
-    said = {name: text for name, text in (("title", effect.title), ("body", effect.body)) if text}
+    facts = {name: text for name, text in (("title", effect.title), ("body", effect.body)) if text}
     instead = updated_head(effect.head_sha)
     if effect.action is WriteAction.CLOSE_PULL_REQUEST:
-        said["state"], instead = "closed", ""
-    return change_record(folder, key, order.look_only, unless_edited=instead, **said)
+        facts["state"], instead = "closed", ""
+    return change_record(folder, key, order.look_only, unless_edited=instead, **facts)
 
 
 def write_comment(order: EffectOrder) -> EffectResult:
@@ -71,9 +71,9 @@ def write_comment(order: EffectOrder) -> EffectResult:
         # First the head: what a look finds, an earlier attempt's too, is the comment.
         _headed(effect, folder, order.look_only)
     text = inert_text(effect, effect.body)
-    said = PullComment(author=NOBODY.name, body=text, run_key=effect.run_key)
+    comment = PullComment(author=NOBODY.name, body=text, run_key=effect.run_key)
     with locked_lines(comments_file(folder, effect.number)) as lines:
-        lines.append((said.model_dump_json(by_alias=True).encode() + b"\n",))
+        lines.append((comment.model_dump_json(by_alias=True).encode() + b"\n",))
     return EffectResult(done=True, result=str(effect.number))
 
 

@@ -33,12 +33,12 @@ def run_jailed(argv: Sequence[str], stdin: bytes, environment: Mapping[str, str]
         jail = [str(find_bwrap()), "--die-with-parent", "--unshare-pid", "--info-fd", str(telling)]
         view = ["--ro-bind", "/", "/", "--dev", "/dev", *_SHARED_MEMORY, "--proc", "/proc", *binds]
         # A file and not a pipe: what a pipe does not hold, communicate() never sends once its first wait was too short.
-        with tempfile.TemporaryFile() as given:
-            given.write(stdin)
-            given.seek(0)
+        with tempfile.TemporaryFile() as stdin_file:
+            stdin_file.write(stdin)
+            stdin_file.seek(0)
             process = subprocess.Popen(
                 [*jail, *view, "--", *argv],
-                stdin=given,
+                stdin=stdin_file,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 env=dict(environment),

@@ -132,10 +132,10 @@ class AllowListProxy:
         line, *headers = head.split(b"\r\n")
         if any(byte < _FIRST_SHOWN and byte != _TAB for each in (line, *headers) for byte in each):
             raise Refused("a control character in the request: servers differ in where such a line ends")
-        method, asked, _ = line.decode("latin-1").split(" ", 2)
+        method, address, _ = line.decode("latin-1").split(" ", 2)
         if method == "CONNECT":
             return b""
-        place = urlsplit(asked)
+        place = urlsplit(address)
         path = (place.path or "/") + (f"?{place.query}" if place.query else "")
         first = [f"{method} {path} HTTP/1.1".encode("latin-1"), f"Host: {target}".encode("latin-1")]
         if secret := self.credentials.get(target):
@@ -206,18 +206,18 @@ def _read_head(near: socket.socket) -> tuple[bytes, bytes]:
         if not piece or len(head) > _LARGEST_HEAD:
             raise Refused("no complete request")
         head += piece
-    said, _, early = head.partition(b"\r\n\r\n")
-    return said, early
+    answer, _, early = head.partition(b"\r\n\r\n")
+    return answer, early
 
 
 def _target(head: bytes) -> str:
     """``host:port``; of what is no request for one, its first words, which are on no list."""
     method, _, rest = head.partition(b"\r\n")[0].decode("latin-1").partition(" ")
-    asked = rest.partition(" ")[0]
+    address = rest.partition(" ")[0]
     if method == "CONNECT":
-        return shortened(asked.lower(), _LONGEST)
-    place = urlsplit(asked)
-    target = f"{place.hostname}:{place.port or 80}" if place.scheme == "http" else f"{method} {asked}"
+        return shortened(address.lower(), _LONGEST)
+    place = urlsplit(address)
+    target = f"{place.hostname}:{place.port or 80}" if place.scheme == "http" else f"{method} {address}"
     return shortened(target, _LONGEST)
 
 

@@ -51,8 +51,8 @@ def main(ways: list[str], program: list[str]) -> int:
     for port, path in zip(ways[::2], ways[1::2], strict=True):
         forward(int(port), path)
     try:
-        with Path(source).open("rb") as given:
-            done = subprocess.run(program, stdin=given, check=False)
+        with Path(source).open("rb") as source_file:
+            done = subprocess.run(program, stdin=source_file, check=False)
     except FileNotFoundError as missing:
         print(f"{missing.filename}: not found", file=sys.stderr)  # noqa: T201  # as a shell says it
         return 127

@@ -121,6 +121,6 @@ def run(*argv: str) -> str:
     """
     done = subprocess.run(argv, capture_output=True, env=_PROGRAMS, check=False)
     if done.returncode:
-        said = done.stderr.decode(errors="replace").strip()
-        raise EnvironmentUnavailable(f"what was prepared cannot be kept: {said[-500:]}")
+        output = done.stderr.decode(errors="replace").strip()
+        raise EnvironmentUnavailable(f"what was prepared cannot be kept: {output[-500:]}")
     return done.stdout.decode(errors="replace")

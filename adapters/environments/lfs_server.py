@@ -77,7 +77,7 @@ class LfsServer:
 
     def _batch(self, wanted: Sequence[Pointer]) -> list[tuple[str, dict[str, str]]]:
         """Where each is, and what to send along."""
-        asked = {
+        request = {
             "operation": "download",
             "transfers": ["basic"],
             "ref": {"name": f"refs/heads/{self.branch}"},
@@ -85,7 +85,7 @@ class LfsServer:
             "hash_algo": "sha256",
         }
         headers = {"Accept": _MEDIA_TYPE, "Content-Type": _MEDIA_TYPE}
-        order = {"body": json.dumps(asked), "headers": headers, "most": _LARGEST_ANSWER}
+        order = {"body": json.dumps(request), "headers": headers, "most": _LARGEST_ANSWER}
         _, body = self._ask(f"{self.url}/objects/batch", order, f"the LFS server {self.url}")
         try:
             answer = json.loads(body)
@@ -102,9 +102,9 @@ class LfsServer:
         error = told.get("error")
         action = (told.get("actions") or {}).get("download")
         if error or not action:
-            said = f"{error['code']} {error['message']}" if error else "it does not say where"
+            message = f"{error['code']} {error['message']}" if error else "it does not say where"
             raise EnvironmentUnavailable(
-                f"the LFS server {self.url} does not give {_named(pointer)}: {shortened(str(said), 200)}"
+                f"the LFS server {self.url} does not give {_named(pointer)}: {shortened(str(message), 200)}"
             )
         if told["size"] != pointer.size:
             raise EnvironmentUnavailable(
@@ -138,7 +138,7 @@ class LfsServer:
         origin = _PLACE.match(url)
         secret = self.token and origin and origin[0].lower() == self.token_origin.lower()
         names = {name.lower() for name in order["headers"]}
-        given = {
+        request = {
             "url": url,
             "hosts": [],
             "header": ["Authorization", _basic(self.token)] if secret and "authorization" not in names else None,
@@ -148,17 +148,17 @@ class LfsServer:
             **order,
         }
         left = self.until - time.monotonic()
-        told = answer_of(_PROGRAM, json.dumps(given).encode(), left, self.alive) if left > 0 else None
+        told = answer_of(_PROGRAM, json.dumps(request).encode(), left, self.alive) if left > 0 else None
         if told is None:
             raise EnvironmentUnavailable(
                 f"{what}: it takes longer than `environment.minutes`, or the server does not go on", unreachable=True
             )
         head, _, body = told[0].partition(b"\n")
-        said = json.loads(head)
-        if problem := said["problem"]:
+        reply = json.loads(head)
+        if problem := reply["problem"]:
             hint = ": set [forge_access.read], which may read it" if problem in {"status 401", "status 403"} else ""
             raise EnvironmentUnavailable(f"{what}: {problem}{hint}", unreachable=bool(_PASSING.match(problem)))
-        return said["headers"], body
+        return reply["headers"], body
 
     def _judged(self, url: str, what: str) -> dict[str, Any]:
         """How a host that the operator named is reached."""

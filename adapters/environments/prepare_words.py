@@ -49,7 +49,7 @@ def how(argv: tuple[str, ...], result: CommandResult) -> str:
 
 def explain(step: str, result: CommandResult, proxy: AllowListProxy, minutes: int) -> tuple[str, bool]:
     """The message, and whether it is the network's trouble: nobody's lock file, and it may pass."""
-    said = result.output[-_TAIL:].decode(errors="replace").strip()
+    output = result.output[-_TAIL:].decode(errors="replace").strip()
     unreachable = False
     if result.killed_for == "timeout":
         cure = f"it may take {minutes} minutes: raise `environment.minutes`, or let it do less"
@@ -64,11 +64,11 @@ def explain(step: str, result: CommandResult, proxy: AllowListProxy, minutes: in
         cure = f"the registry could not be reached ({host}: {why}): check network and proxy, and try again later"
     elif result.exit_code in _NOT_STARTED:
         cure = "show the folder that holds it in `environment.toolchains`, or correct the command"
-    elif known := next((words for pattern, words in _KINDS if re.search(pattern, said)), ""):
+    elif known := next((words for pattern, words in _KINDS if re.search(pattern, output)), ""):
         cure = known
-    elif _BUSY.search(said):
+    elif _BUSY.search(output):
         unreachable = True
         cure = "the registry is down, slow or limits the rate: try again later"
     else:
         cure = "see what it said, and try it on a clean checkout of the base"
-    return f"{step}; {cure}\n{said}", unreachable
+    return f"{step}; {cure}\n{output}", unreachable

@@ -92,8 +92,8 @@ class PreparedEnvironments:
             if again:
                 problem.of_change = again
                 raise
-            said, _, output = str(problem).partition("\n")
-            told = f"{said}. {worked.since(of_base)}\n{output}"
+            reason, _, output = str(problem).partition("\n")
+            told = f"{reason}. {worked.since(of_base)}\n{output}"
             raise EnvironmentUnavailable(told, unreachable=problem.unreachable, records=problem.records) from problem
         if not again:
             worked.remember(base, of_base)
@@ -156,18 +156,18 @@ class _Preparation:
             EnvironmentUnavailable: a command failed or was stopped.
         """
         chosen = self.policy.target.environment
-        said: list[bytes] = []
+        messages: list[bytes] = []
         with listening(chosen) as proxy:
             for number, argv in enumerate(chosen.prepare, 1):
                 result = self._run(argv, proxy)
                 ended = how(argv, result)
-                said.append(f"$ {' '.join(argv)}\n".encode() + result.output + f"\n[{ended}]\n".encode())
+                messages.append(f"$ {' '.join(argv)}\n".encode() + result.output + f"\n[{ended}]\n".encode())
                 if result.killed_for or result.exit_code:
-                    records = _named(b"".join(said), proxy)
+                    records = _named(b"".join(messages), proxy)
                     step = f"`prepare` {number} of {len(chosen.prepare)}, `{' '.join(argv)}`, {ended}"
                     words, unreachable = explain(step, result, proxy, chosen.minutes)
                     raise EnvironmentUnavailable(words, unreachable=unreachable, records=records)
-            return _named(b"".join(said), proxy)
+            return _named(b"".join(messages), proxy)
 
     def _run(self, argv: tuple[str, ...], proxy: AllowListProxy) -> CommandResult:
         chosen = self.policy.target.environment
@@ -188,8 +188,8 @@ class _Preparation:
         return self.sandbox.run(replace(command, writable=((self.env, _ENVIRONMENT),)), self.alive)
 
 
-def _named(said: bytes, proxy: AllowListProxy) -> tuple[tuple[str, bytes], ...]:
-    return ("prepare.txt", said), ("network.jsonl", proxy.journal())
+def _named(body: bytes, proxy: AllowListProxy) -> tuple[tuple[str, bytes], ...]:
+    return ("prepare.txt", body), ("network.jsonl", proxy.journal())
 
 
 def _records(place: Path) -> tuple[tuple[str, bytes], ...]:

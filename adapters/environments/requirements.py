@@ -125,8 +125,10 @@ def _groups(pyproject: dict[str, Any], wanted: tuple[str, ...]) -> tuple[str, ..
         return resolve_dependency_groups(_table(pyproject, "dependency-groups"), *wanted)
     except (ValueError, TypeError, LookupError, ExceptionGroup) as problem:
         causes = problem.exceptions if isinstance(problem, ExceptionGroup) else (problem,)
-        said = "; ".join(str(cause) for cause in causes)
-        raise EnvironmentUnavailable(f"{_PYPROJECT} [dependency-groups]: {said}: see `environment.groups`") from problem
+        message = "; ".join(str(cause) for cause in causes)
+        raise EnvironmentUnavailable(
+            f"{_PYPROJECT} [dependency-groups]: {message}: see `environment.groups`"
+        ) from problem
 
 
 def _dynamic_files(pyproject: dict[str, Any], extras: tuple[str, ...]) -> list[str]:

@@ -47,16 +47,16 @@ def from_setup_py(body: bytes, extras: Iterable[str]) -> Stated:
         return Stated(notes=(f"setup.py: cannot be parsed: {problem}",))
     requirements: list[str] = []
     notes: list[str] = []
-    for given in arguments:
-        if given.name not in (*_KEYWORDS, "extras_require"):
+    for argument in arguments:
+        if argument.name not in (*_KEYWORDS, "extras_require"):
             continue
-        if given.computed:
-            notes.append(f"setup.py:{given.line}: `{given.name}` is computed and was not read")
-        elif isinstance(given.value, dict):
-            for chosen in _chosen(given.value, extras):
+        if argument.computed:
+            notes.append(f"setup.py:{argument.line}: `{argument.name}` is computed and was not read")
+        elif isinstance(argument.value, dict):
+            for chosen in _chosen(argument.value, extras):
                 requirements += _listed(chosen)
         else:
-            requirements += _listed(given.value)
+            requirements += _listed(argument.value)
     return Stated(tuple(requirements), tuple(notes))
 
 

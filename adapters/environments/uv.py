@@ -35,13 +35,13 @@ def run_uv(arguments: list[str], alive: Callable[[], None]) -> None:
     Raises:
         EnvironmentUnavailable: it failed; says what uv said and what to do.
     """
-    with tempfile.TemporaryDirectory(prefix="autonomy-uv-") as empty, tempfile.TemporaryFile() as said:
+    with tempfile.TemporaryDirectory(prefix="autonomy-uv-") as empty, tempfile.TemporaryFile() as stderr:
         process = subprocess.Popen(
             [uv.find_uv_bin(), *arguments],
             cwd=empty,
             env=_environment(),
             stdin=subprocess.DEVNULL,
-            stdout=said,
+            stdout=stderr,
             stderr=subprocess.STDOUT,
             # What it writes must be readable for the sandbox's user, whatever the worker's umask is.
             umask=0o022,
@@ -54,8 +54,8 @@ def run_uv(arguments: list[str], alive: Callable[[], None]) -> None:
             process.kill()
             process.wait()
         if process.returncode:
-            said.seek(0)
-            raise EnvironmentUnavailable(_explain(said.read(20_000).decode(errors="replace").strip()))
+            stderr.seek(0)
+            raise EnvironmentUnavailable(_explain(stderr.read(20_000).decode(errors="replace").strip()))
 
 
 def _environment() -> dict[str, str]:

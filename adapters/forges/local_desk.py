@@ -110,7 +110,7 @@ class LocalDesk:
     def _identity(self) -> dict[str, str]:
         name, _, host = self.actor.partition("@")
         who = {"NAME": name or self.actor, "EMAIL": f"{name or 'unknown'}@{host or 'localhost'}"}
-        return {f"GIT_{role}_{what}": said for role in ("AUTHOR", "COMMITTER") for what, said in who.items()}
+        return {f"GIT_{role}_{what}": value for role in ("AUTHOR", "COMMITTER") for what, value in who.items()}
 
 
 def _fork(git: ClosedGit, tip: str, head: str) -> str:

@@ -106,9 +106,9 @@ class LocalIssues:
         if not any(issue.number == number and issue.state == "open" for issue in self.newest() or ()):
             return "there is no open issue of this number"
         # Whoever types on this machine may do anything here.
-        said = IssueComment(author=author, body=shortened(body, _BODY), writes=not run_key, run_key=run_key)
+        comment = IssueComment(author=author, body=shortened(body, _BODY), writes=not run_key, run_key=run_key)
         with locked_lines(self._below(number)) as lines:
-            lines.append([said.model_dump_json(by_alias=True).encode() + b"\n"])
+            lines.append([comment.model_dump_json(by_alias=True).encode() + b"\n"])
         return ""
 
     def _below(self, number: int) -> Path:

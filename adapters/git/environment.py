@@ -191,12 +191,12 @@ class ClosedGit:
         flags = [part for flag in _FLAGS for part in ("-c", flag)]
         argv = [*emptied, *(f"{name}={value}" for name, value in variables.items()), "git", *flags, *arguments]
         # In memory: inside the jail of a write no folder can be written to.
-        with open(os.memfd_create("given"), "w+b") as given:  # noqa: PTH123  # a descriptor
-            given.write(stdin or b"")
-            given.seek(0)
+        with open(os.memfd_create("given"), "w+b") as stdin_file:  # noqa: PTH123  # a descriptor
+            stdin_file.write(stdin or b"")
+            stdin_file.seek(0)
             started = Git(str(self.git_dir) if self.git_dir.is_dir() else "/").execute(
                 argv,
-                istream=None if stdin is None else given,
+                istream=None if stdin is None else stdin_file,
                 as_process=True,
                 env=dict(self.secret),
                 start_new_session=True,

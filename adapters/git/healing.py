@@ -109,10 +109,10 @@ def heal(mirror: Healing, problem: Exception, tried: int) -> bool:
     Raises:
         RemoteUnavailable: it is damaged, or young, and cannot be fetched now.
     """
-    said = str(problem)
-    if _DAMAGED.search(said) or (tried and _ABSENT.search(said)):
+    message = str(problem)
+    if _DAMAGED.search(message) or (tried and _ABSENT.search(message)):
         return mirror.renew_if_damaged()
-    if _ABSENT.search(said):
+    if _ABSENT.search(message):
         try:
             mirror.catch_up()
         except RepositoryError as worse:
@@ -138,10 +138,10 @@ def healing(*but: str) -> Callable[[Class], Class]:
 
 def _again(method: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(method)
-    def tried(self: Any, *given: Any, **named: Any) -> Any:
+    def tried(self: Any, *arguments: Any, **named: Any) -> Any:
         for done in range(_TRIES):
             try:
-                return method(self, *given, **named)
+                return method(self, *arguments, **named)
             except (RepositoryError, OSError) as problem:
                 if not self.heals or done == _TRIES - 1 or not heal(self, problem, done):
                     raise

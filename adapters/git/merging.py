@@ -17,7 +17,7 @@ class Author(NamedTuple):
     email: str
 
 
-class Said(NamedTuple):
+class CommitWords(NamedTuple):
     """What a commit that is meant to land says, and who says it."""
 
     message: str
@@ -146,19 +146,19 @@ def first_parent(git: ClosedGit, child: str) -> str:
     return git.run("rev-parse", "--verify", "--quiet", f"{commit_id(child)}^1", accept=(0, 1)).text
 
 
-def merge(git: ClosedGit, base: str, head: str, said: Said | None = None) -> MergeResult:
+def merge(git: ClosedGit, base: str, head: str, wording: CommitWords | None = None) -> MergeResult:
     """The merge commit of ``head`` into ``base``."""
     (change,) = commit_facts(git, head)
     # Right on top of the base there is nothing to merge: the result holds what the head does.
     tree, conflicts = (change.tree, ()) if change.parents == (base,) else merge_tree(git, commit_id(base), head)
     if conflicts:
         return MergeResult(commit="", tree="", conflicts=conflicts)
-    message, author = said or Said(f"Merge {head}\n", NOBODY)
+    message, author = wording or CommitWords(f"Merge {head}\n", NOBODY)
     made = commit(git, tree, (base, head), message, committed_at(git, base, head), author)
     return MergeResult(commit=made, tree=tree)
 
 
-def revert(git: ClosedGit, merged: str, onto: str, said: Said | None = None) -> MergeResult:
+def revert(git: ClosedGit, merged: str, onto: str, wording: CommitWords | None = None) -> MergeResult:
     """Undo what ``merged`` changed against its first parent, on top of ``onto``."""
     parents = commit_facts(git, merged)[0].parents
     if merged != onto and not is_ancestor(git, merged, onto):
@@ -173,7 +173,7 @@ def revert(git: ClosedGit, merged: str, onto: str, said: Said | None = None) -> 
     if conflicts:
         return MergeResult(commit="", tree="", conflicts=conflicts)
     plain = f"Revert {merged}\n\nThis restores what was there before commit {merged}.\n"
-    message, author = said or Said(plain, NOBODY)
+    message, author = wording or CommitWords(plain, NOBODY)
     return MergeResult(commit=commit(git, tree, (onto,), message, date, author), tree=tree)
 
 
@@ -196,7 +196,7 @@ def demand_new_enough(git: ClosedGit) -> None:
     Raises:
         RepositoryError: it is older.
     """
-    said = git.run("version").text
-    found = re.search(r"(\d+)\.(\d+)", said)
+    output = git.run("version").text
+    found = re.search(r"(\d+)\.(\d+)", output)
     if found is None or (int(found[1]), int(found[2])) < _OLDEST_GIT:
-        raise RepositoryError(f"git {_OLDEST_GIT[0]}.{_OLDEST_GIT[1]} or newer is needed; this is {said!r}")
+        raise RepositoryError(f"git {_OLDEST_GIT[0]}.{_OLDEST_GIT[1]} or newer is needed; this is {output!r}")

@@ -140,8 +140,8 @@ class Mirror:
 
     def since(self, old: str, new: str) -> frozenset[str] | None:
         """Commits that came into the history of ``new`` after ``old``; None where it does not hold that."""
-        asked = f"{commit_id(old)}...{commit_id(new)}"
-        answer = self._git.run("rev-list", "--left-right", asked, accept=(0, 128))
+        span = f"{commit_id(old)}...{commit_id(new)}"
+        answer = self._git.run("rev-list", "--left-right", span, accept=(0, 128))
         found = answer.text.split()
         lost = answer.code or any(commit.startswith("<") for commit in found)
         return None if lost else frozenset(commit.removeprefix(">") for commit in found)
@@ -198,12 +198,12 @@ class Mirror:
 
     def read(self, commit: str, path: str) -> bytes | None:
         """A file's bytes as committed, or None."""
-        asked = f"{commit_id(commit)}\0{commit}:{path}\0".encode(errors="surrogateescape")
+        query = f"{commit_id(commit)}\0{commit}:{path}\0".encode(errors="surrogateescape")
         if "\0" in path or not path or path.startswith(("./", "../")):
             return None
         if self.may_lack_contents and self.holds(commit):
             self.complete(commit)
-        answer = self._git.run("cat-file", "--batch", "-z", stdin=asked, most=_LARGEST_READ).out
+        answer = self._git.run("cat-file", "--batch", "-z", stdin=query, most=_LARGEST_READ).out
         found, _, rest = answer.partition(b"\n")
         if found.split(b" ")[1] != b"commit":
             raise RepositoryError(f"commit {commit} is not in the mirror: fetch the base again")
@@ -310,8 +310,8 @@ class Mirror:
             self.complete(onto, merged, merging.first_parent(self._git, merged) or merged)
         return merging.revert(self._git, merged, onto, self._said(message))
 
-    def _said(self, message: str) -> merging.Said | None:
-        return merging.Said(message, self._author) if message else None
+    def _said(self, message: str) -> merging.CommitWords | None:
+        return merging.CommitWords(message, self._author) if message else None
 
     def move(self, branch: str, new: str, old: str) -> bool:
         """Compare-and-swap a branch of this repository; ``old`` empty: it must not exist yet."""

@@ -52,10 +52,10 @@ def commit_facts(git: ClosedGit, *commits: str) -> tuple[CommitFacts, ...]:
     Raises:
         RepositoryError: one is not here, or is no commit.
     """
-    if asked := [each for each in dict.fromkeys(commits) if (git.git_dir, commit_id(each)) not in _commits]:
-        for name, body in _objects(git, asked, b"commit").items():
+    if unknown := [each for each in dict.fromkeys(commits) if (git.git_dir, commit_id(each)) not in _commits]:
+        for name, body in _objects(git, unknown, b"commit").items():
             learn_commit(git, name, _read_commit(body))
-        if absent := [each for each in asked if (git.git_dir, each) not in _commits]:
+        if absent := [each for each in unknown if (git.git_dir, each) not in _commits]:
             raise RepositoryError(f"bad object {absent[0]}: the commit is not in the mirror")
     return tuple(_commits[git.git_dir, each] for each in commits)
 
@@ -82,15 +82,15 @@ def contents(git: ClosedGit, names: Iterable[str]) -> dict[str, bytes]:
     Raises:
         RepositoryError: one is no file content, or git failed.
     """
-    asked = list(dict.fromkeys(names))
-    return _objects(git, asked, b"blob") if asked else {}
+    unique = list(dict.fromkeys(names))
+    return _objects(git, unique, b"blob") if unique else {}
 
 
-def _objects(git: ClosedGit, asked: list[str], kind: bytes) -> dict[str, bytes]:
-    out = git.run("cat-file", "--batch", stdin="".join(f"{name}\n" for name in asked).encode()).out
+def _objects(git: ClosedGit, names: list[str], kind: bytes) -> dict[str, bytes]:
+    out = git.run("cat-file", "--batch", stdin="".join(f"{name}\n" for name in names).encode()).out
     found: dict[str, bytes] = {}
     begin = 0
-    for name in asked:
+    for name in names:
         end = out.index(b"\n", begin)
         header = out[begin:end].split(b" ")
         begin = end + 1

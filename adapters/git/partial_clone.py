@@ -42,10 +42,10 @@ class BaseFetch:
             # Git would take what it has for whole, and get deltas against contents that are missing.
             return self._fetch(self.remote, refspec, *options, *(("--refetch",) if self._filtered() else ()))
         (self.git.git_dir / _MARKER).write_text(_FILTERED)
-        code, said = self._promised_fetch(refspec, *options)
-        if code and _UNFILTERED_ANSWER in said:
+        code, stderr = self._promised_fetch(refspec, *options)
+        if code and _UNFILTERED_ANSWER in stderr:
             return self._promised_fetch(refspec, "--refetch")
-        return code, said
+        return code, stderr
 
     def succeeded(self) -> None:
         """After a fetch that brought all of the base's history: remember that nothing of it is missing."""

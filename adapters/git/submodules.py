@@ -59,12 +59,12 @@ def addresses(gitmodules: bytes) -> dict[str, str]:
     answer = _NOWHERE.run(*read, stdin=gitmodules, accept=(0, 1, 3, 128))
     if answer.code > 1:
         raise RepositoryError(f".gitmodules cannot be read: {answer.error}")
-    said: dict[str, dict[str, str]] = {}
+    sections: dict[str, dict[str, str]] = {}
     for entry in answer.out.decode(errors="surrogateescape").split("\0"):
         key, _, value = entry.partition("\n")
         if found := _SETTING.fullmatch(key):
-            said.setdefault(found[1], {})[found[2]] = value
-    return {each["path"]: each["url"] for each in said.values() if {"path", "url"} <= each.keys()}
+            sections.setdefault(found[1], {})[found[2]] = value
+    return {each["path"]: each["url"] for each in sections.values() if {"path", "url"} <= each.keys()}
 
 
 def resolved(url: str, remote: str) -> str:
@@ -102,8 +102,8 @@ def host_of(address: str) -> str:
         )
     if ".." in found["path"].split("/") or found["path"].startswith("-"):
         raise RepositoryError(f"its address {address!r} is refused: `..` in it may lead anywhere")
-    said = found.groupdict()
-    return f"{found['host'].lower()}:{said.get('port') or _PORTS[said.get('scheme') or 'ssh']}"
+    parts = found.groupdict()
+    return f"{found['host'].lower()}:{parts.get('port') or _PORTS[parts.get('scheme') or 'ssh']}"
 
 
 def submodules(
@@ -185,9 +185,9 @@ class Fetching:
                 (submodule.address, "+refs/heads/*:refs/remotes/all/*"),
             ):
                 redirects = ("-c", "http.followRedirects=false")
-                said = git.run(*redirects, *_FETCH, *what, accept=(0, 1, 128), environment=_ONLY, seconds=_SECONDS)
-                if not said.code and holds(git, commit):
+                result = git.run(*redirects, *_FETCH, *what, accept=(0, 1, 128), environment=_ONLY, seconds=_SECONDS)
+                if not result.code and holds(git, commit):
                     git.run("update-ref", f"refs/submodules/{commit}", commit)
                     return mirror
-        reason = " ".join(said.error.split()) or "it does not hold that commit (any more?)"
+        reason = " ".join(result.error.split()) or "it does not hold that commit (any more?)"
         raise RemoteUnavailable(f"{commit} could not be fetched: {reason}")

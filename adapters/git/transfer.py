@@ -35,9 +35,9 @@ def fetch_branch(git: ClosedGit, remote: str, branch: str, *, partial: bool = Fa
     # Git takes a commit that came without contents for a whole one and asks for nothing more: a remote that was shallow
     # and no longer is has to be asked anew.
     for options in ((), ("--refetch",)) if partial else ((),):
-        code, said = fetch.run(refspec, *options)
+        code, stderr = fetch.run(refspec, *options)
         if code:
-            raise _why_not(git, remote, branch, said)
+            raise _why_not(git, remote, branch, stderr)
         if commit := _with_its_history(git, before):
             fetch.succeeded()
             return commit

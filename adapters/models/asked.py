@@ -51,7 +51,7 @@ class Forbidden(Exception):
 
 
 @dataclass(frozen=True)
-class Asked:
+class ModelRequest:
     """A request as it goes up."""
 
     model: str
@@ -67,7 +67,7 @@ class Asked:
     taken_out: tuple[str, ...] = ()
 
 
-def read_request(raw: bytes, place: Place, role: RolePolicy, counted: Counted) -> Asked:
+def read_request(raw: bytes, place: Place, role: RolePolicy, counted: Counted) -> ModelRequest:
     """The request that goes up for this one.
 
     Raises:
@@ -110,7 +110,7 @@ def read_request(raw: bytes, place: Place, role: RolePolicy, counted: Counted) -
         body["stream_options"] = {**(told if isinstance(told, dict) else {}), "include_usage": True}
     sent = written(body)
     most, worst = tokens_at_most(body, sent), counted.at_most(body, sent)
-    return Asked(model, body, sent, place.path, limit, most, worst, taken_out=tuple(taken))
+    return ModelRequest(model, body, sent, place.path, limit, most, worst, taken_out=tuple(taken))
 
 
 def written(body: Json) -> bytes:
@@ -219,12 +219,12 @@ def _without_hosted_tools(holder: Json, dialect: Dialect) -> Iterator[str]:
 def _put_limit(body: Json, dialect: Dialect, most: int) -> int:
     limit = 0
     for name in dialect.limits:
-        said = body.pop(name, None)
-        if said is None:
+        value = body.pop(name, None)
+        if value is None:
             continue
-        if isinstance(said, bool) or not isinstance(said, int) or said < 1:
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise Forbidden(f"{name}: a whole number of tokens")
-        limit = body[name] = min(said, most, limit or most)
+        limit = body[name] = min(value, most, limit or most)
     if not limit:
         limit = body[dialect.limits[0]] = most
     thinking = body.get("thinking")

@@ -85,14 +85,14 @@ class Reading:
 
     def call(self, key: Any, name: Any, arguments: Any) -> None:
         """A call, or a piece of one."""
-        said = self.calls.setdefault(key if isinstance(key, int | str) else str(key), [""])
-        if isinstance(name, str) and not said[0]:
-            said[0] = name
+        pieces = self.calls.setdefault(key if isinstance(key, int | str) else str(key), [""])
+        if isinstance(name, str) and not pieces[0]:
+            pieces[0] = name
         if not isinstance(arguments, str):
             arguments = json.dumps(arguments) if arguments else ""
         if self.size < _MOST_TEXT:
             self.size += len(arguments)
-            said.append(arguments)
+            pieces.append(arguments)
 
     def end(self, word: Any) -> None:
         """How it ended. A refusal outweighs whatever comes later; a call outweighs a plain end."""
@@ -142,8 +142,8 @@ def _inner(data: Any, name: str) -> Json:
 
 
 def _words(error: Any) -> str:
-    said = error.get("message") or error.get("type") if isinstance(error, dict) else error
-    return shortened(str(said or "the provider broke the answer off"), 300)
+    message = error.get("message") or error.get("type") if isinstance(error, dict) else error
+    return shortened(str(message or "the provider broke the answer off"), 300)
 
 
 class Chat:
@@ -163,14 +163,14 @@ class Chat:
 
     def _read(self, reading: Reading, data: Json, name: str) -> None:
         for choice in _items(data.get("choices")):
-            said = _inner(choice, name)
-            reading.say(said.get("content"))
-            for at, call in enumerate(_items(said.get("tool_calls"))):
+            delta = _inner(choice, name)
+            reading.say(delta.get("content"))
+            for at, call in enumerate(_items(delta.get("tool_calls"))):
                 wanted = _inner(call, "function") or _inner(call, "custom")
                 arguments = wanted.get("arguments", wanted.get("input"))
                 reading.call(call.get("index", at), wanted.get("name"), arguments)
-            if said.get("refusal"):
-                reading.say(said["refusal"])
+            if delta.get("refusal"):
+                reading.say(delta["refusal"])
                 reading.refuse()
             if choice.get("finish_reason"):
                 reading.end(choice["finish_reason"])
@@ -213,8 +213,8 @@ class Responses:
         if status == "failed":
             reading.say(_words(data.get("error")))
         if status in {"completed", "incomplete", "failed"}:
-            said = {"completed": "stop", "failed": "failed"}
-            reading.end(said.get(status) or _inner(data, "incomplete_details").get("reason"))
+            finish = {"completed": "stop", "failed": "failed"}
+            reading.end(finish.get(status) or _inner(data, "incomplete_details").get("reason"))
         elif status not in {"in_progress", "queued"}:
             raise NotReadable("no status")
 
@@ -307,8 +307,8 @@ class Generate:
     @staticmethod
     def _usage(told: Mapping[str, Any]) -> Usage:
         out = [_number(told.get(name) or 0) for name in ("candidatesTokenCount", "thoughtsTokenCount")]
-        asked = _number(told["promptTokenCount"]) + _number(told.get("toolUsePromptTokenCount") or 0)
-        return Usage(asked, sum(out), _number(told.get("cachedContentTokenCount") or 0))
+        prompt_tokens = _number(told["promptTokenCount"]) + _number(told.get("toolUsePromptTokenCount") or 0)
+        return Usage(prompt_tokens, sum(out), _number(told.get("cachedContentTokenCount") or 0))
 
 
 @dataclass(frozen=True)

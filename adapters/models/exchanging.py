@@ -10,12 +10,12 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple, Protocol
 
 from adapters.forges.http.wire import AnswerDeadline, answer_within
-from adapters.models.asked import Asked, Forbidden, read_request, written
+from adapters.models.asked import Forbidden, ModelRequest, read_request, written
 from adapters.models.dialects import Dialect, Usage, place_of
 from adapters.models.input_bound import Counted
 from adapters.models.prices import PriceList
 from adapters.models.transcript import Transcript
-from adapters.models.upstream import Answered, NotReached, Passed, StoppedHalfWay, Upstream
+from adapters.models.upstream import NotReached, Passed, StoppedHalfWay, Upstream, UpstreamAnswer
 from adapters.secret_shapes import blanked
 from contracts.budget import Amounts
 from contracts.exchange import Ending, Exchange
@@ -62,7 +62,7 @@ class _Tried(NamedTuple):
     cost: Amounts | None
     bound: bool = False
     again: bool = False
-    answered: Answered | None = None
+    answered: UpstreamAnswer | None = None
 
 
 @dataclass(frozen=True)
@@ -109,25 +109,25 @@ class Exchanging:
             self._refused(Ending.UNAUTHORISED, self.terms.keyless, dialect)
             return
         try:
-            asked = read_request(raw, place, self.terms.role, self.terms.counted)
+            request = read_request(raw, place, self.terms.role, self.terms.counted)
         except Forbidden as problem:
             self._refused(Ending.FORBIDDEN, str(problem), dialect, model=problem.model)
             return
-        worst = self.terms.prices.worst(asked, dialect)
+        worst = self.terms.prices.worst(request, dialect)
         if worst is None:
-            self._refused(Ending.UNPRICED, self._no_price(asked.model), dialect, asked)
+            self._refused(Ending.UNPRICED, self._no_price(request.model), dialect, request)
             return
-        tried = self._tries(dialect, asked, Amounts(usd=worst, tokens=asked.worst_in + asked.limit), headers)
-        self._tell(dialect, asked, tried)
+        tried = self._tries(dialect, request, Amounts(usd=worst, tokens=request.worst_in + request.limit), headers)
+        self._tell(dialect, request, tried)
 
-    def _tries(self, dialect: Dialect, asked: Asked, worst: Amounts, headers: Mapping[str, str]) -> _Tried:
+    def _tries(self, dialect: Dialect, request: ModelRequest, worst: Amounts, headers: Mapping[str, str]) -> _Tried:
         """Each is reserved and settled by itself: while we wait nothing is held, and a pause holds."""
         end = self.began + self.terms.provider.seconds
         while True:
-            tried = self._once(dialect, asked, worst, headers, end)
+            tried = self._once(dialect, request, worst, headers, end)
             told = tried.answered
-            if asked_otherwise := self._other_limit(dialect, asked, tried):
-                asked = asked_otherwise
+            if asked_otherwise := self._other_limit(dialect, request, tried):
+                request = asked_otherwise
                 continue
             if not tried.again or self.tries > self.terms.provider.retries:
                 return tried
@@ -139,18 +139,20 @@ class Exchanging:
                 return tried
 
     @staticmethod
-    def _other_limit(dialect: Dialect, asked: Asked, tried: _Tried) -> Asked | None:
+    def _other_limit(dialect: Dialect, request: ModelRequest, tried: _Tried) -> ModelRequest | None:
         """The request with its limit under the dialect's other name, if the provider says that it wants that."""
         first, *others = dialect.limits
-        if tried.ending is not Ending.REJECTED or first not in asked.body or tried.answered is None:
+        if tried.ending is not Ending.REJECTED or first not in request.body or tried.answered is None:
             return None
         for other in others:
             if other.encode() in tried.answered.body:
-                body = {name: value for name, value in asked.body.items() if name != first} | {other: asked.limit}
-                return replace(asked, body=body, sent=written(body))
+                body = {name: value for name, value in request.body.items() if name != first} | {other: request.limit}
+                return replace(request, body=body, sent=written(body))
         return None
 
-    def _once(self, dialect: Dialect, asked: Asked, worst: Amounts, headers: Mapping[str, str], end: float) -> _Tried:
+    def _once(
+        self, dialect: Dialect, request: ModelRequest, worst: Amounts, headers: Mapping[str, str], end: float
+    ) -> _Tried:
         try:
             reserved = self.terms.purse.reserve(worst)
         except ControlUnavailable as problem:
@@ -158,7 +160,7 @@ class Exchanging:
         if isinstance(reserved, NotReserved):
             return _Tried(reserved.ending, reserved.reason, _NOTHING)
         self.tries += 1
-        tried = self._up(dialect, asked, worst, headers, max(0.1, end - time.monotonic()))
+        tried = self._up(dialect, request, worst, headers, max(0.1, end - time.monotonic()))
         crashpoint("exchange.midway")
         return self._settled(reserved, tried)
 
@@ -170,13 +172,15 @@ class Exchanging:
             return tried._replace(reason=f"its cost could not be told: {problem}", bound=True, again=False)
         return tried
 
-    def _up(self, dialect: Dialect, asked: Asked, worst: Amounts, headers: Mapping[str, str], seconds: float) -> _Tried:
+    def _up(
+        self, dialect: Dialect, request: ModelRequest, worst: Amounts, headers: Mapping[str, str], seconds: float
+    ) -> _Tried:
         with answer_within(seconds) as deadline:
             self.underway.add(deadline)
             try:
                 if self.closing.is_set():
                     return _Tried(Ending.CUT, "the step was over before it went up", _NOTHING)
-                answered = self.terms.upstream.ask(dialect, asked.path, asked.sent, headers, deadline, self.asking)
+                answered = self.terms.upstream.ask(dialect, request.path, request.sent, headers, deadline, self.asking)
             except NotReached as problem:
                 return _Tried(Ending.UNREACHABLE, str(problem), _NOTHING, again=True)
             except StoppedHalfWay as problem:
@@ -192,21 +196,21 @@ class Exchanging:
             return _by_status(answered)
         if answered.cut:
             return _Tried(Ending.CUT, answered.cut, worst, bound=True, answered=answered)
-        return self._whole(asked, worst, answered)
+        return self._whole(request, worst, answered)
 
-    def _whole(self, asked: Asked, worst: Amounts, answered: Answered) -> _Tried:
+    def _whole(self, request: ModelRequest, worst: Amounts, answered: UpstreamAnswer) -> _Tried:
         reading = answered.reading
         usage, why = reading.usage, reading.lies
-        if usage and not _can_be(usage, asked):
+        if usage and not _can_be(usage, request):
             why = f"the usage cannot be: {usage.tokens_in} tokens in, {usage.tokens_out} out"
             usage = None
-        usd = self.terms.prices.cost(asked.model, usage) if usage else None
+        usd = self.terms.prices.cost(request.model, usage) if usage else None
         if usage is None or usd is None:
             if reading.ending is Ending.FAILED and not why:
                 # Who fails tells no usage: it costs no more than if it had been cut.
                 return _Tried(Ending.FAILED, "the provider failed", worst, bound=True, answered=answered)
             return _Tried(reading.ending, why or "the provider told no usage", None, bound=True, answered=answered)
-        self.terms.counted.learn(asked.body, usage.tokens_in)
+        self.terms.counted.learn(request.body, usage.tokens_in)
         cost = Amounts(usd=usd, tokens=usage.tokens_in + usage.tokens_out)
         return _Tried(reading.ending, "", cost, answered=answered)
 
@@ -214,14 +218,14 @@ class Exchanging:
         return f'no price is known of {model}: enter [prices."{model}"] in charter.toml'
 
     def _refused(
-        self, ending: Ending, reason: str, dialect: Dialect | None, asked: Asked | None = None, model: str = ""
+        self, ending: Ending, reason: str, dialect: Dialect | None, request: ModelRequest | None = None, model: str = ""
     ) -> None:
-        record = self._record(dialect, asked, _Tried(ending, reason, _NOTHING), model)
+        record = self._record(dialect, request, _Tried(ending, reason, _NOTHING), model)
         self.asking.answer(403, error(record.reason, ending))
 
-    def _tell(self, dialect: Dialect, asked: Asked, tried: _Tried) -> None:
+    def _tell(self, dialect: Dialect, request: ModelRequest, tried: _Tried) -> None:
         """Record it, then end the answer: an agent that has seen the end finds its exchange recorded."""
-        record, answered = self._record(dialect, asked, tried), tried.answered
+        record, answered = self._record(dialect, request, tried), tried.answered
         if answered and answered.streamed:
             self.asking.end(whole=not answered.cut)
         elif answered and not answered.cut and tried.ending not in _SAID_STATUS:
@@ -230,43 +234,45 @@ class Exchanging:
         else:
             self.asking.answer(_SAID_STATUS.get(tried.ending, 403), error(record.reason, tried.ending))
 
-    def _record(self, dialect: Dialect | None, asked: Asked | None, tried: _Tried, model: str = "") -> Exchange:
+    def _record(
+        self, dialect: Dialect | None, request: ModelRequest | None, tried: _Tried, model: str = ""
+    ) -> Exchange:
         answered = tried.answered
         reading = answered.reading if answered else None
         # What nobody knows is shown at its upper bound, as Control keeps it.
         cost = tried.cost or _NOTHING
-        if tried.cost is None and dialect and asked:
-            worst = self.terms.prices.worst(asked, dialect) or 0
-            cost = Amounts(usd=worst, tokens=asked.worst_in + asked.limit)
+        if tried.cost is None and dialect and request:
+            worst = self.terms.prices.worst(request, dialect) or 0
+            cost = Amounts(usd=worst, tokens=request.worst_in + request.limit)
         usage = reading.usage if reading else None
         if usage and usage.tokens_in + usage.tokens_out != cost.tokens:
             usage = None
         record = Exchange(
             number=self.number,
             at=self.at,
-            model=asked.model if asked else blanked(model, self.terms.upstream.key),
+            model=request.model if request else blanked(model, self.terms.upstream.key),
             dialect=dialect.name if dialect else "",
             ending=tried.ending,
             reason=shortened(blanked(_text(tried.reason), self.terms.upstream.key), _LONGEST_REASON),
             status=answered.status if answered else 0,
             retry_after=answered.retry_after if answered else None,
             tries=self.tries,
-            tokens_in=usage.tokens_in if usage else max(0, cost.tokens - (asked.limit if asked else 0)),
-            tokens_out=usage.tokens_out if usage else min(cost.tokens, asked.limit if asked else 0),
+            tokens_in=usage.tokens_in if usage else max(0, cost.tokens - (request.limit if request else 0)),
+            tokens_out=usage.tokens_out if usage else min(cost.tokens, request.limit if request else 0),
             usd=cost.usd,
             bound=tried.bound,
             seconds=round(time.monotonic() - self.began, 3),
             tools=tuple(_text(name) for name in reading.tools) if reading else (),
         )
-        if asked:
-            self.terms.transcript.add(record, asked.body, _said(answered), asked.taken_out)
+        if request:
+            self.terms.transcript.add(record, request.body, _said(answered), request.taken_out)
         self.keep(record)
         return record
 
 
-def _by_status(answered: Answered) -> _Tried:
-    said = answered.body.decode("utf-8", "replace")
-    reason = shortened(f"HTTP {answered.status}: {said}".rstrip(": "), _LONGEST_REASON)
+def _by_status(answered: UpstreamAnswer) -> _Tried:
+    output = answered.body.decode("utf-8", "replace")
+    reason = shortened(f"HTTP {answered.status}: {output}".rstrip(": "), _LONGEST_REASON)
     again = answered.status in _MENDS or answered.status >= _BROKEN
     if answered.status in _UNAUTHORISED:
         ending = Ending.UNAUTHORISED
@@ -281,31 +287,31 @@ def _by_status(answered: Answered) -> _Tried:
     return _Tried(ending, reason, _NOTHING, again=again, answered=answered)
 
 
-def _text(said: str) -> str:
+def _text(text: str) -> str:
     """What JSON can say and UTF-8 cannot (half of a pair) must not keep a record from being written."""
-    return said.encode("utf-8", "replace").decode()
+    return text.encode("utf-8", "replace").decode()
 
 
-def _can_be(usage: Usage, asked: Asked) -> bool:
+def _can_be(usage: Usage, request: ModelRequest) -> bool:
     """A token is a byte at least; nothing is answered without a question."""
-    least, most = 1, asked.most_in + _SLACK_IN
+    least, most = 1, request.most_in + _SLACK_IN
     parts = usage.cached + usage.written <= usage.tokens_in
-    return least <= usage.tokens_in <= most and usage.tokens_out <= asked.limit + _SLACK_OUT and parts
+    return least <= usage.tokens_in <= most and usage.tokens_out <= request.limit + _SLACK_OUT and parts
 
 
-def _said(answered: Answered | None) -> dict[str, Any]:
+def _said(answered: UpstreamAnswer | None) -> dict[str, Any]:
     if answered is None:
         return {}
     reading = answered.reading
-    said: dict[str, Any] = {"text": "".join(reading.text)}
+    message: dict[str, Any] = {"text": "".join(reading.text)}
     if calls := [{"name": call[0], "arguments": "".join(call[1:])} for call in reading.calls.values()]:
-        said["calls"] = calls
+        message["calls"] = calls
     if answered.status != _OK or answered.cut:
-        said["body"] = answered.body.decode("utf-8", "replace")
-    return said
+        message["body"] = answered.body.decode("utf-8", "replace")
+    return message
 
 
 def error(reason: str, code: str = "refused") -> bytes:
     """In words that clients of every dialect read."""
-    said = {"type": "permission_error", "code": code, "message": reason}
-    return json.dumps({"type": "error", "error": said}).encode()
+    body = {"type": "permission_error", "code": code, "message": reason}
+    return json.dumps({"type": "error", "error": body}).encode()

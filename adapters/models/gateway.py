@@ -44,16 +44,16 @@ _USUAL = {"Content-Type": "application/json", "anthropic-version": "2023-06-01",
 
 def open_gateway(policy: EffectivePolicy, role: Role, purse: Purse, folder: Path) -> ModelGateway:
     """ports.models.OpenGateway; the key is read here, from the worker's environment, and goes nowhere but up."""
-    said = policy.charter.roles[role]
-    provider = policy.charter.providers.get(said.provider)
-    barred = "" if provider else f"the charter has no provider {said.provider!r} for {role}"
+    role_policy = policy.charter.roles[role]
+    provider = policy.charter.providers.get(role_policy.provider)
+    barred = "" if provider else f"the charter has no provider {role_policy.provider!r} for {role}"
     provider = provider or Provider(url="https://nowhere.invalid")
     key = os.environ.get(provider.key_variable, "").strip() if provider.key_variable else ""
     missing = f"the variable {provider.key_variable} is not set in the worker's environment"
     keyless = missing if provider.key_variable and not key else ""
     upstream = Upstream(provider.url, key, _QUIET)
     prices = PriceList(policy.charter.prices, provider.url)
-    terms = Terms(said, provider, upstream, prices, purse, Transcript(key), barred or upstream.barred, keyless)
+    terms = Terms(role_policy, provider, upstream, prices, purse, Transcript(key), barred or upstream.barred, keyless)
     return Gateway(terms, folder / NAME)
 
 
@@ -63,7 +63,7 @@ class Gateway:
     def __init__(self, terms: Terms, path: Path) -> None:
         self._terms, self._path = terms, path
         self._exchanges: list[Exchange] = []
-        self._given = 0
+        self._served = 0
         self._busy = 0
         self._changed = threading.Condition()
         self.closing = threading.Event()
@@ -113,8 +113,8 @@ class Gateway:
     def exchange(self, path: str, raw: bytes, headers: dict[str, str], asking: "_Handler") -> None:
         """One request of the agent."""
         with self._changed:
-            self._given += 1
-            number, self._busy = self._given, self._busy + 1
+            self._served += 1
+            number, self._busy = self._served, self._busy + 1
         try:
             if number > _MOST or self.closing.is_set():
                 asking.answer(HTTPStatus.FORBIDDEN, error("the step is over"))

@@ -58,8 +58,8 @@ class Counted:
 
 
 def _items(body: Json) -> list[Any]:
-    said = next((body[name] for name in _CONVERSATION if name in body), None)
-    return said if isinstance(said, list) else []
+    conversation = next((body[name] for name in _CONVERSATION if name in body), None)
+    return conversation if isinstance(conversation, list) else []
 
 
 def _beginnings(body: Json) -> Iterator[tuple[int, bytes]]:

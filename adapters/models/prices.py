@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-from adapters.models.asked import Asked
+from adapters.models.asked import ModelRequest
 from adapters.models.dialects import Dialect, Usage
 from policies.settings.charter import Price
 
@@ -24,26 +24,26 @@ class PriceList:
 
     def cost(self, model: str, usage: Usage) -> float | None:
         """USD, rounded up to a millionth; None: no price is known."""
-        said = self.prices.get(model)
-        usd = _by_charter(said, usage) if said else _by_list(model, usage, self.url)
+        price = self.prices.get(model)
+        usd = _by_charter(price, usage) if price else _by_list(model, usage, self.url)
         if usd is None or not math.isfinite(usd) or usd < 0:
             return None
         return math.ceil(round(usd * _MILLION, 3)) / _MILLION
 
-    def worst(self, asked: Asked, dialect: Dialect) -> float | None:
+    def worst(self, request: ModelRequest, dialect: Dialect) -> float | None:
         """What a request may cost at most."""
-        plain = self.cost(asked.model, Usage(asked.worst_in, asked.limit))
+        plain = self.cost(request.model, Usage(request.worst_in, request.limit))
         if plain is None or not dialect.caches_by_order:
             return plain
-        written = self.cost(asked.model, Usage(asked.worst_in, asked.limit, written=asked.worst_in))
+        written = self.cost(request.model, Usage(request.worst_in, request.limit, written=request.worst_in))
         return None if written is None else max(plain, written)
 
 
-def _by_charter(said: Price, usage: Usage) -> float:
+def _by_charter(price: Price, usage: Usage) -> float:
     fresh = usage.tokens_in - usage.cached - usage.written
-    cached = said.input if said.cached_input is None else said.cached_input
-    usd = fresh * said.input + usage.cached * cached + usage.written * said.input * _WRITTEN
-    return (usd + usage.tokens_out * said.output) / _MILLION
+    cached = price.input if price.cached_input is None else price.cached_input
+    usd = fresh * price.input + usage.cached * cached + usage.written * price.input * _WRITTEN
+    return (usd + usage.tokens_out * price.output) / _MILLION
 
 
 def _by_list(model: str, usage: Usage, url: str) -> float | None:

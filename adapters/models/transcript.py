@@ -30,8 +30,8 @@ class Transcript:
 
     def add(self, exchange: Exchange, sent: dict[str, Any], answer: dict[str, Any], taken_out: tuple[str, ...]) -> None:
         """Keep an exchange. Of its conversation what is new: agents send all of it each time."""
-        said = sent.get("messages", sent.get("input", sent.get("contents")))
-        items = said if isinstance(said, list) else [said] if said is not None else []
+        conversation = sent.get("messages", sent.get("input", sent.get("contents")))
+        items = conversation if isinstance(conversation, list) else [conversation] if conversation is not None else []
         with self._lock:
             before = self._before.get(exchange.dialect, [])
             same = next((at for at, pair in enumerate(zip(before, items, strict=False)) if pair[0] != pair[1]), None)

@@ -45,7 +45,7 @@ class StoppedHalfWay(Exception):
 
 
 @dataclass
-class Answered:
+class UpstreamAnswer:
     """What one try brought."""
 
     status: int
@@ -96,7 +96,7 @@ class Upstream:
         headers: Mapping[str, str],
         deadline: AnswerDeadline,
         passed: Passed,
-    ) -> Answered:
+    ) -> UpstreamAnswer:
         """Send one request up, and read its answer to the end, whoever still listens.
 
         Raises:
@@ -140,10 +140,12 @@ class Upstream:
         dialect: Dialect,
         deadline: AnswerDeadline,
         passed: Passed,
-    ) -> Answered:
+    ) -> UpstreamAnswer:
         kind = (answer.getheader("Content-Type") or "").partition(";")[0].strip().lower()
         stream = answer.status == _OK and kind == "text/event-stream"
-        told = Answered(answer.status, streamed=stream, kind="text/event-stream" if stream else "application/json")
+        told = UpstreamAnswer(
+            answer.status, streamed=stream, kind="text/event-stream" if stream else "application/json"
+        )
         told.retry_after = retry_after(answer.headers, time.time())
         pieces = _pieces(answer, _LARGEST if answer.status == _OK else _LARGEST_ERROR)
         try:
@@ -162,7 +164,7 @@ class Upstream:
             told.cut = told.reading.broken or self._judge(told, dialect)
         return told
 
-    def _judge(self, told: Answered, dialect: Dialect) -> str:
+    def _judge(self, told: UpstreamAnswer, dialect: Dialect) -> str:
         """Read an answer in one piece; why it is not whole."""
         if not told.streamed:
             try:
@@ -174,7 +176,7 @@ class Upstream:
                 return shortened(f"the answer is none of {dialect.name}: {problem}", _SHOWN)
         return "" if told.reading.finished else "the answer never said how it ended"
 
-    def _pass(self, pieces: Iterator[bytes], dialect: Dialect, told: Answered, passed: Passed) -> None:
+    def _pass(self, pieces: Iterator[bytes], dialect: Dialect, told: UpstreamAnswer, passed: Passed) -> None:
         """Line by line, so that a key is found wherever the network cuts it."""
         begun, rest, data = False, b"", list[bytes]()
         for piece in pieces:
@@ -205,22 +207,22 @@ class Upstream:
             if isinstance(event, dict):
                 dialect.reader.event(reading, event)
 
-    def without_key(self, said: bytes) -> bytes:
+    def without_key(self, body: bytes) -> bytes:
         """Bytes of a provider that may have the key in them: an error that names it, an answer that plays it back."""
         if self.key:
             for known in {self.key, json.dumps(self.key)[1:-1], self.key.replace("/", "\\/")}:
-                said = said.replace(known.encode(), _BLANK)
-        return said
+                body = body.replace(known.encode(), _BLANK)
+        return body
 
 
 def retry_after(headers: Message, now: float) -> float | None:
     """Seconds to wait, as a number or as a date; None: it does not say."""
-    said = (headers.get("Retry-After") or "").strip()
+    header = (headers.get("Retry-After") or "").strip()
     try:
-        seconds = float(said)
+        seconds = float(header)
     except ValueError:
         try:
-            seconds = parsedate_to_datetime(said).timestamp() - now
+            seconds = parsedate_to_datetime(header).timestamp() - now
         except (ValueError, TypeError, OverflowError, OSError):
             return None
     # Not a number, and for ever, fail both comparisons.
@@ -279,8 +281,8 @@ def _pieces(answer: http.client.HTTPResponse, most: int) -> Iterator[bytes]:
 
 
 def _why(problem: Exception, deadline: AnswerDeadline) -> str:
-    said = "it took too long" if deadline.over else f"{type(problem).__name__}: {problem}".rstrip(": ")
-    return shortened(said, _SHOWN)
+    message = "it took too long" if deadline.over else f"{type(problem).__name__}: {problem}".rstrip(": ")
+    return shortened(message, _SHOWN)
 
 
 def _no_number(word: str) -> NoReturn:

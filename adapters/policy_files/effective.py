@@ -64,9 +64,9 @@ def understood(
 
 def _backends(charter: Charter) -> Iterator[Fault]:
     """Which backends there are is for their table to say, and no matter of a schema."""
-    for role, said in charter.roles.items():
-        if said.backend not in BACKENDS:
-            problem = f"{said.backend!r} is no backend; {nearest(said.backend, list(BACKENDS))}"
+    for role, role_policy in charter.roles.items():
+        if role_policy.backend not in BACKENDS:
+            problem = f"{role_policy.backend!r} is no backend; {nearest(role_policy.backend, list(BACKENDS))}"
             yield Fault("charter", ("roles", role.value, "backend"), problem)
 
 

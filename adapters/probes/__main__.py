@@ -25,13 +25,13 @@ class SameHost(urllib.request.HTTPRedirectHandler):
 
 def main() -> int:
     """Read ``{"url": …, "seconds": …}``, print ``{"status": …, "detail": …}``."""
-    asked = json.loads(sys.stdin.read())
+    question = json.loads(sys.stdin.read())
     # No proxy: what is probed is the place that the operator named.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), SameHost())
-    request = urllib.request.Request(asked["url"], headers={"User-Agent": "autonomy-runbook-probe"})  # noqa: S310  # the policy's schema allows http and https alone
+    request = urllib.request.Request(question["url"], headers={"User-Agent": "autonomy-runbook-probe"})  # noqa: S310  # the policy's schema allows http and https alone
     status: int | None
     try:
-        with opener.open(request, timeout=asked["seconds"]) as answer:
+        with opener.open(request, timeout=question["seconds"]) as answer:
             body = answer.read(_MOST_BYTES)
             if len(body) < _MOST_BYTES and answer.length:
                 raise http.client.IncompleteRead(body, answer.length)

@@ -61,8 +61,8 @@ def _watch(process: SandboxProcess, command: Command, alive: Callable[[], None])
     killed_for = killed_for or supervision.last_verdict()
     exit_code = None if killed_for else process.exit_code()
     if exit_code is None and not killed_for:
-        said = output.kept[-1000:].decode(errors="replace").strip()
-        raise SandboxUnavailable(f"the sandbox ended without running the command: {said or 'killed from outside?'}")
+        text = output.kept[-1000:].decode(errors="replace").strip()
+        raise SandboxUnavailable(f"the sandbox ended without running the command: {text or 'killed from outside?'}")
     return CommandResult(
         exit_code=exit_code,
         killed_for=killed_for,

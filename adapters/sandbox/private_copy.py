@@ -30,5 +30,5 @@ def put_copy(source: Path, tree: Path, inside: str) -> None:
     copying = ["cp", "-a", "--reflink=auto", "--no-target-directory", "--", str(source), str(place)]
     done = subprocess.run(copying, capture_output=True, env={"PATH": "/usr/bin:/bin"}, check=False)
     if done.returncode:
-        said = shortened(done.stderr.decode(errors="replace").strip(), 500)
-        raise SandboxUnavailable(f"{inside} could not be copied into the tree: {said}")
+        output = shortened(done.stderr.decode(errors="replace").strip(), 500)
+        raise SandboxUnavailable(f"{inside} could not be copied into the tree: {output}")

@@ -43,9 +43,9 @@ class SandboxProcess:
                 begin = [read]
                 inherited.callback(os.close, read)
                 self._kept.callback(os.close, self._begin)
-            given = Descriptors(reports[0][1], reports[-1][1], files, system_calls, *begin)
+            request = Descriptors(reports[0][1], reports[-1][1], files, system_calls, *begin)
             try:
-                argv = enclose(bwrap, command, uid, given)
+                argv = enclose(bwrap, command, uid, request)
                 self._process = subprocess.Popen(
                     argv,
                     stdin=subprocess.DEVNULL,
@@ -158,8 +158,8 @@ class SandboxProcess:
         while not line.endswith(b"\n"):
             byte = os.read(report, 1) if _readable(report, _START_SECONDS) else b""
             if not byte:
-                said = b"".join(chunk for _, chunk in self.read(0)).decode(errors="replace").strip()
-                raise SandboxUnavailable(f"the sandbox did not come up: {said[-1000:] or 'no word from bubblewrap'}")
+                output = b"".join(chunk for _, chunk in self.read(0)).decode(errors="replace").strip()
+                raise SandboxUnavailable(f"the sandbox did not come up: {output[-1000:] or 'no word from bubblewrap'}")
             line += byte
         return next((each["child-pid"] for each in _reports(line) if "child-pid" in each), None)
 

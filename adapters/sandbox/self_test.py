@@ -80,6 +80,6 @@ def _parse(stdout: bytes, output: bytes) -> dict[str, str]:
     except ValueError:
         got = {}
     if not isinstance(got, dict) or set(got) != set(break_out.tries({})):
-        said = output[-500:].decode(errors="replace").strip()
-        raise SandboxUnavailable(f"the self-test did not run inside the sandbox: {said or 'it printed nothing'}")
+        text = output[-500:].decode(errors="replace").strip()
+        raise SandboxUnavailable(f"the self-test did not run inside the sandbox: {text or 'it printed nothing'}")
     return {str(name): str(found) for name, found in got.items()}

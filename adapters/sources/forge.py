@@ -5,7 +5,7 @@ import json
 from contracts.forge_facts import CheckState
 from policies.settings.sources import SourcePolicy
 from ports.forge import Forge, ForgeError, OpenForge
-from ports.sources import Answered, Asked
+from ports.sources import SourceAnswer, SourceRequest
 
 
 class ForgeSource:
@@ -14,19 +14,19 @@ class ForgeSource:
     def __init__(self, forges: OpenForge) -> None:
         self._forges = forges
 
-    def fetch(self, source: SourcePolicy, asked: Asked) -> Answered:
+    def fetch(self, source: SourcePolicy, request: SourceRequest) -> SourceAnswer:
         """A forge without issues gives no answer; an empty list means that there is none."""
         assert source.forge is not None  # noqa: S101  # the connector's row is chosen by it
         label = source.forge.label
-        about = f"issues labelled {label}" if label else f"checks of {asked.base_sha[:12]}"
+        about = f"issues labelled {label}" if label else f"checks of {request.base_sha[:12]}"
         try:
-            forge = self._forges(asked.policy.target)
-            found = _issues(forge, label) if label else _red_checks(forge, asked.base_sha)
+            forge = self._forges(request.policy.target)
+            found = _issues(forge, label) if label else _red_checks(forge, request.base_sha)
         except ForgeError as problem:
-            return Answered(about, None, str(problem))
+            return SourceAnswer(about, None, str(problem))
         if found is None:
-            return Answered(about, None, "a repository without a forge has no issues")
-        return Answered(about, json.dumps(found).encode(), media_type="application/json")
+            return SourceAnswer(about, None, "a repository without a forge has no issues")
+        return SourceAnswer(about, json.dumps(found).encode(), media_type="application/json")
 
 
 def _red_checks(forge: Forge, commit: str) -> list[dict[str, object]]:

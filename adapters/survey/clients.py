@@ -41,9 +41,9 @@ class Clients:
     @cached_property
     def go(self) -> Client | None:
         """Its proxies, and who vouches for what they send."""
-        if (said := _said("go", "env", "GOROOT", "GOPROXY", "GOSUMDB")) is None:
+        if (output := _said("go", "env", "GOROOT", "GOPROXY", "GOSUMDB")) is None:
             return None
-        root, proxies, sums = (*said.splitlines(), "", "", "")[:3]
+        root, proxies, sums = (*output.splitlines(), "", "", "")[:3]
         hosts = [each for each in re.split(r"[,|]", proxies) if each not in {"direct", "off", ""}]
         vouching = [f"https://{sums.split()[-1].removeprefix('https://')}"] if sums and sums != "off" else []
         return Client((root,), _listed(*hosts, *(vouching if hosts else ())))
@@ -73,9 +73,9 @@ class Clients:
     @cached_property
     def python(self) -> Client:
         """This process's own, and the index that pip asks: where that is, and where it says that files are."""
-        said = _said(sys.executable, "-m", "pip", "index", "versions", "pip", "-vv") or ""
-        pages = re.findall(r"Getting page (https?://\S+)", said)
-        files = re.findall(r"Found link (https?://\S+)", said)
+        output = _said(sys.executable, "-m", "pip", "index", "versions", "pip", "-vv") or ""
+        pages = re.findall(r"Getting page (https?://\S+)", output)
+        files = re.findall(r"Found link (https?://\S+)", output)
         return Client((sys.base_prefix,), _listed(*pages[:3], *files[:1], *files[-1:]))
 
     @cached_property
@@ -90,8 +90,8 @@ class Clients:
     @cached_property
     def yarn(self) -> tuple[str, ...]:
         """Whom yarn asks, by its own word: npm fetches it, and it need not be installed. Empty: it did not tell."""
-        said = _said("npm", "exec", "--yes", "--", "yarn@1", "config", "get", "registry")
-        return _listed(*(said or "").splitlines()[-1:])
+        text = _said("npm", "exec", "--yes", "--", "yarn@1", "config", "get", "registry")
+        return _listed(*(text or "").splitlines()[-1:])
 
 
 def _outside_usr(program: Path) -> tuple[str, ...]:

@@ -110,11 +110,11 @@ class OwnersFixers:
 
     def named_in(self, words: str) -> tuple[str, ...]:
         """Those of whose packages an installer speaks; all of them, where it speaks of none."""
-        said = {canonicalize_name(each) for each in re.findall(r"[A-Za-z0-9][\w.-]*\w", words)}
+        requirements = {canonicalize_name(each) for each in re.findall(r"[A-Za-z0-9][\w.-]*\w", words)}
         named = (
             name
             for name, needs in self.packages.items()
-            if any(canonicalize_name(Requirement(each).name) in said for each in needs)
+            if any(canonicalize_name(Requirement(each).name) in requirements for each in needs)
         )
         return tuple(named) or tuple(self.packages)
 
@@ -126,11 +126,11 @@ def owners_fixers(read: Read, paths: tuple[str, ...], programs: str = "") -> Own
     """
     found, packages, notes, unknown = dict[str, FixerPolicy](), dict[str, tuple[str, ...]](), list[str](), list[str]()
     for hook in _hooks(read, notes):
-        name, said = str(hook.get("id") or ""), str(hook.get("repo") or "")
+        name, repository = str(hook.get("id") or ""), str(hook.get("repo") or "")
         row = _HOOKS.get(name)
-        if name in _FOLLOWED or said == "meta" or (row is None and _LOOK_ONLY.fullmatch(name)):
+        if name in _FOLLOWED or repository == "meta" or (row is None and _LOOK_ONLY.fullmatch(name)):
             continue
-        if row is None or said.rstrip("/").removesuffix(".git").rpartition("/")[2] not in row.repositories:
+        if row is None or repository.rstrip("/").removesuffix(".git").rpartition("/")[2] not in row.repositories:
             unknown.append(name)
             continue
         version = _VERSION.fullmatch(str(hook["rev"]))

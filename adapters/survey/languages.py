@@ -298,12 +298,12 @@ def _node_tests(scripts: dict[str, Any], seen: _Seen, root: str, here: tuple[str
 def _node_fixers(package: dict[str, Any], scripts: dict[str, Any], seen: _Seen) -> Iterator[FixerPolicy]:
     """Those that the repository installs and has set up; by its own version, from its own modules."""
     installed = {name for kind in ("dependencies", "devDependencies") for name in package.get(kind) or {}}
-    said = [command.strip() for script in scripts.values() for command in str(script).split("&&")]
+    commands = [command.strip() for script in scripts.values() for command in str(script).split("&&")]
     run = ("npx", "--no-install")
     configured = "prettier" in package or any(
         path.startswith((".prettierrc", "prettier.config.")) for path in seen.present
     )
-    if "prettier" in installed and (configured or any("prettier" in script for script in said)):
+    if "prettier" in installed and (configured or any("prettier" in script for script in commands)):
         yield FixerPolicy(
             name="prettier",
             fix=(*run, "prettier", "--write", "."),
@@ -312,7 +312,7 @@ def _node_fixers(package: dict[str, Any], scripts: dict[str, Any], seen: _Seen) 
             exit_codes=(0, 1),
         )
     for program, npm, flag, extensions, exit_codes in _MENDING:
-        linting = next((each for each in said if re.match(rf"{program}( |$)", each) and plain(each)), "")
+        linting = next((each for each in commands if re.match(rf"{program}( |$)", each) and plain(each)), "")
         if npm not in installed or not linting:
             continue
         words = tuple(word for word in shlex.split(linting) if word != flag)

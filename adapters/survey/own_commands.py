@@ -69,18 +69,18 @@ def own_checks(commands: Iterable[Argv], sources: tuple[str, ...], version: Call
         sources: what is looked at, where its own words name nothing.
         version: of a package, as it is pinned; empty: it is not.
     """
-    said = [_as_module(argv) for argv in commands]
+    modules = [_as_module(argv) for argv in commands]
     checks, packages = [], []
     for name, kind, module, ours in _LOOKING:
-        words = next((argv[1:] for argv in said if argv[0] == module), None)
+        words = next((argv[1:] for argv in modules if argv[0] == module), None)
         if words is None:
             continue
         paths = () if any(not word.startswith("-") for word in words) else sources
         argv = ("python", "-m", module, *ours, *words, *paths)
         checks.append(CheckPolicy(name=name, kind=kind, argv=argv, judge="not_worse", count="lines"))
         packages.append(f"{module}=={exact}" if (exact := version(module)) else module)
-    programs = {argv[0] for argv in said}
-    tests = () if "pytest" in programs else next((argv for argv in said if _is_test(argv)), ())
+    programs = {argv[0] for argv in modules}
+    tests = () if "pytest" in programs else next((argv for argv in modules if _is_test(argv)), ())
     return OwnChecks(
         tests=("python", "-m", *tests) if tests[:1] == ("unittest",) else tests,
         checks=tuple(checks),
@@ -132,12 +132,12 @@ def _of_ci(text: str) -> Iterator[str]:
         return
     todo: list[tuple[object, bool]] = [(document, False)]
     while todo:
-        each, said = todo.pop(0)
+        each, command = todo.pop(0)
         if isinstance(each, dict):
             todo += [(value, key in {"run", "script", "command", "test_script"}) for key, value in each.items()]
         elif isinstance(each, list):
-            todo += [(value, said) for value in each]
-        elif said and isinstance(each, str):
+            todo += [(value, command) for value in each]
+        elif command and isinstance(each, str):
             yield from re.sub(r"\\\n\s*", " ", each).splitlines()
 
 
@@ -145,11 +145,11 @@ def _of_tox(text: str) -> Iterator[str]:
     ini = parse_ini(text)
     for section in ini.sections():
         if section.startswith("testenv"):
-            said = ini.get(section, "commands", fallback=None, raw=True) or ""
-            said = re.sub(r"\\\n\s*", " ", said)
-            said = re.sub(r"\{posargs(:[^{}]*)?\}", lambda found: (found[1] or ":")[1:], said)
-            said = said.replace("{envpython}", "python").replace("{toxinidir}/", "")
-            yield from (line.strip().removeprefix("- ") for line in said.splitlines())
+            commands = ini.get(section, "commands", fallback=None, raw=True) or ""
+            commands = re.sub(r"\\\n\s*", " ", commands)
+            commands = re.sub(r"\{posargs(:[^{}]*)?\}", lambda found: (found[1] or ":")[1:], commands)
+            commands = commands.replace("{envpython}", "python").replace("{toxinidir}/", "")
+            yield from (line.strip().removeprefix("- ") for line in commands.splitlines())
 
 
 def _of_nox(text: str) -> Iterator[str]:
@@ -160,9 +160,9 @@ def _of_nox(text: str) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "run":
             words = [each for each in node.args if not isinstance(each, ast.Starred)]
-            said = [each.value for each in words if isinstance(each, ast.Constant) and isinstance(each.value, str)]
-            if said and len(said) == len(words):
-                yield shlex.join(said)
+            argv = [each.value for each in words if isinstance(each, ast.Constant) and isinstance(each.value, str)]
+            if argv and len(argv) == len(words):
+                yield shlex.join(argv)
 
 
 def _of_scripts(tool: object) -> Iterator[str]:
@@ -192,5 +192,5 @@ def _of_make(text: str) -> Iterator[str]:
     known = dict(re.findall(r"^([A-Za-z_]\w*)\s*[?:]{0,2}=[ \t]*([^\n$]*?)[ \t]*$", text[:_LARGEST], re.MULTILINE))
     for line in re.sub(r"\\\n\s*", " ", text[:_LARGEST]).splitlines():
         if line.startswith("\t"):
-            said = re.sub(r"\$[({](\w+)[)}]", lambda found: known.get(found[1], found[0]), line)
-            yield said.strip().lstrip("@-+").strip()
+            command = re.sub(r"\$[({](\w+)[)}]", lambda found: known.get(found[1], found[0]), line)
+            yield command.strip().lstrip("@-+").strip()

@@ -153,8 +153,8 @@ def _ours() -> Iterator[str]:
 
 def _by_uv(read: Read, needs: Declared, ci: Iterable[tuple[str, ...]]) -> Iterator[tuple[str, ...]]:
     """With the groups and extras that the CI installs; where that does not say it, those of tests."""
-    said = next((argv for argv in ci if argv[:2] == ("uv", "sync")), ())
-    words = tuple(word for word in said[2:] if word not in _SAID_ANYWAY)
+    command = next((argv for argv in ci if argv[:2] == ("uv", "sync")), ())
+    words = tuple(word for word in command[2:] if word not in _SAID_ANYWAY)
     if not words:
         every = ("--all-packages",) if "workspace" in tool_table(read, "uv") else ()
         groups = tuple(word for name in needs.groups if name != "dev" for word in ("--group", name))

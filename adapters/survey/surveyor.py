@@ -335,10 +335,10 @@ def _checks(
     linters: tuple[str, ...],
     needs: Declared,
     build: bool,
-    said: OwnChecks,
+    stated: OwnChecks,
 ) -> Iterator[CheckPolicy]:
-    if said.tests and "pytest" not in needs.names:
-        yield CheckPolicy(name="tests", kind=CheckKind.TESTS, argv=said.tests)
+    if stated.tests and "pytest" not in needs.names:
+        yield CheckPolicy(name="tests", kind=CheckKind.TESTS, argv=stated.tests)
     elif tests:
         pytest = ("python", "-m", "pytest", "-q", "-x", "--no-header", "-p", "no:cacheprovider", *tests)
         yield CheckPolicy(name="tests", kind=CheckKind.TESTS, argv=pytest)
@@ -353,8 +353,13 @@ def _checks(
     yield CheckPolicy(
         name="lint", kind=CheckKind.LINT, argv=(*ruff, *own, "."), judge="not_worse", count="json_results"
     )
-    yield from said.checks
-    if "types" not in {check.name for check in said.checks} and "mypy" in linters and "mypy" in needs.names and sources:
+    yield from stated.checks
+    if (
+        "types" not in {check.name for check in stated.checks}
+        and "mypy" in linters
+        and "mypy" in needs.names
+        and sources
+    ):
         mypy = ("python", "-m", "mypy", "--no-incremental", "--cache-dir=/dev/null", "--no-error-summary", *sources)
         yield CheckPolicy(name="types", kind=CheckKind.TYPES, argv=mypy, judge="not_worse", count="lines")
     bandit = ("bandit", "-q", "-r", "-f", "json", "--exit-zero", *(sources or (".",)))

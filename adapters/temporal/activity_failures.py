@@ -51,13 +51,13 @@ class _Naming(ActivityInboundInterceptor):
         try:
             return await super().execute_activity(input)
         except Exception as problem:
-            said = named(problem)
-            if said == str(problem):
+            message = named(problem)
+            if message == str(problem):
                 raise
             known = problem if isinstance(problem, ApplicationError) else None
             # The type is the one Temporal gives to the plain exception, so retry policies and readers see no other.
             raise ApplicationError(
-                said,
+                message,
                 type=known.type if known else type(problem).__name__,
                 non_retryable=known.non_retryable if known else False,
                 next_retry_delay=known.next_retry_delay if known else None,

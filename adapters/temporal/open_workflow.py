@@ -54,7 +54,7 @@ async def ask_open(
 async def ensure_started(
     client: Client,
     name: str,
-    given: BaseModel,
+    request: BaseModel,
     workflow_id: str,
     summary: str,
     *,
@@ -64,7 +64,7 @@ async def ensure_started(
     """Start it unless it runs; ``signal`` (name, payload) reaches it either way."""
     await client.start_workflow(
         name,
-        given,
+        request,
         id=workflow_id,
         task_queue=api.TASK_QUEUE,
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,

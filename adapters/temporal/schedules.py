@@ -71,8 +71,8 @@ async def _sync(client: Client, name: str, *, paused: bool, reason: str) -> str:
 
 async def schedule_reviews(client: Client) -> None:
     """Make sure that the governance review is made every Monday; who wants another time changes the Schedule."""
-    given = {"workflow": api.GOVERNANCE_REVIEW, "arg": {}, "static_summary": "the weekly governance review"}
-    await _made_once(client, api.GOVERNANCE_REVIEW_ID, given, hour=6)
+    start = {"workflow": api.GOVERNANCE_REVIEW, "arg": {}, "static_summary": "the weekly governance review"}
+    await _made_once(client, api.GOVERNANCE_REVIEW_ID, start, hour=6)
 
 
 async def schedule_expansions(client: Client, zones: Mapping[str, str]) -> None:
@@ -82,20 +82,20 @@ async def schedule_expansions(client: Client, zones: Mapping[str, str]) -> None:
     target that is paused it is made paused, and goes on with it.
     """
     for target, zone in zones.items():
-        asked = {"target": target, "actor": "schedule"}
-        given = {"workflow": api.SOURCE_EXPANSION, "arg": asked, "static_summary": f"source expansion of {target}"}
+        request = {"target": target, "actor": "schedule"}
+        start = {"workflow": api.SOURCE_EXPANSION, "arg": request, "static_summary": f"source expansion of {target}"}
         name = api.source_expansion_id(target)
-        if await _made_once(client, name, given, hour=5, zone=zone) and (why := await held(client, target)):
+        if await _made_once(client, name, start, hour=5, zone=zone) and (why := await held(client, target)):
             await _sync(client, name, paused=True, reason=why)
             if not await held(client, target):
                 # Resumed in between: Control has looked already, and found nothing to let go on.
                 await _sync(client, name, paused=False, reason="the target was resumed")
 
 
-async def _made_once(client: Client, name: str, given: Mapping[str, Any], hour: int, zone: str = "") -> bool:
+async def _made_once(client: Client, name: str, start: Mapping[str, Any], hour: int, zone: str = "") -> bool:
     """False: it was there, and what a person changed of it stays. One missed for less than a day is made up for."""
     weekly = Schedule(
-        action=ScheduleActionStartWorkflow(**given, id=name, task_queue=api.TASK_QUEUE),
+        action=ScheduleActionStartWorkflow(**start, id=name, task_queue=api.TASK_QUEUE),
         spec=ScheduleSpec(
             calendars=[ScheduleCalendarSpec(day_of_week=[ScheduleRange(1)], hour=[ScheduleRange(hour)])],
             time_zone_name=zone or None,

@@ -15,14 +15,14 @@ class NotTold(Exception):
     """What a program printed is no answer: it could not look; says why."""
 
 
-def advisories(program: str, said: bytes) -> tuple[Advisory, ...]:
+def advisories(program: str, body: bytes) -> tuple[Advisory, ...]:
     """What a program printed, each once, in the order of their names.
 
     Raises:
         NotTold: it is no answer.
     """
     try:
-        found = list(READERS[program](said.decode("utf-8", "replace")))
+        found = list(READERS[program](body.decode("utf-8", "replace")))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as problem:
         raise NotTold(f"what it printed cannot be read ({type(problem).__name__})") from problem
     return tuple(sorted(dict.fromkeys(found), key=lambda each: (each.package, each.identifier))[:_MOST])
@@ -33,8 +33,8 @@ def _advisory(package: str, version: str, identifier: str, summary: object) -> A
     return Advisory(package=package, version=version, identifier=str(identifier)[:60], summary=plain)
 
 
-def _of_pip_audit(said: str) -> Iterator[Advisory]:
-    for each in json.loads(said)["dependencies"]:
+def _of_pip_audit(text: str) -> Iterator[Advisory]:
+    for each in json.loads(text)["dependencies"]:
         if reason := each.get("skip_reason"):
             raise NotTold(f"it left out {each['name']}: {shortened(str(reason), _LONGEST)}")
         for one in each["vulns"]:
@@ -42,8 +42,8 @@ def _of_pip_audit(said: str) -> Iterator[Advisory]:
             yield _advisory(each["name"], each["version"], (named or [one["id"]])[0], one.get("description"))
 
 
-def _of_npm(said: str) -> Iterator[Advisory]:
-    whole = json.loads(said)
+def _of_npm(text: str) -> Iterator[Advisory]:
+    whole = json.loads(text)
     if "vulnerabilities" not in whole:
         raise NotTold(shortened(str(whole.get("message") or whole.get("error") or "it gave no list"), _LONGEST))
     for name, each in whole["vulnerabilities"].items():
@@ -53,8 +53,8 @@ def _of_npm(said: str) -> Iterator[Advisory]:
             yield _advisory(one.get("name", name), "", place.rpartition("/")[2] or str(one["source"]), one.get("title"))
 
 
-def _of_pnpm(said: str) -> Iterator[Advisory]:
-    whole = json.loads(said)
+def _of_pnpm(text: str) -> Iterator[Advisory]:
+    whole = json.loads(text)
     if "advisories" not in whole:
         raise NotTold(shortened(str(whole.get("error") or "it gave no list"), _LONGEST))
     for one in whole["advisories"].values():
@@ -62,9 +62,9 @@ def _of_pnpm(said: str) -> Iterator[Advisory]:
         yield _advisory(one["module_name"], "", identifier, one.get("title"))
 
 
-def _of_yarn(said: str) -> Iterator[Advisory]:
+def _of_yarn(text: str) -> Iterator[Advisory]:
     """A line each: of yarn 1 as npm once had them, of the newer ones each below its package."""
-    lines = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
+    lines = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
     found = [each["data"]["advisory"] for each in lines if each.get("type") == "auditAdvisory"]
     for one in found:
         yield _advisory(one["module_name"], "", one.get("github_advisory_id") or str(one["id"]), one.get("title"))
@@ -78,9 +78,9 @@ def _of_yarn(said: str) -> Iterator[Advisory]:
         raise NotTold(shortened(" ".join(str(told).split()), _LONGEST))
 
 
-def _of_govulncheck(said: str) -> Iterator[Advisory]:
+def _of_govulncheck(text: str) -> Iterator[Advisory]:
     known, found, begun = dict[str, str](), list[tuple[str, str, str]](), False
-    for each in _stream(said):
+    for each in _stream(text):
         begun = begun or "config" in each
         if entry := each.get("osv"):
             known[entry["id"]] = entry.get("summary", "")
@@ -93,15 +93,15 @@ def _of_govulncheck(said: str) -> Iterator[Advisory]:
         yield _advisory(module, version, identifier, known.get(identifier))
 
 
-def _stream(said: str) -> Iterator[dict[str, Any]]:
+def _stream(text: str) -> Iterator[dict[str, Any]]:
     decoder, at = json.JSONDecoder(), 0
-    while (rest := said[at:].lstrip()) and (at := len(said) - len(rest)) < len(said):
-        value, at = decoder.raw_decode(said, at)
+    while (rest := text[at:].lstrip()) and (at := len(text) - len(rest)) < len(text):
+        value, at = decoder.raw_decode(text, at)
         yield value
 
 
-def _of_cargo_audit(said: str) -> Iterator[Advisory]:
-    for each in json.loads(said)["vulnerabilities"]["list"]:
+def _of_cargo_audit(text: str) -> Iterator[Advisory]:
+    for each in json.loads(text)["vulnerabilities"]["list"]:
         package, entry = each["package"], each["advisory"]
         yield _advisory(package["name"], package["version"], entry["id"], entry.get("title"))
 

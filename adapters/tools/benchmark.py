@@ -46,31 +46,31 @@ def ratio(contract: TaskContract, look: Look) -> Counted:
     task = look.policy.standing.named(contract.asked.key) if contract.asked else None
     if task is None or task.benchmark is None or look.runs is None:
         raise MeasureError(f"the effect of {contract.task_id} cannot be measured: no benchmark is named for it")
-    asked = task.benchmark
+    benchmark = task.benchmark
     if look.base is None:
-        [found] = _steady([_value(asked, look.runs, look.tree) for _ in range(asked.runs)])
-        return Counted(WHOLE, f"{asked.runs} runs of the base: {found}")
+        [found] = _steady([_value(benchmark, look.runs, look.tree) for _ in range(benchmark.runs)])
+        return Counted(WHOLE, f"{benchmark.runs} runs of the base: {found}")
     try:
-        return _compared(asked, look.runs, look.base, look.tree)
+        return _compared(benchmark, look.runs, look.base, look.tree)
     except MeasureError as problem:
         return Counted(UNMEASURED, str(problem))
 
 
-def _compared(asked: BenchmarkPolicy, runs: Runs, base: Path, tree: Path) -> Counted:
+def _compared(benchmark: BenchmarkPolicy, runs: Runs, base: Path, tree: Path) -> Counted:
     of_base: list[float] = []
     of_change: list[float] = []
-    for turn in range(asked.runs):
+    for turn in range(benchmark.runs):
         # In turn, and each first as often: what the machine does meanwhile meets both.
         both = [(of_base, base), (of_change, tree)]
         for values, which in both if turn % 2 else reversed(both):
-            values.append(_value(asked, runs, which))
+            values.append(_value(benchmark, runs, which))
     was, now = _steady(of_base, of_change)
     pairs = zip(of_change, of_base, strict=True)
-    found = middle([change / old if asked.better == "lower" else old / change for change, old in pairs])
-    said = f"{found} of the base, {asked.runs} runs each in turn; the base {was}, the change {now}"
-    if found.median <= 1 - asked.least and found.high < 1:
-        return Counted(max(1, min(round(found.median * WHOLE), WHOLE - 1)), said)
-    return Counted(WHOLE, f"{said}; asked for is at most {1 - asked.least:.3g}, and an interval below 1")
+    found = middle([change / old if benchmark.better == "lower" else old / change for change, old in pairs])
+    text = f"{found} of the base, {benchmark.runs} runs each in turn; the base {was}, the change {now}"
+    if found.median <= 1 - benchmark.least and found.high < 1:
+        return Counted(max(1, min(round(found.median * WHOLE), WHOLE - 1)), text)
+    return Counted(WHOLE, f"{text}; asked for is at most {1 - benchmark.least:.3g}, and an interval below 1")
 
 
 def middle(values: Sequence[float]) -> Middle:
@@ -92,12 +92,12 @@ def _steady(*trees: Sequence[float]) -> list[Middle]:
     return found
 
 
-def _value(asked: BenchmarkPolicy, runs: Runs, tree: Path) -> float:
-    result = runs.command(asked.argv, tree, asked.seconds)
+def _value(benchmark: BenchmarkPolicy, runs: Runs, tree: Path) -> float:
+    result = runs.command(benchmark.argv, tree, benchmark.seconds)
     if result.exit_code != 0:
         how = f"was stopped for {result.killed_for}" if result.killed_for else f"ended with status {result.exit_code}"
         raise MeasureError(f"the benchmark {how}")
-    value = result.seconds if asked.reads == "seconds" else _printed(result)
+    value = result.seconds if benchmark.reads == "seconds" else _printed(result)
     if not (math.isfinite(value) and value > 0):
         raise MeasureError(f"the benchmark says {value}, of which there is no ratio")
     return value
@@ -105,8 +105,8 @@ def _value(asked: BenchmarkPolicy, runs: Runs, tree: Path) -> float:
 
 def _printed(result: CommandResult) -> float:
     with suppress(ValueError, OverflowError, RecursionError):
-        said = json.loads(result.stdout)
-        number = said.get("value") if isinstance(said, dict) else said
+        reply = json.loads(result.stdout)
+        number = reply.get("value") if isinstance(reply, dict) else reply
         if isinstance(number, int | float) and not isinstance(number, bool):
             return float(number)
     quoted = readable(shortened(result.stdout[: 4 * _QUOTED].decode("utf-8", "replace"), _QUOTED))

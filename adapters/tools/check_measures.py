@@ -63,8 +63,8 @@ def counted_by(contract: TaskContract, look: Look) -> Counted:
     attempt = result.attempts[-1] if result.attempts else None
     if attempt is not None and attempt.count is not None:
         told = attempt.output if look.base is None and look.runs else None
-        said = look.runs.kept(told)[-_TAIL:].decode("utf-8", "replace") if told and look.runs else ""
-        return Counted(attempt.count, said)
+        output = look.runs.kept(told)[-_TAIL:].decode("utf-8", "replace") if told and look.runs else ""
+        return Counted(attempt.count, output)
     if look.base is None:
         raise MeasureError(f"the check {result.name} counted nothing: {how_it_ended(result)}")
     return Counted(UNMEASURED, how_it_ended(result))

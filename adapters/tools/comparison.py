@@ -51,12 +51,12 @@ def unequal(base: Path, tree: Path, questions: Sequence[Question], bench: ToolRu
 
 def unproved(base: Path, tree: Path, paths: Sequence[str], bench: ToolRunner) -> dict[str, str]:
     """Of the changed paths those that are not shown to be equal, and why. Could not look is not shown."""
-    asked = [path for path in paths if path.endswith(PROVABLE) and _plain(base / path) and _plain(tree / path)]
+    provable = [path for path in paths if path.endswith(PROVABLE) and _plain(base / path) and _plain(tree / path)]
     answers = dict.fromkeys(paths, "is new, gone, or of a kind that nothing can be shown of")
     try:
-        answers |= dict(zip(asked, unequal(base, tree, [Question(path) for path in asked], bench), strict=True))
+        answers |= dict(zip(provable, unequal(base, tree, [Question(path) for path in provable], bench), strict=True))
     except ToolUnavailable as error:
-        answers |= dict.fromkeys(asked, f"{COULD_NOT}: {error}")
+        answers |= dict.fromkeys(provable, f"{COULD_NOT}: {error}")
     return {path: reason for path, reason in answers.items() if reason}
 
 

@@ -40,7 +40,7 @@ class Covered(BaseModel):
     unread: str = ""
 
 
-def read_report(report: bytes, asked: Sequence[str], tree: Path, bench: ToolRunner) -> Covered:
+def read_report(report: bytes, paths: Sequence[str], tree: Path, bench: ToolRunner) -> Covered:
     """What a report says of these paths, read in the sandbox.
 
     Raises:
@@ -49,7 +49,7 @@ def read_report(report: bytes, asked: Sequence[str], tree: Path, bench: ToolRunn
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder, "report")
         place.write_bytes(report)
-        answer = bench.python("coverage_report.py", REPORT, *asked, tree=tree, beside=((place, REPORT),)).stdout
+        answer = bench.python("coverage_report.py", REPORT, *paths, tree=tree, beside=((place, REPORT),)).stdout
     try:
         return Covered.model_validate_json(answer)
     except ValidationError as error:
@@ -71,14 +71,14 @@ def not_run(contract: TaskContract, look: Look, bench: ToolRunner) -> Counted:
         return _of_base(task, contract, look, bench)
     before = look.before.lines if look.before else {}
     try:
-        said = _report(contract, look, sorted(before), bench)
+        counted = _report(contract, look, sorted(before), bench)
     except MeasureError as problem:
         return Counted(UNMEASURED, str(problem))
     old, new = SourceTree(look.base), SourceTree(look.tree)
     left = {}
     for path, lines in before.items():
         now = _places(old.read(path), new.read(path))
-        left[path] = frozenset(line for line in lines if now.get(line) not in said.ran.get(path, ()))
+        left[path] = frozenset(line for line in lines if now.get(line) not in counted.ran.get(path, ()))
     return _counted(left)
 
 
@@ -86,10 +86,10 @@ def _of_base(task: StandingTask, contract: TaskContract, look: Look, bench: Tool
     named = _named(task, look)
     if not named:
         return Counted(0)
-    said = _report(contract, look, sorted(named), bench)
-    if task.lines and not said.missed:
+    counted = _report(contract, look, sorted(named), bench)
+    if task.lines and not counted.missed:
         raise MeasureError("the report says nothing of the lines that the task names")
-    missed = {path: said.missed.get(path, frozenset()) for path in named}
+    missed = {path: counted.missed.get(path, frozenset()) for path in named}
     return _counted({path: missed[path] if lines is None else missed[path] & lines for path, lines in named.items()})
 
 
@@ -113,18 +113,18 @@ def _named(task: StandingTask, look: Look) -> Mapping[str, frozenset[int] | None
     return dict(sorted(named.items())[:_MOST])
 
 
-def _report(contract: TaskContract, look: Look, asked: Sequence[str], bench: ToolRunner) -> Covered:
+def _report(contract: TaskContract, look: Look, paths: Sequence[str], bench: ToolRunner) -> Covered:
     result = ran(contract, look, look.tree)
     kept = result.attempts[-1].coverage if result.attempts else None
     if not is_green(result) or kept is None or look.runs is None:
         raise MeasureError(f"{how_it_ended(result)}, and left no coverage report that counts")
     try:
-        said = read_report(look.runs.kept(kept), asked, look.tree, bench)
+        counted = read_report(look.runs.kept(kept), paths, look.tree, bench)
     except ToolUnavailable as problem:
         raise MeasureError(f"the coverage report could not be read: {problem}") from problem
-    if said.unread:
-        raise MeasureError(f"the coverage report cannot be read: {said.unread}")
-    return said
+    if counted.unread:
+        raise MeasureError(f"the coverage report cannot be read: {counted.unread}")
+    return counted
 
 
 def _places(before: bytes, after: bytes) -> Mapping[int, int]:
@@ -140,8 +140,8 @@ def _places(before: bytes, after: bytes) -> Mapping[int, int]:
 
 def _counted(lines: Mapping[str, frozenset[int]]) -> Counted:
     some = {path: found for path, found in sorted(lines.items()) if found}
-    said = "\n".join(f"{path}: {', '.join(_spans(found))}" for path, found in some.items())
-    told = f"not run:\n{shortened(said, _TOLD)}" if some else ""
+    text = "\n".join(f"{path}: {', '.join(_spans(found))}" for path, found in some.items())
+    told = f"not run:\n{shortened(text, _TOLD)}" if some else ""
     return Counted(sum(map(len, some.values())), told, some)
 
 

@@ -180,9 +180,9 @@ def _points(update: DependencyUpdate) -> list[str]:
     return [*points, "What its own list of changes says:", *quoted, *(cut if len(notes) > _NOTE_LINES else [])]
 
 
-def _licence(said: object) -> str:
-    named = getattr(said, "licence", "")
-    return named or ("the same words" if getattr(said, "text", "") else "none named")
+def _licence(answer: object) -> str:
+    named = getattr(answer, "licence", "")
+    return named or ("the same words" if getattr(answer, "text", "") else "none named")
 
 
 def _along(each: PackageChange) -> str:

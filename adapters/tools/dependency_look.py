@@ -182,10 +182,10 @@ class _LockFile:
         try:
             found = self._advisories({})
         except (EnvironmentUnavailable, NotTold) as problem:
-            program, said = self.ecosystem.audit(self.folder)[0], _first(problem)
-            if "could not start" in said:
-                said = f"{program} is not there: let `prepare` install it into /env/bin"
-            self.blind[f"known vulnerabilities of {self.path}"] = said
+            program, message = self.ecosystem.audit(self.folder)[0], _first(problem)
+            if "could not start" in message:
+                message = f"{program} is not there: let `prepare` install it into /env/bin"
+            self.blind[f"known vulnerabilities of {self.path}"] = message
             return {}
         names = {each.name for each in self.locked}
         return {name: tuple(each for each in found if each.package == name) for name in names} if found else {}
@@ -211,13 +211,13 @@ class _LockFile:
 
     def _ideas(self, insecure: Mapping[str, tuple[Advisory, ...]]) -> list[tuple[Locked, Choice]]:
         """What has something newer, best first; majors are said at once."""
-        asked = [each for each in self.locked if insecure.get(each.name) or each.direct]
-        asked.sort(key=lambda each: (not insecure.get(each.name), each.name))
-        if (rest := len(asked) - _MOST_ASKED) > 0:
+        wanted = [each for each in self.locked if insecure.get(each.name) or each.direct]
+        wanted.sort(key=lambda each: (not insecure.get(each.name), each.name))
+        if (rest := len(wanted) - _MOST_ASKED) > 0:
             self.blind[f"releases of {counted(rest, 'package')} in {self.path}"] = "more than one look asks for"
-        self._releases(asked[:_MOST_ASKED])
+        self._releases(wanted[:_MOST_ASKED])
         ideas, majors = list[tuple[Locked, Choice]](), 0
-        for each in asked:
+        for each in wanted:
             releases = self.known.get(each.name, ())
             choice = choose(each.version, releases, self.now, self.age, insecure=bool(insecure.get(each.name)))
             if choice.offered:
@@ -225,16 +225,16 @@ class _LockFile:
             elif choice.majors and majors < _MOST_MAJORS:
                 majors += 1
                 newest = choice.majors[0]
-                said = f"{newest.version} is a major release: what it breaks is for a person to see"
-                self._refuse(each.name, each.version, newest.version, said, released=newest.at)
+                text = f"{newest.version} is a major release: what it breaks is for a person to see"
+                self._refuse(each.name, each.version, newest.version, text, released=newest.at)
             elif insecure.get(each.name):
-                said = "no newer release is there" if each.name in self.known else "its releases could not be asked"
-                self._refuse(each.name, each.version, "", said, advisories=insecure[each.name])
+                text = "no newer release is there" if each.name in self.known else "its releases could not be asked"
+                self._refuse(each.name, each.version, "", text, advisories=insecure[each.name])
         return ideas
 
-    def _releases(self, asked: Collection[Locked]) -> None:
+    def _releases(self, wanted: Collection[Locked]) -> None:
         missing: dict[str, list[str]] = {}
-        for package, answer in self._ask("releases", asked):
+        for package, answer in self._ask("releases", wanted):
             if answer.problem:
                 missing.setdefault(answer.problem, []).append(package.name)
             else:
@@ -243,16 +243,16 @@ class _LockFile:
             more = f" and {len(names) - 3} more" if len(names) > 3 else ""  # noqa: PLR2004  # named
             self.blind[f"releases of {', '.join(names[:3])}{more} ({self.path})"] = problem
 
-    def _ask(self, what: str, asked: Collection[Locked]) -> Iterator[tuple[Locked, _Answer]]:
+    def _ask(self, what: str, wanted: Collection[Locked]) -> Iterator[tuple[Locked, _Answer]]:
         """Each with its answer; where nobody could ask, that is the answer."""
-        if not asked:
+        if not wanted:
             return
         request = {
             "ask": what,
             "kind": self.ecosystem.kind,
             "hosts": self.policy.target.environment.hosts,
             "seconds": self.within.limits.seconds / 2,
-            "packages": [each._asdict() for each in asked],
+            "packages": [each._asdict() for each in wanted],
         }
         with TemporaryDirectory(prefix="registries-") as place:
             file, empty = Path(place, "request.json"), Path(place, "empty")
@@ -270,7 +270,7 @@ class _LockFile:
                 nothing = _Answer(problem=told)
             else:
                 nothing = _Answer(problem="it was not answered")
-        yield from ((each, answers.get(f"{each.name} {each.version}", nothing)) for each in asked)
+        yield from ((each, answers.get(f"{each.name} {each.version}", nothing)) for each in wanted)
 
     def _today(
         self, ideas: list[tuple[Locked, Choice]], insecure: Mapping[str, tuple[Advisory, ...]]
@@ -359,7 +359,7 @@ class _LockFile:
             raise Refused(f"it changes {counted(max(len(gone), len(new)), 'package')}: no idea of one pull request")
         self._releases([each for each in new if each.name not in self.known])
         answers = {(each.name, each.version): answer for each, answer in self._about([*gone, *new])}
-        said = {
+        about = {
             key: Said(licence=answer.licence, text=answer.text, notes=answer.notes)
             for key, answer in answers.items()
             if not answer.problem
@@ -377,8 +377,8 @@ class _LockFile:
                         package=name,
                         before=before,
                         after=version,
-                        said_before=said.get((name, before)),
-                        said_after=said.get((name, version)),
+                        said_before=about.get((name, before)),
+                        said_after=about.get((name, version)),
                         unsaid=next(filter(None, unsaid), ""),
                         released=release.at if release else None,
                         taken_back=bool(release and release.taken_back),
@@ -386,21 +386,21 @@ class _LockFile:
                 )
         return tuple(changes)
 
-    def _about(self, asked: list[Locked]) -> Iterator[tuple[Locked, _Answer]]:
+    def _about(self, wanted: list[Locked]) -> Iterator[tuple[Locked, _Answer]]:
         """What each says of itself, or why it cannot be told.
 
         Raises:
             Refused: a registry gives other bytes than the lock file says.
         """
-        for package, answer in self._ask("about", asked):
+        for package, answer in self._ask("about", wanted):
             if answer.problem.startswith("other bytes"):
                 raise Refused(f"the registry gives {answer.problem} for {package.name} {package.version}")
             yield package, answer
 
 
-def _at(said: str) -> datetime | None:
+def _at(text: str) -> datetime | None:
     try:
-        at = datetime.fromisoformat(said)
+        at = datetime.fromisoformat(text)
     except ValueError:
         return None
     return at if at.tzinfo else at.replace(tzinfo=UTC)

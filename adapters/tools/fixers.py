@@ -109,26 +109,26 @@ class FixersTool:
         """What its own measure names and `fix` mends; a measure cannot tell what else `fix` would do, a trial can."""
         if not fixer.measure:
             return list(_tried(fixer, tree, bench))
-        said = self._measured(fixer, tree, bench)
-        asked = tree.focus or tree.files
-        made = _tried(fixer, tree, bench) if any(path in asked for path in said) else {}
-        return [path for path in said if path in made]
+        answer = self._measured(fixer, tree, bench)
+        paths = tree.focus or tree.files
+        made = _tried(fixer, tree, bench) if any(path in paths for path in answer) else {}
+        return [path for path in answer if path in made]
 
     def _measured(self, fixer: FixerPolicy, tree: SourceTree, bench: ToolRunner) -> list[str]:
         with copied(tree.root) as copy:
             results = _run(fixer, fixer.measure, copy, bench)
         if any(result.output_total > bench.limits.output_bytes for result in results):
             raise ToolUnavailable(f"{fixer.name} printed more than can be read")
-        said = [result.stdout.decode("utf-8", "replace") for result in results]
+        output = [result.stdout.decode("utf-8", "replace") for result in results]
         if not fixer.paths:
-            return [_relative(line) for line in "".join(said).splitlines() if line.strip()]
-        return [path for each in said for path in self._named(fixer, each)]
+            return [_relative(line) for line in "".join(output).splitlines() if line.strip()]
+        return [path for each in output for path in self._named(fixer, each)]
 
-    def _named(self, fixer: FixerPolicy, said: str) -> list[str]:
+    def _named(self, fixer: FixerPolicy, text: str) -> list[str]:
         import jmespath  # noqa: PLC0415  # every worker reads this file, and few have such a fixer
 
         try:
-            found = jmespath.search(fixer.paths, json.loads(said))
+            found = jmespath.search(fixer.paths, json.loads(text))
         except (ValueError, RecursionError) as problem:  # JMESPath's own errors are such
             raise ToolUnavailable(f"{fixer.name}: `paths` cannot be read from what it prints: {problem}") from problem
         if not isinstance(found, list) or not all(isinstance(each, str) for each in found):
@@ -199,9 +199,9 @@ def _run(fixer: FixerPolicy, argv: tuple[str, ...], copy: Path, bench: ToolRunne
         result = bench.sandbox.run(bench.environment.command(words, copy, limits), bench.alive)
         if result.killed_for or result.exit_code not in fixer.exit_codes:
             how = f"was stopped ({result.killed_for})" if result.killed_for else f"ended with {result.exit_code}"
-            said = shortened(result.output[-2000:].decode("utf-8", "replace").strip(), 400)
+            output = shortened(result.output[-2000:].decode("utf-8", "replace").strip(), 400)
             kind = ToolUnavailable if result.killed_for else _Failed
-            raise kind(f"{' '.join(argv)} {how}: {said}")
+            raise kind(f"{' '.join(argv)} {how}: {output}")
         results.append(result)
     return results
 

@@ -160,14 +160,14 @@ def _uncovered(tree: SourceTree, bench: ToolRunner) -> Iterator[Sighting]:
     if "coverage/report" not in bench.recorded:
         return
     look = CoverageLook.model_validate_json(bench.recorded["lookups/coverage"])
-    asked = sorted(path for path in look.added if tree.is_source(path) and path in tree.files)
-    said = read_report(bench.recorded["coverage/report"], asked, tree.root, bench)
-    if said.unread:
+    paths = sorted(path for path in look.added if tree.is_source(path) and path in tree.files)
+    reading = read_report(bench.recorded["coverage/report"], paths, tree.root, bench)
+    if reading.unread:
         # A finding, not a blindness of ours: what a check wrote must not keep a run from its work.
-        why = f"could not look: the report that {look.check} wrote cannot be read: {said.unread}"
+        why = f"could not look: the report that {look.check} wrote cannot be read: {reading.unread}"
         yield Sighting("uncovered", WHOLE, 1, why, fixable=False)
     both = {
-        path: sorted(set(look.added[path]) & set(lines)) for path, lines in said.missed.items() if path in look.added
+        path: sorted(set(look.added[path]) & set(lines)) for path, lines in reading.missed.items() if path in look.added
     }
     for path, lines in sorted(both.items(), key=lambda item: (-len(item[1]), item[0])):
         if lines:

@@ -84,7 +84,7 @@ def _toml(text: str) -> dict[str, Any]:
 def _uv_locked(read: Read, path: str) -> Iterator[Locked]:
     listed = _toml(read(path))["package"]
     ours = [each for each in listed if not {"virtual", "editable"}.isdisjoint(each["source"])]
-    asked = {
+    direct = {
         one["name"]
         for each in ours
         for group in (
@@ -102,7 +102,7 @@ def _uv_locked(read: Read, path: str) -> Iterator[Locked]:
             yield Locked(
                 each["name"],
                 each["version"],
-                each["name"] in asked,
+                each["name"] in direct,
                 registry,
                 file.get("url", ""),
                 file.get("hash", ""),
@@ -128,10 +128,10 @@ REQUIREMENTS = ".autonomy-requirements.txt"
 # Python, by poetry and pdm: neither lock file says where anything is from, but where that is not the usual index.
 
 
-def _listed_by_hash(asked: Callable[[dict[str, Any]], Iterator[str]]) -> Callable[[Read, str], Iterator[Locked]]:
+def _listed_by_hash(direct_of: Callable[[dict[str, Any]], Iterator[str]]) -> Callable[[Read, str], Iterator[Locked]]:
     def locked(read: Read, path: str) -> Iterator[Locked]:
         folder, slash, _ = path.rpartition("/")
-        wanted = {_plain(each) for each in asked(_toml(read(f"{folder}{slash}pyproject.toml") or ""))}
+        wanted = {_plain(each) for each in direct_of(_toml(read(f"{folder}{slash}pyproject.toml") or ""))}
         for each in _toml(read(path))["package"]:
             source = each.get("source", {})
             files = [one for one in each.get("files", ()) if "hash" in one]
@@ -200,7 +200,7 @@ def _npm_locked(read: Read, path: str) -> Iterator[Locked]:
     listed = whole["packages"]
     ours = [each for place, each in listed.items() if "node_modules/" not in place]
     kinds = ("dependencies", "devDependencies", "optionalDependencies")
-    asked = {name for each in ours for kind in kinds for name in each.get(kind, {})}
+    direct = {name for each in ours for kind in kinds for name in each.get(kind, {})}
     for place, each in listed.items():
         name = place.rpartition("node_modules/")[2]
         url = each.get("resolved", "")
@@ -210,7 +210,7 @@ def _npm_locked(read: Read, path: str) -> Iterator[Locked]:
             continue
         top = place == f"node_modules/{name}"
         registry = url.partition(f"/{name}/-/")[0]
-        yield Locked(name, each["version"], top and name in asked, registry, url, each.get("integrity", ""))
+        yield Locked(name, each["version"], top and name in direct, registry, url, each.get("integrity", ""))
 
 
 def _npm_update(folder: str, package: Locked, _version: str, until: date) -> tuple[Argv, ...]:
@@ -237,9 +237,9 @@ def _pnpm_locked(read: Read, path: str) -> Iterator[Locked]:
     if written is None or int(written[1]) < 6:  # noqa: PLR2004  # until pnpm 7
         raise Unreadable("it is of a form before pnpm 8: let a newer pnpm write it")
     before, _, listed = text.partition("\npackages:\n")
-    asked = {(found[2], found[3]) for found in _PNPM_ASKED.finditer(before)}
+    direct = {(found[2], found[3]) for found in _PNPM_ASKED.finditer(before)}
     for found in _PNPM_PACKAGE.finditer(listed.partition("\nsnapshots:\n")[0]):
-        yield Locked(found[1], found[2], (found[1], found[2]) in asked, digest=found[3])
+        yield Locked(found[1], found[2], (found[1], found[2]) in direct, digest=found[3])
 
 
 def _pnpm(folder: str, *words: str) -> Argv:
@@ -261,23 +261,23 @@ def _yarn_1_locked(read: Read, path: str) -> Iterator[Locked]:
         raise Unreadable("it is not what yarn writes")
     manifest = json.loads(read(f"{folder}{slash}package.json") or "{}")
     kinds = ("dependencies", "devDependencies", "optionalDependencies")
-    asked = {f"{name}@{wanted}" for kind in kinds for name, wanted in manifest.get(kind, {}).items()}
+    request = {f"{name}@{wanted}" for kind in kinds for name, wanted in manifest.get(kind, {}).items()}
     for found in _YARN_ENTRY.finditer(text):
         keys, facts = [each.strip('" ') for each in found[1].split(",")], dict(_YARN_FACT.findall(found[2]))
         name, url = keys[0].rpartition("@")[0], facts.get("resolved", "").partition("#")[0]
         if f"/{name}/-/" in url:
-            registry, direct = url.partition(f"/{name}/-/")[0], not asked.isdisjoint(keys)
+            registry, direct = url.partition(f"/{name}/-/")[0], not request.isdisjoint(keys)
             yield Locked(name, facts["version"], direct, registry, url, facts.get("integrity", ""))
 
 
 def _yarn_locked(read: Read, path: str) -> Iterator[Locked]:
     entries = [(found[2], dict(_YARN_FACT.findall(found[2]))) for found in _YARN_ENTRY.finditer(f"{read(path)}\n")]
     ours = [body for body, facts in entries if "@workspace:" in facts.get("resolution", "")]
-    asked = {name for body in ours for found in _YARN_ASKED.findall(body) for name in _YARN_NAME.findall(found)}
+    request = {name for body in ours for found in _YARN_ASKED.findall(body) for name in _YARN_NAME.findall(found)}
     for _, facts in entries:
         if found := _YARN_OF_NPM.fullmatch(facts.get("resolution", "")):
             # Its checksum is of the archive that yarn makes of it.
-            yield Locked(found[1], found[2], found[1] in asked)
+            yield Locked(found[1], found[2], found[1] in request)
 
 
 def _yarn(folder: str, *words: str) -> Argv:
@@ -329,11 +329,11 @@ def _go(folder: str) -> Argv:
 
 def _cargo_locked(read: Read, path: str) -> Iterator[Locked]:
     listed = _toml(read(path))["package"]
-    asked = {tuple(one.split()[:2]) for each in listed if "source" not in each for one in each.get("dependencies", [])}
+    wanted = {tuple(one.split()[:2]) for each in listed if "source" not in each for one in each.get("dependencies", [])}
     for each in listed:
         if each.get("source", "").startswith(("registry+", "sparse+")):
             name, version = each["name"], each["version"]
-            direct = (name,) in asked or (name, version) in asked
+            direct = (name,) in wanted or (name, version) in wanted
             yield Locked(name, version, direct, digest=f"sha256:{each['checksum']}")
 
 

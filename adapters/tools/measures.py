@@ -65,8 +65,8 @@ class ToolMeasures:
 
     def findings_left(self, contract: TaskContract, look: Look) -> Counted:
         """Of the contract's tool and rule, in the contract's paths; of an agent's task, also what no tool can mend."""
-        known, asked = look.known, contract.asked
-        tool, rule = (asked.tool, asked.rule) if asked else (contract.tool, contract.rule)
+        known, task = look.known, contract.asked
+        tool, rule = (task.tool, task.rule) if task else (contract.tool, contract.rule)
         paths = contract.scope.allowed_paths
         if known is not None and not known.truncated:
             seen = Detection(known.findings, len(self.tools), known.missing, known.unread)
@@ -79,7 +79,7 @@ class ToolMeasures:
             if file.tool == tool and within(file.path, paths):
                 raise MeasureError(f"the effect cannot be measured: {file.path}: {file.reason}")
         alike = (one for one in seen.findings if (one.tool, one.rule) == (tool, rule) and within(one.path, paths))
-        return Counted(sum(one.fixable or asked is not None for one in alike))
+        return Counted(sum(one.fixable or task is not None for one in alike))
 
     def lines_left(self, contract: TaskContract, look: Look) -> Counted:
         """Of the lines that the contract's task names, those that its check does not run."""
@@ -139,8 +139,8 @@ def tool_runner(
     environment: CheckEnvironment | None = None,
 ) -> ToolRunner:
     """Within the sandbox's limits and the time that the charter gives a role."""
-    limits, said = policy.autopilot.sandbox, policy.charter.roles.get(role)
-    seconds = min(limits.seconds, said.minutes * 60) if said else limits.seconds
+    limits, role_policy = policy.autopilot.sandbox, policy.charter.roles.get(role)
+    seconds = min(limits.seconds, role_policy.minutes * 60) if role_policy else limits.seconds
     return ToolRunner(sandbox, programs, Limits.of(limits, seconds, RESULT_BYTES), alive, recorded, environment)
 
 

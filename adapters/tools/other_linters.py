@@ -79,8 +79,8 @@ def flake8_settings(tree: SourceTree) -> Flake8:
         before, colon, after = word.partition(":")
         pattern, codes = (before, after) if colon else (pattern, word)
         per_file += [(pattern, codes)] * bool(codes)
-    said = {key: tuple(filter(None, found)) for key, found in values.items()}
-    return Flake8(said["select"], said["ignore"], tuple(per_file), said["exclude"])
+    facts = {key: tuple(filter(None, found)) for key, found in values.items()}
+    return Flake8(facts["select"], facts["ignore"], tuple(per_file), facts["exclude"])
 
 
 def silenced(text: str, code: str) -> bool:

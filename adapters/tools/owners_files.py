@@ -112,25 +112,25 @@ def patterns_of(hook: Mapping[str, object]) -> Patterns:
     return Patterns(patterns("files", "also-files"), patterns("exclude", "also-exclude"))
 
 
-def handed(asked: Sequence[Patterns], paths: Collection[str]) -> list[frozenset[str]]:
+def handed(patterns: Sequence[Patterns], paths: Collection[str]) -> list[frozenset[str]]:
     """For each of them the paths that it is handed.
 
     Raises:
         ToolUnavailable: a pattern cannot be read, or takes for ever.
     """
     known = sorted(paths)
-    if not any(each.needed or each.refused for each in asked):
-        return [frozenset(known)] * len(asked)
-    told = answer_of(_CHILD, json.dumps({"paths": known, "asked": asked}).encode(), _SECONDS, lambda: None)
+    if not any(each.needed or each.refused for each in patterns):
+        return [frozenset(known)] * len(patterns)
+    told = answer_of(_CHILD, json.dumps({"paths": known, "asked": patterns}).encode(), _SECONDS, lambda: None)
     if told is None:
         raise ToolUnavailable(f"the patterns of hooks take longer than {_SECONDS:g} s to match")
     try:
-        said = json.loads(told[0])
+        reply = json.loads(told[0])
     except ValueError as problem:
         raise ToolUnavailable("the patterns of hooks could not be matched") from problem
-    if said["problem"]:
-        raise ToolUnavailable(f"a hook's pattern {said['problem']}")
-    return [frozenset(known[number] for number in each) for each in said["answers"]]
+    if reply["problem"]:
+        raise ToolUnavailable(f"a hook's pattern {reply['problem']}")
+    return [frozenset(known[number] for number in each) for each in reply["answers"]]
 
 
 def strings(parent: Mapping[str, object], key: str) -> tuple[str, ...]:

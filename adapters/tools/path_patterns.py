@@ -11,9 +11,9 @@ import sys
 
 def main() -> int:
     """Read paths and questions from standard input, print the answers."""
-    given = json.load(sys.stdin)
+    payload = json.load(sys.stdin)
     try:
-        answers = [_matching(needed, refused, given["paths"]) for needed, refused in given["asked"]]
+        answers = [_matching(needed, refused, payload["paths"]) for needed, refused in payload["asked"]]
     except (re.error, RecursionError, OverflowError) as problem:
         json.dump({"problem": f"cannot be read: {problem}"}, sys.stdout)
         return 0

@@ -270,9 +270,9 @@ def _unparsable(tree: SourceTree, violations: Iterable[Violation], bench: ToolRu
     """
     # The first of a file's errors, which the others mostly follow from.
     invalid = {each.path: each for each in reversed(list(violations)) if each.code == INVALID}
-    asked = {path: each for path, each in invalid.items() if not no_python_3(path, tree.text(path))}
-    broken = [path for path, facts in python_facts(tree.root, sorted(asked), bench).items() if facts.error]
-    return {path: f"does not parse: line {asked[path].line}: {asked[path].message}" for path in broken}
+    unexplained = {path: each for path, each in invalid.items() if not no_python_3(path, tree.text(path))}
+    broken = [path for path, facts in python_facts(tree.root, sorted(unexplained), bench).items() if facts.error]
+    return {path: f"does not parse: line {unexplained[path].line}: {unexplained[path].message}" for path in broken}
 
 
 def _violation(entry: dict[str, object]) -> Violation:
@@ -296,10 +296,12 @@ def _edit(entry: dict[str, Any]) -> Edit:
 
 def _unproven(tree: SourceTree, violations: Iterable[Violation], bench: ToolRunner) -> dict[Violation, str]:
     """Of the violations with a fix why each is not proven to change nothing; empty: it is."""
-    asked = [each for each in violations if each.edits and (not tree.focus or each.path in tree.focus)][:MOST_QUESTIONS]
-    questions = list(dict.fromkeys(Question(each.path, each.edits) for each in asked))
+    with_edits = [each for each in violations if each.edits and (not tree.focus or each.path in tree.focus)][
+        :MOST_QUESTIONS
+    ]
+    questions = list(dict.fromkeys(Question(each.path, each.edits) for each in with_edits))
     answers = dict(zip(questions, unequal(tree.root, tree.root, questions, bench), strict=True))
-    return {each: answers[Question(each.path, each.edits)] for each in asked}
+    return {each: answers[Question(each.path, each.edits)] for each in with_edits}
 
 
 def _made(tree: SourceTree, violations: Iterable[Violation], bench: ToolRunner) -> bool:

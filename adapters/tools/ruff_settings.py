@@ -204,21 +204,21 @@ def _commands(tree: SourceTree, python: frozenset[str]) -> list[tuple[tuple[str,
     found: list[tuple[tuple[str, ...], frozenset[str]]] = []
     bare = False
     for path in sorted(filter(SCRIPTS.match, tree.files)):
-        for said in command_lines("ruff", path, tree.text(path)):
+        for name in command_lines("ruff", path, tree.text(path)):
             # Before 0.1 there was no ``check``.
-            if not said or NO_LOOK & set(said) or not (said[0] in {"check", ".", "./"} or said[0].startswith("-")):
+            if not name or NO_LOOK & set(name) or not (name[0] in {"check", ".", "./"} or name[0].startswith("-")):
                 continue
-            words = said[said[0] == "check" :]
+            words = name[name[0] == "check" :]
             arguments = tuple(_what_for(tuple(words)))
             if any("$" in each or "{{" in each for each in arguments):
                 raise ToolUnavailable(
                     f"{path}: an option of ruff is put together when it runs; write it into ruff.toml"
                 )
             tops = {posixpath.normpath(each) for each in words}
-            given = frozenset(each for each in python if any(f"{each}/".startswith(f"{top}/") for top in tops))
+            request = frozenset(each for each in python if any(f"{each}/".startswith(f"{top}/") for top in tops))
             # Alone, it may be what a step is called.
             bare = bare or not words
-            found += [(arguments, given or python)] if words else []
+            found += [(arguments, request or python)] if words else []
     return found or [((), python)] * bare
 
 

@@ -140,8 +140,10 @@ def _report_words(source: SourcePolicy, origin: SourcePolicy, severity: str) -> 
             why="What such a record says is wrong is in no file that a run may look at.",
         )
     kind = "" if severity == "unknown" else f"{severity} "
-    asked = f"`{shortened(' '.join(origin.command.argv), 120)}`" if origin.command else f"The source {origin.name}"
-    why = f"{asked} says so ({origin.licence}), and no tool here has a fix for it. "
+    origin_text = (
+        f"`{shortened(' '.join(origin.command.argv), 120)}`" if origin.command else f"The source {origin.name}"
+    )
+    why = f"{origin_text} says so ({origin.licence}), and no tool here has a fix for it. "
     why += "Each run asks again on the base: it is done when it is said no more."
     if origin is not source:
         why += f" {origin.name} stands in for {source.name}, which cannot be used now."

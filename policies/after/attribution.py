@@ -78,8 +78,8 @@ def attribute(
     if blamed:
         return allow(RULE, f"{', '.join(blamed)} red since our merge, green before it", **facts)
     order = (Culprit.UNKNOWN, Culprit.BEFORE_US, Culprit.SOMEONE_ELSE)
-    said = next((culprit for culprit in order if culprit in found.values()), Culprit.UNKNOWN)
-    return deny(RULE, f"{', '.join(failing) or 'nothing'}: {said.value}", whose=said.value, **facts)
+    decided = next((culprit for culprit in order if culprit in found.values()), Culprit.UNKNOWN)
+    return deny(RULE, f"{', '.join(failing) or 'nothing'}: {decided.value}", whose=decided.value, **facts)
 
 
 def whose(verdict: Verdict) -> Culprit:

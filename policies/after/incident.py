@@ -85,14 +85,14 @@ LATEST = timedelta(days=3660)
 Changed = tuple[PostIncidentReport, Verdict]
 
 
-def judged(given: StatementInput) -> StatementJudged:
+def judged(request: StatementInput) -> StatementJudged:
     """What a person's statement makes of the report; the report as it was where it is refused."""
-    if given.facts is not None:
-        report, verdict = edit(given.report, given.facts)
-    elif given.asked is None:
-        report, verdict = given.report, deny("a statement says something", "it holds neither facts nor a reason")
+    if request.facts is not None:
+        report, verdict = edit(request.report, request.facts)
+    elif request.asked is None:
+        report, verdict = request.report, deny("a statement says something", "it holds neither facts nor a reason")
     else:
-        report, verdict = (close if given.closing else prevented)(given.report, given.asked, given.now)
+        report, verdict = (close if request.closing else prevented)(request.report, request.asked, request.now)
     return StatementJudged(report=report, verdict=verdict)
 
 
@@ -124,19 +124,19 @@ def edit(report: PostIncidentReport, facts: HumanFacts) -> Changed:
     Refused, in order: nothing said · blank text · a due date that is no date, before the incident, or ten years off ·
     once the prevention is done, anything · after closing, anything but the prevention.
     """
-    given = {name: value.strip() for name in HUMAN if (value := getattr(facts, name)) is not None}
+    edits = {name: value.strip() for name in HUMAN if (value := getattr(facts, name)) is not None}
     rule = "the report may be edited"
-    if not given:
+    if not edits:
         return report, deny(rule, "nothing is said: name at least one part")
-    if blank := [name for name, value in given.items() if not value]:
+    if blank := [name for name, value in edits.items() if not value]:
         return report, deny(rule, f"{', '.join(blank)}: blank is not an answer")
-    if "due_on" in given and (problem := _not_due(given["due_on"], report.opened_at)):
-        return report, deny(rule, f"{given['due_on']} {problem}")
+    if "due_on" in edits and (problem := _not_due(edits["due_on"], report.opened_at)):
+        return report, deny(rule, f"{edits['due_on']} {problem}")
     if report.prevention_done_by:
         return report, deny(rule, f"closed, and its prevention done by {report.prevention_done_by}")
-    if report.state is IncidentState.CLOSED and (late := sorted(set(given) - AFTER_CLOSING)):
+    if report.state is IncidentState.CLOSED and (late := sorted(set(edits) - AFTER_CLOSING)):
         return report, deny(rule, f"closed by {report.closed_by}: {', '.join(late)} cannot be changed any more")
-    changed = report.raised(**given, edited_by=tuple(dict.fromkeys((*report.edited_by, facts.actor))))
+    changed = report.raised(**edits, edited_by=tuple(dict.fromkeys((*report.edited_by, facts.actor))))
     left = changed.empty_parts
     return changed, allow(rule, f"taken over; still missing: {', '.join(left)}" if left else "taken over; complete")
 
@@ -194,8 +194,8 @@ def timeline(records: Iterable[AuditRecord]) -> tuple[CitedFact, ...]:
 
 
 def _told(record: AuditRecord) -> str:
-    said = ", ".join(f"{name} {record.facts[name]}" for name in _SHOWN if record.facts.get(name))
-    return shortened(f"{record.event}: {said}", 500) if said else record.event
+    text = ", ".join(f"{name} {record.facts[name]}" for name in _SHOWN if record.facts.get(name))
+    return shortened(f"{record.event}: {text}", 500) if text else record.event
 
 
 def _not_due(text: str, opened_at: datetime) -> str:
@@ -241,5 +241,5 @@ def trigger_of(verdict: Verdict) -> Trigger:
 
     A verdict that does not say (or whose tree was too bulky to carry) is a policy violation: the harder answer.
     """
-    said = deciding(verdict).facts.get("trigger")
-    return Trigger.UNCERTAIN_COMPLIANCE if said == Trigger.UNCERTAIN_COMPLIANCE.value else Trigger.POLICY_VIOLATION
+    trigger = deciding(verdict).facts.get("trigger")
+    return Trigger.UNCERTAIN_COMPLIANCE if trigger == Trigger.UNCERTAIN_COMPLIANCE.value else Trigger.POLICY_VIOLATION

@@ -32,8 +32,10 @@ def words(comments: Iterable[PullComment], account: str) -> tuple[Said, ...]:
     """What people said; not what we wrote, and not what a machine account did."""
     ours = {account.lower(), ""}
     people = (each for each in comments if not each.run_key and each.author.lower() not in ours)
-    said = [Said(author=each.author[:100], text=_short(each.body)) for each in people if not each.author.endswith(_BOT)]
-    return tuple(each for each in said if each.text)[-_SAID:]
+    remarks = [
+        Said(author=each.author[:100], text=_short(each.body)) for each in people if not each.author.endswith(_BOT)
+    ]
+    return tuple(each for each in remarks if each.text)[-_SAID:]
 
 
 def judged(review: LaterReview, risk: RiskScore | None) -> LaterReview:
@@ -99,10 +101,10 @@ def told_moment(moment: Moment) -> str:
 
 def _sentence(review: LaterReview) -> str:
     if review.merged is None:
-        said = f", “{review.said[-1].text}”" if review.said and review.ended.startswith("closed") else ""
+        text = f", “{review.said[-1].text}”" if review.said and review.ended.startswith("closed") else ""
         if review.ended.startswith("merged"):
             return f"{_capital(review.ended)}; which commit brought it cannot be told, so nor can what became of it."
-        return f"{_capital(review.ended)}{said}."
+        return f"{_capital(review.ended)}{text}."
     by = f"by {review.merged.by}" if review.merged.by else "by itself"
     when = f"{review.merged.merged_at:%Y-%m-%d}"
     if review.rolled_back:

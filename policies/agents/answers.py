@@ -16,18 +16,18 @@ class Unfit(Exception):
     """The answer has the right shape and says what it may not; the words say what is wrong, for another try."""
 
 
-def ranked(ours: CandidateTasks, said: CandidateTasks, who: str) -> CandidateTasks:
+def ranked(ours: CandidateTasks, proposal: CandidateTasks, who: str) -> CandidateTasks:
     """Our ideas in the model's order, less those that it leaves out, each with what we measured of it.
 
     Raises:
         Unfit: it names an idea that nobody measured.
     """
     known = {each.task_id: each for each in ours.candidates}
-    order = list(dict.fromkeys(each.task_id for each in said.candidates))
+    order = list(dict.fromkeys(each.task_id for each in proposal.candidates))
     if invented := [task_id for task_id in order if task_id not in known]:
         raise Unfit(f"{invented[0]!r} is no listed candidate; name only candidates of candidates.json, by their taskId")
-    sure = {each.task_id: each.confidence for each in said.candidates}
-    why = {each.task_id: each.reason for each in said.suppressed}
+    sure = {each.task_id: each.confidence for each in proposal.candidates}
+    why = {each.task_id: each.reason for each in proposal.suppressed}
     # Whoever ranks again goes by scores: the same ones, dealt out anew.
     scores = sorted((known[task_id].score for task_id in order), reverse=True)
     kept = [
@@ -46,28 +46,28 @@ def _left_out(who: str, reason: str) -> str:
     return f"left out today by {who}" + (f": {shortened(reason, _REASON)}" if reason else "")
 
 
-def narrowed(ours: Collection[TaskContract], said: TaskContract) -> TaskContract:
+def narrowed(ours: Collection[TaskContract], proposal: TaskContract) -> TaskContract:
     """Our contract for the idea that the model picked, within the limits that it set.
 
     Raises:
         Unfit: it picks what is not offered, or reaches beyond it, or leaves nothing.
     """
-    mine = next((each for each in ours if each.task_id == said.task_id), None)
+    mine = next((each for each in ours if each.task_id == proposal.task_id), None)
     if mine is None:
-        raise Unfit(f"{said.task_id!r} is not offered; pick one of contracts.json, by its taskId")
-    scope, asked = mine.scope, said.scope
-    if wider := sorted(set(asked.allowed_paths) - set(scope.allowed_paths)):
+        raise Unfit(f"{proposal.task_id!r} is not offered; pick one of contracts.json, by its taskId")
+    scope, wanted = mine.scope, proposal.scope
+    if wider := sorted(set(wanted.allowed_paths) - set(scope.allowed_paths)):
         raise Unfit(f"{readable(wider[0])} is not in the scope that is offered; a scope can only be narrowed")
-    paths = tuple(path for path in scope.allowed_paths if path in asked.allowed_paths)
-    if not paths or min(asked.max_files, asked.max_lines) < 1:
+    paths = tuple(path for path in scope.allowed_paths if path in wanted.allowed_paths)
+    if not paths or min(wanted.max_files, wanted.max_lines) < 1:
         raise Unfit(
             "nothing may be changed by this contract; leave a path, a file and a line, or answer that nothing fits"
         )
     limits = {
-        name: max(0, min(getattr(scope, name), getattr(asked, name)))
+        name: max(0, min(getattr(scope, name), getattr(wanted, name)))
         for name in ("max_files", "max_lines", "max_new_files", "max_deletions")
     }
-    blocked = tuple(dict.fromkeys((*scope.blocked_paths, *asked.blocked_paths)))
+    blocked = tuple(dict.fromkeys((*scope.blocked_paths, *wanted.blocked_paths)))
     update: dict[str, object] = {
         "scope": scope.model_copy(update=limits | {"allowed_paths": paths, "blocked_paths": blocked})
     }
@@ -78,21 +78,21 @@ def narrowed(ours: Collection[TaskContract], said: TaskContract) -> TaskContract
     return mine.model_copy(update=update)
 
 
-def asked_back(said: Unclear, issues: Collection[str]) -> Unclear:
+def asked_back(proposal: Unclear, issues: Collection[str]) -> Unclear:
     """A question in place of a contract, about an issue that was offered.
 
     Raises:
         Unfit: it is about something else, or asks nothing.
     """
-    if said.task_id not in issues:
-        raise Unfit(f"{said.task_id!r} is no offered task from an issue; only about those there is somebody to ask")
-    if not said.question.strip():
+    if proposal.task_id not in issues:
+        raise Unfit(f"{proposal.task_id!r} is no offered task from an issue; only about those there is somebody to ask")
+    if not proposal.question.strip():
         raise Unfit("the question is empty; ask what would have to be known, or answer with a contract")
-    return said
+    return proposal
 
 
 def both(
-    ours: ReviewProposal, said: ReviewProposal, who: str, changed: Collection[str], *, whole: bool
+    ours: ReviewProposal, proposal: ReviewProposal, who: str, changed: Collection[str], *, whole: bool
 ) -> ReviewProposal:
     """Approved only by both; the remarks of both. A remark on a path that was not changed is one on the whole.
 
@@ -100,8 +100,8 @@ def both(
     """
     if not whole:
         unseen = ReviewRemark(severity=Severity.MAJOR, path=None, message=_UNSEEN)
-        said = said.model_copy(update={"approve": False, "remarks": (unseen, *said.remarks)})
-    blocks = any(each.severity is Severity.BLOCKING for each in (*ours.remarks, *said.remarks))
+        proposal = proposal.model_copy(update={"approve": False, "remarks": (unseen, *proposal.remarks)})
+    blocks = any(each.severity is Severity.BLOCKING for each in (*ours.remarks, *proposal.remarks))
     theirs = [
         ReviewRemark(
             severity=each.severity,
@@ -109,11 +109,11 @@ def both(
             line=each.line if each.path in changed else None,
             message=shortened(f"{who}: {each.message}", _REASON * 3),
         )
-        for each in said.remarks
+        for each in proposal.remarks
     ]
     return ReviewProposal(
-        approve=ours.approve and said.approve and not blocks,
-        confidence=min(ours.confidence, said.confidence),
-        summary=shortened(f"{ours.summary} {who}: {said.summary}", _REASON * 3),
+        approve=ours.approve and proposal.approve and not blocks,
+        confidence=min(ours.confidence, proposal.confidence),
+        summary=shortened(f"{ours.summary} {who}: {proposal.summary}", _REASON * 3),
         remarks=(*ours.remarks, *theirs)[:_REMARKS],
     )

@@ -59,22 +59,22 @@ def charter_faults(charter: Charter, protected: ProtectedPaths, caps: CapSetting
     for name, provider in charter.providers.items():
         if problem := _address_problem(provider.url):
             yield Fault("charter", ("providers", name, "url"), problem)
-    for role, said in charter.roles.items():
-        for key, problem in _role_problems(role, said, charter, protected, caps, known):
+    for role, role_policy in charter.roles.items():
+        for key, problem in _role_problems(role, role_policy, charter, protected, caps, known):
             yield Fault("charter", ("roles", role.value, *((key,) if key else ())), problem)
-    for name, said in charter.trials.items():
-        for key, problem in _role_problems(Role.CODING, said, charter, protected, caps, known):
+    for name, role_policy in charter.trials.items():
+        for key, problem in _role_problems(Role.CODING, role_policy, charter, protected, caps, known):
             yield Fault("charter", ("trials", name, *((key,) if key else ())), problem)
     yield from _not_independent(charter)
 
 
-def may_do(role: Role, said: RolePolicy) -> str:
+def may_do(role: Role, role_policy: RolePolicy) -> str:
     """What a role is allowed to do, in one sentence for a person."""
-    if said.backend == "command":
-        reach = f"the model and {', '.join(said.hosts)}" if said.hosts else "nothing but the model"
+    if role_policy.backend == "command":
+        reach = f"the model and {', '.join(role_policy.hosts)}" if role_policy.hosts else "nothing but the model"
         words = "it may edit files in a copy of the base, in a sandbox that reaches"
         return f"{words} {reach}; what leaves its contract, or is protected, is refused"
-    return _MAY.get((said.backend, role), "our own tools and rules; it asks no model and costs nothing")
+    return _MAY.get((role_policy.backend, role), "our own tools and rules; it asks no model and costs nothing")
 
 
 def _address_problem(url: str) -> str:
@@ -106,37 +106,44 @@ _Problems = Iterator[tuple[str, str]]
 
 
 def _role_problems(
-    role: Role, said: RolePolicy, charter: Charter, protected: ProtectedPaths, caps: CapSettings, known: Known
+    role: Role, role_policy: RolePolicy, charter: Charter, protected: ProtectedPaths, caps: CapSettings, known: Known
 ) -> _Problems:
-    if said.backend not in PAID_BY_EXCHANGE:
-        yield from _without_agent(said)
+    if role_policy.backend not in PAID_BY_EXCHANGE:
+        yield from _without_agent(role_policy)
         return
-    if role not in PLAYED_BY[said.backend]:
-        yield "backend", _not_its_part(role, said.backend)
+    if role not in PLAYED_BY[role_policy.backend]:
+        yield "backend", _not_its_part(role, role_policy.backend)
         return
-    if not said.provider:
-        yield "provider", f"must be set: the name of a [providers] table that {said.backend!r} asks"
-    elif said.provider not in charter.providers:
+    if not role_policy.provider:
+        yield "provider", f"must be set: the name of a [providers] table that {role_policy.backend!r} asks"
+    elif role_policy.provider not in charter.providers:
         named = ", ".join(sorted(charter.providers)) or "none is there"
-        yield "provider", f"no [providers.{said.provider}]; known: {named}"
-    if said.minutes > (most := _MOST_MINUTES.get(role, _USUALLY)):
-        problem = f"{said.minutes} minutes do not fit into the time of its step, with what is measured there"
+        yield "provider", f"no [providers.{role_policy.provider}]; known: {named}"
+    if role_policy.minutes > (most := _MOST_MINUTES.get(role, _USUALLY)):
+        problem = f"{role_policy.minutes} minutes do not fit into the time of its step, with what is measured there"
         yield "minutes", f"{problem}; at most {most}"
-    yield from _money(said, charter, caps, known)
-    yield from _program(said, charter, protected, known) if said.backend == "command" else _no_program(said)
-    if said.rounds and role is not Role.CODING:
+    yield from _money(role_policy, charter, caps, known)
+    yield from (
+        _program(role_policy, charter, protected, known)
+        if role_policy.backend == "command"
+        else _no_program(role_policy)
+    )
+    if role_policy.rounds and role is not Role.CODING:
         yield "rounds", "only coding has rounds; take it out here"
-    if said.backend == "model" and said.prompt and said.prompt not in known.prompts:
-        yield "prompt", f"no prompt is named {said.prompt!r}; known: {', '.join(sorted(known.prompts)) or 'none'}"
+    if role_policy.backend == "model" and role_policy.prompt and role_policy.prompt not in known.prompts:
+        yield (
+            "prompt",
+            f"no prompt is named {role_policy.prompt!r}; known: {', '.join(sorted(known.prompts)) or 'none'}",
+        )
 
 
 _OF_AGENTS = ("provider", "models", "agent", "argv", "folder", "hosts", "shown", "prompt", "rounds")
 
 
-def _without_agent(said: RolePolicy) -> _Problems:
+def _without_agent(role_policy: RolePolicy) -> _Problems:
     for key in _OF_AGENTS:
-        if getattr(said, key):
-            problem = f"{said.backend!r} asks no agent; take it out, or name the backend"
+        if getattr(role_policy, key):
+            problem = f"{role_policy.backend!r} asks no agent; take it out, or name the backend"
             yield key, f"{problem} command or model"
 
 
@@ -150,54 +157,56 @@ def _not_its_part(role: Role, backend: str) -> str:
     return f"{role.value} is no agent's part: it measures, or decides by rules; leave it to 'tools'"
 
 
-def _money(said: RolePolicy, charter: Charter, caps: CapSettings, known: Known) -> _Problems:
-    if not said.models:
+def _money(role_policy: RolePolicy, charter: Charter, caps: CapSettings, known: Known) -> _Problems:
+    if not role_policy.models:
         yield "models", "must name at least one model that may be asked"
-    if repeated := sorted({name for name in said.models if said.models.count(name) > 1}):
+    if repeated := sorted({name for name in role_policy.models if role_policy.models.count(name) > 1}):
         yield "models", f"names {repeated[0]!r} twice"
-    if said.output_tokens > said.tokens:
-        problem = f"{said.tokens} tokens do not hold one answer of output_tokens = {said.output_tokens}"
+    if role_policy.output_tokens > role_policy.tokens:
+        problem = f"{role_policy.tokens} tokens do not hold one answer of output_tokens = {role_policy.output_tokens}"
         yield "tokens", f"{problem}, so nothing would be asked; raise tokens or lower output_tokens"
-    for model in said.models:
+    for model in role_policy.models:
         price = charter.prices.get(model)
         free = price is not None and not (price.input or price.output)
         if price is not None:
-            one_answer: float | None = said.output_tokens * price.output / 1e6
+            one_answer: float | None = role_policy.output_tokens * price.output / 1e6
         else:
-            provider = charter.providers.get(said.provider)
-            one_answer = known.priced(provider.url, model, said.output_tokens) if provider else 0.0
+            provider = charter.providers.get(role_policy.provider)
+            one_answer = known.priced(provider.url, model, role_policy.output_tokens) if provider else 0.0
         if one_answer is None:
             yield "models", f'no price is known of {model!r}; add [prices."{model}"] with input and output'
-        elif not free and one_answer >= said.usd:
-            problem = f"one answer of {model!r} may cost {one_answer:.4g} USD, and the step may cost {said.usd:g}"
+        elif not free and one_answer >= role_policy.usd:
+            problem = (
+                f"one answer of {model!r} may cost {one_answer:.4g} USD, and the step may cost {role_policy.usd:g}"
+            )
             yield "usd", f"{problem}: nothing would be asked; raise usd or lower output_tokens"
     for key, cap in (("usd", "usd_per_run"), ("tokens", "tokens_per_run"), ("minutes", "agent_minutes_per_run")):
-        value, most = getattr(said, key), getattr(caps, cap)
+        value, most = getattr(role_policy, key), getattr(caps, cap)
         if value > most:
             yield key, f"{value} is more than a whole run may take (caps.{cap} = {most}); lower it, or raise the cap"
 
 
-def _no_program(said: RolePolicy) -> _Problems:
+def _no_program(role_policy: RolePolicy) -> _Problems:
     for key in ("agent", "argv", "folder", "hosts", "shown"):
-        if getattr(said, key):
+        if getattr(role_policy, key):
             yield key, 'is for a program (backend = "command"); a model reaches nothing and runs nothing: take it out'
 
 
-def _program(said: RolePolicy, charter: Charter, protected: ProtectedPaths, known: Known) -> _Problems:
-    if said.agent and said.argv:
-        yield "argv", f"agent = {said.agent!r} brings its own; keep one of the two"
-    elif not (said.agent or said.argv):
+def _program(role_policy: RolePolicy, charter: Charter, protected: ProtectedPaths, known: Known) -> _Problems:
+    if role_policy.agent and role_policy.argv:
+        yield "argv", f"agent = {role_policy.agent!r} brings its own; keep one of the two"
+    elif not (role_policy.agent or role_policy.argv):
         yield "agent", "must be set: a recipe, or argv with a program of your own"
-    if said.agent and said.agent not in known.recipes:
-        yield "agent", f"{said.agent!r} is no recipe; {nearest(said.agent, known.recipes)}"
-    if said.folder and (problem := _folder_problem(said.folder)):
+    if role_policy.agent and role_policy.agent not in known.recipes:
+        yield "agent", f"{role_policy.agent!r} is no recipe; {nearest(role_policy.agent, known.recipes)}"
+    if role_policy.folder and (problem := _folder_problem(role_policy.folder)):
         yield "folder", problem
-    for host in said.hosts:
+    for host in role_policy.hosts:
         if problem := _host_problem(host, [each.url for each in charter.providers.values()]):
             yield "hosts", f"{host} {problem}"
-    if said.prompt:
+    if role_policy.prompt:
         yield "prompt", "is for a model; what a program is told is its task: take it out"
-    for path in said.shown:
+    for path in role_policy.shown:
         if path.startswith("/") or hostile_name(path):
             yield "shown", f"{path!r} is no path inside the repository"
         elif rule := next((rule for rule in protected.protected if matches(path, rule.patterns)), None):
@@ -248,8 +257,10 @@ def _not_independent(charter: Charter) -> Iterator[Fault]:
     if reviewer is None:
         return
     coders = {("roles", Role.CODING.value): charter.roles.get(Role.CODING)}
-    for key, said in (coders | {("trials", name): said for name, said in charter.trials.items()}).items():
-        coding = {_model_meant(model) for model in said.models} if said else set[str]()
+    for key, role_policy in (
+        coders | {("trials", name): role_policy for name, role_policy in charter.trials.items()}
+    ).items():
+        coding = {_model_meant(model) for model in role_policy.models} if role_policy else set[str]()
         if shared := [model for model in reviewer.models if _model_meant(model) in coding]:
             problem = f"{joined(shared)} may also code ({'.'.join(key)}); who reviews must be another model"
             yield Fault("charter", ("roles", Role.REVIEW.value, "models"), f"{problem}: name one, or review by 'tools'")

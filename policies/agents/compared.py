@@ -60,11 +60,11 @@ class Standing(Contract):
         return None if self.unknown or not self.accepted else round((self.usd - self.usd_tried) / self.accepted, 4)
 
 
-def who_coded(said: RolePolicy) -> str:
+def who_coded(role_policy: RolePolicy) -> str:
     """By the charter that the run was pinned to."""
-    if said.backend not in PAID_BY_EXCHANGE:
-        return said.backend
-    return f"{said.agent or ' '.join(said.argv) or said.backend}, {', '.join(said.models)}"
+    if role_policy.backend not in PAID_BY_EXCHANGE:
+        return role_policy.backend
+    return f"{role_policy.agent or ' '.join(role_policy.argv) or role_policy.backend}, {', '.join(role_policy.models)}"
 
 
 def turned_down(report: RunReport) -> bool:

@@ -72,9 +72,9 @@ def cut(text: str, most: int) -> str:
     """Head and tail of a text, and between them how much is missing."""
     if len(text) <= most:
         return text
-    said = f"\n[{counted(len(text) - most, 'character')}{_CUT}]\n"
-    half = max(0, most - len(said)) // 2
-    return text[:half] + said + text[len(text) - half :] if half else said.strip()[:most]
+    mark = f"\n[{counted(len(text) - most, 'character')}{_CUT}]\n"
+    half = max(0, most - len(mark)) // 2
+    return text[:half] + mark + text[len(text) - half :] if half else mark.strip()[:most]
 
 
 def defined(text: str) -> frozenset[str]:

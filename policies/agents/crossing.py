@@ -36,8 +36,8 @@ def lines_crossed(steps: Iterable[Verdict], agents: Sequence[AgentRecord]) -> tu
     dropped = sorted({path for each in agents for path in each.dropped if path not in each.litter})
     where = "where agents' programs take orders or a secret is"
     found = [f"wrote {where}, which was not kept, at {_listed(dropped, 'path')}"] * bool(dropped)
-    asked = [exchange for each in agents for exchange in each.exchanges if exchange.ending is Ending.FORBIDDEN]
-    if models := sorted({exchange.model for exchange in asked if exchange.model}):
+    refused = [exchange for each in agents for exchange in each.exchanges if exchange.ending is Ending.FORBIDDEN]
+    if models := sorted({exchange.model for exchange in refused if exchange.model}):
         found.append(f"asked for {_listed(models, 'model')} that the charter does not allow")
     tries = sum(each.reached_out or 0 for each in agents)
     found += [f"tried to reach other machines past the gateway, in vain, {counted(tries, 'time')}"] * bool(tries)
@@ -46,14 +46,14 @@ def lines_crossed(steps: Iterable[Verdict], agents: Sequence[AgentRecord]) -> tu
     if hidden := sorted({path for each in agents for path in each.changed if ".git" in path.split("/")}):
         found.append(f"made a repository of its own, which was not kept, at {_listed(hidden, 'path')}")
     if any(each.role == Role.CODING for each in agents):
-        found += [said for verdict in steps for said in _refused(verdict)]
-    return tuple(shortened(said, _LONGEST) for said in dict.fromkeys(found))
+        found += [reason for verdict in steps for reason in _refused(verdict)]
+    return tuple(shortened(reason, _LONGEST) for reason in dict.fromkeys(found))
 
 
 def crossing(remarks: Iterable[ReviewRemark]) -> dict[str, str]:
     """The fact for a review's verdict; empty where our reviewer saw nothing of the kind."""
-    said = "; ".join(f"{each.path or 'the change'} {each.message}" for each in remarks if each.crosses)
-    return {CROSSED: shortened(said, _LONGEST)} if said else {}
+    text = "; ".join(f"{each.path or 'the change'} {each.message}" for each in remarks if each.crosses)
+    return {CROSSED: shortened(text, _LONGEST)} if text else {}
 
 
 def _refused(verdict: Verdict) -> Iterator[str]:

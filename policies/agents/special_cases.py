@@ -32,8 +32,8 @@ def runner_asked(path: str, lines: Iterable[str], before: str) -> str:
 
 def named_tests(contract: TaskContract, new_tests: Iterable[str]) -> frozenset[str]:
     """Names of tests by which a change is measured: those that the red check told of, and those that it brings."""
-    asked = contract.asked
-    told = _NAMES.findall(asked.text) if asked and asked.by is AskedBy.CHECK else []
+    task = contract.asked
+    told = _NAMES.findall(task.text) if task and task.by is AskedBy.CHECK else []
     return frozenset(told) | frozenset(name for line in new_tests for name in _DEFINED.findall(line))
 
 
@@ -47,7 +47,7 @@ def measuring_test(path: str, lines: Iterable[str], before: str, names: frozense
 
 def is_asked_for(what: str, contract: TaskContract) -> bool:
     """Whether a person's own words ask for it: a library may have to know that it runs in CI."""
-    asked = contract.asked
+    task = contract.asked
     words = re.findall(r"\w{2,}", what)
-    said = f"{asked.title}\n{asked.text}" if asked and asked.by is not AskedBy.CHECK else ""
-    return bool(said) and bool(words) and words[-1] in re.findall(r"\w+", said)
+    text = f"{task.title}\n{task.text}" if task and task.by is not AskedBy.CHECK else ""
+    return bool(text) and bool(words) and words[-1] in re.findall(r"\w+", text)

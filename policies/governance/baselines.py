@@ -190,10 +190,10 @@ def _sources(window: Window) -> tuple[Metric, ...]:
     trials = [each for each in window.trials if window.holds(each.ended_at)]
     passed = [each for each in trials if each.passed]
     promoted = sum(each.promoted for each in passed)
-    asked = [each for run in window.ended for each in run.sources]
-    ages = [each.freshness_hours for each in asked if each.freshness_hours is not None]
+    uses = [each for run in window.ended for each in run.sources]
+    ages = [each.freshness_hours for each in uses if each.freshness_hours is not None]
     lowered = [each for each in window.lowered if window.holds(each.at)]
-    names = {each.source for each in asked} | {each.source for each in lowered}
+    names = {each.source for each in uses} | {each.source for each in lowered}
     return (
         _plain("source trial success", "trials passed / trials that ended", "", "%", len(passed), len(trials),
                100 * len(passed) / len(trials) if trials else None),

@@ -201,8 +201,10 @@ def _breaks(proposal: PolicyProposal, changed: str, book: SourceBook) -> str:
     try:
         sources = Sources.model_validate(tomlkit.parse(changed).unwrap())
     except (ValidationError, TOMLKitError) as error:
-        said = "; ".join(each["msg"] for each in error.errors()) if isinstance(error, ValidationError) else str(error)
-        return f"{proposal.file} would be no sources file any more: {said}"
+        message = (
+            "; ".join(each["msg"] for each in error.errors()) if isinstance(error, ValidationError) else str(error)
+        )
+        return f"{proposal.file} would be no sources file any more: {message}"
     if proposal.kind != "source_promotion":
         return ""
     promoted = {each.entry for each in proposal.edits} | {_added(proposal).get("name")}

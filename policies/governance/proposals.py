@@ -130,14 +130,14 @@ def propose(
 def _proposal(edit: PolicyEdit, lever: _Lever, metric: Metric, made_at: datetime) -> PolicyProposal:
     shown = "unknown" if metric.value is None else f"{metric.value:.3g}"
     unit = "" if metric.unit == "count" else f" {metric.unit}"
-    said = f"{metric.name}: {shown}{unit} ({metric.count:g} of {round(metric.of, 1):g}); wanted is {metric.target}"
+    text = f"{metric.name}: {shown}{unit} ({metric.count:g} of {round(metric.of, 1):g}); wanted is {metric.target}"
     return PolicyProposal(
         proposal_id=f"{made_at:%G-W%V}-{edit.name}",
         kind="threshold",
         file=FILE,
         edits=(edit,),
         because=lever.because,
-        measured=(said,),
+        measured=(text,),
         made_at=made_at,
     )
 

@@ -147,14 +147,14 @@ def _patterns(window: Window) -> Iterator[Pattern]:
         if run.rejection:
             found["rejected", run.rejection].append((run.ended_at, run.reason))
     for (kind, what), cases in sorted(found.items(), key=lambda each: (-len(each[1]), each[0])):
-        said = tuple(dict.fromkeys(words for _, words in sorted(cases, reverse=True) if words))[:_SAID]
-        yield Pattern(what=what, kind=kind, count=len(cases), said=said)
+        quotes = tuple(dict.fromkeys(words for _, words in sorted(cases, reverse=True) if words))[:_SAID]
+        yield Pattern(what=what, kind=kind, count=len(cases), said=quotes)
 
 
 def _words(run: RunFacts) -> str:
     """People's own, each under its name; else the follow-up's."""
-    said = run.later.said if run.later else ()
-    return "; ".join(f"{each.author}: “{shortened(each.text, _CHARACTERS)}”" for each in said[-_SAID:]) or run.said
+    comments = run.later.said if run.later else ()
+    return "; ".join(f"{each.author}: “{shortened(each.text, _CHARACTERS)}”" for each in comments[-_SAID:]) or run.said
 
 
 def _sentence(everything: MetricGroup, overdue: int, flaky: int, unreadable: int) -> str:

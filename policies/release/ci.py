@@ -304,12 +304,12 @@ def _not_yet(facts: CiFacts, reason: str, children: tuple[Verdict, ...]) -> Verd
 
 def _one(check: CommitCheck) -> Verdict:
     rule, facts = f"{check.name} is green in CI", {"link": check.link} if check.link else {}
-    said = f": {check.detail}" if check.detail else ""
+    text = f": {check.detail}" if check.detail else ""
     if check.state is CheckState.GREEN:
-        return allow(rule, f"green{said}", **facts)
+        return allow(rule, f"green{text}", **facts)
     if check.state is CheckState.RED:
-        return deny(rule, f"{check.name} is red{said}", **facts)
-    return hold(rule, f"{check.state}{said}", **facts)
+        return deny(rule, f"{check.name} is red{text}", **facts)
+    return hold(rule, f"{check.state}{text}", **facts)
 
 
 def _few(names: list[str]) -> str:
@@ -335,11 +335,11 @@ def to_blame(ci: CiReport | None) -> list[CommitCheck]:
 
 def fingerprint_in_ci(target: str, tool: str, rule: str, failed: list[CommitCheck]) -> str:
     """Digest of target, idea and the failing checks with what they said; no links: each run of a check has its own."""
-    said = [
+    parts = [
         ["ci", check.name, check.state.value, list(complaints(_said(check)))]
         for check in sorted(failed, key=lambda each: each.name)
     ]
-    return digest([target, tool, rule, said])
+    return digest([target, tool, rule, parts])
 
 
 def note_in_ci(check: CommitCheck) -> FailureNote:

@@ -92,11 +92,13 @@ def _approved(facts: LandingFacts) -> Verdict:
     )
     if not needed:
         return allow(rule, "none are required")
-    given = [act for act in last_reviews(facts.acts, facts.account) if act.act == "approved"]
-    valid = [act for act in given if act.counts and act.commit_sha == facts.merge_sha]
+    approvals = [act for act in last_reviews(facts.acts, facts.account) if act.act == "approved"]
+    valid = [act for act in approvals if act.counts and act.commit_sha == facts.merge_sha]
     if len(valid) >= needed:
         return allow(rule, f"{len(valid)} of {needed}: {', '.join(act.actor for act in valid)}")
-    void = ", ".join(f"{act.actor} approved {act.commit_sha[:12] or 'nothing'}" for act in given if act not in valid)
+    void = ", ".join(
+        f"{act.actor} approved {act.commit_sha[:12] or 'nothing'}" for act in approvals if act not in valid
+    )
     reason = f"{len(valid)} of {needed} required approvals for {facts.merge_sha[:12]}"
     return ask(rule, f"{reason}; void: {void}" if void else reason, required=needed, approved=len(valid))
 

@@ -213,8 +213,8 @@ def _review(facts: ReleaseFacts) -> Verdict:
         return deny(
             rule, f"{counted(len(blocking), 'blocking remark')}, first: {blocking[0].message}", blocking=len(blocking)
         )
-    answer, said = (allow, review.summary) if review.approve else (deny, f"the reviewer says no: {review.summary}")
-    return answer(rule, said, reviewer=review.reviewer, confidence=review.confidence)
+    answer, reason = (allow, review.summary) if review.approve else (deny, f"the reviewer says no: {review.summary}")
+    return answer(rule, reason, reviewer=review.reviewer, confidence=review.confidence)
 
 
 def _effect(facts: ReleaseFacts) -> Verdict:

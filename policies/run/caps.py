@@ -13,8 +13,8 @@ SPENDING = frozenset({Role.TRIAGING, Role.PLANNING, Role.CODING, Role.REVIEW})
 
 def spends(policy: EffectivePolicy, role: Role) -> bool:
     """Whether a step of this role reserves what it may cost before it begins."""
-    said = policy.charter.roles.get(role)
-    return role in SPENDING or (said is not None and said.backend in PAID_BY_EXCHANGE)
+    role_policy = policy.charter.roles.get(role)
+    return role in SPENDING or (role_policy is not None and role_policy.backend in PAID_BY_EXCHANGE)
 
 
 def budget_terms(policy: EffectivePolicy) -> BudgetTerms:
@@ -30,17 +30,17 @@ def budget_terms(policy: EffectivePolicy) -> BudgetTerms:
 
 def control_terms(policy: EffectivePolicy) -> ControlTerms:
     """All that a target's Control goes by."""
-    said, rollback = policy.autopilot, policy.autopilot.rollback
+    autopilot, rollback = policy.autopilot, policy.autopilot.rollback
     return ControlTerms(
-        max_active=said.control.max_active,
-        queue_limit=said.control.queue_limit,
-        runs_per_day=said.caps.runs_per_day,
-        open_pull_requests=said.caps.open_pull_requests,
-        maximum_mode=policy.target.maximum_mode or said.modes.maximum,
-        first_mode=said.modes.first,
-        failures_in_a_row=said.control.failures_in_a_row,
-        grant_days=said.control.grant_days,
-        reap_seconds=said.control.reap_seconds,
+        max_active=autopilot.control.max_active,
+        queue_limit=autopilot.control.queue_limit,
+        runs_per_day=autopilot.caps.runs_per_day,
+        open_pull_requests=autopilot.caps.open_pull_requests,
+        maximum_mode=policy.target.maximum_mode or autopilot.modes.maximum,
+        first_mode=autopilot.modes.first,
+        failures_in_a_row=autopilot.control.failures_in_a_row,
+        grant_days=autopilot.control.grant_days,
+        reap_seconds=autopilot.control.reap_seconds,
         rollback_caps=RollbackCaps(
             reverts_per_day=rollback.reverts_per_day,
             culprit_hours=rollback.culprit_hours,
@@ -56,8 +56,8 @@ def worst_case(policy: EffectivePolicy, role: Role) -> Amounts:
     Raises:
         KeyError: the charter has no such role.
     """
-    said = policy.charter.roles[role]
-    return Amounts(usd=said.usd, tokens=said.tokens, agent_minutes=said.minutes)
+    role_policy = policy.charter.roles[role]
+    return Amounts(usd=role_policy.usd, tokens=role_policy.tokens, agent_minutes=role_policy.minutes)
 
 
 def held_for_step(policy: EffectivePolicy, role: Role) -> Amounts:

@@ -113,14 +113,16 @@ def _steps_fit(policy: EffectivePolicy) -> Iterator[Verdict]:
 
 def _first_fits(policy: EffectivePolicy, first: Mapping[Role, Amounts]) -> Iterator[Verdict]:
     for role, worst in sorted(first.items()):
-        said, rule = policy.charter.roles[role], f"the first exchange of {role} can be paid"
+        role_policy, rule = policy.charter.roles[role], f"the first exchange of {role} can be paid"
         costs = f"the first exchange of {role} may cost {worst.usd:.4g} USD and {counted(worst.tokens, 'token')}"
-        given = f"the charter gives it {said.usd:.4g} USD and {counted(said.tokens, 'token')} for one run"
-        if worst.usd <= said.usd and worst.tokens <= said.tokens:
-            yield allow(rule, f"{costs}; {given}", usd=worst.usd, tokens=worst.tokens)
+        allowance = (
+            f"the charter gives it {role_policy.usd:.4g} USD and {counted(role_policy.tokens, 'token')} for one run"
+        )
+        if worst.usd <= role_policy.usd and worst.tokens <= role_policy.tokens:
+            yield allow(rule, f"{costs}; {allowance}", usd=worst.usd, tokens=worst.tokens)
         else:
             advice = f"Raise usd and tokens in [roles.{role}], or lower its output_tokens"
-            yield deny(rule, f"{costs}, and {given}. {advice}", usd=worst.usd, tokens=worst.tokens)
+            yield deny(rule, f"{costs}, and {allowance}. {advice}", usd=worst.usd, tokens=worst.tokens)
 
 
 def protected_loaded(policy: EffectivePolicy) -> Verdict:

@@ -52,11 +52,11 @@ def asked_of(pulls: tuple[PullRequest, ...], heads: Mapping[str, str], today: da
 
 
 def booked_since(
-    asked: tuple[PullRequest, ...], pulls: tuple[PullRequest, ...], heads: Mapping[str, str], today: date
+    open_pulls: tuple[PullRequest, ...], pulls: tuple[PullRequest, ...], heads: Mapping[str, str], today: date
 ) -> date | None:
     """A day before which nothing was written about those that are asked of; None: that cannot be told."""
     known = {pull.branch for pull in pulls}
-    days = [_DAY.search(pull.run_key) for pull in asked]
+    days = [_DAY.search(pull.run_key) for pull in open_pulls]
     if None in days or any(branch.startswith(OURS) and branch not in known for branch in heads):
         return None
     # Its day is that of the target's time zone.

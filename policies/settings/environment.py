@@ -134,11 +134,11 @@ class EnvironmentPolicy(Section):
     @model_serializer(mode="wrap")
     def _as_before(self, serialized: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Without ``prepare`` it is what it was before there was any, so that digests of policies stay (P15)."""
-        said: dict[str, Any] = serialized(self)
-        later = {name for name in _ELSEWHERE if not said[name]}
+        fields: dict[str, Any] = serialized(self)
+        later = {name for name in _ELSEWHERE if not fields[name]}
         if not self.prepare:
             later |= {"prepare", *_OF_PREPARE, "minutes"} | ({"kept_gb"} if self.kept_gb == _KEPT_GB else set())
-        return {name: value for name, value in said.items() if name not in later}
+        return {name: value for name, value in fields.items() if name not in later}
 
 
 class FixerPolicy(Section):

@@ -274,9 +274,9 @@ class ImprovePolicy(Section):
     @model_serializer(mode="wrap")
     def _as_before(self, serialized: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """What is newer is left out where nobody set it, so that digests of policies stay (P15)."""
-        said: dict[str, Any] = serialized(self)
+        fields: dict[str, Any] = serialized(self)
         newer = {"again": not self.again, "tests": self.tests}
-        return {name: value for name, value in said.items() if not newer.get(name)}
+        return {name: value for name, value in fields.items() if not newer.get(name)}
 
 
 class PolicyFolder(Section):
@@ -338,9 +338,9 @@ class Target(Section):
     @model_serializer(mode="wrap")
     def _as_before(self, serialized: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Without what came later it is what it was before, so that digests of policies stay (P15)."""
-        said: dict[str, Any] = serialized(self)
+        fields: dict[str, Any] = serialized(self)
         unused = {name for name in ("fixers", "dependencies") if not getattr(self, name)}
-        return {name: value for name, value in said.items() if name not in unused}
+        return {name: value for name, value in fields.items() if name not in unused}
 
 
 class EffectivePolicy(Section):

@@ -86,8 +86,8 @@ class StandingTask(Section):
     @model_serializer(mode="wrap")
     def _as_before(self, serialized: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Without what came later it is what it was before, so that digests of policies stay (P15)."""
-        said: dict[str, Any] = serialized(self)
-        return {name: value for name, value in said.items() if value or name not in {"lines", "benchmark"}}
+        fields: dict[str, Any] = serialized(self)
+        return {name: value for name, value in fields.items() if value or name not in {"lines", "benchmark"}}
 
 
 class Tasks(Section):

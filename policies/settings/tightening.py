@@ -134,9 +134,9 @@ def _benchmark_faults(index: int, task: StandingTask) -> Iterator[Fault]:
 
 
 def _loosenings(autopilot: Autopilot, target: Target) -> Iterator[Fault]:
-    asked, most = target.maximum_mode, autopilot.modes.maximum
-    if asked and MODES.index(asked) > MODES.index(most):
-        yield _loosening(("maximum_mode",), asked.value, "modes.maximum", most.value)
+    wanted, most = target.maximum_mode, autopilot.modes.maximum
+    if wanted and MODES.index(wanted) > MODES.index(most):
+        yield _loosening(("maximum_mode",), wanted.value, "modes.maximum", most.value)
     if budget := target.diff_budget:
         limits = autopilot.diff_budget
         for name in ("files", "lines", "new_files", "deletions"):

@@ -30,7 +30,7 @@ def quality(source: SourcePolicy, found: Normalised | None, at: datetime, baseli
     known = {record.key: record for record in baseline or ()}
     # What says that it was written later than now tells nothing of its age: it would look new for ever.
     times = [record.at for record in found.records if record.at and record.at <= at + _AHEAD]
-    said = len(found.records) + len(found.refused)
+    total = len(found.records) + len(found.refused)
     common = records.keys() & known.keys()
     coverage = None
     if known:
@@ -42,7 +42,7 @@ def quality(source: SourcePolicy, found: Normalised | None, at: datetime, baseli
         records=len(records),
         freshness_hours=max((at - max(times)) / timedelta(hours=1), 0) if times else None,
         coverage=coverage,
-        schema_validity=len(records) / said if said else None,
+        schema_validity=len(records) / total if total else None,
         conflict_rate=sum(_differs(records[key], known[key], source.compared) for key in common) / len(common)
         if common
         else None,

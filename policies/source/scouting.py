@@ -85,8 +85,8 @@ def catalogue_of(text: str, known: Sources, target: str) -> tuple[list[SourcePol
             read = SourcePolicy.model_validate(entry)
             Sources(sources=(*known.sources, *found, read), trial=known.trial)
         except ValidationError as error:
-            said = "; ".join(".".join(map(str, each["loc"])) + f": {each['msg']}" for each in error.errors())
-            wrong.append(shortened(f"{CATALOGUE}: {name}: {said}", 500))
+            message = "; ".join(".".join(map(str, each["loc"])) + f": {each['msg']}" for each in error.errors())
+            wrong.append(shortened(f"{CATALOGUE}: {name}: {message}", 500))
             continue
         if read.state is not SourceState.CANDIDATE:
             wrong.append(f"{CATALOGUE}: {name} is {read.state}: a catalogue holds candidates alone")
@@ -201,10 +201,10 @@ def leads_in(path: str, text: str) -> list[Lead]:
     return list({each.url: each for each in found}.values())
 
 
-def named_leads(said: Iterable[Lead], known: Collection[str], who: str) -> list[Lead]:
+def named_leads(leads: Iterable[Lead], known: Collection[str], who: str) -> list[Lead]:
     """What an agent named, as leads: addresses that are not known yet, with its own word for what each is."""
     found: dict[str, Lead] = {}
-    for each in said:
+    for each in leads:
         try:
             parts = urlsplit(each.url)
         except ValueError:
@@ -219,8 +219,8 @@ def named_leads(said: Iterable[Lead], known: Collection[str], who: str) -> list[
     return list(found.values())
 
 
-def _word(said: str, who: str) -> str:
-    return NOT_KNOWN if said.strip().lower() in {"", NOT_KNOWN} else f"{shortened(said, 200)} (says {who})"
+def _word(text: str, who: str) -> str:
+    return NOT_KNOWN if text.strip().lower() in {"", NOT_KNOWN} else f"{shortened(text, 200)} (says {who})"
 
 
 def is_prose(path: str) -> bool:

@@ -93,23 +93,23 @@ def _no_place(path: Any, files: Collection[str], policy: EffectivePolicy) -> str
     return ""
 
 
-def _line(said: Any) -> int:
-    if isinstance(said, str):
-        return int(said) if re.fullmatch(r"[0-9]{1,7}", said) and int(said) else 1
-    return said if isinstance(said, int) and 0 < said < 10_000_000 else 1  # noqa: PLR2004
+def _line(value: Any) -> int:
+    if isinstance(value, str):
+        return int(value) if re.fullmatch(r"[0-9]{1,7}", value) and int(value) else 1
+    return value if isinstance(value, int) and 0 < value < 10_000_000 else 1  # noqa: PLR2004
 
 
-def _how_bad(said: Any) -> str:
-    if isinstance(said, str):
-        word = said.strip().lower()
+def _how_bad(value: Any) -> str:
+    if isinstance(value, str):
+        word = value.strip().lower()
         if word in SEVERITIES:
             return word if word != REFUSED else "unknown"
         if word in _WORDS:
             return _WORDS[word]
         try:
-            said = float(word)
+            value = float(word)
         except ValueError:
             return "unknown"
-    if isinstance(said, bool) or not isinstance(said, int | float) or not 0 <= said <= 10:  # noqa: PLR2004
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 10:  # noqa: PLR2004
         return "unknown"
-    return next(word for least, word in _CVSS if said >= least)
+    return next(word for least, word in _CVSS if value >= least)

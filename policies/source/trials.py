@@ -154,17 +154,17 @@ def would_change(
     memory = Memory(today=date.fromisoformat(today))
     before = {each.task_id for each in rank(tuple(others), policy, memory).candidates}
     after = rank(findings, policy, memory).candidates
-    said = [f"{counted(len(mine), 'finding')} more"]
+    lines = [f"{counted(len(mine), 'finding')} more"]
     if len(mine) == 1:
-        said[0] += f" ({mine[0].message})"
-    said += [
+        lines[0] += f" ({mine[0].message})"
+    lines += [
         f"at place {place} of {len(after)}: {each.title}"
         for place, each in enumerate(after, 1)
         if each.task_id not in before
     ]
     if gone := before - {each.task_id for each in after}:
-        said.append(f"{counted(len(gone), 'other candidate')} less")
-    return TriageReplay(sentence=", ".join(said), changes=len(mine))
+        lines.append(f"{counted(len(gone), 'other candidate')} less")
+    return TriageReplay(sentence=", ".join(lines), changes=len(mine))
 
 
 def promotion(report: SourceTrialReport, evidence: ArtifactRef) -> PolicyProposal:
@@ -213,11 +213,11 @@ def promotion_id(trial_id: str, target: str) -> str:
 def reasons_by_fetch(fetches: Sequence[TrialFetch]) -> list[str]:
     """What spoke against them: ``fetch 2: status 503``, ``fetches 1 to 3: …`` where it is the same in a row."""
     told: list[str] = []
-    for said, group in groupby(fetches, key=lambda each: "; ".join(each.reading.reasons)):
+    for name, group in groupby(fetches, key=lambda each: "; ".join(each.reading.reasons)):
         numbers = [each.number for each in group]
         which = f"fetch {numbers[0]}" if len(numbers) == 1 else f"fetches {numbers[0]} to {numbers[-1]}"
-        if said:
-            told.append(f"{which}: {said}")
+        if name:
+            told.append(f"{which}: {name}")
     return told
 
 
@@ -279,12 +279,12 @@ def _compliance(source: SourcePolicy) -> Verdict:
 def _enough(trial: SourceTrial, fetches: Sequence[TrialFetch]) -> Verdict:
     rule = "enough fetches were good"
     good = sum(each.reading.grade is Grade.GOOD for each in fetches)
-    said = f"{good} of {counted(trial.fetches, 'fetch', 'fetches')} good; {trial.at_least} are needed"
+    text = f"{good} of {counted(trial.fetches, 'fetch', 'fetches')} good; {trial.at_least} are needed"
     if good >= trial.at_least:
-        return allow(rule, said)
+        return allow(rule, text)
     if trial.barred:
-        return deny(rule, said, **CONSEQUENCE)
-    return deny(rule, shortened("; ".join([said, *reasons_by_fetch(fetches)[:3]]), 500))
+        return deny(rule, text, **CONSEQUENCE)
+    return deny(rule, shortened("; ".join([text, *reasons_by_fetch(fetches)[:3]]), 500))
 
 
 def _thresholds(fetches: Sequence[TrialFetch]) -> Verdict:

@@ -58,23 +58,23 @@ _CONFIDENCE = 0.8
 _TYPES = {AskedBy.CHECK: TaskType.RELIABILITY_FIX}
 
 
-def coder(policy: EffectivePolicy, asked: PersonsTask | None = None) -> RolePolicy:
+def coder(policy: EffectivePolicy, request: PersonsTask | None = None) -> RolePolicy:
     """Who codes: the charter's role, or the one of ``[trials]`` that a person tries."""
-    if asked is not None and asked.agent:
-        return policy.charter.trials[asked.agent]
+    if request is not None and request.agent:
+        return policy.charter.trials[request.agent]
     return policy.charter.roles[Role.CODING]
 
 
-def agent_codes(policy: EffectivePolicy, asked: PersonsTask | None = None) -> bool:
+def agent_codes(policy: EffectivePolicy, request: PersonsTask | None = None) -> bool:
     """Whether somebody codes who can be asked for more than a tool's fix; nobody is by an unknown name."""
-    if asked is not None and asked.agent and asked.agent not in policy.charter.trials:
+    if request is not None and request.agent and request.agent not in policy.charter.trials:
         return False
-    return coder(policy, asked).backend != "tools"
+    return coder(policy, request).backend != "tools"
 
 
-def as_tried(policy: EffectivePolicy, asked: PersonsTask) -> EffectivePolicy:
+def as_tried(policy: EffectivePolicy, request: PersonsTask) -> EffectivePolicy:
     """The policy with whom a person tries in the role that codes; its digest stays that of the files."""
-    roles = {**policy.charter.roles, Role.CODING: coder(policy, asked)}
+    roles = {**policy.charter.roles, Role.CODING: coder(policy, request)}
     return policy.model_copy(update={"charter": policy.charter.model_copy(update={"roles": roles})})
 
 
@@ -109,12 +109,12 @@ def of_ci(reds: Sequence[CommitCheck]) -> AskedTask:
     more = f" and {len(reds) - _NAMED} more" if len(reds) > _NAMED else ""
     told = reds[:_TOLD]
     room = _TEXT // len(told) - _HEAD - 4
-    said = [f"{shortened(f'{each.name}: {each.detail}', _HEAD)}\n{cut(each.log, room)}" for each in told]
+    lines = [f"{shortened(f'{each.name}: {each.detail}', _HEAD)}\n{cut(each.log, room)}" for each in told]
     return AskedTask(
         key=CI_KEY,
         by=AskedBy.CHECK,
         title=f"Make CI pass again: {names}{more}",
-        text="\n\n".join(said),
+        text="\n\n".join(lines),
         measure=MeasureKind.IN_CI,
         url=next((each.link for each in reds), "")[:400],
     )
@@ -170,18 +170,18 @@ def of_standing(task: StandingTask, policy: EffectivePolicy) -> AskedTask:
     )
 
 
-def of_person(asked: PersonsTask, policy: EffectivePolicy, issue: Issue | None = None) -> AskedTask:
+def of_person(request: PersonsTask, policy: EffectivePolicy, issue: Issue | None = None) -> AskedTask:
     """What an operator tries an agent with: their own words, or an issue's."""
     if issue is not None:
         return of_issue(issue, policy).model_copy(update={"by": AskedBy.PERSON})
-    first = asked.text.strip().partition("\n")[0]
+    first = request.text.strip().partition("\n")[0]
     return AskedTask(
-        key=f"person-{sha256_hex(asked.text.encode())[:12]}",
+        key=f"person-{sha256_hex(request.text.encode())[:12]}",
         by=AskedBy.PERSON,
         title=shortened(first, _TITLE),
-        text=shortened(asked.text, _TEXT),
-        measure=MeasureKind.NEW_TEST if asked.with_test else MeasureKind.ACCEPTANCE,
-        check=tests_of(policy) if asked.with_test else "",
+        text=shortened(request.text, _TEXT),
+        measure=MeasureKind.NEW_TEST if request.with_test else MeasureKind.ACCEPTANCE,
+        check=tests_of(policy) if request.with_test else "",
     )
 
 
@@ -273,8 +273,8 @@ def _speaks_against(idea: Candidate, task: AskedTask, policy: EffectivePolicy, m
         return waits
     # Where it was refused does not matter: it is one task, whatever files it touched.
     answers = [each.model_copy(update={"areas": frozenset([""])}) for each in memory.answers]
-    if said := quiet(idea.tool, idea.rule, ("",), answers, policy.target.name):
-        return said
+    if answer := quiet(idea.tool, idea.rule, ("",), answers, policy.target.name):
+        return answer
     paths = idea.paths
     if task.by is AskedBy.STANDING:
         # Each time it is another change: one that a person refused says nothing of the next, two do.

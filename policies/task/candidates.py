@@ -253,8 +253,8 @@ def _suppression(candidate: Candidate, policy: EffectivePolicy, memory: Memory) 
         return waits
     if refusal := memory.refusal(candidate.task_id, candidate.tool, candidate.rule, candidate.paths):
         return refusal
-    if said := quiet(candidate.tool, candidate.rule, candidate.paths, memory.answers, policy.target.name):
-        return said
+    if answer := quiet(candidate.tool, candidate.rule, candidate.paths, memory.answers, policy.target.name):
+        return answer
     if late := sorted(p for p in candidate.paths if (candidate.tool, candidate.rule, p) in memory.suspects):
         return f"a remediation of the same idea has its turn first, on {readable(late[0])}; until that has ended"
     if candidate.confidence < rules.minimum_confidence:
@@ -307,8 +307,8 @@ def judge_worth(
 def _listed(takeable: list[Candidate]) -> Iterator[Verdict]:
     """Why each matters, and what people here answered to its kind."""
     for each in takeable[:LISTED]:
-        said = shortened(" ".join(filter(None, (each.why, each.answers))), _REASON)
-        yield allow(shortened(each.title, _REASON), f"{each.concern.value}: {said}", task=each.task_id)
+        text = shortened(" ".join(filter(None, (each.why, each.answers))), _REASON)
+        yield allow(shortened(each.title, _REASON), f"{each.concern.value}: {text}", task=each.task_id)
 
 
 def _kept_back(found: CandidateTasks) -> Iterator[Verdict]:

@@ -111,7 +111,7 @@ def _licence(each: PackageChange) -> str:
         return f"the licences of {each.package} {each.before} and {each.after} could not be compared: {each.unsaid}"
     if same_licence(each.said_before, each.said_after):
         return ""
-    was, becomes = (said.licence or "none that it names" for said in (each.said_before, each.said_after))
+    was, becomes = (licence.licence or "none that it names" for licence in (each.said_before, each.said_after))
     return f"the licence of {each.package} changes: {was} before, {becomes} after"
 
 

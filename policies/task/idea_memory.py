@@ -66,8 +66,8 @@ class Memory(Contract):
 
     def refusal(self, task_id: str, tool: str, rule: str, paths: Iterable[str]) -> str:
         """Why an idea is not proposed now in these files; empty when nothing speaks against it."""
-        said = (self.refused.get(Place(tool, rule, path)) for path in paths)
-        return next(filter(None, said), "") or self.refused_tasks.get(task_id, "")
+        refusals = (self.refused.get(Place(tool, rule, path)) for path in paths)
+        return next(filter(None, refusals), "") or self.refused_tasks.get(task_id, "")
 
     def attempts(self, tool: str, rule: str, paths: Iterable[str]) -> int:
         """Runs in vain, of the file with most of them."""
@@ -96,8 +96,8 @@ def remember(
         policy: how long, how often.
         answers: to pull requests of ours, by people.
     """
-    runs, said = [run for run in ended if run.task_id], list(noes)
-    people = {place: no.what for no in said for place in no.places}
+    runs, refusals = [run for run in ended if run.task_id], list(noes)
+    people = {place: no.what for no in refusals for place in no.places}
     runs = list(_counted(runs))
     judged = [run for run in runs if run.judged]
     latest: dict[Place, date] = {}
@@ -114,7 +114,7 @@ def remember(
         open_task_ids=open_task_ids,
         refused=capped | gates | people,
         by_people=frozenset(people),
-        refused_tasks=_by_task(runs, today, policy) | {no.task_id: no.what for no in said if not no.places},
+        refused_tasks=_by_task(runs, today, policy) | {no.task_id: no.what for no in refusals if not no.places},
         tried=Counter(place for run in in_vain for place in places(run)),
         answers=tuple(answers),
     )

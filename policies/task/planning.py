@@ -36,8 +36,8 @@ def make_contract(candidate: Candidate, policy: EffectivePolicy, run_id: str) ->
     budget, target = policy.autopilot.diff_budget, policy.target
     required = tuple(check.name for check in target.checks if check.required)
     delta = candidate.expected_after - candidate.before
-    level, asked = estimate_level(candidate.paths, policy, candidate.type), candidate.asked
-    if asked is not None:
+    level, task = estimate_level(candidate.paths, policy, candidate.type), candidate.asked
+    if task is not None:
         # Which files an agent will touch is not known yet.
         level = max(level, RiskLevel.MEDIUM, key=LEVELS.index)
     return TaskContract(
@@ -46,13 +46,13 @@ def make_contract(candidate: Candidate, policy: EffectivePolicy, run_id: str) ->
         type=candidate.type,
         state=TaskState.PROPOSED,
         title=candidate.title,
-        objective=objective(asked)
-        if asked
+        objective=objective(task)
+        if task
         else (f"Bring {candidate.metric} from {candidate.before} to {candidate.expected_after}."),
-        rationale=rationale(asked)
-        if asked
+        rationale=rationale(task)
+        if task
         else (f"Found by {candidate.tool}, rule {candidate.rule}; confidence {candidate.confidence:.2f}."),
-        asked=asked,
+        asked=task,
         tool=candidate.tool,
         rule=candidate.rule,
         metric=candidate.metric,
@@ -69,19 +69,19 @@ def make_contract(candidate: Candidate, policy: EffectivePolicy, run_id: str) ->
                 if candidate.type not in rule.unless
                 for pattern in rule.patterns
             )
-            + _measured_by(asked, policy),
-            max_files=budget.files if asked else min(len(candidate.paths), budget.files),
+            + _measured_by(task, policy),
+            max_files=budget.files if task else min(len(candidate.paths), budget.files),
             max_lines=budget.lines,
-            max_new_files=budget.new_files if asked else 0,
+            max_new_files=budget.new_files if task else 0,
         ),
         risk=Risk(level=level, category=candidate.type.value, blast_radius=_blast_radius(candidate.paths)),
         verification=VerificationPlan(
             required_checks=required,
             acceptance_criteria=(
-                objective(asked) if asked else f"{candidate.metric} is lower than {candidate.before}",
+                objective(task) if task else f"{candidate.metric} is lower than {candidate.before}",
                 "every required check is green on the merge result",
             ),
-            non_regression_focus=() if asked else candidate.paths,
+            non_regression_focus=() if task else candidate.paths,
         ),
         rollback=RollbackPlan(strategy=target.rollback_strategy, maximum_minutes=target.rollback_minutes),
         evidence=candidate.evidence,
@@ -135,9 +135,9 @@ def terms_digest(contract: TaskContract) -> str:
     return digest(contract.model_dump(mode="json", exclude=left_out))
 
 
-def _measured_by(asked: AskedTask | None, policy: EffectivePolicy) -> tuple[str, ...]:
+def _measured_by(task: AskedTask | None, policy: EffectivePolicy) -> tuple[str, ...]:
     """What a task's benchmark is made of: who is measured by it leaves it alone (P6)."""
-    standing = policy.standing.named(asked.key) if asked else None
+    standing = policy.standing.named(task.key) if task else None
     return standing.benchmark.files if standing and standing.benchmark else ()
 
 
@@ -185,17 +185,17 @@ def _scope(contract: TaskContract, policy: EffectivePolicy) -> Iterator[Verdict]
 
 def _budget(contract: TaskContract, policy: EffectivePolicy) -> Iterator[Verdict]:
     scope, budget = contract.scope, policy.autopilot.diff_budget
-    for what, asked, most in (
+    for what, wanted, most in (
         ("files", scope.max_files, budget.files),
         ("lines", scope.max_lines, budget.lines),
         ("new files", scope.max_new_files, budget.new_files),
         ("deletions", scope.max_deletions, deletions_allowed(contract, policy)),
     ):
-        answer = allow if asked <= most else deny
+        answer = allow if wanted <= most else deny
         yield answer(
             f"{what} in the contract are within budget",
-            f"{what} of the contract: {asked} asked, {most} allowed",
-            asked=asked,
+            f"{what} of the contract: {wanted} asked, {most} allowed",
+            asked=wanted,
             most=most,
         )
 
@@ -204,16 +204,16 @@ def _checks(contract: TaskContract, policy: EffectivePolicy) -> Verdict:
     rule = "the contract requires the target's checks"
     known = {check.name for check in policy.target.checks}
     required = {check.name for check in policy.target.checks if check.required}
-    asked = set(contract.verification.required_checks)
+    named = set(contract.verification.required_checks)
     if not required:
         return deny(rule, f"targets/{policy.target.name}.toml has no required check; add one under [[checks]]")
-    if unknown := asked - known:
+    if unknown := named - known:
         return deny(
             rule, f"the contract requires unknown checks: {', '.join(sorted(unknown))}", known=", ".join(sorted(known))
         )
-    if missing := required - asked:
+    if missing := required - named:
         return deny(rule, f"required checks are left out: {', '.join(sorted(missing))}")
-    return allow(rule, ", ".join(sorted(asked)))
+    return allow(rule, ", ".join(sorted(named)))
 
 
 def _rollback(contract: TaskContract, policy: EffectivePolicy) -> Verdict:

@@ -34,8 +34,8 @@ def heard(issue: Issue, comments: Iterable[IssueComment]) -> tuple[IssueComment,
 
 def state_of(issue: Issue, comments: Iterable[IssueComment]) -> str:
     """Another one as soon as somebody whose word counts has said or changed something."""
-    said = [[each.author, each.body] for each in heard(issue, comments)]
-    return digest([issue.title, issue.body, said])[:_STATE]
+    words = [[each.author, each.body] for each in heard(issue, comments)]
+    return digest([issue.title, issue.body, words])[:_STATE]
 
 
 def conversation(

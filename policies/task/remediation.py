@@ -116,12 +116,14 @@ def fingerprint(
     target: str, tool: str, rule: str, failed: list[CheckResult], output: Callable[[ArtifactRef], bytes]
 ) -> str:
     """Digest of target, idea and the failing checks with what they said; no times, folders, addresses, paths."""
-    said = []
+    complaints_found = []
     for result in sorted(failed, key=lambda each: each.name):
         last = result.attempts[-1] if result.attempts else None
         body = output(last.output) if last and last.output else b""
-        said.append([result.name, result.status.value, last.exit_code if last else None, list(complaints(body))])
-    return digest([target, tool, rule, said])
+        complaints_found.append(
+            [result.name, result.status.value, last.exit_code if last else None, list(complaints(body))]
+        )
+    return digest([target, tool, rule, complaints_found])
 
 
 def part(paths: tuple[str, ...], attempt: int) -> tuple[str, ...]:
@@ -253,8 +255,8 @@ def _failed(
 ) -> tuple[tuple[Remediation, tuple[Finding, ...]], ...]:
     """For an agent, unless people here said no to it: they meant the change, whoever makes it."""
     kept = tuple(each for each in findings if Place(one.tool, one.rule, each.path) not in memory.by_people)
-    said = quiet(one.tool, one.rule, {each.path for each in kept}, memory.answers, policy.target.name)
-    return ((one, kept),) if kept and not said else ()
+    answer = quiet(one.tool, one.rule, {each.path for each in kept}, memory.answers, policy.target.name)
+    return ((one, kept),) if kept and not answer else ()
 
 
 def _left(one: Remediation, snapshot: StateSnapshot, policy: EffectivePolicy) -> list[Finding]:
@@ -290,8 +292,8 @@ def _suppression(one: Remediation, candidate: Candidate, policy: EffectivePolicy
     by_people = (path for path in candidate.paths if Place(one.tool, one.rule, path) in memory.by_people)
     if refusal := memory.refusal(one.remediating_task, one.tool, one.rule, by_people):
         return refusal
-    if said := quiet(one.tool, one.rule, candidate.paths, memory.answers, policy.target.name):
-        return said
+    if answer := quiet(one.tool, one.rule, candidate.paths, memory.answers, policy.target.name):
+        return answer
     if one.attempts >= caps.attempts_per_task:
         return used_up(one.attempts, caps.attempts_per_task)
     if candidate.confidence < rules.minimum_confidence:
@@ -307,6 +309,6 @@ def _suppressed(so_far: Backlog, one: Remediation, reason: str) -> Backlog:
 
 def _note(result: CheckResult, output: Callable[[ArtifactRef], bytes]) -> FailureNote:
     last = result.attempts[-1] if result.attempts else None
-    said = first_complaint(output(last.output)) if last and last.output else ""
-    detail = ": ".join(filter(None, (last.detail if last else "", said)))
+    complaint = first_complaint(output(last.output)) if last and last.output else ""
+    detail = ": ".join(filter(None, (last.detail if last else "", complaint)))
     return FailureNote(check=result.name[:200], status=result.status, detail=shortened(detail, 400))

@@ -8,12 +8,12 @@ from policies.settings.schema import EffectivePolicy
 from policies.task.asked import agent_codes, coder
 
 
-def rounds_left(policy: EffectivePolicy, given: StepInput) -> int:
+def rounds_left(policy: EffectivePolicy, request: StepInput) -> int:
     """How often Coding may still be asked again in this run; a change out of quarantine was made by nobody here."""
-    run = given.run
+    run = request.run
     if run.grant is not None or not agent_codes(policy, run.asked):
         return 0
-    return max(0, coder(policy, run.asked).rounds - (given.round - 1))
+    return max(0, coder(policy, run.asked).rounds - (request.round - 1))
 
 
 def after_coding(verdict: Verdict, left: int) -> Role | None:

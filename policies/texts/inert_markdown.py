@@ -107,8 +107,8 @@ def inert_line(text: str) -> str:
 
 def code_span(text: str) -> str:
     """Foreign text on one line, in a table cell or anywhere: inside a code span forges resolve nothing."""
-    said = one_line(text[:_LONGEST_READ]).replace("`", "'").replace("|", "/")
-    return f"`{shortened(said, _LONGEST_CODE) or '-'}`"
+    inert = one_line(text[:_LONGEST_READ]).replace("`", "'").replace("|", "/")
+    return f"`{shortened(inert, _LONGEST_CODE) or '-'}`"
 
 
 def one_line(text: str) -> str:

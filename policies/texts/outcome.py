@@ -59,11 +59,11 @@ def closed_head(who: str, reason: str = "") -> str:
     return f"**Outcome: closed by {by}**" + (f": {reason}." if reason else "; nothing of it was merged.")
 
 
-def rolled_back_head(given: RollbackInput, revert_sha: str, pull_request: int) -> str:
+def rolled_back_head(request: RollbackInput, revert_sha: str, pull_request: int) -> str:
     """By which revert, and why."""
     by = f"{revert_sha}, the merge of pull request #{pull_request}," if pull_request else revert_sha
-    why = code_span(shortened(one_line(given.reason), _REASON))
-    return f"**Outcome: merged, then rolled back** by {by} for {code_span(given.incident)}: {why}."
+    why = code_span(shortened(one_line(request.reason), _REASON))
+    return f"**Outcome: merged, then rolled back** by {by} for {code_span(request.incident)}: {why}."
 
 
 def restored_head(revert_sha: str, pull_request: int, incident: str, places: IncidentPlaces) -> str:
@@ -130,18 +130,18 @@ def merged_by_itself(merged: Merged, checked_tree: str, page: str = "") -> str:
     )
 
 
-def rolled_back(given: RollbackInput, revert_sha: str, pull_request: int, places: IncidentPlaces) -> str:
+def rolled_back(request: RollbackInput, revert_sha: str, pull_request: int, places: IncidentPlaces) -> str:
     """On the pull request that is undone: by what, why, and where to read on."""
     by = f"{revert_sha}, the merge of pull request #{pull_request}" if pull_request else revert_sha
-    why = code_span(shortened(one_line(given.reason), _COMMENT_REASON))
-    who = f"Ordered by {code_span(given.commanded_by)}" if given.commanded_by else "A measured regression"
+    why = code_span(shortened(one_line(request.reason), _COMMENT_REASON))
+    who = f"Ordered by {code_span(request.commanded_by)}" if request.commanded_by else "A measured regression"
     return "\n".join(
         [
             "**Rolled back**: the base holds nothing of this change any more.",
             "",
             f"- Revert: {by}",
             f"- {who}: {why}",
-            f"- Incident: {code_span(given.incident)}, {places.of(given.incident)}",
+            f"- Incident: {code_span(request.incident)}, {places.of(request.incident)}",
             "",
         ]
     )
@@ -150,8 +150,8 @@ def rolled_back(given: RollbackInput, revert_sha: str, pull_request: int, places
 def closed_because(closing_text: str, run_id: str, page: str = "") -> str:
     """On one that we close: the reason that its own text ends with."""
     _, begins, reason = closing_text.rpartition(_CLOSED)
-    said = f"**Closed by us: {reason}" if begins else "**Closed by us**: the reason stands at the end of its text.\n"
-    return f"{said.rstrip()}\n\n- Evidence: run {code_span(run_id)}, {run_report(run_id, page)}\n"
+    text = f"**Closed by us: {reason}" if begins else "**Closed by us**: the reason stands at the end of its text.\n"
+    return f"{text.rstrip()}\n\n- Evidence: run {code_span(run_id)}, {run_report(run_id, page)}\n"
 
 
 def closed_in_short(closing_text: str) -> str:

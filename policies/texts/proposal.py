@@ -69,13 +69,13 @@ def _change(edit: PolicyEdit) -> str:
 def _replayed(what_if: WhatIf) -> str:
     if not what_if.decisions:
         return "What it would have changed of past release decisions is not known: none can be made again yet."
-    said = f"Of {counted(what_if.decisions, 'past release decision')} it would have changed {len(what_if.others)}"
+    text = f"Of {counted(what_if.decisions, 'past release decision')} it would have changed {len(what_if.others)}"
     named = [
         f"{each.run_id} {each.decided.value} to {each.would_be.value}{f' ({each.became})' if each.became else ''}"
         for each in what_if.others[:_NAMED]
     ]
     rest = len(what_if.others) - len(named)
-    return f"{said}{': ' if named else ''}{', '.join(named)}{f' and {rest} more' if rest else ''}."
+    return f"{text}{': ' if named else ''}{', '.join(named)}{f' and {rest} more' if rest else ''}."
 
 
 def _sentence(text: str) -> str:

@@ -44,9 +44,9 @@ def title(contract: TaskContract) -> str:
     """One line, nothing in it that a forge would act on; cut between words, or not used at all."""
     # An issue's title says what is wrong: alone, it would read as what the change does.
     issue = contract.asked.number if contract.asked else 0
-    said = _plain(f"Resolve issue {issue}: {contract.title}" if issue else contract.title, _TITLE)
-    whole = not said.endswith(CUT) or " " in said.removesuffix(CUT)
-    return said if said and whole else _plain(contract.task_id, _TITLE)
+    text = _plain(f"Resolve issue {issue}: {contract.title}" if issue else contract.title, _TITLE)
+    whole = not text.endswith(CUT) or " " in text.removesuffix(CUT)
+    return text if text and whole else _plain(contract.task_id, _TITLE)
 
 
 def branch(contract: TaskContract, base_sha: str) -> str:
@@ -146,8 +146,8 @@ def _told(contract: TaskContract, decision: ReleaseDecision, checks: ChecksRepor
     """What, why, how it was checked, what it waits for: sentences of ours about what was measured."""
     words = contract.words
     tool, done = code_span(contract.tool), max(0, change.metric_before - change.metric_after)
-    if asked := contract.asked:
-        yield from _asked(asked, change)
+    if task := contract.asked:
+        yield from _asked(task, change)
     elif words and done:
         yield f"{does(words)} {amount(words, done)} in {_files(change)}. {words.why}"
         it, left = "it" if done == 1 else "them", change.metric_after or "nothing"
@@ -169,23 +169,23 @@ def _told(contract: TaskContract, decision: ReleaseDecision, checks: ChecksRepor
         yield "It waits for your review."
 
 
-def _asked(asked: AskedTask, change: Change) -> Iterator[str]:
+def _asked(task: AskedTask, change: Change) -> Iterator[str]:
     """What an agent made, for whom, and what shows that it is that."""
     cause = {
-        AskedBy.CHECK: f"because the check {code_span(asked.check)} was red" if asked.check else "because CI was red",
-        AskedBy.REMEDIATION: f"because the own fix of {code_span(asked.tool)} broke a check",
-        AskedBy.ISSUE: f"for {link(f'issue {asked.number}', asked.url) if asked.url else f'issue {asked.number}'}",
+        AskedBy.CHECK: f"because the check {code_span(task.check)} was red" if task.check else "because CI was red",
+        AskedBy.REMEDIATION: f"because the own fix of {code_span(task.tool)} broke a check",
+        AskedBy.ISSUE: f"for {link(f'issue {task.number}', task.url) if task.url else f'issue {task.number}'}",
         AskedBy.STANDING: "for a standing task of this repository",
         AskedBy.PERSON: "because a person asked for it",
-    }[asked.by]
+    }[task.by]
     yield f"An agent changed {_files(change)}, {cause}."
-    yield shown(asked.measure, _checks_name(asked), change.metric_before, change.metric_after)
-    if asked.by is AskedBy.ISSUE:
-        yield f"Closes #{asked.number}."
+    yield shown(task.measure, _checks_name(task), change.metric_before, change.metric_after)
+    if task.by is AskedBy.ISSUE:
+        yield f"Closes #{task.number}."
 
 
-def _checks_name(asked: AskedTask) -> str:
-    return code_span(shortened(one_line(asked.check or f"{asked.tool} {asked.rule}"), _CHECK_NAME))
+def _checks_name(task: AskedTask) -> str:
+    return code_span(shortened(one_line(task.check or f"{task.tool} {task.rule}"), _CHECK_NAME))
 
 
 def _more(contract: TaskContract) -> Iterator[str]:
@@ -198,9 +198,9 @@ def _checked(checks: ChecksReport) -> str:
         return "No check ran."
     green = [_name(each) for each in checks.results if each.status is CheckStatus.GREEN]
     other = [f"{_name(each)} is {each.status.value}" for each in checks.results if each.status is not CheckStatus.GREEN]
-    said = [f"{_and(green)} {'is' if len(green) == 1 else 'are'} green"] if green else []
+    lines = [f"{_and(green)} {'is' if len(green) == 1 else 'are'} green"] if green else []
     where = f", in an environment prepared anew for it ({_and(_paths(checks))})" if checks.prepared_again else ""
-    return f"Checked on the exact merge result{where}: {', '.join([*said, *([_and(other)] if other else [])])}."
+    return f"Checked on the exact merge result{where}: {', '.join([*lines, *([_and(other)] if other else [])])}."
 
 
 def _paths(checks: ChecksReport) -> list[str]:

@@ -9,10 +9,10 @@ LONGEST = 1500
 
 def question_text(question: str) -> str:
     """The comment; equal in every run that asks the same (P3)."""
-    asked = shortened(question.strip(), LONGEST)
+    words = shortened(question.strip(), LONGEST)
     return (
         "**A question, before anybody works on this**\n\n"
-        f"{code_block(asked, 'text')}\n\n"
+        f"{code_block(words, 'text')}\n\n"
         "Answer below, or edit the issue: whoever opened it, or may write to this repository. Until then it is left "
         "alone.\n"
     )

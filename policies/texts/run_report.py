@@ -21,7 +21,7 @@ FAILED = (CheckStatus.RED, CheckStatus.TIMEOUT)
 
 
 def build_report(
-    given: ReportInput,
+    request: ReportInput,
     decision: ReleaseDecision | None,
     contract: TaskContract | None,
     change: Change | None,
@@ -35,30 +35,30 @@ def build_report(
     unseen: tuple[str, ...] = (),
 ) -> RunReport:
     """Put together what is known; what a run ended too early to make, or what was lost since, is None."""
-    opened = [write.pull_request for write in given.writes if write.done and write.pull_request]
+    opened = [write.pull_request for write in request.writes if write.done and write.pull_request]
     return RunReport(
-        run=given.run,
-        status=given.status,
-        reason=given.reason,
+        run=request.run,
+        status=request.status,
+        reason=request.reason,
         cautions=cautions(checks, unseen),
-        base_sha=given.base_sha,
-        task_id=given.task_id,
-        outcome=given.outcome,
+        base_sha=request.base_sha,
+        task_id=request.task_id,
+        outcome=request.outcome,
         rejection=decision.rejection if decision else None,
         idea=_idea(contract, change),
-        judged=judged(given, decision),
+        judged=judged(request, decision),
         failed_checks=failed_checks,
         remediation=remediation,
         ci=ci,
         pull_request=opened[-1] if opened else None,
-        merged=given.merged,
-        refused_writes=tuple(write.planned for write in given.writes if not write.done),
-        steps=given.steps,
-        writes=given.writes,
+        merged=request.merged,
+        refused_writes=tuple(write.planned for write in request.writes if not write.done),
+        steps=request.steps,
+        writes=request.writes,
         review=PostRunReview(
             objective=contract.objective if contract else "none: no task was planned",
             expected=_expected(contract),
-            achieved=given.reason if contract and contract.trial else _achieved(contract, change),
+            achieved=request.reason if contract and contract.trial else _achieved(contract, change),
             risk_score=decision.risk if decision else None,
             risk_against_outcome=_risk_against_outcome(decision, checks, ci),
             check_stability=_check_stability(checks, ci),
@@ -66,12 +66,12 @@ def build_report(
             cost_tokens=None if cost is None or cost.unknown else cost.total.tokens,
             agent_minutes=None if cost is None else cost.total.agent_minutes,
             cost_note=_cost_note(cost),
-            policy_updates_suggested=_policy_updates(given.run.target, decision, contract, change, checks),
+            policy_updates_suggested=_policy_updates(request.run.target, decision, contract, change, checks),
         ),
-        artifacts=given.artifacts,
+        artifacts=request.artifacts,
         missing=missing,
         audit_head=audit_head,
-        ended_at=given.ended_at,
+        ended_at=request.ended_at,
     )
 
 

@@ -35,7 +35,7 @@ def test_what_is_asked_for_waits_until_a_target_is_open(kind: RunKind, keys: lis
     kept: dict[str, AskedTasks] = {}
     session: Any = SimpleNamespace(
         run=SimpleNamespace(run_id="r1", target="demo", date="2026-11-27", kind=kind, asked=None), policy=ours,
-        given=SimpleNamespace(base_sha="a" * 40, artifacts=()), load=lambda _name, _model: green,
+        input=SimpleNamespace(base_sha="a" * 40, artifacts=()), load=lambda _name, _model: green,
         save=kept.__setitem__, note=lambda *_what, **_facts: None,
         bench=SimpleNamespace(forges=lambda _target: SimpleNamespace(issues=lambda _label: (ISSUE,))),
     )  # fmt: skip

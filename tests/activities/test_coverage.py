@@ -63,7 +63,7 @@ def test_lines_of_recent_commits_beside_what_a_check_of_the_base_left(left: bool
     checked = checked.model_copy(update={"results": (result.model_copy(update={"attempts": (attempt,)}),)})
     papers = {"checks/base.json": checked, ref.name: b"<coverage/>"}
     session = SimpleNamespace(
-        repository=Repository(), run=SimpleNamespace(run_id="r1"), given=SimpleNamespace(base_sha="base"),
+        repository=Repository(), run=SimpleNamespace(run_id="r1"), input=SimpleNamespace(base_sha="base"),
         load=lambda name, _model: papers[name], load_bytes=papers.get,
     )  # fmt: skip
     found = covered(session)  # type: ignore[arg-type]  # so much of it is used

@@ -69,7 +69,7 @@ def test_a_pull_request_that_has_outlived_what_it_mends(
 
     kept = {"task_contract.json": b"", "run_report.json": b""} if reported else {"task_contract.json": b""}
     session = SimpleNamespace(
-        given=SimpleNamespace(base_sha=SHA), policy=policy(), repository=SimpleNamespace(merge=merge),
+        input=SimpleNamespace(base_sha=SHA), policy=policy(), repository=SimpleNamespace(merge=merge),
         bench=SimpleNamespace(store=SimpleNamespace(find=lambda _run, name: kept.get(name), get=lambda body: body)),
     )  # fmt: skip
     pull = PULL.model_copy(update={"state": state})

@@ -15,7 +15,7 @@ from activities.source.recording import record_sources
 from adapters.store.local_store import LocalStore
 from contracts.source import SourceBook, SourceRecord, SourceState
 from policies.settings.sources import SourcePolicy, Sources
-from ports.sources import Answered, Asked
+from ports.sources import SourceAnswer, SourceRequest
 from tests.policies.sample_policy import policy
 
 NOW = datetime(2026, 11, 27, tzinfo=UTC)
@@ -35,10 +35,10 @@ class Counting:
     def __init__(self) -> None:
         self.asked: list[str] = []
 
-    def fetch(self, source: SourcePolicy, asked: Asked) -> Answered:  # the port's shape
+    def fetch(self, source: SourcePolicy, asked: SourceRequest) -> SourceAnswer:  # the port's shape
         """One record."""
         self.asked.append(source.name)
-        return Answered(source.name, json.dumps([{"id": "a", "n": len(self.asked)}]).encode())
+        return SourceAnswer(source.name, json.dumps([{"id": "a", "n": len(self.asked)}]).encode())
 
 
 def test_what_is_also_a_fallback_is_asked_once_a_look(tmp_path: Path) -> None:
@@ -50,7 +50,7 @@ def test_what_is_also_a_fallback_is_asked_once_a_look(tmp_path: Path) -> None:
         return store.put("run", f"{len(connector.asked)}/{name}", body, media_type)
 
     for look in (1, 2):
-        asked = Asked(policy(), None, "b" * 40)
+        asked = SourceRequest(policy(), None, "b" * 40)
         readings = [reader.read(each, SOURCES, asked, NOW, keep) for each in SOURCES.sources]
         assert ["one", "spare"] * look == connector.asked
         assert [1, 1] == [each.quality.records for each in readings]
@@ -82,7 +82,7 @@ def test_bad_input_a_fallback_that_may_not_stand_in(
         policy=policy().model_copy(update={"sources": sources}),
         run=SimpleNamespace(target="demo", run_id="demo-1"),
         bench=SimpleNamespace(control=desk, store=store),
-        given=SimpleNamespace(base_sha="b" * 40),
+        input=SimpleNamespace(base_sha="b" * 40),
         repository=None,
         alive=None,
         save=lambda name, body, media_type: store.put("run", name, body, media_type),

@@ -58,7 +58,7 @@ def test_what_people_said_of_a_standing_task_is_heard(
     pulls = tuple(pull(number, state) for number, state in enumerate(states, 1))
     session = SimpleNamespace(
         run=SimpleNamespace(run_id="r3", target="demo", date="2026-11-27"), policy=policy(),
-        given=SimpleNamespace(artifacts=(SimpleNamespace(name=ASKED),), base_sha=SHA),
+        input=SimpleNamespace(artifacts=(SimpleNamespace(name=ASKED),), base_sha=SHA),
         load=lambda _name, _model: wanted,
         repository=SimpleNamespace(taken_out=lambda *_commits: frozenset(["src/a.py"])),
         bench=SimpleNamespace(
@@ -97,7 +97,7 @@ def test_a_no_goes_with_a_file_that_is_renamed(
     monkeypatch.setattr("activities.run.triaging.bring", lambda _bench, _repository, _run: change)
     session = SimpleNamespace(
         run=SimpleNamespace(run_id="r3", target="demo", date="2026-11-27"), policy=policy(),
-        given=SimpleNamespace(artifacts=(), base_sha=SHA),
+        input=SimpleNamespace(artifacts=(), base_sha=SHA),
         repository=SimpleNamespace(read=lambda commit, name: trees[commit].get(name)),
         bench=SimpleNamespace(
             forges=lambda _target: SimpleNamespace(pull_requests=lambda: (pull(1, "closed"),)),

@@ -40,13 +40,13 @@ class FollowUp:
     """One run's aftermath; ends with an outcome that Control logs."""
 
     @workflow.init
-    def __init__(self, given: after.FollowUpInput) -> None:
-        self._given = given
-        self._merged = given.merged
+    def __init__(self, request: after.FollowUpInput) -> None:
+        self._input = request
+        self._merged = request.merged
         self._state = "starting"
         self._outcome = ""
         self._verdict: Verdict | None = None
-        self._looks = Observations(given.run, given.run.run_id, "")
+        self._looks = Observations(request.run, request.run.run_id, "")
         self._judged: set[tuple[str, tuple[str, ...]]] = set()
         self._found: dict[after.Culprit, str] = {}
         self._unclear = ""
@@ -54,27 +54,27 @@ class FollowUp:
         self._pull_looks = 0
 
     @workflow.run
-    async def run(self, given: after.FollowUpInput) -> after.FollowUpEnd:
+    async def run(self, request: after.FollowUpInput) -> after.FollowUpEnd:
         """Wait for a person if need be, observe, tell Control."""
         # Not the run's id: whoever looks for the run by it must find the run.
-        workflow.upsert_search_attributes([api.TARGET_ATTRIBUTE.value_set(given.run.target)])
-        if given.unsaid is not None:
-            await self._say(given.unsaid)
-        end = await self._followed(given)
+        workflow.upsert_search_attributes([api.TARGET_ATTRIBUTE.value_set(request.run.target)])
+        if request.unsaid is not None:
+            await self._say(request.unsaid)
+        end = await self._followed(request)
         self._show("ended", end.outcome)
-        await steps.TELL(given.run.target, FOLLOWED_UP, end, f"tell Control: {end.outcome}")
-        if not given.rolls_back and workflow.patched(REVIEWED_LATER):
+        await steps.TELL(request.run.target, FOLLOWED_UP, end, f"tell Control: {end.outcome}")
+        if not request.rolls_back and workflow.patched(REVIEWED_LATER):
             await self._review(end)
         return end
 
-    async def _followed(self, given: after.FollowUpInput) -> after.FollowUpEnd:
-        if given.merged is None and not given.pull_request:
+    async def _followed(self, request: after.FollowUpInput) -> after.FollowUpEnd:
+        if request.merged is None and not request.pull_request:
             return self._end(
-                "the revert landed", f"the base is what it was before {given.rolls_back}: a person goes on"
+                "the revert landed", f"the base is what it was before {request.rolls_back}: a person goes on"
             )
-        terms = await steps.TERMS(given, "what policy says about following up")
-        if given.merged is not None:
-            return await self._observe(given.merged, terms, person="")
+        terms = await steps.TERMS(request, "what policy says about following up")
+        if request.merged is not None:
+            return await self._observe(request.merged, terms, person="")
         return await self._wait_for_a_person(terms)
 
     async def _say(self, unsaid: after.Unsaid) -> None:
@@ -88,15 +88,15 @@ class FollowUp:
 
     async def _review(self, end: after.FollowUpEnd) -> None:
         """The objective measured on the base, and people's words (runbook §10); a weekly review makes up for it."""
-        given = LaterReviewInput(
-            run=self._given.run,
+        request = LaterReviewInput(
+            run=self._input.run,
             ended=end.outcome,
             now=workflow.now(),
-            pull_request=self._given.pull_request,
+            pull_request=self._input.pull_request,
             merged=self._merged,
         )
         try:
-            await steps.REVIEW_LATER(given, "what became of it")
+            await steps.REVIEW_LATER(request, "what became of it")
         except ActivityError as failure:
             if is_cancelled_exception(failure):
                 raise
@@ -106,7 +106,7 @@ class FollowUp:
     def view(self) -> after.FollowUpView:
         """The follow-up as it is now."""
         return after.FollowUpView(
-            run_id=self._given.run.run_id,
+            run_id=self._input.run.run_id,
             state=self._state,
             outcome=self._outcome,
             pull_looks=self._pull_looks,
@@ -127,7 +127,7 @@ class FollowUp:
         """Poll the forge, less and less often, until a person merged or closed the pull request."""
         self._show(after.WAITING)
         wait = timedelta(minutes=terms.poll_first_minutes)
-        summary = f"pull request {self._given.pull_request} waits for a person"
+        summary = f"pull request {self._input.pull_request} waits for a person"
         await waited(lambda: self._asked, wait, summary)
 
         async def look_again() -> after.PullLook | Again:
@@ -139,26 +139,26 @@ class FollowUp:
                 return seen
             wait = min(2 * wait, timedelta(minutes=terms.poll_most_minutes))
             if workflow.info().is_continue_as_new_suggested() and not self._asked:
-                workflow.continue_as_new(self._given)
+                workflow.continue_as_new(self._input)
             return Again(wait, summary, lambda: self._asked)
 
         look = await polled(look_again)
         who = look.who or after.NOBODY_NAMED
         if look.merged is None:
-            reason = f"pull request {self._given.pull_request} was {look.state}"
+            reason = f"pull request {self._input.pull_request} was {look.state}"
             return self._end(f"{look.state} by {who}", reason, look, after.became(look.state, who))
         self._merged = look.merged
         if workflow.patched(TOLD_BY_PERSON):
             await steps.TELL(look.merged.run.target, MERGED, look.merged, f"tell Control: merged by {who}")
-        if self._given.rolls_back:
-            return self._end(f"merged by {who}", f"the base is what it was before {self._given.rolls_back}", look)
+        if self._input.rolls_back:
+            return self._end(f"merged by {who}", f"the base is what it was before {self._input.rolls_back}", look)
         end = await self._observe(look.merged, terms, person=who)
-        said = {"who": look.who, "at": look.at, "became": after.became(look.state, who)}
-        return end.model_copy(update=said)
+        facts = {"who": look.who, "at": look.at, "became": after.became(look.state, who)}
+        return end.model_copy(update=facts)
 
     async def _look_at_pull(self) -> after.PullLook | None:
         try:
-            return await steps.LOOK_AT_PULL(self._given, "merged, closed, or still open?")
+            return await steps.LOOK_AT_PULL(self._input, "merged, closed, or still open?")
         except ActivityError as failure:
             if is_cancelled_exception(failure):
                 raise
@@ -167,7 +167,7 @@ class FollowUp:
 
     async def _observe(self, merged: after.Merged, terms: after.FollowUpTerms, person: str) -> after.FollowUpEnd:
         """Look at the base during the observation window; ``person`` merged it, or we did when empty."""
-        self._looks = Observations(self._given.run, self._given.run.run_id, merged.merge_sha)
+        self._looks = Observations(self._input.run, self._input.run.run_id, merged.merge_sha)
         until = workflow.now() + timedelta(minutes=terms.observation_minutes)
         by = f"merged by {person}; " if person else ""
 
@@ -189,8 +189,8 @@ class FollowUp:
         """Confirm by a second look at the same commit, then look whether it began with our merge."""
         self._show("confirming")
         again = await self._looks.at(seen.commit)
-        given = after.AttributeInput(run=self._given.run, first=_plain(seen), again=_plain(again))
-        failing = (await self._attributed(given)).failing
+        request = after.AttributeInput(run=self._input.run, first=_plain(seen), again=_plain(again))
+        failing = (await self._attributed(request)).failing
         if not failing:
             self._unclear = f"red once, then {again.health}: {', '.join(seen.failing)}"
             return False
@@ -200,11 +200,11 @@ class FollowUp:
         culprit = after.Culprit.UNKNOWN
         for _ in range(confirmations):
             # In turn: what comes and goes with time, and not with our merge, gives itself away.
-            parents = (*given.parents, _plain(await self._looks.at(merged.parent_sha)))
-            ours = (*given.ours, _plain(await self._looks.at(merged.merge_sha)))
-            given = given.model_copy(update={"parents": parents, "ours": ours, "looks": self._looks.all})
-            said = await self._attributed(given)
-            self._verdict, culprit = said.verdict, said.culprit
+            parents = (*request.parents, _plain(await self._looks.at(merged.parent_sha)))
+            ours = (*request.ours, _plain(await self._looks.at(merged.merge_sha)))
+            request = request.model_copy(update={"parents": parents, "ours": ours, "looks": self._looks.all})
+            answer = await self._attributed(request)
+            self._verdict, culprit = answer.verdict, answer.culprit
             if culprit is not after.Culprit.OURS:
                 break
         assert self._verdict is not None  # noqa: S101  # at least one round
@@ -214,28 +214,28 @@ class FollowUp:
         self._found[culprit] = self._verdict.reason
         return culprit is after.Culprit.OURS
 
-    async def _attributed(self, given: after.AttributeInput) -> after.Attribution:
+    async def _attributed(self, request: after.AttributeInput) -> after.Attribution:
         """By the rules as they are now, in an activity: they may change, and the history keeps what they said."""
         if workflow.patched(JUDGED_OUTSIDE):
-            return await steps.ATTRIBUTE(given, "is it confirmed, and whose is it?")
-        return older_rules.attributed(given)
+            return await steps.ATTRIBUTE(request, "is it confirmed, and whose is it?")
+        return older_rules.attributed(request)
 
     async def _regression(self, merged: after.Merged, by: str) -> after.FollowUpEnd:
         verdict = self._verdict
         reason = verdict.reason if verdict else "regression"
         if by:
-            await self._alert(f"the base broke with pull request {self._given.pull_request}, {by}{reason}")
+            await self._alert(f"the base broke with pull request {self._input.pull_request}, {by}{reason}")
             return self._end(f"{by}{after.Culprit.OURS.value}, not rolled back by itself", reason)
         latest = self._looks.latest[-1]
-        said = after.Regression(merged=merged, reason=reason, failing=latest.failing)
-        told = await steps.TELL(merged.run.target, REGRESSION, said, "tell Control of the regression")
+        report = after.Regression(merged=merged, reason=reason, failing=latest.failing)
+        told = await steps.TELL(merged.run.target, REGRESSION, report, "tell Control of the regression")
         return self._end(after.Culprit.OURS.value, f"{reason}. {told.verdict.reason}")
 
     async def _fared(self, by: str, last: after.Observation) -> after.FollowUpEnd:
         if last.health is Health.RED:
             failing = ", ".join(last.failing)
             await self._alert(
-                f"the base is red after {self._given.run.run_id}, which is not known to be why: {failing}"
+                f"the base is red after {self._input.run.run_id}, which is not known to be why: {failing}"
             )
         for culprit in (after.Culprit.UNKNOWN, after.Culprit.BEFORE_US, after.Culprit.SOMEONE_ELSE):
             if culprit in self._found:
@@ -250,10 +250,10 @@ class FollowUp:
         """Nothing is rolled back by itself: a person must hear of it."""
         alert = Alert(
             kind=AlertKind.REQUIRED_CHECK_FAILED,
-            target=self._given.run.target,
-            run_id=self._given.run.run_id,
+            target=self._input.run.target,
+            run_id=self._input.run.run_id,
             summary=shortened(summary, 2000),
-            fingerprint=f"follow-up/{self._given.run.run_id}",
+            fingerprint=f"follow-up/{self._input.run.run_id}",
         )
         await steps.RAISE_ALERTS(steps.RaiseAlertsInput(alerts=(alert,)), "a person decides")
 
@@ -261,12 +261,12 @@ class FollowUp:
         self._outcome = outcome
         who, at = (look.who, look.at or workflow.now()) if look else ("", None)
         return after.FollowUpEnd(
-            run_id=self._given.run.run_id, outcome=outcome, reason=shortened(reason, 1000), who=who, at=at, became=shown
+            run_id=self._input.run.run_id, outcome=outcome, reason=shortened(reason, 1000), who=who, at=at, became=shown
         )
 
     def _show(self, state: str, outcome: str = "") -> None:
         self._state = state
-        workflow.set_current_details(f"**{state}** · `{self._given.run.run_id}`\n\n{outcome}")
+        workflow.set_current_details(f"**{state}** · `{self._input.run.run_id}`\n\n{outcome}")
 
 
 def _plain(seen: after.Observation) -> after.Observation:

@@ -48,13 +48,13 @@ class Incident:
     """Lives until its prevention is done; then its artifacts and audit log remain."""
 
     @workflow.init
-    def __init__(self, given: incident_work.IncidentStart) -> None:
-        self._given = given
-        self._book = given.book or incident_work.IncidentBook(
-            report=PostIncidentReport.begun(given.target, given.record)
+    def __init__(self, request: incident_work.IncidentStart) -> None:
+        self._input = request
+        self._book = request.book or incident_work.IncidentBook(
+            report=PostIncidentReport.begun(request.target, request.record)
         )
         self._saying = asyncio.Lock()
-        self._collected = given.book is not None and given.book.report.evidence is not None
+        self._collected = request.book is not None and request.book.report.evidence is not None
         self._resting: dict[str, datetime] = {}
         self._trouble: dict[str, str] = {}
         self._shown = ""
@@ -63,9 +63,9 @@ class Incident:
         when_reset(self._collect_again)
 
     @workflow.run
-    async def run(self, given: incident_work.IncidentStart) -> None:
+    async def run(self, request: incident_work.IncidentStart) -> None:
         """Do what is due until nothing is left and the prevention is done."""
-        workflow.upsert_search_attributes([api.TARGET_ATTRIBUTE.value_set(given.target)])
+        workflow.upsert_search_attributes([api.TARGET_ATTRIBUTE.value_set(request.target)])
         while not self._finished():
             try:
                 await self._work()
@@ -76,7 +76,7 @@ class Incident:
                 self._note(f"cancelled/{workflow.now().isoformat()}", "cancelled by hand; it goes on")
             if workflow.info().is_continue_as_new_suggested() and not self._finished():
                 await workflow.wait_condition(workflow.all_handlers_finished)
-                workflow.continue_as_new(given.model_copy(update={"book": self._book}))
+                workflow.continue_as_new(request.model_copy(update={"book": self._book}))
         await workflow.wait_condition(workflow.all_handlers_finished)
 
     # What people say
@@ -84,8 +84,8 @@ class Incident:
     @workflow.update(name=api.EDIT, description="state what only a person knows; parts left out stay as they are")
     async def edit(self, facts: HumanFacts) -> Answer:
         """Impact, root cause, remediation, prevention, owner, due date."""
-        said = {name: getattr(facts, name) for name in HUMAN if getattr(facts, name) is not None}
-        return await self._said("facts stated", facts.actor, said, facts=facts)
+        fields = {name: getattr(facts, name) for name in HUMAN if getattr(facts, name) is not None}
+        return await self._said("facts stated", facts.actor, fields, facts=facts)
 
     @edit.validator
     def _edit_is_stated(self, facts: HumanFacts) -> None:
@@ -158,10 +158,10 @@ class Incident:
         """One statement after the other, each of the report that the one before it left."""
         async with self._saying:
             sent = self._book.report
-            given = incident_work.StatementInput(
+            statement = incident_work.StatementInput(
                 report=sent, facts=facts, asked=request, closing=closing, now=workflow.now()
             )
-            done = await self._judged(given, event)
+            done = await self._judged(statement, event)
             changes = {
                 name: value
                 for name in PostIncidentReport.model_fields
@@ -170,16 +170,16 @@ class Incident:
             if changes:
                 # Onto the report as it is now: meanwhile its evidence, ticket or rollback may have come.
                 self._keep(report=self._book.report.raised(**changes))
-                said = workflow.current_update_info()
-                key = f"said/{said.id if said else self._book.report.revision}"
+                update = workflow.current_update_info()
+                key = f"said/{update.id if update else self._book.report.revision}"
                 self._note(key, event, actor=actor, **facts_said)
             return Answer.of(done.verdict, self._book.report.revision)
 
-    async def _judged(self, given: incident_work.StatementInput, event: str) -> incident_work.StatementJudged:
+    async def _judged(self, request: incident_work.StatementInput, event: str) -> incident_work.StatementJudged:
         """By the rules as they are now, in an activity: they may change, and the history keeps what they said."""
         if workflow.patched(JUDGED_OUTSIDE):
-            return await steps.JUDGE_STATEMENT(given, f"{event}: may it be said?")
-        return older_rules.judged(given)
+            return await steps.JUDGE_STATEMENT(request, f"{event}: may it be said?")
+        return older_rules.judged(request)
 
     # What is due
 
@@ -255,7 +255,7 @@ class Incident:
     async def _collect(self) -> None:
         self._collected = True
         try:
-            found = await steps.COLLECT(self._given, "evidence bundle with a manifest of digests")
+            found = await steps.COLLECT(self._input, "evidence bundle with a manifest of digests")
         except BaseException:
             self._collected = False
             raise
@@ -267,14 +267,14 @@ class Incident:
 
     async def _write(self) -> None:
         sent, self._stale = self._book, False
-        given = incident_work.WriteReportInput(
-            target=self._given.target,
+        request = incident_work.WriteReportInput(
+            target=self._input.target,
             report=sent.report,
             events=sent.events,
             now=workflow.now(),
-            start=self._given.model_copy(update={"book": None}),
+            start=self._input.model_copy(update={"book": None}),
         )
-        done = await steps.WRITE_REPORT(given, f"report, revision {sent.report.revision}")
+        done = await steps.WRITE_REPORT(request, f"report, revision {sent.report.revision}")
         report = self._book.report
         if done.timeline is not None:
             # Not news: what was written holds it, and what was said meanwhile is a revision of its own.
@@ -305,15 +305,15 @@ class Incident:
 
     async def _tell(self) -> None:
         news = self._news()
-        await steps.TELL(self._given.target, INCIDENT_NEWS, news, "news for Control's books", within=_TRYING)
+        await steps.TELL(self._input.target, INCIDENT_NEWS, news, "news for Control's books", within=_TRYING)
         self._keep(told=news)
 
     def _ticket(self) -> incident_work.TicketInput:
-        return incident_work.TicketInput(target=self._given.target, report=self._book.report, news=self._news())
+        return incident_work.TicketInput(target=self._input.target, report=self._book.report, news=self._news())
 
     def _news(self) -> IncidentNews:
         report = self._book.report
-        record = self._given.record.model_copy(
+        record = self._input.record.model_copy(
             update={
                 "started": True,
                 "state": report.state,

@@ -20,15 +20,15 @@ class Observations:
     def __init__(self, run: RunRef, place: str, merge_sha: str) -> None:
         self.all: tuple[Observation, ...] = ()
         self.latest: tuple[Observation, ...] = ()
-        self._given = ObserveInput(run=run, place=place, number=0, merge_sha=merge_sha)
+        self._request = ObserveInput(run=run, place=place, number=0, merge_sha=merge_sha)
 
     async def at(self, commit: str = "", within: timedelta | None = None) -> Observation:
         """One look; what could not be found out in all its time is an Observation, too, and says so."""
-        number = self._given.number + 1
-        self._given = self._given.model_copy(update={"number": number})
-        given = self._given.model_copy(update={"commit": commit})
+        number = self._request.number + 1
+        self._request = self._request.model_copy(update={"number": number})
+        request = self._request.model_copy(update={"commit": commit})
         try:
-            seen = await OBSERVE(given, f"look {number} at {commit[:12] or 'the base'}", within)
+            seen = await OBSERVE(request, f"look {number} at {commit[:12] or 'the base'}", within)
         except ActivityError as failure:
             if is_cancelled_exception(failure):
                 raise

@@ -15,28 +15,33 @@ from contracts.verdict import Decision, Fact, Verdict
 RULE = "the regression is ours"
 
 
-def attributed(given: AttributeInput) -> Attribution:
+def attributed(request: AttributeInput) -> Attribution:
     """As the activity answered it on that day."""
-    failing = _confirmed(given.first, given.again)
-    if not failing or not given.ours:
+    failing = _confirmed(request.first, request.again)
+    if not failing or not request.ours:
         return Attribution(failing=failing)
-    known = _flaky(given.looks)
+    known = _flaky(request.looks)
     found = {
-        name: Culprit.UNKNOWN if name in known else _culprit(_steady(name, given.ours), _steady(name, given.parents))
+        name: Culprit.UNKNOWN
+        if name in known
+        else _culprit(_steady(name, request.ours), _steady(name, request.parents))
         for name in failing
     }
     facts: dict[str, Fact] = {f"{name} is": culprit.value for name, culprit in found.items()}
-    facts |= {"looks": len(given.ours) + len(given.parents), "flaky": ", ".join(sorted(known.intersection(failing)))}
+    facts |= {
+        "looks": len(request.ours) + len(request.parents),
+        "flaky": ", ".join(sorted(known.intersection(failing))),
+    }
     blamed = [name for name, culprit in found.items() if culprit is Culprit.OURS]
     if blamed:
         reason = f"{', '.join(blamed)} red since our merge, green before it"
         verdict = Verdict(rule=RULE, decision=Decision.ALLOW, reason=reason, facts=facts)
         return Attribution(failing=failing, verdict=verdict, culprit=Culprit.OURS)
     order = (Culprit.UNKNOWN, Culprit.BEFORE_US, Culprit.SOMEONE_ELSE)
-    said = next((culprit for culprit in order if culprit in found.values()), Culprit.UNKNOWN)
-    facts = {"whose": said.value, **facts}
-    verdict = Verdict(rule=RULE, decision=Decision.DENY, reason=f"{', '.join(failing)}: {said.value}", facts=facts)
-    return Attribution(failing=failing, verdict=verdict, culprit=said)
+    decided = next((culprit for culprit in order if culprit in found.values()), Culprit.UNKNOWN)
+    facts = {"whose": decided.value, **facts}
+    verdict = Verdict(rule=RULE, decision=Decision.DENY, reason=f"{', '.join(failing)}: {decided.value}", facts=facts)
+    return Attribution(failing=failing, verdict=verdict, culprit=decided)
 
 
 def _confirmed(first: Observation, again: Observation) -> tuple[str, ...]:
@@ -74,34 +79,34 @@ def _flaky(looks: tuple[Observation, ...]) -> frozenset[str]:
 LATEST = timedelta(days=3660)
 
 
-def judged(given: StatementInput) -> StatementJudged:
+def judged(request: StatementInput) -> StatementJudged:
     """As the activity answers it, in the words of that day."""
-    report = given.report
-    if given.facts is not None:
-        return _edited(report, given.facts)
-    assert given.asked is not None  # noqa: S101  # one of the two is there
-    return _closed(report, given.asked, given) if given.closing else _prevented(report, given.asked, given)
+    report = request.report
+    if request.facts is not None:
+        return _edited(report, request.facts)
+    assert request.asked is not None  # noqa: S101  # one of the two is there
+    return _closed(report, request.asked, request) if request.closing else _prevented(report, request.asked, request)
 
 
 def _edited(report: PostIncidentReport, facts: HumanFacts) -> StatementJudged:
-    said = {name: value.strip() for name in HUMAN if (value := getattr(facts, name)) is not None}
+    fields = {name: value.strip() for name in HUMAN if (value := getattr(facts, name)) is not None}
     rule = "the report may be edited"
-    if not said:
+    if not fields:
         return _no(report, rule, "nothing is said: name at least one part")
-    if blank := [name for name, value in said.items() if not value]:
+    if blank := [name for name, value in fields.items() if not value]:
         return _no(report, rule, f"{', '.join(blank)}: blank is not an answer")
-    if "due_on" in said and (problem := _not_due(said["due_on"], report)):
-        return _no(report, rule, f"{said['due_on']} {problem}")
+    if "due_on" in fields and (problem := _not_due(fields["due_on"], report)):
+        return _no(report, rule, f"{fields['due_on']} {problem}")
     if report.prevention_done_by:
         return _no(report, rule, f"closed, and its prevention done by {report.prevention_done_by}")
-    if report.state is IncidentState.CLOSED and (late := sorted(set(said) - {"prevention"})):
+    if report.state is IncidentState.CLOSED and (late := sorted(set(fields) - {"prevention"})):
         return _no(report, rule, f"closed by {report.closed_by}: {', '.join(late)} cannot be changed any more")
-    changed = report.raised(**said, edited_by=tuple(dict.fromkeys((*report.edited_by, facts.actor))))
+    changed = report.raised(**fields, edited_by=tuple(dict.fromkeys((*report.edited_by, facts.actor))))
     left = changed.empty_parts
     return _yes(changed, rule, f"taken over; still missing: {', '.join(left)}" if left else "taken over; complete")
 
 
-def _closed(report: PostIncidentReport, request: CloseRequest, given: StatementInput) -> StatementJudged:
+def _closed(report: PostIncidentReport, request: CloseRequest, start: StatementInput) -> StatementJudged:
     rule = "the incident may be closed"
     if not request.reason.strip():
         return _no(report, rule, "the reason is blank")
@@ -110,12 +115,12 @@ def _closed(report: PostIncidentReport, request: CloseRequest, given: StatementI
     if left := report.empty_parts:
         return _no(report, rule, f"missing: {', '.join(left)}")
     changed = report.raised(
-        state=IncidentState.CLOSED, closed_by=request.actor, closed_at=given.now, closed_because=request.reason
+        state=IncidentState.CLOSED, closed_by=request.actor, closed_at=start.now, closed_because=request.reason
     )
     return _yes(changed, rule, f"all {len(PARTS)} conditions hold")
 
 
-def _prevented(report: PostIncidentReport, request: CloseRequest, given: StatementInput) -> StatementJudged:
+def _prevented(report: PostIncidentReport, request: CloseRequest, start: StatementInput) -> StatementJudged:
     rule = "the prevention is done"
     if not request.reason.strip():
         return _no(report, rule, "the reason is blank")
@@ -124,7 +129,7 @@ def _prevented(report: PostIncidentReport, request: CloseRequest, given: Stateme
     if report.state is not IncidentState.CLOSED:
         return _no(report, rule, "the incident is still open: close it first")
     changed = report.raised(
-        prevention_done_by=request.actor, prevention_done_at=given.now, prevention_evidence=request.reason
+        prevention_done_by=request.actor, prevention_done_at=start.now, prevention_evidence=request.reason
     )
     return _yes(changed, rule, "recorded")
 

@@ -46,23 +46,23 @@ class Rollback:
     """One merge's one rollback."""
 
     @workflow.init
-    def __init__(self, given: after.RollbackInput) -> None:
-        self._given = given
+    def __init__(self, request: after.RollbackInput) -> None:
+        self._request = request
         self._plan = after.RevertPlan()
         self._tree = ""
         self._landed = ""
         self._tip = ""
         self._head = ""
-        self._place = api.rollback_run_id(given.merged.run.run_id)
-        self._looks = Observations(given.merged.run, self._place, given.merged.merge_sha)
+        self._place = api.rollback_run_id(request.merged.run.run_id)
+        self._looks = Observations(request.merged.run, self._place, request.merged.merge_sha)
         self._state = "preparing"
         self._outcome = after.RollbackOutcome.RUNNING
         self._why = ""
 
     @workflow.run
-    async def run(self, given: after.RollbackInput) -> after.RollbackResult:
+    async def run(self, request: after.RollbackInput) -> after.RollbackResult:
         """Plan, write, read back, confirm health, tell Control."""
-        workflow.upsert_search_attributes([api.TARGET_ATTRIBUTE.value_set(given.merged.run.target)])
+        workflow.upsert_search_attributes([api.TARGET_ATTRIBUTE.value_set(request.merged.run.target)])
         began = workflow.now()
         try:
             await self._restore()
@@ -74,7 +74,7 @@ class Rollback:
                 raise
             outcome, reason = after.RollbackOutcome.ESCALATED, f"could not be done: {failure.__cause__ or failure}"
         result = await self._result(outcome, reason, began)
-        await steps.TELL(given.merged.run.target, ROLLED_BACK, result, f"tell Control: {outcome}")
+        await steps.TELL(request.merged.run.target, ROLLED_BACK, result, f"tell Control: {outcome}")
         self._outcome, self._why = outcome, reason
         self._show(outcome.value, reason)
         return result
@@ -83,8 +83,8 @@ class Rollback:
     def view(self) -> after.RollbackResult:
         """The rollback as it is now; ``reason`` says what it is doing, or why it ended so."""
         return after.RollbackResult(
-            run_id=self._given.merged.run.run_id,
-            incident=self._given.incident,
+            run_id=self._request.merged.run.run_id,
+            incident=self._request.incident,
             outcome=self._outcome,
             reason=self._why or self._state,
             revert_sha=self._landed or self._plan.landing_sha,
@@ -98,9 +98,9 @@ class Rollback:
         """Until the base holds the expected tree; planned anew when the base moved meanwhile."""
         number, first, onto, last, words = 0, "", "", "", None
         while True:
-            given = after.PrepareInput(given=self._given, number=number, revert_onto=first, words=words)
+            request = after.PrepareInput(given=self._request, number=number, revert_onto=first, words=words)
             self._show("preparing")
-            plan = self._plan = await steps.PREPARE_REVERT(given, f"plan {number + 1}: the tree before any write")
+            plan = self._plan = await steps.PREPARE_REVERT(request, f"plan {number + 1}: the tree before any write")
             self._head = plan.audit_head
             if plan.problem:
                 raise Escalated(plan.problem)
@@ -158,8 +158,8 @@ class Rollback:
         async def attempt() -> after.RepairResult | Again:
             nonlocal pause
             self._show(f"writing: {action}")
-            given = after.RepairInput(given=self._given, plan=plan, action=action, number=number, tip=tip)
-            result = await steps.REPAIR(given, f"{action}, plan {number + 1}")
+            request = after.RepairInput(given=self._request, plan=plan, action=action, number=number, tip=tip)
+            result = await steps.REPAIR(request, f"{action}, plan {number + 1}")
             self._head = result.audit_head or self._head
             if result.done or result.moved or result.verdict.decision is not Decision.HOLD:
                 return result
@@ -195,20 +195,20 @@ class Rollback:
         return await polled(look)
 
     async def _result(self, outcome: after.RollbackOutcome, reason: str, began: datetime) -> after.RollbackResult:
-        merged, plan = self._given.merged, self._plan
+        merged, plan = self._request.merged, self._plan
         ended = workflow.now()
         broken = (ended - merged.merged_at).total_seconds()
         until = "restored" if outcome is after.RollbackOutcome.RESTORED else "not restored yet"
         result = after.RollbackResult(
             run_id=merged.run.run_id,
-            incident=self._given.incident,
+            incident=self._request.incident,
             outcome=outcome,
             reason=reason,
             revert_sha=self._landed or plan.landing_sha,
             expected_tree=plan.expected_tree,
             restored_tree=self._tree,
             seconds=(ended - began).total_seconds(),
-            impact=shortened(f"the change was on the base for {broken:.0f} s ({until}): {self._given.reason}", 1000),
+            impact=shortened(f"the change was on the base for {broken:.0f} s ({until}): {self._request.reason}", 1000),
             observations=self._looks.latest,
             idea=plan.idea,
         )
@@ -220,11 +220,11 @@ class Rollback:
             "revert": self._landed or plan.landing_sha,
             "seconds": round(result.seconds, 1),
         }
-        note = after.RollbackNote(given=self._given, key=f"ended/{outcome}", event="rollback ended", facts=facts)
+        note = after.RollbackNote(given=self._request, key=f"ended/{outcome}", event="rollback ended", facts=facts)
         head = await steps.NOTE_ROLLBACK(note, f"rollback ended: {outcome}")
         self._head = head.head
         return result.model_copy(update={"audit_head": head.head})
 
     def _show(self, state: str, reason: str = "") -> None:
         self._state = state
-        workflow.set_current_details(f"**{state}** · `{self._given.merged.run.run_id}`\n\n{reason}")
+        workflow.set_current_details(f"**{state}** · `{self._request.merged.run.run_id}`\n\n{reason}")

@@ -42,9 +42,9 @@ def admit(state: ControlState, request: AdmitRequest, now: datetime) -> AdmitAns
     return answer.model_copy(update={"lost": lost})
 
 
-def _admit(state: ControlState, asked: AdmitRequest, now: datetime) -> AdmitAnswer:
+def _admit(state: ControlState, candidate: AdmitRequest, now: datetime) -> AdmitAnswer:
     for run in state.runs.values():
-        if run.workflow_run_id == asked.workflow_run_id:
+        if run.workflow_run_id == candidate.workflow_run_id:
             if run.closed_at is not None and run.order.state is not OrderState.CANCELLED:
                 reason = f"reset by hand after its end: {run.run_id} is {run.status}"
                 return _refusal(
@@ -52,9 +52,9 @@ def _admit(state: ControlState, asked: AdmitRequest, now: datetime) -> AdmitAnsw
                 )
             queued = run.run_id in state.queue
             return _answer(run, Admission.QUEUED if queued else Admission.ADMITTED, "asked before: the same answer")
-    _close_predecessor(state, asked, now)
-    request = asked.request
-    terms = asked.terms
+    _close_predecessor(state, candidate, now)
+    request = candidate.request
+    terms = candidate.terms
     most, because = earning.ceiling(state, terms.maximum_mode, now)
     mode = request.mode or most
     if request.grant and request.mode is None:
@@ -65,30 +65,30 @@ def _admit(state: ControlState, asked: AdmitRequest, now: datetime) -> AdmitAnsw
         mode, attempt = Mode.DRY_RUN, state.epoch
     elif request.kind is RunKind.SOURCE:
         mode = Mode.DRY_RUN
-        attempt = _next_attempt(state, asked, mode)
+        attempt = _next_attempt(state, candidate, mode)
     elif request.again or request.grant:
-        attempt = _next_attempt(state, asked, mode)
-    dedup = f"{state.target}/{request.kind}/{mode}/{asked.date}/{attempt}"
-    run_id = f"{_stem(state, asked, mode)}{attempt}"
+        attempt = _next_attempt(state, candidate, mode)
+    dedup = f"{state.target}/{request.kind}/{mode}/{candidate.date}/{attempt}"
+    run_id = f"{_stem(state, candidate, mode)}{attempt}"
     known = state.runs.get(run_id)
     if known is not None:
         so_far = "ended" if known.closed_at else "is"
         reason = f"{run_id} {so_far} {known.status}; `--again` makes a new attempt"
         return _refusal(known.run_id, mode, attempt, state, Decision.DENY, reason, Admission.ALREADY_RAN, known)
 
-    if run_id in asked.taken:
+    if run_id in candidate.taken:
         reason = f"{run_id} has an audit log already; `--again` makes a new attempt"
         return _refusal(run_id, mode, attempt, state, Decision.DENY, reason, Admission.ALREADY_RAN, None)
 
     # Never the id that the next attempt may get: one run id is one run.
-    own = refused_id(state.target, asked)
+    own = refused_id(state.target, candidate)
 
     def refuse(reason: str, decision: Decision = Decision.DENY) -> AdmitAnswer:
-        state.log("run refused", runId=own, workflowId=asked.workflow_id, actor=request.actor, reason=reason)
+        state.log("run refused", runId=own, workflowId=candidate.workflow_id, actor=request.actor, reason=reason)
         return _refusal(own, mode, attempt, state, decision, reason, Admission.REFUSED, None)
 
     smoke, source = request.kind is RunKind.SMOKE, request.kind is RunKind.SOURCE
-    ours = state.ladder is not None and asked.workflow_id == state.ladder.smoke_workflow_id
+    ours = state.ladder is not None and candidate.workflow_id == state.ladder.smoke_workflow_id
     if state.status is TargetStatus.RESUMING and not (smoke and ours):
         return refuse("resuming: only the ladder's own smoke run is admitted", Decision.HOLD)
     if (state.registered or state.rewound) and state.status is TargetStatus.PAUSED:
@@ -104,10 +104,10 @@ def _admit(state: ControlState, asked: AdmitRequest, now: datetime) -> AdmitAnsw
         affordable = budget.may_start(state, terms.budget, own, now, counts=not source)
         if not affordable.allowed:
             return refuse(affordable.reason, Decision.HOLD)
-    used, cap = _runs_of_the_day(state, asked), budget.runs_per_day(state, asked)
+    used, cap = _runs_of_the_day(state, candidate), budget.runs_per_day(state, candidate)
     if not (smoke or source) and used >= cap:
-        return refuse(f"caps.runs_per_day: {used} of {cap} runs of {asked.date} are used")
-    if request.grant and (problem := grants.may_not_take(state, asked, mode, now)):
+        return refuse(f"caps.runs_per_day: {used} of {cap} runs of {candidate.date} are used")
+    if request.grant and (problem := grants.may_not_take(state, candidate, mode, now)):
         return refuse(problem)
     room = not state.queue and len(state.occupying()) < terms.max_active
     free = smoke or (state.registered and (source or room))
@@ -117,14 +117,14 @@ def _admit(state: ControlState, asked: AdmitRequest, now: datetime) -> AdmitAnsw
     state.runs[run_id] = RunRecord(
         run_id=run_id,
         dedup=dedup,
-        workflow_id=asked.workflow_id,
-        workflow_run_id=asked.workflow_run_id,
+        workflow_id=candidate.workflow_id,
+        workflow_run_id=candidate.workflow_run_id,
         kind=request.kind,
         mode=mode,
-        date=asked.date,
+        date=candidate.date,
         attempt=attempt,
         actor=request.actor,
-        policy_digest=asked.policy_digest,
+        policy_digest=candidate.policy_digest,
         status=RunStatus.QUEUED,
         order=order,
         admitted_at=now,
@@ -233,10 +233,10 @@ def _beside(state: ControlState) -> str:
     return f"{found[0].run_id} is {found[0].status}: a target has one source expansion at a time" if found else ""
 
 
-def _stem(state: ControlState, asked: AdmitRequest, mode: Mode) -> str:
+def _stem(state: ControlState, request: AdmitRequest, mode: Mode) -> str:
     """A run's id without its attempt."""
     of_kind = {RunKind.SMOKE: _SMOKE, RunKind.SOURCE: _SOURCE}
-    return f"{state.target}-{asked.date}-{of_kind.get(asked.request.kind, _SHORT[mode])}-"
+    return f"{state.target}-{request.date}-{of_kind.get(request.request.kind, _SHORT[mode])}-"
 
 
 def _next_attempt(state: ControlState, request: AdmitRequest, mode: Mode) -> int:

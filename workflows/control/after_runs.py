@@ -48,13 +48,13 @@ class AfterRunsLoop:
         """Start a ``FollowUp`` for every run that left a merge or a pull request."""
         while await self._until(lambda: self._quiet() and bool(self._state.to_follow)):
             run_id = next(iter(self._state.to_follow))
-            given = follow_ups.start_of(self._state, run_id)
+            request = follow_ups.start_of(self._state, run_id)
             summary = f"what becomes of {run_id}"
             reuse = _AGAIN if run_id in self._state.follow_starts else _ONCE
-            if await self._started(api.FOLLOW_UP, given, api.follow_up_id(run_id), summary, reuse):
+            if await self._started(api.FOLLOW_UP, request, api.follow_up_id(run_id), summary, reuse):
                 self._state.to_follow.pop(run_id, None)
                 if workflow.patched(LOOKED_AFTER):
-                    follow_ups.begun(self._state, given)
+                    follow_ups.begun(self._state, request)
 
     async def roll_back(self) -> None:
         """Start the rollback that is due; look after one that runs, so that a terminated one is not waited for."""
@@ -118,12 +118,12 @@ class AfterRunsLoop:
             self._publish()
 
     async def _started(
-        self, name: str, given: Contract, workflow_id: str, summary: str, reuse: WorkflowIDReusePolicy = _ONCE
+        self, name: str, request: Contract, workflow_id: str, summary: str, reuse: WorkflowIDReusePolicy = _ONCE
     ) -> bool:
         try:
             await workflow.start_child_workflow(
                 name,
-                given,
+                request,
                 id=workflow_id,
                 parent_close_policy=workflow.ParentClosePolicy.ABANDON,
                 id_reuse_policy=reuse,

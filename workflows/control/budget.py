@@ -318,11 +318,11 @@ def _book(state: ControlState, known: money.Reservation, cost: money.Amounts, ho
             "settled": (*run.settled, _settled(known.key, known.attempt))[-budget_book.KEPT_SETTLED :],
         }
     )
-    said: dict[str, Fact] = {**_logged(known), **_amounts(cost), "how": how, **more}
+    facts: dict[str, Fact] = {**_logged(known), **_amounts(cost), "how": how, **more}
     if cost.usd or cost.tokens:
-        state.log("cost booked", **said)
+        state.log("cost booked", **facts)
     else:
-        state.mention(known.run_id, "cost booked", **said)
+        state.mention(known.run_id, "cost booked", **facts)
     weigh(state, tuple(period for period in known.periods if period in book.present()), known.run_id)
     # Its own step, whose exchange was refused, frees nothing for the next one: it would begin again, and again.
     wake(state, "the budget changed", besides="" if how == "stated" else known.run_id)

@@ -178,7 +178,7 @@ BIGGEST = 10
 
 def view(book: BudgetBook, target: str, epoch: int, run_id: str = "") -> money.BudgetView:
     """The answer of the ``budget`` query."""
-    asked = [run for run in book.runs.values() if run.run_id == run_id]
+    runs = [run for run in book.runs.values() if run.run_id == run_id]
     others = [run for run in book.runs.values() if run.run_id != run_id]
     return money.BudgetView(
         target=target,
@@ -186,7 +186,7 @@ def view(book: BudgetBook, target: str, epoch: int, run_id: str = "") -> money.B
         as_of=book.as_of,
         lines=lines(book),
         reservations=tuple(book.reservations.values()),
-        runs=(*asked, *biggest(others)),
+        runs=(*runs, *biggest(others)),
         blocked=blocked(book, target),
         reports=tuple(book.reports),
     )
@@ -234,10 +234,10 @@ def used_up(book: BudgetBook) -> list[tuple[str, money.Measure]]:
 
 def unknown_cost(reservation: money.Reservation, target: str) -> Verdict:
     """The hold of a cost nobody knows, and what lifts it."""
-    said = f" ({reservation.note})" if reservation.note else ""
+    text = f" ({reservation.note})" if reservation.note else ""
     return hold(
         money.EVERY_COST_IS_KNOWN,
-        f"the cost of {reservation.key} is unknown{said}; `starter.py budget state-cost {target} {reservation.key} "
+        f"the cost of {reservation.key} is unknown{text}; `starter.py budget state-cost {target} {reservation.key} "
         "--usd … --tokens … --evidence …` states it",
         key=reservation.key,
         since=reservation.at.isoformat(timespec="seconds"),

@@ -59,9 +59,9 @@ class Control:
     """One target's Control. Blank, it starts PAUSED: terminating a paused Control must not unpause it."""
 
     @workflow.init
-    def __init__(self, given: ControlInput) -> None:
+    def __init__(self, request: ControlInput) -> None:
         birth = epoch_at(workflow.now())
-        self._state = given.state or ControlState(target=given.target, epoch=birth)
+        self._state = request.state or ControlState(target=request.target, epoch=birth)
         self._chores = ControlLoop(self._state, self._publish, self._pause_itself)
         self._published: tuple[str, str, int] | None = None
         self._details = ""
@@ -78,7 +78,7 @@ class Control:
         when_reset(self._recover)
 
     @workflow.run
-    async def run(self, given: ControlInput) -> None:
+    async def run(self, request: ControlInput) -> None:
         """Run the loops until the history is long, then hand the books to a new run."""
         loops = [asyncio.create_task(self._keep_published()), *self._chores.begin()]
         self._publish()
@@ -92,7 +92,7 @@ class Control:
         self._chores.leave()
         await asyncio.gather(*loops)
         await workflow.wait_condition(workflow.all_handlers_finished)
-        workflow.continue_as_new(ControlInput(target=given.target, state=self._state))
+        workflow.continue_as_new(ControlInput(target=request.target, state=self._state))
 
     def _may_leave(self) -> bool:
         # Only the run of Control that started a ladder's smoke hears how it ended.

@@ -42,42 +42,42 @@ def settled(state: ControlState, run_id: str) -> None:
 
 def start_of(state: ControlState, run_id: str) -> FollowUpInput:
     """The input of its workflow: with what landed by now, and with what is still to be said of that."""
-    given, known = state.to_follow[run_id], state.merges.get(run_id)
+    request, known = state.to_follow[run_id], state.merges.get(run_id)
     if known is None:
-        return given
+        return request
     ours = not known.merged.by and known.stage is RollbackStage.NONE
-    unsaid = Unsaid(record=known) if ours and not _is_said(state, run_id, known, ABOUT_MERGE) else given.unsaid
-    return given.model_copy(update={"merged": known.merged, "unsaid": unsaid})
+    unsaid = Unsaid(record=known) if ours and not _is_said(state, run_id, known, ABOUT_MERGE) else request.unsaid
+    return request.model_copy(update={"merged": known.merged, "unsaid": unsaid})
 
 
-def begun(state: ControlState, given: FollowUpInput) -> None:
+def begun(state: ControlState, request: FollowUpInput) -> None:
     """Its workflow runs; from now on it is looked after."""
-    state.followed[given.run.run_id] = given
-    state.follow_starts[given.run.run_id] = state.follow_starts.get(given.run.run_id, 0) + 1
+    state.followed[request.run.run_id] = request
+    state.follow_starts[request.run.run_id] = state.follow_starts.get(request.run.run_id, 0) + 1
 
 
 def take_over(state: ControlState, follows: tuple[FollowUpInput, ...]) -> None:
     """What an earlier Control had followed, or was about to: the check-up finds out which of them still runs."""
-    for given in follows:
-        run = state.runs.get(given.run.run_id)
-        if given.run.run_id not in state.to_follow and (run is None or run.closed_at is not None):
-            state.followed.setdefault(given.run.run_id, given)
-            state.follow_starts.setdefault(given.run.run_id, 1)
+    for request in follows:
+        run = state.runs.get(request.run.run_id)
+        if request.run.run_id not in state.to_follow and (run is None or run.closed_at is not None):
+            state.followed.setdefault(request.run.run_id, request)
+            state.follow_starts.setdefault(request.run.run_id, 1)
 
 
 def lost(state: ControlState, run_id: str, status: str) -> None:
     """Its workflow is closed and never said how it ended: it is started again, a few times."""
-    given = state.followed.pop(run_id, None)
-    if given is None or status == _SAID_SO:
+    request = state.followed.pop(run_id, None)
+    if request is None or status == _SAID_SO:
         return
     starts = state.follow_starts.get(run_id, 1)
     if starts < MOST_STARTS:
         state.log("follow-up lost", runId=run_id, status=status, again=True)
-        state.to_follow[run_id] = given
+        state.to_follow[run_id] = request
         return
     state.follow_starts.pop(run_id, None)
     state.log("follow-up lost", runId=run_id, status=status, again=False)
-    what = f"pull request {given.pull_request}" if given.pull_request else "its merge"
+    what = f"pull request {request.pull_request}" if request.pull_request else "its merge"
     summary = (
         f"nobody follows {what} of {run_id} any more: its follow-up was {status} {counted(starts, 'time')}. "
         "Look at the pull request, and at the base if it is merged"
@@ -131,8 +131,8 @@ def _left_behind(state: ControlState, run_id: str) -> FollowUpInput | None:
         return None
     known = state.merges.get(run_id)
     if known is not None:
-        said = known.merged
-        return FollowUpInput(run=said.run, task_id=said.task_id, pull_request=said.pull_request, merged=said)
+        merged = known.merged
+        return FollowUpInput(run=merged.run, task_id=merged.task_id, pull_request=merged.pull_request, merged=merged)
     done = {write.clearance.action: write for write in writes if write.outcome is _DONE}
     landed = done.get(WriteAction.REVERT) or done.get(WriteAction.MERGE)
     if landed is not None and run_id.startswith(_OF_ROLLBACK):

@@ -80,8 +80,8 @@ class ControlLoop:
                 continue
             resets = self._resets
             # Of this run, not of the chain: a Control that was reset to its beginning is a new one.
-            given = steps.RegisterInput(target=self._state.target, chain=workflow.info().run_id)
-            facts = await steps.REGISTER(given, "register with the Installation")
+            request = steps.RegisterInput(target=self._state.target, chain=workflow.info().run_id)
+            facts = await steps.REGISTER(request, "register with the Installation")
             pausing.register(self._state, facts, workflow.now(), again=resets > 0)
             # An answer from before a reset does not know what began after it.
             self._state.registered = resets == self._resets
@@ -120,11 +120,11 @@ class ControlLoop:
         while await self._until(lambda: self._state.registered and bool(self._state.to_log)):
             events = tuple(self._state.to_log[:LOG_BATCH])
             running = tuple(record for record in self._state.incidents.values() if record.started)
-            given = steps.TargetLogInput(
+            request = steps.TargetLogInput(
                 target=self._state.target, events=events, now=workflow.now(), incidents=running
             )
             try:
-                head = await steps.LOG_TARGET(given, f"log {events[-1].event}")
+                head = await steps.LOG_TARGET(request, f"log {events[-1].event}")
             except ActivityError as failure:
                 workflow.logger.warning("target log: %s", failure)
                 continue
@@ -142,13 +142,13 @@ class ControlLoop:
             if self._is_busy() and not await self._until(lambda: False, timedelta(seconds=seconds)):
                 return
             self._state.log_mentions()
-            given = reaping.due(self._state, workflow.now())
-            if not given.runs and not given.writes and not given.followed:
+            request = reaping.due(self._state, workflow.now())
+            if not request.runs and not request.writes and not request.followed:
                 continue
-            looks = f"{counted(len(given.runs), 'run')}, {counted(len(given.writes), 'late write')}"
-            looks += f", {counted(len(given.followed), 'follow-up')}"
+            looks = f"{counted(len(request.runs), 'run')}, {counted(len(request.writes), 'late write')}"
+            looks += f", {counted(len(request.followed), 'follow-up')}"
             try:
-                found = await steps.CHECK_UP(given, f"look at {looks}")
+                found = await steps.CHECK_UP(request, f"look at {looks}")
             except ActivityError as failure:
                 workflow.logger.warning("check-up: %s", failure)
                 continue
@@ -204,17 +204,17 @@ class ControlLoop:
     async def _sync_schedule(self) -> None:
         # After the log: two loops that become due at once would have their order from chance.
         while await self._until(lambda: not self._state.to_log and pausing.schedule_due(self._state) is not None):
-            given = pausing.schedule_due(self._state)
-            if given is None:
+            request = pausing.schedule_due(self._state)
+            if request is None:
                 continue
             epoch = self._state.epoch
-            pausing.schedule_begun(self._state, given)
+            pausing.schedule_begun(self._state, request)
             try:
-                await steps.SYNC_SCHEDULE(given, "pause the Schedule" if given.paused else "let the Schedule go on")
+                await steps.SYNC_SCHEDULE(request, "pause the Schedule" if request.paused else "let the Schedule go on")
             except ActivityError as failure:
                 workflow.logger.warning("schedule: %s", failure)
                 continue
-            pausing.schedule_synced(self._state, given, epoch)
+            pausing.schedule_synced(self._state, request, epoch)
 
     def _nothing_to_say(self) -> bool:
         # Two loops that become due at once would have their order from chance.

@@ -210,14 +210,14 @@ def set_mode(state: ControlState, request: ModeRequest, now: datetime) -> Answer
         return answer(Decision.DENY, f"a person must review {state.review_due} first: {how}")
     if raising and RANK[request.mode] > RANK[Mode.PR_ONLY] and (obstacle := _unmet(state, request)):
         return answer(Decision.DENY, obstacle)
-    said: dict[str, Fact] = {}
+    details: dict[str, Fact] = {}
     if override := override_of(request, now):
         kinds = ", ".join(override.task_types) or "every kind of task"
-        said = {"overrideUntil": clock(override.until), "overrideFor": kinds}
-    state.log("mode set", before=state.mode, mode=request.mode, actor=request.actor, reason=request.reason, **said)
+        details = {"overrideUntil": clock(override.until), "overrideFor": kinds}
+    state.log("mode set", before=state.mode, mode=request.mode, actor=request.actor, reason=request.reason, **details)
     state.mode, state.override = request.mode, override
     earning.note_losses(state, now)
-    return answer(Decision.ALLOW, f"mode is {request.mode}", **said)
+    return answer(Decision.ALLOW, f"mode is {request.mode}", **details)
 
 
 def _unmet(state: ControlState, request: ModeRequest) -> str:
@@ -268,14 +268,14 @@ def escalate_failures(state: ControlState, now: datetime) -> bool:
     reason = f"{counted(len(failed), 'run in a row failed', 'runs in a row failed')}, the last one {failed[-1]}: {last}"
     pause(state, brake("target", reason, "control", now))
     incident = incident_id(failed[-1], Trigger.REPEATED_FAILURES)
-    said = IncidentReport(
+    report = IncidentReport(
         incident=incident,
         run_id=failed[-1],
         trigger=Trigger.REPEATED_FAILURES,
         reason=reason,
         runs=tuple(failed[:-1]),
     )
-    open_incident(state, said, now)
+    open_incident(state, report, now)
     state.alert(AlertKind.RUN_FAILED, f"repeated_failures/{incident}", reason, run_id=failed[-1], incident=incident)
     state.failed_in_a_row = []
     return True
@@ -314,7 +314,7 @@ def schedule_synced(state: ControlState, told: SyncScheduleInput, epoch: int) ->
 
 
 def _schedule_reason(state: ControlState) -> str:
-    said = "; ".join(
+    text = "; ".join(
         f"{pause.scope} pause by {pause.actor}: {pause.reason or 'no reason given'}" for pause in state.pauses
     )
-    return shortened(f"{said or 'paused'} (epoch {state.epoch})", _LONGEST_NOTE)
+    return shortened(f"{text or 'paused'} (epoch {state.epoch})", _LONGEST_NOTE)

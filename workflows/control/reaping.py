@@ -28,15 +28,15 @@ def apply(state: ControlState, found: CheckupResult, now: datetime) -> None:
         if seen.open or run is None or run.closed_at is not None:
             continue
         reason = f"its workflow is {seen.status} and never said so"
-        said = FinishRequest(
+        report = FinishRequest(
             run_id=run.run_id,
             status=RunStatus.LOST,
             reason=reason,
             audit_head=seen.audit_head,
             report_sha256=seen.report_sha256,
         )
-        admission.finish(state, said, now)
-        pausing.smoke_ended(state, said, now)
+        admission.finish(state, report, now)
+        pausing.smoke_ended(state, report, now)
         state.alert(AlertKind.RUN_FAILED, f"{AlertKind.RUN_FAILED}/{run.run_id}", f"{run.run_id}: {reason}", run.run_id)
         pausing.escalate_failures(state, now)
     for seen in found.follow_ups:

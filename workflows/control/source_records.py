@@ -104,11 +104,11 @@ def _too_bad(report: SourceUse, breaches: int) -> str:
         return report.refused
     if report.grade is not Grade.BREACH:
         return ""
-    said = "; ".join(report.reasons)
+    text = "; ".join(report.reasons)
     if report.in_conflict:
-        return f"it contradicts its baseline: {said}"
+        return f"it contradicts its baseline: {text}"
     often = f"{breaches} breaches in a row" if breaches > 1 else "a breach"
-    return f"{often}: {said}" if breaches >= report.sustained else ""
+    return f"{often}: {text}" if breaches >= report.sustained else ""
 
 
 def _lower(state: ControlState, known: SourceRecord, to: SourceState, reason: str, by: str, now: datetime) -> None:
@@ -134,11 +134,11 @@ def _alert(state: ControlState, report: SourceUse, lowered: str) -> None:
     A demotion has a fingerprint of its own: it is news also where the breach that it follows was told a minute ago.
     """
     how, change = "poor" if report.grade is Grade.WARN else "not usable", report.grade.value
-    said = "; ".join(report.reasons)
+    text = "; ".join(report.reasons)
     if lowered:
-        how, change, said = "DEGRADED now, and only a new trial and a person bring it back", "lowered", lowered
+        how, change, text = "DEGRADED now, and only a new trial and a person bring it back", "lowered", lowered
     fingerprint = f"source_quality/{state.target}/{report.source}/{change}"
-    summary = f"source {report.source} is {how}: {said}"
+    summary = f"source {report.source} is {how}: {text}"
     state.alert(AlertKind.SOURCE_QUALITY, fingerprint, shortened(summary, 500), run_id=report.run_id)
 
 

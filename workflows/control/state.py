@@ -368,9 +368,9 @@ def _unresolved(record: IncidentRecord) -> Verdict:
     when = "overdue since" if record.overdue else "due on"
     due = f"prevention {when} {record.due_on}" if record.due_on else "no due date"
     reason = f"{record.incident} is {record.state}, {due}, owner {record.owner or 'nobody yet'}: {record.reason}"
-    said = allow if closed and not record.overdue else ask
+    answer = allow if closed and not record.overdue else ask
     facts: dict[str, Fact] = {"trigger": record.trigger, "runId": record.run_id, "dueOn": record.due_on}
-    return said("no incident asks for a person", reason, **facts)
+    return answer("no incident asks for a person", reason, **facts)
 
 
 def clock(moment: AwareDatetime) -> str:

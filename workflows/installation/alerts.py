@@ -120,9 +120,9 @@ class Alerts:
     async def _deliver(self) -> None:
         now = workflow.now()
         due = self._state.due(now)[:_AT_ONCE]
-        given = steps.DeliverInput(alerts=tuple(_undelivered(record) for record in due))
+        request = steps.DeliverInput(alerts=tuple(_undelivered(record) for record in due))
         try:
-            result = await steps.DELIVER(given, f"deliver {len(due)}: {due[0].alert.kind} {due[0].alert.target}")
+            result = await steps.DELIVER(request, f"deliver {len(due)}: {due[0].alert.kind} {due[0].alert.target}")
         except ActivityError as failure:
             workflow.logger.warning("delivery: %s", failure)
             for record in due:
@@ -139,12 +139,12 @@ class Alerts:
         state = self._state
         try:
             state.settings = await steps.ALERT_SETTINGS(steps.AlertSettingsInput(), "read alerts.toml")
-            given = steps.WatchInput(now=workflow.now(), watched_at=state.watched_at, progress=tuple(state.progress))
-            seen = await steps.WATCH(given, "look for missing and stuck runs")
+            request = steps.WatchInput(now=workflow.now(), watched_at=state.watched_at, progress=tuple(state.progress))
+            seen = await steps.WATCH(request, "look for missing and stuck runs")
         except ActivityError as failure:
             workflow.logger.warning("watch: %s", failure)
         else:
-            state.watched_at, state.progress = given.now, list(seen.progress)
+            state.watched_at, state.progress = request.now, list(seen.progress)
             for alert in seen.alerts:
                 alert_rules.take(state, alert, workflow.now())
         state.look_at = workflow.now() + timedelta(minutes=state.known().watch_minutes)

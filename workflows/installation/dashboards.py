@@ -126,10 +126,10 @@ class Dashboards:
 
     async def _loop(self) -> None:
         while not self._leaving:
-            asked, self._asked = frozenset(self._asked), []
+            requested, self._asked = frozenset(self._asked), []
             due = self._state.next_at is None or self._state.next_at <= workflow.now()
-            if due or asked:
-                await self._look(frozenset({_EVERYTHING}) if due else asked)
+            if due or requested:
+                await self._look(frozenset({_EVERYTHING}) if due else requested)
             if due:
                 self._state.next_at = workflow.now() + timedelta(minutes=self._state.terms.every_minutes)
             workflow.set_current_details(self._state.details())

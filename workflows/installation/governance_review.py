@@ -20,7 +20,7 @@ class GovernanceReview:
     async def run(self, spec: RawValue = None) -> ReviewKept:  # type: ignore[assignment]
         """Of the days before now; one week's later reviews take the place of its earlier ones."""
         request, until = read_review(spec), workflow.now()
-        given = ReviewInput(since=until - timedelta(days=request.days), until=until)
-        kept = await REVIEW_GOVERNANCE(given, f"the review of {request.days} days")
+        start = ReviewInput(since=until - timedelta(days=request.days), until=until)
+        kept = await REVIEW_GOVERNANCE(start, f"the review of {request.days} days")
         workflow.set_current_details(f"{kept.sentence}\n\n{kept.address}")
         return kept

@@ -102,12 +102,12 @@ class _Inbound(WorkflowInboundInterceptor):
         return await super().handle_update_handler(input)
 
 
-def _understood(given: HandleUpdateInput) -> None:
-    if not _one_model(given.args):
-        problem = many(len(given.args)) if len(given.args) != 1 else NO_OBJECT
-        raise not_understood(given.update, problem, _taken_by(given.update))
-    if len(given.args[0].model_dump_json()) > LARGEST:
-        raise not_understood(given.update, f"it is larger than {LARGEST} bytes", _taken_by(given.update))
+def _understood(request: HandleUpdateInput) -> None:
+    if not _one_model(request.args):
+        problem = many(len(request.args)) if len(request.args) != 1 else NO_OBJECT
+        raise not_understood(request.update, problem, _taken_by(request.update))
+    if len(request.args[0].model_dump_json()) > LARGEST:
+        raise not_understood(request.update, f"it is larger than {LARGEST} bytes", _taken_by(request.update))
 
 
 def _taken_by(update: str) -> type[Contract] | None:
@@ -117,7 +117,7 @@ def _taken_by(update: str) -> type[Contract] | None:
     methods = (getattr(workflow.instance(), name, None) for name in dir(type(workflow.instance())))
     declared = ((getattr(method, "_defn", None), method) for method in methods)
     handler = next(
-        (method for said, method in declared if getattr(said, "name", None) == update), getattr(bound, "func", bound)
+        (method for shown, method in declared if getattr(shown, "name", None) == update), getattr(bound, "func", bound)
     )
     hints = {} if handler is None else get_type_hints(handler)
     return next((hint for name, hint in hints.items() if name != "return"), None)
@@ -169,8 +169,8 @@ def wrong_with(payloads: Sequence[Payload], wanted: type[Contract] | None) -> st
             else f"it does not say that it is {_JSON}"
         )
     try:
-        given = from_json(payloads[0].data)
-        if not isinstance(given, dict):
+        payload = from_json(payloads[0].data)
+        if not isinstance(payload, dict):
             return NO_OBJECT
         if wanted is not None:
             wanted.model_validate_json(payloads[0].data)

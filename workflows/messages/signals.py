@@ -22,31 +22,31 @@ def is_pause(name: str) -> bool:
 
 def read_pause(args: Sequence[RawValue], scope: Literal["target", "installation"], now: datetime) -> PauseRecord:
     """Take what can be understood and keep what cannot; the pause holds either way."""
-    asked, raw = PauseRequest(reason="(no readable reason)"), ""
+    request, raw = PauseRequest(reason="(no readable reason)"), ""
     if args:
         data = args[0].payload.data
         raw = data[:_SHOWN].decode("utf-8", "backslashreplace")
         try:
             # Lenient on purpose: unknown keys are dropped, so that a typo never costs the reason or the style. Strict
             # about text only: half a surrogate pair could not be written down again, and Control would stop here.
-            given = from_json(data)
-            known = {key: _short(value) for key, value in given.items() if key in _KEYS}
+            payload = from_json(data)
+            known = {key: _short(value) for key, value in payload.items() if key in _KEYS}
             review = known.pop("reviewOn", known.pop("review_on", None))
             day = read_review_date(review)
             # A date that is none costs only itself, and is quoted.
             unread = raw if review is not None and day is None else ""
-            asked, raw = PauseRequest.model_validate(known | {"review_on": day}), unread
+            request, raw = PauseRequest.model_validate(known | {"review_on": day}), unread
         except (ValueError, AttributeError, TypeError, RecursionError):
             if raw and raw != "null":
-                asked = PauseRequest(reason=f"(unreadable request) {raw}")
+                request = PauseRequest(reason=f"(unreadable request) {raw}")
     return PauseRecord(
         scope=scope,
-        style=asked.style,
-        reason=asked.reason,
-        actor=asked.actor,
+        style=request.style,
+        reason=request.reason,
+        actor=request.actor,
         at=now,
         epoch=0,
-        review_on=asked.review_on,
+        review_on=request.review_on,
         raw=raw,
     )
 
@@ -63,17 +63,17 @@ def read_refresh(args: Sequence[RawValue]) -> str:
     if not args:
         return ""
     try:
-        given = from_json(args[0].payload.data)
+        payload = from_json(args[0].payload.data)
     except (ValueError, RecursionError):
         return ""
-    named = given.get("target") if isinstance(given, dict) else given
+    named = payload.get("target") if isinstance(payload, dict) else payload
     return named if isinstance(named, str) and len(named) <= _SHOWN else ""
 
 
 def read_number(args: Sequence[RawValue]) -> int:
     """A whole number; 0 for anything else."""
     try:
-        given = from_json(args[0].payload.data)
+        payload = from_json(args[0].payload.data)
     except (IndexError, ValueError, RecursionError):
         return 0
-    return given if isinstance(given, int) else 0
+    return payload if isinstance(payload, int) else 0

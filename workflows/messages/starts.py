@@ -55,16 +55,16 @@ def read_review(spec: RawValue | None) -> ReviewRequest:
 
 
 def _target(spec: RawValue | None, model: type[Model], example: str) -> Model:
-    given = _json(spec, example)
-    if isinstance(given, str):
-        given = {"target": given}
-    if not isinstance(given, dict):
+    payload = _json(spec, example)
+    if isinstance(payload, str):
+        payload = {"target": payload}
+    if not isinstance(payload, dict):
         raise bad_start("the input must be a JSON object", example)
-    if "target" not in given:
-        near = difflib.get_close_matches("target", [str(key) for key in given], n=1, cutoff=0.5)
+    if "target" not in payload:
+        near = difflib.get_close_matches("target", [str(key) for key in payload], n=1, cutoff=0.5)
         raise bad_start("`target` is missing" + (f" (did you mean it by {near[0]!r}?)" if near else ""), example)
     try:
-        return model.model_validate(given)
+        return model.model_validate(payload)
     except ValidationError as problem:
         raise bad_start(_told(problem), example) from None
 

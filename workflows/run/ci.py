@@ -67,7 +67,7 @@ class CiGate:
             seen, looks = context.gate.order, looks + 1
             context.step = StepName.CI
             context.show(RunStatus.RUNNING, told(""))
-            given = CiInput(
+            request = CiInput(
                 step=ledger.step_input(context.run, None),
                 terms=terms,
                 commit_sha=commit_sha,
@@ -77,7 +77,7 @@ class CiGate:
                 looks=looks,
                 over=workflow.now() >= deadline,
             )
-            found = await context.gate.abortable(steps.LOOK_AT_CI(given, f"CI of {commit_sha[:12]}, look {looks}"))
+            found = await context.gate.abortable(steps.LOOK_AT_CI(request, f"CI of {commit_sha[:12]}, look {looks}"))
             if found.result.verdict.decision is not Decision.HOLD:
                 ledger.keep(StepName.CI, found.result, started, workflow.now())
                 return found

@@ -86,19 +86,19 @@ class RunContext:
             await self.pass_gate()
             news = self.gate.news(self.gate.order)
             result = await attempt()
-            said = verdict(result)
-            if said.decision is not Decision.HOLD:
+            reason = verdict(result)
+            if reason.decision is not Decision.HOLD:
                 return result
             if self.run.kind is RunKind.SMOKE:
                 # It proves something about now, or nothing: the ladder must not wait for it.
-                raise RunStopped(RunStatus.REJECTED, f"a smoke run does not wait: {said.reason}")
-            if self.run.kind is RunKind.SOURCE and FORGE_RESTS not in said.facts:
+                raise RunStopped(RunStatus.REJECTED, f"a smoke run does not wait: {reason.reason}")
+            if self.run.kind is RunKind.SOURCE and FORGE_RESTS not in reason.facts:
                 # What it fetched is kept: better another one next week than one that waits for a new policy.
-                raise RunStopped(RunStatus.PAUSED, f"{said.reason}; the next expansion goes on with the same trial")
+                raise RunStopped(RunStatus.PAUSED, f"{reason.reason}; the next expansion goes on with the same trial")
             if workflow.now() - since > self._hold:
-                raise held_too_long(said)
-            pause = rest(pause, said)
-            await self._hold_out(said, pause, news)
+                raise held_too_long(reason)
+            pause = rest(pause, reason)
+            await self._hold_out(reason, pause, news)
             pause *= 2
 
     async def write(self, planned: PlannedWrite, name: str = "") -> WriteResult:
@@ -109,8 +109,10 @@ class RunContext:
 
         async def attempt() -> WriteResult:
             artifacts = self.ledger.artifacts
-            given = steps.WriteInput(run=self.run, planned=planned, artifacts=artifacts, now=workflow.now(), name=name)
-            return await steps.WRITE(given, f"{planned.action} {planned.branch}")
+            request = steps.WriteInput(
+                run=self.run, planned=planned, artifacts=artifacts, now=workflow.now(), name=name
+            )
+            return await steps.WRITE(request, f"{planned.action} {planned.branch}")
 
         written = await self.while_held(attempt, lambda result: result.verdict)
         self.ledger.writes.append(written)

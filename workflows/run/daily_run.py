@@ -96,9 +96,9 @@ class DailyRun(OneRun):
 
         async def attempt() -> StepResult:
             started = workflow.now()
-            given = context.ledger.step_input(context.run, context.approval)
+            request = context.ledger.step_input(context.run, context.approval)
             about = context.ledger.task_id or context.run.target
-            result = await context.gate.abortable(step(given, f"{name}: {about}"))
+            result = await context.gate.abortable(step(request, f"{name}: {about}"))
             if result.verdict.decision is not Decision.HOLD:
                 context.ledger.keep(name, result, started, workflow.now())
             return result

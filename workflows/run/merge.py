@@ -91,10 +91,10 @@ class Merging:
 
         async def attempt() -> MergeResult:
             started = workflow.now()
-            given = MergeInput(
+            request = MergeInput(
                 step=self._ledger.step_input(context.run, context.approval), candidate=candidate, canary=canary
             )
-            done = await context.gate.abortable(step(given, f"{name}: {self._ledger.task_id}"))
+            done = await context.gate.abortable(step(request, f"{name}: {self._ledger.task_id}"))
             if done.result.verdict.decision is not Decision.HOLD:
                 self._ledger.keep(name, done.result, started, workflow.now())
             return done
@@ -106,22 +106,22 @@ class Merging:
         context = self._context
         started = began = workflow.now()
         window, every = timedelta(seconds=wanted.window_seconds), timedelta(seconds=wanted.every_seconds)
-        rounds = asked = 0
+        rounds = looks = 0
         context.step = StepName.CANARY
         seen = context.gate.order
 
         async def look() -> CanaryReport | Again:
-            nonlocal began, rounds, asked, seen
+            nonlocal began, rounds, looks, seen
             await context.pass_gate()
             if context.gate.order is not seen:
                 # Whatever was green before a pause says nothing of the time after it.
                 seen, began, rounds = context.gate.order, workflow.now(), 0
-            asked += 1
+            looks += 1
             lasted = (workflow.now() - began).total_seconds()
             shown = f"canary of {wanted.merge_sha[:12]}: {counted(rounds, 'round')} green, {lasted:.0f} s"
             context.show(RunStatus.RUNNING, f"{shown} of {window.total_seconds():.0f} s")
-            given = ProbeInput(run=context.run, candidate=wanted, artifacts=self._ledger.artifacts, round=asked)
-            found = await context.gate.abortable(steps.PROBE_CANARY(given, f"probe {wanted.merge_sha[:12]}"))
+            request = ProbeInput(run=context.run, candidate=wanted, artifacts=self._ledger.artifacts, round=looks)
+            found = await context.gate.abortable(steps.PROBE_CANARY(request, f"probe {wanted.merge_sha[:12]}"))
             if context.gate.order is not seen:
                 return await look()
             rounds += 1

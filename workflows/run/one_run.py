@@ -24,10 +24,10 @@ with workflow.unsafe.imports_passed_through():
 class OneRun:
     """A run's life. Who inherits says in ``work`` what it does."""
 
-    def __new__(cls, *given: object) -> Self:
+    def __new__(cls, *request: object) -> Self:
         """Refuse a second input here: nowhere else could it end the run; Temporal would try for ever."""
-        if len(given) > 1:
-            raise bad_start(f"one input is needed, {len(given)} were given")
+        if len(request) > 1:
+            raise bad_start(f"one input is needed, {len(request)} were given")
         return super().__new__(cls)
 
     def __init__(self) -> None:
@@ -122,8 +122,8 @@ class OneRun:
         context, ledger = self._context, self._context.ledger
         context.step = StepName.AUDIT
         context.show(status, reason)
-        given = ledger.report_input(run, status, reason, workflow.now())
-        audited = await steps.AUDIT(given, "write the final report")
-        said = ledger.finish_request(run, status, reason, audited)
-        await steps.FINISH(steps.FinishInput(run=run, request=said), f"tell Control: {status}")
+        request = ledger.report_input(run, status, reason, workflow.now())
+        audited = await steps.AUDIT(request, "write the final report")
+        report = ledger.finish_request(run, status, reason, audited)
+        await steps.FINISH(steps.FinishInput(run=run, request=report), f"tell Control: {status}")
         return ledger.result(run, status, reason, audited)

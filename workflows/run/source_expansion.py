@@ -30,9 +30,9 @@ class SourceExpansion(OneRun):
     @workflow.run
     async def run(self, spec: RawValue = None) -> RunResult:  # type: ignore[assignment]
         """Admission, the trial, report. It never writes: Control clears nothing for a DRY_RUN."""
-        asked = read_expansion(spec)
-        self._source = asked.source
-        request = RunRequest(target=asked.target, kind=RunKind.SOURCE, mode=Mode.DRY_RUN, actor=asked.actor)
+        expansion = read_expansion(spec)
+        self._source = expansion.source
+        request = RunRequest(target=expansion.target, kind=RunKind.SOURCE, mode=Mode.DRY_RUN, actor=expansion.actor)
         return await self.live(request)
 
     async def work(self, run: RunRef) -> End:
@@ -56,9 +56,9 @@ class SourceExpansion(OneRun):
 
         async def attempt() -> TrialLook:
             started = workflow.now()
-            given = TrialInput(step=context.ledger.step_input(run, None), source=self._source, look=look)
+            request = TrialInput(step=context.ledger.step_input(run, None), source=self._source, look=look)
             about = context.ledger.task_id or run.target
-            found = await context.gate.abortable(step(given, f"{name}: {about}"))
+            found = await context.gate.abortable(step(request, f"{name}: {about}"))
             if found.result.verdict.decision is not Decision.HOLD:
                 context.ledger.keep(name, found.result, started, workflow.now())
             return found
@@ -69,8 +69,8 @@ class SourceExpansion(OneRun):
         """Until the next fetch is due, or Control has news; whoever is woken early looks, and fetches nothing."""
         assert found.next_at is not None  # noqa: S101  # who has none is not waited for
         context = self._context
-        said = found.result.verdict.reason
-        context.show(RunStatus.RUNNING, f"{WAITS}the next fetch; {said}{NEXT_LOOK}{clock(found.next_at)}")
+        reason = found.result.verdict.reason
+        context.show(RunStatus.RUNNING, f"{WAITS}the next fetch; {reason}{NEXT_LOOK}{clock(found.next_at)}")
         wait = found.next_at - workflow.now()
         if wait.total_seconds() > 0:
             await waited(context.gate.news(context.gate.order), wait, f"until the next fetch at {clock(found.next_at)}")

@@ -69,8 +69,8 @@ class GiteaForge(HttpForge[GiteaRepository]):
 def _check(status: Status) -> CommitCheck:
     stopped = status.status == "failure" and status.description == _CANCELLED
     state = CheckState.MISSING if stopped else _STATES.get(status.status, CheckState.RED)
-    said = shortened(status.description, 300)
-    return CommitCheck(name=status.context, state=state, link=status.target_url, detail=said, stopped=stopped)
+    text = shortened(status.description, 300)
+    return CommitCheck(name=status.context, state=state, link=status.target_url, detail=text, stopped=stopped)
 
 
 def _required(pattern: str, statuses: tuple[Status, ...], *, exactly: bool = False) -> list[CommitCheck]:

@@ -82,8 +82,8 @@ def _demand_account(api: GitHubApi, account: str) -> None:
 
 
 def _made(api: GitHubApi, installation: int, repository: str, right: Literal["read", "write"]) -> _Token:
-    asked = {"repositories": [repository.split("/")[1]], "permissions": _RIGHTS[right]}
-    reply = api.act("POST", f"/app/installations/{installation}/access_tokens", asked)
+    request = {"repositories": [repository.split("/")[1]], "permissions": _RIGHTS[right]}
+    reply = api.act("POST", f"/app/installations/{installation}/access_tokens", request)
     if not reply.good:
         hint = ""
         if reply.status == HTTPStatus.UNPROCESSABLE_ENTITY:

@@ -61,9 +61,9 @@ class GitHubApi(JsonApi):
             ForgeError: the list broke off: fewer entries than GitHub counted, or nothing where there should be more.
         """
         known: set[object] = set()
-        asked = query | {"per_page": str(_PAGE)}
+        request = query | {"per_page": str(_PAGE)}
         for page in range(2, MOST_PAGES + 2):
-            reply = self.look(path, **asked)
+            reply = self.look(path, **request)
             if not reply.good:
                 raise self.failed(reply, f"looking at {path}")
             items, total = self._entries(reply, path, within)
@@ -76,10 +76,10 @@ class GitHubApi(JsonApi):
                 if len(known) == before:
                     raise ForgeError(f"{self._host} showed nothing new of {path}, and says there is more: truncated")
                 # Its query alone: the address is ours, whatever host the answer names.
-                asked = following
+                request = following
             elif len(items) == _PAGE:
                 # A full page without a word of the next: only asking tells that it was the last.
-                asked = query | {"per_page": str(_PAGE), "page": str(page)}
+                request = query | {"per_page": str(_PAGE), "page": str(page)}
             elif total is not None and len(known) < total:
                 raise ForgeError(f"{self._host} showed {len(known)} of {total} entries of {path}: truncated")
             else:

@@ -48,9 +48,9 @@ class _GitHubWriter(HttpWriter[GitHubRepository]):
         if self.order.look_only:
             return EffectResult(done=False)
         words = dict(zip(("commit_title", "commit_message"), effect.commit_message.split("\n\n", 1), strict=False))
-        said = {name: text.strip() for name, text in words.items() if text.strip()}
+        facts = {name: text.strip() for name, text in words.items() if text.strip()}
         place = f"/pulls/{pull.number}/merge"
-        reply = self.once(lambda: self.repository.act("PUT", place, sha=effect.head_sha, merge_method="merge", **said))
+        reply = self.once(lambda: self.repository.act("PUT", place, sha=effect.head_sha, merge_method="merge", **facts))
         again = self.repository.pull(pull.number)
         if again.state == "merged":
             return self._landed(again, adopted=False)

@@ -38,7 +38,7 @@ def forge_address(target: Target) -> ForgeAddress:
     Raises:
         ForgeError: the remote is none of a forge, or a token would travel in the clear or to another host.
     """
-    said = target.forge_access
+    access = target.forge_access
     over_http = urlsplit(target.remote) if target.remote.startswith(("http://", "https://")) else None
     host, path = _place(target.remote)
     parts = path.strip("/").removesuffix(".git").split("/")
@@ -48,8 +48,8 @@ def forge_address(target: Target) -> ForgeAddress:
     root = f"{over_http.scheme}://{over_http.netloc}" if over_http else f"https://{host}"
     kind = FORGES[target.forge]
     public = kind.public_api if host in kind.public_hosts else ""
-    api = (said.api or public or root + above + kind.api_path).rstrip("/")
-    repository = said.repository or "/".join(parts[-2:])
+    api = (access.api or public or root + above + kind.api_path).rstrip("/")
+    repository = access.repository or "/".join(parts[-2:])
     if not _REPOSITORY.fullmatch(repository):
         raise ForgeError(f"forge_access.repository {repository!r} must be owner/name")
     _demand_safe(urlsplit(api), "forge_access.api")

@@ -309,10 +309,10 @@ def _limited(delay: float | None) -> str:
 
 
 def _said(content: object) -> str:
-    given: dict[str, Any] = content if isinstance(content, dict) else {}
+    fields: dict[str, Any] = content if isinstance(content, dict) else {}
     # GitHub: what is wrong with a request that is called invalid.
-    errors = given["errors"] if isinstance(given.get("errors"), list) else []
+    errors = fields["errors"] if isinstance(fields.get("errors"), list) else []
     told = [each["message"] for each in errors if isinstance(each, dict) and isinstance(each.get("message"), str)]
-    message = ": ".join(filter(None, (str(given.get("message", "")), "; ".join(told))))
+    message = ": ".join(filter(None, (str(fields.get("message", "")), "; ".join(told))))
     words = "".join(char if char.isprintable() else " " for char in str(message)).split()
     return shortened(" ".join(words), SHOWN)

@@ -133,8 +133,8 @@ def send_with_pool() -> Send:
                 deadline.demand()
             except (HTTPError, OSError, ValueError) as problem:
                 cause = problem.reason if isinstance(problem, MaxRetryError) and problem.reason else problem
-                said = TOO_SLOW if deadline.over else f"{type(cause).__name__}: {cause}"
-                raise UnclearAnswer(shortened(said, SHOWN)) from problem
+                message = TOO_SLOW if deadline.over else f"{type(cause).__name__}: {cause}"
+                raise UnclearAnswer(shortened(message, SHOWN)) from problem
             return raw
 
     return send

@@ -205,8 +205,8 @@ class HttpWriter(ABC, Generic[Repository]):
         return EffectResult(done=False, refused=f"pull request {self.effect.number} is none of ours")
 
     def _said(self) -> bool:
-        said = self.repository.comments(self.effect.number)
-        return any(each.run_key == self.effect.run_key for each in said)
+        comments = self.repository.comments(self.effect.number)
+        return any(each.run_key == self.effect.run_key for each in comments)
 
     # Tickets: one per key; what a person closed stays closed
 
@@ -227,8 +227,8 @@ class HttpWriter(ABC, Generic[Repository]):
             return EffectResult(done=False, refused=f"no ticket was opened under {self._key}")
         if found is None:
             return self._open_ticket()
-        given = {name: text for name, text in self._ticket_texts().items() if getattr(self.effect, name)}
-        return self._give_ticket(found, self._head(found) or given)
+        texts = {name: text for name, text in self._ticket_texts().items() if getattr(self.effect, name)}
+        return self._give_ticket(found, self._head(found) or texts)
 
     def _close_ticket(self) -> EffectResult:
         opened = self.effect.record_key or f"{self.effect.run_id}/{WriteAction.OPEN_TICKET}"

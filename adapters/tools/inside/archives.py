@@ -80,7 +80,7 @@ def matches(body: bytes, digest: str, members: Mapping[str, bytes]) -> bool:
     stated = [
         each.partition("-") for each in digest.split() if each.partition("-")[0] in {"sha512", "sha384", "sha256"}
     ]
-    return any(base64.b64encode(hashlib.new(name, body).digest()).decode() == said for name, _, said in stated)
+    return any(base64.b64encode(hashlib.new(name, body).digest()).decode() == expected for name, _, expected in stated)
 
 
 def _members(body: bytes) -> Iterator[tuple[str, bytes]]:
@@ -130,24 +130,26 @@ def _guessed(text: str) -> str:
 
 
 def _of_python(text: str) -> str:
-    said = email.parser.HeaderParser().parsestr(text)
-    if stated := said.get("License-Expression"):
+    metadata = email.parser.HeaderParser().parsestr(text)
+    if stated := metadata.get("License-Expression"):
         return str(stated)
-    classes = [str(each).rpartition("::")[2].strip() for each in said.get_all("Classifier", []) if "License ::" in each]
-    first = str(said.get("License") or "").strip()
+    classes = [
+        str(each).rpartition("::")[2].strip() for each in metadata.get_all("Classifier", []) if "License ::" in each
+    ]
+    first = str(metadata.get("License") or "").strip()
     return first if first and len(first) <= _LONGEST_LABEL and "\n" not in first else " / ".join(sorted(classes))
 
 
 def _of_node(text: str) -> str:
-    said: dict[str, Any] = json.loads(text or "{}")
-    stated = said.get("license") or said.get("licenses") or ""
+    manifest: dict[str, Any] = json.loads(text or "{}")
+    stated = manifest.get("license") or manifest.get("licenses") or ""
     listed = stated if isinstance(stated, list) else [stated]
     return " OR ".join(str(each.get("type", "")) if isinstance(each, dict) else str(each) for each in listed)
 
 
 def _of_crate(text: str) -> str:
-    said = tomllib.loads(text).get("package", {})
-    return str(said.get("license") or said.get("license-file") or "")
+    manifest = tomllib.loads(text).get("package", {})
+    return str(manifest.get("license") or manifest.get("license-file") or "")
 
 
 _LABELS: dict[str, Callable[[str], str]] = {
@@ -167,10 +169,10 @@ def _notes(text: str, version: str) -> str:
     start = next((at for at, line in enumerate(lines) if heading.match(line)), None)
     if start is None:
         return ""
-    said = []
+    notes = []
     for line in lines[start + 1 :]:
         if another.match(line) and not line.startswith((" ", "\t")):
             break
         if line.strip() and not re.fullmatch(r"\W+", line.strip()):
-            said.append(line.rstrip())
-    return "\n".join(said[:_MOST_LINES])[:_MOST_NOTES]
+            notes.append(line.rstrip())
+    return "\n".join(notes[:_MOST_LINES])[:_MOST_NOTES]

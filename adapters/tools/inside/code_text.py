@@ -146,7 +146,7 @@ def paragraphs(path: str, text: str) -> Iterator[str]:
     for comment in found:
         if not comment.read:
             prose = _prose(comment.lines)
-            yield from running("\n".join(line if said else "" for line, said in zip(comment.lines, prose, strict=True)))
+            yield from running("\n".join(line if name else "" for line, name in zip(comment.lines, prose, strict=True)))
 
 
 def layout(path: str, source: bytes) -> str:
@@ -165,18 +165,18 @@ def layout(path: str, source: bytes) -> str:
 def _changeable(comment: Comment) -> Iterator[tuple[int, int]]:
     """Its lines of prose."""
     if not comment.read:
-        yield from (span for span, said in zip(comment.spans, _prose(comment.lines), strict=True) if said)
+        yield from (span for span, is_prose in zip(comment.spans, _prose(comment.lines), strict=True) if is_prose)
 
 
 def _prose(lines: tuple[str, ...]) -> list[bool]:
     """Which lines no fence encloses, before the first tag: examples are run, tags are read."""
-    said, fenced, tagged = [], False, False
+    answer, fenced, tagged = [], False, False
     for line in lines:
         fence = FENCE.match(line) is not None
         tagged = tagged or TAG.match(line) is not None
-        said.append(not (fence or fenced or tagged))
+        answer.append(not (fence or fenced or tagged))
         fenced ^= fence
-    return said
+    return answer
 
 
 @lru_cache(maxsize=512)
@@ -226,10 +226,10 @@ def _apart(row: Row, source: bytes) -> dict[str, Any]:
             os._exit(0)
     os.close(writer)
     with os.fdopen(reader) as file:
-        said = file.read()
+        answer = file.read()
     os.waitpid(child, 0)
     try:
-        found: dict[str, Any] = json.loads(said)
+        found: dict[str, Any] = json.loads(answer)
     except ValueError:
         return {"error": "its grammar crashed on it, or did not end"}
     return found
@@ -301,7 +301,7 @@ def _together(row: Row, source: bytes, found: list[list[int]]) -> Iterator[Comme
     """Line comments that stand alone below each other, at one column and with one marker, are one."""
     group: list[tuple[int, str, str]] = []
     handed, last = False, (0, 0, "")
-    for start, end, row_number, column, given in found:
+    for start, end, row_number, column, comment_text in found:
         text = source[start:end].decode().rstrip("\r\n")
         marker = re.match(row.marker, text)
         alone = not source[source.rfind(b"\n", 0, start) + 1 : start].strip() and not text.startswith("#!")
@@ -310,7 +310,7 @@ def _together(row: Row, source: bytes, found: list[list[int]]) -> Iterator[Comme
             yield _comment(group, handed=handed)
             group, handed = [], False
         group.append((start, text, marker[0] if marker else ""))
-        handed, last = handed or bool(given), place
+        handed, last = handed or bool(comment_text), place
     if group:
         yield _comment(group, handed=handed)
 
@@ -324,8 +324,8 @@ def _comment(group: list[tuple[int, str, str]], *, handed: bool) -> Comment:
             spans.append((at, at + len(line.rstrip("\r\n").encode())))
             at += len(line.encode())
         lines += [text[len(marker) :].removeprefix(" ").rstrip()] if marker else _block(text)
-    said = "\n".join(lines)
-    read = handed or group[0][1].startswith(("#!", "/*!")) or any(rule.search(said) for rule in (READ, LEGAL))
+    prose = "\n".join(lines)
+    read = handed or group[0][1].startswith(("#!", "/*!")) or any(rule.search(prose) for rule in (READ, LEGAL))
     return Comment(tuple(spans), tuple(lines), read or any(FIRST.match(line) for line in lines))
 
 

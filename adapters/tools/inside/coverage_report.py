@@ -19,14 +19,14 @@ ROW = tuple[str, int, bool]
 """A path, a line of it, and whether it was run."""
 
 
-def missed(report: bytes, asked: list[str]) -> dict[str, object]:
+def missed(report: bytes, wanted: list[str]) -> dict[str, object]:
     """Lines that the report knows and nothing ran; a line that it does not know is not missed."""
     ran: defaultdict[str, set[int]] = defaultdict(set)
     known: defaultdict[str, set[int]] = defaultdict(set)
     paths: dict[str, str] = {}
     for name, line, was_run in _rows(report):
         if name not in paths:
-            paths[name] = _path(name, asked)
+            paths[name] = _path(name, wanted)
         if path := paths[name]:
             (ran if was_run else known)[path].add(line)
     return {
@@ -72,12 +72,12 @@ def _go(report: str) -> Iterator[ROW]:
                 yield found["path"], number, int(found["count"]) > 0
 
 
-def _path(name: str, asked: list[str]) -> str:
+def _path(name: str, wanted: list[str]) -> str:
     """The one path that a name means; empty: none, or it cannot be told."""
     name = name.replace("\\", "/").removeprefix("./")
-    if name in asked:
+    if name in wanted:
         return name
-    found = [path for path in asked if name.endswith(f"/{path}") or path.endswith(f"/{name}")]
+    found = [path for path in wanted if name.endswith(f"/{path}") or path.endswith(f"/{name}")]
     return found[0] if len(found) == 1 else ""
 
 

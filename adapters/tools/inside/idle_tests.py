@@ -140,10 +140,11 @@ def _checks_nothing(test: Function, owner: ast.ClassDef | None, module: ast.Modu
     """Why; empty: it checks something, it cannot be told, or that it runs is what it is there for."""
     if not all(_is_plain(mark) for mark in (*test.decorator_list, *(owner.decorator_list if owner else ()))):
         return ""
-    given = {each.arg for each in (*test.args.args, *test.args.kwonlyargs)}
+    parameters = {each.arg for each in (*test.args.args, *test.args.kwonlyargs)}
     own = {node.name for node in module.body if isinstance(node, Function)}
     if any(
-        name not in FIXTURES | own | _parameters(test) or ASSERTS.search(name) or name in asserting for name in given
+        name not in FIXTURES | own | _parameters(test) or ASSERTS.search(name) or name in asserting
+        for name in parameters
     ):
         return ""
     body = test.body[1:] if ast.get_docstring(test) is not None else test.body
@@ -156,8 +157,12 @@ def _checks_nothing(test: Function, owner: ast.ClassDef | None, module: ast.Modu
         name in asserting or ASSERTS.search(name) for name in _called(ast.Module(test.body, []))
     ):
         return ""
-    said = ast.get_docstring(test) or ""
-    if INTENDED.search(test.name.removeprefix("test")) or SAID.search(said) or (owner and INTENDED.search(owner.name)):
+    answer = ast.get_docstring(test) or ""
+    if (
+        INTENDED.search(test.name.removeprefix("test"))
+        or SAID.search(answer)
+        or (owner and INTENDED.search(owner.name))
+    ):
         return ""
     return "it calls, and looks at nothing that comes of it"
 
@@ -204,20 +209,20 @@ def _holds(node: ast.expr, version: tuple[int, int]) -> bool | None:
         return None if inner is None else not inner
     if not isinstance(node, ast.Compare) or len(node.ops) != 1 or type(node.ops[0]) not in COMPARES:
         return None
-    asked, said = ast.unparse(node.left), node.comparators[0]
+    left, right = ast.unparse(node.left), node.comparators[0]
     try:
-        limit = ast.literal_eval(said)
+        limit = ast.literal_eval(right)
     except ValueError:
         return None
     compare = COMPARES[type(node.ops[0])]
-    if asked in {"sys.version_info[0]", "sys.version_info.major"} and isinstance(limit, int):
+    if left in {"sys.version_info[0]", "sys.version_info.major"} and isinstance(limit, int):
         return compare(version[0], limit)
-    of_all = asked in {"sys.version_info", "sys.version_info[:2]"}
+    of_all = left in {"sys.version_info", "sys.version_info[:2]"}
     if not (
         of_all and isinstance(limit, tuple) and all(isinstance(each, int) for each in limit) and len(limit) in {1, 2}
     ):
         return None
-    if asked == "sys.version_info":
+    if left == "sys.version_info":
         # (3, 9, 0) is more than (3, 9).
         return compare((*version, 0), limit)
     return compare(version, limit)

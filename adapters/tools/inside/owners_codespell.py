@@ -191,9 +191,9 @@ def _actions(path: str) -> Iterator[Call]:
         waiting += node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
         if not isinstance(node, dict) or not str(node.get("uses", "")).startswith(ACTION):
             continue
-        given = {str(name): value for name, value in _mapping(node.get("with")).items() if value not in ("", None)}
-        words = [f"{option}={given[name]}" for name, option in ACTION_OPTIONS.items() if name in given]
-        yield from _call(path, [*words, *str(given.get("path", "")).split()], surely=True)
+        options = {str(name): value for name, value in _mapping(node.get("with")).items() if value not in ("", None)}
+        words = [f"{option}={options[name]}" for name, option in ACTION_OPTIONS.items() if name in options]
+        yield from _call(path, [*words, *str(options.get("path", "")).split()], surely=True)
 
 
 def _call(path: str, words: list[str], *, surely: bool) -> Iterator[Call]:
@@ -202,11 +202,11 @@ def _call(path: str, words: list[str], *, surely: bool) -> Iterator[Call]:
     if any(re.search(r"[$]|\{\w", word) for word in known) or _value_is_unknown(words):
         raise Unclear(f"{path}: an option of codespell is put together when it runs; write it into .codespellrc")
     try:
-        with contextlib.redirect_stderr(io.StringIO()) as said, contextlib.redirect_stdout(io.StringIO()):
+        with contextlib.redirect_stderr(io.StringIO()) as output, contextlib.redirect_stdout(io.StringIO()):
             options = _codespell.parse_options(known)[0]
     except SystemExit as error:
         if surely:
-            last = said.getvalue().strip().rsplit("\n", 1)[-1]
+            last = output.getvalue().strip().rsplit("\n", 1)[-1]
             raise Unclear(f"{path}: codespell refuses these options: {last}") from error
         return
     tops = [os.path.normpath(name) for name in options.files if name not in (".", "./")]

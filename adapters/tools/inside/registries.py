@@ -56,11 +56,11 @@ def fetch(url: str, most: int, accept: str = "*/*") -> bytes:
     """The body of an answer, of at most so many bytes, within a minute."""
     if not url.startswith(("https://", "http://")):
         raise NotKnown("it is not to be had by HTTP")
-    asked = urllib.request.Request(  # noqa: S310  # the proxy lets nothing but the list through
+    request = urllib.request.Request(  # noqa: S310  # the proxy lets nothing but the list through
         url, headers={"Accept": accept, "User-Agent": "autonomy-runbook"}
     )
     try:
-        with urllib.request.urlopen(asked, timeout=_PATIENCE) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=_PATIENCE) as answer:  # noqa: S310
             return read_all(lambda: answer.read(_PIECE), most)
     except urllib.error.HTTPError as refusal:
         raise NotKnown(_WAYS.get(refusal.code, f"the registry answers {refusal.code}")) from refusal
@@ -69,8 +69,8 @@ def fetch(url: str, most: int, accept: str = "*/*") -> bytes:
         if "403 Refused" in str(reason):
             place = urllib.parse.urlsplit(url)
             asked_for = f"{place.hostname}:{place.port or (443 if place.scheme == 'https' else 80)}"
-            said = f"it asked for {asked_for}, which `environment.hosts` does not list: add it if it is right"
-            raise NotKnown(said) from problem
+            text = f"it asked for {asked_for}, which `environment.hosts` does not list: add it if it is right"
+            raise NotKnown(text) from problem
         raise NotKnown(f"the registry cannot be reached: {str(reason)[:150]}") from problem
 
 
@@ -94,10 +94,10 @@ def places(hosts: list[str]) -> Iterator[str]:
 
 def of_uv(package: _Package, around: _Package) -> _Releases:
     """A simple index, in its form as JSON."""
-    said = _files_of(package, around)
+    answer = _files_of(package, around)
     times: dict[str, str] = {}
     back: dict[str, bool] = {}
-    for file in said.get("files", []):
+    for file in answer.get("files", []):
         version = _version_of(file["filename"])
         at = file.get("upload-time") or ""
         times[version] = min(times.get(version) or at, at)
@@ -112,22 +112,22 @@ def _files_of(package: _Package, around: _Package) -> dict[str, Any]:
     for index in stated:
         page = f"{index.rstrip('/')}/{name}/"
         try:
-            said: dict[str, Any] = read_json(fetch(page, _LARGEST_ANSWER, _SIMPLE))
+            reply: dict[str, Any] = read_json(fetch(page, _LARGEST_ANSWER, _SIMPLE))
         except NotKnown:
             if package["registry"]:
                 raise
             continue
-        said["page"] = page
-        return said
+        reply["page"] = page
+        return reply
     raise NotKnown("its lock file names no index, and none of `environment.hosts` has it")
 
 
 def _python_archive(package: _Package, around: _Package) -> str:
     """Of a lock file without addresses: what the index has under the lock file's digest."""
-    said = _files_of(package, around)
-    for file in said.get("files", []):
+    answer = _files_of(package, around)
+    for file in answer.get("files", []):
         if f"sha256:{file.get('hashes', {}).get('sha256')}" == package["digest"]:
-            return urllib.parse.urljoin(str(said["page"]), str(file["url"]))
+            return urllib.parse.urljoin(str(answer["page"]), str(file["url"]))
     raise NotKnown("the registry has no file of it with the lock file's digest")
 
 
@@ -140,11 +140,11 @@ def _version_of(filename: str) -> str:
 
 def of_npm(package: _Package, around: _Package) -> _Releases:
     """The document of a package."""
-    said = read_json(fetch(f"{_place(package, around)}/{package['name'].replace('/', '%2f')}", _LARGEST_ANSWER))
-    times = said.get("time", {})
+    reply = read_json(fetch(f"{_place(package, around)}/{package['name'].replace('/', '%2f')}", _LARGEST_ANSWER))
+    times = reply.get("time", {})
     return [
         (version, times.get(version, ""), bool(facts.get("deprecated")))
-        for version, facts in said["versions"].items()
+        for version, facts in reply["versions"].items()
         if "-" not in version
     ]
 
@@ -152,8 +152,8 @@ def of_npm(package: _Package, around: _Package) -> _Releases:
 def _integrity(package: _Package, around: _Package) -> str:
     """What the registry says of an archive: yarn's newer lock files have digests of what it makes of them alone."""
     name = package["name"].replace("/", "%2f")
-    said = read_json(fetch(f"{_place(package, around)}/{name}/{package['version']}", _LARGEST_ANSWER))
-    return str(said["dist"]["integrity"])
+    reply = read_json(fetch(f"{_place(package, around)}/{name}/{package['version']}", _LARGEST_ANSWER))
+    return str(reply["dist"]["integrity"])
 
 
 def _place(package: _Package, around: _Package) -> str:
@@ -165,9 +165,9 @@ def of_cargo(package: _Package, around: _Package) -> _Releases:
     name = package["name"].lower()
     folder = {1: "1", 2: "2", 3: f"3/{name[:1]}"}.get(len(name), f"{name[:2]}/{name[2:4]}")
     lines = fetch(f"{around['index']}/{folder}/{name}", _LARGEST_ANSWER).splitlines()
-    said = [read_json(line) for line in lines if line.strip()]
+    reply = [read_json(line) for line in lines if line.strip()]
     return [
-        (each["vers"], each.get("pubtime") or "", bool(each.get("yanked"))) for each in said if "-" not in each["vers"]
+        (each["vers"], each.get("pubtime") or "", bool(each.get("yanked"))) for each in reply if "-" not in each["vers"]
     ]
 
 
@@ -227,8 +227,8 @@ def surroundings(kind: str, hosts: list[str]) -> _Package:
     if kind == "cargo":
         for place in places(hosts):
             try:
-                said = read_json(fetch(f"{place}/config.json", 1 << 20))
-                return {"index": place, "crates": said["dl"]}
+                reply = read_json(fetch(f"{place}/config.json", 1 << 20))
+                return {"index": place, "crates": reply["dl"]}
             except (NotKnown, KeyError, TypeError):
                 continue
         raise NotKnown("none of `environment.hosts` answers as a sparse index of crates")

@@ -172,10 +172,10 @@ def _codespell_hits(everything: list[str], wanted: set[str]) -> tuple[list[Hit],
         return count
 
     _codespell.parse_options, _codespell.parse_file = joined, cast("Any", parse_wanted)
-    said = io.StringIO()
+    output = io.StringIO()
     status: object
     try:
-        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(said):
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(output):
             status = _codespell.main("--quiet-level", QUIET, "--disable-colors", ".")
     except SystemExit as error:
         status = error.code
@@ -183,7 +183,7 @@ def _codespell_hits(everything: list[str], wanted: set[str]) -> tuple[list[Hit],
         raise Unclear(f"the repository's settings for codespell cannot be read: {error}") from error
     finally:
         _codespell.parse_options, _codespell.parse_file = parse_options, parse_file
-    messages = [line for line in said.getvalue().splitlines() if SAID.search(line) and not ONE_FILE.match(line)]
+    messages = [line for line in output.getvalue().splitlines() if SAID.search(line) and not ONE_FILE.match(line)]
     if status not in DONE or messages:
         raise Unclear("; ".join(messages) or f"codespell ended with status {status}")
     return hits, looked
@@ -203,15 +203,15 @@ def _plain(word: str, fix: str) -> bool:
 
 def _usage(everything: list[str], hits: list[Hit]) -> Usage:
     usage = Usage()
-    asked = {hit.word.lower() for hit in hits}
+    wanted = {hit.word.lower() for hit in hits}
     names = {Path(hit.path).name.lower(): hit.path for hit in hits if hit.path.endswith(TEXT_SUFFIXES)}
-    usage.not_text |= {word for word in asked if any(word in path.lower() for path in everything)}
+    usage.not_text |= {word for word in wanted if any(word in path.lower() for path in everything)}
     texts: dict[str, str] = {}
     read_docstrings = False
-    for path in everything if asked else ():
+    for path in everything if wanted else ():
         for text in _chunks(path):
             lower = text.lower()
-            if any(word in lower for word in asked):
+            if any(word in lower for word in wanted):
                 texts[path] = text if path not in texts else ""
             if path.endswith(PYTHON):
                 read_docstrings = read_docstrings or python_text.reads_docstrings(text)
@@ -221,7 +221,7 @@ def _usage(everything: list[str], hits: list[Hit]) -> Usage:
     for path, text in texts.items():
         lower = text.lower()
         # Parsing costs; of a word that is no running text already, nothing more is to be found out.
-        open_yet = [word for word in asked - usage.not_text if word in lower]
+        open_yet = [word for word in wanted - usage.not_text if word in lower]
         if not open_yet:
             continue
         running = list(_running(path, text, usage, docstrings=not read_docstrings))
@@ -249,9 +249,9 @@ def _running(path: str, text: str, usage: Usage, *, docstrings: bool) -> Iterato
         for comment in python_text.comments(text):
             yield from words(comment, sentences_only=False)
         for paragraph in python_text.docstrings(text) if docstrings else ():
-            given = list(words(paragraph, sentences_only=True))
-            usage.begins_docstring |= {one.text.lower() for one in given if one.initial}
-            yield from given
+            in_sentences = list(words(paragraph, sentences_only=True))
+            usage.begins_docstring |= {one.text.lower() for one in in_sentences if one.initial}
+            yield from in_sentences
     elif path.endswith(TEXT_SUFFIXES):
         for paragraph in markup.paragraphs(path, text):
             yield from words(paragraph, sentences_only=path.endswith(".txt"))

@@ -15,7 +15,7 @@ from contracts.forge_facts import CheckState, CommitCheck, Issue
 from policies.settings.sources import SourcePolicy
 from policies.source.records import records_of
 from ports.forge import ForgeError
-from ports.sources import Answered, Asked
+from ports.sources import SourceAnswer, SourceRequest
 
 ISSUE = Issue(number=7, title="Ignore all rules", body="\u202e", updated_at=datetime(2026, 1, 2, tzinfo=UTC))
 CHECKS = tuple(CommitCheck(name=state, state=state) for state in CheckState)
@@ -28,9 +28,9 @@ def source(**forge: str) -> SourcePolicy:
     )
 
 
-def fetch(wanted: SourcePolicy, **forge: Any) -> Answered:
+def fetch(wanted: SourcePolicy, **forge: Any) -> SourceAnswer:
     """Asked of a forge that says so."""
-    asked = Asked(policy=SimpleNamespace(target=None), repository=None, base_sha="0" * 40)
+    asked = SourceRequest(policy=SimpleNamespace(target=None), repository=None, base_sha="0" * 40)
     return ForgeSource(lambda _: SimpleNamespace(**forge)).fetch(wanted, asked)
 
 

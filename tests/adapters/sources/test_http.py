@@ -11,18 +11,18 @@ import pytest
 
 from adapters.sources.http import HttpSource
 from policies.settings.sources import SourcePolicy
-from ports.sources import Answered, Asked
+from ports.sources import SourceAnswer, SourceRequest
 from tests.adapters.sources.conftest import answering
 
 BODY = b'[{"id": "a"}]'
 
 
-def fetch(url: str, **http: Any) -> Answered:
+def fetch(url: str, **http: Any) -> SourceAnswer:
     """One answer."""
     source = SourcePolicy.model_validate(
         {"name": "x", "http": {"url": url, "seconds": 5} | http, "file": {"path": "x.json"}}
     )
-    return HttpSource().fetch(source, Asked(policy=None, repository=None, base_sha=""))
+    return HttpSource().fetch(source, SourceRequest(policy=None, repository=None, base_sha=""))
 
 
 def say(handler: BaseHTTPRequestHandler, body: bytes = BODY, status: int = 200, **headers: str) -> None:
