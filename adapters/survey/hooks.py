@@ -217,6 +217,14 @@ def pinned(name: str, read: Read, paths: Iterable[str]) -> str:
     return ""
 
 
+def needed(name: str, read: Read, paths: Iterable[str]) -> tuple[str, ...]:
+    """What running a program takes: itself, exact where something or its hook pins it, and what that hook adds."""
+    hook = next((each for each in _hooks(read, []) if each.get("id") == name), {})
+    version = _VERSION.fullmatch(str(hook.get("rev") or ""))
+    exact = pinned(name, read, paths) or (version[1] if version else "")
+    return (f"{name}=={exact}" if exact else name, *_additional(hook))
+
+
 def _set_up(name: str, settings: tuple[str, ...], read: Read, present: frozenset[str]) -> bool:
     sections = {each for file in ("setup.cfg", "tox.ini") for each in parse_ini(read(file)).sections()}
     in_pyproject = re.search(rf"^\[tool\.{name}[\].]", read("pyproject.toml"), re.MULTILINE)

@@ -21,7 +21,7 @@ _MOST_ROOTS = 4
 DEEPEST = 3
 _NPM_KINDS = (
     ("lint", CheckKind.LINT, ("lint", "lint:check", "eslint")),
-    ("types", CheckKind.TYPES, ("typecheck", "type-check", "check-types", "types", "tsc")),
+    ("types", CheckKind.TYPES, ("typecheck", "type-check", "check-types", "types", "test:types", "tsc")),
     ("format", CheckKind.LINT, ("format:check", "fmt:check", "prettier:check", "format-check", "check-format")),
     ("build", CheckKind.BUILD, ("build",)),
 )
@@ -39,7 +39,8 @@ _MENDING = (
 )
 """How a lint script begins, its package, what makes it mend, the files, and how it ends when it worked."""
 _LINTING = re.compile(
-    r"(npx )?(eslint|standard|xo|oxlint|stylelint|prettier|tsc|biome)\b[^|;]*$|npm run (lint|eslint|format)(:\S+)?$"
+    r"(npx )?(eslint|standard|xo|oxlint|oxfmt|stylelint|prettier|tsc|tsgo|biome)\b[^|;]*$"
+    r"|(npm run|(pnpm|yarn)( run)?) (lint|eslint|format|types?|typecheck|test:types?)(:\S+)?$"
 )
 _HOOKS_OF_GIT = re.compile(r"\b(lefthook|husky|simple-git-hooks|yorkie)\b")
 _PNPM = {"5": "7", "6": "8"}

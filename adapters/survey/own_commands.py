@@ -1,4 +1,4 @@
-"""What a repository itself runs: its CI, tox, nox, the scripts of hatch, pdm and others, its Makefile. Only read."""
+"""What a repository itself runs: CI, tox, nox, scripts of hatch, pdm and others, Makefile, pre-commit. Only read."""
 
 import ast
 import re
@@ -11,7 +11,9 @@ from typing import Any
 import yaml
 
 from adapters.environments.declared_requirements import Read, parse_ini, parse_toml
-from adapters.tools.owners_files import unfolded
+from adapters.tools.owners_files import FILES as HOOK_FILES
+from adapters.tools.owners_files import hooks_in, unfolded
+from adapters.tools.tool_runner import ToolUnavailable
 from policies.settings.schema import CheckKind, CheckPolicy
 
 Argv = tuple[str, ...]
@@ -33,6 +35,8 @@ _NOT_HERE = frozenset({
 })  # fmt: skip
 """They look, and nothing here knows how to count what they say, or they ask the network."""
 _RUNNERS = (("uv", "run"), ("poetry", "run"), ("pdm", "run"), ("hatch", "run"), ("pipenv", "run"), ("rye", "run"))
+_HOOKS_ARGS = {"mypy": ("--ignore-missing-imports", "--scripts-are-modules")}
+"""Of hooks that give none of their own."""
 _SCRIPTS = (("pdm", "scripts"), ("poe", "tasks"), ("taskipy", "tasks"), ("rye", "scripts"))
 
 
@@ -44,6 +48,7 @@ def own_commands(read: Read, paths: tuple[str, ...]) -> tuple[Argv, ...]:
         *_of_nox(read("noxfile.py")),
         *_of_scripts(parse_toml(read("pyproject.toml")).get("tool")),
         *(line for path in MAKEFILES for line in _of_make(read(path))),
+        *(line for path in HOOK_FILES for line in _of_hooks(path, read(path))),
     )
     return tuple(dict.fromkeys(argv for line in lines if (argv := _argv(line))))
 
@@ -61,16 +66,18 @@ class OwnChecks:
     """Programs that look, and are no check here."""
 
 
-def own_checks(commands: Iterable[Argv], sources: tuple[str, ...], version: Callable[[str], str]) -> OwnChecks:
+def own_checks(
+    commands: Iterable[Argv], sources: tuple[str, ...], needed: Callable[[str], tuple[str, ...]]
+) -> OwnChecks:
     """Types and style as it asks for them itself, compared with the base; tests by its own words.
 
     Args:
         commands: its own.
         sources: what is looked at, where its own words name nothing.
-        version: of a package, as it is pinned; empty: it is not.
+        needed: requirements for running a package, as it is pinned.
     """
     modules = [_as_module(argv) for argv in commands]
-    checks, packages = [], []
+    checks, packages = [], list[str]()
     for name, kind, module, ours in _LOOKING:
         words = next((argv[1:] for argv in modules if argv[0] == module), None)
         if words is None:
@@ -78,7 +85,7 @@ def own_checks(commands: Iterable[Argv], sources: tuple[str, ...], version: Call
         paths = () if any(not word.startswith("-") for word in words) else sources
         argv = ("python", "-m", module, *ours, *words, *paths)
         checks.append(CheckPolicy(name=name, kind=kind, argv=argv, judge="not_worse", count="lines"))
-        packages.append(f"{module}=={exact}" if (exact := version(module)) else module)
+        packages += needed(module)
     programs = {argv[0] for argv in modules}
     tests = () if "pytest" in programs else next((argv for argv in modules if _is_test(argv)), ())
     return OwnChecks(
@@ -185,6 +192,17 @@ def _at(table: dict[str, Any], *keys: str) -> dict[str, Any]:
         found = table.get(key)
         table = found if isinstance(found, dict) else {}
     return table
+
+
+def _of_hooks(path: str, text: str) -> Iterator[str]:
+    """What pre-commit calls: a local hook's own words; of others the program, which mostly has the hook's name."""
+    with suppress(ToolUnavailable):
+        for hook in hooks_in(path, text):
+            name, args = str(hook.get("id") or ""), hook.get("args")
+            program = hook.get("entry") if hook.get("repo") == "local" else shlex.quote(name)
+            words = map(str, args) if isinstance(args, list) else _HOOKS_ARGS.get(name, ())
+            if isinstance(program, str):
+                yield f"{program} {shlex.join(words)}"
 
 
 def _of_make(text: str) -> Iterator[str]:

@@ -6,6 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
 from adapters.environments.declared_requirements import Declared, Read, declared, parse_toml
 from adapters.survey.clients import Clients
 from adapters.survey.languages import DEEPEST, NOT_A_ROOT
@@ -53,7 +56,12 @@ class Furnished:
 
 
 def locked(
-    read: Read, present: frozenset[str], needs: Declared, ci: Iterable[tuple[str, ...]], clients: Clients
+    read: Read,
+    present: frozenset[str],
+    needs: Declared,
+    ci: Iterable[tuple[str, ...]],
+    clients: Clients,
+    more: tuple[str, ...] = (),
 ) -> Furnished | None:
     """By the first lock file at the root; None: there is none. What asks git for its version is told one.
 
@@ -63,19 +71,21 @@ def locked(
         needs: what is declared for tests.
         ci: commands of the CI, for the owner's own call of the program.
         clients: where Python comes from here; asked only where there is such a file.
+        more: requirements of checks.
     """
     name, program = next(((name, program) for name, program in LOCKS.items() if name in present), ("", ""))
     if not name:
         return None
     text = read(name)
     names = frozenset(_LOCKED.findall(text))
+    unlocked = [each for each in ("pytest", *more) if canonicalize_name(Requirement(each).name) not in names]
     installing = _by_uv(read, needs, ci) if program == "uv" else _by_export(program, read)
     prepare = (
         ("python3", "-m", "venv", "/env"),
         ("python3", "-m", "venv", "/env/tools"),
         (f"{_TOOLS}pip", "install", "--quiet", *_manager(program, text), *_ours()),
         *installing,
-        *(((f"{_ENV}pip", "install", "--quiet", "pytest"),) if "pytest" not in names else ()),
+        *(((f"{_ENV}pip", "install", "--quiet", *unlocked),) if unlocked else ()),
     )
     environment = EnvironmentPolicy(
         prepare=prepare,
@@ -87,7 +97,9 @@ def locked(
     return Furnished(environment, names)
 
 
-def several(read: Read, paths: tuple[str, ...], test_files: tuple[str, ...], clients: Clients) -> Furnished | None:
+def several(
+    read: Read, paths: tuple[str, ...], test_files: tuple[str, ...], clients: Clients, more: tuple[str, ...] = ()
+) -> Furnished | None:
     """Packages beside each other, installed together, each with tests of its own; None: it is not of that kind.
 
     Of the first ``_MOST_PACKAGES``; whoever calls says that of the others.
@@ -95,7 +107,7 @@ def several(read: Read, paths: tuple[str, ...], test_files: tuple[str, ...], cli
     roots = package_roots(read, paths)
     if "" in roots or len(roots) < 2:  # noqa: PLR2004  # several
         return None
-    needed, checks = dict.fromkeys(["pytest"]), list[CheckPolicy]()
+    needed, checks = dict.fromkeys(["pytest", *more]), list[CheckPolicy]()
     words: list[str] = []
     for root in roots[:_MOST_PACKAGES]:
         tests = tuple(path for path in test_files if path.startswith(f"{root}/"))

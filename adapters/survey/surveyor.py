@@ -8,11 +8,12 @@ from fnmatch import fnmatch
 from functools import lru_cache
 from typing import Literal
 
+from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from adapters.environments.declared_requirements import Declared, Read, declared, parse_ini, parse_toml
 from adapters.survey.clients import Client, Clients
-from adapters.survey.hooks import HOOKS, OwnersFixers, owners_fixers, pinned
+from adapters.survey.hooks import HOOKS, OwnersFixers, needed, owners_fixers
 from adapters.survey.languages import Proposal, manifest_roots, propose
 from adapters.survey.own_commands import Argv, OwnChecks, own_checks, own_commands
 from adapters.survey.python_locks import locked, package_roots, several, tool_table
@@ -103,7 +104,7 @@ def survey(repository: Repository, commit: str, clients: Clients | None = None) 
     needs = declared(read, test_files)
     linters = tuple(_linters(read, present))
     build = not present.isdisjoint(("pyproject.toml", "setup.py", "setup.cfg"))
-    native = any(_NATIVE.search(path) for path in paths) or "ext_modules" in read("setup.py")
+    native = any(map(_is_native, paths)) or "ext_modules" in read("setup.py")
     tests = tuple(_test_roots(test_files, roots))
     others = _other_languages(paths)
     if others and clients and (proposal := propose(read, paths, clients)):
@@ -112,8 +113,8 @@ def survey(repository: Repository, commit: str, clients: Clients | None = None) 
         return _with_owners(seen, owners, clients.python if owners.packages else None)
     checkable = build or bool(tests) or not others
     commands = own_commands(read, paths)
-    own = own_checks(commands, sources, lambda name: pinned(name, read, paths)) if checkable else OwnChecks()
-    missing = tuple(each for each in own.packages if canonicalize_name(each.partition("==")[0]) not in needs.names)
+    own = own_checks(commands, sources, lambda name: needed(name, read, paths)) if checkable else OwnChecks()
+    missing = tuple(each for each in own.packages if canonicalize_name(Requirement(each).name) not in needs.names)
     owners = owners_fixers(read, paths) if checkable else OwnersFixers()
     seen = Survey(
         layout=layout,
@@ -143,7 +144,7 @@ def survey(repository: Repository, commit: str, clients: Clients | None = None) 
     plain = _with_owners(replace(seen, notes=(*seen.notes, *by_uv)), owners, None)
     if not (checkable and clients):
         return plain
-    found = _by_commands(replace(seen, instead=plain), read, paths, needs, commands, test_files, clients)
+    found = _by_commands(replace(seen, instead=plain), read, paths, needs, commands, test_files, clients, missing)
     return _with_owners(found, owners_fixers(read, paths, HOOKS), clients.python) if found else plain
 
 
@@ -155,13 +156,14 @@ def _by_commands(
     commands: tuple[Argv, ...],
     test_files: tuple[str, ...],
     clients: Clients,
+    more: tuple[str, ...],
 ) -> Survey | None:
     """By a lock file, or several packages; what looks at files alone looks at all of them. None: neither."""
-    if made := locked(read, frozenset(paths), needs, commands, clients):
+    if made := locked(read, frozenset(paths), needs, commands, clients, more):
         updatable = tuple(_updatable(paths, made.environment))
         checks = tuple(map(made.check, seen.checks))
         return replace(seen, environment=made.environment, checks=checks, lock_files=updatable)
-    if (made := several(read, paths, test_files, clients)) is None:
+    if (made := several(read, paths, test_files, clients, more)) is None:
         return None
     looking = (check for check in seen.checks if check.kind in {CheckKind.LINT, CheckKind.SECURITY})
     return replace(
@@ -260,6 +262,10 @@ def _unseen(unread: int) -> Iterator[str]:
     if unread:
         named = counted(unread, "file has a name", "files have names")
         yield f"{named} that no change may touch; they were not looked at."
+
+
+def _is_native(path: str) -> bool:
+    return bool(_NATIVE.search(path)) and (_NOT_OURS | _TEST_FOLDERS).isdisjoint(path.split("/")[:-1])
 
 
 def _is_test(path: str, roots: tuple[str, ...], patterns: tuple[str, ...]) -> bool:

@@ -311,6 +311,8 @@ def test_a_part_of_the_tests_is_not_taken_for_them(script, expected):
         ({"test": "standard && tape test/*.js"}, {}, "npm exec -c tape test/*.js"),
         ({"test": "xo && tsc --noEmit && X='a b' ava"}, {}, "npm exec -c X='a b' ava"),
         ({"test": "npm run lint && npm run unit && npm run more"}, {}, "npm exec -c npm run unit && npm run more"),
+        ({"test": "pnpm lint && yarn test:types && vitest"}, {}, "npm exec -c vitest"),
+        ({"test": "pnpm lint-and-test && vitest"}, {}, "npm test"),
         ({"test": "standard"}, {}, "npm test"),
         ({"test": "eslint . || true && tape"}, {}, "npm test"),
         ({"test": "npm run lint-and-test && tape"}, {}, "npm test"),

@@ -31,11 +31,31 @@ both = {composite = ["lint", "pdm run types"]}
 types = "mypy src"
 """
 MAKE = "GO ?= go\nPY := $(shell which python)\ntest: all\n\t@$(GO) test -race ./...\n\t-$(PY) x.py\n\tcd a && make\n"
+HOOKS = """repos:
+- repo: https://git.test/pre-commit/mirrors-mypy
+  hooks: [{id: mypy}]
+- repo: https://git.test/PyCQA/flake8
+  hooks: [{id: flake8, args: [--max-line-length=100]}]
+- repo: local
+  hooks:
+  - {id: clippy, entry: cargo clippy --all-targets, args: [--, -D, warnings], language: system}
+  - {id: strange, entry: [a], language: system}
+"""
 
 
 @pytest.mark.parametrize(
     ("path", "text", "found"),
     [
+        (
+            ".pre-commit-config.yaml",
+            HOOKS,
+            [
+                "mypy --ignore-missing-imports --scripts-are-modules",
+                "flake8 --max-line-length=100",
+                "cargo clippy --all-targets -- -D warnings",
+            ],
+        ),
+        (".pre-commit-config.yaml", "repos: [", []),
         ("tox.ini", TOX, ["pytest tests --strict", "python -m mypy src"]),
         ("noxfile.py", NOX, ["pytest -q", "flake8 a b"]),
         ("pyproject.toml", SCRIPTS, ["mypy src", "pytest tests", "flake8 src", "test", "check", "lint", "types"]),
@@ -60,7 +80,11 @@ def test_plain_commands(path, text, found):
 
 
 def looked(*lines: str, sources=("src/p",), **pins: str):
-    found = own_checks([tuple(line.split()) for line in lines], sources, lambda name: pins.get(name, ""))
+    found = own_checks(
+        [tuple(line.split()) for line in lines],
+        sources,
+        lambda name: (f"{name}=={pins[name]}" if name in pins else name,),
+    )
     return {check.name: " ".join(check.argv) for check in found.checks}, found.packages, " ".join(found.tests)
 
 
@@ -88,4 +112,4 @@ def test_what_is_a_check(lines, expected):
 def test_versions_are_those_that_are_pinned():
     """And what is no check here is named."""
     assert ("mypy==1.9.0",) == looked("mypy src", mypy="1.9.0")[1]
-    assert ("pylint", "pyright") == own_checks([("pyright",), ("pylint", "x"), ("echo",)], (), str).unknown
+    assert ("pylint", "pyright") == own_checks([("pyright",), ("pylint", "x"), ("echo",)], (), lambda _: ()).unknown

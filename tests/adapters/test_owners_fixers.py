@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from adapters.survey.clients import Client
-from adapters.survey.hooks import HOOKS, OwnersFixers, equipped, owners_fixers, pinned
+from adapters.survey.hooks import HOOKS, OwnersFixers, equipped, needed, owners_fixers, pinned
 from policies.settings.environment import EnvironmentPolicy
 
 CONFIG = """
@@ -102,6 +102,21 @@ def test_what_pins_a_version(files, version):
     """Lock files first; a range is no pin."""
     tree = {name.replace("__", "."): text for name, text in files.items()}
     assert version == pinned("black", lambda path: tree.get(path, ""), tuple(tree))
+
+
+@pytest.mark.parametrize(
+    ("config", "lock", "requirements"),
+    [
+        (hook("mypy", "mirrors-mypy", "v1.9.0"), "", ("mypy==1.9.0",)),
+        (hook("mypy", "mirrors-mypy", "v1.9.0"), 'name = "mypy"\nversion = "1.8.0"\n', ("mypy==1.8.0",)),
+        (hook("mypy", additional_dependencies="[types-six, ../x]", rev="main"), "", ("mypy", "types-six")),
+        ("repos: [", "", ("mypy",)),
+    ],
+)
+def test_what_a_check_needs(config, lock, requirements):
+    """The version of a lock file, else that of its hook; and what the hook is given besides."""
+    tree = {".pre-commit-config.yaml": config, "uv.lock": lock}
+    assert requirements == needed("mypy", lambda path: tree.get(path, ""), tuple(tree))
 
 
 def test_formatters_that_are_set_up_and_pinned():

@@ -220,6 +220,11 @@ def test_an_extension_is_noticed(package):
     assert "needs a compiler" in render(found)
 
 
+def test_what_tests_are_built_of_is_no_extension(package):
+    """Nobody who installs the package compiles it."""
+    assert not package.look({"setup.py": "", "p/__init__.py": "", "tests/elf/hello.c": "", "docs/x.h": ""}).native
+
+
 def test_setup_py_is_read_not_run(package):
     """Literals, also by way of a name; anything computed is left alone."""
     text = BOMB + "TESTS = ['mock', 'pytest>=3']\nsetup(install_requires=['six>=1', 'attrs'], tests_require=TESTS,"
