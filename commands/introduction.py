@@ -262,7 +262,7 @@ class Trial(Furnishing):
             self._tell(f"  {result.name:<9} {result.status} {last.seconds:.1f} s {last.detail}".rstrip())
             if result.status is CheckStatus.RED and check.kind is CheckKind.TESTS and "pytest" in check.argv:
                 check, result = self._without_failing(check, result, checking)  # noqa: PLW2901
-            elif result.status is CheckStatus.RED and check.kind is CheckKind.TESTS:
+            elif result.status is CheckStatus.RED and check.kind in {CheckKind.TESTS, CheckKind.BUILD}:
                 check, result = self._differently(check, result, checks, checking)  # noqa: PLW2901
             if not _green(result):
                 self._keep_output(check, result)
@@ -315,15 +315,15 @@ class Trial(Furnishing):
     def _differently(
         self, check: CheckPolicy, red: CheckResult, checks: tuple[CheckPolicy, ...], checking: Checking
     ) -> tuple[CheckPolicy, CheckResult]:
-        """The tests run in another way, if they are green then, twice; else as they were."""
+        """Tests or a build run in another way, if they are green then, twice; else as they were."""
         other = differently(check, checks)
         if other is None:
             return check, red
-        results = [run_checks((other,), checking)[0] for _ in range(2)]
-        if not all(map(_green, results)):
+        [result] = run_checks((other,), checking)
+        if not (_green(result) and _green(run_checks((other,), checking)[0])):
             return check, red
         self._tell(f"  {check.name:<9} green by `{' '.join(other.argv)}`")
-        return other, results[0]
+        return other, result
 
     def _keep_output(self, check: CheckPolicy, result: CheckResult) -> None:
         """Beside what was said of environments: whoever mends it reads all of it there."""

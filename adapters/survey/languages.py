@@ -403,7 +403,7 @@ def lesser(environment: EnvironmentPolicy) -> EnvironmentPolicy | None:
 
 
 def differently(check: CheckPolicy, checks: tuple[CheckPolicy, ...]) -> CheckPolicy | None:
-    """Another way to run tests that are red only by how they were run; None: there is none that is known here.
+    """Another way to run tests or a build, red only by how they were run; None: there is none that is known here.
 
     Of what is built, a check has what it builds itself: `prepare` built the base, and a change is to be tested.
     """

@@ -161,9 +161,12 @@ def test_what_takes_its_time_says_so() -> None:
 
 @pytest.mark.skipif(shutil.which("npm") is None, reason="left out: Node is missing")
 def test_another_language_is_prepared_and_checked_by_its_own_means(nobody_there: Shell, policies: Path, tmp_path: Path):
-    """What is red is named and advisory; what cannot be prepared is said, and the file is there to be corrected."""
+    """What is red is named and advisory; what cannot be prepared is said, and the file is there to be corrected.
+
+    What is red only outside of a repository (packing sets up git's hooks) is run in one.
+    """
     folder = tmp_path / "web"
-    build = "node -e \"require('fs').writeFileSync('built', '')\""
+    build = "test -e .git && node -e \"require('fs').writeFileSync('built', '')\""
     scripts = {"test": "node --test", "lint": "exit 3", "build": build}
     (folder / "lib").mkdir(parents=True)
     (folder / "package.json").write_text(json.dumps({"name": "web", "version": "1.0.0", "scripts": scripts}))
@@ -176,7 +179,8 @@ def test_another_language_is_prepared_and_checked_by_its_own_means(nobody_there:
     target = PolicyFiles(policies).effective("web").target
     assert {"tests": True, "lint": False, "build": True} == {check.name: check.required for check in target.checks}
     after_build = ("env", "npm_config_cache=/tmp/npm", "sh", "-c", "git init --quiet && npm run build && npm test")
-    assert after_build in {check.argv for check in target.checks}
+    in_git = (*after_build[:4], "git init --quiet && npm run build")
+    assert {after_build, in_git} <= {check.argv for check in target.checks}
     assert "exit 3" in done.json["advisory"]["lint"]
     assert "> exit 3" in (tmp_path / "home/logs/init-web.log").read_text()
     assert 0 == nobody_there.type("doctor", "web").status
