@@ -229,6 +229,8 @@ class Trial(Furnishing):
         green = any(check.kind is CheckKind.TESTS and _green(result) for check, result in results)
         if seen.instead and not green:
             told = f"As its lock file says, it {problem or 'has no green tests'}. So what it declares is installed."
+            if seen.instead.environment.prepare:
+                told = f"With all its languages, it {problem or 'has no green tests'}. So it is looked at without some."
             self._tell(told)
             return self.whole(replace(seen.instead, notes=(*seen.instead.notes, told)), name, render)
         if not green and not seen.environment.prepare:

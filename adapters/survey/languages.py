@@ -304,7 +304,9 @@ def _node_fixers(package: dict[str, Any], scripts: dict[str, Any], seen: _Seen) 
     configured = "prettier" in package or any(
         path.startswith((".prettierrc", "prettier.config.")) for path in seen.present
     )
-    if "prettier" in installed and (configured or any("prettier" in script for script in commands)):
+    # Settings that no script uses any more are what was left behind by whoever went over to biome.
+    left = "@biomejs/biome" in installed and any(command.startswith("biome ") for command in commands)
+    if "prettier" in installed and ((configured and not left) or any("prettier" in script for script in commands)):
         yield FixerPolicy(
             name="prettier",
             fix=(*run, "prettier", "--write", "."),

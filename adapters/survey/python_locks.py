@@ -98,14 +98,19 @@ def locked(
 
 
 def several(
-    read: Read, paths: tuple[str, ...], test_files: tuple[str, ...], clients: Clients, more: tuple[str, ...] = ()
+    read: Read,
+    paths: tuple[str, ...],
+    test_files: tuple[str, ...],
+    clients: Clients,
+    more: tuple[str, ...] = (),
+    least: int = 2,
 ) -> Furnished | None:
     """Packages beside each other, installed together, each with tests of its own; None: it is not of that kind.
 
     Of the first ``_MOST_PACKAGES``; whoever calls says that of the others.
     """
     roots = package_roots(read, paths)
-    if "" in roots or len(roots) < 2:  # noqa: PLR2004  # several
+    if "" in roots or len(roots) < least:
         return None
     needed, checks = dict.fromkeys(["pytest", *more]), list[CheckPolicy]()
     words: list[str] = []

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatch
 from functools import lru_cache
-from typing import Literal
+from typing import Any, Literal
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -42,6 +42,7 @@ _LINTERS = (
 )
 _MOST_TEST_FILES = 300
 _BY_UV = "uv.lock: newer releases of what it locks are proposed where `prepare` is by uv: see docs/languages.md."
+_NOT_LOOKED_AT = "is not checked"
 _NOTHING_BUILT = "There is no pyproject.toml, setup.py or setup.cfg, so nothing is built or installed."
 _LANGUAGES = {
     "py": "Python", "go": "Go", "rs": "Rust", "js": "JavaScript", "jsx": "JavaScript", "mjs": "JavaScript",
@@ -110,6 +111,8 @@ def survey(repository: Repository, commit: str, clients: Clients | None = None) 
     if others and clients and (proposal := propose(read, paths, clients)):
         owners = owners_fixers(read, paths, HOOKS)
         seen = _prepared(proposal, paths, others, _unseen(len(repository.paths(commit)) - len(paths)))
+        if (python := several(read, paths, test_files, clients, least=1)) and python.tests:
+            seen = _together(seen, python.environment, python.tests, python.roots)
         return _with_owners(seen, owners, clients.python if owners.packages else None)
     checkable = build or bool(tests) or not others
     commands = own_commands(read, paths)
@@ -163,15 +166,45 @@ def _by_commands(
         updatable = tuple(_updatable(paths, made.environment))
         checks = tuple(map(made.check, seen.checks))
         return replace(seen, environment=made.environment, checks=checks, lock_files=updatable)
-    if (made := several(read, paths, test_files, clients, more)) is None:
+    beside = propose(read, paths, clients)
+    if (made := several(read, paths, test_files, clients, more, least=1 if beside else 2)) is None:
         return None
     looking = (check for check in seen.checks if check.kind in {CheckKind.LINT, CheckKind.SECURITY})
-    return replace(
+    found = replace(
         seen,
         environment=made.environment,
         checks=(*made.tests, *map(made.check, looking)),
         allowed_paths=tuple(dict.fromkeys((*(f"/{root}/**" for root in made.roots), *seen.allowed_paths))),
         notes=tuple(each for each in seen.notes if each != _NOTHING_BUILT),
+    )
+    if not beside:
+        return found
+    other = _prepared(beside, paths, "", iter(()))
+    both = _together(found, other.environment, other.checks, ())
+    allowed = tuple(dict.fromkeys((*found.allowed_paths, *other.allowed_paths)))
+    notes = (*both.notes, *other.notes)
+    return replace(both, allowed_paths=allowed, notes=notes, fixers=other.fixers, lock_files=other.lock_files)
+
+
+def _together(seen: Survey, more: EnvironmentPolicy, checks: tuple[CheckPolicy, ...], roots: tuple[str, ...]) -> Survey:
+    """With what is in another language and has roots of its own; in its stead, if it cannot be: as it was.
+
+    That is prepared first: what may be in vain should not have to wait for the rest.
+    """
+    here, both = seen.environment, dict[str, Any]()
+    for name in ("prepare", "toolchains", "keyed_by", "hosts", "keep"):
+        both[name] = tuple(dict.fromkeys((*getattr(more, name), *getattr(here, name))))
+    taken = {check.name for check in seen.checks}
+    others = (
+        check.model_copy(update={"name": f"{check.name}-beside"}) if check.name in taken else check for check in checks
+    )
+    return replace(
+        seen,
+        environment=here.model_copy(update={**both, "variables": here.variables | more.variables}),
+        checks=(*seen.checks, *others),
+        allowed_paths=tuple(dict.fromkeys((*seen.allowed_paths, *(f"/{root}/**" for root in roots)))),
+        notes=tuple(each for each in seen.notes if _NOT_LOOKED_AT not in each),
+        instead=seen,
     )
 
 
@@ -186,7 +219,7 @@ def _prepared(proposal: Proposal, paths: tuple[str, ...], main: str, unseen: Ite
     code = re.compile(rf"\.({'|'.join(map(re.escape, proposal.extensions)) or 'x^'})$")
     tops = {path.split("/")[0] for path in paths if "/" in path and code.search(path)}
     sources = tuple(sorted(top for top in tops if not top.startswith(".") and top not in {"vendor", "node_modules"}))
-    python = any(path.endswith(".py") for path in paths)
+    python = main and any(path.endswith(".py") for path in paths)
     return Survey(
         layout="none",
         imports=(),
@@ -198,7 +231,7 @@ def _prepared(proposal: Proposal, paths: tuple[str, ...], main: str, unseen: Ite
         allowed_paths=(*(f"/*.{each}" for each in proposal.extensions), *_allowed(paths, sources, ())),
         checks=tuple(proposal.checks),
         notes=(
-            *([f"Most of it is {main}; its Python is not checked. Add what its own CI runs."] if python else []),
+            *([f"Most of it is {main}; its Python {_NOT_LOOKED_AT}. Add what its own CI runs."] if python else []),
             *proposal.notes,
             *unseen,
         ),
@@ -391,7 +424,7 @@ def _beside(read: Read, paths: tuple[str, ...]) -> Iterator[str]:
         yield f"Packages beside the root's are not installed: {', '.join(packages[1:6])}."
     for name, manifest in (("Go", "go.mod"), ("Rust", "Cargo.toml"), ("Node", "package.json")):
         if roots := [root or "the root" for root in manifest_roots(read, paths, manifest)]:
-            yield f"{name} in {', '.join(roots[:5])} is not checked here."
+            yield f"{name} in {', '.join(roots[:5])} {_NOT_LOOKED_AT} here."
 
 
 def _not_here(programs: tuple[str, ...]) -> Iterator[str]:

@@ -181,6 +181,8 @@ def test_fixers_are_those_that_the_repository_itself_uses():
     assert eslint == fixers({"package.json": json.dumps(both)})
     prettier = {"prettier": "npx --no-install prettier --write ."}
     assert eslint | prettier == fixers({"package.json": json.dumps(both), ".prettierrc": ""})
+    biome = {"scripts": {"lint": "biome check ."}, "devDependencies": {"@biomejs/biome": "2", "prettier": "3"}}
+    assert {"biome"} == set(fixers({"package.json": json.dumps(biome), ".prettierrc": ""}))
 
 
 @pytest.mark.parametrize(

@@ -154,6 +154,35 @@ def test_several_packages_beside_each_other():
     assert "Packages beside the root's are not installed: packages/a, packages/b." in rooted.notes
 
 
+class Node(Machine):
+    """It has Node, too."""
+
+    npm = Client(("/opt/node",), ("packages.test:443",))
+
+
+@pytest.mark.parametrize("mostly", ["ts", "py"])
+def test_roots_in_python_and_in_another_language(mostly):
+    """Prepared together, checked each by its own means; without the other where that cannot be."""
+    scripts = '{"scripts": {"test": "node --test"}, "devDependencies": {"a": "1"}}'
+    files = {"api/pyproject.toml": MEMBER, "api/api/__init__.py": "", "api/tests/test_it.py": ""}
+    files |= {"web/package.json": scripts, "web/package-lock.json": "{}", "web/x.ts": ""}
+    files |= {f"web/{n}.{mostly}": "" for n in range(5)}
+    seen = survey(Tree(files), "c", Node())
+    tests = {check.name: " ".join(check.argv) for check in seen.checks if check.kind == "tests"}
+    assert {"tests-api", "tests-web"} == tests.keys()
+    assert ("npm --prefix web test", "api") == (tests["tests-web"], tests["tests-api"].split()[-1])
+    said = prepares(seen)
+    assert ["/env/bin/pip install --quiet pytest --editable ./api[test]"] == [each for each in said if "./api" in each]
+    assert "npm --prefix web ci --no-audit --no-fund" in said
+    assert {"pyproject.toml", "/web/package-lock.json"} <= {*seen.environment.keyed_by}
+    assert {"packages.test:443", "index.test:443"} <= {*seen.environment.hosts}
+    assert ("web/node_modules",) == seen.environment.keep
+    assert {"/api/**", "/web/**"} <= {*seen.allowed_paths}
+    assert not [note for note in seen.notes if "not checked" in note]
+    assert [note for note in seen.instead.notes if "not checked" in note]
+    assert {"tests-api", "tests-web"} > {check.name for check in seen.instead.checks if check.kind == "tests"}
+
+
 def test_other_languages_beside_python_are_named():
     """They are checked by a target of their own, or by hand."""
     web = {"web/package.json": "{}", "web/package-lock.json": "", "svc/go.mod": ""}
