@@ -85,7 +85,7 @@ class Furnishing(ABC):
                     seen = self._less(seen, tuple(seen.owners.packages), problem)
                     continue
                 refused.append(str(problem))
-                self._keep_log(refused)
+                self._keep_log(str(problem))
                 if problem.setting and getattr(candidate.environment, problem.setting):
                     failed, without_it, note = _FROM_ELSEWHERE[problem.setting]
                     told = f"{failed}: {cause(problem)}. A check that needs one fails."
@@ -102,9 +102,11 @@ class Furnishing(ABC):
                     del chosen[0]
         raise EnvironmentUnavailable(refused[-1])
 
-    def _keep_log(self, refused: list[str]) -> None:
+    def _keep_log(self, refusal: str) -> None:
+        """Behind the others: the first is why what was wanted most is not what there is."""
         self._log.parent.mkdir(parents=True, exist_ok=True)
-        self._log.write_text("\n\n".join(refused) + "\n", encoding="utf-8")
+        with self._log.open("a", encoding="utf-8") as log:
+            log.write(f"{refusal}\n\n")
 
 
 def _equipped(seen: Survey) -> Survey:

@@ -3,6 +3,8 @@
 import re
 
 from adapters.environments.allow_list import AllowListProxy
+from policies.counted import shortened
+from policies.paths.canonical import readable
 from ports.sandbox import CommandResult
 
 _TAIL = 3000
@@ -70,5 +72,6 @@ def explain(step: str, result: CommandResult, proxy: AllowListProxy, minutes: in
         unreachable = True
         cure = "the registry is down, slow or limits the rate: try again later"
     else:
-        cure = "see what it said, and try it on a clean checkout of the base"
+        last = next((line.strip() for line in reversed(output.splitlines()) if line.strip()), "nothing")
+        cure = f"it said last: {shortened(readable(last), 200)}; try it on a clean checkout of the base"
     return f"{step}; {cure}\n{output}", unreachable

@@ -215,6 +215,7 @@ FORKS = "python3 -c 'import os, time\nfor _ in range(999): os.fork() or time.sle
         ("echo 'npm error code EINTEGRITY'; exit 1", "not what the lock file says", {}),
         ("echo 'package.json and package-lock.json are not in sync'; exit 1", "contradicts the manifest", {}),
         ("echo 'module x: 410 Gone'; exit 1", r"not there \(any more\)", {}),
+        ("echo 'no idea why'; exit 1", "it said last: no idea why; try it", {}),
         ("echo '429 Too Many Requests'; exit 1", "limits the rate: try again later", {}),
         ("true", "`environment.keep` names parts.*not there", {"keep": ("parts",)}),
         ("ln -s /etc parts", "`environment.keep` names parts.*symbolic link", {"keep": ("parts",)}),

@@ -254,12 +254,9 @@ def result(status: CheckStatus) -> CheckResult:
 class Made(Trial):
     """Environments that can be made or not, and tests that are green in them or not, as a test says."""
 
-    def __init__(self, broken: str = "", red: tuple[str, ...] = ()) -> None:
+    def __init__(self, broken: str = "", red: tuple[str, ...] = (), log: Path = Path("/dev/null")) -> None:
         self.broken, self.red, self.said = broken, red, list[str]()
-        Furnishing.__init__(self, self.said.append, Path("/dev/null"))
-
-    def _keep_log(self, refused: list[str]) -> None:
-        """Nowhere."""
+        Furnishing.__init__(self, self.said.append, log)
 
     def _policy(self, name: str, text: str) -> EffectivePolicy:
         return policy(target={"environment": EnvironmentPolicy.model_validate_json(text).model_dump()})
@@ -310,6 +307,15 @@ def test_what_cannot_be_had_gives_way_to_less(made: Made, lock: bool, kept: tupl
     assert (("black==24.4.2" in str(chosen.environment)), True) == (bool(fixer), bool(results))
     assert all(any(each.startswith(word) for each in made.said) for word in said)
     assert all(any(note.startswith(word) for note in chosen.notes) for word in said)
+
+
+def test_why_the_lock_file_could_not_be_used_stays_in_the_log(tmp_path: Path) -> None:
+    """Also where what it declares cannot be had at once either."""
+    made = Made("build=True", log=tmp_path / "logs/init.log")
+    files = PACKAGE | {"tests/test_p.py": "", "uv.lock": ""}
+    chosen, _ = made.whole(survey(Tree(files), "c", Machine()), "demo", lambda each: each.environment.model_dump_json())
+    assert not chosen.environment.build
+    assert 3 == (tmp_path / "logs/init.log").read_text().count("its own words")
 
 
 def test_a_sandbox_that_is_missing_fails_init_and_leaves_nothing_out(
