@@ -194,7 +194,8 @@ def _go(found: Proposal, seen: _Seen, root: str) -> None:
     vet = seen.theirs(root, "go", "vet") or (*here, "vet", "./...")
     # What tests and vet are built of is built once, the standard library included: that is most of their time.
     at = tests.index("test") + 1
-    found.prepare += [(*tests[:at], "-run=^$", *tests[at:]), vet]
+    rest = re.sub(r"(^|\0)-(test\.)?run(=|\0)[^\0]*", "", "\0".join(tests[at:])).split("\0")
+    found.prepare += [(*tests[:at], "-run=^$", *filter(None, rest)), vet]
     found.check("tests", root, CheckKind.TESTS, *tests)
     found.check("build", root, CheckKind.BUILD, *(seen.theirs(root, "go", "build") or (*here, "build", "./...")))
     found.check("vet", root, CheckKind.LINT, *vet)

@@ -145,6 +145,9 @@ def test_what_ci_runs_is_what_is_checked():
     found = look(LIB | {".github/workflows/ci.yml": CI, ".github/workflows/broken.yml": "a: [\n"})
     assert ("go test -race ./...", "go vet -all ./...") == (argvs(found)["tests"], argvs(found)["vet"])
     assert "go test -run=^$ -race ./..." in prepares(found)
+    chosen = look(LIB | {"Makefile": "test:\n\tgo test -v ./... -run . -timeout=2m\n"})
+    assert "go test -v ./... -run . -timeout=2m" == argvs(chosen)["tests"]
+    assert "go test -run=^$ -v ./... -timeout=2m" in prepares(chosen), "what it chooses itself would run in `prepare`"
 
 
 def test_several_roots_and_several_languages():
