@@ -104,7 +104,7 @@ def test_prepare_and_checks_see_the_content_and_the_tree_keeps_its_pointer(app, 
     script = """cmp data/big.bin /env/seen && data/tool
         echo x > data/big.bin; rm -f data/big.bin; mv data/tool data/y; ln -sf /etc/passwd data/big.bin; echo n > new"""
     said = BubblewrapSandbox().run(made.command(("sh", "-c", script), tree, LIMITS), quiet).output
-    assert said.startswith(b"it runs\n")
+    assert b"it runs\n" in said
     assert 4 == sum(any(word in line for word in (b"Read-only", b"busy")) for line in said.splitlines())
     assert pointer(CONTENT) == (tree / "data/big.bin").read_text()
     changed = app.mirror.changed_paths(app.base, app.mirror.commit_tree(app.base, tree, "x"))

@@ -129,7 +129,8 @@ def test_every_block_of_the_page_is_run_and_loads():
     """Also without a registry: what the page says is what a target's file takes."""
     assert set(TREES) == set(BY_COMMAND)
     beside = [block["environment"] for block in BLOCKS if "prepare" not in block.get("environment", {"prepare": ()})]
-    assert [True] == [EnvironmentPolicy.model_validate(each).submodules for each in beside]
+    wanted = [EnvironmentPolicy.model_validate(each) for each in beside]
+    assert [(True, False), (False, True)] == [(each.submodules, bool(each.lfs)) for each in wanted]
     assert [FixerPolicy.model_validate(each) for block in BLOCKS for each in block.get("fixers", [])]
     for block in BY_COMMAND.values():
         assert EnvironmentPolicy.model_validate(block["environment"]).prepare

@@ -128,11 +128,11 @@ async def test_of_two_runs_at_once_one_pull_request_is_opened(world: World) -> N
     add_target(world, "quick")
     edit(world, "max_active = 1 ", "max_active = 2 ")
     edit(world, "open_pull_requests = 5 ", "open_pull_requests = 1 ")
-    both = threading.Barrier(2, timeout=60)
+    both = threading.Barrier(2, timeout=200)
     meet = quick(world, before=lambda brief: both.wait() if brief.role is Role.CODING else None)
     async with world.worker(meet):
         handles = [await world.start("quick", f"run-{number}", again=number > 0) for number in range(2)]
-        results = [await asyncio.wait_for(handle.result(), 120) for handle in handles]
+        results = [await asyncio.wait_for(handle.result(), 240) for handle in handles]
     opened, other = sorted(results, key=lambda result: result.status is not RunStatus.PR_OPENED)
     assert (RunStatus.PR_OPENED, RunStatus.REJECTED) == (opened.status, other.status), other.reason
     assert "caps.open_pull_requests: 1 of 1 wait for a person, or are being opened by other runs" in other.reason
