@@ -1,5 +1,7 @@
 """A worker as one thing: runs' steps and Control's own with slots of their own each, and the Installation kept."""
 
+import asyncio
+import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager, AsyncExitStack
 from types import TracebackType
@@ -10,6 +12,10 @@ from temporalio.worker import Worker
 
 from adapters.temporal.installation import claim, claim_by_update, kept_alive
 from contracts.home import HomeMark
+
+_ENDING_SECONDS = 120.0
+"""Longer than a write's lease: whatever can end has ended by then."""
+_LOG = logging.getLogger(__name__)
 
 
 class Crew:
@@ -52,5 +58,15 @@ class Crew:
     async def __aexit__(
         self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """End in order: what began last ends first."""
-        await self._working.__aexit__(kind, problem, trace)
+        """End in order: what began last ends first.
+
+        Once in a long while a worker of the SDK does not come back from its shutdown, though no step is left in it.
+        Nothing is lost by leaving it: to the server it is one that died.
+        """
+        try:
+            async with asyncio.timeout(_ENDING_SECONDS) as limit:
+                await self._working.__aexit__(kind, problem, trace)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            _LOG.warning("the worker did not end within %g s, and is left as it is", _ENDING_SECONDS)
