@@ -248,3 +248,17 @@ def test_a_control_that_was_reset_knows_what_is_under_way() -> None:
     view = till.books.state.view()
     assert (view.quiescent, view.exchanges) == (False, (f"{FIRST}/code-1", f"{FIRST}/code-2"))
     assert "step" not in till.books.state.budget.reservations
+
+
+def test_what_was_settled_while_a_control_read_its_log_is_not_open_again() -> None:
+    """Else no pause of this target would ever be quiescent: nobody settles it twice."""
+    till = Till()
+    ask(till, 1)
+    known = till.books.state.budget.reservations[f"{FIRST}/code-1"]
+    told(till, 1)
+    facts = InstallationFacts(
+        epoch=1, status=TargetStatus.ACTIVE, ready=True, fresh=False, reason="", terms=ControlTerms(),
+        booked=BookedBefore(reservations=(known,)),
+    )  # fmt: skip
+    pausing.register(till.books.state, facts, till.now, again=True)
+    assert (True, ()) == (till.books.state.view().quiescent, till.books.state.view().exchanges)

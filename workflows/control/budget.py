@@ -438,12 +438,13 @@ def set_caps(state: ControlState, request: money.CapsRequest, now: datetime) -> 
 
 
 def recover(state: ControlState, terms: money.BudgetTerms | None, booked: money.BookedBefore, now: datetime) -> None:
-    """Add it to what was booked since; periods that are over are forgotten at once."""
+    """Add it to what was booked since, but what was settled while the log was read; periods that are over go at once."""
     book = state.budget
-    for each in booked.periods:
-        book.spent[each.period] = book.spent_in(each.period) + each.amounts
-    for reservation in booked.reservations:
-        book.reservations.setdefault(reservation.key, reservation)
+    book.spent |= {each.period: book.spent_in(each.period) + each.amounts for each in booked.periods}
+    settled = {mark for run in book.runs.values() for mark in run.settled}
+    for each in booked.reservations:
+        if _settled(each.key, each.attempt) not in settled:
+            book.reservations.setdefault(each.key, each)
     if booked.periods or booked.reservations:
         state.log("budget recovered from the audit log", periods=len(booked.periods), open=len(booked.reservations))
     roll_periods(state, now, terms)
