@@ -438,7 +438,7 @@ def set_caps(state: ControlState, request: money.CapsRequest, now: datetime) -> 
 
 
 def recover(state: ControlState, terms: money.BudgetTerms | None, booked: money.BookedBefore, now: datetime) -> None:
-    """Add it to what was booked since, but what was settled while the log was read; periods that are over go at once."""
+    """Add it to what was booked since, without what was settled meanwhile; periods that are over go at once."""
     book = state.budget
     book.spent |= {each.period: book.spent_in(each.period) + each.amounts for each in booked.periods}
     settled = {mark for run in book.runs.values() for mark in run.settled}
