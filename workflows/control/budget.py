@@ -123,7 +123,7 @@ def settle(state: ControlState, report: money.SettleCost, now: datetime) -> Answ
     run_id = report.key.rpartition("/")[0]
     known = book.reservations.get(report.key)
     if known is None or known.attempt != report.attempt:
-        if _settled(report.key, report.attempt) in book.runs.get(run_id, money.RunCost(run_id=run_id)).settled:
+        if book.has_settled(report.key, report.attempt):
             return _answer(state, Decision.ALLOW, "booked before", report.key)
         if known is not None or not book.present():
             return _answer(state, Decision.DENY, "this attempt has reserved nothing", report.key)
@@ -315,7 +315,7 @@ def _book(state: ControlState, known: money.Reservation, cost: money.Amounts, ho
             "total": run.total + cost,
             "periods": known.periods,
             "unknown": tuple(key for key in run.unknown if key != known.key),
-            "settled": (*run.settled, _settled(known.key, known.attempt))[-budget_book.KEPT_SETTLED :],
+            "settled": (*run.settled, budget_book.settled_mark(known.key, known.attempt))[-budget_book.KEPT_SETTLED :],
         }
     )
     facts: dict[str, Fact] = {**_logged(known), **_amounts(cost), "how": how, **more}
@@ -350,10 +350,6 @@ def _open(state: ControlState, run_id: str) -> bool:
 
 def _run(book: budget_book.BudgetBook, run_id: str) -> money.RunCost:
     return book.runs.get(run_id, money.RunCost(run_id=run_id))
-
-
-def _settled(key: str, attempt: str) -> str:
-    return f"{key}@{attempt}"
 
 
 def _logged(known: money.Reservation) -> dict[str, Fact]:
@@ -440,11 +436,11 @@ def set_caps(state: ControlState, request: money.CapsRequest, now: datetime) -> 
 def recover(state: ControlState, terms: money.BudgetTerms | None, booked: money.BookedBefore, now: datetime) -> None:
     """Add it to what was booked since, without what was settled meanwhile; periods that are over go at once."""
     book = state.budget
-    book.spent |= {each.period: book.spent_in(each.period) + each.amounts for each in booked.periods}
-    settled = {mark for run in book.runs.values() for mark in run.settled}
-    for each in booked.reservations:
-        if _settled(each.key, each.attempt) not in settled:
-            book.reservations.setdefault(each.key, each)
+    for each in booked.periods:
+        book.spent[each.period] = book.spent_in(each.period) + each.amounts
+    for reservation in booked.reservations:
+        if not book.has_settled(reservation.key, reservation.attempt):
+            book.reservations.setdefault(reservation.key, reservation)
     if booked.periods or booked.reservations:
         state.log("budget recovered from the audit log", periods=len(booked.periods), open=len(booked.reservations))
     roll_periods(state, now, terms)

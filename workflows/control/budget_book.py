@@ -79,6 +79,11 @@ class BudgetBook(Book):
         used = of(self.spent_in(period), measure) + of(self.reserved_in(period), measure)
         return used >= cap and (cap > 0 or measure in {money.Measure.RUNS, money.Measure.AGENT_MINUTES})
 
+    def has_settled(self, key: str, attempt: str) -> bool:
+        """Whether the cost of an attempt was booked, as far back as its run remembers."""
+        run = self.runs.get(key.rpartition("/")[0])
+        return run is not None and settled_mark(key, attempt) in run.settled
+
     def exchanging(self) -> list[money.Reservation]:
         """Exchanges with a model that may be under way."""
         return [each for each in self.reservations.values() if each.exchange and not each.unknown]
@@ -107,6 +112,11 @@ class BudgetBook(Book):
         if self.terms is None:
             return timedelta(days=1)
         return max(end_of(money.Period.DAY, now, self.terms.time_zone) - now, timedelta()) + timedelta(seconds=1)
+
+
+def settled_mark(key: str, attempt: str) -> str:
+    """How a run remembers that an attempt was settled: a key is used again, by the next one."""
+    return f"{key}@{attempt}"
 
 
 def line_of(period: str, measure: money.Measure) -> str:
