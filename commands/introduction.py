@@ -133,7 +133,10 @@ def introduce(adapters: Adapters, request: InitRequest, tell: Callable[[str], No
 
     if not seen.checks:
         return Introduction(render(seen, (), ()), branch, base, seen, (), ())
-    trial = Trial(adapters, repository, base, tell, adapters.settings.home / "logs" / f"init-{name}.log")
+    log = adapters.settings.home / "logs" / f"init-{name}.log"
+    # What an earlier one was told is not what keeps this one from what it wants.
+    log.unlink(missing_ok=True)
+    trial = Trial(adapters, repository, base, tell, log)
     seen = trial.updatable(seen, name, lambda chosen: render(chosen, chosen.checks, ()))
     try:
         seen, results = trial.whole(seen, name, lambda chosen: render(chosen, chosen.checks, ()))
@@ -202,9 +205,9 @@ class Trial(Furnishing):
         except PolicyError as problem:
             if "dependency_update" not in str(problem):
                 raise
-            answer = "Newer releases are not proposed: lock files are protected. To open them to that alone, "
-            answer += 'add `unless = ["dependency_update"]` to their rule in protected_paths.toml, then init again.'
-            return replace(seen, lock_files=(), notes=(*seen.notes, answer))
+            note = "Newer releases are not proposed: lock files are protected. To open them to that alone, "
+            note += 'add `unless = ["dependency_update"]` to their rule in protected_paths.toml, then init again.'
+            return replace(seen, lock_files=(), notes=(*seen.notes, note))
         self._tell(f"  newer releases of what {', '.join(seen.lock_files[:3])} locks will be proposed: [dependencies]")
         return seen
 

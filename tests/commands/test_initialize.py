@@ -174,6 +174,9 @@ def test_another_language_is_prepared_and_checked_by_its_own_means(nobody_there:
     git("init", "--quiet", "--initial-branch=main", cwd=folder)
     git("add", "--all", cwd=folder)
     git("commit", "--quiet", "--message=First", cwd=folder)
+    log = tmp_path / "home/logs/init-web.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    log.write_text("of an earlier init\n")
     done = nobody_there.type("init", str(folder), "--json")
     assert 0 == done.status, done.err
     target = PolicyFiles(policies).effective("web").target
@@ -182,7 +185,8 @@ def test_another_language_is_prepared_and_checked_by_its_own_means(nobody_there:
     in_git = (*after_build[:4], "git init --quiet && npm run build")
     assert {after_build, in_git} <= {check.argv for check in target.checks}
     assert "exit 3" in done.json["advisory"]["lint"]
-    assert "> exit 3" in (tmp_path / "home/logs/init-web.log").read_text()
+    assert "> exit 3" in log.read_text()
+    assert "of an earlier init" not in log.read_text()
     assert 0 == nobody_there.type("doctor", "web").status
     (folder / "package-lock.json").write_text("{}")
     (folder / "package.json").write_text(json.dumps({"name": "web", "scripts": scripts, "dependencies": {"a": "1"}}))
