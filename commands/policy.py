@@ -1,5 +1,6 @@
 """``policy``: what is in force and where it came from, what another would have decided, what is proposed."""
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,6 +17,7 @@ from contracts.proposal import PolicyProposal
 from contracts.release import WhatIf
 from contracts.source import SourceBook
 from policies.counted import counted
+from policies.settings.schema import EffectivePolicy
 from policies.settings.section import nearest
 from policies.task.task_words import does
 from policies.texts.proposal import proposal_words
@@ -58,6 +60,19 @@ def explain(
     return Exit.OK
 
 
+def _strays(effective: EffectivePolicy, names: Collection[str]) -> dict[str, str]:
+    """By file, what is for a target that nobody has: no policy is wrong by it, and it would wait for ever."""
+    wrong: dict[str, str] = {}
+    for file, kind, those in (
+        ("tasks.toml", "tasks", effective.standing.tasks),
+        ("sources.toml", "sources", effective.sources.sources),
+    ):
+        strays = [(each.name, one) for each in those for one in each.targets if one not in names]
+        told = [f"{kind}.{name}.targets: no target is called {one!r}; {nearest(one, names)}" for name, one in strays]
+        wrong |= {file: "\n".join(told)} if told else {}
+    return wrong
+
+
 @app.command()
 @guarded
 def check(as_json: AsJson = False) -> int:
@@ -73,17 +88,9 @@ def check(as_json: AsJson = False) -> int:
             wrong[name] = str(problem)
             continue
         good[name] = effective.digest
-        # No target's own policy is wrong by it; the task, or the source, would wait for ever.
-        for file, kind, those in (
-            ("tasks.toml", "tasks", effective.standing.tasks),
-            ("sources.toml", "sources", effective.sources.sources),
-        ):
-            strays = [(each.name, one) for each in those for one in each.targets if one not in names]
-            if strays:
-                told = (
-                    f"{kind}.{name}.targets: no target is called {one!r}; {nearest(one, names)}" for name, one in strays
-                )
-                wrong[file] = "\n".join(told)
+    if good:
+        # Both files are every target's.
+        wrong |= _strays(effective, names)
     for name, meant in adapters.policies.misnamed().items():
         wrong[name] = f"nobody reads a file of this name; did you mean {meant}?"
     try:

@@ -36,14 +36,10 @@ def outlived(session: StepSession, pull: PullRequest, seen: Detection) -> bool:
 
     As ``moot``: only of runs that have ended; not knowing is no.
     """
-    store, base = session.bench.store, session.input.base_sha
-    contract = store.find(pull.run_id, "task_contract.json") if pull.run_id else None
-    if contract is None or store.find(pull.run_id, "run_report.json") is None:
-        return False
     if pull.state != "open" or pull.base_branch != session.policy.target.base_branch:
         return False
-    task = TaskContract.model_validate_json(store.get(contract))
-    if task.measure is not MeasureKind.FINDINGS or task.asked or task.tool == POLICY_TOOL:
+    task = _task_of_ended(session, pull)
+    if task is None or task.measure is not MeasureKind.FINDINGS or task.asked or task.tool == POLICY_TOOL:
         return False
     blind = {each.partition(":")[0] for each in seen.missing} | {each.tool for each in seen.unread}
     left = any((each.tool, each.rule) == (task.tool, task.rule) and in_scope(each.path, task.scope)
@@ -52,9 +48,18 @@ def outlived(session: StepSession, pull: PullRequest, seen: Detection) -> bool:
         return False
     bring(session.bench, session.repository, pull.run_id)
     try:
-        return not session.repository.merge(base, pull.head_sha).clean
+        return not session.repository.merge(session.input.base_sha, pull.head_sha).clean
     except RepositoryError:
         return False
+
+
+def _task_of_ended(session: StepSession, pull: PullRequest) -> TaskContract | None:
+    """What the run of a pull request was to do, once it has ended; None: it has not, or it was no run of ours."""
+    store = session.bench.store
+    contract = store.find(pull.run_id, "task_contract.json") if pull.run_id else None
+    if contract is None or store.find(pull.run_id, "run_report.json") is None:
+        return None
+    return TaskContract.model_validate_json(store.get(contract))
 
 
 def on_base(session: StepSession, pull: PullRequest) -> bool:
@@ -128,11 +133,8 @@ def overtaken(session: StepSession, opened: list[PullRequest], findings: tuple[F
     proposed = {each.proposal_id for each in KeptProposals(store).open()}
     refused = {each.rule: each.message for each in findings if each.tool == POLICY_TOOL and not each.fixable}
     for pull in opened:
-        contract = store.find(pull.run_id, "task_contract.json") if pull.run_id else None
-        if contract is None or store.find(pull.run_id, "run_report.json") is None:
-            continue
-        task = TaskContract.model_validate_json(store.get(contract))
-        if task.tool != POLICY_TOOL:
+        task = _task_of_ended(session, pull)
+        if task is None or task.tool != POLICY_TOOL:
             continue
         if task.rule not in proposed:
             found[pull.number] = f"{task.rule} is proposed no more: see starter.py policy proposals"

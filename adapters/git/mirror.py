@@ -156,7 +156,7 @@ class Mirror:
         return self._promised.may_be_missing()
 
     def complete(self, *commits: str) -> None:
-        """Fetch what the trees of these commits lack here; nothing, and no command, unless this mirror is partial."""
+        """Fetch what these commits' trees lack, if this mirror is partial; a RepositoryError if that is not given."""
         if self.may_lack_contents:
             self._promised.complete(self._git, commits)
 

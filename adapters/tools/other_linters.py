@@ -3,10 +3,10 @@
 import fnmatch
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from adapters.tools.owners_files import hooks, ini, strings
+from adapters.tools.owners_files import hooks, ini, strings, table_in
 from adapters.tools.source_tree import SourceTree
 
 PYLINT = {
@@ -59,7 +59,7 @@ def flake8_settings(tree: SourceTree) -> Flake8:
         ToolUnavailable: one of them cannot be read.
     """
     values: dict[str, list[str]] = {"select": [], "ignore": [], "per-file-ignores": [], "exclude": []}
-    plugin = _table(_table(_toml(tree, "pyproject.toml"), "tool"), "flake8")
+    plugin = table_in(table_in(_toml(tree, "pyproject.toml"), "tool"), "flake8")
     values["ignore"] += _pylint(tree)
     for path in ("setup.cfg", "tox.ini", ".flake8"):
         parser = ini(tree, path, "flake8", "pycodestyle", "pep8")
@@ -79,8 +79,8 @@ def flake8_settings(tree: SourceTree) -> Flake8:
         before, colon, after = word.partition(":")
         pattern, codes = (before, after) if colon else (pattern, word)
         per_file += [(pattern, codes)] * bool(codes)
-    facts = {key: tuple(filter(None, found)) for key, found in values.items()}
-    return Flake8(facts["select"], facts["ignore"], tuple(per_file), facts["exclude"])
+    settings = {key: tuple(filter(None, found)) for key, found in values.items()}
+    return Flake8(settings["select"], settings["ignore"], tuple(per_file), settings["exclude"])
 
 
 def silenced(text: str, code: str) -> bool:
@@ -96,7 +96,7 @@ def _pylint(tree: SourceTree) -> list[str]:
     disabled, enabled = list[str](), list[str]()
     for path in PYLINT_FILES:
         if path.endswith(".toml"):
-            table = _table(_table(_toml(tree, path), "tool"), "pylint")
+            table = table_in(table_in(_toml(tree, path), "tool"), "pylint")
             for section in (table, *(each for each in table.values() if isinstance(each, dict))):
                 disabled += _listed(section.get("disable"))
                 enabled += _listed(section.get("enable"))
@@ -123,11 +123,6 @@ def _listed(value: object) -> list[str]:
     if isinstance(value, str):
         return _split(value)
     return [word for each in value for word in _split(each) if isinstance(each, str)] if isinstance(value, list) else []
-
-
-def _table(parent: Mapping[str, object], key: str) -> dict[str, object]:
-    found = parent.get(key)
-    return found if isinstance(found, dict) else {}
 
 
 def _toml(tree: SourceTree, path: str) -> dict[str, object]:

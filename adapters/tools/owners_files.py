@@ -139,6 +139,12 @@ def strings(parent: Mapping[str, object], key: str) -> tuple[str, ...]:
     return tuple(name for name in found if isinstance(name, str)) if isinstance(found, list) else ()
 
 
+def table_in(parent: Mapping[str, object], key: str) -> dict[str, object]:
+    """A table in a table; empty: there is none."""
+    found = parent.get(key)
+    return found if isinstance(found, dict) else {}
+
+
 def _dicts(value: object) -> tuple[dict[str, object], ...]:
     return tuple(each for each in value if isinstance(each, dict)) if isinstance(value, list) else ()
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from adapters.tools.inside.command_lines import SCRIPTS, command_lines
 from adapters.tools.other_linters import Flake8, flake8_settings
 from adapters.tools.owners_files import handed as handed_to
-from adapters.tools.owners_files import hooks, ini, patterns_of, strings
+from adapters.tools.owners_files import hooks, ini, patterns_of, strings, table_in
 from adapters.tools.python_support import Version, lowest_supported
 from adapters.tools.source_tree import VENDORED, SourceTree
 from adapters.tools.tool_runner import ToolUnavailable
@@ -108,7 +108,7 @@ def _ours(
     other_sorter: bool,
     lowest: Version,
 ) -> Iterator[Look]:
-    lint = {**own, **_table(own, "lint")}
+    lint = {**own, **table_in(own, "lint")}
     ignore = tuple(dict.fromkeys((*strings(lint, "ignore"), *strings(lint, "extend-ignore"), *ALWAYS_IGNORED)))
     wanted = [each for each in families if each != "I"]
     if lowest < OLDEST_RUFF:
@@ -129,7 +129,7 @@ def _common(own: dict[str, object], lowest: Version, *, handed: bool) -> tuple[s
     options = (*LOOK_ONLY, "--target-version", f"py{target[0]}{target[1]}")
     if handed:
         return options
-    per_file = _table({**own, **_table(own, "lint")}, "per-file-ignores")
+    per_file = table_in({**own, **table_in(own, "lint")}, "per-file-ignores")
     pairs = [f"{pattern}:{code}" for pattern in per_file for code in strings(per_file, pattern)]
     return (*options, "--isolated", *(("--per-file-ignores", ",".join(pairs)) if pairs else ()))
 
@@ -150,9 +150,9 @@ def _tables(tree: SourceTree) -> dict[str, dict[str, object]]:
                     raise
                 continue
             if name == "pyproject.toml":
-                if "ruff" not in _table(table, "tool"):
+                if "ruff" not in table_in(table, "tool"):
                     continue
-                table = _table(_table(table, "tool"), "ruff")
+                table = table_in(table_in(table, "tool"), "ruff")
             found[folder] = table
     return found
 
@@ -170,12 +170,12 @@ def _leaves(folder: str, table: Mapping[str, object]) -> bool:
 
 
 def _names_selected(own: dict[str, object]) -> tuple[str, ...]:
-    lint = {**own, **_table(own, "lint")}
+    lint = {**own, **table_in(own, "lint")}
     return (*strings(lint, "select"), *strings(lint, "extend-select"))
 
 
 def _selects(table: dict[str, object]) -> bool:
-    parts = (table, _table(table, "lint"))
+    parts = (table, table_in(table, "lint"))
     return "extend" in table or any(key in part for part in parts for key in ("select", "extend-select"))
 
 
@@ -204,21 +204,25 @@ def _commands(tree: SourceTree, python: frozenset[str]) -> list[tuple[tuple[str,
     found: list[tuple[tuple[str, ...], frozenset[str]]] = []
     bare = False
     for path in sorted(filter(SCRIPTS.match, tree.files)):
-        for name in command_lines("ruff", path, tree.text(path)):
+        for command in command_lines("ruff", path, tree.text(path)):
             # Before 0.1 there was no ``check``.
-            if not name or NO_LOOK & set(name) or not (name[0] in {"check", ".", "./"} or name[0].startswith("-")):
+            if (
+                not command
+                or NO_LOOK & set(command)
+                or not (command[0] in {"check", ".", "./"} or command[0].startswith("-"))
+            ):
                 continue
-            words = name[name[0] == "check" :]
+            words = command[command[0] == "check" :]
             arguments = tuple(_what_for(tuple(words)))
             if any("$" in each or "{{" in each for each in arguments):
                 raise ToolUnavailable(
                     f"{path}: an option of ruff is put together when it runs; write it into ruff.toml"
                 )
             tops = {posixpath.normpath(each) for each in words}
-            request = frozenset(each for each in python if any(f"{each}/".startswith(f"{top}/") for top in tops))
+            files = frozenset(each for each in python if any(f"{each}/".startswith(f"{top}/") for top in tops))
             # Alone, it may be what a step is called.
             bare = bare or not words
-            found += [(arguments, request or python)] if words else []
+            found += [(arguments, files or python)] if words else []
     return found or [((), python)] * bare
 
 
@@ -239,7 +243,7 @@ def _own(tree: SourceTree) -> tuple[dict[str, object], dict[str, object]]:
     for path in CONFIGURATIONS[:2]:
         if path in tree.files:
             return _toml(tree, path), pyproject
-    return _table(_table(pyproject, "tool"), "ruff"), pyproject
+    return table_in(table_in(pyproject, "tool"), "ruff"), pyproject
 
 
 def _toml(tree: SourceTree, path: str) -> dict[str, object]:
@@ -252,11 +256,11 @@ def _toml(tree: SourceTree, path: str) -> dict[str, object]:
 def _formatter(
     own: dict[str, object], pyproject: dict[str, object], options: tuple[str, ...]
 ) -> tuple[str, ...] | None:
-    black = _table(_table(pyproject, "tool"), "black")
+    black = table_in(table_in(pyproject, "tool"), "black")
     common = tuple(each for each in options if each not in {"--no-fix", "--extend-exclude", LOOK_ONLY[-1]})
     if "format" in own:
         return common
-    if black or "black" in _table(pyproject, "tool"):
+    if black or "black" in table_in(pyproject, "tool"):
         settings: dict[str, object] = {}
         if black.get("skip-string-normalization"):
             settings["format.quote-style"] = "preserve"
@@ -268,7 +272,7 @@ def _formatter(
 
 def _other_import_sorter(tree: SourceTree, pyproject: dict[str, object]) -> bool:
     """Whether another program owns the order of imports; sorting by another style would only be noise."""
-    if ".isort.cfg" in tree.files or "isort" in _table(pyproject, "tool"):
+    if ".isort.cfg" in tree.files or "isort" in table_in(pyproject, "tool"):
         return True
     if any(hook.get("id") in SORTERS for hook in hooks(tree)):
         return True
@@ -284,11 +288,6 @@ def _declared(own: dict[str, object]) -> Version | None:
     if isinstance(name, str) and name.startswith("py3") and name[3:].isdigit():
         return (3, int(name[3:]))
     return None
-
-
-def _table(parent: dict[str, object], key: str) -> dict[str, object]:
-    found = parent.get(key)
-    return found if isinstance(found, dict) else {}
 
 
 def _inline(settings: Mapping[str, object]) -> tuple[str, ...]:
