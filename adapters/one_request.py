@@ -30,12 +30,12 @@ def main() -> int:
     payload = json.loads(sys.stdin.buffer.read())
     try:
         headers, body = fetched(payload)
-        message = {"problem": "", "headers": headers}
+        outcome = {"problem": "", "headers": headers}
     except Refused as reason:
-        message, body = {"problem": str(reason)[:500], "headers": {}}, b""
+        outcome, body = {"problem": str(reason)[:500], "headers": {}}, b""
     except (OSError, http.client.HTTPException, ValueError) as problem:
-        message, body = {"problem": f"no answer: {str(problem)[:300] or type(problem).__name__}", "headers": {}}, b""
-    sys.stdout.buffer.write(json.dumps(message).encode() + b"\n" + body)
+        outcome, body = {"problem": f"no answer: {str(problem)[:300] or type(problem).__name__}", "headers": {}}, b""
+    sys.stdout.buffer.write(json.dumps(outcome).encode() + b"\n" + body)
     return 0
 
 

@@ -171,7 +171,7 @@ def _with_all_that_is_missing(problem: typer.BadParameter) -> typer.BadParameter
         return problem
     lacking = [each for each in ctx.command.params if each.required and ctx.params.get(each.name) in (None, ())]
     meaning = [each.get_help_record(ctx) for each in lacking]
-    told = [f"  {named}: {name.removesuffix('[required]').strip()}" for named, name in meaning]
+    told = [f"  {named}: {explanation.removesuffix('[required]').strip()}" for named, explanation in meaning]
     problem.message = "\n".join(["", *told, *filter(None, [ctx.command.epilog])])
     # In place of the kind and the name of the first one.
     missing: Any = problem

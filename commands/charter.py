@@ -138,5 +138,5 @@ def _bounds(role_policy: RolePolicy, charter: Charter) -> list[str]:
 
 
 def _stated(player: Player) -> dict[str, Any]:
-    answer = player.said.model_dump(mode="json")
-    return {"role": player.name, **answer, "mayDo": may_do(player.role, player.said)}
+    fields = player.said.model_dump(mode="json")
+    return {"role": player.name, **fields, "mayDo": may_do(player.role, player.said)}

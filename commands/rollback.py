@@ -165,7 +165,7 @@ async def follow_up_verdict(client: Client, run_id: str) -> Verdict | None:
 
 async def _ended(client: Client, target: str, run_id: str, within: float) -> RollbackResult | None:
     handle = rollback_handle(client, run_id)
-    until, answer = time.monotonic() + within, ""
+    until, told = time.monotonic() + within, ""
     while time.monotonic() < until:
         view = await target_status(client, target)
         going = view is not None and any(one.merged.run.run_id == run_id for one in view.rollbacks)
@@ -177,9 +177,9 @@ async def _ended(client: Client, target: str, run_id: str, within: float) -> Rol
                 raise CommandFailed(Exit.ESCALATED, f"ESCALATED  {run_id}: {reason}") from lost
             return ended
         seen = await rollback_view(client, run_id)
-        if seen is not None and seen.reason != answer:
-            answer = seen.reason
-            say(answer)
+        if seen is not None and seen.reason != told:
+            told = seen.reason
+            say(told)
         await asyncio.sleep(_LOOK_EVERY)
     return None
 

@@ -178,15 +178,15 @@ async def promote(
     if holders := [
         name for name in adapters.policies.names() if adapters.policies.effective(name).target.policy_folder
     ]:
-        answer, lifted = f"the next run of {holders[0]} opens its pull request: starter.py run {holders[0]}", False
+        text, lifted = f"the next run of {holders[0]} opens its pull request: starter.py run {holders[0]}", False
     else:
-        answer = apply_proposal(adapters, proposal, await _book(settings, target))
+        text = apply_proposal(adapters, proposal, await _book(settings, target))
         lifted = await _lifted(settings, target, report.trial.source, trial_id)
-        answer += "; what Control lowered it by is lifted" if lifted else ""
+        text += "; what Control lowered it by is lifted" if lifted else ""
     if as_json:
-        emit({"target": target, "trial": trial_id, "proposal": proposal.proposal_id, "said": answer, "lifted": lifted})
+        emit({"target": target, "trial": trial_id, "proposal": proposal.proposal_id, "said": text, "lifted": lifted})
     else:
-        show(answer, "green")
+        show(text, "green")
     return Exit.OK
 
 

@@ -29,17 +29,17 @@ def remove_tree(place: Path) -> None:
     opening = ["find", str(place), "-type", "d", "!", "-perm", "-u=rwx", "-execdir", "chmod", "u+rwx", "--", "{}", ";"]
     if _was_flat(place):
         return
-    answer = b""
+    stderr = b""
     for argv in (removing, opening, removing):
         if not os.path.lexists(place):
             return
         try:
             done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, env=_PROGRAMS, check=False)
-            answer = done.stderr
+            stderr = done.stderr
         except OSError as problem:
-            answer = str(problem).encode()
+            stderr = str(problem).encode()
     if os.path.lexists(place):
-        _LOG.warning("%s could not be removed: %s", place, answer[:500].decode(errors="replace"))
+        _LOG.warning("%s could not be removed: %s", place, stderr[:500].decode(errors="replace"))
 
 
 def _was_flat(place: Path) -> bool:

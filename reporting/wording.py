@@ -80,7 +80,7 @@ def in_one_sentence(
     named = f"“{title}”" if title else "its change"
     why = f": {reason.rstrip('.')}" if reason else ""
     number = f" #{pull_request}" if pull_request else ""
-    facts = {
+    sentences = {
         RunStatus.PR_OPENED: f"Opened pull request{number}, {named}; {then}.",
         RunStatus.MERGED: f"Merged pull request{number} by itself: {named}{f'; {then}' if became else ''}.",
         RunStatus.DRY_RUN_COMPLETE: f"Tried {named} from end to end; nothing was written to the repository.",
@@ -90,7 +90,7 @@ def in_one_sentence(
         RunStatus.ESCALATED: f"Stopped itself over {named}{why}; a person must look at it.",
         RunStatus.FAILED: f"Could not be carried out{why}.",
     }
-    return facts.get(status, MEANING.get(status, "The run has not ended yet."))
+    return sentences.get(status, MEANING.get(status, "The run has not ended yet."))
 
 
 def _nothing(reason: str) -> str:

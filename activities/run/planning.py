@@ -72,8 +72,8 @@ class Planning:
     def _asks_back(self, session: StepSession, proposal: Unclear, candidates: CandidateTasks) -> StepResult:
         """It cannot tell what an issue wants; of what is from no issue it may not say so."""
         task = next((one.asked for one in candidates.candidates if one.task_id == proposal.task_id), None)
-        request = asking_back(session, task, proposal.task_id, proposal.question) if task else None
-        return request or session.done(deny("a question is about an issue", f"{proposal.task_id} is from none"))
+        asked_back = asking_back(session, task, proposal.task_id, proposal.question) if task else None
+        return asked_back or session.done(deny("a question is about an issue", f"{proposal.task_id} is from none"))
 
     def _proposed(
         self, session: StepSession, snapshot: StateSnapshot, candidates: CandidateTasks

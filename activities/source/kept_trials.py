@@ -122,7 +122,7 @@ class KeptTrials:
         """
         place = source_place(self.target, source)
         names, late = self.store.names(place), now - KEPT
-        gone = {name for name in names if (request := _asked_by_hand(name)) and request < late}
+        gone = {name for name in names if (by_hand := _asked_by_hand(name)) and by_hand < late}
         for trial in self.of(source):
             if trial.ended_at and trial.ended_at < late and not self._needed(trial.trial_id, proposed):
                 gone |= {name for name in names if re.match(rf"trials/{re.escape(trial.trial_id)}/\d+/", name)}

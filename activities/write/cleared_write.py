@@ -153,8 +153,8 @@ class ClearedWrite:
         )
 
 
-def record_effect(policy: EffectivePolicy, action: WriteAction, run_key: str, run_id: str, **answer: Any) -> Effect:
-    """A ticket, a comment, a head: no commit, no branch; ``answer`` is what it says, and where."""
+def record_effect(policy: EffectivePolicy, action: WriteAction, run_key: str, run_id: str, **content: Any) -> Effect:
+    """A ticket, a comment, a head: no commit, no branch; ``content`` is what it says, and where."""
     return Effect(
         action=action,
         run_key=run_key,
@@ -164,7 +164,7 @@ def record_effect(policy: EffectivePolicy, action: WriteAction, run_key: str, ru
         base_branch=policy.target.base_branch,
         head_sha="",
         base_sha="",
-        **answer,
+        **content,
     )
 
 

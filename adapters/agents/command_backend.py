@@ -105,10 +105,10 @@ class CommandBackend:
 
     def program(self, task: str, paths: list[str]) -> tuple[tuple[str, ...], dict[str, str], dict[str, str], str]:
         """Its argv, variables, files of its home, and what it is given as standard input."""
-        recipe, answer = self._recipe, self.said
+        recipe, role_policy = self._recipe, self.said
         if recipe is None:
-            return answer.argv, {}, {}, f"{PLACE}/contract.json"
-        model = answer.models[0]
+            return role_policy.argv, {}, {}, f"{PLACE}/contract.json"
+        model = role_policy.models[0]
         argv = [recipe.filled(each, task, model) for each in recipe.argv if each != _FILES]
         argv += paths if _FILES in recipe.argv else []
         variables = {name: recipe.filled(text, task, model) for name, text in recipe.environment.items()}

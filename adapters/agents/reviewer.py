@@ -100,8 +100,8 @@ def review(
             remarks.extend(_of_what_measures(each, contract, brief.policy, base))
     kinds = (*PYTHON, *SUFFIXES) if _of_prose(facts) else PYTHON
     parsed = [each.path for each in inside if each.path.endswith(kinds) and None not in (each.before, each.after)]
-    request = [place for path in parsed for place in (f"{BASE}/{path}", path)]
-    syntax_of = python_facts(tree, request, bench, ((base, BASE),))
+    places = [place for path in parsed for place in (f"{BASE}/{path}", path)]
+    syntax_of = python_facts(tree, places, bench, ((base, BASE),))
     for path in parsed:
         before = syntax_of[f"{BASE}/{path}"]
         remarks.extend(_python(path, before, syntax_of[path], None if path in brief.granted else facts))

@@ -206,8 +206,8 @@ def _read_head(near: socket.socket) -> tuple[bytes, bytes]:
         if not piece or len(head) > _LARGEST_HEAD:
             raise Refused("no complete request")
         head += piece
-    answer, _, early = head.partition(b"\r\n\r\n")
-    return answer, early
+    text, _, early = head.partition(b"\r\n\r\n")
+    return text, early
 
 
 def _target(head: bytes) -> str:

@@ -43,9 +43,9 @@ class SandboxProcess:
                 begin = [read]
                 inherited.callback(os.close, read)
                 self._kept.callback(os.close, self._begin)
-            request = Descriptors(reports[0][1], reports[-1][1], files, system_calls, *begin)
+            descriptors = Descriptors(reports[0][1], reports[-1][1], files, system_calls, *begin)
             try:
-                argv = enclose(bwrap, command, uid, request)
+                argv = enclose(bwrap, command, uid, descriptors)
                 self._process = subprocess.Popen(
                     argv,
                     stdin=subprocess.DEVNULL,

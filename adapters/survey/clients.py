@@ -90,8 +90,8 @@ class Clients:
     @cached_property
     def yarn(self) -> tuple[str, ...]:
         """Whom yarn asks, by its own word: npm fetches it, and it need not be installed. Empty: it did not tell."""
-        text = _said("npm", "exec", "--yes", "--", "yarn@1", "config", "get", "registry")
-        return _listed(*(text or "").splitlines()[-1:])
+        output = _said("npm", "exec", "--yes", "--", "yarn@1", "config", "get", "registry")
+        return _listed(*(output or "").splitlines()[-1:])
 
 
 def _outside_usr(program: Path) -> tuple[str, ...]:

@@ -180,9 +180,9 @@ def _points(update: DependencyUpdate) -> list[str]:
     return [*points, "What its own list of changes says:", *quoted, *(cut if len(notes) > _NOTE_LINES else [])]
 
 
-def _licence(answer: object) -> str:
-    named = getattr(answer, "licence", "")
-    return named or ("the same words" if getattr(answer, "text", "") else "none named")
+def _licence(value: object) -> str:
+    named = getattr(value, "licence", "")
+    return named or ("the same words" if getattr(value, "text", "") else "none named")
 
 
 def _along(each: PackageChange) -> str:

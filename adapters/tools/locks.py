@@ -261,23 +261,23 @@ def _yarn_1_locked(read: Read, path: str) -> Iterator[Locked]:
         raise Unreadable("it is not what yarn writes")
     manifest = json.loads(read(f"{folder}{slash}package.json") or "{}")
     kinds = ("dependencies", "devDependencies", "optionalDependencies")
-    request = {f"{name}@{wanted}" for kind in kinds for name, wanted in manifest.get(kind, {}).items()}
+    wanted_by_us = {f"{name}@{wanted}" for kind in kinds for name, wanted in manifest.get(kind, {}).items()}
     for found in _YARN_ENTRY.finditer(text):
         keys, facts = [each.strip('" ') for each in found[1].split(",")], dict(_YARN_FACT.findall(found[2]))
         name, url = keys[0].rpartition("@")[0], facts.get("resolved", "").partition("#")[0]
         if f"/{name}/-/" in url:
-            registry, direct = url.partition(f"/{name}/-/")[0], not request.isdisjoint(keys)
+            registry, direct = url.partition(f"/{name}/-/")[0], not wanted_by_us.isdisjoint(keys)
             yield Locked(name, facts["version"], direct, registry, url, facts.get("integrity", ""))
 
 
 def _yarn_locked(read: Read, path: str) -> Iterator[Locked]:
     entries = [(found[2], dict(_YARN_FACT.findall(found[2]))) for found in _YARN_ENTRY.finditer(f"{read(path)}\n")]
     ours = [body for body, facts in entries if "@workspace:" in facts.get("resolution", "")]
-    request = {name for body in ours for found in _YARN_ASKED.findall(body) for name in _YARN_NAME.findall(found)}
+    direct = {name for body in ours for found in _YARN_ASKED.findall(body) for name in _YARN_NAME.findall(found)}
     for _, facts in entries:
         if found := _YARN_OF_NPM.fullmatch(facts.get("resolution", "")):
             # Its checksum is of the archive that yarn makes of it.
-            yield Locked(found[1], found[2], found[1] in request)
+            yield Locked(found[1], found[2], found[1] in direct)
 
 
 def _yarn(folder: str, *words: str) -> Argv:

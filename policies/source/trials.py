@@ -213,11 +213,11 @@ def promotion_id(trial_id: str, target: str) -> str:
 def reasons_by_fetch(fetches: Sequence[TrialFetch]) -> list[str]:
     """What spoke against them: ``fetch 2: status 503``, ``fetches 1 to 3: …`` where it is the same in a row."""
     told: list[str] = []
-    for name, group in groupby(fetches, key=lambda each: "; ".join(each.reading.reasons)):
+    for reasons, group in groupby(fetches, key=lambda each: "; ".join(each.reading.reasons)):
         numbers = [each.number for each in group]
         which = f"fetch {numbers[0]}" if len(numbers) == 1 else f"fetches {numbers[0]} to {numbers[-1]}"
-        if name:
-            told.append(f"{which}: {name}")
+        if reasons:
+            told.append(f"{which}: {reasons}")
     return told
 
 

@@ -81,8 +81,8 @@ def turn(candidate: Candidate, attempts: int = 0) -> tuple[float, float, str]:
 def expected(candidate: Candidate, answers: Iterable[Answer]) -> Candidate:
     """The same with what people here answered to its kind, whoever proposed it."""
     how = Counter(each.how for each in answers if (each.tool, each.rule) == (candidate.tool, candidate.rule))
-    share, answer = _share(how, f"{candidate.tool} {candidate.rule}")
-    return candidate.model_copy(update={"acceptance": share, "answers": answer})
+    share, text = _share(how, f"{candidate.tool} {candidate.rule}")
+    return candidate.model_copy(update={"acceptance": share, "answers": text})
 
 
 def _share(how: Mapping[How, int], kind: str) -> tuple[float, str]:
@@ -104,9 +104,11 @@ def quiet(tool: str, rule: str, paths: Iterable[str], answers: Iterable[Answer],
 
     Its last two answers there were a no: closed, or merged and undone. What was let lie is no such answer.
     """
-    answer = sorted((each for each in answers if (each.tool, each.rule) == (tool, rule)), key=lambda each: -each.number)
+    of_this_kind = sorted(
+        (each for each in answers if (each.tool, each.rule) == (tool, rule)), key=lambda each: -each.number
+    )
     for place in sorted({area(path) for path in paths}):
-        last = [each for each in answer if place in each.areas and each.how != "let lie"][:_QUIET_AFTER]
+        last = [each for each in of_this_kind if place in each.areas and each.how != "let lie"][:_QUIET_AFTER]
         if len(last) == _QUIET_AFTER and all(each.how != "merged" for each in last):
             numbers = joined([str(each.number) for each in reversed(last)])
             return (

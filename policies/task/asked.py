@@ -273,8 +273,8 @@ def _speaks_against(idea: Candidate, task: AskedTask, policy: EffectivePolicy, m
         return waits
     # Where it was refused does not matter: it is one task, whatever files it touched.
     answers = [each.model_copy(update={"areas": frozenset([""])}) for each in memory.answers]
-    if answer := quiet(idea.tool, idea.rule, ("",), answers, policy.target.name):
-        return answer
+    if reason := quiet(idea.tool, idea.rule, ("",), answers, policy.target.name):
+        return reason
     paths = idea.paths
     if task.by is AskedBy.STANDING:
         # Each time it is another change: one that a person refused says nothing of the next, two do.

@@ -253,8 +253,8 @@ def _suppression(candidate: Candidate, policy: EffectivePolicy, memory: Memory) 
         return waits
     if refusal := memory.refusal(candidate.task_id, candidate.tool, candidate.rule, candidate.paths):
         return refusal
-    if answer := quiet(candidate.tool, candidate.rule, candidate.paths, memory.answers, policy.target.name):
-        return answer
+    if reason := quiet(candidate.tool, candidate.rule, candidate.paths, memory.answers, policy.target.name):
+        return reason
     if late := sorted(p for p in candidate.paths if (candidate.tool, candidate.rule, p) in memory.suspects):
         return f"a remediation of the same idea has its turn first, on {readable(late[0])}; until that has ended"
     if candidate.confidence < rules.minimum_confidence:

@@ -255,8 +255,8 @@ def _failed(
 ) -> tuple[tuple[Remediation, tuple[Finding, ...]], ...]:
     """For an agent, unless people here said no to it: they meant the change, whoever makes it."""
     kept = tuple(each for each in findings if Place(one.tool, one.rule, each.path) not in memory.by_people)
-    answer = quiet(one.tool, one.rule, {each.path for each in kept}, memory.answers, policy.target.name)
-    return ((one, kept),) if kept and not answer else ()
+    reason = quiet(one.tool, one.rule, {each.path for each in kept}, memory.answers, policy.target.name)
+    return ((one, kept),) if kept and not reason else ()
 
 
 def _left(one: Remediation, snapshot: StateSnapshot, policy: EffectivePolicy) -> list[Finding]:
@@ -292,8 +292,8 @@ def _suppression(one: Remediation, candidate: Candidate, policy: EffectivePolicy
     by_people = (path for path in candidate.paths if Place(one.tool, one.rule, path) in memory.by_people)
     if refusal := memory.refusal(one.remediating_task, one.tool, one.rule, by_people):
         return refusal
-    if answer := quiet(one.tool, one.rule, candidate.paths, memory.answers, policy.target.name):
-        return answer
+    if reason := quiet(one.tool, one.rule, candidate.paths, memory.answers, policy.target.name):
+        return reason
     if one.attempts >= caps.attempts_per_task:
         return used_up(one.attempts, caps.attempts_per_task)
     if candidate.confidence < rules.minimum_confidence:

@@ -117,7 +117,8 @@ def _taken_by(update: str) -> type[Contract] | None:
     methods = (getattr(workflow.instance(), name, None) for name in dir(type(workflow.instance())))
     declared = ((getattr(method, "_defn", None), method) for method in methods)
     handler = next(
-        (method for shown, method in declared if getattr(shown, "name", None) == update), getattr(bound, "func", bound)
+        (method for definition, method in declared if getattr(definition, "name", None) == update),
+        getattr(bound, "func", bound),
     )
     hints = {} if handler is None else get_type_hints(handler)
     return next((hint for name, hint in hints.items() if name != "return"), None)

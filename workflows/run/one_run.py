@@ -24,10 +24,10 @@ with workflow.unsafe.imports_passed_through():
 class OneRun:
     """A run's life. Who inherits says in ``work`` what it does."""
 
-    def __new__(cls, *request: object) -> Self:
+    def __new__(cls, *inputs: object) -> Self:
         """Refuse a second input here: nowhere else could it end the run; Temporal would try for ever."""
-        if len(request) > 1:
-            raise bad_start(f"one input is needed, {len(request)} were given")
+        if len(inputs) > 1:
+            raise bad_start(f"one input is needed, {len(inputs)} were given")
         return super().__new__(cls)
 
     def __init__(self) -> None:

@@ -146,7 +146,9 @@ def paragraphs(path: str, text: str) -> Iterator[str]:
     for comment in found:
         if not comment.read:
             prose = _prose(comment.lines)
-            yield from running("\n".join(line if name else "" for line, name in zip(comment.lines, prose, strict=True)))
+            yield from running(
+                "\n".join(line if is_prose else "" for line, is_prose in zip(comment.lines, prose, strict=True))
+            )
 
 
 def layout(path: str, source: bytes) -> str:
@@ -170,13 +172,13 @@ def _changeable(comment: Comment) -> Iterator[tuple[int, int]]:
 
 def _prose(lines: tuple[str, ...]) -> list[bool]:
     """Which lines no fence encloses, before the first tag: examples are run, tags are read."""
-    answer, fenced, tagged = [], False, False
+    marks, fenced, tagged = [], False, False
     for line in lines:
         fence = FENCE.match(line) is not None
         tagged = tagged or TAG.match(line) is not None
-        answer.append(not (fence or fenced or tagged))
+        marks.append(not (fence or fenced or tagged))
         fenced ^= fence
-    return answer
+    return marks
 
 
 @lru_cache(maxsize=512)
@@ -226,10 +228,10 @@ def _apart(row: Row, source: bytes) -> dict[str, Any]:
             os._exit(0)
     os.close(writer)
     with os.fdopen(reader) as file:
-        answer = file.read()
+        content = file.read()
     os.waitpid(child, 0)
     try:
-        found: dict[str, Any] = json.loads(answer)
+        found: dict[str, Any] = json.loads(content)
     except ValueError:
         return {"error": "its grammar crashed on it, or did not end"}
     return found

@@ -157,10 +157,10 @@ def _checks_nothing(test: Function, owner: ast.ClassDef | None, module: ast.Modu
         name in asserting or ASSERTS.search(name) for name in _called(ast.Module(test.body, []))
     ):
         return ""
-    answer = ast.get_docstring(test) or ""
+    docstring = ast.get_docstring(test) or ""
     if (
         INTENDED.search(test.name.removeprefix("test"))
-        or SAID.search(answer)
+        or SAID.search(docstring)
         or (owner and INTENDED.search(owner.name))
     ):
         return ""

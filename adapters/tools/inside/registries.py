@@ -94,10 +94,10 @@ def places(hosts: list[str]) -> Iterator[str]:
 
 def of_uv(package: _Package, around: _Package) -> _Releases:
     """A simple index, in its form as JSON."""
-    answer = _files_of(package, around)
+    files = _files_of(package, around)
     times: dict[str, str] = {}
     back: dict[str, bool] = {}
-    for file in answer.get("files", []):
+    for file in files.get("files", []):
         version = _version_of(file["filename"])
         at = file.get("upload-time") or ""
         times[version] = min(times.get(version) or at, at)
@@ -124,10 +124,10 @@ def _files_of(package: _Package, around: _Package) -> dict[str, Any]:
 
 def _python_archive(package: _Package, around: _Package) -> str:
     """Of a lock file without addresses: what the index has under the lock file's digest."""
-    answer = _files_of(package, around)
-    for file in answer.get("files", []):
+    files = _files_of(package, around)
+    for file in files.get("files", []):
         if f"sha256:{file.get('hashes', {}).get('sha256')}" == package["digest"]:
-            return urllib.parse.urljoin(str(answer["page"]), str(file["url"]))
+            return urllib.parse.urljoin(str(files["page"]), str(file["url"]))
     raise NotKnown("the registry has no file of it with the lock file's digest")
 
 
