@@ -133,10 +133,7 @@ def introduce(adapters: Adapters, request: InitRequest, tell: Callable[[str], No
 
     if not seen.checks:
         return Introduction(render(seen, (), ()), branch, base, seen, (), ())
-    log = adapters.settings.home / "logs" / f"init-{name}.log"
-    # What an earlier one was told is not what keeps this one from what it wants.
-    log.unlink(missing_ok=True)
-    trial = Trial(adapters, repository, base, tell, log)
+    trial = Trial(adapters, repository, base, tell, adapters.settings.home / "logs" / f"init-{name}.log")
     seen = trial.updatable(seen, name, lambda chosen: render(chosen, chosen.checks, ()))
     try:
         seen, results = trial.whole(seen, name, lambda chosen: render(chosen, chosen.checks, ()))
