@@ -103,19 +103,24 @@ class ChainedLog:
         return tuple(sorted(log for kind in ("run", "target") for log in self._logs(kind, since, begins, among)))
 
     def _logs(self, kind: str, since: float, begins: str, among: Collection[str] | None) -> Iterator[str]:
-        if among is not None:
-            names = [log for log in among if log.startswith(f"{kind}/") and LOG_NAME.fullmatch(log)]
-        else:
-            try:
-                # Names first: there is a folder for every run that ever was.
-                names = [f"{kind}/{name}" for name in os.listdir(self._root / f"{kind}s")]  # noqa: PTH208  # names alone
-            except FileNotFoundError:
-                return
-        for log in names:
-            if log.startswith(begins):
-                with suppress(FileNotFoundError, NotADirectoryError):
-                    if os.stat(f"{self._root}/{kind}s/{log[len(kind) + 1 :]}/{LOG_FILE}").st_mtime >= since:  # noqa: PTH116
-                        yield log
+        prefix = f"{kind}/"
+        if not (begins.startswith(prefix) or prefix.startswith(begins)):
+            return
+        try:
+            folder = os.open(self._root / f"{kind}s", os.O_RDONLY | os.O_DIRECTORY)
+        except FileNotFoundError:
+            return
+        try:
+            # Names first, and each from its folder: there is one for every run that ever was.
+            asked = [log for log in among if LOG_NAME.fullmatch(log)] if among is not None else None
+            names = [prefix + name for name in os.listdir(folder)] if asked is None else asked  # noqa: PTH208
+            for log in names:
+                if log.startswith(begins) and log.startswith(prefix):
+                    with suppress(FileNotFoundError, NotADirectoryError):
+                        if os.stat(f"{log[len(prefix) :]}/{LOG_FILE}", dir_fd=folder).st_mtime >= since:  # noqa: PTH116
+                            yield log
+        finally:
+            os.close(folder)
 
     def _path(self, log: str) -> Path:
         match = LOG_NAME.fullmatch(log)

@@ -31,11 +31,11 @@ def foreign_marks(
     pulls: tuple[PullRequest, ...], heads: Mapping[str, str], booked: Booked, today: date
 ) -> tuple[str, ...]:
     """One sentence for each mark that is not ours: open pull requests, late merges, branches."""
-    foreign = [pull for pull in pulls if not _is_booked(pull, booked)]
+    marks = [pull for pull in pulls if pull.state == "open" or (pull.state == "merged" and _is_recent(pull, today))]
     told = [
         f"pull request {pull.number} ({pull.state}, {pull.run_key or 'without a key'}, {pull.branch})"
-        for pull in foreign
-        if pull.state == "open" or (pull.state == "merged" and _is_recent(pull, today))
+        for pull in marks
+        if not _is_booked(pull, booked)
     ]
     known = {pull.branch for pull in pulls} | booked.branches
     told += [
@@ -71,4 +71,5 @@ def _is_booked(pull: PullRequest, booked: Booked) -> bool:
 
 def _is_recent(pull: PullRequest, today: date) -> bool:
     found = _DAY.search(pull.run_key)
-    return found is None or today - date.fromisoformat(found[1]) <= _RECENT
+    # Days of that form are in the order of their letters; of ten thousand pull requests each is asked.
+    return found is None or found[1] >= (today - _RECENT).isoformat()
