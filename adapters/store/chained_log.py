@@ -117,7 +117,7 @@ class ChainedLog:
             for log in names:
                 if log.startswith(begins) and log.startswith(prefix):
                     with suppress(FileNotFoundError, NotADirectoryError):
-                        if os.stat(f"{log[len(prefix) :]}/{LOG_FILE}", dir_fd=folder).st_mtime >= since:  # noqa: PTH116
+                        if os.stat(f"{log[len(prefix) :]}/{LOG_FILE}", dir_fd=folder).st_mtime >= since:
                             yield log
         finally:
             os.close(folder)
