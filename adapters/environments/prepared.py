@@ -38,8 +38,13 @@ _CACHES = {
     "MAVEN_OPTS": f"-Dmaven.repo.local={_ENVIRONMENT}/m2", "npm_config_update_notifier": "false",
 }  # fmt: skip
 """Where package managers put what they fetch, so that it is found again."""
-_OFFLINE = {"GOPROXY": "off", "CARGO_NET_OFFLINE": "true", "npm_config_offline": "true"}
-"""Says to programs what is so: without network, they fail at once instead of waiting for it."""
+_OFFLINE = {
+    "GOPROXY": "off", "CARGO_NET_OFFLINE": "true", "npm_config_offline": "true", "GODEBUG": "goindex=0",
+}  # fmt: skip
+"""Says to programs what is so: without network, they fail at once instead of waiting for it.
+
+Go writes an index of folders that are more than two seconds old into its cache, and ends where that is read-only.
+"""
 
 
 class PreparedEnvironments:

@@ -30,7 +30,7 @@ _FIND_ITSELF = (
     "pathlib.Path(site.getsitepackages()[0], 'itself.pth').write_text('/work/src\\n/work/lib\\n/work\\n')"
 )
 """A folder of the path that is not there is passed over."""
-_IS_LIST = re.compile(r"(^|/)requirements[^/]*\.(txt|in)$")
+_IS_LIST = re.compile(r"(^|/)requirements(/[^/]+|[^/]*)\.(txt|in)$")
 _MOST_PACKAGES = 8
 _SAID_ANYWAY = {"--locked", "--frozen", "--inexact", "--exact"}
 

@@ -4,17 +4,17 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from fnmatch import fnmatch
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from adapters.environments.declared_requirements import Declared, Read, declared, parse_ini, parse_toml
+from adapters.environments.declared_requirements import Declared, Read, declared, parse_ini
 from adapters.survey.clients import Client, Clients
 from adapters.survey.hooks import HOOKS, OwnersFixers, needed, owners_fixers
 from adapters.survey.languages import Proposal, manifest_roots, propose
+from adapters.survey.layout import NOT_OURS, TEST_FOLDERS, Layout, is_test, pytest_settings, roots_of_tests, sources_of
 from adapters.survey.own_commands import Argv, OwnChecks, own_checks, own_commands
 from adapters.survey.python_locks import locked, package_roots, several, tool_table
 from policies.counted import counted, joined
@@ -23,12 +23,6 @@ from policies.settings.environment import LOCK_FILES, EnvironmentPolicy, FixerPo
 from policies.settings.schema import CheckKind, CheckPolicy
 from ports.repository import Repository
 
-_TEST_FILE = re.compile(r"(test_[^/]*|[^/]*_test|tests?)\.py")
-_TEST_FOLDERS = frozenset({"tests", "test", "testing"})
-_NOT_OURS = frozenset(
-    {"docs", "doc", "examples", "example", "benchmarks", "scripts", "tools", "build", "dist", "vendor"}
-)
-_NOT_A_MODULE = frozenset({"setup", "conftest", "noxfile", "tasks", "versioneer", "fabfile", "manage", "__init__"})
 _DOCUMENTS = ("/*.md", "/*.rst", "/*.txt")
 _SETTINGS = ("pyproject.toml", "setup.py", "setup.cfg", "tox.ini")
 _NATIVE = re.compile(r"\.(pyx|pxd|c|cc|cpp|h|rs)$")
@@ -50,9 +44,6 @@ _LANGUAGES = {
     "cs": "C#", "rb": "Ruby", "php": "PHP", "swift": "Swift", "scala": "Scala", "ex": "Elixir", "hs": "Haskell",
     "lua": "Lua", "pl": "Perl", "sh": "shell", "zig": "Zig",
 }  # fmt: skip
-
-Layout = Literal["src", "lib", "flat", "none"]
-_LAYOUTS: tuple[tuple[Layout, str], ...] = (("src", "src/"), ("lib", "lib/"), ("flat", ""))
 
 
 @dataclass(frozen=True)
@@ -99,14 +90,14 @@ def survey(repository: Repository, commit: str, clients: Clients | None = None) 
         body = repository.read(commit, path) if path in present else None
         return (body or b"").decode("utf-8", "replace")
 
-    layout, imports, sources = _sources(paths)
-    roots, patterns = _pytest_settings(read)
-    test_files = tuple(path for path in paths if _is_test(path, roots, patterns))[:_MOST_TEST_FILES]
+    layout, imports, sources = sources_of(package_roots(read, paths), paths)
+    roots, patterns = pytest_settings(read)
+    test_files = tuple(path for path in paths if is_test(path, roots, patterns))[:_MOST_TEST_FILES]
     needs = declared(read, test_files)
     linters = tuple(_linters(read, present))
     build = not present.isdisjoint(("pyproject.toml", "setup.py", "setup.cfg"))
     native = any(map(_is_native, paths)) or "ext_modules" in read("setup.py")
-    tests = tuple(_test_roots(test_files, roots))
+    tests = tuple(roots_of_tests(test_files, roots))
     others = _other_languages(paths)
     if others and clients and (proposal := propose(read, paths, clients)):
         owners = owners_fixers(read, paths, HOOKS)
@@ -249,29 +240,6 @@ def _updatable(paths: tuple[str, ...], environment: EnvironmentPolicy) -> Iterat
             yield path
 
 
-def _pytest_settings(read: Read) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """What the repository's own pytest settings say: ``testpaths`` and ``python_files``, in pytest's order of files."""
-    pyproject = parse_toml(read("pyproject.toml")).get("tool", {}).get("pytest", {})
-    if isinstance(pyproject, dict) and isinstance(options := pyproject.get("ini_options", pyproject), dict) and options:
-        found: dict[str, object] = options
-    else:
-        places = (
-            ("pytest.ini", "pytest"),
-            (".pytest.ini", "pytest"),
-            ("tox.ini", "pytest"),
-            ("setup.cfg", "tool:pytest"),
-        )
-        parsed = ((parse_ini(read(file)), section) for file, section in places)
-        found = next((dict(ini.items(section)) for ini, section in parsed if ini.has_section(section)), {})
-
-    def words(key: str) -> tuple[str, ...]:
-        value = found.get(key)
-        return tuple(map(str, value)) if isinstance(value, list) else tuple(str(value or "").split())
-
-    roots = tuple(root.strip("/").removeprefix("./") for root in words("testpaths") if not set(root) & set("*?["))
-    return roots, words("python_files")
-
-
 def _other_languages(paths: tuple[str, ...]) -> str:
     """The language most of the code is in, where that is not Python; also where there is no code at all."""
     counts = Counter(_LANGUAGES.get(path.rpartition(".")[2].lower(), "") for path in paths)
@@ -298,63 +266,7 @@ def _unseen(unread: int) -> Iterator[str]:
 
 
 def _is_native(path: str) -> bool:
-    return bool(_NATIVE.search(path)) and (_NOT_OURS | _TEST_FOLDERS).isdisjoint(path.split("/")[:-1])
-
-
-def _is_test(path: str, roots: tuple[str, ...], patterns: tuple[str, ...]) -> bool:
-    *folders, name = path.split("/")
-    if patterns:
-        named = name.endswith(".py") and any(fnmatch(name, pattern) for pattern in patterns)
-    else:
-        named = bool(_TEST_FILE.fullmatch(name))
-    return named and (any(_below(path, root) for root in roots) if roots else _NOT_OURS.isdisjoint(folders))
-
-
-def _below(path: str, root: str) -> bool:
-    return root in {".", path} or path.startswith(f"{root}/")
-
-
-def _test_roots(test_files: tuple[str, ...], own: tuple[str, ...]) -> Iterator[str]:
-    """The repository's own ``testpaths``; else the folders named for tests, and single files outside of them."""
-    if own:
-        yield from (root for root in own if any(_below(path, root) for path in test_files))
-        return
-    roots: dict[str, None] = {}
-    for path in test_files:
-        *folders, _ = path.split("/")
-        named = [depth for depth, folder in enumerate(folders) if folder in _TEST_FOLDERS]
-        roots["/".join(folders[: named[0] + 1]) if named else path] = None
-    yield from sorted(roots)
-
-
-def _sources(paths: tuple[str, ...]) -> tuple[Layout, tuple[str, ...], tuple[str, ...]]:
-    for layout, root in _LAYOUTS:
-        found: dict[str, str] = {}
-        for path in paths:
-            if path.startswith(root) and (package := _package(path[len(root) :].split("/"))):
-                found.setdefault(".".join(package), root + "/".join(package))
-        # Of a package and its sub-packages the outermost is imported; a namespace has none of its own.
-        outer = [name for name in found if not any(name.startswith(f"{other}.") for other in found)]
-        if outer:
-            modules = {name: found[name] if _is_folder(found[name], paths) else f"{found[name]}.py" for name in outer}
-            return layout, tuple(sorted(outer)), tuple(modules[name] for name in sorted(outer))
-    return "none", (), ()
-
-
-def _is_folder(path: str, paths: tuple[str, ...]) -> bool:
-    return f"{path}/__init__.py" in paths
-
-
-def _package(parts: list[str]) -> list[str]:
-    *folders, name = parts
-    stem = name.removesuffix(".py")
-    if not name.endswith(".py") or not all(folder.isidentifier() for folder in folders):
-        return []
-    if (_TEST_FOLDERS | _NOT_OURS) & set(folders[:1]) or _TEST_FILE.fullmatch(name):
-        return []
-    if name == "__init__.py":
-        return folders
-    return [stem] if not folders and stem.isidentifier() and stem not in _NOT_A_MODULE else []
+    return bool(_NATIVE.search(path)) and (NOT_OURS | TEST_FOLDERS).isdisjoint(path.split("/")[:-1])
 
 
 def _linters(read: Read, present: frozenset[str]) -> Iterator[str]:

@@ -30,7 +30,6 @@ VENDORED = frozenset(
         ".svn",
         ".venv",
         "venv",
-        "env",
         ".env",
         ".tox",
         ".nox",
@@ -168,6 +167,10 @@ class SourceTree:
     def _walk(self) -> Iterator[tuple[str, str]]:
         """Each file of the project's own, and why it can be neither shown nor read; empty: it can."""
         for folder, folders, names in os.walk(self.root):
+            if "pyvenv.cfg" in names:
+                # A virtual environment, whatever it is called; `env` alone is what others call a package.
+                folders.clear()
+                continue
             folders[:] = [name for name in folders if name not in VENDORED and not name.endswith(".egg-info")]
             for name in names:
                 full = Path(folder, name)

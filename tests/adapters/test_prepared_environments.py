@@ -11,6 +11,7 @@ import threading
 import time
 from contextlib import closing, contextmanager
 from pathlib import Path
+from shutil import which
 
 import pytest
 
@@ -197,6 +198,17 @@ def test_memory_is_what_is_resident(environments, repository, base, tmp_path):
     assert 0 == check(made, repository, base, tmp_path, reserve.format("print(1)")).exit_code
     use = "python3 -c 'x = bytearray(b\"x\") * (900 << 20); import time; time.sleep(9)'"
     assert "memory" == check(made, repository, base, tmp_path, use).killed_for
+
+
+@pytest.mark.skipif(which("go") is None, reason="left out: Go is missing")
+def test_go_works_on_files_of_some_age(environments, repository, tmp_path):
+    """It would write an index of folders that are more than two seconds old into its cache, which is read-only."""
+    toolchain = subprocess.run(("go", "env", "GOROOT"), check=True, capture_output=True, text=True).stdout.strip()
+    base = repository.commit({"go.mod": "module m\n", "m.go": "package m\n"})
+    chosen = prepared_by("go list ./...", keyed_by=("go.mod",), toolchains=(toolchain,))
+    made = environments.prepare(repository, base, chosen, quiet)
+    result = check(made, repository, base, tmp_path, "touch -d '1 hour ago' *; go list ./...")
+    assert (0, b"m\n") == (result.exit_code, result.stdout)
 
 
 # What a hostile or broken one does.

@@ -130,7 +130,7 @@ MEMBER = "[project]\nname = 'x'\n[project.optional-dependencies]\ntest = ['hypot
 SEVERAL = {
     "packages/a/pyproject.toml": MEMBER, "packages/a/a/__init__.py": "", "packages/a/tests/test_it.py": "",
     "packages/b/setup.py": "", "packages/b/b.py": "", "packages/b/tests/test_it.py": "",
-    "packages/b/requirements.txt": "",
+    "packages/b/requirements.txt": "", "packages/b/requirements/test.in": "",
     "packages/c/pyproject.toml": "[tool.x]\n", "examples/d/pyproject.toml": MEMBER, "pyproject.toml": "[tool.black]\n",
 }  # fmt: skip
 
@@ -145,7 +145,10 @@ def test_several_packages_beside_each_other():
     tests = {check.name: check.argv[-1] for check in seen.checks if check.kind == "tests"}
     assert {"tests-packages-a": "packages/a", "tests-packages-b": "packages/b"} == tests
     assert {"lint", "security"} <= {check.name for check in seen.checks}
-    assert {"pyproject.toml", "setup.py", "/packages/b/requirements.txt"} <= set(seen.environment.keyed_by)
+    lists = {"/packages/b/requirements.txt", "/packages/b/requirements/test.in"}
+    assert {"pyproject.toml", "setup.py"} | lists <= set(seen.environment.keyed_by)
+    # What tests assert is no finding of a scanner.
+    assert ("packages/a/a", "packages/b/b.py") == seen.sources
     assert {"/packages/a/**", "/packages/b/**"} <= set(seen.allowed_paths)
     assert not [note for note in seen.notes if "nothing is built" in note]
     assert seen.instead is not None

@@ -88,6 +88,14 @@ def test_what_the_project_did_not_write(tmp_path: Path, path: str) -> None:
     assert [path] == [each for each in sorted(tree.files - {"marked/.gitattributes"}) if tree.generated(each)]
 
 
+def test_a_folder_called_env_is_the_projects_unless_it_is_a_virtual_environment(tmp_path: Path) -> None:
+    """By the file that each virtual environment has; a package of Go or JavaScript may well be called so."""
+    for path in ("services/env/go.mod", "env/bin/x.py", "env/pyvenv.cfg", "node_modules/a.js"):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text("")
+    assert {"services/env/go.mod"} == SourceTree(tmp_path).files
+
+
 def test_marks_of_generated_files_never_take_for_ever(tmp_path: Path) -> None:
     """Patterns of the repository's own: those that are none mark nothing, nor do those with many stars."""
     lines = ["a\\", "[z-a]", "!", "*a" * 14 + "*b", "/*_pb.py", "**/*gen*.py"]
