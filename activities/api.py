@@ -9,7 +9,7 @@ from pydantic import AwareDatetime, JsonValue, model_validator
 from temporalio import workflow
 from temporalio.common import RetryPolicy
 
-from contracts import handover, incident_work
+from contracts import handover
 from contracts import rollback as after
 from contracts.admission import Admitted, FinishRequest, PullRequestRef, RunRequest
 from contracts.alert import Alert, AlertSettings, Delivered, Progress, Undelivered
@@ -19,7 +19,19 @@ from contracts.budget import BudgetAlertReport, BudgetReportRef
 from contracts.control import Answer, CheckupResult, InstallationFacts, RunCheckup
 from contracts.dashboard import DashboardTerms, DashboardTermsInput, ShowInput, Shown
 from contracts.governance import ReviewInput, ReviewKept
-from contracts.incident import IncidentRecord
+from contracts.incident import (
+    Collected,
+    IncidentRecord,
+    IncidentStart,
+    ReportWritten,
+    RespondInput,
+    RespondOutput,
+    StatementInput,
+    StatementJudged,
+    TicketInput,
+    TicketOutput,
+    WriteReportInput,
+)
 from contracts.later_review import LaterReview, LaterReviewInput
 from contracts.merging import ProbeRound
 from contracts.messages import FOLLOWED_UP, INCIDENT_NEWS, MERGED, REGRESSION, ROLLED_BACK, Message, Request
@@ -274,25 +286,21 @@ AUDIT: Step[ReportInput, AuditOutput] = Step("audit", AuditOutput, 10 * _MINUTE,
 ADMIT: Step[AdmitInput, Admitted] = Step("admit", Admitted, _MINUTE, attempts=0, patience=_DAY)
 WRITE: Step[WriteInput, WriteResult] = Step("write", WriteResult, 15 * _MINUTE, attempts=0, patience=_DAY)
 FINISH: Step[FinishInput, Answer] = Step("finish", Answer, 5 * _MINUTE, attempts=0, patience=7 * _DAY)
-RESPOND: Step[incident_work.RespondInput, incident_work.RespondOutput] = Step(
-    "respond", incident_work.RespondOutput, 10 * _MINUTE, attempts=0, patience=7 * _DAY
-)
+RESPOND: Step[RespondInput, RespondOutput] = Step("respond", RespondOutput, 10 * _MINUTE, attempts=0, patience=7 * _DAY)
 
 # The Incident's steps. After their patience they are tried again later; meanwhile the others go on.
-COLLECT: Step[incident_work.IncidentStart, incident_work.Collected] = Step(
-    "collect", incident_work.Collected, 10 * _MINUTE, attempts=0, patience=60 * _MINUTE
+COLLECT: Step[IncidentStart, Collected] = Step("collect", Collected, 10 * _MINUTE, attempts=0, patience=60 * _MINUTE)
+OPEN_TICKET: Step[TicketInput, TicketOutput] = Step(
+    "open_ticket", TicketOutput, 5 * _MINUTE, attempts=0, patience=15 * _MINUTE
 )
-OPEN_TICKET: Step[incident_work.TicketInput, incident_work.TicketOutput] = Step(
-    "open_ticket", incident_work.TicketOutput, 5 * _MINUTE, attempts=0, patience=15 * _MINUTE
+CLOSE_TICKET: Step[TicketInput, TicketOutput] = Step(
+    "close_ticket", TicketOutput, 5 * _MINUTE, attempts=0, patience=15 * _MINUTE
 )
-CLOSE_TICKET: Step[incident_work.TicketInput, incident_work.TicketOutput] = Step(
-    "close_ticket", incident_work.TicketOutput, 5 * _MINUTE, attempts=0, patience=15 * _MINUTE
+WRITE_REPORT: Step[WriteReportInput, ReportWritten] = Step(
+    "write_report", ReportWritten, 5 * _MINUTE, attempts=0, patience=60 * _MINUTE
 )
-WRITE_REPORT: Step[incident_work.WriteReportInput, incident_work.ReportWritten] = Step(
-    "write_report", incident_work.ReportWritten, 5 * _MINUTE, attempts=0, patience=60 * _MINUTE
-)
-JUDGE_STATEMENT: Step[incident_work.StatementInput, incident_work.StatementJudged] = Step(
-    "judge_statement", incident_work.StatementJudged, _MINUTE, attempts=0, patience=10 * _MINUTE, queue=CONTROL_QUEUE
+JUDGE_STATEMENT: Step[StatementInput, StatementJudged] = Step(
+    "judge_statement", StatementJudged, _MINUTE, attempts=0, patience=10 * _MINUTE, queue=CONTROL_QUEUE
 )
 
 

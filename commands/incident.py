@@ -20,8 +20,15 @@ from commands.home import client_of
 from commands.terminal import AsJson, answered, emit, guarded, operator_name, out, say, show
 from composition import Adapters, ServerUnavailable, compose
 from contracts.control import Answer
-from contracts.incident import CloseRequest, HumanFacts, IncidentRecord, IncidentView, PostIncidentReport, Trigger
-from contracts.incident_work import IncidentStart
+from contracts.incident import (
+    CloseRequest,
+    HumanFacts,
+    IncidentRecord,
+    IncidentStart,
+    IncidentView,
+    PostIncidentReport,
+    Trigger,
+)
 from ports.store import StoreError
 from reporting.incident_markdown import render_incident
 from settings import Settings

@@ -20,8 +20,7 @@ governance.py     ``governance_review.json`` (runbook §11), and what it is made
 grant.py          Grants: a person releases a quarantined change, once, for a while
 handover.py       What every step receives and returns
 home.py           Whose files an installation works on
-incident.py       Incidents (runbook §6, §12): what triggers one, how it is answered, and its report's seven parts
-incident_work.py  What the ``Incident`` workflow and its steps hand to each other, and the manifest of its evidence
+incident.py       Incidents (runbook §6, §12): triggers, the report's parts, what ``Incident`` and its steps hand over
 later_review.py   ``post_run_review.json`` (runbook §10): what became of a run's change, looked at again later
 merging.py        SELECTIVE_AUTO: the merge result that may land, its canary and its probes (P4)
 messages.py       What is said to Control and asked of it: each message with its types

@@ -11,11 +11,12 @@ from typing import Any
 
 from activities import api
 from activities.step_session import StepPorts
-from contracts import handover, incident_work, messages
+from contracts import handover, messages
 from contracts import rollback as after
 from contracts.admission import PullRequestRef
 from contracts.audit import AuditEvent
 from contracts.clearance import SettleRequest, WriteAnswerKind, WriteOutcome, WriteRequest
+from contracts.incident import TicketInput, TicketOutput
 from contracts.merging import Health
 from contracts.modes import Role, WriteAction, WriteClass
 from contracts.report import WriteResult
@@ -204,9 +205,9 @@ class Forge:
             head=self.bench.record(rollback_run_id(request.given.merged.run.run_id), (event,), self.clock())
         )
 
-    def ticket(self, _given: incident_work.TicketInput) -> incident_work.TicketOutput:
+    def ticket(self, _given: TicketInput) -> TicketOutput:
         """One number for all."""
-        return incident_work.TicketOutput(ticket="1", audit_head="")
+        return TicketOutput(ticket="1", audit_head="")
 
     def _opened(self, run: handover.RunRef, planned: handover.PlannedWrite) -> Pull:
         pulls = self.pulls.setdefault(run.target, {})

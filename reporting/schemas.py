@@ -17,8 +17,7 @@ from contracts.dependency import DependencyLook
 from contracts.evidence import ChecksReport, PreflightReport, ReviewReport
 from contracts.exchange import AgentRecord, PartialTree
 from contracts.governance import CoverageLook, FlakyChecks, GovernanceReport
-from contracts.incident import PostIncidentReport
-from contracts.incident_work import EvidenceManifest
+from contracts.incident import EvidenceManifest, PostIncidentReport
 from contracts.later_review import LaterReview
 from contracts.proposal import PolicyProposal
 from contracts.release import KeptFacts, ReleaseDecision

@@ -16,8 +16,15 @@ from activities.step_session import HISTORY, StepPorts, written
 from contracts.admission import RunRecord
 from contracts.artifact import ArtifactRef
 from contracts.audit import AuditEvent, AuditRecord
-from contracts.incident import CitedFact, IncidentRecord, PostIncidentReport
-from contracts.incident_work import Collected, EvidenceEntry, EvidenceManifest, IncidentStart
+from contracts.incident import (
+    CitedFact,
+    Collected,
+    EvidenceEntry,
+    EvidenceManifest,
+    IncidentRecord,
+    IncidentStart,
+    PostIncidentReport,
+)
 from contracts.modes import Role
 from policies.after.incident import concerns, timeline
 from policies.settings.schema import EffectivePolicy

@@ -16,10 +16,19 @@ from activities.api import CLOSE_TICKET, JUDGE_STATEMENT, OPEN_TICKET, WRITE_REP
 from activities.heartbeat import heartbeating
 from activities.step_session import StepPorts, written
 from activities.write.cleared_write import ClearedWrite, given_up, record_effect
-from contracts import incident_work
 from contracts.audit import AuditEvent
 from contracts.clearance import WriteAnswerKind
-from contracts.incident import CitedFact, NamedPull, PostIncidentReport
+from contracts.incident import (
+    CitedFact,
+    NamedPull,
+    PostIncidentReport,
+    ReportWritten,
+    StatementInput,
+    StatementJudged,
+    TicketInput,
+    TicketOutput,
+    WriteReportInput,
+)
 from contracts.messages import INCIDENT_NEWS
 from contracts.modes import Role, WriteAction, WriteClass
 from contracts.verdict import Fact
@@ -43,7 +52,7 @@ class IncidentKeeping:
     render: RenderIncident
 
     @activity.defn(name=OPEN_TICKET.name, no_thread_cancel_exception=True)
-    def open_ticket(self, request: incident_work.TicketInput) -> incident_work.TicketOutput:
+    def open_ticket(self, request: TicketInput) -> TicketOutput:
         """A ``record`` write: never moves a ref, so Control clears it while paused, also after the run's end."""
         report = request.report
         evidence = f"kept, SHA-256 `{report.evidence.sha256}`" if report.evidence else "not collected yet"
@@ -58,7 +67,7 @@ class IncidentKeeping:
         return self._write(request, WriteAction.OPEN_TICKET, title, body)
 
     @activity.defn(name=CLOSE_TICKET.name, no_thread_cancel_exception=True)
-    def close_ticket(self, request: incident_work.TicketInput) -> incident_work.TicketOutput:
+    def close_ticket(self, request: TicketInput) -> TicketOutput:
         """The incident is closed, and so is its ticket, which says outcome, cause and owner then."""
         return self._write(request, WriteAction.CLOSE_TICKET, "", "")
 
@@ -80,7 +89,7 @@ class IncidentKeeping:
         return report.model_copy(update={"pull_request": own, "rollback_pull_request": undoing})
 
     @activity.defn(name=WRITE_REPORT.name, no_thread_cancel_exception=True)
-    def write_report(self, request: incident_work.WriteReportInput) -> incident_work.ReportWritten:
+    def write_report(self, request: WriteReportInput) -> ReportWritten:
         """The report as JSON and Markdown with all that happened so far, and the audit log of what changed it."""
         with heartbeating():
             crashpoint("write_report.before_effect")
@@ -107,7 +116,7 @@ class IncidentKeeping:
             head = self.bench.record(incident, (wrote,), request.now)
             anchor_log(self.bench, request.target, incident, head)
             crashpoint("write_report.after_effect")
-            return incident_work.ReportWritten(
+            return ReportWritten(
                 audit_head=head,
                 due_at=self._due(request),
                 timeline=timeline,
@@ -117,11 +126,11 @@ class IncidentKeeping:
             )
 
     @activity.defn(name=JUDGE_STATEMENT.name, no_thread_cancel_exception=True)
-    def judge_statement(self, request: incident_work.StatementInput) -> incident_work.StatementJudged:
+    def judge_statement(self, request: StatementInput) -> StatementJudged:
         """By the rules as they are now: they may change, and the history keeps what they said."""
         return judged(request)
 
-    def _timeline(self, request: incident_work.WriteReportInput) -> tuple[CitedFact, ...] | None:
+    def _timeline(self, request: WriteReportInput) -> tuple[CitedFact, ...] | None:
         """What the logs say now, this incident's own among them; None before its evidence is collected."""
         if request.start is None or request.report.evidence is None:
             return None
@@ -129,7 +138,7 @@ class IncidentKeeping:
         own = {log: list(self.bench.audit.records(log))}
         return facts_of(request.start, records_of(self.bench.audit, request.start) | own)
 
-    def _due(self, request: incident_work.WriteReportInput) -> datetime | None:
+    def _due(self, request: WriteReportInput) -> datetime | None:
         """The end of the due day where the target lives."""
         if not request.report.due_on:
             return None
@@ -137,7 +146,7 @@ class IncidentKeeping:
         day = datetime.fromisoformat(request.report.due_on).date()
         return datetime.combine(day + timedelta(days=1), time(), zone).astimezone(UTC)
 
-    def _keep_ticket(self, request: incident_work.WriteReportInput, report: PostIncidentReport) -> None:
+    def _keep_ticket(self, request: WriteReportInput, report: PostIncidentReport) -> None:
         """Its head as the report is now, the rest as people left it; only where it says something else (P7).
 
         The report never waits for it: what the forge will not take now, the next change brings, at last the closing.
@@ -166,9 +175,7 @@ class IncidentKeeping:
         kept = AuditEvent(key=f"ticket/{report.revision}", role=Role.AUDIT, event=event, facts=facts)
         self.bench.record(report.incident, (kept,), request.now)
 
-    def _write(
-        self, request: incident_work.TicketInput, action: WriteAction, title: str, body: str
-    ) -> incident_work.TicketOutput:
+    def _write(self, request: TicketInput, action: WriteAction, title: str, body: str) -> TicketOutput:
         with heartbeating():
             incident = request.report.incident
             policy = incident_policy(self.bench, request.target, request.report.run_id)
@@ -187,7 +194,7 @@ class IncidentKeeping:
             event = AuditEvent(key=action, role=Role.AUDIT, event=f"{action} done", facts={"ticket": ticket})
             head = self.bench.record(incident, (event,), activity.info().started_time)
             anchor_log(self.bench, request.target, incident, head)
-            return incident_work.TicketOutput(ticket=ticket, audit_head=head)
+            return TicketOutput(ticket=ticket, audit_head=head)
 
 
 def _named(forge: Forge, opener: str) -> NamedPull | None:

@@ -16,8 +16,7 @@ from contracts import messages
 from contracts.alert import Alert, AlertKind
 from contracts.audit import AuditEvent
 from contracts.control import PauseRequest
-from contracts.incident import IncidentReport, Response, Trigger, incident_id
-from contracts.incident_work import RespondInput, RespondOutput
+from contracts.incident import IncidentReport, RespondInput, RespondOutput, Response, Trigger, incident_id
 from contracts.modes import PauseStyle, Role, TargetStatus
 from contracts.verdict import Fact
 from policies.after.incident import MATRIX, trigger_of

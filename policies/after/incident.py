@@ -18,9 +18,10 @@ from contracts.incident import (
     IncidentState,
     PostIncidentReport,
     Response,
+    StatementInput,
+    StatementJudged,
     Trigger,
 )
-from contracts.incident_work import StatementInput, StatementJudged
 from contracts.rollback import RollbackOutcome, RollbackTag
 from contracts.verdict import Verdict
 from policies.counted import shortened

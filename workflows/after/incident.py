@@ -15,17 +15,22 @@ from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from activities import api as steps
-    from contracts import incident_work
     from contracts.audit import AuditEvent
     from contracts.control import Answer
     from contracts.incident import (
         HUMAN,
         CloseRequest,
         HumanFacts,
+        IncidentBook,
         IncidentNews,
+        IncidentStart,
         IncidentState,
         IncidentView,
         PostIncidentReport,
+        StatementInput,
+        StatementJudged,
+        TicketInput,
+        WriteReportInput,
     )
     from contracts.messages import INCIDENT_NEWS
     from contracts.modes import Role
@@ -48,11 +53,9 @@ class Incident:
     """Lives until its prevention is done; then its artifacts and audit log remain."""
 
     @workflow.init
-    def __init__(self, request: incident_work.IncidentStart) -> None:
+    def __init__(self, request: IncidentStart) -> None:
         self._input = request
-        self._book = request.book or incident_work.IncidentBook(
-            report=PostIncidentReport.begun(request.target, request.record)
-        )
+        self._book = request.book or IncidentBook(report=PostIncidentReport.begun(request.target, request.record))
         self._saying = asyncio.Lock()
         self._collected = request.book is not None and request.book.report.evidence is not None
         self._resting: dict[str, datetime] = {}
@@ -63,7 +66,7 @@ class Incident:
         when_reset(self._collect_again)
 
     @workflow.run
-    async def run(self, request: incident_work.IncidentStart) -> None:
+    async def run(self, request: IncidentStart) -> None:
         """Do what is due until nothing is left and the prevention is done."""
         workflow.upsert_search_attributes([api.TARGET_ATTRIBUTE.value_set(request.target)])
         while not self._finished():
@@ -158,9 +161,7 @@ class Incident:
         """One statement after the other, each of the report that the one before it left."""
         async with self._saying:
             sent = self._book.report
-            statement = incident_work.StatementInput(
-                report=sent, facts=facts, asked=request, closing=closing, now=workflow.now()
-            )
+            statement = StatementInput(report=sent, facts=facts, asked=request, closing=closing, now=workflow.now())
             done = await self._judged(statement, event)
             changes = {
                 name: value
@@ -175,7 +176,7 @@ class Incident:
                 self._note(key, event, actor=actor, **facts_said)
             return Answer.of(done.verdict, self._book.report.revision)
 
-    async def _judged(self, request: incident_work.StatementInput, event: str) -> incident_work.StatementJudged:
+    async def _judged(self, request: StatementInput, event: str) -> StatementJudged:
         """By the rules as they are now, in an activity: they may change, and the history keeps what they said."""
         if workflow.patched(JUDGED_OUTSIDE):
             return await steps.JUDGE_STATEMENT(request, f"{event}: may it be said?")
@@ -267,7 +268,7 @@ class Incident:
 
     async def _write(self) -> None:
         sent, self._stale = self._book, False
-        request = incident_work.WriteReportInput(
+        request = WriteReportInput(
             target=self._input.target,
             report=sent.report,
             events=sent.events,
@@ -308,8 +309,8 @@ class Incident:
         await steps.TELL(self._input.target, INCIDENT_NEWS, news, "news for Control's books", within=_TRYING)
         self._keep(told=news)
 
-    def _ticket(self) -> incident_work.TicketInput:
-        return incident_work.TicketInput(target=self._input.target, report=self._book.report, news=self._news())
+    def _ticket(self) -> TicketInput:
+        return TicketInput(target=self._input.target, report=self._book.report, news=self._news())
 
     def _news(self) -> IncidentNews:
         report = self._book.report

@@ -6,8 +6,16 @@ asked by the activity ``attribute``. Gone once no follow-up from before is open 
 
 from datetime import date, timedelta
 
-from contracts.incident import HUMAN, PARTS, CloseRequest, HumanFacts, IncidentState, PostIncidentReport
-from contracts.incident_work import StatementInput, StatementJudged
+from contracts.incident import (
+    HUMAN,
+    PARTS,
+    CloseRequest,
+    HumanFacts,
+    IncidentState,
+    PostIncidentReport,
+    StatementInput,
+    StatementJudged,
+)
 from contracts.merging import Health
 from contracts.rollback import EVERYTHING, AttributeInput, Attribution, Culprit, Observation
 from contracts.verdict import Decision, Fact, Verdict

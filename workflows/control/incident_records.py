@@ -8,8 +8,7 @@ from datetime import datetime
 
 from contracts.alert import AlertKind
 from contracts.control import Answer
-from contracts.incident import IncidentNews, IncidentRecord, IncidentReport, IncidentState
-from contracts.incident_work import IncidentStart
+from contracts.incident import IncidentNews, IncidentRecord, IncidentReport, IncidentStart, IncidentState
 from contracts.modes import Mode
 from contracts.verdict import Decision
 from policies.counted import shortened

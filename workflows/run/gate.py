@@ -15,7 +15,7 @@ with workflow.unsafe.imports_passed_through():
     from contracts.ci import LOOK_AGAIN
     from contracts.forge_facts import FORGE_RESTS
     from contracts.handover import RunRef
-    from contracts.incident_work import RespondInput
+    from contracts.incident import RespondInput
     from contracts.modes import RunStatus
     from contracts.verdict import Verdict
     from workflows.polling import waited

@@ -137,7 +137,7 @@ def problem(path: str, text: str) -> str:
 
 def paragraphs(path: str, text: str) -> Iterator[str]:
     """Those of its comments, without what is labelled, fenced, or read by a program."""
-    from adapters.tools.inside.python_text import running  # noqa: PLC0415 — the worker takes SUFFIXES alone from here
+    from adapters.tools.inside.markup import running  # noqa: PLC0415 — the worker takes SUFFIXES alone from here
 
     try:
         found = comments(path, text.encode("utf-8", "surrogateescape"))

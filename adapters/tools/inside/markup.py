@@ -46,6 +46,8 @@ QUOTING = re.compile(
 )
 """Headings above what is quoted, named or told of others, and not written about the project."""
 FRONT_MATTER = re.compile(r"\A(---|\+\+\+|;;;)[ \t]*\n.*?^(\1|\.\.\.)[ \t]*$", re.DOTALL | re.MULTILINE)
+LABEL = re.compile(r"^(:\w|\.\. |@|[-*+•] |>>>|\.\.\. |\d+[.)] )|^[=\-~^\"'`#*+_]{3,}\s*$", re.MULTILINE)
+"""Fields, directives, lists, examples, underlines."""
 RST_SETTINGS = {
     "report_level": 5,
     "halt_level": 5,
@@ -61,7 +63,7 @@ def paragraphs(path: str, text: str) -> Iterable[str]:
     """Each paragraph's lines, with ``APART`` for what is no text."""
     if path.endswith(".md"):
         return _markdown(text)
-    return _rst(text) if path.endswith(".rst") else _plain(text)
+    return _rst(text) if path.endswith(".rst") else running(text, labelled=True)
 
 
 def blocks(text: str) -> Iterator[list[str]]:
@@ -71,13 +73,19 @@ def blocks(text: str) -> Iterator[list[str]]:
             yield block.strip("\n").split("\n")
 
 
-def _plain(text: str) -> Iterator[str]:
+def running(text: str, *, labelled: bool = False) -> Iterator[str]:
+    """Paragraphs at the text's own margin that no colon makes an example, a usage, a list of terms, nor a label.
+
+    With ``labelled``, labels mean nothing: a text without markup has no other way than a colon to say what is shown.
+    """
     announced = False
     for lines in blocks(text):
-        if not announced and not any(line.startswith((" ", "\t")) for line in lines):
-            yield "\n".join(lines)
-        # A text without markup has no other way to say what is shown.
-        announced = lines[-1].rstrip().endswith(":")
+        paragraph = "\n".join(lines)
+        apart = any(line.startswith((" ", "\t")) for line in lines) or (not labelled and LABEL.search(paragraph))
+        if not (announced or apart):
+            yield paragraph
+        # What follows an indented block at the margin is text again.
+        announced = paragraph.rstrip().endswith(":")
 
 
 def _markdown(text: str) -> Iterator[str]:

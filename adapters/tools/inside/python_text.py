@@ -14,7 +14,7 @@ import tokenize
 from collections.abc import Iterator
 
 from adapters.tools.inside.code_text import LEGAL
-from adapters.tools.inside.markup import blocks
+from adapters.tools.inside.markup import blocks, running
 
 PRAGMA = re.compile(
     r"^#+([!%]|:?\s*(%%|///|---|\+|-\*-|(type|noqa|pylint|pragma|fmt|isort|mypy|ruff|nosec|coding|cython|pyright|region"
@@ -60,8 +60,6 @@ PLAIN_DECORATORS = frozenset(
     ]
 )
 PLAIN_BASES = frozenset(["object", "ABC", "Protocol", "Generic"])
-LABEL = re.compile(r"^(:\w|\.\. |@|[-*+•] |>>>|\.\.\. |\d+[.)] )|^[=\-~^\"'`#*+_]{3,}\s*$", re.MULTILINE)
-"""Fields, directives, lists, examples, underlines."""
 Documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -155,15 +153,3 @@ def _name(node: ast.expr) -> str:
     if isinstance(node, ast.Attribute):
         return node.attr
     return node.id if isinstance(node, ast.Name) else ""
-
-
-def running(docstring: str) -> Iterator[str]:
-    """Paragraphs at the docstring's own margin that no label or colon makes an example, a usage, a list of terms."""
-    announced = False
-    for lines in blocks(docstring):
-        indented = any(line.startswith((" ", "\t")) for line in lines)
-        text = "\n".join(lines)
-        if not (announced or indented or LABEL.search(text)):
-            yield text
-        # What follows an indented block at the margin is text again.
-        announced = text.rstrip().endswith(":")
