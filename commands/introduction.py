@@ -5,7 +5,7 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -32,7 +32,9 @@ from composition import (
 from contracts.artifact import ArtifactRef
 from contracts.evidence import CheckResult, CheckStatus
 from contracts.modes import Mode
+from contracts.task import FindingFacts, TaskType
 from policies.counted import counted, shortened
+from policies.paths.canonical import readable
 from policies.paths.rules import matches
 from policies.settings.environment import EnvironmentPolicy, FixerPolicy
 from policies.settings.forge_access import ForgeAccess
@@ -43,6 +45,7 @@ from policies.settings.schema import (
     ReviewStamp,
     Target,
 )
+from policies.task.candidates import untouched
 from ports.environments import CheckEnvironment, EnvironmentUnavailable
 from ports.measures import Look
 from ports.policy_source import PolicyError
@@ -279,11 +282,14 @@ class Trial(Furnishing):
         for fixer in fixers:
             target = policy.target.model_copy(update={"fixers": (fixer,)})
             alone = policy.model_copy(update={"target": target})
+            if refused := never(fixer, self._of_kind(fixer), alone):
+                self._tell(f"  {fixer.name:<9} left out: no run could take what it mends: {refused}")
+                continue
             with self._tree() as tree:
                 seen = fixer_measures(self._adapters).detect(Look(tree, alone, _go_on, environment=environment))
             refused = next((each.message for each in seen.findings if each.message.startswith("refused:")), "")
             mended = {each.path for each in seen.findings if each.fixable}
-            files = sum(matches(path, fixer.files) for path in self._repository.paths(self._base))
+            files = len(self._of_kind(fixer))
             if len(mended) > max(_FEW_FILES, files // 2):
                 refused = f"it would change {len(mended)} of {counted(files, 'file')}: not what they are written by"
             if refused := refused or next(iter(seen.missing), ""):
@@ -292,6 +298,9 @@ class Trial(Furnishing):
             self._tell(f"  {fixer.name:<9} would mend {counted(len(mended), 'file')}")
             kept.append(fixer)
         return tuple(kept)
+
+    def _of_kind(self, fixer: FixerPolicy) -> list[str]:
+        return [path for path in self._repository.paths(self._base) if matches(path, fixer.files)]
 
     def _without_failing(
         self, check: CheckPolicy, red: CheckResult, checking: Checking
@@ -371,6 +380,14 @@ class Trial(Furnishing):
         self._outputs[name] = body
         digest = hashlib.sha256(body).hexdigest()
         return ArtifactRef(name=name, sha256=digest, size=len(body), media_type="text/plain", location="")
+
+
+def never(fixer: FixerPolicy, paths: Sequence[str], policy: EffectivePolicy) -> str:
+    """Why no run may change any of a fixer's files; empty: of one it may, or there is none yet."""
+    facts = FindingFacts(type=TaskType.CODE_IMPROVEMENT, may_change=fixer.files)
+    reasons = {path: untouched(policy, path, facts) for path in paths}
+    path = min(reasons, default="")
+    return f"{readable(path)}: {reasons[path]}" if path and all(reasons.values()) else ""
 
 
 def agreed(first: CheckResult, second: CheckResult) -> CheckResult:

@@ -78,7 +78,14 @@ def declared(read: Read, test_files: tuple[str, ...]) -> Declared:
     elif files:
         mentioned = [line for file in files for line in read(file).splitlines()]
     else:
-        lines = _tox(read("tox.ini")) or _setup_tests(read("setup.cfg"), setup) or _poetry(pyproject, tests=True)
+        by_hatch, features = _hatch(parse_toml(read("hatch.toml")) or _table(pyproject, "tool", "hatch"))
+        chosen_extras = tuple(name for name in features if name in extras)
+        lines = (
+            _tox(read("tox.ini"))
+            or by_hatch
+            or _setup_tests(read("setup.cfg"), setup)
+            or _poetry(pyproject, tests=True)
+        )
         listed = read("requirements.txt")
         if not lines and _PYTEST.search(listed):
             # What its developers use. Installing itself, with extras, is no line that is taken from a repository.
@@ -143,6 +150,16 @@ def _files(read: Read) -> tuple[str, ...]:
 def _tox(text: str) -> list[str]:
     parser = parse_ini(text)
     return (parser.get("testenv", "deps", fallback=None) or "").splitlines()
+
+
+def _hatch(settings: dict[str, Any]) -> tuple[list[str], list[str]]:
+    """Dependencies and features of the environment that tests are run in; what it does not state, the default's."""
+    environments = _table(settings, "envs")
+    usual = _table(environments, "default")
+    named = [_table(environments, name) for name in (*_TEST_NAMES, "hatch-test")]
+    chosen = _lists(usual | next((each for each in named if each), {}))
+    wanted = chosen.get("dependencies", []) + chosen.get("extra-dependencies", [])
+    return wanted, chosen.get("features", [])
 
 
 def _setup_tests(setup_cfg: str, setup: dict[str, Any]) -> list[str]:

@@ -70,6 +70,7 @@ _HOOKS = {
     "flynt": _hook("flynt", "flynt", "flynt"),
     "blacken-docs": _hook("blacken-docs", "blacken-docs", "blacken-docs", files=("*.md", "*.rst", "*.tex")),
     "setup-cfg-fmt": _hook("setup-cfg-fmt", "setup-cfg-fmt", "setup-cfg-fmt", files=("setup.cfg",)),
+    "tox-ini-fmt": _hook("tox-ini-fmt", "tox-ini-fmt", "tox-ini-fmt", files=("tox.ini",)),
     "pyproject-fmt": _hook("pyproject-fmt", "pyproject-fmt", "pyproject-fmt", files=("pyproject.toml",)),
     "toml-sort-fix": _hook("toml-sort", "toml-sort", "toml-sort -i", files=("*.toml",), exit_codes=_SAID),
     "mdformat": _hook("mdformat", "mdformat", "mdformat", files=("*.md",), exit_codes=_SAID),

@@ -34,6 +34,8 @@ _NOT_HERE = frozenset({
     "safety", "vulture", "tsc", "sphinx-build", "mkdocs", "golangci-lint", "staticcheck", "cargo-deny",
 })  # fmt: skip
 """They look, and nothing here knows how to count what they say, or they ask the network."""
+_FETCHING = frozenset({"--install-types", "--non-interactive"})
+"""Of mypy: there is no network; what types it lacks is the same on base and change."""
 _RUNNERS = (("uv", "run"), ("poetry", "run"), ("pdm", "run"), ("hatch", "run"), ("pipenv", "run"), ("rye", "run"))
 _HOOKS_ARGS = {"mypy": ("--ignore-missing-imports", "--scripts-are-modules")}
 """Of hooks that give none of their own."""
@@ -47,6 +49,7 @@ def own_commands(read: Read, paths: tuple[str, ...]) -> tuple[Argv, ...]:
         *_of_tox(read("tox.ini")),
         *_of_nox(read("noxfile.py")),
         *_of_scripts(parse_toml(read("pyproject.toml")).get("tool")),
+        *_of_scripts({"hatch": parse_toml(read("hatch.toml"))}),
         *(line for path in MAKEFILES for line in _of_make(read(path))),
         *(line for path in HOOK_FILES for line in _of_hooks(path, read(path))),
     )
@@ -82,6 +85,7 @@ def own_checks(
         words = next((argv[1:] for argv in modules if argv[0] == module), None)
         if words is None:
             continue
+        words = tuple(word for word in words if word not in _FETCHING)
         paths = () if any(not word.startswith("-") for word in words) else sources
         argv = ("python", "-m", module, *ours, *words, *paths)
         checks.append(CheckPolicy(name=name, kind=kind, argv=argv, judge="not_worse", count="lines"))
@@ -184,7 +188,8 @@ def _of_scripts(tool: object) -> Iterator[str]:
         elif isinstance(each, list):
             todo += each
         elif isinstance(each, str):
-            yield re.sub(r"\{args(:[^{}]*)?\}", lambda found: (found[1] or ":")[1:], each)
+            # "- " before a command of hatch: whatever it ends with.
+            yield re.sub(r"\{args(:[^{}]*)?\}", lambda found: (found[1] or ":")[1:], each).removeprefix("- ")
 
 
 def _at(table: dict[str, Any], *keys: str) -> dict[str, Any]:

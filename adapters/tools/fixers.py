@@ -38,7 +38,7 @@ class NotRepeatable(Exception):
 
 
 class _Failed(ToolUnavailable):
-    """A fixer that ended by itself, and not as one that worked."""
+    """A fixer that did not end as one that worked, by itself or because it was stopped."""
 
 
 class FixersTool:
@@ -200,8 +200,7 @@ def _run(fixer: FixerPolicy, argv: tuple[str, ...], copy: Path, bench: ToolRunne
         if result.killed_for or result.exit_code not in fixer.exit_codes:
             how = f"was stopped ({result.killed_for})" if result.killed_for else f"ended with {result.exit_code}"
             output = shortened(result.output[-2000:].decode("utf-8", "replace").strip(), 400)
-            kind = ToolUnavailable if result.killed_for else _Failed
-            raise kind(f"{' '.join(argv)} {how}: {output}")
+            raise _Failed(f"{' '.join(argv)} {how}: {output}")
         results.append(result)
     return results
 

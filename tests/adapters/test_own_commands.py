@@ -43,6 +43,17 @@ HOOKS = """repos:
 """
 
 
+HATCH = """
+[envs.default.scripts]
+test = "pytest {args:tests}"
+report = ["- coverage combine"]
+[envs.lint]
+detached = true
+[envs.lint.scripts]
+typing = "mypy --install-types {args:p}"
+"""
+
+
 @pytest.mark.parametrize(
     ("path", "text", "found"),
     [
@@ -59,6 +70,7 @@ HOOKS = """repos:
         ("tox.ini", TOX, ["pytest tests --strict", "python -m mypy src"]),
         ("noxfile.py", NOX, ["pytest -q", "flake8 a b"]),
         ("pyproject.toml", SCRIPTS, ["mypy src", "pytest tests", "flake8 src", "test", "check", "lint", "types"]),
+        ("hatch.toml", HATCH, ["pytest tests", "mypy --install-types p", "coverage combine"]),
         ("Makefile", MAKE, ["go test -race ./..."]),
         (
             ".gitlab-ci.yml",
@@ -95,6 +107,7 @@ MYPY = "python -m mypy --no-incremental --cache-dir=/dev/null --no-error-summary
     ("lines", "expected"),
     [
         (["mypy --strict src tests"], ({"types": f"{MYPY} --strict src tests"}, ("mypy",), "")),
+        (["mypy --install-types --non-interactive p"], ({"types": f"{MYPY} p"}, ("mypy",), "")),
         (["python -m mypy --strict"], ({"types": f"{MYPY} --strict src/p"}, ("mypy",), "")),
         (["flake8"], ({"flake8": "python -m flake8 src/p"}, ("flake8",), "")),
         (["coverage run --branch -m unittest discover"], ({}, (), "python -m unittest discover")),

@@ -54,6 +54,24 @@ def test_requirement_files_include_others_and_keep_hashes():
     )
 
 
+@pytest.mark.parametrize(
+    ("table", "packages", "extras"),
+    [
+        ('[X.default]\ndependencies = ["pytest", "mock>=4"]\nfeatures = ["more"]', {"pytest", "mock>=4"}, ("more",)),
+        ('[X.default]\ndependencies = ["a"]\n[X.test]\nextra-dependencies = ["pytest"]', {"a", "pytest"}, ()),
+        ("[X]\ndefault = 3", {"pytest"}, ()),
+    ],
+)
+@pytest.mark.parametrize("place", ["hatch.toml", "pyproject.toml"])
+def test_what_hatch_tests_with(place, table, packages, extras):
+    """Of the environment for tests, else of the default, in either of its files."""
+    project = '[project]\nname = "x"\n[project.optional-dependencies]\nmore = ["attrs"]\n'
+    files = {"pyproject.toml": project}
+    files[place] = files.get(place, "") + table.replace("X", "envs" if place == "hatch.toml" else "tool.hatch.envs")
+    found = declared(lambda path: files.get(path, ""), ("tests/test_a.py",))
+    assert (packages, extras) == ({*found.packages}, found.extras)
+
+
 def test_setup_files_are_read_and_not_run(tmp_path):
     """setup.cfg and literals of setup.py count; what is computed is noted; nothing is executed."""
     canary = tmp_path / "canary"

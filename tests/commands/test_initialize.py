@@ -16,8 +16,9 @@ from adapters.sandbox.bubblewrap import BubblewrapSandbox
 from adapters.survey.surveyor import survey
 from commands.furnishing import Furnishing
 from commands.init import fill_empty
-from commands.introduction import Going, Trial, advises, agreed
+from commands.introduction import Going, Trial, advises, agreed, never
 from contracts.evidence import CheckAttempt, CheckResult, CheckStatus
+from policies.settings.environment import FixerPolicy
 from policies.settings.schema import EffectivePolicy, EnvironmentPolicy
 from ports.environments import CheckEnvironment, EnvironmentUnavailable
 from ports.sandbox import SandboxUnavailable
@@ -236,6 +237,23 @@ def test_fixers_and_lock_files_of_its_owner_are_kept(nobody_there: Shell, polici
     target = PolicyFiles(policies).effective("crate").target
     assert ((), None) == (target.fixers, target.dependencies)
     assert 'add `unless = ["dependency_update"]` to their rule' in (policies / "targets/crate.toml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("files", "paths", "why"),
+    [
+        (("poetry.toml", "*.lock"), ["a/x.lock"], "a/x.lock: it is protected: lock files"),
+        (("*.toml",), ["other/a.toml"], "other/a.toml: it is outside allowed_paths"),
+        (("*.py",), ["other/a.py", "src/b.py"], ""),
+        (("*.py",), [], ""),
+    ],
+)
+def test_a_fixer_whose_files_no_run_may_change_is_none(files: tuple[str, ...], paths: list[str], why: str) -> None:
+    """It could never do anything; one of which a file can be mended is kept."""
+    chosen = policy(target={"allowed_paths": ["/src/**"]})
+    told = never(FixerPolicy(name="it", fix=("it",), files=files), paths, chosen)
+    assert told.startswith(why)
+    assert bool(why) == bool(told)
 
 
 def test_tests_that_are_green_only_sometimes_are_flaky():

@@ -168,13 +168,17 @@ def test_its_own_measure_is_believed_where_there_is_one(trimmed, measure, paths)
         ("date +%N > a.txt", "on the same tree it made something else the second time"),
         ("echo x >> a.txt", "on its own result it changes more: a.txt"),
         ("exit 3", "ended with 3"),
+        ("kill -9 $$", "ended with 137"),
+        ("sleep 60", r"was stopped \(timeout\)"),
     ],
 )
 def test_one_that_misbehaves_first_in_coding_is_passed_over(trimmed, fix, why):
     """No error of ours: the change is refused with the reason, nothing is tried again, and the idea rests."""
     made = trimmed()
     contract = made.contract("fixer", "trim")
-    target = made.policy.target.model_copy(update={"fixers": (fixer(fix=("sh", "-c", fix)),)})
+    target = made.policy.target.model_copy(
+        update={"fixers": (fixer(fix=("sh", "-c", fix), seconds=1 if "sleep" in fix else None),)}
+    )
     made.policy = made.policy.model_copy(update={"target": target})
     with pytest.raises(AgentStopped, match=rf"the fixer trim is passed over: .*{why}"):
         made.code(contract)
