@@ -11,6 +11,7 @@ from typing import Any
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 from adapters.environments.declared_requirements import Read, parse_ini
 from adapters.survey.clients import Client
@@ -30,6 +31,8 @@ _PINNED = r"""(?im)^[\s"'-]*{}(?:\[[^\]]*\])?\s*==\s*([\w.!+]+)"""
 _PLACES = re.compile(r"(requirements|constraints|dev-requirements|test-requirements)[^/]*\.(txt|in)|requirements/[^/]+")
 _LOCKS = ("uv.lock", "poetry.lock", "pdm.lock")
 _LISTED = 12
+_COUNTED = {"ruff": Version("0.0.291")}
+"""From which version on a linter prints its findings as they are counted here."""
 HOOKS = "/env/hooks/bin/"
 """Where their programs are in an environment that is prepared by commands: apart, they change no version of others."""
 
@@ -224,6 +227,14 @@ def needed(name: str, read: Read, paths: Iterable[str]) -> tuple[str, ...]:
     version = _VERSION.fullmatch(str(hook.get("rev") or ""))
     exact = pinned(name, read, paths) or (version[1] if version else "")
     return (f"{name}=={exact}" if exact else name, *_additional(hook))
+
+
+def scanner(name: str, read: Read, paths: Iterable[str]) -> str:
+    """The version of a linter of ours that the owner's lock file, requirements or hook pin; empty: ours serves."""
+    hooks = (hook for hook in _hooks(read, []) if hook.get("id") in {name, f"{name}-check", f"{name}-format"})
+    exact = pinned(name, read, paths) or next((str(hook.get("rev") or "") for hook in hooks), "")
+    found = _VERSION.fullmatch(exact)
+    return found[1] if found and Version(found[1]) >= _COUNTED.get(name, Version("0")) else ""
 
 
 def _set_up(name: str, settings: tuple[str, ...], read: Read, present: frozenset[str]) -> bool:

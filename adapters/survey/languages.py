@@ -27,6 +27,7 @@ _NPM_KINDS = (
 )
 _EXTENSIONS = {"Go": ("go",), "Rust": ("rs",), "Node": ("js", "jsx", "mjs", "cjs", "ts", "tsx", "mts", "vue", "svelte")}
 
+_PRETTIER = ("cts", "css", "scss", "less", "html", "json", "jsonc", "json5", "graphql", "md", "mdx", "yml", "yaml")
 _CSS = ("css", "scss", "less")
 _MENDING = (
     ("eslint", "eslint", "--fix", _EXTENSIONS["Node"], (0, 1)),
@@ -34,6 +35,7 @@ _MENDING = (
     ("standard", "standard", "--fix", _EXTENSIONS["Node"], (0, 1)),
     ("xo", "xo", "--fix", _EXTENSIONS["Node"], (0, 1)),
     ("oxlint", "oxlint", "--fix", _EXTENSIONS["Node"], (0, 1)),
+    ("oxfmt", "oxfmt", "--write", (*_EXTENSIONS["Node"], *_PRETTIER), (0, 1)),
     ("biome check", "@biomejs/biome", "--write", (*_EXTENSIONS["Node"], "json", "css"), (0, 1)),
     ("biome lint", "@biomejs/biome", "--write", _EXTENSIONS["Node"], (0, 1)),
 )
@@ -48,7 +50,6 @@ _NEWEST_PNPM = "10"
 """Which pnpm reads a lock file, by its version; 9 is what pnpm has written since its own 9."""
 _YARN_3 = 6
 """The newest form of a lock file that it writes."""
-_PRETTIER = ("cts", "css", "scss", "less", "html", "json", "jsonc", "json5", "graphql", "md", "mdx", "yml", "yaml")
 
 
 @dataclass(frozen=True)
@@ -319,11 +320,13 @@ def _node_fixers(package: dict[str, Any], scripts: dict[str, Any], seen: _Seen) 
         linting = next((each for each in commands if re.match(rf"{program}( |$)", each) and plain(each)), "")
         if npm not in installed or not linting:
             continue
-        words = tuple(word for word in shlex.split(linting) if word != flag)
+        words = tuple(word for word in shlex.split(linting) if word not in {flag, "--check", "--list-different"})
         measure: dict[str, Any] = {}
         if program == "eslint":
             paths = "[?fixableErrorCount > `0` || fixableWarningCount > `0`].filePath"
             measure = {"measure": (*run, *words, "--format", "json"), "paths": paths}
+        elif program == "oxfmt":
+            measure = {"measure": (*run, *words, "--list-different")}
         yield FixerPolicy(
             name=program.partition(" ")[0],
             fix=(*run, *words, flag),

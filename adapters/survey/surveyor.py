@@ -12,7 +12,7 @@ from packaging.utils import canonicalize_name
 
 from adapters.environments.declared_requirements import Declared, Read, declared, parse_ini
 from adapters.survey.clients import Client, Clients
-from adapters.survey.hooks import HOOKS, OwnersFixers, needed, owners_fixers
+from adapters.survey.hooks import HOOKS, OwnersFixers, needed, owners_fixers, scanner
 from adapters.survey.languages import Proposal, manifest_roots, propose
 from adapters.survey.layout import NOT_OURS, TEST_FOLDERS, Layout, is_test, pytest_settings, roots_of_tests, sources_of
 from adapters.survey.own_commands import Argv, OwnChecks, own_checks, own_commands
@@ -110,6 +110,7 @@ def survey(repository: Repository, commit: str, clients: Clients | None = None) 
     own = own_checks(commands, sources, lambda name: needed(name, read, paths)) if checkable else OwnChecks()
     missing = tuple(each for each in own.packages if canonicalize_name(Requirement(each).name) not in needs.names)
     owners = owners_fixers(read, paths) if checkable else OwnersFixers()
+    ruff = scanner("ruff", read, paths) if "ruff" in linters and checkable else ""
     seen = Survey(
         layout=layout,
         imports=imports,
@@ -121,7 +122,7 @@ def survey(repository: Repository, commit: str, clients: Clients | None = None) 
             requirements=needs.requirements,
             extras=needs.extras,
             groups=needs.groups,
-            packages=(*needs.packages, *missing),
+            packages=(*needs.packages, *missing, *((f"ruff=={ruff}",) if ruff else ())),
             build=build,
         ),
         allowed_paths=tuple(_allowed(paths, sources, tests)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from adapters.survey.clients import Client
-from adapters.survey.hooks import HOOKS, OwnersFixers, equipped, needed, owners_fixers, pinned
+from adapters.survey.hooks import HOOKS, OwnersFixers, equipped, needed, owners_fixers, pinned, scanner
 from policies.settings.environment import EnvironmentPolicy
 
 CONFIG = """
@@ -117,6 +117,23 @@ def test_what_a_check_needs(config, lock, requirements):
     """The version of a lock file, else that of its hook; and what the hook is given besides."""
     tree = {".pre-commit-config.yaml": config, "uv.lock": lock}
     assert requirements == needed("mypy", lambda path: tree.get(path, ""), tuple(tree))
+
+
+@pytest.mark.parametrize(
+    ("config", "lock", "version"),
+    [
+        (hook("ruff", "ruff-pre-commit", "v0.5.0"), "", "0.5.0"),
+        (hook("ruff-check", "ruff-pre-commit", "v0.12.1"), "", "0.12.1"),
+        (hook("ruff", "ruff-pre-commit", "v0.5.0"), 'name = "ruff"\nversion = "0.4.4"\n', "0.4.4"),
+        (hook("ruff", "ruff-pre-commit", "main"), "", ""),
+        (hook("ruff", "ruff-pre-commit", "v0.0.250"), "", ""),
+        (hook("black", "black", "24.1.0"), "", ""),
+    ],
+)
+def test_whose_version_of_a_linter_of_ours_decides(config, lock, version):
+    """The owner's, of the lock file before the hook's; one that cannot print what is counted does not."""
+    tree = {".pre-commit-config.yaml": config, "uv.lock": lock}
+    assert version == scanner("ruff", lambda path: tree.get(path, ""), tuple(tree))
 
 
 def test_formatters_that_are_set_up_and_pinned():

@@ -37,7 +37,8 @@ def prepares(seen: Survey) -> list[str]:
 def test_uv():
     """Synced as locked, with the group of tests; managers and scanners in a place of their own; the owner's ruff."""
     seen = look(uv__lock=LOCK)
-    ours = " ".join(f"{name}=={importlib.metadata.version(name)}" for name in ("uv", "ruff", "bandit"))
+    uv, bandit = (f"{name}=={importlib.metadata.version(name)}" for name in ("uv", "bandit"))
+    ours = f"{uv} ruff==0.4.4 {bandit}"
     assert [
         "python3 -m venv /env",
         "python3 -m venv /env/tools",
@@ -50,7 +51,7 @@ def test_uv():
     assert ("/pyproject.toml", "/uv.lock") == chosen.keyed_by
     programs = {check.name: check.argv[0] for check in seen.checks}
     assert ("uv.lock",) == seen.lock_files
-    assert {"tests": "/env/bin/python", "lint": "/env/bin/ruff", "security": "/env/tools/bin/bandit"} == programs
+    assert {"tests": "/env/bin/python", "lint": "/env/tools/bin/ruff", "security": "/env/tools/bin/bandit"} == programs
 
 
 @pytest.mark.parametrize(

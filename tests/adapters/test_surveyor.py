@@ -176,6 +176,14 @@ def test_mypy_is_not_guessed(package):
     assert "types" not in argv(found)
 
 
+def test_the_owners_ruff_lints(package):
+    """At the version that its hook pins; where it is not set up, ours looks for faults alone."""
+    hook = "repos:\n- repo: https://github.com/astral-sh/ruff-pre-commit\n  rev: v0.5.0\n  hooks: [{id: ruff}]\n"
+    files = {".pre-commit-config.yaml": hook, "x/__init__.py": "", "tests/test_x.py": ""}
+    assert ("pytest",) == package.look(files).environment.packages
+    assert "ruff==0.5.0" in package.look({"pyproject.toml": PYPROJECT}).environment.packages
+
+
 def test_tests_in_the_root(package):
     """``test_*.py`` and ``tests.py`` beside a single module; unittest works through pytest."""
     found = package.look({"setup.py": "", "mod.py": "", "test_mod.py": "import six\n", "tests.py": "import unittest\n"})
