@@ -16,6 +16,18 @@ def epoch_at(moment: datetime) -> int:
     return int(moment.timestamp() * 1000)
 
 
+_AHEAD = 24 * 3600 * 1000
+
+
+def is_newer(told: int, known: int, now: datetime) -> bool:
+    """Whether what is told under one epoch (or revision) comes after what is known under another.
+
+    Higher is newer. But one that is to come was typed by hand, or is of a clock that jumped: it must not hide what is
+    said from now on, or a pause would not arrive (P1).
+    """
+    return told > known or told <= epoch_at(now) + _AHEAD < known
+
+
 # Noticing that somebody reset this workflow by hand.
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest.mock import patch
 
 import pytest
+from temporalio import workflow
 
-from contracts.admission import Admission, AdmitRequest, OrderState
+from contracts.admission import Admission, AdmitRequest, Order, OrderState
 from contracts.budget import Amounts, BookedBefore, PeriodAmounts, ReserveRequest, SettleCost
 from contracts.control import Answer, InstallationFacts, PauseRecord
 from contracts.incident import IncidentReport, Trigger
@@ -16,6 +18,8 @@ from tests.workflows.books import BIRTH, DAY, FIRST, Books, on_the_ladder, runni
 from tests.workflows.money import terms
 from workflows.control import admission, budget, incident_records, pausing
 from workflows.control.state import KEPT_CLOSED, ControlInput, ControlState
+from workflows.epochs import epoch_at
+from workflows.run.gate import Gate
 
 
 def test_a_blank_control_is_paused_and_a_target_nobody_knew_opens_itself() -> None:
@@ -212,6 +216,30 @@ def test_the_end_of_a_global_pause_opens_only_those_it_closed() -> None:
 
     assert TargetStatus.RESUMING is closed_by_all.state.status
     assert TargetStatus.PAUSED is closed_itself.state.status
+
+
+@pytest.mark.parametrize("status", [TargetStatus.ACTIVE, TargetStatus.PAUSED, TargetStatus.RESUMING])
+def test_news_under_an_epoch_that_is_to_come_hides_no_later_pause_or_resume(status: TargetStatus) -> None:
+    """Typed by hand in the UI, or of an Installation whose clock had jumped: the brake still works, and lets go."""
+    books, present = Books().opened(), epoch_at(BIRTH)
+    books.notice(10**17, status)
+    books.notice(present + 1, TargetStatus.PAUSED)
+    paused = books.state.status
+    books.notice(present + 2, TargetStatus.ACTIVE)
+    books.notice(present + 1, TargetStatus.PAUSED)
+
+    assert (TargetStatus.PAUSED, TargetStatus.RESUMING) == (paused, books.state.status)
+
+
+def test_an_order_under_a_revision_that_is_to_come_hides_no_later_order() -> None:
+    """The same at a run's gate."""
+    gate = Gate()
+    order = Order(revision=10**17, epoch=1, state=OrderState.PROCEED)
+    with patch.object(workflow, "now", return_value=BIRTH):
+        for revision, state in ((10**17, OrderState.PROCEED), (7, OrderState.HOLD), (6, OrderState.PROCEED)):
+            gate.take(order.model_copy(update={"revision": revision, "state": state}))
+
+    assert OrderState.HOLD is (gate.order or order).state
 
 
 @pytest.mark.parametrize(

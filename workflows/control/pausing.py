@@ -32,7 +32,7 @@ from workflows.control.budget import recover
 from workflows.control.earning import RANK, override_of
 from workflows.control.incident_records import barred, open_incident
 from workflows.control.state import ControlState, clock
-from workflows.epochs import epoch_at
+from workflows.epochs import epoch_at, is_newer
 
 RESET = "reset by hand"
 _ORDER = {
@@ -111,7 +111,7 @@ def may_resume(state: ControlState, request: ResumeRequest) -> str:
 
 def notice(state: ControlState, told: InstallationNotice, now: datetime) -> None:
     """Follow the Installation; the highest epoch wins, whatever the order of arrival."""
-    if told.epoch <= state.installation_epoch:
+    if not is_newer(told.epoch, state.installation_epoch, now):
         return
     state.installation_epoch = told.epoch
     if told.status is TargetStatus.PAUSED:

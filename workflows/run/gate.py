@@ -18,6 +18,7 @@ with workflow.unsafe.imports_passed_through():
     from contracts.incident import RespondInput
     from contracts.modes import RunStatus
     from contracts.verdict import Verdict
+    from workflows.epochs import is_newer
     from workflows.polling import waited
 
 
@@ -104,7 +105,7 @@ class Gate:
 
     def take(self, order: Order) -> None:
         """Keep the highest revision: orders may arrive out of order, even before the answer to ``admit``."""
-        if self.order is None or order.revision > self.order.revision:
+        if self.order is None or is_newer(order.revision, self.order.revision, workflow.now()):
             self.order = order
 
     async def passed(
