@@ -1,8 +1,9 @@
 """Where things are. Each setting is an environment variable ``AUTONOMY_<NAME>``; defaults work from a checkout."""
 
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ROOT = Path(__file__).resolve().parent
@@ -10,14 +11,26 @@ SHIPPED_POLICIES = ROOT / "policies"
 _WEB = r"^(https?://[\w.:\[\]-]+(/[\w.~/-]*)?)?$"
 
 
+def _of_its_user(place: Path) -> Path:
+    try:
+        return place.expanduser().absolute()
+    except RuntimeError as nobody:
+        raise ValueError(str(nobody)) from None
+
+
+Place = Annotated[Path, AfterValidator(_of_its_user)]
+"""Absolute, since steps work elsewhere; ``~`` is the user's home, also where no shell has read the variable."""
+
+
 class Settings(BaseSettings):
     """Read once per process."""
 
-    model_config = SettingsConfigDict(env_prefix="AUTONOMY_", frozen=True, extra="ignore")
+    # Set to nothing is not set: the empty path would be whatever folder the command is typed in.
+    model_config = SettingsConfigDict(env_prefix="AUTONOMY_", frozen=True, extra="ignore", env_ignore_empty=True)
 
-    home: Path = ROOT / ".autonomy"
+    home: Place = ROOT / ".autonomy"
     """Everything this system keeps: artifacts, audit logs, mirrors, environments, the embedded server's database."""
-    policies: Path = SHIPPED_POLICIES
+    policies: Place = SHIPPED_POLICIES
     """The policy folder: three files for every target, ``alerts.toml``, and ``targets/``."""
     server_port: int = Field(default=7233, ge=0, le=65535)
     """Port of the embedded server that `starter.py up` starts; 0: any free one."""

@@ -41,7 +41,7 @@ async def work(settings: Settings) -> int:
             await begin_standing(client, settings)
             logging.getLogger("worker").info("working on task queue, artifacts in %s", settings.artifacts)
             await stop.wait()
-    except AnotherHome as other:
+    except (AnotherHome, HomeUnusable) as other:
         print(other, file=sys.stderr)  # noqa: T201  # the operator's terminal
         return Exit.REFUSED
     return 0

@@ -49,10 +49,12 @@ def read(folder: Path, shown: str) -> bytes:
     """A file's bytes.
 
     Raises:
-        PolicyError: missing or unreadable.
+        PolicyError: missing, unreadable, or no file: a pipe, a device, whose end would be waited for.
     """
     path = folder / shown
     try:
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise PolicyError(f"{path} cannot be read: it is no file")
         return path.read_bytes()
     except FileNotFoundError:
         raise PolicyError(f"{path} is missing; copy it from the policies/ folder of this project") from None

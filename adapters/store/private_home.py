@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import stat
 import tempfile
 import uuid
@@ -43,6 +44,7 @@ def open_home(home: Path) -> None:
 # The id of an AUTONOMY_HOME, made once and kept in it.
 
 _FILE = "home_id"
+_ID = re.compile(rb"[\w-]{1,100}", re.ASCII)
 
 
 def home_mark(home: Path) -> HomeMark:
@@ -50,6 +52,7 @@ def home_mark(home: Path) -> HomeMark:
 
     Raises:
         OSError: the home cannot be read or written.
+        HomeUnusable: what is there is no id: cut off, or overwritten. Taken as one, it would be every such home's.
     """
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = home / _FILE
@@ -60,4 +63,10 @@ def home_mark(home: Path) -> HomeMark:
             os.fsync(made.fileno())
             with contextlib.suppress(FileExistsError):
                 path.hardlink_to(made.name)
-    return HomeMark(id=path.read_text().strip(), path=str(home.resolve()))
+    id_ = path.read_bytes().strip()
+    if not _ID.fullmatch(id_):
+        raise HomeUnusable(
+            f"{path} does not hold this home's id any more: write it back (the memo of the workflow `control` shows "
+            "it in the Temporal UI), or remove the file if no server knows this home yet"
+        )
+    return HomeMark(id=id_.decode(), path=str(home.resolve()))

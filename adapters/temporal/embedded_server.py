@@ -137,8 +137,9 @@ async def _start(database: Path | None, log: Path, port: int, ui_port: int, sett
             "-c",
             _DIE_WITH_PARENT,
             str(os.getpid()),
-            str(find_server()),
+            str(find_server().absolute()),
             *_arguments(database, port, hidden, settings),
+            cwd=None if database is None else database.parent,
             stdin=asyncio.subprocess.DEVNULL,
             env=_GO | os.environ,
             stdout=output,
@@ -165,7 +166,8 @@ def _arguments(database: Path | None, port: int, hidden: tuple[str, int], settin
     argv += ["--ui-ip", hidden[0], "--ui-port", str(hidden[1]), "--ui-disable-news-fetch"]
     argv += ["--log-level", "warn", "--log-format", "json"]
     if database is not None:
-        argv += ["--db-filename", str(database), "--sqlite-pragma", "journal_mode=WAL"]
+        # By its name alone: of a path the server makes a URL, in which #, ? and % lead to another file.
+        argv += ["--db-filename", database.name, "--sqlite-pragma", "journal_mode=WAL"]
     # Its HTTP API takes posts of any page, and nothing of ours uses it: no page has a host of this name.
     closed = {"frontend.httpAllowedHosts": json.dumps([secrets.token_hex(16)])}
     for key, value in (_PROFILE | closed | settings).items():

@@ -152,15 +152,16 @@ async def kept_alive(client: Client, home: HomeMark) -> AsyncIterator[None]:
 
 def _demand_same(kept: HomeMark, home: HomeMark) -> None:
     if kept.id != home.id:
-        raise _another(f"({kept.path}, id {kept.id}) than this worker's ({home.path}, id {home.id})")
+        way = "" if kept.path != home.path else f"If that is this folder, write {kept.id} back into its home_id. "
+        raise _another(f"({kept.path}, id {kept.id}) than this worker's ({home.path}, id {home.id})", way)
 
 
-def _another(which: str) -> AnotherHome:
+def _another(which: str, way: str = "") -> AnotherHome:
     return AnotherHome(
         f"this server's installation keeps its files in another AUTONOMY_HOME {which}: with two of them each would "
-        "miss half of the artifacts and audit logs. Set AUTONOMY_HOME to that one, or use a namespace or a server of "
-        f"its own. If that home is gone for good, terminate the workflow `{api.INSTALLATION_ID}` and start again: "
-        "everything wakes up PAUSED"
+        f"miss half of the artifacts and audit logs. {way}Set AUTONOMY_HOME to that one, or use a namespace or a "
+        f"server of its own. If that home is gone for good, terminate the workflow `{api.INSTALLATION_ID}` and start "
+        "again: everything wakes up PAUSED"
     )
 
 

@@ -207,6 +207,16 @@ def test_missing_files_are_named(folder):
     ]
 
 
+@pytest.mark.parametrize("kind", ["a pipe", "a device"])
+def test_what_has_no_end_is_not_waited_for(folder: Path, kind: str) -> None:
+    """Every command and every step reads the policy."""
+    charter = folder / "charter.toml"
+    charter.unlink()
+    os.mkfifo(charter) if kind == "a pipe" else charter.symlink_to("/dev/zero")
+
+    assert [f"{charter} cannot be read: it is no file"] == refusal(folder)
+
+
 @pytest.mark.parametrize(
     ("name", "hint"),
     [

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from adapters.effects.process_jail import run_jailed
-from adapters.store.private_home import HomeUnusable, open_home
+from adapters.store.private_home import HomeUnusable, home_mark, open_home
 from settings import ROOT
 
 
@@ -68,6 +68,17 @@ def test_commands_refuse_such_a_home(tmp_path: Path, command: list[str]) -> None
     argv = [sys.executable, *(str(remote) if word == "REMOTE" else word for word in command)]
     ended = subprocess.run(argv, cwd=ROOT, check=False, capture_output=True, text=True, env=os.environ | settings)
     assert (11, True) == (ended.returncode, "set AUTONOMY_HOME" in ended.stderr)
+
+
+@pytest.mark.parametrize("kept", [b"", b" \n", b"\xe8\xff\x00", b"one two", b"x" * 101])
+def test_what_is_no_id_is_not_taken_for_one(tmp_path: Path, kept: bytes) -> None:
+    """Cut off or overwritten: two such homes would be one installation's."""
+    first = home_mark(tmp_path)
+    (tmp_path / "home_id").write_bytes(kept)
+    with pytest.raises(HomeUnusable, match="does not hold this home's id"):
+        home_mark(tmp_path)
+    (tmp_path / "home_id").write_text(f"{first.id}\n")
+    assert first == home_mark(tmp_path)
 
 
 def test_a_home_in_shared_memory_is_seen_by_writes() -> None:

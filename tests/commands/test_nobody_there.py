@@ -11,6 +11,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 from shell import Shell, shell_of
 from world import World
 
@@ -200,3 +201,22 @@ def test_what_was_mistyped_is_named(nobody_there: Shell, policies: Path, typed: 
     (policies / "targets/example.toml").write_text((ROOT / "examples/targets/example.toml").read_text())
     done = nobody_there.type(*typed.split())
     assert (status, True) == (done.status, says in done.err), done.err
+
+
+def test_a_place_set_to_nothing_is_not_set_and_a_tilde_is_the_users_home(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """By a service manager or a compose file, say, which read no variable as a shell does."""
+    plain = Settings()
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("HOME", "POLICIES", "SERVER_PORT"):
+        monkeypatch.setenv(f"AUTONOMY_{name}", "")
+    unset = Settings()
+    assert (plain, set()) == (unset, unset.model_fields_set)
+    monkeypatch.setenv("AUTONOMY_POLICIES", "rules")
+    assert Path("rules").absolute() == Settings().policies
+    monkeypatch.setenv("AUTONOMY_HOME", "~/kept")
+    assert tmp_path / "kept" == Settings().home
+    monkeypatch.setenv("AUTONOMY_HOME", "~nobody-of-this-name/kept")
+    with pytest.raises(ValidationError, match="home directory"):
+        Settings()

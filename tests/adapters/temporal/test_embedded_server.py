@@ -40,3 +40,13 @@ async def test_a_port_that_stays_taken_is_said(tmp_path: Path) -> None:
     """A person's own choice: tried again, and then told where to look."""
     with _taken() as held, pytest.raises(ServerUnavailable, match=r"ended at once.*log"):
         await start_embedded_server(None, tmp_path / "log", held.getsockname()[1])
+
+
+@pytest.mark.parametrize("name", ["one#two", "one?mode=memory", "one%41"])
+async def test_the_database_lies_where_its_home_is(tmp_path: Path, name: str) -> None:
+    """The server makes a URL of the path that it is given, and these would lead elsewhere in one."""
+    database = tmp_path / name / "temporal.db"
+    server = await start_embedded_server(database, tmp_path / "log")
+    await server.stop()
+    assert database.stat().st_size
+    assert not (tmp_path / name[: len("one")]).exists()
