@@ -84,7 +84,8 @@ def remove_abandoned(root: Path) -> None:
 @contextmanager
 def _abandoned_below(root: Path) -> Iterator[list[tuple[Path, int]]]:
     """Hold the root's own lock: a folder just made and not locked yet must not look abandoned."""
-    held = os.open(root, _PLACE)
+    # The operator's own folder, which may be a link to a quicker disk; what lies in it may be none.
+    held = os.open(root.resolve(), _PLACE)
     try:
         fcntl.flock(held, fcntl.LOCK_EX)
         yield [(place, lock) for place in root.iterdir() if (lock := _abandoned(place)) is not None]

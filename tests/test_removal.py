@@ -97,3 +97,13 @@ def test_nothing_to_remove_and_nothing_to_remove_with_are_no_errors(
     monkeypatch.setattr("ports.removal._PROGRAMS", {"PATH": str(tmp_path)})
     monkeypatch.setenv("PATH", str(tmp_path))
     remove_tree(tmp_path / "folder")
+
+
+def test_the_operators_own_folder_may_be_a_link(tmp_path: Path) -> None:
+    """To a quicker disk, say; what a killed process left behind the link goes as well."""
+    (tmp_path / "quick").mkdir()
+    (tmp_path / "scratch").symlink_to("quick")
+    dead(tmp_path / "scratch", "pass")
+    with held_folder(tmp_path / "scratch") as folder:
+        assert [folder.name] == [path.name for path in (tmp_path / "quick").iterdir()]
+    assert [] == list((tmp_path / "quick").iterdir())
