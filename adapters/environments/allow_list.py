@@ -43,6 +43,19 @@ class Refused(Exception):
     """Why a connection does not pass."""
 
 
+@dataclass(eq=False)
+class Talk:
+    """A connection that passed."""
+
+    target: str
+    begun: float
+    """By ``time.monotonic``, as ``ended``."""
+    counts: list[int] = field(default_factory=lambda: [0, 0])
+    """Bytes sent and received so far."""
+    ended: float = 0
+    """When the far end was done; 0: it is not, or whoever asked was gone before."""
+
+
 @dataclass
 class AllowListProxy:
     """Listens while it is entered. CONNECT, or a plain request by its whole address, to an exact ``host:port``."""
@@ -59,6 +72,10 @@ class AllowListProxy:
     """Targets that are not on the list."""
     unreachable: dict[str, str] = field(default_factory=dict)
     """Targets on the list that could not be reached, and why."""
+    talks: set[Talk] = field(default_factory=set)
+    """Those that are not done."""
+    last: Talk | None = None
+    """The one that was done last."""
 
     def __enter__(self) -> Self:
         """Start to listen; only this user's processes, and whoever is shown the socket, can connect."""
@@ -110,7 +127,11 @@ class AllowListProxy:
                 with self._kept(far):
                     # What follows a fetch with a credential is nobody's: it stays here.
                     alone = bool(first) and target in self.credentials
-                    counts = _joined(near, far, first if alone else first + early, plain=bool(first), alone=alone)
+                    talk = Talk(target, begun)
+                    self._talks(talk)
+                    whole = first if alone else first + early
+                    if _joined(near, far, whole, talk.counts, plain=bool(first), alone=alone):
+                        self._done(talk)
             except Refused as refusal:
                 self._note(target=target, refused=str(refusal))
                 _answer(near, 403, str(refusal))
@@ -119,7 +140,8 @@ class AllowListProxy:
                 self._note(target=target, failed=str(problem))
                 _answer(near, 502, str(problem))
                 return
-        self._note(target=target, sent=counts[0], received=counts[1], ms=int((time.monotonic() - begun) * 1000))
+        sent, received = talk.counts
+        self._note(target=target, sent=sent, received=received, ms=int((time.monotonic() - begun) * 1000))
 
     def _allow(self, target: str) -> None:
         if target not in self._known:
@@ -160,6 +182,16 @@ class AllowListProxy:
                 self.unreachable[target] = str(problem)
             raise
         return far
+
+    def _talks(self, talk: Talk) -> None:
+        with self._lock:
+            self.talks.add(talk)
+
+    def _done(self, talk: Talk) -> None:
+        with self._lock:
+            talk.ended = time.monotonic()
+            self.talks.discard(talk)
+            self.last = talk
 
     def _note(self, **facts: str | int) -> None:
         with self._lock:
@@ -287,32 +319,36 @@ def is_literal(host: str) -> bool:
     return False
 
 
-def _joined(near: socket.socket, far: socket.socket, first: bytes, *, plain: bool, alone: bool) -> list[int]:
-    """Copy both ways until both ends are done, or the answer ``alone``; bytes sent and received."""
+def _joined(
+    near: socket.socket, far: socket.socket, first: bytes, counts: list[int], *, plain: bool, alone: bool
+) -> bool:
+    """Copy both ways until both ends are done, or the answer ``alone``; whether the far end was."""
     if not plain:
         near.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
     far.sendall(first)
     for each in (near, far):
         each.settimeout(None)
-    counts = [len(first), 0]
+    counts[0] = len(first)
     up = threading.Thread(target=_pump, args=(near, far, counts, 0), daemon=True)
     if not alone:
         up.start()
-    _pump(far, near, counts, 1)
+    done = _pump(far, near, counts, 1)
     # The answer is complete: whoever still sends has lost its reader.
     with suppress(OSError):
         near.shutdown(socket.SHUT_RDWR)
     if not alone:
         up.join(5)
-    return counts
+    return done
 
 
-def _pump(source: socket.socket, sink: socket.socket, counts: list[int], at: int) -> None:
+def _pump(source: socket.socket, sink: socket.socket, counts: list[int], at: int) -> bool:
     with suppress(OSError):
         while piece := source.recv(1 << 16):
             counts[at] += len(piece)
             sink.sendall(piece)
         sink.shutdown(socket.SHUT_WR)
+        return True
+    return False
 
 
 def _answer(near: socket.socket, status: int, why: str) -> None:

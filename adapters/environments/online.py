@@ -12,7 +12,7 @@ from weakref import finalize
 
 from adapters.environments import forwarder
 from adapters.environments.allow_list import AllowListProxy, certificates
-from adapters.environments.prepare_words import explain, how
+from adapters.environments.prepare_words import explain, how, waited
 from adapters.sandbox.interpreter import interpreter_mounts
 from policies.settings.environment import EnvironmentPolicy
 from ports.environments import CheckEnvironment, EnvironmentUnavailable
@@ -132,6 +132,7 @@ class HostsReached:
                 step = f"`{' '.join(argv)}` {how(argv, result)}"
                 words, unreachable = explain(step, result, proxy, 0)
                 if result.killed_for == "timeout":
-                    words = f"{step}; it had {limits.seconds:.0f} s: see `sandbox.seconds`, or the registry is slow"
+                    waiting = waited(proxy, result.seconds)[0] or "see `sandbox.seconds`, or the registry is slow"
+                    words = f"{step}; it had {limits.seconds:.0f} s: {waiting}"
                 raise EnvironmentUnavailable(words, unreachable=unreachable)
             return result

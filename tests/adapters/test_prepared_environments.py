@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from shutil import which
 
@@ -92,8 +92,8 @@ def check(environment, repository, commit, tmp_path, script):
 
 
 @contextmanager
-def served(answer=b"from outside\n"):
-    """A server on loopback: its port, and what it was sent."""
+def served(answer=b"from outside\n", dripping=b""):
+    """A server on loopback: its port, and what it was sent. It answers, and then a byte every tenth of a second."""
     heard: list[bytes] = []
     with closing(socket.create_server(("127.0.0.1", 0))) as listener:
 
@@ -103,9 +103,12 @@ def served(answer=b"from outside\n"):
                     near, _ = listener.accept()
                 except OSError:
                     return
-                with near:
+                with near, suppress(OSError):
                     heard.append(near.recv(4000))
                     near.sendall(answer)
+                    for each in dripping:
+                        time.sleep(0.1)
+                        near.sendall(bytes([each]))
 
         threading.Thread(target=serve, daemon=True).start()
         yield listener.getsockname()[1], heard
@@ -224,7 +227,7 @@ FORKS = "python3 -c 'import os, time\nfor _ in range(999): os.fork() or time.sle
         (FORKS, r"failed|stopped", {}),
         ("python3 ask.py 'CONNECT evil.example:443 HTTP/1.1'", "evil.example:443.*hosts. does not list", {}),
         ("no-such-program", "could not start.*environment.toolchains", {}),
-        ("echo 'npm error code EINTEGRITY'; exit 1", "not what the lock file says", {}),
+        ("echo 'EINTEGRITY'; echo 'extracting @a/b@1.0.0: no'; exit 1", r"lock file says \(@a/b@1.0.0\): find out", {}),
         ("echo 'package.json and package-lock.json are not in sync'; exit 1", "contradicts the manifest", {}),
         ("echo 'module x: 410 Gone'; exit 1", r"not there \(any more\)", {}),
         ("echo 'no idea why'; exit 1", "it said last: no idea why; try it", {}),
@@ -321,9 +324,39 @@ def test_a_registry_that_is_down_is_not_the_lock_files_fault(environments, repos
     with closing(socket.create_server(("127.0.0.1", 0))) as free:
         port = free.getsockname()[1]
     ask = f"python3 ask.py 'CONNECT 127.0.0.1:{port} HTTP/1.1'"
-    with pytest.raises(EnvironmentUnavailable, match=r"registry could not be reached.*try again later") as refused:
-        environments.prepare(repository, base, prepared_by(ask, hosts=(f"127.0.0.1:{port}",)), quiet)
-    assert refused.value.unreachable
+    for then, says in (("", "registry could not be reached.*try again"), ("; sleep 99", "timeout.*not be reached")):
+        chosen = hurried(prepared_by(f"{ask}{then}", hosts=(f"127.0.0.1:{port}",)), minutes=0.05)
+        with pytest.raises(EnvironmentUnavailable, match=says) as refused:
+            environments.prepare(repository, base, chosen, quiet)
+        assert refused.value.unreachable
+
+
+FETCH = "python3 -c 'import urllib.request as u; u.urlopen(\"http://registry.test:{}/demo\").read(); {}'"
+DRIPS = b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n", b"x" * 99
+LIMITS_THE_RATE = (b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 3600\r\nContent-Length: 0\r\n\r\n",)
+WHOLE = (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nno",)
+MISMATCH = 'import sys; sys.exit("DO NOT MATCH THE HASHES\\n  demo==1.0 from there")'
+
+
+@pytest.mark.parametrize(
+    ("answer", "then", "says", "passes"),
+    [
+        (DRIPS, "", r"timeout.*it was connected to {}, which had sent [5-9]\d bytes? in \d s; .*or try again", True),
+        (LIMITS_THE_RATE, "", r"failed.*the registry \({}\) is down, slow or limits the rate: try again later", True),
+        (WHOLE, "import time; time.sleep(99)", r"timeout.*last asked {}, \d s before: it builds, or was told", False),
+        (WHOLE, MISMATCH, r"what was fetched from {} is not what the lock file says \(demo==1.0\)", False),
+    ],
+    ids=["drips", "429", "told to wait", "other bytes"],
+)
+def test_a_registry_that_misbehaves_is_named(environments, repository, base, answer, then, says, passes):
+    """In bounded time: with what it did, and whether it may pass."""
+    with served(*answer) as (port, _):
+        chosen = prepared_by(FETCH.format(port, then), hosts=(f"registry.test:{port}=127.0.0.1",))
+        began = time.monotonic()
+        with pytest.raises(EnvironmentUnavailable, match=f"(?s){says.format(f'registry.test:{port}')}") as refused:
+            environments.prepare(repository, base, hurried(chosen, minutes=0.05), quiet)
+    assert time.monotonic() - began < 60
+    assert passes == refused.value.unreachable
 
 
 # What is kept.
