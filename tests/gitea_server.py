@@ -21,6 +21,7 @@ import urllib3
 
 PROGRAM = Path(__file__).resolve().parents[1] / ".cache" / "gitea" / "gitea"
 STATIC = PROGRAM.with_name("static")
+HOOK = Path(__file__).with_name("gitea_hook.bash")
 OWNER, BOT, STRANGER = "owner", "bot", "stranger"
 BOT_SCOPES = "write:repository,write:issue,read:user"
 READ_SCOPES = "read:repository,read:issue"
@@ -48,6 +49,9 @@ ROOT = {home}/repositories
 [security]
 INSTALL_LOCK = true
 PASSWORD_HASH_ALGO = pbkdf2$1$4
+INTERNAL_TOKEN = {token}
+[git.config]
+core.hooksPath = {home}/hooks
 [service]
 DISABLE_REGISTRATION = true
 [indexer]
@@ -95,8 +99,16 @@ class GiteaServer:
     def start(self) -> None:
         """Make the database and the users, and serve."""
         self.home.mkdir(parents=True)
-        configuration = _CONFIGURATION.format(user=getpass.getuser(), home=self.home, port=self.port, static=STATIC)
+        token = secrets.token_hex(20)
+        configuration = _CONFIGURATION.format(
+            user=getpass.getuser(), home=self.home, port=self.port, static=STATIC, token=token
+        )
         (self.home / "app.ini").write_text(configuration)
+        (self.home / "hooks").mkdir()
+        for name in ("pre-receive", "post-receive"):
+            hook = self.home / "hooks" / name
+            hook.write_text(HOOK.read_text().replace("port=PORT token=TOKEN", f"port={self.port} token={token}"))
+            hook.chmod(0o755)
         self._command("migrate")
         for name in (OWNER, BOT, STRANGER):
             admin = ("--admin",) if name == OWNER else ()
@@ -173,6 +185,12 @@ class GiteaServer:
         self.done("POST", "/user/repos", name=name, private=private, default_branch="main")
         self.done("PUT", f"/repos/{OWNER}/{name}/collaborators/{BOT}", permission=bot_may)
         return f"{OWNER}/{name}"
+
+    def own_hooks(self, repository: str) -> Path:
+        """From now on a push to the repository starts Gitea's own hooks; their folder."""
+        with (self.home / "repositories" / f"{repository}.git" / "config").open("a") as config:
+            config.write("[core]\n\thooksPath = hooks\n")
+        return self.home / "repositories" / f"{repository}.git" / "hooks"
 
     def remote(self, repository: str, token: str = "") -> str:
         """The repository's address for git; with a token, for a person's own git only."""

@@ -140,10 +140,20 @@ def test_a_branch_protected_against_us_is_refused_with_the_forges_words(on_gitea
     """A rule over autonomy/** that leaves the bot out."""
     stage = on_gitea()
     assert stage.ask("POST", "/branch_protections", rule_name="autonomy/**", enable_push=False).status == 201
-    result = stage.perform(stage.effect())
-    assert not result.done
-    assert "refused the push" in result.refused
+    quick = stage.perform(stage.effect())
+    assert "refused the push" in quick.refused
+    stage.server.own_hooks(stage.repository)
+    assert quick.refused == stage.perform(stage.effect()).refused
     assert stage.forge.branch_head(BRANCH) is None
+
+
+def test_giteas_own_hooks_let_through_what_the_quick_ones_do(on_gitea: OnGitea) -> None:
+    """A push that is allowed, and the pull request that follows a branch's next one."""
+    stage = on_gitea()
+    stage.server.own_hooks(stage.repository)
+    opened = stage.opened()
+    moved = stage.person_pushes("theirs\n")
+    soon(lambda: moved == stage.ask("GET", f"/pulls/{opened.number}").content["head"]["sha"])
 
 
 def test_what_people_did_is_read(on_gitea: OnGitea) -> None:

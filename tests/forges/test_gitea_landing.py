@@ -134,8 +134,8 @@ def test_a_token_without_rights_lands_nothing(protected: Protected, monkeypatch:
 def test_a_merge_that_is_hung_up_on_in_the_middle_is_adopted(protected: Protected) -> None:
     """The base moved, and Gitea has not written down why: done, by git's word; the pull request is merged later."""
     stage, landing = protected()
-    hooks = stage.server.home / "repositories" / f"{stage.repository}.git" / "hooks" / "post-receive.d"
-    slow, hanging = hooks / "a-slow", stage.home / "hanging"
+    hooks = stage.server.own_hooks(stage.repository)
+    slow, hanging = hooks / "post-receive.d" / "a-slow", stage.home / "hanging"
     slow.write_text(f"#!/bin/sh\ncat >/dev/null\nwhile [ -e '{hanging}' ]; do sleep 0.2; done\n")
     slow.chmod(0o755)
     hanging.touch()
