@@ -178,7 +178,9 @@ TOO_MUCH = (
         WIDE | {"max_files": 9}),
     Row("deletions", remove("pkg/other.py"), DENY, "1 deletion", "judge_budget", WIDE),
     Row("huge file", huge, DENY, "lines; the contract allows 20", "judge_budget", WIDE),
-    Row("flood of files", many(10_000), DENY, "10001 files", "judge_budget", WIDE),
+    Row("flood of files", many(1_000), DENY, "1001 files", "judge_budget", WIDE),
 )  # fmt: skip
+GREATER_FLOOD = Row("greater flood of files", many(10_000), DENY, "10001 files", "judge_budget", WIDE)
+"""Ten seconds: swept."""
 
 ROWS = (*PROTECTED, *REFUSED, *TOO_MUCH)

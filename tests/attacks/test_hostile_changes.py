@@ -11,7 +11,7 @@ import pytest
 from contracts.handover import StepResult
 from contracts.verdict import Decision
 from policies.verdicts import allow
-from tests.attacks.hostile_changes import BLINDING, PROTECTED, ROWS, WIDE, Row, edit
+from tests.attacks.hostile_changes import BLINDING, GREATER_FLOOD, PROTECTED, ROWS, WIDE, Row, edit
 from tests.attacks.stage import Stage
 from tests.test_removal import nest
 
@@ -21,7 +21,7 @@ def refused_as_expected(row: Row, result: StepResult) -> bool:
     return row.decision is result.verdict.decision and row.says in result.verdict.reason
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+@pytest.mark.parametrize("row", [*ROWS, pytest.param(GREATER_FLOOD, marks=pytest.mark.sweep)], ids=lambda row: row.name)
 def test_hostile_change_is_refused_and_kept(row: Row, stage: Stage) -> None:
     """P5: protected paths escalate, all else is denied; each reason names its cause; the work is kept as evidence."""
     result = stage.code(row.act, **row.scope)

@@ -170,7 +170,7 @@ async def test_a_reset_installation_pauses_every_target(world: World) -> None:
         await check_world(world)
 
 
-@pytest.mark.parametrize("after", [1, 4])
+@pytest.mark.parametrize("after", [1, pytest.param(4, marks=pytest.mark.sweep)])
 async def test_a_reset_run_goes_on_and_opens_one_pull_request(world: World, after: int) -> None:
     """P7: before or after its admission, it is the same run; what it did already is adopted."""
     entered = hook(world, "post-receive", seconds=4)
@@ -185,7 +185,7 @@ async def test_a_reset_run_goes_on_and_opens_one_pull_request(world: World, afte
         await check_world(world, started=[handle.id])
 
 
-@pytest.mark.parametrize("after", [1, 4])
+@pytest.mark.parametrize("after", [pytest.param(1, marks=pytest.mark.sweep), 4])
 async def test_a_run_reset_after_its_end_does_nothing_again(world: World, after: int) -> None:
     """Its one report stays its report."""
     async with Supervisor(world):

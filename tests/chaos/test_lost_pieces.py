@@ -70,7 +70,9 @@ def empty_objects(world: World) -> None:
         body.write_bytes(b"")
 
 
-@pytest.mark.parametrize("edited", [False, True], ids=["same policy", "another policy"])
+@pytest.mark.parametrize(
+    "edited", [pytest.param(False, id="same policy", marks=pytest.mark.sweep), pytest.param(True, id="another policy")]
+)
 async def test_a_run_ends_and_reports_although_its_papers_are_lost(world: World, edited: bool) -> None:
     """Damaged, deleted, the pinned policy too: the run ends, in the index and the books, within seconds."""
     hasten(world)

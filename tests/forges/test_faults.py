@@ -61,21 +61,19 @@ def test_every_fault_at_every_call_makes_nothing_twice(proxied: tuple[GiteaStage
     assert sweep(*proxied, lambda _call: KINDS) > 50
 
 
-@pytest.mark.parametrize("status", ["400", "401", "403", "404", "409", "422", "429", "500", "503"])
-def test_a_status_instead_of_acting_is_told_and_opens_nothing(
-    proxied: tuple[GiteaStage, FaultyProxy], status: str
-) -> None:
-    """4xx is a refusal with the forge's words; a rate limit or 5xx means again later."""
+def test_a_status_instead_of_acting_is_told_and_opens_nothing(proxied: tuple[GiteaStage, FaultyProxy]) -> None:
+    """4xx is a refusal with the forge's words; a rate limit or 5xx means again later. One after the other."""
     stage, proxy = proxied
     stage.perform(stage.effect())
-    proxy.faults = [Fault("status", "POST", "/pulls$", status)]
-    if status in {"429", "500", "503"}:
-        with pytest.raises(ForgeError, match=status):
-            stage.perform(stage.effect(PULL))
-    else:
-        said = stage.perform(stage.effect(PULL))
-        assert (False, True) == (said.done, status in said.refused)
-    assert () == stage.forge.pull_requests()
+    for status in ("400", "401", "403", "404", "409", "422", "429", "500", "503"):
+        proxy.faults = [Fault("status", "POST", "/pulls$", status)]
+        if status in {"429", "500", "503"}:
+            with pytest.raises(ForgeError, match=status):
+                stage.perform(stage.effect(PULL))
+        else:
+            said = stage.perform(stage.effect(PULL))
+            assert (False, True) == (said.done, status in said.refused)
+        assert () == stage.forge.pull_requests(), status
     assert stage.perform(stage.effect(PULL)).done
 
 

@@ -21,7 +21,7 @@ from tests.workflows import auto
 Stages = GiteaStage | GitHubStage
 
 
-@pytest.fixture(params=["gitea", "github"])
+@pytest.fixture(params=["gitea", pytest.param("github", marks=pytest.mark.sweep)])
 async def on_forge(
     request: pytest.FixtureRequest, tmp_path: Any, server: str, environments: Any, monkeypatch: pytest.MonkeyPatch
 ) -> tuple[World, Hosted]:
@@ -83,6 +83,39 @@ async def test_requested_changes_are_acknowledged_once_and_close_it_after_their_
         assert RunStatus.PR_OPENED is last.status, last.reason
 
 
+def speak(hosted: Stages, number: int, word: str, text: str) -> None:
+    """What a person does to the pull request; ``text`` is what a push brings."""
+    place = f"/pulls/{number}/reviews"
+    if word == "push":
+        hosted.person_pushes(text)
+    elif word == "dismiss":
+        review = hosted.ask("GET", place).content[-1]["id"]
+        method = "POST" if isinstance(hosted, GiteaStage) else "PUT"
+        assert 200 == hosted.ask(method, f"{place}/{review}/dismissals", message="no").status
+    else:
+        spelled = "APPROVED" if isinstance(hosted, GiteaStage) and word == "APPROVE" else word
+        assert 200 == hosted.ask("POST", place, event=spelled, body="so").status
+
+
+CHAIN = {
+    "REQUEST_CHANGES": True, "COMMENT": True, "push": True, "APPROVE": False, "push again": False,
+    "REQUEST_CHANGES again": True, "dismiss": False, "REQUEST_CHANGES a third time": True,
+    "REQUEST_CHANGES a fourth time": True, "dismiss the last": False, "REQUEST_CHANGES once more": True,
+}  # fmt: skip
+"""What one person says, one after the other, and whether a change is asked for then."""
+
+
+def test_a_persons_last_word_is_what_is_asked_for(hosted: Stages) -> None:
+    """An approval or a dismissal takes a request back, whatever it was said of; a push or a comment does not."""
+    pull = hosted.opened()
+    seen = {}
+    for said in CHAIN:
+        speak(hosted, pull.number, said.split()[0], said)
+        seen[said] = bool(asking(hosted.forge.human_acts(pull.number), BOT))
+    assert CHAIN == seen
+
+
+@pytest.mark.sweep
 @pytest.mark.parametrize(
     ("words", "waits"),
     [
@@ -98,19 +131,10 @@ async def test_requested_changes_are_acknowledged_once_and_close_it_after_their_
     ],
 )
 def test_a_later_word_of_the_same_person_takes_a_request_back(hosted: Stages, words: list[str], waits: bool) -> None:
-    """An approval or a dismissal, whatever it was said of; a push or a comment does not."""
+    """Each on a pull request of its own."""
     pull = hosted.opened()
-    place = f"/pulls/{pull.number}/reviews"
     for word in words:
-        if word == "push":
-            hosted.person_pushes("theirs\n")
-        elif word == "dismiss":
-            review = hosted.ask("GET", place).content[-1]["id"]
-            method = "POST" if isinstance(hosted, GiteaStage) else "PUT"
-            assert 200 == hosted.ask(method, f"{place}/{review}/dismissals", message="no").status
-        else:
-            spelled = "APPROVED" if isinstance(hosted, GiteaStage) and word == "APPROVE" else word
-            assert 200 == hosted.ask("POST", place, event=spelled, body="so").status
+        speak(hosted, pull.number, word, "theirs\n")
     assert waits == bool(asking(hosted.forge.human_acts(pull.number), BOT))
 
 

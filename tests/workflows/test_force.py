@@ -146,7 +146,7 @@ async def test_a_run_that_was_reset_does_nothing_twice(world: World) -> None:
         assert (1 if name in merged else 0) == len(new), name
 
 
-@pytest.mark.parametrize("force", ["cancel", "reset"])
+@pytest.mark.parametrize("force", ["cancel", pytest.param("reset", marks=pytest.mark.sweep)])
 async def test_a_follow_up_goes_on_and_tells_its_end_once(world: World, force: str) -> None:
     """Cancelled, Control starts it again; reset, it looks again from its beginning."""
     hasten(world, reap_seconds=1)
@@ -221,7 +221,7 @@ async def test_a_reset_rollback_adopts_what_it_wrote(world: World) -> None:
     assert ("restored", healthy, 1) == (ended, after.tree(), len(new))
 
 
-@pytest.mark.parametrize("force", ["terminate", "reset"])
+@pytest.mark.parametrize("force", [pytest.param("terminate", marks=pytest.mark.sweep), "reset"])
 async def test_the_dashboards_go_on_with_the_one_ticket(world: World, force: str) -> None:
     """Terminated: started again as by the next worker. Either way the ticket is found, not opened twice."""
     add_target(world, "quick")
@@ -234,7 +234,7 @@ async def test_the_dashboards_go_on_with_the_one_ticket(world: World, force: str
     assert 1 == len(dashboard_desk.tickets(world))
 
 
-@pytest.mark.parametrize("force", ["terminate", "reset"])
+@pytest.mark.parametrize("force", ["terminate", pytest.param("reset", marks=pytest.mark.sweep)])
 async def test_alerts_deliver_what_comes_after(world: World, force: str) -> None:
     """Terminated: the next alert starts it again. Reset: see also `tests/chaos/test_aftercare_resets.py`."""
     alert_desk.configure(world)

@@ -12,7 +12,8 @@ from contracts.forge_facts import CheckState, CommitCheck
 from contracts.modes import Role, RunStatus
 from contracts.remediation import Remediation
 from ports.agents import Brief
-from tests.workflows.test_asked_of_agents import GREEN, TARGET, let_an_agent_code
+from tests.workflows.quick import Speller
+from tests.workflows.test_asked_of_agents import GREEN, QUICK_TARGET, let_an_agent_code
 from tests.workflows.test_remediation import REFUSES_ANY, backlog
 
 CI = '\n[ci]\nrequired = ["ci/test"]\nminutes = 5\nevery_seconds = 1\n'
@@ -29,13 +30,13 @@ def editing(name: str, text: str, told: list[Brief]) -> Any:
         (brief.tree / name).write_text(text)
         return json.dumps({"summary": "done"})
 
-    return lambda real: ScriptedAgent(real, answers={Role.CODING: code})
+    return lambda real: ScriptedAgent(Speller(real), answers={Role.CODING: code})
 
 
 async def test_a_red_ci_of_the_base_is_the_one_task_and_ci_judges_it(world: World) -> None:
     """Without an agent the run is refused; with one, CI of the pull request says whether it is mended."""
     results, told = CiResults(world.root / "ci.json"), list[Brief]()
-    world.add_target("shop", GREEN, CI + TARGET)
+    world.add_target("shop", GREEN, CI + QUICK_TARGET)
     results.report(world.refs("shop")["refs/heads/main"], RED)
     results.report(ANY, GREEN_THERE)
     bench = world.bench(editing("page.txt", "Prices\n", told), forges=with_ci(world.bench().forges, results))
@@ -65,7 +66,7 @@ async def test_a_ci_that_stays_red_closes_it_and_it_is_not_tried_anew_each_day(w
     """A rejection like any other, and no remediation of it: no part could be tried alone."""
     results = CiResults(world.root / "ci.json")
     let_an_agent_code(world)
-    world.add_target("shop", GREEN, CI + TARGET)
+    world.add_target("shop", GREEN, CI + QUICK_TARGET)
     results.report(ANY, RED)
     bench = world.bench(editing("page.txt", "Nothing\n", []), forges=with_ci(world.bench().forges, results))
     async with world.worker(bench):

@@ -35,20 +35,22 @@ async def left_to_a_person(world: World, result: RunResult, reason: str, before:
     assert 1 == len(world.pulls("auto"))
 
 
+UNKNOWN = "absent is unknown: exit 127, hangs is unknown: killed: timeout, url is unknown: no answer"
+
+
 @pytest.mark.parametrize(
     ("probes", "reason"),
     [
-        (auto.PROBES + RED, "red is red: exit 3"),
-        (
-            auto.PROBES + ABSENT + HANGS + UNREACHABLE,
-            "absent is unknown: exit 127, hangs is unknown: killed: timeout, url is unknown: no answer",
-        ),
+        (RED + ABSENT + HANGS + UNREACHABLE, f"red is red: exit 3, {UNKNOWN}"),
+        pytest.param(RED, "red is red: exit 3", marks=pytest.mark.sweep),
+        pytest.param(ABSENT + HANGS + UNREACHABLE, UNKNOWN, marks=pytest.mark.sweep),
     ],
+    ids=["all", "red", "unknown"],
 )
 async def test_a_probe_that_is_not_green(world: World, probes: str, reason: str) -> None:
     """Red, missing, hanging, unreachable: could not find out is not green (P13). Each alone: test_probing.py."""
     auto.permit(world)
-    auto.add_target(world, probes=probes)
+    auto.add_target(world, probes=auto.PROBES + probes)
     before = auto.base(world)
     async with world.worker(auto.quick(world)):
         await auto.opened(world)

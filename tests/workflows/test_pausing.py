@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from temporalio.client import WorkflowHandle
 from world import World
 
@@ -266,9 +267,10 @@ async def test_a_pause_outlives_controls_continue_as_new(world: World) -> None:
     assert [] == world.pulls("quick")
 
 
-async def test_fifty_runs_over_ten_targets_come_to_rest(world: World) -> None:
+@pytest.mark.parametrize("number", [2, pytest.param(10, marks=pytest.mark.sweep)])
+async def test_five_runs_on_each_target_come_to_rest(world: World, number: int) -> None:
     """All in their first step; after the pause all hold, none writes; an abort ends them all."""
-    targets = tuple(f"t{number}" for number in range(10))
+    targets = tuple(f"t{each}" for each in range(number))
     autopilot = world.settings.policies / "autopilot.toml"
     autopilot.write_text(autopilot.read_text().replace("max_active = 1", "max_active = 5"))
     names = {f"{target}-{attempt}": target for target in targets for attempt in range(1, 6)}
@@ -286,6 +288,6 @@ async def test_fifty_runs_over_ten_targets_come_to_rest(world: World) -> None:
         await pause_all(world, PauseStyle.ABORT)
         results = [await asyncio.wait_for(handle.result(), 90) for handle in handles]
 
-    assert [OrderState.HOLD] * 50 == orders
+    assert [OrderState.HOLD] * (5 * number) == orders
     assert {RunStatus.CANCELLED} == {result.status for result in results}
-    assert [1] * 10 == [len(world.refs(target)) for target in targets]
+    assert [1] * number == [len(world.refs(target)) for target in targets]

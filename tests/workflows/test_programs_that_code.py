@@ -70,9 +70,15 @@ def with_a_failing_test(place: Path) -> dict[str, str | bytes]:
     return {str(file.relative_to(old)): file.read_bytes() for file in old.rglob("*") if file.is_file()}
 
 
-@pytest.mark.agents
 @pytest.mark.timeout(500)
-@pytest.mark.parametrize("name", ["codex", "mini-swe-agent"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("codex", marks=pytest.mark.agents),
+        # In `make test` it mends without a run (test_real_agents.py): each of its starts imports for seconds.
+        pytest.param("mini-swe-agent", marks=pytest.mark.every_agent),
+    ],
+)
 async def test_a_real_agent_mends_a_red_check_to_a_pull_request(world: World, name: str, tmp_path: Path) -> None:
     """As its vendor ships it, in a real package; green on the merge result, each exchange is in the run's cost."""
     world.settings.home.mkdir(parents=True, exist_ok=True)

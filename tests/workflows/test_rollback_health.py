@@ -51,7 +51,9 @@ async def test_a_service_that_flaps_is_healthy_only_after_greens_in_a_row(world:
     assert (RollbackOutcome.RESTORED, "health confirmed 2 times in a row") == (result.outcome, result.reason)
 
 
-@pytest.mark.parametrize(("status", "seconds"), [(500, 0), (200, 3)], ids=["red", "hangs"])
+@pytest.mark.parametrize(
+    ("status", "seconds"), [pytest.param(500, 0, id="red"), pytest.param(200, 3, id="hangs", marks=pytest.mark.sweep)]
+)
 async def test_health_that_is_not_confirmed_in_time_is_a_persons(world: World, status: int, seconds: float) -> None:
     """The tree is back, the service is not: escalated with the name, DRY_RUN, the review due."""
 

@@ -224,11 +224,17 @@ def babbling() -> Iterator[str]:
         thread.join()
 
 
-@pytest.mark.parametrize("probe", [HANGS, ABSENT, ""], ids=["hangs", "absent", "garbage"])
-async def test_a_probe_that_says_nothing_rolls_nothing_back(world: World, probe: str) -> None:
-    """P13: hanging, missing, garbage: unknown, and an unknown is no regression."""
+@pytest.mark.parametrize(
+    "probes",
+    [
+        pytest.param((HANGS, ABSENT, ""), id="all"),
+        *(pytest.param((each,), marks=pytest.mark.sweep) for each in (HANGS, ABSENT, "")),
+    ],
+)
+async def test_a_probe_that_says_nothing_rolls_nothing_back(world: World, probes: tuple[str, ...]) -> None:
+    """P13: hanging, missing, garbage: unknown, and an unknown is no regression. Each alone: test_probing.py, too."""
     with babbling() as garbage:
-        prepared(world, QUICK + (probe or garbage))
+        prepared(world, QUICK + "".join(probe or garbage for probe in probes))
         async with world.worker(quick(world)):
             after = await after_a_run(world)
             merged = await after.merge({"docs/one.md": "1\n"})
