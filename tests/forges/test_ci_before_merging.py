@@ -1,4 +1,4 @@
-"""SELECTIVE_AUTO on Gitea waits for CI at the merge result itself."""
+"""SELECTIVE_AUTO on Gitea waits for CI at the merge result itself; in `make test`: test_gitea_merging.py."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ def world(beside_gitea: World) -> World:
     return beside_gitea
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize(
     ("demanded", "state", "status"),
     [
-        # In `make test` red at the merge result is workflows/test_ci_gate.py; what Gitea says of it, test_gitea.py.
-        pytest.param(PROTECTED, "failure", RunStatus.REJECTED, marks=pytest.mark.sweep),
+        (PROTECTED, "failure", RunStatus.REJECTED),
         # Nobody demands or names it: it reported on the base, so it is missed until it reports here.
         ({}, "success", RunStatus.MERGED),
     ],

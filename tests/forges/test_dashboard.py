@@ -85,19 +85,18 @@ async def test_one_ticket_follows_the_target(world: World, gitea: GiteaServer, m
 async def test_targets_of_several_forges_share_one_worker(
     world: World, gitea: GiteaServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two on the local forge, one on Gitea, one whose forge is gone: the others run and show as ever."""
+    """One on the local forge, one on Gitea, one whose forge is gone: the others run and show as ever."""
     monkeypatch.setenv(TOKEN, gitea.tokens[BOT])
     on_gitea(world, gitea, "far")
-    for name in ("near", "quick"):
-        add_target(world, name)
+    add_target(world, "near")
     on_gitea(world, gitea, "gone")
     async with world.worker(quick(world)):
         await open_target(world, "gone")
         path = world.settings.policies / "targets" / "gone.toml"
         path.write_text(path.read_text().replace(gitea.address, "http://127.0.0.1:1"))
-        ended: dict[str, Any] = {name: (await world.run(name)).status for name in ("gone", "near", "far", "quick")}
+        ended: dict[str, Any] = {name: (await world.run(name)).status for name in ("gone", "near", "far")}
         gone = (await looked(world, "gone", seconds=240)).shown
-        names = ("near", "far", "quick")
+        names = ("near", "far")
         seen = {name: (await looked(world, name)).shown.outcome for name in names}
         found = {name: [ticket.run_key for ticket in shown(world, name)] for name in names}
     assert RunStatus.PR_OPENED is not ended.pop("gone")

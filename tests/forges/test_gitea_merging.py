@@ -11,7 +11,7 @@ from gitea_world import Hosted, Meanwhile, host, point, set_policy
 from world import World, git
 
 from contracts.control import Answer
-from contracts.modes import Mode, RunStatus
+from contracts.modes import Mode, RunStatus, StepName
 from contracts.rollback import FollowUpEnd, RollbackOutcome, RollbackRequest, RollbackResult
 from demo.production import Production, served
 from tests.workflows import auto
@@ -51,17 +51,31 @@ async def rolled_back(world: World, run_id: str) -> RollbackResult:
 
 
 async def test_a_run_lands_its_pull_request_as_exactly_what_was_checked(world: World, hosted: Hosted) -> None:
-    """P4: nobody may push to the base; it ends at M itself, and the one pull request shows that."""
+    """P4: nobody may push to the base; it ends at M itself, which CI said yes to, and the one pull request shows that.
+
+    No check is demanded or named: one reported on the base, so it is missed until it reports at M.
+    """
     hosted.protect()
+    point(world, hosted, "\n[ci]\nminutes = 8\nevery_seconds = 1\n" + auto.CHECKS + auto.PROBES)
     before = hosted.head()
+    hosted.ask("POST", f"/statuses/{before}", context="ci/test", state="success")
     async with world.worker(auto.quick(world)):
         await auto.opened(world)
         assert ["main"] == hosted.branches()
-        result = await world.run("auto")
+        handle = await world.start("auto")
+
+        async def waits() -> bool:
+            view = await world.state(handle)
+            return view.step is StepName.CI and "missing: ci/test" in view.reason
+
+        await world.until(waits, 120)
+        shown = hosted.pulls()[0]["head"]["sha"]
+        hosted.ask("POST", f"/statuses/{shown}", context="ci/test", state="success")
+        result = await asyncio.wait_for(handle.result(), 180)
         assert RunStatus.MERGED is result.status, result.reason
     checks = world.artifact(result.run_id, "checks/checks.json")
     landed = hosted.head()
-    assert (checks["commitSha"], checks["treeSha"]) == (landed, hosted.tree(landed))
+    assert (checks["commitSha"], checks["treeSha"], shown) == (landed, hosted.tree(landed), landed)
     assert before == git("rev-parse", f"{landed}^1", cwd=hosted.folder)
     pull = hosted.pull()
     subject = git("show", "--no-patch", "--format=%s%n%an%n%cn", landed, cwd=hosted.folder).splitlines()
@@ -73,6 +87,7 @@ async def test_a_run_lands_its_pull_request_as_exactly_what_was_checked(world: W
     assert names == [write["planned"]["action"] for write in report["writes"]]
     assert pull["number"] == report["merged"]["pullRequest"]
     assert (landed, before) == (report["merged"]["mergeSha"], report["merged"]["parentSha"])
+    assert landed == report["ci"]["commitSha"]
 
 
 async def test_a_base_that_moves_in_between_is_checked_anew_and_said_so(world: World, hosted: Hosted) -> None:

@@ -6,16 +6,18 @@ matter and links have no place here. A document that cannot be parsed has no par
 
 from __future__ import annotations
 
+# ruff: noqa: PLC0415
+# A parser is imported by what needs it: each look at a tree starts this anew, and they were a fifth of that.
 import io
 import re
 from collections.abc import Iterable, Iterator
-
-from docutils import nodes
-from docutils.core import publish_doctree
-from markdown_it import MarkdownIt
-from markdown_it.token import Token
+from typing import TYPE_CHECKING
 
 from adapters.tools.inside.running_text import APART
+
+if TYPE_CHECKING:
+    from docutils import nodes
+    from markdown_it.token import Token
 
 MARKDOWN_PLACES = {"bullet_list_open", "ordered_list_open", "list_item_open", "paragraph_open"}
 """A paragraph that stands in these alone is the author's own text."""
@@ -23,19 +25,8 @@ MARKDOWN_TEXT = {"text": "", "softbreak": "\n", "hardbreak": "\n"}
 APART_TOO = ("link_", "em_", "strong_", "s_")
 """What is linked or set apart from its sentence is often a name or a term."""
 RST_PLACES = (
-    nodes.document,
-    nodes.section,
-    nodes.bullet_list,
-    nodes.enumerated_list,
-    nodes.list_item,
-    nodes.note,
-    nodes.warning,
-    nodes.tip,
-    nodes.hint,
-    nodes.important,
-    nodes.caution,
-    nodes.danger,
-    nodes.attention,
+    *("document", "section", "bullet_list", "enumerated_list", "list_item"),
+    *("note", "warning", "tip", "hint", "important", "caution", "danger", "attention"),
 )
 QUOTING = re.compile(
     r"^\W*(\d[\d.]*\W*)?(authors?|contributors?|contributions by|maintainers?|credits?|thanks|thank you|special thanks"
@@ -89,6 +80,8 @@ def running(text: str, *, labelled: bool = False) -> Iterator[str]:
 
 
 def _markdown(text: str) -> Iterator[str]:
+    from markdown_it import MarkdownIt
+
     if front := FRONT_MATTER.match(text):
         text = text[front.end() :]
     places: list[str] = []
@@ -121,6 +114,8 @@ def problem(path: str, text: str) -> str:
 
 def _doctree(text: str) -> nodes.document | str:
     """The document, or why there is none."""
+    from docutils.core import publish_doctree
+
     try:
         return publish_doctree(text, settings_overrides={**RST_SETTINGS, "warning_stream": io.StringIO()})
     except Exception as error:  # whatever a stranger's document makes the parser raise
@@ -128,15 +123,20 @@ def _doctree(text: str) -> nodes.document | str:
 
 
 def _rst(text: str) -> Iterator[str]:
+    from docutils import nodes
+
     document = _doctree(text)
     if isinstance(document, str):
         return
+    places = tuple(getattr(nodes, name) for name in RST_PLACES)
     for node in document.findall(nodes.paragraph):
-        if all(isinstance(place, RST_PLACES) and not _quotes(place) for place in _around(node)):
+        if all(isinstance(place, places) and not _quotes(place) for place in _around(node)):
             yield "".join(child.astext() if isinstance(child, nodes.Text) else APART for child in node.children)
 
 
 def _quotes(place: nodes.Element) -> bool:
+    from docutils import nodes
+
     title = place.children[0] if place.children else None
     return isinstance(title, nodes.title) and QUOTING.match(title.astext()) is not None
 

@@ -11,8 +11,6 @@ import tomllib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import yaml
-
 from adapters.tools.inside.owners_codespell import Unclear
 
 OFF = re.compile(
@@ -59,6 +57,8 @@ def _typos(path: str, text: str) -> Iterator[object]:
 def _cspell(path: str, text: str) -> Iterator[object]:
     if "ignorePaths" not in text:
         return
+    import yaml  # noqa: PLC0415 — each look at a tree starts this anew, and few trees have such a file
+
     try:
         # JSON is YAML, once its comments are gone.
         table: object = yaml.safe_load(re.sub(r"(?<![:\w\"*])//.*$", "", text, flags=re.MULTILINE).replace("\t", " "))
