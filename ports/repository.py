@@ -23,6 +23,10 @@ class RemoteUnavailable(RepositoryError):
     """The remote did not answer, or broke off: it may in a moment."""
 
 
+class Unrelated(RepositoryError):
+    """Two commits have no history in common: one of them was rewritten from its root, or is of another repository."""
+
+
 class TreeRefused(RepositoryError):
     """The commit's tree is beyond the target's limits: nothing of it was written anywhere."""
 

@@ -1,5 +1,7 @@
 """What becomes of earlier runs' pull requests and branches: moot, asked to change, served."""
 
+from collections.abc import Mapping
+
 from temporalio import activity
 
 from activities.governance.kept_proposals import KeptProposals
@@ -17,7 +19,7 @@ from policies.counted import shortened
 from policies.paths.rules import in_scope
 from policies.texts.pull_request import already_on_base
 from ports.measures import Detection
-from ports.repository import Repository, RepositoryError
+from ports.repository import Repository, RepositoryError, Unrelated
 from ports.store import StoreError
 
 _MOST_REMOVALS = 20
@@ -51,6 +53,26 @@ def outlived(session: StepSession, pull: PullRequest, seen: Detection) -> bool:
         return not session.repository.merge(session.input.base_sha, pull.head_sha).clean
     except RepositoryError:
         return False
+
+
+def baseless(session: StepSession, pull: PullRequest, heads: Mapping[str, str]) -> str:
+    """Why the branch it was opened for is not there to be merged into any more; empty: it is, or that is not known.
+
+    As ``moot``: only of runs that have ended.
+    """
+    branch = session.policy.target.base_branch
+    if pull.state != "open" or session.bench.store.find(pull.run_id, "run_report.json") is None:
+        return ""
+    if pull.base_branch != branch:
+        return "" if pull.base_branch in heads else f"{pull.base_branch} is gone: work goes on on {branch}"
+    bring(session.bench, session.repository, pull.run_id)
+    try:
+        session.repository.merge(session.input.base_sha, pull.head_sha)
+    except Unrelated:
+        return f"{branch} was rewritten since, and has no history in common with it"
+    except RepositoryError:
+        return ""
+    return ""
 
 
 def _task_of_ended(session: StepSession, pull: PullRequest) -> TaskContract | None:

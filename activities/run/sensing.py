@@ -10,7 +10,7 @@ from activities.governance.past_decisions import NotKept
 from activities.run.asking import gather
 from activities.run.coverage import REPORT, covered
 from activities.run.flaky_checks import flaky_checks
-from activities.run.open_pulls import answers, closing, moot, moot_of, outlived, overtaken, removals
+from activities.run.open_pulls import answers, baseless, closing, moot, moot_of, outlived, overtaken, removals
 from activities.run.questions import by_rule
 from activities.run.strangers import tell_of_strangers
 from activities.source.reading import SourceReader
@@ -65,8 +65,9 @@ class Sensing:
         known = tell_of_strangers(session, pulls, heads)
         # A run that was reset meets the pull request it opened: that is adopted, and waits for nobody else's answer.
         opened = [pull for pull in pulls if pull.state == "open" and pull.run_id != run.run_id]
-        late = {pull.number for pull in opened if outlived(session, pull, seen)}
-        done = late | {pull.number for pull in opened if moot(session, pull)}
+        late = {pull.number: OUTLIVED for pull in opened if outlived(session, pull, seen)}
+        late |= {pull.number: why for pull in opened if (why := baseless(session, pull, heads))}
+        done = late.keys() | {pull.number for pull in opened if moot(session, pull)}
         snapshot = StateSnapshot(
             run_id=run.run_id,
             target=run.target,
@@ -97,8 +98,8 @@ class Sensing:
             unread=len(seen.unread),
             coverage="looked at" if "lookups/coverage" in tests.records else "no check has written any",
         )
-        why = closed_overtaken(OUTLIVED)
-        writes = tuple(closing(session, m, why if m.number in late else "") for m in snapshot.moot_pull_requests)
+        whys = {number: closed_overtaken(why) for number, why in late.items()}
+        writes = tuple(closing(session, m, whys.get(m.number, "")) for m in snapshot.moot_pull_requests)
         writes += removals(session, pulls, heads, known)
         writes += by_rule(session, wanted)
         writes += _on_open(session, [pull for pull in opened if pull.number not in done], findings, proposed)

@@ -20,6 +20,7 @@ from adapters.store.durable_files import locked_lines
 from contracts.forge_facts import HumanAct, PullComment
 from contracts.pull_request import PullRequest
 from policies.settings.schema import Target
+from ports.repository import Unrelated
 
 _SECONDS = 120.0
 _CHECKED_OUT = "(branch is currently checked out)"
@@ -73,7 +74,12 @@ class LocalDesk:
             return f"pull request {pull.number} is {pull.state} already"
         base = self.mirror.fetch_base()
         git = self._fetch(pull)
-        tree, conflicts = merge_tree(git, base, pull.head_sha)
+        try:
+            tree, conflicts = merge_tree(git, base, pull.head_sha)
+        except Unrelated:
+            return (
+                f"{pull.base_branch} was rewritten since, and has no history in common with it: the next run closes it"
+            )
         if conflicts:
             return f"it conflicts with {pull.base_branch} in {', '.join(conflicts[:10])}: merge it by hand"
         parents = ("-p", base, "-p", pull.head_sha)

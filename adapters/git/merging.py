@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from adapters.git.environment import ClosedGit, commit_id
 from adapters.git.objects import CommitFacts, commit_facts, learn_commit
-from ports.repository import Landing, MergeResult, RepositoryError
+from ports.repository import Landing, MergeResult, RepositoryError, Unrelated
 
 
 class Author(NamedTuple):
@@ -177,12 +177,19 @@ def revert(git: ClosedGit, merged: str, onto: str, wording: CommitWords | None =
     return MergeResult(commit=commit(git, tree, (onto,), message, date, author), tree=tree)
 
 
+_UNRELATED = "unrelated histories"
+
+
 def merge_tree(git: ClosedGit, ours: str, theirs: str) -> tuple[str, tuple[str, ...]]:
     """The tree of a merge, and the paths that conflict."""
-    answer = git.run("merge-tree", "--write-tree", "-z", "--name-only", "--no-messages", ours, theirs, accept=(0, 1))
+    answer = git.run(
+        "merge-tree", "--write-tree", "-z", "--name-only", "--no-messages", ours, theirs, accept=(0, 1, 128)
+    )
     tree, *names = answer.out.split(b"\0")
     if answer.code == 0:
         return tree.decode(), ()
+    if not tree and _UNRELATED in answer.error:
+        raise Unrelated(f"{ours} and {theirs} have no history in common")
     if not tree:
         # It could not begin (a commit is not here): that is no conflict (P13).
         raise RepositoryError(f"git merge-tree failed ({answer.code}): {answer.error or 'no message'}")

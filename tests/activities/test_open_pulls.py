@@ -10,7 +10,7 @@ from activities.run import open_pulls
 from contracts.pull_request import PullRequest
 from contracts.task import MeasureKind, Scope, UnreadFile
 from ports.measures import Detection
-from ports.repository import MergeResult, RepositoryError
+from ports.repository import MergeResult, RepositoryError, Unrelated
 from tests.policies.sample_policy import policy
 
 SHA = "a" * 40
@@ -20,6 +20,7 @@ PULL = PullRequest(
 )  # fmt: skip
 CONFLICT = MergeResult("", "", ("a.md",))
 CLEAN = MergeResult(SHA, SHA, ())
+REWRITTEN = "main was rewritten since, and has no history in common with it"
 
 
 def seen(*paths: str, rule: str = "docs", missing: tuple[str, ...] = (), unread: tuple[str, ...] = ()) -> Detection:
@@ -74,3 +75,45 @@ def test_a_pull_request_that_has_outlived_what_it_mends(
     )  # fmt: skip
     pull = PULL.model_copy(update={"state": state})
     assert over is open_pulls.outlived(session, pull, on_base)  # type: ignore[arg-type]  # so much of each is used
+
+
+@pytest.mark.parametrize(
+    ("base", "heads", "merged", "state", "reported", "why"),
+    [
+        ("main", {"main"}, Unrelated("no"), "open", True, REWRITTEN),
+        ("old", {"main"}, CLEAN, "open", True, "old is gone: work goes on on main"),
+        ("old", {"main", "old"}, CLEAN, "open", True, ""),
+        ("main", {"main"}, CLEAN, "open", True, ""),
+        ("main", {"main"}, CONFLICT, "open", True, ""),
+        ("main", {"main"}, RepositoryError("somebody pushed to the branch"), "open", True, ""),
+        ("old", {"main"}, CLEAN, "closed", True, ""),
+        ("old", {"main"}, CLEAN, "open", False, ""),
+    ],
+    ids=[
+        "rewritten", "renamed", "both are there", "can be merged", "conflicts", "not ours", "closed already",
+        "its run goes on",
+    ],
+)  # fmt: skip
+def test_a_pull_request_whose_base_is_not_there_any_more(
+    monkeypatch: pytest.MonkeyPatch,
+    base: str,
+    heads: set[str],
+    merged: MergeResult | RepositoryError,
+    state: str,
+    reported: bool,
+    why: str,
+) -> None:
+    """The base was renamed, or rewritten from its root: it can never be merged, and would keep its idea back."""
+    monkeypatch.setattr(open_pulls, "bring", lambda _bench, _repository, _run: None)
+
+    def merge(_base: str, _head: str) -> MergeResult:
+        if isinstance(merged, RepositoryError):
+            raise merged
+        return merged
+
+    session = SimpleNamespace(
+        input=SimpleNamespace(base_sha=SHA), policy=policy(), repository=SimpleNamespace(merge=merge),
+        bench=SimpleNamespace(store=SimpleNamespace(find=lambda _run, _name: b"" if reported else None)),
+    )  # fmt: skip
+    pull = PULL.model_copy(update={"state": state, "base_branch": base})
+    assert why == open_pulls.baseless(session, pull, dict.fromkeys(heads, SHA))  # type: ignore[arg-type]  # likewise

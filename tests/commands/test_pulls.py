@@ -85,6 +85,11 @@ async def test_a_conflict_and_a_forge_of_its_own_are_refused(world: World) -> No
     assert (11, True) == (conflict.status, "README.md" in conflict.err), conflict.err
     # What the base got meanwhile is no part of it.
     assert ("+You receive names." in shown.out, "You get names." in shown.out) == (True, False), shown.out
+    git("checkout", "--quiet", "--orphan", "anew", cwd=work)
+    git("commit", "--quiet", "--message=Rewritten", cwd=work)
+    git("push", "--quiet", "--force", str(world.root / "quick.git"), "HEAD:main", cwd=work)
+    rewritten = await shell.typed("pr", "merge", "quick", "1")
+    assert (11, True) == (rewritten.status, "no history in common" in rewritten.err), rewritten.err
     access = '\n[forge_access]\naccount = "bot"\nwrite.variable = "NOT_NEEDED"\n'
     world.write_target("quick", access, forge="gitea", remote="https://git.example.invalid/team/quick.git")
     elsewhere = await shell.typed("pr", "list", "quick")

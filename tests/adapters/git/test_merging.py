@@ -10,7 +10,7 @@ import pytest
 from activities.write.cleared_write import merge_found
 from adapters.git.mirror import Mirror
 from contracts.pull_request import PullRequest
-from ports.repository import RepositoryError
+from ports.repository import RepositoryError, Unrelated
 from tests.workflows.test_rolling_back import merge_of
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def test_unrelated_histories_are_an_error(clone: Clone, mirror: Mirror) -> None:
     clone.git("checkout", "--quiet", "--orphan", "other")
     clone.git("commit", "--quiet", "-m", "other")
     clone.git("push", "--quiet", "--force", "origin", "HEAD:main")
-    with pytest.raises(RepositoryError, match="unrelated"):
+    with pytest.raises(Unrelated, match="no history in common"):
         mirror.merge(base, mirror.fetch_base())
 
 
