@@ -3,22 +3,11 @@
 from datetime import datetime
 
 from contracts.alert import Alert, AlertKind
-from contracts.modes import RunStatus, TargetStatus
+from contracts.modes import GREEN_STATUSES, RunStatus, TargetStatus
 from contracts.watching import TargetSight
 from policies.counted import shortened
 
-ENDED = frozenset(
-    {
-        RunStatus.PR_OPENED,
-        RunStatus.DRY_RUN_COMPLETE,
-        RunStatus.NOTHING_TO_DO,
-        RunStatus.ALREADY_RAN,
-        RunStatus.REJECTED,
-        RunStatus.REFUSED,
-        RunStatus.ESCALATED,
-        RunStatus.FAILED,
-    }
-)
+ENDED = GREEN_STATUSES | {RunStatus.REJECTED, RunStatus.REFUSED, RunStatus.ESCALATED, RunStatus.FAILED}
 """Ends that say something: a run that was cancelled, drained or lost did not happen."""
 
 

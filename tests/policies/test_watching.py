@@ -117,7 +117,7 @@ def test_9_run_missed_its_deadline_with_the_cause(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "status", ["PR_OPENED", "DRY_RUN_COMPLETE", "NOTHING_TO_DO", "REJECTED", "FAILED", "ESCALATED"]
+    "status", ["PR_OPENED", "MERGED", "DRY_RUN_COMPLETE", "NOTHING_TO_DO", "REJECTED", "FAILED", "ESCALATED"]
 )
 def test_a_run_that_ended_missed_nothing(status: str) -> None:
     """However it ended: that has an alert of its own where it needs one."""

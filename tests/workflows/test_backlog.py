@@ -100,12 +100,13 @@ def test_attempts_are_capped_and_stay_used_up() -> None:
     assert (2, RemediationEnd.ATTEMPTS, 2) == (one(books).attempts, one(books).ended, one(books).seen)
 
 
-def test_a_pull_request_ends_it_and_the_next_failure_begins_anew() -> None:
+@pytest.mark.parametrize("status", [RunStatus.PR_OPENED, RunStatus.MERGED])
+def test_a_pull_request_ends_it_and_the_next_failure_begins_anew(status: RunStatus) -> None:
     """The sound part got through; what still fails has all its attempts, on its own files."""
     books = Books().opened()
     ends(books, remediation=failure())
     ends(books, task_id=TASK)
-    ends(books, RunStatus.PR_OPENED, task_id=TASK)
+    ends(books, status, task_id=TASK)
     assert RemediationEnd.PULL_REQUEST is one(books).ended
     ends(books, remediation=failure(paths=("b.py",)))
     assert (0, None, ("b.py",), 2) == (one(books).attempts, one(books).ended, one(books).paths, one(books).seen)

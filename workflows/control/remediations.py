@@ -46,7 +46,7 @@ def _remediated(state: ControlState, task_id: str | None) -> Remediation | None:
 
 
 def _tried(state: ControlState, one: Remediation, report: FinishRequest, run: RunRecord) -> None:
-    if report.status is RunStatus.PR_OPENED:
+    if report.status in {RunStatus.PR_OPENED, RunStatus.MERGED}:
         _end(state, one.fingerprint, RemediationEnd.PULL_REQUEST, run)
         return
     if report.status not in _TRIED:
