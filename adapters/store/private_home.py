@@ -70,3 +70,13 @@ def home_mark(home: Path) -> HomeMark:
             "it in the Temporal UI), or remove the file if no server knows this home yet"
         )
     return HomeMark(id=id_.decode(), path=str(home.resolve()))
+
+
+def is_copied(kept: HomeMark, home: HomeMark) -> bool:
+    """Whether both are here, in two folders with one id: somebody copied one. What was only moved is gone there."""
+    other = Path(kept.path)
+    try:
+        here = kept.path != home.path and not other.samefile(home.path)
+        return here and (other / _FILE).read_bytes().strip() == home.id.encode()
+    except OSError:
+        return False

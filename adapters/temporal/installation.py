@@ -16,6 +16,7 @@ from temporalio.client import (
 from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.service import RPCError, RPCStatusCode
 
+from adapters.store.private_home import is_copied
 from adapters.temporal.open_workflow import ask_open, ensure_started
 from contracts.control import Answer, InstallationNotice, InstallationView, PauseRequest
 from contracts.home import HomeMark
@@ -154,6 +155,9 @@ def _demand_same(kept: HomeMark, home: HomeMark) -> None:
     if kept.id != home.id:
         way = "" if kept.path != home.path else f"If that is this folder, write {kept.id} back into its home_id. "
         raise _another(f"({kept.path}, id {kept.id}) than this worker's ({home.path}, id {home.id})", way)
+    if is_copied(kept, home):
+        way = f"If work is to go on in this copy, move {kept.path} away. "
+        raise _another(f"({kept.path}), of which this worker's is a copy ({home.path})", way)
 
 
 def _another(which: str, way: str = "") -> AnotherHome:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,9 @@ async def test_a_worker_of_another_home_does_not_start(world: World, tmp_path: P
 
         await world.until(next_run)
     later = await refused(world, tmp_path / "other")
+    (tmp_path / "copy").mkdir()
+    shutil.copy(world.settings.home / "home_id", tmp_path / "copy")
+    copied = await refused(world, tmp_path / "copy")
     (tmp_path / "elsewhere").symlink_to(world.settings.home)
     world.settings = world.settings.model_copy(update={"home": tmp_path / "elsewhere"})
     async with world.worker(quick(world)):
@@ -56,6 +60,8 @@ async def test_a_worker_of_another_home_does_not_start(world: World, tmp_path: P
     for reason in (beside, later):
         assert f"({mine.path}, id {mine.id}) than this worker's ({other.path}, id {other.id})" in reason
         assert "Set AUTONOMY_HOME to that one" in reason
+    assert f"({mine.path}), of which this worker's is a copy ({tmp_path / 'copy'})" in copied
+    assert f"in this copy, move {mine.path} away" in copied
 
 
 async def test_an_installation_without_a_home_is_claimed_once(world: World, tmp_path: Path) -> None:
