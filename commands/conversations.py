@@ -33,6 +33,8 @@ Seen = TypeVar("Seen")
 RUN_ID = re.compile(r"(?P<target>.+)-\d{4}-\d{2}-\d{2}-((dry|pr|auto|smoke|source)-\d+|refused-[0-9A-Za-z]+)")
 _PATIENCE = timedelta(seconds=10)
 _UPDATE_PATIENCE = timedelta(seconds=20)
+_FEW = 2
+"""Attempts of a step of which nothing is said: a worker that is restarted costs one."""
 _SHORT_PATIENCE = timedelta(seconds=5)
 _POLL = timedelta(seconds=70)
 """A live worker polls at least once a minute."""
@@ -142,7 +144,10 @@ async def has_worker(client: Client) -> bool:
 
 
 async def waiting_runs(client: Client, view: StatusView) -> dict[str, str]:
-    """Run id to what it waits for, of each active run that waits: checks, commit, since when, until when, next look."""
+    """Run id to what it waits for, of each active run that waits: checks, commit, since when, until when, next look.
+
+    Or to the step that fails again and again, and why: a full disk, for one, keeps it from saying so itself.
+    """
     found = await asyncio.gather(*(_reason(client, run) for run in view.active))
     return {run.run_id: reason for run, reason in zip(view.active, found, strict=True) if reason}
 
@@ -153,7 +158,20 @@ async def _reason(client: Client, run: RunRecord) -> str:
         view = await run_view(handle, _SHORT_PATIENCE)
     except (NoAnswer, RPCError):
         return ""
-    return view.reason if view.awaits else ""
+    return view.reason if view.awaits else await failing_step(handle)
+
+
+async def failing_step(handle: WorkflowHandle[Any, Any]) -> str:
+    """Which step of a run failed more than once and is tried again, and what it said last; empty: none does."""
+    try:
+        seen = await handle.describe(rpc_timeout=_SHORT_PATIENCE)
+    except RPCError:
+        return ""
+    for step in seen.raw_description.pending_activities:
+        if step.attempt > _FEW and step.HasField("last_failure"):
+            said = shortened(step.last_failure.message, 300)
+            return f"{step.activity_type.name} failed {step.attempt - 1} times, and is tried again: {said}"
+    return ""
 
 
 async def agents_at_work(client: Client, view: StatusView) -> dict[str, AgentProgress]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from temporalio.api.failure.v1 import Failure
+from temporalio.api.workflow.v1 import PendingActivityInfo
 from temporalio.service import RPCError, RPCStatusCode
 
 from commands import conversations
@@ -49,3 +52,23 @@ async def test_a_command_is_given_again(monkeypatch: pytest.MonkeyPatch, answers
     except RPCError as problem:
         found = problem
     assert ended is found
+
+
+@pytest.mark.parametrize(
+    ("attempt", "said", "shown"),
+    [
+        (4, "the disk is full", "preflight failed 3 times, and is tried again: the disk is full"),
+        (2, "the worker went away", ""),
+        (4, "", ""),
+    ],
+    ids=["again and again", "once", "nothing is known"],
+)
+async def test_a_step_that_keeps_failing_is_told_with_its_reason(attempt: int, said: str, shown: str) -> None:
+    """`status` and `why` of the target say it: on a full disk the run itself cannot."""
+    step = PendingActivityInfo(attempt=attempt, last_failure=Failure(message=said) if said else None)
+    step.activity_type.name = "preflight"
+
+    async def describe(**_: Any) -> Any:
+        return SimpleNamespace(raw_description=SimpleNamespace(pending_activities=[step]))
+
+    assert shown == await conversations.failing_step(SimpleNamespace(describe=describe))  # type: ignore[arg-type]  # so much of it is used
