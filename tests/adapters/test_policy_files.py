@@ -125,6 +125,7 @@ COMMON, OWN, TIGHTEN = "autopilot.toml", "targets/example.toml", "; a target may
             "forge: 'gitae' is not valid; did you mean gitea?",
         ),
         (OWN, '"UTC"', '"Europe/Olso"', "time_zone: 'Europe/Olso' is no IANA time zone, for example Europe/Oslo"),
+        (OWN, '"UTC"', '"localtime"', "time_zone: 'localtime' is no IANA time zone, for example Europe/Oslo"),
         (OWN, "files = 4", "files = 9", "diff_budget.files: 9 is looser than diff_budget.files = 8" + TIGHTEN),
         (
             OWN,
