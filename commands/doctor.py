@@ -189,7 +189,7 @@ def _target(adapters: Adapters, name: str) -> Iterator[Finding]:
         )
         yield Finding(row, ok=False, detail=reason, remedy=remedy)
     else:
-        yield Finding(row, ok=True, detail=f"{made.digest[:12]} of {base[:12]}")
+        yield Finding(row, ok=True, detail="; ".join((f"{made.digest[:12]} of {base[:12]}", *made.notes)))
 
 
 async def _server(adapters: Adapters) -> AsyncIterator[Finding]:

@@ -366,6 +366,8 @@ class Trial(Furnishing):
         commands = [" ".join(argv) for argv in policy.target.environment.prepare]
         self._tell(f"making the check environment{': ' if commands else ''}{shortened('; '.join(commands), 200)}")
         environment = environments.prepare(self._repository, self._base, policy, going)
+        for note in environment.notes:
+            self._tell(f"  {note}")
         with self._tree() as tree:
             return environments.install(environment, tree, policy, going)
 

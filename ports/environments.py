@@ -62,6 +62,7 @@ class CheckEnvironment:
     read_only: tuple[tuple[Path, str], ...] = ()
     """Further mounts it needs, for example the interpreter's own folder."""
     notes: tuple[str, ...] = ()
+    """What its owner should know of it: requirements that could not be read, contents that are not there."""
     copies: tuple[tuple[Path, str], ...] = ()
     """What every check gets a copy of its own of, at these relative paths of its tree."""
     instead: Instead | None = None

@@ -20,6 +20,10 @@ _CONTRADICTS = (
     r"|updates to go\.mod needed|missing go\.sum entry|ERR_PNPM_OUTDATED_LOCKFILE|changed significantly"
     r"|lockfile would have been modified"
 )
+_ANOTHER = (
+    r"requires go >= |requires rustc |requires a different Python|(error|ERR!) code EBADENGINE"
+    r"|engine \"node\" is incompatible|ERR_PNPM_UNSUPPORTED_ENGINE"
+)
 _GONE = r"\bE?404\b|410 Gone|unknown revision|no matching (version|package)|ETARGET|yanked|No matching distribution"
 _KINDS = (
     (
@@ -29,6 +33,10 @@ _KINDS = (
     (
         _CONTRADICTS,
         "the lock file contradicts the manifest: bring them together on the base",
+    ),
+    (
+        _ANOTHER,
+        "the repository asks for another version of a toolchain: show that one by `environment.toolchains`",
     ),
     (
         _GONE,

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from adapters.environments.kept import Lock, evict, held
 from adapters.git.submodules import Fetching, Submodule, submodules
+from policies.counted import joined, shortened
 from policies.digests import digest
+from policies.paths.canonical import readable
+from policies.paths.pointers import LONGEST, is_pointer
 from policies.settings.environment import EnvironmentPolicy
 from policies.settings.schema import EffectivePolicy, Target
 from ports.environments import CheckEnvironment, EnvironmentUnavailable
@@ -16,8 +19,10 @@ from ports.removal import held_folder
 from ports.repository import RemoteUnavailable, Repository, RepositoryError
 from ports.sandbox import Instead
 
-_LAYOUT = 1
+_LAYOUT = 2
 _RECORD = "submodules.txt"
+_POINTER = " stays a pointer of git LFS: contents inside submodules are not fetched"
+_NAMED = 3
 Credential = Callable[[Target], Mapping[str, str]]
 
 
@@ -30,6 +35,7 @@ class Beside:
     records: tuple[tuple[str, bytes], ...] = ()
     instead: Instead | None = None
     held: tuple[Lock, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def and_also(self, other: Beside) -> Beside:
         """Both."""
@@ -41,6 +47,7 @@ class Beside:
             (*self.records, *other.records),
             self.instead or other.instead,
             (*self.held, *other.held),
+            (*self.notes, *other.notes),
         )
 
     def added_to(self, made: CheckEnvironment) -> CheckEnvironment:
@@ -54,6 +61,7 @@ class Beside:
             records=(*made.records, *self.records),
             instead=self.instead,
             held=(made.held, self.held),
+            notes=(*made.notes, *self.notes),
         )
 
 
@@ -86,7 +94,10 @@ class SubmoduleTrees:
         place = self._trees / digest([_LAYOUT, facts, sorted(hosts)])[:32]
         kept = held(place, lambda: self._make(place, found, hosts, policy), alive)
         copies = tuple((place / str(number), each.path) for number, each in enumerate(found))
-        return Beside(place.name, copies, ((_RECORD, (place / _RECORD).read_bytes()),), held=(kept,))
+        record = (place / _RECORD).read_bytes()
+        pointers = [line for line in record.decode().splitlines() if line.endswith(_POINTER)]
+        notes = tuple(shortened(joined(pointers[:_NAMED]), 300) for _ in pointers[:1])
+        return Beside(place.name, copies, ((_RECORD, record),), held=(kept,), notes=notes)
 
     def _make(self, place: Path, found: tuple[Submodule, ...], hosts: tuple[str, ...], policy: EffectivePolicy) -> None:
         """Beside its place, then moved there: never half there."""
@@ -108,9 +119,25 @@ class SubmoduleTrees:
             except RepositoryError as problem:
                 unreachable = isinstance(problem, RemoteUnavailable)
                 raise EnvironmentUnavailable(str(problem), unreachable=unreachable) from problem
-            (made / _RECORD).write_text("".join(f"{line}\n" for line in fetching.fetched))
+            lines = [
+                *fetching.fetched,
+                *(line for n, each in enumerate(found) for line in _pointers(made / str(n), each)),
+            ]
+            (made / _RECORD).write_text("".join(f"{line}\n" for line in lines))
             made.rename(place)
         evict((self._trees, self._mirrors), target.environment.kept_gb)
+
+
+def _pointers(folder: Path, submodule: Submodule) -> Iterator[str]:
+    """Files of it in git LFS: nobody fetches their contents, and what needs them has to be told why."""
+    for path in sorted(folder.rglob("*")):
+        if (
+            path.is_file()
+            and not path.is_symlink()
+            and path.stat().st_size <= LONGEST
+            and is_pointer(path.read_bytes())
+        ):
+            yield f"{readable(f'{submodule.path}/{path.relative_to(folder)}')}{_POINTER}"
 
 
 def _wanted(gitlinks: dict[str, str], chosen: EnvironmentPolicy) -> dict[str, str]:

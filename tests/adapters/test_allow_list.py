@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import socket
+import time
 
 import pytest
 
 from adapters.environments.allow_list import AllowListProxy
-from tests.adapters.test_prepared_environments import served
+from ports.environments import EnvironmentUnavailable
+from tests.adapters.test_check_environments import quiet
+from tests.adapters.test_prepared_environments import (
+    base,  # noqa: F401  # fixtures, as the two others
+    environments,  # noqa: F401
+    hurried,
+    prepared_by,
+    repository,  # noqa: F401
+    served,
+)
 
 
 def asked(line: str, *hosts: str, tmp_path, credentials=None) -> tuple[str, AllowListProxy]:
@@ -107,3 +117,31 @@ def test_nothing_follows_a_fetch_with_a_credential(tmp_path, monkeypatch):
     assert f"Host: {host}\r\n".encode() in told
     assert b"Accept: text/html\r\n" in told
     assert not any(each in told for each in (b"other.test", b"Content-Length", b"PUT"))
+
+
+FETCH = "python3 -c 'import urllib.request as u; u.urlopen(\"http://registry.test:{}/demo\").read(); {}'"
+DRIPS = b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n", b"x" * 99
+LIMITS_THE_RATE = (b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 3600\r\nContent-Length: 0\r\n\r\n",)
+WHOLE = (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nno",)
+MISMATCH = 'import sys; sys.exit("DO NOT MATCH THE HASHES\\n  demo==1.0 from there")'
+
+
+@pytest.mark.parametrize(
+    ("answer", "then", "says", "passes"),
+    [
+        (DRIPS, "", r"timeout.*it was connected to {}, which had sent [5-9]\d bytes? in \d s; .*or try again", True),
+        (LIMITS_THE_RATE, "", r"failed.*the registry \({}\) is down, slow or limits the rate: try again later", True),
+        (WHOLE, "import time; time.sleep(99)", r"timeout.*last asked {}, \d s before: it builds, or was told", False),
+        (WHOLE, MISMATCH, r"what was fetched from {} is not what the lock file says \(demo==1.0\)", False),
+    ],
+    ids=["drips", "429", "told to wait", "other bytes"],
+)
+def test_a_registry_that_misbehaves_is_named(environments, repository, base, answer, then, says, passes):  # noqa: F811
+    """In bounded time: with what it did, and whether it may pass."""
+    with served(*answer) as (port, _):
+        chosen = prepared_by(FETCH.format(port, then), hosts=(f"registry.test:{port}=127.0.0.1",))
+        began = time.monotonic()
+        with pytest.raises(EnvironmentUnavailable, match=f"(?s){says.format(f'registry.test:{port}')}") as refused:
+            environments.prepare(repository, base, hurried(chosen, minutes=0.05), quiet)
+    assert time.monotonic() - began < 60
+    assert passes == refused.value.unreachable

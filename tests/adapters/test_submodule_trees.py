@@ -75,6 +75,17 @@ def test_prepare_and_checks_find_it_in_their_tree(app, environments, tmp_path):
     assert asked == len(app.served.asked)
 
 
+def test_what_stays_a_pointer_is_said(app, environments):
+    """Contents of git LFS inside a submodule are not fetched: `init` and `doctor` show it, and the record has all."""
+    assert () == environments.prepare(app.mirror, app.base, app.policy("true"), quiet).notes
+    pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\nsize 9\n"
+    lib = app.served.repository("lib", {"data/big.bin": pointer})
+    app.served.repository("app", {}, {"vendor/lib": ("../lib.git", lib)})
+    made = environments.prepare(app.mirror, app.mirror.fetch_base(), app.policy("true"), quiet)
+    assert "vendor/lib/data/big.bin stays a pointer of git LFS" in made.notes[0]
+    assert made.notes[0] in dict(made.records)["submodules.txt"].decode()
+
+
 def test_another_commit_is_another_environment(app, environments):
     """The files that decide are the same; what `prepare` found was not."""
     chosen = app.policy("true")
