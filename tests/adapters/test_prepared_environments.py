@@ -111,7 +111,11 @@ def served(answer=b"from outside\n", dripping=b""):
                         near.sendall(bytes([each]))
 
         threading.Thread(target=serve, daemon=True).start()
-        yield listener.getsockname()[1], heard
+        try:
+            yield listener.getsockname()[1], heard
+        finally:
+            # Closing alone does not end an accept that waits.
+            listener.shutdown(socket.SHUT_RDWR)
 
 
 # What is made, and how it is used.
