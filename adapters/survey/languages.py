@@ -64,10 +64,15 @@ class _Seen:
     def theirs(self, root: str, *begins: str) -> tuple[str, ...]:
         """Its own first command that begins so, word for word; in which root that runs is not told of others.
 
-        ``cargo test NAME`` is a part of the tests: the next one is taken.
+        ``cargo test NAME`` and ``go test ./folder`` are a part of the tests: the next one is taken.
         """
-        commands = (argv for argv in self.ci if not root and argv[: len(begins)] == begins and argv != begins)
-        return next((argv for argv in commands if begins != ("cargo", "test") or argv[2].startswith("-")), ())
+        for argv in self.ci:
+            if root or argv[: len(begins)] != begins or argv == begins:
+                continue
+            part = not argv[2].startswith("-") if begins == ("cargo", "test") else "./..." not in argv
+            if not part or begins not in {("cargo", "test"), ("go", "test")}:
+                return argv
+        return ()
 
 
 @dataclass

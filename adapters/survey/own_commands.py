@@ -160,7 +160,10 @@ def _of_tox(text: str) -> Iterator[str]:
             commands = re.sub(r"\\\n\s*", " ", commands)
             commands = re.sub(r"\{posargs(:[^{}]*)?\}", lambda found: (found[1] or ":")[1:], commands)
             commands = commands.replace("{envpython}", "python").replace("{toxinidir}/", "")
-            yield from (line.strip().removeprefix("- ") for line in commands.splitlines())
+            # "mypy: mypy src": of an environment whose name has that factor.
+            yield from (
+                re.sub(r"^[\w{},!.-]+: +", "", line.strip()).removeprefix("- ") for line in commands.splitlines()
+            )
 
 
 def _of_nox(text: str) -> Iterator[str]:

@@ -314,6 +314,18 @@ def test_a_part_of_the_tests_is_not_taken_for_them(script, expected):
 
 
 @pytest.mark.parametrize(
+    ("recipe", "expected"),
+    [
+        ("\tgo test -race .\n\tgo test -race ./middleware\n", "go test ./..."),
+        ("\tgo test -race .\n\tgo test -race ./...\n", "go test -race ./..."),
+    ],
+)
+def test_tests_of_one_folder_are_not_taken_for_all(recipe, expected):
+    """A Makefile often has a target for each folder: the others' tests would not be run."""
+    assert expected == argvs(look(LIB | {"Makefile": f"test:\n{recipe}"}))["tests"]
+
+
+@pytest.mark.parametrize(
     ("scripts", "files", "expected"),
     [
         ({"test": "standard && tape test/*.js"}, {}, "npm exec -c tape test/*.js"),

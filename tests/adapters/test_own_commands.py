@@ -13,6 +13,9 @@ commands =
     - {envpython} -m mypy src
 [testenv:x]
 commands = {[testenv]commands}
+[testenv:typing-{mypy,ty}]
+commands =
+    mypy: mypy src
 """
 NOX = """import nox
 @nox.session
@@ -67,7 +70,7 @@ typing = "mypy --install-types {args:p}"
             ],
         ),
         (".pre-commit-config.yaml", "repos: [", []),
-        ("tox.ini", TOX, ["pytest tests --strict", "python -m mypy src"]),
+        ("tox.ini", TOX, ["pytest tests --strict", "python -m mypy src", "mypy src"]),
         ("noxfile.py", NOX, ["pytest -q", "flake8 a b"]),
         ("pyproject.toml", SCRIPTS, ["mypy src", "pytest tests", "flake8 src", "test", "check", "lint", "types"]),
         ("hatch.toml", HATCH, ["pytest tests", "mypy --install-types p", "coverage combine"]),

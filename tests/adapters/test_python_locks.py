@@ -116,15 +116,18 @@ def test_hooks_do_not_change_what_is_locked():
     assert ("black", "{files}") == seen.instead.fixers[0].fix
 
 
-@pytest.mark.parametrize(("more", "installs"), [("", True), ('[[package]]\nname = "mypy"\n', False)])
-def test_what_checks_need_beside_what_is_locked(more, installs):
-    """Types as pre-commit asks for them, at its version, where the lock file has none; sources where it names none."""
+LOCKED_MYPY = '[[package]]\nname = "mypy"\nversion = "1.8.0"\n'
+
+
+@pytest.mark.parametrize(("more", "version"), [("", "1.9.0"), (LOCKED_MYPY, "1.8.0")])
+def test_what_checks_need_beside_what_is_locked(more, version):
+    """Types as pre-commit asks for them, at its version, else the lock file's, whose group may not be installed."""
     config = "repos:\n- repo: https://git.test/mirrors-mypy\n  rev: v1.9.0\n  hooks: [{id: mypy, args: [--strict]}]\n"
     seen = look(uv__lock=LOCK + more, **{".pre-commit-config.yaml": config})
     (types,) = [" ".join(check.argv) for check in seen.checks if check.name == "types"]
     assert types.startswith("/env/bin/python -m mypy")
     assert types.endswith("--strict src/p")
-    assert installs == ("/env/bin/pip install --quiet mypy==1.9.0" in prepares(seen))
+    assert f"/env/bin/pip install --quiet mypy=={version}" in prepares(seen)
 
 
 MEMBER = "[project]\nname = 'x'\n[project.optional-dependencies]\ntest = ['hypothesis']\n"
