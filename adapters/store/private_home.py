@@ -26,6 +26,8 @@ def open_home(home: Path) -> None:
     Raises:
         HomeUnusable: it is somebody else's, cannot be made, or is where no files are kept.
     """
+    if not home.is_dir() and (home.is_symlink() or home.exists()):
+        raise HomeUnusable(f"{home} is no folder, or a link to none: set AUTONOMY_HOME to a folder of your own")
     place = home.resolve()
     if any(place.is_relative_to(each) for each in _NOT_FILES) and not place.is_relative_to(_SHARED_MEMORY):
         raise HomeUnusable(f"{home} is no place to keep files in: set AUTONOMY_HOME to a folder on a disk")

@@ -14,6 +14,7 @@ import pytest
 
 from adapters.effects.process_jail import run_jailed
 from adapters.store.private_home import HomeUnusable, home_mark, open_home
+from commands.home import server_of
 from settings import ROOT
 
 
@@ -68,6 +69,18 @@ def test_commands_refuse_such_a_home(tmp_path: Path, command: list[str]) -> None
     argv = [sys.executable, *(str(remote) if word == "REMOTE" else word for word in command)]
     ended = subprocess.run(argv, cwd=ROOT, check=False, capture_output=True, text=True, env=os.environ | settings)
     assert (11, True) == (ended.returncode, "set AUTONOMY_HOME" in ended.stderr)
+
+
+@pytest.mark.parametrize("kind", ["a file", "a link to a file", "a link to nothing", "a link to itself"])
+def test_what_is_no_folder_is_said_to_be_none(tmp_path: Path, kind: str) -> None:
+    """Not that somebody else owns it, nor a file of ours in it that nobody knows."""
+    home, file = tmp_path / "home", tmp_path / "file"
+    file.write_text("")
+    links = {"a link to a file": "file", "a link to nothing": "nowhere", "a link to itself": "home"}
+    home.symlink_to(links[kind]) if kind in links else home.write_text("")
+    with pytest.raises(HomeUnusable, match="is no folder"):
+        open_home(home)
+    assert server_of(file) is None
 
 
 @pytest.mark.parametrize("kept", [b"", b" \n", b"\xe8\xff\x00", b"one two", b"x" * 101])
