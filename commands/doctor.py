@@ -37,6 +37,7 @@ from contracts.forge_facts import AccessFinding
 from policies.counted import counted
 from policies.release.ci import heard
 from policies.release.ci_findings import CiSight, look_at_ci
+from policies.run.strangers import OURS
 from policies.settings.charter import Charter
 from policies.settings.schema import Target
 from policies.settings.tasks import Tasks
@@ -375,5 +376,8 @@ def _base(adapters: Adapters, target: Target) -> Found:
     remedy = f'was it renamed? then set base_branch = "{named}"' if elsewhere else "set base_branch to one it has"
     if target.base_branch not in heads:
         return name, False, f"the remote has no branch {target.base_branch}{elsewhere}", remedy
+    if (taken := OURS.rstrip("/")) in heads:
+        keeps = f"a branch called {taken} keeps the remote from taking any of ours, which are {OURS}…"
+        return name, False, keeps, "rename or remove it"
     # Working on another branch than the default one is a choice; it is said, so that nobody makes it unknowingly.
     return name, True, f"{target.base_branch} at {heads[target.base_branch][:12]}{elsewhere}", ""

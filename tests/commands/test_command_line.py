@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from shell import shell_of
 from typer.testing import CliRunner
 from world import World
 
+from commands import doctor
 from commands.app import COMMANDS, build_app, load
 from commands.budget import cells
 from commands.terminal import guarded
@@ -158,3 +160,15 @@ def test_a_contract_is_built_when_it_is_used() -> None:
     program = "from contracts.control import StatusView; print(StatusView.__pydantic_complete__)"
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     assert "False\n" == done.stdout
+
+
+@pytest.mark.parametrize(("heads", "well"), [(("main", "autonomy/t-1"), True), (("main", "autonomy"), False)])
+def test_doctor_names_a_branch_that_keeps_ours_out(
+    monkeypatch: pytest.MonkeyPatch, heads: tuple[str, ...], well: bool
+) -> None:
+    """Git keeps a branch as a file or as a folder: each run would do its work, and be refused at its push."""
+    mirror = SimpleNamespace(remote_heads=lambda: dict.fromkeys(heads, "a" * 40), default_branch=lambda: "main")
+    monkeypatch.setattr(doctor, "open_repository", lambda _settings, _target: mirror)
+    target = SimpleNamespace(name="demo", base_branch="main")
+    name, fine, said, _ = doctor._base(SimpleNamespace(settings=None), target)  # type: ignore[arg-type]  # so much is used
+    assert ("demo base", well, not well) == (name, fine, "called autonomy keeps" in said)
