@@ -14,7 +14,7 @@ from pydantic import BaseModel, StringConstraints, TypeAdapter, ValidationError
 
 from adapters.tools.advisories import NotTold, advisories
 from adapters.tools.fixers import copied, digest_of, digests_of
-from adapters.tools.locks import REQUIREMENTS, Argv, Locked, Unreadable, ecosystem_of, packages
+from adapters.tools.locks import REQUIREMENTS, Argv, Locked, Unreadable, ecosystem_of, packages, written_anew
 from adapters.tools.source_tree import SourceTree
 from adapters.tools.tool_runner import INSIDE, ToolRunner, ToolUnavailable
 from contracts.dependency import Advisory, DependencyLook, DependencyUpdate, PackageChange, Said
@@ -327,6 +327,9 @@ class _LockFile:
             return made[path].decode("utf-8", "replace") if path in made else self.tree.text(path)
 
         changes = self._changes(packages(self.ecosystem, read, self.path))
+        if anew := written_anew(self.tree.text(self.path), read(self.path), {each.package for each in changes}):
+            how = f"{update.commands[0][0]} writes anew what this update leaves alone ({anew})"
+            raise Refused(f"{how}: another version of it wrote the lock file")
         insecure = bool(update.advisories)
         ours = next((each for each in changes if each.package == update.package), None)
         reason = objection(changes, self.now, self.age, insecure=insecure)

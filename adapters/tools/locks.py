@@ -3,7 +3,7 @@
 import json
 import re
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, NamedTuple
@@ -15,6 +15,8 @@ Argv = tuple[str, ...]
 _NAME = re.compile(r"@?[A-Za-z0-9_][A-Za-z0-9._~/-]{0,150}", re.ASCII)
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+!_-]{0,80}", re.ASCII)
 _LARGEST_ARCHIVE = 25 << 20
+_ALONG = {"resolution-markers"}
+"""Of a lock file's head, what an update may bring: of uv, a package that is another one on another Python."""
 _GO_REQUIRE = re.compile(r"^\s*(?:require\s+)?(\S+)\s+(v\S+)\s*(//\s*indirect)?\s*$")
 
 
@@ -72,6 +74,30 @@ def packages(ecosystem: Ecosystem, read: Read, path: str) -> tuple[Locked, ...]:
         raise Unreadable(f"it cannot be read: {type(problem).__name__}") from problem
     # Names go into commands, titles and addresses: what is not plainly one is left out of all of them.
     return tuple(each for each in found if _NAME.fullmatch(each.name) and _VERSION.fullmatch(each.version))
+
+
+def written_anew(before: str, after: str, changed: Collection[str]) -> str:
+    """What a command rewrote of a lock file beside packages and who names them; empty: nothing that can be told.
+
+    Another version of the program than the owner's writes the same facts otherwise, and nobody wants to review that.
+    """
+    try:
+        was, becomes = _toml(before), _toml(after)
+    except tomllib.TOMLDecodeError:
+        return ""
+    listed, lists = ({_key(one): one for one in each.pop("package", [])} for each in (was, becomes))
+    heads = [key for key in {**was, **becomes} if was.get(key) != becomes.get(key) and key not in _ALONG]
+    others = [
+        name
+        for name, version in listed.keys() & lists.keys()
+        if listed[name, version] != lists[name, version]
+        if not any(f"'{each}" in f"{listed[name, version]} {lists[name, version]}" for each in changed)
+    ]
+    return ", ".join(heads or sorted(others)[:3])
+
+
+def _key(package: Mapping[str, Any]) -> tuple[str, str]:
+    return str(package.get("name")), str(package.get("version"))
 
 
 def _toml(text: str) -> dict[str, Any]:

@@ -267,6 +267,13 @@ def test_what_no_run_takes_is_said_to_a_person(registry, locked, packages, makes
     assert (False, True, []) == (finding.fixable, finding.facts.for_person, seen.ranked())
 
 
+def test_a_lock_file_that_another_version_of_the_program_wrote_is_left(registry, locked):
+    """Its updates would be right, and nobody wants to read what is written otherwise around them."""
+    made = {"leaky==1.1": {"uv.lock": "revision = 3\n" + registry.lock(leaky="1.1")}}
+    seen = locked(registry, "revision = 2\n" + registry.lock(leaky="1.0"), made, {})
+    assert "uv writes anew what this update leaves alone (revision)" in seen.update.refused
+
+
 def _lock(registry, version):
     return registry.lock(leaky=version) if version in registry.packages["leaky"] else ""
 
