@@ -36,11 +36,11 @@ def tell_of_strangers(session: StepSession, pulls: tuple[PullRequest, ...], head
         AlertsUnavailable: the alert cannot be handed over; the step is tried again.
     """
     now, target = activity.info().started_time, session.run.target
-    questions = asked_of(pulls, heads, now.date())
-    day = booked_since(questions, pulls, heads, now.date())
+    asked = asked_of(pulls, heads, now.date())
+    day = booked_since(asked, heads, now.date())
     since = datetime.combine(day, time(), UTC) if day else None
-    seen = look_up(session.bench.audit, target, questions, now - _LATELY, since)
-    marks = foreign_marks(pulls, heads, seen.booked, now.date())
+    seen = look_up(session.bench.audit, target, asked, now - _LATELY, since)
+    marks = foreign_marks(asked, heads, seen.booked, now.date())
     if not marks:
         return seen
     more = f" and {len(marks) - _SHOWN} more" if len(marks) > _SHOWN else ""

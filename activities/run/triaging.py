@@ -157,7 +157,8 @@ class Recall:
         answers: list[Answer] = []
         for pull in session.bench.forges(session.policy.target).pull_requests():
             run = known.get(pull.run_id)
-            if run and _lifted(run, session.policy):
+            # Of what is long over nothing is asked but a person's no to a task that may come again.
+            if _lifted(run, session.policy) if run else pull.state != "closed" or not pull.task_id:
                 continue
             about, refused = places(run) if run else frozenset(), list[PersonsNo]()
             if pull.state == "closed" and pull.task_id and pull.number not in numbers and pull.run_id not in runs:

@@ -53,7 +53,7 @@ class _Books:
     @property
     def going(self) -> list[PullRequest]:
         """Records of those that have not ended."""
-        return [record for number, (_, record) in self._files.items() if number not in self.ended]
+        return [self._files[number][1] for number in self._files.keys() - self.ended.keys()]
 
     def read(self, folder: Path) -> None:
         """Bring it up to date with the files.

@@ -28,16 +28,17 @@ class Booked:
 
 
 def foreign_marks(
-    pulls: tuple[PullRequest, ...], heads: Mapping[str, str], booked: Booked, today: date
+    asked: tuple[PullRequest, ...], heads: Mapping[str, str], booked: Booked, today: date
 ) -> tuple[str, ...]:
-    """One sentence for each mark that is not ours: open pull requests, late merges, branches."""
-    marks = [pull for pull in pulls if pull.state == "open" or (pull.state == "merged" and _is_recent(pull, today))]
+    """One sentence for each mark of ``asked_of`` that is not ours: open pull requests, late merges, branches."""
+    lately = _recently(today)
+    marks = [pull for pull in asked if pull.state == "open" or (pull.state == "merged" and _is_recent(pull, lately))]
     told = [
         f"pull request {pull.number} ({pull.state}, {pull.run_key or 'without a key'}, {pull.branch})"
         for pull in marks
         if not _is_booked(pull, booked)
     ]
-    known = {pull.branch for pull in pulls} | booked.branches
+    known = {pull.branch for pull in asked} | booked.branches
     told += [
         f"branch {branch} at {head[:12]}"
         for branch, head in sorted(heads.items())
@@ -48,15 +49,14 @@ def foreign_marks(
 
 def asked_of(pulls: tuple[PullRequest, ...], heads: Mapping[str, str], today: date) -> tuple[PullRequest, ...]:
     """Those that may be a mark, or whose branch is still there: of all others it does not matter who booked them."""
-    return tuple(pull for pull in pulls if pull.state == "open" or pull.branch in heads or _is_recent(pull, today))
+    lately = _recently(today)
+    return tuple(pull for pull in pulls if pull.state == "open" or pull.branch in heads or _is_recent(pull, lately))
 
 
-def booked_since(
-    open_pulls: tuple[PullRequest, ...], pulls: tuple[PullRequest, ...], heads: Mapping[str, str], today: date
-) -> date | None:
+def booked_since(asked: tuple[PullRequest, ...], heads: Mapping[str, str], today: date) -> date | None:
     """A day before which nothing was written about those that are asked of; None: that cannot be told."""
-    known = {pull.branch for pull in pulls}
-    days = [_DAY.search(pull.run_key) for pull in open_pulls]
+    known = {pull.branch for pull in asked}
+    days = [_DAY.search(pull.run_key) for pull in asked]
     if None in days or any(branch.startswith(OURS) and branch not in known for branch in heads):
         return None
     # Its day is that of the target's time zone.
@@ -69,7 +69,11 @@ def _is_booked(pull: PullRequest, booked: Booked) -> bool:
     return number == str(pull.number) if number else pull.run_key in booked.keys
 
 
-def _is_recent(pull: PullRequest, today: date) -> bool:
+def _recently(today: date) -> str:
+    """As days are written in a run's name: they are in the order of their letters."""
+    return (today - _RECENT).isoformat()
+
+
+def _is_recent(pull: PullRequest, lately: str) -> bool:
     found = _DAY.search(pull.run_key)
-    # Days of that form are in the order of their letters; of ten thousand pull requests each is asked.
-    return found is None or found[1] >= (today - _RECENT).isoformat()
+    return found is None or found[1] >= lately

@@ -93,4 +93,4 @@ def test_the_log_is_read_from_where_the_oldest_of_them_began(
     pulls: tuple[PullRequest, ...], heads: dict[str, str], since: date | None
 ) -> None:
     """Two days more, as a day begins when it does where the target is."""
-    assert since == booked_since(pulls, pulls, heads, date(2026, 11, 23))
+    assert since == booked_since(pulls, heads, date(2026, 11, 23))
