@@ -329,7 +329,7 @@ class _LockFile:
         changes = self._changes(packages(self.ecosystem, read, self.path))
         if anew := written_anew(self.tree.text(self.path), read(self.path), {each.package for each in changes}):
             how = f"{update.commands[0][0]} writes anew what this update leaves alone ({anew})"
-            raise Refused(f"{how}: another version of it wrote the lock file")
+            raise Refused(f"{how}: another version of it wrote the lock file; let `prepare` install that one")
         insecure = bool(update.advisories)
         ours = next((each for each in changes if each.package == update.package), None)
         reason = objection(changes, self.now, self.age, insecure=insecure)
