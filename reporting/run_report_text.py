@@ -22,7 +22,6 @@ from reporting.wording import (
     CI_TONES,
     DECISION_MARKS,
     DECISION_TONES,
-    MEANING,
     Tone,
     duration,
     failed_check_facts,
@@ -33,6 +32,7 @@ from reporting.wording import (
     status_tone,
     steps_of,
     unsaid,
+    untold,
     visible,
 )
 
@@ -88,16 +88,14 @@ def _grid() -> Table:
 def _head(report: RunReport, contract: TaskContract | None) -> Panel:
     run, style = report.run, STYLES[status_tone(report.status)]
     grid = _grid()
-    for caution in report.cautions:
-        grid.add_row("beware", _said(caution, "bold yellow"))
-    if contract:
-        grid.add_row("task", _said(contract.title, "bold"))
     task, number = contract.title if contract else "", report.pull_request.number if report.pull_request else 0
     trial = run.kind is RunKind.SOURCE
     sentence = in_one_sentence(report.status, task, report.reason, number, trial=trial)
+    for caution in untold(report.cautions, sentence):
+        grid.add_row("beware", _said(caution, "bold yellow"))
+    if contract:
+        grid.add_row("task", _said(contract.title, "bold"))
     grid.add_row("in short", _said(sentence, "bold"))
-    if not trial:
-        grid.add_row("means", _said(MEANING.get(report.status, "The run has not ended yet.")))
     if reason := unsaid(report.reason, sentence):
         grid.add_row("reason", _said(reason))
     if report.pull_request:

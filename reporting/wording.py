@@ -1,7 +1,7 @@
 """The words, tones and shown forms that the page and the terminal share."""
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -39,23 +39,6 @@ class Tone(StrEnum):
     QUIET = "quiet"
 
 
-MEANING = {
-    RunStatus.PR_OPENED: "A pull request waits for a person.",
-    RunStatus.MERGED: "The change was checked, probed and merged by itself.",
-    RunStatus.DRY_RUN_COMPLETE: "Everything was tried, nothing was written to the repository.",
-    RunStatus.NOTHING_TO_DO: "Nothing worth doing was found today.",
-    RunStatus.ALREADY_RAN: "This day's run had been made before.",
-    RunStatus.REJECTED: "The change did not pass and was not released.",
-    RunStatus.REFUSED: "The run was not allowed to start.",
-    RunStatus.ESCALATED: "The run stopped itself: a person must look at it before anything goes on.",
-    RunStatus.PAUSED: "The run ended before it was done: a pause, or no money in time. Its artifacts are kept.",
-    RunStatus.CANCELLED: "The run was cancelled; its artifacts are kept.",
-    RunStatus.FAILED: "The run failed: a step could not be carried out.",
-    RunStatus.LOST: "The run was closed by hand without saying how it ended.",
-}
-"""What each end state means, in one sentence."""
-
-
 def doing_words(doing: AgentProgress, now: datetime) -> str:
     """In a line: `codex 0.169.0: 3 exchanges, 4800 tokens, 0.018 USD, last tool bash, 9 s ago`."""
     text = f"{counted(doing.exchanges, 'exchange')}, {counted(doing.tokens, 'token')}, {doing.usd:.4g} USD"
@@ -89,17 +72,29 @@ def in_one_sentence(
         RunStatus.REFUSED: f"Was not allowed to start{why}.",
         RunStatus.ESCALATED: f"Stopped itself over {named}{why}; a person must look at it.",
         RunStatus.FAILED: f"Could not be carried out{why}.",
+        RunStatus.ALREADY_RAN: "This day's run had been made before.",
+        RunStatus.PAUSED: "The run ended before it was done: a pause, or no money in time. Its artifacts are kept.",
+        RunStatus.CANCELLED: "The run was cancelled; its artifacts are kept.",
+        RunStatus.LOST: "The run was closed by hand without saying how it ended.",
     }
-    return sentences.get(status, MEANING.get(status, "The run has not ended yet."))
+    return sentences.get(status, "The run has not ended yet.")
 
 
 def _nothing(reason: str) -> str:
     """A day on which something could not be looked at is no good day, whatever was found."""
-    lost = reason.removeprefix(COULD_NOT_LOOK).partition(f"; {NOTHING_WORTH_DOING}")[0]
-    if not reason.startswith(COULD_NOT_LOOK):
+    lost, _ = _lost(reason)
+    if not lost:
         told = reason.startswith(f"{NOTHING_WORTH_DOING}: ")
         return f"Looked today, and found {reason}." if told else f"Looked, and found {NOTHING_WORTH_DOING} today."
     return f"Found nothing worth doing, but could not look everywhere: {lost}."
+
+
+def _lost(reason: str) -> tuple[str, str]:
+    """What could not be looked at, and what a run's reason says beside it."""
+    if not reason.startswith(COULD_NOT_LOOK):
+        return "", reason
+    lost, parted, rest = reason.removeprefix(COULD_NOT_LOOK).partition(f"; {NOTHING_WORTH_DOING}")
+    return lost, f"{NOTHING_WORTH_DOING}{rest}" if parted else ""
 
 
 def became_since(later: LaterReview | None) -> str:
@@ -112,9 +107,16 @@ _OPENED = "pull request opened, outcome "
 
 
 def unsaid(reason: str, sentence: str) -> str:
-    """A run's reason, or nothing where the sentence before it says the same."""
+    """A run's reason, or what of it the sentence before it does not say."""
+    lost, rest = _lost(reason)
+    reason = rest if lost and lost in sentence else reason
     told = reason.startswith(_OPENED) or (sentence and reason.rstrip(".") in sentence) or not_done("", reason)
     return "" if told else reason
+
+
+def untold(cautions: Sequence[str], sentence: str) -> tuple[str, ...]:
+    """Those that the sentence beside them does not say."""
+    return tuple(one for one in cautions if one.removeprefix(COULD_NOT_LOOK.capitalize()).rstrip(".") not in sentence)
 
 
 DECISION_TONES = {

@@ -37,6 +37,8 @@ class DependenciesTool:
         """The lock file's own files, exactly as the command makes them."""
         chosen = policy.target.dependencies
         ours = [path for path in (chosen.lock_files if chosen else ()) if rule.startswith(f"{path}/")]
+        package = rule.removeprefix(f"{max(ours, key=len)}/") if ours else rule
+        several = Words(verb="Look into", one=package, many=f"versions of {package}", why="Each has a newer release.")
         return FindingFacts(
             confidence=0.9,
             value=_USUAL,
@@ -46,6 +48,7 @@ class DependenciesTool:
             is_fault=False,
             concern=Concern.OUTDATED,
             for_person=True,
+            words=several,
         )
 
     def detect(self, tree: SourceTree, policy: EffectivePolicy, bench: ToolRunner) -> Seen | None:

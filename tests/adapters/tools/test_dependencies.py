@@ -31,6 +31,7 @@ from policies.settings.schema import ProtectedRule
 from policies.task.candidates import rank, with_reported
 from policies.task.idea_memory import Memory
 from policies.task.planning import judge_contract, make_contract
+from policies.task.task_words import task_title
 from ports.environments import CheckEnvironment, EnvironmentUnavailable
 from ports.measures import Detection, Look
 from ports.sandbox import CommandResult
@@ -272,6 +273,11 @@ def test_a_lock_file_that_another_version_of_the_program_wrote_is_left(registry,
     made = {"leaky==1.1": {"uv.lock": "revision = 3\n" + registry.lock(leaky="1.1")}}
     seen = locked(registry, "revision = 2\n" + registry.lock(leaky="1.0"), made, {})
     assert "uv writes anew what this update leaves alone (revision)" in seen.update.refused
+    [finding] = seen.look().findings
+    twice = [finding, finding.model_copy(update={"words": None})]
+    assert "Look into 2 versions of leaky in `uv.lock`" == task_title(
+        finding.tool, finding.rule, twice, (finding.path,)
+    )
 
 
 def _lock(registry, version):
