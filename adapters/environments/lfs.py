@@ -23,7 +23,6 @@ from policies.digests import digest
 from policies.paths.canonical import readable
 from policies.paths.pointers import Pointer, pointer_in
 from policies.paths.rules import matches
-from policies.settings.environment import EnvironmentPolicy
 from policies.settings.schema import EffectivePolicy, Target
 from ports.environments import EnvironmentUnavailable
 from ports.forge import ForgeError
@@ -66,21 +65,44 @@ class LfsFiles:
         if not chosen.lfs:
             return Beside()
         try:
-            wanted = _wanted(repository.pointers(base), chosen)
+            wanted = _wanted(repository.pointers(base), () if chosen.lfs is True else chosen.lfs or ())
         except RepositoryError as problem:
             raise EnvironmentUnavailable(str(problem)) from problem
         if not wanted:
             return Beside()
-        if sum(each.pointer.size for each in wanted) > policy.target.limits.megabytes << 20:
+        if len(wanted) > _MOST:
             raise EnvironmentUnavailable(
-                f"the files in git LFS hold more than {policy.target.limits.megabytes} MiB (limits.megabytes): "
-                "name those that checks need in `environment.lfs`"
+                f"{len(wanted)} files are in git LFS, and a check can be shown {_MOST}: name those that checks need in "
+                "`environment.lfs`"
             )
+        _demand_room(wanted, policy.target)
         facts = [[each.path, each.pointer.oid, each.executable] for each in wanted]
         place = self._files / digest([_LAYOUT, facts])[:32]
         kept = held(place, lambda: self._make(place, wanted, policy, alive), alive)
         instead = Instead(place, tuple((each.path, str(number), each.text) for number, each in enumerate(wanted)))
         return Beside(place.name, records=((_RECORD, (place / _RECORD).read_bytes()),), instead=instead, held=(kept,))
+
+    def fill(
+        self,
+        address: str,
+        found: Mapping[str, PointerFile],
+        tree: Path,
+        policy: EffectivePolicy,
+        alive: Callable[[], None],
+    ) -> tuple[str, ...]:
+        """Write all of them over their pointers, in the tree of a submodule, which nobody reads back; a line of each.
+
+        Raises:
+            EnvironmentUnavailable: one cannot be had; says which, and why.
+        """
+        wanted = _wanted(found, ())
+        _demand_room(wanted, policy.target)
+        with held_folder(self._scratch) as coming:
+            once = {each.pointer.oid: each.pointer for each in wanted}
+            self._fetch(list(once.values()), _server(address), policy.target, coming, alive)
+            for each in wanted:
+                shutil.copyfile(coming / each.pointer.oid, tree / each.path)
+        return tuple(map(_line, wanted))
 
     def _make(self, place: Path, wanted: tuple[_File, ...], policy: EffectivePolicy, alive: Callable[[], None]) -> None:
         """Beside its place, then moved there: never half there."""
@@ -103,8 +125,7 @@ class LfsFiles:
                     (made / str(number)).chmod(0o755)
                 else:
                     os.link(objects / each.pointer.oid, made / str(number))
-            lines = (f"{readable(each.path)} {each.pointer.oid} {each.pointer.size}\n" for each in wanted)
-            (made / _RECORD).write_text(f"{where}\n{''.join(lines)}")
+            (made / _RECORD).write_text("".join(f"{line}\n" for line in (where, *map(_line, wanted))))
             made.rename(place)
         evict((self._files, self._objects), target.environment.kept_gb)
 
@@ -121,8 +142,20 @@ class LfsFiles:
         LfsServer(where, token, origin, chosen.git_hosts, target.base_branch, until, alive).fetch(wanted, into)
 
 
-def _wanted(found: Mapping[str, PointerFile], chosen: EnvironmentPolicy) -> tuple[_File, ...]:
-    patterns = () if chosen.lfs is True else chosen.lfs or ()
+def _line(file: _File) -> str:
+    return f"{readable(file.path)} {file.pointer.oid} {file.pointer.size}"
+
+
+def _demand_room(wanted: tuple[_File, ...], target: Target) -> None:
+    if sum(each.pointer.size for each in wanted) > target.limits.megabytes << 20:
+        raise EnvironmentUnavailable(
+            f"the files in git LFS hold more than {target.limits.megabytes} MiB (limits.megabytes): "
+            "name those that checks need in `environment.lfs`"
+        )
+
+
+def _wanted(found: Mapping[str, PointerFile], patterns: tuple[str, ...]) -> tuple[_File, ...]:
+    """Those that match; all, without patterns."""
     if idle := [each for each in patterns if not any(matches(path, (each,)) for path in found)]:
         raise EnvironmentUnavailable(f"the base has no file in git LFS at {idle[0]}, which `environment.lfs` names")
     wanted = []
@@ -134,11 +167,6 @@ def _wanted(found: Mapping[str, PointerFile], chosen: EnvironmentPolicy) -> tupl
                 f"the LFS file {readable(path)} is not fetched: its pointer is not as git-lfs writes one"
             )
         wanted.append(_File(path, pointer, file.text, file.executable))
-    if len(wanted) > _MOST:
-        raise EnvironmentUnavailable(
-            f"{len(wanted)} files are in git LFS, and a check can be shown {_MOST}: name those that checks need in "
-            "`environment.lfs`"
-        )
     return tuple(wanted)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,19 +11,20 @@ from adapters.git.submodules import Fetching, Submodule, submodules
 from policies.counted import joined, shortened
 from policies.digests import digest
 from policies.paths.canonical import readable
-from policies.paths.pointers import LONGEST, is_pointer
 from policies.settings.environment import EnvironmentPolicy
 from policies.settings.schema import EffectivePolicy, Target
 from ports.environments import CheckEnvironment, EnvironmentUnavailable
 from ports.removal import held_folder
-from ports.repository import RemoteUnavailable, Repository, RepositoryError
+from ports.repository import PointerFile, RemoteUnavailable, Repository, RepositoryError
 from ports.sandbox import Instead
 
-_LAYOUT = 2
+_LAYOUT = 3
 _RECORD = "submodules.txt"
-_POINTER = " stays a pointer of git LFS: contents inside submodules are not fetched"
+_POINTER = " stays a pointer of git LFS: with `environment.lfs = true` its content is there"
 _NAMED = 3
 Credential = Callable[[Target], Mapping[str, str]]
+Contents = Callable[[str, Mapping[str, PointerFile], Path, EffectivePolicy, Callable[[], None]], tuple[str, ...]]
+"""Writes over pointers of a repository at an address, in a folder, what git LFS has for them; a line of each."""
 
 
 @dataclass(frozen=True)
@@ -68,11 +69,12 @@ class Beside:
 class SubmoduleTrees:
     """Below one folder of ours: mirrors by address, trees by what decides them; several workers may share it."""
 
-    def __init__(self, root: Path, credential: Credential) -> None:
+    def __init__(self, root: Path, credential: Credential, contents: Contents) -> None:
         self._trees = root / "submodules"
         self._mirrors = root / "submodule-mirrors"
         self._scratch = root / "preparing"
         self._credential = credential
+        self._contents = contents
 
     def of(self, repository: Repository, base: str, policy: EffectivePolicy, alive: Callable[[], None]) -> Beside:
         """What the policy wants of them; nothing, and no command, where it wants none.
@@ -91,17 +93,24 @@ class SubmoduleTrees:
         except RepositoryError as problem:
             raise EnvironmentUnavailable(str(problem)) from problem
         facts = [[each.path, each.commit, each.address] for each in found]
-        place = self._trees / digest([_LAYOUT, facts, sorted(hosts)])[:32]
-        kept = held(place, lambda: self._make(place, found, hosts, policy), alive)
+        place = self._trees / digest([_LAYOUT, facts, sorted(hosts), chosen.lfs is True])[:32]
+        kept = held(place, lambda: self._make(place, found, hosts, policy, alive), alive)
         copies = tuple((place / str(number), each.path) for number, each in enumerate(found))
         record = (place / _RECORD).read_bytes()
         pointers = [line for line in record.decode().splitlines() if line.endswith(_POINTER)]
         notes = tuple(shortened(joined(pointers[:_NAMED]), 300) for _ in pointers[:1])
         return Beside(place.name, copies, ((_RECORD, record),), held=(kept,), notes=notes)
 
-    def _make(self, place: Path, found: tuple[Submodule, ...], hosts: tuple[str, ...], policy: EffectivePolicy) -> None:
+    def _make(
+        self,
+        place: Path,
+        found: tuple[Submodule, ...],
+        hosts: tuple[str, ...],
+        policy: EffectivePolicy,
+        alive: Callable[[], None],
+    ) -> None:
         """Beside its place, then moved there: never half there."""
-        target, in_use = policy.target, list[Lock]()
+        target, in_use, in_lfs = policy.target, list[Lock](), list[str]()
 
         def mirror(address: str) -> Path:
             kept = self._mirrors / digest(address)[:32]
@@ -110,7 +119,15 @@ class SubmoduleTrees:
             kept.with_suffix(".size").unlink(missing_ok=True)
             return kept / "mirror.git"
 
-        fetching = Fetching(mirror, hosts, target.limits, lambda: self._credential(target))
+        def contents(path: str, address: str, pointers: Mapping[str, PointerFile], into: Path) -> None:
+            # Patterns are the base's. Nothing of a submodule's tree is ever read back or committed.
+            if target.environment.lfs is True:
+                lines = self._contents(address, pointers, into, policy, alive)
+            else:
+                lines = tuple(f"{readable(each)}{_POINTER}" for each in sorted(pointers))
+            in_lfs.extend(f"{readable(path)}/{line}" for line in lines)
+
+        fetching = Fetching(mirror, hosts, target.limits, lambda: self._credential(target), contents)
         with held_folder(self._scratch) as scratch:
             made = scratch / "made"
             made.mkdir()
@@ -119,25 +136,9 @@ class SubmoduleTrees:
             except RepositoryError as problem:
                 unreachable = isinstance(problem, RemoteUnavailable)
                 raise EnvironmentUnavailable(str(problem), unreachable=unreachable) from problem
-            lines = [
-                *fetching.fetched,
-                *(line for n, each in enumerate(found) for line in _pointers(made / str(n), each)),
-            ]
-            (made / _RECORD).write_text("".join(f"{line}\n" for line in lines))
+            (made / _RECORD).write_text("".join(f"{line}\n" for line in (*fetching.fetched, *in_lfs)))
             made.rename(place)
         evict((self._trees, self._mirrors), target.environment.kept_gb)
-
-
-def _pointers(folder: Path, submodule: Submodule) -> Iterator[str]:
-    """Files of it in git LFS: nobody fetches their contents, and what needs them has to be told why."""
-    for path in sorted(folder.rglob("*")):
-        if (
-            path.is_file()
-            and not path.is_symlink()
-            and path.stat().st_size <= LONGEST
-            and is_pointer(path.read_bytes())
-        ):
-            yield f"{readable(f'{submodule.path}/{path.relative_to(folder)}')}{_POINTER}"
 
 
 def _wanted(gitlinks: dict[str, str], chosen: EnvironmentPolicy) -> dict[str, str]:

@@ -47,8 +47,8 @@ class WheelEnvironments:
         self._packages = root / "packages"
         self._sandbox = sandbox
         self._prepared = PreparedEnvironments(root, sandbox)
-        self._submodules = SubmoduleTrees(root, credential)
         self._lfs = LfsFiles(root, credential)
+        self._submodules = SubmoduleTrees(root, credential, self._lfs.fill)
 
     def prepare(
         self, repository: Repository, base: str, policy: EffectivePolicy, alive: Callable[[], None], merged: str = ""

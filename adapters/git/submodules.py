@@ -19,7 +19,7 @@ from adapters.git.transfer import holds
 from policies.paths.base_limits import BaseLimits
 from policies.paths.canonical import canonical, readable
 from policies.paths.rules import hostile_name
-from ports.repository import RemoteUnavailable, RepositoryError
+from ports.repository import PointerFile, RemoteUnavailable, RepositoryError
 
 _PORTS = {"http": "80", "https": "443", "ssh": "22"}
 _PATH = r"(?P<path>[\w./~+@%=,-]+)"
@@ -146,6 +146,8 @@ class Fetching:
     limits: BaseLimits
     credential: Callable[[], Mapping[str, str]] = dict
     """Variables that let git read the target's own remote: git asks for them on that origin alone."""
+    contents: Callable[[str, str, Mapping[str, PointerFile], Path], None] = lambda *_: None
+    """Told of one with pointers of git LFS: its path and address, the pointers, and the folder it was written to."""
     fetched: list[str] = field(default_factory=list)
     """A line each: path, commit, address."""
 
@@ -168,6 +170,8 @@ class Fetching:
             except RepositoryError as problem:
                 raise type(problem)(f"the submodule {readable(path)} ({each.address}): {problem}") from problem
             self.fetched.append(f"{path} {each.commit} {each.address}")
+            if pointers := mirror.pointers(each.commit):
+                self.contents(path, each.address, pointers, into)
             if inside := mirror.gitlinks(each.commit):
                 listed = mirror.read(each.commit, ".gitmodules") or b""
                 within = submodules(inside, listed, each.address, self.hosts)

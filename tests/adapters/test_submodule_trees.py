@@ -16,6 +16,7 @@ from adapters.sandbox.bubblewrap import BubblewrapSandbox
 from policies.settings.environment import EnvironmentPolicy
 from ports.environments import EnvironmentUnavailable
 from tests.adapters.git.served import Served, serving
+from tests.adapters.lfs_world import oid_of, pointer
 from tests.adapters.test_check_environments import policy, quiet
 from tests.adapters.test_prepared_environments import LIMITS, prepared_by
 
@@ -75,11 +76,32 @@ def test_prepare_and_checks_find_it_in_their_tree(app, environments, tmp_path):
     assert asked == len(app.served.asked)
 
 
+def test_contents_of_git_lfs_inside_it_are_there(app, environments, tmp_path):
+    """Also one submodule deeper, each from its own server; what comes is what the pointer says, or nothing does."""
+    deep, lib = b"of the inner one\n", b"of a large file\n"
+    inner = app.served.repository("inner", {"deep.bin": pointer(deep)})
+    commit = app.served.repository("lib", {"data/big.bin": pointer(lib)}, {"inner": ("../inner.git", inner)})
+    app.served.repository("app", {}, {"vendor/lib": ("../lib.git", commit)})
+    base, chosen = app.mirror.fetch_base(), app.policy("cat vendor/lib/data/big.bin > /env/seen", lfs=True)
+    app.served.lfs = {oid_of(lib): lib, oid_of(deep): deep.replace(b"inner", b"other")}
+    with pytest.raises(EnvironmentUnavailable, match="LFS object"):
+        environments.prepare(app.mirror, base, chosen, quiet)
+    app.served.lfs[oid_of(deep)] = deep
+    made = environments.prepare(app.mirror, base, chosen, quiet)
+    assert () == made.notes
+    assert f"vendor/lib/inner/deep.bin {oid_of(deep)}" in dict(made.records)["submodules.txt"].decode()
+    app.base = base
+    result, _ = check(made, app, tmp_path, "cat /env/seen vendor/lib/data/big.bin vendor/lib/inner/deep.bin")
+    assert lib * 2 + deep == result.output
+    assert [f"/{name}.git/info/lfs/objects/batch" for name in ("lib", "inner")] == sorted(
+        {each for each in app.served.asked if each.endswith("/batch")}, reverse=True
+    )
+
+
 def test_what_stays_a_pointer_is_said(app, environments):
-    """Contents of git LFS inside a submodule are not fetched: `init` and `doctor` show it, and the record has all."""
+    """Where the policy wants no git LFS: `init` and `doctor` show it with what to do, and the record has all."""
     assert () == environments.prepare(app.mirror, app.base, app.policy("true"), quiet).notes
-    pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\nsize 9\n"
-    lib = app.served.repository("lib", {"data/big.bin": pointer})
+    lib = app.served.repository("lib", {"data/big.bin": pointer(b"of a large file\n")})
     app.served.repository("app", {}, {"vendor/lib": ("../lib.git", lib)})
     made = environments.prepare(app.mirror, app.mirror.fetch_base(), app.policy("true"), quiet)
     assert "vendor/lib/data/big.bin stays a pointer of git LFS" in made.notes[0]

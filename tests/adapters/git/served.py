@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import threading
@@ -23,6 +24,8 @@ class Served:
     asked: list[str] = field(default_factory=list)
     moved: dict[str, str] = field(default_factory=dict)
     """Paths that answer with a redirect, and where to."""
+    lfs: dict[str, bytes] = field(default_factory=dict)
+    """What git LFS has, by digest."""
 
     @property
     def host(self) -> str:
@@ -86,6 +89,9 @@ def serving(folder: Path) -> Iterator[Served]:
                 self.end_headers()
                 return
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            if "/info/lfs/" in path:
+                self._lfs(path, body)
+                return
             environment = {
                 "PATH": os.environ["PATH"], "GIT_PROJECT_ROOT": str(folder), "GIT_HTTP_EXPORT_ALL": "1",
                 "PATH_INFO": path, "QUERY_STRING": query, "REQUEST_METHOD": self.command,
@@ -100,6 +106,20 @@ def serving(folder: Path) -> Iterator[Served]:
             self.send_response(int(headers.pop("Status", "200").split()[0]))
             for name, value in (headers | {"Content-Length": str(len(content))}).items():
                 self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(content)
+
+        def _lfs(self, path: str, body: bytes) -> None:
+            content = served.lfs.get(path.rpartition("/")[2], b"")
+            if path.endswith("/batch"):
+                base = f"http://{served.host}{path.removesuffix('/objects/batch')}"
+                found = [
+                    {**each, "actions": {"download": {"href": f"{base}/{each['oid']}"}}}
+                    for each in json.loads(body)["objects"]
+                ]
+                content = json.dumps({"objects": found}).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)
 
