@@ -10,7 +10,7 @@ from contracts.clearance import SettleRequest, WriteAnswer, WriteRequest
 from contracts.control import Answer, InstallationFacts, RegisterRequest, StatusView
 from contracts.incident import IncidentNews, IncidentReport
 from contracts.remediation import Remediation
-from contracts.rollback import Aftercare, FollowUpEnd, Merged, Regression, RollbackResult
+from contracts.rollback import FollowUpEnd, Merged, Regression, RollbackResult, TargetMemory
 from contracts.source import SourceBook, SourcePassed, SourceUse
 from contracts.verdict import Verdict
 
@@ -56,7 +56,7 @@ REGISTER = Message("register", RegisterRequest, InstallationFacts)
 STATUS = View("status", StatusView)
 BUDGET = View("budget", BudgetView)
 BACKLOG = View("backlog", list[Remediation])
-AFTERCARE = View("aftercare", Aftercare)
+AFTERCARE = View("aftercare", TargetMemory)
 SOURCES = View("sources", SourceBook)
 MERGES_ALONE = View("merges_alone", Verdict)
 """Asked with a kind of task."""

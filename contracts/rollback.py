@@ -254,7 +254,7 @@ class Quarantined(Contract):
     until: AwareDatetime
 
 
-class Aftercare(Contract):
+class TargetMemory(Contract):
     """Query ``aftercare`` of Control: what later runs must know."""
 
     merges: tuple[MergeRecord, ...] = ()
@@ -262,6 +262,10 @@ class Aftercare(Contract):
     quarantined: tuple[Quarantined, ...] = ()
     review_due: str = ""
     """The incident a person must review before the mode rises above DRY_RUN."""
+
+
+Aftercare = TargetMemory
+"""Its name until 2026-11, by which scripts of operators still ask Control for it."""
 
 
 # What the steps of ``FollowUp`` and ``Rollback`` are given, and what they hand back.

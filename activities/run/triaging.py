@@ -22,18 +22,18 @@ from contracts.messages import AFTERCARE
 from contracts.modes import Role, RunStatus, StepName
 from contracts.pull_request import PullRequest
 from contracts.report import IndexedRun
-from contracts.rollback import Aftercare, Idea, RollbackStage
+from contracts.rollback import Idea, RollbackStage, TargetMemory
 from contracts.task import CandidateTasks, StateSnapshot
 from policies.after.later_review import went_badly
 from policies.release.checks import unseen
 from policies.settings.schema import EffectivePolicy
 from policies.task.acceptance import LET_LIE, Answer, How, area
-from policies.task.aftercare import with_hardening, without_quarantined
 from policies.task.asked import NOBODY, TOOL, with_asked
 from policies.task.candidates import WORTH_RULE, judge_worth, stated_by_us, suppress, told, with_reported
 from policies.task.idea_memory import Memory, PersonsNo, Place, places, remember, same_file
 from policies.task.questions import waiting
 from policies.task.remediation import left_to_agents, take_up, with_backlog, without_taken
+from policies.task.target_memory import with_hardening, without_quarantined
 from policies.verdicts import allow, deny
 from ports.agents import Brief
 from ports.store import RunIndex
@@ -80,7 +80,7 @@ class Triaging:
             "resolved": (),
         }
         memory = memory.model_copy(update={"suspects": backlog.suspects})
-        left = self.bench.control.query(run.target, messages.AFTERCARE) or Aftercare()
+        left = self.bench.control.query(run.target, messages.AFTERCARE) or TargetMemory()
         now = activity.info().started_time
         allowed = without_quarantined(proposed.model_copy(update=ours), left.quarantined, now)
         candidates = with_backlog(suppress(allowed, policy, memory), backlog)
@@ -174,7 +174,7 @@ class Recall:
 
     def _rolled_back(self, session: StepSession) -> frozenset[str]:
         """Runs whose merges we undid ourselves: those ideas are in quarantine, for as long as that lasts."""
-        left = session.bench.control.query(session.run.target, AFTERCARE) or Aftercare()
+        left = session.bench.control.query(session.run.target, AFTERCARE) or TargetMemory()
         return frozenset(each.merged.run.run_id for each in left.merges if each.stage is not RollbackStage.NONE)
 
 

@@ -2,7 +2,6 @@
 
 acceptance.py   What an owner accepts: what comes first, what people here answered, and what goes quiet
 asked.py        What an agent is asked for: a red check, an issue, a standing task; one way to a candidate
-aftercare.py    What a rollback leaves for later runs (runbook §8): the idea stays away for a while
 candidates.py   From findings to ranked ideas, whether one is worth a run, and why the rest is not
 compliance.py   Uncertain compliance escalates (policy): what a licence says is not for a machine to change
 dependencies.py  Which release of a dependency is proposed, and what of an update is a person's to decide
@@ -13,5 +12,6 @@ questions.py    Questions on issues: which are unclear, whose answers count, wha
 remediation.py  Remediations (runbook §6.2): the same fix on fewer files
 risk.py         The risk score
 rounds.py       Whether what failed goes back to the agent that coded, within the same run
+target_memory.py  What a rollback leaves for later runs (runbook §8): the idea stays away for a while
 task_words.py   What a task is in a maintainer's words: its title, and why
 """

@@ -18,7 +18,7 @@ from contracts.admission import RunResult
 from contracts.audit import AuditEvent
 from contracts.effect import Effect
 from contracts.modes import Role, RunStatus, WriteAction
-from contracts.rollback import Aftercare
+from contracts.rollback import TargetMemory
 from ports.forge import ForgeError
 from tests.workflows.conversation import follow_up_waits
 from tests.workflows.quick import CHECK as IMPORTS
@@ -151,7 +151,7 @@ async def test_a_rollback_that_was_called_over_and_had_restored_the_base_is_rest
         assert (await after.order()).accepted
 
         async def stage() -> str:
-            kept: Aftercare = await world.control().query(api.AFTERCARE, result_type=Aftercare)
+            kept: TargetMemory = await world.control().query(api.AFTERCARE, result_type=TargetMemory)
             return str(kept.merges[0].stage) if effects.reached.is_set() else ""
 
         async def escalated() -> bool:

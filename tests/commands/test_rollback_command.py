@@ -8,7 +8,7 @@ from aftermath import BROKEN, CHECK, after_a_run, hasten
 from shell import shell_of
 from world import World, git
 
-from contracts.rollback import Aftercare
+from contracts.rollback import TargetMemory
 from tests.workflows.quick import Turnstile, quick, stopping
 from workflows import api
 
@@ -107,7 +107,7 @@ async def test_a_rollback_that_was_terminated_by_hand_is_a_persons(world: World)
         await after.rollback().terminate("break-glass")
         stopped = await waiting
         turnstile.open()
-        kept: Aftercare = await world.control().query(api.AFTERCARE, result_type=Aftercare)
+        kept: TargetMemory = await world.control().query(api.AFTERCARE, result_type=TargetMemory)
     assert (12, True) == (stopped.status, "its workflow ended without a result" in stopped.err), stopped
     assert ["escalated"] == [one.stage for one in kept.merges]
     assert ([after.task_id], 1) == ([one.idea.task_id for one in kept.quarantined], len(kept.hardening))

@@ -10,7 +10,7 @@ from contracts.merging import Health
 from contracts.rollback import EVERYTHING, HardeningTask, Idea, Observation, Quarantined
 from contracts.task import Candidate, CandidateTasks, TaskType
 from policies.after.attribution import Culprit, attribute, confirmed, culprit_of, flaky, whose
-from policies.task.aftercare import with_hardening, without_quarantined
+from policies.task.target_memory import with_hardening, without_quarantined
 
 G, R, U = Health.GREEN, Health.RED, Health.UNKNOWN
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)

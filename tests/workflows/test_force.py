@@ -21,7 +21,7 @@ from contracts.dashboard import ShownOutcome
 from contracts.effect import Effect
 from contracts.forge_facts import CheckState, CommitCheck
 from contracts.modes import Mode, RunStatus, StepName, WriteAction
-from contracts.rollback import Aftercare
+from contracts.rollback import TargetMemory
 from tests.workflows import alert_desk, auto, dashboard_desk
 from tests.workflows.conversation import follow_up_waits, open_target
 from tests.workflows.quick import CHECK, FILES, Stopping, Turnstile, add_target, quick, stopping
@@ -185,7 +185,7 @@ async def test_a_cancelled_rollback_is_called_over_and_writes_nothing(world: Wor
         await after.rollback().cancel()
 
         async def over() -> bool:
-            kept: Aftercare = await world.control().query(api.AFTERCARE, result_type=Aftercare)
+            kept: TargetMemory = await world.control().query(api.AFTERCARE, result_type=TargetMemory)
             quiet = not (await world.status()).writes_in_flight
             return quiet and [merge.stage for merge in kept.merges] == ["escalated"]
 
@@ -213,7 +213,7 @@ async def test_a_reset_rollback_adopts_what_it_wrote(world: World) -> None:
         turnstile.open()
 
         async def stage() -> str:
-            kept: Aftercare = await world.control().query(api.AFTERCARE, result_type=Aftercare)
+            kept: TargetMemory = await world.control().query(api.AFTERCARE, result_type=TargetMemory)
             return str(kept.merges[0].stage) if kept.merges[0].stage in {"restored", "escalated"} else ""
 
         ended = await world.until(stage)

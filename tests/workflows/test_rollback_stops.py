@@ -16,7 +16,7 @@ from world import World, git
 from contracts.control import PauseRequest
 from contracts.handover import RunRef
 from contracts.modes import Mode, TargetStatus
-from contracts.rollback import Aftercare, RollbackOutcome, RollbackResult
+from contracts.rollback import RollbackOutcome, RollbackResult, TargetMemory
 from tests.workflows.quick import Turnstile, quick, stopping
 from workflows import api
 
@@ -125,7 +125,7 @@ async def test_a_person_merges_the_pull_request_that_a_rollback_had_to_leave(wor
         await follow_up.signal(api.REFRESH)
         ended = await asyncio.wait_for(follow_up.result(), 60)
 
-        kept: Aftercare = await world.control().query(api.AFTERCARE, result_type=Aftercare)
+        kept: TargetMemory = await world.control().query(api.AFTERCARE, result_type=TargetMemory)
         (incident,) = (await world.status()).incidents
     assert (before, ["restored"]) == (after.tree(), [merge.stage for merge in kept.merges])
     assert "merged by" in ended["outcome"], ended
@@ -150,7 +150,7 @@ async def test_a_base_renamed_in_the_middle_needs_a_person(world: World) -> None
         assert "has no branch main any more" in result.reason
         view = await world.status()
         assert (Mode.DRY_RUN, "escalated") == (view.mode, view.incidents[0].rollback.outcome)
-        kept: Aftercare = await world.control().query(api.AFTERCARE, result_type=Aftercare)
+        kept: TargetMemory = await world.control().query(api.AFTERCARE, result_type=TargetMemory)
         assert [after.task_id] == [one.idea.task_id for one in kept.quarantined]
 
 

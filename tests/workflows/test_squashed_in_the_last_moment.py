@@ -15,7 +15,7 @@ from world import World, git
 from contracts.control import Answer
 from contracts.effect import Effect
 from contracts.modes import RunStatus
-from contracts.rollback import Aftercare, FollowUpEnd, RollbackOutcome, RollbackRequest, RollbackResult
+from contracts.rollback import FollowUpEnd, RollbackOutcome, RollbackRequest, RollbackResult, TargetMemory
 from tests.workflows import auto
 from tests.workflows.test_not_what_was_checked import OwnCommits
 from workflows import api
@@ -53,7 +53,7 @@ async def test_the_books_and_the_follow_up_know_the_commit_that_landed(world: Wo
         await world.until(handle.describe)
         end = await asyncio.wait_for(handle.result(), 120)
         assert "healthy" == end.outcome, end.reason
-        [record] = (await world.control("auto").query(api.AFTERCARE, result_type=Aftercare)).merges
+        [record] = (await world.control("auto").query(api.AFTERCARE, result_type=TargetMemory)).merges
         said = world.artifact(result.run_id, "run_report.json")["merged"]
         assert (landed, landed) == (record.merged.merge_sha, said["mergeSha"])
 

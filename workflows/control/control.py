@@ -18,7 +18,7 @@ with workflow.unsafe.imports_passed_through():
     from contracts.grant import GrantRequest
     from contracts.incident import IncidentNews, IncidentReport
     from contracts.remediation import Remediation
-    from contracts.rollback import Aftercare, FollowUpEnd, Merged, Regression, RollbackRequest, RollbackResult
+    from contracts.rollback import FollowUpEnd, Merged, Regression, RollbackRequest, RollbackResult, TargetMemory
     from contracts.source import SourceBook, SourceOrder, SourcePassed, SourceUse
     from contracts.verdict import Verdict
     from workflows import api
@@ -329,9 +329,9 @@ class Control:
         return earning.merges_alone(self._state, task_type, workflow.now())
 
     @workflow.query(name=api.AFTERCARE, description="merges, rollbacks, hardening tasks, quarantined ideas")
-    def aftercare(self) -> Aftercare:
+    def aftercare(self) -> TargetMemory:
         """What later runs, and people, must know."""
-        return rollback_records.aftercare(self._state)
+        return rollback_records.target_memory(self._state)
 
     @workflow.query(name=api.SOURCES, description="how far each source is lowered, and why")
     def sources(self) -> SourceBook:

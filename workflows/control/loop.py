@@ -43,7 +43,7 @@ class ControlLoop:
         self._pause = pause
         self._leaving = False
         self._resets = 0
-        self._aftercare = AfterRunsLoop(state, self._until, publish)
+        self._after_runs = AfterRunsLoop(state, self._until, publish)
 
     def begin(self) -> list[asyncio.Task[None]]:
         """Start every loop. Their order is the order of their commands: never change it for open Controls."""
@@ -58,9 +58,9 @@ class ControlLoop:
             self._sync_schedule,
             self._report_budget,
             self._turn_periods,
-            self._aftercare.follow,
-            self._aftercare.roll_back,
-            self._aftercare.tag,
+            self._after_runs.follow,
+            self._after_runs.roll_back,
+            self._after_runs.tag,
         )
         return [asyncio.create_task(loop()) for loop in loops]
 

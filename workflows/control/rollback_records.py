@@ -246,9 +246,9 @@ def to_tag(state: ControlState) -> list[str]:
     return [name for name, record in state.incidents.items() if record.started and not record.tagged]
 
 
-def aftercare(state: ControlState) -> after.Aftercare:
+def target_memory(state: ControlState) -> after.TargetMemory:
     """What later runs, and people, must know."""
-    return after.Aftercare(
+    return after.TargetMemory(
         merges=tuple(state.merges.values()),
         hardening=tuple(state.hardening.values()),
         quarantined=tuple(state.quarantined.values()),
