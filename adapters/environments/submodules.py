@@ -98,7 +98,7 @@ class SubmoduleTrees:
         copies = tuple((place / str(number), each.path) for number, each in enumerate(found))
         record = (place / _RECORD).read_bytes()
         pointers = [line for line in record.decode().splitlines() if line.endswith(_POINTER)]
-        notes = tuple(shortened(joined(pointers[:_NAMED]), 300) for _ in pointers[:1])
+        notes = (shortened(joined(pointers[:_NAMED]), 300),) if pointers else ()
         return Beside(place.name, copies, ((_RECORD, record),), held=(kept,), notes=notes)
 
     def _make(

@@ -326,10 +326,11 @@ class _LockFile:
         def read(path: str) -> str:
             return made[path].decode("utf-8", "replace") if path in made else self.tree.text(path)
 
-        changes = self._changes(packages(self.ecosystem, read, self.path))
-        if anew := written_anew(self.tree.text(self.path), read(self.path), {each.package for each in changes}):
+        # Before any registry is asked about what would come.
+        if anew := written_anew(self.tree.text(self.path), read(self.path)):
             how = f"{update.commands[0][0]} writes anew what this update leaves alone ({anew})"
             raise Refused(f"{how}: another version of it wrote the lock file; let `prepare` install that one")
+        changes = self._changes(packages(self.ecosystem, read, self.path))
         insecure = bool(update.advisories)
         ours = next((each for each in changes if each.package == update.package), None)
         reason = objection(changes, self.now, self.age, insecure=insecure)

@@ -3,7 +3,7 @@
 import json
 import re
 import tomllib
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, NamedTuple
@@ -76,8 +76,8 @@ def packages(ecosystem: Ecosystem, read: Read, path: str) -> tuple[Locked, ...]:
     return tuple(each for each in found if _NAME.fullmatch(each.name) and _VERSION.fullmatch(each.version))
 
 
-def written_anew(before: str, after: str, changed: Collection[str]) -> str:
-    """What a command rewrote of a lock file beside packages and who names them; empty: nothing that can be told.
+def written_anew(before: str, after: str) -> str:
+    """What a command rewrote of a lock file beside packages with another version and who names them; empty: nothing.
 
     Another version of the program than the owner's writes the same facts otherwise, and nobody wants to review that.
     """
@@ -86,6 +86,7 @@ def written_anew(before: str, after: str, changed: Collection[str]) -> str:
     except tomllib.TOMLDecodeError:
         return ""
     listed, lists = ({_key(one): one for one in each.pop("package", [])} for each in (was, becomes))
+    changed = {name for name, _ in listed.keys() ^ lists.keys()}
     heads = [key for key in {**was, **becomes} if was.get(key) != becomes.get(key) and key not in _ALONG]
     others = [
         name

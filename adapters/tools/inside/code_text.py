@@ -17,6 +17,8 @@ from functools import lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from adapters.tools.inside.markup import running
+
 if TYPE_CHECKING:
     from tree_sitter import Node
 
@@ -137,8 +139,6 @@ def problem(path: str, text: str) -> str:
 
 def paragraphs(path: str, text: str) -> Iterator[str]:
     """Those of its comments, without what is labelled, fenced, or read by a program."""
-    from adapters.tools.inside.markup import running  # noqa: PLC0415 — the worker takes SUFFIXES alone from here
-
     try:
         found = comments(path, text.encode("utf-8", "surrogateescape"))
     except Unreadable:
