@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from gitea_server import BOT, OWNER, GiteaServer
+from temporalio.client import WorkflowHandle
 from world import NO_CI, World, git
 
 from contracts.clearance import Clearance
 from contracts.effect import Effect, EffectResult
+from contracts.modes import StepName
 from policies.settings.schema import Target
 from tests.workflows.quick import FILES
 
@@ -161,3 +163,13 @@ class Meanwhile:
         name = effect.run_key.rsplit("/", 1)[1]
         for place in [place for place in deeds if place[0] == target.name and name.startswith(place[1])]:
             deeds.pop(place)(effect)
+
+
+async def until_ci_is_missed(world: World, run: WorkflowHandle[Any, Any]) -> None:
+    """Until a run waits for the check that reported on the base, and not yet where the run is."""
+
+    async def waits() -> bool:
+        view = await world.state(run)
+        return view.step is StepName.CI and "missing: ci/test" in view.reason
+
+    await world.until(waits, 120)

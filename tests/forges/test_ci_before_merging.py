@@ -6,10 +6,10 @@ import asyncio
 
 import pytest
 from gitea_server import GiteaServer
-from gitea_world import Hosted, host, point, set_policy
+from gitea_world import Hosted, host, point, set_policy, until_ci_is_missed
 from world import World
 
-from contracts.modes import RunStatus, StepName
+from contracts.modes import RunStatus
 from tests.workflows import auto
 
 PROTECTED = {"enable_status_check": True, "status_check_contexts": ["ci/test"]}
@@ -44,12 +44,7 @@ async def test_ci_decides_at_the_merge_result(
     async with world.worker(auto.quick(world)):
         await auto.opened(world)
         handle = await world.start("auto")
-
-        async def waits() -> bool:
-            view = await world.state(handle)
-            return view.step is StepName.CI and "missing: ci/test" in view.reason
-
-        await world.until(waits, 120)
+        await until_ci_is_missed(world, handle)
         head = hosted.pulls()[0]["head"]["sha"]
         hosted.ask("POST", f"/statuses/{head}", context="ci/test", state=state)
         result = await asyncio.wait_for(handle.result(), 180)

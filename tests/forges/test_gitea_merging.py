@@ -7,11 +7,11 @@ import asyncio
 import pytest
 from aftermath import hasten
 from gitea_server import BOT, OWNER, GiteaServer
-from gitea_world import Hosted, Meanwhile, host, point, set_policy
+from gitea_world import Hosted, Meanwhile, host, point, set_policy, until_ci_is_missed
 from world import World, git
 
 from contracts.control import Answer
-from contracts.modes import Mode, RunStatus, StepName
+from contracts.modes import Mode, RunStatus
 from contracts.rollback import FollowUpEnd, RollbackOutcome, RollbackRequest, RollbackResult
 from demo.production import Production, served
 from tests.workflows import auto
@@ -63,12 +63,7 @@ async def test_a_run_lands_its_pull_request_as_exactly_what_was_checked(world: W
         await auto.opened(world)
         assert ["main"] == hosted.branches()
         handle = await world.start("auto")
-
-        async def waits() -> bool:
-            view = await world.state(handle)
-            return view.step is StepName.CI and "missing: ci/test" in view.reason
-
-        await world.until(waits, 120)
+        await until_ci_is_missed(world, handle)
         shown = hosted.pulls()[0]["head"]["sha"]
         hosted.ask("POST", f"/statuses/{shown}", context="ci/test", state="success")
         result = await asyncio.wait_for(handle.result(), 180)
